@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the configuration as a whole: finds the files, puts the instances beside each other, and
+ * answers whose a host is. A bad instance file leaves out that instance and no other.
+ */
+#include <dirent.h>
+
+#include "config/config.h"
+#include "config/instance.h"
+#include "config/settings.h"
+#include "config/users.h"
+#include "util/cleanup.h"
+
+#define SUFFIX ".conf"
+
+/* Below these the router could not take an ordinary browser's hello, above them the kernel's
+ * receive window would not hold what we wait for. */
+#define SNIFF_MAX_BYTES_LOW  UINT64_C(4096)
+#define SNIFF_MAX_BYTES_HIGH UINT64_C(1048576)
+
+/* Where a route comes from: which instance, and the line in its file. */
+#define ORIGIN_LINE_BITS 32
+
+static const Setting router_settings[] = {
+        { "Router", "SniffTimeoutSec", setting_parse_timespan,
+          offsetof(RouterSettings, sniff_timeout_usec) },
+        { "Router", "SniffMaxBytes", setting_parse_size,
+          offsetof(RouterSettings, sniff_max_bytes) },
+        { "Router", "PendingMax", setting_parse_count, offsetof(RouterSettings, pending_max) },
+};
+
+static int router_settings_check(SettingsFile *file, const RouterSettings *settings)
+{
+        if (settings->sniff_timeout_usec == 0)
+                return problem_add(file, "SniffTimeoutSec= must be more than 0");
+        if (settings->sniff_max_bytes < SNIFF_MAX_BYTES_LOW ||
+            settings->sniff_max_bytes > SNIFF_MAX_BYTES_HIGH)
+                return problem_add(file, "SniffMaxBytes= must be from 4K to 1M");
+        if (settings->pending_max == 0)
+                return problem_add(file, "PendingMax= must be more than 0");
+        return 0;
+}
+
+/* A file with an error is left out as a whole: half of it may be the opposite of what was meant. */
+static int load_router_file(Config *config, const char *path)
+{
+        SettingsFile file = { .path = path, .config = config };
+        RouterSettings settings = config->router;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r = settings_read_file(&file, &text, &size);
+
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0 || !text)
+                return r;
+        r = settings_parse(&file, (Span){ (const uint8_t *)text, size }, router_settings,
+                           ELEMENTSOF(router_settings), &settings);
+        if (r == 0 && file.n_problems == 0)
+                r = router_settings_check(&file, &settings);
+        if (r == 0 && file.n_problems == 0)
+                config->router = settings;
+        return r;
+}
+
+static int select_conf(const struct dirent *entry)
+{
+        const size_t length = strlen(entry->d_name);
+
+        return entry->d_name[0] != '.' && length > strlen(SUFFIX) &&
+               strcmp(entry->d_name + length - strlen(SUFFIX), SUFFIX) == 0;
+}
+
+/* Without the suffix, as "a.conf" would otherwise stand behind "a-b.conf". Not by locale. */
+static int compare_names(const struct dirent **a, const struct dirent **b)
+{
+        const size_t size_a = strlen((*a)->d_name) - strlen(SUFFIX);
+        const size_t size_b = strlen((*b)->d_name) - strlen(SUFFIX);
+        const int r = memcmp((*a)->d_name, (*b)->d_name, size_a < size_b ? size_a : size_b);
+
+        return r != 0 ? r : (size_a > size_b) - (size_a < size_b);
+}
+
+typedef struct Names {
+        struct dirent **entries;
+        int n;
+} Names;
+
+static void names_done(Names *names)
+{
+        for (int i = 0; i < names->n; i++)
+                free(names->entries[i]);
+        free(names->entries);
+}
+
+/* The names in a folder that end in .conf, in order. A folder that is not there has none. */
+static int list_folder(const char *path, Names *ret)
+{
+        Names names = { .entries = NULL };
+
+        names.n = scandir(path, &names.entries, select_conf, compare_names);
+        if (names.n < 0 && errno != ENOENT)
+                return -errno;
+        if (names.n < 0)
+                names = (Names){ .n = 0 };
+        *ret = names;
+        return 0;
+}
+
+static int load_router(Config *config, const char *dir)
+{
+        _cleanup_free_ char *path = NULL, *folder = NULL;
+        _cleanup_(names_done) Names names = { .n = 0 };
+        int r;
+
+        if (asprintf(&path, "%s/router.conf", dir) < 0 ||
+            asprintf(&folder, "%s/router.conf.d", dir) < 0)
+                return -ENOMEM;
+        r = load_router_file(config, path);
+        if (r == 0)
+                r = list_folder(folder, &names);
+        for (int i = 0; r == 0 && i < names.n; i++) {
+                _cleanup_free_ char *file = NULL;
+
+                if (asprintf(&file, "%s/%s", folder, names.entries[i]->d_name) < 0)
+                        return -ENOMEM;
+                r = load_router_file(config, file);
+        }
+        return r;
+}
+
+static int check_user(SettingsFile *file, const Users *users, const char *name)
+{
+        UserVerdict verdict = USER_MISSING;
+        const int r = users_check(users, name, &verdict);
+
+        if (r < 0)
+                return r;
+        switch (verdict) {
+        case USER_FITS:
+                return 0;
+        case USER_MISSING:
+                return problem_add(
+                        file,
+                        "there is no user %s, and an instance runs as the user of its name; "
+                        "create it (useradd -m %s) or rename the file",
+                        name, name);
+        case USER_IS_ROOT:
+                return problem_add(
+                        file, "user %s has uid 0, and no instance runs as root; rename the file",
+                        name);
+        case USER_IS_ROUTER:
+                return problem_add(
+                        file,
+                        "user %s is the router's, who may speak to all instances; rename the file",
+                        name);
+        }
+        return 0;
+}
+
+/* Names both places. */
+static int report_conflict(SettingsFile *file, const HostMapConflict *conflict)
+{
+        const Instance *other = &file->config->instances[conflict->other >> ORIGIN_LINE_BITS];
+
+        file->line = (unsigned)conflict->origin;
+        return problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
+                           conflict->what, other->name, other->file, (unsigned)conflict->other);
+}
+
+static int report_second_default(SettingsFile *file, unsigned line)
+{
+        const Instance *other = &file->config->instances[file->config->default_instance];
+
+        file->line = line;
+        return problem_add(file,
+                           "Default=yes stands in %s already; only one instance may be the default",
+                           other->file);
+}
+
+static int add_instance(Config *config, SettingsFile *file, InstanceDraft *draft)
+{
+        const uint32_t number = (uint32_t)config->n_instances;
+        HostMapConflict conflict;
+        Instance *instances;
+        int r;
+
+        if (draft->instance.is_default && config->default_instance != ROUTE_NONE)
+                return report_second_default(file, draft->default_line);
+
+        instances = reallocarray(config->instances, config->n_instances + 1, sizeof(*instances));
+        if (!instances)
+                return -ENOMEM;
+        config->instances = instances;
+
+        r = hostmap_merge(config->map, draft->routes, number, (uint64_t)number << ORIGIN_LINE_BITS,
+                          &conflict);
+        if (r == -EEXIST)
+                return report_conflict(file, &conflict);
+        if (r < 0)
+                return r;
+
+        instances[config->n_instances++] = draft->instance;
+        draft->instance = (Instance){ .name = NULL };
+        if (instances[number].is_default)
+                config->default_instance = number;
+        return 0;
+}
+
+/* *ret_alone: no other file can change what leads to this instance. */
+static int load_instance_file(Config *config, const char *dir, const char *name, const Users *users,
+                              bool *ret_alone)
+{
+        _cleanup_(instance_draft_done) InstanceDraft draft = { .routes = NULL };
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        SettingsFile file = { .config = config };
+        size_t size;
+        int r;
+
+        *ret_alone = false;
+        if (asprintf(&path, "%s/instances/%s%s", dir, name, SUFFIX) < 0)
+                return -ENOMEM;
+        file.path = path;
+        if (!instance_name_is_valid(name))
+                return problem_add(
+                        &file,
+                        "'%s' is no name for an instance; letters, digits, '-' and '_', at "
+                        "most 31, no digit or '-' first; rename the file",
+                        name);
+        r = settings_read_file(&file, &text, &size);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0 || !text)
+                return r;
+        r = instance_draft_parse(&draft, &file, name, (Span){ (const uint8_t *)text, size });
+        if (r == 0 && file.n_problems == 0)
+                r = check_user(&file, users, name);
+        if (r < 0 || file.n_problems > 0)
+                return r;
+        *ret_alone = hostmap_is_exact(draft.routes) && !draft.instance.is_default;
+        return add_instance(config, &file, &draft);
+}
+
+static int load_instances(Config *config, const char *dir, ConfigUsers check)
+{
+        _cleanup_free_ char *folder = NULL;
+        _cleanup_(names_done) Names names = { .n = 0 };
+        _cleanup_(users_done) Users users = { .n = 0 };
+        int r;
+
+        if (asprintf(&folder, "%s/instances", dir) < 0)
+                return -ENOMEM;
+        r = list_folder(folder, &names);
+        if (r == 0)
+                r = users_init(&users, check == CONFIG_USERS_TRUST);
+        for (int i = 0; r == 0 && i < names.n; i++) {
+                char *name = names.entries[i]->d_name;
+                bool alone;
+
+                name[strlen(name) - strlen(SUFFIX)] = 0;
+                r = load_instance_file(config, dir, name, &users, &alone);
+        }
+        return r;
+}
+
+static Config *config_new(void)
+{
+        Config *config = calloc(1, sizeof(*config));
+
+        if (!config)
+                return NULL;
+        config->router = ROUTER_SETTINGS_DEFAULT;
+        config->default_instance = ROUTE_NONE;
+        config->map = hostmap_new();
+        return config->map ? config : config_free(config);
+}
+
+Config *config_free(Config *config)
+{
+        if (!config)
+                return NULL;
+        for (size_t i = 0; i < config->n_instances; i++) {
+                free(config->instances[i].name);
+                free(config->instances[i].file);
+        }
+        for (size_t i = 0; i < config->n_problems; i++)
+                free(config->problems[i].text);
+        free(config->instances);
+        free(config->problems);
+        hostmap_free(config->map);
+        free(config);
+        return NULL;
+}
+
+DEFINE_CLEANUP(Config *, config_free);
+
+int config_load(const char *dir, ConfigUsers check, Config **ret)
+{
+        _cleanup_(config_freep) Config *config = config_new();
+        int r;
+
+        if (!config)
+                return -ENOMEM;
+        r = load_router(config, dir);
+        if (r == 0)
+                r = load_instances(config, dir, check);
+        if (r < 0)
+                return r;
+        *ret = take_ptr(config);
+        return 0;
+}
+
+int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance)
+{
+        const Users ask_by_name = { .n = 0 };
+        _cleanup_(config_freep) Config *config = config_new();
+        bool alone;
+        int r;
+
+        if (!config)
+                return -ENOMEM;
+        r = load_instance_file(config, dir, name, &ask_by_name, &alone);
+        if (r == 0 && config->n_instances > 0 && !alone) {
+                config_freep(&config);
+                config = config_new();
+                r = config ? load_instances(config, dir, CONFIG_USERS_CHECK) : -ENOMEM;
+        }
+        if (r < 0)
+                return r;
+        *ret_instance = config_find_instance(config, name);
+        r = *ret_instance == ROUTE_NONE ? -ENOENT : 0;
+        *ret = take_ptr(config);
+        return r;
+}
+
+RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance)
+{
+        const uint32_t found = host ? hostmap_find_host(config->map, host) : ROUTE_NONE;
+
+        if (found == ROUTE_NONE && config->default_instance == ROUTE_NONE)
+                return ROUTE_UNKNOWN;
+        *ret_instance = found != ROUTE_NONE ? found : config->default_instance;
+        return found != ROUTE_NONE ? ROUTE_BY_HOST : ROUTE_BY_DEFAULT;
+}
+
+uint32_t config_find_instance(const Config *config, const char *name)
+{
+        size_t low = 0, high = config->n_instances;
+
+        while (low < high) {
+                const size_t middle = low + (high - low) / 2;
+                const int r = strcmp(config->instances[middle].name, name);
+
+                if (r == 0)
+                        return (uint32_t)middle;
+                if (r < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return ROUTE_NONE;
+}

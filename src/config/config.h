@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Configuration: DIR/router.conf, DIR/router.conf.d/X.conf and DIR/instances/NAME.conf, read by the
+ * router, the generator and mod_bellhop with this same code. Non-logging: what is wrong comes back
+ * as problems, each with file, line and cure. A bad instance file leaves out that instance and no
+ * other.
+ */
+#pragma once
+
+#include "route/hostmap.h"
+
+#define CONFIG_FILE_MAX_BYTES (64U * 1024 * 1024)
+
+/* Settings of the router: bellhop.router.conf(5). */
+typedef struct RouterSettings {
+        uint64_t sniff_timeout_usec;
+        uint64_t sniff_max_bytes;
+        uint64_t pending_max;
+} RouterSettings;
+
+#define ROUTER_SETTINGS_DEFAULT                                          \
+        ((RouterSettings){ .sniff_timeout_usec = 10 * UINT64_C(1000000), \
+                           .sniff_max_bytes = 64 * 1024,                 \
+                           .pending_max = 16384 })
+
+/* One customer: bellhop.instance(5). */
+typedef struct Instance {
+        char *name; /* the customer, and the user */
+        char *file; /* where it was read */
+        bool is_default;
+        bool network;
+        uint64_t idle_usec; /* 0: never exit */
+} Instance;
+
+typedef struct Problem {
+        char *text; /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
+} Problem;
+
+typedef struct Config {
+        RouterSettings router;
+        Instance *instances; /* sorted by name; those in use only */
+        size_t n_instances;
+        uint32_t default_instance; /* ROUTE_NONE: none */
+        HostMap *map;
+        Problem *problems;
+        size_t n_problems;
+} Config;
+
+typedef enum ConfigUsers {
+        CONFIG_USERS_CHECK,
+        CONFIG_USERS_TRUST, /* early in the boot, when not all users can be known yet */
+} ConfigUsers;
+
+/*
+ * Reads everything below dir (which may lack any of the files). Returns 0 although there are
+ * problems; a negative errno only for what has nothing to do with the files' contents (-ENOMEM,
+ * -EMFILE, ...).
+ */
+int config_load(const char *dir, ConfigUsers check, Config **ret);
+
+/*
+ * The view of one instance: what a router with this configuration would send to it. Reads NAME.conf
+ * alone where no other file can matter (exact hosts only), everything where it can: another
+ * instance may have a more exact host below a wildcard of this one. -ENOENT when the instance is
+ * not in use (see problems).
+ */
+int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
+
+Config *config_free(Config *config);
+
+typedef enum RouteKind {
+        ROUTE_BY_HOST,
+        ROUTE_BY_DEFAULT,
+        ROUTE_UNKNOWN,
+} RouteKind;
+
+/* Whose is this host? host NULL: none was named. Sets *ret_instance unless ROUTE_UNKNOWN. */
+RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance);
+
+/* The instance of that name, or ROUTE_NONE. */
+uint32_t config_find_instance(const Config *config, const char *name);
+
+/* A name that can be an instance: what systemd takes as a user name in User=%i and as part of a
+ * unit name. */
+bool instance_name_is_valid(const char *name);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The form of all configuration files: lines "Key=Value" in sections "[Name]". '#' and ';' start a
+ * comment at the start of a line, '#' also behind a blank. No continuation, no quotes. Pure, no
+ * allocation.
+ */
+#pragma once
+
+#include "util/span.h"
+
+typedef enum LineKind {
+        LINE_END,
+        LINE_SECTION,    /* key: its name */
+        LINE_ASSIGNMENT, /* key and value, both trimmed; the value may be empty */
+        LINE_INVALID,    /* error says why, and what to do */
+} LineKind;
+
+typedef struct Line {
+        LineKind kind;
+        unsigned number; /* from 1 */
+        Span key;
+        Span value;
+        const char *error;
+} Line;
+
+typedef struct LineReader {
+        Span rest;
+        unsigned number;
+} LineReader;
+
+/* The next line that says something. */
+Line lines_next(LineReader *reader);
+
+/* The next word of a list separated by blanks. False at its end. */
+bool words_next(Span *list, Span *ret_word);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libbellhop: the hand-off protocol, version 1. See bellhop-handoff(7) and libbellhop(3).
+ *
+ * A hand-off is one datagram on a unix socket of type SOCK_DGRAM: a header of 16 bytes, then the
+ * host as canonical name without a terminating NUL (0 to 253 bytes), and beside it one SCM_RIGHTS
+ * control message with exactly one connected TCP socket. The bytes that the client has sent are
+ * still unread in that socket. Numbers are in the byte order of the machine: a hand-off never
+ * leaves it.
+ *
+ * It goes one way only. The receiver never answers, the sender never receives.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BELLHOP_PROTOCOL_VERSION 1
+#define BELLHOP_MAGIC            "BHOP"
+#define BELLHOP_HOST_MAX         253 /* longest host: RFC 1035 section 2.3.4 without the trailing dot */
+
+/* Why the router chose this receiver. */
+enum bellhop_reason {
+        BELLHOP_REASON_ADDRESS = 1,     /* by the local address; not one byte was looked at */
+        BELLHOP_REASON_SERVER_NAME = 2, /* by the TLS server name */
+        BELLHOP_REASON_HOST = 3,        /* by the HTTP Host or an absolute request target */
+        BELLHOP_REASON_DEFAULT =
+                4, /* no route knows the host, if there was one; this is the default */
+};
+
+/* What the first bytes look like. */
+enum bellhop_protocol {
+        BELLHOP_PROTOCOL_UNKNOWN = 0, /* not looked at */
+        BELLHOP_PROTOCOL_TLS = 1,
+        BELLHOP_PROTOCOL_HTTP = 2,
+};
+
+/* The fixed part of the datagram, as it is on the wire. */
+struct bellhop_header {
+        uint8_t magic[4];       /* BELLHOP_MAGIC */
+        uint8_t version;        /* BELLHOP_PROTOCOL_VERSION */
+        uint8_t reason;         /* enum bellhop_reason */
+        uint8_t protocol;       /* enum bellhop_protocol */
+        uint8_t host_length;    /* bytes of host that follow, 0 to BELLHOP_HOST_MAX */
+        uint64_t accepted_nsec; /* CLOCK_MONOTONIC when the router accepted the connection,
+                                   nanoseconds */
+};
+
+/* One hand-off as a program sees it. */
+struct bellhop_handoff {
+        enum bellhop_reason reason;
+        enum bellhop_protocol protocol;
+        uint64_t accepted_nsec;
+        char host[BELLHOP_HOST_MAX + 1]; /* canonical, NUL-terminated; "" when none was seen */
+};
+
+/* What receiving may come to, beside 0 (received) and a negative errno (the socket itself has
+ * failed). */
+enum bellhop_receive_result {
+        BELLHOP_RECEIVE_EMPTY = 1,   /* nothing waits */
+        BELLHOP_RECEIVE_FOREIGN = 2, /* somebody else than the router has sent it */
+        BELLHOP_RECEIVE_INVALID = 3, /* not a hand-off of version 1 */
+        BELLHOP_RECEIVE_SOCKET = 4,  /* not exactly one connected TCP socket */
+};
+
+/* What sending may come to, beside 0 (sent) and a negative errno. */
+enum bellhop_send_result {
+        BELLHOP_SEND_FULL = 1,      /* the queue is full: wait until the socket is writable */
+        BELLHOP_SEND_GONE = 2,      /* nobody owns the other end (any more): connect anew */
+        BELLHOP_SEND_IN_FLIGHT = 3, /* too many descriptors are under way in all (RLIMIT_NOFILE) */
+};
+
+/*
+ * Connects a new datagram socket to the hand-off socket at path (at most 107 bytes). Returns the
+ * descriptor, close-on-exec and non-blocking, which the caller owns, or a negative errno: -ENOENT
+ * and -ECONNREFUSED say that nobody listens there.
+ */
+int bellhop_connect(const char *path);
+
+/*
+ * Sends one connection. handoff_fd: from bellhop_connect. fd: the connection, which stays the
+ * caller's; close it after success. Never blocks. Returns 0, an enum bellhop_send_result, or a
+ * negative errno (-EINVAL: host too long, reason or protocol out of range).
+ */
+int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
+
+/*
+ * Receives one connection. handoff_fd: the hand-off socket, with SO_PASSCRED set before anything
+ * was sent. sender_uid: the only user whose hand-offs are taken (the router's). Never blocks. On 0,
+ * *ret_handoff is filled and *ret_fd is a connection that the caller owns, close-on-exec and
+ * otherwise as accept(2) gave it to the router. Descriptors of refused messages are closed, and the
+ * message is gone: call again for the next.
+ */
+int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
+                    int *ret_fd);
+
+#ifdef __cplusplus
+}
+#endif

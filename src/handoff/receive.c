@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The receiving side of a hand-off: takes one datagram and believes nothing in it before it is
+ * checked. Whatever is refused leaves no descriptor behind.
+ */
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "handoff/bellhop.h"
+#include "handoff/export.h"
+#include "util/cleanup.h"
+
+/* A control message holds at most SCM_MAX_FD descriptors; with less room the kernel would drop some
+ * and say so by MSG_CTRUNC only, and those that did arrive would still be ours to close. */
+#define RECEIVE_FDS_MAX 253
+
+typedef union Control {
+        char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int) * RECEIVE_FDS_MAX)];
+        struct cmsghdr align;
+} Control;
+
+typedef struct Received {
+        struct ucred sender;
+        bool has_sender;
+        int fd;       /* the first descriptor */
+        size_t n_fds; /* all of them, the others are closed already */
+} Received;
+
+static void received_take_fds(Received *received, const struct cmsghdr *cmsg)
+{
+        const size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+        for (size_t i = 0; i < n; i++) {
+                int fd;
+
+                memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(int));
+                if (received->n_fds++ == 0)
+                        received->fd = fd;
+                else
+                        close_fd(fd);
+        }
+}
+
+/* With SO_PASSCRED the credentials come first and the descriptors after them: walk all. */
+static void received_collect(Received *received, struct msghdr *message)
+{
+        for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
+             cmsg = CMSG_NXTHDR(message, cmsg)) {
+                if (cmsg->cmsg_level != SOL_SOCKET)
+                        continue;
+                if (cmsg->cmsg_type == SCM_RIGHTS) {
+                        received_take_fds(received, cmsg);
+                } else if (cmsg->cmsg_type == SCM_CREDENTIALS &&
+                           cmsg->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
+                        memcpy(&received->sender, CMSG_DATA(cmsg), sizeof(struct ucred));
+                        received->has_sender = true;
+                }
+        }
+}
+
+static bool header_is_valid(const struct bellhop_header *header, const char *host, size_t size)
+{
+        return size >= sizeof(*header) &&
+               memcmp(header->magic, BELLHOP_MAGIC, sizeof(header->magic)) == 0 &&
+               header->version == BELLHOP_PROTOCOL_VERSION &&
+               header->reason >= BELLHOP_REASON_ADDRESS &&
+               header->reason <= BELLHOP_REASON_DEFAULT &&
+               header->protocol <= BELLHOP_PROTOCOL_HTTP &&
+               header->host_length <= BELLHOP_HOST_MAX &&
+               size == sizeof(*header) + header->host_length &&
+               memchr(host, 0, header->host_length) == NULL;
+}
+
+static bool has_option(int fd, int option, int expected)
+{
+        int value;
+        socklen_t size = sizeof(value);
+
+        return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == expected;
+}
+
+/* A connection that the client has reset meanwhile still counts: the server finds out as with
+ * accept(2). */
+static bool is_tcp_connection(int fd)
+{
+        return (has_option(fd, SO_DOMAIN, AF_INET) || has_option(fd, SO_DOMAIN, AF_INET6)) &&
+               has_option(fd, SO_TYPE, SOCK_STREAM) && has_option(fd, SO_PROTOCOL, IPPROTO_TCP) &&
+               has_option(fd, SO_ACCEPTCONN, 0);
+}
+
+EXPORT int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
+                           int *ret_fd)
+{
+        struct bellhop_header header;
+        char host[BELLHOP_HOST_MAX + 1];
+        struct iovec iov[] = {
+                { .iov_base = &header, .iov_len = sizeof(header) },
+                { .iov_base = host, .iov_len = sizeof(host) },
+        };
+        Control control;
+        struct msghdr message = {
+                .msg_iov = iov,
+                .msg_iovlen = ELEMENTSOF(iov),
+                .msg_control = &control,
+                .msg_controllen = sizeof(control),
+        };
+        Received received = { .fd = -EBADF };
+        _cleanup_close_ int fd = -EBADF;
+        ssize_t size;
+
+        do
+                size = recvmsg(handoff_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        while (size < 0 && errno == EINTR);
+        if (size < 0)
+                return errno == EAGAIN ? BELLHOP_RECEIVE_EMPTY : -errno;
+
+        received_collect(&received, &message);
+        fd = received.fd;
+
+        if (!received.has_sender || received.sender.uid != sender_uid)
+                return BELLHOP_RECEIVE_FOREIGN;
+        /* Checked before the host is looked at: with MSG_TRUNC the size is that of the buffer. */
+        if (message.msg_flags & MSG_TRUNC || !header_is_valid(&header, host, (size_t)size))
+                return BELLHOP_RECEIVE_INVALID;
+        if (message.msg_flags & MSG_CTRUNC || received.n_fds != 1 || !is_tcp_connection(fd))
+                return BELLHOP_RECEIVE_SOCKET;
+
+        ret_handoff->reason = header.reason;
+        ret_handoff->protocol = header.protocol;
+        ret_handoff->accepted_nsec = header.accepted_nsec;
+        memcpy(ret_handoff->host, host, header.host_length);
+        ret_handoff->host[header.host_length] = 0;
+        *ret_fd = take_fd(fd);
+        return 0;
+}

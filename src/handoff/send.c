@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The sending side of a hand-off: one connected datagram socket per receiver, one message per
+ * connection. Never blocks, never closes what it was given, never receives.
+ */
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "handoff/bellhop.h"
+#include "handoff/export.h"
+#include "util/cleanup.h"
+
+/* A message without room in the sender's buffer looks like a full queue; the queue alone shall
+ * decide. */
+#define SEND_BUFFER_BYTES (1024 * 1024)
+
+EXPORT int bellhop_connect(const char *path)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = -EBADF;
+        const int size = SEND_BUFFER_BYTES;
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(address.sun_path, path, strlen(path));
+
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return -errno;
+
+        /* The kernel cuts it to net.core.wmem_max. */
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+
+        /* A receiver that could send to us might hand us descriptors: nothing is ever taken from
+         * it. */
+        if (shutdown(fd, SHUT_RD) < 0)
+                return -errno;
+        return take_fd(fd);
+}
+
+static int send_result(int error)
+{
+        switch (error) {
+        case EAGAIN:
+        case ENOBUFS:
+                return BELLHOP_SEND_FULL;
+        case ECONNREFUSED:
+        case ECONNRESET:
+        case ENOTCONN:
+        case EPIPE:
+                return BELLHOP_SEND_GONE;
+        case ETOOMANYREFS:
+                return BELLHOP_SEND_IN_FLIGHT;
+        default:
+                return -error;
+        }
+}
+
+EXPORT int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd)
+{
+        const size_t host_length = strnlen(handoff->host, sizeof(handoff->host));
+        struct bellhop_header header = {
+                .magic = { 'B', 'H', 'O', 'P' },
+                .version = BELLHOP_PROTOCOL_VERSION,
+                .reason = (uint8_t)handoff->reason,
+                .protocol = (uint8_t)handoff->protocol,
+                .host_length = (uint8_t)host_length,
+                .accepted_nsec = handoff->accepted_nsec,
+        };
+        struct iovec iov[] = {
+                { .iov_base = &header, .iov_len = sizeof(header) },
+                { .iov_base = (void *)handoff->host, .iov_len = host_length },
+        };
+        union {
+                char bytes[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = { 0 };
+        struct msghdr message = {
+                .msg_iov = iov,
+                .msg_iovlen = ELEMENTSOF(iov),
+                .msg_control = &control,
+                .msg_controllen = sizeof(control),
+        };
+        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+
+        if (host_length > BELLHOP_HOST_MAX || handoff->reason < BELLHOP_REASON_ADDRESS ||
+            handoff->reason > BELLHOP_REASON_DEFAULT || handoff->protocol > BELLHOP_PROTOCOL_HTTP)
+                return -EINVAL;
+
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+
+        for (;;) {
+                if (sendmsg(handoff_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+                        return 0;
+                if (errno != EINTR)
+                        return send_result(errno);
+        }
+}

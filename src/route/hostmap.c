@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the routes: an open-addressing table of hosts and wildcard suffixes, and a short list of
+ * addresses. Names lie one behind the other in one arena, so that a hundred thousand cost no
+ * allocation each.
+ */
+#include <arpa/inet.h>
+
+#include "route/hostmap.h"
+#include "util/cleanup.h"
+
+#define SLOTS_MIN 64U
+
+typedef struct Host {
+        uint64_t hash;
+        uint64_t origin;
+        uint32_t name; /* where in the arena */
+        uint32_t instance;
+} Host;
+
+typedef struct AddressRoute {
+        Address address;
+        uint32_t instance;
+        uint64_t origin;
+} AddressRoute;
+
+struct HostMap {
+        char *arena;
+        size_t arena_used, arena_size;
+        Host *hosts;
+        size_t n_hosts, hosts_size;
+        uint32_t *slots; /* index into hosts plus one; 0: empty; at most half are taken */
+        uint32_t n_slots;
+        bool has_wildcards;
+        AddressRoute *addresses; /* sorted while being added to: they are few */
+        size_t n_addresses;
+};
+
+/*
+ * FNV-1a, from the last byte to the first, so that one pass over a host gives the hash of each of
+ * its suffixes too: that of ".example.org" is met on the way to that of "www.example.org".
+ */
+#define HASH_START UINT64_C(0xcbf29ce484222325)
+
+static uint64_t hash_step(uint64_t hash, char c)
+{
+        return (hash ^ (uint8_t)c) * UINT64_C(0x100000001b3);
+}
+
+/* FNV's low bits know little of the last bytes hashed, which here are the first of the name. */
+static uint64_t hash_finish(uint64_t hash)
+{
+        hash ^= hash >> 32;
+        hash *= UINT64_C(0x9e3779b97f4a7c15);
+        return hash ^ hash >> 29;
+}
+
+static uint64_t hash_name(const char *name, size_t length)
+{
+        uint64_t hash = HASH_START;
+
+        while (length > 0)
+                hash = hash_step(hash, name[--length]);
+        return hash_finish(hash);
+}
+
+HostMap *hostmap_new(void)
+{
+        return calloc(1, sizeof(HostMap));
+}
+
+HostMap *hostmap_free(HostMap *map)
+{
+        if (!map)
+                return NULL;
+        free(map->arena);
+        free(map->hosts);
+        free(map->slots);
+        free(map->addresses);
+        free(map);
+        return NULL;
+}
+
+/* The slot that holds the name, or the empty one where it would go. */
+static uint32_t *hostmap_slot(const HostMap *map, const char *name, size_t length, uint64_t hash)
+{
+        const uint32_t mask = map->n_slots - 1;
+
+        for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
+                const Host *host;
+
+                if (map->slots[i] == 0)
+                        return &map->slots[i];
+                host = &map->hosts[map->slots[i] - 1];
+                if (host->hash == hash && strncmp(map->arena + host->name, name, length) == 0 &&
+                    map->arena[host->name + length] == 0)
+                        return &map->slots[i];
+        }
+}
+
+static int hostmap_grow_slots(HostMap *map)
+{
+        const uint32_t n = map->n_slots ? map->n_slots * 2 : SLOTS_MIN;
+        uint32_t *slots;
+
+        if (map->n_hosts + 1 <= map->n_slots / 2)
+                return 0;
+        slots = calloc(n, sizeof(*slots));
+        if (!slots)
+                return -ENOMEM;
+        free(map->slots);
+        map->slots = slots;
+        map->n_slots = n;
+        for (size_t i = 0; i < map->n_hosts; i++) {
+                uint32_t slot = (uint32_t)map->hosts[i].hash & (n - 1);
+
+                while (slots[slot] != 0)
+                        slot = (slot + 1) & (n - 1);
+                slots[slot] = (uint32_t)i + 1;
+        }
+        return 0;
+}
+
+/* Makes room for n more elements by doubling. */
+static int grow(void **array, size_t *size, size_t used, size_t n, size_t element)
+{
+        size_t wanted = *size ? *size : 64;
+        void *bigger;
+
+        if (used + n <= *size)
+                return 0;
+        while (wanted < used + n)
+                wanted *= 2;
+        if (wanted > UINT32_MAX)
+                return -ENOMEM;
+        bigger = reallocarray(*array, wanted, element);
+        if (!bigger)
+                return -ENOMEM;
+        *array = bigger;
+        *size = wanted;
+        return 0;
+}
+
+static int hostmap_add_name(HostMap *map, const char *name, uint32_t instance, uint64_t origin,
+                            uint64_t *ret_other)
+{
+        const size_t length = strlen(name);
+        const uint64_t hash = hash_name(name, length);
+        uint32_t *slot;
+        int r;
+
+        r = hostmap_grow_slots(map);
+        if (r == 0)
+                r = grow((void **)&map->arena, &map->arena_size, map->arena_used, length + 1, 1);
+        if (r == 0)
+                r = grow((void **)&map->hosts, &map->hosts_size, map->n_hosts, 1, sizeof(Host));
+        if (r < 0)
+                return r;
+
+        slot = hostmap_slot(map, name, length, hash);
+        if (*slot != 0) {
+                *ret_other = map->hosts[*slot - 1].origin;
+                return -EEXIST;
+        }
+        memcpy(map->arena + map->arena_used, name, length + 1);
+        map->hosts[map->n_hosts] = (Host){
+                .hash = hash,
+                .origin = origin,
+                .name = (uint32_t)map->arena_used,
+                .instance = instance,
+        };
+        map->arena_used += length + 1;
+        map->has_wildcards |= name[0] == '.';
+        *slot = (uint32_t)++map->n_hosts;
+        return 0;
+}
+
+int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
+                     uint64_t *ret_other)
+{
+        /* "*.suffix" is kept as ".suffix", which no exact host can be. */
+        return hostmap_add_name(map, host[0] == '*' ? host + 1 : host, instance, origin, ret_other);
+}
+
+static uint32_t hostmap_find(const HostMap *map, const char *name, size_t length, uint64_t hash)
+{
+        const uint32_t slot = *hostmap_slot(map, name, length, hash);
+
+        return slot == 0 ? ROUTE_NONE : map->hosts[slot - 1].instance;
+}
+
+uint32_t hostmap_find_host(const HostMap *map, const Hostname *host)
+{
+        uint64_t suffixes[HOSTNAME_MAX / 2 + 1], hash = HASH_START;
+        size_t dots[HOSTNAME_MAX / 2 + 1], n = 0;
+        uint32_t found;
+
+        if (map->n_hosts == 0)
+                return ROUTE_NONE;
+
+        for (size_t i = host->length; i > 0; i--) {
+                hash = hash_step(hash, host->name[i - 1]);
+                if (map->has_wildcards && host->name[i - 1] == '.') {
+                        suffixes[n] = hash_finish(hash);
+                        dots[n++] = i - 1;
+                }
+        }
+        found = hostmap_find(map, host->name, host->length, hash_finish(hash));
+
+        /* The longest suffix was met last. */
+        while (found == ROUTE_NONE && n > 0) {
+                n--;
+                found = hostmap_find(map, host->name + dots[n], host->length - dots[n],
+                                     suffixes[n]);
+        }
+        return found;
+}
+
+static int address_compare(const Address *a, const Address *b)
+{
+        const int r = memcmp(&a->ip, &b->ip, sizeof(a->ip));
+
+        return r != 0 ? r : (int)a->port - (int)b->port;
+}
+
+/* The place of the address, or the one where it would go. */
+static size_t hostmap_address_place(const HostMap *map, const Address *address)
+{
+        size_t low = 0, high = map->n_addresses;
+
+        while (low < high) {
+                const size_t middle = low + (high - low) / 2;
+
+                if (address_compare(&map->addresses[middle].address, address) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+static const AddressRoute *hostmap_address(const HostMap *map, const Address *address)
+{
+        const size_t place = hostmap_address_place(map, address);
+
+        if (place < map->n_addresses &&
+            address_compare(&map->addresses[place].address, address) == 0)
+                return &map->addresses[place];
+        return NULL;
+}
+
+int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
+                        uint64_t *ret_other)
+{
+        const AddressRoute *other = hostmap_address(map, address);
+        const size_t place = hostmap_address_place(map, address);
+        AddressRoute *addresses;
+
+        if (other) {
+                *ret_other = other->origin;
+                return -EEXIST;
+        }
+        addresses = reallocarray(map->addresses, map->n_addresses + 1, sizeof(*addresses));
+        if (!addresses)
+                return -ENOMEM;
+        map->addresses = addresses;
+        memmove(addresses + place + 1, addresses + place,
+                (map->n_addresses - place) * sizeof(*addresses));
+        addresses[place] =
+                (AddressRoute){ .address = *address, .instance = instance, .origin = origin };
+        map->n_addresses++;
+        return 0;
+}
+
+uint32_t hostmap_find_address(const HostMap *map, const Address *local)
+{
+        const Address any_port = { .ip = local->ip };
+        const AddressRoute *route = hostmap_address(map, local);
+
+        if (!route)
+                route = hostmap_address(map, &any_port);
+        return route ? route->instance : ROUTE_NONE;
+}
+
+bool hostmap_has_addresses(const HostMap *map)
+{
+        return map->n_addresses > 0;
+}
+
+static void address_format(const Address *address, char *buffer, size_t size)
+{
+        const bool v4 = IN6_IS_ADDR_V4MAPPED(&address->ip);
+        char ip[INET6_ADDRSTRLEN], port[sizeof(":65535")] = "";
+
+        inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? &address->ip.s6_addr[12] : address->ip.s6_addr, ip,
+                  sizeof(ip));
+        if (address->port != 0)
+                snprintf(port, sizeof(port), ":%u", address->port);
+        snprintf(buffer, size, !v4 && port[0] ? "[%s]%s" : "%s%s", ip, port);
+}
+
+static int hostmap_find_conflict(const HostMap *map, const HostMap *from, HostMapConflict *ret)
+{
+        for (size_t i = 0; map->n_hosts > 0 && i < from->n_hosts; i++) {
+                const Host *host = &from->hosts[i];
+                const char *name = from->arena + host->name;
+                const uint32_t slot = *hostmap_slot(map, name, strlen(name), host->hash);
+
+                if (slot == 0)
+                        continue;
+                snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
+                ret->origin = host->origin;
+                ret->other = map->hosts[slot - 1].origin;
+                return -EEXIST;
+        }
+        for (size_t i = 0; i < from->n_addresses; i++) {
+                const AddressRoute *other = hostmap_address(map, &from->addresses[i].address);
+
+                if (!other)
+                        continue;
+                address_format(&other->address, ret->what, sizeof(ret->what));
+                ret->origin = from->addresses[i].origin;
+                ret->other = other->origin;
+                return -EEXIST;
+        }
+        return 0;
+}
+
+int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
+                  HostMapConflict *ret_conflict)
+{
+        uint64_t other;
+        int r = hostmap_find_conflict(map, from, ret_conflict);
+
+        for (size_t i = 0; r == 0 && i < from->n_hosts; i++)
+                r = hostmap_add_name(map, from->arena + from->hosts[i].name, instance,
+                                     origin_base + from->hosts[i].origin, &other);
+        for (size_t i = 0; r == 0 && i < from->n_addresses; i++)
+                r = hostmap_add_address(map, &from->addresses[i].address, instance,
+                                        origin_base + from->addresses[i].origin, &other);
+        return r;
+}
+
+bool hostmap_is_exact(const HostMap *map)
+{
+        return !map->has_wildcards && map->n_addresses == 0;
+}
+
+size_t hostmap_size(const HostMap *map)
+{
+        return map->n_hosts + map->n_addresses;
+}
+
+static struct in6_addr map_ipv4(struct in_addr ip)
+{
+        struct in6_addr mapped = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+        memcpy(&mapped.s6_addr[12], &ip, sizeof(ip));
+        return mapped;
+}
+
+bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret)
+{
+        if (sa->ss_family == AF_INET) {
+                const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+
+                *ret = (Address){ .ip = map_ipv4(in->sin_addr), .port = ntohs(in->sin_port) };
+                return true;
+        }
+        if (sa->ss_family == AF_INET6) {
+                const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+
+                *ret = (Address){ .ip = in6->sin6_addr, .port = ntohs(in6->sin6_port) };
+                return true;
+        }
+        return false;
+}
+
+static bool port_parse(const char *text, uint16_t *ret)
+{
+        unsigned long port;
+        char *end;
+
+        if (text[0] < '1' || text[0] > '9')
+                return false;
+        errno = 0;
+        port = strtoul(text, &end, 10);
+        if (errno != 0 || *end != 0 || port > UINT16_MAX)
+                return false;
+        *ret = (uint16_t)port;
+        return true;
+}
+
+/* An address that means "any" is no route: it would take every connection from every host. */
+static bool ip_parse(const char *text, bool v6, struct in6_addr *ret)
+{
+        struct in_addr ipv4;
+
+        if (v6)
+                return inet_pton(AF_INET6, text, ret) == 1 && !IN6_IS_ADDR_UNSPECIFIED(ret);
+        if (inet_pton(AF_INET, text, &ipv4) != 1 || ipv4.s_addr == INADDR_ANY)
+                return false;
+        *ret = map_ipv4(ipv4);
+        return true;
+}
+
+bool address_parse(Span in, Address *ret)
+{
+        char text[INET6_ADDRSTRLEN + sizeof("[]:65535")];
+        Address address = { .port = 0 };
+        char *ip = text, *colon;
+        bool v6;
+
+        if (in.size >= sizeof(text) || memchr(in.data, 0, in.size))
+                return false;
+        memcpy(text, in.data, in.size);
+        text[in.size] = 0;
+
+        v6 = text[0] == '[' || strchr(text, ':') != strrchr(text, ':');
+        if (text[0] == '[') {
+                char *bracket = strchr(text, ']');
+
+                if (!bracket || (bracket[1] != 0 && bracket[1] != ':'))
+                        return false;
+                colon = bracket[1] == ':' ? bracket + 1 : NULL;
+                *bracket = 0;
+                ip = text + 1;
+        } else {
+                colon = v6 ? NULL : strchr(text, ':');
+                if (colon)
+                        *colon = 0;
+        }
+        if (colon && !port_parse(colon + 1, &address.port))
+                return false;
+        if (!ip_parse(ip, v6, &address.ip))
+                return false;
+        *ret = address;
+        return true;
+}

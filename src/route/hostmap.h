@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Routes: which instance gets a host or a local address. Built once, then read-only; a reload
+ * builds another and swaps it in. An instance is a number here (its place in Config.instances).
+ *
+ * An exact host wins over a wildcard, the longest suffix wins among wildcards. "*.suffix" stands
+ * for one or more labels before the suffix, as Apache's ServerAlias does, and never for the suffix
+ * itself.
+ *
+ * The names come from root-owned files, so nobody can choose them to collide: the hash needs no
+ * key.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "route/hostname.h"
+
+#define ROUTE_NONE UINT32_MAX
+
+typedef struct HostMap HostMap;
+
+/* An address in one form for both families: IPv4 as IPv4-mapped IPv6, port in host order, 0 for
+ * every port. */
+typedef struct Address {
+        struct in6_addr ip;
+        uint16_t port;
+} Address;
+
+HostMap *hostmap_new(void);
+HostMap *hostmap_free(HostMap *map);
+
+/*
+ * host: canonical, or "*." and a canonical suffix. origin: any number of the caller's (file and
+ * line, say). Returns 0, -ENOMEM, or -EEXIST and in ret_other the origin of the entry that has this
+ * host already.
+ */
+int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
+                     uint64_t *ret_other);
+int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
+                        uint64_t *ret_other);
+
+typedef struct HostMapConflict {
+        char what[HOSTNAME_MAX + 3]; /* the host or address that both have */
+        uint64_t origin;             /* in the map that was to be added */
+        uint64_t other;              /* in the map that has it already */
+} HostMapConflict;
+
+/*
+ * Adds all routes of another map, as those of the given instance; origin_base is added to each
+ * origin. Returns 0, -ENOMEM, or -EEXIST, fills ret_conflict and has added nothing.
+ */
+int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
+                  HostMapConflict *ret_conflict);
+
+/* Whether another instance could get something that this map, standing alone, would give to its
+ * own. */
+bool hostmap_is_exact(const HostMap *map);
+size_t hostmap_size(const HostMap *map);
+
+/* The instance, or ROUTE_NONE. */
+uint32_t hostmap_find_host(const HostMap *map, const Hostname *host);
+uint32_t hostmap_find_address(const HostMap *map, const Address *local);
+bool hostmap_has_addresses(const HostMap *map);
+
+/* False when the socket address is of neither family. */
+bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret);
+
+/* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False when it is none of them.
+ */
+bool address_parse(Span in, Address *ret);

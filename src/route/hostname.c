@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the canonical form of a host. Whoever compares, stores or logs a host has it from here.
+ * Pure.
+ */
+#include "route/hostname.h"
+
+#define LABEL_MAX 63
+#define PORT_MAX  65535
+
+static bool is_digit(uint8_t c)
+{
+        return c >= '0' && c <= '9';
+}
+
+/* The locale must have no say in what a host is, so no tolower(3). */
+static bool canonical_byte(uint8_t c, char *ret)
+{
+        if (c >= 'A' && c <= 'Z')
+                *ret = (char)(c - 'A' + 'a');
+        else if ((c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_' || c == '.')
+                *ret = (char)c;
+        else
+                return false;
+        return true;
+}
+
+static bool labels_are_valid(const char *name)
+{
+        for (;;) {
+                const size_t size = strcspn(name, ".");
+
+                if (size == 0 || size > LABEL_MAX || name[0] == '-' || name[size - 1] == '-')
+                        return false;
+                if (name[size] == 0)
+                        return true;
+                name += size + 1;
+        }
+}
+
+/* A last label of digits alone is never a top-level domain; resolvers take such names for IPv4
+ * addresses
+ * ("127.1", "2130706433"), see the URL standard's "ends in a number". */
+static bool ends_in_number(const char *name)
+{
+        const char *dot = strrchr(name, '.');
+        const char *last = dot ? dot + 1 : name;
+
+        return last[strspn(last, "0123456789")] == 0;
+}
+
+HostnameResult hostname_parse(Span in, Hostname *ret)
+{
+        Hostname hostname;
+
+        if (in.size == 0)
+                return HOSTNAME_EMPTY;
+        /* Colons are in no host: this is an IPv6 address, in brackets or not. */
+        if (in.data[0] == '[' || memchr(in.data, ':', in.size))
+                return HOSTNAME_ADDRESS;
+        if (in.data[in.size - 1] == '.')
+                in.size--;
+        if (in.size == 0 || in.size > HOSTNAME_MAX)
+                return HOSTNAME_INVALID;
+
+        for (size_t i = 0; i < in.size; i++)
+                if (!canonical_byte(in.data[i], &hostname.name[i]))
+                        return HOSTNAME_INVALID;
+        hostname.name[in.size] = 0;
+        hostname.length = in.size;
+
+        if (!labels_are_valid(hostname.name))
+                return HOSTNAME_INVALID;
+        if (ends_in_number(hostname.name))
+                return HOSTNAME_ADDRESS;
+        memcpy(ret->name, hostname.name, hostname.length + 1);
+        ret->length = hostname.length;
+        return HOSTNAME_OK;
+}
+
+static bool port_is_valid(Span port)
+{
+        uint32_t value = 0;
+
+        /* RFC 3986 section 3.2.3: a colon with nothing behind it is allowed. */
+        for (size_t i = 0; i < port.size; i++) {
+                if (!is_digit(port.data[i]))
+                        return false;
+                value = value * 10 + (port.data[i] - '0');
+                if (value > PORT_MAX)
+                        return false;
+        }
+        return true;
+}
+
+HostnameResult hostname_parse_with_port(Span in, Hostname *ret)
+{
+        /* Only an address in brackets may have colons of its own. */
+        const uint8_t *colon =
+                in.size > 0 && in.data[0] != '[' ? memchr(in.data, ':', in.size) : NULL;
+
+        if (colon) {
+                const size_t size = (size_t)(colon - in.data);
+                const Span port = { .data = colon + 1, .size = in.size - size - 1 };
+
+                if (!port_is_valid(port))
+                        return HOSTNAME_INVALID;
+                in.size = size;
+        }
+        return hostname_parse(in, ret);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one canonical form of a host: lower case, no trailing dot, no port, A-labels only. Pure
+ * functions. Letters, digits, '-' and '_' (RFC 1123 section 2.1, and the underscore that browsers
+ * and Apache accept), labels of 1 to 63 bytes, 253 in all. Addresses are no hosts: routes by
+ * address have their own key.
+ */
+#pragma once
+
+#include "util/span.h"
+
+#define HOSTNAME_MAX 253
+
+typedef struct Hostname {
+        char name[HOSTNAME_MAX + 1]; /* canonical, NUL-terminated */
+        size_t length;
+} Hostname;
+
+typedef enum HostnameResult {
+        HOSTNAME_OK,
+        HOSTNAME_EMPTY,   /* no byte, or only a port */
+        HOSTNAME_ADDRESS, /* an IP literal */
+        HOSTNAME_INVALID,
+} HostnameResult;
+
+/* A host as in a TLS server name or in configuration: no port. */
+HostnameResult hostname_parse(Span in, Hostname *ret);
+
+/* A host as in an HTTP Host field or an authority: an optional port is checked and dropped. */
+HostnameResult hostname_parse_with_port(Span in, Hostname *ret);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns accepting. Never looks at a byte.
+ */
+#include <sys/socket.h>
+#include <time.h>
+
+#include "router/router.h"
+#include "util/cleanup.h"
+
+/* So many at once, then the other listeners and the pending connections have their turn. */
+#define ACCEPT_BATCH 64
+
+static uint64_t monotonic_nsec(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+static bool is_exhaustion(int error)
+{
+        return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static int listener_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Listener *listener = userdata;
+
+        for (int i = 0; i < ACCEPT_BATCH; i++) {
+                /* Blocking, as accept(2) would give it to the instance: O_NONBLOCK would travel
+                 * along. */
+                const int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+                if (connection >= 0) {
+                        conn_accept_consume(listener->router, connection, monotonic_nsec());
+                } else if (errno == EAGAIN) {
+                        return 0;
+                } else if (is_exhaustion(errno)) {
+                        router_pause_listeners(listener->router, errno);
+                        return 0;
+                }
+                /* Anything else is about that one connection, which is gone: accept(2), "Error
+                 * handling". */
+        }
+        return 0;
+}
+
+int listener_start(Listener *listener)
+{
+        return sd_event_add_io(listener->router->event, &listener->io, listener->fd, EPOLLIN,
+                               listener_on_readable, listener);
+}
+
+void listener_set_paused(Listener *listener, bool paused)
+{
+        (void)sd_event_source_set_enabled(listener->io, paused ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+void listener_done(Listener *listener)
+{
+        listener->io = sd_event_source_disable_unref(listener->io);
+        listener->fd = close_fd(listener->fd);
+}

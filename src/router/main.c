@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bellhop-router: options, inherited sockets, run.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <systemd/sd-daemon.h>
+
+#include "router/router.h"
+#include "util/cleanup.h"
+
+#define EXIT_USAGE 2
+
+static const char *config_dir = BELLHOP_CONFIG_DIR;
+static const char *runtime_dir = BELLHOP_RUNTIME_DIR;
+
+static void help(void)
+{
+        printf("Usage: bellhop-router [OPTIONS...]\n"
+               "\n"
+               "Accepts connections on inherited sockets named 'public' and passes each, unread, "
+               "to the\n"
+               "instance whose host or address it asks for. Normally started by "
+               "bellhop-router.socket.\n"
+               "\n"
+               "      --config=DIR   Configuration (default: %s)\n"
+               "      --runtime=DIR  Hand-off sockets NAME.handoff (default: %s)\n"
+               "  -h, --help         Show this help\n"
+               "      --version      Show the version\n"
+               "\n"
+               "Without systemd as PID 1, for a try in any folder:\n"
+               "  systemd-socket-activate -l 127.0.0.1:8080 --fdname=public bellhop-router "
+               "--config=DIR --runtime=DIR\n"
+               "\n"
+               "See bellhop-router(8).\n",
+               config_dir, runtime_dir);
+}
+
+/* 0: go on. 1: done. Negative: wrong usage. */
+static int parse_argv(int argc, char *argv[])
+{
+        enum { ARG_CONFIG = 256, ARG_RUNTIME, ARG_VERSION };
+        static const struct option options[] = {
+                { "config", required_argument, NULL, ARG_CONFIG },
+                { "runtime", required_argument, NULL, ARG_RUNTIME },
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, ARG_VERSION },
+                { NULL, 0, NULL, 0 },
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case ARG_CONFIG:
+                        config_dir = optarg;
+                        break;
+                case ARG_RUNTIME:
+                        runtime_dir = optarg;
+                        break;
+                case 'h':
+                        help();
+                        return 1;
+                case ARG_VERSION:
+                        printf("bellhop-router %s\n", BELLHOP_VERSION);
+                        return 1;
+                default:
+                        fprintf(stderr, "Try 'bellhop-router --help'.\n");
+                        return -EINVAL;
+                }
+        if (optind < argc) {
+                fprintf(stderr,
+                        "bellhop-router takes no arguments, but was given '%s'. Try "
+                        "'bellhop-router --help'.\n",
+                        argv[optind]);
+                return -EINVAL;
+        }
+        return 0;
+}
+
+static bool is_public_socket(int fd)
+{
+        return sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
+               sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0;
+}
+
+/* The listening socket stays non-blocking for PID 1 too, which only polls it. */
+static int set_nonblocking(int fd)
+{
+        const int flags = fcntl(fd, F_GETFL);
+
+        return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int inherit_socket(Router *router, int fd, const char *name)
+{
+        int r;
+
+        if (strcmp(name, "public") != 0 || !is_public_socket(fd)) {
+                log_warning("inherited descriptor %d, named '%s', is no listening TCP socket named "
+                            "'public'; "
+                            "closing it (FileDescriptorName=public in the socket unit)",
+                            fd, name);
+                close_fd(fd);
+                return 0;
+        }
+        r = set_nonblocking(fd);
+        if (r < 0) {
+                close_fd(fd);
+                return r;
+        }
+        return router_add_listener_consume(router, fd);
+}
+
+static int inherit_sockets(Router *router)
+{
+        char **names = NULL;
+        const int n = sd_listen_fds_with_names(1, &names);
+        int r = n < 0 ? n : 0;
+
+        for (int i = 0; i < n; i++) {
+                const int inherited = inherit_socket(router, SD_LISTEN_FDS_START + i, names[i]);
+
+                if (r >= 0 && inherited < 0)
+                        r = inherited;
+                free(names[i]);
+        }
+        free(names);
+        if (r >= 0 && router->n_listeners == 0) {
+                log_error("no listening socket was passed; start bellhop-router.socket, or see "
+                          "--help");
+                return -ENOTCONN;
+        }
+        return r;
+}
+
+static int run(void)
+{
+        _cleanup_(router_done) Router router;
+        int r = router_init(&router, config_dir, runtime_dir);
+
+        if (r >= 0)
+                r = inherit_sockets(&router);
+        if (r >= 0)
+                r = router_run(&router);
+        return r;
+}
+
+int main(int argc, char *argv[])
+{
+        int r = parse_argv(argc, argv);
+
+        if (r != 0)
+                return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+
+        log_open();
+        r = run();
+        if (r < 0 && r != -ENOTCONN) {
+                errno = -r;
+                log_error("bellhop-router ends: %m");
+        }
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the hand-off sockets as the router sees them. Never receives: an instance has no way back.
+ */
+#include <sys/socket.h>
+
+#include "router/router.h"
+#include "util/cleanup.h"
+
+static int outlet_on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        outlet_flush(userdata);
+        return 0;
+}
+
+Outlet *outlet_new(Router *router, const char *name)
+{
+        Outlet *outlet = calloc(1, sizeof(*outlet));
+
+        if (!outlet)
+                return NULL;
+        outlet->router = router;
+        outlet->fd = -EBADF;
+        TAILQ_INIT(&outlet->waiting);
+        outlet->name = strdup(name);
+        return outlet->name ? outlet : outlet_free(outlet);
+}
+
+static void outlet_disconnect(Outlet *outlet)
+{
+        outlet->writable = sd_event_source_disable_unref(outlet->writable);
+        outlet->fd = close_fd(outlet->fd);
+}
+
+Outlet *outlet_free(Outlet *outlet)
+{
+        if (!outlet)
+                return NULL;
+        while (!TAILQ_EMPTY(&outlet->waiting))
+                conn_refuse(TAILQ_FIRST(&outlet->waiting), REFUSE_UNAVAILABLE);
+        outlet_disconnect(outlet);
+        free(outlet->name);
+        free(outlet);
+        return NULL;
+}
+
+static int outlet_connect(Outlet *outlet)
+{
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (asprintf(&path, "%s/%s.handoff", outlet->router->runtime_dir, outlet->name) < 0)
+                return -ENOMEM;
+        outlet->fd = bellhop_connect(path);
+        if (outlet->fd < 0)
+                return outlet->fd;
+
+        r = sd_event_add_io(outlet->router->event, &outlet->writable, outlet->fd, EPOLLOUT,
+                            outlet_on_writable, outlet);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
+        if (r < 0)
+                outlet_disconnect(outlet);
+        return r;
+}
+
+static void outlet_complain(Outlet *outlet, int error)
+{
+        Router *router = outlet->router;
+        uint64_t now = 0;
+        unsigned left_out;
+
+        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
+        if (!log_limit_pass(&router->trouble_log, now, &left_out))
+                return;
+        errno = -error;
+        log_full(LOG_WARNING, &(LogFields){ .instance = outlet->name },
+                 "nobody takes hand-offs for %s (%m); its visitors get 503 until bellhop@%s.socket "
+                 "runs: systemctl "
+                 "start bellhop@%s.socket",
+                 outlet->name, outlet->name, outlet->name);
+}
+
+/* 0: the queue has it. BELLHOP_SEND_FULL, BELLHOP_SEND_IN_FLIGHT: later. Negative: never. */
+static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
+{
+        int r = 0;
+
+        /* The socket unit may have been started anew since the last time: then connecting helps,
+         * once. */
+        for (int i = 0; i < 2; i++) {
+                if (outlet->fd < 0)
+                        r = outlet_connect(outlet);
+                if (r < 0)
+                        return r;
+                r = bellhop_send(outlet->fd, handoff, fd);
+                if (r != BELLHOP_SEND_GONE)
+                        return r;
+                outlet_disconnect(outlet);
+                r = 0;
+        }
+        return -ECONNREFUSED;
+}
+
+static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
+{
+        const int r = outlet_try(outlet, handoff, fd);
+
+        if (r == 0)
+                return OUTLET_SENT;
+        if (r == BELLHOP_SEND_FULL)
+                return OUTLET_WAIT;
+        if (r == BELLHOP_SEND_IN_FLIGHT) {
+                /* No event tells when others have received theirs. */
+                router_retry_later(outlet->router);
+                return OUTLET_WAIT;
+        }
+        outlet_complain(outlet, r);
+        return OUTLET_ABSENT;
+}
+
+OutletResult outlet_send(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
+{
+        if (outlet->n_waiting > 0)
+                return OUTLET_WAIT;
+        return outlet_attempt(outlet, handoff, fd);
+}
+
+void outlet_flush(Outlet *outlet)
+{
+        Conn *conn;
+
+        while ((conn = TAILQ_FIRST(&outlet->waiting))) {
+                switch (outlet_attempt(outlet, conn->handoff, conn->fd)) {
+                case OUTLET_SENT:
+                        conn_handed_off(conn);
+                        break;
+                case OUTLET_ABSENT:
+                        conn_refuse(conn, REFUSE_UNAVAILABLE);
+                        break;
+                case OUTLET_WAIT:
+                        return;
+                }
+        }
+}
+
+int outlet_enqueue(Outlet *outlet, Conn *conn)
+{
+        if (outlet->n_waiting == 0) {
+                const int r = sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
+
+                if (r < 0)
+                        return r;
+        }
+        TAILQ_INSERT_TAIL(&outlet->waiting, conn, by_outlet);
+        outlet->n_waiting++;
+        conn->outlet = outlet;
+        return 0;
+}
+
+void outlet_dequeue(Outlet *outlet, Conn *conn)
+{
+        TAILQ_REMOVE(&outlet->waiting, conn, by_outlet);
+        conn->outlet = NULL;
+        if (--outlet->n_waiting == 0 && outlet->writable)
+                (void)sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns what a refused client is told. Nothing of what the client sent is ever sent back.
+ */
+#include "router/refuse.h"
+#include "util/cleanup.h"
+
+/* RFC 8446 section 6.2 */
+#define ALERT_HANDSHAKE_FAILURE 40
+#define ALERT_DECODE_ERROR      50
+#define ALERT_INTERNAL_ERROR    80
+#define ALERT_UNRECOGNIZED_NAME 112
+
+typedef struct Refusal {
+        const char *name;
+        uint8_t alert;
+        const char *status;
+        const char *body;
+} Refusal;
+
+static const Refusal refusals[REFUSE_REASON_COUNT] = {
+        [REFUSE_UNKNOWN_HOST] = { "unknown-host", ALERT_UNRECOGNIZED_NAME,
+                                  "421 Misdirected Request",
+                                  "No site of this name is served here.\n" },
+        [REFUSE_NO_HOST] = { "no-host", ALERT_UNRECOGNIZED_NAME, "400 Bad Request",
+                             "The request names no host, so it is unknown which site is meant.\n" },
+        [REFUSE_MALFORMED] = { "malformed", ALERT_DECODE_ERROR, "400 Bad Request",
+                               "This is not a valid HTTP request.\n" },
+        [REFUSE_TOO_LARGE] = { "too-large", ALERT_DECODE_ERROR,
+                               "431 Request Header Fields Too Large",
+                               "The head of the request is too large.\n" },
+        [REFUSE_TIMEOUT] = { "timeout", ALERT_HANDSHAKE_FAILURE, "408 Request Timeout",
+                             "The request did not arrive in time.\n" },
+        [REFUSE_UNAVAILABLE] = { "unavailable", ALERT_INTERNAL_ERROR, "503 Service Unavailable",
+                                 "This site can't take connections at the moment. Please try again "
+                                 "later.\n" },
+        [REFUSE_OVERLOAD] = { "overload", ALERT_INTERNAL_ERROR, "503 Service Unavailable",
+                              "Too many connections at the moment. Please try again later.\n" },
+};
+
+const char *refuse_reason_name(RefuseReason reason)
+{
+        return refusals[reason].name;
+}
+
+static size_t alert_reply(const Refusal *refusal, char *ret)
+{
+        /* Record of type alert, two bytes long: fatal, description. */
+        const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, refusal->alert };
+
+        memcpy(ret, alert, sizeof(alert));
+        return sizeof(alert);
+}
+
+static size_t http_reply(const Refusal *refusal, char *ret)
+{
+        const bool later = refusal->status[0] == '5';
+        const int n = snprintf(ret, REFUSE_REPLY_MAX,
+                               "HTTP/1.1 %s\r\n"
+                               "Content-Type: text/plain; charset=utf-8\r\n"
+                               "Content-Length: %zu\r\n"
+                               "%s"
+                               "Cache-Control: no-store\r\n"
+                               "Connection: close\r\n"
+                               "\r\n"
+                               "%s",
+                               refusal->status, strlen(refusal->body),
+                               later ? "Retry-After: 5\r\n" : "", refusal->body);
+
+        return n < 0 || n >= REFUSE_REPLY_MAX ? 0 : (size_t)n;
+}
+
+size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol,
+                    char ret[static REFUSE_REPLY_MAX])
+{
+        switch (protocol) {
+        case BELLHOP_PROTOCOL_TLS:
+                return alert_reply(&refusals[reason], ret);
+        case BELLHOP_PROTOCOL_HTTP:
+        case BELLHOP_PROTOCOL_UNKNOWN:
+                /* Whoever is silent or speaks something else learns in plain words what is
+                 * expected. */
+                return http_reply(&refusals[reason], ret);
+        }
+        return 0;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns what connections share: configuration, outlets, listeners, timers, counters, signals. One
+ * thread, one event loop. No peer's bytes and no customer's mistake ends it.
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "router/router.h"
+#include "util/cleanup.h"
+
+#define RESUME_USEC (100 * UINT64_C(1000))
+#define RETRY_USEC  (20 * UINT64_C(1000))
+#define STATUS_USEC (1 * UINT64_C(1000000))
+
+static void log_problems(const Config *config)
+{
+        for (size_t i = 0; i < config->n_problems; i++)
+                log_warning("%s", config->problems[i].text);
+        if (config->n_problems > 0)
+                log_warning("what is named above is left out; all else is served");
+}
+
+static uint64_t sum(const uint64_t *values, size_t n)
+{
+        uint64_t total = 0;
+
+        for (size_t i = 0; i < n; i++)
+                total += values[i];
+        return total;
+}
+
+static void router_notify(const Router *router, const char *state)
+{
+        const Counters *counters = &router->counters;
+
+        (void)sd_notifyf(0,
+                         "%sSTATUS=%zu instances%s; accepted %" PRIu64 ", handed off %" PRIu64
+                         ", refused %" PRIu64 ", gone %" PRIu64 ", pending %zu",
+                         state, router->config->n_instances,
+                         router->config->n_problems > 0
+                                 ? " (configuration has errors, see the journal)"
+                                 : "",
+                         counters->accepted,
+                         sum(counters->handed_off, ELEMENTSOF(counters->handed_off)),
+                         sum(counters->refused, ELEMENTSOF(counters->refused)), counters->gone,
+                         router->pending.n);
+}
+
+static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        router_notify(userdata, "");
+        return 0;
+}
+
+void router_touch_status(Router *router)
+{
+        int enabled = SD_EVENT_OFF;
+
+        if (sd_event_source_get_enabled(router->status, &enabled) > 0)
+                return;
+        if (sd_event_source_set_time_relative(router->status, STATUS_USEC) >= 0)
+                (void)sd_event_source_set_enabled(router->status, SD_EVENT_ONESHOT);
+}
+
+static int router_on_resume(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Router *router = userdata;
+
+        for (size_t i = 0; i < router->n_listeners; i++)
+                listener_set_paused(&router->listeners[i], false);
+        return 0;
+}
+
+void router_pause_listeners(Router *router, int error)
+{
+        uint64_t now = 0;
+        unsigned left_out;
+
+        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
+        if (log_limit_pass(&router->trouble_log, now, &left_out)) {
+                errno = error;
+                log_warning("can't accept connections for a moment: %m; they wait in the listening "
+                            "sockets "
+                            "(raise LimitNOFILE= of bellhop-router.service if this stays)");
+        }
+        if (sd_event_source_set_time_relative(router->resume, RESUME_USEC) < 0 ||
+            sd_event_source_set_enabled(router->resume, SD_EVENT_ONESHOT) < 0)
+                return;
+        for (size_t i = 0; i < router->n_listeners; i++)
+                listener_set_paused(&router->listeners[i], true);
+}
+
+static int router_on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        Router *router = userdata;
+
+        for (size_t i = 0; i < router->config->n_instances; i++)
+                if (router->outlets[i])
+                        outlet_flush(router->outlets[i]);
+        return 0;
+}
+
+void router_retry_later(Router *router)
+{
+        if (sd_event_source_set_time_relative(router->retry, RETRY_USEC) >= 0)
+                (void)sd_event_source_set_enabled(router->retry, SD_EVENT_ONESHOT);
+}
+
+Outlet *router_outlet(Router *router, uint32_t instance)
+{
+        if (!router->outlets[instance])
+                router->outlets[instance] =
+                        outlet_new(router, router->config->instances[instance].name);
+        return router->outlets[instance];
+}
+
+static void free_outlets(Router *router)
+{
+        if (!router->outlets)
+                return;
+        for (size_t i = 0; i < router->config->n_instances; i++)
+                router->outlets[i] = outlet_free(router->outlets[i]);
+        free(router->outlets);
+        router->outlets = NULL;
+}
+
+/* Outlets of instances that stay keep their sockets and what waits in them. */
+static void keep_outlets(Router *router, Outlet **outlets, const Config *config)
+{
+        for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {
+                const uint32_t place =
+                        config_find_instance(config, router->config->instances[i].name);
+
+                if (place != ROUTE_NONE)
+                        outlets[place] = take_ptr(router->outlets[i]);
+        }
+}
+
+int router_reload(Router *router)
+{
+        _cleanup_free_ Outlet **outlets = NULL;
+        _cleanup_free_ uint8_t *peek = NULL;
+        Config *config = NULL;
+        int r = config_load(router->config_dir, CONFIG_USERS_CHECK, &config);
+
+        if (r < 0)
+                return r;
+        outlets = calloc(config->n_instances + 1, sizeof(*outlets));
+        peek = malloc(config->router.sniff_max_bytes);
+        if (!outlets || !peek) {
+                config_free(config);
+                return -ENOMEM;
+        }
+        keep_outlets(router, outlets, config);
+        free_outlets(router);
+        config_free(router->config);
+        free(router->peek);
+        router->config = config;
+        router->outlets = take_ptr(outlets);
+        router->peek = take_ptr(peek);
+        log_problems(config);
+        log_info("serving %zu instances from %s", config->n_instances, router->config_dir);
+        return 0;
+}
+
+static int router_on_sighup(sd_event_source *source, const struct signalfd_siginfo *info,
+                            void *userdata)
+{
+        Router *router = userdata;
+        struct timespec now;
+        int r;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                         (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+        r = router_reload(router);
+        if (r < 0) {
+                errno = -r;
+                log_error("can't read the configuration: %m; the old one stays in force");
+        }
+        router_notify(router, "READY=1\n");
+        return 0;
+}
+
+static int router_on_end(sd_event_source *source, const struct signalfd_siginfo *info,
+                         void *userdata)
+{
+        router_notify(userdata, "STOPPING=1\n");
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int add_timer(Router *router, sd_event_source **ret, sd_event_time_handler_t callback)
+{
+        const int r = sd_event_add_time(router->event, ret, CLOCK_MONOTONIC, UINT64_MAX, 0,
+                                        callback, router);
+
+        return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+static int router_init_events(Router *router)
+{
+        int r = sd_event_new(&router->event);
+
+        if (r >= 0)
+                r = sd_event_set_watchdog(router->event, true);
+        if (r >= 0)
+                r = sd_event_add_signal(router->event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK,
+                                        router_on_sighup, router);
+        if (r >= 0)
+                r = sd_event_add_signal(router->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK,
+                                        router_on_end, router);
+        if (r >= 0)
+                r = sd_event_add_signal(router->event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK,
+                                        router_on_end, router);
+        if (r >= 0)
+                r = add_timer(router, &router->resume, router_on_resume);
+        if (r >= 0)
+                r = add_timer(router, &router->retry, router_on_retry);
+        if (r >= 0)
+                r = add_timer(router, &router->status, router_on_status);
+        if (r >= 0)
+                r = deadline_queue_init(&router->pending, router);
+        if (r >= 0)
+                r = deadline_queue_init(&router->lingering, router);
+        return r;
+}
+
+int router_init(Router *router, const char *config_dir, const char *runtime_dir)
+{
+        int r;
+
+        *router = (Router){
+                .config_dir = config_dir,
+                .runtime_dir = runtime_dir,
+                .refusal_log = { .interval_usec = 10 * UINT64_C(1000000), .burst = 20 },
+                .trouble_log = { .interval_usec = 10 * UINT64_C(1000000), .burst = 5 },
+        };
+        TAILQ_INIT(&router->pending.conns);
+        TAILQ_INIT(&router->lingering.conns);
+
+        r = router_init_events(router);
+        return r < 0 ? r : router_reload(router);
+}
+
+int router_run(Router *router)
+{
+        for (size_t i = 0; i < router->n_listeners; i++) {
+                const int r = listener_start(&router->listeners[i]);
+
+                if (r < 0)
+                        return r;
+        }
+        router_notify(router, "READY=1\n");
+        return sd_event_loop(router->event);
+}
+
+int router_add_listener_consume(Router *router, int fd)
+{
+        Listener *listener;
+        Listener *bigger =
+                reallocarray(router->listeners, router->n_listeners + 1, sizeof(*bigger));
+
+        if (!bigger) {
+                close_fd(fd);
+                return -ENOMEM;
+        }
+        router->listeners = bigger;
+        listener = &bigger[router->n_listeners++];
+        *listener = (Listener){ .router = router, .fd = fd };
+        return 0;
+}
+
+void router_done(Router *router)
+{
+        for (size_t i = 0; i < router->n_listeners; i++)
+                listener_done(&router->listeners[i]);
+        free(router->listeners);
+        deadline_queue_done(&router->pending);
+        free_outlets(router);
+        deadline_queue_done(&router->lingering);
+        router->config = config_free(router->config);
+        free(router->peek);
+        sd_event_source_disable_unref(router->resume);
+        sd_event_source_disable_unref(router->retry);
+        sd_event_source_disable_unref(router->status);
+        sd_event_unref(router->event);
+}

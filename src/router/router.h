@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* The router as a whole: what all connections share. */
+#pragma once
+
+#include "config/config.h"
+#include "router/conn.h"
+#include "router/listener.h"
+#include "util/log.h"
+
+typedef struct Counters {
+        uint64_t accepted;
+        uint64_t handed_off[BELLHOP_REASON_DEFAULT + 1]; /* by enum bellhop_reason */
+        uint64_t refused[REFUSE_REASON_COUNT];
+        uint64_t gone; /* left by their clients before they could be routed */
+} Counters;
+
+struct Router {
+        sd_event *event;
+        const char *config_dir;
+        const char *runtime_dir;
+        Config *config;
+        Outlet **outlets; /* one for each of config->instances, or NULL until the first hand-off */
+        Listener *listeners;
+        size_t n_listeners;
+        sd_event_source *resume; /* listens again after descriptors or memory ran out */
+        sd_event_source *retry;  /* tries again after too many descriptors were under way */
+        sd_event_source *status;
+        DeadlineQueue pending; /* CONN_SNIFFING and CONN_WAITING */
+        DeadlineQueue lingering;
+        uint8_t *peek; /* config->router.sniff_max_bytes */
+        Counters counters;
+        LogLimit refusal_log;
+        LogLimit trouble_log;
+};
+
+/* Reads the configuration. The strings must live as long as the router. */
+int router_init(Router *router, const char *config_dir, const char *runtime_dir);
+int router_add_listener_consume(Router *router, int fd);
+
+/* Tells systemd that it is ready and works until a signal ends it. Add the listeners before. */
+int router_run(Router *router);
+void router_done(Router *router);
+
+/* Reads the configuration anew and swaps it in. */
+int router_reload(Router *router);
+
+/* The outlet of an instance; made at its first use. NULL: no memory. */
+Outlet *router_outlet(Router *router, uint32_t instance);
+
+/* Something was counted: the status line that systemctl shows follows within a second. */
+void router_touch_status(Router *router);
+
+/* Tries all outlets with waiting connections again in a moment. */
+void router_retry_later(Router *router);
+
+/* Descriptors or memory have run out: stops accepting for a moment instead of spinning. */
+void router_pause_listeners(Router *router, int error);

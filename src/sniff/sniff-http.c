@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the reading of the head of an HTTP/1 request. Must never be more lenient than Apache with
+ * its default "HttpProtocolOptions Strict", nor take another host than Apache does: what the two
+ * could read in two ways is malformed. It keeps nothing but the host, and judges no field but Host.
+ */
+#include "sniff/sniff.h"
+
+#include <strings.h>
+
+/* Empty lines before the request line: RFC 9112 section 2.2 wants one, Apache bears ten. */
+#define EMPTY_LINES_MAX 10
+
+enum {
+        TOKEN = 1 << 0,  /* RFC 9110 section 5.6.2 */
+        TARGET = 1 << 1, /* request target: no CTL, no space, and no '#', as fragments stay local */
+        VALUE = 1 << 2,  /* field value, RFC 9110 section 5.5 */
+        HOST = 1 << 3,   /* host with port: less than RFC 3986 allows, but all that Apache takes */
+};
+
+#define PLAIN (TARGET | VALUE)
+
+static const uint8_t classes[256] = {
+        ['\t'] = VALUE,
+        [' '] = VALUE,
+        ['!'] = PLAIN | TOKEN,
+        ['"'] = PLAIN,
+        ['#'] = VALUE | TOKEN,
+        ['$' ... '\''] = PLAIN | TOKEN,
+        ['(' ... ')'] = PLAIN,
+        ['*' ... '+'] = PLAIN | TOKEN,
+        [','] = PLAIN,
+        ['-' ... '.'] = PLAIN | TOKEN | HOST,
+        ['/'] = PLAIN,
+        ['0' ... '9'] = PLAIN | TOKEN | HOST,
+        [':'] = PLAIN | HOST,
+        [';' ... '@'] = PLAIN,
+        ['A' ... 'Z'] = PLAIN | TOKEN | HOST,
+        ['['] = PLAIN | HOST,
+        ['\\'] = PLAIN,
+        [']'] = PLAIN | HOST,
+        ['^'] = PLAIN | TOKEN,
+        ['_'] = PLAIN | TOKEN | HOST,
+        ['`'] = PLAIN | TOKEN,
+        ['a' ... 'z'] = PLAIN | TOKEN | HOST,
+        ['{'] = PLAIN,
+        ['|'] = PLAIN | TOKEN,
+        ['}'] = PLAIN,
+        ['~'] = PLAIN | TOKEN,
+        [0x80 ... 0xff] = PLAIN,
+};
+
+typedef struct Head {
+        Span rest;            /* input from here */
+        SniffOutcome verdict; /* why reading has stopped */
+        bool host_demanded;   /* by the version */
+        bool host_seen;       /* there is a Host field, which may be empty */
+        Span host;            /* its value */
+        Span target_host;     /* the host in the request target, if that form has one */
+        bool target_is_https;
+} Head;
+
+static bool head_stop(Head *h, SniffOutcome verdict)
+{
+        h->verdict = verdict;
+        return false;
+}
+
+/* Takes the longest run of a class, which ends before the end of the input. */
+static bool head_take(Head *h, uint8_t class, Span *ret)
+{
+        size_t n = 0;
+
+        while (n < h->rest.size && (classes[h->rest.data[n]] & class) != 0)
+                n++;
+        if (n == h->rest.size || !span_take(&h->rest, n, ret))
+                return head_stop(h, SNIFF_MORE);
+        return true;
+}
+
+static bool head_expect(Head *h, const char *literal)
+{
+        uint32_t c;
+
+        for (; *literal != '\0'; literal++) {
+                if (!span_take_uint(&h->rest, 1, &c))
+                        return head_stop(h, SNIFF_MORE);
+                if (c != (uint8_t)*literal)
+                        return head_stop(h, SNIFF_MALFORMED);
+        }
+        return true;
+}
+
+static bool spans_equal_any_case(Span a, Span b)
+{
+        return a.size == b.size &&
+               strncasecmp((const char *)a.data, (const char *)b.data, a.size) == 0;
+}
+
+static bool span_is_word(Span s, const char *word)
+{
+        return spans_equal_any_case(s, span_from_string(word));
+}
+
+/* Takes a prefix off the front in any case. */
+static bool span_take_word(Span *s, const char *word)
+{
+        Span rest = *s, taken;
+
+        if (!span_take(&rest, strlen(word), &taken) || !span_is_word(taken, word))
+                return false;
+        *s = rest;
+        return true;
+}
+
+static bool is_host(Span s)
+{
+        for (size_t i = 0; i < s.size; i++)
+                if ((classes[s.data[i]] & HOST) == 0)
+                        return false;
+        return s.size <= SNIFF_HOST_MAX;
+}
+
+/*
+ * RFC 9110 section 4.2.1: a URI with an empty host is invalid. '@' is not of class HOST: userinfo
+ * is a phishing attempt (section 4.2.4), and "a@b" is where parsers disagree.
+ */
+static bool is_authority(Span s)
+{
+        return s.size > 0 && s.data[0] != ':' && is_host(s);
+}
+
+/* RFC 9112 section 3.2.3: the authority-form has a port. */
+static bool has_port(Span s)
+{
+        size_t n_digits = 0;
+
+        while (n_digits < s.size && s.data[s.size - 1 - n_digits] >= '0' &&
+               s.data[s.size - 1 - n_digits] <= '9')
+                n_digits++;
+        return n_digits > 0 && n_digits < s.size && s.data[s.size - 1 - n_digits] == ':';
+}
+
+/* RFC 9112 section 3.2. */
+static bool head_check_target(Head *h, Span method, Span target)
+{
+        if (span_equals(method, "CONNECT")) {
+                h->target_host = target;
+                return (is_authority(target) && has_port(target)) || head_stop(h, SNIFF_MALFORMED);
+        }
+        if (target.size > 0 && target.data[0] == '/')
+                return true;
+        if (span_equals(target, "*"))
+                return span_equals(method, "OPTIONS") || head_stop(h, SNIFF_MALFORMED);
+        /* Other schemes are for proxies; Apache would take the Host field and serve it. */
+        h->target_is_https = span_take_word(&target, "https://");
+        if (!h->target_is_https && !span_take_word(&target, "http://"))
+                return head_stop(h, SNIFF_MALFORMED);
+        h->target_host = (Span){ .data = target.data };
+        while (h->target_host.size < target.size && target.data[h->target_host.size] != '/' &&
+               target.data[h->target_host.size] != '?')
+                h->target_host.size++;
+        return is_authority(h->target_host) || head_stop(h, SNIFF_MALFORMED);
+}
+
+static bool head_skip_empty_lines(Head *h)
+{
+        for (size_t n = 0; h->rest.size > 0 && h->rest.data[0] == '\r'; n++) {
+                if (n == EMPTY_LINES_MAX)
+                        return head_stop(h, SNIFF_MALFORMED);
+                if (!head_expect(h, "\r\n"))
+                        return false;
+        }
+        return true;
+}
+
+static bool head_take_request_line(Head *h, Span method)
+{
+        Span target, minor;
+
+        if (!head_take(h, TARGET, &target) || !head_expect(h, " ") ||
+            !head_check_target(h, method, target) || !head_expect(h, "HTTP/1."))
+                return false;
+        if (!span_take(&h->rest, 1, &minor))
+                return head_stop(h, SNIFF_MORE);
+        if (minor.data[0] != '0' && minor.data[0] != '1')
+                return head_stop(h, SNIFF_MALFORMED);
+        h->host_demanded = minor.data[0] == '1';
+        return head_expect(h, "\r\n");
+}
+
+static bool head_take_host_field(Head *h, Span value)
+{
+        /* RFC 9112 section 3.2: 400. Apache joins the two by a comma, others take either. */
+        if (h->host_seen)
+                return head_stop(h, SNIFF_MALFORMED);
+        h->host_seen = true;
+        while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
+                value.data++;
+                value.size--;
+        }
+        while (value.size > 0 &&
+               (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t'))
+                value.size--;
+        h->host = value;
+        return is_host(value) || head_stop(h, SNIFF_MALFORMED);
+}
+
+static bool head_take_fields(Head *h)
+{
+        Span name, value;
+
+        for (;;) {
+                if (!head_take(h, TOKEN, &name))
+                        return false;
+                /*
+                 * No name: the empty line, or a mistake. Among these is obs-fold, a line that
+                 * begins with a space (RFC 9112 section 5.2), by which a Host can be hidden from
+                 * one of two parsers.
+                 */
+                if (name.size == 0)
+                        return head_expect(h, "\r\n");
+                if (!head_expect(h, ":") || !head_take(h, VALUE, &value) || !head_expect(h, "\r\n"))
+                        return false;
+                if (span_is_word(name, "Host") && !head_take_host_field(h, value))
+                        return false;
+        }
+}
+
+/*
+ * RFC 9112 section 3.2.2 lets the target override the field. Apache does so only for the scheme of
+ * the connection, and here that is not TLS: with https it goes by the field. Honest clients say the
+ * same in both.
+ */
+static bool head_check_agreement(Head *h)
+{
+        return !h->target_is_https || spans_equal_any_case(h->target_host, h->host) ||
+               head_stop(h, SNIFF_MALFORMED);
+}
+
+static bool head_parse(Head *h)
+{
+        Span method;
+
+        if (!head_skip_empty_lines(h) || !head_take(h, TOKEN, &method))
+                return false;
+        if (method.size == 0)
+                return head_stop(h, SNIFF_MALFORMED);
+        if (!head_expect(h, " "))
+                return false;
+        /*
+         * The preface of HTTP/2 without TLS, RFC 9113 section 3.4: meant to look like a request
+         * that any HTTP/1 server refuses. Its authority comes later, in HPACK, so it can only be
+         * told that we miss a host. The method is reserved for it.
+         */
+        if (span_equals(method, "PRI")) {
+                h->host_demanded = true;
+                return head_expect(h, "* HTTP/2.0\r\n\r\n");
+        }
+        return head_take_request_line(h, method) && head_take_fields(h) && head_check_agreement(h);
+}
+
+/* The least number of bytes by which in can come to end with an empty line. */
+static size_t n_to_empty_line(Span in)
+{
+        const char *end = "\r\n\r\n";
+        size_t n = strlen(end) - 1;
+
+        while (n > 0 && (in.size < n || memcmp(in.data + in.size - n, end, n) != 0))
+                n--;
+        return strlen(end) - n;
+}
+
+Sniff sniff_http(Span in)
+{
+        Sniff s = {};
+        Head h = { .rest = in };
+        Span host;
+
+        if (in.size > 0 &&
+            ((classes[in.data[0]] & TOKEN) != 0 || in.data[0] == '\r' || in.data[0] == '\n'))
+                s.protocol = BELLHOP_PROTOCOL_HTTP;
+        if (!head_parse(&h)) {
+                s.outcome = h.verdict;
+                if (s.outcome == SNIFF_MORE)
+                        s.need_bytes = in.size + n_to_empty_line(in);
+                return s;
+        }
+        /* RFC 9112 section 3.2: the target overrides the field, which HTTP/1.1 demands even so. */
+        host = h.target_host.size > 0 ? h.target_host : h.host;
+        if (host.size == 0 || (h.host_demanded && !h.host_seen)) {
+                s.outcome = SNIFF_NO_HOST;
+                s.host_required = h.host_demanded;
+                return s;
+        }
+        s.outcome = SNIFF_HOST;
+        s.host_length = host.size;
+        memcpy(s.host, host.data, host.size);
+        return s;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the reading of a TLS ClientHello. Must never be more lenient than the OpenSSL of the
+ * instance: a hello that is routed here by one name must not mean another there. What does not
+ * concern the name (versions, suites, other extensions) is checked in structure only and is the
+ * instance's to judge.
+ */
+#include "sniff/sniff.h"
+
+/* RFC 8446 section 5.1. */
+#define RECORD_HANDSHAKE   22
+#define RECORD_HEADER_SIZE 5
+#define RECORD_SIZE_MAX    16384
+
+/* RFC 8446 section 4. */
+#define HANDSHAKE_CLIENT_HELLO 1
+#define HANDSHAKE_HEADER_SIZE  4
+
+/*
+ * What the types of RFC 8446 section 4.1.2 allow, lengths included: at least one suite, one
+ * compression method and no extensions; at most 34 + 33 + 2 + 65534 + 256 + 2 + 65535. OpenSSL sets
+ * the same limits.
+ */
+#define VERSION_RANDOM_SIZE (2 + 32)
+#define HELLO_SIZE_MIN      (VERSION_RANDOM_SIZE + 1 + 2 + 2 + 1 + 1)
+#define HELLO_SIZE_MAX      131396
+#define SESSION_ID_SIZE_MAX 32
+
+/* RFC 6066 section 3; the limit of the name is OpenSSL's. */
+#define EXTENSION_SERVER_NAME  0
+#define NAME_TYPE_HOST_NAME    0
+#define SERVER_NAME_PREFIX     (2 + 1 + 2) /* length of the list, type, length of the name */
+#define SERVER_NAME_LENGTH_MAX 255
+
+/* Reads the handshake message as if there were no records. */
+typedef struct Cursor {
+        Span rest;            /* input from here */
+        size_t record_left;   /* of the open record, whether it has arrived or not */
+        size_t message_left;  /* same of the message; the least it can be until its length is known
+                               */
+        SniffOutcome verdict; /* why reading has stopped */
+} Cursor;
+
+static bool cursor_stop(Cursor *c, SniffOutcome verdict)
+{
+        c->verdict = verdict;
+        return false;
+}
+
+/*
+ * Takes a record header. Each byte is checked when it is there: whoever waits for the rest of a
+ * header that is wrong already would wait for nothing.
+ */
+static bool cursor_open_record(Cursor *c)
+{
+        Span header = c->rest;
+        uint32_t type, version, size;
+
+        if (header.size >= 1 && header.data[0] != RECORD_HANDSHAKE)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        if (header.size >= 2 && header.data[1] != 3)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        if (!span_take_uint(&header, 1, &type) || !span_take_uint(&header, 2, &version) ||
+            !span_take_uint(&header, 2, &size))
+                return cursor_stop(c, SNIFF_MORE);
+        /* RFC 8446 section 5.1: no handshake record is empty. Endless ones would cost us time. */
+        if (size == 0 || size > RECORD_SIZE_MAX)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        c->rest = header;
+        c->record_left = size;
+        return true;
+}
+
+/* Takes size bytes of the message, over record headers; to may be NULL. */
+static bool cursor_take(Cursor *c, size_t size, uint8_t *to)
+{
+        Span part;
+
+        if (size > c->message_left)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        while (size > 0) {
+                size_t n = size;
+
+                if (c->record_left == 0 && !cursor_open_record(c))
+                        return false;
+                if (n > c->record_left)
+                        n = c->record_left;
+                if (n > c->rest.size)
+                        n = c->rest.size;
+                if (n == 0 || !span_take(&c->rest, n, &part))
+                        return cursor_stop(c, SNIFF_MORE);
+                for (size_t i = 0; to != NULL && i < n; i++)
+                        *to++ = part.data[i];
+                c->record_left -= n;
+                c->message_left -= n;
+                size -= n;
+        }
+        return true;
+}
+
+static bool cursor_skip(Cursor *c, size_t size)
+{
+        return cursor_take(c, size, NULL);
+}
+
+/* Takes an unsigned integer of size <= 4 bytes. */
+static bool cursor_take_uint(Cursor *c, size_t size, uint32_t *ret)
+{
+        uint8_t bytes[4];
+        Span s = { .data = bytes, .size = size };
+
+        return cursor_take(c, size, bytes) && span_take_uint(&s, size, ret);
+}
+
+/*
+ * The least size of the whole input with which the hello can be complete: what is announced for the
+ * open record, the rest of the message, and the headers of as few records as can hold it. Waiting
+ * for that much makes a hello of n records of one byte cost O(log n) calls, not O(n).
+ */
+static size_t cursor_need(const Cursor *c, size_t input_size)
+{
+        size_t beyond = c->message_left > c->record_left ? c->message_left - c->record_left : 0;
+        size_t n_records = (beyond + RECORD_SIZE_MAX - 1) / RECORD_SIZE_MAX;
+
+        return input_size - c->rest.size + c->record_left + beyond + n_records * RECORD_HEADER_SIZE;
+}
+
+static bool take_handshake_header(Cursor *c)
+{
+        uint32_t type, size;
+
+        if (!cursor_take_uint(c, 1, &type))
+                return false;
+        if (type != HANDSHAKE_CLIENT_HELLO)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        if (!cursor_take_uint(c, 3, &size))
+                return false;
+        if (size < HELLO_SIZE_MIN || size > HELLO_SIZE_MAX)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        c->message_left = size;
+        return true;
+}
+
+/* legacy_version to legacy_compression_methods. */
+static bool skip_hello_fields(Cursor *c)
+{
+        uint32_t size;
+
+        if (!cursor_skip(c, VERSION_RANDOM_SIZE) || !cursor_take_uint(c, 1, &size))
+                return false;
+        if (size > SESSION_ID_SIZE_MAX)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        if (!cursor_skip(c, size) || !cursor_take_uint(c, 2, &size))
+                return false;
+        if (size == 0 || size % 2 != 0)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        if (!cursor_skip(c, size) || !cursor_take_uint(c, 1, &size))
+                return false;
+        if (size == 0)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        return cursor_skip(c, size);
+}
+
+/*
+ * RFC 6066 allows a list of names of different types. OpenSSL takes exactly one, a host_name, and
+ * no other type was ever defined: what it would refuse must not be routed by the first name of
+ * several.
+ */
+static bool take_server_name(Cursor *c, size_t extension_size, Sniff *s)
+{
+        uint32_t list_size, type, name_length;
+
+        if (extension_size <= SERVER_NAME_PREFIX ||
+            extension_size > SERVER_NAME_PREFIX + SERVER_NAME_LENGTH_MAX)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        if (!cursor_take_uint(c, 2, &list_size))
+                return false;
+        if (list_size != extension_size - 2)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        if (!cursor_take_uint(c, 1, &type))
+                return false;
+        if (type != NAME_TYPE_HOST_NAME)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        if (!cursor_take_uint(c, 2, &name_length))
+                return false;
+        if (name_length != extension_size - SERVER_NAME_PREFIX)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        if (!cursor_take(c, name_length, s->host))
+                return false;
+        /* "good.example\0.evil.example": one name to us, another to whoever uses C strings. */
+        if (memchr(s->host, '\0', name_length) != NULL)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        s->host_length = name_length;
+        return true;
+}
+
+static bool take_extensions(Cursor *c, Sniff *s)
+{
+        uint32_t size, head;
+
+        /* Before TLS 1.3 a hello could end here: RFC 5246 section 7.4.1.2. */
+        if (c->message_left == 0)
+                return true;
+        if (!cursor_take_uint(c, 2, &size))
+                return false;
+        if (size != c->message_left)
+                return cursor_stop(c, SNIFF_MALFORMED);
+        while (c->message_left > 0) {
+                if (!cursor_take_uint(c, 4, &head))
+                        return false;
+                size = head & 0xffff;
+                if (size > c->message_left)
+                        return cursor_stop(c, SNIFF_MALFORMED);
+                if (head >> 16 != EXTENSION_SERVER_NAME) {
+                        if (!cursor_skip(c, size))
+                                return false;
+                        continue;
+                }
+                /* RFC 8446 section 4.2: one of each type. */
+                if (s->host_length > 0)
+                        return cursor_stop(c, SNIFF_MALFORMED);
+                if (!take_server_name(c, size, s))
+                        return false;
+        }
+        return true;
+}
+
+/* OpenSSL reads whole records: an instance that is woken before could do nothing but wait. */
+static bool await_record_end(Cursor *c)
+{
+        return c->rest.size >= c->record_left || cursor_stop(c, SNIFF_MORE);
+}
+
+Sniff sniff_tls(Span in)
+{
+        Sniff s = { .protocol = BELLHOP_PROTOCOL_TLS };
+        Cursor c = { .rest = in, .message_left = HANDSHAKE_HEADER_SIZE + HELLO_SIZE_MIN };
+
+        if (take_handshake_header(&c) && skip_hello_fields(&c) && take_extensions(&c, &s) &&
+            await_record_end(&c)) {
+                s.outcome = s.host_length > 0 ? SNIFF_HOST : SNIFF_NO_HOST;
+                return s;
+        }
+        s = (Sniff){ .outcome = c.verdict, .protocol = BELLHOP_PROTOCOL_TLS };
+        if (s.outcome == SNIFF_MORE)
+                s.need_bytes = cursor_need(&c, in.size);
+        return s;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the choice of the parser by the first byte. Must never look further than that byte, nor
+ * guess: what is neither a TLS handshake nor the start of an HTTP request is malformed.
+ */
+#include "sniff/sniff.h"
+
+/* Content types of a TLS record, RFC 8446 section 5.1 and RFC 6520 section 3. */
+enum {
+        RECORD_CHANGE_CIPHER_SPEC = 0x14,
+        RECORD_HANDSHAKE = 0x16,
+        RECORD_HEARTBEAT = 0x18,
+};
+
+/* The high bit of the length in a record of SSL 2.0, RFC 6101 appendix E.1. */
+#define SSL2_LENGTH_FLAG 0x80
+
+Sniff sniff(Span in)
+{
+        uint8_t first;
+
+        if (in.size == 0)
+                return (Sniff){ .outcome = SNIFF_MORE, .need_bytes = 1 };
+        first = in.data[0];
+        if (first == RECORD_HANDSHAKE)
+                return sniff_tls(in);
+        /* No handshake begins so, but whoever sends it understands an alert. */
+        if ((first >= RECORD_CHANGE_CIPHER_SPEC && first <= RECORD_HEARTBEAT) ||
+            (first & SSL2_LENGTH_FLAG) != 0)
+                return (Sniff){ .outcome = SNIFF_MALFORMED, .protocol = BELLHOP_PROTOCOL_TLS };
+        return sniff_http(in);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sniffing: protocol and host from the first bytes of a connection, which stay unread. Pure
+ * functions over hostile bytes: no allocation, no system call, no state between calls. Every call
+ * starts from the first byte; need_bytes tells how many must be there before another call is worth
+ * it. How many bytes are waited for at most is the caller's limit: a need_bytes beyond it can be
+ * refused at once.
+ */
+#pragma once
+
+#include "handoff/bellhop.h"
+#include "util/span.h"
+
+/*
+ * Longest host: a name of 253 bytes with its trailing dot and ":65535". A TLS server name, at most
+ * 255 bytes in OpenSSL, fits as well. It is a copy: a server name may be split by record headers.
+ */
+#define SNIFF_HOST_MAX (BELLHOP_HOST_MAX + 1 + 6)
+
+typedef enum SniffOutcome {
+        SNIFF_MORE,      /* undecided: wait for need_bytes */
+        SNIFF_HOST,      /* complete, and it names a host; not yet checked as a hostname */
+        SNIFF_NO_HOST,   /* complete and valid, and names none */
+        SNIFF_MALFORMED, /* can't become valid by more bytes */
+} SniffOutcome;
+
+typedef struct Sniff {
+        SniffOutcome outcome;
+        enum bellhop_protocol protocol; /* as far as known: the words of a refusal depend on it */
+        bool host_required;             /* SNIFF_NO_HOST: the protocol demands one (HTTP/1.1) */
+        size_t need_bytes;  /* SNIFF_MORE: > size of the input; no fewer bytes are complete,
+                             * though a mistake among them may show earlier */
+        size_t host_length; /* SNIFF_HOST: 1 to SNIFF_HOST_MAX */
+        uint8_t host[SNIFF_HOST_MAX]; /* SNIFF_HOST: as the client wrote it, not terminated. TLS:
+                                       * any byte but NUL. HTTP: letters, digits, "-._", ":port",
+                                       * "[]" */
+} Sniff;
+
+/* Finds out the protocol by the first byte and asks its parser. */
+Sniff sniff(Span in);
+
+/*
+ * A TLS ClientHello (RFC 8446 section 4.1.2, RFC 6066 section 3), over any number of records. It is
+ * complete with the record that holds its last byte; what follows is not looked at.
+ */
+Sniff sniff_tls(Span in);
+
+/*
+ * The head of an HTTP/1 request (RFC 9112 sections 2 to 5), complete with its empty line. The host
+ * is that of the request target if it has one, else that of the Host field. An https target must
+ * have the same host as the field.
+ */
+Sniff sniff_http(Span in);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* Ownership by scope: a variable with a cleanup attribute is released when its scope ends. */
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define _cleanup_(f) __attribute__((cleanup(f)))
+
+#define DEFINE_CLEANUP(type, func)          \
+        static inline void func##p(type *p) \
+        {                                   \
+                if (*p)                     \
+                        *p = func(*p);      \
+        }                                   \
+        struct cleanup_needs_a_semicolon_##func
+
+/* Closes and returns the empty value, so that `fd = close_fd(fd)` closes and resets in one line.
+ * Keeps errno. */
+static inline int close_fd(int fd)
+{
+        if (fd >= 0) {
+                int saved = errno;
+
+                (void)close(fd);
+                errno = saved;
+        }
+        return -EBADF;
+}
+
+static inline void close_fdp(int *fd)
+{
+        *fd = close_fd(*fd);
+}
+
+static inline void freep(void *p)
+{
+        free(*(void **)p);
+}
+
+static inline void fclosep(FILE **f)
+{
+        if (*f)
+                (void)fclose(*f);
+}
+
+#define _cleanup_close_  _cleanup_(close_fdp)
+#define _cleanup_free_   _cleanup_(freep)
+#define _cleanup_fclose_ _cleanup_(fclosep)
+
+/* Passes ownership on: the variable is left empty. */
+#define take_fd(fd)                  \
+        ({                           \
+                int *_fd_ = &(fd);   \
+                int _taken_ = *_fd_; \
+                *_fd_ = -EBADF;      \
+                _taken_;             \
+        })
+
+#define take_ptr(ptr)                             \
+        ({                                        \
+                __typeof__(ptr) *_ptr_ = &(ptr);  \
+                __typeof__(ptr) _taken_ = *_ptr_; \
+                *_ptr_ = NULL;                    \
+                _taken_;                          \
+        })
+
+#define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One line for one event: to the journal with fields when our stderr leads there, else to stderr
+ * with the level in front. Only mains and src/router log; everything below returns outcomes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <syslog.h>
+
+/* What the line is about; NULL where it does not apply. Text from the network must be escaped
+ * already. */
+typedef struct LogFields {
+        const char *instance;
+        const char *host;
+        const char *peer;
+} LogFields;
+
+/* Looks whether stderr is the journal. Call once, first. */
+void log_open(void);
+
+void log_full(int level, const LogFields *fields, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+#define log_info(...)    log_full(LOG_INFO, NULL, __VA_ARGS__)
+#define log_notice(...)  log_full(LOG_NOTICE, NULL, __VA_ARGS__)
+#define log_warning(...) log_full(LOG_WARNING, NULL, __VA_ARGS__)
+#define log_error(...)   log_full(LOG_ERR, NULL, __VA_ARGS__)
+
+/* At most burst lines in each interval; how many were left out is said with the next one that
+ * passes. */
+typedef struct LogLimit {
+        uint64_t interval_usec;
+        unsigned burst;
+        uint64_t begin_usec;
+        unsigned n;
+        unsigned n_left_out;
+} LogLimit;
+
+/* Whether a line may be written now; *ret_left_out: how many were not since the last one. */
+bool log_limit_pass(LogLimit *limit, uint64_t now_usec, unsigned *ret_left_out);

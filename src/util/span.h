@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* A span: bytes that somebody else owns. Readers that cannot overrun, for parsers of hostile bytes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct Span {
+        const uint8_t *data;
+        size_t size;
+} Span;
+
+static inline Span span_from_string(const char *s)
+{
+        return (Span){ .data = (const uint8_t *)s, .size = strlen(s) };
+}
+
+/* Takes n bytes off the front. False, and nothing taken, when there are fewer. */
+static inline bool span_take(Span *s, size_t n, Span *ret_taken)
+{
+        if (s->size < n)
+                return false;
+        *ret_taken = (Span){ .data = s->data, .size = n };
+        s->data += n;
+        s->size -= n;
+        return true;
+}
+
+/* Takes an unsigned integer of n <= 4 bytes in network byte order off the front. */
+static inline bool span_take_uint(Span *s, size_t n, uint32_t *ret)
+{
+        Span bytes;
+        uint32_t v = 0;
+
+        if (!span_take(s, n, &bytes))
+                return false;
+        for (size_t i = 0; i < n; i++)
+                v = v << 8 | bytes.data[i];
+        *ret = v;
+        return true;
+}
+
+/* Takes a vector whose length stands before it in n bytes (TLS presentation language, RFC 8446
+ * section 3.4). */
+static inline bool span_take_vector(Span *s, size_t n, Span *ret)
+{
+        Span rest = *s;
+        uint32_t size;
+
+        if (!span_take_uint(&rest, n, &size) || !span_take(&rest, size, ret))
+                return false;
+        *s = rest;
+        return true;
+}
+
+static inline bool span_equals(Span s, const char *string)
+{
+        return s.size == strlen(string) && memcmp(s.data, string, s.size) == 0;
+}
