@@ -58,7 +58,7 @@ static int add_host(SettingsFile *file, InstanceDraft *draft, const char *key, S
         case HOSTNAME_EMPTY:
         case HOSTNAME_INVALID:
                 return problem_add(file,
-                                   "%s=%.*s is no host name; letters, digits, '-' and dots, one "
+                                   "%s=%.*s is no host name; letters, digits, '-', '_' and dots, one "
                                    "'*.' in front, no "
                                    "port, other scripts in their xn-- form (idn2)",
                                    key, word.size > 80 ? 80 : (int)word.size,

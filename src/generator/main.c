@@ -45,7 +45,7 @@ static int open_network(const char *dir, const char *name)
         fprintf(file, "# Made by bellhop-generator: Network=yes in the file of this instance.\n"
                       "[Service]\n"
                       "PrivateNetwork=no\n"
-                      "RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK\n"
+                      "RestrictAddressFamilies=AF_INET6 AF_NETLINK\n"
                       "IPAddressDeny=\n");
         return fflush(file) == 0 ? 0 : -errno;
 }

@@ -274,7 +274,8 @@ Conn *conn_free(Conn *conn)
         return NULL;
 }
 
-static void log_refusal(Router *router, int fd, RefuseReason reason, const char *host)
+static void log_refusal(Router *router, int fd, RefuseReason reason, const Outlet *outlet,
+                        const char *host)
 {
         char peer[PEER_NAME_MAX];
         uint64_t now = 0;
@@ -286,7 +287,10 @@ static void log_refusal(Router *router, int fd, RefuseReason reason, const char 
         if (left_out > 0)
                 log_info("%u more refusals were not written to the log", left_out);
         peer_name(fd, peer);
-        log_full(LOG_INFO, &(LogFields){ .host = host[0] ? host : NULL, .peer = peer },
+        log_full(LOG_INFO,
+                 &(LogFields){ .instance = outlet ? outlet->name : NULL,
+                               .host = host[0] ? host : NULL,
+                               .peer = peer },
                  host[0] ? "refused %s: %s '%s'" : "refused %s: %s", peer,
                  refuse_reason_name(reason), host);
 }
@@ -355,18 +359,15 @@ static void conn_linger(Conn *conn)
                 conn_free(conn);
 }
 
-static void count_refusal(Router *router, int fd, RefuseReason reason, const char *host)
-{
-        router->counters.refused[reason]++;
-        router_touch_status(router);
-        log_refusal(router, fd, reason, host);
-}
-
-static void conn_refuse_host(Conn *conn, RefuseReason reason, const char *host)
+/* outlet: where it would have gone, if that is known. */
+static void conn_refuse_host(Conn *conn, RefuseReason reason, const Outlet *outlet,
+                             const char *host)
 {
         size_t n_discarded = 0;
 
-        count_refusal(conn->router, conn->fd, reason, host);
+        conn->router->counters.refused[reason]++;
+        router_touch_status(conn->router);
+        log_refusal(conn->router, conn->fd, reason, outlet, host);
         /* With a low-water mark what trickles in would not be seen. */
         if (conn->low_water_set)
                 (void)setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &(int){ 1 }, sizeof(int));
@@ -377,7 +378,7 @@ static void conn_refuse_host(Conn *conn, RefuseReason reason, const char *host)
 
 void conn_refuse(Conn *conn, RefuseReason reason)
 {
-        conn_refuse_host(conn, reason, conn->handoff ? conn->handoff->host : "");
+        conn_refuse_host(conn, reason, conn->outlet, conn->handoff ? conn->handoff->host : "");
 }
 
 static void count_handed_off(Router *router, const struct bellhop_handoff *handoff)
@@ -442,7 +443,7 @@ static void conn_route(Conn *conn, const Look *look)
                 conn_wait_for_outlet(conn, outlet, &look->handoff);
                 break;
         case OUTLET_ABSENT:
-                conn_refuse_host(conn, REFUSE_UNAVAILABLE, look->handoff.host);
+                conn_refuse_host(conn, REFUSE_UNAVAILABLE, outlet, look->handoff.host);
                 break;
         }
 }
@@ -459,7 +460,7 @@ static void conn_act(Conn *conn, Look *look)
                 break;
         case LOOK_REFUSE:
                 conn->protocol = look->handoff.protocol;
-                conn_refuse_host(conn, look->refuse, look->handoff.host);
+                conn_refuse_host(conn, look->refuse, NULL, look->handoff.host);
                 break;
         case LOOK_GONE:
                 conn->router->counters.gone++;

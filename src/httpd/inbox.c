@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the hand-off socket and the two listeners by which the server polls it. Never reads from or
+ * writes to a connection, never waits, and never hands a connection back.
+ *
+ * The server knows only listeners that it can poll and accept(2) from, and each MPM stores the
+ * function that accepts into its listeners, in each child, after the child_init hooks. Ours must
+ * take its place, and must not be polled before that. So the listener's descriptor is an epoll
+ * instance that watches nothing until a short-lived thread has seen the MPM's function and has
+ * replaced it; only then it watches the hand-off socket. Until then the listener can't become
+ * readable, whatever waits in the queue.
+ *
+ * The second listener never becomes readable. It is there because prefork and worker don't poll a
+ * listener that is alone: they would call the MPM's accept at once.
+ */
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include <ap_listen.h>
+#include <ap_mpm.h>
+#include <apr_portable.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_log.h>
+
+#include "httpd/inbox.h"
+#include "httpd/shield.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+APLOG_USE_MODULE(bellhop);
+
+#define SOCKET_DATA_KEY "bellhop"
+
+/* Refused messages that one wake looks past. Each costs its sender a system call and us two; the
+ * MPMs throw away a pool for each fruitless accept, so giving up at the first would cost more. */
+#define REFUSED_PER_WAKE 64
+
+/* So long the arming thread sleeps between looks, at first and at most. The MPMs need some 100 µs.
+ */
+#define ARM_NSEC_FIRST 20000L
+#define ARM_NSEC_MOST  200000L
+
+/* Set by the parent for one configuration, inherited by its children; a reload loads this file
+ * anew. */
+static struct Inbox {
+        server_rec *server;
+        int handoff_fd;
+        uid_t sender;
+        ap_listen_rec *listener;
+        ap_listen_rec *quiet; /* never readable */
+        TallySlot *slot;
+        LogLimit limit;
+} inbox = { .handoff_fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
+
+static uint64_t now_usec(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool is_handoff_socket(int fd, const char *name)
+{
+        return strcmp(name, INBOX_FD_NAME) == 0 && sd_is_socket(fd, AF_UNIX, SOCK_DGRAM, -1) > 0;
+}
+
+static void warn_without_credentials(server_rec *server, int fd)
+{
+        int on = 0;
+        socklen_t size = sizeof(on);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, &size) == 0 && on)
+                return;
+        ap_log_error(
+                APLOG_MARK, APLOG_ERR, 0, server,
+                "the hand-off socket doesn't tell who has sent a hand-off, so that all of them "
+                "will be refused; set PassCredentials=yes in bellhop@.socket and restart it");
+}
+
+int inbox_inherit(server_rec *server)
+{
+        char **names = NULL;
+        int found = -EBADF;
+        const int n = sd_listen_fds_with_names(1, &names);
+
+        for (int i = 0; i < n; i++) {
+                const int fd = SD_LISTEN_FDS_START + i;
+
+                if (found < 0 && is_handoff_socket(fd, names[i])) {
+                        found = fd;
+                        warn_without_credentials(server, fd);
+                } else {
+                        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+                                     "closing inherited descriptor %d '%s': not a hand-off socket "
+                                     "(FileDescriptorName=%s, ListenDatagram=)",
+                                     fd, names[i], INBOX_FD_NAME);
+                        close_fd(fd);
+                }
+                free(names[i]);
+        }
+        free(names);
+        return found;
+}
+
+static void log_refused(int result)
+{
+        static const char *const reasons[] = {
+                [BELLHOP_RECEIVE_FOREIGN] =
+                        "its sender is not the router's user (BellhopRouterUser)",
+                [BELLHOP_RECEIVE_INVALID] = "it is not of protocol version 1; router and module "
+                                            "should come from the same release",
+                [BELLHOP_RECEIVE_SOCKET] = "it doesn't bring exactly one connected TCP socket, or "
+                                           "LimitNOFILE= of this instance is used up",
+        };
+        unsigned n_left_out;
+
+        if (!log_limit_pass(&inbox.limit, now_usec(), &n_left_out))
+                return;
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, inbox.server,
+                     "refused a hand-off: %s (%u more were refused since the last such line)",
+                     reasons[result], n_left_out);
+}
+
+static apr_status_t end_connection(void *slot)
+{
+        tally_closed(slot);
+        shield_down();
+        return APR_SUCCESS;
+}
+
+/* In a process that was forked to become a CGI program: it starts with the signal mask that it
+ * expects. */
+static apr_status_t forget_connection(void *slot)
+{
+        shield_down();
+        return APR_SUCCESS;
+}
+
+/*
+ * TCP_NODELAY is the server's to set: core does it for every connection, by one system call for a
+ * socket of which APR doesn't know where it comes from. O_NONBLOCK likewise, when the server sets
+ * its first timeout.
+ */
+static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
+                                apr_pool_t *pool, apr_socket_t **ret_socket)
+{
+        _cleanup_close_ int fd = fd_consume;
+        struct sockaddr_storage local, remote;
+        socklen_t local_size = sizeof(local), remote_size = sizeof(remote);
+        apr_os_sock_info_t info = {
+                .os_sock = &fd,
+                .local = (struct sockaddr *)&local,
+                .remote = (struct sockaddr *)&remote,
+                .type = SOCK_STREAM,
+                .protocol = IPPROTO_TCP,
+        };
+        apr_socket_t *socket;
+        apr_status_t status;
+
+        if (getsockname(fd, info.local, &local_size) < 0 ||
+            getpeername(fd, info.remote, &remote_size) < 0)
+                return errno;
+        info.family = local.ss_family;
+        status = apr_os_sock_make(&socket, &info, pool);
+        if (status != APR_SUCCESS)
+                return status;
+        (void)take_fd(fd); /* the pool closes it from now on */
+
+        (void)apr_socket_data_set(socket, apr_pmemdup(pool, handoff, sizeof(*handoff)),
+                                  SOCKET_DATA_KEY, NULL);
+        tally_opened(inbox.slot, now_usec());
+        /* The MPMs clear this pool when the connection is over, upgraded and HTTP/2 ones included.
+         */
+        apr_pool_cleanup_register(pool, inbox.slot, end_connection, forget_connection);
+        shield_up();
+        *ret_socket = socket;
+        return APR_SUCCESS;
+}
+
+/* One connection a call, as the MPMs expect: they count idle workers before each. */
+static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, apr_pool_t *pool)
+{
+        *ret_socket = NULL; /* the worker MPM looks at nothing else, and keeps the last one there */
+        for (int i = 0; i < REFUSED_PER_WAKE; i++) {
+                struct bellhop_handoff handoff;
+                apr_socket_t *socket = NULL;
+                int fd;
+                const int r = bellhop_receive(inbox.handoff_fd, inbox.sender, &handoff, &fd);
+
+                if (r == BELLHOP_RECEIVE_EMPTY)
+                        return APR_EAGAIN;
+                if (r > 0) {
+                        log_refused(r);
+                } else if (r < 0) {
+                        ap_log_error(
+                                APLOG_MARK, APLOG_CRIT, -r, inbox.server,
+                                "can't receive hand-offs; this child ends and another takes over");
+                        return APR_EGENERAL;
+                } else if (make_socket(fd, &handoff, pool, &socket) == APR_SUCCESS) {
+                        *ret_socket = socket;
+                        return APR_SUCCESS;
+                }
+                /* Else the client has gone already: that is no event. */
+        }
+        return APR_EAGAIN;
+}
+
+static bool make_placeholder(apr_pool_t *pconf, ap_listen_rec **ret)
+{
+        ap_listen_rec *listener = apr_pcalloc(pconf, sizeof(*listener));
+        _cleanup_close_ int fd = epoll_create1(EPOLL_CLOEXEC);
+        apr_os_sock_info_t info = { .os_sock = &fd, .family = AF_INET, .type = SOCK_STREAM };
+
+        if (fd < 0 || apr_os_sock_make(&listener->sd, &info, pconf) != APR_SUCCESS)
+                return false;
+        (void)take_fd(fd); /* the pool closes it from now on */
+        if (apr_sockaddr_info_get(&listener->bind_addr, NULL, APR_INET, 0, 0, pconf) != APR_SUCCESS)
+                return false;
+        listener->protocol = "bellhop"; /* no AcceptFilter is for it */
+        listener->active = 1;
+        *ret = listener;
+        return true;
+}
+
+/*
+ * The server keeps last time's listeners to reuse those that are still configured. Ours live in
+ * pconf, so they leave the list before pconf goes.
+ */
+static apr_status_t remove_listeners(void *unused)
+{
+        for (ap_listen_rec **at = &ap_listeners; *at;) {
+                if (*at == inbox.listener || *at == inbox.quiet)
+                        *at = (*at)->next;
+                else
+                        at = &(*at)->next;
+        }
+        return APR_SUCCESS;
+}
+
+apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender)
+{
+        if (!make_placeholder(pconf, &inbox.listener) || !make_placeholder(pconf, &inbox.quiet)) {
+                ap_log_error(APLOG_MARK, APLOG_CRIT, errno, server,
+                             "can't create an epoll descriptor; look at LimitNOFILE=");
+                return APR_EGENERAL;
+        }
+        inbox.server = server;
+        inbox.handoff_fd = handoff_fd;
+        inbox.sender = sender;
+        inbox.listener->next = inbox.quiet;
+        inbox.quiet->next = ap_listeners;
+        ap_listeners = inbox.listener;
+        apr_pool_cleanup_register(pconf, NULL, remove_listeners, apr_pool_cleanup_null);
+        return APR_SUCCESS;
+}
+
+/*
+ * epoll_fd is a descriptor of our own, not the listener's: the MPM may close that one any time.
+ * Several idle children wake for one hand-off, as with any listener under the event MPM;
+ * EPOLLEXCLUSIVE would not change that, for nobody waits on this epoll instance itself (measured).
+ */
+static void *arm(void *baton)
+{
+        const int epoll_fd = (int)(intptr_t)baton;
+        struct epoll_event event = { .events = EPOLLIN };
+        struct timespec pause = { .tv_nsec = ARM_NSEC_FIRST };
+
+        while (!__atomic_load_n(&inbox.listener->accept_func, __ATOMIC_ACQUIRE)) {
+                (void)nanosleep(&pause, NULL);
+                if (pause.tv_nsec < ARM_NSEC_MOST)
+                        pause.tv_nsec *= 2;
+        }
+        __atomic_store_n(&inbox.listener->accept_func, accept_handoff, __ATOMIC_RELEASE);
+        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, inbox.handoff_fd, &event) < 0)
+                ap_log_error(APLOG_MARK, APLOG_CRIT, errno, inbox.server,
+                             "this child can't watch the hand-off socket; restart the instance");
+        close_fd(epoll_fd);
+        return NULL;
+}
+
+static int start_arming(int listener_fd)
+{
+        _cleanup_close_ int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        pthread_attr_t attributes;
+        sigset_t all, before;
+        pthread_t thread;
+        int r;
+
+        /* An epoll instance of its own: children that shared one would share what it watches. */
+        if (epoll_fd < 0 || dup3(epoll_fd, listener_fd, O_CLOEXEC) < 0)
+                return errno;
+        inbox.listener->accept_func = NULL;
+
+        /* Signals are for the MPM's threads: prefork's poll must be the one that is interrupted. */
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        pthread_attr_init(&attributes);
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        r = pthread_create(&thread, &attributes, arm, (void *)(intptr_t)epoll_fd);
+        pthread_attr_destroy(&attributes);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (r == 0)
+                (void)take_fd(epoll_fd);
+        return r;
+}
+
+void inbox_join(server_rec *server, TallySlot *slot)
+{
+        apr_os_sock_t listener_fd;
+        int r;
+
+        inbox.slot = slot;
+        (void)apr_os_sock_get(&listener_fd, inbox.listener->sd);
+        /* Prefork closes listeners in a signal handler: this child has been told to go before it
+         * began. */
+        if (listener_fd < 0)
+                return;
+        r = start_arming(listener_fd);
+        if (r == 0)
+                return;
+        ap_log_error(
+                APLOG_MARK, APLOG_CRIT, r, server,
+                "this child can't take hand-offs and ends; look at TasksMax= and LimitNOFILE=");
+        _exit(APEXIT_CHILDSICK); /* the parent waits a little, then tries another child */
+}
+
+const struct bellhop_handoff *inbox_handoff_of(conn_rec *conn)
+{
+        apr_socket_t *socket = ap_get_conn_socket(conn->master ? conn->master : conn);
+        void *handoff = NULL;
+
+        if (socket)
+                (void)apr_socket_data_get(&handoff, SOCKET_DATA_KEY, socket);
+        return handoff;
+}

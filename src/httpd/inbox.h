@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inbox: turns hand-offs into what the server takes for accepted sockets, under any MPM,
+ * unpatched. Below the hooks and above libbellhop.
+ */
+#pragma once
+
+#include <httpd.h>
+
+#include "handoff/bellhop.h"
+#include "httpd/tally.h"
+
+#define INBOX_FD_NAME "handoff" /* FileDescriptorName= of bellhop@.socket */
+
+/*
+ * Finds the inherited hand-off socket; once in the life of the process, before anything else opens
+ * files. Returns the descriptor, which stays open as long as the process, or -EBADF. Other
+ * inherited descriptors are closed. Logs.
+ */
+int inbox_inherit(server_rec *server);
+
+/*
+ * Puts our listeners beside those of the server, until pconf goes. sender: the router's user. Call
+ * it before the MPM looks at the listeners. Logs.
+ */
+apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender);
+
+/* In a new child: from now on it takes hand-offs, as soon as the MPM is ready. Logs; no way back.
+ */
+void inbox_join(server_rec *server, TallySlot *slot);
+
+/* How this connection (or the one that this HTTP/2 stream belongs to) came; NULL: not by hand-off.
+ */
+const struct bellhop_handoff *inbox_handoff_of(conn_rec *conn);

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the directives, the hooks and the life of an instance: what starts it, what it tells
+ * systemd, when it ends by itself. Never touches a connection or a request: inbox.c and admit.c do.
+ *
+ * A reload unloads this file and loads it anew, so whatever outlives one is in struct Life.
+ */
+#include <inttypes.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include <ap_listen.h>
+#include <ap_mpm.h>
+#include <apr_shm.h>
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_connection.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <mpm_common.h>
+
+#include "httpd/admit.h"
+#include "httpd/inbox.h"
+#include "httpd/journal.h"
+#include "httpd/shield.h"
+#include "util/cleanup.h"
+
+APLOG_USE_MODULE(bellhop);
+
+#define CONFIG_DIR_DEFAULT "/etc/bellhop"
+
+/* Lives in the process pool. A module with another layout may be loaded over it when a new release
+ * was installed: change the key with the struct, and with that of Tally. */
+#define LIFE_KEY "bellhop-life-1"
+
+typedef struct Life {
+        int handoff_fd;
+        Tally *tally;
+        bool is_ready;      /* systemd knows that we are up */
+        uint64_t busy_usec; /* when we last saw an open connection, or were started */
+        char status[128];   /* as systemd knows it */
+} Life;
+
+static struct Settings {
+        const char *instance;
+        const char *config_dir;
+        const char *router_user;
+} settings;
+
+static Config *config;
+static uint32_t own_instance;
+static Life *life;
+static bool is_stopping; /* by idle exit */
+
+static uint64_t now_usec(void)
+{
+        struct timespec now;
+
+        (void)clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static bool is_real_start(void)
+{
+        return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
+}
+
+/* The server reads its configuration twice before it starts; the first time is for syntax only. */
+static bool is_rehearsal(void)
+{
+        return is_real_start() && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
+}
+
+static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+        settings = (struct Settings){
+                .config_dir = CONFIG_DIR_DEFAULT,
+                .router_user = BELLHOP_ROUTER_USER,
+        };
+        return OK;
+}
+
+static int find_handoff_socket(server_rec *server)
+{
+        apr_pool_t *forever = server->process->pool;
+        void *found = NULL;
+
+        (void)apr_pool_userdata_get(&found, LIFE_KEY, forever);
+        life = found;
+        if (!life) {
+                life = apr_pcalloc(forever, sizeof(*life));
+                life->handoff_fd = inbox_inherit(server);
+                life->busy_usec = now_usec();
+                (void)apr_pool_userdata_setn(life, LIFE_KEY, NULL, forever);
+        }
+        if (life->handoff_fd >= 0)
+                return OK;
+        ap_log_error(
+                APLOG_MARK, APLOG_CRIT, 0, server,
+                "an instance gets its connections from a hand-off socket, and none was passed "
+                "in; start it by 'systemctl start bellhop@%s.socket', the service follows with "
+                "the first connection",
+                settings.instance);
+        return !OK;
+}
+
+static apr_status_t free_config(void *unused)
+{
+        config = config_free(config);
+        return APR_SUCCESS;
+}
+
+static int load_config(apr_pool_t *pconf, server_rec *server)
+{
+        const int r = config_load_instance(settings.config_dir, settings.instance, &config,
+                                           &own_instance);
+
+        if (r == 0 || r == -ENOENT) {
+                apr_pool_cleanup_register(pconf, NULL, free_config, apr_pool_cleanup_null);
+                for (size_t i = 0; i < config->n_problems; i++)
+                        ap_log_error(APLOG_MARK, r < 0 ? APLOG_CRIT : APLOG_WARNING, 0, server,
+                                     "%s", config->problems[i].text);
+        }
+        if (r == -ENOENT)
+                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
+                             "there is no instance '%s'; describe it in %s/instances/%s.conf",
+                             settings.instance, settings.config_dir, settings.instance);
+        else if (r < 0)
+                ap_log_error(APLOG_MARK, APLOG_CRIT, -r, server, "can't read %s/instances",
+                             settings.config_dir);
+        return r < 0 ? !OK : OK;
+}
+
+static int check_settings(server_rec *server, uid_t *ret_router)
+{
+        const struct passwd *router;
+
+        if (!settings.instance || !instance_name_is_valid(settings.instance)) {
+                ap_log_error(
+                        APLOG_MARK, APLOG_CRIT, 0, server,
+                        "whose instance is this? set 'BellhopInstance NAME', or BELLHOP_INSTANCE "
+                        "in the environment where instance.conf is used");
+                return !OK;
+        }
+        router = getpwnam(settings.router_user);
+        if (!router) {
+                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
+                             "there is no user '%s', as which the router runs; create it by "
+                             "systemd-sysusers or set BellhopRouterUser",
+                             settings.router_user);
+                return !OK;
+        }
+        *ret_router = router->pw_uid;
+        return OK;
+}
+
+static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
+{
+        uid_t router;
+
+        if (check_settings(server, &router) != OK)
+                return !OK;
+        journal_init(settings.instance);
+        if (is_real_start() && (find_handoff_socket(server) != OK ||
+                                inbox_open(pconf, server, life->handoff_fd, router) != APR_SUCCESS))
+                return !OK;
+        if (!is_rehearsal() && load_config(pconf, server) != OK)
+                return !OK;
+        admit_init(config, own_instance);
+        return OK;
+}
+
+/* Also when a reload is due; the process that ends has nothing more to tell. */
+static apr_status_t notify_reloading(void *unused)
+{
+        if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_DESTROY_CONFIG)
+                (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec());
+        else
+                (void)sd_notify(0, "STOPPING=1");
+        return APR_SUCCESS;
+}
+
+static int make_tally(server_rec *server)
+{
+        apr_pool_t *forever = server->process->pool;
+        apr_shm_t *memory;
+        apr_status_t status;
+        int n_children = 1;
+
+        (void)ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &n_children); /* can't change by a reload */
+        status = apr_shm_create(&memory, tally_size((size_t)n_children), NULL, forever);
+        if (status != APR_SUCCESS) {
+                ap_log_error(APLOG_MARK, APLOG_CRIT, status, server,
+                             "no shared memory for counters; raise MemoryMax= of this instance or "
+                             "lower ServerLimit");
+                return !OK;
+        }
+        life->tally = tally_init(apr_shm_baseaddr_get(memory), (size_t)n_children);
+        return OK;
+}
+
+static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
+{
+        if (!is_real_start() || is_rehearsal())
+                return OK;
+        if (ap_num_listen_buckets > 1) {
+                ap_log_error(
+                        APLOG_MARK, APLOG_CRIT, 0, server,
+                        "a hand-off socket can't be multiplied; remove ListenCoresBucketsRatio");
+                return !OK;
+        }
+        if (!life->tally && make_tally(server) != OK)
+                return !OK;
+        apr_pool_cleanup_register(pconf, NULL, notify_reloading, apr_pool_cleanup_null);
+        /* A graceful restart doesn't come by pre_mpm. */
+        if (life->is_ready)
+                (void)sd_notify(0, "READY=1");
+        return OK;
+}
+
+static int pre_mpm(apr_pool_t *process, ap_scoreboard_e type)
+{
+        life->is_ready = true;
+        (void)sd_notifyf(0, "READY=1\nSTATUS=Ready for hand-offs");
+        return OK;
+}
+
+static void child_init(apr_pool_t *pchild, server_rec *server)
+{
+        int is_threaded = 0;
+
+        (void)ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
+        shield_init(!is_threaded);
+        inbox_join(server, tally_join(life->tally, getpid()));
+}
+
+/* Between the requests of a connection that is kept alive, a graceful stop may interrupt the wait.
+ */
+static int request_begins(request_rec *request)
+{
+        shield_up();
+        return DECLINED;
+}
+
+static int request_ends(request_rec *request)
+{
+        shield_down();
+        return DECLINED;
+}
+
+static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
+                         mpm_child_status state)
+{
+        if (state == MPM_CHILD_EXITED)
+                tally_leave(life->tally, pid);
+}
+
+static void notify_status(const TallySum *sum, uint64_t now, apr_pool_t *pool)
+{
+        char last[APR_RFC822_DATE_LEN] = "never";
+        char status[sizeof(life->status)];
+
+        if (sum->last_usec > 0)
+                (void)apr_rfc822_date(last, apr_time_now() - (apr_time_t)(now - sum->last_usec));
+        apr_snprintf(status, sizeof(status),
+                     "%" PRIu64 " connections, %" PRIu64 " hand-offs, last hand-off: %s",
+                     sum->n_open, sum->n_handoffs, last);
+        if (strcmp(status, life->status) == 0)
+                return;
+        apr_cpystrn(life->status, status, sizeof(life->status));
+        (void)sd_notifyf(0, "STATUS=%s", status);
+}
+
+/*
+ * Idle exit. Whatever arrives from here on is either received by a child, which serves it before it
+ * ends, or stays in the queue of the socket, which is systemd's, and starts this instance again.
+ */
+static void stop_when_idle(const TallySum *sum, uint64_t now)
+{
+        const uint64_t idle_usec = config->instances[own_instance].idle_usec;
+
+        if (sum->n_open > 0)
+                life->busy_usec = now;
+        if (sum->last_usec > life->busy_usec)
+                life->busy_usec = sum->last_usec;
+        if (is_stopping || idle_usec == 0 || now - life->busy_usec < idle_usec)
+                return;
+        is_stopping = true;
+        (void)sd_notify(0, "STOPPING=1\nSTATUS=Idle, ending until the next hand-off");
+        (void)kill(getpid(), AP_SIG_GRACEFUL_STOP);
+}
+
+/* The server calls this in the parent about every ten seconds: so coarse is idle exit. */
+static int monitor(apr_pool_t *pool, server_rec *server)
+{
+        const uint64_t now = now_usec();
+        const TallySum sum = tally_sum(life->tally);
+
+        notify_status(&sum, now, pool);
+        stop_when_idle(&sum, now);
+        return OK;
+}
+
+static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
+{
+        const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+        if (error)
+                return error;
+        *(const char **)cmd->info = value;
+        return NULL;
+}
+
+static const command_rec directives[] = {
+        AP_INIT_TAKE1("BellhopInstance", set_string, &settings.instance, RSRC_CONF,
+                      "name of this instance, the customer; required"),
+        AP_INIT_TAKE1("BellhopConfigDir", set_string, &settings.config_dir, RSRC_CONF,
+                      "folder with instances/NAME.conf (default " CONFIG_DIR_DEFAULT ")"),
+        AP_INIT_TAKE1("BellhopRouterUser", set_string, &settings.router_user, RSRC_CONF,
+                      "the only user whose hand-offs are taken (default " BELLHOP_ROUTER_USER ")"),
+        { NULL },
+};
+
+static void register_hooks(apr_pool_t *pool)
+{
+        ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+        ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+        ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
+        ap_hook_pre_mpm(pre_mpm, NULL, NULL, APR_HOOK_REALLY_LAST);
+        ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);
+        ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);
+        ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
+        ap_hook_process_connection(admit_connection, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
+        ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        /* Before mod_ssl compares names and before any rewriting: a foreign host runs no customer's
+         * rule. */
+        ap_hook_post_read_request(admit_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+}
+
+/* The one symbol that mod_so looks for; all others are hidden. */
+__attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA bellhop_module = {
+        STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, directives, register_hooks,
+        AP_MODULE_FLAG_NONE,
+};

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""A throw-away machine: real systemd as PID 1 over a copy-on-write view of this host's root, with bellhop installed.
+
+Nothing in it reaches the host: files go to memory, the network is its own, and all of it ends with this process.
+"""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+BUILD = pathlib.Path(os.environ.get("BELLHOP_BUILD", SOURCE / "build")).resolve()
+
+ROUTER_MAX_EXPOSURE = 1.2
+INSTANCE_MAX_EXPOSURE = 1.5
+
+
+class Failed(Exception):
+    """A command inside has failed; the text has all that it said."""
+
+
+class Box:
+    def __init__(self, name="bellhop", cgroup="v2"):
+        self.env = dict(os.environ, SDBOX_NAME=f"{name}-{os.getpid()}", SDBOX_ROOT="/", SDBOX_CGROUP=cgroup,
+                        SDBOX_OWNER=str(os.getpid()))
+        self.root = None
+
+    def _sdbox(self, *args, timeout=120, **kwargs):
+        return subprocess.run([HERE / "sdbox", *map(str, args)], env=self.env, text=True, timeout=timeout,
+                              stdin=kwargs.pop("stdin", subprocess.DEVNULL), **kwargs)
+
+    def _checked(self, what, done):
+        if done.returncode != 0:
+            raise Failed(f"{what}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def up(self):
+        # Not through a pipe: the box's supervisor inherits it and would keep it open.
+        with tempfile.TemporaryFile("w+") as output:
+            status = self._sdbox("up", stdout=output, stderr=output).returncode
+            output.seek(0)
+            if status != 0:
+                raise Failed(f"the container did not boot:\n{output.read()}")
+        self._find_root()
+
+    def _find_root(self):
+        pid = self._checked("pid", self._sdbox("pid", capture_output=True)).strip()
+        self.root = pathlib.Path(f"/proc/{pid}/root")
+
+    def down(self):
+        self._sdbox("down", capture_output=True)
+
+    def reboot(self):
+        self._checked("reboot", self._sdbox("reboot", capture_output=True))
+        self._find_root()
+
+    def try_run(self, *args, **kwargs):
+        """Runs a command inside as root; whether it succeeds is for the caller to judge."""
+        return self._sdbox("run", *args, capture_output=True, **kwargs)
+
+    def run(self, *args, **kwargs):
+        """Runs a command inside as root and returns what it printed."""
+        return self._checked(" ".join(map(str, args)), self.try_run(*args, **kwargs))
+
+    def shell(self, script, **kwargs):
+        return self.run("bash", "-euc", script, **kwargs)
+
+    def try_client(self, *args, **kwargs):
+        """Runs a command of the host in the box's network only, as a client elsewhere would be."""
+        return self._sdbox("client", *args, capture_output=True, **kwargs)
+
+    def client(self, *args, **kwargs):
+        return self._checked(" ".join(map(str, args)), self.try_client(*args, **kwargs))
+
+    def popen_client(self, *args, **kwargs):
+        return subprocess.Popen([HERE / "sdbox", "client", *map(str, args)], env=self.env, text=True, **kwargs)
+
+    def path(self, path):
+        """The host's name of a file inside."""
+        return self.root / str(path).lstrip("/")
+
+    def write(self, path, text, mode=0o644):
+        target = self.path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+
+    def show(self, unit, name):
+        return self.run("systemctl", "show", "-P", name, unit).strip()
+
+    def wait_for(self, what, condition, seconds=20):
+        """For what systemd gives no event to wait for."""
+        end = time.monotonic() + seconds
+        while not (result := condition()):
+            if time.monotonic() > end:
+                raise Failed(f"waited {seconds} s in vain: {what}")
+            time.sleep(0.02)
+        return result
+
+    # ---- bellhop -----------------------------------------------------------------------------
+
+    def install(self):
+        """As an administrator would: meson install, system user, folders, units."""
+        with tempfile.TemporaryDirectory() as stage:
+            os.chmod(stage, 0o755)  # it becomes that of the box's root
+            subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet"], check=True,
+                           env=dict(os.environ, DESTDIR=stage), stdout=subprocess.DEVNULL)
+            subprocess.run(["cp", "-a", "--no-preserve=ownership", f"{stage}/.", self.root], check=True)
+        self.run("systemd-sysusers")
+        self.run("systemd-tmpfiles", "--create", "bellhop.conf")
+        self.run("systemctl", "daemon-reload")
+        self.run("systemctl", "enable", "--now", "bellhop.target")
+
+    def write_instance(self, name, text):
+        self.write(f"/etc/bellhop/instances/{name}.conf", "[Instance]\n" + text)
+
+    def create_customer(self, name, hosts, key="ec", instance=""):
+        """User, certificate, a page that tells who serves it, and the instance file: all but starting it."""
+        newkey = {"ec": "-newkey ec -pkeyopt ec_paramgen_curve:P-256", "rsa": "-newkey rsa:2048"}[key]
+        names = ",".join(f"DNS:{host}" for host in hosts)
+        self.shell(f"""
+            useradd --create-home {name}
+            chmod 0750 /home/{name}
+            install -d -o {name} -g {name} -m 0750 /srv/www/{name} /etc/bellhop/tls/{name}
+            cd /etc/bellhop/tls/{name}
+            openssl req -x509 {newkey} -noenc -days 30 -subj /CN={hosts[0]} -addext subjectAltName={names} \\
+                    -keyout privkey.pem -out fullchain.pem 2>/dev/null
+            chown {name}: privkey.pem fullchain.pem
+            chmod 0400 privkey.pem
+        """)
+        self.write_page(name, "index.cgi", 'echo "$SERVER_NAME is served by uid $(id -u) ($(id -un))"')
+        self.write_instance(name, f"Host={' '.join(hosts)}\n{instance}")
+
+    def write_page(self, name, page, script):
+        """A program of the customer's, so what it prints comes from a process that runs as the customer."""
+        path = f"/srv/www/{name}/{page}"
+        self.write(path, f"#!/bin/sh\necho 'Content-Type: text/plain'\necho\n{script}\n", 0o755)
+        self.run("chown", f"{name}:", path)
+
+    def start_customer(self, name):
+        self.run("systemctl", "start", f"bellhop@{name}.socket")
+        self.reload_router()
+
+    def reload_router(self):
+        count = self.router_reloads()
+        self.run("systemctl", "reload", "bellhop-router.service")
+        self.wait_for("the router has read its configuration", lambda: self.router_reloads() > count)
+
+    def router_reloads(self):
+        return self.run("journalctl", "-q", "-o", "cat", "-u", "bellhop-router").count("serving ")
+
+    def uid(self, name):
+        return int(self.run("id", "-u", name))
+
+    def curl(self, url, *args, address="127.0.0.1", check=True):
+        """One request by the host's curl; certificates are the customers' own, so they are not verified here."""
+        host = url.split("/")[2]
+        command = ["curl", "-sS", "-k", "--max-time", "20", "--resolve", f"{host}:80:{address}",
+                   "--resolve", f"{host}:443:{address}", *args, url]
+        return self.client(*command) if check else self.try_client(*command)
+
+    def journal(self, *args):
+        self.run("journalctl", "--sync")
+        return self.run("journalctl", "-q", "--no-pager", "-o", "cat", *args)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Units as systemd sees them: exposure, modes, what they make of the files."""
+
+import re
+import stat
+
+import pytest
+from box import INSTANCE_MAX_EXPOSURE, ROUTER_MAX_EXPOSURE
+
+UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-router.service", "bellhop@alice.socket",
+         "bellhop@alice.service"]
+
+
+@pytest.mark.parametrize("unit, limit", [("bellhop-router.service", ROUTER_MAX_EXPOSURE),
+                                         ("bellhop@alice.service", INSTANCE_MAX_EXPOSURE)])
+def test_exposure(box, unit, limit):
+    report = box.run("systemd-analyze", "security", "--no-pager", unit)
+    exposure = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", report).group(1))
+    assert exposure <= limit, report
+
+
+def test_verify_finds_nothing(box):
+    checked = box.try_run("systemd-analyze", "verify", *UNITS)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_every_sandbox_line_has_its_reason():
+    """A directive of a sandbox section stands below a comment, alone or with others that the comment covers."""
+    from box import SOURCE
+    for name in ("bellhop-router.service.in", "bellhop@.service.in"):
+        section = (SOURCE / "units" / name).read_text().partition("\n## Privileges")[2]
+        for block in re.split(r"\n(?=## )", "## Privileges" + section):
+            assert block.splitlines()[1:2] and block.startswith("## "), block
+
+
+def test_handoff_sockets_are_the_routers_alone(box):
+    for name in ("alice", "bob"):
+        status = box.path(f"/run/bellhop/{name}.handoff").stat()
+        assert stat.S_IMODE(status.st_mode) == 0o600
+        assert status.st_uid == box.uid("bellhop")
+    folder = box.path("/run/bellhop").stat()
+    assert (stat.S_IMODE(folder.st_mode), folder.st_uid) == (0o710, 0)
+
+
+@pytest.mark.parametrize("user, target", [("alice", "bob"), ("alice", "alice"), ("bob", "alice")])
+def test_customers_cannot_send_hand_offs(box, user, target):
+    program = ("import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"
+               f".connect('/run/bellhop/{target}.handoff')")
+    tried = box.try_run("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "/usr/bin/python3", "-c",
+                        program)
+    assert "PermissionError" in tried.stderr, tried
+
+
+def test_generator_wants_the_socket_of_each_file(box):
+    wants = box.path("/run/systemd/generator/bellhop.target.wants")
+    box.run("systemctl", "daemon-reload")
+    assert sorted(path.name for path in wants.iterdir()) == ["bellhop@alice.socket", "bellhop@bob.socket"]
+
+
+def test_the_template_works_without_the_generator(box):
+    box.run("systemctl", "enable", "bellhop@alice.socket")
+    assert box.path("/etc/systemd/system/bellhop.target.wants/bellhop@alice.socket").is_symlink()
+    box.run("systemctl", "disable", "bellhop@alice.socket")
