@@ -94,7 +94,8 @@ int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
  * was sent. sender_uid: the only user whose hand-offs are taken (the router's). Never blocks. On 0,
  * *ret_handoff is filled and *ret_fd is a connection that the caller owns, close-on-exec and
  * otherwise as accept(2) gave it to the router. Descriptors of refused messages are closed, and the
- * message is gone: call again for the next.
+ * message is gone: call again for the next. -EMFILE: we had no room for the descriptor, and the
+ * connection is lost.
  */
 int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
                     int *ret_fd);

@@ -119,10 +119,14 @@ EXPORT int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_hand
 
         if (!received.has_sender || received.sender.uid != sender_uid)
                 return BELLHOP_RECEIVE_FOREIGN;
+        /* The buffer holds all that a message can bring, so what is missing found no room among our
+         * own descriptors. It is lost; -EMFILE lets the server do something about it. */
+        if (message.msg_flags & MSG_CTRUNC)
+                return -EMFILE;
         /* Checked before the host is looked at: with MSG_TRUNC the size is that of the buffer. */
         if (message.msg_flags & MSG_TRUNC || !header_is_valid(&header, host, (size_t)size))
                 return BELLHOP_RECEIVE_INVALID;
-        if (message.msg_flags & MSG_CTRUNC || received.n_fds != 1 || !is_tcp_connection(fd))
+        if (received.n_fds != 1 || !is_tcp_connection(fd))
                 return BELLHOP_RECEIVE_SOCKET;
 
         ret_handoff->reason = header.reason;

@@ -1,0 +1,521 @@
+# SPDX-License-Identifier: MIT
+"""mod_bellhop in the real Apache under each MPM: what comes in by hand-off is served, or refused, as promised."""
+
+import os
+import pwd
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import handoff
+import pytest
+from handoff import Instance
+
+MPMS = ("event", "worker", "prefork")
+THREADED = ("event", "worker")
+ACCESS_LOG = 'LogFormat "%a %A %{local}p %H %V %>s" test\nCustomLog RUN/access test'
+
+
+@pytest.fixture(params=MPMS, name="mpm")
+def _mpm(request):
+    return request.param
+
+
+@pytest.fixture(name="instance")
+def _instance(mpm):
+    with Instance(mpm, settings="Host=alice.example *.shop.example\nIdleSec=0") as instance:
+        yield instance.start()
+
+
+def read_response(file, method="GET"):
+    """(status, headers, body) of one HTTP/1.1 response with Content-Length."""
+    status = file.readline()
+    headers = {}
+    for line in iter(file.readline, b"\r\n"):
+        assert line, "connection closed within headers"
+        name, value = line.decode().split(":", 1)
+        headers[name.lower()] = value.strip()
+    size = int(headers.get("content-length", 0))
+    body = file.read(size) if method != "HEAD" else b""
+    return (int(status.split()[1]) if status else None), headers, body
+
+
+def get(connection, host, path="/", extra=b""):
+    connection.sendall(b"GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (path.encode(), host.encode(), extra))
+
+
+def access_log(instance):
+    instance.wait_until(lambda: os.path.exists(instance.path("run/access")), "access log")
+    with open(instance.path("run/access"), encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+# --- starting ---
+
+
+def test_configtest_needs_no_socket(mpm):
+    with Instance(mpm) as instance:
+        done = instance.run("-t")
+        assert done.returncode == 0 and "Syntax OK" in done.stderr
+
+
+def test_start_without_socket_says_what_to_do(mpm):
+    with Instance(mpm) as instance:
+        done = instance.run()
+        assert done.returncode == 1
+        assert f"systemctl start bellhop@{instance.user}.socket" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("-t",)])
+def test_start_without_instance_file(arguments):
+    with Instance() as instance:
+        os.unlink(instance.path("config/instances", instance.user + ".conf"))
+        done = instance.run(*arguments)
+        assert done.returncode == 1
+        # A real start stops at the missing socket first.
+        assert ("there is no instance" if arguments else "none was passed") in done.stderr
+
+
+def test_missing_certificate_file_is_an_error():
+    with Instance() as instance:
+        os.unlink(instance.path("config/tls", instance.user, "privkey.pem"))
+        done = instance.run("-t")
+        assert done.returncode == 1 and "privkey.pem" in done.stderr
+
+
+@pytest.mark.parametrize("kind,name", [(socket.SOCK_STREAM, "handoff"), (socket.SOCK_DGRAM, "other")])
+def test_other_inherited_sockets_are_not_taken(kind, name):
+    with Instance() as instance, socket.socket(socket.AF_UNIX, kind) as other:
+        instance.start(fd=other.fileno(), name=name, wait=False)
+        assert instance.process.wait(handoff.TIMEOUT) == 1
+        assert "closing inherited descriptor" in instance.errors()
+
+
+# --- serving ---
+
+
+@pytest.mark.parametrize("url", ["/", "https:/"])
+@pytest.mark.parametrize("arguments", [("--http1.1",), ("--http2",), ("--http1.0", "--no-alpn")])
+def test_get(instance, url, arguments):
+    assert instance.curl(url, *arguments) == (0, "hello\n")
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_tls_versions(instance, version):
+    done = instance.curl("https:/", f"--tlsv{version}", "--tls-max", version, "-w", "%{http_version} %{ssl_verify_result}")
+    assert done[0] == 0
+    expected = "1.1" if instance.mpm == "prefork" else "2"
+    assert done[1].startswith("hello\n" + expected)
+
+
+def test_addresses_and_ports_in_log(mpm):
+    with Instance(mpm) as instance:
+        instance.path("config/sites", instance.user, "log.conf", text=ACCESS_LOG.replace("RUN", instance.path("run")))
+        instance.start()
+        assert instance.curl("/")[0] == 0
+        with socket.create_connection(("::1", instance.router.port), handoff.TIMEOUT) as connection:
+            get(connection, "alice.example", extra=b"Connection: close\r\n")
+            while connection.recv(4096):
+                pass
+        instance.curl("https:/")
+        instance.wait_until(lambda: len(access_log(instance)) >= 3, "three lines")
+        lines = access_log(instance)
+        assert f"127.0.0.1 127.0.0.1 {instance.router.port} HTTP/1.1 alice.example 200" in lines
+        assert f"::1 ::1 {instance.router.port} HTTP/1.1 alice.example 200" in lines
+        assert any(line.startswith(f"127.0.0.1 127.0.0.1 {instance.router.tls_port} ") for line in lines)
+
+
+def test_keep_alive(instance):
+    with instance.connect() as connection, connection.makefile("rb") as file:
+        for _ in range(5):
+            get(connection, "alice.example")
+            assert read_response(file)[0] == 200
+        get(connection, "a.b.shop.example", extra=b"Connection: close\r\n")
+        assert read_response(file)[0] == 200
+        assert file.read() == b""
+    assert instance.router.n_sent == 1
+
+
+def test_cgi_runs_as_the_instance(instance):
+    instance.path("www/id.cgi", text="#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nid -un\nls /proc/self/fd\n",
+                  mode=0o755)
+    status, text = instance.curl("/id.cgi")
+    assert status == 0 and text.split()[0] == instance.user
+    # 0, 1, 2 and what ls opens itself: neither hand-off socket nor neighbours' connections.
+    assert text.split()[1:] == ["0", "1", "2", "3"]
+
+
+# --- what is not ours ---
+
+
+def test_second_request_for_another_host_is_misdirected(instance):
+    with instance.connect() as connection, connection.makefile("rb") as file:
+        get(connection, "alice.example")
+        assert read_response(file)[0] == 200
+        body = b"x" * 100000
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: bob.example\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        status, headers, text = read_response(file)
+        assert (status, headers["connection"]) == (421, "close") and b"Misdirected" in text
+        assert file.read() == b""
+
+
+@pytest.mark.parametrize("target", ["/", "http://bob.example/"])
+def test_first_request_for_another_host(instance, target):
+    with instance.connect() as connection, connection.makefile("rb") as file:
+        get(connection, "bob.example", target)
+        assert read_response(file)[0] == 421
+        assert file.read() == b""
+
+
+def test_no_host_is_fine(instance):
+    with instance.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        with connection.makefile("rb") as file:
+            assert b" 200 " in file.readline()
+
+
+def test_sni_of_ours_host_of_another(instance):
+    status, text = instance.curl("https:/", "--http1.1", "-H", "Host: bob.example", "-w", "%{http_code}")
+    assert status == 0 and text.endswith("421")
+
+
+@pytest.mark.parametrize("mpm", THREADED, indirect=True)
+def test_http2_misdirected_per_stream(instance):
+    url = f"https://alice.example:{instance.router.tls_port}/"
+    config = instance.path("curl", text="".join(
+        f'url = "{url}"\nsilent\ninsecure\nhttp2\noutput = "/dev/null"\nheader = "Host: {host}"\n'
+        f'connect-to = "::127.0.0.1:"\nwrite-out = "%{{http_code}} %{{num_connects}}\\n"\nnext\n'
+        for host in ("alice.example", "bob.example", "alice.example")))
+    done = subprocess.run(["curl", "-K", config], capture_output=True, text=True, timeout=handoff.TIMEOUT, check=False)
+    assert done.stdout.splitlines() == ["200 1", "421 0", "200 0"]
+
+
+@pytest.mark.parametrize("reason,expected", [(handoff.REASON_ADDRESS, 200), (handoff.REASON_DEFAULT, 200),
+                                             (handoff.REASON_HOST, 421)])
+def test_unknown_host_by_reason(instance, reason, expected):
+    instance.router.reason = reason
+    with instance.connect() as connection, connection.makefile("rb") as file:
+        get(connection, "nobody-knows.example")
+        assert read_response(file)[0] == expected
+
+
+def test_misdirected_runs_no_rules_of_the_customer(mpm):
+    with Instance(mpm, snippet="RewriteEngine On\nRewriteRule ^ - [F]\nErrorDocument 421 /error.cgi") as instance:
+        instance.start()
+        status, text = instance.curl("/", "-H", "Host: bob.example", "-w", "%{http_code}")
+        assert (status, text[-3:]) == (0, "421")
+
+
+def test_tls_without_certificate_gets_an_alert(mpm):
+    with Instance(mpm, tls=False) as instance:
+        instance.start()
+        assert instance.curl("/") == (0, "hello\n")
+        with instance.connect(tls_port=True) as connection:
+            # More than one read takes, so that closing early would reset.
+            connection.sendall(b"\x16\x03\x01\x40\x00" + b"x" * 60000)
+            answer = b"".join(iter(lambda: connection.recv(100), b""))
+        assert answer == bytes.fromhex("15030300020270")
+        context = ssl.create_default_context()
+        with instance.connect(tls_port=True) as connection:
+            with pytest.raises(ssl.SSLError, match="(?i)unrecognized.name"):
+                context.wrap_socket(connection, server_hostname="alice.example")
+
+
+# --- hand-offs that are refused ---
+
+
+def child_fds(instance):
+    return sum(instance.n_fds(pid) for pid in instance.children())
+
+
+def settle(instance):
+    """Descriptors of all children once they are idle: what they hold may drop only after a close lingers."""
+    last, since = None, time.monotonic()
+    while time.monotonic() - since < 0.3:
+        now = (len(instance.children()), child_fds(instance))
+        if now != last:
+            last, since = now, time.monotonic()
+        time.sleep(0.02)
+    return last
+
+
+def pair():
+    """A connected TCP pair over loopback: (client, server)."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), handoff.TIMEOUT)
+        server, _ = listener.accept()
+    return client, server
+
+
+def assert_closed(client, server):
+    """The receiver holds no copy: the client sees the end as soon as we close ours."""
+    server.close()
+    assert client.recv(1) == b""
+    client.close()
+
+
+def test_foreign_sender_is_refused(instance):
+    if not handoff.AS_ROOT:
+        pytest.skip("needs a second user")
+    client, server = pair()
+    os.chmod(instance.handoff.path, 0o777)
+    pid = os.fork()
+    if pid == 0:
+        os.setuid(1)
+        handoff.send(instance.handoff.connect(), handoff.message(host="alice.example"), [server])
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert_closed(client, server)
+    assert instance.curl("/") == (0, "hello\n")
+    assert "refused a hand-off: its sender" in instance.errors()
+
+
+def test_bad_messages_do_no_harm(instance):
+    assert instance.curl("/")[0] == 0
+    before = settle(instance)
+    sender = instance.handoff.connect()
+    good = handoff.message(host="alice.example")
+    for data in (b"x", b"garbage" * 10, good[:-1], good + b"x", good + b"x" * 2000, handoff.message(version=2),
+                 handoff.message(magic=b"BELL"), handoff.message(reason=0), handoff.message(reason=9),
+                 handoff.message(protocol=3), handoff.message(host="a\0b")):
+        client, server = pair()
+        handoff.send(sender, data, [server])
+        assert_closed(client, server)
+    client, server = pair()
+    handoff.send(sender, good, [])
+    handoff.send(sender, good, [server, server])
+    assert_closed(client, server)
+    others = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(socket.AF_INET, socket.SOCK_STREAM),
+              socket.create_server(("127.0.0.1", 0)), *socket.socketpair(), open("/dev/null", "rb")]
+    for other in others:
+        handoff.send(sender, good, [other])
+        other.close()
+    assert instance.curl("/") == (0, "hello\n")
+    assert settle(instance) == before
+
+
+def test_refusals_are_logged_at_a_limited_rate(instance):
+    sender = instance.handoff.connect()
+    for _ in range(1000):
+        sender.send(b"garbage")
+    assert instance.curl("/") == (0, "hello\n")
+    assert 1 <= instance.errors().count("refused a hand-off") < 50
+
+
+# --- reload, stop, idle ---
+
+
+class Load:
+    """Requests without pause, each on a new connection, until stopped."""
+
+    def __init__(self, instance, n_threads=2):
+        self.instance, self.failures, self.n = instance, [], 0
+        self.stopped = threading.Event()
+        self.threads = [threading.Thread(target=self._run) for _ in range(n_threads)]
+
+    def _one(self):
+        with self.instance.connect() as connection, connection.makefile("rb") as file:
+            get(connection, "alice.example", extra=b"Connection: close\r\n")
+            return read_response(file)
+
+    def _run(self):
+        while not self.stopped.is_set():
+            try:
+                answer = self._one()
+            except (OSError, AssertionError, ValueError) as error:
+                answer = (repr(error),)
+            if answer[0] != 200:
+                self.failures.append(answer)
+            self.n += 1
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.stopped.set()
+        for thread in self.threads:
+            thread.join(handoff.TIMEOUT)
+
+
+def test_reload_under_load(instance):
+    assert instance.curl("/")[0] == 0
+    with Load(instance) as load:
+        for i in range(20):
+            instance.process.send_signal(signal.SIGUSR1)
+            assert "MONOTONIC_USEC=" in instance.notify.wait("^RELOADING=1")
+            instance.notify.wait("^READY=1")
+            done = load.n
+            instance.wait_until(lambda: load.n > done + 2, "requests after reload")
+            if i == 1:
+                parent = instance.n_fds()
+    assert load.failures == [] and load.n > 40
+    assert instance.n_fds() == parent
+    # The last generation alone remains, with as many descriptors as a fresh child has.
+    instance.wait_until(lambda: len(instance.children()) <= 4, "old children end")
+    settle(instance)
+    counts = {instance.n_fds(pid) for pid in instance.children()}
+    instance.process.send_signal(signal.SIGUSR1)
+    instance.notify.wait("^READY=1")
+    assert instance.curl("/")[0] == 0
+    settle(instance)
+    assert {instance.n_fds(pid) for pid in instance.children()} & counts
+
+
+def test_reload_leaves_new_connections_alone(instance):
+    """A hand-off whose client is still silent, in the midst of a handshake say, survives a reload."""
+    assert instance.curl("/")[0] == 0
+    with instance.connect() as connection, connection.makefile("rb") as file:
+        instance.wait_until(lambda: instance.router.n_sent == 2, "handed off")
+        settle(instance)
+        instance.process.send_signal(signal.SIGUSR1)
+        instance.notify.wait("^RELOADING=1")
+        instance.notify.wait("^READY=1")
+        get(connection, "alice.example", extra=b"Connection: close\r\n")
+        assert read_response(file)[0] == 200
+
+
+def test_reload_applies_new_hosts(instance):
+    def code():
+        return instance.curl("/", "-H", "Host: new.example", "-w", "%{http_code}")[1][-3:]
+
+    assert code() == "421"
+    instance.path("config/instances", instance.user + ".conf", text="[Instance]\nHost=alice.example new.example\n")
+    instance.process.send_signal(signal.SIGUSR1)
+    instance.notify.wait("^READY=1")
+    instance.wait_until(lambda: code() == "200", "new host")
+
+
+def test_graceful_stop_finishes_what_is_in_progress(instance):
+    instance.path("www/slow.cgi", text="#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n"
+                  f"echo >{instance.path('run/begun')}\nread x <{instance.path('run/go')}\necho done\n", mode=0o755)
+    os.mkfifo(instance.path("run/go"))
+    os.chmod(instance.path("run/go"), 0o666)
+    result = []
+    client = threading.Thread(target=lambda: result.append(instance.curl("/slow.cgi")))
+    client.start()
+    instance.wait_until(lambda: os.path.exists(instance.path("run/begun")), "CGI started")
+    instance.process.send_signal(signal.SIGWINCH)
+    with open(instance.path("run/go"), "w", encoding="ascii") as go:
+        go.write("\n")
+    client.join(handoff.TIMEOUT)
+    assert result == [(0, "done\n")]
+    assert instance.process.wait(handoff.TIMEOUT) == 0
+    instance.notify.wait("^STOPPING=1")
+
+
+def test_queued_handoffs_are_served_by_the_next_start(instance):
+    assert instance.curl("/")[0] == 0
+    assert instance.stop() == 0
+    connections = [instance.connect() for _ in range(5)]
+    for connection in connections:
+        get(connection, "alice.example", extra=b"Connection: close\r\n")
+    instance.wait_until(lambda: instance.router.n_sent == 6, "queued")
+    instance.start()
+    for connection in connections:
+        with connection, connection.makefile("rb") as file:
+            assert read_response(file)[0] == 200
+
+
+def test_no_handoff_is_lost_by_stop_and_start(instance):
+    with Load(instance, n_threads=4) as load:
+        for _ in range(3):
+            done = load.n
+            instance.wait_until(lambda: load.n > done + 5, "requests")
+            assert instance.stop() == 0
+            instance.start()
+        done = load.n
+        instance.wait_until(lambda: load.n > done + 5, "requests")
+    assert load.failures == []
+
+
+def test_child_killed_while_idle(instance):
+    assert instance.curl("/")[0] == 0
+    settle(instance)
+    for pid in instance.children():
+        os.kill(pid, signal.SIGKILL)
+    assert instance.curl("/") == (0, "hello\n")
+
+
+def test_idle_exit_waits_for_open_connections(mpm):
+    with Instance(mpm, settings="Host=alice.example\nIdleSec=1s", snippet="KeepAliveTimeout 60") as instance:
+        instance.start()
+        with instance.connect() as connection, connection.makefile("rb") as file:
+            get(connection, "alice.example")
+            assert read_response(file)[0] == 200
+            # Seen by two looks of the monitor, ten seconds apart.
+            instance.notify.wait("STATUS=1 connections, 1 hand-offs, last hand-off: [A-Z]")
+            with pytest.raises(subprocess.TimeoutExpired):
+                instance.process.wait(12)
+            get(connection, "alice.example")
+            assert read_response(file)[0] == 200
+        instance.notify.wait("^STOPPING=1")
+        assert instance.process.wait(handoff.TIMEOUT) == 0
+        # Nothing is lost: the next one starts it again.
+        with instance.connect() as connection, connection.makefile("rb") as file:
+            get(connection, "alice.example", extra=b"Connection: close\r\n")
+            instance.start()
+            assert read_response(file)[0] == 200
+
+
+# --- configuration ---
+
+
+def test_snippet_overrides(mpm):
+    with Instance(mpm) as instance:
+        os.makedirs(instance.path("www/other"))
+        instance.path("www/other/index.html", text="other\n")
+        instance.path("config/sites", instance.user, "a.conf", text=(
+            f"DocumentRoot {instance.path('www/other')}\n<VirtualHost *:*>\nServerName x.shop.example\n"
+            f"DocumentRoot {instance.path('www')}\n</VirtualHost>\n"
+            "<VirtualHost *:*>\nServerName alice.example\n</VirtualHost>\n"))
+        instance.start()
+        assert instance.curl("/", host="x.shop.example") == (0, "hello\n")
+        assert instance.curl("/") == (0, "other\n")
+        assert instance.curl("https:/") == (0, "other\n")
+
+
+def test_home_is_the_fallback(mpm):
+    with Instance(mpm, tls=False) as instance:
+        home = instance.path("home")
+        os.makedirs(home + "/public_html")
+        instance.path("home/public_html/index.html", text="home\n")
+        instance.defines = {"BELLHOP_WWW": "/nonexistent", "BELLHOP_HOME": home}
+        instance.start()
+        assert instance.curl("/") == (0, "home\n")
+
+
+def test_no_listing_no_link_to_others(instance):
+    os.unlink(instance.path("www/index.html"))
+    os.symlink("/etc/passwd", instance.path("www/link"))
+    if handoff.AS_ROOT:
+        os.lchown(instance.path("www/link"), pwd.getpwnam(instance.user).pw_uid, -1)
+    assert instance.curl("/", "-o", "/dev/null", "-w", "%{http_code}")[1] == "403"
+    if handoff.AS_ROOT:
+        assert instance.curl("/link", "-o", "/dev/null", "-w", "%{http_code}")[1] == "403"
+
+
+def test_access_log_in_journal(instance):
+    if not handoff.AS_ROOT or os.path.exists("/run/systemd/journal/socket"):
+        pytest.skip("needs root and no journal, to play one")
+    os.makedirs("/run/systemd/journal", exist_ok=True)
+    journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    journal.settimeout(handoff.TIMEOUT)
+    try:
+        journal.bind("/run/systemd/journal/socket")
+        os.chmod("/run/systemd/journal/socket", 0o777)
+        assert instance.curl("/")[0] == 0
+        lines = []
+        while "SYSLOG_IDENTIFIER=bellhop-access" not in lines:  # others may write to the journal, too
+            lines = journal.recv(65536).decode(errors="replace").splitlines()
+    finally:
+        journal.close()
+        os.unlink("/run/systemd/journal/socket")
+    assert "PRIORITY=6" in lines
+    assert f"BELLHOP_INSTANCE={instance.user}" in lines
+    text = next(line for line in lines if line.startswith("MESSAGE="))
+    assert '"GET / HTTP/1.1" 200' in text
