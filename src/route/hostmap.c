@@ -4,8 +4,6 @@
  * addresses. Names lie one behind the other in one arena, so that a hundred thousand cost no
  * allocation each.
  */
-#include <arpa/inet.h>
-
 #include "route/hostmap.h"
 #include "util/cleanup.h"
 
@@ -216,13 +214,6 @@ uint32_t hostmap_find_host(const HostMap *map, const Hostname *host)
         return found;
 }
 
-static int address_compare(const Address *a, const Address *b)
-{
-        const int r = memcmp(&a->ip, &b->ip, sizeof(a->ip));
-
-        return r != 0 ? r : (int)a->port - (int)b->port;
-}
-
 /* The place of the address, or the one where it would go. */
 static size_t hostmap_address_place(const HostMap *map, const Address *address)
 {
@@ -287,18 +278,6 @@ bool hostmap_has_addresses(const HostMap *map)
         return map->n_addresses > 0;
 }
 
-static void address_format(const Address *address, char *buffer, size_t size)
-{
-        const bool v4 = IN6_IS_ADDR_V4MAPPED(&address->ip);
-        char ip[INET6_ADDRSTRLEN], port[sizeof(":65535")] = "";
-
-        inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? &address->ip.s6_addr[12] : address->ip.s6_addr, ip,
-                  sizeof(ip));
-        if (address->port != 0)
-                snprintf(port, sizeof(port), ":%u", address->port);
-        snprintf(buffer, size, !v4 && port[0] ? "[%s]%s" : "%s%s", ip, port);
-}
-
 static int hostmap_find_conflict(const HostMap *map, const HostMap *from, HostMapConflict *ret)
 {
         for (size_t i = 0; map->n_hosts > 0 && i < from->n_hosts; i++) {
@@ -318,7 +297,7 @@ static int hostmap_find_conflict(const HostMap *map, const HostMap *from, HostMa
 
                 if (!other)
                         continue;
-                address_format(&other->address, ret->what, sizeof(ret->what));
+                address_format(&other->address, ret->what);
                 ret->origin = from->addresses[i].origin;
                 ret->other = other->origin;
                 return -EEXIST;
@@ -349,91 +328,4 @@ bool hostmap_is_exact(const HostMap *map)
 size_t hostmap_size(const HostMap *map)
 {
         return map->n_hosts + map->n_addresses;
-}
-
-static struct in6_addr map_ipv4(struct in_addr ip)
-{
-        struct in6_addr mapped = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
-
-        memcpy(&mapped.s6_addr[12], &ip, sizeof(ip));
-        return mapped;
-}
-
-bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret)
-{
-        if (sa->ss_family == AF_INET) {
-                const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
-
-                *ret = (Address){ .ip = map_ipv4(in->sin_addr), .port = ntohs(in->sin_port) };
-                return true;
-        }
-        if (sa->ss_family == AF_INET6) {
-                const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
-
-                *ret = (Address){ .ip = in6->sin6_addr, .port = ntohs(in6->sin6_port) };
-                return true;
-        }
-        return false;
-}
-
-static bool port_parse(const char *text, uint16_t *ret)
-{
-        unsigned long port;
-        char *end;
-
-        if (text[0] < '1' || text[0] > '9')
-                return false;
-        errno = 0;
-        port = strtoul(text, &end, 10);
-        if (errno != 0 || *end != 0 || port > UINT16_MAX)
-                return false;
-        *ret = (uint16_t)port;
-        return true;
-}
-
-/* An address that means "any" is no route: it would take every connection from every host. */
-static bool ip_parse(const char *text, bool v6, struct in6_addr *ret)
-{
-        struct in_addr ipv4;
-
-        if (v6)
-                return inet_pton(AF_INET6, text, ret) == 1 && !IN6_IS_ADDR_UNSPECIFIED(ret);
-        if (inet_pton(AF_INET, text, &ipv4) != 1 || ipv4.s_addr == INADDR_ANY)
-                return false;
-        *ret = map_ipv4(ipv4);
-        return true;
-}
-
-bool address_parse(Span in, Address *ret)
-{
-        char text[INET6_ADDRSTRLEN + sizeof("[]:65535")];
-        Address address = { .port = 0 };
-        char *ip = text, *colon;
-        bool v6;
-
-        if (in.size >= sizeof(text) || memchr(in.data, 0, in.size))
-                return false;
-        memcpy(text, in.data, in.size);
-        text[in.size] = 0;
-
-        v6 = text[0] == '[' || strchr(text, ':') != strrchr(text, ':');
-        if (text[0] == '[') {
-                char *bracket = strchr(text, ']');
-
-                if (!bracket || (bracket[1] != 0 && bracket[1] != ':'))
-                        return false;
-                colon = bracket[1] == ':' ? bracket + 1 : NULL;
-                *bracket = 0;
-                ip = text + 1;
-        } else {
-                colon = v6 ? NULL : strchr(text, ':');
-                if (colon)
-                        *colon = 0;
-        }
-        if (colon && !port_parse(colon + 1, &address.port))
-                return false;
-        if (!ip_parse(ip, v6, &address.ip))
-                return false;
-        *ret = address;
-        return true;
 }

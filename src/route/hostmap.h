@@ -12,21 +12,12 @@
  */
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include "route/hostname.h"
+#include "util/address.h"
 
 #define ROUTE_NONE UINT32_MAX
 
 typedef struct HostMap HostMap;
-
-/* An address in one form for both families: IPv4 as IPv4-mapped IPv6, port in host order, 0 for
- * every port. */
-typedef struct Address {
-        struct in6_addr ip;
-        uint16_t port;
-} Address;
 
 HostMap *hostmap_new(void);
 HostMap *hostmap_free(HostMap *map);
@@ -63,10 +54,3 @@ size_t hostmap_size(const HostMap *map);
 uint32_t hostmap_find_host(const HostMap *map, const Hostname *host);
 uint32_t hostmap_find_address(const HostMap *map, const Address *local);
 bool hostmap_has_addresses(const HostMap *map);
-
-/* False when the socket address is of neither family. */
-bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret);
-
-/* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False when it is none of them.
- */
-bool address_parse(Span in, Address *ret);

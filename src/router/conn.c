@@ -6,8 +6,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "router/look.h"
 #include "router/router.h"
-#include "sniff/sniff.h"
 #include "util/cleanup.h"
 #include "util/peer.h"
 
@@ -18,145 +18,6 @@
 #define LINGER_USEC      (2 * UINT64_C(1000000))
 
 #define PORT_HTTPS 443
-
-typedef enum LookKind {
-        LOOK_MORE,
-        LOOK_ROUTE,
-        LOOK_REFUSE,
-        LOOK_GONE,
-} LookKind;
-
-/* What a look at a connection tells. */
-typedef struct Look {
-        LookKind kind;
-        uint32_t instance;              /* LOOK_ROUTE */
-        RefuseReason refuse;            /* LOOK_REFUSE */
-        size_t need_bytes;              /* LOOK_MORE */
-        size_t n_bytes;                 /* how many are there */
-        struct bellhop_handoff handoff; /* protocol always, the rest as far as known */
-} Look;
-
-static bool local_address(int fd, Address *ret)
-{
-        struct sockaddr_storage sa;
-        socklen_t size = sizeof(sa);
-
-        return getsockname(fd, (struct sockaddr *)&sa, &size) == 0 &&
-               address_from_sockaddr(&sa, ret);
-}
-
-static void look_at_address(const Router *router, int fd, Look *look)
-{
-        Address local;
-
-        if (!hostmap_has_addresses(router->config->map) || !local_address(fd, &local))
-                return;
-        look->instance = hostmap_find_address(router->config->map, &local);
-        if (look->instance == ROUTE_NONE)
-                return;
-        look->kind = LOOK_ROUTE;
-        look->handoff.reason = BELLHOP_REASON_ADDRESS;
-}
-
-static void look_up(const Config *config, const Hostname *host, bool host_required, Look *look)
-{
-        const RouteKind kind =
-                host_required ? ROUTE_UNKNOWN : config_route(config, host, &look->instance);
-
-        switch (kind) {
-        case ROUTE_BY_HOST:
-                look->kind = LOOK_ROUTE;
-                look->handoff.reason = look->handoff.protocol == BELLHOP_PROTOCOL_TLS
-                                               ? BELLHOP_REASON_SERVER_NAME
-                                               : BELLHOP_REASON_HOST;
-                break;
-        case ROUTE_BY_DEFAULT:
-                look->kind = LOOK_ROUTE;
-                look->handoff.reason = BELLHOP_REASON_DEFAULT;
-                break;
-        case ROUTE_UNKNOWN:
-                look->kind = LOOK_REFUSE;
-                look->refuse = host ? REFUSE_UNKNOWN_HOST : REFUSE_NO_HOST;
-                break;
-        }
-}
-
-static void look_at_host(const Config *config, const Sniff *sniffed, Look *look)
-{
-        const Span text = { .data = sniffed->host, .size = sniffed->host_length };
-        const bool tls = sniffed->protocol == BELLHOP_PROTOCOL_TLS;
-        Hostname host;
-
-        switch (tls ? hostname_parse(text, &host) : hostname_parse_with_port(text, &host)) {
-        case HOSTNAME_OK:
-                memcpy(look->handoff.host, host.name, host.length + 1);
-                look_up(config, &host, false, look);
-                return;
-        case HOSTNAME_ADDRESS:
-                /* No route has one as its host, but the default takes whatever is unknown. */
-                look_up(config, NULL, false, look);
-                if (look->kind == LOOK_REFUSE)
-                        look->refuse = REFUSE_UNKNOWN_HOST;
-                return;
-        case HOSTNAME_EMPTY:
-                look_up(config, NULL, !tls, look);
-                return;
-        case HOSTNAME_INVALID:
-                look->kind = LOOK_REFUSE;
-                look->refuse = tls ? REFUSE_UNKNOWN_HOST : REFUSE_MALFORMED;
-                return;
-        }
-}
-
-static void look_at_bytes(const Router *router, Span bytes, Look *look)
-{
-        const Sniff sniffed = sniff(bytes);
-
-        look->handoff.protocol = sniffed.protocol;
-        switch (sniffed.outcome) {
-        case SNIFF_HOST:
-                look_at_host(router->config, &sniffed, look);
-                return;
-        case SNIFF_NO_HOST:
-                look_up(router->config, NULL, sniffed.host_required, look);
-                return;
-        case SNIFF_MALFORMED:
-                look->kind = LOOK_REFUSE;
-                look->refuse = REFUSE_MALFORMED;
-                return;
-        case SNIFF_MORE:
-                look->kind = LOOK_MORE;
-                look->need_bytes = sniffed.need_bytes;
-                if (sniffed.need_bytes > router->config->router.sniff_max_bytes) {
-                        look->kind = LOOK_REFUSE;
-                        look->refuse = REFUSE_TOO_LARGE;
-                }
-                return;
-        }
-}
-
-/* end_of_input: the client will send nothing more, so what is there must do. */
-static void look_at(const Router *router, int fd, bool end_of_input, Look *look)
-{
-        ssize_t n;
-
-        *look = (Look){ .kind = LOOK_MORE, .need_bytes = 1 };
-        look_at_address(router, fd, look);
-        if (look->kind == LOOK_ROUTE)
-                return;
-
-        n = recv(fd, router->peek, router->config->router.sniff_max_bytes, MSG_PEEK | MSG_DONTWAIT);
-        if (n > 0) {
-                look->n_bytes = (size_t)n;
-                look_at_bytes(router, (Span){ .data = router->peek, .size = (size_t)n }, look);
-                if (look->kind == LOOK_MORE && end_of_input) {
-                        look->kind = LOOK_REFUSE;
-                        look->refuse = REFUSE_MALFORMED;
-                }
-        } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-                look->kind = LOOK_GONE;
-        }
-}
 
 /* ---- waiting ------------------------------------------------------------------------------- */
 
@@ -302,7 +163,7 @@ static bool has_words(int fd, enum bellhop_protocol protocol, RefuseReason reaso
         Address local;
 
         return protocol != BELLHOP_PROTOCOL_UNKNOWN || reason == REFUSE_MALFORMED ||
-               !local_address(fd, &local) || local.port != PORT_HTTPS;
+               !look_local_address(fd, &local) || local.port != PORT_HTTPS;
 }
 
 /* Throws away what is there to read, at most up to the limit in all. False at the end of input. */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* One look at a connection, and what it tells. */
+#pragma once
+
+#include "handoff/bellhop.h"
+#include "router/refuse.h"
+#include "util/address.h"
+
+typedef struct Router Router;
+
+typedef enum LookKind {
+        LOOK_MORE,
+        LOOK_ROUTE,
+        LOOK_REFUSE,
+        LOOK_GONE,
+} LookKind;
+
+/* What a look at a connection tells. */
+typedef struct Look {
+        LookKind kind;
+        uint32_t instance;              /* LOOK_ROUTE */
+        RefuseReason refuse;            /* LOOK_REFUSE */
+        size_t need_bytes;              /* LOOK_MORE */
+        size_t n_bytes;                 /* how many are there */
+        struct bellhop_handoff handoff; /* protocol always, the rest as far as known */
+} Look;
+
+/* end_of_input: the client will send nothing more, so what is there must do. */
+void look_at(const Router *router, int fd, bool end_of_input, Look *ret);
+
+/* The address that the client connected to. */
+bool look_local_address(int fd, Address *ret);

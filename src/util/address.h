@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Internet addresses in one form for both families. Pure. */
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "util/span.h"
+
+/* IPv4 as IPv4-mapped IPv6 (RFC 4291 section 2.5.5.2); port in host order, 0 for every port. */
+typedef struct Address {
+        struct in6_addr ip;
+        uint16_t port;
+} Address;
+
+struct in6_addr address_map_ipv4(struct in_addr ip);
+
+/* False when the socket address is of neither family. */
+bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret);
+
+/* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False when it is none of them.
+ */
+bool address_parse(Span in, Address *ret);
+
+#define ADDRESS_TEXT_MAX (INET6_ADDRSTRLEN + sizeof("[]:65535"))
+
+/* The same form back. */
+void address_format(const Address *address, char ret[static ADDRESS_TEXT_MAX]);
+
+/* Like memcmp(3). */
+int address_compare(const Address *a, const Address *b);
