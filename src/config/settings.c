@@ -156,7 +156,8 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
 
         *ret = NULL;
         if (fd < 0) {
-                if (errno != EACCES && errno != ELOOP && errno != EISDIR)
+                /* All but these is about this file alone, and leaves out no other. */
+                if (errno == ENOENT || errno == EMFILE || errno == ENFILE || errno == ENOMEM)
                         return -errno;
                 return problem_add(file, "can't be read: %m; make it readable (chmod a+r)");
         }
@@ -221,9 +222,10 @@ static bool is_digit(uint8_t c)
 /* Sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare number. */
 static bool parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
 {
+        const size_t whole = value.size;
         uint64_t sum = 0;
 
-        if (value.size == 0)
+        if (whole == 0)
                 return false;
         while (value.size > 0) {
                 uint64_t number = 0, factor;
@@ -236,7 +238,8 @@ static bool parse_quantity(Span value, const Unit *units, size_t n, uint64_t *re
                 size = digits;
                 while (size < value.size && !is_digit(value.data[size]) && value.data[size] != ' ')
                         size++;
-                if (digits == 0 ||
+                /* A bare number stands alone: "16 384" is not 400. */
+                if (digits == 0 || (size == digits && size != whole) ||
                     !unit_find(units, n, (Span){ value.data + digits, size - digits }, &factor) ||
                     __builtin_mul_overflow(number, factor, &number) ||
                     __builtin_add_overflow(sum, number, &sum))

@@ -14,22 +14,29 @@ static int compare(const void *a, const void *b)
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool uid_fits(uid_t uid, const char *name)
+/* Another name for the router's uid could speak to all instances too. -1, which is nobody's, when
+ * there is no such user. Overwrites what getpwnam(3) has returned before. */
+static uid_t router_uid(void)
 {
-        return uid != 0 && strcmp(name, BELLHOP_ROUTER_USER) != 0;
+        const struct passwd *pw = getpwnam(BELLHOP_ROUTER_USER);
+
+        return pw ? pw->pw_uid : (uid_t)-1;
 }
 
 int users_init(Users *users, bool trust)
 {
         const struct passwd *pw;
         size_t size = 0;
+        uid_t router;
 
         *users = (Users){ .trust = trust };
         if (trust)
                 return 0;
+        router = router_uid();
         setpwent();
         while ((pw = getpwent())) {
-                if (!uid_fits(pw->pw_uid, pw->pw_name))
+                if (pw->pw_uid == 0 || pw->pw_uid == router ||
+                    strcmp(pw->pw_name, BELLHOP_ROUTER_USER) == 0)
                         continue;
                 if (users->n == size) {
                         char **names =
@@ -82,11 +89,14 @@ int users_check(const Users *users, const char *name, UserVerdict *ret)
         }
         errno = 0;
         pw = getpwnam(name);
-        if (pw)
-                *ret = pw->pw_uid == 0 ? USER_IS_ROOT : USER_FITS;
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        if (pw) {
+                const uid_t uid = pw->pw_uid;
+
+                *ret = uid == 0 ? USER_IS_ROOT : uid == router_uid() ? USER_IS_ROUTER : USER_FITS;
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
                 return -errno;
-        else
+        } else {
                 *ret = USER_MISSING;
+        }
         return 0;
 }

@@ -73,7 +73,8 @@ static bool ip_parse(const char *text, bool v6, struct in6_addr *ret)
         struct in_addr ipv4;
 
         if (v6)
-                return inet_pton(AF_INET6, text, ret) == 1 && !IN6_IS_ADDR_UNSPECIFIED(ret);
+                return inet_pton(AF_INET6, text, ret) == 1 && !IN6_IS_ADDR_UNSPECIFIED(ret) &&
+                       !(IN6_IS_ADDR_V4MAPPED(ret) && ret->s6_addr32[3] == INADDR_ANY);
         if (inet_pton(AF_INET, text, &ipv4) != 1 || ipv4.s_addr == INADDR_ANY)
                 return false;
         *ret = address_map_ipv4(ipv4);
