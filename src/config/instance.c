@@ -57,12 +57,12 @@ static int add_host(SettingsFile *file, InstanceDraft *draft, const char *key, S
                                    word.size > 80 ? 80 : (int)word.size, (const char *)word.data);
         case HOSTNAME_EMPTY:
         case HOSTNAME_INVALID:
-                return problem_add(file,
-                                   "%s=%.*s is no host name; letters, digits, '-', '_' and dots, one "
-                                   "'*.' in front, no "
-                                   "port, other scripts in their xn-- form (idn2)",
-                                   key, word.size > 80 ? 80 : (int)word.size,
-                                   (const char *)word.data);
+                return problem_add(
+                        file,
+                        "%s=%.*s is no host name; letters, digits, '-', '_' and dots, one "
+                        "'*.' in front, no "
+                        "port, other scripts in their xn-- form (idn2)",
+                        key, word.size > 80 ? 80 : (int)word.size, (const char *)word.data);
         }
         snprintf(host, sizeof(host), "%s%s", wildcard ? "*." : "", hostname.name);
         r = hostmap_add_host(draft->routes, host, 0, file->line, &first_line);
