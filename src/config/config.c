@@ -21,23 +21,50 @@
 /* Where a route comes from: which instance, and the line in its file. */
 #define ORIGIN_LINE_BITS 32
 
+#define SECOND UINT64_C(1000000)
+
+const RouterSettings router_settings_default = {
+        .sniff_timeout_usec = 10 * SECOND,
+        .sniff_max_bytes = 64 * 1024,
+        .handoff_timeout_usec = 30 * SECOND,
+        .pending_max = 16384,
+        .pending_max_per_instance = 1024,
+        .pending_max_per_source = 256,
+        .source_prefix_ipv4 = 32,
+        .source_prefix_ipv6 = 64,
+};
+
+#define SETTING(key, parse, field)                                    \
+        {                                                             \
+                "Router", key, parse, offsetof(RouterSettings, field) \
+        }
+
 static const Setting router_settings[] = {
-        { "Router", "SniffTimeoutSec", setting_parse_timespan,
-          offsetof(RouterSettings, sniff_timeout_usec) },
-        { "Router", "SniffMaxBytes", setting_parse_size,
-          offsetof(RouterSettings, sniff_max_bytes) },
-        { "Router", "PendingMax", setting_parse_count, offsetof(RouterSettings, pending_max) },
+        SETTING("SniffTimeoutSec", setting_parse_timespan, sniff_timeout_usec),
+        SETTING("SniffMaxBytes", setting_parse_size, sniff_max_bytes),
+        SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec),
+        SETTING("PendingMax", setting_parse_count, pending_max),
+        SETTING("PendingMaxPerInstance", setting_parse_count, pending_max_per_instance),
+        SETTING("PendingMaxPerSource", setting_parse_count, pending_max_per_source),
+        SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4),
+        SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6),
 };
 
 static int router_settings_check(SettingsFile *file, const RouterSettings *settings)
 {
         if (settings->sniff_timeout_usec == 0)
                 return problem_add(file, "SniffTimeoutSec= must be more than 0");
+        if (settings->handoff_timeout_usec == 0)
+                return problem_add(file, "HandoffTimeoutSec= must be more than 0");
         if (settings->sniff_max_bytes < SNIFF_MAX_BYTES_LOW ||
             settings->sniff_max_bytes > SNIFF_MAX_BYTES_HIGH)
                 return problem_add(file, "SniffMaxBytes= must be from 4K to 1M");
-        if (settings->pending_max == 0)
-                return problem_add(file, "PendingMax= must be more than 0");
+        if (settings->pending_max == 0 || settings->pending_max_per_instance == 0)
+                return problem_add(file,
+                                   "PendingMax= and PendingMaxPerInstance= must be more than 0");
+        if (settings->source_prefix_ipv4 > 32 || settings->source_prefix_ipv6 > 128)
+                return problem_add(file, "SourcePrefixIPv4= must be at most 32 and "
+                                         "SourcePrefixIPv6= at most 128");
         return 0;
 }
 
@@ -269,7 +296,7 @@ static Config *config_new(void)
 
         if (!config)
                 return NULL;
-        config->router = ROUTER_SETTINGS_DEFAULT;
+        config->router = router_settings_default;
         config->default_instance = ROUTE_NONE;
         config->map = hostmap_new();
         return config->map ? config : config_free(config);

@@ -15,13 +15,15 @@
 typedef struct RouterSettings {
         uint64_t sniff_timeout_usec;
         uint64_t sniff_max_bytes;
+        uint64_t handoff_timeout_usec;
         uint64_t pending_max;
+        uint64_t pending_max_per_instance;
+        uint64_t pending_max_per_source; /* 0: no limit */
+        uint64_t source_prefix_ipv4;     /* bits */
+        uint64_t source_prefix_ipv6;     /* bits */
 } RouterSettings;
 
-#define ROUTER_SETTINGS_DEFAULT                                          \
-        ((RouterSettings){ .sniff_timeout_usec = 10 * UINT64_C(1000000), \
-                           .sniff_max_bytes = 64 * 1024,                 \
-                           .pending_max = 16384 })
+extern const RouterSettings router_settings_default;
 
 /* One customer: bellhop.instance(5). */
 typedef struct Instance {

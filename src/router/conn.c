@@ -19,61 +19,54 @@
 
 #define PORT_HTTPS 443
 
-/* ---- waiting ------------------------------------------------------------------------------- */
-
-static int deadline_queue_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
-
-int deadline_queue_init(DeadlineQueue *queue, Router *router)
+static uint64_t router_now(const Router *router)
 {
-        int r;
+        uint64_t now = 0;
 
-        TAILQ_INIT(&queue->conns);
-        r = sd_event_add_time(router->event, &queue->timer, CLOCK_MONOTONIC, UINT64_MAX, 0,
-                              deadline_queue_on_timer, queue);
-        return r < 0 ? r : sd_event_source_set_enabled(queue->timer, SD_EVENT_OFF);
-}
-
-void deadline_queue_done(DeadlineQueue *queue)
-{
-        while (queue->n > 0)
-                conn_free(TAILQ_FIRST(&queue->conns));
-        queue->timer = sd_event_source_disable_unref(queue->timer);
+        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
+        return now;
 }
 
 static DeadlineQueue *conn_queue(const Conn *conn)
 {
-        return conn->state == CONN_LINGERING ? &conn->router->lingering : &conn->router->pending;
+        switch (conn->state) {
+        case CONN_SNIFFING:
+                return &conn->router->sniffing;
+        case CONN_WAITING:
+                return &conn->router->waiting;
+        case CONN_LINGERING:
+                return &conn->router->lingering;
+        }
+        return NULL;
 }
 
-static int deadline_queue_arm(DeadlineQueue *queue)
+static uint64_t conn_time_limit(const Conn *conn)
 {
-        int r = sd_event_source_set_time(queue->timer, TAILQ_FIRST(&queue->conns)->deadline_usec);
+        const RouterSettings *settings = &conn->router->config->router;
 
-        return r < 0 ? r : sd_event_source_set_enabled(queue->timer, SD_EVENT_ONESHOT);
+        switch (conn->state) {
+        case CONN_SNIFFING:
+                return settings->sniff_timeout_usec;
+        case CONN_WAITING:
+                return settings->handoff_timeout_usec;
+        case CONN_LINGERING:
+                return LINGER_USEC;
+        }
+        return 0;
 }
 
-/* The time limit is the same for all, so the place is at the end but for changes of the setting. */
-static int deadline_queue_add(DeadlineQueue *queue, Conn *conn)
+/* Every state has a queue and a time limit of its own, counted from when the state begins. */
+static int conn_enter(Conn *conn, ConnState state, uint64_t begin_usec)
 {
-        Conn *before = TAILQ_LAST(&queue->conns, ConnQueue);
-
-        while (before && before->deadline_usec > conn->deadline_usec)
-                before = TAILQ_PREV(before, ConnQueue, by_deadline);
-        if (before)
-                TAILQ_INSERT_AFTER(&queue->conns, before, conn, by_deadline);
-        else
-                TAILQ_INSERT_HEAD(&queue->conns, conn, by_deadline);
-        queue->n++;
-        return before ? 0 : deadline_queue_arm(queue);
+        if (conn->is_queued)
+                deadline_queue_remove(conn_queue(conn), conn);
+        conn->state = state;
+        conn->deadline_usec = begin_usec + conn_time_limit(conn);
+        conn->is_queued = true;
+        return deadline_queue_add(conn_queue(conn), conn);
 }
 
-static void deadline_queue_remove(DeadlineQueue *queue, Conn *conn)
-{
-        TAILQ_REMOVE(&queue->conns, conn, by_deadline);
-        queue->n--;
-}
-
-static void conn_on_deadline(Conn *conn)
+void conn_on_deadline(Conn *conn)
 {
         switch (conn->state) {
         case CONN_SNIFFING:
@@ -88,19 +81,6 @@ static void conn_on_deadline(Conn *conn)
         }
 }
 
-static int deadline_queue_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-        DeadlineQueue *queue = userdata;
-        uint64_t now = usec;
-
-        (void)sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now);
-        while (queue->n > 0 && TAILQ_FIRST(&queue->conns)->deadline_usec <= now)
-                conn_on_deadline(TAILQ_FIRST(&queue->conns));
-        return queue->n > 0 ? deadline_queue_arm(queue) : 0;
-}
-
-/* ---- one connection ------------------------------------------------------------------------ */
-
 static Conn *conn_new_consume(Router *router, int fd, uint64_t accepted_nsec)
 {
         Conn *conn = calloc(1, sizeof(*conn));
@@ -112,11 +92,17 @@ static Conn *conn_new_consume(Router *router, int fd, uint64_t accepted_nsec)
         conn->router = router;
         conn->fd = fd;
         conn->accepted_nsec = accepted_nsec;
-        conn->deadline_usec = accepted_nsec / 1000 + router->config->router.sniff_timeout_usec;
-        conn->state = CONN_SNIFFING;
-        if (deadline_queue_add(conn_queue(conn), conn) < 0)
+        if (conn_enter(conn, CONN_SNIFFING, accepted_nsec / 1000) < 0)
                 return conn_free(conn);
         return conn;
+}
+
+/* It no longer counts as pending. */
+static void conn_leave_pending(Conn *conn)
+{
+        if (conn->outlet)
+                outlet_dequeue(conn->outlet, conn);
+        conn->source = source_release(&conn->router->sources, conn->source);
 }
 
 Conn *conn_free(Conn *conn)
@@ -126,9 +112,9 @@ Conn *conn_free(Conn *conn)
         /* Before close: an epoll entry belongs to the description, which may live on in an
          * instance. */
         conn->io = sd_event_source_disable_unref(conn->io);
-        if (conn->outlet)
-                outlet_dequeue(conn->outlet, conn);
-        deadline_queue_remove(conn_queue(conn), conn);
+        conn_leave_pending(conn);
+        if (conn->is_queued)
+                deadline_queue_remove(conn_queue(conn), conn);
         close_fd(conn->fd);
         free(conn->handoff);
         free(conn);
@@ -139,11 +125,9 @@ static void log_refusal(Router *router, int fd, RefuseReason reason, const Outle
                         const char *host)
 {
         char peer[PEER_NAME_MAX];
-        uint64_t now = 0;
         unsigned left_out;
 
-        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
-        if (!log_limit_pass(&router->refusal_log, now, &left_out))
+        if (!log_limit_pass(&router->refusal_log, router_now(router), &left_out))
                 return;
         if (left_out > 0)
                 log_info("%u more refusals were not written to the log", left_out);
@@ -203,20 +187,14 @@ static int conn_watch(Conn *conn)
 
 static void conn_linger(Conn *conn)
 {
-        uint64_t now = 0;
-
         if (!discard_input(conn->fd, &conn->lingered_bytes) ||
             conn->router->lingering.n >= conn->router->config->router.pending_max) {
                 conn_free(conn);
                 return;
         }
-        if (conn->outlet)
-                outlet_dequeue(conn->outlet, conn);
-        deadline_queue_remove(conn_queue(conn), conn);
-        (void)sd_event_now(conn->router->event, CLOCK_MONOTONIC, &now);
-        conn->state = CONN_LINGERING;
-        conn->deadline_usec = now + LINGER_USEC;
-        if (deadline_queue_add(conn_queue(conn), conn) < 0 || (!conn->io && conn_watch(conn) < 0))
+        conn_leave_pending(conn);
+        if (conn_enter(conn, CONN_LINGERING, router_now(conn->router)) < 0 ||
+            (!conn->io && conn_watch(conn) < 0))
                 conn_free(conn);
 }
 
@@ -256,11 +234,17 @@ void conn_handed_off(Conn *conn)
 
 static void conn_wait_for_outlet(Conn *conn, Outlet *outlet, const struct bellhop_handoff *handoff)
 {
-        conn->state = CONN_WAITING;
+        const size_t most = conn->router->config->router.pending_max_per_instance;
+
+        if (outlet->n_waiting >= most) {
+                conn_refuse_host(conn, REFUSE_INSTANCE_LIMIT, outlet, handoff->host);
+                return;
+        }
         conn->handoff = malloc(sizeof(*handoff));
         if (conn->handoff)
                 *conn->handoff = *handoff;
-        if (!conn->handoff || outlet_enqueue(outlet, conn) < 0)
+        if (!conn->handoff || conn_enter(conn, CONN_WAITING, router_now(conn->router)) < 0 ||
+            outlet_enqueue(outlet, conn) < 0)
                 conn_refuse(conn, REFUSE_OVERLOAD);
 }
 
@@ -346,11 +330,46 @@ static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
         return 0;
 }
 
+void conn_shed_oldest(Router *router, size_t n)
+{
+        for (; n > 0 && router->sniffing.n > 0; n--)
+                conn_refuse(TAILQ_FIRST(&router->sniffing.conns), REFUSE_OVERLOAD);
+}
+
+static size_t count_pending(const Router *router)
+{
+        return router->sniffing.n + router->waiting.n;
+}
+
 /* The oldest has had the most time to say who it wants; an attacker's half-open hellos go first. */
 static void make_room(Router *router)
 {
-        while (router->pending.n > router->config->router.pending_max)
-                conn_refuse(TAILQ_FIRST(&router->pending.conns), REFUSE_OVERLOAD);
+        const size_t most = router->config->router.pending_max;
+
+        while (count_pending(router) > most && router->sniffing.n > 0)
+                conn_shed_oldest(router, 1);
+        while (count_pending(router) > most)
+                conn_refuse(TAILQ_FIRST(&router->waiting.conns), REFUSE_OVERLOAD);
+}
+
+/* 0, or -EDQUOT when its source has enough pending already. */
+static int conn_charge_source(Conn *conn)
+{
+        const RouterSettings *settings = &conn->router->config->router;
+        const SourceLimit limit = {
+                .ipv4_bits = (unsigned)settings->source_prefix_ipv4,
+                .ipv6_bits = (unsigned)settings->source_prefix_ipv6,
+                .n = settings->pending_max_per_source,
+        };
+        struct sockaddr_storage sa;
+        socklen_t size = sizeof(sa);
+        Address client;
+
+        /* Who has gone already counts for nobody. */
+        if (getpeername(conn->fd, (struct sockaddr *)&sa, &size) < 0 ||
+            !address_from_sockaddr(&sa, &client))
+                return 0;
+        return source_charge(&conn->router->sources, &limit, &client, &conn->source);
 }
 
 void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
@@ -375,6 +394,13 @@ void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
         if (!conn) {
                 router->counters.refused[REFUSE_OVERLOAD]++;
                 return;
+        }
+        if (look.kind == LOOK_MORE || look.kind == LOOK_ROUTE) {
+                if (conn_charge_source(conn) < 0) {
+                        conn->protocol = look.handoff.protocol;
+                        conn_refuse_host(conn, REFUSE_SOURCE_LIMIT, NULL, look.handoff.host);
+                        return;
+                }
         }
         conn_act(conn, &look);
         make_room(router);

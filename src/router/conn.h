@@ -5,10 +5,10 @@
  */
 #pragma once
 
-#include <sys/queue.h>
-
+#include "router/deadline.h"
 #include "router/outlet.h"
 #include "router/refuse.h"
+#include "router/source.h"
 
 typedef enum ConnState {
         CONN_SNIFFING,  /* waiting for bytes */
@@ -16,24 +16,17 @@ typedef enum ConnState {
         CONN_LINGERING, /* refused, waiting for the client to take the reply */
 } ConnState;
 
-typedef TAILQ_HEAD(ConnQueue, Conn) ConnQueue;
-
-/* Connections in the order of their deadlines, and the one timer that they need. */
-typedef struct DeadlineQueue {
-        ConnQueue conns;
-        size_t n;
-        sd_event_source *timer;
-} DeadlineQueue;
-
 struct Conn {
         Router *router;
         int fd;
         ConnState state;
         enum bellhop_protocol protocol;
         bool low_water_set; /* SO_RCVLOWAT is not as accept gave it */
+        bool is_queued;     /* in the deadline queue of its state */
         uint64_t accepted_nsec;
         uint64_t deadline_usec;
         sd_event_source *io;
+        Source *source;                  /* CONN_SNIFFING, CONN_WAITING: what it counts for */
         struct bellhop_handoff *handoff; /* CONN_WAITING */
         Outlet *outlet;                  /* CONN_WAITING */
         size_t lingered_bytes;           /* CONN_LINGERING */
@@ -52,5 +45,8 @@ void conn_refuse(Conn *conn, RefuseReason reason);
 /* The hand-off has succeeded: forget the connection. */
 void conn_handed_off(Conn *conn);
 
-int deadline_queue_init(DeadlineQueue *queue, Router *router);
-void deadline_queue_done(DeadlineQueue *queue);
+/* Its time is over. */
+void conn_on_deadline(Conn *conn);
+
+/* Refuses the oldest that still sniff, to get descriptors back. */
+void conn_shed_oldest(Router *router, size_t n);

@@ -36,6 +36,12 @@ static const Refusal refusals[REFUSE_REASON_COUNT] = {
                                  "later.\n" },
         [REFUSE_OVERLOAD] = { "overload", ALERT_INTERNAL_ERROR, "503 Service Unavailable",
                               "Too many connections at the moment. Please try again later.\n" },
+        [REFUSE_SOURCE_LIMIT] = { "source-limit", ALERT_INTERNAL_ERROR, "429 Too Many Requests",
+                                  "Too many unfinished connections from your network.\n" },
+        [REFUSE_INSTANCE_LIMIT] = { "instance-limit", ALERT_INTERNAL_ERROR,
+                                    "503 Service Unavailable",
+                                    "This site has too many visitors at the moment. Please try "
+                                    "again later.\n" },
 };
 
 const char *refuse_reason_name(RefuseReason reason)

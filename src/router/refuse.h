@@ -6,13 +6,15 @@
 #include "util/span.h"
 
 typedef enum RefuseReason {
-        REFUSE_UNKNOWN_HOST, /* no instance has it */
-        REFUSE_NO_HOST,      /* none was named, and there is no default */
-        REFUSE_MALFORMED,    /* neither TLS nor HTTP, or broken */
-        REFUSE_TOO_LARGE,    /* no end within SniffMaxBytes= */
-        REFUSE_TIMEOUT,      /* no end within SniffTimeoutSec= */
-        REFUSE_UNAVAILABLE,  /* the instance can't take it */
-        REFUSE_OVERLOAD,     /* too many pending connections */
+        REFUSE_UNKNOWN_HOST,   /* no instance has it */
+        REFUSE_NO_HOST,        /* none was named, and there is no default */
+        REFUSE_MALFORMED,      /* neither TLS nor HTTP, or broken */
+        REFUSE_TOO_LARGE,      /* no end within SniffMaxBytes= */
+        REFUSE_TIMEOUT,        /* no end within SniffTimeoutSec= */
+        REFUSE_UNAVAILABLE,    /* the instance can't take it */
+        REFUSE_OVERLOAD,       /* PendingMax= is reached, or descriptors or memory have run out */
+        REFUSE_SOURCE_LIMIT,   /* PendingMaxPerSource= is reached */
+        REFUSE_INSTANCE_LIMIT, /* PendingMaxPerInstance= is reached */
         REFUSE_REASON_COUNT,
 } RefuseReason;
 

@@ -46,7 +46,7 @@ static void router_notify(const Router *router, const char *state)
                          counters->accepted,
                          sum(counters->handed_off, ELEMENTSOF(counters->handed_off)),
                          sum(counters->refused, ELEMENTSOF(counters->refused)), counters->gone,
-                         router->pending.n);
+                         router->sniffing.n + router->waiting.n);
 }
 
 static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)
@@ -91,6 +91,8 @@ void router_pause_listeners(Router *router, int error)
                 return;
         for (size_t i = 0; i < router->n_listeners; i++)
                 listener_set_paused(&router->listeners[i], true);
+        /* Else clients that say nothing could keep all others out until their time is over. */
+        conn_shed_oldest(router, 1 + router->sniffing.n / 8);
 }
 
 static int router_on_retry(sd_event_source *source, uint64_t usec, void *userdata)
@@ -222,9 +224,11 @@ static int router_init_events(Router *router)
         if (r >= 0)
                 r = add_timer(router, &router->status, router_on_status);
         if (r >= 0)
-                r = deadline_queue_init(&router->pending, router);
+                r = deadline_queue_init(&router->sniffing, router->event);
         if (r >= 0)
-                r = deadline_queue_init(&router->lingering, router);
+                r = deadline_queue_init(&router->waiting, router->event);
+        if (r >= 0)
+                r = deadline_queue_init(&router->lingering, router->event);
         return r;
 }
 
@@ -238,7 +242,8 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
                 .refusal_log = { .interval_usec = 10 * UINT64_C(1000000), .burst = 20 },
                 .trouble_log = { .interval_usec = 10 * UINT64_C(1000000), .burst = 5 },
         };
-        TAILQ_INIT(&router->pending.conns);
+        TAILQ_INIT(&router->sniffing.conns);
+        TAILQ_INIT(&router->waiting.conns);
         TAILQ_INIT(&router->lingering.conns);
 
         r = router_init_events(router);
@@ -278,7 +283,8 @@ void router_done(Router *router)
         for (size_t i = 0; i < router->n_listeners; i++)
                 listener_done(&router->listeners[i]);
         free(router->listeners);
-        deadline_queue_done(&router->pending);
+        deadline_queue_done(&router->sniffing);
+        deadline_queue_done(&router->waiting);
         free_outlets(router);
         deadline_queue_done(&router->lingering);
         router->config = config_free(router->config);

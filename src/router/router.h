@@ -25,8 +25,10 @@ struct Router {
         sd_event_source *resume; /* listens again after descriptors or memory ran out */
         sd_event_source *retry;  /* tries again after too many descriptors were under way */
         sd_event_source *status;
-        DeadlineQueue pending; /* CONN_SNIFFING and CONN_WAITING */
+        DeadlineQueue sniffing; /* one for each state of a connection */
+        DeadlineQueue waiting;
         DeadlineQueue lingering;
+        SourceTable sources;
         uint8_t *peek; /* config->router.sniff_max_bytes */
         Counters counters;
         LogLimit refusal_log;

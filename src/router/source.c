@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the counting of pending connections by source. Holds nothing for a source that has none.
+ */
+#include <errno.h>
+#include <search.h>
+#include <stdlib.h>
+
+#include "router/source.h"
+
+struct Source {
+        struct in6_addr prefix;
+        size_t n;
+};
+
+static int compare(const void *a, const void *b)
+{
+        return memcmp(&((const Source *)a)->prefix, &((const Source *)b)->prefix,
+                      sizeof(struct in6_addr));
+}
+
+#define IPV4_MAPPED_BITS 96
+
+static struct in6_addr prefix_of(const SourceLimit *limit, const Address *client)
+{
+        unsigned bits = IN6_IS_ADDR_V4MAPPED(&client->ip) ? IPV4_MAPPED_BITS + limit->ipv4_bits
+                                                          : limit->ipv6_bits;
+        struct in6_addr prefix = { 0 };
+
+        for (size_t i = 0; bits > 0; i++) {
+                const unsigned here = bits < 8 ? bits : 8;
+
+                prefix.s6_addr[i] = client->ip.s6_addr[i] & (uint8_t)(0xff00 >> here);
+                bits -= here;
+        }
+        return prefix;
+}
+
+int source_charge(SourceTable *table, const SourceLimit *limit, const Address *client, Source **ret)
+{
+        const Source key = { .prefix = prefix_of(limit, client) };
+        Source **found = tfind(&key, &table->root, compare);
+        Source *source;
+
+        if (found) {
+                if (limit->n > 0 && (*found)->n >= limit->n)
+                        return -EDQUOT;
+                (*found)->n++;
+                *ret = *found;
+                return 0;
+        }
+        source = malloc(sizeof(*source));
+        if (!source)
+                return -ENOMEM;
+        *source = (Source){ .prefix = key.prefix, .n = 1 };
+        if (!tsearch(source, &table->root, compare)) {
+                free(source);
+                return -ENOMEM;
+        }
+        table->n++;
+        *ret = source;
+        return 0;
+}
+
+Source *source_release(SourceTable *table, Source *source)
+{
+        if (!source || --source->n > 0)
+                return NULL;
+        (void)tdelete(source, &table->root, compare);
+        table->n--;
+        free(source);
+        return NULL;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How many connections each source has pending. A source is a prefix of the client's address: who
+ * has one IPv6 address usually has 2^64.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "util/address.h"
+
+typedef struct Source Source;
+
+/* Prefix lengths and the limit, all settings; n of 0: no limit. */
+typedef struct SourceLimit {
+        unsigned ipv4_bits;
+        unsigned ipv6_bits;
+        size_t n;
+} SourceLimit;
+
+typedef struct SourceTable {
+        void *root; /* tsearch(3): a tree needs no hash, whose collisions a client could choose */
+        size_t n;   /* sources with anything pending */
+} SourceTable;
+
+/* Counts one connection. 0 and *ret; -EDQUOT: the source has as many as it may; -ENOMEM. */
+int source_charge(SourceTable *table, const SourceLimit *limit, const Address *client,
+                  Source **ret);
+
+/* Gives it back. Returns NULL. */
+Source *source_release(SourceTable *table, Source *source);
