@@ -206,7 +206,7 @@ static void conn_linger(Conn *conn)
         uint64_t now = 0;
 
         if (!discard_input(conn->fd, &conn->lingered_bytes) ||
-            conn->router->lingering.n >= conn->router->config->router.pending_max) {
+            conn->router->lingering.n >= conn->router->pending_max) {
                 conn_free(conn);
                 return;
         }
@@ -341,7 +341,10 @@ static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
                         conn_free(conn);
                 return 0;
         }
-        look_at(conn->router, fd, revents & (EPOLLRDHUP | EPOLLHUP | EPOLLERR), &look);
+        look_at(conn->router, fd, revents & EPOLLRDHUP, &look);
+        /* A reset leaves bytes to read, but nobody who could be answered. */
+        if (revents & (EPOLLHUP | EPOLLERR))
+                look.kind = LOOK_GONE;
         conn_act(conn, &look);
         return 0;
 }
@@ -349,13 +352,14 @@ static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
 /* The oldest has had the most time to say who it wants; an attacker's half-open hellos go first. */
 static void make_room(Router *router)
 {
-        while (router->pending.n > router->config->router.pending_max)
+        while (router->pending.n > router->pending_max)
                 conn_refuse(TAILQ_FIRST(&router->pending.conns), REFUSE_OVERLOAD);
 }
 
 void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
 {
-        Outlet *outlet;
+        OutletResult result = OUTLET_WAIT;
+        Outlet *outlet = NULL;
         Conn *conn;
         Look look;
 
@@ -363,19 +367,24 @@ void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
         look_at(router, fd, false, &look);
         look.handoff.accepted_nsec = accepted_nsec;
 
-        if (look.kind == LOOK_ROUTE) {
+        if (look.kind == LOOK_ROUTE)
                 outlet = router_outlet(router, look.instance);
-                if (outlet && outlet_send(outlet, &look.handoff, fd) == OUTLET_SENT) {
-                        count_handed_off(router, &look.handoff);
-                        close_fd(fd);
-                        return;
-                }
+        if (outlet)
+                result = outlet_send(outlet, &look.handoff, fd);
+        if (result == OUTLET_SENT) {
+                count_handed_off(router, &look.handoff);
+                close_fd(fd);
+                return;
         }
         conn = conn_new_consume(router, fd, accepted_nsec);
         if (!conn) {
                 router->counters.refused[REFUSE_OVERLOAD]++;
                 return;
         }
-        conn_act(conn, &look);
+        conn->protocol = look.handoff.protocol;
+        if (result == OUTLET_ABSENT)
+                conn_refuse_host(conn, REFUSE_UNAVAILABLE, outlet, look.handoff.host);
+        else
+                conn_act(conn, &look);
         make_room(router);
 }
