@@ -200,9 +200,9 @@ static int report_second_default(SettingsFile *file, unsigned line)
         const Instance *other = &file->config->instances[file->config->default_instance];
 
         file->line = line;
-        return problem_add(file,
-                           "Default=yes stands in %s already; only one instance may be the default",
-                           other->file);
+        return problem_add(
+                file, "Default=yes stands in %s:%u already; only one instance may be the default",
+                other->file, other->default_line);
 }
 
 static int add_instance(Config *config, SettingsFile *file, InstanceDraft *draft)
@@ -213,7 +213,7 @@ static int add_instance(Config *config, SettingsFile *file, InstanceDraft *draft
         int r;
 
         if (draft->instance.is_default && config->default_instance != ROUTE_NONE)
-                return report_second_default(file, draft->default_line);
+                return report_second_default(file, draft->instance.default_line);
 
         instances = reallocarray(config->instances, config->n_instances + 1, sizeof(*instances));
         if (!instances)

@@ -30,6 +30,7 @@ typedef struct Instance {
         char *name; /* the customer, and the user */
         char *file; /* where it was read */
         bool is_default;
+        unsigned default_line; /* where that stands */
         bool network;
         uint64_t idle_usec; /* 0: never exit */
 } Instance;

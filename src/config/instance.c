@@ -115,7 +115,7 @@ static int parse_default(SettingsFile *file, const char *key, Span value, void *
 {
         InstanceDraft *draft = target;
 
-        draft->default_line = file->line;
+        draft->instance.default_line = file->line;
         return setting_parse_bool(file, key, value, &draft->instance.is_default);
 }
 

@@ -7,7 +7,6 @@
 typedef struct InstanceDraft {
         Instance instance;
         HostMap *routes; /* origin: the line */
-        unsigned default_line;
 } InstanceDraft;
 
 /* Parses the text of NAME.conf. What is wrong is in file->n_problems. Returns 0 or a negative

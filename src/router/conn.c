@@ -188,7 +188,7 @@ static int conn_watch(Conn *conn)
 static void conn_linger(Conn *conn)
 {
         if (!discard_input(conn->fd, &conn->lingered_bytes) ||
-            conn->router->lingering.n >= conn->router->config->router.pending_max) {
+            conn->router->lingering.n >= conn->router->pending_max) {
                 conn_free(conn);
                 return;
         }
@@ -325,7 +325,10 @@ static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
                         conn_free(conn);
                 return 0;
         }
-        look_at(conn->router, fd, revents & (EPOLLRDHUP | EPOLLHUP | EPOLLERR), &look);
+        look_at(conn->router, fd, revents & EPOLLRDHUP, &look);
+        /* A reset leaves bytes to read, but nobody who could be answered. */
+        if (revents & (EPOLLHUP | EPOLLERR))
+                look.kind = LOOK_GONE;
         conn_act(conn, &look);
         return 0;
 }
@@ -344,7 +347,7 @@ static size_t count_pending(const Router *router)
 /* The oldest has had the most time to say who it wants; an attacker's half-open hellos go first. */
 static void make_room(Router *router)
 {
-        const size_t most = router->config->router.pending_max;
+        const size_t most = router->pending_max;
 
         while (count_pending(router) > most && router->sniffing.n > 0)
                 conn_shed_oldest(router, 1);
@@ -374,7 +377,8 @@ static int conn_charge_source(Conn *conn)
 
 void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
 {
-        Outlet *outlet;
+        OutletResult result = OUTLET_WAIT;
+        Outlet *outlet = NULL;
         Conn *conn;
         Look look;
 
@@ -382,26 +386,27 @@ void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
         look_at(router, fd, false, &look);
         look.handoff.accepted_nsec = accepted_nsec;
 
-        if (look.kind == LOOK_ROUTE) {
+        if (look.kind == LOOK_ROUTE)
                 outlet = router_outlet(router, look.instance);
-                if (outlet && outlet_send(outlet, &look.handoff, fd) == OUTLET_SENT) {
-                        count_handed_off(router, &look.handoff);
-                        close_fd(fd);
-                        return;
-                }
+        if (outlet)
+                result = outlet_send(outlet, &look.handoff, fd);
+        if (result == OUTLET_SENT) {
+                count_handed_off(router, &look.handoff);
+                close_fd(fd);
+                return;
         }
         conn = conn_new_consume(router, fd, accepted_nsec);
         if (!conn) {
                 router->counters.refused[REFUSE_OVERLOAD]++;
                 return;
         }
-        if (look.kind == LOOK_MORE || look.kind == LOOK_ROUTE) {
-                if (conn_charge_source(conn) < 0) {
-                        conn->protocol = look.handoff.protocol;
-                        conn_refuse_host(conn, REFUSE_SOURCE_LIMIT, NULL, look.handoff.host);
-                        return;
-                }
-        }
-        conn_act(conn, &look);
+        conn->protocol = look.handoff.protocol;
+        if (result == OUTLET_ABSENT)
+                conn_refuse_host(conn, REFUSE_UNAVAILABLE, outlet, look.handoff.host);
+        else if ((look.kind == LOOK_MORE || look.kind == LOOK_ROUTE) &&
+                 conn_charge_source(conn) < 0)
+                conn_refuse_host(conn, REFUSE_SOURCE_LIMIT, NULL, look.handoff.host);
+        else
+                conn_act(conn, &look);
         make_room(router);
 }

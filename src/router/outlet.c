@@ -44,6 +44,16 @@ Outlet *outlet_free(Outlet *outlet)
         return NULL;
 }
 
+/* The socket is writable when too many descriptors are under way: waiting for that would spin. */
+static int outlet_watch(Outlet *outlet)
+{
+        const bool on = outlet->n_waiting > 0 && !outlet->in_flight;
+
+        if (!outlet->writable)
+                return 0;
+        return sd_event_source_set_enabled(outlet->writable, on ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
 static int outlet_connect(Outlet *outlet)
 {
         _cleanup_free_ char *path = NULL;
@@ -58,7 +68,7 @@ static int outlet_connect(Outlet *outlet)
         r = sd_event_add_io(outlet->router->event, &outlet->writable, outlet->fd, EPOLLOUT,
                             outlet_on_writable, outlet);
         if (r >= 0)
-                r = sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
+                r = outlet_watch(outlet);
         if (r < 0)
                 outlet_disconnect(outlet);
         return r;
@@ -106,6 +116,7 @@ static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff 
 {
         const int r = outlet_try(outlet, handoff, fd);
 
+        outlet->in_flight = r == BELLHOP_SEND_IN_FLIGHT;
         if (r == 0)
                 return OUTLET_SENT;
         if (r == BELLHOP_SEND_FULL)
@@ -139,6 +150,7 @@ void outlet_flush(Outlet *outlet)
                         conn_refuse(conn, REFUSE_UNAVAILABLE);
                         break;
                 case OUTLET_WAIT:
+                        (void)outlet_watch(outlet);
                         return;
                 }
         }
@@ -146,22 +158,16 @@ void outlet_flush(Outlet *outlet)
 
 int outlet_enqueue(Outlet *outlet, Conn *conn)
 {
-        if (outlet->n_waiting == 0) {
-                const int r = sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
-
-                if (r < 0)
-                        return r;
-        }
         TAILQ_INSERT_TAIL(&outlet->waiting, conn, by_outlet);
         outlet->n_waiting++;
         conn->outlet = outlet;
-        return 0;
+        return outlet_watch(outlet);
 }
 
 void outlet_dequeue(Outlet *outlet, Conn *conn)
 {
         TAILQ_REMOVE(&outlet->waiting, conn, by_outlet);
         conn->outlet = NULL;
-        if (--outlet->n_waiting == 0 && outlet->writable)
-                (void)sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
+        if (--outlet->n_waiting == 0)
+                (void)outlet_watch(outlet);
 }

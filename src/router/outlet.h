@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
@@ -20,7 +21,8 @@ typedef struct Outlet {
         Router *router;
         char *name; /* of the instance */
         int fd;
-        sd_event_source *writable; /* on while connections wait */
+        sd_event_source *writable; /* on while connections wait for room in the queue */
+        bool in_flight; /* they wait for others to receive theirs, which no event tells */
         ConnWaitQueue waiting;
         size_t n_waiting;
 } Outlet;

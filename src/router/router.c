@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -14,6 +15,11 @@
 #define RESUME_USEC (100 * UINT64_C(1000))
 #define RETRY_USEC  (20 * UINT64_C(1000))
 #define STATUS_USEC (1 * UINT64_C(1000000))
+/* By default sd-event may be late by 250 ms. */
+#define ACCURACY_USEC 1000
+
+/* Standard streams, listeners, event loop, and a few for a moment. */
+#define DESCRIPTORS_OWN 24
 
 static void log_problems(const Config *config)
 {
@@ -141,6 +147,21 @@ static void keep_outlets(Router *router, Outlet **outlets, const Config *config)
         }
 }
 
+/* Connections must not take the descriptors that hand-off sockets, notification and reloading need.
+ */
+static size_t pending_limit(const Config *config)
+{
+        const uint64_t others = DESCRIPTORS_OWN + config->n_instances;
+        struct rlimit limit;
+        uint64_t room;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return config->router.pending_max;
+        /* As many again may linger. */
+        room = limit.rlim_cur > others + 2 ? (limit.rlim_cur - others) / 2 : 1;
+        return room < config->router.pending_max ? room : config->router.pending_max;
+}
+
 int router_reload(Router *router)
 {
         _cleanup_free_ Outlet **outlets = NULL;
@@ -163,6 +184,7 @@ int router_reload(Router *router)
         router->config = config;
         router->outlets = take_ptr(outlets);
         router->peek = take_ptr(peek);
+        router->pending_max = pending_limit(config);
         log_problems(config);
         log_info("serving %zu instances from %s", config->n_instances, router->config_dir);
         return 0;
@@ -196,8 +218,8 @@ static int router_on_end(sd_event_source *source, const struct signalfd_siginfo 
 
 static int add_timer(Router *router, sd_event_source **ret, sd_event_time_handler_t callback)
 {
-        const int r = sd_event_add_time(router->event, ret, CLOCK_MONOTONIC, UINT64_MAX, 0,
-                                        callback, router);
+        const int r = sd_event_add_time(router->event, ret, CLOCK_MONOTONIC, UINT64_MAX,
+                                        ACCURACY_USEC, callback, router);
 
         return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }

@@ -112,7 +112,7 @@ static void test_values(void **state)
         assert_string_equal(f.draft.instance.name, "alice");
         assert_string_equal(f.draft.instance.file, PATH);
         assert_true(f.draft.instance.is_default);
-        assert_int_equal(f.draft.default_line, 2);
+        assert_int_equal(f.draft.instance.default_line, 2);
         assert_false(f.draft.instance.network);
         assert_int_equal(f.draft.instance.idle_usec, UINT64_C(600000000));
         assert_int_equal(hostmap_size(f.draft.routes), 0);
