@@ -25,12 +25,20 @@ typedef struct RouterSettings {
 
 extern const RouterSettings router_settings_default;
 
+/* What is done with plain HTTP. */
+typedef enum HttpPolicy {
+        HTTP_SERVE,    /* the site answers */
+        HTTP_REDIRECT, /* the router sends to HTTPS */
+        HTTP_REFUSE,   /* the router refuses */
+} HttpPolicy;
+
 /* One customer: bellhop.instance(5). */
 typedef struct Instance {
         char *name; /* the customer, and the user */
         char *file; /* where it was read */
         bool is_default;
         unsigned default_line; /* where that stands */
+        HttpPolicy http;
         bool network;
         uint64_t idle_usec; /* 0: never exit */
 } Instance;

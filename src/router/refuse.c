@@ -42,6 +42,8 @@ static const Refusal refusals[REFUSE_REASON_COUNT] = {
                                     "503 Service Unavailable",
                                     "This site has too many visitors at the moment. Please try "
                                     "again later.\n" },
+        [REFUSE_PLAIN_HTTP] = { "plain-http", ALERT_INTERNAL_ERROR, "403 Forbidden",
+                                "This site is served over HTTPS only.\n" },
 };
 
 const char *refuse_reason_name(RefuseReason reason)

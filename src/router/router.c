@@ -44,7 +44,8 @@ static void router_notify(const Router *router, const char *state)
 
         (void)sd_notifyf(0,
                          "%sSTATUS=%zu instances%s; accepted %" PRIu64 ", handed off %" PRIu64
-                         ", refused %" PRIu64 ", gone %" PRIu64 ", pending %zu",
+                         ", refused %" PRIu64 ", gone %" PRIu64
+                         ", pending %zu, redirected %" PRIu64,
                          state, router->config->n_instances,
                          router->config->n_problems > 0
                                  ? " (configuration has errors, see the journal)"
@@ -52,7 +53,7 @@ static void router_notify(const Router *router, const char *state)
                          counters->accepted,
                          sum(counters->handed_off, ELEMENTSOF(counters->handed_off)),
                          sum(counters->refused, ELEMENTSOF(counters->refused)), counters->gone,
-                         router->sniffing.n + router->waiting.n);
+                         router->sniffing.n + router->waiting.n, counters->redirected);
 }
 
 static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)

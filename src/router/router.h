@@ -11,7 +11,8 @@ typedef struct Counters {
         uint64_t accepted;
         uint64_t handed_off[BELLHOP_REASON_DEFAULT + 1]; /* by enum bellhop_reason */
         uint64_t refused[REFUSE_REASON_COUNT];
-        uint64_t gone; /* left by their clients before they could be routed */
+        uint64_t redirected; /* answered for their sites: Http=redirect */
+        uint64_t gone;       /* left by their clients before they could be routed */
 } Counters;
 
 struct Router {
