@@ -21,6 +21,10 @@
 /* Standard streams, listeners, event loop, and a few for a moment. */
 #define DESCRIPTORS_OWN 24
 
+/* Enough for a burst, and no more than fits a hand-off socket's queue under systemd. */
+#define IN_FLIGHT_LOW  16
+#define IN_FLIGHT_HIGH 512
+
 static void log_problems(const Config *config)
 {
         for (size_t i = 0; i < config->n_problems; i++)
@@ -163,6 +167,25 @@ static size_t pending_limit(const Config *config)
         return room < config->router.pending_max ? room : config->router.pending_max;
 }
 
+/*
+ * Descriptors under way come out of one pot, RLIMIT_NOFILE, whoever they are for (unix(7),
+ * ETOOMANYREFS). Half of it is shared out, so that no number of instances that receive nothing can
+ * keep others from receiving.
+ */
+static size_t in_flight_limit(const Config *config)
+{
+        uint64_t share = IN_FLIGHT_HIGH;
+        struct rlimit limit;
+
+        if (config->router.in_flight_max_per_instance > 0)
+                return config->router.in_flight_max_per_instance;
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && config->n_instances > 0)
+                share = limit.rlim_cur / 2 / config->n_instances;
+        return share < IN_FLIGHT_LOW    ? IN_FLIGHT_LOW
+               : share > IN_FLIGHT_HIGH ? IN_FLIGHT_HIGH
+                                        : share;
+}
+
 int router_reload(Router *router)
 {
         _cleanup_free_ Outlet **outlets = NULL;
@@ -186,6 +209,10 @@ int router_reload(Router *router)
         router->outlets = take_ptr(outlets);
         router->peek = take_ptr(peek);
         router->pending_max = pending_limit(config);
+        router->in_flight_max = in_flight_limit(config);
+        for (size_t i = 0; i < config->n_instances; i++)
+                if (router->outlets[i])
+                        outlet_bound_in_flight(router->outlets[i]);
         log_problems(config);
         log_info("serving %zu instances from %s", config->n_instances, router->config_dir);
         return 0;

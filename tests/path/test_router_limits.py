@@ -54,3 +54,32 @@ def test_one_instance_has_so_many_waiting_and_no_more():
             router.instances[A].receive().socket.close()
         assert router.wait_for(pending=0).refused == 1
         close_all([*clients, late])
+
+
+def test_one_instance_has_so_many_under_way_and_no_more():
+    """Below the length of its queue, so that the limit is what stops it."""
+    most = QUEUE - 4
+    with Router(HOSTS, f"InFlightMaxPerInstance={most}") as router:
+        with router.paused():
+            clients = [router.connect(send=http("alice.example")) for _ in range(QUEUE)]
+        counts = router.wait_for(accepted=QUEUE, pending=QUEUE - most)
+        assert counts.handed_off == most
+        router.expect(B, http("bob.example"))
+        for _ in range(QUEUE):
+            router.instances[A].receive().socket.close()
+        router.wait_for(pending=0)
+        close_all(clients)
+
+
+def test_stuck_instances_leave_descriptors_for_others():
+    """Each has a share: together they can't use up what may be under way (ETOOMANYREFS)."""
+    with Router(HOSTS, "InFlightMaxPerInstance=6", nofile=64) as router:
+        with router.paused():
+            clients = [router.connect(send=http("alice.example")) for _ in range(16)]
+        router.wait_for(accepted=16, pending=10)
+        for _ in range(3):
+            router.expect(B, http("bob.example"))
+        for _ in range(16):
+            router.instances[A].receive().socket.close()
+        router.wait_for(pending=0)
+        close_all(clients)
