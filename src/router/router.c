@@ -182,7 +182,12 @@ static int router_on_sighup(sd_event_source *source, const struct signalfd_sigin
 static int router_on_end(sd_event_source *source, const struct signalfd_siginfo *info,
                          void *userdata)
 {
-        router_notify(userdata, "STOPPING=1\n");
+        Router *router = userdata;
+
+        for (size_t i = 0; i < router->n_listeners; i++)
+                listener_set_paused(&router->listeners[i], true);
+        store_save(router);
+        router_notify(router, "STOPPING=1\n");
         return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 

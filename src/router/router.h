@@ -6,6 +6,7 @@
 #include "router/conn.h"
 #include "router/listener.h"
 #include "router/reload.h"
+#include "router/store.h"
 #include "util/log.h"
 
 typedef struct Counters {
