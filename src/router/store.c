@@ -176,7 +176,10 @@ static int take_up_letter(Router *router, const Letter *letter, size_t size,
             letter->n == n_fds && size == letter_size(n_fds) &&
             !(message->msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
                 for (size_t i = 0; i < n_fds; i++)
-                        conn_resume_consume(router, fds[i], &letter->conns[i]);
+                        if (sd_is_socket_inet(fds[i], AF_UNSPEC, SOCK_STREAM, 0, 0) > 0)
+                                conn_resume_consume(router, fds[i], &letter->conns[i]);
+                        else
+                                close_fd(fds[i]);
                 return (int)n_fds;
         }
         for (size_t i = 0; i < n_fds; i++)
