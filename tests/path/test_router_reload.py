@@ -58,9 +58,8 @@ def test_hand_offs_go_on_while_a_hundred_thousand_hosts_are_read():
             text = router.notify.wait("^RELOADING=1")
             begin = int(re.search(r"^MONOTONIC_USEC=(\d+)$", text, re.MULTILINE)[1]) * 1000
             n = 0
-            while is_quiet(router):
+            while is_quiet(router) or "READY=1" not in router.notify.wait(""):
                 n += router.expect(A, http("alice.example")).accepted_nsec > begin
-            assert "READY=1" in router.notify.wait("STATUS=")
             assert n >= 5
             router.expect(B, http(f"host-{N_HOSTS - 1}.example"))
             assert status_of(router, "bob.example") == 421
@@ -80,7 +79,8 @@ def test_another_signal_means_one_more_load():
         router.notify.wait("^READY=1")
         assert n_loads(router) == 3
         router.expect(C, http("charlie.example"))
-        assert is_quiet(router)
+        router.reload()
+        assert n_loads(router) == 4
 
 
 def test_burst_of_signals():
