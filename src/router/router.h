@@ -5,6 +5,8 @@
 #include "config/config.h"
 #include "router/conn.h"
 #include "router/listener.h"
+#include "router/reload.h"
+#include "router/store.h"
 #include "util/log.h"
 
 typedef struct Counters {
@@ -20,6 +22,7 @@ struct Router {
         const char *config_dir;
         const char *runtime_dir;
         Config *config;
+        Reload *reload;
         Outlet **outlets; /* one for each of config->instances, or NULL until the first hand-off */
         Listener *listeners;
         size_t n_listeners;
@@ -46,8 +49,12 @@ int router_add_listener_consume(Router *router, int fd);
 int router_run(Router *router);
 void router_done(Router *router);
 
-/* Reads the configuration anew and swaps it in. */
-int router_reload(Router *router);
+/* Takes *config, and gives back the one that was in force (NULL: none). After an error all is as it
+ * was. */
+int router_swap_config(Router *router, Config **config);
+
+/* Tells systemd the status, with what stands in front of it. */
+void router_notify(const Router *router, const char *state);
 
 /* The outlet of an instance; made at its first use. NULL: no memory. */
 Outlet *router_outlet(Router *router, uint32_t instance);
