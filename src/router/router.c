@@ -7,10 +7,11 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "router/router.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log-ids.h"
 
 #define RESUME_USEC (100 * UINT64_C(1000))
 #define RETRY_USEC  (20 * UINT64_C(1000))
@@ -24,23 +25,15 @@
 static void log_problems(const Config *config)
 {
         for (size_t i = 0; i < config->n_problems; i++)
-                log_warning("%s", config->problems[i].text);
+                log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_CONFIG_PROBLEM }, "%s",
+                         config->problems[i].text);
         if (config->n_problems > 0)
                 log_warning("what is named above is left out; all else is served");
 }
 
-static uint64_t sum(const uint64_t *values, size_t n)
-{
-        uint64_t total = 0;
-
-        for (size_t i = 0; i < n; i++)
-                total += values[i];
-        return total;
-}
-
 static void router_notify(const Router *router, const char *state)
 {
-        const Counters *counters = &router->counters;
+        const Metrics *metrics = &router->metrics;
 
         (void)sd_notifyf(0,
                          "%sSTATUS=%zu instances%s; accepted %" PRIu64 ", handed off %" PRIu64
@@ -49,10 +42,8 @@ static void router_notify(const Router *router, const char *state)
                          router->config->n_problems > 0
                                  ? " (configuration has errors, see the journal)"
                                  : "",
-                         counters->accepted,
-                         sum(counters->handed_off, ELEMENTSOF(counters->handed_off)),
-                         sum(counters->refused, ELEMENTSOF(counters->refused)), counters->gone,
-                         router->sniffing.n + router->waiting.n);
+                         metrics->accepted, metrics_handed_off(metrics), metrics_refused(metrics),
+                         metrics->gone, router->sniffing.n + router->waiting.n);
 }
 
 static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)
@@ -82,15 +73,14 @@ static int router_on_resume(sd_event_source *source, uint64_t usec, void *userda
 
 void router_pause_listeners(Router *router, int error)
 {
-        uint64_t now = 0;
-        unsigned left_out;
+        LogFields fields;
 
-        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
-        if (log_limit_pass(&router->trouble_log, now, &left_out)) {
+        router->metrics.accept_pauses++;
+        if (trouble_pass(router, TROUBLE_EXHAUSTED, NULL, &fields)) {
                 errno = error;
-                log_warning("can't accept connections for a moment: %m; they wait in the listening "
-                            "sockets "
-                            "(raise LimitNOFILE= of bellhop-router.service if this stays)");
+                log_full(LOG_WARNING, &fields,
+                         "can't accept connections for a moment: %m; they wait in the listening "
+                         "sockets (raise LimitNOFILE= of bellhop-router.service if this stays)");
         }
         if (sd_event_source_set_time_relative(router->resume, RESUME_USEC) < 0 ||
             sd_event_source_set_enabled(router->resume, SD_EVENT_ONESHOT) < 0)
@@ -149,9 +139,10 @@ static void keep_outlets(Router *router, Outlet **outlets, const Config *config)
 
 /* Connections must not take the descriptors that hand-off sockets, notification and reloading need.
  */
-static size_t pending_limit(const Config *config)
+static size_t pending_limit(const Router *router, const Config *config)
 {
-        const uint64_t others = DESCRIPTORS_OWN + config->n_instances;
+        const uint64_t others =
+                DESCRIPTORS_OWN + control_descriptors(&router->control) + config->n_instances;
         struct rlimit limit;
         uint64_t room;
 
@@ -184,7 +175,8 @@ int router_reload(Router *router)
         router->config = config;
         router->outlets = take_ptr(outlets);
         router->peek = take_ptr(peek);
-        router->pending_max = pending_limit(config);
+        router->pending_max = pending_limit(router, config);
+        router->metrics.loaded_sec = clock_nsec(CLOCK_REALTIME) / NSEC_PER_SEC;
         log_problems(config);
         log_info("serving %zu instances from %s", config->n_instances, router->config_dir);
         return 0;
@@ -194,16 +186,16 @@ static int router_on_sighup(sd_event_source *source, const struct signalfd_sigin
                             void *userdata)
 {
         Router *router = userdata;
-        struct timespec now;
         int r;
 
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
         (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                         (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+                         clock_nsec(CLOCK_MONOTONIC) / 1000);
         r = router_reload(router);
+        router->metrics.reloads[r < 0 ? RELOAD_FAILED : RELOAD_OK]++;
         if (r < 0) {
                 errno = -r;
-                log_error("can't read the configuration: %m; the old one stays in force");
+                log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED },
+                         "can't read the configuration: %m; the old one stays in force");
         }
         router_notify(router, "READY=1\n");
         return 0;
@@ -262,8 +254,9 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
                 .config_dir = config_dir,
                 .runtime_dir = runtime_dir,
                 .refusal_log = { .interval_usec = 10 * UINT64_C(1000000), .burst = 20 },
-                .trouble_log = { .interval_usec = 10 * UINT64_C(1000000), .burst = 5 },
         };
+        trouble_init(router->trouble_log);
+        control_init(&router->control, router);
         TAILQ_INIT(&router->sniffing.conns);
         TAILQ_INIT(&router->waiting.conns);
         TAILQ_INIT(&router->lingering.conns);
@@ -274,12 +267,17 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
 
 int router_run(Router *router)
 {
+        int r;
+
         for (size_t i = 0; i < router->n_listeners; i++) {
-                const int r = listener_start(&router->listeners[i]);
+                r = listener_start(&router->listeners[i]);
 
                 if (r < 0)
                         return r;
         }
+        r = control_start(&router->control);
+        if (r < 0)
+                return r;
         router_notify(router, "READY=1\n");
         return sd_event_loop(router->event);
 }
@@ -300,8 +298,15 @@ int router_add_listener_consume(Router *router, int fd)
         return 0;
 }
 
+void router_set_control_consume(Router *router, int fd)
+{
+        control_set_socket_consume(&router->control, fd);
+        router->pending_max = pending_limit(router, router->config);
+}
+
 void router_done(Router *router)
 {
+        control_done(&router->control);
         for (size_t i = 0; i < router->n_listeners; i++)
                 listener_done(&router->listeners[i]);
         free(router->listeners);
