@@ -13,7 +13,7 @@
 /* Formatted at once, between two looks at the other sockets: about 0.1 ms of work. */
 #define PIECE_BYTES 32768
 /* For request and answer together. */
-#define CLIENT_USEC   (30 * UINT64_C(1000000))
+#define CLIENT_USEC   (10 * UINT64_C(1000000))
 #define RESUME_USEC   (1 * UINT64_C(1000000))
 #define ACCURACY_USEC 100000
 
