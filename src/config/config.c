@@ -21,7 +21,8 @@
 /* Where a route comes from: which instance, and the line in its file. */
 #define ORIGIN_LINE_BITS 32
 
-#define SECOND UINT64_C(1000000)
+#define IN_FLIGHT_MOST 65536
+#define SECOND         UINT64_C(1000000)
 
 const RouterSettings router_settings_default = {
         .sniff_timeout_usec = 10 * SECOND,
@@ -45,6 +46,7 @@ static const Setting router_settings[] = {
         SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec),
         SETTING("PendingMax", setting_parse_count, pending_max),
         SETTING("PendingMaxPerInstance", setting_parse_count, pending_max_per_instance),
+        SETTING("InFlightMaxPerInstance", setting_parse_count, in_flight_max_per_instance),
         SETTING("PendingMaxPerSource", setting_parse_count, pending_max_per_source),
         SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4),
         SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6),
@@ -62,6 +64,8 @@ static int router_settings_check(SettingsFile *file, const RouterSettings *setti
         if (settings->pending_max == 0 || settings->pending_max_per_instance == 0)
                 return problem_add(file,
                                    "PendingMax= and PendingMaxPerInstance= must be more than 0");
+        if (settings->in_flight_max_per_instance > IN_FLIGHT_MOST)
+                return problem_add(file, "InFlightMaxPerInstance= must be at most 65536");
         if (settings->source_prefix_ipv4 > 32 || settings->source_prefix_ipv6 > 128)
                 return problem_add(file, "SourcePrefixIPv4= must be at most 32 and "
                                          "SourcePrefixIPv6= at most 128");

@@ -18,12 +18,20 @@ typedef struct RouterSettings {
         uint64_t handoff_timeout_usec;
         uint64_t pending_max;
         uint64_t pending_max_per_instance;
-        uint64_t pending_max_per_source; /* 0: no limit */
-        uint64_t source_prefix_ipv4;     /* bits */
-        uint64_t source_prefix_ipv6;     /* bits */
+        uint64_t in_flight_max_per_instance; /* 0: a share of RLIMIT_NOFILE */
+        uint64_t pending_max_per_source;     /* 0: no limit */
+        uint64_t source_prefix_ipv4;         /* bits */
+        uint64_t source_prefix_ipv6;         /* bits */
 } RouterSettings;
 
 extern const RouterSettings router_settings_default;
+
+/* What is done with plain HTTP. */
+typedef enum HttpPolicy {
+        HTTP_SERVE,    /* the site answers */
+        HTTP_REDIRECT, /* the router sends to HTTPS */
+        HTTP_REFUSE,   /* the router refuses */
+} HttpPolicy;
 
 /* One customer: bellhop.instance(5). */
 typedef struct Instance {
@@ -31,6 +39,7 @@ typedef struct Instance {
         char *file; /* where it was read */
         bool is_default;
         unsigned default_line; /* where that stands */
+        HttpPolicy http;
         bool network;
         uint64_t idle_usec; /* 0: never exit */
 } Instance;

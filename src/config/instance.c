@@ -119,10 +119,29 @@ static int parse_default(SettingsFile *file, const char *key, Span value, void *
         return setting_parse_bool(file, key, value, &draft->instance.is_default);
 }
 
+static int parse_http(SettingsFile *file, const char *key, Span value, void *target)
+{
+        static const char *const policies[] = {
+                [HTTP_SERVE] = "serve",
+                [HTTP_REDIRECT] = "redirect",
+                [HTTP_REFUSE] = "refuse",
+        };
+        InstanceDraft *draft = target;
+
+        for (size_t i = 0; i < ELEMENTSOF(policies); i++)
+                if (span_equals(value, policies[i])) {
+                        draft->instance.http = (HttpPolicy)i;
+                        return 0;
+                }
+        return problem_add(file, "%s=%.*s is none of serve, redirect, refuse", key,
+                           value.size > 80 ? 80 : (int)value.size, (const char *)value.data);
+}
+
 static const Setting instance_settings[] = {
         { "Instance", "Host", parse_host, 0 },
         { "Instance", "Address", parse_address, 0 },
         { "Instance", "Default", parse_default, 0 },
+        { "Instance", "Http", parse_http, 0 },
         { "Instance", "IdleSec", setting_parse_timespan,
           offsetof(InstanceDraft, instance.idle_usec) },
         { "Instance", "Network", setting_parse_bool, offsetof(InstanceDraft, instance.network) },

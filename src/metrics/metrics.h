@@ -22,7 +22,8 @@ typedef struct Metrics {
         uint64_t accepted;
         uint64_t handed_off[BELLHOP_REASON_DEFAULT]; /* by enum bellhop_reason, from 1 on */
         uint64_t refused[METRICS_REFUSALS_MAX];
-        uint64_t gone; /* left by their clients before they could be routed */
+        uint64_t redirected; /* answered for their sites: Http=redirect */
+        uint64_t gone;       /* left by their clients before they could be routed */
         uint64_t queue_full_waits;
         uint64_t in_flight_waits;
         uint64_t accept_pauses;
@@ -43,6 +44,7 @@ typedef struct Metrics {
 typedef struct InstanceMetrics {
         uint64_t handed_off;
         uint64_t refused[METRICS_REFUSALS_MAX];
+        uint64_t redirected;
         uint64_t queue_full_waits;
         uint64_t in_flight_waits;
         uint64_t latency_nsec;

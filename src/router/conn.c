@@ -167,17 +167,6 @@ static bool discard_input(int fd, size_t *n_discarded)
         return false;
 }
 
-static void send_refusal(int fd, RefuseReason reason, enum bellhop_protocol protocol)
-{
-        char reply[REFUSE_REPLY_MAX];
-        const size_t size =
-                has_words(fd, protocol, reason) ? refuse_reply(reason, protocol, reply) : 0;
-
-        if (size > 0)
-                (void)send(fd, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-        (void)shutdown(fd, SHUT_WR);
-}
-
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
 static int conn_watch(Conn *conn)
@@ -200,22 +189,47 @@ static void conn_linger(Conn *conn)
                 conn_free(conn);
 }
 
+/* The last words to a client, whose own are thrown away. */
+static void conn_answer(Conn *conn, const char *reply, size_t size)
+{
+        size_t n_discarded = 0;
+
+        /* With a low-water mark what trickles in would not be seen. */
+        if (conn->low_water_set)
+                (void)setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &(int){ 1 }, sizeof(int));
+        (void)discard_input(conn->fd, &n_discarded);
+        if (size > 0)
+                (void)send(conn->fd, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)shutdown(conn->fd, SHUT_WR);
+        conn_linger(conn);
+}
+
+static void conn_redirect(Conn *conn, const Look *look)
+{
+        Outlet *outlet = router_outlet(conn->router, look->instance);
+        char reply[DOORMAN_REPLY_MAX];
+
+        conn->router->metrics.redirected++;
+        if (outlet)
+                outlet->metrics.redirected++;
+        router_touch_status(conn->router);
+        conn_answer(conn, reply, look_redirect(look, reply));
+}
+
 /* outlet: where it would have gone, if that is known. */
 static void conn_refuse_host(Conn *conn, RefuseReason reason, Outlet *outlet, const char *host)
 {
-        size_t n_discarded = 0;
+        char reply[REFUSE_REPLY_MAX];
+        size_t size = 0;
 
         conn->router->metrics.refused[reason]++;
         if (outlet)
                 outlet->metrics.refused[reason]++;
         router_touch_status(conn->router);
         log_refusal(conn->router, conn->fd, reason, outlet, host);
-        /* With a low-water mark what trickles in would not be seen. */
-        if (conn->low_water_set)
-                (void)setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &(int){ 1 }, sizeof(int));
-        (void)discard_input(conn->fd, &n_discarded);
-        send_refusal(conn->fd, reason, conn->protocol);
-        conn_linger(conn);
+        if (has_words(conn->fd, conn->protocol, reason))
+                size = refuse_reply(reason, conn->protocol, reply);
+        conn_answer(conn, reply, size);
 }
 
 void conn_refuse(Conn *conn, RefuseReason reason)
@@ -321,7 +335,14 @@ static void conn_act(Conn *conn, Look *look)
                 break;
         case LOOK_REFUSE:
                 conn->protocol = look->handoff.protocol;
-                conn_refuse_host(conn, look->refuse, NULL, look->handoff.host);
+                conn_refuse_host(conn, look->refuse,
+                                 look->refuse == REFUSE_PLAIN_HTTP
+                                         ? router_outlet(conn->router, look->instance)
+                                         : NULL,
+                                 look->handoff.host);
+                break;
+        case LOOK_REDIRECT:
+                conn_redirect(conn, look);
                 break;
         case LOOK_GONE:
                 conn->router->metrics.gone++;

@@ -7,7 +7,6 @@
 
 #include "router/look.h"
 #include "router/router.h"
-#include "sniff/sniff.h"
 #include "util/cleanup.h"
 
 bool look_local_address(int fd, Address *ret)
@@ -82,17 +81,43 @@ static void look_at_host(const Config *config, const Sniff *sniffed, Look *look)
         }
 }
 
+/* Some need no site: the router answers, and nobody is woken. */
+static void look_ask_doorman(const Config *config, Look *look)
+{
+        switch (doorman_ask(config->instances[look->instance].http, &look->sniffed)) {
+        case DOORMAN_PASS:
+                return;
+        case DOORMAN_REDIRECT:
+                look->kind = LOOK_REDIRECT;
+                return;
+        case DOORMAN_REFUSE:
+                look->kind = LOOK_REFUSE;
+                look->refuse = REFUSE_PLAIN_HTTP;
+                return;
+        case DOORMAN_TOO_LONG:
+                look->kind = LOOK_REFUSE;
+                look->refuse = REFUSE_TOO_LARGE;
+                return;
+        }
+}
+
+size_t look_redirect(const Look *look, char ret[static DOORMAN_REPLY_MAX])
+{
+        return doorman_redirect(look->handoff.host, &look->sniffed, ret);
+}
+
 static void look_at_bytes(const Router *router, Span bytes, Look *look)
 {
-        const Sniff sniffed = sniff(bytes);
-
-        look->handoff.protocol = sniffed.protocol;
-        switch (sniffed.outcome) {
+        look->sniffed = sniff(bytes);
+        look->handoff.protocol = look->sniffed.protocol;
+        switch (look->sniffed.outcome) {
         case SNIFF_HOST:
-                look_at_host(router->config, &sniffed, look);
+                look_at_host(router->config, &look->sniffed, look);
+                if (look->kind == LOOK_ROUTE && look->handoff.host[0])
+                        look_ask_doorman(router->config, look);
                 return;
         case SNIFF_NO_HOST:
-                look_up(router->config, NULL, sniffed.host_required, look);
+                look_up(router->config, NULL, look->sniffed.host_required, look);
                 return;
         case SNIFF_MALFORMED:
                 look->kind = LOOK_REFUSE;
@@ -100,8 +125,8 @@ static void look_at_bytes(const Router *router, Span bytes, Look *look)
                 return;
         case SNIFF_MORE:
                 look->kind = LOOK_MORE;
-                look->need_bytes = sniffed.need_bytes;
-                if (sniffed.need_bytes > router->config->router.sniff_max_bytes) {
+                look->need_bytes = look->sniffed.need_bytes;
+                if (look->sniffed.need_bytes > router->config->router.sniff_max_bytes) {
                         look->kind = LOOK_REFUSE;
                         look->refuse = REFUSE_TOO_LARGE;
                 }

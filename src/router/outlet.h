@@ -35,6 +35,9 @@ Outlet *outlet_new(Router *router, const char *name);
 /* Refuses what still waits. */
 Outlet *outlet_free(Outlet *outlet);
 
+/* Applies router->in_flight_max. */
+void outlet_bound_in_flight(Outlet *outlet);
+
 typedef enum OutletResult {
         OUTLET_SENT,
         OUTLET_WAIT,   /* full: enqueue it */

@@ -42,6 +42,8 @@ static const Refusal refusals[REFUSE_REASON_COUNT] = {
                                     "503 Service Unavailable",
                                     "This site has too many visitors at the moment. Please try "
                                     "again later.\n" },
+        [REFUSE_PLAIN_HTTP] = { "plain-http", ALERT_INTERNAL_ERROR, "403 Forbidden",
+                                "This site is served over HTTPS only.\n" },
 };
 
 const char *refuse_reason_name(RefuseReason reason)
@@ -52,7 +54,7 @@ const char *refuse_reason_name(RefuseReason reason)
 bool refuse_reason_is_of_instance(RefuseReason reason)
 {
         return reason == REFUSE_UNAVAILABLE || reason == REFUSE_OVERLOAD ||
-               reason == REFUSE_INSTANCE_LIMIT;
+               reason == REFUSE_INSTANCE_LIMIT || reason == REFUSE_PLAIN_HTTP;
 }
 
 static size_t alert_reply(const Refusal *refusal, char *ret)

@@ -15,6 +15,7 @@ typedef enum RefuseReason {
         REFUSE_OVERLOAD,       /* PendingMax= is reached, or descriptors or memory have run out */
         REFUSE_SOURCE_LIMIT,   /* PendingMaxPerSource= is reached */
         REFUSE_INSTANCE_LIMIT, /* PendingMaxPerInstance= is reached */
+        REFUSE_PLAIN_HTTP,     /* Http=refuse */
         REFUSE_REASON_COUNT,
 } RefuseReason;
 

@@ -22,6 +22,10 @@
 /* Standard streams, listeners, event loop, and a few for a moment. */
 #define DESCRIPTORS_OWN 24
 
+/* Enough for a burst, and no more than fits a hand-off socket's queue under systemd. */
+#define IN_FLIGHT_LOW  16
+#define IN_FLIGHT_HIGH 512
+
 static void log_problems(const Config *config)
 {
         for (size_t i = 0; i < config->n_problems; i++)
@@ -37,13 +41,15 @@ static void router_notify(const Router *router, const char *state)
 
         (void)sd_notifyf(0,
                          "%sSTATUS=%zu instances%s; accepted %" PRIu64 ", handed off %" PRIu64
-                         ", refused %" PRIu64 ", gone %" PRIu64 ", pending %zu",
+                         ", refused %" PRIu64 ", gone %" PRIu64
+                         ", pending %zu, redirected %" PRIu64,
                          state, router->config->n_instances,
                          router->config->n_problems > 0
                                  ? " (configuration has errors, see the journal)"
                                  : "",
                          metrics->accepted, metrics_handed_off(metrics), metrics_refused(metrics),
-                         metrics->gone, router->sniffing.n + router->waiting.n);
+                         metrics->gone, router->sniffing.n + router->waiting.n,
+                         metrics->redirected);
 }
 
 static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)
@@ -153,6 +159,25 @@ static size_t pending_limit(const Router *router, const Config *config)
         return room < config->router.pending_max ? room : config->router.pending_max;
 }
 
+/*
+ * Descriptors under way come out of one pot, RLIMIT_NOFILE, whoever they are for (unix(7),
+ * ETOOMANYREFS). Half of it is shared out, so that no number of instances that receive nothing can
+ * keep others from receiving.
+ */
+static size_t in_flight_limit(const Config *config)
+{
+        uint64_t share = IN_FLIGHT_HIGH;
+        struct rlimit limit;
+
+        if (config->router.in_flight_max_per_instance > 0)
+                return config->router.in_flight_max_per_instance;
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && config->n_instances > 0)
+                share = limit.rlim_cur / 2 / config->n_instances;
+        return share < IN_FLIGHT_LOW    ? IN_FLIGHT_LOW
+               : share > IN_FLIGHT_HIGH ? IN_FLIGHT_HIGH
+                                        : share;
+}
+
 int router_reload(Router *router)
 {
         _cleanup_free_ Outlet **outlets = NULL;
@@ -177,6 +202,10 @@ int router_reload(Router *router)
         router->peek = take_ptr(peek);
         router->pending_max = pending_limit(router, config);
         router->metrics.loaded_sec = clock_nsec(CLOCK_REALTIME) / NSEC_PER_SEC;
+        router->in_flight_max = in_flight_limit(config);
+        for (size_t i = 0; i < config->n_instances; i++)
+                if (router->outlets[i])
+                        outlet_bound_in_flight(router->outlets[i]);
         log_problems(config);
         log_info("serving %zu instances from %s", config->n_instances, router->config_dir);
         return 0;

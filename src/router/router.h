@@ -18,7 +18,8 @@ struct Router {
         Outlet **outlets; /* one for each of config->instances, or NULL until the first hand-off */
         Listener *listeners;
         size_t n_listeners;
-        size_t pending_max; /* PendingMax=, or less when there are too few descriptors for it */
+        size_t pending_max;   /* PendingMax=, or less when there are too few descriptors for it */
+        size_t in_flight_max; /* of each instance */
         sd_event_source *resume; /* listens again after descriptors or memory ran out */
         sd_event_source *retry;  /* tries again after too many descriptors were under way */
         sd_event_source *status;

@@ -58,6 +58,8 @@ typedef struct Head {
         Span host;            /* its value */
         Span target_host;     /* the host in the request target, if that form has one */
         bool target_is_https;
+        Span method;
+        Span path; /* and query */
 } Head;
 
 static bool head_stop(Head *h, SniffOutcome verdict)
@@ -148,6 +150,7 @@ static bool head_check_target(Head *h, Span method, Span target)
                 h->target_host = target;
                 return (is_authority(target) && has_port(target)) || head_stop(h, SNIFF_MALFORMED);
         }
+        h->path = target;
         if (target.size > 0 && target.data[0] == '/')
                 return true;
         if (span_equals(target, "*"))
@@ -160,6 +163,8 @@ static bool head_check_target(Head *h, Span method, Span target)
         while (h->target_host.size < target.size && target.data[h->target_host.size] != '/' &&
                target.data[h->target_host.size] != '?')
                 h->target_host.size++;
+        h->path = (Span){ .data = target.data + h->target_host.size,
+                          .size = target.size - h->target_host.size };
         return is_authority(h->target_host) || head_stop(h, SNIFF_MALFORMED);
 }
 
@@ -174,12 +179,12 @@ static bool head_skip_empty_lines(Head *h)
         return true;
 }
 
-static bool head_take_request_line(Head *h, Span method)
+static bool head_take_request_line(Head *h)
 {
         Span target, minor;
 
         if (!head_take(h, TARGET, &target) || !head_expect(h, " ") ||
-            !head_check_target(h, method, target) || !head_expect(h, "HTTP/1."))
+            !head_check_target(h, h->method, target) || !head_expect(h, "HTTP/1."))
                 return false;
         if (!span_take(&h->rest, 1, &minor))
                 return head_stop(h, SNIFF_MORE);
@@ -240,11 +245,9 @@ static bool head_check_agreement(Head *h)
 
 static bool head_parse(Head *h)
 {
-        Span method;
-
-        if (!head_skip_empty_lines(h) || !head_take(h, TOKEN, &method))
+        if (!head_skip_empty_lines(h) || !head_take(h, TOKEN, &h->method))
                 return false;
-        if (method.size == 0)
+        if (h->method.size == 0)
                 return head_stop(h, SNIFF_MALFORMED);
         if (!head_expect(h, " "))
                 return false;
@@ -253,11 +256,11 @@ static bool head_parse(Head *h)
          * that any HTTP/1 server refuses. Its authority comes later, in HPACK, so it can only be
          * told that we miss a host. The method is reserved for it.
          */
-        if (span_equals(method, "PRI")) {
+        if (span_equals(h->method, "PRI")) {
                 h->host_demanded = true;
                 return head_expect(h, "* HTTP/2.0\r\n\r\n");
         }
-        return head_take_request_line(h, method) && head_take_fields(h) && head_check_agreement(h);
+        return head_take_request_line(h) && head_take_fields(h) && head_check_agreement(h);
 }
 
 /* The least number of bytes by which in can come to end with an empty line. */
@@ -296,5 +299,7 @@ Sniff sniff_http(Span in)
         s.outcome = SNIFF_HOST;
         s.host_length = host.size;
         memcpy(s.host, host.data, host.size);
+        s.method = h.method;
+        s.path = h.path;
         return s;
 }

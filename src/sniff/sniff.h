@@ -34,6 +34,8 @@ typedef struct Sniff {
         uint8_t host[SNIFF_HOST_MAX]; /* SNIFF_HOST: as the client wrote it, not terminated. TLS:
                                        * any byte but NUL. HTTP: letters, digits, "-._", ":port",
                                        * "[]" */
+        Span method;                  /* SNIFF_HOST over HTTP; points into the input */
+        Span path; /* likewise: path and query of the request target; empty when it has none */
 } Sniff;
 
 /* Finds out the protocol by the first byte and asks its parser. */

@@ -183,7 +183,7 @@ def test_handed_off_by_address_and_default():
 @pytest.mark.parametrize("reason,data", [
     ("unknown_host", http("unknown.test")), ("unknown_host", hello("unknown.test")), ("no_host", hello()),
     ("malformed", b"\0"), ("too_large", b"GET /" + b"x" * 4096), ("timeout", b"GET /"),
-])
+], ids=["HTTP", "TLS", "no host", "malformed", "too large", "timeout"])
 def test_refused(reason, data):
     with Scraped(HOSTS, "SniffMaxBytes=4K\nSniffTimeoutSec=300ms") as router:
         with router.moves(**{"accepted": 1, f"refused_{reason}": 1}):
@@ -193,6 +193,14 @@ def test_refused(reason, data):
 def test_refused_for_an_instance():
     with Scraped(HOSTS, absent=[B]) as router:
         with router.moves(**{"accepted": 1, "refused_unavailable": 1, f"instance_refused_{B}_unavailable": 1}):
+            router.ask(http("bob.example"))
+
+
+def test_doorman():
+    with Scraped({A: "Host=alice.example\nHttp=redirect", B: "Host=bob.example\nHttp=refuse"}) as router:
+        with router.moves(**{"accepted": 1, "redirected": 1, f"instance_redirected_{A}": 1}):
+            router.ask(http("alice.example"))
+        with router.moves(**{"accepted": 1, "refused_plain_http": 1, f"instance_refused_{B}_plain_http": 1}):
             router.ask(http("bob.example"))
 
 
@@ -391,29 +399,32 @@ def test_nothing_from_the_network_becomes_a_label(router):
 # --- the control socket ---
 
 
-@pytest.mark.parametrize("request_bytes,status", [
-    (http("localhost", "/metrics?x=y"), 200),
-    (http("localhost", "/metrics", method="HEAD"), 200),
-    (http(None, "/metrics", version="1.0"), 200),
-    (b"\r\n" + http("localhost", "/metrics"), 200),
-    (http("localhost", "/"), 404),
-    (http("localhost", "/metrics/"), 404),
-    (http("localhost", "http://localhost/metrics"), 404),
-    (http("localhost", "/x", method="HEAD"), 404),
-    (http("localhost", "/metrics", method="POST", fields=["Content-Length: 3"]) + b"abc", 405),
-    (http("localhost", "/metrics", method="get"), 405),
-    (http("localhost", "/metrics", method="GETX"), 405),
-    (http(None, "/metrics"), 400),
-    (http("localhost", "/metrics", version="2.0"), 400),
-    (http("localhost", "/metrics", fields=["Host: localhost"]), 400),
-    (http("localhost", "/metrics", fields=["X : y"]), 400),
-    (b"GET /metrics HTTP/1.1\nHost: localhost\n\n", 400),
-    (b"GET  /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-    (b"\0", 400),
-    (hello("localhost"), 400),
-    (b"GET /" + b"x" * 4091, 431),
-    (http("localhost", "/metrics", fields=["X: " + "x" * 4096]), 431),
-], ids=lambda value: None if isinstance(value, bytes) else str(value))
+REQUESTS = {
+    "query": (http("localhost", "/metrics?x=y"), 200),
+    "HEAD": (http("localhost", "/metrics", method="HEAD"), 200),
+    "HTTP/1.0": (http(None, "/metrics", version="1.0"), 200),
+    "empty line": (b"\r\n" + http("localhost", "/metrics"), 200),
+    "root": (http("localhost", "/"), 404),
+    "slash": (http("localhost", "/metrics/"), 404),
+    "absolute": (http("localhost", "http://localhost/metrics"), 404),
+    "HEAD 404": (http("localhost", "/x", method="HEAD"), 404),
+    "POST": (http("localhost", "/metrics", method="POST", fields=["Content-Length: 3"]) + b"abc", 405),
+    "get": (http("localhost", "/metrics", method="get"), 405),
+    "GETX": (http("localhost", "/metrics", method="GETX"), 405),
+    "no Host": (http(None, "/metrics"), 400),
+    "HTTP/2": (http("localhost", "/metrics", version="2.0"), 400),
+    "two Hosts": (http("localhost", "/metrics", fields=["Host: localhost"]), 400),
+    "space": (http("localhost", "/metrics", fields=["X : y"]), 400),
+    "LF": (b"GET /metrics HTTP/1.1\nHost: localhost\n\n", 400),
+    "two spaces": (b"GET  /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+    "NUL": (b"\0", 400),
+    "TLS": (hello("localhost"), 400),
+    "long target": (b"GET /" + b"x" * 4091, 431),
+    "long head": (http("localhost", "/metrics", fields=["X: " + "x" * 4096]), 431),
+}
+
+
+@pytest.mark.parametrize("request_bytes,status", REQUESTS.values(), ids=REQUESTS.keys())
 def test_requests(router, request_bytes, status):
     try:
         reply = router.ask_control(request_bytes)

@@ -52,6 +52,11 @@ class Box:
 
     def down(self):
         self._sdbox("down", capture_output=True)
+        # Others keep theirs, for names that come again; ours does not, and shall leave no trace.
+        state = pathlib.Path("/run/sdbox")
+        (state / f"{self.env['SDBOX_NAME']}.lock").unlink(missing_ok=True)
+        if state.is_dir() and not any(state.iterdir()):
+            state.rmdir()
 
     def reboot(self):
         self._checked("reboot", self._sdbox("reboot", capture_output=True))

@@ -17,6 +17,9 @@ static const struct {
         [REFUSE_TIMEOUT] = { "timeout", 40, "408 Request Timeout", false },
         [REFUSE_UNAVAILABLE] = { "unavailable", 80, "503 Service Unavailable", true },
         [REFUSE_OVERLOAD] = { "overload", 80, "503 Service Unavailable", true },
+        [REFUSE_SOURCE_LIMIT] = { "source-limit", 80, "429 Too Many Requests", false },
+        [REFUSE_INSTANCE_LIMIT] = { "instance-limit", 80, "503 Service Unavailable", true },
+        [REFUSE_PLAIN_HTTP] = { "plain-http", 80, "403 Forbidden", false },
 };
 
 /* Terminated, so that it can be searched as a string. */

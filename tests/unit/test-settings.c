@@ -140,7 +140,7 @@ static const struct {
         { S(SECTION), 0, "nothing leads here" },
         { S(SECTION "IdleSec=1\nDefault=no\n"), 0, "nothing leads here" },
         { S(GOOD "host=b\n"), 3, "unknown key host=" },
-        { S(GOOD "Hosts=b\n"), 3, "known are Host= Address= Default= IdleSec= Network=" },
+        { S(GOOD "Hosts=b\n"), 3, "known are Host= Address= Default= Http= IdleSec= Network=" },
         { S(GOOD "=b\n"), 3, "unknown key =" },
         { S(GOOD "SniffMaxBytes=1M\n"), 3, "unknown key SniffMaxBytes=" },
         { S("[instance]\nHost=a\n"), 1, "unknown section [instance]; write [Instance]" },
