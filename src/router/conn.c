@@ -9,6 +9,7 @@
 #include "router/look.h"
 #include "router/router.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/peer.h"
 
 /* How much and how long a refused client may still send before it is cut off. Without reading what
@@ -140,7 +141,8 @@ static void log_refusal(Router *router, int fd, RefuseReason reason, const Outle
         log_full(LOG_INFO,
                  &(LogFields){ .instance = outlet ? outlet->name : NULL,
                                .host = host[0] ? host : NULL,
-                               .peer = peer },
+                               .peer = peer,
+                               .reason = refuse_reason_name(reason) },
                  host[0] ? "refused %s: %s '%s'" : "refused %s: %s", peer,
                  refuse_reason_name(reason), host);
 }
@@ -209,21 +211,25 @@ static void conn_answer(Conn *conn, const char *reply, size_t size)
 
 static void conn_redirect(Conn *conn, const Look *look)
 {
+        Outlet *outlet = router_outlet(conn->router, look->instance);
         char reply[DOORMAN_REPLY_MAX];
 
-        conn->router->counters.redirected++;
+        conn->router->metrics.redirected++;
+        if (outlet)
+                outlet->metrics.redirected++;
         router_touch_status(conn->router);
         conn_answer(conn, reply, look_redirect(look, reply));
 }
 
 /* outlet: where it would have gone, if that is known. */
-static void conn_refuse_host(Conn *conn, RefuseReason reason, const Outlet *outlet,
-                             const char *host)
+static void conn_refuse_host(Conn *conn, RefuseReason reason, Outlet *outlet, const char *host)
 {
         char reply[REFUSE_REPLY_MAX];
         size_t size = 0;
 
-        conn->router->counters.refused[reason]++;
+        conn->router->metrics.refused[reason]++;
+        if (outlet)
+                outlet->metrics.refused[reason]++;
         router_touch_status(conn->router);
         log_refusal(conn->router, conn->fd, reason, outlet, host);
         if (has_words(conn->fd, conn->protocol, reason))
@@ -236,16 +242,28 @@ void conn_refuse(Conn *conn, RefuseReason reason)
         conn_refuse_host(conn, reason, conn->outlet, conn->handoff ? conn->handoff->host : "");
 }
 
-static void count_handed_off(Router *router, const struct bellhop_handoff *handoff)
+static void count_handed_off(Router *router, Outlet *outlet, const struct bellhop_handoff *handoff)
 {
-        router->counters.handed_off[handoff->reason]++;
+        metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
+                              clock_nsec(CLOCK_MONOTONIC));
         router_touch_status(router);
 }
 
 void conn_handed_off(Conn *conn)
 {
-        count_handed_off(conn->router, conn->handoff);
+        count_handed_off(conn->router, conn->outlet, conn->handoff);
         conn_free(conn);
+}
+
+static void complain_of_instance_limit(Outlet *outlet)
+{
+        LogFields fields;
+
+        if (trouble_pass(outlet->router, TROUBLE_INSTANCE_LIMIT, outlet, &fields))
+                log_full(LOG_WARNING, &fields,
+                         "as many visitors wait for %s as may (PendingMaxPerInstance=); others get "
+                         "503 until it receives: systemctl status bellhop@%s.service",
+                         outlet->name, outlet->name);
 }
 
 static void conn_wait_for_outlet(Conn *conn, Outlet *outlet, const struct bellhop_handoff *handoff)
@@ -253,6 +271,7 @@ static void conn_wait_for_outlet(Conn *conn, Outlet *outlet, const struct bellho
         const size_t most = conn->router->config->router.pending_max_per_instance;
 
         if (outlet->n_waiting >= most) {
+                complain_of_instance_limit(outlet);
                 conn_refuse_host(conn, REFUSE_INSTANCE_LIMIT, outlet, handoff->host);
                 return;
         }
@@ -297,7 +316,7 @@ static void conn_route(Conn *conn, const Look *look)
 
         switch (outlet_send(outlet, &look->handoff, conn->fd)) {
         case OUTLET_SENT:
-                count_handed_off(conn->router, &look->handoff);
+                count_handed_off(conn->router, outlet, &look->handoff);
                 conn_free(conn);
                 break;
         case OUTLET_WAIT:
@@ -321,13 +340,17 @@ static void conn_act(Conn *conn, Look *look)
                 break;
         case LOOK_REFUSE:
                 conn->protocol = look->handoff.protocol;
-                conn_refuse_host(conn, look->refuse, NULL, look->handoff.host);
+                conn_refuse_host(conn, look->refuse,
+                                 look->refuse == REFUSE_PLAIN_HTTP
+                                         ? router_outlet(conn->router, look->instance)
+                                         : NULL,
+                                 look->handoff.host);
                 break;
         case LOOK_REDIRECT:
                 conn_redirect(conn, look);
                 break;
         case LOOK_GONE:
-                conn->router->counters.gone++;
+                conn->router->metrics.gone++;
                 router_touch_status(conn->router);
                 conn_free(conn);
                 break;
@@ -367,11 +390,34 @@ static size_t count_pending(const Router *router)
 static void make_room(Router *router)
 {
         const size_t most = router->pending_max;
+        LogFields fields;
 
+        if (count_pending(router) <= most)
+                return;
+        if (trouble_pass(router, TROUBLE_PENDING_LIMIT, NULL, &fields))
+                log_full(LOG_WARNING, &fields,
+                         "%zu connections are pending, which is the most (PendingMax=, bounded by "
+                         "LimitNOFILE= of bellhop-router.service); the oldest make room",
+                         most);
         while (count_pending(router) > most && router->sniffing.n > 0)
                 conn_shed_oldest(router, 1);
         while (count_pending(router) > most)
                 conn_refuse(TAILQ_FIRST(&router->waiting.conns), REFUSE_OVERLOAD);
+}
+
+static void complain_of_source(Router *router, int fd)
+{
+        char peer[PEER_NAME_MAX];
+        LogFields fields;
+
+        if (!trouble_pass(router, TROUBLE_SOURCE_LIMIT, NULL, &fields))
+                return;
+        peer_name(fd, peer);
+        fields.peer = peer;
+        log_full(LOG_NOTICE, &fields,
+                 "the network of %s has as many connections pending as it may "
+                 "(PendingMaxPerSource=); more from there get 429",
+                 peer);
 }
 
 /* 0, or -EDQUOT when its source has enough pending already. */
@@ -401,7 +447,7 @@ void conn_resume_consume(Router *router, int fd, const ConnPast *past)
         Conn *conn;
         Look look;
 
-        router->counters.accepted++;
+        router->metrics.accepted++;
         look_at(router, fd, false, &look);
         look.handoff.accepted_nsec = past->accepted_nsec;
 
@@ -410,23 +456,25 @@ void conn_resume_consume(Router *router, int fd, const ConnPast *past)
         if (outlet)
                 result = outlet_send(outlet, &look.handoff, fd);
         if (result == OUTLET_SENT) {
-                count_handed_off(router, &look.handoff);
+                count_handed_off(router, outlet, &look.handoff);
                 close_fd(fd);
                 return;
         }
         conn = conn_new_consume(router, fd, past);
         if (!conn) {
-                router->counters.refused[REFUSE_OVERLOAD]++;
+                router->metrics.refused[REFUSE_OVERLOAD]++;
                 return;
         }
         conn->protocol = look.handoff.protocol;
-        if (result == OUTLET_ABSENT)
+        if (result == OUTLET_ABSENT) {
                 conn_refuse_host(conn, REFUSE_UNAVAILABLE, outlet, look.handoff.host);
-        else if ((look.kind == LOOK_MORE || look.kind == LOOK_ROUTE) &&
-                 conn_charge_source(conn) < 0)
+        } else if ((look.kind == LOOK_MORE || look.kind == LOOK_ROUTE) &&
+                   conn_charge_source(conn) < 0) {
+                complain_of_source(router, fd);
                 conn_refuse_host(conn, REFUSE_SOURCE_LIMIT, NULL, look.handoff.host);
-        else
+        } else {
                 conn_act(conn, &look);
+        }
         make_room(router);
 }
 

@@ -3,21 +3,13 @@
  * Owns accepting. Never looks at a byte.
  */
 #include <sys/socket.h>
-#include <time.h>
 
 #include "router/router.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 /* So many at once, then the other listeners and the pending connections have their turn. */
 #define ACCEPT_BATCH 64
-
-static uint64_t monotonic_nsec(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
 
 static bool is_exhaustion(int error)
 {
@@ -34,7 +26,8 @@ static int listener_on_readable(sd_event_source *source, int fd, uint32_t revent
                 const int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
                 if (connection >= 0) {
-                        conn_accept_consume(listener->router, connection, monotonic_nsec());
+                        conn_accept_consume(listener->router, connection,
+                                            clock_nsec(CLOCK_MONOTONIC));
                 } else if (errno == EAGAIN) {
                         return 0;
                 } else if (is_exhaustion(errno)) {

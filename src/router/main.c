@@ -25,6 +25,8 @@ static void help(void)
                "to the\n"
                "instance whose host or address it asks for. Normally started by "
                "bellhop-router.socket.\n"
+               "On one named 'control', a unix socket, it tells its metrics: "
+               "bellhop-metrics(7).\n"
                "\n"
                "      --config=DIR   Configuration (default: %s)\n"
                "      --runtime=DIR  Hand-off sockets NAME.handoff (default: %s)\n"
@@ -116,6 +118,26 @@ static int set_nonblocking(int fd)
         return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
+static int inherit_control(Router *router, int fd)
+{
+        int r;
+
+        if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0 || router->control.fd >= 0) {
+                log_warning("inherited descriptor %d, named 'control', is no listening unix stream "
+                            "socket, or not the first; closing it (ListenStream= with one path in "
+                            "bellhop-router-control.socket)",
+                            fd);
+                close_fd(fd);
+                return 0;
+        }
+        r = set_nonblocking(fd);
+        if (r < 0)
+                close_fd(fd);
+        else
+                router_set_control_consume(router, fd);
+        return r;
+}
+
 static int inherit_socket(Router *router, int fd, const char *name)
 {
         int r;
@@ -125,6 +147,8 @@ static int inherit_socket(Router *router, int fd, const char *name)
                 store_forget(name);
                 return 0;
         }
+        if (strcmp(name, "control") == 0)
+                return inherit_control(router, fd);
         if (strcmp(name, "public") != 0 || !is_public_socket(fd)) {
                 log_warning("inherited descriptor %d, named '%s', is no listening TCP socket named "
                             "'public'; "

@@ -21,6 +21,7 @@ Outlet *outlet_new(Router *router, const char *name)
                 return NULL;
         outlet->router = router;
         outlet->fd = -EBADF;
+        trouble_init_outlet(outlet->trouble_log);
         TAILQ_INIT(&outlet->waiting);
         outlet->name = strdup(name);
         return outlet->name ? outlet : outlet_free(outlet);
@@ -89,15 +90,12 @@ static int outlet_connect(Outlet *outlet)
 
 static void outlet_complain(Outlet *outlet, int error)
 {
-        Router *router = outlet->router;
-        uint64_t now = 0;
-        unsigned left_out;
+        LogFields fields;
 
-        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
-        if (!log_limit_pass(&router->trouble_log, now, &left_out))
+        if (!trouble_pass(outlet->router, TROUBLE_ABSENT, outlet, &fields))
                 return;
         errno = -error;
-        log_full(LOG_WARNING, &(LogFields){ .instance = outlet->name },
+        log_full(LOG_WARNING, &fields,
                  "nobody takes hand-offs for %s (%m); its visitors get 503 until bellhop@%s.socket "
                  "runs: systemctl "
                  "start bellhop@%s.socket",
@@ -169,11 +167,31 @@ void outlet_flush(Outlet *outlet)
         }
 }
 
+static void count_wait(Outlet *outlet)
+{
+        Router *router = outlet->router;
+        LogFields fields;
+
+        if (outlet->in_flight) {
+                router->metrics.in_flight_waits++;
+                outlet->metrics.in_flight_waits++;
+                return;
+        }
+        router->metrics.queue_full_waits++;
+        outlet->metrics.queue_full_waits++;
+        if (trouble_pass(router, TROUBLE_QUEUE_FULL, outlet, &fields))
+                log_full(LOG_NOTICE, &fields,
+                         "the hand-off socket of %s is full; its visitors wait until it receives: "
+                         "systemctl status bellhop@%s.service",
+                         outlet->name, outlet->name);
+}
+
 int outlet_enqueue(Outlet *outlet, Conn *conn)
 {
         TAILQ_INSERT_TAIL(&outlet->waiting, conn, by_outlet);
         outlet->n_waiting++;
         conn->outlet = outlet;
+        count_wait(outlet);
         return outlet_watch(outlet);
 }
 

@@ -10,7 +10,8 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
-#include "handoff/bellhop.h"
+#include "metrics/metrics.h"
+#include "router/trouble.h"
 
 typedef struct Conn Conn;
 typedef struct Router Router;
@@ -25,6 +26,8 @@ typedef struct Outlet {
         bool in_flight; /* they wait for others to receive theirs, which no event tells */
         ConnWaitQueue waiting;
         size_t n_waiting;
+        InstanceMetrics metrics;
+        LogLimit trouble_log[TROUBLE_OF_INSTANCE];
 } Outlet;
 
 Outlet *outlet_new(Router *router, const char *name);

@@ -51,6 +51,12 @@ const char *refuse_reason_name(RefuseReason reason)
         return refusals[reason].name;
 }
 
+bool refuse_reason_is_of_instance(RefuseReason reason)
+{
+        return reason == REFUSE_UNAVAILABLE || reason == REFUSE_OVERLOAD ||
+               reason == REFUSE_INSTANCE_LIMIT || reason == REFUSE_PLAIN_HTTP;
+}
+
 static size_t alert_reply(const Refusal *refusal, char *ret)
 {
         /* Record of type alert, two bytes long: fatal, description. */

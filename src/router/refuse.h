@@ -22,6 +22,9 @@ typedef enum RefuseReason {
 /* As in logs and counters. */
 const char *refuse_reason_name(RefuseReason reason);
 
+/* Whether it may concern one instance: then it is counted for that one too. */
+bool refuse_reason_is_of_instance(RefuseReason reason);
+
 #define REFUSE_REPLY_MAX 512
 
 /* The bytes to send. Empty where the protocol has no words for it. */

@@ -14,6 +14,8 @@
 #include "router/reload.h"
 #include "router/router.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log-ids.h"
 
 #define NOTE_MAX         400
 #define END_TIMEOUT_NSEC (500 * 1000 * 1000L)
@@ -57,14 +59,6 @@ const char *reload_note(const Reload *reload)
         return reload->note;
 }
 
-static uint64_t monotonic_usec(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* One line of text that systemd takes: a value from a file may have any bytes. */
 static void set_note(Reload *reload, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -89,7 +83,8 @@ static void report_problems(Reload *reload, const Config *config)
                 return;
         }
         for (size_t i = 0; i < config->n_problems; i++)
-                log_warning("%s", config->problems[i].text);
+                log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_CONFIG_PROBLEM }, "%s",
+                         config->problems[i].text);
         if (config->n_kept > 0 && config->settings_kept)
                 snprintf(kept, sizeof(kept),
                          "%zu instances and the router's settings stay as they "
@@ -110,7 +105,7 @@ static void report_failure(Reload *reload, int error)
         errno = -error;
         set_note(reload, "the configuration in %s can't be read: %m; the old one stays in force",
                  reload->dir);
-        log_error("%s", reload->note);
+        log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED }, "%s", reload->note);
 }
 
 /* For who waits for this reload: it is the one if it began after the signal was sent. */
@@ -189,6 +184,7 @@ static void reload_begin(Reload *reload);
 /* READY=1 goes first, so that systemd knows that the reload is over when the one who waits does. */
 static void reload_end(Reload *reload, ReloadResult result)
 {
+        reload->router->metrics.reloads[result]++;
         if (!reload->again)
                 router_notify(reload->router, "READY=1\n");
         write_result(reload, result);
@@ -199,7 +195,7 @@ static void reload_begin(Reload *reload)
         int r;
 
         reload->again = false;
-        reload->begin_usec = monotonic_usec();
+        reload->begin_usec = clock_nsec(CLOCK_MONOTONIC) / 1000;
         reload->old = reload->router->config;
         reload->config = NULL;
         r = reload_start_thread(reload, RELOAD_LOADING);
@@ -231,7 +227,8 @@ static int reload_on_done(sd_event_source *source, int fd, uint32_t revents, voi
 
 void reload_request(Reload *reload)
 {
-        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, monotonic_usec());
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                         clock_nsec(CLOCK_MONOTONIC) / 1000);
         if (reload->work == RELOAD_IDLE)
                 reload_begin(reload);
         else

@@ -6,17 +6,10 @@
 #pragma once
 
 #include "config/config.h"
+#include "metrics/metrics.h"
 
 typedef struct Reload Reload;
 typedef struct Router Router;
-
-/* What has become of a reload. */
-typedef enum ReloadResult {
-        RELOAD_USED,
-        RELOAD_USED_WITH_ERRORS, /* but for what is wrong */
-        RELOAD_FAILED,           /* the old configuration is in force */
-        RELOAD_RESULT_COUNT,
-} ReloadResult;
 
 const char *reload_result_name(ReloadResult result);
 

@@ -10,6 +10,8 @@
 
 #include "router/router.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log-ids.h"
 
 #define RESUME_USEC (100 * UINT64_C(1000))
 #define RETRY_USEC  (20 * UINT64_C(1000))
@@ -24,18 +26,9 @@
 #define IN_FLIGHT_LOW  16
 #define IN_FLIGHT_HIGH 512
 
-static uint64_t sum(const uint64_t *values, size_t n)
-{
-        uint64_t total = 0;
-
-        for (size_t i = 0; i < n; i++)
-                total += values[i];
-        return total;
-}
-
 void router_notify(const Router *router, const char *state)
 {
-        const Counters *counters = &router->counters;
+        const Metrics *metrics = &router->metrics;
         const char *note = reload_note(router->reload);
 
         (void)sd_notifyf(0,
@@ -43,10 +36,9 @@ void router_notify(const Router *router, const char *state)
                          ", refused %" PRIu64 ", gone %" PRIu64
                          ", pending %zu, redirected %" PRIu64,
                          state, router->config->n_instances, note[0] ? " (" : "", note,
-                         note[0] ? ")" : "", counters->accepted,
-                         sum(counters->handed_off, ELEMENTSOF(counters->handed_off)),
-                         sum(counters->refused, ELEMENTSOF(counters->refused)), counters->gone,
-                         router->sniffing.n + router->waiting.n, counters->redirected);
+                         note[0] ? ")" : "", metrics->accepted, metrics_handed_off(metrics),
+                         metrics_refused(metrics), metrics->gone,
+                         router->sniffing.n + router->waiting.n, metrics->redirected);
 }
 
 static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)
@@ -76,15 +68,14 @@ static int router_on_resume(sd_event_source *source, uint64_t usec, void *userda
 
 void router_pause_listeners(Router *router, int error)
 {
-        uint64_t now = 0;
-        unsigned left_out;
+        LogFields fields;
 
-        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
-        if (log_limit_pass(&router->trouble_log, now, &left_out)) {
+        router->metrics.accept_pauses++;
+        if (trouble_pass(router, TROUBLE_EXHAUSTED, NULL, &fields)) {
                 errno = error;
-                log_warning("can't accept connections for a moment: %m; they wait in the listening "
-                            "sockets "
-                            "(raise LimitNOFILE= of bellhop-router.service if this stays)");
+                log_full(LOG_WARNING, &fields,
+                         "can't accept connections for a moment: %m; they wait in the listening "
+                         "sockets (raise LimitNOFILE= of bellhop-router.service if this stays)");
         }
         if (sd_event_source_set_time_relative(router->resume, RESUME_USEC) < 0 ||
             sd_event_source_set_enabled(router->resume, SD_EVENT_ONESHOT) < 0)
@@ -143,9 +134,10 @@ static void keep_outlets(Router *router, Outlet **outlets, const Config *config)
 
 /* Connections must not take the descriptors that hand-off sockets, notification and reloading need.
  */
-static size_t pending_limit(const Config *config)
+static size_t pending_limit(const Router *router, const Config *config)
 {
-        const uint64_t others = DESCRIPTORS_OWN + config->n_instances;
+        const uint64_t others =
+                DESCRIPTORS_OWN + control_descriptors(&router->control) + config->n_instances;
         struct rlimit limit;
         uint64_t room;
 
@@ -189,7 +181,8 @@ int router_swap_config(Router *router, Config **config)
         router->config = *config;
         router->outlets = take_ptr(outlets);
         router->peek = take_ptr(peek);
-        router->pending_max = pending_limit(router->config);
+        router->pending_max = pending_limit(router, router->config);
+        router->metrics.loaded_sec = clock_nsec(CLOCK_REALTIME) / NSEC_PER_SEC;
         router->in_flight_max = in_flight_limit(router->config);
         for (size_t i = 0; i < router->config->n_instances; i++)
                 if (router->outlets[i])
@@ -202,7 +195,6 @@ static int router_on_sighup(sd_event_source *source, const struct signalfd_sigin
                             void *userdata)
 {
         Router *router = userdata;
-
         reload_request(router->reload);
         return 0;
 }
@@ -265,8 +257,9 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
                 .config_dir = config_dir,
                 .runtime_dir = runtime_dir,
                 .refusal_log = { .interval_usec = 10 * UINT64_C(1000000), .burst = 20 },
-                .trouble_log = { .interval_usec = 10 * UINT64_C(1000000), .burst = 5 },
         };
+        trouble_init(router->trouble_log);
+        control_init(&router->control, router);
         TAILQ_INIT(&router->sniffing.conns);
         TAILQ_INIT(&router->waiting.conns);
         TAILQ_INIT(&router->lingering.conns);
@@ -279,12 +272,17 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
 
 int router_run(Router *router)
 {
+        int r;
+
         for (size_t i = 0; i < router->n_listeners; i++) {
-                const int r = listener_start(&router->listeners[i]);
+                r = listener_start(&router->listeners[i]);
 
                 if (r < 0)
                         return r;
         }
+        r = control_start(&router->control);
+        if (r < 0)
+                return r;
         router_notify(router, "READY=1\n");
         return sd_event_loop(router->event);
 }
@@ -305,8 +303,15 @@ int router_add_listener_consume(Router *router, int fd)
         return 0;
 }
 
+void router_set_control_consume(Router *router, int fd)
+{
+        control_set_socket_consume(&router->control, fd);
+        router->pending_max = pending_limit(router, router->config);
+}
+
 void router_done(Router *router)
 {
+        control_done(&router->control);
         for (size_t i = 0; i < router->n_listeners; i++)
                 listener_done(&router->listeners[i]);
         free(router->listeners);

@@ -4,18 +4,13 @@
 
 #include "config/config.h"
 #include "router/conn.h"
+#include "router/control.h"
 #include "router/listener.h"
 #include "router/reload.h"
 #include "router/store.h"
 #include "util/log.h"
 
-typedef struct Counters {
-        uint64_t accepted;
-        uint64_t handed_off[BELLHOP_REASON_DEFAULT + 1]; /* by enum bellhop_reason */
-        uint64_t refused[REFUSE_REASON_COUNT];
-        uint64_t redirected; /* answered for their sites: Http=redirect */
-        uint64_t gone;       /* left by their clients before they could be routed */
-} Counters;
+_Static_assert(REFUSE_REASON_COUNT <= METRICS_REFUSALS_MAX, "each reason has its counter");
 
 struct Router {
         sd_event *event;
@@ -36,14 +31,16 @@ struct Router {
         DeadlineQueue lingering;
         SourceTable sources;
         uint8_t *peek; /* config->router.sniff_max_bytes */
-        Counters counters;
+        Metrics metrics;
+        Control control;
         LogLimit refusal_log;
-        LogLimit trouble_log;
+        LogLimit trouble_log[TROUBLE_KINDS];
 };
 
 /* Reads the configuration. The strings must live as long as the router. */
 int router_init(Router *router, const char *config_dir, const char *runtime_dir);
 int router_add_listener_consume(Router *router, int fd);
+void router_set_control_consume(Router *router, int fd);
 
 /* Tells systemd that it is ready and works until a signal ends it. Add the listeners before. */
 int router_run(Router *router);

@@ -34,10 +34,10 @@ typedef struct Save {
         int fds[LETTER_CONNS_MAX];
 } Save;
 
-typedef union Control {
+typedef union DescriptorRoom {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(LETTER_CONNS_MAX * sizeof(int))];
-} Control;
+} DescriptorRoom;
 
 static size_t letter_size(size_t n)
 {
@@ -75,7 +75,7 @@ static int save_open_envelope(Save *save)
 static int save_send_letter(Save *save)
 {
         const size_t n = save->letter.n;
-        Control control = { .bytes = { 0 } };
+        DescriptorRoom control = { .bytes = { 0 } };
         struct iovec iov = { .iov_base = &save->letter, .iov_len = letter_size(n) };
         struct msghdr message = {
                 .msg_iov = &iov,
@@ -189,7 +189,7 @@ static int take_up_letter(Router *router, const Letter *letter, size_t size,
 
 static int take_up_next(Router *router, int fd)
 {
-        Control control;
+        DescriptorRoom control;
         Letter letter;
         struct iovec iov = { .iov_base = &letter, .iov_len = sizeof(letter) };
         struct msghdr message = {

@@ -42,18 +42,21 @@ static void add_field(struct iovec *iov, int *n, char *buffer, size_t size, cons
 static void write_journal(int level, const LogFields *fields, const char *line)
 {
         char message[LINE_MAX_BYTES + 16], priority[16], instance[64], host[512], peer[128];
-        char level_text[8];
-        struct iovec iov[5];
+        char level_text[8], message_id[64], reason[64];
+        struct iovec iov[7];
         int n = 0;
 
         snprintf(level_text, sizeof(level_text), "%d", level);
         add_field(iov, &n, message, sizeof(message), "MESSAGE", line);
         add_field(iov, &n, priority, sizeof(priority), "PRIORITY", level_text);
         if (fields) {
+                add_field(iov, &n, message_id, sizeof(message_id), "MESSAGE_ID",
+                          fields->message_id);
                 add_field(iov, &n, instance, sizeof(instance), "BELLHOP_INSTANCE",
                           fields->instance);
                 add_field(iov, &n, host, sizeof(host), "BELLHOP_HOST", fields->host);
                 add_field(iov, &n, peer, sizeof(peer), "BELLHOP_PEER", fields->peer);
+                add_field(iov, &n, reason, sizeof(reason), "BELLHOP_REASON", fields->reason);
         }
         (void)sd_journal_sendv(iov, n);
 }

@@ -12,9 +12,11 @@
 /* What the line is about; NULL where it does not apply. Text from the network must be escaped
  * already. */
 typedef struct LogFields {
+        const char *message_id; /* of util/log-ids.h: an administrator has to do something */
         const char *instance;
         const char *host;
         const char *peer;
+        const char *reason; /* of a refusal */
 } LogFields;
 
 /* Looks whether stderr is the journal. Call once, first. */

@@ -116,6 +116,7 @@ class Box:
             subprocess.run(["cp", "-a", "--no-preserve=ownership", f"{stage}/.", self.root], check=True)
         self.run("systemd-sysusers")
         self.run("systemd-tmpfiles", "--create", "bellhop.conf")
+        self.run("journalctl", "--update-catalog")
         self.run("systemctl", "daemon-reload")
         self.run("systemctl", "enable", "--now", "bellhop.target")
 

@@ -7,8 +7,8 @@ import stat
 import pytest
 from box import INSTANCE_MAX_EXPOSURE, ROUTER_MAX_EXPOSURE, SOURCE
 
-UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-router.service", "bellhop@alice.socket",
-         "bellhop@alice.service"]
+UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-router-control.socket",
+         "bellhop-router.service", "bellhop@alice.socket", "bellhop@alice.service"]
 
 
 @pytest.mark.parametrize("unit, limit", [("bellhop-router.service", ROUTER_MAX_EXPOSURE),

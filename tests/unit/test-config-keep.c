@@ -124,7 +124,7 @@ static void test_others_come_first(void **state)
         /* What it has lost does not come back by itself. */
         remove_conf("carol");
         load_again(&config, 1, 1);
-        assert_host(config, "shared.example", "-");
+        assert_host(config, "shared.example", "alice");
         config_free(config);
 }
 

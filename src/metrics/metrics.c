@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the names. A label's value is a word of ours or the name of an instance in the
+ * configuration, never anything from the network: who connects can't add a series.
+ */
+#include "metrics/metrics.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+
+#define USEC UINT64_C(1000)
+#define MSEC UINT64_C(1000000)
+
+static const uint64_t latency_bounds_nsec[LATENCY_BOUNDS] = {
+        25 * USEC,   50 * USEC,        100 * USEC,        250 * USEC,        500 * USEC,
+        1 * MSEC,    2500 * USEC,      5 * MSEC,          10 * MSEC,         25 * MSEC,
+        50 * MSEC,   100 * MSEC,       250 * MSEC,        500 * MSEC,        1 * NSEC_PER_SEC,
+        2500 * MSEC, 5 * NSEC_PER_SEC, 10 * NSEC_PER_SEC, 30 * NSEC_PER_SEC,
+};
+
+typedef enum Shape {
+        SHAPE_VALUE,     /* one value, or one for each word of the label */
+        SHAPE_REFUSALS,  /* one for each reason to refuse */
+        SHAPE_HISTOGRAM, /* the latency */
+        SHAPE_INSTANCE,  /* one for each instance */
+        SHAPE_INSTANCE_REFUSALS,
+        SHAPE_INSTANCE_LATENCY,
+} Shape;
+
+typedef struct Metric {
+        const char *name;
+        const char *type;
+        const char *help;
+        Shape shape;
+        size_t offset; /* in Metrics or InstanceMetrics */
+        const char *label;
+        const char *const *words;
+        size_t n_words;
+} Metric;
+
+static const char *const reason_words[] = { "address", "server-name", "host", "default" };
+static const char *const state_words[] = { "sniffing", "waiting" };
+static const char *const result_words[] = { "used", "used-with-errors", "failed" };
+
+#define WORDS(label, words) (label), (words), ELEMENTSOF(words)
+#define OF(field)           SHAPE_VALUE, offsetof(Metrics, field)
+#define OF_INSTANCE(field)  SHAPE_INSTANCE, offsetof(InstanceMetrics, field), NULL, NULL, 1
+#define ALONE               NULL, NULL, 1
+
+static const Metric table[] = {
+        { "bellhop_accepted_total", "counter", "Connections accepted.", OF(accepted), ALONE },
+        { "bellhop_handed_off_total", "counter",
+          "Connections handed off to an instance, by what named it.", OF(handed_off),
+          WORDS("reason", reason_words) },
+        { "bellhop_refused_total", "counter", "Connections refused, by reason.", SHAPE_REFUSALS,
+          offsetof(Metrics, refused), ALONE },
+        { "bellhop_redirected_total", "counter",
+          "Plain HTTP connections answered with a redirect to HTTPS.", OF(redirected), ALONE },
+        { "bellhop_gone_total", "counter",
+          "Connections that their clients left before they could be routed.", OF(gone), ALONE },
+        { "bellhop_pending_connections", "gauge",
+          "Connections accepted and not yet handed off: sniffing waits for bytes, waiting for room "
+          "in a hand-off socket.",
+          OF(pending), WORDS("state", state_words) },
+        { "bellhop_pending_connections_max", "gauge",
+          "How many connections may be pending: PendingMax=, or less if descriptors are too few.",
+          OF(pending_max), ALONE },
+        { "bellhop_lingering_connections", "gauge",
+          "Refused connections whose clients may still take the reply.", OF(lingering), ALONE },
+        { "bellhop_pending_sources", "gauge", "Source prefixes that have connections pending.",
+          OF(sources), ALONE },
+        { "bellhop_queue_full_waits_total", "counter",
+          "Connections that had to wait because a hand-off socket was full.", OF(queue_full_waits),
+          ALONE },
+        { "bellhop_in_flight_waits_total", "counter",
+          "Connections that had to wait because too many descriptors were under way in all.",
+          OF(in_flight_waits), ALONE },
+        { "bellhop_accept_pauses_total", "counter",
+          "Times that accepting paused because descriptors or memory had run out.",
+          OF(accept_pauses), ALONE },
+        { "bellhop_handoff_latency_seconds", "histogram", "Time from accept to hand-off.",
+          SHAPE_HISTOGRAM, 0, ALONE },
+        { "bellhop_config_reloads_total", "counter", "Reloads of the configuration, by result.",
+          OF(reloads), WORDS("result", result_words) },
+        { "bellhop_config_loaded_timestamp_seconds", "gauge",
+          "When the configuration in force was read, since 1970-01-01.", OF(loaded_sec), ALONE },
+        { "bellhop_config_problems", "gauge", "Mistakes in the configuration in force.",
+          OF(problems), ALONE },
+        { "bellhop_instances", "gauge", "Instances in the configuration.", OF(instances), ALONE },
+        { "bellhop_routes", "gauge", "Hosts and addresses that lead to an instance.", OF(routes),
+          ALONE },
+        { "bellhop_instance_handed_off_total", "counter",
+          "Connections handed off to this instance.", OF_INSTANCE(handed_off) },
+        { "bellhop_instance_refused_total", "counter",
+          "Connections for this instance that were refused, by reason.", SHAPE_INSTANCE_REFUSALS,
+          offsetof(InstanceMetrics, refused), ALONE },
+        { "bellhop_instance_redirected_total", "counter",
+          "Plain HTTP connections for this instance answered with a redirect to HTTPS.",
+          OF_INSTANCE(redirected) },
+        { "bellhop_instance_waiting_connections", "gauge",
+          "Connections that wait for room in the instance's hand-off socket.",
+          OF_INSTANCE(waiting) },
+        { "bellhop_instance_queue_full_waits_total", "counter",
+          "Connections that had to wait because the instance's hand-off socket was full.",
+          OF_INSTANCE(queue_full_waits) },
+        { "bellhop_instance_in_flight_waits_total", "counter",
+          "Connections for this instance that had to wait because too many descriptors were under "
+          "way in all.",
+          OF_INSTANCE(in_flight_waits) },
+        { "bellhop_instance_handoff_latency_seconds", "summary",
+          "Time from accept to hand-off, for this instance.", SHAPE_INSTANCE_LATENCY, 0, ALONE },
+};
+
+void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
+                           const struct bellhop_handoff *handoff, uint64_t now_nsec)
+{
+        const uint64_t nsec = now_nsec - handoff->accepted_nsec;
+        size_t i = 0;
+
+        while (i < LATENCY_BOUNDS && nsec > latency_bounds_nsec[i])
+                i++;
+        metrics->latency[i]++;
+        metrics->latency_nsec += nsec;
+        metrics->handed_off[handoff->reason - 1]++;
+        instance->handed_off++;
+        instance->latency_nsec += nsec;
+}
+
+static uint64_t sum(const uint64_t *values, size_t n)
+{
+        uint64_t total = 0;
+
+        for (size_t i = 0; i < n; i++)
+                total += values[i];
+        return total;
+}
+
+uint64_t metrics_handed_off(const Metrics *metrics)
+{
+        return sum(metrics->handed_off, ELEMENTSOF(metrics->handed_off));
+}
+
+uint64_t metrics_refused(const Metrics *metrics)
+{
+        return sum(metrics->refused, ELEMENTSOF(metrics->refused));
+}
+
+static const uint64_t *field(const void *base, size_t offset)
+{
+        const void *at = (const char *)base + offset;
+
+        return at;
+}
+
+static void write_values(const Metric *metric, const Metrics *metrics, Exposition *exposition)
+{
+        const uint64_t *values = field(metrics, metric->offset);
+
+        for (size_t i = 0; i < metric->n_words; i++) {
+                const Label labels[2] = { { metric->label,
+                                            metric->words ? metric->words[i] : "" } };
+
+                exposition_sample(exposition, metric->name, "", labels, values[i], SAMPLE_COUNT);
+        }
+}
+
+static void write_refusals(const Metric *metric, const MetricsSource *source,
+                           const InstanceMetrics *instance, const char *name,
+                           Exposition *exposition)
+{
+        const uint64_t *values = instance ? instance->refused : source->metrics->refused;
+
+        for (size_t i = 0; i < source->n_refusals; i++) {
+                const Label labels[2] = { { name ? "instance" : NULL, name },
+                                          { "reason", source->refusals[i].name } };
+
+                if (!name || source->refusals[i].of_instance)
+                        exposition_sample(exposition, metric->name, "", labels, values[i],
+                                          SAMPLE_COUNT);
+        }
+}
+
+static void write_histogram(const Metric *metric, const Metrics *metrics, Exposition *exposition)
+{
+        const Label none[2] = { { NULL, NULL } };
+        uint64_t count = 0;
+
+        for (size_t i = 0; i <= LATENCY_BOUNDS; i++) {
+                char bound[EXPOSITION_NUMBER_MAX] = "+Inf";
+                const Label labels[2] = { { "le", bound } };
+
+                if (i < LATENCY_BOUNDS)
+                        exposition_seconds(latency_bounds_nsec[i], bound);
+                count += metrics->latency[i];
+                exposition_sample(exposition, metric->name, "_bucket", labels, count, SAMPLE_COUNT);
+        }
+        exposition_sample(exposition, metric->name, "_sum", none, metrics->latency_nsec,
+                          SAMPLE_NSEC);
+        exposition_sample(exposition, metric->name, "_count", none, count, SAMPLE_COUNT);
+}
+
+static void write_instance(const Metric *metric, const MetricsSource *source, size_t i,
+                           Exposition *exposition)
+{
+        static const InstanceMetrics nothing;
+        const char *name = source->instance_name(source->userdata, i);
+        const InstanceMetrics *found = source->instance_metrics(source->userdata, i);
+        const InstanceMetrics *instance = found ? found : &nothing;
+        const Label labels[2] = { { "instance", name } };
+
+        if (metric->shape == SHAPE_INSTANCE_REFUSALS) {
+                write_refusals(metric, source, instance, name, exposition);
+        } else if (metric->shape == SHAPE_INSTANCE_LATENCY) {
+                exposition_sample(exposition, metric->name, "_sum", labels, instance->latency_nsec,
+                                  SAMPLE_NSEC);
+                exposition_sample(exposition, metric->name, "_count", labels, instance->handed_off,
+                                  SAMPLE_COUNT);
+        } else {
+                exposition_sample(exposition, metric->name, "", labels,
+                                  *field(instance, metric->offset), SAMPLE_COUNT);
+        }
+}
+
+/* Where to go on: the first instance behind the last one that was written. */
+static size_t next_instance(const MetricsSource *source, const MetricsCursor *cursor)
+{
+        size_t low = 0, high = source->n_instances;
+
+        while (low < high) {
+                const size_t middle = low + (high - low) / 2;
+
+                if (strcmp(source->instance_name(source->userdata, middle), cursor->last) <= 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+/* False: the buffer is full, and there are more. */
+static bool write_instances(const Metric *metric, const MetricsSource *source,
+                            MetricsCursor *cursor, Exposition *exposition, size_t bytes)
+{
+        for (size_t i = next_instance(source, cursor); i < source->n_instances; i++) {
+                if (exposition->size >= bytes || exposition->failed)
+                        return false;
+                write_instance(metric, source, i, exposition);
+                (void)snprintf(cursor->last, sizeof(cursor->last), "%s",
+                               source->instance_name(source->userdata, i));
+        }
+        return true;
+}
+
+bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Exposition *exposition,
+                   size_t bytes)
+{
+        for (; cursor->metric < ELEMENTSOF(table); cursor->metric++) {
+                const Metric *metric = &table[cursor->metric];
+
+                if (exposition->size >= bytes || exposition->failed)
+                        return true;
+                if (!cursor->begun)
+                        exposition_family(exposition, metric->name, metric->type, metric->help);
+                cursor->begun = true;
+                switch (metric->shape) {
+                case SHAPE_VALUE:
+                        write_values(metric, source->metrics, exposition);
+                        break;
+                case SHAPE_REFUSALS:
+                        write_refusals(metric, source, NULL, NULL, exposition);
+                        break;
+                case SHAPE_HISTOGRAM:
+                        write_histogram(metric, source->metrics, exposition);
+                        break;
+                case SHAPE_INSTANCE:
+                case SHAPE_INSTANCE_REFUSALS:
+                case SHAPE_INSTANCE_LATENCY:
+                        if (!write_instances(metric, source, cursor, exposition, bytes))
+                                return true;
+                        break;
+                }
+                cursor->begun = false;
+                cursor->last[0] = '\0';
+        }
+        return false;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the router counts, and how each metric is called: one struct, and one table in metrics.c.
+ * bellhop-metrics(7) explains them all. To count is to add one to a field; nothing here allocates
+ * or asks a clock but the writing.
+ */
+#pragma once
+
+#include "handoff/bellhop.h"
+#include "metrics/exposition.h"
+
+/* Room for the router's reasons to refuse, whose names come with MetricsSource. */
+#define METRICS_REFUSALS_MAX 32
+
+#define LATENCY_BOUNDS 19
+
+enum { PENDING_SNIFFING, PENDING_WAITING, PENDING_STATES };
+
+/* What has become of a reload. */
+typedef enum ReloadResult {
+        RELOAD_USED,
+        RELOAD_USED_WITH_ERRORS, /* but for what is wrong */
+        RELOAD_FAILED,           /* the old configuration is in force */
+        RELOAD_RESULT_COUNT,
+} ReloadResult;
+
+/* All are uint64_t, as the table knows them by their offsets. */
+typedef struct Metrics {
+        uint64_t accepted;
+        uint64_t handed_off[BELLHOP_REASON_DEFAULT]; /* by enum bellhop_reason, from 1 on */
+        uint64_t refused[METRICS_REFUSALS_MAX];
+        uint64_t redirected; /* answered for their sites: Http=redirect */
+        uint64_t gone;       /* left by their clients before they could be routed */
+        uint64_t queue_full_waits;
+        uint64_t in_flight_waits;
+        uint64_t accept_pauses;
+        uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs up to each bound, and above all */
+        uint64_t latency_nsec;
+        uint64_t reloads[RELOAD_RESULT_COUNT];
+        uint64_t loaded_sec; /* when the configuration in force was read, since 1970 */
+        /* How things are at the moment: filled in when they are asked for. */
+        uint64_t pending[PENDING_STATES];
+        uint64_t pending_max;
+        uint64_t lingering;
+        uint64_t sources;
+        uint64_t instances;
+        uint64_t routes;
+        uint64_t problems;
+} Metrics;
+
+typedef struct InstanceMetrics {
+        uint64_t handed_off;
+        uint64_t refused[METRICS_REFUSALS_MAX];
+        uint64_t redirected;
+        uint64_t queue_full_waits;
+        uint64_t in_flight_waits;
+        uint64_t latency_nsec;
+        uint64_t waiting; /* at the moment */
+} InstanceMetrics;
+
+void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
+                           const struct bellhop_handoff *handoff, uint64_t now_nsec);
+
+uint64_t metrics_handed_off(const Metrics *metrics);
+uint64_t metrics_refused(const Metrics *metrics);
+
+typedef struct RefusalLabel {
+        const char *name;
+        bool of_instance; /* one that concerns an instance, so that it is counted for it too */
+} RefusalLabel;
+
+/* Where the values come from. Instances are in the order of their names (strcmp). */
+typedef struct MetricsSource {
+        const Metrics *metrics;
+        const RefusalLabel *refusals;
+        size_t n_refusals;
+        size_t n_instances;
+        const char *(*instance_name)(const void *userdata, size_t i);
+        /* NULL: all is 0 */
+        const InstanceMetrics *(*instance_metrics)(const void *userdata, size_t i);
+        const void *userdata;
+} MetricsSource;
+
+#define METRICS_NAME_MAX 64
+
+/* How far a scrape has got. Begins as { 0 }. */
+typedef struct MetricsCursor {
+        size_t metric;               /* in the table */
+        bool begun;                  /* its HELP and TYPE are written */
+        char last[METRICS_NAME_MAX]; /* instance that is written, by name: a reload may move its
+                                        place */
+} MetricsCursor;
+
+/* Appends samples until the buffer has at least so many bytes. False: that was all. */
+bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Exposition *exposition,
+                   size_t bytes);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * MESSAGE_ID= of the lines by which an administrator is told to do something. Each is explained in
+ * conf/bellhop.catalog, which journalctl -x shows. An id never changes its meaning.
+ */
+#pragma once
+
+#define LOG_ID_CONFIG_PROBLEM "460455030f64d1852a41b48895ed7b48"
+#define LOG_ID_RELOAD_FAILED  "72c67d5d21780cbfacd712797aba0aba"
+#define LOG_ID_ABSENT         "bad01060aece7d1fd41f87d91a912eac"
+#define LOG_ID_QUEUE_FULL     "71c994c879b1544ff478e1fa71ef5dc6"
+#define LOG_ID_INSTANCE_LIMIT "773ec6d3afcbfba108df07d5bf1cd18d"
+#define LOG_ID_PENDING_LIMIT  "dfe80d8bd75b693ff576afc32b416626"
+#define LOG_ID_SOURCE_LIMIT   "e4febcd56087c00e7666cddcae25cb45"
+#define LOG_ID_EXHAUSTED      "163350f82e3380fbd7fd40e8c33af172"

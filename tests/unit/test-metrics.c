@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of the metrics: what is counted, how it is written, and that pieces make the same whole. */
+#include "unit.h"
+
+#include "metrics/metrics.h"
+#include "util/clock.h"
+
+static void expect_text(Exposition *exposition, const char *text)
+{
+        assert_false(exposition->failed);
+        assert_int_equal(exposition->size, strlen(text));
+        assert_memory_equal(exposition->data, text, exposition->size);
+        exposition_done(exposition);
+        assert_null(exposition->data);
+}
+
+static void test_family(void **state)
+{
+        Exposition exposition = { 0 };
+
+        (void)state;
+        exposition_family(&exposition, "a_total", "counter", "Back\\slash, \"quotes\",\nline.");
+        expect_text(&exposition, "# HELP a_total Back\\\\slash, \"quotes\",\\nline.\n"
+                                 "# TYPE a_total counter\n");
+}
+
+static void test_sample(void **state)
+{
+        Exposition exposition = { 0 };
+
+        (void)state;
+        exposition_sample(&exposition, "a", "", (const Label[2]){ { NULL, NULL } }, 0,
+                          SAMPLE_COUNT);
+        exposition_sample(&exposition, "a", "_sum", (const Label[2]){ { "x", "y" } }, UINT64_MAX,
+                          SAMPLE_COUNT);
+        exposition_sample(&exposition, "a", "", (const Label[2]){ { NULL, NULL }, { "x", "" } }, 1,
+                          SAMPLE_NSEC);
+        exposition_sample(&exposition, "a", "",
+                          (const Label[2]){ { "x", "\\\"\n\\" }, { "z", "a\"b" } }, 1,
+                          SAMPLE_COUNT);
+        expect_text(&exposition, "a 0\n"
+                                 "a_sum{x=\"y\"} 18446744073709551615\n"
+                                 "a{x=\"\"} 0.000000001\n"
+                                 "a{x=\"\\\\\\\"\\n\\\\\",z=\"a\\\"b\"} 1\n");
+}
+
+static void test_seconds(void **state)
+{
+        static const struct {
+                uint64_t nsec;
+                const char *text;
+        } cases[] = {
+                { 0, "0" },
+                { 1, "0.000000001" },
+                { 25000, "0.000025" },
+                { 2500000000, "2.5" },
+                { 10 * NSEC_PER_SEC, "10" },
+                { UINT64_MAX, "18446744073.709551615" },
+        };
+        char text[EXPOSITION_NUMBER_MAX];
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                exposition_seconds(cases[i].nsec, text);
+                assert_string_equal(text, cases[i].text);
+        }
+}
+
+static void test_count_handoff(void **state)
+{
+        static const struct {
+                uint64_t nsec;
+                size_t bucket;
+        } cases[] = {
+                { 0, 0 },
+                { 25000, 0 },
+                { 25001, 1 },
+                { 30 * NSEC_PER_SEC, LATENCY_BOUNDS - 1 },
+                { 30 * NSEC_PER_SEC + 1, LATENCY_BOUNDS },
+        };
+        const struct bellhop_handoff handoff = { .reason = BELLHOP_REASON_DEFAULT,
+                                                 .accepted_nsec = 1000 };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Metrics metrics = { 0 };
+                InstanceMetrics instance = { 0 };
+
+                metrics_count_handoff(&metrics, &instance, &handoff, 1000 + cases[i].nsec);
+                assert_int_equal(metrics.latency[cases[i].bucket], 1);
+                assert_int_equal(metrics.latency_nsec, cases[i].nsec);
+                assert_int_equal(metrics.handed_off[BELLHOP_REASON_DEFAULT - 1], 1);
+                assert_int_equal(metrics_handed_off(&metrics), 1);
+                assert_int_equal(instance.handed_off, 1);
+                assert_int_equal(instance.latency_nsec, cases[i].nsec);
+        }
+}
+
+typedef struct Names {
+        const char *name[8];
+} Names;
+
+static const char *name_at(const void *userdata, size_t i)
+{
+        return ((const Names *)userdata)->name[i];
+}
+
+static const InstanceMetrics *metrics_at(const void *userdata, size_t i)
+{
+        static const InstanceMetrics some = { .handed_off = 7, .waiting = 3 };
+
+        return i % 2 ? &some : NULL;
+}
+
+static MetricsSource source_of(const Metrics *metrics, const Names *names, size_t n)
+{
+        static const RefusalLabel refusals[] = { { "general", false }, { "special", true } };
+
+        return (MetricsSource){
+                .metrics = metrics,
+                .refusals = refusals,
+                .n_refusals = ELEMENTSOF(refusals),
+                .n_instances = n,
+                .instance_name = name_at,
+                .instance_metrics = metrics_at,
+                .userdata = names,
+        };
+}
+
+static void write_all(const MetricsSource *source, size_t piece_bytes, Exposition *whole)
+{
+        MetricsCursor cursor = { 0 };
+        Exposition piece = { 0 };
+        bool more = true;
+
+        while (more) {
+                piece.size = 0;
+                more = metrics_write(source, &cursor, &piece, piece_bytes);
+                assert_true(piece.size > 0);
+                for (size_t i = 0; i < piece.size; i++)
+                        exposition_put(whole, (const char[]){ piece.data[i], '\0' });
+        }
+        exposition_done(&piece);
+}
+
+static void test_pieces_make_the_same_whole(void **state)
+{
+        const Names names = { { "a", "b", "c", "d\"e" } };
+        const Metrics metrics = { .accepted = 42 };
+        const MetricsSource source = source_of(&metrics, &names, 4);
+        Exposition at_once = { 0 };
+
+        (void)state;
+        write_all(&source, SIZE_MAX, &at_once);
+        assert_true(at_once.size > 4096);
+        for (size_t bytes = 1; bytes < 600; bytes += 7) {
+                Exposition pieces = { 0 };
+
+                write_all(&source, bytes, &pieces);
+                assert_int_equal(pieces.size, at_once.size);
+                assert_memory_equal(pieces.data, at_once.data, at_once.size);
+                exposition_done(&pieces);
+        }
+        exposition_done(&at_once);
+}
+
+static size_t count_text(const Exposition *in, const char *text)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i + strlen(text) <= in->size; i++)
+                n += memcmp(in->data + i, text, strlen(text)) == 0;
+        return n;
+}
+
+/* A reload in the middle of an answer: what stays is written once, wherever its place is now. */
+static void test_instances_change_meanwhile(void **state)
+{
+        const Names before = { { "b", "c", "d", "e" } }, after = { { "a", "b", "d", "dd", "f" } };
+        const Metrics metrics = { 0 };
+        const MetricsSource old = source_of(&metrics, &before, 4),
+                            new = source_of(&metrics, &after, 5);
+        const char *last = "bellhop_instance_handed_off_total{instance=\"c\"}";
+        MetricsCursor cursor = { 0 };
+        Exposition exposition = { 0 };
+        bool more = true;
+
+        (void)state;
+        while (count_text(&exposition, last) == 0)
+                assert_true(metrics_write(&old, &cursor, &exposition, exposition.size + 1));
+        while (more)
+                more = metrics_write(&new, &cursor, &exposition, exposition.size + 1);
+        assert_int_equal(count_text(&exposition, "\nbellhop_instance_handed_off_total{"), 5);
+        for (size_t i = 0; i < 5; i++) {
+                static const char *const seen[] = { "b", "c", "d", "dd", "f" };
+                char line[80];
+
+                snprintf(line, sizeof(line), "\nbellhop_instance_handed_off_total{instance=\"%s\"}",
+                         seen[i]);
+                assert_int_equal(count_text(&exposition, line), 1);
+        }
+        /* From the next metric on, they are the new ones. */
+        assert_int_equal(count_text(&exposition, "\nbellhop_instance_waiting_connections{"), 5);
+        assert_int_equal(count_text(&exposition,
+                                    "\nbellhop_instance_waiting_connections{instance=\"a\"}"),
+                         1);
+        exposition_done(&exposition);
+}
+
+static void test_instance_values(void **state)
+{
+        const Names names = { { "a", "b" } };
+        const Metrics metrics = { .refused = { 5, 6 } };
+        const MetricsSource source = source_of(&metrics, &names, 2);
+        Exposition all = { 0 };
+
+        (void)state;
+        write_all(&source, SIZE_MAX, &all);
+        assert_int_equal(count_text(&all, "\nbellhop_refused_total{reason=\"general\"} 5\n"), 1);
+        assert_int_equal(count_text(&all, "\nbellhop_refused_total{reason=\"special\"} 6\n"), 1);
+        assert_int_equal(count_text(&all,
+                                    "\nbellhop_instance_handed_off_total{instance=\"a\"} 0\n"),
+                         1);
+        assert_int_equal(count_text(&all,
+                                    "\nbellhop_instance_handed_off_total{instance=\"b\"} 7\n"),
+                         1);
+        assert_int_equal(count_text(&all,
+                                    "\nbellhop_instance_waiting_connections{instance=\"b\"} 3\n"),
+                         1);
+        assert_int_equal(count_text(&all, "{instance=\"b\",reason=\"special\"} 0\n"), 1);
+        assert_int_equal(count_text(&all, "{instance=\"b\",reason=\"general\"}"), 0);
+        exposition_done(&all);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_family),
+                cmocka_unit_test(test_sample),
+                cmocka_unit_test(test_seconds),
+                cmocka_unit_test(test_count_handoff),
+                cmocka_unit_test(test_pieces_make_the_same_whole),
+                cmocka_unit_test(test_instances_change_meanwhile),
+                cmocka_unit_test(test_instance_values),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
