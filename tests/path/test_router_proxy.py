@@ -284,6 +284,24 @@ def test_source_limit_waits_for_the_header():
             client.close()
 
 
+@pytest.mark.parametrize("header,source", [(v1("192.0.2.7"), None), (b"", OTHER)], ids=["by proxy", "direct"])
+def test_each_connection_counts_once(header, source):
+    """However often it is looked at while it waits."""
+    with Router(ALICE, LIMITED) as router:
+        data = header + http("alice.example")
+        for _ in range(2):
+            client = pending(router.connect(source=source, send=data[:len(header) + 1]), router, 1)
+            for i in range(len(header) + 1, len(header) + 9):
+                client.sendall(data[i:i + 1])
+                router.wait_until(router.sleeps, "sleep")
+                assert router.counts().pending == 1
+            second = pending(router.connect(source=source, send=header + b"\x16"), router, 2)
+            client.sendall(data[len(header) + 9:])
+            router.deliver(A, data, client)
+            second.close()
+            router.wait_for(pending=0)
+
+
 def test_source_limit_of_the_proxy_itself():
     """LOCAL and UNKNOWN are the proxy's own connections."""
     with Router(ALICE, LIMITED) as router:
