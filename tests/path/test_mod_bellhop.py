@@ -13,6 +13,7 @@ import time
 
 import handoff
 import pytest
+import router
 from handoff import Instance
 
 MPMS = ("event", "worker", "prefork")
@@ -590,3 +591,26 @@ def test_curl_as_proxy(proxied, arguments):
     for url in ("/", "https:/"):
         assert proxied.curl(url, "--haproxy-protocol", *arguments) == (0, "hello\n")
     assert proxied.curl("/")[0] != 0
+
+
+def test_whole_path_behind_proxy():
+    """Client, proxy, the real router, the real server: the log has the client, and strangers can't pretend."""
+    with Instance() as instance:
+        log = ACCESS_LOG.replace("RUN", instance.path("run"))
+        instance.path("config/sites", instance.user, "proxy.conf", text=BEHIND_PROXY + log)
+        instance.router_user = pwd.getpwuid(router.UID).pw_name
+        settings = "TrustedProxy=127.0.0.1"
+        with router.Router({instance.user: "Host=alice.example"}, settings, absent=[instance.user]) as front:
+            os.symlink(instance.handoff.path, f"{front.folder}/run/{instance.user}.handoff")
+            os.chmod(instance.handoff.path, 0o666)
+            instance.start()
+            for version, source in ((1, "192.0.2.7"), (2, "2001:db8::7")):
+                with front.connect(send=proxy_header(version, source)) as client, client.makefile("rb") as file:
+                    get(client, "alice.example", extra=b"Connection: close\r\n")
+                    assert read_response(file)[0] == 200
+            with front.connect(source="127.0.0.9", send=proxy_header(1, "192.0.2.8")) as client:
+                get(client, "alice.example", extra=b"Connection: close\r\n")
+                assert client.recv(12) == b"HTTP/1.1 400"
+            instance.wait_until(lambda: len(access_log(instance)) == 2, "log")
+            assert sorted(line.split()[0] for line in access_log(instance)) == ["192.0.2.7", "2001:db8::7"]
+            assert front.counts()[2:4] == (2, 1)
