@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "config/instance.h"
 #include "config/settings.h"
+#include "config/trusted.h"
 #include "config/users.h"
 #include "util/cleanup.h"
 
@@ -51,6 +52,7 @@ static const Setting router_settings[] = {
         SETTING("PendingMaxPerSource", setting_parse_count, pending_max_per_source),
         SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4),
         SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6),
+        SETTING("TrustedProxy", setting_parse_trusted_proxies, trusted_proxies),
 };
 
 static int router_settings_check(SettingsFile *file, const RouterSettings *settings)

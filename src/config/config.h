@@ -8,8 +8,22 @@
 #pragma once
 
 #include "route/hostmap.h"
+#include "util/address.h"
 
 #define CONFIG_FILE_MAX_BYTES (64U * 1024 * 1024)
+
+#define TRUSTED_PROXIES_MAX 256
+
+/* Who is believed when a PROXY header tells of another client. */
+typedef struct TrustedProxies {
+        struct {
+                struct in6_addr ip;
+                unsigned bits;
+        } prefixes[TRUSTED_PROXIES_MAX];
+        size_t n;
+} TrustedProxies;
+
+bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer);
 
 /* Settings of the router: bellhop.router.conf(5). */
 typedef struct RouterSettings {
@@ -22,6 +36,7 @@ typedef struct RouterSettings {
         uint64_t pending_max_per_source;     /* 0: no limit */
         uint64_t source_prefix_ipv4;         /* bits */
         uint64_t source_prefix_ipv6;         /* bits */
+        TrustedProxies trusted_proxies;
 } RouterSettings;
 
 extern const RouterSettings router_settings_default;

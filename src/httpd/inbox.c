@@ -32,6 +32,7 @@
 
 #include "httpd/inbox.h"
 #include "httpd/shield.h"
+#include "util/address.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
@@ -146,6 +147,40 @@ static apr_status_t forget_connection(void *slot)
 }
 
 /*
+ * mod_remoteip reads PROXY headers only on ports that a listener of the server has, so that it
+ * leaves alone what the server itself connects to. So each port that connections come to gets a
+ * record in that list, which is only looked at: the MPMs have taken what they poll before the first
+ * connection comes. One thread of a child accepts, so one adds; others see a record whole or not at
+ * all.
+ */
+static void show_port(const struct sockaddr_storage *local)
+{
+        struct PortRecord {
+                ap_listen_rec listener;
+                apr_sockaddr_t bind_addr;
+        } * record;
+        ap_listen_rec *last = NULL;
+        Address address;
+
+        if (!address_from_sockaddr(local, &address))
+                return;
+        for (ap_listen_rec *at = ap_listeners; at; at = at->next) {
+                if (at->bind_addr && at->bind_addr->port == address.port)
+                        return;
+                last = at;
+        }
+        record = last ? calloc(1, sizeof(*record)) : NULL;
+        if (!record)
+                return;
+        record->bind_addr = *inbox.quiet->bind_addr;
+        record->bind_addr.port = address.port;
+        record->listener = *inbox.quiet; /* a child that ends closes all of them */
+        record->listener.bind_addr = &record->bind_addr;
+        record->listener.next = NULL;
+        __atomic_store_n(&last->next, &record->listener, __ATOMIC_RELEASE);
+}
+
+/*
  * TCP_NODELAY is the server's to set: core does it for every connection, by one system call for a
  * socket of which APR doesn't know where it comes from. O_NONBLOCK likewise, when the server sets
  * its first timeout.
@@ -175,6 +210,7 @@ static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *ha
                 return status;
         (void)take_fd(fd); /* the pool closes it from now on */
 
+        show_port(&local);
         (void)apr_socket_data_set(socket, apr_pmemdup(pool, handoff, sizeof(*handoff)),
                                   SOCKET_DATA_KEY, NULL);
         tally_opened(inbox.slot, now_usec());

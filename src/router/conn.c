@@ -127,9 +127,19 @@ Conn *conn_free(Conn *conn)
         return NULL;
 }
 
-static void log_refusal(Router *router, int fd, RefuseReason reason, const Outlet *outlet,
+/* The client's address, as far as it is known, else the proxy's. */
+static void conn_client_name(const Conn *conn, char ret[static PEER_NAME_MAX])
+{
+        if (conn->client == LOOK_CLIENT_TOLD)
+                address_format(&conn->told, ret);
+        else
+                peer_name(conn->fd, ret);
+}
+
+static void log_refusal(const Conn *conn, RefuseReason reason, const Outlet *outlet,
                         const char *host)
 {
+        Router *router = conn->router;
         char peer[PEER_NAME_MAX];
         unsigned left_out;
 
@@ -137,7 +147,7 @@ static void log_refusal(Router *router, int fd, RefuseReason reason, const Outle
                 return;
         if (left_out > 0)
                 log_info("%u more refusals were not written to the log", left_out);
-        peer_name(fd, peer);
+        conn_client_name(conn, peer);
         log_full(LOG_INFO,
                  &(LogFields){ .instance = outlet ? outlet->name : NULL,
                                .host = host[0] ? host : NULL,
@@ -231,7 +241,7 @@ static void conn_refuse_host(Conn *conn, RefuseReason reason, Outlet *outlet, co
         if (outlet)
                 outlet->metrics.refused[reason]++;
         router_touch_status(conn->router);
-        log_refusal(conn->router, conn->fd, reason, outlet, host);
+        log_refusal(conn, reason, outlet, host);
         if (has_words(conn->fd, conn->protocol, reason))
                 size = refuse_reply(reason, conn->protocol, reply);
         conn_answer(conn, reply, size);
@@ -266,10 +276,52 @@ static void complain_of_instance_limit(Outlet *outlet)
                          outlet->name, outlet->name);
 }
 
+static void complain_of_source(const Conn *conn)
+{
+        char peer[PEER_NAME_MAX];
+        LogFields fields;
+
+        if (!trouble_pass(conn->router, TROUBLE_SOURCE_LIMIT, NULL, &fields))
+                return;
+        conn_client_name(conn, peer);
+        fields.peer = peer;
+        log_full(LOG_NOTICE, &fields,
+                 "the network of %s has as many connections pending as it may "
+                 "(PendingMaxPerSource=); more from there get 429",
+                 peer);
+}
+
+/* 0, or -EDQUOT when its source has enough pending already. */
+static int conn_charge_source(Conn *conn)
+{
+        const RouterSettings *settings = &conn->router->config->router;
+        const SourceLimit limit = {
+                .ipv4_bits = (unsigned)settings->source_prefix_ipv4,
+                .ipv6_bits = (unsigned)settings->source_prefix_ipv6,
+                .n = settings->pending_max_per_source,
+        };
+        Address client = conn->told;
+        int r;
+
+        /* A proxy has many clients: until it says which, the connection counts for nobody, and so
+         * does one whose peer has gone. */
+        if (conn->source || conn->client == LOOK_CLIENT_UNKNOWN ||
+            (conn->client == LOOK_CLIENT_PEER && !look_peer_address(conn->fd, &client)))
+                return 0;
+        r = source_charge(&conn->router->sources, &limit, &client, &conn->source);
+        if (r < 0)
+                complain_of_source(conn);
+        return r;
+}
+
 static void conn_wait_for_outlet(Conn *conn, Outlet *outlet, const struct bellhop_handoff *handoff)
 {
         const size_t most = conn->router->config->router.pending_max_per_instance;
 
+        if (conn_charge_source(conn) < 0) {
+                conn_refuse_host(conn, REFUSE_SOURCE_LIMIT, outlet, handoff->host);
+                return;
+        }
         if (outlet->n_waiting >= most) {
                 complain_of_instance_limit(outlet);
                 conn_refuse_host(conn, REFUSE_INSTANCE_LIMIT, outlet, handoff->host);
@@ -294,7 +346,10 @@ static void conn_set_low_water(Conn *conn, size_t bytes)
 
 static void conn_wait_for_bytes(Conn *conn, const Look *look)
 {
-        conn->protocol = look->handoff.protocol;
+        if (conn_charge_source(conn) < 0) {
+                conn_refuse_host(conn, REFUSE_SOURCE_LIMIT, NULL, look->handoff.host);
+                return;
+        }
         if (conn->low_water_set || look->need_bytes > look->n_bytes + 1)
                 conn_set_low_water(conn, look->need_bytes);
         if (!conn->io && conn_watch(conn) < 0)
@@ -305,7 +360,6 @@ static void conn_route(Conn *conn, const Look *look)
 {
         Outlet *outlet = router_outlet(conn->router, look->instance);
 
-        conn->protocol = look->handoff.protocol;
         if (!outlet) {
                 conn_refuse(conn, REFUSE_OVERLOAD);
                 return;
@@ -328,9 +382,17 @@ static void conn_route(Conn *conn, const Look *look)
         }
 }
 
+static void conn_learn(Conn *conn, const Look *look)
+{
+        conn->protocol = look->handoff.protocol;
+        conn->client = look->client;
+        conn->told = look->told;
+}
+
 static void conn_act(Conn *conn, Look *look)
 {
         look->handoff.accepted_nsec = conn->past.accepted_nsec;
+        conn_learn(conn, look);
         switch (look->kind) {
         case LOOK_MORE:
                 conn_wait_for_bytes(conn, look);
@@ -339,7 +401,6 @@ static void conn_act(Conn *conn, Look *look)
                 conn_route(conn, look);
                 break;
         case LOOK_REFUSE:
-                conn->protocol = look->handoff.protocol;
                 conn_refuse_host(conn, look->refuse,
                                  look->refuse == REFUSE_PLAIN_HTTP
                                          ? router_outlet(conn->router, look->instance)
@@ -405,41 +466,6 @@ static void make_room(Router *router)
                 conn_refuse(TAILQ_FIRST(&router->waiting.conns), REFUSE_OVERLOAD);
 }
 
-static void complain_of_source(Router *router, int fd)
-{
-        char peer[PEER_NAME_MAX];
-        LogFields fields;
-
-        if (!trouble_pass(router, TROUBLE_SOURCE_LIMIT, NULL, &fields))
-                return;
-        peer_name(fd, peer);
-        fields.peer = peer;
-        log_full(LOG_NOTICE, &fields,
-                 "the network of %s has as many connections pending as it may "
-                 "(PendingMaxPerSource=); more from there get 429",
-                 peer);
-}
-
-/* 0, or -EDQUOT when its source has enough pending already. */
-static int conn_charge_source(Conn *conn)
-{
-        const RouterSettings *settings = &conn->router->config->router;
-        const SourceLimit limit = {
-                .ipv4_bits = (unsigned)settings->source_prefix_ipv4,
-                .ipv6_bits = (unsigned)settings->source_prefix_ipv6,
-                .n = settings->pending_max_per_source,
-        };
-        struct sockaddr_storage sa;
-        socklen_t size = sizeof(sa);
-        Address client;
-
-        /* Who has gone already counts for nobody. */
-        if (getpeername(conn->fd, (struct sockaddr *)&sa, &size) < 0 ||
-            !address_from_sockaddr(&sa, &client))
-                return 0;
-        return source_charge(&conn->router->sources, &limit, &client, &conn->source);
-}
-
 void conn_resume_consume(Router *router, int fd, const ConnPast *past)
 {
         OutletResult result = OUTLET_WAIT;
@@ -465,16 +491,11 @@ void conn_resume_consume(Router *router, int fd, const ConnPast *past)
                 router->metrics.refused[REFUSE_OVERLOAD]++;
                 return;
         }
-        conn->protocol = look.handoff.protocol;
-        if (result == OUTLET_ABSENT) {
+        conn_learn(conn, &look);
+        if (result == OUTLET_ABSENT)
                 conn_refuse_host(conn, REFUSE_UNAVAILABLE, outlet, look.handoff.host);
-        } else if ((look.kind == LOOK_MORE || look.kind == LOOK_ROUTE) &&
-                   conn_charge_source(conn) < 0) {
-                complain_of_source(router, fd);
-                conn_refuse_host(conn, REFUSE_SOURCE_LIMIT, NULL, look.handoff.host);
-        } else {
+        else
                 conn_act(conn, &look);
-        }
         make_room(router);
 }
 

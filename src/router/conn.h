@@ -6,6 +6,7 @@
 #pragma once
 
 #include "router/deadline.h"
+#include "router/look.h"
 #include "router/outlet.h"
 #include "router/refuse.h"
 #include "router/source.h"
@@ -31,6 +32,8 @@ struct Conn {
         enum bellhop_protocol protocol;
         bool low_water_set; /* SO_RCVLOWAT is not as accept gave it */
         bool is_queued;     /* in the deadline queue of its state */
+        LookClient client;
+        Address told; /* LOOK_CLIENT_TOLD */
         ConnPast past;
         uint64_t deadline_usec;
         sd_event_source *io;

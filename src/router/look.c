@@ -7,6 +7,7 @@
 
 #include "router/look.h"
 #include "router/router.h"
+#include "sniff/sniff-proxy.h"
 #include "util/cleanup.h"
 
 bool look_local_address(int fd, Address *ret)
@@ -16,6 +17,24 @@ bool look_local_address(int fd, Address *ret)
 
         return getsockname(fd, (struct sockaddr *)&sa, &size) == 0 &&
                address_from_sockaddr(&sa, ret);
+}
+
+bool look_peer_address(int fd, Address *ret)
+{
+        struct sockaddr_storage sa;
+        socklen_t size = sizeof(sa);
+
+        return getpeername(fd, (struct sockaddr *)&sa, &size) == 0 &&
+               address_from_sockaddr(&sa, ret);
+}
+
+/* Costs nothing where no proxy is trusted. */
+static bool is_from_proxy(const TrustedProxies *proxies, int fd)
+{
+        Address peer;
+
+        return proxies->n > 0 && look_peer_address(fd, &peer) &&
+               trusted_proxies_have(proxies, &peer);
 }
 
 static void look_at_address(const Router *router, int fd, Look *look)
@@ -106,52 +125,100 @@ size_t look_redirect(const Look *look, char ret[static DOORMAN_REPLY_MAX])
         return doorman_redirect(look->handoff.host, &look->sniffed, ret);
 }
 
-static void look_at_bytes(const Router *router, Span bytes, Look *look)
+static void look_for_more(const Config *config, size_t need_bytes, Look *look)
+{
+        look->kind = LOOK_MORE;
+        look->need_bytes = need_bytes;
+        if (need_bytes > config->router.sniff_max_bytes) {
+                look->kind = LOOK_REFUSE;
+                look->refuse = REFUSE_TOO_LARGE;
+        }
+}
+
+/* A trusted proxy speaks first. Steps over its header, which is for the instance to read; false
+ * when there is nothing to sniff behind it. */
+static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
+{
+        const SniffProxy proxy = sniff_proxy(*bytes);
+        Span header;
+
+        switch (proxy.outcome) {
+        case SNIFF_PROXY_MORE:
+                look_for_more(config, proxy.need_bytes, look);
+                return false;
+        case SNIFF_PROXY_SOURCE:
+                look->client = LOOK_CLIENT_TOLD;
+                look->told = proxy.source;
+                break;
+        case SNIFF_PROXY_NO_SOURCE:
+                look->client = LOOK_CLIENT_PEER;
+                break;
+        case SNIFF_PROXY_MALFORMED:
+                /* If it is just missing, the client is told so in its own protocol's words. */
+                look->handoff.protocol = sniff(*bytes).protocol;
+                look->kind = LOOK_REFUSE;
+                look->refuse = REFUSE_MALFORMED;
+                return false;
+        }
+        return span_take(bytes, proxy.size, &header);
+}
+
+/* skipped: how many bytes before these. */
+static void look_at_bytes(const Config *config, Span bytes, size_t skipped, Look *look)
 {
         look->sniffed = sniff(bytes);
         look->handoff.protocol = look->sniffed.protocol;
         switch (look->sniffed.outcome) {
         case SNIFF_HOST:
-                look_at_host(router->config, &look->sniffed, look);
+                look_at_host(config, &look->sniffed, look);
                 if (look->kind == LOOK_ROUTE && look->handoff.host[0])
-                        look_ask_doorman(router->config, look);
+                        look_ask_doorman(config, look);
                 return;
         case SNIFF_NO_HOST:
-                look_up(router->config, NULL, look->sniffed.host_required, look);
+                look_up(config, NULL, look->sniffed.host_required, look);
                 return;
         case SNIFF_MALFORMED:
                 look->kind = LOOK_REFUSE;
                 look->refuse = REFUSE_MALFORMED;
                 return;
         case SNIFF_MORE:
-                look->kind = LOOK_MORE;
-                look->need_bytes = look->sniffed.need_bytes;
-                if (look->sniffed.need_bytes > router->config->router.sniff_max_bytes) {
-                        look->kind = LOOK_REFUSE;
-                        look->refuse = REFUSE_TOO_LARGE;
-                }
+                look_for_more(config, skipped + look->sniffed.need_bytes, look);
                 return;
         }
 }
 
+static void look_at_input(const Config *config, Span bytes, bool end_of_input, Look *look)
+{
+        look->n_bytes = bytes.size;
+        if (look->client == LOOK_CLIENT_PEER)
+                look_at_bytes(config, bytes, 0, look);
+        else if (look_at_proxy(config, &bytes, look))
+                look_at_bytes(config, bytes, look->n_bytes - bytes.size, look);
+
+        if (look->kind != LOOK_MORE || !end_of_input)
+                return;
+        /* A proxy's header alone is as if nothing had been said: its client went, or it only wanted
+         * to see whether we are there. */
+        look->kind = bytes.size > 0 ? LOOK_REFUSE : LOOK_GONE;
+        look->refuse = REFUSE_MALFORMED;
+}
+
 void look_at(const Router *router, int fd, bool end_of_input, Look *look)
 {
+        const Config *config = router->config;
         ssize_t n;
 
         *look = (Look){ .kind = LOOK_MORE, .need_bytes = 1 };
+        if (is_from_proxy(&config->router.trusted_proxies, fd))
+                look->client = LOOK_CLIENT_UNKNOWN;
         look_at_address(router, fd, look);
         if (look->kind == LOOK_ROUTE)
                 return;
 
-        n = recv(fd, router->peek, router->config->router.sniff_max_bytes, MSG_PEEK | MSG_DONTWAIT);
-        if (n > 0) {
-                look->n_bytes = (size_t)n;
-                look_at_bytes(router, (Span){ .data = router->peek, .size = (size_t)n }, look);
-                if (look->kind == LOOK_MORE && end_of_input) {
-                        look->kind = LOOK_REFUSE;
-                        look->refuse = REFUSE_MALFORMED;
-                }
-        } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+        n = recv(fd, router->peek, config->router.sniff_max_bytes, MSG_PEEK | MSG_DONTWAIT);
+        if (n > 0)
+                look_at_input(config, (Span){ .data = router->peek, .size = (size_t)n },
+                              end_of_input, look);
+        else if (n == 0 || (errno != EAGAIN && errno != EINTR))
                 look->kind = LOOK_GONE;
-        }
 }

@@ -18,13 +18,22 @@ typedef enum LookKind {
         LOOK_GONE,
 } LookKind;
 
+/* Whose connection it is, for limits and logs. */
+typedef enum LookClient {
+        LOOK_CLIENT_PEER,    /* its peer's */
+        LOOK_CLIENT_UNKNOWN, /* its peer is a trusted proxy, and has not said whose */
+        LOOK_CLIENT_TOLD,    /* by a trusted proxy */
+} LookClient;
+
 /* What a look at a connection tells. */
 typedef struct Look {
         LookKind kind;
-        uint32_t instance;              /* LOOK_ROUTE, LOOK_REDIRECT */
-        RefuseReason refuse;            /* LOOK_REFUSE */
-        size_t need_bytes;              /* LOOK_MORE */
-        size_t n_bytes;                 /* how many are there */
+        uint32_t instance;   /* LOOK_ROUTE, LOOK_REDIRECT */
+        RefuseReason refuse; /* LOOK_REFUSE */
+        size_t need_bytes;   /* LOOK_MORE */
+        size_t n_bytes;      /* how many are there */
+        LookClient client;
+        Address told;                   /* LOOK_CLIENT_TOLD */
         struct bellhop_handoff handoff; /* protocol always, the rest as far as known */
         Sniff sniffed;                  /* its spans point into the router's buffer */
 } Look;
@@ -37,3 +46,6 @@ void look_at(const Router *router, int fd, bool end_of_input, Look *ret);
 
 /* The address that the client connected to. */
 bool look_local_address(int fd, Address *ret);
+
+/* The address of its peer; false when that has gone. */
+bool look_peer_address(int fd, Address *ret);

@@ -19,21 +19,12 @@ static int compare(const void *a, const void *b)
                       sizeof(struct in6_addr));
 }
 
-#define IPV4_MAPPED_BITS 96
-
 static struct in6_addr prefix_of(const SourceLimit *limit, const Address *client)
 {
-        unsigned bits = IN6_IS_ADDR_V4MAPPED(&client->ip) ? IPV4_MAPPED_BITS + limit->ipv4_bits
-                                                          : limit->ipv6_bits;
-        struct in6_addr prefix = { 0 };
+        const bool v4 = IN6_IS_ADDR_V4MAPPED(&client->ip);
 
-        for (size_t i = 0; bits > 0; i++) {
-                const unsigned here = bits < 8 ? bits : 8;
-
-                prefix.s6_addr[i] = client->ip.s6_addr[i] & (uint8_t)(0xff00 >> here);
-                bits -= here;
-        }
-        return prefix;
+        return address_prefix(&client->ip,
+                              v4 ? ADDRESS_IPV4_MAPPED_BITS + limit->ipv4_bits : limit->ipv6_bits);
 }
 
 int source_charge(SourceTable *table, const SourceLimit *limit, const Address *client, Source **ret)

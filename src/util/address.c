@@ -52,6 +52,19 @@ bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret)
         return false;
 }
 
+struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits)
+{
+        struct in6_addr prefix = { 0 };
+
+        for (size_t i = 0; bits > 0; i++) {
+                const unsigned here = bits < 8 ? bits : 8;
+
+                prefix.s6_addr[i] = ip->s6_addr[i] & (uint8_t)(0xff00 >> here);
+                bits -= here;
+        }
+        return prefix;
+}
+
 static bool port_parse(const char *text, uint16_t *ret)
 {
         unsigned long port;

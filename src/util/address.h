@@ -27,5 +27,10 @@ bool address_parse(Span in, Address *ret);
 /* The same form back. */
 void address_format(const Address *address, char ret[static ADDRESS_TEXT_MAX]);
 
+/* The first bits of it, the rest 0. */
+struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits);
+
+#define ADDRESS_IPV4_MAPPED_BITS 96
+
 /* Like memcmp(3). */
 int address_compare(const Address *a, const Address *b);

@@ -6,12 +6,14 @@ import pwd
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
 
 import handoff
 import pytest
+import router
 from handoff import Instance
 
 MPMS = ("event", "worker", "prefork")
@@ -519,3 +521,96 @@ def test_access_log_in_journal(instance):
     assert f"BELLHOP_INSTANCE={instance.user}" in lines
     text = next(line for line in lines if line.startswith("MESSAGE="))
     assert '"GET / HTTP/1.1" 200' in text
+
+
+# --- behind a proxy that speaks the PROXY protocol, as the man page says to set it up ---
+
+BEHIND_PROXY = """LoadModule remoteip_module /usr/lib/apache2/modules/mod_remoteip.so
+RemoteIPProxyProtocol On
+"""
+
+
+def proxy_header(version, source):
+    """The header of a client at that address, port 4711."""
+    v6 = ":" in source
+    ends = (source, "2001:db8::1" if v6 else "198.51.100.1")
+    if version == 1:
+        return ("PROXY %s %s %s 4711 443\r\n" % ("TCP6" if v6 else "TCP4", *ends)).encode()
+    family = socket.AF_INET6 if v6 else socket.AF_INET
+    body = b"".join(socket.inet_pton(family, end) for end in ends) + struct.pack("!HH", 4711, 443)
+    return b"\r\n\r\n\0\r\nQUIT\n" + struct.pack("!BBH", 0x21, 0x21 if v6 else 0x11, len(body)) + body
+
+
+@pytest.fixture(name="proxied")
+def _proxied(mpm):
+    with Instance(mpm) as instance:
+        log = ACCESS_LOG.replace("RUN", instance.path("run")).replace("%A", "%{c}a")
+        instance.path("config/sites", instance.user, "proxy.conf", text=BEHIND_PROXY + log)
+        yield instance.start()
+
+
+def ask_with_header(instance, address, tls, header):
+    """The status of one request that follows the header; None if the connection ends instead."""
+    port = instance.router.tls_port if tls else instance.router.port
+    try:
+        with socket.create_connection((address, port), handoff.TIMEOUT) as connection:
+            connection.sendall(header)
+            if tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                connection = context.wrap_socket(connection, server_hostname="alice.example")
+            with connection, connection.makefile("rb") as file:
+                get(connection, "alice.example", extra=b"Connection: close\r\n")
+                status = file.readline()
+                return int(status.split()[1]) if status else None
+    except (ConnectionError, ssl.SSLError):
+        return None
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_client_behind_proxy_is_logged(proxied, version, tls):
+    expected = []
+    for reload in (False, True):
+        if reload:
+            proxied.process.send_signal(signal.SIGUSR1)
+            proxied.notify.wait("^READY=1")
+        for address in ("127.0.0.1", "::1"):
+            for source in ("192.0.2.7", "2001:db8::7"):
+                assert ask_with_header(proxied, address, tls, proxy_header(version, source)) == 200, proxied.errors()
+                expected.append([source, address])
+    proxied.wait_until(lambda: len(access_log(proxied)) == len(expected), "log")
+    assert sorted(line.split()[:2] for line in access_log(proxied)) == sorted(expected)
+    # The header is not optional.
+    assert ask_with_header(proxied, "127.0.0.1", tls, b"") is None
+    assert proxied.stop() == 0
+
+
+@pytest.mark.parametrize("arguments", [("--http1.1",), ("--http2",)])
+def test_curl_as_proxy(proxied, arguments):
+    for url in ("/", "https:/"):
+        assert proxied.curl(url, "--haproxy-protocol", *arguments) == (0, "hello\n")
+    assert proxied.curl("/")[0] != 0
+
+
+def test_whole_path_behind_proxy():
+    """Client, proxy, the real router, the real server: the log has the client, and strangers can't pretend."""
+    with Instance() as instance:
+        log = ACCESS_LOG.replace("RUN", instance.path("run"))
+        instance.path("config/sites", instance.user, "proxy.conf", text=BEHIND_PROXY + log)
+        instance.router_user = pwd.getpwuid(router.UID).pw_name
+        settings = "TrustedProxy=127.0.0.1"
+        with router.Router({instance.user: "Host=alice.example"}, settings, absent=[instance.user]) as front:
+            os.symlink(instance.handoff.path, f"{front.folder}/run/{instance.user}.handoff")
+            os.chmod(instance.handoff.path, 0o666)
+            instance.start()
+            for version, source in ((1, "192.0.2.7"), (2, "2001:db8::7")):
+                with front.connect(send=proxy_header(version, source)) as client, client.makefile("rb") as file:
+                    get(client, "alice.example", extra=b"Connection: close\r\n")
+                    assert read_response(file)[0] == 200
+            with front.connect(source="127.0.0.9", send=proxy_header(1, "192.0.2.8")) as client:
+                get(client, "alice.example", extra=b"Connection: close\r\n")
+                assert client.recv(12) == b"HTTP/1.1 400"
+            instance.wait_until(lambda: len(access_log(instance)) == 2, "log")
+            assert sorted(line.split()[0] for line in access_log(instance)) == ["192.0.2.7", "2001:db8::7"]
+            assert front.counts()[2:4] == (2, 1)
