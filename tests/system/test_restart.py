@@ -26,7 +26,7 @@ def n_stored(box):
 
 def n_pending(box):
     box.reload_router()  # which renews the status
-    return int(re.search(r"pending (\d+)$", box.show(ROUTER, "StatusText"))[1])
+    return int(re.search(r"pending (\d+)", box.show(ROUTER, "StatusText"))[1])
 
 
 @contextlib.contextmanager
