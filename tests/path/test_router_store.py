@@ -3,6 +3,7 @@
 
 import os
 import re
+import resource
 import socket
 import struct
 import time
@@ -107,6 +108,31 @@ def test_two_thousand_pending():
             router.deliver(A, data, client)
         assert router.wait_for(pending=0).handed_off == n
         assert router.notify.stored == []
+
+
+def test_more_than_one_envelope():
+    """So many that one socket's queue can't hold them: no message of the store has more than 253."""
+    n, limit = 9000, 32768
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < limit:
+        pytest.skip(f"needs a hard limit of {limit} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        with StoredRouter(HOSTS, "SniffTimeoutSec=1h\nPendingMaxPerSource=0", nofile=limit) as router:
+            clients = [router.connect(send=b"GET / ") for _ in range(n)]
+            router.wait_for(pending=n)
+            router.stop()
+            assert 2 <= len(router.notify.stored) <= 16
+            router.start(stored=router.notify.stored)
+            assert router.wait_for(pending=n).refused == 0
+            for client in (clients[0], clients[n // 2], clients[-1]):
+                client.sendall(http("alice.example")[6:])
+                router.deliver(A, http("alice.example"), client)
+            for client in clients:
+                client.close()
+            router.wait_for(pending=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_deadline_of_sniffing_goes_along():
