@@ -142,11 +142,6 @@ static int inherit_socket(Router *router, int fd, const char *name)
 {
         int r;
 
-        if (strcmp(name, STORE_NAME) == 0 && sd_is_socket(fd, AF_UNIX, SOCK_SEQPACKET, 0) > 0) {
-                store_take_up_consume(router, fd);
-                store_forget(name);
-                return 0;
-        }
         if (strcmp(name, "control") == 0)
                 return inherit_control(router, fd);
         if (strcmp(name, "public") != 0 || !is_public_socket(fd)) {
@@ -166,15 +161,38 @@ static int inherit_socket(Router *router, int fd, const char *name)
         return router_add_listener_consume(router, fd);
 }
 
+/* In the order of their numbers, which systemd does not keep: with the earliest deadlines first,
+ * each connection goes to the end of a queue. Takes away the names of what it has taken. */
+static void inherit_pending(Router *router, char **names, int n)
+{
+        for (int number = 0; number < n; number++) {
+                char wanted[STORE_NAME_MAX];
+
+                snprintf(wanted, sizeof(wanted), STORE_NAME_FORMAT, (size_t)number);
+                for (int i = 0; i < n; i++) {
+                        if (!names[i] || strcmp(names[i], wanted) != 0)
+                                continue;
+                        store_take_up_consume(router, SD_LISTEN_FDS_START + i);
+                        store_forget(wanted);
+                        free(names[i]);
+                        names[i] = NULL;
+                }
+        }
+}
+
 static int inherit_sockets(Router *router)
 {
         char **names = NULL;
         const int n = sd_listen_fds_with_names(1, &names);
         int r = n < 0 ? n : 0;
 
+        inherit_pending(router, names, n);
         for (int i = 0; i < n; i++) {
-                const int inherited = inherit_socket(router, SD_LISTEN_FDS_START + i, names[i]);
+                int inherited;
 
+                if (!names[i])
+                        continue;
+                inherited = inherit_socket(router, SD_LISTEN_FDS_START + i, names[i]);
                 if (r >= 0 && inherited < 0)
                         r = inherited;
                 free(names[i]);

@@ -29,6 +29,7 @@ typedef struct Letter {
 typedef struct Save {
         int envelope[2]; /* read, write */
         size_t n_in_envelope;
+        size_t n_envelopes;
         size_t n_stored;
         Letter letter; /* being filled */
         int fds[LETTER_CONNS_MAX];
@@ -54,14 +55,16 @@ static void save_close_envelope(Save *save)
 /* systemd must not watch the descriptor: the hang-up of the writing end is no reason to drop it. */
 static int save_store_envelope(Save *save)
 {
-        const size_t n = save->n_in_envelope;
+        static const char format[] = "FDSTORE=1\nFDPOLL=0\nFDNAME=" STORE_NAME_FORMAT;
+        char text[sizeof(format) + STORE_NAME_MAX];
         int r = 0;
 
-        if (n > 0)
-                r = sd_pid_notify_with_fds(0, false, "FDSTORE=1\nFDPOLL=0\nFDNAME=" STORE_NAME,
-                                           (const int *)save->envelope, 1);
+        if (save->n_in_envelope > 0) {
+                snprintf(text, sizeof(text), format, save->n_envelopes++);
+                r = sd_pid_notify_with_fds(0, false, text, (const int *)save->envelope, 1);
+        }
         if (r > 0)
-                save->n_stored += n;
+                save->n_stored += save->n_in_envelope;
         save_close_envelope(save);
         return r < 0 ? r : 0;
 }

@@ -5,12 +5,11 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 typedef struct Router Router;
 
-/* The name that stored descriptors have. */
-#define STORE_NAME "pending"
+/* How stored descriptors are named: numbered from 0, in the order in which to take them up. */
+#define STORE_NAME_FORMAT "pending-%zu"
+#define STORE_NAME_MAX    sizeof("pending-18446744073709551615")
 
 /* Gives all pending connections to systemd, if there is one. What it has not taken when this
  * returns is closed. */

@@ -3,6 +3,7 @@
 
 import os
 import re
+import resource
 import socket
 import struct
 import time
@@ -107,6 +108,32 @@ def test_two_thousand_pending():
             router.deliver(A, data, client)
         assert router.wait_for(pending=0).handed_off == n
         assert router.notify.stored == []
+
+
+def test_more_than_one_envelope():
+    """So many that one socket's queue can't hold them: no message of the store has more than 253."""
+    n, limit = 7500, 16384
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < limit:
+        pytest.skip(f"needs a hard limit of {limit} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        with StoredRouter(HOSTS, "SniffTimeoutSec=1h\nPendingMaxPerSource=0", nofile=limit) as router:
+            clients = [router.connect(send=b"GET / ") for _ in range(n)]
+            router.wait_for(pending=n)
+            router.stop()
+            assert 2 <= len(router.notify.stored) <= 16
+            router.start(stored=list(reversed(router.notify.stored)))  # as systemd does
+            assert router.wait_for(pending=n).refused == 0
+            assert router.notify.stored == []
+            for client in (clients[0], clients[n // 2], clients[-1]):
+                client.sendall(http("alice.example")[6:])
+                router.deliver(A, http("alice.example"), client)
+            for client in clients:
+                client.close()
+            router.wait_for(pending=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_deadline_of_sniffing_goes_along():
@@ -239,11 +266,12 @@ PAST = struct.pack("=3Q", 1, 2, 0)
 
 
 @pytest.mark.parametrize("name,letters", [
-    ("pending", [(b"x", 1)]), ("pending", [(b"BHP1\1\0\0\0", 1)]), ("pending", [(b"BHP1\1\0\0\0" + PAST, 2)]),
-    ("pending", [(b"BHP1\2\0\0\0" + 2 * PAST, 1)]), ("pending", [(b"BHP2\1\0\0\0" + PAST, 1)]),
-    ("pending", [(b"BHP1\1\0\0\0" + PAST + b"x", 1)]), ("pending", [(b"BHP1\xfd\0\0\0" + 253 * PAST, 0)]),
-    ("pending", [(bytes(20000), 1)]), ("pending", [(b"BHP1\0\0\0\0", 0)]),
-    ("pending", [(b"BHP1\1\0\0\0" + PAST, 1)]),  # well-formed, but no TCP socket
+    ("pending-0", [(b"x", 1)]), ("pending-0", [(b"BHP1\1\0\0\0", 1)]), ("pending-0", [(b"BHP1\1\0\0\0" + PAST, 2)]),
+    ("pending-0", [(b"BHP1\2\0\0\0" + 2 * PAST, 1)]), ("pending-0", [(b"BHP2\1\0\0\0" + PAST, 1)]),
+    ("pending-0", [(b"BHP1\1\0\0\0" + PAST + b"x", 1)]), ("pending-0", [(b"BHP1\xfd\0\0\0" + 253 * PAST, 0)]),
+    ("pending-0", [(bytes(20000), 1)]), ("pending-0", [(b"BHP1\0\0\0\0", 0)]),
+    ("pending-0", [(b"BHP1\1\0\0\0" + PAST, 1)]),  # well-formed, but no TCP socket
+    ("pending-7", [(b"BHP1\1\0\0\0" + PAST, 1)]), ("pending-00", [(b"BHP1\1\0\0\0" + PAST, 1)]),
     ("something-else", [(b"BHP1\1\0\0\0" + PAST, 1)]),
 ])
 def test_what_is_none_of_ours_is_closed_and_removed(name, letters):

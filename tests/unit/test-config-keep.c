@@ -121,14 +121,14 @@ static void test_others_come_first(void **state)
         assert_host(config, "none.example", "alice");
         assert_host(config, "bob.example", "bob");
         assert_false(config->instances[config_find_instance(config, "bob")].is_default);
-        /* What it has lost does not come back by itself. */
+        /* What it has lost does not come back by itself: that goes to the default now. */
         remove_conf("carol");
         load_again(&config, 1, 1);
         assert_host(config, "shared.example", "alice");
         config_free(config);
 }
 
-/* Two who swap a host and one who is in the way of a slip. */
+/* A slip in one file takes from another only what it names. */
 static void test_conflict_keeps_the_rest(void **state)
 {
         Config *config = NULL;
