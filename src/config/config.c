@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the configuration as a whole: finds the files, puts the instances beside each other, and
- * answers whose a host is. A bad instance file leaves out that instance and no other.
+ * answers whose a host is. A bad instance file leaves out that instance and no other, or leaves it
+ * as it was.
  */
 #include <dirent.h>
 
@@ -160,13 +161,15 @@ static int load_router(Config *config, const char *dir)
         return r;
 }
 
-static int check_user(SettingsFile *file, const Users *users, const char *name)
+/* *ret_keep: this alone is no reason to end what is in force. */
+static int check_user(SettingsFile *file, const Users *users, const char *name, bool *ret_keep)
 {
         UserVerdict verdict = USER_MISSING;
         const int r = users_check(users, name, &verdict);
 
         if (r < 0)
                 return r;
+        *ret_keep = verdict == USER_FITS || verdict == USER_MISSING;
         switch (verdict) {
         case USER_FITS:
                 return 0;
@@ -209,20 +212,26 @@ static int report_second_default(SettingsFile *file, unsigned line)
                 other->file, other->default_line);
 }
 
+static int append_instance(Config *config, const Instance *instance)
+{
+        Instance *instances =
+                reallocarray(config->instances, config->n_instances + 1, sizeof(*instances));
+
+        if (!instances)
+                return -ENOMEM;
+        config->instances = instances;
+        instances[config->n_instances++] = *instance;
+        return 0;
+}
+
 static int add_instance(Config *config, SettingsFile *file, InstanceDraft *draft)
 {
         const uint32_t number = (uint32_t)config->n_instances;
         HostMapConflict conflict;
-        Instance *instances;
         int r;
 
         if (draft->instance.is_default && config->default_instance != ROUTE_NONE)
                 return report_second_default(file, draft->instance.default_line);
-
-        instances = reallocarray(config->instances, config->n_instances + 1, sizeof(*instances));
-        if (!instances)
-                return -ENOMEM;
-        config->instances = instances;
 
         r = hostmap_merge(config->map, draft->routes, number, (uint64_t)number << ORIGIN_LINE_BITS,
                           &conflict);
@@ -231,20 +240,110 @@ static int add_instance(Config *config, SettingsFile *file, InstanceDraft *draft
         if (r < 0)
                 return r;
 
-        instances[config->n_instances++] = draft->instance;
+        r = append_instance(config, &draft->instance);
+        if (r < 0)
+                return r;
         draft->instance = (Instance){ .name = NULL };
-        if (instances[number].is_default)
+        if (config->instances[number].is_default)
                 config->default_instance = number;
+        return 0;
+}
+
+/* Instances that stay as they were. */
+typedef struct Keep {
+        const Config *old;  /* NULL: there was nothing before */
+        HostMapMove *moves; /* for each instance of old */
+} Keep;
+
+static void keep_done(Keep *keep)
+{
+        free(keep->moves);
+}
+
+static int keep_init(Keep *keep, const Config *old)
+{
+        *keep = (Keep){ .old = old };
+        if (!old)
+                return 0;
+        keep->moves = calloc(old->n_instances + 1, sizeof(*keep->moves));
+        if (!keep->moves)
+                return -ENOMEM;
+        for (size_t i = 0; i < old->n_instances; i++)
+                keep->moves[i].instance = ROUTE_NONE;
+        return 0;
+}
+
+/* Takes its place in the order of names; its routes follow when those of all others are known. */
+static int keep_instance(Config *config, const Keep *keep, const char *name)
+{
+        const uint32_t before = keep->old ? config_find_instance(keep->old, name) : ROUTE_NONE;
+        const uint32_t number = (uint32_t)config->n_instances;
+        _cleanup_free_ char *name_copy = NULL, *file_copy = NULL;
+        Instance instance;
+        int r;
+
+        if (before == ROUTE_NONE)
+                return 0;
+        instance = keep->old->instances[before];
+        name_copy = instance.name = strdup(name);
+        file_copy = instance.file = strdup(instance.file);
+        instance.is_default = false;
+        if (!name_copy || !file_copy)
+                return -ENOMEM;
+        r = append_instance(config, &instance);
+        if (r < 0)
+                return r;
+        (void)take_ptr(name_copy);
+        (void)take_ptr(file_copy);
+        keep->moves[before] = (HostMapMove){
+                .instance = number,
+                .origin_shift = ((uint64_t)number - before) << ORIGIN_LINE_BITS,
+        };
+        config->n_kept++;
+        return 0;
+}
+
+static int report_taken(Config *config, uint32_t instance, const HostMapConflict *conflict)
+{
+        const Instance *other = &config->instances[conflict->other >> ORIGIN_LINE_BITS];
+        SettingsFile file = { .path = config->instances[instance].file, .config = config };
+
+        return problem_add(&file, "%s leads to %s (%s:%u) now; this instance keeps the rest",
+                           conflict->what, other->name, other->file, (unsigned)conflict->other);
+}
+
+static int keep_routes(Config *config, const Keep *keep)
+{
+        HostMapConflict conflict;
+        uint32_t instance;
+        size_t cursor = 0;
+        int r = -EEXIST;
+
+        if (!keep->old || config->n_kept == 0)
+                return 0;
+        while (r == -EEXIST) {
+                r = hostmap_keep(config->map, keep->old->map, keep->moves, &cursor, &conflict,
+                                 &instance);
+                if (r == -EEXIST && report_taken(config, instance, &conflict) < 0)
+                        r = -ENOMEM;
+        }
+        if (r < 0 || config->default_instance != ROUTE_NONE ||
+            keep->old->default_instance == ROUTE_NONE)
+                return r;
+        config->default_instance = keep->moves[keep->old->default_instance].instance;
+        if (config->default_instance != ROUTE_NONE)
+                config->instances[config->default_instance].is_default = true;
         return 0;
 }
 
 /* *ret_alone: no other file can change what leads to this instance. */
 static int load_instance_file(Config *config, const char *dir, const char *name, const Users *users,
-                              bool *ret_alone)
+                              const Keep *keep, bool *ret_alone)
 {
         _cleanup_(instance_draft_done) InstanceDraft draft = { .routes = NULL };
         _cleanup_free_ char *path = NULL, *text = NULL;
         SettingsFile file = { .config = config };
+        bool may_keep = true;
         size_t size;
         int r;
 
@@ -261,19 +360,21 @@ static int load_instance_file(Config *config, const char *dir, const char *name,
         r = settings_read_file(&file, &text, &size);
         if (r == -ENOENT)
                 return 0;
-        if (r < 0 || !text)
-                return r;
-        r = instance_draft_parse(&draft, &file, name, (Span){ (const uint8_t *)text, size });
+        if (r == 0 && text)
+                r = instance_draft_parse(&draft, &file, name,
+                                         (Span){ (const uint8_t *)text, size });
         if (r == 0 && file.n_problems == 0)
-                r = check_user(&file, users, name);
-        if (r < 0 || file.n_problems > 0)
-                return r;
-        *ret_alone = hostmap_is_exact(draft.routes) && !draft.instance.is_default;
-        return add_instance(config, &file, &draft);
+                r = check_user(&file, users, name, &may_keep);
+        if (r == 0 && file.n_problems == 0) {
+                *ret_alone = hostmap_is_exact(draft.routes) && !draft.instance.is_default;
+                r = add_instance(config, &file, &draft);
+        }
+        return r == 0 && file.n_problems > 0 && may_keep ? keep_instance(config, keep, name) : r;
 }
 
-static int load_instances(Config *config, const char *dir, ConfigUsers check)
+static int load_instances(Config *config, const char *dir, ConfigUsers check, const Config *old)
 {
+        _cleanup_(keep_done) Keep keep = { .old = NULL };
         _cleanup_free_ char *folder = NULL;
         _cleanup_(names_done) Names names = { .n = 0 };
         _cleanup_(users_done) Users users = { .n = 0 };
@@ -283,15 +384,17 @@ static int load_instances(Config *config, const char *dir, ConfigUsers check)
                 return -ENOMEM;
         r = list_folder(folder, &names);
         if (r == 0)
+                r = keep_init(&keep, old);
+        if (r == 0)
                 r = users_init(&users, check == CONFIG_USERS_TRUST);
         for (int i = 0; r == 0 && i < names.n; i++) {
                 char *name = names.entries[i]->d_name;
                 bool alone;
 
                 name[strlen(name) - strlen(SUFFIX)] = 0;
-                r = load_instance_file(config, dir, name, &users, &alone);
+                r = load_instance_file(config, dir, name, &users, &keep, &alone);
         }
-        return r;
+        return r == 0 ? keep_routes(config, &keep) : r;
 }
 
 static Config *config_new(void)
@@ -325,7 +428,7 @@ Config *config_free(Config *config)
 
 DEFINE_CLEANUP(Config *, config_free);
 
-int config_load(const char *dir, ConfigUsers check, Config **ret)
+int config_load(const char *dir, ConfigUsers check, const Config *old, Config **ret)
 {
         _cleanup_(config_freep) Config *config = config_new();
         int r;
@@ -333,8 +436,13 @@ int config_load(const char *dir, ConfigUsers check, Config **ret)
         if (!config)
                 return -ENOMEM;
         r = load_router(config, dir);
+        /* Which of the files a setting came from is not known, so all stay as they were. */
+        if (r == 0 && old && config->n_problems > 0) {
+                config->router = old->router;
+                config->settings_kept = true;
+        }
         if (r == 0)
-                r = load_instances(config, dir, check);
+                r = load_instances(config, dir, check, old);
         if (r < 0)
                 return r;
         *ret = take_ptr(config);
@@ -344,17 +452,18 @@ int config_load(const char *dir, ConfigUsers check, Config **ret)
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance)
 {
         const Users ask_by_name = { .n = 0 };
+        const Keep nothing = { .old = NULL };
         _cleanup_(config_freep) Config *config = config_new();
         bool alone;
         int r;
 
         if (!config)
                 return -ENOMEM;
-        r = load_instance_file(config, dir, name, &ask_by_name, &alone);
+        r = load_instance_file(config, dir, name, &ask_by_name, &nothing, &alone);
         if (r == 0 && config->n_instances > 0 && !alone) {
                 config_freep(&config);
                 config = config_new();
-                r = config ? load_instances(config, dir, CONFIG_USERS_CHECK) : -ENOMEM;
+                r = config ? load_instances(config, dir, CONFIG_USERS_CHECK, NULL) : -ENOMEM;
         }
         if (r < 0)
                 return r;

@@ -56,6 +56,8 @@ typedef struct Config {
         HostMap *map;
         Problem *problems;
         size_t n_problems;
+        size_t n_kept;      /* instances that are as they were before, because of problems */
+        bool settings_kept; /* so are the settings of the router */
 } Config;
 
 typedef enum ConfigUsers {
@@ -67,8 +69,14 @@ typedef enum ConfigUsers {
  * Reads everything below dir (which may lack any of the files). Returns 0 although there are
  * problems; a negative errno only for what has nothing to do with the files' contents (-ENOMEM,
  * -EMFILE, ...).
+ *
+ * old may be NULL. Otherwise a file that has a mistake now does not end what is in force: its
+ * instance keeps what it has in old, but for routes that belong to another now, and so do the
+ * router's settings.
+ *
+ * Works in any thread, as long as no other one asks the user database.
  */
-int config_load(const char *dir, ConfigUsers check, Config **ret);
+int config_load(const char *dir, ConfigUsers check, const Config *old, Config **ret);
 
 /*
  * The view of one instance: what a router with this configuration would send to it. Reads NAME.conf

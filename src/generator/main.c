@@ -58,7 +58,7 @@ static int generate(const char *config_dir, const char *dir)
 
         if (asprintf(&wants, "%s/bellhop.target.wants", dir) < 0)
                 return -ENOMEM;
-        r = config_load(config_dir, CONFIG_USERS_TRUST, &config);
+        r = config_load(config_dir, CONFIG_USERS_TRUST, NULL, &config);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < config->n_problems; i++)

@@ -39,7 +39,7 @@ typedef struct Metric {
 
 static const char *const reason_words[] = { "address", "server-name", "host", "default" };
 static const char *const state_words[] = { "sniffing", "waiting" };
-static const char *const result_words[] = { "ok", "failed" };
+static const char *const result_words[METRICS_RELOADS] = { "used", "used-with-errors", "failed" };
 
 #define WORDS(label, words) (label), (words), ELEMENTSOF(words)
 #define OF(field)           SHAPE_VALUE, offsetof(Metrics, field)

@@ -15,7 +15,9 @@
 #define LATENCY_BOUNDS 19
 
 enum { PENDING_SNIFFING, PENDING_WAITING, PENDING_STATES };
-enum { RELOAD_OK, RELOAD_FAILED, RELOAD_RESULTS };
+
+/* As many as the router's reloads have results. */
+#define METRICS_RELOADS 3
 
 /* All are uint64_t, as the table knows them by their offsets. */
 typedef struct Metrics {
@@ -29,7 +31,7 @@ typedef struct Metrics {
         uint64_t accept_pauses;
         uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs up to each bound, and above all */
         uint64_t latency_nsec;
-        uint64_t reloads[RELOAD_RESULTS];
+        uint64_t reloads[METRICS_RELOADS];
         uint64_t loaded_sec; /* when the configuration in force was read, since 1970 */
         /* How things are at the moment: filled in when they are asked for. */
         uint64_t pending[PENDING_STATES];

@@ -278,31 +278,43 @@ bool hostmap_has_addresses(const HostMap *map)
         return map->n_addresses > 0;
 }
 
+static int hostmap_find_host_conflict(const HostMap *map, const HostMap *from, const Host *host,
+                                      HostMapConflict *ret)
+{
+        const char *name = from->arena + host->name;
+        const uint32_t slot =
+                map->n_hosts > 0 ? *hostmap_slot(map, name, strlen(name), host->hash) : 0;
+
+        if (slot == 0)
+                return 0;
+        snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
+        ret->origin = host->origin;
+        ret->other = map->hosts[slot - 1].origin;
+        return -EEXIST;
+}
+
+static int hostmap_find_address_conflict(const HostMap *map, const AddressRoute *route,
+                                         HostMapConflict *ret)
+{
+        const AddressRoute *other = hostmap_address(map, &route->address);
+
+        if (!other)
+                return 0;
+        address_format(&other->address, ret->what);
+        ret->origin = route->origin;
+        ret->other = other->origin;
+        return -EEXIST;
+}
+
 static int hostmap_find_conflict(const HostMap *map, const HostMap *from, HostMapConflict *ret)
 {
-        for (size_t i = 0; map->n_hosts > 0 && i < from->n_hosts; i++) {
-                const Host *host = &from->hosts[i];
-                const char *name = from->arena + host->name;
-                const uint32_t slot = *hostmap_slot(map, name, strlen(name), host->hash);
+        int r = 0;
 
-                if (slot == 0)
-                        continue;
-                snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
-                ret->origin = host->origin;
-                ret->other = map->hosts[slot - 1].origin;
-                return -EEXIST;
-        }
-        for (size_t i = 0; i < from->n_addresses; i++) {
-                const AddressRoute *other = hostmap_address(map, &from->addresses[i].address);
-
-                if (!other)
-                        continue;
-                address_format(&other->address, ret->what);
-                ret->origin = from->addresses[i].origin;
-                ret->other = other->origin;
-                return -EEXIST;
-        }
-        return 0;
+        for (size_t i = 0; r == 0 && i < from->n_hosts; i++)
+                r = hostmap_find_host_conflict(map, from, &from->hosts[i], ret);
+        for (size_t i = 0; r == 0 && i < from->n_addresses; i++)
+                r = hostmap_find_address_conflict(map, &from->addresses[i], ret);
+        return r;
 }
 
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
@@ -317,6 +329,61 @@ int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t
         for (size_t i = 0; r == 0 && i < from->n_addresses; i++)
                 r = hostmap_add_address(map, &from->addresses[i].address, instance,
                                         origin_base + from->addresses[i].origin, &other);
+        return r;
+}
+
+static int hostmap_keep_host(HostMap *map, const HostMap *from, const Host *host,
+                             const HostMapMove *move, HostMapConflict *ret_conflict)
+{
+        uint64_t other;
+        int r;
+
+        if (move->instance == ROUTE_NONE)
+                return 0;
+        r = hostmap_find_host_conflict(map, from, host, ret_conflict);
+        if (r == 0)
+                r = hostmap_add_name(map, from->arena + host->name, move->instance,
+                                     host->origin + move->origin_shift, &other);
+        return r;
+}
+
+static int hostmap_keep_address(HostMap *map, const AddressRoute *route, const HostMapMove *move,
+                                HostMapConflict *ret_conflict)
+{
+        uint64_t other;
+        int r;
+
+        if (move->instance == ROUTE_NONE)
+                return 0;
+        r = hostmap_find_address_conflict(map, route, ret_conflict);
+        if (r == 0)
+                r = hostmap_add_address(map, &route->address, move->instance,
+                                        route->origin + move->origin_shift, &other);
+        return r;
+}
+
+int hostmap_keep(HostMap *map, const HostMap *from, const HostMapMove *moves, size_t *cursor,
+                 HostMapConflict *ret_conflict, uint32_t *ret_instance)
+{
+        const HostMapMove *move;
+        int r = 0;
+
+        while (r == 0 && *cursor < hostmap_size(from)) {
+                const size_t place = (*cursor)++;
+
+                if (place < from->n_hosts) {
+                        const Host *host = &from->hosts[place];
+
+                        move = &moves[host->instance];
+                        r = hostmap_keep_host(map, from, host, move, ret_conflict);
+                } else {
+                        const AddressRoute *route = &from->addresses[place - from->n_hosts];
+
+                        move = &moves[route->instance];
+                        r = hostmap_keep_address(map, route, move, ret_conflict);
+                }
+                *ret_instance = move->instance;
+        }
         return r;
 }
 

@@ -45,6 +45,20 @@ typedef struct HostMapConflict {
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
                   HostMapConflict *ret_conflict);
 
+/* What becomes of the routes of an instance that go from one map to another. */
+typedef struct HostMapMove {
+        uint32_t instance;     /* its number there; ROUTE_NONE: they do not go */
+        uint64_t origin_shift; /* added to each origin; may wrap */
+} HostMapMove;
+
+/*
+ * Adds the routes of another map that are still free, those of its instance i by moves[i]. Start
+ * with *cursor 0. Returns 0 at the end, -ENOMEM, or -EEXIST for a route that is taken: ret_conflict
+ * tells which, *ret_instance whose it would have been, and the next call goes on behind it.
+ */
+int hostmap_keep(HostMap *map, const HostMap *from, const HostMapMove *moves, size_t *cursor,
+                 HostMapConflict *ret_conflict, uint32_t *ret_instance);
+
 /* Whether another instance could get something that this map, standing alone, would give to its
  * own. */
 bool hostmap_is_exact(const HostMap *map);

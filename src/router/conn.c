@@ -41,28 +41,33 @@ static DeadlineQueue *conn_queue(const Conn *conn)
         return NULL;
 }
 
-static uint64_t conn_time_limit(const Conn *conn)
+static uint64_t conn_deadline(const Conn *conn, uint64_t begin_usec)
 {
         const RouterSettings *settings = &conn->router->config->router;
 
         switch (conn->state) {
         case CONN_SNIFFING:
-                return settings->sniff_timeout_usec;
+                if (conn->past.sniffing_deadline_usec > 0)
+                        return conn->past.sniffing_deadline_usec;
+                return begin_usec + settings->sniff_timeout_usec;
         case CONN_WAITING:
-                return settings->handoff_timeout_usec;
+                if (conn->past.waiting_deadline_usec > 0)
+                        return conn->past.waiting_deadline_usec;
+                return begin_usec + settings->handoff_timeout_usec;
         case CONN_LINGERING:
-                return LINGER_USEC;
+                return begin_usec + LINGER_USEC;
         }
         return 0;
 }
 
-/* Every state has a queue and a time limit of its own, counted from when the state begins. */
+/* Every state has a queue and a time limit of its own, counted from when the state begins; but that
+ * may have been in a former router. */
 static int conn_enter(Conn *conn, ConnState state, uint64_t begin_usec)
 {
         if (conn->is_queued)
                 deadline_queue_remove(conn_queue(conn), conn);
         conn->state = state;
-        conn->deadline_usec = begin_usec + conn_time_limit(conn);
+        conn->deadline_usec = conn_deadline(conn, begin_usec);
         conn->is_queued = true;
         return deadline_queue_add(conn_queue(conn), conn);
 }
@@ -82,7 +87,7 @@ void conn_on_deadline(Conn *conn)
         }
 }
 
-static Conn *conn_new_consume(Router *router, int fd, uint64_t accepted_nsec)
+static Conn *conn_new_consume(Router *router, int fd, const ConnPast *past)
 {
         Conn *conn = calloc(1, sizeof(*conn));
 
@@ -92,8 +97,8 @@ static Conn *conn_new_consume(Router *router, int fd, uint64_t accepted_nsec)
         }
         conn->router = router;
         conn->fd = fd;
-        conn->accepted_nsec = accepted_nsec;
-        if (conn_enter(conn, CONN_SNIFFING, accepted_nsec / 1000) < 0)
+        conn->past = *past;
+        if (conn_enter(conn, CONN_SNIFFING, past->accepted_nsec / 1000) < 0)
                 return conn_free(conn);
         return conn;
 }
@@ -325,7 +330,7 @@ static void conn_route(Conn *conn, const Look *look)
 
 static void conn_act(Conn *conn, Look *look)
 {
-        look->handoff.accepted_nsec = conn->accepted_nsec;
+        look->handoff.accepted_nsec = conn->past.accepted_nsec;
         switch (look->kind) {
         case LOOK_MORE:
                 conn_wait_for_bytes(conn, look);
@@ -435,7 +440,7 @@ static int conn_charge_source(Conn *conn)
         return source_charge(&conn->router->sources, &limit, &client, &conn->source);
 }
 
-void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
+void conn_resume_consume(Router *router, int fd, const ConnPast *past)
 {
         OutletResult result = OUTLET_WAIT;
         Outlet *outlet = NULL;
@@ -444,7 +449,7 @@ void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
 
         router->metrics.accepted++;
         look_at(router, fd, false, &look);
-        look.handoff.accepted_nsec = accepted_nsec;
+        look.handoff.accepted_nsec = past->accepted_nsec;
 
         if (look.kind == LOOK_ROUTE)
                 outlet = router_outlet(router, look.instance);
@@ -455,7 +460,7 @@ void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
                 close_fd(fd);
                 return;
         }
-        conn = conn_new_consume(router, fd, accepted_nsec);
+        conn = conn_new_consume(router, fd, past);
         if (!conn) {
                 router->metrics.refused[REFUSE_OVERLOAD]++;
                 return;
@@ -471,4 +476,21 @@ void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
                 conn_act(conn, &look);
         }
         make_room(router);
+}
+
+void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec)
+{
+        conn_resume_consume(router, fd, &(ConnPast){ .accepted_nsec = accepted_nsec });
+}
+
+void conn_pack(Conn *conn, ConnPast *ret)
+{
+        /* A peek that finds too little sets it again. */
+        if (conn->low_water_set)
+                conn_set_low_water(conn, 1);
+        *ret = conn->past;
+        /* Who waits is sniffed once more, and should that take time, within what is left of his. */
+        ret->sniffing_deadline_usec = conn->deadline_usec;
+        if (conn->state == CONN_WAITING)
+                ret->waiting_deadline_usec = conn->deadline_usec;
 }

@@ -16,6 +16,14 @@ typedef enum ConnState {
         CONN_LINGERING, /* refused, waiting for the client to take the reply */
 } ConnState;
 
+/* What of a connection's past decides about its future. Lies in the descriptor store: routers of
+ * another version must understand it. */
+typedef struct ConnPast {
+        uint64_t accepted_nsec;
+        uint64_t sniffing_deadline_usec; /* 0: as the settings say, from now on */
+        uint64_t waiting_deadline_usec;
+} ConnPast;
+
 struct Conn {
         Router *router;
         int fd;
@@ -23,7 +31,7 @@ struct Conn {
         enum bellhop_protocol protocol;
         bool low_water_set; /* SO_RCVLOWAT is not as accept gave it */
         bool is_queued;     /* in the deadline queue of its state */
-        uint64_t accepted_nsec;
+        ConnPast past;
         uint64_t deadline_usec;
         sd_event_source *io;
         Source *source;                  /* CONN_SNIFFING, CONN_WAITING: what it counts for */
@@ -36,6 +44,12 @@ struct Conn {
 
 /* Takes an accepted connection; everything else happens from here on, and by events. */
 void conn_accept_consume(Router *router, int fd, uint64_t accepted_nsec);
+
+/* Takes one that was pending when a former router ended. It counts as accepted. */
+void conn_resume_consume(Router *router, int fd, const ConnPast *past);
+
+/* Makes a pending connection ready for another router. */
+void conn_pack(Conn *conn, ConnPast *ret);
 
 Conn *conn_free(Conn *conn);
 

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <systemd/sd-daemon.h>
 
+#include "router/reload-ask.h"
 #include "router/router.h"
 #include "util/cleanup.h"
 
@@ -14,6 +15,7 @@
 
 static const char *config_dir = BELLHOP_CONFIG_DIR;
 static const char *runtime_dir = BELLHOP_RUNTIME_DIR;
+static pid_t reload_pid = 0;
 
 static void help(void)
 {
@@ -28,6 +30,9 @@ static void help(void)
                "\n"
                "      --config=DIR   Configuration (default: %s)\n"
                "      --runtime=DIR  Hand-off sockets NAME.handoff (default: %s)\n"
+               "      --reload=PID   Ask the router with that process id to read its configuration "
+               "again, and\n"
+               "                     wait until it has (for ExecReload=)\n"
                "  -h, --help         Show this help\n"
                "      --version      Show the version\n"
                "\n"
@@ -39,13 +44,28 @@ static void help(void)
                config_dir, runtime_dir);
 }
 
+static int parse_pid(const char *text)
+{
+        char *end;
+        const long pid = strtol(text, &end, 10);
+
+        if (*end || end == text || pid <= 0 || pid > INT32_MAX) {
+                fprintf(stderr, "--reload=%s is no process id. Try 'bellhop-router --help'.\n",
+                        text);
+                return -EINVAL;
+        }
+        reload_pid = (pid_t)pid;
+        return 0;
+}
+
 /* 0: go on. 1: done. Negative: wrong usage. */
 static int parse_argv(int argc, char *argv[])
 {
-        enum { ARG_CONFIG = 256, ARG_RUNTIME, ARG_VERSION };
+        enum { ARG_CONFIG = 256, ARG_RUNTIME, ARG_RELOAD, ARG_VERSION };
         static const struct option options[] = {
                 { "config", required_argument, NULL, ARG_CONFIG },
                 { "runtime", required_argument, NULL, ARG_RUNTIME },
+                { "reload", required_argument, NULL, ARG_RELOAD },
                 { "help", no_argument, NULL, 'h' },
                 { "version", no_argument, NULL, ARG_VERSION },
                 { NULL, 0, NULL, 0 },
@@ -59,6 +79,10 @@ static int parse_argv(int argc, char *argv[])
                         break;
                 case ARG_RUNTIME:
                         runtime_dir = optarg;
+                        break;
+                case ARG_RELOAD:
+                        if (parse_pid(optarg) < 0)
+                                return -EINVAL;
                         break;
                 case 'h':
                         help();
@@ -120,12 +144,18 @@ static int inherit_socket(Router *router, int fd, const char *name)
 
         if (strcmp(name, "control") == 0)
                 return inherit_control(router, fd);
+        if (strcmp(name, STORE_NAME) == 0 && sd_is_socket(fd, AF_UNIX, SOCK_SEQPACKET, 0) > 0) {
+                store_take_up_consume(router, fd);
+                store_forget(name);
+                return 0;
+        }
         if (strcmp(name, "public") != 0 || !is_public_socket(fd)) {
                 log_warning("inherited descriptor %d, named '%s', is no listening TCP socket named "
                             "'public'; "
                             "closing it (FileDescriptorName=public in the socket unit)",
                             fd, name);
                 close_fd(fd);
+                store_forget(name);
                 return 0;
         }
         r = set_nonblocking(fd);
@@ -170,6 +200,29 @@ static int run(void)
         return r;
 }
 
+static int ask_for_reload(void)
+{
+        ReloadResult result = RELOAD_FAILED;
+        _cleanup_free_ char *text = NULL;
+        const int r = reload_ask(reload_pid, &result, &text);
+
+        if (r == -ENXIO) {
+                log_error("RUNTIME_DIRECTORY is not set; --reload= is for ExecReload= in a unit "
+                          "with RuntimeDirectory=");
+        } else if (r == -ETIMEDOUT) {
+                log_error("the router has not answered yet; it may still read its configuration, "
+                          "see systemctl status bellhop-router");
+        } else if (r < 0) {
+                errno = -r;
+                log_error("can't reload the router, process %d: %m", (int)reload_pid);
+        } else if (result == RELOAD_FAILED) {
+                log_error("%s", text);
+        } else if (result == RELOAD_USED_WITH_ERRORS) {
+                log_warning("%s", text);
+        }
+        return r < 0 || result == RELOAD_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char *argv[])
 {
         int r = parse_argv(argc, argv);
@@ -178,6 +231,8 @@ int main(int argc, char *argv[])
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
 
         log_open();
+        if (reload_pid > 0)
+                return ask_for_reload();
         r = run();
         if (r < 0 && r != -ENOTCONN) {
                 errno = -r;

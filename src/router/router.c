@@ -11,7 +11,6 @@
 #include "router/router.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/log-ids.h"
 
 #define RESUME_USEC (100 * UINT64_C(1000))
 #define RETRY_USEC  (20 * UINT64_C(1000))
@@ -26,30 +25,19 @@
 #define IN_FLIGHT_LOW  16
 #define IN_FLIGHT_HIGH 512
 
-static void log_problems(const Config *config)
-{
-        for (size_t i = 0; i < config->n_problems; i++)
-                log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_CONFIG_PROBLEM }, "%s",
-                         config->problems[i].text);
-        if (config->n_problems > 0)
-                log_warning("what is named above is left out; all else is served");
-}
-
-static void router_notify(const Router *router, const char *state)
+void router_notify(const Router *router, const char *state)
 {
         const Metrics *metrics = &router->metrics;
+        const char *note = reload_note(router->reload);
 
         (void)sd_notifyf(0,
-                         "%sSTATUS=%zu instances%s; accepted %" PRIu64 ", handed off %" PRIu64
+                         "%sSTATUS=%zu instances%s%s%s; accepted %" PRIu64 ", handed off %" PRIu64
                          ", refused %" PRIu64 ", gone %" PRIu64
                          ", pending %zu, redirected %" PRIu64,
-                         state, router->config->n_instances,
-                         router->config->n_problems > 0
-                                 ? " (configuration has errors, see the journal)"
-                                 : "",
-                         metrics->accepted, metrics_handed_off(metrics), metrics_refused(metrics),
-                         metrics->gone, router->sniffing.n + router->waiting.n,
-                         metrics->redirected);
+                         state, router->config->n_instances, note[0] ? " (" : "", note,
+                         note[0] ? ")" : "", metrics->accepted, metrics_handed_off(metrics),
+                         metrics_refused(metrics), metrics->gone,
+                         router->sniffing.n + router->waiting.n, metrics->redirected);
 }
 
 static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)
@@ -178,36 +166,27 @@ static size_t in_flight_limit(const Config *config)
                                         : share;
 }
 
-int router_reload(Router *router)
+int router_swap_config(Router *router, Config **config)
 {
-        _cleanup_free_ Outlet **outlets = NULL;
-        _cleanup_free_ uint8_t *peek = NULL;
-        Config *config = NULL;
-        int r = config_load(router->config_dir, CONFIG_USERS_CHECK, &config);
+        _cleanup_free_ Outlet **outlets = calloc((*config)->n_instances + 1, sizeof(*outlets));
+        _cleanup_free_ uint8_t *peek = malloc((*config)->router.sniff_max_bytes);
+        Config *old = router->config;
 
-        if (r < 0)
-                return r;
-        outlets = calloc(config->n_instances + 1, sizeof(*outlets));
-        peek = malloc(config->router.sniff_max_bytes);
-        if (!outlets || !peek) {
-                config_free(config);
+        if (!outlets || !peek)
                 return -ENOMEM;
-        }
-        keep_outlets(router, outlets, config);
+        keep_outlets(router, outlets, *config);
         free_outlets(router);
-        config_free(router->config);
         free(router->peek);
-        router->config = config;
+        router->config = *config;
         router->outlets = take_ptr(outlets);
         router->peek = take_ptr(peek);
-        router->pending_max = pending_limit(router, config);
+        router->pending_max = pending_limit(router, router->config);
         router->metrics.loaded_sec = clock_nsec(CLOCK_REALTIME) / NSEC_PER_SEC;
-        router->in_flight_max = in_flight_limit(config);
-        for (size_t i = 0; i < config->n_instances; i++)
+        router->in_flight_max = in_flight_limit(router->config);
+        for (size_t i = 0; i < router->config->n_instances; i++)
                 if (router->outlets[i])
                         outlet_bound_in_flight(router->outlets[i]);
-        log_problems(config);
-        log_info("serving %zu instances from %s", config->n_instances, router->config_dir);
+        *config = old;
         return 0;
 }
 
@@ -215,25 +194,20 @@ static int router_on_sighup(sd_event_source *source, const struct signalfd_sigin
                             void *userdata)
 {
         Router *router = userdata;
-        int r;
 
-        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                         clock_nsec(CLOCK_MONOTONIC) / 1000);
-        r = router_reload(router);
-        router->metrics.reloads[r < 0 ? RELOAD_FAILED : RELOAD_OK]++;
-        if (r < 0) {
-                errno = -r;
-                log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED },
-                         "can't read the configuration: %m; the old one stays in force");
-        }
-        router_notify(router, "READY=1\n");
+        reload_request(router->reload);
         return 0;
 }
 
 static int router_on_end(sd_event_source *source, const struct signalfd_siginfo *info,
                          void *userdata)
 {
-        router_notify(userdata, "STOPPING=1\n");
+        Router *router = userdata;
+
+        for (size_t i = 0; i < router->n_listeners; i++)
+                listener_set_paused(&router->listeners[i], true);
+        store_save(router);
+        router_notify(router, "STOPPING=1\n");
         return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
@@ -291,7 +265,9 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
         TAILQ_INIT(&router->lingering.conns);
 
         r = router_init_events(router);
-        return r < 0 ? r : router_reload(router);
+        if (r >= 0)
+                r = reload_new(router, &router->reload);
+        return r < 0 ? r : reload_first(router->reload);
 }
 
 int router_run(Router *router)
@@ -343,7 +319,9 @@ void router_done(Router *router)
         deadline_queue_done(&router->waiting);
         free_outlets(router);
         deadline_queue_done(&router->lingering);
-        router->config = config_free(router->config);
+        if (!reload_is_busy(router->reload))
+                router->config = config_free(router->config);
+        router->reload = reload_free(router->reload);
         free(router->peek);
         sd_event_source_disable_unref(router->resume);
         sd_event_source_disable_unref(router->retry);

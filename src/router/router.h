@@ -6,15 +6,19 @@
 #include "router/conn.h"
 #include "router/control.h"
 #include "router/listener.h"
+#include "router/reload.h"
+#include "router/store.h"
 #include "util/log.h"
 
 _Static_assert(REFUSE_REASON_COUNT <= METRICS_REFUSALS_MAX, "each reason has its counter");
+_Static_assert(RELOAD_RESULT_COUNT == METRICS_RELOADS, "each result has its counter");
 
 struct Router {
         sd_event *event;
         const char *config_dir;
         const char *runtime_dir;
         Config *config;
+        Reload *reload;
         Outlet **outlets; /* one for each of config->instances, or NULL until the first hand-off */
         Listener *listeners;
         size_t n_listeners;
@@ -29,7 +33,7 @@ struct Router {
         SourceTable sources;
         uint8_t *peek; /* config->router.sniff_max_bytes */
         Metrics metrics;
-        Control control;
+        ControlSocket control;
         LogLimit refusal_log;
         LogLimit trouble_log[TROUBLE_KINDS];
 };
@@ -43,8 +47,12 @@ void router_set_control_consume(Router *router, int fd);
 int router_run(Router *router);
 void router_done(Router *router);
 
-/* Reads the configuration anew and swaps it in. */
-int router_reload(Router *router);
+/* Takes *config, and gives back the one that was in force (NULL: none). After an error all is as it
+ * was. */
+int router_swap_config(Router *router, Config **config);
+
+/* Tells systemd the status, with what stands in front of it. */
+void router_notify(const Router *router, const char *state);
 
 /* The outlet of an instance; made at its first use. NULL: no memory. */
 Outlet *router_outlet(Router *router, uint32_t instance);

@@ -253,24 +253,26 @@ class Router:
 
     def environment(self, **more):
         sanitizers = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": self.notify.path, **sanitizers, **more}
+        whole = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": self.notify.path, **sanitizers, **more}
+        return {name: value for name, value in whole.items() if value is not None}
 
     def run(self, *arguments, **environment):
         """Runs it to its end, without inherited sockets."""
         return subprocess.run(self.command(*arguments), env=self.environment(**environment), cwd="/", text=True,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
 
-    def start(self, names=None, wait=True, **environment):
-        """Starts it as systemd would, and waits until it is ready."""
+    def start(self, names=None, wait=True, stored=(), **environment):
+        """Starts it as systemd would, and waits until it is ready. stored: (name, descriptor) of its store."""
         # First out of the way, as the numbers from 3 on may be taken by each other.
-        high = [fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, 200) for listener in self.listeners]
+        fds = [listener.fileno() for listener in self.listeners] + [fd for _, fd in stored]
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 200) for fd in fds]
         low = tuple(range(3, 3 + len(high)))
 
         def give_descriptors():
             for number, fd in zip(low, high):
                 os.dup2(fd, number)
 
-        names = names or ":".join(["public"] * len(high))
+        names = names or ":".join(["public"] * len(self.listeners) + [name for name, _ in stored])
         with open(f"{self.folder}/stderr", "ab") as log:
             self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
                 ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *self.command()],

@@ -329,18 +329,6 @@ def test_reload_keeps_what_waits():
         assert router.counts().refused == 2
 
 
-def test_reload_with_a_broken_file_keeps_the_others():
-    with Router({A: "Host=alice.example", B: "Host=bob.example"}) as router:
-        path = router.write(f"instances/{B}.conf", "[Instance]\nHost=b@b.example\n")
-        assert router.reload().instances == 1
-        assert f"<4>{path}:2: " in router.errors()
-        router.expect(A, http("alice.example"))
-        assert status_of(router, "bob.example") == 421
-        router.write(f"instances/{B}.conf", "[Instance]\nHost=bob.example\n")
-        assert router.reload().instances == 2
-        router.expect(B, http("bob.example"))
-
-
 def test_reload_changes_settings():
     with Router(ALICE, "SniffTimeoutSec=1h") as router:
         patient = router.connect(send=b"GET /")

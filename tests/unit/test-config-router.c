@@ -14,7 +14,7 @@ static Config *load(size_t n_problems)
 {
         Config *config = NULL;
 
-        assert_int_equal(config_load(dir, CONFIG_USERS_CHECK, &config), 0);
+        assert_int_equal(config_load(dir, CONFIG_USERS_CHECK, NULL, &config), 0);
         if (config->n_problems > n_problems)
                 fail_msg("%s", config->problems[n_problems].text);
         assert_int_equal(config->n_problems, n_problems);

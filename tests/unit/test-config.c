@@ -16,7 +16,7 @@ static Config *load(ConfigUsers check)
         Config *config = NULL;
         const size_t n_fds = count_fds();
 
-        assert_int_equal(config_load(dir, check, &config), 0);
+        assert_int_equal(config_load(dir, check, NULL, &config), 0);
         assert_non_null(config);
         assert_int_equal(count_fds(), n_fds);
         return config;
@@ -83,7 +83,7 @@ static void test_nothing_there(void **state)
         assert_route(config, NULL, "-");
 
         in_dir(path, "missing");
-        assert_int_equal(config_load(path, CONFIG_USERS_CHECK, &other), 0);
+        assert_int_equal(config_load(path, CONFIG_USERS_CHECK, NULL, &other), 0);
         assert_int_equal(other->n_instances, 0);
         assert_int_equal(other->n_problems, 0);
 }
@@ -296,7 +296,7 @@ static void test_users_not_known(void **state)
         put("instances/ldap.conf", HOST("ldap.example"));
         for (size_t i = 0; i < ELEMENTSOF(errors); i++) {
                 fake_errno = errors[i];
-                assert_int_equal(config_load(dir, CONFIG_USERS_CHECK, &config), -errors[i]);
+                assert_int_equal(config_load(dir, CONFIG_USERS_CHECK, NULL, &config), -errors[i]);
                 assert_int_equal(config_load_instance(dir, "ldap", &config, &instance), -errors[i]);
                 assert_null(config);
         }
@@ -465,7 +465,7 @@ static void test_socket_as_file(void **state)
         (void)state;
         make_socket("instances/alice.conf");
         put("instances/bob.conf", HOST("bob.example"));
-        assert_int_equal(config_load(dir, CONFIG_USERS_CHECK, &config), 0);
+        assert_int_equal(config_load(dir, CONFIG_USERS_CHECK, NULL, &config), 0);
         assert_int_equal(config->n_problems, 1);
         assert_route(config, "bob.example", "bob");
 }
@@ -494,7 +494,7 @@ static void test_folder_is_none(void **state)
         in_dir(path, "instances");
         assert_int_equal(rmdir(path), 0);
         put("instances", "x");
-        assert_int_equal(config_load(dir, CONFIG_USERS_CHECK, &config), -ENOTDIR);
+        assert_int_equal(config_load(dir, CONFIG_USERS_CHECK, NULL, &config), -ENOTDIR);
         assert_null(config);
 }
 

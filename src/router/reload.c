@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns reloading: the one thread beside the event loop, and what is said about its result. The
+ * thread reads files and the user database; it never touches the router.
+ */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "router/reload.h"
+#include "router/router.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log-ids.h"
+
+#define NOTE_MAX         400
+#define END_TIMEOUT_NSEC (500 * 1000 * 1000L)
+
+typedef enum ReloadWork {
+        RELOAD_IDLE,
+        RELOAD_LOADING,
+        RELOAD_FREEING,
+} ReloadWork;
+
+struct Reload {
+        Router *router;
+        sd_event_source *done;
+        int done_fd; /* an eventfd: the thread has ended */
+        pthread_t thread;
+        ReloadWork work;
+        bool again; /* asked for while the thread was busy */
+        uint64_t begin_usec;
+        char note[NOTE_MAX];
+
+        /* The thread's as long as it runs. */
+        const char *dir;
+        const Config *old;
+        Config *config; /* loaded, or to be freed */
+        int error;
+};
+
+const char *reload_result_name(ReloadResult result)
+{
+        static const char *const names[RELOAD_RESULT_COUNT] = {
+                [RELOAD_USED] = "used",
+                [RELOAD_USED_WITH_ERRORS] = "used-with-errors",
+                [RELOAD_FAILED] = "failed",
+        };
+
+        return names[result];
+}
+
+const char *reload_note(const Reload *reload)
+{
+        return reload->note;
+}
+
+static uint64_t monotonic_usec(void)
+{
+        return clock_nsec(CLOCK_MONOTONIC) / 1000;
+}
+
+/* One line of text that systemd takes: a value from a file may have any bytes. */
+static void set_note(Reload *reload, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void set_note(Reload *reload, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        (void)vsnprintf(reload->note, sizeof(reload->note), format, args);
+        va_end(args);
+        for (char *c = reload->note; *c; c++)
+                if (*c < ' ' || *c > '~')
+                        *c = '?';
+}
+
+static void report_problems(Reload *reload, const Config *config)
+{
+        char kept[80] = "";
+
+        if (config->n_problems == 0) {
+                set_note(reload, "%s", "");
+                return;
+        }
+        for (size_t i = 0; i < config->n_problems; i++)
+                log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_CONFIG_PROBLEM }, "%s",
+                         config->problems[i].text);
+        if (config->n_kept > 0 && config->settings_kept)
+                snprintf(kept, sizeof(kept),
+                         "%zu instances and the router's settings stay as they "
+                         "were",
+                         config->n_kept);
+        else if (config->n_kept > 0)
+                snprintf(kept, sizeof(kept), "%zu instances stay as they were", config->n_kept);
+        else if (config->settings_kept)
+                snprintf(kept, sizeof(kept), "the router's settings stay as they were");
+        log_warning("what is named above is left out%s%s; all else is served",
+                    kept[0] ? ", but " : "", kept);
+        set_note(reload, "configuration has errors, see the journal%s%s: %s", kept[0] ? "; " : "",
+                 kept, config->problems[0].text);
+}
+
+static void report_failure(Reload *reload, int error)
+{
+        errno = -error;
+        set_note(reload, "the configuration in %s can't be read: %m; the old one stays in force",
+                 reload->dir);
+        log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED }, "%s", reload->note);
+}
+
+/* For who waits for this reload: it is the one if it began after the signal was sent. */
+static void write_result(const Reload *reload, ReloadResult result)
+{
+        _cleanup_free_ char *path = NULL, *unfinished = NULL;
+        const char *folder = getenv("RUNTIME_DIRECTORY");
+        FILE *file;
+        bool failed;
+
+        if (!folder)
+                return;
+        if (asprintf(&path, "%s/" RELOAD_FILE, folder) < 0) {
+                path = NULL;
+                return;
+        }
+        if (asprintf(&unfinished, "%s.new", path) < 0) {
+                unfinished = NULL;
+                return;
+        }
+        file = fopen(unfinished, "we");
+        if (file) {
+                fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%s\nTEXT=%s\n", reload->begin_usec,
+                        reload_result_name(result), reload->note);
+                failed = ferror(file);
+                if (fclose(file) == 0 && !failed && rename(unfinished, path) == 0)
+                        return;
+        }
+        log_warning("can't write %s: %m; who waits for the reload will not see its end", path);
+}
+
+static void *reload_thread(void *userdata)
+{
+        Reload *reload = userdata;
+
+        if (reload->work == RELOAD_LOADING)
+                reload->error =
+                        config_load(reload->dir, CONFIG_USERS_CHECK, reload->old, &reload->config);
+        else
+                reload->config = config_free(reload->config);
+        (void)eventfd_write(reload->done_fd, 1);
+        return NULL;
+}
+
+static int reload_start_thread(Reload *reload, ReloadWork work)
+{
+        int r;
+
+        reload->work = work;
+        r = pthread_create(&reload->thread, NULL, reload_thread, reload);
+        if (r != 0)
+                reload->work = RELOAD_IDLE;
+        return -r;
+}
+
+static ReloadResult reload_use(Reload *reload)
+{
+        const Config *config = reload->config;
+        ReloadResult result;
+        int r = reload->error;
+
+        if (r >= 0)
+                r = router_swap_config(reload->router, &reload->config);
+        if (r < 0) {
+                report_failure(reload, r);
+                return RELOAD_FAILED;
+        }
+        result = config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
+        report_problems(reload, config);
+        log_info("serving %zu instances from %s", config->n_instances, reload->dir);
+        return result;
+}
+
+static void reload_begin(Reload *reload);
+
+/* READY=1 goes first, so that systemd knows that the reload is over when the one who waits does. */
+static void reload_end(Reload *reload, ReloadResult result)
+{
+        reload->router->metrics.reloads[result]++;
+        if (!reload->again)
+                router_notify(reload->router, "READY=1\n");
+        write_result(reload, result);
+}
+
+static void reload_begin(Reload *reload)
+{
+        int r;
+
+        reload->again = false;
+        reload->begin_usec = monotonic_usec();
+        reload->old = reload->router->config;
+        reload->config = NULL;
+        r = reload_start_thread(reload, RELOAD_LOADING);
+        if (r < 0) {
+                report_failure(reload, r);
+                reload_end(reload, RELOAD_FAILED);
+        }
+}
+
+static int reload_on_done(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Reload *reload = userdata;
+        const ReloadWork work = reload->work;
+        eventfd_t n;
+
+        if (eventfd_read(fd, &n) < 0)
+                return 0;
+        (void)pthread_join(reload->thread, NULL);
+        reload->work = RELOAD_IDLE;
+        if (work == RELOAD_LOADING)
+                reload_end(reload, reload_use(reload));
+        /* Freeing a hundred thousand hosts takes its time too. */
+        if (reload->config && reload_start_thread(reload, RELOAD_FREEING) < 0)
+                reload->config = config_free(reload->config);
+        if (reload->work == RELOAD_IDLE && reload->again)
+                reload_begin(reload);
+        return 0;
+}
+
+void reload_request(Reload *reload)
+{
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, monotonic_usec());
+        if (reload->work == RELOAD_IDLE)
+                reload_begin(reload);
+        else
+                reload->again = true;
+}
+
+int reload_first(Reload *reload)
+{
+        reload->error = config_load(reload->dir, CONFIG_USERS_CHECK, NULL, &reload->config);
+        if (reload->error < 0)
+                return reload->error;
+        return reload_use(reload) == RELOAD_FAILED ? -ENOMEM : 0;
+}
+
+int reload_new(Router *router, Reload **ret)
+{
+        Reload *reload = calloc(1, sizeof(*reload));
+        int r;
+
+        if (!reload)
+                return -ENOMEM;
+        reload->router = router;
+        reload->dir = router->config_dir;
+        reload->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        r = reload->done_fd < 0 ? -errno
+                                : sd_event_add_io(router->event, &reload->done, reload->done_fd,
+                                                  EPOLLIN, reload_on_done, reload);
+        if (r < 0) {
+                reload_free(reload);
+                return r;
+        }
+        *ret = reload;
+        return 0;
+}
+
+bool reload_is_busy(Reload *reload)
+{
+        struct timespec end;
+
+        if (!reload || reload->work == RELOAD_IDLE)
+                return false;
+        (void)clock_gettime(CLOCK_REALTIME, &end);
+        end.tv_nsec += END_TIMEOUT_NSEC;
+        if (end.tv_nsec >= 1000000000) {
+                end.tv_sec++;
+                end.tv_nsec -= 1000000000;
+        }
+        if (pthread_timedjoin_np(reload->thread, NULL, &end) != 0)
+                return true;
+        reload->work = RELOAD_IDLE;
+        return false;
+}
+
+Reload *reload_free(Reload *reload)
+{
+        if (!reload)
+                return NULL;
+        reload->done = sd_event_source_disable_unref(reload->done);
+        /* The thread keeps what it works with until the process ends. */
+        if (reload->work != RELOAD_IDLE)
+                return NULL;
+        config_free(reload->config);
+        close_fd(reload->done_fd);
+        free(reload);
+        return NULL;
+}
