@@ -150,7 +150,8 @@ def test_names_follow_the_conventions(router):
 
 def test_reasons_are_those_of_the_page(router):
     with open(f"{ROOT}/man/bellhop-router.8.scd", encoding="utf-8") as file:
-        page = re.findall(r"^\*([a-z-]+)\*$", file.read().split("# REFUSED CONNECTIONS")[1].split("\n# ")[0], re.MULTILINE)
+        section = file.read().split("# REFUSED CONNECTIONS")[1].split("\n# ")[0]
+    page = re.findall(r"^\*([a-z-]+)\*$", section, re.MULTILINE)
     code = [dict(labels)["reason"] for name, labels in router.values() if name == "bellhop_refused_total"]
     assert page == code
 
