@@ -21,7 +21,7 @@
 #define NOT_VALID    "This is no valid HTTP/1 request.\n"
 
 struct ControlClient {
-        Control *control;
+        ControlSocket *control;
         int fd;
         sd_event_source *io;
         sd_event_source *deadline;
@@ -102,7 +102,7 @@ static void client_format(ControlClient *client)
 
 static ControlClient *client_free(ControlClient *client)
 {
-        Control *control = client->control;
+        ControlSocket *control = client->control;
 
         client->io = sd_event_source_disable_unref(client->io);
         client->deadline = sd_event_source_disable_unref(client->deadline);
@@ -238,7 +238,7 @@ static int client_on_deadline(sd_event_source *source, uint64_t usec, void *user
         return 0;
 }
 
-static int client_new_consume(Control *control, int fd)
+static int client_new_consume(ControlSocket *control, int fd)
 {
         ControlClient *client = calloc(1, sizeof(*client));
         sd_event *event = control->router->event;
@@ -264,7 +264,7 @@ static int client_new_consume(Control *control, int fd)
 
 static int control_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-        Control *control = userdata;
+        ControlSocket *control = userdata;
         const int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         int r = client < 0 ? -errno : client_new_consume(control, client);
 
@@ -281,20 +281,20 @@ static int control_on_readable(sd_event_source *source, int fd, uint32_t revents
 
 static int control_on_resume(sd_event_source *source, uint64_t usec, void *userdata)
 {
-        const Control *control = userdata;
+        const ControlSocket *control = userdata;
 
         if (control->n_clients < CONTROL_CLIENTS_MAX)
                 (void)sd_event_source_set_enabled(control->io, SD_EVENT_ON);
         return 0;
 }
 
-void control_init(Control *control, Router *router)
+void control_init(ControlSocket *control, Router *router)
 {
-        *control = (Control){ .router = router, .fd = -EBADF };
+        *control = (ControlSocket){ .router = router, .fd = -EBADF };
         LIST_INIT(&control->clients);
 }
 
-void control_done(Control *control)
+void control_done(ControlSocket *control)
 {
         while (!LIST_EMPTY(&control->clients))
                 client_free(LIST_FIRST(&control->clients));
@@ -303,17 +303,17 @@ void control_done(Control *control)
         control->fd = close_fd(control->fd);
 }
 
-void control_set_socket_consume(Control *control, int fd)
+void control_set_socket_consume(ControlSocket *control, int fd)
 {
         control->fd = fd;
 }
 
-size_t control_descriptors(const Control *control)
+size_t control_descriptors(const ControlSocket *control)
 {
         return control->fd < 0 ? 0 : 1 + CONTROL_CLIENTS_MAX;
 }
 
-int control_start(Control *control)
+int control_start(ControlSocket *control)
 {
         sd_event *event = control->router->event;
         int r;

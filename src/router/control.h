@@ -15,23 +15,23 @@ typedef struct Router Router;
 /* More wait in the socket's backlog. */
 #define CONTROL_CLIENTS_MAX 8
 
-typedef struct Control {
+typedef struct ControlSocket {
         Router *router;
         int fd; /* negative: systemd passed none */
         sd_event_source *io;
         sd_event_source *resume; /* listens again after descriptors or memory ran out */
         LIST_HEAD(, ControlClient) clients;
         size_t n_clients;
-} Control;
+} ControlSocket;
 
-void control_init(Control *control, Router *router);
-void control_done(Control *control);
+void control_init(ControlSocket *control, Router *router);
+void control_done(ControlSocket *control);
 
 /* Takes a listening unix stream socket, non-blocking. */
-void control_set_socket_consume(Control *control, int fd);
+void control_set_socket_consume(ControlSocket *control, int fd);
 
 /* How many descriptors it may need. */
-size_t control_descriptors(const Control *control);
+size_t control_descriptors(const ControlSocket *control);
 
 /* Without a socket: does nothing. */
-int control_start(Control *control);
+int control_start(ControlSocket *control);

@@ -11,7 +11,6 @@
 #include "router/router.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/log-ids.h"
 
 #define RESUME_USEC (100 * UINT64_C(1000))
 #define RETRY_USEC  (20 * UINT64_C(1000))

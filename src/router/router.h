@@ -32,7 +32,7 @@ struct Router {
         SourceTable sources;
         uint8_t *peek; /* config->router.sniff_max_bytes */
         Metrics metrics;
-        Control control;
+        ControlSocket control;
         LogLimit refusal_log;
         LogLimit trouble_log[TROUBLE_KINDS];
 };
