@@ -63,11 +63,8 @@ static bool is_empty_name(const Judgement *j)
         return j->has_extension && j->has_name && j->name_length == 0;
 }
 
-/*
- * RFC 8446 section 5.1: no record stands between those of a hello, and none of them is empty.
- * OpenSSL bears empty ones and alerts of warning level.
- */
-static bool has_foreign_record(Span in)
+/* RFC 8446 section 5.1: no handshake record is empty. OpenSSL bears some between two others. */
+static bool has_empty_record(Span in)
 {
         Span header, body;
 
@@ -78,15 +75,13 @@ static bool has_foreign_record(Span in)
                         return true;
                 if (!span_take(&in, size, &body))
                         return false;
-                if (header.data[0] == 21 && body.data[0] == 1)
-                        return true;
         }
         return false;
 }
 
 static bool is_stricter_by_design(Span in, const Judgement *j)
 {
-        return is_ssl2(in, j) || is_empty_name(j) || has_foreign_record(in);
+        return is_ssl2(in, j) || is_empty_name(j) || has_empty_record(in);
 }
 
 /* --- comparing --- */
