@@ -6,8 +6,8 @@ Apache would serve under another host is ever taken. That the router refuses mor
 
 Transfer-Encoding and Content-Length are no matter of routing: they say where the second request begins, and the router
 never looks beyond the first head. The whole connection goes to one instance, which reads all further heads itself and
-answers a foreign host with 421; so there is no second parser for a smuggled request to hide from. That the first head is
-read alike even so is tested below.
+answers a foreign host with 421; so there is no second parser for a smuggled request to hide from. That the first head
+is read alike even so is tested below.
 """
 
 import concurrent.futures
@@ -126,7 +126,8 @@ def _apache(request):
 def sniff(inputs):
     """(outcome, host) for each: host, address, none, malformed or more."""
     data = b"".join(struct.pack("!I", len(one)) + one for one in inputs)
-    done = subprocess.run([f"{handoff.BUILD}/tests/sniff-http"], input=data, capture_output=True, timeout=300, check=True)
+    done = subprocess.run([f"{handoff.BUILD}/tests/sniff-http"], input=data, stdout=subprocess.PIPE, timeout=300,
+                          check=True)
     outcomes = [tuple((line + " ").split(" ")[:2]) for line in done.stdout.decode("ascii").splitlines()]
     assert len(outcomes) == len(inputs)
     return outcomes
@@ -242,11 +243,12 @@ LENGTHS = {  # no matter of routing, see above
     "many": ["Content-Length: 6, 6"],
 }
 
-PARTS = [b"\r", b"\n", b"\r\n", b"\r\n ", b" ", b"\t", b"\0", b":", b",", b".", b"/", b"@", b"#", b"\xff", b"HTTP/1.1", b"http://",
-         b"https://", b"Host: bob.example\r\n", b"host:bob.example\r\n", b"Host : bob.example\r\n", b"\tbob.example\r\n",
-         b"bob.example", b"bob.example:80", b"Transfer-Encoding: chunked\r\n", b"Content-Length: 3\r\n"]
-HOST_PARTS = [b"alice.example", b"bob.example", b"alice", b".example", b".", b":", b":80", b"0", b"-", b"_", b"[", b"]", b"[::1]",
-              b"127.0.0.1", b"A", b" ", b"xn--"]
+PARTS = [b"\r", b"\n", b"\r\n", b"\r\n ", b" ", b"\t", b"\0", b":", b",", b".", b"/", b"@", b"#", b"\xff", b"HTTP/1.1",
+         b"http://", b"https://", b"Host: bob.example\r\n", b"host:bob.example\r\n", b"Host : bob.example\r\n",
+         b"\tbob.example\r\n", b"bob.example", b"bob.example:80", b"Transfer-Encoding: chunked\r\n",
+         b"Content-Length: 3\r\n"]
+HOST_PARTS = [b"alice.example", b"bob.example", b"alice", b".example", b".", b":", b":80", b"0", b"-", b"_", b"[", b"]",
+              b"[::1]", b"127.0.0.1", b"A", b" ", b"xn--"]
 
 
 def mutate(pick, data, other):
