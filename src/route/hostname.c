@@ -82,7 +82,13 @@ static bool port_is_valid(Span port)
 {
         uint32_t value = 0;
 
-        /* RFC 3986 section 3.2.3: a colon with nothing behind it is allowed. */
+        /*
+         * RFC 3986 section 3.2.3 allows a colon with nothing behind it. Apache refuses that, and
+         * with "HttpProtocolOptions Unsafe" the colon is part of the name, and the host another
+         * one.
+         */
+        if (port.size == 0)
+                return false;
         for (size_t i = 0; i < port.size; i++) {
                 if (!is_digit(port.data[i]))
                         return false;

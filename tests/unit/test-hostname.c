@@ -194,7 +194,7 @@ static void test_no_port(void **state)
 static void test_ports(void **state)
 {
         static const Case cases[] = {
-                { S("a:"), HOSTNAME_OK, "a" },
+                { S("a:"), HOSTNAME_INVALID, NULL },
                 { S("a:0"), HOSTNAME_OK, "a" },
                 { S("a:1"), HOSTNAME_OK, "a" },
                 { S("A.Example.:443"), HOSTNAME_OK, "a.example" },
@@ -217,7 +217,7 @@ static void test_ports(void **state)
                 { S("a:80\0"), HOSTNAME_INVALID, NULL },
                 { S("a:/"), HOSTNAME_INVALID, NULL },
                 { S("::1"), HOSTNAME_INVALID, NULL },
-                { S(":"), HOSTNAME_EMPTY, NULL },
+                { S(":"), HOSTNAME_INVALID, NULL },
                 { S(":80"), HOSTNAME_EMPTY, NULL },
                 { S(":x"), HOSTNAME_INVALID, NULL },
                 { S(".:80"), HOSTNAME_INVALID, NULL },
