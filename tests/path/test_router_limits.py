@@ -29,7 +29,9 @@ def test_one_source_has_so_many_pending_and_no_more(prefix, others):
         late_tls = router.connect(send=hello("alice.example")[:20], source="127.0.0.1")
         assert read_to_end(late_tls) == alert(ALERT_INTERNAL_ERROR)
         # What need not wait is not pending, and others have limits of their own.
-        router.expect(A, http("alice.example"))
+        with router.paused():
+            quick = router.connect(send=http("alice.example"))
+        router.deliver(A, http("alice.example"), quick)
         for number, other in enumerate(others, 1):
             clients += pend(router, 1, source=other)
             router.wait_for(pending=3 + number)
