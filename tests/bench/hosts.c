@@ -80,8 +80,8 @@ static double lookup_nsec(const Config *config, const Hostname *names, bool pres
         for (size_t i = 0; i < N_LOOKUPS; i++) {
                 uint32_t instance;
 
-                n_found += config_route(config, &names[i & (N_NAMES - 1)], &instance) ==
-                           ROUTE_BY_HOST;
+                n_found +=
+                        config_route(config, &names[i & (N_NAMES - 1)], &instance) == ROUTE_BY_HOST;
         }
         if (n_found != (present ? N_LOOKUPS : 0))
                 abort();
@@ -123,8 +123,8 @@ static void visit(uint16_t port, const char *host)
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         const struct linger reset = { .l_onoff = 1 }; /* else TIME_WAIT takes all ports */
         char request[256];
-        const int size = snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n",
-                                  host);
+        const int size =
+                snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
 
         for (;;) {
                 const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -139,7 +139,7 @@ static void visit(uint16_t port, const char *host)
 }
 
 /* Prints: hand-offs, and the longest pause between two in ms. The socket is our standard input. */
-static int run_gaps(uint16_t port, const char *host, double seconds)
+static int run_gaps(uint16_t port, const char *host, double seconds, uid_t sender)
 {
         const uint64_t end = now_nsec() + (uint64_t)(seconds * 1e9);
         struct pollfd readable = { .fd = STDIN_FILENO, .events = POLLIN };
@@ -180,8 +180,10 @@ int main(int argc, char *argv[])
 {
         if (argc == 4 && strcmp(argv[1], "load") == 0)
                 return run_load(argv[2], (unsigned)atoi(argv[3]));
-        if (argc == 5 && strcmp(argv[1], "gaps") == 0)
-                return run_gaps((uint16_t)atoi(argv[2]), argv[3], atof(argv[4]));
-        fprintf(stderr, "Usage: hosts load DIR HOSTS | hosts gaps PORT HOST SECONDS <SOCKET\n");
+        if (argc == 6 && strcmp(argv[1], "gaps") == 0)
+                return run_gaps((uint16_t)atoi(argv[2]), argv[3], atof(argv[4]),
+                                (uid_t)atoi(argv[5]));
+        fprintf(stderr,
+                "Usage: hosts load DIR HOSTS | hosts gaps PORT HOST SECONDS SENDER <SOCKET\n");
         return 2;
 }

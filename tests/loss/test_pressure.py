@@ -47,6 +47,11 @@ def answer(connection, end):
 for line in sys.stdin:
     if line == "alive\n":
         print(sum(map(alive, crowd)), flush=True)
+    if line == "begun\n":
+        for connection in crowd:
+            connection.settimeout(30)
+            assert connection.recv(1, socket.MSG_PEEK)
+        print("true", flush=True)
     if line == "answers\n":
         end = time.monotonic() + 60
         answers = [answer(connection, end) for connection in crowd]
@@ -156,6 +161,7 @@ def test_killed_instance_loses_only_what_it_was_serving(box, carol, router_setti
     for _ in range(20 if n < 100 else 3):
         box.curl("http://carol.example/load.txt")
         with Crowd(box, 4, 80, request("carol.example").replace("load.txt", "slow.cgi")) as serving:
+            serving.ask("begun")
             box.run("systemctl", "kill", "--signal=STOP", "bellhop@carol.service")
             with Crowd(box, n, 80, request("carol.example")) as waiting, \
                     Crowd(box, n // 4, 80, request("carol.example")[:20]) as half:
