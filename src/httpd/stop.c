@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns SIGINT, and when the parent can be told to stop or to reload. */
+/* Owns SIGINT: when the parent can be told to stop. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -19,7 +19,6 @@ static void change(int how)
 
         sigemptyset(&held);
         sigaddset(&held, SIGINT);
-        sigaddset(&held, AP_SIG_GRACEFUL);
         (void)pthread_sigmask(how, &held, NULL);
 }
 

@@ -4,7 +4,7 @@
  * default, so one that comes before the MPM has set its handlers is gone: the server runs on, until
  * whoever asked it to stop loses patience and kills it with all that it serves. SIGINT ends a
  * process that has not got so far, which has received nothing yet; afterwards it is a SIGWINCH.
- * Between the two it waits, and the signal to reload with it.
+ * Between the two it waits.
  */
 #pragma once
 

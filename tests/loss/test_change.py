@@ -7,7 +7,6 @@ import time
 
 import pytest
 from clients import ALL_KINDS, PROMPT_KINDS, load
-from conftest import remove
 from showcase import ALICE, BOB
 
 # Kept connections that an instance ends while it stops count as ended, not as failed: HTTP has it so.
@@ -62,10 +61,14 @@ def test_customer_added_and_removed_20_times(box, carol):
     with load(box, ALICE, BOB) as report:
         for i in range(20):
             box.write("/etc/bellhop/instances/carol.conf", text)
-            box.start_customer(carol)
-            scheme = ("http", "https")[i % 2]
-            assert box.curl(f"{scheme}://carol.example/load.txt").strip() == "carol.example"
-            remove(box, carol)
+            box.run("systemctl", "start", "bellhop@carol.socket")
+            box.run("systemctl", "reload", "bellhop-router.service")
+            url = ("http", "https")[i % 2] + "://carol.example/load.txt"
+            box.wait_for("carol is served", lambda url=url: box.curl(url, check=False).stdout.strip() == "carol.example")
+            box.path("/etc/bellhop/instances/carol.conf").unlink()
+            box.run("systemctl", "reload", "bellhop-router.service")
+            box.wait_for("carol is gone", lambda url=url: box.curl(url, check=False).stdout.strip() != "carol.example")
+            box.run("systemctl", "stop", "bellhop@carol.socket", "bellhop@carol.service")
     report.assert_nothing_failed(*ALL_KINDS)
 
 
