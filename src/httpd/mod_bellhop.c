@@ -27,6 +27,7 @@
 #include "httpd/inbox.h"
 #include "httpd/journal.h"
 #include "httpd/shield.h"
+#include "httpd/stop.h"
 #include "util/cleanup.h"
 
 APLOG_USE_MODULE(bellhop);
@@ -175,8 +176,9 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 }
 
 /* Also when a reload is due; the process that ends has nothing more to tell. */
-static apr_status_t notify_reloading(void *unused)
+static apr_status_t leave_config(void *unused)
 {
+        stop_hold();
         if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_DESTROY_CONFIG)
                 (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec());
         else
@@ -215,7 +217,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         }
         if (!life->tally && make_tally(server) != OK)
                 return !OK;
-        apr_pool_cleanup_register(pconf, NULL, notify_reloading, apr_pool_cleanup_null);
+        apr_pool_cleanup_register(pconf, NULL, leave_config, apr_pool_cleanup_null);
+        stop_hold();
         /* A graceful restart doesn't come by pre_mpm. */
         if (life->is_ready)
                 (void)sd_notify(0, "READY=1");
@@ -233,6 +236,7 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
 {
         int is_threaded = 0;
 
+        stop_leave();
         (void)ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
         shield_init(!is_threaded);
         inbox_join(server, tally_join(life->tally, getpid()));
@@ -255,6 +259,8 @@ static int request_ends(request_rec *request)
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
+        if (state == MPM_CHILD_STARTED)
+                stop_heed();
         if (state == MPM_CHILD_EXITED)
                 tally_leave(life->tally, pid);
 }
@@ -300,6 +306,8 @@ static int monitor(apr_pool_t *pool, server_rec *server)
         const uint64_t now = now_usec();
         const TallySum sum = tally_sum(life->tally);
 
+        /* After a reload, it may take long until a child has a place. */
+        stop_heed();
         notify_status(&sum, now, pool);
         stop_when_idle(&sum, now);
         return OK;

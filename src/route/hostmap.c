@@ -16,6 +16,14 @@ typedef struct Host {
         uint32_t instance;
 } Host;
 
+/* A lookup reads one slot and one name, nothing else: in a large table, each costs a cache miss. */
+typedef struct Slot {
+        uint32_t host;  /* index into hosts plus one; 0: empty */
+        uint32_t check; /* the half of the hash that does not choose the slot */
+        uint32_t name;  /* as in the host */
+        uint32_t instance;
+} Slot;
+
 typedef struct AddressRoute {
         Address address;
         uint32_t instance;
@@ -27,7 +35,7 @@ struct HostMap {
         size_t arena_used, arena_size;
         Host *hosts;
         size_t n_hosts, hosts_size;
-        uint32_t *slots; /* index into hosts plus one; 0: empty; at most half are taken */
+        Slot *slots; /* at most half are taken */
         uint32_t n_slots;
         bool has_wildcards;
         AddressRoute *addresses; /* sorted while being added to: they are few */
@@ -80,28 +88,39 @@ HostMap *hostmap_free(HostMap *map)
 }
 
 /* The slot that holds the name, or the empty one where it would go. */
-static uint32_t *hostmap_slot(const HostMap *map, const char *name, size_t length, uint64_t hash)
+static Slot *hostmap_slot(const HostMap *map, const char *name, size_t length, uint64_t hash)
 {
         const uint32_t mask = map->n_slots - 1;
 
         for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
-                const Host *host;
+                Slot *slot = &map->slots[i];
 
-                if (map->slots[i] == 0)
-                        return &map->slots[i];
-                host = &map->hosts[map->slots[i] - 1];
-                if (host->hash == hash && strncmp(map->arena + host->name, name, length) == 0 &&
-                    map->arena[host->name + length] == 0)
-                        return &map->slots[i];
+                if (slot->host == 0 || (slot->check == hash >> 32 &&
+                                        strncmp(map->arena + slot->name, name, length) == 0 &&
+                                        map->arena[slot->name + length] == 0))
+                        return slot;
         }
 }
 
-static int hostmap_grow_slots(HostMap *map)
+static Slot slot_of(const HostMap *map, size_t host)
 {
-        const uint32_t n = map->n_slots ? map->n_slots * 2 : SLOTS_MIN;
-        uint32_t *slots;
+        return (Slot){
+                .host = (uint32_t)host + 1,
+                .check = (uint32_t)(map->hosts[host].hash >> 32),
+                .name = map->hosts[host].name,
+                .instance = map->hosts[host].instance,
+        };
+}
 
-        if (map->n_hosts + 1 <= map->n_slots / 2)
+/* Makes room for n_more hosts. */
+static int hostmap_grow_slots(HostMap *map, size_t n_more)
+{
+        uint32_t n = map->n_slots ? map->n_slots : SLOTS_MIN;
+        Slot *slots;
+
+        while (map->n_hosts + n_more > n / 2)
+                n *= 2;
+        if (n == map->n_slots)
                 return 0;
         slots = calloc(n, sizeof(*slots));
         if (!slots)
@@ -112,9 +131,9 @@ static int hostmap_grow_slots(HostMap *map)
         for (size_t i = 0; i < map->n_hosts; i++) {
                 uint32_t slot = (uint32_t)map->hosts[i].hash & (n - 1);
 
-                while (slots[slot] != 0)
+                while (slots[slot].host != 0)
                         slot = (slot + 1) & (n - 1);
-                slots[slot] = (uint32_t)i + 1;
+                slots[slot] = slot_of(map, i);
         }
         return 0;
 }
@@ -144,10 +163,10 @@ static int hostmap_add_name(HostMap *map, const char *name, uint32_t instance, u
 {
         const size_t length = strlen(name);
         const uint64_t hash = hash_name(name, length);
-        uint32_t *slot;
+        Slot *slot;
         int r;
 
-        r = hostmap_grow_slots(map);
+        r = hostmap_grow_slots(map, 1);
         if (r == 0)
                 r = grow((void **)&map->arena, &map->arena_size, map->arena_used, length + 1, 1);
         if (r == 0)
@@ -156,8 +175,8 @@ static int hostmap_add_name(HostMap *map, const char *name, uint32_t instance, u
                 return r;
 
         slot = hostmap_slot(map, name, length, hash);
-        if (*slot != 0) {
-                *ret_other = map->hosts[*slot - 1].origin;
+        if (slot->host != 0) {
+                *ret_other = map->hosts[slot->host - 1].origin;
                 return -EEXIST;
         }
         memcpy(map->arena + map->arena_used, name, length + 1);
@@ -169,7 +188,7 @@ static int hostmap_add_name(HostMap *map, const char *name, uint32_t instance, u
         };
         map->arena_used += length + 1;
         map->has_wildcards |= name[0] == '.';
-        *slot = (uint32_t)++map->n_hosts;
+        *slot = slot_of(map, map->n_hosts++);
         return 0;
 }
 
@@ -182,9 +201,9 @@ int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t
 
 static uint32_t hostmap_find(const HostMap *map, const char *name, size_t length, uint64_t hash)
 {
-        const uint32_t slot = *hostmap_slot(map, name, length, hash);
+        const Slot *slot = hostmap_slot(map, name, length, hash);
 
-        return slot == 0 ? ROUTE_NONE : map->hosts[slot - 1].instance;
+        return slot->host == 0 ? ROUTE_NONE : slot->instance;
 }
 
 uint32_t hostmap_find_host(const HostMap *map, const Hostname *host)
@@ -282,14 +301,14 @@ static int hostmap_find_host_conflict(const HostMap *map, const HostMap *from, c
                                       HostMapConflict *ret)
 {
         const char *name = from->arena + host->name;
-        const uint32_t slot =
-                map->n_hosts > 0 ? *hostmap_slot(map, name, strlen(name), host->hash) : 0;
+        const Slot *slot =
+                map->n_hosts > 0 ? hostmap_slot(map, name, strlen(name), host->hash) : NULL;
 
-        if (slot == 0)
+        if (!slot || slot->host == 0)
                 return 0;
         snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
         ret->origin = host->origin;
-        ret->other = map->hosts[slot - 1].origin;
+        ret->other = map->hosts[slot->host - 1].origin;
         return -EEXIST;
 }
 
@@ -323,6 +342,8 @@ int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t
         uint64_t other;
         int r = hostmap_find_conflict(map, from, ret_conflict);
 
+        if (r == 0 && from->n_hosts > 0)
+                r = hostmap_grow_slots(map, from->n_hosts);
         for (size_t i = 0; r == 0 && i < from->n_hosts; i++)
                 r = hostmap_add_name(map, from->arena + from->hosts[i].name, instance,
                                      origin_base + from->hosts[i].origin, &other);

@@ -410,6 +410,20 @@ def test_graceful_stop_finishes_what_is_in_progress(instance):
     instance.notify.wait("^STOPPING=1")
 
 
+def test_stop_while_it_starts_is_not_lost(instance):
+    assert instance.stop(signal.SIGINT) == 0
+    for delay_msec in range(0, 120, 5):
+        instance.start(wait=False)
+        time.sleep(delay_msec / 1000)  # not for something to happen: at any moment, it must be heeded
+        assert instance.stop(signal.SIGINT) in (0, -signal.SIGINT)
+        while handoff.select.select([instance.notify.socket], [], [], 0)[0]:
+            instance.notify.socket.recv(4096)  # else its queue is full one day, and whoever notifies waits
+    with instance.connect() as connection:
+        get(connection, "alice.example", extra=b"Connection: close\r\n")
+        instance.start()
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+
 def test_queued_handoffs_are_served_by_the_next_start(instance):
     assert instance.curl("/")[0] == 0
     assert instance.stop() == 0

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""Constant load while something changes: not one connection fails."""
+
+import random
+import subprocess
+import time
+
+import pytest
+from clients import ALL_KINDS, PROMPT_KINDS, load
+from showcase import ALICE, BOB
+
+# Kept connections that an instance ends while it stops count as ended, not as failed: HTTP has it so.
+MANY = 10**6
+
+
+def pause(most=0.15):
+    """So that changes meet connections in every state."""
+    time.sleep(random.uniform(0, most))
+
+
+def test_50_reloads_of_the_router(box):
+    with load(box, ALICE, BOB) as report:
+        for _ in range(50):
+            box.run("systemctl", "reload", "bellhop-router.service")
+    report.assert_nothing_failed(*ALL_KINDS)
+
+
+def test_reloads_with_a_broken_configuration(box, router_settings):
+    router_settings()
+    with load(box, ALICE, BOB) as report:
+        for i in range(10):
+            box.write("/etc/bellhop/router.conf.d/test.conf", "PendingMax=none\n" if i % 2 == 0 else "[Router]\n")
+            box.run("systemctl", "reload", "bellhop-router.service")
+    report.assert_nothing_failed(*ALL_KINDS)
+
+
+@pytest.mark.parametrize("kinds", [PROMPT_KINDS, ALL_KINDS], ids=["prompt", "pending"])
+def test_20_restarts_of_the_router(box, kinds):
+    """pending: connections of which the old router had only the first half of the hello."""
+    with load(box, ALICE, BOB, kinds=kinds) as report:
+        for _ in range(20):
+            box.run("systemctl", "restart", "bellhop-router.service")
+            pause()
+    report.assert_nothing_failed(*kinds)
+
+
+@pytest.mark.parametrize("action", ["stop", "restart", "reload"])
+def test_instance_20_times(box, action):
+    pid = box.show("bellhop-router.service", "MainPID")
+    with load(box, ALICE, BOB) as report:
+        for _ in range(20):
+            box.run("systemctl", action, "bellhop@alice.service")
+            pause()
+    report.assert_nothing_failed(*ALL_KINDS, idle_ends=MANY)
+    assert box.show("bellhop@alice.socket", "Result") == "success"
+    assert box.show("bellhop-router.service", "MainPID") == pid
+
+
+def test_customer_added_and_removed_20_times(box, carol):
+    text = box.path("/etc/bellhop/instances/carol.conf").read_text()
+    with load(box, ALICE, BOB) as report:
+        for i in range(20):
+            box.write("/etc/bellhop/instances/carol.conf", text)
+            box.run("systemctl", "start", "bellhop@carol.socket")
+            box.run("systemctl", "reload", "bellhop-router.service")
+            url = ("http", "https")[i % 2] + "://carol.example/load.txt"
+            box.wait_for("carol is served", lambda url=url: box.curl(url, check=False).stdout.strip() == "carol.example")
+            box.path("/etc/bellhop/instances/carol.conf").unlink()
+            box.run("systemctl", "reload", "bellhop-router.service")
+            box.wait_for("carol is gone", lambda url=url: box.curl(url, check=False).stdout.strip() != "carol.example")
+            box.run("systemctl", "stop", "bellhop@carol.socket", "bellhop@carol.service")
+    report.assert_nothing_failed(*ALL_KINDS)
+
+
+def test_instance_killed_20_times(box):
+    """Of what began before a kill, that may fail which the instance had; nothing that began afterwards fails."""
+    kills = []
+    with load(box, ALICE, BOB, kinds=PROMPT_KINDS) as report:
+        for _ in range(20):
+            began = time.monotonic()
+            box.run("systemctl", "kill", "--signal=KILL", "bellhop@alice.service")
+            kills.append((began, time.monotonic()))
+            pause()
+    unexplained = [failure for failure in report.failures if failure["host"] != ALICE or not any(
+        failure["began"] < done and began < failure["ended"] < done + 0.5 for began, done in kills)]
+    assert unexplained == []
+    assert box.show("bellhop@alice.socket", "Result") == "success"
+
+
+def test_instance_that_fails_at_once_is_tried_until_it_works(box, carol):
+    """A mistake in a snippet: the first visitor waits until it is corrected, and no administrator has to come."""
+    box.write("/etc/bellhop/sites/carol/own.conf", "NoSuchDirective on\n")
+    box.start_customer(carol)
+    with load(box, ALICE, BOB) as report:
+        visitor = box.popen_client("curl", "-sS", "--max-time", "25", "--resolve", "carol.example:80:127.0.0.1",
+                                   "http://carol.example/load.txt", stdout=subprocess.PIPE)
+        time.sleep(5)
+        failed = box.journal("_PID=1", "-u", "bellhop@carol.service").count("Failed with result")
+        box.path("/etc/bellhop/sites/carol/own.conf").unlink()
+        assert visitor.communicate(timeout=30)[0] == "carol.example\n"
+    report.assert_nothing_failed(*ALL_KINDS)
+    assert 1 < failed <= 5 / 0.2
