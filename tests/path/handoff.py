@@ -5,6 +5,7 @@ The protocol is written down here a second time, from bellhop-handoff(7) and not
 mistake in one of them is seen. Nothing here sleeps to wait for something: it waits for the event.
 """
 
+import errno
 import os
 import pwd
 import re
@@ -122,21 +123,32 @@ class Router:
         self.n_sent = 0
         self.listeners = {}
         self._stop_r, self._stop_w = os.pipe()
-        self.port = self._listen("http", 0)
-        self.tls_port = self._listen("https", 0)
+        self.port = self._listen("http")
+        self.tls_port = self._listen("https")
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def _listen(self, kind, port):
-        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-            listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            listener.bind((address, port))
-            listener.listen(512)
-            port = listener.getsockname()[1]
-            self.listeners[listener] = kind
-        return port
+    def _listen(self, kind):
+        """On one port for both families; what is free in one may be taken in the other, by a client even."""
+        for _ in range(100):
+            pair, port = [], 0
+            try:
+                for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                    pair.append(socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC))
+                    pair[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    pair[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    pair[-1].bind((address, port))
+                    pair[-1].listen(512)
+                    port = pair[-1].getsockname()[1]
+            except OSError as error:
+                for listener in pair:
+                    listener.close()
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                self.listeners.update(dict.fromkeys(pair, kind))
+                return port
+        raise AssertionError("no port is free for both families")
 
     def _run(self):
         sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)

@@ -121,6 +121,7 @@ BAD_HTTP = {
     "list of Hosts": http("alice.example, bob.example"),
     "userinfo": http("bob@alice.example"),
     "port too large": http("alice.example:65536"),
+    "no port behind the colon": http("alice.example:"),
     "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "HTTP/2.0": http("alice.example", version="2.0"),
     "HTTP/0.9": b"GET /\r\n",
