@@ -4,6 +4,7 @@
  * thread reads files and the user database; it never touches the router.
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
@@ -137,6 +138,13 @@ static void write_result(const Reload *reload, ReloadResult result)
         log_warning("can't write %s: %m; who waits for the reload will not see its end", path);
 }
 
+/* What reading took besides, and two configurations for a moment, shall not stay ours for good. */
+static void reload_release(Reload *reload)
+{
+        reload->config = config_free(reload->config);
+        (void)malloc_trim(0);
+}
+
 static void *reload_thread(void *userdata)
 {
         Reload *reload = userdata;
@@ -145,7 +153,7 @@ static void *reload_thread(void *userdata)
                 reload->error =
                         config_load(reload->dir, CONFIG_USERS_CHECK, reload->old, &reload->config);
         else
-                reload->config = config_free(reload->config);
+                reload_release(reload);
         (void)eventfd_write(reload->done_fd, 1);
         return NULL;
 }
@@ -240,7 +248,10 @@ int reload_first(Reload *reload)
         reload->error = config_load(reload->dir, CONFIG_USERS_CHECK, NULL, &reload->config);
         if (reload->error < 0)
                 return reload->error;
-        return reload_use(reload) == RELOAD_FAILED ? -ENOMEM : 0;
+        if (reload_use(reload) == RELOAD_FAILED)
+                return -ENOMEM;
+        reload_release(reload);
+        return 0;
 }
 
 int reload_new(Router *router, Reload **ret)

@@ -118,7 +118,7 @@ static int run_load(const char *dir, unsigned n_hosts)
         double load_msec, cpu_msec, present;
         long kib;
 
-        if (config_load(dir, CONFIG_USERS_CHECK, &config) < 0)
+        if (config_load(dir, CONFIG_USERS_CHECK, NULL, &config) < 0)
                 return 1;
         load_msec = (double)(now_nsec() - began) / 1e6;
         cpu_msec = (double)(cpu_nsec() - cpu_began) / 1e6;
