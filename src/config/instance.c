@@ -54,7 +54,7 @@ static int add_host(SettingsFile *file, InstanceDraft *draft, const char *key, S
                 break;
         case HOSTNAME_ADDRESS:
                 return problem_add(file, "%s=%.*s is an address; write it as Address=", key,
-                                   word.size > 80 ? 80 : (int)word.size, (const char *)word.data);
+                                   setting_shown(word), (const char *)word.data);
         case HOSTNAME_EMPTY:
         case HOSTNAME_INVALID:
                 return problem_add(
@@ -62,7 +62,7 @@ static int add_host(SettingsFile *file, InstanceDraft *draft, const char *key, S
                         "%s=%.*s is no host name; letters, digits, '-', '_' and dots, one "
                         "'*.' in front, no "
                         "port, other scripts in their xn-- form (idn2)",
-                        key, word.size > 80 ? 80 : (int)word.size, (const char *)word.data);
+                        key, setting_shown(word), (const char *)word.data);
         }
         snprintf(host, sizeof(host), "%s%s", wildcard ? "*." : "", hostname.name);
         r = hostmap_add_host(draft->routes, host, 0, file->line, &first_line);
@@ -80,7 +80,7 @@ static int add_address(SettingsFile *file, InstanceDraft *draft, const char *key
                         file,
                         "%s=%.*s is no address; write 192.0.2.7, 192.0.2.7:443, 2001:db8::7 or "
                         "[2001:db8::7]:443",
-                        key, word.size > 80 ? 80 : (int)word.size, (const char *)word.data);
+                        key, setting_shown(word), (const char *)word.data);
         r = hostmap_add_address(draft->routes, &address, 0, file->line, &first_line);
         return r == -EEXIST ? duplicate(file, key, word, first_line) : r;
 }
@@ -134,7 +134,7 @@ static int parse_http(SettingsFile *file, const char *key, Span value, void *tar
                         return 0;
                 }
         return problem_add(file, "%s=%.*s is none of serve, redirect, refuse", key,
-                           value.size > 80 ? 80 : (int)value.size, (const char *)value.data);
+                           setting_shown(value), (const char *)value.data);
 }
 
 static const Setting instance_settings[] = {

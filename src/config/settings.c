@@ -47,7 +47,7 @@ int problem_add(SettingsFile *file, const char *format, ...)
         return 0;
 }
 
-static int shown(Span value)
+int setting_shown(Span value)
 {
         return value.size > VALUE_SHOWN_MAX ? VALUE_SHOWN_MAX : (int)value.size;
 }
@@ -76,14 +76,14 @@ static int unknown_key(SettingsFile *file, const Setting *table, size_t n, Span 
 
         if (section.size == 0)
                 return problem_add(file, "%.*s= stands before any section; write [%s] above it",
-                                   shown(key), (const char *)key.data, table[0].section);
+                                   setting_shown(key), (const char *)key.data, table[0].section);
         for (size_t i = 0; i < n && used < sizeof(known); i++)
                 if (span_equals(section, table[i].section))
                         used += (size_t)snprintf(known + used, sizeof(known) - used,
                                                  "%s%s=", used ? " " : "", table[i].key);
-        return problem_add(file, "unknown key %.*s= in [%.*s]; known are %s", shown(key),
-                           (const char *)key.data, shown(section), (const char *)section.data,
-                           known);
+        return problem_add(file, "unknown key %.*s= in [%.*s]; known are %s", setting_shown(key),
+                           (const char *)key.data, setting_shown(section),
+                           (const char *)section.data, known);
 }
 
 int settings_parse(SettingsFile *file, Span text, const Setting *table, size_t n, void *base)
@@ -110,7 +110,7 @@ int settings_parse(SettingsFile *file, Span text, const Setting *table, size_t n
                         section_known = section_is_known(table, n, section);
                         if (!section_known)
                                 r = problem_add(file, "unknown section [%.*s]; write [%s]",
-                                                shown(section), (const char *)section.data,
+                                                setting_shown(section), (const char *)section.data,
                                                 table[0].section);
                         break;
                 case LINE_ASSIGNMENT:
@@ -195,7 +195,7 @@ int setting_parse_bool(SettingsFile *file, const char *key, Span value, void *ta
                         *(bool *)target = span_equals(value, yes[i]);
                         return 0;
                 }
-        return problem_add(file, "%s=%.*s is neither yes nor no", key, shown(value),
+        return problem_add(file, "%s=%.*s is neither yes nor no", key, setting_shown(value),
                            (const char *)value.data);
 }
 
@@ -270,7 +270,7 @@ int setting_parse_timespan(SettingsFile *file, const char *key, Span value, void
                 return 0;
         return problem_add(file,
                            "%s=%.*s is no time span; write for example 30s, 10min or 1h 30min", key,
-                           shown(value), (const char *)value.data);
+                           setting_shown(value), (const char *)value.data);
 }
 
 int setting_parse_size(SettingsFile *file, const char *key, Span value, void *target)
@@ -282,7 +282,7 @@ int setting_parse_size(SettingsFile *file, const char *key, Span value, void *ta
         if (parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
         return problem_add(file, "%s=%.*s is no size; write bytes, or for example 64K", key,
-                           shown(value), (const char *)value.data);
+                           setting_shown(value), (const char *)value.data);
 }
 
 int setting_parse_count(SettingsFile *file, const char *key, Span value, void *target)
@@ -291,6 +291,6 @@ int setting_parse_count(SettingsFile *file, const char *key, Span value, void *t
 
         if (parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
-        return problem_add(file, "%s=%.*s is no whole number", key, shown(value),
+        return problem_add(file, "%s=%.*s is no whole number", key, setting_shown(value),
                            (const char *)value.data);
 }

@@ -38,5 +38,8 @@ int setting_parse_timespan(SettingsFile *file, const char *key, Span value,
 int setting_parse_size(SettingsFile *file, const char *key, Span value, void *target); /* bytes */
 int setting_parse_count(SettingsFile *file, const char *key, Span value, void *target);
 
+/* How many bytes of a value a problem shows: as precision of %.*s. */
+int setting_shown(Span value);
+
 /* "FILE:LINE: " (without ":LINE" when line is 0) and the text. Returns 0 or -ENOMEM. */
 int problem_add(SettingsFile *file, const char *format, ...) __attribute__((format(printf, 2, 3)));

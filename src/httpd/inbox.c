@@ -34,6 +34,7 @@
 #include "httpd/shield.h"
 #include "util/address.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 APLOG_USE_MODULE(bellhop);
@@ -60,14 +61,6 @@ static struct Inbox {
         TallySlot *slot;
         LogLimit limit;
 } inbox = { .handoff_fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
-
-static uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static bool is_handoff_socket(int fd, const char *name)
 {
@@ -124,7 +117,7 @@ static void log_refused(int result)
         };
         unsigned n_left_out;
 
-        if (!log_limit_pass(&inbox.limit, now_usec(), &n_left_out))
+        if (!log_limit_pass(&inbox.limit, clock_monotonic_usec(), &n_left_out))
                 return;
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, inbox.server,
                      "refused a hand-off: %s (%u more were refused since the last such line)",
@@ -213,7 +206,7 @@ static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *ha
         show_port(&local);
         (void)apr_socket_data_set(socket, apr_pmemdup(pool, handoff, sizeof(*handoff)),
                                   SOCKET_DATA_KEY, NULL);
-        tally_opened(inbox.slot, now_usec());
+        tally_opened(inbox.slot, clock_monotonic_usec());
         /* The MPMs clear this pool when the connection is over, upgraded and HTTP/2 ones included.
          */
         apr_pool_cleanup_register(pool, inbox.slot, end_connection, forget_connection);

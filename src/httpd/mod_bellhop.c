@@ -29,6 +29,7 @@
 #include "httpd/shield.h"
 #include "httpd/stop.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 APLOG_USE_MODULE(bellhop);
 
@@ -56,14 +57,6 @@ static Config *config;
 static uint32_t own_instance;
 static Life *life;
 static bool is_stopping; /* by idle exit */
-
-static uint64_t now_usec(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static bool is_real_start(void)
 {
@@ -95,7 +88,7 @@ static int find_handoff_socket(server_rec *server)
         if (!life) {
                 life = apr_pcalloc(forever, sizeof(*life));
                 life->handoff_fd = inbox_inherit(server);
-                life->busy_usec = now_usec();
+                life->busy_usec = clock_monotonic_usec();
                 (void)apr_pool_userdata_setn(life, LIFE_KEY, NULL, forever);
         }
         if (life->handoff_fd >= 0)
@@ -180,7 +173,7 @@ static apr_status_t leave_config(void *unused)
 {
         stop_hold();
         if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_DESTROY_CONFIG)
-                (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, now_usec());
+                (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_usec());
         else
                 (void)sd_notify(0, "STOPPING=1");
         return APR_SUCCESS;
@@ -303,7 +296,7 @@ static void stop_when_idle(const TallySum *sum, uint64_t now)
 /* The server calls this in the parent about every ten seconds: so coarse is idle exit. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
-        const uint64_t now = now_usec();
+        const uint64_t now = clock_monotonic_usec();
         const TallySum sum = tally_sum(life->tally);
 
         /* After a reload, it may take long until a child has a place. */

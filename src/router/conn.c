@@ -20,14 +20,6 @@
 
 #define PORT_HTTPS 443
 
-static uint64_t router_now(const Router *router)
-{
-        uint64_t now = 0;
-
-        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
-        return now;
-}
-
 static DeadlineQueue *conn_queue(const Conn *conn)
 {
         switch (conn->state) {

@@ -13,17 +13,10 @@
 
 #include "router/reload-ask.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 /* Less than TimeoutStartSec=, with which systemd would end us without a word. */
 #define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
-
-static uint64_t monotonic_usec(void)
-{
-        struct timespec now;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static bool find_result(const char *name, ReloadResult *ret)
 {
@@ -64,7 +57,7 @@ static int wait_for_change(int watch, int process, uint64_t end_usec)
         struct pollfd fds[] = { { .fd = watch, .events = POLLIN },
                                 { .fd = process, .events = POLLIN } };
         _Alignas(struct inotify_event) char events[4096];
-        const uint64_t now = monotonic_usec();
+        const uint64_t now = clock_monotonic_usec();
         int r = now < end_usec ? poll(fds, ELEMENTSOF(fds), (int)((end_usec - now) / 1000) + 1) : 0;
 
         if (r < 0)
@@ -78,7 +71,7 @@ static int wait_for_change(int watch, int process, uint64_t end_usec)
 
 int reload_ask(pid_t router, ReloadResult *ret, char **ret_text)
 {
-        const uint64_t begin = monotonic_usec();
+        const uint64_t begin = clock_monotonic_usec();
         const char *folder = getenv("RUNTIME_DIRECTORY");
         _cleanup_close_ int process = pidfd_open(router, 0);
         _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

@@ -203,7 +203,7 @@ static void reload_begin(Reload *reload)
         int r;
 
         reload->again = false;
-        reload->begin_usec = clock_nsec(CLOCK_MONOTONIC) / 1000;
+        reload->begin_usec = clock_monotonic_usec();
         reload->old = reload->router->config;
         reload->config = NULL;
         r = reload_start_thread(reload, RELOAD_LOADING);
@@ -235,8 +235,7 @@ static int reload_on_done(sd_event_source *source, int fd, uint32_t revents, voi
 
 void reload_request(Reload *reload)
 {
-        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                         clock_nsec(CLOCK_MONOTONIC) / 1000);
+        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_usec());
         if (reload->work == RELOAD_IDLE)
                 reload_begin(reload);
         else

@@ -25,6 +25,14 @@
 #define IN_FLIGHT_LOW  16
 #define IN_FLIGHT_HIGH 512
 
+uint64_t router_now(const Router *router)
+{
+        uint64_t now = 0;
+
+        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
 void router_notify(const Router *router, const char *state)
 {
         const Metrics *metrics = &router->metrics;

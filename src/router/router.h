@@ -53,6 +53,9 @@ int router_swap_config(Router *router, Config **config);
 /* Tells systemd the status, with what stands in front of it. */
 void router_notify(const Router *router, const char *state);
 
+/* CLOCK_MONOTONIC when this turn of the event loop began, microseconds. */
+uint64_t router_now(const Router *router);
+
 /* The outlet of an instance; made at its first use. NULL: no memory. */
 Outlet *router_outlet(Router *router, uint32_t instance);
 

@@ -33,9 +33,8 @@ void trouble_init_outlet(LogLimit limits[static TROUBLE_OF_INSTANCE])
 bool trouble_pass(Router *router, TroubleKind kind, Outlet *outlet, LogFields *ret)
 {
         unsigned left_out = 0, left_out_of_instance = 0;
-        uint64_t now = 0;
+        const uint64_t now = router_now(router);
 
-        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
         if (outlet && !log_limit_pass(&outlet->trouble_log[kind], now, &left_out_of_instance))
                 return false;
         if (!log_limit_pass(&router->trouble_log[kind], now, &left_out))

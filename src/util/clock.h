@@ -13,3 +13,8 @@ static inline uint64_t clock_nsec(clockid_t clock)
         (void)clock_gettime(clock, &now);
         return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
 }
+
+static inline uint64_t clock_monotonic_usec(void)
+{
+        return clock_nsec(CLOCK_MONOTONIC) / 1000;
+}
