@@ -4,63 +4,14 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "system"))
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "system"), str(TESTS / "loss")]
 
-import showcase  # noqa: E402  pylint: disable=wrong-import-position
-from box import Box  # noqa: E402  pylint: disable=wrong-import-position
+from fixtures import carol_fixture, machine_with_customers, router_settings_fixture  # noqa: E402
 
-
-@pytest.fixture(scope="session")
-def box():
-    """One booted machine with alice and bob; every test leaves it as it found it."""
-    machine = Box("bellhop-loss")
-    machine.up()
-    try:
-        showcase.set_up(machine)
-        for host, owner in showcase.OWNERS.items():
-            publish(machine, owner, host)
-        yield machine
-        print(machine.journal("-u", "bellhop-router", "-p", "warning"))
-    finally:
-        machine.down()
+__all__ = ["box_fixture", "carol_fixture", "router_settings_fixture"]
 
 
-def publish(box, owner, host):
-    """What load.py asks for: a file, so that the server and not a program of the customer's sets the pace."""
-    box.write(f"/srv/www/{owner}/load.txt", host + "\n")
-    box.run("chown", f"{owner}:", f"/srv/www/{owner}/load.txt")
-
-
-@pytest.fixture(name="carol")
-def carol_fixture(box):
-    """A third customer, prepared but not started; gone without a trace afterwards."""
-    box.create_customer("carol", ["carol.example"])
-    publish(box, "carol", "carol.example")
-    yield "carol"
-    remove(box, "carol")
-    box.shell("userdel -rf carol 2>/dev/null; rm -rf /srv/www/carol /etc/bellhop/*/carol")
-
-
-def remove(box, name):
-    box.path(f"/etc/bellhop/instances/{name}.conf").unlink(missing_ok=True)
-    box.reload_router()
-    box.run("systemctl", "stop", f"bellhop@{name}.socket", f"bellhop@{name}.service")
-
-
-@pytest.fixture(name="router_settings")
-def router_settings_fixture(box):
-    """Writes settings of the router and drop-ins of its unit; they are gone afterwards."""
-    settings, drop_in = "/etc/bellhop/router.conf.d/test.conf", "/etc/systemd/system/bellhop-router.service.d/test.conf"
-
-    def apply(text="", unit=""):
-        box.write(settings, f"[Router]\n{text}\n")
-        if unit:
-            box.write(drop_in, f"[Service]\n{unit}\n")
-            box.run("systemctl", "daemon-reload")
-        box.run("systemctl", "restart", "bellhop-router.service")
-
-    yield apply
-    for path in (settings, drop_in):
-        box.path(path).unlink(missing_ok=True)
-    box.run("systemctl", "daemon-reload")
-    box.run("systemctl", "restart", "bellhop-router.service")
+@pytest.fixture(name="box", scope="session")
+def box_fixture():
+    yield from machine_with_customers("bellhop-loss")

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from clients import PROMPT_KINDS, load
-from conftest import publish
+from fixtures import publish
 from showcase import ALICE, BOB
 
 # Many clients in one process: connects, sends, and waits; each command line on its standard input is answered by one

@@ -1,20 +1,13 @@
 # SPDX-License-Identifier: MIT
 import pytest
-import showcase
-from box import Box
+from fixtures import carol_fixture, machine_with_customers, router_settings_fixture
+
+__all__ = ["box_fixture", "carol_fixture", "router_settings_fixture"]
 
 
-@pytest.fixture(scope="session")
-def box():
-    """One booted machine with alice and bob for all tests that leave it as they found it."""
-    machine = Box("bellhop-check")
-    machine.up()
-    try:
-        showcase.set_up(machine)
-        yield machine
-        print(machine.journal("-u", "bellhop-router", "-p", "warning"))
-    finally:
-        machine.down()
+@pytest.fixture(name="box", scope="session")
+def box_fixture():
+    yield from machine_with_customers("bellhop-check")
 
 
 def pytest_collection_modifyitems(items):

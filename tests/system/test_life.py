@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from box import HERE
+from fixtures import remove
 from showcase import ALICE, BOB, assert_served_by_owner
 
 
@@ -23,22 +24,6 @@ def steady(box, *hosts):
         result = json.loads(client.communicate("\n", timeout=60)[0])
     assert result["failures"] == []
     assert result["n"] > 4
-
-
-@pytest.fixture(name="carol")
-def carol_fixture(box):
-    """A third customer, prepared but not started; gone without a trace afterwards."""
-    box.create_customer("carol", ["carol.example"])
-    yield "carol"
-    remove(box, "carol")
-    box.shell("userdel -rf carol 2>/dev/null; rm -rf /srv/www/carol /etc/bellhop/*/carol "
-              "/etc/systemd/system/bellhop@carol.service.d; systemctl daemon-reload")
-
-
-def remove(box, name):
-    box.path(f"/etc/bellhop/instances/{name}.conf").unlink(missing_ok=True)
-    box.reload_router()
-    box.run("systemctl", "stop", f"bellhop@{name}.socket", f"bellhop@{name}.service")
 
 
 def main_pid(box, name):
@@ -151,15 +136,6 @@ def test_one_bad_file_leaves_the_others(box, carol):
     assert status_of(box, "http://carol.example/") == "421"
 
 
-def test_idle_instance_exits_and_comes_back(box, carol):
-    box.write_instance(carol, "Host=carol.example\nIdleSec=1s\n")
-    box.start_customer(carol)
-    box.curl("https://carol.example/")
-    box.wait_for("carol's instance exits", lambda: box.show("bellhop@carol.service", "ActiveState") == "inactive")
-    assert box.show("bellhop@carol.service", "Result") == "success"
-    assert "(carol)" in box.curl("https://carol.example/")
-
-
 def test_default_and_address(box, carol):
     box.write_instance(carol, "Default=yes\nAddress=127.0.0.99\n")
     box.start_customer(carol)
@@ -186,17 +162,6 @@ def test_other_mpms(box, carol, mpm):
         assert "(carol)" in box.curl(f"{scheme}://carol.example/")
     box.run("systemctl", "stop", "bellhop@carol.service")
     assert "(carol)" in box.curl("https://carol.example/")
-
-
-@pytest.mark.parametrize("network, expected", [("no", "unreachable"), ("yes", "connected")])
-def test_network_setting(box, carol, network, expected):
-    box.write_instance(carol, f"Host=carol.example\nNetwork={network}\n")
-    box.run("systemctl", "daemon-reload")
-    box.start_customer(carol)
-    box.write_page(carol, "out.cgi", "/usr/bin/python3 -c 'import socket\n"
-                   "try: socket.create_connection((\"127.0.0.1\", 80), 3); print(\"connected\")\n"
-                   "except OSError: print(\"unreachable\")'")
-    assert box.curl("http://carol.example/out.cgi").strip() == expected
 
 
 def test_reboot(box):

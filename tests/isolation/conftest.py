@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+import pathlib
+import sys
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "system"), str(TESTS / "loss")]
+
+from fixtures import carol_fixture, machine_with_customers, router_settings_fixture  # noqa: E402
+
+__all__ = ["box_fixture", "carol_fixture", "router_settings_fixture"]
+
+
+@pytest.fixture(name="box", scope="session")
+def box_fixture():
+    yield from machine_with_customers("bellhop-isolation")

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""What the suites that run in a container share: the machine, a third customer, settings of the router."""
+
+import pytest
+import showcase
+from box import Box
+
+SETTINGS = "/etc/bellhop/router.conf.d/test.conf"
+DROP_IN = "/etc/systemd/system/bellhop-router.service.d/test.conf"
+
+
+def machine_with_customers(name, cgroup="v2"):
+    """A booted machine with alice and bob; for a fixture of session scope: every test leaves it as it found it."""
+    machine = Box(name, cgroup)
+    machine.up()
+    try:
+        showcase.set_up(machine)
+        for host, owner in showcase.OWNERS.items():
+            publish(machine, owner, host)
+        yield machine
+        print(machine.journal("-u", "bellhop-router", "-p", "warning"))
+    finally:
+        machine.down()
+
+
+def publish(box, owner, host):
+    """What load.py asks for: a file, so that the server and not a program of the customer's sets the pace."""
+    box.write(f"/srv/www/{owner}/load.txt", host + "\n")
+    box.run("chown", f"{owner}:", f"/srv/www/{owner}/load.txt")
+
+
+@pytest.fixture(name="carol")
+def carol_fixture(box):
+    """A third customer, prepared but not started; gone without a trace afterwards."""
+    box.create_customer("carol", ["carol.example"])
+    publish(box, "carol", "carol.example")
+    yield "carol"
+    remove(box, "carol")
+    box.shell("userdel -rf carol 2>/dev/null; rm -rf /srv/www/carol /etc/bellhop/*/carol "
+              "/etc/systemd/system/bellhop@carol.service.d; systemctl daemon-reload")
+
+
+def remove(box, name):
+    box.path(f"/etc/bellhop/instances/{name}.conf").unlink(missing_ok=True)
+    box.reload_router()
+    box.run("systemctl", "stop", f"bellhop@{name}.socket", f"bellhop@{name}.service")
+
+
+@pytest.fixture(name="router_settings")
+def router_settings_fixture(box):
+    """Writes settings of the router and drop-ins of its unit; they are gone afterwards."""
+    def apply(text="", unit=""):
+        box.write(SETTINGS, f"[Router]\n{text}\n")
+        if unit:
+            box.write(DROP_IN, f"[Service]\n{unit}\n")
+            box.run("systemctl", "daemon-reload")
+        box.run("systemctl", "restart", "bellhop-router.service")
+
+    yield apply
+    for path in (SETTINGS, DROP_IN):
+        box.path(path).unlink(missing_ok=True)
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "restart", "bellhop-router.service")
