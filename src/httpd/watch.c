@@ -20,7 +20,8 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 #define FOREVER      UINT64_MAX
 
-/* At most one status in so long: each costs systemd a little. */
+/* At most one status in so long: each costs systemd a little. Until then, changes don't wake us: so
+ * in not more than IdleSec=, or we would hear too late of the end of the last connection. */
 #define STATUS_USEC USEC_PER_SEC
 
 /* A worker takes in microseconds what is in hand. A child that does not in so long has been stopped
@@ -91,7 +92,8 @@ static uint64_t tell_status(uint64_t now)
                 return FOREVER;
         if (now < self.status_due_usec)
                 return self.status_due_usec;
-        self.status_due_usec = now + STATUS_USEC;
+        self.status_due_usec =
+                now + (self.idle_usec > 0 ? earlier(self.idle_usec, STATUS_USEC) : STATUS_USEC);
         tally_listen(self.watch->tally);
         sum = tally_sum(self.watch->tally);
         notify_status(&sum, now);

@@ -463,10 +463,9 @@ def test_idle_exit_waits_for_open_connections(mpm):
         with instance.connect() as connection, connection.makefile("rb") as file:
             get(connection, "alice.example")
             assert read_response(file)[0] == 200
-            # Seen by two looks of the monitor, ten seconds apart.
             instance.notify.wait("STATUS=1 connections, 1 hand-offs, last hand-off: [A-Z]")
             with pytest.raises(subprocess.TimeoutExpired):
-                instance.process.wait(12)
+                instance.process.wait(3)
             get(connection, "alice.example")
             assert read_response(file)[0] == 200
         instance.notify.wait("^STOPPING=1")
