@@ -5,11 +5,11 @@ import contextlib
 import os
 import pathlib
 import re
-import subprocess
 import time
 from email.utils import parsedate_to_datetime
 
 import pytest
+from clients import popen_script
 from conftest import MPMS
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -110,10 +110,7 @@ def test_open_connection_keeps_it_alive(box, trio, kinds_set_up, kind):
     with contextlib.ExitStack() as stack:
         clients = {}
         for name in names:
-            env = dict(box.env, PYTHONPATH=str(HERE.parent / "loss"))
-            clients[name] = stack.enter_context(subprocess.Popen(
-                [HERE.parent / "system" / "sdbox", "client", "/usr/bin/python3", HERE / "hold.py", kind, f"{name}.example"],
-                env=env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            clients[name] = stack.enter_context(popen_script(box, HERE / "hold.py", kind, f"{name}.example"))
             stack.callback(clients[name].kill)
         for name in names:
             assert clients[name].stdout.readline() == "held\n", name
