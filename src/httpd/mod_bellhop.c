@@ -215,7 +215,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                 return !OK;
         life->watch.generation++;
         apr_pool_cleanup_register(pconf, NULL, leave_config, apr_pool_cleanup_null);
-        stop_begin();
+        stop_begin(life->watch.bell);
         /* A graceful restart doesn't come by pre_mpm. */
         if (life->is_ready)
                 (void)sd_notify(0, "READY=1");

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -13,7 +12,6 @@
 #include "httpd/stop.h"
 
 static struct Stop {
-        bool is_heeded;
         int bell;
         pid_t parent;
         _Atomic unsigned orders;
@@ -34,6 +32,8 @@ static void on_order(int number)
         errno = saved;
 }
 
+static const struct sigaction on_orders = { .sa_handler = on_order, .sa_flags = SA_RESTART };
+
 static void on_child(int number)
 {
 }
@@ -52,34 +52,34 @@ static void change(int how)
  * a second, for which new visitors wait, and so would each reload. A signal that is handled
  * interrupts its sleep.
  */
-void stop_begin(void)
+void stop_begin(int bell)
 {
-        const struct sigaction action = { .sa_handler = on_child,
-                                          .sa_flags = SA_RESTART | SA_NOCLDSTOP };
+        const struct sigaction on_children = { .sa_handler = on_child,
+                                               .sa_flags = SA_RESTART | SA_NOCLDSTOP };
 
         change(SIG_BLOCK);
-        (void)sigaction(SIGCHLD, &action, &stop.child);
-}
-
-void stop_heed(int bell)
-{
-        const struct sigaction action = { .sa_handler = on_order, .sa_flags = SA_RESTART };
-
         stop.bell = bell;
         stop.parent = getpid();
-        stop.is_heeded = true;
-        (void)sigaction(SIGINT, &action, NULL);
-        (void)sigaction(AP_SIG_GRACEFUL, &action, &stop.reload);
+        (void)sigaction(AP_SIG_GRACEFUL, &on_orders, &stop.reload);
+        (void)sigaction(SIGCHLD, &on_children, &stop.child);
+}
+
+void stop_heed(void)
+{
+        (void)sigaction(SIGINT, &on_orders, NULL);
+        (void)sigaction(AP_SIG_GRACEFUL, &on_orders, &stop.reload);
         change(SIG_UNBLOCK);
 }
 
 void stop_end(void)
 {
+        struct sigaction reload;
+
         change(SIG_BLOCK);
         (void)sigaction(SIGCHLD, &stop.child, NULL);
-        if (stop.is_heeded)
+        /* It may be the MPM's again. */
+        if (sigaction(AP_SIG_GRACEFUL, NULL, &reload) == 0 && reload.sa_handler == on_order)
                 (void)sigaction(AP_SIG_GRACEFUL, &stop.reload, NULL);
-        stop.is_heeded = false;
 }
 
 unsigned stop_take(void)

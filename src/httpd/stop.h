@@ -7,6 +7,7 @@
  * before the MPM has set its handlers is gone: the server runs on, until whoever asked it to stop
  * loses patience and kills it with all that it serves. SIGINT ends a process that has not got so
  * far, which has received nothing yet; afterwards it waits until it is heeded.
+ * SIGUSR1 would end it even while it tells systemd that it is ready.
  *
  * And the event MPM forgets connections that it has accepted and no worker has taken when it is
  * told to stop or to reload. So both orders, SIGINT and SIGUSR1, are noted here, and the server
@@ -19,10 +20,11 @@ typedef enum Order {
         ORDER_RELOAD = 2,
 } Order;
 
-/* In the parent, when this module has been loaded; SIGINT waits. */
-void stop_begin(void);
-/* When the MPM has set its handlers. bell: an eventfd(2), written to at each order. */
-void stop_heed(int bell);
+/* In the parent, when this module has been loaded: SIGINT waits, and a SIGUSR1 that comes before
+ * the MPM has set its handlers is noted. bell: an eventfd(2), written to at each order. */
+void stop_begin(int bell);
+/* When the MPM has set its handlers: ours take their place. */
+void stop_heed(void);
 /* Before this module is unloaded; SIGINT waits. */
 void stop_end(void);
 

@@ -230,7 +230,7 @@ int watch_start(Watch *watch, uint64_t idle_usec)
         if (r != 0)
                 return r;
         self.is_running = true;
-        stop_heed(watch->bell);
+        stop_heed();
         return 0;
 }
 
