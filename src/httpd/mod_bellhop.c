@@ -197,7 +197,7 @@ static int make_tally(server_rec *server)
                 return !OK;
         }
         watch_init(&life->watch, tally_init(apr_shm_baseaddr_get(memory), (size_t)n_children, bell),
-                   bell);
+                   bell, life->handoff_fd);
         return OK;
 }
 

@@ -28,6 +28,9 @@
  * by somebody, and must not keep the instance from ending. */
 #define DRAIN_USEC (5 * USEC_PER_SEC)
 
+/* So long until we look again whether what waits has been received. */
+#define WAITING_USEC 100000
+
 /* The first children are gone after so long. */
 #define HASTEN_USEC 10000
 
@@ -118,20 +121,40 @@ static void end(void)
         stop_pass_on(ORDER_STOP);
 }
 
-/* What was not received stays in the queue of the socket, which is systemd's, and starts this
- * instance again. Returns when to look again. */
+static bool is_somebody_waiting(void)
+{
+        struct pollfd queue = { .fd = self.watch->handoff_fd, .events = POLLIN };
+
+        return poll(&queue, 1, 0) > 0;
+}
+
+static uint64_t idle_until(const TallySum *sum)
+{
+        const uint64_t since =
+                later(self.watch->began_usec, later(sum->last_usec, sum->ended_usec));
+
+        if (self.idle_usec == 0 || self.idle_usec >= FOREVER - since || sum->n_open > 0)
+                return FOREVER;
+        return since + self.idle_usec;
+}
+
+/*
+ * Who comes while we look is served by this start or by the next: what was not received stays in
+ * the queue of the socket, which is systemd's, and starts the instance again. Returns when to look
+ * again.
+ */
 static uint64_t end_if_idle(uint64_t now)
 {
         const TallySum sum = tally_sum(self.watch->tally);
-        const uint64_t idle_since =
-                later(self.watch->began_usec, later(sum.last_usec, sum.ended_usec));
+        const uint64_t until = idle_until(&sum);
 
-        if (self.idle_usec == 0 || sum.n_open > 0)
-                return FOREVER;
-        if (now < idle_since + self.idle_usec)
-                return idle_since + self.idle_usec;
+        if (now < until)
+                return until;
+        /* The first child may not have got so far, or none has a worker to spare. */
+        if (is_somebody_waiting())
+                return now + WAITING_USEC;
         stop_receiving();
-        if (tally_sum(self.watch->tally).n_handoffs != sum.n_handoffs) {
+        if (tally_sum(self.watch->tally).n_handoffs != sum.n_handoffs || is_somebody_waiting()) {
                 tally_unbar(self.watch->tally);
                 return now;
         }
@@ -192,8 +215,9 @@ static void *run(void *unused)
         return NULL;
 }
 
-void watch_init(Watch *watch, Tally *tally, int bell)
+void watch_init(Watch *watch, Tally *tally, int bell, int handoff_fd)
 {
+        watch->handoff_fd = handoff_fd;
         watch->tally = tally;
         watch->bell = bell;
         watch->began_usec = clock_monotonic_usec();

@@ -18,13 +18,14 @@
 typedef struct Watch {
         Tally *tally;
         int bell;             /* eventfd(2): children, orders and watch_end() write to it */
+        int handoff_fd;       /* only looked at */
         uint32_t generation;  /* of the configuration, from 1 on */
         uint64_t began_usec;  /* when the instance was started */
         atomic_bool is_ended; /* by idleness or order; a reload doesn't take it back */
         char status[WATCH_STATUS_SIZE]; /* as systemd knows it */
 } Watch;
 
-void watch_init(Watch *watch, Tally *tally, int bell);
+void watch_init(Watch *watch, Tally *tally, int bell, int handoff_fd);
 
 /* In the parent, when the MPM has set its handlers, as often as you like. Heeds orders from now on.
  * Returns 0 or an error number: call it again later. */

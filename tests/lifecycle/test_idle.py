@@ -161,3 +161,17 @@ def test_costs_nothing_while_nothing_changes(box, carol):
     before = switches()
     time.sleep(2)
     assert switches() == before
+
+
+def test_whoever_waits_is_served_first_however_short_the_time(box, carol):
+    """It is over before the first child can receive anything."""
+    box.write_instance(carol, "Host=carol.example\nIdleSec=1us\n")
+    box.start_customer(carol)
+    for scheme in ("http", "https"):
+        assert box.curl(f"{scheme}://carol.example/load.txt") == "carol.example\n"
+        wait_for_exit(box, carol)
+    # As if it were for ever: twice the largest number is not a small one.
+    box.write_instance(carol, "Host=carol.example\nIdleSec=18446744073709551615us\n")
+    box.curl("http://carol.example/load.txt")
+    time.sleep(1)
+    assert not is_idle(box, carol)
