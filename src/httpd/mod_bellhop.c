@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the directives, the hooks and the life of an instance: what starts it, what it tells
- * systemd, when it ends by itself. Never touches a connection or a request: inbox.c and admit.c do.
+ * Owns the directives, the hooks and the life of an instance: what starts it, and what it tells
+ * systemd then and at its end; watch.c does in between. Never touches a connection or a request:
+ * inbox.c and admit.c do.
  *
  * A reload unloads this file and loads it anew, so whatever outlives one is in struct Life.
  */
