@@ -14,6 +14,7 @@ import random
 import sys
 import threading
 import time
+from statistics import median
 
 from load import ENDED_WHILE_IDLE, NoAnswer, Plain, Tls, ask
 
@@ -94,9 +95,8 @@ class Visits:
         self.end.set()
         for thread in threads:
             thread.join()
-        self.seconds.sort()
-        print(json.dumps({"counts": self.counts, "failures": self.failures, "longest_sec": self.seconds[-1],
-                          "median_sec": self.seconds[len(self.seconds) // 2]}))
+        print(json.dumps({"counts": self.counts, "failures": self.failures,
+                          "longest_sec": max(self.seconds, default=0), "median_sec": median(self.seconds or [0])}))
         sys.stdout.flush()
         os._exit(0)
 
