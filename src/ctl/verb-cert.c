@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/output.h"
+
+CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
+{
+        output_error("Not there yet.");
+        return CTL_FAILED;
+}
