@@ -168,3 +168,71 @@ int bus_get_bool(sd_bus *bus, const char *unit, const char *interface, const cha
         *ret = value;
         return 0;
 }
+
+int bus_get_strings(sd_bus *bus, const char *unit, const char *interface, const char *property,
+                    char ***ret)
+{
+        _cleanup_free_ char *path = NULL, *whole = NULL;
+        int r = sd_bus_path_encode(UNIT_PATH, unit, &path);
+
+        if (r < 0)
+                return r;
+        if (asprintf(&whole, SYSTEMD ".%s", interface) < 0)
+                return -ENOMEM;
+        r = sd_bus_get_property_strv(bus, SYSTEMD, path, whole, property, NULL, ret);
+        return r < 0 ? r : 0;
+}
+
+void bus_free_strings(char **strings)
+{
+        for (char **at = strings; at && *at; at++)
+                free(*at);
+        free(strings);
+}
+
+/* 0: none, as it is no TCP socket or the address is a path. */
+static uint16_t port_of(const char *type, const char *address)
+{
+        const char *colon = strrchr(address, ':');
+
+        return strcmp(type, "Stream") == 0 && colon ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0;
+}
+
+static bool has_port(const uint16_t ports[], size_t n, uint16_t port)
+{
+        for (size_t i = 0; i < n; i++)
+                if (ports[i] == port)
+                        return true;
+        return false;
+}
+
+int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t size,
+                         size_t *ret_n)
+{
+        _cleanup_free_ char *path = NULL;
+        sd_bus_message *reply = NULL;
+        const char *type, *address;
+        size_t n = 0;
+        int r = sd_bus_path_encode(UNIT_PATH, unit, &path);
+
+        if (r >= 0)
+                r = sd_bus_get_property(bus, SYSTEMD, path, SYSTEMD ".Socket", "Listen", NULL,
+                                        &reply, "a(ss)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+        while (r >= 0 && n < size) {
+                uint16_t port;
+
+                r = sd_bus_message_read(reply, "(ss)", &type, &address);
+                if (r <= 0)
+                        break;
+                port = port_of(type, address);
+                if (port != 0 && !has_port(ports, n, port))
+                        ports[n++] = port;
+        }
+        sd_bus_message_unref(reply);
+        if (r < 0)
+                return r;
+        *ret_n = n;
+        return 0;
+}

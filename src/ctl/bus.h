@@ -45,5 +45,13 @@ int bus_get_string(sd_bus *bus, const char *unit, const char *interface, const c
                    char **ret);
 int bus_get_number(sd_bus *bus, const char *unit, const char *interface, const char *property,
                    uint64_t *ret);
+/* A list that ends with NULL, for bus_free_strings(). */
+int bus_get_strings(sd_bus *bus, const char *unit, const char *interface, const char *property,
+                    char ***ret);
+void bus_free_strings(char **strings);
+
+/* The TCP ports that a socket unit is to listen on, each once. */
+int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t size,
+                         size_t *ret_n);
 int bus_get_bool(sd_bus *bus, const char *unit, const char *interface, const char *property,
                  bool *ret);

@@ -208,6 +208,17 @@ int table_print(Table *table)
         return scols_print_table(table) < 0 ? -ENOMEM : 0;
 }
 
+void output_progress(const char *what, size_t done, size_t all)
+{
+        /* Less than that is done before anybody could read it. */
+        if (all < 100 || !isatty(STDERR_FILENO))
+                return;
+        if (what && done % 16 == 0)
+                fprintf(stderr, "\r%s %zu of %zu ...", what, done, all);
+        else if (!what)
+                fputs("\r\033[K", stderr);
+}
+
 void output_error(const char *format, ...)
 {
         va_list args;

@@ -61,6 +61,9 @@ int table_setf(TableLine *line, size_t column, const char *format, ...)
 
 int table_print(Table *table);
 
+/* On a terminal, tells how far long work has got, on standard error; what NULL: wipes that out. */
+void output_progress(const char *what, size_t done, size_t all);
+
 /* One line to standard error: "bellhopctl: " and the text, which says what to do next. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 CtlStatus output_no_memory(void);
