@@ -182,11 +182,16 @@ static bool read_pair(Check *check, Site *site, Pair *pair)
         replaced_init(check, &replaced);
         r = access_ask(&site->user, replaced.list, questions, ELEMENTSOF(questions));
         check->n_needs_root += r < 0;
-        for (size_t i = 0; r == 0 && i < ELEMENTSOF(questions); i++)
-                if (questions[i].error < 0)
-                        add_unreadable(check, site, questions[i].path, &questions[i]);
-                else
-                        site_note_file(site, questions[i].path, questions[i].stat.st_mtime);
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(questions); i++) {
+                const AccessQuestion *question = &questions[i];
+
+                if (question->error == 0)
+                        site_note_file(site, question->path, question->stat.st_mtime);
+                /* What stands before both is told once. */
+                else if (i == 0 || questions[0].error == 0 ||
+                         strcmp(question->obstacle, questions[0].obstacle) != 0)
+                        add_unreadable(check, site, question->path, question);
+        }
         if (r == 0 && questions[0].error == 0)
                 read_certificates(check, site, pair);
         if (r == 0 && questions[1].error == 0) {

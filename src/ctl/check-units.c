@@ -60,7 +60,7 @@ static void check_router(Check *check)
                             command("systemctl restart bellhop-router.service || journalctl -n 20 "
                                     "-u bellhop-router.service"),
                             "bellhop-router.service has failed");
-        if (check->loaded == 0)
+        else if (check->loaded == 0)
                 finding_add(
                         &check->findings, FINDING_NOT_CHECKED, (Place){ .line = 0 },
                         geteuid() == 0 ? command("systemctl start bellhop-router-control.socket "
@@ -91,13 +91,14 @@ static void note_folder(Newest *newest, const char *folder)
         const struct dirent *entry;
         char path[PATH_MAX];
 
-        note_newest(newest, folder);
         while (dir && (entry = readdir(dir)))
                 if (entry->d_name[0] != '.' &&
                     snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) < PATH_MAX)
                         note_newest(newest, path);
         if (dir)
                 (void)closedir(dir);
+        /* Last: it has changed as well when a file in it was replaced. */
+        note_newest(newest, folder);
 }
 
 static void check_reloaded(Check *check)

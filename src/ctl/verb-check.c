@@ -3,6 +3,7 @@
  * bellhopctl check: asks every part what is wrong, and shows it.
  */
 #include "ctl/check.h"
+#include "ctl/cure.h"
 #include "ctl/metrics-client.h"
 #include "ctl/output.h"
 #include "util/cleanup.h"
@@ -33,9 +34,13 @@ static void ask_systemd(Check *check)
 
 static void ask_router(Check *check)
 {
+        const UnitState *router = units_find(&check->units, "bellhop-router.service");
         Samples samples;
         double loaded;
 
+        /* To ask a router that does not run would start it. */
+        if (check->bus && (!router || strcmp(router->active, "active") != 0))
+                return;
         if (samples_fetch(check->ctl->runtime_dir, &samples) < 0)
                 return;
         if (samples_find(&samples, "bellhop_config_loaded_timestamp_seconds", NULL, NULL, &loaded))
@@ -94,6 +99,13 @@ static int compare_owners(const void *a, const void *b)
                                 : (x->number > y->number) - (x->number < y->number);
 }
 
+static char *put_aside(const char *file)
+{
+        _cleanup_free_ char *mend = cure_file(file);
+
+        return mend ? command("%s && " RELOAD_ROUTER, mend) : NULL;
+}
+
 static void check_shared_uids(Check *check, Owner *owners)
 {
         const Instance *instances = check->config->instances;
@@ -104,7 +116,8 @@ static void check_shared_uids(Check *check, Owner *owners)
                         finding_add(&check->findings, FINDING_SHARED_UID,
                                     (Place){ instances[owners[i].number].name,
                                              instances[owners[i].number].file, 0 },
-                                    NULL, "user %s has the uid of user %s (%u)",
+                                    put_aside(instances[owners[i].number].file),
+                                    "user %s has the uid of user %s (%u)",
                                     instances[owners[i].number].name,
                                     instances[owners[i - 1].number].name, (unsigned)owners[i].uid);
 }
