@@ -115,7 +115,7 @@ static void check_idle(Check *check, const Instance *instance)
         finding_add(&check->findings, FINDING_IDLE_TOO_SHORT,
                     (Place){ instance->name, instance->file, 0 },
                     quoted ? command("sed -i 's/^[ \\t]*IdleSec[ \\t]*=.*/IdleSec=10min/' %s "
-                                     "&& " RELOAD_SITE,
+                                     "&& " RELOAD_ROUTER " && " RELOAD_SITE,
                                      quoted, instance->name)
                            : NULL,
                     "IdleSec= is less than 10 seconds");

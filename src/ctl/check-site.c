@@ -55,13 +55,40 @@ static bool has_directive(const char *text, const char *name)
         return false;
 }
 
-static void look_at_snippet(Site *site, const char *path)
+/* Whether the site's user can. The folder itself is made right by systemd at the start. */
+static bool can_read(Check *check, const Site *site, const char *path)
+{
+        AccessQuestion question = { .path = path, .mode = R_OK };
+        _cleanup_free_ char *quoted = shell_quote(path);
+        Replaced replaced;
+        bool can = true;
+
+        replaced_init(check, &replaced);
+        replaced.list[4] = site->snippets;
+        if (access_ask(&site->user, replaced.list, &question, 1) == 0 &&
+            question.error == -EACCES) {
+                can = false;
+                finding_add(&check->findings, FINDING_SNIPPET_ERROR,
+                            (Place){ site->instance->name, path, 0 },
+                            quoted ? command("chown root:%u %s && chmod u+r,g+r %s && " RELOAD_SITE,
+                                             (unsigned)site->user.gid, quoted, quoted,
+                                             site->instance->name)
+                                   : NULL,
+                            "user %s can't read it: %s is closed to that user",
+                            site->instance->name, question.obstacle);
+        }
+        access_done(&question, 1);
+        return can;
+}
+
+static void look_at_snippet(Check *check, Site *site, const char *path)
 {
         _cleanup_free_ char *text = NULL;
         struct stat st;
         size_t size;
 
         site->n_snippets++;
+        site->snippets_unreadable |= !can_read(check, site, path);
         if (stat(path, &st) == 0)
                 site_note_file(site, path, st.st_mtime);
         if (file_read(path, SNIPPET_MAX_BYTES, &text, &size) < 0)
@@ -72,22 +99,28 @@ static void look_at_snippet(Site *site, const char *path)
         site->sets_certificate |= has_directive(text, "SSLCertificateFile");
 }
 
-static void look_at_snippets(Site *site)
+static bool is_snippet(const char *name)
+{
+        const size_t length = strlen(name);
+
+        return name[0] != '.' && length > strlen(".conf") &&
+               strcmp(name + length - strlen(".conf"), ".conf") == 0;
+}
+
+static void look_at_snippets(Check *check, Site *site)
 {
         DIR *dir = opendir(site->snippets);
         const struct dirent *entry;
 
         while (dir && (entry = readdir(dir))) {
-                const size_t length = strlen(entry->d_name);
                 _cleanup_free_ char *path = NULL;
 
-                if (entry->d_name[0] == '.' || length < 6 ||
-                    strcmp(entry->d_name + length - 5, ".conf") != 0)
+                if (!is_snippet(entry->d_name))
                         continue;
                 if (asprintf(&path, "%s/%s", site->snippets, entry->d_name) < 0)
                         path = NULL;
                 else
-                        look_at_snippet(site, path);
+                        look_at_snippet(check, site, path);
         }
         if (dir)
                 (void)closedir(dir);
@@ -169,28 +202,38 @@ static char *ask_apache(const Check *check, const Site *site)
         return text;
 }
 
-/* "... Syntax error on line 3 of FILE:" and what is wrong in the next line. */
-static void add_apache_error(Check *check, const Site *site, char *text)
+/* "... Syntax error on line 3 of FILE:" and what is wrong, there or in the next line. Cuts the text
+ * up. */
+static void parse_apache_error(char *text, char **ret_file, unsigned *ret_line, char **ret_what)
 {
         static const char on_line[] = "rror on line ";
-        const char *found = strstr(text, on_line), *what = text;
-        char file[PATH_MAX] = "";
-        unsigned line = 0;
-        _cleanup_free_ char *quoted = NULL;
+        char *found = strstr(text, on_line), *file = found ? strstr(found, " of /") : NULL, *what;
 
-        if (found && sscanf(found + strlen(on_line), "%u of %4095[^\n]", &line, file) == 2) {
-                const size_t length = strlen(file);
-
-                if (length > 0 && file[length - 1] == ':')
-                        file[length - 1] = 0;
-                what = strchrnul(found, '\n');
-                what += strspn(what, "\n");
+        *ret_file = NULL;
+        *ret_line = 0;
+        *ret_what = text;
+        what = file ? strstr(file, ":") : NULL;
+        if (what) {
+                *ret_line = (unsigned)strtoul(found + strlen(on_line), NULL, 10);
+                *ret_file = file + strlen(" of ");
+                *what++ = 0;
+                what += strspn(what, " \n");
+                *ret_what = what;
         }
-        text[(size_t)(what - text) + strcspn(what, "\n")] = 0;
-        if (file[0] && strncmp(file, site->snippets, strlen(site->snippets)) == 0)
+        (*ret_what)[strcspn(*ret_what, "\n")] = 0;
+}
+
+static void add_apache_error(Check *check, const Site *site, char *text)
+{
+        _cleanup_free_ char *quoted = NULL;
+        char *file, *what;
+        unsigned line;
+
+        parse_apache_error(text, &file, &line, &what);
+        if (file && strncmp(file, site->snippets, strlen(site->snippets)) == 0)
                 quoted = shell_quote(file);
         finding_add(&check->findings, FINDING_SNIPPET_ERROR,
-                    (Place){ site->instance->name, file[0] ? file : site->snippets, line },
+                    (Place){ site->instance->name, file ? file : site->snippets, line },
                     quoted ? command("sed -i '%us/^/#/' %s && " RELOAD_SITE, line, quoted,
                                      site->instance->name)
                            : NULL,
@@ -201,9 +244,9 @@ void check_snippets(Check *check, Site *site)
 {
         _cleanup_free_ char *text = NULL;
 
-        look_at_snippets(site);
+        look_at_snippets(check, site);
         /* Without any, there is nothing in it that the package did not bring. */
-        if (site->n_snippets == 0 || geteuid() != 0)
+        if (site->n_snippets == 0 || site->snippets_unreadable || geteuid() != 0)
                 return;
         text = ask_apache(check, site);
         if (text)

@@ -38,9 +38,10 @@ typedef struct Site {
         char tls[PATH_MAX]; /* the folders that are its own */
         char snippets[PATH_MAX];
         size_t n_snippets;
-        bool sets_document_root; /* a snippet does */
-        bool sets_certificate;   /* a snippet does, for some of its hosts */
-        time_t changed;          /* the newest of the files that its server reads at its start */
+        bool snippets_unreadable; /* one of them, for the site's user */
+        bool sets_document_root;  /* a snippet does */
+        bool sets_certificate;    /* a snippet does, for some of its hosts */
+        time_t changed;           /* the newest of the files that its server reads at its start */
         char changed_file[PATH_MAX];
 } Site;
 

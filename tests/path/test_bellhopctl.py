@@ -3,13 +3,16 @@
 
 import json
 import os
+import pathlib
 import pty
+import pwd
 import re
 import socket
 import subprocess
+import tempfile
 
 import pytest
-from handoff import BUILD, TIMEOUT
+from handoff import AS_ROOT, BUILD, TIMEOUT
 from prometheus_client.parser import text_string_to_metric_families
 from router import A, Router, SANITIZER, http
 from test_router_metrics import Scraped
@@ -19,11 +22,16 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 BASH, ZSH = f"{SOURCE}/conf/completion/bellhopctl", f"{SOURCE}/conf/completion/_bellhopctl"
 
 
-def run(*arguments, status=0, **environment):
-    """Runs it and returns its output; on an expected failure its errors."""
+def start(*arguments, **environment):
     done = subprocess.run([BELLHOPCTL, *arguments], env=dict(os.environ, **environment), text=True,
                           stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
     assert not SANITIZER.search(done.stderr), done.stderr
+    return done
+
+
+def run(*arguments, status=0, **environment):
+    """Runs it and returns its output; on an expected failure its errors."""
+    done = start(*arguments, **environment)
     assert done.returncode == status, done
     assert (done.stderr == "") == (status == 0), done
     return done.stderr if status else done.stdout
@@ -75,6 +83,15 @@ def test_man_page_has_all_and_nothing_else():
     for name, equals, argument, text in options:
         assert equals + argument == OPTIONS[name][0], name
         assert set(re.findall(r"\*([a-z]+)\*", text.partition(":")[0])) == set(OPTIONS[name][1]), name
+
+
+def test_man_page_has_all_findings_and_no_others():
+    with open(f"{SOURCE}/man/bellhopctl.1.scd", encoding="utf-8") as file:
+        page = re.findall(r"^\*([a-z-]+)\* \((error|warning|note)\)$", file.read(), re.MULTILINE)
+    with open(f"{SOURCE}/src/ctl/findings.c", encoding="utf-8") as file:
+        table = re.findall(r'\{\s+"([a-z-]+)",\s+SEVERITY_([A-Z]+),', file.read())
+    assert page == [(name, severity.lower()) for name, severity in table]
+    assert len(table) > 30
 
 
 def complete(*words):
@@ -169,3 +186,119 @@ def test_pager_on_a_terminal_only():
             assert on_a_terminal(*ask, **quiet).startswith("# HELP")
         assert on_a_terminal(*ask, "--no-pager", SYSTEMD_PAGER="sed s/^/paged:/").startswith("# HELP")
         assert run(*ask, SYSTEMD_PAGER="sed s/^/paged:/").startswith("# HELP")
+
+
+# An instance whose user we can be, or are.
+NAME = "daemon" if AS_ROOT else pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.fixture(name="config")
+def _config():
+    """A configuration with one instance; nothing of it runs. All may enter, which pytest's own folders don't let them.
+    """
+    with tempfile.TemporaryDirectory(prefix="bellhop-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        for name in ("instances", "router.conf.d", f"sites/{NAME}", "apache2"):
+            (folder / name).mkdir(parents=True)
+        asked = subprocess.run(["apxs", "-q", "LIBEXECDIR"], text=True, capture_output=True, check=True)
+        modules = asked.stdout.strip()
+        (folder / "apache2/instance.conf").write_text(
+            f"LoadModule mpm_event_module {modules}/mod_mpm_event.so\nIncludeOptional {folder}/sites/{NAME}/*.conf\n")
+        (folder / f"instances/{NAME}.conf").write_text("[Instance]\nHost=a.example *.b.example\nAddress=192.0.2.7\n")
+        yield folder
+
+
+def check(config, *options):
+    """{kind: finding}, of the one instance and the files."""
+    done = start("check", "--json", f"--config={config}", *options)
+    findings = json.loads(done.stdout)["findings"]
+    assert done.returncode == any(finding["severity"] == "error" for finding in findings)
+    return {finding["kind"]: finding for finding in findings}
+
+
+def test_check_of_files_alone(config):
+    assert "config-error" not in check(config)
+    with open(config / f"instances/{NAME}.conf", "a", encoding="utf-8") as file:
+        file.write("Hots=c.example\n")
+    (config / "router.conf").write_text("[Router]\nPendingMax=many\n")
+    found = check(config)
+    assert found["config-error"]["instance"] == NAME
+    assert found["config-error"]["line"] == 4
+    assert found["config-error"]["file"] == f"{config}/instances/{NAME}.conf"
+    assert found["config-error"]["cure"].startswith(f"sed -i 4s/Hots/Host/ {config}/instances/{NAME}.conf && ")
+    assert found["settings-error"]["file"] == f"{config}/router.conf"
+    assert (found["settings-error"]["instance"], found["settings-error"]["line"]) == (None, 2)
+
+
+def test_check_of_no_files(tmp_path):
+    assert "config-error" not in check(tmp_path)
+    text = start("check", f"--config={tmp_path}").stdout
+    assert "0 instances checked" in text
+    assert "checked" not in start("check", "--no-legend", f"--config={tmp_path}").stdout.replace("not-checked", "")
+
+
+def test_check_of_snippets(config):
+    (config / f"sites/{NAME}/a.conf").write_text("# fine\nFrobnicate On\n")
+    found = check(config)
+    if AS_ROOT:
+        assert found["snippet-error"]["file"] == f"{config}/sites/{NAME}/a.conf"
+        assert found["snippet-error"]["line"] == 2
+        os.chmod(config / f"sites/{NAME}/a.conf", 0o600)
+        assert f"user {NAME} can't read it" in check(config)["snippet-error"]["what"]
+
+
+def test_self_signed(config):
+    option = f"--config={config}"
+    missing = run("cert", NAME, option, status=1)
+    assert f"'bellhopctl cert {NAME} --self-signed' makes one" in missing
+    assert "no-tls" in check(config)
+    run("cert", NAME, "--self-signed", option)
+    text = run("cert", NAME, option)
+    assert re.search(r"^ +Names: a.example \*.b.example 192.0.2.7$", text, re.MULTILINE), text
+    assert "(matches)" in text and re.search(r"\(82[45] days left\)", text)
+    shown = json.loads(run("cert", NAME, "--json", option))["certificates"]
+    assert len(shown) == 1
+    assert shown[0]["names"] == ["a.example", "*.b.example", "192.0.2.7"]
+    assert shown[0]["private_key"] == "matches" and shown[0]["self_signed"] is True
+    assert set(check(config)) & {"self-signed", "certificate-lacks-host", "key-exposed"} == {"self-signed"}
+
+    assert "--force replaces it" in run("cert", NAME, "--self-signed", option, status=1)
+    assert json.loads(run("cert", NAME, "--json", option))["certificates"] == shown
+    assert run("cert", NAME, "--self-signed", "--force", "--no-legend", option) == ""
+    assert json.loads(run("cert", NAME, "--json", option))["certificates"][0]["serial"] != shown[0]["serial"]
+    assert sorted(path.name for path in (config / f"tls/{NAME}").iterdir()) == ["fullchain.pem", "privkey.pem"]
+
+
+def test_cert_of_nobody(config):
+    option = f"--config={config}"
+    assert "There is no instance no-such" in run("cert", "no-such", "--self-signed", option, status=1)
+    assert "no name of an instance" in run("cert", "../x", option, status=1)
+    assert "--force is for --self-signed" in run("cert", NAME, "--force", option, status=2)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root sees files as others do")
+def test_links_of_a_customer_lead_nowhere(config):
+    """The folder with the certificate is the customer's, so what root writes there must stay there."""
+    option = f"--config={config}"
+    run("cert", NAME, "--self-signed", option)
+    target = config / "target"
+    target.write_text("precious")
+    for name in ("fullchain.pem", "privkey.pem", ".privkey.pem.new"):
+        (config / f"tls/{NAME}/{name}").unlink(missing_ok=True)
+        (config / f"tls/{NAME}/{name}").symlink_to(target)
+    run("cert", NAME, "--self-signed", "--force", option)
+    assert target.read_text() == "precious"
+    assert not (config / f"tls/{NAME}/privkey.pem").is_symlink()
+    (config / f"tls/{NAME}").rename(config / "elsewhere")
+    (config / f"tls/{NAME}").symlink_to(config / "elsewhere")
+    assert "can't be written" in run("cert", NAME, "--self-signed", "--force", option, status=1)
+
+
+def test_fifo_as_certificate(config):
+    """What never ends does not hold it up."""
+    (config / f"tls/{NAME}").mkdir(parents=True)
+    for name in ("fullchain.pem", "privkey.pem"):
+        os.mkfifo(config / f"tls/{NAME}/{name}", 0o644)
+    assert "certificate-invalid" in check(config)
+    assert "can't be read as certificates" in run("cert", NAME, f"--config={config}", status=1)
