@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 
 #include "ctl/certificate.h"
+#include "ctl/text.h"
 #include "util/cleanup.h"
 
 #define DAY_SECONDS  (24 * 3600)
@@ -240,6 +241,7 @@ static char *take_text(BIO *bio, bool good)
 
         if (good && size > 0)
                 text = strndup(data, (size_t)size);
+        text_make_harmless(text);
         BIO_free(bio);
         ERR_clear_error();
         return text;
@@ -264,7 +266,8 @@ char *certificate_issuer(const X509 *certificate)
         return name_of(X509_get_issuer_name(certificate));
 }
 
-static void put_name(BIO *bio, const GENERAL_NAME *name)
+/* One a line, so none may have lines of its own. */
+static void put_name(FILE *out, const GENERAL_NAME *name)
 {
         char address[INET6_ADDRSTRLEN];
         const ASN1_STRING *value;
@@ -272,28 +275,37 @@ static void put_name(BIO *bio, const GENERAL_NAME *name)
 
         value = GENERAL_NAME_get0_value(name, &type);
         if (type == GEN_DNS) {
-                BIO_printf(bio, "%.*s\n", ASN1_STRING_length(value),
-                           (const char *)ASN1_STRING_get0_data(value));
+                _cleanup_free_ char *host = strndup((const char *)ASN1_STRING_get0_data(value),
+                                                    (size_t)ASN1_STRING_length(value));
+
+                text_make_harmless(host);
+                fprintf(out, "%s\n", host ? host : "");
         } else if (type == GEN_IPADD) {
                 size = ASN1_STRING_length(value);
                 if (inet_ntop(size == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(value), address,
                               sizeof(address)))
-                        BIO_printf(bio, "%s\n", address);
+                        fprintf(out, "%s\n", address);
         }
 }
 
 char *certificate_names(X509 *certificate)
 {
         GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-        BIO *bio = BIO_new(BIO_s_mem());
-        char *text;
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = names ? open_memstream(&text, &size) : NULL;
 
-        for (int i = 0; bio && i < sk_GENERAL_NAME_num(names); i++)
-                put_name(bio, sk_GENERAL_NAME_value(names, i));
+        for (int i = 0; out && i < sk_GENERAL_NAME_num(names); i++)
+                put_name(out, sk_GENERAL_NAME_value(names, i));
         GENERAL_NAMES_free(names);
-        text = take_text(bio, bio);
-        if (text)
-                text[strlen(text) - 1] = 0;
+        ERR_clear_error();
+        if (!out)
+                return NULL;
+        if (fclose(out) != 0 || size == 0) {
+                free(text);
+                return NULL;
+        }
+        text[size - 1] = 0;
         return text;
 }
 

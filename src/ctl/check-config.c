@@ -7,6 +7,7 @@
 
 #include "ctl/check.h"
 #include "ctl/cure.h"
+#include "ctl/text.h"
 #include "util/cleanup.h"
 
 /* The name of an instance, if the file is that of one. */

@@ -9,6 +9,7 @@
 #include <systemd/sd-login.h>
 
 #include "ctl/check.h"
+#include "ctl/text.h"
 #include "util/cleanup.h"
 
 #define TCP_LISTEN_STATE 0x0a /* TCP_LISTEN in the kernel's net/tcp_states.h */

@@ -10,7 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "ctl/check.h"
+#include "ctl/cure-site.h"
 #include "ctl/file.h"
 #include "util/cleanup.h"
 
@@ -59,7 +59,6 @@ static bool has_directive(const char *text, const char *name)
 static bool can_read(Check *check, const Site *site, const char *path)
 {
         AccessQuestion question = { .path = path, .mode = R_OK };
-        _cleanup_free_ char *quoted = shell_quote(path);
         Replaced replaced;
         bool can = true;
 
@@ -70,10 +69,7 @@ static bool can_read(Check *check, const Site *site, const char *path)
                 can = false;
                 finding_add(&check->findings, FINDING_SNIPPET_ERROR,
                             (Place){ site->instance->name, path, 0 },
-                            quoted ? command("chown root:%u %s && chmod u+r,g+r %s && " RELOAD_SITE,
-                                             (unsigned)site->user.gid, quoted, quoted,
-                                             site->instance->name)
-                                   : NULL,
+                            cure_closed_snippet(site, path),
                             "user %s can't read it: %s is closed to that user",
                             site->instance->name, question.obstacle);
         }
@@ -225,19 +221,15 @@ static void parse_apache_error(char *text, char **ret_file, unsigned *ret_line, 
 
 static void add_apache_error(Check *check, const Site *site, char *text)
 {
-        _cleanup_free_ char *quoted = NULL;
         char *file, *what;
         unsigned line;
+        bool own;
 
         parse_apache_error(text, &file, &line, &what);
-        if (file && strncmp(file, site->snippets, strlen(site->snippets)) == 0)
-                quoted = shell_quote(file);
+        own = file && strncmp(file, site->snippets, strlen(site->snippets)) == 0;
         finding_add(&check->findings, FINDING_SNIPPET_ERROR,
                     (Place){ site->instance->name, file ? file : site->snippets, line },
-                    quoted ? command("sed -i '%us/^/#/' %s && " RELOAD_SITE, line, quoted,
-                                     site->instance->name)
-                           : NULL,
-                    "%s", what);
+                    own ? cure_snippet_line(site, file, line) : NULL, "%s", what);
 }
 
 void check_snippets(Check *check, Site *site)
@@ -251,27 +243,6 @@ void check_snippets(Check *check, Site *site)
         text = ask_apache(check, site);
         if (text)
                 add_apache_error(check, site, text);
-}
-
-static char *make_document_root(const Site *site, const char *path)
-{
-        return command("install -d -o %s -g %u -m 0750 %s && systemctl try-restart "
-                       "bellhop@%s.service",
-                       site->instance->name, (unsigned)site->user.gid, path, site->instance->name);
-}
-
-static char *open_document_root(const Site *site, const char *path, const AccessQuestion *question)
-{
-        const char *obstacle = question->obstacle;
-        _cleanup_free_ char *quoted = shell_quote(obstacle);
-
-        if (!quoted)
-                return NULL;
-        if (strcmp(obstacle, path) == 0 && question->stat.st_uid != site->user.uid)
-                return command("chown %s: %s && chmod u+rx %s", site->instance->name, quoted,
-                               quoted);
-        return question->stat.st_uid == site->user.uid ? command("chmod u+rx %s", quoted)
-                                                       : command("chmod o+x %s", quoted);
 }
 
 void check_document_root(Check *check, const Site *site)
@@ -296,17 +267,17 @@ void check_document_root(Check *check, const Site *site)
         }
         if (question.error == -ENOENT || question.error == -ENOTDIR)
                 finding_add(&check->findings, FINDING_DOCUMENT_ROOT_MISSING, place,
-                            make_document_root(site, path), "the document root is not there");
+                            cure_no_document_root(site), "the document root is not there");
         else if (question.error < 0)
                 finding_add(&check->findings, FINDING_DOCUMENT_ROOT_UNREADABLE, place,
-                            open_document_root(site, path, &question),
+                            cure_closed_document_root(site, path, &question),
                             "user %s can't read it: %s is closed to that user (owner uid %u, mode "
                             "%04o)",
                             name, question.obstacle, (unsigned)question.stat.st_uid,
                             question.stat.st_mode & 07777);
         else if (question.stat.st_mode & S_IWOTH)
                 finding_add(&check->findings, FINDING_DOCUMENT_ROOT_WRITABLE, place,
-                            command("chmod o-w %s", path), "everybody may write in it (mode %04o)",
-                            question.stat.st_mode & 07777);
+                            cure_open_document_root(site, path),
+                            "everybody may write in it (mode %04o)", question.stat.st_mode & 07777);
         access_done(&question, 1);
 }

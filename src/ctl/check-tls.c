@@ -5,92 +5,15 @@
  */
 #include <sys/stat.h>
 
-#include "ctl/certificate.h"
-#include "ctl/check.h"
+#include "ctl/cure-site.h"
 #include "ctl/file.h"
 #include "util/cleanup.h"
 
 #define DAY_SECONDS 86400
 
-typedef struct Pair {
-        char certificate_path[PATH_MAX];
-        char key_path[PATH_MAX];
-        char *certificate_quoted;
-        char *key_quoted;
-        STACK_OF(X509) * certificates; /* NULL: could not be read */
-        EVP_PKEY *key;                 /* NULL: same */
-} Pair;
-
-static void pair_done(Pair *pair)
-{
-        free(pair->certificate_quoted);
-        free(pair->key_quoted);
-        certificates_free(pair->certificates);
-        EVP_PKEY_free(pair->key);
-}
-
 static Place place_of(const Site *site, const char *path)
 {
         return (Place){ site->instance->name, path, 0 };
-}
-
-/* A certificate that nobody vouches for, which at least works. A server that runs sees new files,
- * but no new folder. */
-static char *make_self_signed(const Check *check, const Site *site, bool replace)
-{
-        _cleanup_free_ char *config = shell_quote(check->ctl->config_dir);
-        const bool usual = strcmp(check->ctl->config_dir, BELLHOP_CONFIG_DIR) == 0;
-
-        if (!config)
-                return NULL;
-        return command("bellhopctl cert %s --self-signed%s%s%s && systemctl %s bellhop@%s.service",
-                       site->instance->name, replace ? " --force" : "",
-                       usual ? "" : " --config=", usual ? "" : config,
-                       replace ? "try-reload-or-restart" : "try-restart", site->instance->name);
-}
-
-/* For those of an authority: what it must be asked for. */
-static char *make_request(const Site *site, const Pair *pair)
-{
-        const Hosts *hosts = site->hosts;
-        _cleanup_free_ char *names = NULL;
-        size_t size;
-        FILE *out = open_memstream(&names, &size);
-
-        if (!out)
-                return NULL;
-        for (size_t i = 0; i < hosts->n_hosts; i++)
-                fprintf(out, "%sDNS:%s", i > 0 ? "," : "", hosts->hosts[i]);
-        if (fclose(out) != 0 || hosts->n_hosts == 0 || !pair->key_quoted)
-                return NULL;
-        return command("openssl req -new -key %s -subj /CN=%s -addext 'subjectAltName=%s'",
-                       pair->key_quoted, hosts->hosts[0], names);
-}
-
-static char *make_new(const Check *check, const Site *site, const Pair *pair, X509 *leaf)
-{
-        return !leaf || certificate_is_self_signed(leaf) ? make_self_signed(check, site, true)
-                                                         : make_request(site, pair);
-}
-
-/* Made by the sandbox, or mended by giving it to the user; what is elsewhere is copied. */
-static char *make_readable(const Site *site, const char *path, const AccessQuestion *question)
-{
-        const char *user = site->instance->name;
-        const size_t length = strlen(site->tls);
-        _cleanup_free_ char *quoted = shell_quote(path),
-                            *obstacle = shell_quote(question->obstacle);
-        const bool own = strncmp(question->obstacle, site->tls, length) == 0 &&
-                         (question->obstacle[length] == 0 || question->obstacle[length] == '/');
-
-        if (!quoted || !obstacle)
-                return NULL;
-        if (!own)
-                return command(
-                        "install -o %s -g %u -m 0400 \"$(readlink -f %s)\" %s && " RELOAD_SITE,
-                        user, (unsigned)site->user.gid, quoted, quoted, user);
-        return command("chown %s: %s && chmod u+r%s %s && " RELOAD_SITE, user, obstacle,
-                       S_ISDIR(question->stat.st_mode) ? "x" : "", obstacle, user);
 }
 
 static void add_unreadable(Check *check, const Site *site, const char *path,
@@ -98,18 +21,18 @@ static void add_unreadable(Check *check, const Site *site, const char *path,
 {
         if (question->error == -ENOENT)
                 finding_add(&check->findings, FINDING_CERTIFICATE_MISSING, place_of(site, path),
-                            make_self_signed(check, site, true), "%s is not there",
+                            cure_self_signed(check, site, true), "%s is not there",
                             question->obstacle);
         else if (question->error == -EACCES)
                 finding_add(&check->findings, FINDING_CERTIFICATE_UNREADABLE, place_of(site, path),
-                            make_readable(site, path, question),
+                            cure_unreadable(check, site, question),
                             "user %s can't read it: %s is closed to that user (owner uid %u, mode "
                             "%04o)",
                             site->instance->name, question->obstacle,
                             (unsigned)question->stat.st_uid, question->stat.st_mode & 07777);
         else
                 finding_add(&check->findings, FINDING_CERTIFICATE_UNREADABLE, place_of(site, path),
-                            make_self_signed(check, site, true), "%s: %s", question->obstacle,
+                            cure_self_signed(check, site, true), "%s: %s", question->obstacle,
                             strerror(-question->error));
 }
 
@@ -121,7 +44,7 @@ static void check_exposure(Check *check, const Site *site, const Pair *pair, con
         if (!(st->st_mode & S_IRWXO) && !group)
                 return;
         finding_add(&check->findings, FINDING_KEY_EXPOSED, place_of(site, pair->key_path),
-                    pair->key_quoted ? command("chmod 0400 %s", pair->key_quoted) : NULL,
+                    cure_exposed_key(check, site, pair),
                     "others than user %s may read the key (mode %04o)", site->instance->name,
                     st->st_mode & 07777);
 }
@@ -137,7 +60,7 @@ static void read_certificates(Check *check, const Site *site, Pair *pair)
         if (result != PEM_TAKEN)
                 finding_add(&check->findings, FINDING_CERTIFICATE_INVALID,
                             place_of(site, pair->certificate_path),
-                            make_self_signed(check, site, true), "%s",
+                            cure_self_signed(check, site, true), "%s",
                             result == PEM_NOTHING ? "there is no certificate in it (PEM form)"
                                                   : "a certificate in it is damaged");
 }
@@ -154,16 +77,10 @@ static void read_key(Check *check, const Site *site, Pair *pair)
         }
         if (result == PEM_ENCRYPTED)
                 finding_add(&check->findings, FINDING_KEY_ENCRYPTED, place_of(site, pair->key_path),
-                            pair->key_quoted
-                                    ? command("openssl pkey -in %s -out %s.new && cat %s.new > %s "
-                                              "&& rm %s.new",
-                                              pair->key_quoted, pair->key_quoted, pair->key_quoted,
-                                              pair->key_quoted, pair->key_quoted)
-                                    : NULL,
-                            "the key is encrypted");
+                            cure_encrypted_key(site, pair), "the key is encrypted");
         else if (result != PEM_TAKEN)
                 finding_add(&check->findings, FINDING_CERTIFICATE_INVALID,
-                            place_of(site, pair->key_path), make_self_signed(check, site, true),
+                            place_of(site, pair->key_path), cure_self_signed(check, site, true),
                             "%s",
                             result == PEM_NOTHING ? "there is no private key in it (PEM form)"
                                                   : "the private key in it is damaged");
@@ -202,69 +119,6 @@ static bool read_pair(Check *check, Site *site, Pair *pair)
         return pair->certificates;
 }
 
-/* awk writes the certificates in their order; the file stays the same one, with owner and mode. */
-static char *make_order(const Site *site, const Pair *pair, const Chain *chain)
-{
-        _cleanup_free_ char *numbers = NULL;
-        const char *file = pair->certificate_quoted;
-        size_t size;
-        FILE *out = open_memstream(&numbers, &size);
-
-        if (!out)
-                return NULL;
-        for (int i = 0; i < chain->n; i++)
-                fprintf(out, " %d", chain->order[i] + 1);
-        if (fclose(out) != 0 || !file)
-                return NULL;
-        return command(
-                "for i in%s; do awk -v i=$i '/-----BEGIN/ {n++} n == i' %s; done > %s.new && "
-                "cat %s.new > %s && rm %s.new && " RELOAD_SITE,
-                numbers, file, file, file, file, file, site->instance->name);
-}
-
-/* The issuer's certificate often lies beside it: chain.pem. To be freed; NULL: it does not. */
-static char *find_issuer_file(const Site *site, X509 *subject)
-{
-        static const char *const names[] = { "chain.pem", "ca.pem", "intermediate.pem",
-                                             "ca-bundle.crt", "chain.crt" };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                _cleanup_free_ char *path = NULL, *text = NULL;
-                STACK_OF(X509) *certificates = NULL;
-                size_t size;
-                bool issued = false;
-
-                if (asprintf(&path, "%s/%s", site->tls, names[i]) < 0)
-                        return NULL;
-                if (file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size) < 0 ||
-                    certificates_parse(text, size, &certificates) != PEM_TAKEN)
-                        continue;
-                for (int j = 0; j < sk_X509_num(certificates); j++)
-                        issued |= certificate_is_issuer(sk_X509_value(certificates, j), subject);
-                certificates_free(certificates);
-                if (issued)
-                        return take_ptr(path);
-        }
-        return NULL;
-}
-
-static char *make_whole(const Site *site, const Pair *pair, const Chain *chain)
-{
-        _cleanup_free_ char *path = find_issuer_file(site, chain->last);
-        _cleanup_free_ char *url = certificate_issuer_url(chain->last);
-        _cleanup_free_ char *quoted = NULL;
-
-        if (!pair->certificate_quoted)
-                return NULL;
-        if (path)
-                return command("cat %s >> %s && " RELOAD_SITE, path, pair->certificate_quoted,
-                               site->instance->name);
-        quoted = url ? shell_quote(url) : NULL;
-        return quoted ? command("curl -sSf %s | openssl x509 >> %s && " RELOAD_SITE, quoted,
-                                pair->certificate_quoted, site->instance->name)
-                      : NULL;
-}
-
 static void check_chain(Check *check, const Site *site, const Pair *pair, const Chain *chain)
 {
         _cleanup_free_ char *subject = certificate_subject(chain->last);
@@ -273,7 +127,7 @@ static void check_chain(Check *check, const Site *site, const Pair *pair, const 
 
         if (!chain->in_order)
                 finding_add(&check->findings, FINDING_CHAIN_ORDER, place,
-                            make_order(site, pair, chain),
+                            cure_order(site, pair, chain),
                             "the certificates in it are in the wrong order");
         switch (chain->state) {
         case CHAIN_TRUSTED:
@@ -289,7 +143,7 @@ static void check_chain(Check *check, const Site *site, const Pair *pair, const 
                 break;
         case CHAIN_INCOMPLETE:
                 finding_add(&check->findings, FINDING_CHAIN_INCOMPLETE, place,
-                            make_whole(site, pair, chain),
+                            cure_incomplete(site, pair, chain),
                             "the certificate of the issuer (%s) of %s is missing",
                             issuer ? issuer : "without name", subject ? subject : "the last one");
                 break;
@@ -321,7 +175,7 @@ static void check_one(Check *check, const Site *site, const Pair *pair, const Ch
         case VALIDITY_NOT_YET:
                 format_day(certificate_not_before(certificate), day);
                 finding_add(&check->findings, FINDING_CERTIFICATE_NOT_YET_VALID, place,
-                            make_new(check, site, pair, chain->leaf),
+                            cure_new_certificate(check, site, chain->leaf),
                             "the certificate (%s) is not valid before %s", name, day);
                 break;
         case VALIDITY_ENDS_SOON:
@@ -329,7 +183,7 @@ static void check_one(Check *check, const Site *site, const Pair *pair, const Ch
                 /* An authority renews its own. */
                 if (is_leaf)
                         finding_add(&check->findings, FINDING_CERTIFICATE_EXPIRES, place,
-                                    make_new(check, site, pair, chain->leaf),
+                                    cure_new_certificate(check, site, chain->leaf),
                                     "the certificate (%s) expires in %ld days, on %s", name,
                                     (long)((certificate_not_after(certificate) - check->now) /
                                            DAY_SECONDS),
@@ -338,13 +192,13 @@ static void check_one(Check *check, const Site *site, const Pair *pair, const Ch
         case VALIDITY_OVER:
                 format_day(certificate_not_after(certificate), day);
                 finding_add(&check->findings, FINDING_CERTIFICATE_EXPIRED, place,
-                            make_new(check, site, pair, chain->leaf),
+                            cure_new_certificate(check, site, chain->leaf),
                             "the certificate (%s) has expired on %s", name, day);
                 break;
         }
         if (weakness)
                 finding_add(&check->findings, FINDING_CERTIFICATE_WEAK, place,
-                            make_self_signed(check, site, true), "the certificate (%s): %s", name,
+                            cure_self_signed(check, site, true), "the certificate (%s): %s", name,
                             weakness);
 }
 
@@ -365,7 +219,7 @@ static void check_hosts(Check *check, const Site *site, const Pair *pair, X509 *
         if (!out || fclose(out) != 0 || n == 0)
                 return;
         finding_add(&check->findings, FINDING_CERTIFICATE_LACKS_HOST,
-                    place_of(site, pair->certificate_path), make_new(check, site, pair, leaf),
+                    place_of(site, pair->certificate_path), cure_new_certificate(check, site, leaf),
                     "the certificate does not name %s%s", missing, n > 10 ? " and others" : "");
 }
 
@@ -375,7 +229,7 @@ static void judge_pair(Check *check, const Site *site, const Pair *pair)
 
         if (pair->key && X509_check_private_key(chain.leaf, pair->key) != 1)
                 finding_add(&check->findings, FINDING_KEY_MISMATCH, place_of(site, pair->key_path),
-                            make_self_signed(check, site, true),
+                            cure_self_signed(check, site, true),
                             "the key is not that of the certificate in fullchain.pem");
         check_chain(check, site, pair, &chain);
         for (int i = 0; i < chain.n_linked; i++)
@@ -387,25 +241,22 @@ static void judge_pair(Check *check, const Site *site, const Pair *pair)
 void check_tls(Check *check, Site *site)
 {
         const Instance *instance = site->instance;
-        Pair pair = { .key = NULL };
+        Pair pair;
         struct stat st;
 
         if (stat(site->tls, &st) < 0) {
                 if (instance->http == HTTP_REDIRECT)
                         finding_add(&check->findings, FINDING_REDIRECT_WITHOUT_TLS,
                                     (Place){ instance->name, instance->file, 0 },
-                                    make_self_signed(check, site, false),
+                                    cure_self_signed(check, site, false),
                                     "Http=redirect, but there is no certificate in %s", site->tls);
                 else
                         finding_add(&check->findings, FINDING_NO_TLS, place_of(site, site->tls),
                                     NULL, "there is no certificate");
                 return;
         }
-        if (snprintf(pair.certificate_path, PATH_MAX, "%s/fullchain.pem", site->tls) >= PATH_MAX ||
-            snprintf(pair.key_path, PATH_MAX, "%s/privkey.pem", site->tls) >= PATH_MAX)
+        if (!pair_init(&pair, site))
                 return;
-        pair.certificate_quoted = shell_quote(pair.certificate_path);
-        pair.key_quoted = shell_quote(pair.key_path);
         if (read_pair(check, site, &pair))
                 judge_pair(check, site, &pair);
         pair_done(&pair);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "ctl/check.h"
+#include "ctl/text.h"
 #include "util/cleanup.h"
 
 #define USEC_PER_SEC   UINT64_C(1000000)
@@ -193,18 +194,20 @@ static void check_socket(Check *check, const Site *site)
 {
         const Instance *instance = site->instance;
         char unit[UNIT_NAME_MAX];
+        Finding *finding;
         struct stat st;
 
         unit_name(instance->name, "socket", unit);
         if (is_active(check, unit))
                 return;
-        finding_add(&check->findings, FINDING_SOCKET_NOT_STARTED,
-                    (Place){ instance->name, NULL, 0 }, command("systemctl restart %s", unit),
-                    "%s is %s", unit, active_state(check, unit));
+        finding = finding_add(&check->findings, FINDING_SOCKET_NOT_STARTED,
+                              (Place){ instance->name, NULL, 0 },
+                              command("systemctl restart %s", unit), "%s is %s", unit,
+                              active_state(check, unit));
         /* A file that the router has not read yet is a site that is only being made. */
-        if (check->findings.n > 0 && check->loaded > 0 && stat(instance->file, &st) == 0 &&
+        if (finding && check->loaded > 0 && stat(instance->file, &st) == 0 &&
             st.st_mtime > check->loaded)
-                check->findings.findings[check->findings.n - 1].severity = SEVERITY_WARNING;
+                finding->severity = SEVERITY_WARNING;
 }
 
 static void check_service(Check *check, const Site *site)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/cure.h"
 #include "config/lines.h"
-#include "ctl/findings.h"
+#include "ctl/text.h"
 #include "util/cleanup.h"
 
 #define KEY_MAX   32

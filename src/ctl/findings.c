@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the table of all that can be found, and the form of commands.
+ * Owns the table of all that can be found.
  */
 #include <stdarg.h>
 
 #include "ctl/findings.h"
+#include "ctl/text.h"
 #include "util/cleanup.h"
 
 #define NO_HTTPS "Without it the site's server does not start."
@@ -141,8 +142,8 @@ static bool append(Findings *findings, const Finding *finding)
         return true;
 }
 
-void finding_add(Findings *findings, FindingKind kind, Place place, char *cure, const char *format,
-                 ...)
+Finding *finding_add(Findings *findings, FindingKind kind, Place place, char *cure,
+                     const char *format, ...)
 {
         Finding finding = {
                 .kind = kind,
@@ -162,7 +163,11 @@ void finding_add(Findings *findings, FindingKind kind, Place place, char *cure, 
             (place.file && !finding.file) || !append(findings, &finding)) {
                 finding_done(&finding);
                 findings->n_lost++;
+                return NULL;
         }
+        text_make_harmless(finding.what);
+        text_make_harmless(finding.file);
+        return &findings->findings[findings->n - 1];
 }
 
 void findings_sort(Findings *findings)
@@ -196,62 +201,4 @@ void findings_be_strict(Findings *findings)
         for (size_t i = 0; i < findings->n; i++)
                 if (findings->findings[i].severity == SEVERITY_WARNING)
                         findings->findings[i].severity = SEVERITY_ERROR;
-}
-
-char *command(const char *format, ...)
-{
-        char *text;
-        va_list args;
-        int r;
-
-        va_start(args, format);
-        r = vasprintf(&text, format, args);
-        va_end(args);
-        return r < 0 ? NULL : text;
-}
-
-static bool has_control_characters(const char *text)
-{
-        for (; *text; text++)
-                if ((unsigned char)*text < ' ' || *text == 0x7f)
-                        return true;
-        return false;
-}
-
-/* With a backslash, or more, in front of each byte that is in special. */
-static char *escape(const char *text, const char *special, const char *with)
-{
-        char *escaped, *at;
-
-        if (has_control_characters(text))
-                return NULL;
-        escaped = malloc(strlen(text) * (strlen(with) + 1) + 1);
-        if (!escaped)
-                return NULL;
-        at = escaped;
-        for (; *text; text++) {
-                if (strchr(special, *text))
-                        at = stpcpy(at, with);
-                *at++ = *text;
-        }
-        *at = 0;
-        return escaped;
-}
-
-#define PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_"
-
-char *shell_quote(const char *text)
-{
-        _cleanup_free_ char *inner = NULL;
-
-        if (text[0] && text[strspn(text, PLAIN)] == 0)
-                return strdup(text);
-        /* A quote ends the word, stands escaped, and begins the rest: 'it'\''s'. */
-        inner = escape(text, "'", "'\\'");
-        return inner ? command("'%s'", inner) : NULL;
-}
-
-char *sed_escape(const char *text)
-{
-        return escape(text, "\\/.*[]^$&", "\\");
 }

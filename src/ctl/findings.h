@@ -91,9 +91,10 @@ typedef struct Place {
         unsigned line;
 } Place;
 
-/* cure: from command(), and taken; NULL when there is none. */
-void finding_add(Findings *findings, FindingKind kind, Place place, char *cure, const char *format,
-                 ...) __attribute__((format(printf, 5, 6)));
+/* cure: from command(), and taken; NULL when there is none. Returns what was added, good until the
+ * next one; NULL: lost. What comes from files is made harmless for terminals. */
+Finding *finding_add(Findings *findings, FindingKind kind, Place place, char *cure,
+                     const char *format, ...) __attribute__((format(printf, 5, 6)));
 void findings_done(Findings *findings);
 
 /* Warnings become errors. */
@@ -102,13 +103,3 @@ void findings_be_strict(Findings *findings);
 /* By severity, worst first; else in the order in which they were found. */
 void findings_sort(Findings *findings);
 size_t findings_count(const Findings *findings, Severity severity);
-
-/* A command line, to be freed; NULL without memory. Words that are not ours go through
- * shell_quote(). */
-char *command(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* As one word of a shell, to be freed. NULL: no memory, or it has control characters. */
-char *shell_quote(const char *text);
-
-/* As sed's pattern or replacement between slashes, not yet quoted. Same result. */
-char *sed_escape(const char *text);

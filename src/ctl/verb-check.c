@@ -6,6 +6,7 @@
 #include "ctl/cure.h"
 #include "ctl/metrics-client.h"
 #include "ctl/output.h"
+#include "ctl/text.h"
 #include "util/cleanup.h"
 
 static void check_done(Check *check)

@@ -279,3 +279,82 @@ def test_without_root(box):
     assert checked.returncode == 0
     assert {entry["severity"] for entry in found} == {"note"}
     assert any("only root can see" in entry["what"] for entry in found)
+
+
+# What a customer may do in his own folders so that an administrator who runs the cures does him a favour.
+TRAPS = {
+    "key is a link to a secret": f"ln -sf /etc/shadow {TLS}/privkey.pem",
+    "certificate is a link to a secret": f"ln -sf /etc/shadow {TLS}/fullchain.pem",
+    "links to a neighbour's": f"ln -sf /etc/bellhop/tls/bob/fullchain.pem /etc/bellhop/tls/bob/privkey.pem {TLS}/",
+    "key is a link to what all may read": f"ln -sf /etc/passwd {TLS}/privkey.pem",
+    "new file is a link, order": f"{AUTHORITY.replace(TLS, '/root/ca')}cat inter.pem leaf.pem > {TLS}/fullchain.pem; "
+                                 f"cat leaf.key > {TLS}/privkey.pem; ln -s /etc/passwd {TLS}/fullchain.pem.new",
+    "chain is a link": f"{AUTHORITY.replace(TLS, '/root/ca')}cat leaf.pem > {TLS}/fullchain.pem; "
+                       f"cat leaf.key > {TLS}/privkey.pem; cp inter.pem /root/inter.pem; "
+                       f"ln -s /root/inter.pem {TLS}/chain.pem",
+    "new file is a link, key": f"openssl ec -aes256 -passout pass:{SECRET} -in {TLS}/privkey.pem -out /root/locked "
+                               f"2>/dev/null; cat /root/locked > {TLS}/privkey.pem; "
+                               f"ln -s /etc/passwd {TLS}/privkey.pem.new",
+    "snippet is a link": "mkdir -p /etc/bellhop/sites/carol; ln -s /etc/shadow /etc/bellhop/sites/carol/x.conf",
+    "snippet is a link to what all may read": "mkdir -p /etc/bellhop/sites/carol; "
+                                              "ln -s /etc/passwd /etc/bellhop/sites/carol/x.conf",
+    "home leads to root's": f"mv {WWW} /root/www; ln -s /root /home/carol/public_html",
+    "home leads to everybody's": f"mv {WWW} /root/www; ln -s /tmp /home/carol/public_html",
+}
+# Changed between the finding and its cure.
+SWAPS = {
+    "key": (f"chmod 0644 {TLS}/privkey.pem", f"ln -sf /etc/passwd {TLS}/privkey.pem"),
+    "key, closed": (f"chown root: {TLS}/privkey.pem", f"ln -sf /etc/shadow {TLS}/privkey.pem"),
+    "folder's file": (f"chown root: {TLS}/fullchain.pem; chmod 0600 {TLS}/fullchain.pem",
+                      f"ln -sf /etc/shadow {TLS}/fullchain.pem"),
+    "snippet": ("mkdir -p /etc/bellhop/sites/carol; echo Frobnicate > /etc/bellhop/sites/carol/x.conf",
+                "ln -sf /etc/shadow /etc/bellhop/sites/carol/x.conf"),
+}
+PRECIOUS = "/etc/shadow /etc/passwd /tmp /root /etc/bellhop/tls/bob/*"
+
+
+def state_of_the_precious(box):
+    return box.shell(f"stat -c '%n %u %g %a' {PRECIOUS}; "
+                     "cat /etc/shadow /etc/passwd /etc/bellhop/tls/bob/* | sha256sum")
+
+
+def run_cures(box, found):
+    assert found
+    for entry in found:
+        if entry["cure"]:
+            box.try_run("bash", "-c", f"{{ {entry['cure']}; }} <<< {SECRET}")
+
+
+def assert_nothing_was_given(box, before):
+    assert state_of_the_precious(box) == before
+    secrets = box.shell("head -n 1 /etc/shadow; sed -n 2p /etc/bellhop/tls/bob/privkey.pem").split()
+    for secret in secrets:
+        for file in box.shell(f"find {TLS} /etc/bellhop/sites/carol -type f -user carol 2>/dev/null || true").split():
+            assert box.try_run("grep", "-qF", "--", secret, file).returncode != 0, file
+
+
+@pytest.fixture(name="trapped")
+def trapped_fixture(box):
+    """As it is for a customer who can log in: his folders are his."""
+    box.shell(f"mkdir -p /etc/bellhop/sites/carol; chown -R carol: {TLS} /etc/bellhop/sites/carol")
+    yield box
+    box.shell("rm -f /home/carol/public_html; rm -rf /root/www /root/ca")
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_hostile_customer(trapped, trap):
+    trapped.shell(TRAPS[trap])
+    before = state_of_the_precious(trapped)
+    run_cures(trapped, findings(trapped))
+    assert_nothing_was_given(trapped, before)
+
+
+@pytest.mark.parametrize("swap", SWAPS)
+def test_hostile_customer_is_quick(trapped, swap):
+    mistake, exchange = SWAPS[swap]
+    trapped.shell(mistake)
+    found = findings(trapped)
+    trapped.shell(exchange)
+    before = state_of_the_precious(trapped)
+    run_cures(trapped, found)
+    assert_nothing_was_given(trapped, before)

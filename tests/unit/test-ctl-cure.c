@@ -6,6 +6,7 @@
 
 #include "ctl/cure.h"
 #include "ctl/findings.h"
+#include "ctl/text.h"
 
 #define KNOWN "; known are Host= Address= Default= Http= IdleSec= Network="
 
@@ -166,8 +167,29 @@ static void test_control_characters(void **state)
 {
         assert_null(shell_quote("a\nb"));
         assert_null(shell_quote("a\033[31m"));
+        assert_null(shell_quote("a\302\23331m"));
         assert_null(sed_escape("a\tb"));
         assert_null(cure_file("/etc/bellhop/instances/a\nb.conf"));
+}
+
+static void test_harmless(void **state)
+{
+        static const char *const cases[][2] = {
+                { "plain \303\274", "plain \303\274" },
+                { "\033[31mred\n", "?[31mred?" },
+                { "\302\2331m", "??1m" },
+                { "\302", "\302" },
+                { "\302\240\177", "\302\240?" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char text[32];
+
+                snprintf(text, sizeof(text), "%s", cases[i][0]);
+                text_make_harmless(text);
+                assert_string_equal(text, cases[i][1]);
+        }
+        text_make_harmless(NULL);
 }
 
 static void test_quotes(void **state)
@@ -225,6 +247,7 @@ int main(void)
                 TEST(test_section_missing),
                 TEST(test_nothing_is_run),
                 cmocka_unit_test(test_control_characters),
+                cmocka_unit_test(test_harmless),
                 cmocka_unit_test(test_quotes),
                 cmocka_unit_test(test_findings),
         };
