@@ -8,7 +8,7 @@
 #include "router/deadline.h"
 #include "router/look.h"
 #include "router/outlet.h"
-#include "router/refuse.h"
+#include "refuse/refuse.h"
 #include "router/source.h"
 
 typedef enum ConnState {

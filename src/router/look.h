@@ -4,7 +4,7 @@
 
 #include "handoff/bellhop.h"
 #include "router/doorman.h"
-#include "router/refuse.h"
+#include "refuse/refuse.h"
 #include "sniff/sniff.h"
 #include "util/address.h"
 
