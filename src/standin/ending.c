@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the question whether an instance can't start or has crashed. Whoever was ready is started
- * anew at once, because what lies in its queue can be served.
+ * Owns the question whether an instance can't start or has crashed. What was ready is started anew
+ * at once, because what lies in its queue can be served. What was killed while it started may have
+ * been so by chance: as long as its visitors have patience.
  */
 #include <stdio.h>
 #include <systemd/sd-bus.h>
@@ -21,11 +22,17 @@
 #define LOOP_RAN_USEC   UINT64_C(1000000)
 #define LOOP_APART_USEC (2 * UINT64_C(1000000))
 
+#define PATIENCE_USEC (5 * UINT64_C(1000000))
+
 Ending ending_judge(const EndingFacts *facts)
 {
-        if (!facts->is_loaded || facts->ready_usec < facts->start_usec || facts->ready_usec == 0)
+        const bool was_ready = facts->ready_usec > 0 && facts->ready_usec >= facts->start_usec;
+        const uint64_t ran_usec = was_ready ? facts->end_usec - facts->ready_usec : 0;
+
+        if (!facts->is_loaded ||
+            (!was_ready && (!facts->is_killed || facts->waited_usec >= PATIENCE_USEC)))
                 return ENDING_NEVER_READY;
-        if (facts->end_usec - facts->ready_usec < LOOP_RAN_USEC && facts->last_stand_in_usec > 0 &&
+        if (ran_usec < LOOP_RAN_USEC && facts->last_stand_in_usec > 0 &&
             facts->end_usec - facts->last_stand_in_usec < LOOP_APART_USEC)
                 return ENDING_CRASH_LOOP;
         return ENDING_CRASH;
@@ -45,7 +52,15 @@ static int find_unit(const char *prefix, const char *instance, char **ret_path)
         return sd_bus_path_encode(SYSTEMD_UNIT_PATH, unit, ret_path);
 }
 
-static int ask_cause(sd_bus *bus, const char *path, char ret[static ENDING_CAUSE_MAX])
+/* As in systemd.exec(5), $SERVICE_RESULT. */
+static bool is_by_signal(const char *result)
+{
+        return strcmp(result, "signal") == 0 || strcmp(result, "core-dump") == 0 ||
+               strcmp(result, "oom-kill") == 0;
+}
+
+static int ask_cause(sd_bus *bus, const char *path, bool *ret_is_killed,
+                     char ret[static ENDING_CAUSE_MAX])
 {
         _cleanup_free_ char *result = NULL;
         int32_t status;
@@ -55,9 +70,11 @@ static int ask_cause(sd_bus *bus, const char *path, char ret[static ENDING_CAUSE
         if (r >= 0)
                 r = sd_bus_get_property_trivial(bus, SYSTEMD, path, SYSTEMD_SERVICE,
                                                 "ExecMainStatus", NULL, 'i', &status);
-        if (r >= 0)
-                snprintf(ret, ENDING_CAUSE_MAX, "%s %d", result, status);
-        return r;
+        if (r < 0)
+                return r;
+        *ret_is_killed = is_by_signal(result);
+        snprintf(ret, ENDING_CAUSE_MAX, "%s %d", result, status);
+        return 0;
 }
 
 static int ask_facts(sd_bus *bus, const char *path, EndingFacts *facts)
@@ -91,26 +108,22 @@ static int ask(sd_bus *bus, const char *instance, EndingFacts *facts,
         }
         r = ask_facts(bus, path, facts);
         if (r >= 0)
-                r = ask_cause(bus, path, ret_cause);
+                r = ask_cause(bus, path, &facts->is_killed, ret_cause);
         if (r >= 0)
                 r = get_usec(bus, own_path, "InactiveEnterTimestampMonotonic",
                              &facts->last_stand_in_usec);
         return r;
 }
 
-int ending_ask(const char *instance, Ending *ret, char ret_cause[static ENDING_CAUSE_MAX])
+int ending_ask(const char *instance, EndingFacts *ret, char ret_cause[static ENDING_CAUSE_MAX])
 {
-        EndingFacts facts = { .is_loaded = false };
         sd_bus *bus = NULL;
         int r = sd_bus_open_system(&bus);
 
         if (r >= 0)
                 r = sd_bus_set_method_call_timeout(bus, ASK_USEC);
         if (r >= 0)
-                r = ask(bus, instance, &facts, ret_cause);
+                r = ask(bus, instance, ret, ret_cause);
         sd_bus_flush_close_unref(bus);
-        if (r < 0)
-                return r;
-        *ret = ending_judge(&facts);
-        return 0;
+        return r;
 }

@@ -100,7 +100,7 @@ static int run(const char *instance)
 {
         _cleanup_close_ int handoff_fd = inherit_handoff_socket();
         char cause[ENDING_CAUSE_MAX] = "unknown cause";
-        Ending ending = ENDING_NEVER_READY;
+        EndingFacts facts = { .is_loaded = false };
         int r;
 
         if (handoff_fd < 0) {
@@ -108,14 +108,16 @@ static int run(const char *instance)
                           "see --help");
                 return -ENOTCONN;
         }
-        r = ending_ask(instance, &ending, cause);
+        r = ending_ask(instance, &facts, cause);
         if (r < 0) {
                 errno = -r;
                 log_warning("can't ask systemd whether %s was ready (%m); visitors in the queue "
                             "are refused",
                             instance);
+                facts.is_loaded = false;
         }
-        switch (ending) {
+        facts.waited_usec = standin_waited_usec(handoff_fd);
+        switch (ending_judge(&facts)) {
         case ENDING_CRASH:
                 return 0;
         case ENDING_CRASH_LOOP:

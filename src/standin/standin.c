@@ -46,6 +46,18 @@ struct Standin {
         bool is_ending;
 };
 
+uint64_t standin_waited_usec(int handoff_fd)
+{
+        const uint64_t now = clock_nsec(CLOCK_MONOTONIC);
+        struct bellhop_header header;
+
+        if (recv(handoff_fd, &header, sizeof(header), MSG_PEEK | MSG_DONTWAIT) !=
+                    (ssize_t)sizeof(header) ||
+            header.accepted_nsec > now)
+                return 0;
+        return (now - header.accepted_nsec) / 1000;
+}
+
 static void end_when_all_have_gone(Standin *standin)
 {
         if (standin->is_ending && standin->n_guests == 0)
