@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stamp FILE PROGRAM [ARGUMENT...]: writes CLOCK_MONOTONIC in nanoseconds to FILE, then becomes PROGRAM. */
+/* stamp FILE PROGRAM [ARGUMENT...]: writes CLOCK_MONOTONIC in nanoseconds to FILE, then becomes
+ * PROGRAM. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
