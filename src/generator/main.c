@@ -27,13 +27,13 @@ static int want_socket(const char *folder, const char *name)
 }
 
 /* Lifts what the template has for Network=no; the reasons stand there. */
-static int open_network(const char *dir, const char *name)
+static int open_network(const char *dir, const char *unit, const char *name)
 {
         _cleanup_free_ char *folder = NULL, *path = NULL;
         _cleanup_fclose_ FILE *file = NULL;
         int r;
 
-        if (asprintf(&folder, "%s/bellhop@%s.service.d", dir, name) < 0 ||
+        if (asprintf(&folder, "%s/%s@%s.service.d", dir, unit, name) < 0 ||
             asprintf(&path, "%s/50-network.conf", folder) < 0)
                 return -ENOMEM;
         r = make_folder(folder);
@@ -67,7 +67,9 @@ static int generate(const char *config_dir, const char *dir)
         for (size_t i = 0; r == 0 && i < config->n_instances; i++) {
                 r = want_socket(wants, config->instances[i].name);
                 if (r == 0 && config->instances[i].network)
-                        r = open_network(dir, config->instances[i].name);
+                        r = open_network(dir, "bellhop", config->instances[i].name);
+                if (r == 0 && config->instances[i].network)
+                        r = open_network(dir, "bellhop-php", config->instances[i].name);
         }
         config_free(config);
         return r;
