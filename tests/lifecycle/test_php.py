@@ -281,8 +281,9 @@ def test_socket_is_the_customers_alone(box, site):
     assert (folder.st_mode & 0o777, folder.st_uid) == (0o711, 0)
     program = "import socket; socket.socket(socket.AF_UNIX).connect('/run/bellhop-php/carol.sock'); print('connected')"
     for user in ("alice", "bellhop", "nobody", "carol"):
-        tried = box.try_run("setpriv", f"--reuid={user}", f"--regid={box.run('id', '-g', user).strip()}", "--clear-groups",
-                            "/usr/bin/python3", "-c", program)
+        group = box.run("id", "-g", user).strip()
+        tried = box.try_run("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "/usr/bin/python3", "-c",
+                            program)
         assert ("connected" in tried.stdout) == (user == "carol"), (user, tried)
     # Nor from within a neighbour's site.
     box.write_page("alice", "connect.cgi", f"/usr/bin/python3 -c \"{program}\" 2>&1")
