@@ -26,8 +26,10 @@
 #include "httpd/admit.h"
 #include "httpd/inbox.h"
 #include "httpd/journal.h"
+#include "httpd/keys.h"
 #include "httpd/shield.h"
 #include "httpd/stop.h"
+#include "httpd/trial.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -210,6 +212,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         }
         if (!life->tally && make_tally(server) != OK)
                 return !OK;
+        keys_warn(server, settings.config_dir, settings.instance);
         apr_pool_cleanup_register(pconf, NULL, leave_config, apr_pool_cleanup_null);
         stop_hold();
         /* A graceful restart doesn't come by pre_mpm. */
@@ -331,6 +334,7 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
+        ap_hook_test_config(trial_run, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_pre_mpm(pre_mpm, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);
