@@ -50,6 +50,7 @@ static const Setting router_settings[] = {
         SETTING("PendingMaxPerInstance", setting_parse_count, pending_max_per_instance),
         SETTING("InFlightMaxPerInstance", setting_parse_count, in_flight_max_per_instance),
         SETTING("PendingMaxPerSource", setting_parse_count, pending_max_per_source),
+        SETTING("StartingMax", setting_parse_count, starting_max),
         SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4),
         SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6),
         SETTING("TrustedProxy", setting_parse_trusted_proxies, trusted_proxies),

@@ -34,6 +34,7 @@ typedef struct RouterSettings {
         uint64_t pending_max_per_instance;
         uint64_t in_flight_max_per_instance; /* 0: a share of RLIMIT_NOFILE */
         uint64_t pending_max_per_source;     /* 0: no limit */
+        uint64_t starting_max;               /* 0: by the number of processors */
         uint64_t source_prefix_ipv4;         /* bits */
         uint64_t source_prefix_ipv6;         /* bits */
         TrustedProxies trusted_proxies;

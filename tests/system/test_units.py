@@ -39,21 +39,33 @@ def test_every_sandbox_line_has_its_reason(unit):
                 above.startswith(key + "=")), f"no reason above {line}"
 
 
+def connect_handoff(box, target, user, *groups):
+    program = ("import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"
+               f".connect('/run/bellhop/{target}.handoff')")
+    return box.try_run("setpriv", f"--reuid={user}", f"--regid={user}",
+                       f"--groups={','.join(groups)}" if groups else "--clear-groups", "/usr/bin/python3", "-c", program)
+
+
 def test_handoff_sockets_are_the_routers_alone(box):
-    for name in ("alice", "bob"):
-        status = box.path(f"/run/bellhop/{name}.handoff").stat()
-        assert stat.S_IMODE(status.st_mode) == 0o600
-        assert status.st_uid == box.uid("bellhop")
-    folder = box.path("/run/bellhop").stat()
-    assert (stat.S_IMODE(folder.st_mode), folder.st_uid) == (0o710, 0)
+    folder = box.path("/run/bellhop")
+    assert (stat.S_IMODE(folder.stat().st_mode), folder.stat().st_uid) == (0o710, 0)
+    status = box.path("/run/bellhop/alice.handoff").stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o660, 0, 0)
+    assert connect_handoff(box, "alice", "bellhop").returncode == 0
+    # Who reads the metrics may enter the folder.
+    assert "PermissionError" in connect_handoff(box, "alice", "bob", "bellhop").stderr
+    # The folder's mode is one fence, the socket's another.
+    folder.chmod(0o711)
+    try:
+        for user in ("alice", "bob"):
+            assert "PermissionError" in connect_handoff(box, "alice", user).stderr
+    finally:
+        folder.chmod(0o710)
 
 
 @pytest.mark.parametrize("user, target", [("alice", "bob"), ("alice", "alice"), ("bob", "alice")])
 def test_customers_cannot_send_hand_offs(box, user, target):
-    program = ("import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"
-               f".connect('/run/bellhop/{target}.handoff')")
-    tried = box.try_run("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "/usr/bin/python3", "-c",
-                        program)
+    tried = connect_handoff(box, target, user)
     assert "PermissionError" in tried.stderr, tried
 
 
