@@ -12,11 +12,14 @@ import errno
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
+import time
 import urllib.parse
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -97,8 +100,11 @@ def writable_places():
 
 def runs(command):
     """What a program prints, wherever it goes."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace", timeout=10, check=False)
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace", timeout=10, check=False)
+    except OSError as error:
+        return {"status": 127, "text": str(error)}
     return {"status": done.returncode, "text": done.stdout[-2000:]}
 
 
@@ -360,6 +366,13 @@ def knock(path):
     return "done" if "done" in outcomes else " ".join(sorted(outcomes))
 
 
+def tells_systemd(pid):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
+        own.connect("/run/systemd/notify")
+        socket.send_fds(own, [f"MAINPID={pid}\nSTATUS=all is well\nFDSTORE=1\nREADY=1".encode()], [0])
+    return "done"
+
+
 def handoff():
     return socket.socket(fileno=os.dup(int(os.environ["HANDOFF_FD"])))
 
@@ -381,20 +394,18 @@ def handoff_without_rights(own):
 
 
 def handoff_connected(own):
-    other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    other.bind("")
-    own.connect(other.getsockname())
+    """To a socket of its own, so that nobody else may send to it."""
+    path = f"{os.path.dirname(os.environ['SCRIPT_FILENAME'])}/other.socket"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(path)
+        own.connect(path)
+    os.unlink(path)
 
 
 def handoff_deaf(own):
-    """A filter that drops all; nobody is told."""
+    """A filter that drops all, and nobody is told."""
     drop = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0), 8)
     own.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HxxxxxxP", 1, ctypes.addressof(drop)))
-
-
-def handoff_deaf_for_good(own):
-    handoff_deaf(own)
-    own.setsockopt(socket.SOL_SOCKET, 44, 1)
 
 
 def handoff_blocking(own):
@@ -417,10 +428,15 @@ def handoff_peek_offset(own):
 
 def handoff_taken(own):
     """Receives what is for the server, and keeps it for a while."""
-    own.settimeout(3)
-    socket.recv_fds(own, 1024, 8)
-    own.settimeout(3)
-    socket.recv_fds(own, 1024, 8)
+    leave("port.json", "waits")
+    end = time.monotonic() + 1.5
+    own.setblocking(False)
+    kept = []
+    while time.monotonic() < end:
+        try:
+            kept.append(socket.recv_fds(own, 1024, 8))
+        except BlockingIOError:
+            pass
 
 
 def spoils(way):
@@ -466,7 +482,6 @@ def eats_memory(megabytes):
 
 
 def eats_tasks(most):
-    import threading
     end = threading.Event()
     n = 0
     try:
@@ -480,7 +495,6 @@ def eats_tasks(most):
 
 
 def eats_cpu(seconds):
-    import time
     start, used = time.monotonic(), time.process_time()
     while time.monotonic() - start < float(seconds):
         pass
@@ -493,7 +507,10 @@ def eats_descriptors():
         while True:
             fds.append(os.open("/dev/null", os.O_RDONLY))
     except OSError as error:
-        return [len(fds), errno.errorcode[error.errno]]
+        result = [len(fds), errno.errorcode[error.errno]]
+    for fd in fds:
+        os.close(fd)
+    return result
 
 
 def talks_over_unix():
@@ -519,6 +536,25 @@ def leaves(path):
         file.write("found")
     os.chmod(path, 0o644)
     return "done"
+
+
+def keeps_in_flight(most, seconds):
+    """Descriptors under way between sockets of its own: the kernel looks through those of all users at once."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    pairs, n = [], 0
+    try:
+        while n < int(most):
+            pairs.append(socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM))
+            for _ in range(100):
+                pairs[-1][0].setblocking(False)
+                socket.send_fds(pairs[-1][0], [b"x"], [pairs[-1][0].fileno(), pairs[-1][1].fileno()] * 100)
+                n += 200
+    except OSError as error:
+        leave("port.json", [n, errno.errorcode[error.errno]])
+    else:
+        leave("port.json", [n, "enough"])
+    time.sleep(seconds)
+    return n
 
 
 def floods_journal(lines):
