@@ -23,6 +23,7 @@
 #include <mpm_common.h>
 
 #include "httpd/admit.h"
+#include "httpd/confine.h"
 #include "httpd/inbox.h"
 #include "httpd/journal.h"
 #include "httpd/keys.h"
@@ -308,6 +309,10 @@ static const command_rec directives[] = {
                       "folder with instances/NAME.conf (default " CONFIG_DIR_DEFAULT ")"),
         AP_INIT_TAKE1("BellhopRouterUser", set_string, &settings.router_user, RSRC_CONF,
                       "the only user whose hand-offs are taken (default " BELLHOP_ROUTER_USER ")"),
+        AP_INIT_TAKE2(
+                "BellhopFence", confine, NULL, RSRC_CONF | EXEC_ON_READ,
+                "name of this instance and the folder with instances/NAME.conf: from here on, "
+                "this server and its programs are fenced in as Network= there says"),
         { .name = NULL },
 };
 
