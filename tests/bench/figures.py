@@ -82,7 +82,7 @@ class Figures:
                     if self.has(measure, other):
                         row[name] = self.ratio(measure, contender, other, key)[1]
                 first = self.slices[measure, contender][0]
-                for extra in ("busy", "front_usec", "behind_usec", "front_sec_gib", "p99_usec"):
+                for extra in ("busy", "front_usec", "behind_usec", "cpu_usec", "front_sec_gib", "p99_usec"):
                     if extra in first:
                         row[extra] = statistics.median(self.values(measure, contender, extra))
                 row["failed"] = sum(self.values(measure, contender, "failed")) if "failed" in first else 0
@@ -90,7 +90,7 @@ class Figures:
 
 
 COLUMNS = ["measure", "contender", "unit", "median", "lower", "upper", "rounds", "to_direct", "to_apache", "busy",
-           "front_usec", "behind_usec", "front_sec_gib", "p99_usec", "failed"]
+           "front_usec", "behind_usec", "cpu_usec", "front_sec_gib", "p99_usec", "failed"]
 
 
 def shown(column, value):

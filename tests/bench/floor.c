@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The least that a hand-off can cost: accept4, recv(MSG_PEEK), sendmsg(SCM_RIGHTS), close, and
- * nothing else. Takes the router's place in its own unit for ./bench, so that both have the same
- * sockets, the same scheduling, the same sandbox and the same receiver. All connections to the
- * socket that listens on the port of HTTPS go to one instance by one host; nothing is looked at, no
- * error is handled.
+ * nothing else. Takes the router's place in its own units for ./bench, so that both have the same
+ * sockets, the same scheduling, the same sandbox and the same receiver. All connections go to one
+ * instance by one host, what was peeked at is not read, and no error is handled.
  *
  *   floor HANDOFF-SOCKET HOST
  *
  * A thread for each listening socket, blocked in accept4: without epoll there is none to pay for.
  */
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "handoff/bellhop.h"

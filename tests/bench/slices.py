@@ -40,13 +40,6 @@ class Meter:
         for unit in units:
             self.groups.pop(unit, None)
 
-    def _place(self, unit):
-        for task in (self._group(unit) / "cgroup.threads").read_text().split():
-            try:
-                os.sched_setaffinity(int(task), self.cpus[SERVER])
-            except ProcessLookupError:
-                pass  # it has ended meanwhile
-
     def place(self, units):
         """Processes that they start later are where their parents are."""
         for unit in units:
@@ -74,7 +67,8 @@ class Meter:
         self.place([*contender.fronts, *contender.behind])
 
     def slice(self, contender, mode, protocol, seconds, connections, path="/small.txt", **environment):
-        """{rate, mib_s, busy, front_usec, behind_usec (for each), front_sec_gib, failed}"""
+        """{rate, mib_s, busy (part of a processor that the client used), failed, and of processor time for each connection
+        or request: front_usec, behind_usec, both in cpu_usec; front_sec_gib}"""
         settle()
         before = self.cpu_usec(contender.fronts) if contender.fronts else 0
         behind = self._try_cpu(contender.behind)
@@ -88,7 +82,7 @@ class Meter:
         n, gib = max(seen["total"], 1), max(seen["bytes"], 1) / 2**30
         return {"rate": seen["done"] / seen["seconds"], "mib_s": seen["bytes"] / 2**20 / seen["seconds"],
                 "busy": seen["busy"], "failed": seen["failed"], "front_usec": front / n, "behind_usec": behind / n,
-                "front_sec_gib": front / 1e6 / gib}
+                "cpu_usec": (front + behind) / n, "front_sec_gib": front / 1e6 / gib}
 
     def _try_cpu(self, units):
         try:
@@ -115,6 +109,11 @@ class Meter:
             kib += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_"))
             n_fds += len(os.listdir(f"/proc/{pid}/fd"))
         return kib, n_fds
+
+    def pss_mib(self, units):
+        """What the processes of these units take, with their part of what is shared."""
+        texts = [pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self._tasks(units)]
+        return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("Pss:")) / 1024
 
     def hold(self, contender, connections):
         """What established, idle connections take of the front: {kib, descriptors} for 1000 of them."""
