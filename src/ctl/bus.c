@@ -236,3 +236,43 @@ int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t
         *ret_n = n;
         return 0;
 }
+
+/* One of the lists of a service: name and path. */
+static int find_credential(sd_bus *bus, const char *unit, const char *property, const char *name,
+                           char **ret_path)
+{
+        _cleanup_free_ char *path = NULL;
+        sd_bus_message *reply = NULL;
+        const char *id, *source;
+        int r = sd_bus_path_encode(UNIT_PATH, unit, &path);
+
+        if (r >= 0)
+                r = sd_bus_get_property(bus, SYSTEMD, path, SYSTEMD ".Service", property, NULL,
+                                        &reply, "a(ss)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+        while (r >= 0 && !*ret_path) {
+                r = sd_bus_message_read(reply, "(ss)", &id, &source);
+                if (r <= 0)
+                        break;
+                if (strcmp(id, name) == 0)
+                        *ret_path = strdup(source);
+        }
+        sd_bus_message_unref(reply);
+        return r < 0 ? r : 0;
+}
+
+int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
+                       bool *ret_encrypted)
+{
+        int r;
+
+        *ret_path = NULL;
+        *ret_encrypted = false;
+        r = find_credential(bus, unit, "LoadCredential", name, ret_path);
+        if (r < 0 || *ret_path)
+                return r;
+        r = find_credential(bus, unit, "LoadCredentialEncrypted", name, ret_path);
+        *ret_encrypted = *ret_path;
+        return r;
+}

@@ -9,6 +9,7 @@
 #include "ctl/cure.h"
 #include "ctl/text.h"
 #include "util/cleanup.h"
+#include "util/fence.h"
 
 /* The name of an instance, if the file is that of one. */
 static bool instance_of(const char *file, char ret[static NAME_MAX + 1])
@@ -122,6 +123,22 @@ static void check_idle(Check *check, const Instance *instance)
                     "IdleSec= is less than 10 seconds");
 }
 
+/* On a newer kernel it would be closed. */
+static void check_fence(Check *check)
+{
+        const unsigned missing = fence_wanted(false) & ~fence_offered();
+        size_t n = 0;
+
+        for (size_t i = 0; i < check->config->n_instances; i++)
+                n += !check->config->instances[i].network;
+        for (unsigned i = 0; n > 0 && i < FENCE_PARTS; i++)
+                if ((missing & 1U << i) && fence_gap(1U << i))
+                        finding_add(&check->findings, FINDING_NETWORK_NOT_CLOSED,
+                                    (Place){ .line = 0 }, NULL,
+                                    "this kernel leaves %zu instances with Network=no %s", n,
+                                    fence_gap(1U << i));
+}
+
 void check_config(Check *check)
 {
         static const char *const folders[] = { "", "/instances", "/router.conf.d" };
@@ -133,4 +150,5 @@ void check_config(Check *check)
                 check_folder(check, folders[i]);
         for (size_t i = 0; i < config->n_instances; i++)
                 check_idle(check, &config->instances[i]);
+        check_fence(check);
 }

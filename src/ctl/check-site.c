@@ -103,7 +103,7 @@ static bool is_snippet(const char *name)
                strcmp(name + length - strlen(".conf"), ".conf") == 0;
 }
 
-static void look_at_snippets(Check *check, Site *site)
+void look_at_snippets(Check *check, Site *site)
 {
         DIR *dir = opendir(site->snippets);
         const struct dirent *entry;
@@ -227,19 +227,38 @@ static void add_apache_error(Check *check, const Site *site, char *text)
 
         parse_apache_error(text, &file, &line, &what);
         own = file && strncmp(file, site->snippets, strlen(site->snippets)) == 0;
+        /* Apache looks at certificates and document root too, and says less about them. */
+        if (!own && findings_have_error(&check->findings, site->instance->name))
+                return;
         finding_add(&check->findings, FINDING_SNIPPET_ERROR,
                     (Place){ site->instance->name, file ? file : site->snippets, line },
                     own ? cure_snippet_line(site, file, line) : NULL, "%s", what);
 }
 
-void check_snippets(Check *check, Site *site)
+static bool is_running(const Check *check, const Site *site)
+{
+        const UnitState *state;
+        char unit[UNIT_NAME_MAX];
+
+        unit_name(site->instance->name, "service", unit);
+        state = units_find(&check->units, unit);
+        return state && strcmp(state->active, "active") == 0;
+}
+
+void check_snippets(Check *check, const Site *site)
 {
         _cleanup_free_ char *text = NULL;
 
-        look_at_snippets(check, site);
         /* Without any, there is nothing in it that the package did not bring. */
         if (site->n_snippets == 0 || site->snippets_unreadable || geteuid() != 0)
                 return;
+        /* Only a site that runs has its credentials, without which Apache knows no word of TLS. */
+        if (site->has_credentials && !is_running(check, site)) {
+                finding_add(&check->findings, FINDING_NOT_CHECKED,
+                            (Place){ site->instance->name, site->snippets, 0 }, NULL,
+                            "the snippets, as the site has credentials and does not run");
+                return;
+        }
         text = ask_apache(check, site);
         if (text)
                 add_apache_error(check, site, text);

@@ -89,17 +89,19 @@ static void read_key(Check *check, const Site *site, Pair *pair)
 /* False: there is nothing to judge. */
 static bool read_pair(Check *check, Site *site, Pair *pair)
 {
+        static const Identity root = { .uid = 0 };
         AccessQuestion questions[2] = {
                 { .path = pair->certificate_path, .mode = R_OK },
                 { .path = pair->key_path, .mode = R_OK },
         };
+        const size_t n = pair->is_key_sealed ? 1 : 2;
         Replaced replaced;
         int r;
 
         replaced_init(check, &replaced);
-        r = access_ask(&site->user, replaced.list, questions, ELEMENTSOF(questions));
+        r = access_ask(site->has_credentials ? &root : &site->user, replaced.list, questions, n);
         check->n_needs_root += r < 0;
-        for (size_t i = 0; r == 0 && i < ELEMENTSOF(questions); i++) {
+        for (size_t i = 0; r == 0 && i < n; i++) {
                 const AccessQuestion *question = &questions[i];
 
                 if (question->error == 0)
@@ -111,12 +113,40 @@ static bool read_pair(Check *check, Site *site, Pair *pair)
         }
         if (r == 0 && questions[0].error == 0)
                 read_certificates(check, site, pair);
-        if (r == 0 && questions[1].error == 0) {
+        if (r == 0 && n > 1 && questions[1].error == 0) {
                 check_exposure(check, site, pair, &questions[1].stat);
                 read_key(check, site, pair);
         }
-        access_done(questions, ELEMENTSOF(questions));
+        access_done(questions, n);
         return pair->certificates;
+}
+
+typedef enum Source {
+        SOURCE_FOLDER,
+        SOURCE_CREDENTIALS, /* which take precedence */
+        SOURCE_CLOSED,      /* credentials that nobody but systemd can read */
+} Source;
+
+static Source find_credentials(const Check *check, const Site *site, Pair *pair)
+{
+        _cleanup_free_ char *certificate = NULL, *key = NULL;
+        char unit[UNIT_NAME_MAX];
+        bool sealed, key_sealed;
+
+        unit_name(site->instance->name, "service", unit);
+        /* With thousands of units, those that systemd need not read for it first. */
+        if (!check->bus || (access(site->tls, F_OK) == 0 && !units_find(&check->units, unit)))
+                return SOURCE_FOLDER;
+        if (bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed) < 0 ||
+            bus_get_credential(check->bus, unit, "fullchain.pem", &certificate, &sealed) < 0 ||
+            !key || !certificate)
+                return SOURCE_FOLDER;
+        if (sealed || certificate[0] != '/' || key[0] != '/')
+                return SOURCE_CLOSED;
+        (void)snprintf(pair->certificate_path, PATH_MAX, "%s", certificate);
+        (void)snprintf(pair->key_path, PATH_MAX, "%s", key);
+        pair->is_key_sealed = key_sealed;
+        return SOURCE_CREDENTIALS;
 }
 
 static void check_chain(Check *check, const Site *site, const Pair *pair, const Chain *chain)
@@ -238,26 +268,36 @@ static void judge_pair(Check *check, const Site *site, const Pair *pair)
         check_hosts(check, site, pair, chain.leaf);
 }
 
-void check_tls(Check *check, Site *site)
+static void add_no_tls(Check *check, const Site *site)
 {
         const Instance *instance = site->instance;
-        Pair pair;
-        struct stat st;
 
-        if (stat(site->tls, &st) < 0) {
-                if (instance->http == HTTP_REDIRECT)
-                        finding_add(&check->findings, FINDING_REDIRECT_WITHOUT_TLS,
-                                    (Place){ instance->name, instance->file, 0 },
-                                    cure_self_signed(check, site, false),
-                                    "Http=redirect, but there is no certificate in %s", site->tls);
-                else
-                        finding_add(&check->findings, FINDING_NO_TLS, place_of(site, site->tls),
-                                    NULL, "there is no certificate");
-                return;
-        }
+        if (instance->http == HTTP_REDIRECT)
+                finding_add(&check->findings, FINDING_REDIRECT_WITHOUT_TLS,
+                            (Place){ instance->name, instance->file, 0 },
+                            cure_self_signed(check, site, false),
+                            "Http=redirect, but there is no certificate in %s", site->tls);
+        else
+                finding_add(&check->findings, FINDING_NO_TLS, place_of(site, site->tls), NULL,
+                            "there is no certificate");
+}
+
+void check_tls(Check *check, Site *site)
+{
+        Pair pair;
+        Source source;
+
         if (!pair_init(&pair, site))
                 return;
-        if (read_pair(check, site, &pair))
+        source = find_credentials(check, site, &pair);
+        site->has_credentials = source != SOURCE_FOLDER;
+        if (source == SOURCE_CLOSED)
+                finding_add(&check->findings, FINDING_NOT_CHECKED,
+                            (Place){ .instance = site->instance->name }, NULL,
+                            "the certificate: only systemd can read this credential");
+        else if (source == SOURCE_FOLDER && access(site->tls, F_OK) < 0)
+                add_no_tls(check, site);
+        else if (read_pair(check, site, &pair))
                 judge_pair(check, site, &pair);
         pair_done(&pair);
 }

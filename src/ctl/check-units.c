@@ -214,11 +214,13 @@ static void check_service(Check *check, const Site *site)
 {
         const char *name = site->instance->name;
         _cleanup_free_ char *result = NULL;
-        char unit[UNIT_NAME_MAX];
+        char unit[UNIT_NAME_MAX], standin[UNIT_NAME_MAX + 16];
         uint64_t since;
 
         unit_name(name, "service", unit);
-        if (strcmp(active_state(check, unit), "failed") == 0) {
+        /* The stand-in refuses its visitors for a while, before it is tried again. */
+        (void)snprintf(standin, sizeof(standin), "bellhop-standin@%s.service", name);
+        if (strcmp(active_state(check, unit), "failed") == 0 || is_active(check, standin)) {
                 (void)bus_get_string(check->bus, unit, "Service", "Result", &result);
                 finding_add(&check->findings, FINDING_SITE_FAILED, (Place){ name, NULL, 0 },
                             command("systemctl restart %s || journalctl -n 20 -u %s", unit, unit),
@@ -230,7 +232,10 @@ static void check_service(Check *check, const Site *site)
             bus_get_number(check->bus, unit, "Unit", "StateChangeTimestamp", &since) == 0 &&
             site->changed > (time_t)(since / USEC_PER_SEC))
                 finding_add(&check->findings, FINDING_SITE_NOT_RELOADED,
-                            (Place){ name, site->changed_file, 0 }, command(RELOAD_SITE, name),
+                            (Place){ name, site->changed_file, 0 },
+                            site->has_credentials
+                                    ? command("systemctl try-restart bellhop@%s.service", name)
+                                    : command(RELOAD_SITE, name),
                             "it has changed since the site's server read it");
 }
 

@@ -38,6 +38,7 @@ typedef struct Site {
         char tls[PATH_MAX]; /* the folders that are its own */
         char snippets[PATH_MAX];
         size_t n_snippets;
+        bool has_credentials; /* systemd passes certificate and key in, from where the pair is */
         bool snippets_unreadable; /* one of them, for the site's user */
         bool sets_document_root;  /* a snippet does */
         bool sets_certificate;    /* a snippet does, for some of its hosts */
@@ -63,7 +64,8 @@ void site_note_file(Site *site, const char *path, time_t modified);
 
 /* Certificate and key; document root and snippets. */
 void check_tls(Check *check, Site *site);
-void check_snippets(Check *check, Site *site);
+void look_at_snippets(Check *check, Site *site);
+void check_snippets(Check *check, const Site *site);
 void check_document_root(Check *check, const Site *site);
 
 /* Units, and whether what is in force is what the files say. */

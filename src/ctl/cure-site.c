@@ -56,7 +56,8 @@ char *cure_self_signed(const Check *check, const Site *site, bool replace)
         _cleanup_free_ char *config = shell_quote(check->ctl->config_dir);
         const bool usual = strcmp(check->ctl->config_dir, BELLHOP_CONFIG_DIR) == 0;
 
-        if (!config)
+        /* Where credentials are from, nothing is known but the files. */
+        if (!config || site->has_credentials)
                 return NULL;
         return command("bellhopctl cert %s --self-signed%s%s%s && systemctl %s bellhop@%s.service",
                        site->instance->name, replace ? " --force" : "",
@@ -71,7 +72,8 @@ char *cure_new_certificate(const Check *check, const Site *site, X509 *leaf)
         size_t size;
         FILE *out;
 
-        if (!leaf || hosts->n_hosts == 0 || certificate_is_self_signed(leaf))
+        if (!leaf || hosts->n_hosts == 0 || site->has_credentials ||
+            certificate_is_self_signed(leaf))
                 return cure_self_signed(check, site, true);
         out = open_memstream(&names, &size);
         if (!out)
@@ -190,8 +192,13 @@ char *cure_unreadable(const Check *check, const Site *site, const AccessQuestion
 
 char *cure_exposed_key(const Check *check, const Site *site, const Pair *pair)
 {
+        _cleanup_free_ char *quoted = NULL;
         struct stat st;
 
+        if (site->has_credentials) {
+                quoted = is_roots(pair->key_path) ? shell_quote(pair->key_path) : NULL;
+                return quoted ? command("chmod 0400 %s", quoted) : NULL;
+        }
         return lstat(pair->key_path, &st) == 0 && S_ISLNK(st.st_mode)
                        ? copy_pair(check, site)
                        : give(site, pair->key_path, "0400");
@@ -201,6 +208,8 @@ char *cure_encrypted_key(const Site *site, const Pair *pair)
 {
         _cleanup_free_ char *file = shell_quote(pair->key_path), *script = NULL;
 
+        if (site->has_credentials)
+                return NULL;
         script = file ? command("umask 077 && openssl pkey -in %s -out %s.new && mv -f %s.new %s",
                                 file, file, file, file)
                       : NULL;
@@ -259,7 +268,7 @@ char *cure_incomplete(const Site *site, const Pair *pair, const Chain *chain)
         _cleanup_free_ char *tls = shell_quote(site->tls), *script = NULL;
         _cleanup_free_ char *url = certificate_issuer_url(chain->last), *from = NULL;
 
-        if (!file || !tls)
+        if (!file || !tls || site->has_credentials)
                 return NULL;
         if (found) {
                 script = command("umask 077 && cat %s %s/%s > %s.new && mv -f %s.new %s", file, tls,

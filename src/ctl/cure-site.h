@@ -16,6 +16,7 @@ typedef struct Pair {
         char key_path[PATH_MAX];
         STACK_OF(X509) * certificates; /* NULL: could not be read */
         EVP_PKEY *key;                 /* NULL: same */
+        bool is_key_sealed;            /* by systemd-creds(1): only systemd can read it */
 } Pair;
 
 bool pair_init(Pair *pair, const Site *site);

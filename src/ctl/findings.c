@@ -32,6 +32,11 @@ const FindingInfo finding_infos[FINDING_KINDS] = {
                                  "of the other." },
         [FINDING_IDLE_TOO_SHORT] = { "idle-too-short", SEVERITY_WARNING,
                                      "The server would be started anew for nearly every visitor." },
+        [FINDING_NETWORK_NOT_CLOSED] = { "network-not-closed", SEVERITY_NOTE,
+                                         "Code that takes control of a site has ways to the "
+                                         "network that "
+                                         "Network=no should close; packets may leave, and nothing "
+                                         "comes back." },
         [FINDING_REDIRECT_WITHOUT_TLS] = { "redirect-without-tls", SEVERITY_ERROR,
                                            "Visitors are sent from HTTP to HTTPS, where nobody "
                                            "answers." },
@@ -194,6 +199,18 @@ size_t findings_count(const Findings *findings, Severity severity)
         for (size_t i = 0; i < findings->n; i++)
                 n += findings->findings[i].severity == severity;
         return n;
+}
+
+bool findings_have_error(const Findings *findings, const char *instance)
+{
+        for (size_t i = 0; i < findings->n; i++) {
+                const Finding *finding = &findings->findings[i];
+
+                if (finding->severity == SEVERITY_ERROR && finding->instance &&
+                    strcmp(finding->instance, instance) == 0)
+                        return true;
+        }
+        return false;
 }
 
 void findings_be_strict(Findings *findings)

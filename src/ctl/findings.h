@@ -15,6 +15,7 @@ typedef enum FindingKind {
         FINDING_FOLDER_WRITABLE,
         FINDING_SHARED_UID,
         FINDING_IDLE_TOO_SHORT,
+        FINDING_NETWORK_NOT_CLOSED,
         FINDING_REDIRECT_WITHOUT_TLS,
         FINDING_NO_TLS,
         FINDING_CERTIFICATE_MISSING,
@@ -102,4 +103,5 @@ void findings_be_strict(Findings *findings);
 
 /* By severity, worst first; else in the order in which they were found. */
 void findings_sort(Findings *findings);
+bool findings_have_error(const Findings *findings, const char *instance);
 size_t findings_count(const Findings *findings, Severity severity);

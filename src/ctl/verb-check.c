@@ -81,9 +81,10 @@ static void check_instance(Check *check, size_t number, Site *site)
                 return;
         if (stat(instance->file, &st) == 0)
                 site_note_file(site, instance->file, st.st_mtime);
-        check_snippets(check, site);
+        look_at_snippets(check, site);
         check_tls(check, site);
         check_document_root(check, site);
+        check_snippets(check, site);
         check_site_units(check, site);
 }
 

@@ -243,6 +243,27 @@ def test_site_not_reloaded(box, renew, changed):
     assert_served(box)
 
 
+def test_credentials(box):
+    drop_in = "/etc/systemd/system/bellhop@carol.service.d/tls.conf"
+    box.shell(f"rm -rf /root/tls; cp -a {TLS} /root/tls; chown -R root: /root/tls; rm -r {TLS}")
+    box.write(drop_in, "[Service]\nLoadCredential=fullchain.pem:/root/tls/fullchain.pem\n"
+                       "LoadCredential=privkey.pem:/root/tls/privkey.pem\n")
+    box.run("systemctl", "daemon-reload")
+    assert findings(box) == []
+    assert_served(box)
+    box.shell("chmod 0644 /root/tls/privkey.pem")
+    found = find(box, "key-exposed")
+    assert found["file"] == "/root/tls/privkey.pem"
+    box.shell(found["cure"])
+    wait_for_the_next_second(box, time.time())
+    box.shell(self_signed().replace(TLS, "/root/tls"))
+    box.shell(find(box, "site-not-reloaded")["cure"])
+    assert findings(box) == []
+    assert_served(box)
+    box.path(drop_in).unlink()
+    box.run("systemctl", "daemon-reload")
+
+
 def test_port_taken(box):
     box.write("/etc/systemd/system/apache2.service",
               "[Service]\nExecStart=/usr/bin/python3 -m http.server 80\n[Install]\nWantedBy=multi-user.target\n")
