@@ -29,8 +29,9 @@ def find(box, kind):
 
 
 def assert_served(box):
-    both = box.curl("https://carol.example/", "--resolve", "www.carol.example:80:127.0.0.1",
-                    "http://www.carol.example/")
+    """By both protocols; -L: one may lead to the other."""
+    both = box.curl("https://carol.example/", "-L", "--resolve", "www.carol.example:80:127.0.0.1", "--resolve",
+                    "www.carol.example:443:127.0.0.1", "http://www.carol.example/")
     assert both == "served by carol\n" * 2
 
 
