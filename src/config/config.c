@@ -50,6 +50,7 @@ static const Setting router_settings[] = {
         SETTING("PendingMaxPerInstance", setting_parse_count, pending_max_per_instance),
         SETTING("InFlightMaxPerInstance", setting_parse_count, in_flight_max_per_instance),
         SETTING("PendingMaxPerSource", setting_parse_count, pending_max_per_source),
+        SETTING("StartingMax", setting_parse_count, starting_max),
         SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4),
         SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6),
         SETTING("TrustedProxy", setting_parse_trusted_proxies, trusted_proxies),
@@ -473,6 +474,23 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         r = *ret_instance == ROUTE_NONE ? -ENOENT : 0;
         *ret = take_ptr(config);
         return r;
+}
+
+int config_read_network(const char *dir, const char *name, bool *ret)
+{
+        const Users ask_by_name = { .n = 0 };
+        const Keep nothing = { .old = NULL };
+        _cleanup_(config_freep) Config *config = config_new();
+        bool alone;
+        int r;
+
+        if (!config)
+                return -ENOMEM;
+        r = load_instance_file(config, dir, name, &ask_by_name, &nothing, &alone);
+        if (r < 0)
+                return r;
+        *ret = config->n_instances > 0 && config->instances[0].network;
+        return 0;
 }
 
 RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance)

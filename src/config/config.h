@@ -34,6 +34,7 @@ typedef struct RouterSettings {
         uint64_t pending_max_per_instance;
         uint64_t in_flight_max_per_instance; /* 0: a share of RLIMIT_NOFILE */
         uint64_t pending_max_per_source;     /* 0: no limit */
+        uint64_t starting_max;               /* 0: by the number of processors */
         uint64_t source_prefix_ipv4;         /* bits */
         uint64_t source_prefix_ipv6;         /* bits */
         TrustedProxies trusted_proxies;
@@ -100,6 +101,9 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
  * not in use (see problems).
  */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
+
+/* Network= of one instance, by its file alone; "no" when there is none or it has mistakes. */
+int config_read_network(const char *dir, const char *name, bool *ret);
 
 Config *config_free(Config *config);
 

@@ -33,6 +33,9 @@ typedef struct Metrics {
         uint64_t gone;       /* left by their clients before they could be routed */
         uint64_t queue_full_waits;
         uint64_t in_flight_waits;
+        uint64_t start_waits;
+        uint64_t starts;      /* hand-offs to an instance that slept */
+        uint64_t late_starts; /* of which nobody was received in time */
         uint64_t accept_pauses;
         uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs up to each bound, and above all */
         uint64_t latency_nsec;
@@ -43,6 +46,8 @@ typedef struct Metrics {
         uint64_t pending_max;
         uint64_t lingering;
         uint64_t sources;
+        uint64_t starting;
+        uint64_t starting_max;
         uint64_t instances;
         uint64_t routes;
         uint64_t problems;
@@ -54,6 +59,9 @@ typedef struct InstanceMetrics {
         uint64_t redirected;
         uint64_t queue_full_waits;
         uint64_t in_flight_waits;
+        uint64_t start_waits;
+        uint64_t starts;
+        uint64_t late_starts;
         uint64_t latency_nsec;
         uint64_t waiting; /* at the moment */
 } InstanceMetrics;

@@ -62,6 +62,8 @@ static void fill_in(Router *router)
         metrics->pending_max = router->pending_max;
         metrics->lingering = router->lingering.n;
         metrics->sources = router->sources.n;
+        metrics->starting = router->starts.n_starting;
+        metrics->starting_max = router->starts.max;
         metrics->instances = router->config->n_instances;
         metrics->routes = hostmap_size(router->config->map);
         metrics->problems = router->config->n_problems;
