@@ -476,6 +476,23 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         return r;
 }
 
+int config_read_network(const char *dir, const char *name, bool *ret)
+{
+        const Users ask_by_name = { .n = 0 };
+        const Keep nothing = { .old = NULL };
+        _cleanup_(config_freep) Config *config = config_new();
+        bool alone;
+        int r;
+
+        if (!config)
+                return -ENOMEM;
+        r = load_instance_file(config, dir, name, &ask_by_name, &nothing, &alone);
+        if (r < 0)
+                return r;
+        *ret = config->n_instances > 0 && config->instances[0].network;
+        return 0;
+}
+
 RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance)
 {
         const uint32_t found = host ? hostmap_find_host(config->map, host) : ROUTE_NONE;

@@ -102,6 +102,9 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
  */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
 
+/* Network= of one instance, by its file alone; "no" when there is none or it has mistakes. */
+int config_read_network(const char *dir, const char *name, bool *ret);
+
 Config *config_free(Config *config);
 
 typedef enum RouteKind {

@@ -323,6 +323,32 @@ static void test_user_with_routers_uid(void **state)
         assert_int_equal(r, -ENOENT);
 }
 
+static bool network_of(const char *name)
+{
+        bool network = true;
+
+        assert_int_equal(config_read_network(dir, name, &network), 0);
+        return network;
+}
+
+/* What is in doubt has no network. */
+static void test_network_of_one_instance(void **state)
+{
+        (void)state;
+        put("instances/alice.conf", HOST("alice.example") "Network=yes\n");
+        put("instances/bob.conf", HOST("bob.example") "Network=no\n");
+        put("instances/carol.conf", HOST("carol.example"));
+        put("instances/a.conf", HOST("*.example") "Network=yes\n");
+        put("instances/a-b.conf", HOST("a-b.example") "Network=yes\nNetwork=maybe\n");
+        assert_true(network_of("alice"));
+        assert_false(network_of("bob"));
+        assert_false(network_of("carol"));
+        assert_true(network_of("a"));
+        assert_false(network_of("a-b"));
+        assert_false(network_of("nobody"));
+        assert_false(network_of("../instances/alice"));
+}
+
 static void test_syntax_errors_in_files(void **state)
 {
         static const char *const problems[][2] = {
@@ -512,6 +538,7 @@ int main(void)
                 TEST(test_users),
                 TEST(test_users_not_known),
                 TEST(test_user_with_routers_uid),
+                TEST(test_network_of_one_instance),
                 TEST(test_syntax_errors_in_files),
                 TEST(test_modes),
                 TEST(test_owner),
