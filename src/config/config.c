@@ -199,10 +199,14 @@ static int check_user(SettingsFile *file, const Users *users, const char *name, 
 static int report_conflict(SettingsFile *file, const HostMapConflict *conflict)
 {
         const Instance *other = &file->config->instances[conflict->other >> ORIGIN_LINE_BITS];
+        int r;
 
         file->line = (unsigned)conflict->origin;
-        return problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
-                           conflict->what, other->name, other->file, (unsigned)conflict->other);
+        file->word = span_from_string(conflict->what);
+        r = problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
+                        conflict->what, other->name, other->file, (unsigned)conflict->other);
+        file->word = (Span){ .size = 0 };
+        return r;
 }
 
 static int report_second_default(SettingsFile *file, unsigned line)
@@ -420,8 +424,11 @@ Config *config_free(Config *config)
                 free(config->instances[i].name);
                 free(config->instances[i].file);
         }
-        for (size_t i = 0; i < config->n_problems; i++)
+        for (size_t i = 0; i < config->n_problems; i++) {
                 free(config->problems[i].text);
+                free(config->problems[i].file);
+                free(config->problems[i].word);
+        }
         free(config->instances);
         free(config->problems);
         hostmap_free(config->map);

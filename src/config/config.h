@@ -61,7 +61,11 @@ typedef struct Instance {
 } Instance;
 
 typedef struct Problem {
-        char *text; /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
+        char *text;       /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
+        char *file;       /* the same in parts: where, */
+        unsigned line;    /* 0: the file as a whole */
+        const char *what; /* in text, what is wrong and what to do, */
+        char *word;       /* and which word of the line; NULL: all of it */
 } Problem;
 
 typedef struct Config {
