@@ -199,10 +199,14 @@ static int check_user(SettingsFile *file, const Users *users, const char *name, 
 static int report_conflict(SettingsFile *file, const HostMapConflict *conflict)
 {
         const Instance *other = &file->config->instances[conflict->other >> ORIGIN_LINE_BITS];
+        int r;
 
         file->line = (unsigned)conflict->origin;
-        return problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
-                           conflict->what, other->name, other->file, (unsigned)conflict->other);
+        file->word = span_from_string(conflict->what);
+        r = problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
+                        conflict->what, other->name, other->file, (unsigned)conflict->other);
+        file->word = (Span){ .size = 0 };
+        return r;
 }
 
 static int report_second_default(SettingsFile *file, unsigned line)
@@ -420,8 +424,11 @@ Config *config_free(Config *config)
                 free(config->instances[i].name);
                 free(config->instances[i].file);
         }
-        for (size_t i = 0; i < config->n_problems; i++)
+        for (size_t i = 0; i < config->n_problems; i++) {
                 free(config->problems[i].text);
+                free(config->problems[i].file);
+                free(config->problems[i].word);
+        }
         free(config->instances);
         free(config->problems);
         hostmap_free(config->map);
@@ -474,6 +481,23 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         r = *ret_instance == ROUTE_NONE ? -ENOENT : 0;
         *ret = take_ptr(config);
         return r;
+}
+
+int config_read_network(const char *dir, const char *name, bool *ret)
+{
+        const Users ask_by_name = { .n = 0 };
+        const Keep nothing = { .old = NULL };
+        _cleanup_(config_freep) Config *config = config_new();
+        bool alone;
+        int r;
+
+        if (!config)
+                return -ENOMEM;
+        r = load_instance_file(config, dir, name, &ask_by_name, &nothing, &alone);
+        if (r < 0)
+                return r;
+        *ret = config->n_instances > 0 && config->instances[0].network;
+        return 0;
 }
 
 RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance)

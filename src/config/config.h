@@ -61,7 +61,11 @@ typedef struct Instance {
 } Instance;
 
 typedef struct Problem {
-        char *text; /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
+        char *text;       /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
+        char *file;       /* the same in parts: where, */
+        unsigned line;    /* 0: the file as a whole */
+        const char *what; /* in text, what is wrong and what to do, */
+        char *word;       /* and which word of the line; NULL: all of it */
 } Problem;
 
 typedef struct Config {
@@ -101,6 +105,9 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
  * not in use (see problems).
  */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
+
+/* Network= of one instance, by its file alone; "no" when there is none or it has mistakes. */
+int config_read_network(const char *dir, const char *name, bool *ret);
 
 Config *config_free(Config *config);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the drop-in of bellhop@NAME.service. Used where a generator may write only; so it never asks
+ * Owns the drop-ins of bellhop@NAME.service and of bellhop-php@NAME.service, which has the same
+ * sandbox. Used where a generator may write only; so it never asks
  * systemd anything.
  */
 #include <fcntl.h>
@@ -12,11 +13,14 @@
 
 #define SYSTEMD_DIR "/run/systemd/system"
 
-static int drop_in_path(const char *dir, const char *name, char **ret_folder, char **ret_path)
+static const char *const templates[] = { "bellhop", "bellhop-php" };
+
+static int drop_in_path(const char *dir, const char *template, const char *name, char **ret_folder,
+                        char **ret_path)
 {
         _cleanup_free_ char *folder = NULL;
 
-        if (asprintf(&folder, "%s/bellhop@%s.service.d", dir, name) < 0) {
+        if (asprintf(&folder, "%s/%s@%s.service.d", dir, template, name) < 0) {
                 folder = NULL;
                 return -ENOMEM;
         }
@@ -29,13 +33,13 @@ static int drop_in_path(const char *dir, const char *name, char **ret_folder, ch
 }
 
 /* Lifts what the template has for Network=no; the reasons stand there. */
-static int open_network(const char *dir, const char *name)
+static int open_network(const char *dir, const char *template, const char *name)
 {
         _cleanup_free_ char *folder = NULL, *path = NULL;
         _cleanup_fclose_ FILE *file = NULL;
         int r;
 
-        r = drop_in_path(dir, name, &folder, &path);
+        r = drop_in_path(dir, template, name, &folder, &path);
         if (r < 0)
                 return r;
         if ((mkdir(dir, 0755) < 0 && errno != EEXIST) ||
@@ -52,12 +56,12 @@ static int open_network(const char *dir, const char *name)
         return fflush(file) == 0 ? 0 : -errno;
 }
 
-int units_remove(const char *dir, const char *name)
+static int remove_drop_in(const char *dir, const char *template, const char *name)
 {
         _cleanup_free_ char *folder = NULL, *path = NULL;
         int r;
 
-        r = drop_in_path(dir, name, &folder, &path);
+        r = drop_in_path(dir, template, name, &folder, &path);
         if (r < 0)
                 return r;
         if (unlink(path) < 0 && errno != ENOENT)
@@ -65,10 +69,27 @@ int units_remove(const char *dir, const char *name)
         return rmdir(folder) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+static int for_each_template(const char *dir, const char *name,
+                             int (*apply)(const char *, const char *, const char *))
+{
+        for (size_t i = 0; i < ELEMENTSOF(templates); i++) {
+                const int r = apply(dir, templates[i], name);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int units_remove(const char *dir, const char *name)
+{
+        return for_each_template(dir, name, remove_drop_in);
+}
+
 int units_write(const char *dir, const Instance *instance)
 {
-        return instance->network ? open_network(dir, instance->name)
-                                 : units_remove(dir, instance->name);
+        return for_each_template(dir, instance->name,
+                                 instance->network ? open_network : remove_drop_in);
 }
 
 int units_announce(void)

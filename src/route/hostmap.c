@@ -417,3 +417,27 @@ size_t hostmap_size(const HostMap *map)
 {
         return map->n_hosts + map->n_addresses;
 }
+
+bool hostmap_next(const HostMap *map, size_t *cursor, HostMapRoute *ret)
+{
+        const size_t place = *cursor;
+
+        if (place >= hostmap_size(map))
+                return false;
+        *cursor = place + 1;
+        if (place < map->n_hosts) {
+                const Host *host = &map->hosts[place];
+                const char *name = map->arena + host->name;
+
+                *ret = (HostMapRoute){ .instance = host->instance, .origin = host->origin };
+                snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
+        } else {
+                const AddressRoute *route = &map->addresses[place - map->n_hosts];
+
+                *ret = (HostMapRoute){ .is_address = true,
+                                       .instance = route->instance,
+                                       .origin = route->origin };
+                address_format(&route->address, ret->what);
+        }
+        return true;
+}

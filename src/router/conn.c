@@ -9,6 +9,7 @@
 #include "refuse/parting.h"
 #include "router/look.h"
 #include "router/router.h"
+#include "router/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/peer.h"
@@ -432,6 +433,11 @@ void conn_resume_consume(Router *router, int fd, const ConnPast *past)
         look_at(router, fd, false, &look);
         look.handoff.accepted_nsec = past->accepted_nsec;
 
+        /* One that came before its listener was sealed. */
+        if (look.kind != LOOK_GONE && seal_connection(fd) < 0 && router->seals) {
+                look.kind = LOOK_REFUSE;
+                look.refuse = REFUSE_OVERLOAD;
+        }
         if (look.kind == LOOK_ROUTE)
                 outlet = router_outlet(router, look.instance);
         if (outlet)

@@ -9,8 +9,10 @@
 #include <systemd/sd-daemon.h>
 
 #include "router/router.h"
+#include "router/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/log-ids.h"
 
 #define RESUME_USEC (100 * UINT64_C(1000))
 #define RETRY_USEC  (20 * UINT64_C(1000))
@@ -280,10 +282,30 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
         return r < 0 ? r : reload_first(router->reload);
 }
 
+static void seal_listeners(Router *router)
+{
+        router->seals = true;
+        for (size_t i = 0; i < router->n_listeners; i++) {
+                const int r = seal_listener(router->listeners[i].fd);
+
+                if (r == 0)
+                        continue;
+                if (router->seals) {
+                        errno = -r;
+                        log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_UNSEALED },
+                                 "can't seal the public sockets (%m): whoever takes control of an "
+                                 "instance with Network=no could use a passed one for connections "
+                                 "of his own; bellhop-router(8), THE SEAL, tells what it takes");
+                }
+                router->seals = false;
+        }
+}
+
 int router_run(Router *router)
 {
         int r;
 
+        seal_listeners(router);
         for (size_t i = 0; i < router->n_listeners; i++) {
                 r = listener_start(&router->listeners[i]);
 

@@ -94,12 +94,13 @@ CAUSES = {
     "otherkey": (tls("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out privkey.pem 2>/dev/null"),
                  "privkey.pem do not match"),
     "noroot": (no_root(), "no document root: neither /srv/www/noroot nor /home/noroot/public_html exists"),
-    "credential": (drop_in("LoadCredential=secret:/etc/secret-of-{0}", "echo x >/etc/secret-of-{0}"), "243/CREDENTIALS"),
+    "credential": (drop_in("LoadCredential=secret:/etc/secret-of-{0}", "echo x >/etc/secret-of-{0}"),
+                   "243/CREDENTIALS"),
     "namespace": (drop_in("BindPaths=/opt/data-of-{0}", "mkdir /opt/data-of-{0}"), "226/NAMESPACE"),
     "nouser": (no_user(), "217/USER"),
     "nobinary": (drop_in("ExecStart=\nExecStart=/usr/local/sbin/apache2-of-{0} -DFOREGROUND -f "
-                         "/etc/bellhop/apache2/instance.conf", "ln -s /usr/sbin/apache2 /usr/local/sbin/apache2-of-{0}"),
-                 "203/EXEC"),
+                         "/etc/bellhop/apache2/instance.conf",
+                         "ln -s /usr/sbin/apache2 /usr/local/sbin/apache2-of-{0}"), "203/EXEC"),
     # It asks for a passphrase. With less patience than the template has, so that the test is short.
     "hangs": (both(asks_for_passphrase("hangs"), drop_in("TimeoutStartSec=2s", "true")), "Result: timeout"),
     # That may be by chance, so it is tried again until the visitor has waited for five seconds.
@@ -209,7 +210,8 @@ def test_refusals_are_counted(box, carol, journal):
     break_carol(box)
     for _ in range(3):
         get(box, "carol.example")
-    assert box.show("bellhop-standin@carol.service", "StatusText") == "carol can't start (exit-code 1); refused 3 visitors"
+    told = box.show("bellhop-standin@carol.service", "StatusText")
+    assert told == "carol can't start (exit-code 1); refused 3 visitors"
     wait_until_tried_again(box, carol)
     assert "refused 3 visitors of carol" in journal("bellhop-standin", "BELLHOP_INSTANCE=carol")
     assert "nothing has to be started or reset" in box.run("journalctl", "-x", "-u", "bellhop-standin@carol.service")

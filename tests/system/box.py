@@ -70,6 +70,9 @@ class Box:
         """Runs a command inside as root and returns what it printed."""
         return self._checked(" ".join(map(str, args)), self.try_run(*args, **kwargs))
 
+    def popen_run(self, *args, **kwargs):
+        return subprocess.Popen([HERE / "sdbox", "run", *map(str, args)], env=self.env, text=True, **kwargs)
+
     def shell(self, script, **kwargs):
         return self.run("bash", "-euc", script, **kwargs)
 

@@ -463,6 +463,31 @@ static void test_address_from_sockaddr(void **state)
         assert_int_equal(address.port, 443);
 }
 
+static void test_next(void **state)
+{
+        static const char *const expected[] = { "b.example", "*.a.example", "192.0.2.7",
+                                                "[2001:db8::7]:443" };
+        _cleanup_map_ HostMap *map = hostmap_new();
+        HostMapRoute route;
+        size_t cursor = 0;
+        uint64_t other;
+
+        (void)state;
+        assert_false(hostmap_next(map, &cursor, &route));
+        add_address(map, "[2001:db8::7]:443", 3, 13);
+        add_address(map, "192.0.2.7", 2, 12);
+        assert_int_equal(hostmap_add_host(map, "b.example", 0, 10, &other), 0);
+        assert_int_equal(hostmap_add_host(map, "*.a.example", 1, 11, &other), 0);
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+                assert_true(hostmap_next(map, &cursor, &route));
+                assert_string_equal(route.what, expected[i]);
+                assert_int_equal(route.is_address, i >= 2);
+                assert_int_equal(route.instance, i);
+                assert_int_equal(route.origin, 10 + i);
+        }
+        assert_false(hostmap_next(map, &cursor, &route));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -476,6 +501,7 @@ int main(void)
                 cmocka_unit_test(test_merge),
                 cmocka_unit_test(test_merge_conflict),
                 cmocka_unit_test(test_merge_conflict_longest),
+                cmocka_unit_test(test_next),
                 cmocka_unit_test(test_address_parse),
                 cmocka_unit_test(test_address_parse_refuses),
                 cmocka_unit_test(test_address_any_mapped),
