@@ -285,6 +285,38 @@ def test_a_page_reaches_only_what_is_the_customers(box, site, network):
     assert seen["processes"] == [box.uid(site)]
 
 
+# What the sandbox does not close is closed by a fence that mod_bellhop raises, and bellhop-fence around PHP.
+FENCE = """/usr/bin/python3 -c '
+import socket
+def works(action, *args):
+    try:
+        action(*args)
+        return True
+    except OSError:
+        return False
+print(works(socket.create_server, ("127.0.0.1", 5000)), works(socket.socket(socket.AF_UNIX).connect, "\\0meeting"))
+'"""
+
+
+@pytest.mark.parametrize("network", ["no", "yes"])
+def test_php_is_in_the_fence_of_its_instance(box, site, network):
+    """A socket of the customer's may be passed to his PHP, so that PHP must not be able to do more with it."""
+    box.write_instance(site, f"Host={HOST}\nNetwork={network}\n")
+    box.run("systemctl", "daemon-reload")
+    box.write_page(site, "fence.cgi", FENCE)
+    server = box.popen_run("/usr/bin/python3", "-c",
+                           "import socket\nserver = socket.socket(socket.AF_UNIX)\nserver.bind('\\0meeting')\n"
+                           "server.listen()\nprint('up', flush=True)\ninput()\n", stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE)
+    try:
+        assert server.stdout.readline() == "up\n"
+        seen = page(box, "reach.php", "--data-binary", "[]")
+        assert box.curl(f"http://{HOST}/fence.cgi").split() == [str(seen["listen"]), str(seen["abstract"])]
+    finally:
+        server.communicate("\n", timeout=20)
+    assert not seen["abstract"] and seen["listen"] == (network == "yes")
+
+
 def test_socket_is_the_customers_alone(box, site):
     box.curl(f"http://{HOST}/load.php")
     status = box.path("/run/bellhop-php/carol.sock").stat()
@@ -294,8 +326,8 @@ def test_socket_is_the_customers_alone(box, site):
     program = "import socket; socket.socket(socket.AF_UNIX).connect('/run/bellhop-php/carol.sock'); print('connected')"
     for user in ("alice", "bellhop", "nobody", "carol"):
         group = box.run("id", "-g", user).strip()
-        tried = box.try_run("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "/usr/bin/python3", "-c",
-                            program)
+        tried = box.try_run("setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups",
+                            "/usr/bin/python3", "-c", program)
         assert ("connected" in tried.stdout) == (user == "carol"), (user, tried)
     # Nor from within a neighbour's site.
     box.write_page("alice", "connect.cgi", f"/usr/bin/python3 -c \"{program}\" 2>&1")
