@@ -142,6 +142,18 @@ def test_it_comes_with_the_first_page_and_goes_with_the_instance(box, site):
     assert page(box, "show.php")["user"] == site
 
 
+def test_sleeping_site_is_seen_to_sleep(box, site):
+    """PHP ends after its instance, and must not leave the folder behind by which the router knows that this runs."""
+    folder = box.path(f"/run/bellhop-instance/{site}")
+    for action in (["stop"], ["kill", "--signal=KILL", "--kill-who=main"]):
+        page(box, "show.php")
+        assert folder.exists() and state(box, PHP) == "active"
+        box.run("systemctl", *action, SITE)
+        for unit in (SITE, PHP):
+            box.wait_for(f"{unit} has ended", lambda unit=unit: state(box, unit) in ("inactive", "failed"))
+        assert not folder.exists()
+
+
 @pytest.fixture(name="php_load")
 def php_load_fixture(box, site):
     """load.py asks for load.txt, and wants its length; here it is a PHP page."""
