@@ -88,7 +88,7 @@ static int find_handoff_socket(server_rec *server)
         if (!life) {
                 life = apr_pcalloc(forever, sizeof(*life));
                 life->handoff_fd = inbox_inherit(server);
-                (void)apr_pool_userdata_setn(life, LIFE_KEY, NULL, forever);
+                (void)apr_pool_userdata_set(life, LIFE_KEY, NULL, forever);
         }
         if (life->handoff_fd >= 0)
                 return OK;

@@ -29,14 +29,14 @@ unsigned fence_wanted(bool network)
 {
         /* Abstract sockets belong to a network namespace, so without Network=yes it sees its own.
          */
-        return network ? FENCE_ABSTRACT : FENCE_TCP | FENCE_FAST_OPEN;
+        return FENCE_SHUT | (network ? FENCE_ABSTRACT : FENCE_TCP | FENCE_FAST_OPEN);
 }
 
 unsigned fence_offered(void)
 {
         const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
 
-        return FENCE_FAST_OPEN | (abi >= LANDLOCK_ABI_WITH_TCP ? FENCE_TCP : 0) |
+        return FENCE_FAST_OPEN | FENCE_SHUT | (abi >= LANDLOCK_ABI_WITH_TCP ? FENCE_TCP : 0) |
                (abi >= LANDLOCK_ABI_WITH_SCOPE ? FENCE_ABSTRACT : 0);
 }
 
@@ -50,7 +50,7 @@ const char *fence_gap(FencePart part)
                 return "without Landlock for abstract unix sockets (Linux 6.12), code in it "
                        "reaches those of all other users";
         case FENCE_FAST_OPEN:
-        case FENCE_PARTS:
+        case FENCE_SHUT:
                 break;
         }
         return NULL;
@@ -87,27 +87,57 @@ static int deny_tcp_option(scmp_filter_ctx filter, int option)
 /*
  * Landlock sees connect(2) and bind(2). These connect by the way (measured on Linux 6.18:
  * MSG_FASTOPEN passes by Landlock), put data into the first packet, or turn the socket into one of
- * another kind. io_uring has all of it once more, and no filter sees what is in its rings.
+ * another kind.
  */
-static int raise_seccomp(void)
+static int deny_fast_open(scmp_filter_ctx filter)
 {
         static const int options[] = { TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE, TCP_ULP };
-        static const int rings[] = { SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
-                                     SCMP_SYS(io_uring_register) };
-        scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-        int r;
+        int r = deny_flag(filter, SCMP_SYS(sendto), 3);
 
-        if (!filter)
-                return -ENOMEM;
-        r = deny_flag(filter, SCMP_SYS(sendto), 3);
         if (r == 0)
                 r = deny_flag(filter, SCMP_SYS(sendmsg), 2);
         if (r == 0)
                 r = deny_flag(filter, SCMP_SYS(sendmmsg), 3);
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(options); i++)
                 r = deny_tcp_option(filter, options[i]);
+        return r;
+}
+
+/*
+ * A datagram socket that is shut for reading alone stays readable for ever, with nothing to read:
+ * that of an instance is also polled by systemd, which runs no job any more, for any unit, while it
+ * is to stop such a socket (measured with systemd 252). Shut for both it tells, and the unit fails.
+ */
+static int deny_shut(scmp_filter_ctx filter)
+{
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(shutdown), 1,
+                                SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, SHUT_RD));
+}
+
+/* io_uring has all calls once more, and no filter sees what is in its rings. */
+static int deny_rings(scmp_filter_ctx filter)
+{
+        static const int rings[] = { SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
+                                     SCMP_SYS(io_uring_register) };
+        int r = 0;
+
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(rings); i++)
                 r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), rings[i], 0);
+        return r;
+}
+
+static int raise_seccomp(unsigned parts)
+{
+        scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+        int r;
+
+        if (!filter)
+                return -ENOMEM;
+        r = deny_rings(filter);
+        if (r == 0 && parts & FENCE_FAST_OPEN)
+                r = deny_fast_open(filter);
+        if (r == 0 && parts & FENCE_SHUT)
+                r = deny_shut(filter);
         if (r == 0)
                 r = seccomp_load(filter);
         seccomp_release(filter);
@@ -126,7 +156,7 @@ int fence_raise(unsigned parts)
                 return -errno;
         if (parts & (FENCE_TCP | FENCE_ABSTRACT))
                 r = raise_landlock(parts);
-        if (r == 0 && parts & FENCE_FAST_OPEN)
-                r = raise_seccomp();
+        if (r == 0 && parts & (FENCE_FAST_OPEN | FENCE_SHUT))
+                r = raise_seccomp(parts);
         return r;
 }

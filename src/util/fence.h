@@ -12,8 +12,10 @@ typedef enum FencePart {
         FENCE_TCP = 1 << 0,       /* no connect, no bind: Landlock, Linux 6.7 */
         FENCE_FAST_OPEN = 1 << 1, /* nor by other calls than these: seccomp, any Linux */
         FENCE_ABSTRACT = 1 << 2,  /* no abstract unix socket from outside: Landlock, Linux 6.12 */
-        FENCE_PARTS = 3,
+        FENCE_SHUT = 1 << 3,      /* no SHUT_RD: seccomp, any Linux */
 } FencePart;
+
+#define FENCE_PARTS 4
 
 /* What an instance should have; network: Network=yes. */
 unsigned fence_wanted(bool network);

@@ -87,11 +87,13 @@ def writes(path):
 
 
 def writable_places():
-    """Every folder in which a file can be made, outside of /proc and /sys."""
+    """The folders in which a file can be made, outside of /proc and /sys, and not too deep."""
     found = []
     for folder, folders, _ in os.walk("/"):
         if folder == "/":
             folders[:] = [name for name in folders if name not in ("proc", "sys")]
+        if folder.count("/") == 4:
+            folders.clear()
         if attempt(make_file, folder) == "done":
             found.append(folder)
             folders.clear()

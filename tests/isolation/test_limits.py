@@ -31,13 +31,15 @@ def test_flooded_journal_still_has_others_lines(box, mallory):
     """journald counts for each unit; by itself it lets through so many that a test would take long."""
     drop_in = f"/run/systemd/system/{mallory.unit}.d/test.conf"
     box.write(drop_in, "[Service]\nLogRateLimitBurst=1000\n")
-    box.shell("systemctl daemon-reload; systemctl restart bellhop@mallory.socket")
+    box.run("systemctl", "daemon-reload")
+    mallory.restart_socket()
     mallory.do("floods_journal", lines=10000)
     box.curl("http://bob.example/right-after-the-flood")
     assert "right-after-the-flood" in box.journal("SYSLOG_IDENTIFIER=bellhop-access", "BELLHOP_INSTANCE=bob")
     assert len(box.journal("-t", "flood").splitlines()) < 10000
     box.path(drop_in).unlink()
-    box.shell("systemctl daemon-reload; systemctl restart bellhop@mallory.socket")
+    box.run("systemctl", "daemon-reload")
+    mallory.restart_socket()
 
 
 @pytest.fixture(name="small", scope="module")

@@ -42,7 +42,10 @@ def test_handoff_socket_leads_nowhere(mallory):
 
 
 # What it does to its own hand-off socket, and whether its visitors are served in spite of that.
-SPOILT = {"shut": False, "shut_all": False, "connected": False, "without_rights": None, "anonymous": False,
+# With a socket that is shut for reading alone, systemd 252 hangs for ever when it is to stop it while the instance does
+# not run, and starts no other unit either; and a filter that drops all survives the socket.
+DENIED = ["shut", "deaf"]
+SPOILT = {"shut": True, "shut_all": False, "connected": False, "without_rights": None, "anonymous": False,
           "deaf": True, "blocking": True, "small": True, "with_extras": True, "peek_offset": True}
 
 
@@ -51,13 +54,13 @@ def test_spoilt_handoff_socket_harms_only_its_own_site(box, mallory, way):
     router = box.show("bellhop-router.service", "MainPID")
     assert mallory.serves()
     outcome = mallory.do("spoils", way=way)
-    assert outcome == ("EPERM" if way == "deaf" else "done") or (way == "without_rights" and outcome == "ENOPROTOOPT")
+    assert outcome == ("EPERM" if way in DENIED else "done") or (way == "without_rights" and outcome == "ENOPROTOOPT")
     if SPOILT[way] is not None:
         assert mallory.serves() == SPOILT[way]
     assert_neighbours_are_well(box)
     assert box.show("bellhop-router.service", "MainPID") == router
     # An administrator's hand makes it whole, and no other hand is needed.
-    box.run("systemctl", "restart", "bellhop@mallory.socket")
+    mallory.restart_socket()
     assert mallory.serves()
 
 

@@ -81,6 +81,29 @@ static int talk_over_unix(void)
         return byte == 'x' ? 0 : ENOTRECOVERABLE;
 }
 
+static int shut_for(int how)
+{
+        int pair[2];
+        int error;
+
+        if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+                return ENOTRECOVERABLE;
+        error = shutdown(pair[0], how) < 0 ? errno : 0;
+        close_fd(pair[0]);
+        close_fd(pair[1]);
+        return error;
+}
+
+static int shut_for_reading(void)
+{
+        return shut_for(SHUT_RD);
+}
+
+static int shut_otherwise(void)
+{
+        return shut_for(SHUT_WR) == 0 ? shut_for(SHUT_RDWR) : ENOTRECOVERABLE;
+}
+
 static int abstract_server = -EBADF;
 
 static int connect_abstract(void)
@@ -137,6 +160,15 @@ static void test_what_is_left_alone(void **state)
         assert_int_equal(behind(fence_wanted(true), talk_over_unix), 0);
 }
 
+static void test_shut_for_reading(void **state)
+{
+        assert_int_equal(behind(0, shut_for_reading), 0);
+        for (int network = 0; network < 2; network++) {
+                assert_int_equal(behind(fence_wanted(network), shut_for_reading), EPERM);
+                assert_int_equal(behind(fence_wanted(network), shut_otherwise), 0);
+        }
+}
+
 static void test_abstract_sockets(void **state)
 {
         const struct sockaddr_un any = { .sun_family = AF_UNIX };
@@ -159,6 +191,8 @@ static void test_each_part_that_may_lack_has_words(void **state)
         assert_non_null(fence_gap(FENCE_ABSTRACT));
         assert_true(fence_offered() & FENCE_FAST_OPEN);
         assert_null(fence_gap(FENCE_FAST_OPEN));
+        assert_true(fence_offered() & FENCE_SHUT);
+        assert_null(fence_gap(FENCE_SHUT));
 }
 
 int main(void)
@@ -166,6 +200,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_without_network),
                 cmocka_unit_test(test_what_is_left_alone),
+                cmocka_unit_test(test_shut_for_reading),
                 cmocka_unit_test(test_abstract_sockets),
                 cmocka_unit_test(test_each_part_that_may_lack_has_words),
         };
