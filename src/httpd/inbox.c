@@ -195,33 +195,38 @@ static void show_port(const struct sockaddr_storage *local)
 /*
  * TCP_NODELAY is the server's to set: core does it for every connection, by one system call for a
  * socket of which APR doesn't know where it comes from. O_NONBLOCK likewise, when the server sets
- * its first timeout.
+ * its first timeout. The client's address is asked for through APR, which would ask again if it
+ * were told.
  */
 static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
                                 apr_pool_t *pool, apr_socket_t **ret_socket)
 {
         _cleanup_close_ int fd = fd_consume;
-        struct sockaddr_storage local, remote;
-        socklen_t local_size = sizeof(local), remote_size = sizeof(remote);
+        struct sockaddr_storage local;
+        socklen_t local_size = sizeof(local);
         apr_os_sock_info_t info = {
                 .os_sock = &fd,
                 .local = (struct sockaddr *)&local,
-                .remote = (struct sockaddr *)&remote,
                 .type = SOCK_STREAM,
                 .protocol = IPPROTO_TCP,
         };
+        apr_sockaddr_t *remote;
         apr_socket_t *socket;
         apr_status_t status;
         Received *received;
 
-        if (getsockname(fd, info.local, &local_size) < 0 ||
-            getpeername(fd, info.remote, &remote_size) < 0)
+        if (getsockname(fd, info.local, &local_size) < 0)
                 return errno;
         info.family = local.ss_family;
         status = apr_os_sock_make(&socket, &info, pool);
         if (status != APR_SUCCESS)
                 return status;
         (void)take_fd(fd); /* the pool closes it from now on */
+        status = apr_socket_addr_get(&remote, APR_REMOTE, socket);
+        if (status != APR_SUCCESS) {
+                (void)apr_socket_close(socket);
+                return status;
+        }
 
         show_port(&local);
         received = apr_palloc(pool, sizeof(*received));

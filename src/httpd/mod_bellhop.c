@@ -23,10 +23,13 @@
 #include <mpm_common.h>
 
 #include "httpd/admit.h"
+#include "httpd/confine.h"
 #include "httpd/inbox.h"
 #include "httpd/journal.h"
+#include "httpd/keys.h"
 #include "httpd/shield.h"
 #include "httpd/stop.h"
+#include "httpd/trial.h"
 #include "httpd/watch.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -85,7 +88,7 @@ static int find_handoff_socket(server_rec *server)
         if (!life) {
                 life = apr_pcalloc(forever, sizeof(*life));
                 life->handoff_fd = inbox_inherit(server);
-                (void)apr_pool_userdata_setn(life, LIFE_KEY, NULL, forever);
+                (void)apr_pool_userdata_set(life, LIFE_KEY, NULL, forever);
         }
         if (life->handoff_fd >= 0)
                 return OK;
@@ -214,6 +217,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         }
         if (!life->watch.tally && make_tally(server) != OK)
                 return !OK;
+        keys_warn(server, settings.config_dir, settings.instance);
         life->watch.generation++;
         apr_pool_cleanup_register(pconf, NULL, leave_config, apr_pool_cleanup_null);
         stop_begin(life->watch.bell);
@@ -305,6 +309,10 @@ static const command_rec directives[] = {
                       "folder with instances/NAME.conf (default " CONFIG_DIR_DEFAULT ")"),
         AP_INIT_TAKE1("BellhopRouterUser", set_string, &settings.router_user, RSRC_CONF,
                       "the only user whose hand-offs are taken (default " BELLHOP_ROUTER_USER ")"),
+        AP_INIT_TAKE2(
+                "BellhopFence", confine, NULL, RSRC_CONF | EXEC_ON_READ,
+                "name of this instance and the folder with instances/NAME.conf: from here on, "
+                "this server and its programs are fenced in as Network= there says"),
         { .name = NULL },
 };
 
@@ -313,6 +321,7 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
+        ap_hook_test_config(trial_run, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_pre_mpm(pre_mpm, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);

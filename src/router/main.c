@@ -9,7 +9,9 @@
 
 #include "router/reload-ask.h"
 #include "router/router.h"
+#include "router/seal.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define EXIT_USAGE 2
 
@@ -144,6 +146,10 @@ static int inherit_socket(Router *router, int fd, const char *name)
 
         if (strcmp(name, "control") == 0)
                 return inherit_control(router, fd);
+        if (strcmp(name, SEAL_EARLY_NAME) == 0) {
+                conn_accept_consume(router, fd, clock_nsec(CLOCK_MONOTONIC));
+                return 0;
+        }
         if (strcmp(name, "public") != 0 || !is_public_socket(fd)) {
                 log_warning("inherited descriptor %d, named '%s', is no listening TCP socket named "
                             "'public'; "

@@ -9,8 +9,10 @@
 #include <systemd/sd-daemon.h>
 
 #include "router/router.h"
+#include "router/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/log-ids.h"
 
 #define RESUME_USEC (100 * UINT64_C(1000))
 #define RETRY_USEC  (20 * UINT64_C(1000))
@@ -189,8 +191,9 @@ int router_swap_config(Router *router, Config **config)
         router->outlets = take_ptr(outlets);
         router->peek = take_ptr(peek);
         router->pending_max = pending_limit(router, router->config);
-        router->metrics.loaded_sec = clock_nsec(CLOCK_REALTIME) / NSEC_PER_SEC;
+        router->metrics.loaded_nsec = router->config->begun_nsec;
         router->in_flight_max = in_flight_limit(router->config);
+        starts_set_max(&router->starts, router->config->router.starting_max);
         for (size_t i = 0; i < router->config->n_instances; i++)
                 if (router->outlets[i])
                         outlet_bound_in_flight(router->outlets[i]);
@@ -253,6 +256,8 @@ static int router_init_events(Router *router)
                 r = deadline_queue_init(&router->waiting, router->event);
         if (r >= 0)
                 r = deadline_queue_init(&router->lingering, router->event);
+        if (r >= 0)
+                r = starts_init(&router->starts, router->event);
         return r;
 }
 
@@ -277,10 +282,30 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
         return r < 0 ? r : reload_first(router->reload);
 }
 
+static void seal_listeners(Router *router)
+{
+        router->seals = true;
+        for (size_t i = 0; i < router->n_listeners; i++) {
+                const int r = seal_listener(router->listeners[i].fd);
+
+                if (r == 0)
+                        continue;
+                if (router->seals) {
+                        errno = -r;
+                        log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_UNSEALED },
+                                 "can't seal the public sockets (%m): whoever takes control of an "
+                                 "instance with Network=no could use a passed one for connections "
+                                 "of his own; bellhop-router(8), THE SEAL, tells what it takes");
+                }
+                router->seals = false;
+        }
+}
+
 int router_run(Router *router)
 {
         int r;
 
+        seal_listeners(router);
         for (size_t i = 0; i < router->n_listeners; i++) {
                 r = listener_start(&router->listeners[i]);
 
@@ -326,6 +351,7 @@ void router_done(Router *router)
         deadline_queue_done(&router->waiting);
         free_outlets(router);
         deadline_queue_done(&router->lingering);
+        starts_done(&router->starts);
         if (!reload_is_busy(router->reload))
                 router->config = config_free(router->config);
         router->reload = reload_free(router->reload);

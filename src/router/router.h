@@ -21,6 +21,7 @@ struct Router {
         Outlet **outlets; /* one for each of config->instances, or NULL until the first hand-off */
         Listener *listeners;
         size_t n_listeners;
+        bool seals;           /* what is passed must be sealed */
         size_t pending_max;   /* PendingMax=, or less when there are too few descriptors for it */
         size_t in_flight_max; /* of each instance */
         sd_event_source *resume; /* listens again after descriptors or memory ran out */
@@ -30,6 +31,7 @@ struct Router {
         DeadlineQueue waiting;
         DeadlineQueue lingering;
         SourceTable sources;
+        Starts starts;
         uint8_t *peek; /* config->router.sniff_max_bytes */
         Metrics metrics;
         ControlSocket control;

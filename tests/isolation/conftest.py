@@ -8,10 +8,23 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "system"), str(TESTS / "loss")]
 
 from fixtures import carol_fixture, machine_with_customers, router_settings_fixture  # noqa: E402
+from mallory import Hostile  # noqa: E402
 
-__all__ = ["box_fixture", "carol_fixture", "router_settings_fixture"]
+__all__ = ["box_fixture", "carol_fixture", "mallory_fixture", "router_settings_fixture", "trudy_fixture"]
 
 
 @pytest.fixture(name="box", scope="session")
 def box_fixture():
     yield from machine_with_customers("bellhop-isolation")
+
+
+@pytest.fixture(name="mallory", scope="session")
+def mallory_fixture(box):
+    """Hostile, without a network."""
+    return Hostile(box, "mallory", network="no")
+
+
+@pytest.fixture(name="trudy", scope="session")
+def trudy_fixture(box):
+    """Hostile, with the network."""
+    return Hostile(box, "trudy", network="yes")

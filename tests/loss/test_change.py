@@ -2,7 +2,6 @@
 """Constant load while something changes: not one connection fails."""
 
 import random
-import subprocess
 import time
 
 import pytest
@@ -99,18 +98,3 @@ def test_instance_killed_20_times(box, carol, mpm):
     assert unexplained == []
     assert all(report.counts[kind] > 4 for kind in PROMPT_KINDS), report.counts
     assert box.show("bellhop@carol.socket", "Result") == "success"
-
-
-def test_instance_that_fails_at_once_is_tried_until_it_works(box, carol):
-    """A mistake in a snippet: the first visitor waits until it is corrected, and no administrator has to come."""
-    box.write("/etc/bellhop/sites/carol/own.conf", "NoSuchDirective on\n")
-    box.start_customer(carol)
-    with load(box, ALICE, BOB) as report:
-        visitor = box.popen_client("curl", "-sS", "--max-time", "25", "--resolve", "carol.example:80:127.0.0.1",
-                                   "http://carol.example/load.txt", stdout=subprocess.PIPE)
-        time.sleep(5)
-        failed = box.journal("_PID=1", "-u", "bellhop@carol.service").count("Failed with result")
-        box.path("/etc/bellhop/sites/carol/own.conf").unlink()
-        assert visitor.communicate(timeout=30)[0] == "carol.example\n"
-    report.assert_nothing_failed(*ALL_KINDS)
-    assert 1 < failed <= 5 / 0.2

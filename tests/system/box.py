@@ -58,8 +58,8 @@ class Box:
         if state.is_dir() and not any(state.iterdir()):
             state.rmdir()
 
-    def reboot(self):
-        self._checked("reboot", self._sdbox("reboot", capture_output=True))
+    def reboot(self, **kwargs):
+        self._checked("reboot", self._sdbox("reboot", capture_output=True, **kwargs))
         self._find_root()
 
     def try_run(self, *args, **kwargs):
@@ -69,6 +69,9 @@ class Box:
     def run(self, *args, **kwargs):
         """Runs a command inside as root and returns what it printed."""
         return self._checked(" ".join(map(str, args)), self.try_run(*args, **kwargs))
+
+    def popen_run(self, *args, **kwargs):
+        return subprocess.Popen([HERE / "sdbox", "run", *map(str, args)], env=self.env, text=True, **kwargs)
 
     def shell(self, script, **kwargs):
         return self.run("bash", "-euc", script, **kwargs)

@@ -323,6 +323,32 @@ static void test_user_with_routers_uid(void **state)
         assert_int_equal(r, -ENOENT);
 }
 
+static bool network_of(const char *name)
+{
+        bool network = true;
+
+        assert_int_equal(config_read_network(dir, name, &network), 0);
+        return network;
+}
+
+/* What is in doubt has no network. */
+static void test_network_of_one_instance(void **state)
+{
+        (void)state;
+        put("instances/alice.conf", HOST("alice.example") "Network=yes\n");
+        put("instances/bob.conf", HOST("bob.example") "Network=no\n");
+        put("instances/carol.conf", HOST("carol.example"));
+        put("instances/a.conf", HOST("*.example") "Network=yes\n");
+        put("instances/a-b.conf", HOST("a-b.example") "Network=yes\nNetwork=maybe\n");
+        assert_true(network_of("alice"));
+        assert_false(network_of("bob"));
+        assert_false(network_of("carol"));
+        assert_true(network_of("a"));
+        assert_false(network_of("a-b"));
+        assert_false(network_of("nobody"));
+        assert_false(network_of("../instances/alice"));
+}
+
 static void test_syntax_errors_in_files(void **state)
 {
         static const char *const problems[][2] = {
@@ -498,6 +524,45 @@ static void test_folder_is_none(void **state)
         assert_null(config);
 }
 
+static void test_parts_of_a_problem(void **state)
+{
+        static const struct {
+                const char *file, *word;
+                unsigned line;
+                const char *what;
+        } expected[] = {
+                { "alice", "a.example:80", 2, "Host=a.example:80 has a port;" },
+                { "alice", "Hots", 3, "unknown key Hots= in [Instance];" },
+                { "alice", NULL, 4, "IdleSec=never is no time span;" },
+                { "carol", "b.example", 3, "b.example already leads to bob (" },
+                { "nobody-knows", NULL, 0, "there is no user nobody-knows" },
+        };
+        _cleanup_config_ Config *config = NULL;
+
+        (void)state;
+        put("instances/alice.conf",
+            "[Instance]\nHost=a.example:80\nHots=a.example\nIdleSec=never\n");
+        put("instances/bob.conf", HOST("b.example"));
+        put("instances/carol.conf", "[Instance]\nHost=c.example\nHost=d.example b.example\n");
+        put("instances/nobody-knows.conf", HOST("e.example"));
+        config = load(CONFIG_USERS_CHECK);
+        assert_int_equal(config->n_problems, ELEMENTSOF(expected));
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+                const Problem *problem = &config->problems[i];
+                char name[64], path[DIR_MAX * 2];
+
+                snprintf(name, sizeof(name), "instances/%s.conf", expected[i].file);
+                in_dir(path, name);
+                assert_string_equal(problem->file, path);
+                assert_int_equal(problem->line, expected[i].line);
+                assert_memory_equal(problem->what, expected[i].what, strlen(expected[i].what));
+                if (expected[i].word)
+                        assert_string_equal(problem->word, expected[i].word);
+                else
+                        assert_null(problem->word);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -512,6 +577,7 @@ int main(void)
                 TEST(test_users),
                 TEST(test_users_not_known),
                 TEST(test_user_with_routers_uid),
+                TEST(test_network_of_one_instance),
                 TEST(test_syntax_errors_in_files),
                 TEST(test_modes),
                 TEST(test_owner),
@@ -519,6 +585,7 @@ int main(void)
                 TEST(test_no_regular_files),
                 TEST(test_socket_as_file),
                 TEST(test_too_large),
+                TEST(test_parts_of_a_problem),
                 TEST(test_folder_is_none),
         };
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fence around this process and all that it will start, for the rest of their lives: what code in
+ * it can't do with sockets, whatever user it runs as and wherever the sockets come from. Needs no
+ * privilege. Non-logging.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+typedef enum FencePart {
+        FENCE_TCP = 1 << 0,       /* no connect, no bind: Landlock, Linux 6.7 */
+        FENCE_FAST_OPEN = 1 << 1, /* nor by other calls than these: seccomp, any Linux */
+        FENCE_ABSTRACT = 1 << 2,  /* no abstract unix socket from outside: Landlock, Linux 6.12 */
+        FENCE_SHUT = 1 << 3,      /* no SHUT_RD: seccomp, any Linux */
+} FencePart;
+
+#define FENCE_PARTS 4
+
+/* What an instance should have; network: Network=yes. */
+unsigned fence_wanted(bool network);
+
+/* What of that this kernel has, as it was started. */
+unsigned fence_offered(void);
+
+/* What an instance is without: "without Landlock for TCP (Linux 6.7), ...". NULL for no part of
+ * ours. */
+const char *fence_gap(FencePart part);
+
+/* Parts that the kernel does not have are left out. Returns 0 or a negative errno. */
+int fence_raise(unsigned parts);

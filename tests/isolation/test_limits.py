@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""Filling the machine: what is bounded, by whom.
+
+Memory, tasks and processor need cgroup controllers, which a container may have on cgroup v1 only: a machine of its own,
+in which now and then a unit hangs when it ends, so every wait in it is bounded.
+"""
+
+import pytest
+from box import Box
+from mallory import Hostile, assert_neighbours_are_well
+
+
+def test_descriptors_run_out_for_itself_alone(box, mallory):
+    n, error = mallory.do("eats_descriptors")
+    assert error == "EMFILE" and n <= int(box.show(mallory.unit, "LimitNOFILE"))
+    assert_neighbours_are_well(box)
+
+
+def test_descriptors_in_flight_delay_nobody(box, mallory):
+    """The kernel looks through those of all users at once, so one customer may have only so many."""
+    mallory.forget()
+    request = box.popen_client("curl", "-s", "--max-time", "20", "--resolve", f"{mallory.host}:80:127.0.0.1",
+                               mallory.url("keeps_in_flight", most=60000, seconds=1))
+    n, error = mallory.left("port.json")
+    assert error in ("EMFILE", "ETOOMANYREFS") and n < 16000
+    assert_neighbours_are_well(box)
+    request.wait()
+
+
+def test_flooded_journal_still_has_others_lines(box, mallory):
+    """journald counts for each unit; by itself it lets through so many that a test would take long."""
+    drop_in = f"/run/systemd/system/{mallory.unit}.d/test.conf"
+    box.write(drop_in, "[Service]\nLogRateLimitBurst=1000\n")
+    box.run("systemctl", "daemon-reload")
+    mallory.restart_socket()
+    mallory.do("floods_journal", lines=10000)
+    box.curl("http://bob.example/right-after-the-flood")
+    assert "right-after-the-flood" in box.journal("SYSLOG_IDENTIFIER=bellhop-access", "BELLHOP_INSTANCE=bob")
+    assert len(box.journal("-t", "flood").splitlines()) < 10000
+    box.path(drop_in).unlink()
+    box.run("systemctl", "daemon-reload")
+    mallory.restart_socket()
+
+
+@pytest.fixture(name="small", scope="module")
+def small_fixture():
+    """Hostile, on a machine that can count what he takes."""
+    machine = Box("bellhop-limits", cgroup="v1")
+    machine.up()
+    try:
+        machine.install()
+        yield Hostile(machine, "mallory", network="no")
+    finally:
+        machine.down()
+
+
+def limit(small, *properties):
+    small.box.run("timeout", "20", "systemctl", "set-property", "--runtime", small.unit, *properties)
+
+
+def test_tasks_are_bounded(small):
+    """TasksMax= of the template is for one customer; here a smaller one, which is reached sooner."""
+    assert small.serves()
+    assert small.do("eats_tasks", most=600) < int(small.box.show(small.unit, "TasksMax")) == 512
+    limit(small, "TasksMax=80")
+    assert small.do("eats_tasks", most=200) < 80
+
+
+def test_processor_is_bounded(small):
+    limit(small, "CPUQuota=20%")
+    assert small.do("eats_cpu", seconds=2) < 0.4
+    limit(small, "CPUQuota=")
+
+
+def test_memory_is_bounded(small):
+    """Of the instance; what is bounded for the slice is bounded for all of them together."""
+    limit(small, "MemoryMax=96M")
+    small.box.path(f"{small.folder}/result.json").unlink(missing_ok=True)
+    answer = small.box.curl(small.url("eats_memory", megabytes=300), check=False)
+    assert "200" not in answer.stdout and not small.box.path(f"{small.folder}/result.json").exists()
+    small.box.run("timeout", "20", "systemctl", "set-property", "--runtime", "bellhop.slice", "MemoryMax=96M")
+    limit(small, "MemoryMax=infinity")
+    small.box.curl(small.url("eats_memory", megabytes=300), check=False)
+    assert not small.box.path(f"{small.folder}/result.json").exists()
+    small.box.wait_for("mallory's site again", small.serves)

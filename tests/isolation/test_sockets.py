@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Unix sockets of the machine, the hand-off socket that an instance inherits, and the connections that it is passed."""
+
+import pytest
+from mallory import assert_neighbours_are_well
+
+# What a program needs to log, to tell systemd that it is ready, and to look up users. Who speaks there is told by the
+# kernel, so that nobody can be somebody else (test_forged_journal_lines_bear_their_maker).
+OPEN = {"/dev/log", "/run/systemd/journal/dev-log", "/run/systemd/journal/socket", "/run/systemd/journal/stdout",
+        "/run/systemd/notify", "/run/systemd/userdb/io.systemd.DynamicUser",
+        # PID 1 answers systemd-oomd there and nobody else.
+        "/run/systemd/io.system.ManagedOOM"}
+CLOSED = ["/run/bellhop/bob.handoff", "/run/bellhop/mallory.handoff", "/run/bellhop/control", "/run/systemd/private",
+          "/run/dbus/system_bus_socket", "/run/udev/control", "/run/systemd/journal/io.systemd.journal"]
+
+
+def test_which_unix_sockets_it_reaches(mallory):
+    outcomes = mallory.do("unix_sockets", also=CLOSED)
+    assert {path for path, outcome in outcomes.items() if outcome == "done"} <= OPEN, outcomes
+    assert {outcomes[path] for path in CLOSED} <= {"EACCES", "ENOENT"}
+
+
+def test_speaks_to_no_bus(mallory):
+    for command in (["systemctl", "stop", "bellhop@bob.service"], ["systemctl", "status"],
+                    ["busctl", "list"], ["loginctl"], ["machinectl"], ["systemd-run", "id"]):
+        assert mallory.do("runs", command=command)["status"] != 0, command
+
+
+def test_what_it_tells_systemd_is_not_taken(box, mallory):
+    """A program that is not the main process; and a main process elsewhere is not believed."""
+    assert mallory.serves()
+    before = [box.show(mallory.unit, name) for name in ("MainPID", "NFileDescriptorStore")]
+    assert mallory.do("tells_systemd", pid=int(box.show("bellhop-router.service", "MainPID"))) == "done"
+    box.run("systemctl", "daemon-reload")  # systemd has read what came before
+    assert [box.show(mallory.unit, name) for name in ("MainPID", "NFileDescriptorStore")] == before
+    assert box.show(mallory.unit, "StatusText") != "all is well"
+
+
+def test_handoff_socket_leads_nowhere(mallory):
+    outcomes = mallory.do("goes_back", neighbour="/run/bellhop/bob.handoff")
+    assert set(outcomes.values()) <= {"EACCES", "ECONNREFUSED", "ENOTCONN", "EINVAL", "ENOTSUP"}, outcomes
+
+
+# What it does to its own hand-off socket, and whether its visitors are served in spite of that.
+# With a socket that is shut for reading alone, systemd 252 hangs for ever when it is to stop it while the instance does
+# not run, and starts no other unit either; and a filter that drops all survives the socket.
+DENIED = ["shut", "deaf"]
+SPOILT = {"shut": True, "shut_all": False, "connected": False, "without_rights": None, "anonymous": False,
+          "deaf": True, "blocking": True, "small": True, "with_extras": True, "peek_offset": True}
+
+
+@pytest.mark.parametrize("way", SPOILT)
+def test_spoilt_handoff_socket_harms_only_its_own_site(box, mallory, way):
+    router = box.show("bellhop-router.service", "MainPID")
+    assert mallory.serves()
+    outcome = mallory.do("spoils", way=way)
+    assert outcome == ("EPERM" if way in DENIED else "done") or (way == "without_rights" and outcome == "ENOPROTOOPT")
+    if SPOILT[way] is not None:
+        assert mallory.serves() == SPOILT[way]
+    assert_neighbours_are_well(box)
+    assert box.show("bellhop-router.service", "MainPID") == router
+    # An administrator's hand makes it whole, and no other hand is needed.
+    mallory.restart_socket()
+    assert mallory.serves()
+
+
+def test_hand_offs_received_and_held(box, mallory):
+    """By another program than the server, which keeps them: they are its own visitors."""
+    assert mallory.serves()
+    mallory.forget()
+    thief = box.popen_client("curl", "-s", "--max-time", "10", "--resolve", f"{mallory.host}:80:127.0.0.1",
+                             mallory.url("spoils", way="taken"))
+    assert mallory.left("port.json") == "waits"
+    visitors = [box.popen_client("curl", "-s", "--max-time", "1", "-o", "/dev/null", "--resolve",
+                                 f"{mallory.host}:80:127.0.0.1", f"http://{mallory.host}/") for _ in range(8)]
+    assert_neighbours_are_well(box)
+    for process in [*visitors, thief]:
+        process.wait()
+    assert_neighbours_are_well(box)
+    box.wait_for("mallory's site again", mallory.serves)
+
+
+def test_abused_connection_is_its_own(box, mallory):
+    """Options of a passed socket, shutdown, silence: the router has no copy that could feel it."""
+    router = box.show("bellhop-router.service", "MainPID")
+    mallory.do("abuses_connection")
+    assert box.show("bellhop-router.service", "MainPID") == router
+    assert_neighbours_are_well(box)
+    assert mallory.serves()
