@@ -12,6 +12,7 @@
 #include "config/trusted.h"
 #include "config/users.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define SUFFIX ".conf"
 
@@ -50,6 +51,7 @@ static const Setting router_settings[] = {
         SETTING("PendingMaxPerInstance", setting_parse_count, pending_max_per_instance),
         SETTING("InFlightMaxPerInstance", setting_parse_count, in_flight_max_per_instance),
         SETTING("PendingMaxPerSource", setting_parse_count, pending_max_per_source),
+        SETTING("StartingMax", setting_parse_count, starting_max),
         SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4),
         SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6),
         SETTING("TrustedProxy", setting_parse_trusted_proxies, trusted_proxies),
@@ -198,10 +200,14 @@ static int check_user(SettingsFile *file, const Users *users, const char *name, 
 static int report_conflict(SettingsFile *file, const HostMapConflict *conflict)
 {
         const Instance *other = &file->config->instances[conflict->other >> ORIGIN_LINE_BITS];
+        int r;
 
         file->line = (unsigned)conflict->origin;
-        return problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
-                           conflict->what, other->name, other->file, (unsigned)conflict->other);
+        file->word = span_from_string(conflict->what);
+        r = problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
+                        conflict->what, other->name, other->file, (unsigned)conflict->other);
+        file->word = (Span){ .size = 0 };
+        return r;
 }
 
 static int report_second_default(SettingsFile *file, unsigned line)
@@ -419,8 +425,11 @@ Config *config_free(Config *config)
                 free(config->instances[i].name);
                 free(config->instances[i].file);
         }
-        for (size_t i = 0; i < config->n_problems; i++)
+        for (size_t i = 0; i < config->n_problems; i++) {
                 free(config->problems[i].text);
+                free(config->problems[i].file);
+                free(config->problems[i].word);
+        }
         free(config->instances);
         free(config->problems);
         hostmap_free(config->map);
@@ -437,6 +446,8 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
 
         if (!config)
                 return -ENOMEM;
+        /* The clock of files' times: what changes from now on is not older. */
+        config->begun_nsec = clock_nsec(CLOCK_REALTIME_COARSE);
         r = load_router(config, dir);
         /* Which of the files a setting came from is not known, so all stay as they were. */
         if (r == 0 && old && config->n_problems > 0) {
@@ -500,6 +511,12 @@ RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret
                 return ROUTE_UNKNOWN;
         *ret_instance = found != ROUTE_NONE ? found : config->default_instance;
         return found != ROUTE_NONE ? ROUTE_BY_HOST : ROUTE_BY_DEFAULT;
+}
+
+const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line)
+{
+        *ret_line = (unsigned)origin;
+        return &config->instances[origin >> ORIGIN_LINE_BITS];
 }
 
 uint32_t config_find_instance(const Config *config, const char *name)

@@ -34,6 +34,7 @@ typedef struct RouterSettings {
         uint64_t pending_max_per_instance;
         uint64_t in_flight_max_per_instance; /* 0: a share of RLIMIT_NOFILE */
         uint64_t pending_max_per_source;     /* 0: no limit */
+        uint64_t starting_max;               /* 0: by the number of processors */
         uint64_t source_prefix_ipv4;         /* bits */
         uint64_t source_prefix_ipv6;         /* bits */
         TrustedProxies trusted_proxies;
@@ -60,7 +61,11 @@ typedef struct Instance {
 } Instance;
 
 typedef struct Problem {
-        char *text; /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
+        char *text;       /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
+        char *file;       /* the same in parts: where, */
+        unsigned line;    /* 0: the file as a whole */
+        const char *what; /* in text, what is wrong and what to do, */
+        char *word;       /* and which word of the line; NULL: all of it */
 } Problem;
 
 typedef struct Config {
@@ -71,8 +76,9 @@ typedef struct Config {
         HostMap *map;
         Problem *problems;
         size_t n_problems;
-        size_t n_kept;      /* instances that are as they were before, because of problems */
-        bool settings_kept; /* so are the settings of the router */
+        uint64_t begun_nsec; /* when reading began, since 1970: what changes later is not in it */
+        size_t n_kept;       /* instances that are as they were before, because of problems */
+        bool settings_kept;  /* so are the settings of the router */
 } Config;
 
 typedef enum ConfigUsers {
@@ -114,6 +120,9 @@ typedef enum RouteKind {
 
 /* Whose is this host? host NULL: none was named. Sets *ret_instance unless ROUTE_UNKNOWN. */
 RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance);
+
+/* Where a route of config->map comes from. */
+const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line);
 
 /* The instance of that name, or ROUTE_NONE. */
 uint32_t config_find_instance(const Config *config, const char *name);

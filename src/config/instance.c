@@ -53,6 +53,11 @@ static int add_host(SettingsFile *file, InstanceDraft *draft, const char *key, S
         case HOSTNAME_OK:
                 break;
         case HOSTNAME_ADDRESS:
+                if (hostname_parse_with_port(plain, &hostname) == HOSTNAME_OK)
+                        return problem_add(file,
+                                           "%s=%.*s has a port; write the host alone, its "
+                                           "connections lead here on all ports",
+                                           key, setting_shown(word), (const char *)word.data);
                 return problem_add(file, "%s=%.*s is an address; write it as Address=", key,
                                    setting_shown(word), (const char *)word.data);
         case HOSTNAME_EMPTY:
@@ -93,8 +98,11 @@ static int parse_list(SettingsFile *file, const char *key, Span value, InstanceD
         if (value.size == 0)
                 return problem_add(file, "%s= is empty; remove the line or name one", key);
         while (words_next(&value, &word)) {
-                const int r = add(file, draft, key, word);
+                int r;
 
+                file->word = word;
+                r = add(file, draft, key, word);
+                file->word = (Span){ .size = 0 };
                 if (r < 0)
                         return r;
         }

@@ -14,13 +14,25 @@
 #define PROBLEMS_PER_FILE_MAX 20
 #define VALUE_SHOWN_MAX       80
 
+static int append_problem(SettingsFile *file, const Problem *problem)
+{
+        Config *config = file->config;
+        Problem *problems =
+                reallocarray(config->problems, config->n_problems + 1, sizeof(*problems));
+
+        if (!problems)
+                return -ENOMEM;
+        config->problems = problems;
+        problems[config->n_problems++] = *problem;
+        return 0;
+}
+
 int problem_add(SettingsFile *file, const char *format, ...)
 {
-        _cleanup_free_ char *text = NULL, *whole = NULL;
-        Problem *problems;
+        _cleanup_free_ char *text = NULL, *whole = NULL, *path = NULL, *word = NULL;
+        int r;
         char line[sizeof(":4294967295")] = "";
         va_list args;
-        int r;
 
         if (file->n_problems++ >= PROBLEMS_PER_FILE_MAX)
                 return 0;
@@ -38,13 +50,19 @@ int problem_add(SettingsFile *file, const char *format, ...)
                 whole = NULL;
                 return -ENOMEM;
         }
-        problems = reallocarray(file->config->problems, file->config->n_problems + 1,
-                                sizeof(*problems));
-        if (!problems)
+        path = strdup(file->path);
+        if (file->word.data)
+                word = strndup((const char *)file->word.data, file->word.size);
+        if (!path || (file->word.data && !word))
                 return -ENOMEM;
-        file->config->problems = problems;
-        problems[file->config->n_problems++] = (Problem){ .text = take_ptr(whole) };
-        return 0;
+        r = append_problem(file, &(Problem){ .text = whole,
+                                             .file = path,
+                                             .line = file->line,
+                                             .what = whole + strlen(whole) - strlen(text),
+                                             .word = word });
+        if (r == 0)
+                path = whole = word = NULL;
+        return r;
 }
 
 int setting_shown(Span value)
@@ -73,6 +91,7 @@ static int unknown_key(SettingsFile *file, const Setting *table, size_t n, Span 
 {
         char known[256] = "";
         size_t used = 0;
+        int r;
 
         if (section.size == 0)
                 return problem_add(file, "%.*s= stands before any section; write [%s] above it",
@@ -81,9 +100,12 @@ static int unknown_key(SettingsFile *file, const Setting *table, size_t n, Span 
                 if (span_equals(section, table[i].section))
                         used += (size_t)snprintf(known + used, sizeof(known) - used,
                                                  "%s%s=", used ? " " : "", table[i].key);
-        return problem_add(file, "unknown key %.*s= in [%.*s]; known are %s", setting_shown(key),
-                           (const char *)key.data, setting_shown(section),
-                           (const char *)section.data, known);
+        file->word = key;
+        r = problem_add(file, "unknown key %.*s= in [%.*s]; known are %s", setting_shown(key),
+                        (const char *)key.data, setting_shown(section), (const char *)section.data,
+                        known);
+        file->word = (Span){ .size = 0 };
+        return r;
 }
 
 int settings_parse(SettingsFile *file, Span text, const Setting *table, size_t n, void *base)

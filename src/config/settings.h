@@ -13,6 +13,7 @@
 typedef struct SettingsFile {
         const char *path;
         unsigned line;
+        Span word;         /* that is being read; data NULL: the line as a whole */
         size_t n_problems; /* of this file */
         Config *config;    /* collects the problems */
 } SettingsFile;

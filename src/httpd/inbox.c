@@ -32,6 +32,7 @@
 
 #include "httpd/inbox.h"
 #include "httpd/shield.h"
+#include "httpd/tally.h"
 #include "util/address.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -44,6 +45,10 @@ APLOG_USE_MODULE(bellhop);
 /* Refused messages that one wake looks past. Each costs its sender a system call and us two; the
  * MPMs throw away a pool for each fruitless accept, so giving up at the first would cost more. */
 #define REFUSED_PER_WAKE 64
+
+/* Before the MPM hears that it has to stop, what it shall not receive any more keeps it awake: not
+ * more often than this. */
+#define BARRED_NSEC 1000000L
 
 /* So long the arming thread sleeps between looks, at first and at most. The MPMs need some 100 µs.
  */
@@ -58,9 +63,14 @@ static struct Inbox {
         uid_t sender;
         ap_listen_rec *listener;
         ap_listen_rec *quiet; /* never readable */
-        TallySlot *slot;
         LogLimit limit;
 } inbox = { .handoff_fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
+
+/* What we know of a connection, as long as it is open. */
+typedef struct Received {
+        struct bellhop_handoff handoff;
+        bool is_taken;
+} Received;
 
 static bool is_handoff_socket(int fd, const char *name)
 {
@@ -124,16 +134,25 @@ static void log_refused(int result)
                      reasons[result], n_left_out);
 }
 
-static apr_status_t end_connection(void *slot)
+static void take(Received *received)
 {
-        tally_closed(slot);
+        if (received->is_taken)
+                return;
+        received->is_taken = true;
+        tally_taken();
+}
+
+static apr_status_t end_connection(void *received)
+{
+        tally_ended(clock_monotonic_usec());
+        take(received); /* its client was gone before a worker saw it */
         shield_down();
         return APR_SUCCESS;
 }
 
 /* In a process that was forked to become a CGI program: it starts with the signal mask that it
  * expects. */
-static apr_status_t forget_connection(void *slot)
+static apr_status_t forget_connection(void *received)
 {
         shield_down();
         return APR_SUCCESS;
@@ -176,52 +195,56 @@ static void show_port(const struct sockaddr_storage *local)
 /*
  * TCP_NODELAY is the server's to set: core does it for every connection, by one system call for a
  * socket of which APR doesn't know where it comes from. O_NONBLOCK likewise, when the server sets
- * its first timeout.
+ * its first timeout. The client's address is asked for through APR, which would ask again if it
+ * were told.
  */
 static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
                                 apr_pool_t *pool, apr_socket_t **ret_socket)
 {
         _cleanup_close_ int fd = fd_consume;
-        struct sockaddr_storage local, remote;
-        socklen_t local_size = sizeof(local), remote_size = sizeof(remote);
+        struct sockaddr_storage local;
+        socklen_t local_size = sizeof(local);
         apr_os_sock_info_t info = {
                 .os_sock = &fd,
                 .local = (struct sockaddr *)&local,
-                .remote = (struct sockaddr *)&remote,
                 .type = SOCK_STREAM,
                 .protocol = IPPROTO_TCP,
         };
+        apr_sockaddr_t *remote;
         apr_socket_t *socket;
         apr_status_t status;
+        Received *received;
 
-        if (getsockname(fd, info.local, &local_size) < 0 ||
-            getpeername(fd, info.remote, &remote_size) < 0)
+        if (getsockname(fd, info.local, &local_size) < 0)
                 return errno;
         info.family = local.ss_family;
         status = apr_os_sock_make(&socket, &info, pool);
         if (status != APR_SUCCESS)
                 return status;
         (void)take_fd(fd); /* the pool closes it from now on */
+        status = apr_socket_addr_get(&remote, APR_REMOTE, socket);
+        if (status != APR_SUCCESS) {
+                (void)apr_socket_close(socket);
+                return status;
+        }
 
         show_port(&local);
-        (void)apr_socket_data_set(socket, apr_pmemdup(pool, handoff, sizeof(*handoff)),
-                                  SOCKET_DATA_KEY, NULL);
-        tally_opened(inbox.slot, clock_monotonic_usec());
+        received = apr_palloc(pool, sizeof(*received));
+        *received = (Received){ .handoff = *handoff };
+        (void)apr_socket_data_set(socket, received, SOCKET_DATA_KEY, NULL);
+        tally_opened(clock_monotonic_usec());
         /* The MPMs clear this pool when the connection is over, upgraded and HTTP/2 ones included.
          */
-        apr_pool_cleanup_register(pool, inbox.slot, end_connection, forget_connection);
+        apr_pool_cleanup_register(pool, received, end_connection, forget_connection);
         shield_up();
         *ret_socket = socket;
         return APR_SUCCESS;
 }
 
-/* One connection a call, as the MPMs expect: they count idle workers before each. */
-static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, apr_pool_t *pool)
+static apr_status_t receive(apr_pool_t *pool, apr_socket_t **ret_socket)
 {
-        *ret_socket = NULL; /* the worker MPM looks at nothing else, and keeps the last one there */
         for (int i = 0; i < REFUSED_PER_WAKE; i++) {
                 struct bellhop_handoff handoff;
-                apr_socket_t *socket = NULL;
                 int fd;
                 const int r = bellhop_receive(inbox.handoff_fd, inbox.sender, &handoff, &fd);
 
@@ -234,13 +257,32 @@ static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, a
                                 APLOG_MARK, APLOG_CRIT, -r, inbox.server,
                                 "can't receive hand-offs; this child ends and another takes over");
                         return APR_EGENERAL;
-                } else if (make_socket(fd, &handoff, pool, &socket) == APR_SUCCESS) {
-                        *ret_socket = socket;
+                } else if (make_socket(fd, &handoff, pool, ret_socket) == APR_SUCCESS) {
                         return APR_SUCCESS;
                 }
                 /* Else the client has gone already: that is no event. */
         }
         return APR_EAGAIN;
+}
+
+/* One connection a call, as the MPMs expect: they count idle workers before each. */
+static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, apr_pool_t *pool)
+{
+        static const struct timespec pause = { .tv_nsec = BARRED_NSEC };
+        apr_socket_t *socket = NULL;
+        apr_status_t status;
+
+        *ret_socket = NULL; /* the worker MPM looks at nothing else, and keeps the last one there */
+        if (!tally_reach()) {
+                (void)nanosleep(&pause, NULL);
+                return APR_EAGAIN;
+        }
+        status = receive(pool, &socket);
+        if (status == APR_SUCCESS)
+                *ret_socket = socket;
+        else
+                tally_missed();
+        return status;
 }
 
 static bool make_placeholder(apr_pool_t *pconf, ap_listen_rec **ret)
@@ -342,12 +384,11 @@ static int start_arming(int listener_fd)
         return r;
 }
 
-void inbox_join(server_rec *server, TallySlot *slot)
+void inbox_join(server_rec *server)
 {
         apr_os_sock_t listener_fd;
         int r;
 
-        inbox.slot = slot;
         (void)apr_os_sock_get(&listener_fd, inbox.listener->sd);
         /* Prefork closes listeners in a signal handler: this child has been told to go before it
          * began. */
@@ -362,12 +403,27 @@ void inbox_join(server_rec *server, TallySlot *slot)
         _exit(APEXIT_CHILDSICK); /* the parent waits a little, then tries another child */
 }
 
-const struct bellhop_handoff *inbox_handoff_of(conn_rec *conn)
+static Received *received_of(conn_rec *conn)
 {
         apr_socket_t *socket = ap_get_conn_socket(conn->master ? conn->master : conn);
-        void *handoff = NULL;
+        void *received = NULL;
 
         if (socket)
-                (void)apr_socket_data_get(&handoff, SOCKET_DATA_KEY, socket);
-        return handoff;
+                (void)apr_socket_data_get(&received, SOCKET_DATA_KEY, socket);
+        return received;
+}
+
+void inbox_taken(conn_rec *conn)
+{
+        Received *received = received_of(conn);
+
+        if (received)
+                take(received);
+}
+
+const struct bellhop_handoff *inbox_handoff_of(conn_rec *conn)
+{
+        const Received *received = received_of(conn);
+
+        return received ? &received->handoff : NULL;
 }

@@ -8,7 +8,6 @@
 #include <httpd.h>
 
 #include "handoff/bellhop.h"
-#include "httpd/tally.h"
 
 #define INBOX_FD_NAME "handoff" /* FileDescriptorName= of bellhop@.socket */
 
@@ -25,9 +24,12 @@ int inbox_inherit(server_rec *server);
  */
 apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender);
 
-/* In a new child: from now on it takes hand-offs, as soon as the MPM is ready. Logs; no way back.
- */
-void inbox_join(server_rec *server, TallySlot *slot);
+/* In a new child that has joined the tally: from now on it takes hand-offs, as soon as the MPM is
+ * ready. Logs; no way back. */
+void inbox_join(server_rec *server);
+
+/* A worker has this connection: from now on, the MPM finishes it whatever it is told. */
+void inbox_taken(conn_rec *conn);
 
 /* How this connection (or the one that this HTTP/2 stream belongs to) came; NULL: not by hand-off.
  */

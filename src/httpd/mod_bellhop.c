@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the directives, the hooks and the life of an instance: what starts it, what it tells
- * systemd, when it ends by itself. Never touches a connection or a request: inbox.c and admit.c do.
+ * Owns the directives, the hooks and the life of an instance: what starts it, and what it tells
+ * systemd then and at its end; watch.c does in between. Never touches a connection or a request:
+ * inbox.c and admit.c do.
  *
  * A reload unloads this file and loads it anew, so whatever outlives one is in struct Life.
  */
 #include <inttypes.h>
 #include <pwd.h>
-#include <signal.h>
-#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include <ap_listen.h>
 #include <ap_mpm.h>
@@ -27,8 +26,11 @@
 #include "httpd/confine.h"
 #include "httpd/inbox.h"
 #include "httpd/journal.h"
+#include "httpd/keys.h"
 #include "httpd/shield.h"
 #include "httpd/stop.h"
+#include "httpd/trial.h"
+#include "httpd/watch.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -37,15 +39,13 @@ APLOG_USE_MODULE(bellhop);
 #define CONFIG_DIR_DEFAULT "/etc/bellhop"
 
 /* Lives in the process pool. A module with another layout may be loaded over it when a new release
- * was installed: change the key with the struct, and with that of Tally. */
-#define LIFE_KEY "bellhop-life-1"
+ * was installed: change the key with the struct, and with those of Watch and Tally. */
+#define LIFE_KEY "bellhop-life-2"
 
 typedef struct Life {
         int handoff_fd;
-        Tally *tally;
-        bool is_ready;      /* systemd knows that we are up */
-        uint64_t busy_usec; /* when we last saw an open connection, or were started */
-        char status[128];   /* as systemd knows it */
+        bool is_ready; /* systemd knows that we are up */
+        Watch watch;
 } Life;
 
 static struct Settings {
@@ -57,7 +57,6 @@ static struct Settings {
 static Config *config;
 static uint32_t own_instance;
 static Life *life;
-static bool is_stopping; /* by idle exit */
 
 static bool is_real_start(void)
 {
@@ -89,7 +88,6 @@ static int find_handoff_socket(server_rec *server)
         if (!life) {
                 life = apr_pcalloc(forever, sizeof(*life));
                 life->handoff_fd = inbox_inherit(server);
-                life->busy_usec = clock_monotonic_usec();
                 (void)apr_pool_userdata_set(life, LIFE_KEY, NULL, forever);
         }
         if (life->handoff_fd >= 0)
@@ -172,7 +170,8 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 /* Also when a reload is due; the process that ends has nothing more to tell. */
 static apr_status_t leave_config(void *unused)
 {
-        stop_hold();
+        stop_end();
+        watch_end(&life->watch);
         if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_DESTROY_CONFIG)
                 (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_usec());
         else
@@ -183,10 +182,16 @@ static apr_status_t leave_config(void *unused)
 static int make_tally(server_rec *server)
 {
         apr_pool_t *forever = server->process->pool;
+        const int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         apr_shm_t *memory;
         apr_status_t status;
         int n_children = 1;
 
+        if (bell < 0) {
+                ap_log_error(APLOG_MARK, APLOG_CRIT, errno, server,
+                             "can't create an event descriptor; look at LimitNOFILE=");
+                return !OK;
+        }
         (void)ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &n_children); /* can't change by a reload */
         status = apr_shm_create(&memory, tally_size((size_t)n_children), NULL, forever);
         if (status != APR_SUCCESS) {
@@ -195,7 +200,8 @@ static int make_tally(server_rec *server)
                              "lower ServerLimit");
                 return !OK;
         }
-        life->tally = tally_init(apr_shm_baseaddr_get(memory), (size_t)n_children);
+        watch_init(&life->watch, tally_init(apr_shm_baseaddr_get(memory), (size_t)n_children, bell),
+                   bell, life->handoff_fd);
         return OK;
 }
 
@@ -209,10 +215,12 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                         "a hand-off socket can't be multiplied; remove ListenCoresBucketsRatio");
                 return !OK;
         }
-        if (!life->tally && make_tally(server) != OK)
+        if (!life->watch.tally && make_tally(server) != OK)
                 return !OK;
+        keys_warn(server, settings.config_dir, settings.instance);
+        life->watch.generation++;
         apr_pool_cleanup_register(pconf, NULL, leave_config, apr_pool_cleanup_null);
-        stop_hold();
+        stop_begin(life->watch.bell);
         /* A graceful restart doesn't come by pre_mpm. */
         if (life->is_ready)
                 (void)sd_notify(0, "READY=1");
@@ -233,7 +241,8 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
         stop_leave();
         (void)ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
         shield_init(!is_threaded);
-        inbox_join(server, tally_join(life->tally, getpid()));
+        tally_join(life->watch.tally, getpid(), life->watch.generation);
+        inbox_join(server);
 }
 
 /* Between the requests of a connection that is kept alive, a graceful stop may interrupt the wait.
@@ -250,60 +259,36 @@ static int request_ends(request_rec *request)
         return DECLINED;
 }
 
+static int connection_begins(conn_rec *conn)
+{
+        inbox_taken(conn);
+        return admit_connection(conn);
+}
+
+/* In the parent, when the MPM has set its handlers. */
+static void start_watch(server_rec *server)
+{
+        const int r = watch_start(&life->watch, config->instances[own_instance].idle_usec);
+
+        if (r != 0)
+                ap_log_error(APLOG_MARK, APLOG_CRIT, r, server,
+                             "this instance can't watch itself, and neither ends when idle nor "
+                             "heeds orders until it can; look at TasksMax=");
+}
+
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
         if (state == MPM_CHILD_STARTED)
-                stop_heed();
+                start_watch(server);
         if (state == MPM_CHILD_EXITED)
-                tally_leave(life->tally, pid);
+                tally_leave(life->watch.tally, pid, clock_monotonic_usec());
 }
 
-static void notify_status(const TallySum *sum, uint64_t now, apr_pool_t *pool)
-{
-        char last[APR_RFC822_DATE_LEN] = "never";
-        char status[sizeof(life->status)];
-
-        if (sum->last_usec > 0)
-                (void)apr_rfc822_date(last, apr_time_now() - (apr_time_t)(now - sum->last_usec));
-        apr_snprintf(status, sizeof(status),
-                     "%" PRIu64 " connections, %" PRIu64 " hand-offs, last hand-off: %s",
-                     sum->n_open, sum->n_handoffs, last);
-        if (strcmp(status, life->status) == 0)
-                return;
-        apr_cpystrn(life->status, status, sizeof(life->status));
-        (void)sd_notifyf(0, "STATUS=%s", status);
-}
-
-/*
- * Idle exit. Whatever arrives from here on is either received by a child, which serves it before it
- * ends, or stays in the queue of the socket, which is systemd's, and starts this instance again.
- */
-static void stop_when_idle(const TallySum *sum, uint64_t now)
-{
-        const uint64_t idle_usec = config->instances[own_instance].idle_usec;
-
-        if (sum->n_open > 0)
-                life->busy_usec = now;
-        if (sum->last_usec > life->busy_usec)
-                life->busy_usec = sum->last_usec;
-        if (is_stopping || idle_usec == 0 || now - life->busy_usec < idle_usec)
-                return;
-        is_stopping = true;
-        (void)sd_notify(0, "STOPPING=1\nSTATUS=Idle, ending until the next hand-off");
-        (void)kill(getpid(), AP_SIG_GRACEFUL_STOP);
-}
-
-/* The server calls this in the parent about every ten seconds: so coarse is idle exit. */
+/* After a reload, it may take long until a child has a place. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
-        const uint64_t now = clock_monotonic_usec();
-        const TallySum sum = tally_sum(life->tally);
-
-        /* After a reload, it may take long until a child has a place. */
-        stop_heed();
-        notify_status(&sum, now, pool);
-        stop_when_idle(&sum, now);
+        start_watch(server);
         return OK;
 }
 
@@ -336,11 +321,12 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
+        ap_hook_test_config(trial_run, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_pre_mpm(pre_mpm, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
-        ap_hook_process_connection(admit_connection, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        ap_hook_process_connection(connection_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         /* Before mod_ssl compares names and before any rewriting: a foreign host runs no customer's

@@ -19,6 +19,7 @@ static const uint64_t latency_bounds_nsec[LATENCY_BOUNDS] = {
 
 typedef enum Shape {
         SHAPE_VALUE,     /* one value, or one for each word of the label */
+        SHAPE_TIME,      /* one value, in nanoseconds */
         SHAPE_REFUSALS,  /* one for each reason to refuse */
         SHAPE_HISTOGRAM, /* the latency */
         SHAPE_INSTANCE,  /* one for each instance */
@@ -59,7 +60,7 @@ static const Metric table[] = {
           "Connections that their clients left before they could be routed.", OF(gone), ALONE },
         { "bellhop_pending_connections", "gauge",
           "Connections accepted and not yet handed off: sniffing waits for bytes, waiting for room "
-          "in a hand-off socket.",
+          "in a hand-off socket, or for its instance's turn to start.",
           OF(pending), WORDS("state", state_words) },
         { "bellhop_pending_connections_max", "gauge",
           "How many connections may be pending: PendingMax=, or less if descriptors are too few.",
@@ -74,6 +75,20 @@ static const Metric table[] = {
         { "bellhop_in_flight_waits_total", "counter",
           "Connections that had to wait because too many descriptors were under way in all.",
           OF(in_flight_waits), ALONE },
+        { "bellhop_start_waits_total", "counter",
+          "Connections that had to wait because too many instances were starting.", OF(start_waits),
+          ALONE },
+        { "bellhop_starts_total", "counter", "Hand-offs that started an instance.", OF(starts),
+          ALONE },
+        { "bellhop_late_starts_total", "counter",
+          "Of these, those after which the instance received nobody in time.", OF(late_starts),
+          ALONE },
+        { "bellhop_starting_instances", "gauge",
+          "Instances that were started by a hand-off and have not yet received one.", OF(starting),
+          ALONE },
+        { "bellhop_starting_instances_max", "gauge",
+          "How many may be at once: StartingMax=, or by the number of processors.",
+          OF(starting_max), ALONE },
         { "bellhop_accept_pauses_total", "counter",
           "Times that accepting paused because descriptors or memory had run out.",
           OF(accept_pauses), ALONE },
@@ -82,7 +97,8 @@ static const Metric table[] = {
         { "bellhop_config_reloads_total", "counter", "Reloads of the configuration, by result.",
           OF(reloads), WORDS("result", result_words) },
         { "bellhop_config_loaded_timestamp_seconds", "gauge",
-          "When the configuration in force was read, since 1970-01-01.", OF(loaded_sec), ALONE },
+          "When reading the configuration in force began, since 1970-01-01.", SHAPE_TIME,
+          offsetof(Metrics, loaded_nsec), ALONE },
         { "bellhop_config_problems", "gauge", "Mistakes in the configuration in force.",
           OF(problems), ALONE },
         { "bellhop_instances", "gauge", "Instances in the configuration.", OF(instances), ALONE },
@@ -90,6 +106,9 @@ static const Metric table[] = {
           ALONE },
         { "bellhop_instance_handed_off_total", "counter",
           "Connections handed off to this instance.", OF_INSTANCE(handed_off) },
+        { "bellhop_instance_last_handoff_timestamp_seconds", "gauge",
+          "When this instance got its last connection, since 1970-01-01; 0: not yet.",
+          OF_INSTANCE(last_sec) },
         { "bellhop_instance_refused_total", "counter",
           "Connections for this instance that were refused, by reason.", SHAPE_INSTANCE_REFUSALS,
           offsetof(InstanceMetrics, refused), ALONE },
@@ -97,7 +116,8 @@ static const Metric table[] = {
           "Plain HTTP connections for this instance answered with a redirect to HTTPS.",
           OF_INSTANCE(redirected) },
         { "bellhop_instance_waiting_connections", "gauge",
-          "Connections that wait for room in the instance's hand-off socket.",
+          "Connections that wait for room in the instance's hand-off socket, or for its turn to "
+          "start.",
           OF_INSTANCE(waiting) },
         { "bellhop_instance_queue_full_waits_total", "counter",
           "Connections that had to wait because the instance's hand-off socket was full.",
@@ -106,6 +126,13 @@ static const Metric table[] = {
           "Connections for this instance that had to wait because too many descriptors were under "
           "way in all.",
           OF_INSTANCE(in_flight_waits) },
+        { "bellhop_instance_start_waits_total", "counter",
+          "Connections for this instance that had to wait because too many were starting.",
+          OF_INSTANCE(start_waits) },
+        { "bellhop_instance_starts_total", "counter", "Hand-offs that started this instance.",
+          OF_INSTANCE(starts) },
+        { "bellhop_instance_late_starts_total", "counter",
+          "Of these, those after which it received nobody in time.", OF_INSTANCE(late_starts) },
         { "bellhop_instance_handoff_latency_seconds", "summary",
           "Time from accept to hand-off, for this instance.", SHAPE_INSTANCE_LATENCY, 0, ALONE },
 };
@@ -123,6 +150,7 @@ void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
         metrics->handed_off[handoff->reason - 1]++;
         instance->handed_off++;
         instance->latency_nsec += nsec;
+        instance->last_nsec = now_nsec;
 }
 
 static uint64_t sum(const uint64_t *values, size_t n)
@@ -159,7 +187,8 @@ static void write_values(const Metric *metric, const Metrics *metrics, Expositio
                 const Label labels[2] = { { metric->label,
                                             metric->words ? metric->words[i] : "" } };
 
-                exposition_sample(exposition, metric->name, "", labels, values[i], SAMPLE_COUNT);
+                exposition_sample(exposition, metric->name, "", labels, values[i],
+                                  metric->shape == SHAPE_TIME ? SAMPLE_NSEC : SAMPLE_COUNT);
         }
 }
 
@@ -263,6 +292,7 @@ bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Expositio
                 cursor->begun = true;
                 switch (metric->shape) {
                 case SHAPE_VALUE:
+                case SHAPE_TIME:
                         write_values(metric, source->metrics, exposition);
                         break;
                 case SHAPE_REFUSALS:

@@ -64,6 +64,21 @@ int hostmap_keep(HostMap *map, const HostMap *from, const HostMapMove *moves, si
 bool hostmap_is_exact(const HostMap *map);
 size_t hostmap_size(const HostMap *map);
 
+typedef struct HostMapRoute {
+        char what[HOSTNAME_MAX + 3]; /* the host, wildcard or address */
+        bool is_address;
+        uint32_t instance;
+        uint64_t origin;
+} HostMapRoute;
+
+/* All routes, hosts first, in the order in which they were added. Start with *cursor 0. False at
+ * the end. */
+bool hostmap_next(const HostMap *map, size_t *cursor, HostMapRoute *ret);
+
+/* Which route leads there; false: none does. */
+bool hostmap_explain_host(const HostMap *map, const Hostname *host, HostMapRoute *ret);
+bool hostmap_explain_address(const HostMap *map, const Address *local, HostMapRoute *ret);
+
 /* The instance, or ROUTE_NONE. */
 uint32_t hostmap_find_host(const HostMap *map, const Hostname *host);
 uint32_t hostmap_find_address(const HostMap *map, const Address *local);

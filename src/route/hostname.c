@@ -41,12 +41,11 @@ static bool labels_are_valid(const char *name)
 /* A last label of digits alone is never a top-level domain; resolvers take such names for IPv4
  * addresses
  * ("127.1", "2130706433"), see the URL standard's "ends in a number". */
-static bool ends_in_number(const char *name)
+static bool ends_in_number(const char *name, size_t length)
 {
-        const char *dot = strrchr(name, '.');
-        const char *last = dot ? dot + 1 : name;
-
-        return last[strspn(last, "0123456789")] == 0;
+        while (length > 0 && is_digit((uint8_t)name[length - 1]))
+                length--;
+        return length == 0 || name[length - 1] == '.';
 }
 
 HostnameResult hostname_parse(Span in, Hostname *ret)
@@ -71,7 +70,7 @@ HostnameResult hostname_parse(Span in, Hostname *ret)
 
         if (!labels_are_valid(hostname.name))
                 return HOSTNAME_INVALID;
-        if (ends_in_number(hostname.name))
+        if (ends_in_number(hostname.name, hostname.length))
                 return HOSTNAME_ADDRESS;
         memcpy(ret->name, hostname.name, hostname.length + 1);
         ret->length = hostname.length;

@@ -6,20 +6,13 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "refuse/parting.h"
 #include "router/look.h"
 #include "router/router.h"
 #include "router/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/peer.h"
-
-/* How much and how long a refused client may still send before it is cut off. Without reading what
- * it sent, close(2) would send a reset, which can destroy our reply on its way (RFC 9112
- * section 9.6). */
-#define LINGER_BYTES_MAX (256 * 1024)
-#define LINGER_USEC      (2 * UINT64_C(1000000))
-
-#define PORT_HTTPS 443
 
 static DeadlineQueue *conn_queue(const Conn *conn)
 {
@@ -48,7 +41,7 @@ static uint64_t conn_deadline(const Conn *conn, uint64_t begin_usec)
                         return conn->past.waiting_deadline_usec;
                 return begin_usec + settings->handoff_timeout_usec;
         case CONN_LINGERING:
-                return begin_usec + LINGER_USEC;
+                return begin_usec + PARTING_USEC;
         }
         return 0;
 }
@@ -150,31 +143,6 @@ static void log_refusal(const Conn *conn, RefuseReason reason, const Outlet *out
                  refuse_reason_name(reason), host);
 }
 
-/* A client that waits silently on the port of HTTPS would take an HTTP error for a broken TLS
- * handshake. */
-static bool has_words(int fd, enum bellhop_protocol protocol, RefuseReason reason)
-{
-        Address local;
-
-        return protocol != BELLHOP_PROTOCOL_UNKNOWN || reason == REFUSE_MALFORMED ||
-               !look_local_address(fd, &local) || local.port != PORT_HTTPS;
-}
-
-/* Throws away what is there to read, at most up to the limit in all. False at the end of input. */
-static bool discard_input(int fd, size_t *n_discarded)
-{
-        while (*n_discarded < LINGER_BYTES_MAX) {
-                const ssize_t n =
-                        recv(fd, NULL, LINGER_BYTES_MAX - *n_discarded, MSG_TRUNC | MSG_DONTWAIT);
-
-                if (n > 0)
-                        *n_discarded += (size_t)n;
-                else
-                        return n < 0 && (errno == EAGAIN || errno == EINTR);
-        }
-        return false;
-}
-
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
 static int conn_watch(Conn *conn)
@@ -186,7 +154,7 @@ static int conn_watch(Conn *conn)
 
 static void conn_linger(Conn *conn)
 {
-        if (!discard_input(conn->fd, &conn->lingered_bytes) ||
+        if (!parting_discard(conn->fd, &conn->lingered_bytes) ||
             conn->router->lingering.n >= conn->router->pending_max) {
                 conn_free(conn);
                 return;
@@ -200,15 +168,10 @@ static void conn_linger(Conn *conn)
 /* The last words to a client, whose own are thrown away. */
 static void conn_answer(Conn *conn, const char *reply, size_t size)
 {
-        size_t n_discarded = 0;
-
         /* With a low-water mark what trickles in would not be seen. */
         if (conn->low_water_set)
                 (void)setsockopt(conn->fd, SOL_SOCKET, SO_RCVLOWAT, &(int){ 1 }, sizeof(int));
-        (void)discard_input(conn->fd, &n_discarded);
-        if (size > 0)
-                (void)send(conn->fd, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-        (void)shutdown(conn->fd, SHUT_WR);
+        parting_say(conn->fd, reply, size);
         conn_linger(conn);
 }
 
@@ -235,7 +198,7 @@ static void conn_refuse_host(Conn *conn, RefuseReason reason, Outlet *outlet, co
                 outlet->metrics.refused[reason]++;
         router_touch_status(conn->router);
         log_refusal(conn, reason, outlet, host);
-        if (has_words(conn->fd, conn->protocol, reason))
+        if (parting_has_words(conn->fd, conn->protocol, reason))
                 size = refuse_reply(reason, conn->protocol, reply);
         conn_answer(conn, reply, size);
 }
@@ -417,7 +380,7 @@ static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
         Look look;
 
         if (conn->state == CONN_LINGERING) {
-                if (!discard_input(fd, &conn->lingered_bytes))
+                if (!parting_discard(fd, &conn->lingered_bytes))
                         conn_free(conn);
                 return 0;
         }

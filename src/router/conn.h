@@ -5,10 +5,10 @@
  */
 #pragma once
 
+#include "refuse/refuse.h"
 #include "router/deadline.h"
 #include "router/look.h"
 #include "router/outlet.h"
-#include "router/refuse.h"
 #include "router/source.h"
 
 typedef enum ConnState {

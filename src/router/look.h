@@ -3,8 +3,8 @@
 #pragma once
 
 #include "handoff/bellhop.h"
+#include "refuse/refuse.h"
 #include "router/doorman.h"
-#include "router/refuse.h"
 #include "sniff/sniff.h"
 #include "util/address.h"
 

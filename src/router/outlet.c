@@ -9,6 +9,7 @@
 
 static int outlet_on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
+        starts_look(userdata);
         outlet_flush(userdata);
         return 0;
 }
@@ -39,20 +40,30 @@ Outlet *outlet_free(Outlet *outlet)
                 return NULL;
         while (!TAILQ_EMPTY(&outlet->waiting))
                 conn_refuse(TAILQ_FIRST(&outlet->waiting), REFUSE_UNAVAILABLE);
+        starts_forget(outlet);
         outlet_disconnect(outlet);
         free(outlet->name);
         free(outlet);
         return NULL;
 }
 
-/* The socket is writable when too many descriptors are under way: waiting for that would spin. */
-static int outlet_watch(Outlet *outlet)
+/* The socket is writable when too many descriptors are under way, and when the instance has yet to
+ * start: waiting for that would spin. */
+int outlet_watch(Outlet *outlet)
 {
-        const bool on = outlet->n_waiting > 0 && !outlet->in_flight;
+        const bool for_room =
+                outlet->n_waiting > 0 && !outlet->in_flight && outlet->start.state != START_WAITING;
+        const bool for_start = outlet->start.state == START_HAS_SLOT;
+        int r;
 
         if (!outlet->writable)
                 return 0;
-        return sd_event_source_set_enabled(outlet->writable, on ? SD_EVENT_ON : SD_EVENT_OFF);
+        if (!for_room && !for_start)
+                return sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
+        /* Edge-triggered, it tells each time that something was received. */
+        r = sd_event_source_set_io_events(outlet->writable,
+                                          for_room ? EPOLLOUT : EPOLLOUT | EPOLLET);
+        return r < 0 ? r : sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
 }
 
 /* What a datagram with a descriptor and an ordinary host takes of SO_SNDBUF; with a long host it is
@@ -125,11 +136,16 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
 
 static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
 {
-        const int r = outlet_try(outlet, handoff, fd);
+        int r;
 
+        if (!starts_may_send(outlet))
+                return OUTLET_WAIT;
+        r = outlet_try(outlet, handoff, fd);
         outlet->in_flight = r == BELLHOP_SEND_IN_FLIGHT;
-        if (r == 0)
+        if (r == 0) {
+                starts_sent(outlet);
                 return OUTLET_SENT;
+        }
         if (r == BELLHOP_SEND_FULL)
                 return OUTLET_WAIT;
         if (r == BELLHOP_SEND_IN_FLIGHT) {
@@ -137,6 +153,7 @@ static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff 
                 router_retry_later(outlet->router);
                 return OUTLET_WAIT;
         }
+        starts_forget(outlet);
         outlet_complain(outlet, r);
         return OUTLET_ABSENT;
 }
@@ -172,6 +189,11 @@ static void count_wait(Outlet *outlet)
         Router *router = outlet->router;
         LogFields fields;
 
+        if (outlet->start.state == START_WAITING) {
+                router->metrics.start_waits++;
+                outlet->metrics.start_waits++;
+                return;
+        }
         if (outlet->in_flight) {
                 router->metrics.in_flight_waits++;
                 outlet->metrics.in_flight_waits++;
@@ -199,6 +221,9 @@ void outlet_dequeue(Outlet *outlet, Conn *conn)
 {
         TAILQ_REMOVE(&outlet->waiting, conn, by_outlet);
         conn->outlet = NULL;
-        if (--outlet->n_waiting == 0)
-                (void)outlet_watch(outlet);
+        if (--outlet->n_waiting > 0)
+                return;
+        if (outlet->start.state == START_WAITING)
+                starts_forget(outlet);
+        (void)outlet_watch(outlet);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * An outlet: the router's end of one instance's hand-off socket, and the connections that wait for
- * room in it, in the order they came. It stays connected from the first hand-off on; the instance
- * need not run.
+ * room in it, or for the instance's turn to start, in the order they came. It stays connected from
+ * the first hand-off on; the instance need not run.
  */
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "metrics/metrics.h"
+#include "router/starts.h"
 #include "router/trouble.h"
 
 typedef struct Conn Conn;
@@ -22,8 +23,9 @@ typedef struct Outlet {
         Router *router;
         char *name; /* of the instance */
         int fd;
-        sd_event_source *writable; /* on while connections wait for room in the queue */
+        sd_event_source *writable; /* on while connections wait for room, or the instance starts */
         bool in_flight; /* they wait for others to receive theirs, which no event tells */
+        Start start;
         ConnWaitQueue waiting;
         size_t n_waiting;
         InstanceMetrics metrics;
@@ -35,12 +37,15 @@ Outlet *outlet_new(Router *router, const char *name);
 /* Refuses what still waits. */
 Outlet *outlet_free(Outlet *outlet);
 
+/* Watches for what it has to wait for now. */
+int outlet_watch(Outlet *outlet);
+
 /* Applies router->in_flight_max. */
 void outlet_bound_in_flight(Outlet *outlet);
 
 typedef enum OutletResult {
         OUTLET_SENT,
-        OUTLET_WAIT,   /* full: enqueue it */
+        OUTLET_WAIT,   /* full, or not yet its turn to start: enqueue it */
         OUTLET_ABSENT, /* nobody listens: the customer's socket unit is not started */
 } OutletResult;
 

@@ -191,8 +191,9 @@ int router_swap_config(Router *router, Config **config)
         router->outlets = take_ptr(outlets);
         router->peek = take_ptr(peek);
         router->pending_max = pending_limit(router, router->config);
-        router->metrics.loaded_sec = clock_nsec(CLOCK_REALTIME) / NSEC_PER_SEC;
+        router->metrics.loaded_nsec = router->config->begun_nsec;
         router->in_flight_max = in_flight_limit(router->config);
+        starts_set_max(&router->starts, router->config->router.starting_max);
         for (size_t i = 0; i < router->config->n_instances; i++)
                 if (router->outlets[i])
                         outlet_bound_in_flight(router->outlets[i]);
@@ -255,6 +256,8 @@ static int router_init_events(Router *router)
                 r = deadline_queue_init(&router->waiting, router->event);
         if (r >= 0)
                 r = deadline_queue_init(&router->lingering, router->event);
+        if (r >= 0)
+                r = starts_init(&router->starts, router->event);
         return r;
 }
 
@@ -348,6 +351,7 @@ void router_done(Router *router)
         deadline_queue_done(&router->waiting);
         free_outlets(router);
         deadline_queue_done(&router->lingering);
+        starts_done(&router->starts);
         if (!reload_is_busy(router->reload))
                 router->config = config_free(router->config);
         router->reload = reload_free(router->reload);

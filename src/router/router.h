@@ -31,6 +31,7 @@ struct Router {
         DeadlineQueue waiting;
         DeadlineQueue lingering;
         SourceTable sources;
+        Starts starts;
         uint8_t *peek; /* config->router.sniff_max_bytes */
         Metrics metrics;
         ControlSocket control;

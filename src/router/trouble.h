@@ -14,6 +14,8 @@ typedef enum TroubleKind {
         TROUBLE_ABSENT,         /* of an instance: nobody owns its hand-off socket */
         TROUBLE_QUEUE_FULL,     /* of an instance: it does not receive what it is handed */
         TROUBLE_INSTANCE_LIMIT, /* of an instance: PendingMaxPerInstance= */
+        TROUBLE_START_WAIT,     /* of an instance: StartingMax= */
+        TROUBLE_LATE_START,     /* of an instance: it was started and does not receive */
         TROUBLE_OF_INSTANCE,    /* how many are */
         TROUBLE_PENDING_LIMIT = TROUBLE_OF_INSTANCE,
         TROUBLE_SOURCE_LIMIT,

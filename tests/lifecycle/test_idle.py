@@ -1,11 +1,177 @@
 # SPDX-License-Identifier: MIT
-"""An instance that nobody needs exits, and comes back without anybody noticing."""
+"""An instance that nobody needs exits, when it should, and comes back without anybody noticing."""
+
+import contextlib
+import os
+import pathlib
+import re
+import time
+from email.utils import parsedate_to_datetime
+
+import pytest
+from clients import popen_script
+from conftest import MPMS
+
+HERE = pathlib.Path(__file__).resolve().parent
+IDLE_SEC = 1
+
+# What the WebSocket proxy speaks to: as the customer, on a unix socket that the site can see.
+ECHO = r"""
+import os, socketserver, sys
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        while self.rfile.readline() not in (b"\r\n", b""):
+            pass
+        self.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        while data := self.rfile.read1(4096):
+            self.wfile.write(data)
+server = socketserver.ThreadingUnixStreamServer(sys.argv[1], Echo)
+server.daemon_threads = True
+server.serve_forever()
+"""
 
 
-def test_idle_instance_exits_and_comes_back(box, carol):
-    box.write_instance(carol, "Host=carol.example\nIdleSec=1s\n")
+def seconds_of(box, name, what):
+    """When systemd saw it, by the clock that time.monotonic() reads as well."""
+    return int(box.show(f"bellhop@{name}.service", what + "TimestampMonotonic")) / 1e6
+
+
+def is_idle(box, name):
+    return box.show(f"bellhop@{name}.service", "ActiveState") == "inactive"
+
+
+def wait_for_exit(box, name):
+    box.wait_for(f"{name}'s instance exits", lambda: is_idle(box, name))
+    assert box.show(f"bellhop@{name}.service", "Result") == "success"
+
+
+def test_exits_when_idle_for_so_long_and_comes_back(box, trio):
+    ended = {}
+    for name in trio:
+        box.curl(f"https://{name}.example/")
+        ended[name] = time.monotonic()
+    for name in trio:
+        wait_for_exit(box, name)
+        # Connections end a moment before curl does.
+        assert IDLE_SEC - 0.1 < seconds_of(box, name, "ActiveExit") - ended[name] < IDLE_SEC + 1, MPMS[name]
+        assert f"({name})" in box.curl(f"https://{name}.example/")
+
+
+def test_several_seconds(box, carol):
+    box.write_instance(carol, "Host=carol.example\nIdleSec=4s\n")
     box.start_customer(carol)
-    box.curl("https://carol.example/")
-    box.wait_for("carol's instance exits", lambda: box.show("bellhop@carol.service", "ActiveState") == "inactive")
-    assert box.show("bellhop@carol.service", "Result") == "success"
-    assert "(carol)" in box.curl("https://carol.example/")
+    for pause in (0, 2):
+        time.sleep(pause)
+        box.curl("http://carol.example/load.txt")
+    ended = time.monotonic()
+    wait_for_exit(box, carol)
+    assert 3.9 < seconds_of(box, carol, "ActiveExit") - ended < 5
+
+
+def test_a_reload_takes_another_time_and_does_not_count(box, carol):
+    box.write_instance(carol, "Host=carol.example\nIdleSec=1h\n")
+    box.start_customer(carol)
+    box.curl("http://carol.example/load.txt")
+    ended = time.monotonic()
+    box.write_instance(carol, "Host=carol.example\nIdleSec=3s\n")
+    box.run("systemctl", "reload", "bellhop@carol.service")
+    wait_for_exit(box, carol)
+    assert 2.9 < seconds_of(box, carol, "ActiveExit") - ended < 4
+    assert box.curl("http://carol.example/load.txt") == "carol.example\n"
+
+
+def test_zero_means_never(box, carol):
+    box.write_instance(carol, "Host=carol.example\nIdleSec=0\n")
+    box.start_customer(carol)
+    box.curl("http://carol.example/load.txt")
+    time.sleep(IDLE_SEC + 2)
+    assert box.show("bellhop@carol.service", "ActiveState") == "active"
+
+
+@pytest.fixture(name="kinds_set_up", scope="module")
+def kinds_fixture(box, trio):
+    for name in trio:
+        home = f"/home/{name}"
+        box.write(f"{home}/echo.py", ECHO)
+        box.run("chown", f"{name}:", f"{home}/echo.py")
+        box.run("systemd-run", f"--unit=echo-{name}", f"--uid={name}", "/usr/bin/python3", f"{home}/echo.py", f"{home}/app")
+        box.write(f"/etc/bellhop/sites/{name}/ws.conf", f'ProxyPass "/ws" "unix:{home}/app|ws://localhost/ws"\n')
+        with open(box.path(f"/srv/www/{name}/large"), "wb") as file:
+            os.truncate(file.fileno(), 64 << 20)
+    yield
+    for name in trio:
+        box.run("systemctl", "stop", f"echo-{name}")
+        box.path(f"/etc/bellhop/sites/{name}/ws.conf").unlink()
+
+
+@pytest.mark.parametrize("kind", ["keep-alive", "http2", "websocket", "download"])
+def test_open_connection_keeps_it_alive(box, trio, kinds_set_up, kind):
+    names = [name for name in trio if kind != "http2" or MPMS[name] != "prefork"]
+    with contextlib.ExitStack() as stack:
+        clients = {}
+        for name in names:
+            clients[name] = stack.enter_context(popen_script(box, HERE / "hold.py", kind, f"{name}.example"))
+            stack.callback(clients[name].kill)
+        for name in names:
+            assert clients[name].stdout.readline() == "held\n", name
+        began = {name: seconds_of(box, name, "ActiveEnter") for name in names}
+        time.sleep(IDLE_SEC + 1.5)
+        for name in names:
+            clients[name].stdin.write("\n")
+            clients[name].stdin.flush()
+            assert clients[name].stdout.readline() == "alive\n", name
+            assert seconds_of(box, name, "ActiveEnter") == began[name]
+        for name in names:
+            assert clients[name].wait(20) == 0
+            wait_for_exit(box, name)
+
+
+def status(box, name):
+    return box.show(f"bellhop@{name}.service", "StatusText")
+
+
+def test_status_follows_within_a_second(box, carol):
+    box.write_instance(carol, "Host=carol.example\nIdleSec=1h\n")
+    box.start_customer(carol)
+    before = int(time.time())
+    box.curl("http://carol.example/load.txt")
+    box.wait_for("the first", lambda: status(box, carol).startswith("0 connections, 1 hand-offs, "), 2)
+    date = re.fullmatch("0 connections, 1 hand-offs, last hand-off: (.*)", status(box, carol)).group(1)
+    assert before <= parsedate_to_datetime(date).timestamp() <= time.time()
+    for _ in range(5):
+        box.curl("http://carol.example/load.txt")
+    box.wait_for("five more", lambda: status(box, carol).startswith("0 connections, 6 hand-offs, "), 2)
+
+
+def test_costs_nothing_while_nothing_changes(box, carol):
+    """Not one thread of the parent but its main one, which looks for children each second, wakes."""
+    box.write_instance(carol, "Host=carol.example\nIdleSec=1h\n")
+    box.start_customer(carol)
+    box.curl("http://carol.example/load.txt")
+    box.wait_for("the status", lambda: status(box, carol).startswith("0 connections, 1 hand-offs, "))
+    pid = box.show("bellhop@carol.service", "MainPID")
+    threads = [path for path in box.path(f"/proc/{pid}/task").iterdir() if path.name != pid]
+    assert len(threads) == 1
+
+    def switches():
+        return re.findall(r"ctxt_switches:\t(\d+)", (threads[0] / "status").read_text())
+
+    # A status that is due comes within a second.
+    time.sleep(1)
+    before = switches()
+    time.sleep(2)
+    assert switches() == before
+
+
+def test_whoever_waits_is_served_first_however_short_the_time(box, carol):
+    """It is over before the first child can receive anything."""
+    box.write_instance(carol, "Host=carol.example\nIdleSec=1us\n")
+    box.start_customer(carol)
+    for scheme in ("http", "https"):
+        assert box.curl(f"{scheme}://carol.example/load.txt") == "carol.example\n"
+        wait_for_exit(box, carol)
+    # As if it were for ever: twice the largest number is not a small one.
+    box.write_instance(carol, "Host=carol.example\nIdleSec=18446744073709551615us\n")
+    box.curl("http://carol.example/load.txt")
+    time.sleep(1)
+    assert not is_idle(box, carol)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Starts load.py in the box's network and judges what it reports."""
+"""Starts load.py, or a program like it, in the box's network and judges what it reports."""
 
 import contextlib
 import json
@@ -31,10 +31,15 @@ class Report:
         assert self.counts.get(ENDED_WHILE_IDLE, 0) <= idle_ends, self.counts
 
 
+def popen_script(box, script, *args):
+    """A client written in Python, which may use load.py."""
+    return box.popen_client("/usr/bin/env", f"PYTHONPATH={HERE}", "/usr/bin/python3", script, *args,
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 @contextlib.contextmanager
-def load(box, *hosts, kinds=None):
-    client = box.popen_client("/usr/bin/python3", HERE / "load.py", json.dumps(kinds or ALL_KINDS), *hosts,
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def reporting(box, script, *args):
+    client = popen_script(box, script, *args)
     report = Report()
     try:
         line = client.stdout.readline()
@@ -46,6 +51,10 @@ def load(box, *hosts, kinds=None):
     finally:
         output = client.communicate("", timeout=60)[0]
     report.fill(output)
+
+
+def load(box, *hosts, kinds=None):
+    return reporting(box, HERE / "load.py", json.dumps(kinds or ALL_KINDS), *hosts)
 
 
 def still_serving(box, host):

@@ -218,7 +218,7 @@ class Router:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
         self.process, self.nofile, self.uid, self.instances = None, nofile, uid, {}
         self.folder = tempfile.mkdtemp(prefix="bellhop-")
-        for name in ("config/instances", "config/router.conf.d", "run"):
+        for name in ("config/instances", "config/router.conf.d", "run", "run-instance"):
             os.makedirs(f"{self.folder}/{name}")
         os.chmod(self.folder, 0o755)
         # A copy: the build folder need not be readable for the router's user.
@@ -242,7 +242,14 @@ class Router:
 
     def add_socket(self, name):
         self.instances[name] = FakeInstance(f"{self.folder}/run/{name}.handoff", self.uid)
+        self.set_running(name, True)
         return self.instances[name]
+
+    def set_running(self, name, running):
+        """Its service has a runtime directory while it runs. All run, but where tests say otherwise."""
+        folder = f"{self.folder}/run-instance/{name}"
+        if os.path.exists(folder) != running:
+            (os.mkdir if running else os.rmdir)(folder)
 
     def command(self, *arguments):
         become = ["setpriv", f"--reuid={self.uid}", f"--regid={GID}", "--clear-groups",

@@ -272,6 +272,16 @@ def test_many_at_once_are_all_handed_off(router):
 # --- socket activation ---
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_more_wait_than_are_accepted_at_once(router, number):
+    """All of them, although the kernel tells only once that they are there."""
+    with router.paused():
+        clients = [router.connect(number, send=http("nobody.test")) for _ in range(200)]
+    for client in clients:
+        assert parse_reply(read_to_end(client))[0] == 421
+        client.close()
+
+
 def test_socket_activate():
     """As the help text says, without systemd as PID 1."""
     router = Router({A: "Host=alice.example"})

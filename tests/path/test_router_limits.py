@@ -23,10 +23,11 @@ def test_one_source_has_so_many_pending_and_no_more(prefix, others):
     with Router(HOSTS, "PendingMaxPerSource=3" + prefix) as router:
         clients = pend(router, 3, source="127.0.0.1")
         router.wait_for(pending=3)
-        # In both protocols' words, as far as the protocol is known.
-        late = router.connect(send=HALF, source="127.0.0.1")
+        # In both protocols' words, as far as the protocol is known when the router looks.
+        with router.paused():
+            late = router.connect(send=HALF, source="127.0.0.1")
+            late_tls = router.connect(send=hello("alice.example")[:20], source="127.0.0.1")
         assert parse_reply(read_to_end(late))[0] == 429
-        late_tls = router.connect(send=hello("alice.example")[:20], source="127.0.0.1")
         assert read_to_end(late_tls) == alert(ALERT_INTERNAL_ERROR)
         # What need not wait is not pending, and others have limits of their own.
         with router.paused():

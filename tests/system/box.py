@@ -58,8 +58,8 @@ class Box:
         if state.is_dir() and not any(state.iterdir()):
             state.rmdir()
 
-    def reboot(self):
-        self._checked("reboot", self._sdbox("reboot", capture_output=True))
+    def reboot(self, **kwargs):
+        self._checked("reboot", self._sdbox("reboot", capture_output=True, **kwargs))
         self._find_root()
 
     def try_run(self, *args, **kwargs):

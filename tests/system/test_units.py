@@ -8,11 +8,14 @@ import pytest
 from box import INSTANCE_MAX_EXPOSURE, ROUTER_MAX_EXPOSURE, SOURCE
 
 UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-router-control.socket",
-         "bellhop-router.service", "bellhop@alice.socket", "bellhop@alice.service"]
+         "bellhop-router.service", "bellhop@alice.socket", "bellhop@alice.service", "bellhop-standin@alice.service",
+         "bellhop-php@alice.socket", "bellhop-php@alice.service", "bellhop-php-again@alice.target"]
 
 
 @pytest.mark.parametrize("unit, limit", [("bellhop-router.service", ROUTER_MAX_EXPOSURE),
-                                         ("bellhop@alice.service", INSTANCE_MAX_EXPOSURE)])
+                                         ("bellhop-standin@alice.service", ROUTER_MAX_EXPOSURE),
+                                         ("bellhop@alice.service", INSTANCE_MAX_EXPOSURE),
+                                         ("bellhop-php@alice.service", INSTANCE_MAX_EXPOSURE)])
 def test_exposure(box, unit, limit):
     report = box.run("systemd-analyze", "security", "--no-pager", unit)
     exposure = float(re.search(r"Overall exposure level for \S+: ([0-9.]+)", report).group(1))
@@ -24,7 +27,8 @@ def test_verify_finds_nothing(box):
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("unit", ["bellhop-router.service.in", "bellhop@.service.in"])
+@pytest.mark.parametrize("unit", ["bellhop-router.service.in", "bellhop-standin@.service.in",
+                                  "bellhop@.service.in"])
 def test_every_sandbox_line_has_its_reason(unit):
     """A comment stands right above it, or above the line that it completes."""
     completes = {"AmbientCapabilities", "BindPaths", "BindReadOnlyPaths", "DevicePolicy", "ProcSubset", "RemoveIPC"}
@@ -37,21 +41,33 @@ def test_every_sandbox_line_has_its_reason(unit):
                 above.startswith(key + "=")), f"no reason above {line}"
 
 
+def connect_handoff(box, target, user, *groups):
+    program = ("import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"
+               f".connect('/run/bellhop/{target}.handoff')")
+    return box.try_run("setpriv", f"--reuid={user}", f"--regid={user}",
+                       f"--groups={','.join(groups)}" if groups else "--clear-groups", "/usr/bin/python3", "-c", program)
+
+
 def test_handoff_sockets_are_the_routers_alone(box):
-    for name in ("alice", "bob"):
-        status = box.path(f"/run/bellhop/{name}.handoff").stat()
-        assert stat.S_IMODE(status.st_mode) == 0o600
-        assert status.st_uid == box.uid("bellhop")
-    folder = box.path("/run/bellhop").stat()
-    assert (stat.S_IMODE(folder.st_mode), folder.st_uid) == (0o710, 0)
+    folder = box.path("/run/bellhop")
+    assert (stat.S_IMODE(folder.stat().st_mode), folder.stat().st_uid) == (0o710, 0)
+    status = box.path("/run/bellhop/alice.handoff").stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o660, 0, 0)
+    assert connect_handoff(box, "alice", "bellhop").returncode == 0
+    # Who reads the metrics may enter the folder.
+    assert "PermissionError" in connect_handoff(box, "alice", "bob", "bellhop").stderr
+    # The folder's mode is one fence, the socket's another.
+    folder.chmod(0o711)
+    try:
+        for user in ("alice", "bob"):
+            assert "PermissionError" in connect_handoff(box, "alice", user).stderr
+    finally:
+        folder.chmod(0o710)
 
 
 @pytest.mark.parametrize("user, target", [("alice", "bob"), ("alice", "alice"), ("bob", "alice")])
 def test_customers_cannot_send_hand_offs(box, user, target):
-    program = ("import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)"
-               f".connect('/run/bellhop/{target}.handoff')")
-    tried = box.try_run("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "/usr/bin/python3", "-c",
-                        program)
+    tried = connect_handoff(box, target, user)
     assert "PermissionError" in tried.stderr, tried
 
 

@@ -27,11 +27,12 @@ static void test_router_settings(void **state)
 
         (void)state;
         put("router.conf", "# comment\n[Router]\nSniffTimeoutSec=1min 500ms\nSniffMaxBytes=4K\n"
-                           "PendingMax=1\n");
+                           "PendingMax=1\nStartingMax=7\n");
         config = load(0);
         assert_int_equal(config->router.sniff_timeout_usec, 60500000);
         assert_int_equal(config->router.sniff_max_bytes, 4096);
         assert_int_equal(config->router.pending_max, 1);
+        assert_int_equal(config->router.starting_max, 7);
 }
 
 /* By name without the suffix and without a locale, after router.conf; the last word counts. */
@@ -85,6 +86,7 @@ static void test_router_errors(void **state)
                 { "[Router]\nSourcePrefixIPv4=33\n", "SourcePrefixIPv4= must be at most 32" },
                 { "[Router]\nSourcePrefixIPv6=129\n", "SourcePrefixIPv6= at most 128" },
                 { "[Router]\nPendingMax=-1\n", "router.conf:2: PendingMax=-1 is no whole number" },
+                { "[Router]\nStartingMax=some\n", "StartingMax=some is no whole number" },
                 { "[Router]\nPendingMax=\n", "router.conf:2: PendingMax= is no whole number" },
                 { "[Router]\nPendingMax=16K\n", "router.conf:2: PendingMax=16K is no whole" },
                 { "[Router]\nSniffMaxBytes=1g\n", "router.conf:2: SniffMaxBytes=1g is no size" },

@@ -524,6 +524,45 @@ static void test_folder_is_none(void **state)
         assert_null(config);
 }
 
+static void test_parts_of_a_problem(void **state)
+{
+        static const struct {
+                const char *file, *word;
+                unsigned line;
+                const char *what;
+        } expected[] = {
+                { "alice", "a.example:80", 2, "Host=a.example:80 has a port;" },
+                { "alice", "Hots", 3, "unknown key Hots= in [Instance];" },
+                { "alice", NULL, 4, "IdleSec=never is no time span;" },
+                { "carol", "b.example", 3, "b.example already leads to bob (" },
+                { "nobody-knows", NULL, 0, "there is no user nobody-knows" },
+        };
+        _cleanup_config_ Config *config = NULL;
+
+        (void)state;
+        put("instances/alice.conf",
+            "[Instance]\nHost=a.example:80\nHots=a.example\nIdleSec=never\n");
+        put("instances/bob.conf", HOST("b.example"));
+        put("instances/carol.conf", "[Instance]\nHost=c.example\nHost=d.example b.example\n");
+        put("instances/nobody-knows.conf", HOST("e.example"));
+        config = load(CONFIG_USERS_CHECK);
+        assert_int_equal(config->n_problems, ELEMENTSOF(expected));
+        for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
+                const Problem *problem = &config->problems[i];
+                char name[64], path[DIR_MAX * 2];
+
+                snprintf(name, sizeof(name), "instances/%s.conf", expected[i].file);
+                in_dir(path, name);
+                assert_string_equal(problem->file, path);
+                assert_int_equal(problem->line, expected[i].line);
+                assert_memory_equal(problem->what, expected[i].what, strlen(expected[i].what));
+                if (expected[i].word)
+                        assert_string_equal(problem->word, expected[i].word);
+                else
+                        assert_null(problem->word);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -546,6 +585,7 @@ int main(void)
                 TEST(test_no_regular_files),
                 TEST(test_socket_as_file),
                 TEST(test_too_large),
+                TEST(test_parts_of_a_problem),
                 TEST(test_folder_is_none),
         };
 

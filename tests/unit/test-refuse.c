@@ -2,7 +2,7 @@
 /* Tests of the words in which a connection is refused. */
 #include "unit.h"
 
-#include "router/refuse.h"
+#include "refuse/refuse.h"
 
 static const struct {
         const char *name;

@@ -174,7 +174,7 @@ static const struct {
         { S(SECTION "Host=a.*.b\n"), 2, "is no host name" },
         { S(SECTION "Host=*a.b\n"), 2, "is no host name" },
         { S(SECTION "Host=.a.b\n"), 2, "is no host name" },
-        { S(SECTION "Host=a.example:443\n"), 2, "write it as Address=" },
+        { S(SECTION "Host=a.example:443\n"), 2, "Host=a.example:443 has a port;" },
         { S(SECTION "Host=192.0.2.7\n"), 2, "Host=192.0.2.7 is an address" },
         { S(SECTION "Host=*.192.0.2.7\n"), 2, "is an address" },
         { S(SECTION "Host=[::1]\n"), 2, "is an address" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the readers of spans, of the limit on log lines, and of the name of a peer. */
+/* Tests of the readers of spans, of the limit on log lines, of the name of a peer, and of dates. */
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/peer.h"
 
@@ -206,6 +207,23 @@ static void test_peer_name(void **state)
         close_fd(fd);
 }
 
+/* The C library knows better, but takes a lock. */
+static void test_date(void **state)
+{
+        (void)state;
+        /* Each day until 2110, at another second. */
+        for (uint64_t sec = 0; sec < UINT64_C(4417977600); sec += 86399) {
+                const time_t time = (time_t)sec;
+                char date[CLOCK_DATE_SIZE], expected[CLOCK_DATE_SIZE];
+                struct tm tm;
+
+                clock_date(sec, date);
+                assert_true(strftime(expected, sizeof(expected), "%a, %d %b %Y %H:%M:%S GMT",
+                                     gmtime_r(&time, &tm)) > 0);
+                assert_string_equal(date, expected);
+        }
+}
+
 static void test_cleanup(void **state)
 {
         const size_t n_fds = count_fds();
@@ -236,6 +254,7 @@ int main(void)
                 cmocka_unit_test(test_take_vector), cmocka_unit_test(test_equals),
                 cmocka_unit_test(test_log_limit),   cmocka_unit_test(test_log_limit_nothing),
                 cmocka_unit_test(test_peer_name),   cmocka_unit_test(test_cleanup),
+                cmocka_unit_test(test_date),
         };
 
         return cmocka_run_group_tests_name("util", tests, NULL, NULL);

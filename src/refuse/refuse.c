@@ -2,7 +2,7 @@
 /*
  * Owns what a refused client is told. Nothing of what the client sent is ever sent back.
  */
-#include "router/refuse.h"
+#include "refuse/refuse.h"
 #include "util/cleanup.h"
 
 /* RFC 8446 section 6.2 */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns what systemd and the running router are asked: whether all runs, comes back after a boot,
+ * and has read the files as they are now.
+ */
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include "ctl/check.h"
+#include "ctl/text.h"
+#include "util/cleanup.h"
+
+#define USEC_PER_SEC   UINT64_C(1000000)
+#define QUEUE_LENGTH   "/proc/sys/net/unix/max_dgram_qlen"
+#define QUEUE_LEAST    64
+#define QUEUE_PROPOSED 512
+
+static const char *active_state(const Check *check, const char *unit)
+{
+        const UnitState *state = units_find(&check->units, unit);
+
+        return state ? state->active : "inactive";
+}
+
+static bool is_active(const Check *check, const char *unit)
+{
+        const char *state = active_state(check, unit);
+
+        return strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0 ||
+               strcmp(state, "activating") == 0;
+}
+
+static bool is_enabled(const Check *check, const char *unit)
+{
+        _cleanup_free_ char *state = NULL;
+
+        return bus_get_string(check->bus, unit, "Unit", "UnitFileState", &state) == 0 &&
+               strncmp(state, "enabled", strlen("enabled")) == 0;
+}
+
+static void check_target(Check *check)
+{
+        if (!is_enabled(check, "bellhop.target"))
+                finding_add(&check->findings, FINDING_TARGET_NOT_ENABLED, (Place){ .line = 0 },
+                            command("systemctl enable bellhop.target"),
+                            "bellhop.target is not enabled");
+}
+
+static void check_router(Check *check)
+{
+        if (!is_active(check, "bellhop-router.socket")) {
+                finding_add(&check->findings, FINDING_ROUTER_NOT_LISTENING, (Place){ .line = 0 },
+                            command("systemctl start bellhop.target bellhop-router.socket "
+                                    "bellhop-router.service"),
+                            "bellhop-router.socket is %s",
+                            active_state(check, "bellhop-router.socket"));
+                return;
+        }
+        if (strcmp(active_state(check, "bellhop-router.service"), "failed") == 0)
+                finding_add(&check->findings, FINDING_ROUTER_FAILED, (Place){ .line = 0 },
+                            command("systemctl restart bellhop-router.service || journalctl -n 20 "
+                                    "-u bellhop-router.service"),
+                            "bellhop-router.service has failed");
+        else if (check->loaded == 0)
+                finding_add(
+                        &check->findings, FINDING_NOT_CHECKED, (Place){ .line = 0 },
+                        geteuid() == 0 ? command("systemctl start bellhop-router-control.socket "
+                                                 "bellhop-router.service")
+                                       : NULL,
+                        "whether the router has read the files as they are now: it does not tell");
+}
+
+/* The newest of what the router reads; folders too, as a file may have gone. */
+typedef struct Newest {
+        time_t modified;
+        char path[PATH_MAX];
+} Newest;
+
+static void note_newest(Newest *newest, const char *path)
+{
+        struct stat st;
+
+        if (stat(path, &st) < 0 || st.st_mtime <= newest->modified)
+                return;
+        newest->modified = st.st_mtime;
+        (void)snprintf(newest->path, sizeof(newest->path), "%s", path);
+}
+
+static void note_folder(Newest *newest, const char *folder)
+{
+        DIR *dir = opendir(folder);
+        const struct dirent *entry;
+        char path[PATH_MAX];
+
+        while (dir && (entry = readdir(dir)))
+                if (entry->d_name[0] != '.' &&
+                    snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) < PATH_MAX)
+                        note_newest(newest, path);
+        if (dir)
+                (void)closedir(dir);
+        /* Last: it has changed as well when a file in it was replaced. */
+        note_newest(newest, folder);
+}
+
+static void check_reloaded(Check *check)
+{
+        const char *dir = check->ctl->config_dir;
+        Newest newest = { .modified = 0 };
+        char path[PATH_MAX];
+
+        if (check->loaded == 0)
+                return;
+        if (snprintf(path, sizeof(path), "%s/router.conf", dir) < PATH_MAX)
+                note_newest(&newest, path);
+        if (snprintf(path, sizeof(path), "%s/router.conf.d", dir) < PATH_MAX)
+                note_folder(&newest, path);
+        if (snprintf(path, sizeof(path), "%s/instances", dir) < PATH_MAX)
+                note_folder(&newest, path);
+        if (newest.modified > check->loaded)
+                finding_add(&check->findings, FINDING_ROUTER_NOT_RELOADED,
+                            (Place){ .file = newest.path }, command(RELOAD_ROUTER),
+                            "it has changed since the router read it");
+}
+
+/* Whose name is in the unit's: bellhop@NAME.suffix. */
+static bool instance_of_unit(const char *unit, const char *suffix, char ret[static UNIT_NAME_MAX])
+{
+        const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
+
+        if (!at || !dot || dot < at || strcmp(dot + 1, suffix) != 0 ||
+            strncmp(unit, "bellhop@", strlen("bellhop@")) != 0)
+                return false;
+        (void)snprintf(ret, UNIT_NAME_MAX, "%.*s", (int)(dot - at - 1), at + 1);
+        return true;
+}
+
+/* One whose file has a mistake is not left over. */
+static bool has_file(const Check *check, const char *instance)
+{
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/instances/%s.conf", check->ctl->config_dir, instance) < 0) {
+                path = NULL;
+                return true;
+        }
+        return access(path, F_OK) == 0;
+}
+
+static void check_left_over(Check *check)
+{
+        char instance[UNIT_NAME_MAX];
+
+        for (size_t i = 0; i < check->units.n; i++) {
+                const UnitState *unit = &check->units.units[i];
+
+                if (instance_of_unit(unit->name, "socket", instance) &&
+                    strcmp(unit->active, "active") == 0 && !has_file(check, instance))
+                        finding_add(&check->findings, FINDING_SOCKET_LEFT_OVER,
+                                    (Place){ .instance = instance },
+                                    command("systemctl stop bellhop@%s.socket bellhop@%s.service",
+                                            instance, instance),
+                                    "%s listens, but there is no file for this instance",
+                                    unit->name);
+        }
+}
+
+static void check_queue(Check *check)
+{
+        _cleanup_fclose_ FILE *file = fopen(QUEUE_LENGTH, "re");
+        unsigned length;
+
+        if (!file || fscanf(file, "%u", &length) != 1 || length >= QUEUE_LEAST)
+                return;
+        finding_add(
+                &check->findings, FINDING_QUEUE_TOO_SHORT, (Place){ .file = QUEUE_LENGTH },
+                command("echo net.unix.max_dgram_qlen=%d > /etc/sysctl.d/60-bellhop.conf && sysctl "
+                        "-p /etc/sysctl.d/60-bellhop.conf && systemctl restart 'bellhop@*.socket'",
+                        QUEUE_PROPOSED),
+                "a hand-off socket that is made now has room for %u connections", length);
+}
+
+void check_router_units(Check *check)
+{
+        if (!check->bus)
+                return;
+        check_queue(check);
+        check_target(check);
+        check_router(check);
+        check_reloaded(check);
+        check_left_over(check);
+}
+
+static void check_socket(Check *check, const Site *site)
+{
+        const Instance *instance = site->instance;
+        char unit[UNIT_NAME_MAX];
+        Finding *finding;
+        struct stat st;
+
+        unit_name(instance->name, "socket", unit);
+        if (is_active(check, unit))
+                return;
+        finding = finding_add(&check->findings, FINDING_SOCKET_NOT_STARTED,
+                              (Place){ instance->name, NULL, 0 },
+                              command("systemctl restart %s", unit), "%s is %s", unit,
+                              active_state(check, unit));
+        /* A file that the router has not read yet is a site that is only being made. */
+        if (finding && check->loaded > 0 && stat(instance->file, &st) == 0 &&
+            st.st_mtime > check->loaded)
+                finding->severity = SEVERITY_WARNING;
+}
+
+static void check_service(Check *check, const Site *site)
+{
+        const char *name = site->instance->name;
+        _cleanup_free_ char *result = NULL;
+        char unit[UNIT_NAME_MAX], standin[UNIT_NAME_MAX + 16];
+        uint64_t since;
+
+        unit_name(name, "service", unit);
+        /* The stand-in refuses its visitors for a while, before it is tried again. */
+        (void)snprintf(standin, sizeof(standin), "bellhop-standin@%s.service", name);
+        if (strcmp(active_state(check, unit), "failed") == 0 || is_active(check, standin)) {
+                (void)bus_get_string(check->bus, unit, "Service", "Result", &result);
+                finding_add(&check->findings, FINDING_SITE_FAILED, (Place){ name, NULL, 0 },
+                            command("systemctl restart %s || journalctl -n 20 -u %s", unit, unit),
+                            "%s has failed (%s)", unit, result ? result : "no reason known");
+                return;
+        }
+        /* A reload counts as a change of state, and nothing else does while it runs. */
+        if (strcmp(active_state(check, unit), "active") == 0 &&
+            bus_get_number(check->bus, unit, "Unit", "StateChangeTimestamp", &since) == 0 &&
+            site->changed > (time_t)(since / USEC_PER_SEC))
+                finding_add(&check->findings, FINDING_SITE_NOT_RELOADED,
+                            (Place){ name, site->changed_file, 0 },
+                            site->has_credentials
+                                    ? command("systemctl try-restart bellhop@%s.service", name)
+                                    : command(RELOAD_SITE, name),
+                            "it has changed since the site's server read it");
+}
+
+void check_site_units(Check *check, const Site *site)
+{
+        if (!check->bus)
+                return;
+        check_socket(check, site);
+        check_service(check, site);
+}

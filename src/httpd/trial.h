@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What `apache2 -t` leaves out: logs, certificates and keys are opened only when the server starts.
+ * A reload that can't open one ends the server and all that it serves, so the check before a reload
+ * has to find it.
+ */
+#pragma once
+
+#include <httpd.h>
+
+/* Hook: test_config. Ends the process that tests, with a failure, if a start would fail. */
+void trial_run(apr_pool_t *pconf, server_rec *server);

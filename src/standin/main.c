@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bellhop-standin: options, the inherited socket, what has happened, what to do about it.
+ */
+#include <getopt.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include "standin/ending.h"
+#include "standin/standin.h"
+#include "util/cleanup.h"
+#include "util/log-ids.h"
+#include "util/log.h"
+
+#define EXIT_USAGE 2
+
+/* Between two starts of an instance that crashes as soon as it is ready. Its visitors wait. */
+#define LOOP_PAUSE_USEC 500000
+
+static void help(void)
+{
+        printf("Usage: bellhop-standin NAME\n"
+               "\n"
+               "Started by systemd when the instance NAME has failed: "
+               "bellhop-standin@NAME.service.\n"
+               "If it could not start, refuses its visitors for %d seconds; if it was ready "
+               "before, "
+               "ends at\n"
+               "once, so that it is started anew. Inherits the hand-off socket, named 'handoff'.\n"
+               "\n"
+               "  -h, --help     Show this help\n"
+               "      --version  Show the version\n"
+               "\n"
+               "See bellhop(7).\n",
+               (int)(STANDIN_PAUSE_USEC / 1000000));
+}
+
+/* 0: go on. 1: done. Negative: wrong usage. */
+static int parse_argv(int argc, char *argv[])
+{
+        enum { ARG_VERSION = 256 };
+        static const struct option options[] = {
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, ARG_VERSION },
+                { NULL, 0, NULL, 0 },
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case 'h':
+                        help();
+                        return 1;
+                case ARG_VERSION:
+                        printf("bellhop-standin %s\n", BELLHOP_VERSION);
+                        return 1;
+                default:
+                        fprintf(stderr, "Try 'bellhop-standin --help'.\n");
+                        return -EINVAL;
+                }
+        if (argc - optind == 1)
+                return 0;
+        fprintf(stderr, "bellhop-standin takes one argument. Try 'bellhop-standin --help'.\n");
+        return -EINVAL;
+}
+
+static int inherit_handoff_socket(void)
+{
+        char **names = NULL;
+        int found = -EBADF;
+        const int n = sd_listen_fds_with_names(1, &names);
+
+        for (int i = 0; i < n; i++) {
+                const int fd = SD_LISTEN_FDS_START + i;
+
+                if (found < 0 && strcmp(names[i], "handoff") == 0 &&
+                    sd_is_socket(fd, AF_UNIX, SOCK_DGRAM, -1) > 0)
+                        found = fd;
+                else
+                        close_fd(fd);
+                free(names[i]);
+        }
+        free(names);
+        return found;
+}
+
+static int stand_in_consume(int handoff_fd, const char *instance, const char *cause)
+{
+        log_full(
+                LOG_WARNING, &(LogFields){ .message_id = LOG_ID_NO_START, .instance = instance },
+                "the site of %s can't start (%s); its visitors are refused for %d s, then the next "
+                "one starts it anew; see systemctl status bellhop@%s.service",
+                instance, cause, (int)(STANDIN_PAUSE_USEC / 1000000), instance);
+        (void)sd_notifyf(0, "STATUS=%s can't start (%s); refuses its visitors", instance, cause);
+        /* The router runs as the same user. */
+        return standin_run_consume(handoff_fd, instance, cause, getuid(), STANDIN_PAUSE_USEC);
+}
+
+static int run(const char *instance)
+{
+        _cleanup_close_ int handoff_fd = inherit_handoff_socket();
+        char cause[ENDING_CAUSE_MAX] = "unknown cause";
+        EndingFacts facts = { .is_loaded = false };
+        int r;
+
+        if (handoff_fd < 0) {
+                log_error("no hand-off socket was passed; bellhop-standin is started by systemd, "
+                          "see --help");
+                return -ENOTCONN;
+        }
+        r = ending_ask(instance, &facts, cause);
+        if (r < 0) {
+                errno = -r;
+                log_warning("can't ask systemd whether %s was ready (%m); visitors in the queue "
+                            "are refused",
+                            instance);
+                facts.is_loaded = false;
+        }
+        facts.waited_usec = standin_waited_usec(handoff_fd);
+        switch (ending_judge(&facts)) {
+        case ENDING_CRASH:
+                return 0;
+        case ENDING_CRASH_LOOP:
+                log_full(LOG_WARNING,
+                         &(LogFields){ .message_id = LOG_ID_CRASH_LOOP, .instance = instance },
+                         "the site of %s crashes (%s) again and again as soon as it has started; "
+                         "see systemctl status bellhop@%s.service",
+                         instance, cause, instance);
+                (void)usleep(LOOP_PAUSE_USEC);
+                return 0;
+        case ENDING_NEVER_READY:
+                return stand_in_consume(take_fd(handoff_fd), instance, cause);
+        }
+        return -EINVAL;
+}
+
+int main(int argc, char *argv[])
+{
+        int r = parse_argv(argc, argv);
+
+        if (r != 0)
+                return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+        log_open();
+        r = run(argv[optind]);
+        if (r < 0 && r != -ENOTCONN) {
+                errno = -r;
+                log_error("bellhop-standin ends: %m");
+        }
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

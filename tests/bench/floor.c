@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The least that a hand-off can cost: accept4, recv(MSG_PEEK), sendmsg(SCM_RIGHTS), close, and
+ * nothing else. Takes the router's place in its own units for ./bench, so that both have the same
+ * sockets, the same scheduling, the same sandbox and the same receiver. All connections go to one
+ * instance by one host, what was peeked at is not read, and no error is handled.
+ *
+ *   floor HANDOFF-SOCKET HOST
+ *
+ * A thread for each listening socket, blocked in accept4: without epoll there is none to pay for.
+ */
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "handoff/bellhop.h"
+
+static int handoff_fd;
+static const char *host;
+
+static void serve(int listener)
+{
+        struct bellhop_header header = { .magic = { 'B', 'H', 'O', 'P' },
+                                         .version = BELLHOP_PROTOCOL_VERSION,
+                                         .reason = BELLHOP_REASON_SERVER_NAME,
+                                         .host_length = (uint8_t)strlen(host) };
+        struct iovec iov[] = { { &header, sizeof(header) }, { (void *)host, strlen(host) } };
+        union {
+                char bytes[CMSG_SPACE(sizeof(int))];
+                struct cmsghdr align;
+        } control = { 0 };
+        const struct msghdr message = { .msg_iov = iov,
+                                        .msg_iovlen = 2,
+                                        .msg_control = &control,
+                                        .msg_controllen = sizeof(control) };
+        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+        static _Thread_local uint8_t peek[65536];
+
+        cmsg->cmsg_level = SOL_SOCKET;
+        cmsg->cmsg_type = SCM_RIGHTS;
+        cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+        for (;;) {
+                const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+                ssize_t n;
+
+                if (fd < 0)
+                        continue;
+                n = recv(fd, peek, sizeof(peek), MSG_PEEK);
+                header.protocol =
+                        n > 0 && peek[0] == 22 ? BELLHOP_PROTOCOL_TLS : BELLHOP_PROTOCOL_HTTP;
+                memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+                (void)sendmsg(handoff_fd, &message, MSG_NOSIGNAL);
+                close(fd);
+        }
+}
+
+static void *serve_thread(void *listener)
+{
+        serve((int)(intptr_t)listener);
+        return NULL;
+}
+
+int main(int argc, char **argv)
+{
+        const int n = sd_listen_fds(0);
+
+        if (argc != 3)
+                return 2;
+        host = argv[2];
+        handoff_fd = bellhop_connect(argv[1]);
+        if (handoff_fd < 0 || n < 1)
+                return 1;
+        for (int i = 0; i < n; i++) {
+                const int fd = SD_LISTEN_FDS_START + i;
+                pthread_t thread;
+
+                if (sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 &&
+                    pthread_create(&thread, NULL, serve_thread, (void *)(intptr_t)fd) != 0)
+                        return 1;
+        }
+        (void)sd_notify(0, "READY=1");
+        pause();
+        return 0;
+}

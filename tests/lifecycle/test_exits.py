@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""Constant visitors around the moment when an instance ends: not one of their requests fails.
+
+BELLHOP_EXITS_SEC=300 /usr/bin/python3 -m pytest -s tests/lifecycle/test_exits.py: for as long, and with the figures.
+"""
+
+import os
+import pathlib
+import random
+import time
+
+import pytest
+from clients import reporting
+
+HERE = pathlib.Path(__file__).resolve().parent
+SECONDS = float(os.environ.get("BELLHOP_EXITS_SEC", "30"))
+IDLE_SEC = 0.3
+KINDS = ["plain", "tls", "plain kept", "tls kept"]
+
+
+@pytest.fixture(name="restless", autouse=True)
+def restless_fixture(box, trio):
+    """They idle for a moment only."""
+    def set_idle(text):
+        for name in trio:
+            box.write_instance(name, f"Host={name}.example\nIdleSec={text}\n")
+            box.run("systemctl", "stop", f"bellhop@{name}.service")
+
+    set_idle("300ms")
+    yield
+    set_idle("1s")
+
+
+def visits(box, trio):
+    return reporting(box, HERE / "visits.py", IDLE_SEC, *(f"{name}.example" for name in trio))
+
+
+def count_exits(box, trio, since):
+    said = {name: box.journal("_PID=1", "-u", f"bellhop@{name}.service", f"--since=@{since:.3f}") for name in trio}
+    assert not any("Failed with result" in text for text in said.values())
+    return {name: text.count("Deactivated successfully") for name, text in said.items()}
+
+
+def assert_nothing_failed(report):
+    assert report.failures == []
+    assert all(report.counts[kind] > 0 for kind in KINDS), report.counts
+
+
+def test_visitors_around_idle_exits(box, trio):
+    since = time.time()
+    with visits(box, trio) as report:
+        time.sleep(SECONDS)
+    exits = count_exits(box, trio, since)
+    print(f"exits {exits}, {sum(exits.values())} in {SECONDS:.0f} s; median {report.median_sec:.3f} s")
+    assert_nothing_failed(report)
+    # Nobody's connection was ended but by the visitor: whoever has one open keeps the instance alive.
+    assert "ended while idle" not in report.counts, report.counts
+    assert min(exits.values()) > SECONDS / 4, exits
+
+
+def test_visitors_around_idle_exits_reloads_and_stops(box, trio):
+    since = time.time()
+    with visits(box, trio) as report:
+        while time.time() < since + SECONDS / 2:
+            unit = f"bellhop@{random.choice(trio)}.service"
+            # A reload fails where nothing runs.
+            box.try_run("systemctl", random.choice(["reload", "stop", "restart"]), unit)
+            time.sleep(random.uniform(0, 0.2))
+    exits = count_exits(box, trio, since)
+    print(f"exits {exits}, {sum(exits.values())} in {SECONDS / 2:.0f} s; median {report.median_sec:.3f} s")
+    assert_nothing_failed(report)

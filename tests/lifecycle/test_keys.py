@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: MIT
+"""Certificates and keys: whose they are, how they come in, how they are renewed, and what TLS clients get."""
+
+import re
+import shlex
+
+import pytest
+from clients import load
+from showcase import ALICE, BOB
+
+HOST = "carol.example"
+TLS = "/etc/bellhop/tls/carol"
+LIVE = "/etc/letsencrypt/live/carol"
+DROP_IN = "/etc/systemd/system/bellhop@carol.service.d/tls.conf"
+# Kept connections that a reload ends between two requests count as ended, not as failed: HTTP has it so.
+MANY = 10**6
+
+
+def s_client(box, *options, host=HOST):
+    """What openssl has to say about a handshake and a request; exit status 0 means that there was a handshake."""
+    done = box.try_client("bash", "-c", f"{command(*options, host=host)} 2>&1 <<< {shlex.quote(request(host))}")
+    return done.returncode, done.stdout
+
+
+def command(*options, host):
+    return shlex.join(["openssl", "s_client", "-ign_eof", "-connect", "127.0.0.1:443", "-servername", host,
+                       *map(str, options)])
+
+
+def request(host):
+    return f"GET /load.txt HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+
+
+def taken(box, option, values, *fixed):
+    """Those of the values, each alone, with which a handshake succeeds; alice's key is ECDSA, bob's is RSA."""
+    script = ""
+    for value in values:
+        host = ALICE if "ECDSA" in value else BOB
+        script += (f"{command(*fixed, option, value, host=host)} <<< {shlex.quote(request(host))} >/dev/null 2>&1 && "
+                   f"echo {value}\n")
+    return set(box.client("bash", "-c", script + "true").split())
+
+
+def issue(box, folder, host=HOST):
+    """A new certificate with a new key, as root's tools would write them; returns its serial number."""
+    return box.shell(f"""
+        install -d {folder}
+        cd {folder}
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 30 -subj /CN={host} \\
+                -keyout privkey.pem -out fullchain.pem 2>/dev/null
+        openssl x509 -noout -serial -in fullchain.pem
+    """).strip()
+
+
+def renew(box):
+    """In place, and the customer's."""
+    serial = issue(box, TLS)
+    box.shell(f"chown carol: {TLS}/*.pem; chmod 0400 {TLS}/privkey.pem")
+    return serial
+
+
+def served(box, host=HOST):
+    """The serial number of the certificate that clients see."""
+    status, said = s_client(box, host=host)
+    assert status == 0, said
+    return box.client("bash", "-c", f"openssl x509 -noout -serial <<< {shlex.quote(said)}").strip()
+
+
+def wait_for_certificate(box, serial):
+    """A graceful reload goes on while systemctl has returned."""
+    box.wait_for("the new certificate is served", lambda: served(box) == serial)
+
+
+def said_of(box, name):
+    """Since its last start or reload, or the try of one."""
+    lines = box.journal("-u", f"bellhop@{name}.service")
+    return re.split(r"^(?:Starting|Reloading) .*$", lines, flags=re.M)[-1]
+
+
+def test_renewed_certificate_by_reload(box, carol):
+    box.start_customer(carol)
+    with load(box, ALICE, HOST, kinds={"new": 2, "keep": 1, "slow": 1}) as report:
+        for _ in range(3):
+            serial = renew(box)
+            box.run("systemctl", "reload", "bellhop@carol.service")
+            wait_for_certificate(box, serial)
+    report.assert_nothing_failed("new", "keep", "slow", idle_ends=MANY)
+
+
+SPOILT = {
+    "unreadable": (f"chown root: {TLS}/*; chmod 0600 {TLS}/*", "Permission denied"),
+    "folder": (f"chown root: {TLS}; chmod 0700 {TLS}", "fullchain.pem' does not exist or is empty"),
+    "key of another": (f"cp --no-preserve=mode /etc/bellhop/tls/alice/privkey.pem {TLS}; chown carol: {TLS}/*",
+                       "do not match"),
+    "cut off": (f"truncate -s 100 {TLS}/fullchain.pem", "Failed to configure certificate"),
+    "gone": (f"rm {TLS}/privkey.pem", "privkey.pem' does not exist or is empty"),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_bad_renewal_leaves_the_site_as_it_is(box, carol, how):
+    """A reload says what is wrong, and the old certificate goes on; once it is mended, the new one is taken up."""
+    command, reason = SPOILT[how]
+    box.start_customer(carol)
+    serial = served(box)
+    pid = box.show("bellhop@carol.service", "MainPID")
+    with load(box, HOST, kinds={"new": 2, "keep": 2}) as report:
+        renew(box)
+        box.shell(command)
+        assert box.try_run("systemctl", "reload", "bellhop@carol.service").returncode != 0
+        assert reason in said_of(box, carol)
+        assert served(box) == serial
+    report.assert_nothing_failed("new", "keep")
+    assert box.show("bellhop@carol.service", "MainPID") == pid
+    box.shell(f"chown carol: {TLS}; chmod 0750 {TLS}")
+    serial = renew(box)
+    box.run("systemctl", "reload", "bellhop@carol.service")
+    wait_for_certificate(box, serial)
+
+
+def test_log_that_can_not_be_opened_does_not_end_a_site_that_runs(box, carol):
+    box.start_customer(carol)
+    serial = served(box)
+    box.write("/etc/bellhop/sites/carol/own.conf", "ErrorLog /etc/hostname\n")
+    assert box.try_run("systemctl", "reload", "bellhop@carol.service").returncode != 0
+    assert "/etc/hostname" in said_of(box, carol)
+    assert served(box) == serial
+
+
+def test_start_with_an_unreadable_key_says_why(box, carol):
+    box.shell(f"chown root: {TLS}/privkey.pem; chmod 0600 {TLS}/privkey.pem")
+    box.start_customer(carol)
+    box.curl(f"http://{HOST}/", "--max-time", "1", check=False)
+    box.wait_for("the reason is told", lambda: f"Can't open server private key file {TLS}/privkey.pem" in
+                 box.try_run("systemctl", "status", "--no-pager", "-l", "bellhop@carol.service").stdout)
+
+
+def test_key_is_the_customers_alone(box, carol):
+    box.start_customer(carol)
+    served(box)
+    assert "everybody" not in said_of(box, carol)
+    for user in ("alice", "bellhop", "nobody"):
+        for path in (f"{TLS}/privkey.pem", f"{TLS}/fullchain.pem"):
+            tried = box.try_run("setpriv", f"--reuid={user}", f"--regid={user if user != 'nobody' else 'nogroup'}",
+                                "--clear-groups", "cat", path)
+            assert "Permission denied" in tried.stderr, tried
+
+
+def test_key_that_root_has_left_open(box, carol):
+    """It is served, and said to be wrong; neighbours don't get at it even so."""
+    box.start_customer(carol)
+    served(box)
+    serial = renew(box)
+    box.shell(f"chown root: {TLS}/*; chmod 0644 {TLS}/*; chmod 0755 {TLS}")
+    box.run("systemctl", "reload", "bellhop@carol.service")
+    wait_for_certificate(box, serial)
+    assert f"everybody on this machine can read the private key {TLS}/privkey.pem" in said_of(box, carol)
+    box.write_page("alice", "steal.cgi", f"cat {TLS}/privkey.pem 2>&1")
+    try:
+        assert "No such file" in box.curl(f"https://{ALICE}/steal.cgi")
+    finally:
+        box.path("/srv/www/alice/steal.cgi").unlink()
+
+
+# --- credentials of the unit ---
+
+
+def use_credentials(box, key):
+    box.shell(f"chmod 0700 {LIVE}; rm -rf {TLS}")
+    box.write(DROP_IN, f"[Service]\nLoadCredential=fullchain.pem:{LIVE}/fullchain.pem\n{key}\n")
+    box.run("systemctl", "daemon-reload")
+
+
+def assert_key_is_a_credential(box):
+    """The customer's programs see it, as they see any key of theirs; a neighbour's see nothing, nor does the disk."""
+    place = "/run/credentials/bellhop@carol.service"
+    for name in ("alice", "carol"):
+        box.write_page(name, "look.cgi", f"cat {place}/privkey.pem 2>&1; ls /run/credentials 2>&1")
+    try:
+        assert "BEGIN PRIVATE KEY" in box.curl(f"https://{HOST}/look.cgi")
+        seen = box.curl(f"https://{ALICE}/look.cgi")
+        assert "PRIVATE KEY" not in seen and "carol" not in seen.replace(place, ""), seen
+    finally:
+        box.path("/srv/www/alice/look.cgi").unlink()
+
+
+def test_certificate_as_credential(box, carol):
+    """Files that only root can read; a restart takes up a renewed one, and loses nothing."""
+    serial = issue(box, LIVE)
+    use_credentials(box, f"LoadCredential=privkey.pem:{LIVE}/privkey.pem")
+    box.start_customer(carol)
+    assert served(box) == serial
+    assert "(carol)" in box.curl(f"https://{HOST}/")
+    assert_key_is_a_credential(box)
+    with load(box, HOST, kinds={"new": 2, "keep": 2}) as report:
+        for _ in range(3):
+            serial = issue(box, LIVE)
+            box.run("systemctl", "restart", "bellhop@carol.service")
+            assert served(box) == serial
+        # What systemd has not read again is still there, and good, at a reload.
+        box.run("systemctl", "reload", "bellhop@carol.service")
+        assert served(box) == serial
+    report.assert_nothing_failed("new", "keep", idle_ends=MANY)
+
+
+def test_encrypted_credential(box, carol):
+    serial = issue(box, LIVE)
+    box.shell(f"""
+        systemd-creds encrypt --with-key=host --name=privkey.pem {LIVE}/privkey.pem /etc/carol.cred
+        rm {LIVE}/privkey.pem
+    """)
+    use_credentials(box, "LoadCredentialEncrypted=privkey.pem:/etc/carol.cred")
+    box.start_customer(carol)
+    assert served(box) == serial
+    assert_key_is_a_credential(box)
+
+
+# --- several certificates ---
+
+
+def test_certificates_by_server_name(box, carol):
+    """Hosts of one customer, each with its own; the first virtual host serves the others."""
+    hosts = {"one.carol.example": None, "two.carol.example": None}
+    box.write_instance(carol, f"Host={HOST} *.{HOST}\n")
+    text = ""
+    for host in hosts:
+        hosts[host] = issue(box, f"{TLS}/{host}", host)
+        box.write(f"/srv/www/carol/{host}/index.html", f"this is {host}\n")
+        text += f"""<VirtualHost *:443>
+            ServerName {host}
+            DocumentRoot /srv/www/carol/{host}
+            SSLEngine On
+            SSLCertificateFile /etc/bellhop/tls/carol/{host}/fullchain.pem
+            SSLCertificateKeyFile /etc/bellhop/tls/carol/{host}/privkey.pem
+            Protocols h2 http/1.1
+        </VirtualHost>\n"""
+    box.shell(f"chown -R carol: {TLS} /srv/www/carol")
+    box.write("/etc/bellhop/sites/carol/hosts.conf", text)
+    box.start_customer(carol)
+    for host, serial in hosts.items():
+        assert served(box, host) == serial
+        assert box.curl(f"https://{host}/") == f"this is {host}\n"
+    assert served(box) == hosts["one.carol.example"]
+
+
+# --- what clients get: Mozilla's intermediate guideline 6.0 ---
+
+TLS12_SUITES = {f"ECDHE-{key}-{cipher}" for key in ("ECDSA", "RSA")
+                for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")}
+TLS13_SUITES = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
+GROUPS = {"X25519", "P-256", "P-384"}
+
+
+def test_protocols(box):
+    agreed = [version for version in ("tls1", "tls1_1", "tls1_2", "tls1_3")
+              if s_client(box, f"-{version}", "-cipher", "ALL:@SECLEVEL=0", host=ALICE)[0] == 0]
+    assert agreed == ["tls1_2", "tls1_3"]
+
+
+@pytest.mark.parametrize("version, option, expected", [("tls1_2", "-cipher", TLS12_SUITES),
+                                                       ("tls1_3", "-ciphersuites", TLS13_SUITES)])
+def test_cipher_suites(box, version, option, expected):
+    """Of all that the client's library knows."""
+    known = box.client("openssl", "ciphers", "-s", f"-{version}", "ALL:COMPLEMENTOFALL:@SECLEVEL=0").strip().split(":")
+    # Those with PSK and SRP need more than a name, on either side.
+    known = [name for name in known if not re.search("PSK|SRP", name) and
+             name.startswith("TLS_") == (version == "tls1_3")]
+    assert expected <= set(known)
+    # Whatever the client's library thinks of it.
+    level = ":@SECLEVEL=0" if version == "tls1_2" else ""
+    agreed = taken(box, option, [name + level for name in known], f"-{version}")
+    assert agreed == {name + level for name in expected}
+
+
+def test_groups(box):
+    assert taken(box, "-groups", ["X25519", "P-256", "P-384", "P-521", "X448", "ffdhe2048", "ffdhe4096"]) == GROUPS
+
+
+def test_client_chooses_the_cipher(box):
+    suites = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"]
+    for order in (suites, suites[::-1]):
+        assert f"Cipher is {order[0]}" in s_client(box, "-tls1_2", "-cipher", ":".join(order), host=BOB)[1]
+
+
+@pytest.mark.parametrize("version", ["tls1_2", "tls1_3"])
+def test_sessions_are_resumed_by_tickets(box, tmp_path, version):
+    """As Apache does it by default; and not across a reload, which makes a new ticket key."""
+    session = tmp_path / "session"
+
+    def connect(*options):
+        status, said = s_client(box, f"-{version}", *options, host=ALICE)
+        assert status == 0, said
+        return re.search(r"^(New|Reused), TLSv1", said, re.M).group(1)
+
+    assert connect("-sess_out", session) == "New"
+    text = box.client("openssl", "sess_id", "-in", session, "-noout", "-text")
+    assert "TLS session ticket:" in text
+    assert connect("-sess_in", session) == "Reused"
+    box.run("systemctl", "restart", "bellhop@alice.service")
+    assert connect("-sess_in", session) == "New"
+
+
+def test_no_ocsp_response_is_stapled(box):
+    """As Apache does it by default."""
+    assert "OCSP response: no response sent" in s_client(box, "-status", host=ALICE)[1]

@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: MIT
+"""Mistakes that people make. Each is made, found by bellhopctl check, and mended by the very command that it gives."""
+
+import json
+import time
+
+import pytest
+from conftest import PAGE
+
+FILE = "/etc/bellhop/instances/carol.conf"
+TLS = "/etc/bellhop/tls/carol"
+WWW = "/srv/www/carol"
+SECRET = "xyzzy"
+RELOAD = "systemctl reload bellhop-router"
+
+
+def findings(box):
+    """What check says: notes apart, they tell what is no mistake."""
+    checked = box.try_run("bellhopctl", "check", "--json")
+    found = [entry for entry in json.loads(checked.stdout)["findings"] if entry["severity"] != "note"]
+    assert checked.returncode == any(entry["severity"] == "error" for entry in found), checked
+    return found
+
+
+def find(box, kind):
+    found = [entry for entry in findings(box) if entry["kind"] == kind]
+    assert found, findings(box)
+    return found[0]
+
+
+def assert_served(box):
+    """By both protocols; -L: one may lead to the other."""
+    both = box.curl("https://carol.example/", "-L", "--resolve", "www.carol.example:80:127.0.0.1", "--resolve",
+                    "www.carol.example:443:127.0.0.1", "http://www.carol.example/")
+    assert both == "served by carol\n" * 2
+
+
+def instance(text):
+    return f"printf '[Instance]\\n{text}' > {FILE}"
+
+
+# A certificate of our own authority with an intermediate one: ca.pem, inter.pem and leaf.pem in /root/ca.
+AUTHORITY = f"""
+    rm -rf /root/ca; mkdir /root/ca; cd /root/ca
+    sign() {{ # NAME ISSUER EXTENSIONS
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout $1.key -out $1.csr \
+                -subj /CN=$1 2>/dev/null
+        openssl x509 -req -in $1.csr -CA $2.pem -CAkey $2.key -days 30 -out $1.pem -extfile <(printf "$3") 2>/dev/null
+    }}
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 30 -subj /CN=root -keyout root.key \
+            -out root.pem 2>/dev/null
+    sign inter root 'basicConstraints=critical,CA:TRUE'
+    sign leaf inter 'subjectAltName=DNS:carol.example,DNS:www.carol.example'
+    install -o carol -g carol -m 0400 leaf.key {TLS}/privkey.pem
+"""
+
+
+def self_signed(*options):
+    return (f"openssl req -x509 -key {TLS}/privkey.pem -subj /CN=carol.example -out {TLS}/fullchain.pem "
+            f"-addext subjectAltName=DNS:carol.example,DNS:www.carol.example {' '.join(options)}")
+
+
+def dated(begin, end):
+    """Certificates with any time of life are made by openssl ca only."""
+    return f"""
+        cd "$(mktemp -d)"
+        touch index
+        cat > conf <<END
+[ca]
+default_ca = a
+[a]
+database = index
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = p
+x509_extensions = e
+[p]
+commonName = supplied
+[e]
+subjectAltName = DNS:carol.example,DNS:www.carol.example
+END
+        openssl req -new -key {TLS}/privkey.pem -subj /CN=carol.example -out csr
+        openssl ca -config conf -selfsign -keyfile {TLS}/privkey.pem -in csr -out out -notext -batch \\
+                -startdate {begin} -enddate {end} 2>/dev/null
+        cat out > {TLS}/fullchain.pem
+    """
+
+
+# What is done wrong -> the commands that do it, the kind of finding, and words that it has.
+MISTAKES = {
+    "wrong owner": (f"chown carol {FILE}", "config-error", "owned by root"),
+    "file writable by group": (f"chmod g+w {FILE}", "config-error", "writable by its owner alone"),
+    "folder writable by group": ("chmod g+w /etc/bellhop/instances", "folder-writable", "0775"),
+    "typo in a key": (instance("Hots=carol.example www.carol.example\\n"), "config-error", "unknown key Hots="),
+    "typo in a section": (f"sed -i 's/Instance/instance/' {FILE}", "config-error", "unknown section"),
+    "no section": (f"sed -i 1d {FILE}", "config-error", "before any section"),
+    "typo in a setting of the router": ("printf '[Router]\\nSniffTimeout=5s\\n' > /etc/bellhop/router.conf.d/x.conf",
+                                        "settings-error", "unknown key SniffTimeout="),
+    "no such value": (f"echo Default=maybe >> {FILE}", "config-error", "neither yes nor no"),
+    "second default": ("for name in bob carol; do echo Default=yes >> /etc/bellhop/instances/$name.conf; done",
+                       "config-error", "only one instance may be the default"),
+    "exits at once": (f"echo IdleSec=1s >> {FILE}", "idle-too-short", "less than 10 seconds"),
+    "host of a neighbour": (f"sed -i 's/=/=alice.example /' {FILE}", "config-error", "already leads to alice"),
+    "host twice in a file": (f"echo Host=carol.example >> {FILE}", "config-error", "stands here twice"),
+    "port in a host": (instance("Host=carol.example:443 www.carol.example\\n"), "config-error", "has a port"),
+    "URL as host": (instance("Host=https://carol.example/ www.carol.example\\n"), "config-error", "carol.example"),
+    "commas between hosts": (instance("Host=carol.example,www.carol.example\\n"), "config-error", "no host name"),
+    "address as host": (f"sed -i 's/=/=127.0.0.9 /' {FILE}", "config-error", "write it as Address="),
+    "no such user": ("userdel carol 2>/dev/null", "config-error", "no user carol"),
+    "root as customer": (f"printf '[Instance]\\nHost=root.example\\n' > {FILE.replace('carol', 'root')}",
+                         "config-error", "uid 0"),
+    "two names of one user": ("useradd -o -u $(id -u carol) karol; printf '[Instance]\\nHost=karol.example\\n' > "
+                              f"{FILE.replace('carol', 'karol')}", "shared-uid", "uid of user"),
+    "certificate missing": (f"rm {TLS}/fullchain.pem", "certificate-missing", "not there"),
+    "key missing": (f"rm {TLS}/privkey.pem", "certificate-missing", "not there"),
+    "redirect without certificate": (f"rm -r {TLS}; echo Http=redirect >> {FILE}; {RELOAD}", "redirect-without-tls",
+                                     "no certificate"),
+    "certificate of root": (f"chown root: {TLS}/*; chmod 0600 {TLS}/fullchain.pem", "certificate-unreadable",
+                            "user carol can't read it"),
+    "folder of root": (f"chown root: {TLS}; chmod 0700 {TLS}", "certificate-unreadable", "user carol can't read it"),
+    "link to certbot's": (f"mkdir -p -m 0700 /etc/letsencrypt/archive; mv {TLS}/fullchain.pem "
+                          f"/etc/letsencrypt/archive; ln -s /etc/letsencrypt/archive/fullchain.pem {TLS}/fullchain.pem",
+                          "certificate-unreadable", "/etc/letsencrypt/archive is closed"),
+    "no certificate in it": (f"echo hello > {TLS}/fullchain.pem", "certificate-invalid", "no certificate in it"),
+    "expired certificate": (dated("20240101000000Z", "20240201000000Z"), "certificate-expired", "2024-02-01"),
+    "expires soon": (dated("20240101000000Z", "$(date -d '+9 days 12 hours' +%Y%m%d%H%M%SZ)"),
+                     "certificate-expires", "in 9 days"),
+    "not yet valid": (dated("20490101000000Z", "20490201000000Z"), "certificate-not-yet-valid", "before 2049-01-01"),
+    "weak key": (f"openssl genrsa -out {TLS}/privkey.pem 1024 2>/dev/null; {self_signed()}", "certificate-weak",
+                 "key is too short"),
+    "host that the certificate lacks": (f"sed -i '/^Host/s/$/ shop.carol.example/' {FILE}; {RELOAD}",
+                                        "certificate-lacks-host",
+                                        "does not name shop.carol.example"),
+    "key of another certificate": ("openssl genpkey -algorithm ed25519 -out /root/other; "
+                                   f"cat /root/other > {TLS}/privkey.pem", "key-mismatch",
+                                   "not that of the certificate"),
+    "key readable by all": (f"chmod 0644 {TLS}/privkey.pem", "key-exposed", "0644"),
+    "encrypted key": (f"openssl ec -aes256 -passout pass:{SECRET} -in {TLS}/privkey.pem -out /root/locked 2>/dev/null; "
+                      f"cat /root/locked > {TLS}/privkey.pem", "key-encrypted", "encrypted"),
+    "chain in wrong order": (AUTHORITY + f"cat inter.pem leaf.pem root.pem > {TLS}/fullchain.pem", "chain-order",
+                             "wrong order"),
+    "chain incomplete": (AUTHORITY + f"cat leaf.pem > {TLS}/fullchain.pem; cp inter.pem {TLS}/chain.pem",
+                         "chain-incomplete", "issuer (CN=inter) of CN=leaf"),
+    "document root missing": (f"rm -r {WWW}", "document-root-missing", "not there"),
+    "document root of root": (f"chown root: {WWW}; chmod 0700 {WWW}", "document-root-unreadable",
+                              "carol can't read it"),
+    "document root writable by all": (f"chmod 0777 {WWW}", "document-root-writable", "0777"),
+    "bad snippet": ("mkdir -p /etc/bellhop/sites/carol; echo Frobnicate On > /etc/bellhop/sites/carol/x.conf",
+                    "snippet-error", "Invalid command 'Frobnicate'"),
+    "snippet of root": ("mkdir -p /etc/bellhop/sites/carol; install -m 0600 /dev/null /etc/bellhop/sites/carol/x.conf",
+                        "snippet-error", "user carol can't read it"),
+    "not enabled": ("systemctl disable bellhop.target 2>/dev/null", "target-not-enabled", "bellhop.target"),
+    "socket not started": ("systemctl stop bellhop@carol.socket", "socket-not-started", "bellhop@carol.socket"),
+    "router stopped": ("systemctl stop bellhop-router.socket bellhop-router.service", "router-not-listening",
+                       "bellhop-router.socket"),
+    "removed customer still there": (f"cp {FILE} /root; rm {FILE}; {RELOAD}", "socket-left-over",
+                                     "no file for this instance"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake(box, mistake):
+    make, kind, words = MISTAKES[mistake]
+    box.shell(make)
+    found = find(box, kind)
+    assert words in found["what"], found
+    # Whoever is asked for a pass phrase types it.
+    box.shell(f"{{ {found['cure']}; }} <<< {SECRET}")
+    for left in findings(box):
+        assert left["kind"] == kind, "another mistake came from it"
+        box.shell(left["cure"])
+    assert findings(box) == []
+    if mistake == "document root missing":
+        box.write_page("carol", "index.cgi", PAGE)
+    if mistake == "removed customer still there":
+        assert box.show("bellhop@carol.socket", "ActiveState") == "inactive"
+    else:
+        assert_served(box)
+
+
+def test_no_mistake(box):
+    assert findings(box) == []
+    assert box.run("bellhopctl", "check", "--strict").endswith("3 instances checked: 0 errors, 0 warnings.\n")
+    assert_served(box)
+
+
+def test_for_people(box):
+    box.shell(f"chmod 0644 {TLS}/privkey.pem")
+    found = find(box, "key-exposed")
+    assert box.try_run("bellhopctl", "check").stdout.startswith(
+        f"error carol: {TLS}/privkey.pem: {found['what']}\n  why:  {found['why']}\n  cure: {found['cure']}\n")
+
+
+def wait_for_the_next_second(box, since):
+    """What tells of a change has seconds only."""
+    box.wait_for("the next second", lambda: time.time() >= since + 1)
+
+
+def loaded(box):
+    for line in box.run("bellhopctl", "metrics").splitlines():
+        if line.startswith("bellhop_config_loaded_timestamp_seconds"):
+            return float(line.split()[1])
+    raise AssertionError("no such metric")
+
+
+def test_router_not_reloaded(box):
+    wait_for_the_next_second(box, loaded(box))
+    box.shell(f"sed -i 's/$/ /' {FILE}")
+    found = find(box, "router-not-reloaded")
+    assert (found["severity"], found["file"]) == ("warning", FILE)
+    box.shell(found["cure"])
+    assert findings(box) == []
+
+
+def test_file_has_gone_and_the_router_does_not_know(box):
+    wait_for_the_next_second(box, loaded(box))
+    box.shell(f"rm {FILE}; systemctl stop bellhop@carol.socket")
+    found = find(box, "router-not-reloaded")
+    assert found["file"] == "/etc/bellhop/instances"
+    box.shell(found["cure"])
+    assert findings(box) == []
+
+
+def test_new_site_is_not_yet_wrong(box):
+    """Between writing a file and applying it, check is of use too."""
+    wait_for_the_next_second(box, loaded(box))
+    box.shell(f"systemctl stop bellhop@carol.socket; touch {FILE}")
+    assert {(entry["kind"], entry["severity"]) for entry in findings(box)} == {
+        ("router-not-reloaded", "warning"), ("socket-not-started", "warning")}
+    strict = box.try_run("bellhopctl", "check", "--strict")
+    assert strict.returncode == 1 and strict.stdout.endswith("3 instances checked: 2 errors, 0 warnings.\n")
+
+
+@pytest.mark.parametrize("renew, changed", [(self_signed(), f"{TLS}/fullchain.pem"),
+                                            ("mkdir -p /etc/bellhop/sites/carol; touch /etc/bellhop/sites/carol/a.conf",
+                                             "/etc/bellhop/sites/carol/a.conf")])
+def test_site_not_reloaded(box, renew, changed):
+    assert_served(box)
+    wait_for_the_next_second(box, time.time())
+    box.shell(renew)
+    found = find(box, "site-not-reloaded")
+    assert (found["severity"], found["file"]) == ("warning", changed)
+    box.shell(found["cure"])
+    assert findings(box) == []
+    assert_served(box)
+
+
+def test_credentials(box):
+    drop_in = "/etc/systemd/system/bellhop@carol.service.d/tls.conf"
+    box.shell(f"rm -rf /root/tls; cp -a {TLS} /root/tls; chown -R root: /root/tls; rm -r {TLS}")
+    box.write(drop_in, "[Service]\nLoadCredential=fullchain.pem:/root/tls/fullchain.pem\n"
+                       "LoadCredential=privkey.pem:/root/tls/privkey.pem\n")
+    box.run("systemctl", "daemon-reload")
+    assert findings(box) == []
+    assert_served(box)
+    box.shell("chmod 0644 /root/tls/privkey.pem")
+    found = find(box, "key-exposed")
+    assert found["file"] == "/root/tls/privkey.pem"
+    box.shell(found["cure"])
+    wait_for_the_next_second(box, time.time())
+    box.shell(self_signed().replace(TLS, "/root/tls"))
+    box.shell(find(box, "site-not-reloaded")["cure"])
+    assert findings(box) == []
+    assert_served(box)
+    box.path(drop_in).unlink()
+    box.run("systemctl", "daemon-reload")
+
+
+def test_port_taken(box):
+    box.write("/etc/systemd/system/apache2.service",
+              "[Service]\nExecStart=/usr/bin/python3 -m http.server 80\n[Install]\nWantedBy=multi-user.target\n")
+    box.shell("systemctl daemon-reload; systemctl stop bellhop-router.socket bellhop-router.service; "
+              "systemctl enable --now apache2 2>/dev/null")
+    box.wait_for("port 80 is taken", lambda: ":80 " in box.run("ss", "-Hltn"))
+    box.try_run("systemctl", "start", "bellhop-router.socket")
+    found = find(box, "port-taken")
+    assert found["what"] == "port 80 is taken by python3 (apache2.service)"
+    box.shell(found["cure"])
+    assert findings(box) == []
+    assert_served(box)
+    box.shell("systemctl enable apache2 2>/dev/null")
+    assert find(box, "web-server-enabled")["what"] == "apache2.service is enabled"
+    box.shell("systemctl disable apache2 2>/dev/null; rm /etc/systemd/system/apache2.service; systemctl daemon-reload")
+
+
+def test_site_that_does_not_start(box):
+    """As its failure is systemd's to see, and the cause may be none that check knows."""
+    box.write("/etc/systemd/system/bellhop@carol.service.d/test.conf", "[Service]\nEnvironment=BELLHOP_MPM=none\n")
+    box.shell("systemctl daemon-reload; systemctl start bellhop@carol.service || true")
+    found = find(box, "site-failed")
+    assert found["cure"].startswith("systemctl restart bellhop@carol.service")
+    box.shell("rm -r /etc/systemd/system/bellhop@carol.service.d; systemctl daemon-reload")
+    box.shell(found["cure"])
+    assert findings(box) == []
+    assert_served(box)
+
+
+def test_without_root(box):
+    """What could not be seen is said, and nothing is wrongly taken for a mistake."""
+    checked = box.try_run("setpriv", "--reuid=bob", "--regid=bob", "--clear-groups", "bellhopctl", "check", "--json")
+    found = json.loads(checked.stdout)["findings"]
+    assert checked.returncode == 0
+    assert {entry["severity"] for entry in found} == {"note"}
+    assert any("only root can see" in entry["what"] for entry in found)
+
+
+# What a customer may do in his own folders so that an administrator who runs the cures does him a favour.
+TRAPS = {
+    "key is a link to a secret": f"ln -sf /etc/shadow {TLS}/privkey.pem",
+    "certificate is a link to a secret": f"ln -sf /etc/shadow {TLS}/fullchain.pem",
+    "links to a neighbour's": f"ln -sf /etc/bellhop/tls/bob/fullchain.pem /etc/bellhop/tls/bob/privkey.pem {TLS}/",
+    "key is a link to what all may read": f"ln -sf /etc/passwd {TLS}/privkey.pem",
+    "new file is a link, order": f"{AUTHORITY.replace(TLS, '/root/ca')}cat inter.pem leaf.pem > {TLS}/fullchain.pem; "
+                                 f"cat leaf.key > {TLS}/privkey.pem; ln -s /etc/passwd {TLS}/fullchain.pem.new",
+    "chain is a link": f"{AUTHORITY.replace(TLS, '/root/ca')}cat leaf.pem > {TLS}/fullchain.pem; "
+                       f"cat leaf.key > {TLS}/privkey.pem; cp inter.pem /root/inter.pem; "
+                       f"ln -s /root/inter.pem {TLS}/chain.pem",
+    "new file is a link, key": f"openssl ec -aes256 -passout pass:{SECRET} -in {TLS}/privkey.pem -out /root/locked "
+                               f"2>/dev/null; cat /root/locked > {TLS}/privkey.pem; "
+                               f"ln -s /etc/passwd {TLS}/privkey.pem.new",
+    "snippet is a link": "mkdir -p /etc/bellhop/sites/carol; ln -s /etc/shadow /etc/bellhop/sites/carol/x.conf",
+    "snippet is a link to what all may read": "mkdir -p /etc/bellhop/sites/carol; "
+                                              "ln -s /etc/passwd /etc/bellhop/sites/carol/x.conf",
+    "home leads to root's": f"mv {WWW} /root/www; ln -s /root /home/carol/public_html",
+    "home leads to everybody's": f"mv {WWW} /root/www; ln -s /tmp /home/carol/public_html",
+}
+# Changed between the finding and its cure.
+SWAPS = {
+    "key": (f"chmod 0644 {TLS}/privkey.pem", f"ln -sf /etc/passwd {TLS}/privkey.pem"),
+    "key, closed": (f"chown root: {TLS}/privkey.pem", f"ln -sf /etc/shadow {TLS}/privkey.pem"),
+    "folder's file": (f"chown root: {TLS}/fullchain.pem; chmod 0600 {TLS}/fullchain.pem",
+                      f"ln -sf /etc/shadow {TLS}/fullchain.pem"),
+    "snippet": ("mkdir -p /etc/bellhop/sites/carol; echo Frobnicate > /etc/bellhop/sites/carol/x.conf",
+                "ln -sf /etc/shadow /etc/bellhop/sites/carol/x.conf"),
+}
+PRECIOUS = "/etc/shadow /etc/passwd /tmp /root /etc/bellhop/tls/bob/*"
+
+
+def state_of_the_precious(box):
+    return box.shell(f"stat -c '%n %u %g %a' {PRECIOUS}; "
+                     "cat /etc/shadow /etc/passwd /etc/bellhop/tls/bob/* | sha256sum")
+
+
+def run_cures(box, found):
+    assert found
+    for entry in found:
+        if entry["cure"]:
+            box.try_run("bash", "-c", f"{{ {entry['cure']}; }} <<< {SECRET}")
+
+
+def assert_nothing_was_given(box, before):
+    assert state_of_the_precious(box) == before
+    secrets = box.shell("head -n 1 /etc/shadow; sed -n 2p /etc/bellhop/tls/bob/privkey.pem").split()
+    for secret in secrets:
+        for file in box.shell(f"find {TLS} /etc/bellhop/sites/carol -type f -user carol 2>/dev/null || true").split():
+            assert box.try_run("grep", "-qF", "--", secret, file).returncode != 0, file
+
+
+@pytest.fixture(name="trapped")
+def trapped_fixture(box):
+    """As it is for a customer who can log in: his folders are his."""
+    box.shell(f"mkdir -p /etc/bellhop/sites/carol; chown -R carol: {TLS} /etc/bellhop/sites/carol")
+    yield box
+    box.shell("rm -f /home/carol/public_html; rm -rf /root/www /root/ca")
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_hostile_customer(trapped, trap):
+    trapped.shell(TRAPS[trap])
+    before = state_of_the_precious(trapped)
+    run_cures(trapped, findings(trapped))
+    assert_nothing_was_given(trapped, before)
+
+
+@pytest.mark.parametrize("swap", SWAPS)
+def test_hostile_customer_is_quick(trapped, swap):
+    mistake, exchange = SWAPS[swap]
+    trapped.shell(mistake)
+    found = findings(trapped)
+    trapped.shell(exchange)
+    before = state_of_the_precious(trapped)
+    run_cures(trapped, found)
+    assert_nothing_was_given(trapped, before)

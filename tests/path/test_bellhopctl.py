@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: MIT
+"""bellhopctl as a command: usage, what describes it, and what it says of a router that runs."""
+
+import json
+import os
+import pathlib
+import pty
+import pwd
+import re
+import socket
+import subprocess
+import tempfile
+
+import pytest
+from handoff import AS_ROOT, BUILD, TIMEOUT
+from prometheus_client.parser import text_string_to_metric_families
+from router import A, Router, SANITIZER, http
+from test_router_metrics import Scraped
+
+BELLHOPCTL = f"{BUILD}/bellhopctl"
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BASH, ZSH = f"{SOURCE}/conf/completion/bellhopctl", f"{SOURCE}/conf/completion/_bellhopctl"
+
+
+def start(*arguments, **environment):
+    done = subprocess.run([BELLHOPCTL, *arguments], env=dict(os.environ, **environment), text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
+    assert not SANITIZER.search(done.stderr), done.stderr
+    return done
+
+
+def run(*arguments, status=0, **environment):
+    """Runs it and returns its output; on an expected failure its errors."""
+    done = start(*arguments, **environment)
+    assert done.returncode == status, done
+    assert (done.stderr == "") == (status == 0), done
+    return done.stderr if status else done.stdout
+
+
+def table_of_help():
+    """What --help tells, which it has from the tables: verbs -> arguments, and options -> (argument, verbs)."""
+    text = run("--help")
+    verbs = dict(re.findall(r"^  ([a-z]+) ((?:[A-Z.\[\]|:]+ ?)*) +[A-Z][a-z]", text, re.MULTILINE))
+    options = [(name, argument, verbs.split()) for name, argument, verbs in
+               re.findall(r"^  (?:-[a-z]|  ) --([a-z-]+)(=[A-Z]+)? +(?:([a-z ]+): )?[A-Z]", text, re.MULTILINE)]
+    assert len(options) == text.count(" --") and {"check", "cert", "metrics"} <= set(verbs), text
+    return {verb: arguments.strip() for verb, arguments in verbs.items()}, options
+
+
+VERBS, OPTIONS = table_of_help()
+
+
+def options_of(verb):
+    return {f"--{name}" for name, _, verbs in OPTIONS if verb in verbs}
+
+
+COMMON = {f"--{name}" for name, _, verbs in OPTIONS if not verbs}
+
+
+@pytest.mark.parametrize("arguments, says", [
+    ([], "Say what to do."), (["frobnicate"], "no verb 'frobnicate'"), (["cert"], "Write 'bellhopctl cert NAME'."),
+    (["metrics", "x"], "Write 'bellhopctl metrics'."), (["--frob"], "unrecognized option '--frob'"),
+    (["metrics", "--strict"], "--strict is for check, not for metrics."),
+    (["--config"], "option '--config' requires an argument")])
+def test_wrong_usage(arguments, says):
+    said = run(*arguments, status=2)
+    assert says in said and said.endswith("Try 'bellhopctl --help'.\n")
+
+
+def test_help_and_version():
+    assert run("-h") == run("--help") == run("check", "--help")
+    assert re.fullmatch(r"bellhopctl [0-9.]+\n", run("--version"))
+
+
+def test_man_page_has_all_and_nothing_else():
+    with open(f"{SOURCE}/man/bellhopctl.1.scd", encoding="utf-8") as file:
+        sections = dict(re.findall(r"^# ([A-Z ]+)\n(.*?)(?=^# |\Z)", file.read(), re.MULTILINE | re.DOTALL))
+    verbs = dict(re.findall(r"^\*([a-z]+)\*(.*)$", sections["VERBS"], re.MULTILINE))
+    assert {verb: re.sub(r"[_\\]", "", rest).strip() for verb, rest in verbs.items()} == VERBS
+    options = re.findall(r"^(?:\*-[a-z]\*, )?\*--([a-z-]+)(=)?\*(?:_([A-Z]+)_)?\n\t(.*)$", sections["OPTIONS"],
+                         re.MULTILINE)
+    described = [(name, equals + argument, set(re.findall(r"\*([a-z]+)\*", text.partition(":")[0])))
+                 for name, equals, argument, text in options]
+    assert described == [(name, argument, set(verbs)) for name, argument, verbs in OPTIONS]
+
+
+def test_man_page_has_all_findings_and_no_others():
+    with open(f"{SOURCE}/man/bellhopctl.1.scd", encoding="utf-8") as file:
+        page = re.findall(r"^\*([a-z-]+)\* \((error|warning|note)\)$", file.read(), re.MULTILINE)
+    with open(f"{SOURCE}/src/ctl/findings.c", encoding="utf-8") as file:
+        table = re.findall(r'\{\s+"([a-z-]+)",\s+SEVERITY_([A-Z]+),', file.read())
+    assert page == [(name, severity.lower()) for name, severity in table]
+    assert len(table) > 30
+
+
+def complete(*words):
+    """What bash offers for the last of the words."""
+    script = ('source "$1"; shift; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _bellhopctl; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    offered = subprocess.run(["bash", "-c", script, "bash", BASH, "bellhopctl", *words], text=True, timeout=TIMEOUT,
+                             capture_output=True, check=True)
+    assert offered.stderr == ""
+    return {word.rstrip("=") for word in offered.stdout.split()}
+
+
+def test_bash_completion(tmp_path):
+    assert complete("") == set(VERBS)
+    assert complete("--") == COMMON
+    for verb, arguments in VERBS.items():
+        assert complete(verb, "--") == COMMON | options_of(verb)
+        (tmp_path / "instances").mkdir(exist_ok=True)
+        for name in ("alice", "albert", "bob"):
+            (tmp_path / f"instances/{name}.conf").touch()
+        names = complete("--config", "=", str(tmp_path), verb, "al")
+        assert names == ({"alice", "albert"} if "NAME" in arguments and verb != "add" else set())
+    assert complete("--config", "=", str(tmp_path / "inst")) == {str(tmp_path / "instances")}
+
+
+def test_zsh_completion():
+    subprocess.run(["zsh", "-n", ZSH], timeout=TIMEOUT, check=True)
+    with open(ZSH, encoding="utf-8") as file:
+        text = file.read()
+    verbs = re.search(r"^verbs=\((.*?)^\)", text, re.MULTILINE | re.DOTALL).group(1)
+    assert set(re.findall(r"^ +'([a-z]+):", verbs, re.MULTILINE)) == set(VERBS)
+    common = re.search(r"^common=\((.*?)^\)", text, re.MULTILINE | re.DOTALL).group(1)
+    assert set(re.findall(r"--[a-z-]+", common)) == COMMON
+    cases = dict(re.findall(r"^ +\(([a-z]+)\)\n(.*?);;", text.partition("case $line[1]")[2], re.MULTILINE | re.DOTALL))
+    assert set(cases) == set(VERBS)
+    for verb, arguments in VERBS.items():
+        assert set(re.findall(r"(?:'\*?|,'?)(--[a-z-]+)", cases[verb])) == options_of(verb), verb
+        assert ("$instances" in cases[verb]) == ("NAME" in arguments and verb != "add"), verb
+
+
+def control_router():
+    """A router whose control socket is where bellhopctl looks for it."""
+    router = Scraped({A: "Host=alice.example"})
+    os.rename(router.control_path, f"{router.folder}/run/control")
+    return router
+
+
+def test_metrics():
+    with control_router() as router:
+        router.expect(A, http("alice.example"))
+        text = run("metrics", f"--runtime={router.folder}/run")
+        samples = {(sample.name, *sample.labels.values()): sample.value
+                   for family in text_string_to_metric_families(text) for sample in family.samples}
+        assert samples[("bellhop_instance_handed_off_total", A)] == 1
+        listed = json.loads(run("metrics", "--json", f"--runtime={router.folder}/run"))["metrics"]
+        assert {(entry["name"], *re.findall('"(.*?)"', entry["labels"] or "")) for entry in listed} == samples.keys()
+        assert {"name": "bellhop_instance_handed_off_total", "labels": f'instance="{A}"', "value": 1} in listed
+
+
+def test_metrics_of_no_router(tmp_path):
+    assert "systemctl start bellhop-router-control.socket" in run("metrics", f"--runtime={tmp_path}", status=1)
+    with Router({A: "Host=alice.example"}) as router:
+        with socket.socket(socket.AF_UNIX) as nobody_listens:
+            nobody_listens.bind(f"{router.folder}/run/control")
+        assert "systemctl restart bellhop-router-control.socket" in run("metrics", f"--runtime={router.folder}/run",
+                                                                        status=1)
+
+
+def on_a_terminal(*arguments, **environment):
+    """What it writes there."""
+    ours, its = pty.openpty()
+    process = subprocess.Popen([BELLHOPCTL, *arguments], stdin=its, stdout=its, stderr=its, close_fds=True,
+                               env=dict(os.environ, **environment))
+    os.close(its)
+    output = b""
+    try:
+        while piece := os.read(ours, 65536):
+            output += piece
+    except OSError:  # the last one has closed it
+        pass
+    os.close(ours)
+    assert process.wait(TIMEOUT) == 0, output
+    return output.decode()
+
+
+def test_pager_on_a_terminal_only():
+    with control_router() as router:
+        ask = ("metrics", f"--runtime={router.folder}/run")
+        assert on_a_terminal(*ask, SYSTEMD_PAGER="sed s/^/paged:/").startswith("paged:# HELP")
+        assert on_a_terminal(*ask, SYSTEMD_PAGER="env; cat >&-").count("LESS=FRSXMK") == 1
+        for quiet in (dict(SYSTEMD_PAGER=""), dict(SYSTEMD_PAGER="cat"), dict(SYSTEMD_PAGER="/no/such/pager")):
+            assert on_a_terminal(*ask, **quiet).startswith("# HELP")
+        assert on_a_terminal(*ask, "--no-pager", SYSTEMD_PAGER="sed s/^/paged:/").startswith("# HELP")
+        assert run(*ask, SYSTEMD_PAGER="sed s/^/paged:/").startswith("# HELP")
+
+
+# An instance whose user we can be, or are.
+NAME = "daemon" if AS_ROOT else pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.fixture(name="config")
+def _config():
+    """A configuration with one instance; nothing of it runs. All may enter, which pytest's own folders don't let them.
+    """
+    with tempfile.TemporaryDirectory(prefix="bellhop-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        for name in ("instances", "router.conf.d", f"sites/{NAME}", "apache2"):
+            (folder / name).mkdir(parents=True)
+        asked = subprocess.run(["apxs", "-q", "LIBEXECDIR"], text=True, capture_output=True, check=True)
+        modules = asked.stdout.strip()
+        (folder / "apache2/instance.conf").write_text(
+            f"LoadModule mpm_event_module {modules}/mod_mpm_event.so\nIncludeOptional {folder}/sites/{NAME}/*.conf\n")
+        (folder / f"instances/{NAME}.conf").write_text("[Instance]\nHost=a.example *.b.example\nAddress=192.0.2.7\n")
+        yield folder
+
+
+def check(config, *options):
+    """{kind: finding}, of the one instance and the files."""
+    done = start("check", "--json", f"--config={config}", *options)
+    findings = json.loads(done.stdout)["findings"]
+    assert done.returncode == any(finding["severity"] == "error" for finding in findings)
+    return {finding["kind"]: finding for finding in findings}
+
+
+def test_check_of_files_alone(config):
+    assert "config-error" not in check(config)
+    with open(config / f"instances/{NAME}.conf", "a", encoding="utf-8") as file:
+        file.write("Hots=c.example\n")
+    (config / "router.conf").write_text("[Router]\nPendingMax=many\n")
+    found = check(config)
+    assert found["config-error"]["instance"] == NAME
+    assert found["config-error"]["line"] == 4
+    assert found["config-error"]["file"] == f"{config}/instances/{NAME}.conf"
+    assert found["config-error"]["cure"].startswith(f"sed -i 4s/Hots/Host/ {config}/instances/{NAME}.conf && ")
+    assert found["settings-error"]["file"] == f"{config}/router.conf"
+    assert (found["settings-error"]["instance"], found["settings-error"]["line"]) == (None, 2)
+
+
+def test_check_of_no_files(tmp_path):
+    assert "config-error" not in check(tmp_path)
+    text = start("check", f"--config={tmp_path}").stdout
+    assert "0 instances checked" in text
+    assert "checked" not in start("check", "--no-legend", f"--config={tmp_path}").stdout.replace("not-checked", "")
+
+
+def test_check_of_snippets(config):
+    (config / f"sites/{NAME}/a.conf").write_text("# fine\nFrobnicate On\n")
+    found = check(config)
+    if AS_ROOT:
+        assert found["snippet-error"]["file"] == f"{config}/sites/{NAME}/a.conf"
+        assert found["snippet-error"]["line"] == 2
+        os.chmod(config / f"sites/{NAME}/a.conf", 0o600)
+        assert f"user {NAME} can't read it" in check(config)["snippet-error"]["what"]
+
+
+def test_self_signed(config):
+    option = f"--config={config}"
+    missing = run("cert", NAME, option, status=1)
+    assert f"'bellhopctl cert {NAME} --self-signed' makes one" in missing
+    assert "no-tls" in check(config)
+    run("cert", NAME, "--self-signed", option)
+    text = run("cert", NAME, option)
+    assert re.search(r"^ +Names: a.example \*.b.example 192.0.2.7$", text, re.MULTILINE), text
+    assert "(matches)" in text and re.search(r"\(82[45] days left\)", text)
+    shown = json.loads(run("cert", NAME, "--json", option))["certificates"]
+    assert len(shown) == 1
+    assert shown[0]["names"] == ["a.example", "*.b.example", "192.0.2.7"]
+    assert shown[0]["private_key"] == "matches" and shown[0]["self_signed"] is True
+    assert set(check(config)) & {"self-signed", "certificate-lacks-host", "key-exposed"} == {"self-signed"}
+
+    assert "--force replaces it" in run("cert", NAME, "--self-signed", option, status=1)
+    assert json.loads(run("cert", NAME, "--json", option))["certificates"] == shown
+    assert run("cert", NAME, "--self-signed", "--force", "--no-legend", option) == ""
+    assert json.loads(run("cert", NAME, "--json", option))["certificates"][0]["serial"] != shown[0]["serial"]
+    assert sorted(path.name for path in (config / f"tls/{NAME}").iterdir()) == ["fullchain.pem", "privkey.pem"]
+
+
+def test_cert_of_nobody(config):
+    option = f"--config={config}"
+    assert "There is no instance no-such" in run("cert", "no-such", "--self-signed", option, status=1)
+    assert "no name of an instance" in run("cert", "../x", option, status=1)
+    assert "--force is for --self-signed" in run("cert", NAME, "--force", option, status=2)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root sees files as others do")
+def test_links_of_a_customer_lead_nowhere(config):
+    """The folder with the certificate is the customer's, so what root writes there must stay there."""
+    option = f"--config={config}"
+    run("cert", NAME, "--self-signed", option)
+    target = config / "target"
+    target.write_text("precious")
+    for name in ("fullchain.pem", "privkey.pem", ".privkey.pem.new"):
+        (config / f"tls/{NAME}/{name}").unlink(missing_ok=True)
+        (config / f"tls/{NAME}/{name}").symlink_to(target)
+    run("cert", NAME, "--self-signed", "--force", option)
+    assert target.read_text() == "precious"
+    assert not (config / f"tls/{NAME}/privkey.pem").is_symlink()
+    (config / f"tls/{NAME}").rename(config / "elsewhere")
+    (config / f"tls/{NAME}").symlink_to(config / "elsewhere")
+    assert "can't be written" in run("cert", NAME, "--self-signed", "--force", option, status=1)
+
+
+def test_fifo_as_certificate(config):
+    """What never ends does not hold it up."""
+    (config / f"tls/{NAME}").mkdir(parents=True)
+    for name in ("fullchain.pem", "privkey.pem"):
+        os.mkfifo(config / f"tls/{NAME}/{name}", 0o644)
+    assert "certificate-invalid" in check(config)
+    assert "can't be read as certificates" in run("cert", NAME, f"--config={config}", status=1)
