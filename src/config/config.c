@@ -12,6 +12,7 @@
 #include "config/trusted.h"
 #include "config/users.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define SUFFIX ".conf"
 
@@ -445,6 +446,8 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
 
         if (!config)
                 return -ENOMEM;
+        /* The clock of files' times: what changes from now on is not older. */
+        config->begun_nsec = clock_nsec(CLOCK_REALTIME_COARSE);
         r = load_router(config, dir);
         /* Which of the files a setting came from is not known, so all stay as they were. */
         if (r == 0 && old && config->n_problems > 0) {
@@ -508,6 +511,12 @@ RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret
                 return ROUTE_UNKNOWN;
         *ret_instance = found != ROUTE_NONE ? found : config->default_instance;
         return found != ROUTE_NONE ? ROUTE_BY_HOST : ROUTE_BY_DEFAULT;
+}
+
+const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line)
+{
+        *ret_line = (unsigned)origin;
+        return &config->instances[origin >> ORIGIN_LINE_BITS];
 }
 
 uint32_t config_find_instance(const Config *config, const char *name)

@@ -76,8 +76,9 @@ typedef struct Config {
         HostMap *map;
         Problem *problems;
         size_t n_problems;
-        size_t n_kept;      /* instances that are as they were before, because of problems */
-        bool settings_kept; /* so are the settings of the router */
+        uint64_t begun_nsec; /* when reading began, since 1970: what changes later is not in it */
+        size_t n_kept;       /* instances that are as they were before, because of problems */
+        bool settings_kept;  /* so are the settings of the router */
 } Config;
 
 typedef enum ConfigUsers {
@@ -119,6 +120,9 @@ typedef enum RouteKind {
 
 /* Whose is this host? host NULL: none was named. Sets *ret_instance unless ROUTE_UNKNOWN. */
 RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance);
+
+/* Where a route of config->map comes from. */
+const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line);
 
 /* The instance of that name, or ROUTE_NONE. */
 uint32_t config_find_instance(const Config *config, const char *name);

@@ -19,6 +19,7 @@ static const uint64_t latency_bounds_nsec[LATENCY_BOUNDS] = {
 
 typedef enum Shape {
         SHAPE_VALUE,     /* one value, or one for each word of the label */
+        SHAPE_TIME,      /* one value, in nanoseconds */
         SHAPE_REFUSALS,  /* one for each reason to refuse */
         SHAPE_HISTOGRAM, /* the latency */
         SHAPE_INSTANCE,  /* one for each instance */
@@ -96,7 +97,8 @@ static const Metric table[] = {
         { "bellhop_config_reloads_total", "counter", "Reloads of the configuration, by result.",
           OF(reloads), WORDS("result", result_words) },
         { "bellhop_config_loaded_timestamp_seconds", "gauge",
-          "When the configuration in force was read, since 1970-01-01.", OF(loaded_sec), ALONE },
+          "When reading the configuration in force began, since 1970-01-01.", SHAPE_TIME,
+          offsetof(Metrics, loaded_nsec), ALONE },
         { "bellhop_config_problems", "gauge", "Mistakes in the configuration in force.",
           OF(problems), ALONE },
         { "bellhop_instances", "gauge", "Instances in the configuration.", OF(instances), ALONE },
@@ -104,6 +106,9 @@ static const Metric table[] = {
           ALONE },
         { "bellhop_instance_handed_off_total", "counter",
           "Connections handed off to this instance.", OF_INSTANCE(handed_off) },
+        { "bellhop_instance_last_handoff_timestamp_seconds", "gauge",
+          "When this instance got its last connection, since 1970-01-01; 0: not yet.",
+          OF_INSTANCE(last_sec) },
         { "bellhop_instance_refused_total", "counter",
           "Connections for this instance that were refused, by reason.", SHAPE_INSTANCE_REFUSALS,
           offsetof(InstanceMetrics, refused), ALONE },
@@ -145,6 +150,7 @@ void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
         metrics->handed_off[handoff->reason - 1]++;
         instance->handed_off++;
         instance->latency_nsec += nsec;
+        instance->last_nsec = now_nsec;
 }
 
 static uint64_t sum(const uint64_t *values, size_t n)
@@ -181,7 +187,8 @@ static void write_values(const Metric *metric, const Metrics *metrics, Expositio
                 const Label labels[2] = { { metric->label,
                                             metric->words ? metric->words[i] : "" } };
 
-                exposition_sample(exposition, metric->name, "", labels, values[i], SAMPLE_COUNT);
+                exposition_sample(exposition, metric->name, "", labels, values[i],
+                                  metric->shape == SHAPE_TIME ? SAMPLE_NSEC : SAMPLE_COUNT);
         }
 }
 
@@ -285,6 +292,7 @@ bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Expositio
                 cursor->begun = true;
                 switch (metric->shape) {
                 case SHAPE_VALUE:
+                case SHAPE_TIME:
                         write_values(metric, source->metrics, exposition);
                         break;
                 case SHAPE_REFUSALS:

@@ -40,7 +40,7 @@ typedef struct Metrics {
         uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs up to each bound, and above all */
         uint64_t latency_nsec;
         uint64_t reloads[RELOAD_RESULT_COUNT];
-        uint64_t loaded_sec; /* when the configuration in force was read, since 1970 */
+        uint64_t loaded_nsec; /* when reading the configuration in force began, since 1970 */
         /* How things are at the moment: filled in when they are asked for. */
         uint64_t pending[PENDING_STATES];
         uint64_t pending_max;
@@ -63,7 +63,10 @@ typedef struct InstanceMetrics {
         uint64_t starts;
         uint64_t late_starts;
         uint64_t latency_nsec;
-        uint64_t waiting; /* at the moment */
+        uint64_t last_nsec; /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
+        /* How things are at the moment: filled in when they are asked for. */
+        uint64_t waiting;
+        uint64_t last_sec; /* the last hand-off, since 1970 */
 } InstanceMetrics;
 
 void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,

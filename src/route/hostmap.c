@@ -199,21 +199,23 @@ int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t
         return hostmap_add_name(map, host[0] == '*' ? host + 1 : host, instance, origin, ret_other);
 }
 
-static uint32_t hostmap_find(const HostMap *map, const char *name, size_t length, uint64_t hash)
+static const Slot *hostmap_taken_slot(const HostMap *map, const char *name, size_t length,
+                                      uint64_t hash)
 {
         const Slot *slot = hostmap_slot(map, name, length, hash);
 
-        return slot->host == 0 ? ROUTE_NONE : slot->instance;
+        return slot->host == 0 ? NULL : slot;
 }
 
-uint32_t hostmap_find_host(const HostMap *map, const Hostname *host)
+/* NULL: no route leads anywhere. */
+static const Slot *hostmap_find_slot(const HostMap *map, const Hostname *host)
 {
         uint64_t suffixes[HOSTNAME_MAX / 2 + 1], hash = HASH_START;
         size_t dots[HOSTNAME_MAX / 2 + 1], n = 0;
-        uint32_t found;
+        const Slot *found;
 
         if (map->n_hosts == 0)
-                return ROUTE_NONE;
+                return NULL;
 
         for (size_t i = host->length; i > 0; i--) {
                 hash = hash_step(hash, host->name[i - 1]);
@@ -222,15 +224,22 @@ uint32_t hostmap_find_host(const HostMap *map, const Hostname *host)
                         dots[n++] = i - 1;
                 }
         }
-        found = hostmap_find(map, host->name, host->length, hash_finish(hash));
+        found = hostmap_taken_slot(map, host->name, host->length, hash_finish(hash));
 
         /* The longest suffix was met last. */
-        while (found == ROUTE_NONE && n > 0) {
+        while (!found && n > 0) {
                 n--;
-                found = hostmap_find(map, host->name + dots[n], host->length - dots[n],
-                                     suffixes[n]);
+                found = hostmap_taken_slot(map, host->name + dots[n], host->length - dots[n],
+                                           suffixes[n]);
         }
         return found;
+}
+
+uint32_t hostmap_find_host(const HostMap *map, const Hostname *host)
+{
+        const Slot *slot = hostmap_find_slot(map, host);
+
+        return slot ? slot->instance : ROUTE_NONE;
 }
 
 /* The place of the address, or the one where it would go. */
@@ -282,13 +291,18 @@ int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance,
         return 0;
 }
 
-uint32_t hostmap_find_address(const HostMap *map, const Address *local)
+static const AddressRoute *hostmap_address_route(const HostMap *map, const Address *local)
 {
         const Address any_port = { .ip = local->ip };
         const AddressRoute *route = hostmap_address(map, local);
 
-        if (!route)
-                route = hostmap_address(map, &any_port);
+        return route ? route : hostmap_address(map, &any_port);
+}
+
+uint32_t hostmap_find_address(const HostMap *map, const Address *local)
+{
+        const AddressRoute *route = hostmap_address_route(map, local);
+
         return route ? route->instance : ROUTE_NONE;
 }
 
@@ -418,6 +432,42 @@ size_t hostmap_size(const HostMap *map)
         return map->n_hosts + map->n_addresses;
 }
 
+static void tell_host(const HostMap *map, const Host *host, HostMapRoute *ret)
+{
+        const char *name = map->arena + host->name;
+
+        *ret = (HostMapRoute){ .instance = host->instance, .origin = host->origin };
+        snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
+}
+
+static void tell_address(const AddressRoute *route, HostMapRoute *ret)
+{
+        *ret = (HostMapRoute){
+                .instance = route->instance,
+                .origin = route->origin,
+                .is_address = true,
+        };
+        address_format(&route->address, ret->what);
+}
+
+bool hostmap_explain_host(const HostMap *map, const Hostname *host, HostMapRoute *ret)
+{
+        const Slot *slot = hostmap_find_slot(map, host);
+
+        if (slot)
+                tell_host(map, &map->hosts[slot->host - 1], ret);
+        return slot;
+}
+
+bool hostmap_explain_address(const HostMap *map, const Address *local, HostMapRoute *ret)
+{
+        const AddressRoute *route = hostmap_address_route(map, local);
+
+        if (route)
+                tell_address(route, ret);
+        return route;
+}
+
 bool hostmap_next(const HostMap *map, size_t *cursor, HostMapRoute *ret)
 {
         const size_t place = *cursor;
@@ -425,19 +475,9 @@ bool hostmap_next(const HostMap *map, size_t *cursor, HostMapRoute *ret)
         if (place >= hostmap_size(map))
                 return false;
         *cursor = place + 1;
-        if (place < map->n_hosts) {
-                const Host *host = &map->hosts[place];
-                const char *name = map->arena + host->name;
-
-                *ret = (HostMapRoute){ .instance = host->instance, .origin = host->origin };
-                snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
-        } else {
-                const AddressRoute *route = &map->addresses[place - map->n_hosts];
-
-                *ret = (HostMapRoute){ .is_address = true,
-                                       .instance = route->instance,
-                                       .origin = route->origin };
-                address_format(&route->address, ret->what);
-        }
+        if (place < map->n_hosts)
+                tell_host(map, &map->hosts[place], ret);
+        else
+                tell_address(&map->addresses[place - map->n_hosts], ret);
         return true;
 }

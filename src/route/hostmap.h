@@ -75,6 +75,10 @@ typedef struct HostMapRoute {
  * the end. */
 bool hostmap_next(const HostMap *map, size_t *cursor, HostMapRoute *ret);
 
+/* Which route leads there; false: none does. */
+bool hostmap_explain_host(const HostMap *map, const Hostname *host, HostMapRoute *ret);
+bool hostmap_explain_address(const HostMap *map, const Address *local, HostMapRoute *ret);
+
 /* The instance, or ROUTE_NONE. */
 uint32_t hostmap_find_host(const HostMap *map, const Hostname *host);
 uint32_t hostmap_find_address(const HostMap *map, const Address *local);

@@ -5,9 +5,11 @@
  */
 #include <sys/socket.h>
 
+#include "config/explain.h"
 #include "router/router.h"
 #include "sniff/sniff.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define REQUEST_BYTES_MAX 4096
 /* Formatted at once, between two looks at the other sockets: about 0.1 ms of work. */
@@ -18,7 +20,9 @@
 #define ACCURACY_USEC 100000
 
 #define METRICS_PATH "/metrics"
+#define ROUTE_PATH   "/route"
 #define NOT_VALID    "This is no valid HTTP/1 request.\n"
+#define NO_QUESTION  "Ask for example " ROUTE_PATH "?protocol=tls&host=alice.example.\n"
 
 struct ControlClient {
         ControlSocket *control;
@@ -42,6 +46,14 @@ static const char *instance_name(const void *userdata, size_t i)
         return router->config->instances[i].name;
 }
 
+/* What counts seconds since 1970 may be set, what hand-offs are counted by may not. */
+static uint64_t since_1970(uint64_t monotonic_nsec)
+{
+        const uint64_t ago = clock_nsec(CLOCK_MONOTONIC) - monotonic_nsec;
+
+        return monotonic_nsec == 0 ? 0 : (clock_nsec(CLOCK_REALTIME) - ago) / NSEC_PER_SEC;
+}
+
 static const InstanceMetrics *instance_metrics(const void *userdata, size_t i)
 {
         const Router *router = userdata;
@@ -50,6 +62,7 @@ static const InstanceMetrics *instance_metrics(const void *userdata, size_t i)
         if (!outlet)
                 return NULL;
         outlet->metrics.waiting = outlet->n_waiting;
+        outlet->metrics.last_sec = since_1970(outlet->metrics.last_nsec);
         return &outlet->metrics;
 }
 
@@ -145,7 +158,7 @@ static void put_head(Exposition *answer, const char *status, const char *fields)
         exposition_put(answer, "\r\n");
 }
 
-static void answer_error(Exposition *answer, const char *status, const char *text, bool body)
+static void answer_text(Exposition *answer, const char *status, const char *text, bool body)
 {
         char fields[160];
 
@@ -155,6 +168,21 @@ static void answer_error(Exposition *answer, const char *status, const char *tex
         put_head(answer, status, fields);
         if (body)
                 exposition_put(answer, text);
+}
+
+/* Which way a connection would take, of which nothing need exist: no name is looked up, nobody is
+ * woken. */
+static void answer_route(const Config *config, Exposition *answer, Span query, bool body)
+{
+        char text[ROUTE_ANSWER_MAX];
+        RouteQuestion question;
+
+        if (!route_question_parse(query, &question)) {
+                answer_text(answer, "400 Bad Request", NO_QUESTION, body);
+                return;
+        }
+        route_explain(config, &question, text);
+        answer_text(answer, "200 OK", text, body);
 }
 
 static bool take_word(Span *rest, uint8_t end, Span *ret)
@@ -170,25 +198,31 @@ static bool take_word(Span *rest, uint8_t end, Span *ret)
 static void client_answer(ControlClient *client, Span head)
 {
         Exposition *answer = &client->answer;
-        Span method, target, path, version;
+        Span method, target, path, query, version;
         bool get;
 
         while (head.size > 0 && (head.data[0] == '\r' || head.data[0] == '\n'))
                 head = (Span){ head.data + 1, head.size - 1 };
         if (!take_word(&head, ' ', &method) || !take_word(&head, ' ', &target) ||
             !take_word(&head, '\r', &version)) {
-                answer_error(answer, "400 Bad Request", NOT_VALID, true);
+                answer_text(answer, "400 Bad Request", NOT_VALID, true);
                 return;
         }
-        if (!take_word(&(Span){ target.data, target.size }, '?', &path))
+        query = target;
+        if (!take_word(&query, '?', &path)) {
                 path = target;
+                query = (Span){ target.data, 0 };
+        }
         get = span_equals(method, "GET");
         if (!get && !span_equals(method, "HEAD")) {
-                answer_error(answer, "405 Method Not Allowed", "Only GET and HEAD are known.\n",
-                             true);
+                answer_text(answer, "405 Method Not Allowed", "Only GET and HEAD are known.\n",
+                            true);
+        } else if (span_equals(path, ROUTE_PATH)) {
+                answer_route(client->control->router->config, answer, query, get);
         } else if (!span_equals(path, METRICS_PATH)) {
-                answer_error(answer, "404 Not Found", "The metrics are at " METRICS_PATH ".\n",
-                             get);
+                answer_text(answer, "404 Not Found",
+                            "The metrics are at " METRICS_PATH ", routes at " ROUTE_PATH ".\n",
+                            get);
         } else {
                 client->chunked = span_equals(version, "HTTP/1.1");
                 client->more = get;
@@ -214,12 +248,12 @@ static bool client_receive(ControlClient *client)
         head = (Span){ (const uint8_t *)client->request, client->request_bytes };
         sniffed = sniff_http(head);
         if (sniffed.outcome == SNIFF_MALFORMED || sniffed.host_required)
-                answer_error(answer, "400 Bad Request", NOT_VALID, true);
+                answer_text(answer, "400 Bad Request", NOT_VALID, true);
         else if (sniffed.outcome != SNIFF_MORE)
                 client_answer(client, head);
         else if (client->request_bytes == sizeof(client->request))
-                answer_error(answer, "431 Request Header Fields Too Large",
-                             "The head of the request is too large.\n", true);
+                answer_text(answer, "431 Request Header Fields Too Large",
+                            "The head of the request is too large.\n", true);
         else
                 return true;
         return !answer->failed && sd_event_source_set_io_events(client->io, EPOLLOUT) >= 0;

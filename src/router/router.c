@@ -191,7 +191,7 @@ int router_swap_config(Router *router, Config **config)
         router->outlets = take_ptr(outlets);
         router->peek = take_ptr(peek);
         router->pending_max = pending_limit(router, router->config);
-        router->metrics.loaded_sec = clock_nsec(CLOCK_REALTIME) / NSEC_PER_SEC;
+        router->metrics.loaded_nsec = router->config->begun_nsec;
         router->in_flight_max = in_flight_limit(router->config);
         starts_set_max(&router->starts, router->config->router.starting_max);
         for (size_t i = 0; i < router->config->n_instances; i++)

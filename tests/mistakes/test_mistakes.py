@@ -11,6 +11,7 @@ FILE = "/etc/bellhop/instances/carol.conf"
 TLS = "/etc/bellhop/tls/carol"
 WWW = "/srv/www/carol"
 SECRET = "xyzzy"
+RELOAD = "systemctl reload bellhop-router"
 
 
 def findings(box):
@@ -28,8 +29,9 @@ def find(box, kind):
 
 
 def assert_served(box):
-    both = box.curl("https://carol.example/", "--resolve", "www.carol.example:80:127.0.0.1",
-                    "http://www.carol.example/")
+    """By both protocols; -L: one may lead to the other."""
+    both = box.curl("https://carol.example/", "-L", "--resolve", "www.carol.example:80:127.0.0.1", "--resolve",
+                    "www.carol.example:443:127.0.0.1", "http://www.carol.example/")
     assert both == "served by carol\n" * 2
 
 
@@ -112,7 +114,7 @@ MISTAKES = {
                               f"{FILE.replace('carol', 'karol')}", "shared-uid", "uid of user"),
     "certificate missing": (f"rm {TLS}/fullchain.pem", "certificate-missing", "not there"),
     "key missing": (f"rm {TLS}/privkey.pem", "certificate-missing", "not there"),
-    "redirect without certificate": (f"rm -r {TLS}; echo Http=redirect >> {FILE}", "redirect-without-tls",
+    "redirect without certificate": (f"rm -r {TLS}; echo Http=redirect >> {FILE}; {RELOAD}", "redirect-without-tls",
                                      "no certificate"),
     "certificate of root": (f"chown root: {TLS}/*; chmod 0600 {TLS}/fullchain.pem", "certificate-unreadable",
                             "user carol can't read it"),
@@ -127,7 +129,8 @@ MISTAKES = {
     "not yet valid": (dated("20490101000000Z", "20490201000000Z"), "certificate-not-yet-valid", "before 2049-01-01"),
     "weak key": (f"openssl genrsa -out {TLS}/privkey.pem 1024 2>/dev/null; {self_signed()}", "certificate-weak",
                  "key is too short"),
-    "host that the certificate lacks": (f"sed -i '/^Host/s/$/ shop.carol.example/' {FILE}", "certificate-lacks-host",
+    "host that the certificate lacks": (f"sed -i '/^Host/s/$/ shop.carol.example/' {FILE}; {RELOAD}",
+                                        "certificate-lacks-host",
                                         "does not name shop.carol.example"),
     "key of another certificate": ("openssl genpkey -algorithm ed25519 -out /root/other; "
                                    f"cat /root/other > {TLS}/privkey.pem", "key-mismatch",
@@ -151,7 +154,7 @@ MISTAKES = {
     "socket not started": ("systemctl stop bellhop@carol.socket", "socket-not-started", "bellhop@carol.socket"),
     "router stopped": ("systemctl stop bellhop-router.socket bellhop-router.service", "router-not-listening",
                        "bellhop-router.socket"),
-    "removed customer still there": (f"cp {FILE} /root; rm {FILE}; systemctl reload bellhop-router", "socket-left-over",
+    "removed customer still there": (f"cp {FILE} /root; rm {FILE}; {RELOAD}", "socket-left-over",
                                      "no file for this instance"),
 }
 

@@ -259,6 +259,7 @@ class Instance:
         def give_descriptor():
             os.dup2(number, 3)
             os.set_inheritable(3, True)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored by what a shell starts in the background
 
         self.log = open(self.path("stderr"), "ab")
         self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn

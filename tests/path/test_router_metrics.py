@@ -20,7 +20,8 @@ HOSTS = {A: "Host=alice.example", B: "Host=bob.example"}
 F = "man"  # one more user than the other tests need
 N_MANY = 2000
 # What moves with every hand-off or with the clock; these have tests of their own.
-APART = re.compile(r"bellhop_(instance_)?handoff_latency_seconds|bellhop_config_loaded_timestamp_seconds")
+APART = re.compile(r"bellhop_(instance_)?handoff_latency_seconds|bellhop_config_loaded_timestamp_seconds|"
+                   r"bellhop_instance_last_handoff_timestamp_seconds")
 
 
 class Scraped(Router):
@@ -616,3 +617,14 @@ def test_stop_while_an_answer_is_read(many):
         assert not reply.endswith(b"\r\n0\r\n\r\n")
     many.start()
     assert parse(many.scrape())
+
+
+def test_last_handoff(router):
+    """The time of it, on the clock of the machine."""
+    def last(name):
+        return router.values()[("bellhop_instance_last_handoff_timestamp_seconds", (("instance", name),))]
+
+    assert last(A) == last(B) == 0
+    before = int(time.time())
+    router.expect(A, http("alice.example"))
+    assert before - 1 <= last(A) <= time.time() and last(B) == 0

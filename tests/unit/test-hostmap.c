@@ -488,6 +488,55 @@ static void test_next(void **state)
         assert_false(hostmap_next(map, &cursor, &route));
 }
 
+static void assert_explained(const HostMap *map, const char *what, const char *route,
+                             uint32_t instance, uint64_t origin)
+{
+        const bool address = strspn(what, "0123456789.:") == strlen(what);
+        HostMapRoute found = { .instance = ROUTE_NONE };
+        bool known;
+
+        if (address) {
+                const Address local = address_of(what);
+
+                known = hostmap_explain_address(map, &local, &found);
+                assert_int_equal(found.instance, hostmap_find_address(map, &local));
+        } else {
+                const Hostname host = host_of(what);
+
+                known = hostmap_explain_host(map, &host, &found);
+                assert_int_equal(found.instance, hostmap_find_host(map, &host));
+        }
+        assert_int_equal(known, route != NULL);
+        if (!known)
+                return;
+        assert_string_equal(found.what, route);
+        assert_int_equal(found.is_address, address);
+        assert_int_equal(found.instance, instance);
+        assert_int_equal(found.origin, origin);
+}
+
+static void test_explain(void **state)
+{
+        _cleanup_map_ HostMap *map = hostmap_new();
+        uint64_t other;
+
+        (void)state;
+        assert_explained(map, "a.example", NULL, 0, 0);
+        assert_explained(map, "192.0.2.7:443", NULL, 0, 0);
+        assert_int_equal(hostmap_add_host(map, "a.example", 1, 11, &other), 0);
+        assert_int_equal(hostmap_add_host(map, "*.example", 2, 12, &other), 0);
+        assert_int_equal(hostmap_add_host(map, "*.b.example", 3, 13, &other), 0);
+        add_address(map, "192.0.2.7", 4, 14);
+        add_address(map, "192.0.2.7:80", 5, 15);
+        assert_explained(map, "a.example", "a.example", 1, 11);
+        assert_explained(map, "b.example", "*.example", 2, 12);
+        assert_explained(map, "x.b.example", "*.b.example", 3, 13);
+        assert_explained(map, "x.test", NULL, 0, 0);
+        assert_explained(map, "192.0.2.7:443", "192.0.2.7", 4, 14);
+        assert_explained(map, "192.0.2.7:80", "192.0.2.7:80", 5, 15);
+        assert_explained(map, "192.0.2.8:80", NULL, 0, 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -506,6 +555,7 @@ int main(void)
                 cmocka_unit_test(test_address_parse_refuses),
                 cmocka_unit_test(test_address_any_mapped),
                 cmocka_unit_test(test_address_from_sockaddr),
+                cmocka_unit_test(test_explain),
         };
 
         return cmocka_run_group_tests_name("hostmap", tests, NULL, NULL);
