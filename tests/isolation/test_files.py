@@ -54,7 +54,7 @@ def test_sees_no_neighbour(box, mallory):
 
 def test_writes_only_to_its_own_places(mallory):
     assert sorted(mallory.do("writable_places")) == sorted([
-        "/srv/www/mallory", "/run/bellhop-instance/mallory", "/tmp", "/var/tmp",
+        "/srv/www/mallory", "/run/bellhop-instance/mallory", "/var/lib/bellhop/mallory", "/tmp", "/var/tmp",
         # Its own, in memory: nobody else has the same.
         "/dev/shm", "/dev/mqueue", "/home", "/root", "/run/user"])
 
