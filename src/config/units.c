@@ -92,6 +92,23 @@ int units_write(const char *dir, const Instance *instance)
                                  instance->network ? open_network : remove_drop_in);
 }
 
+/* 1: it is there. */
+static int drop_in_exists(const char *dir, const char *template, const char *name)
+{
+        _cleanup_free_ char *folder = NULL, *path = NULL;
+        const int r = drop_in_path(dir, template, name, &folder, &path);
+
+        return r < 0 ? r : access(path, F_OK) == 0;
+}
+
+bool units_differ(const char *dir, const Instance *instance)
+{
+        for (size_t i = 0; i < ELEMENTSOF(templates); i++)
+                if (drop_in_exists(dir, templates[i], instance->name) != instance->network)
+                        return true;
+        return false;
+}
+
 int units_announce(void)
 {
         /* systemd keeps a list of the files that there are, and renews it when a folder for units

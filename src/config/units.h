@@ -13,6 +13,9 @@
 /* Makes the drop-ins of the instance say what its file says; without need of any, there is none. */
 int units_write(const char *dir, const Instance *instance);
 
+/* Whether units_write() would change anything. */
+bool units_differ(const char *dir, const Instance *instance);
+
 /* There is no such instance any more. */
 int units_remove(const char *dir, const char *name);
 

@@ -113,9 +113,22 @@ const UnitState *units_find(const Units *units, const char *name)
                              : bsearch(&key, units->units, units->n, sizeof(key), compare_units);
 }
 
+bool unit_is_active(const Units *units, const char *name)
+{
+        const UnitState *unit = units_find(units, name);
+
+        return unit && strcmp(unit->active, "active") == 0;
+}
+
+void unit_name_of(const char *template, const char *instance, const char *suffix,
+                  char ret[static UNIT_NAME_MAX])
+{
+        (void)snprintf(ret, UNIT_NAME_MAX, "%s@%s.%s", template, instance, suffix);
+}
+
 void unit_name(const char *instance, const char *suffix, char ret[static UNIT_NAME_MAX])
 {
-        (void)snprintf(ret, UNIT_NAME_MAX, "bellhop@%s.%s", instance, suffix);
+        unit_name_of("bellhop", instance, suffix, ret);
 }
 
 /* type: a basic one, or of a string, which is then the caller's. */

@@ -31,10 +31,13 @@ void units_done(Units *units);
 
 /* NULL: not in memory, so inactive. */
 const UnitState *units_find(const Units *units, const char *name);
+bool unit_is_active(const Units *units, const char *name);
 
 #define UNIT_NAME_MAX 64
 
-/* bellhop@NAME.SUFFIX */
+/* TEMPLATE@NAME.SUFFIX; unit_name(): of the template bellhop. */
+void unit_name_of(const char *template, const char *instance, const char *suffix,
+                  char ret[static UNIT_NAME_MAX]);
 void unit_name(const char *instance, const char *suffix, char ret[static UNIT_NAME_MAX]);
 
 /*

@@ -22,7 +22,7 @@ static void help(void)
                "Verbs:\n");
         for (size_t i = 0; i < n_verbs; i++) {
                 const char *arguments = verbs[i].arguments ? verbs[i].arguments : "";
-                const int room = 20 - (int)strlen(verbs[i].name);
+                const int room = 22 - (int)strlen(verbs[i].name);
 
                 printf("  %s %-*s %s\n", verbs[i].name, room, arguments, verbs[i].help);
         }
@@ -42,23 +42,65 @@ static void help(void)
                "See bellhopctl(1).\n");
 }
 
-static void fill_getopt(struct option ret_long[static OPTIONS_MAX],
-                        char ret_short[static OPTIONS_MAX + 1])
+/* Another one of the same name is for this verb. */
+static bool is_hidden(const Option *option, const Verb *verb)
 {
-        size_t n_letters = 0;
+        if (option_is_for(option, verb))
+                return false;
+        for (size_t i = 0; i < n_options; i++)
+                if (&options[i] != option && strcmp(options[i].name, option->name) == 0 &&
+                    option_is_for(&options[i], verb))
+                        return true;
+        return false;
+}
+
+#define SHORT_MAX (1 + 2 * OPTIONS_MAX + 1)
+
+typedef struct Getopt {
+        struct option options[OPTIONS_MAX];
+        char letters[SHORT_MAX];
+} Getopt;
+
+/* start: what stands before the letters. */
+static void fill_getopt(const Verb *verb, const char *start, Getopt *ret)
+{
+        char *letter = stpcpy(ret->letters, start);
+        size_t n = 0;
 
         for (size_t i = 0; i < n_options; i++) {
-                ret_long[i] = (struct option){
-                        options[i].name,
-                        options[i].argument ? required_argument : no_argument,
+                const Option *o = &options[i];
+
+                if (is_hidden(o, verb))
+                        continue;
+                ret->options[n++] = (struct option){
+                        o->name,
+                        o->argument ? required_argument : no_argument,
                         NULL,
                         LONG_ONLY + (int)i,
                 };
-                if (options[i].letter)
-                        ret_short[n_letters++] = options[i].letter;
+                if (o->letter)
+                        *letter++ = o->letter;
+                if (o->letter && o->argument)
+                        *letter++ = ':';
         }
-        ret_long[n_options] = (struct option){ NULL, 0, NULL, 0 };
-        ret_short[n_letters] = 0;
+        ret->options[n] = (struct option){ NULL, 0, NULL, 0 };
+        *letter = 0;
+}
+
+/* The first word, as long as all that stands before it means the same for each verb. */
+static const Verb *look_for_verb(int argc, char *argv[])
+{
+        const Verb *verb;
+        Getopt all;
+
+        fill_getopt(NULL, "+", &all);
+        opterr = 0;
+        while (getopt_long(argc, argv, all.letters, all.options, NULL) >= 0)
+                ;
+        verb = optind < argc ? verb_find(argv[optind]) : NULL;
+        opterr = 1;
+        optind = 0; /* begin anew */
+        return verb;
 }
 
 /* NULL: getopt has said that there is no such option. */
@@ -106,8 +148,17 @@ static CtlStatus run_verb(const Ctl *ctl, char *words[], int n,
         return verb->run(ctl, words + 1);
 }
 
+/* False: they are too many. */
+static bool append_item(OptionList *list, const char *value)
+{
+        if (list->n == OPTION_LIST_MAX)
+                return false;
+        list->items[list->n++] = value;
+        return true;
+}
+
 /* True: that was all that was asked for. */
-static bool take_option(Ctl *ctl, const Option *option, const char *value)
+static bool take_option(Ctl *ctl, const Option *option, const char *value, CtlStatus *status)
 {
         char *target = (char *)ctl + option->offset;
 
@@ -118,6 +169,14 @@ static bool take_option(Ctl *ctl, const Option *option, const char *value)
         case OPTION_STRING:
                 memcpy(target, (const void *)&value, sizeof(value));
                 return false;
+        case OPTION_LIST:
+                if (append_item((OptionList *)(void *)target, value))
+                        return false;
+                output_error("--%s can be given %d times at most; write several in one, with "
+                             "blanks.",
+                             option->name, OPTION_LIST_MAX);
+                *status = CTL_USAGE;
+                return true;
         case OPTION_HELP:
                 help();
                 return true;
@@ -131,13 +190,14 @@ static bool take_option(Ctl *ctl, const Option *option, const char *value)
 int main(int argc, char *argv[])
 {
         Ctl ctl = { .config_dir = BELLHOP_CONFIG_DIR, .runtime_dir = BELLHOP_RUNTIME_DIR };
-        struct option long_options[OPTIONS_MAX];
-        char short_options[OPTIONS_MAX + 1];
         bool given[OPTIONS_MAX] = { false };
+        const Verb *verb = look_for_verb(argc, argv);
+        CtlStatus status = CTL_FINE;
+        Getopt known;
         int c;
 
-        fill_getopt(long_options, short_options);
-        while ((c = getopt_long(argc, argv, short_options, long_options, NULL)) >= 0) {
+        fill_getopt(verb, "", &known);
+        while ((c = getopt_long(argc, argv, known.letters, known.options, NULL)) >= 0) {
                 const Option *option = option_of(c);
 
                 if (!option) {
@@ -145,8 +205,8 @@ int main(int argc, char *argv[])
                         return CTL_USAGE;
                 }
                 given[option - options] = true;
-                if (take_option(&ctl, option, optarg))
-                        return CTL_FINE;
+                if (take_option(&ctl, option, optarg, &status))
+                        return (int)status;
         }
         return (int)run_verb(&ctl, argv + optind, argc - optind, given);
 }

@@ -24,12 +24,12 @@ static int error_of(CURL *curl, CURLcode code)
         return error > 0 ? -(int)error : -ECONNREFUSED;
 }
 
-static int fetch(CURL *curl, const char *socket, FILE *out)
+static int fetch(CURL *curl, const char *socket, const char *url, FILE *out)
 {
         CURLcode code;
 
         if (curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket) != CURLE_OK ||
-            curl_easy_setopt(curl, CURLOPT_URL, "http://localhost/metrics") != CURLE_OK ||
+            curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_TIMEOUT, FETCH_SECONDS) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_WRITEDATA, out) != CURLE_OK)
@@ -38,28 +38,34 @@ static int fetch(CURL *curl, const char *socket, FILE *out)
         return code == CURLE_OK ? 0 : error_of(curl, code);
 }
 
-int metrics_fetch(const char *runtime_dir, char **ret)
+int control_fetch(const char *runtime_dir, const char *path, char **ret)
 {
-        _cleanup_free_ char *socket = NULL, *text = NULL;
+        _cleanup_free_ char *socket = NULL, *url = NULL, *text = NULL;
         size_t size = 0;
         FILE *out;
         CURL *curl;
         int r = -ENOMEM;
 
-        if (asprintf(&socket, "%s/control", runtime_dir) < 0)
+        if (asprintf(&socket, "%s/control", runtime_dir) < 0 ||
+            asprintf(&url, "http://localhost%s", path) < 0)
                 return -ENOMEM;
         out = open_memstream(&text, &size);
         if (!out)
                 return -ENOMEM;
         curl = curl_easy_init();
         if (curl)
-                r = fetch(curl, socket, out);
+                r = fetch(curl, socket, url, out);
         curl_easy_cleanup(curl);
         if (fclose(out) != 0 && r == 0)
                 r = -ENOMEM;
         if (r == 0)
                 *ret = take_ptr(text);
         return r;
+}
+
+int metrics_fetch(const char *runtime_dir, char **ret)
+{
+        return control_fetch(runtime_dir, "/metrics", ret);
 }
 
 const char *metrics_fetch_explain(int error)

@@ -9,6 +9,7 @@
  * The text as the router gives it, NUL-terminated. A negative errno: -ENOENT or -ECONNREFUSED when
  * no router listens, -EACCES when we may not ask, -ETIMEDOUT, -EPROTO for an answer that is none.
  */
+int control_fetch(const char *runtime_dir, const char *path, char **ret);
 int metrics_fetch(const char *runtime_dir, char **ret);
 
 /* The same for who is to be told why; NULL-free, and says what to do. */

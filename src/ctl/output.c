@@ -176,6 +176,12 @@ int table_set(TableLine *line, size_t column, const char *text)
         return scols_line_set_data(line, column, text) < 0 ? -ENOMEM : 0;
 }
 
+/* As libsmartcols has it for JSON: what does not begin with '0' or 'n' is true. */
+int table_set_bool(TableLine *line, size_t column, bool value)
+{
+        return table_set(line, column, value ? "1" : "0");
+}
+
 int table_set_color(const Output *output, TableLine *line, size_t column, OutputColor color)
 {
         struct libscols_cell *cell = scols_line_get_cell(line, column);
@@ -203,9 +209,41 @@ int table_setf(TableLine *line, size_t column, const char *format, ...)
         return 0;
 }
 
+/* libsmartcols writes an array without members as one of null. Within a string there is no line
+ * break, so it is found by its form. */
+static void print_json(const char *text)
+{
+        static const char null[] = "null";
+
+        for (const char *at = text; *at;) {
+                const char *open = strchrnul(at, '['), *value;
+
+                (void)fwrite(at, 1, (size_t)(open - at), stdout);
+                if (*open == 0)
+                        return;
+                (void)putchar('[');
+                at = open + 1;
+                value = at + strspn(at, "\n ");
+                if (*at != '\n' || strncmp(value, null, strlen(null)) != 0)
+                        continue;
+                value += strlen(null);
+                value += strspn(value, "\n ");
+                if (*value == ']')
+                        at = value;
+        }
+}
+
 int table_print(Table *table)
 {
-        return scols_print_table(table) < 0 ? -ENOMEM : 0;
+        char *text;
+
+        if (!scols_table_is_json(table))
+                return scols_print_table(table) < 0 ? -ENOMEM : 0;
+        if (scols_print_table_to_string(table, &text) < 0)
+                return -ENOMEM;
+        print_json(text);
+        free(text);
+        return 0;
 }
 
 void output_progress(const char *what, size_t done, size_t all)

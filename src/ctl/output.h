@@ -55,6 +55,7 @@ TableLine *table_add(Table *table, TableLine *parent);
 
 /* NULL is an empty cell, null in JSON. They all return 0 or -ENOMEM. */
 int table_set(TableLine *line, size_t column, const char *text);
+int table_set_bool(TableLine *line, size_t column, bool value);
 int table_set_color(const Output *output, TableLine *line, size_t column, OutputColor color);
 int table_setf(TableLine *line, size_t column, const char *format, ...)
         __attribute__((format(printf, 3, 4)));

@@ -160,22 +160,6 @@ static int put_file(int folder, const char *name, const struct passwd *user, X50
         return r;
 }
 
-/* Makes it where it is not there. Returns the descriptor or a negative errno. */
-static int open_folder(const char *path, const struct passwd *user)
-{
-        _cleanup_close_ int fd = -EBADF;
-        const bool made = mkdir(path, 0700) == 0;
-
-        if (!made && errno != EEXIST)
-                return -errno;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        if (made && (fchown(fd, user->pw_uid, user->pw_gid) < 0 || fchmod(fd, 0750) < 0))
-                return -errno;
-        return take_fd(fd);
-}
-
 static bool has(int folder, const char *name)
 {
         return faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -201,10 +185,44 @@ static int make_pair(int folder, const struct passwd *user, const Hosts *hosts)
         return r;
 }
 
+static int make_in_folder(int tls, const char *instance, const struct passwd *user,
+                          const Hosts *hosts, bool replace)
+{
+        _cleanup_close_ int folder =
+                openat(tls, instance, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (folder < 0)
+                return -errno;
+        if (!replace && (has(folder, CERTIFICATE_NAME) || has(folder, KEY_NAME)))
+                return SELF_SIGNED_EXISTS;
+        return make_pair(folder, user, hosts);
+}
+
+/* With a folder that has no certificate, the site would not start: so it gets its name when all is
+ * in it. What a killed process has left is gone on with. */
+static int make_folder(int tls, const char *instance, const struct passwd *user, const Hosts *hosts)
+{
+        _cleanup_close_ int folder = -EBADF;
+        char unfinished[64];
+        int r;
+
+        (void)snprintf(unfinished, sizeof(unfinished), ".%s.new", instance);
+        if (mkdirat(tls, unfinished, 0700) < 0 && errno != EEXIST)
+                return -errno;
+        folder = openat(tls, unfinished, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (folder < 0)
+                return -errno;
+        r = make_pair(folder, user, hosts);
+        if (r == 0 && (fchown(folder, user->pw_uid, user->pw_gid) < 0 || fchmod(folder, 0750) < 0 ||
+                       renameat(tls, unfinished, tls, instance) < 0 || fsync(tls) < 0))
+                r = -errno;
+        return r;
+}
+
 int self_signed_make(const char *config_dir, const char *instance, const Hosts *hosts, bool replace)
 {
-        _cleanup_free_ char *tls = NULL, *path = NULL;
-        _cleanup_close_ int folder = -EBADF;
+        _cleanup_free_ char *path = NULL;
+        _cleanup_close_ int tls = -EBADF;
         const struct passwd *user = getpwnam(instance);
         int r;
 
@@ -212,16 +230,16 @@ int self_signed_make(const char *config_dir, const char *instance, const Hosts *
                 return SELF_SIGNED_NO_USER;
         if (hosts->n_hosts == 0 && hosts->n_addresses == 0)
                 return SELF_SIGNED_NO_NAME;
-        if (asprintf(&tls, "%s/tls", config_dir) < 0 ||
-            asprintf(&path, "%s/tls/%s", config_dir, instance) < 0)
+        if (asprintf(&path, "%s/tls", config_dir) < 0) {
+                path = NULL;
                 return -ENOMEM;
-        if (mkdir(tls, 0711) < 0 && errno != EEXIST)
+        }
+        if (mkdir(path, 0711) < 0 && errno != EEXIST)
                 return -errno;
-        folder = open_folder(path, user);
-        if (folder < 0)
-                return folder;
-        if (!replace && (has(folder, CERTIFICATE_NAME) || has(folder, KEY_NAME)))
-                return SELF_SIGNED_EXISTS;
-        r = make_pair(folder, user, hosts);
-        return r < 0 ? r : SELF_SIGNED_MADE;
+        tls = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (tls < 0)
+                return -errno;
+        r = has(tls, instance) ? make_in_folder(tls, instance, user, hosts, replace)
+                               : make_folder(tls, instance, user, hosts);
+        return r == 0 ? SELF_SIGNED_MADE : r;
 }

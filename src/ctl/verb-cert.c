@@ -124,7 +124,7 @@ static int fill_line(TableLine *line, X509 *certificate, const char *match)
         if (r == 0)
                 r = table_set(line, 4, end);
         if (r == 0)
-                r = table_set(line, 9, certificate_is_self_signed(certificate) ? "true" : "false");
+                r = table_set_bool(line, 9, certificate_is_self_signed(certificate));
         return r == 0 && match ? table_set(line, 10, match) : r;
 }
 

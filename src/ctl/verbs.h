@@ -19,10 +19,12 @@ typedef struct Verb {
 typedef enum OptionKind {
         OPTION_FLAG,   /* a bool becomes true */
         OPTION_STRING, /* a const char * */
+        OPTION_LIST,   /* one more of an OptionList */
         OPTION_HELP,
         OPTION_VERSION,
 } OptionKind;
 
+/* Two may have the same name, if they are for different verbs. */
 typedef struct Option {
         const char *name;
         char letter;          /* 0: none */
@@ -33,7 +35,7 @@ typedef struct Option {
         size_t offset; /* of the target in Ctl */
 } Option;
 
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 48
 
 extern const Verb verbs[];
 extern const size_t n_verbs;
@@ -42,4 +44,5 @@ extern const size_t n_options;
 
 /* NULL: there is none. */
 const Verb *verb_find(const char *name);
+/* NULL for verb: true, as it might be. */
 bool option_is_for(const Option *option, const Verb *verb);

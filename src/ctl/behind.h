@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When files have changed: to see whether what runs has read them as they are. By the time of the
+ * last change of the inode, which copying and unpacking can't set back, as they can the time of
+ * modification. Nanoseconds since 1970; 0: nothing is there.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+uint64_t changed_file(const char *path);
+
+/* All that the router reads, or the files of instances alone; folders too, as a file may have gone.
+ */
+uint64_t changed_router(const char *config_dir);
+uint64_t changed_instances(const char *config_dir);
+
+/* Whether who has begun to read at that time, by CLOCK_REALTIME_COARSE as files have it, may lack a
+ * change. */
+bool is_behind(uint64_t read_nsec, uint64_t changed_nsec);
+
+/* Until who begins to read now can be told from who has read before the change: some milliseconds.
+ */
+void wait_past(uint64_t changed_nsec);

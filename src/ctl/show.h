@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Numbers and times as people read them, and as programs do. Pure. */
+#pragma once
+
+#include <stdint.h>
+#include <time.h>
+
+#define SHOWN_MAX 40
+
+/* UINT64_MAX is not known: "-". All return ret. */
+const char *show_count(uint64_t n, char ret[static SHOWN_MAX]);
+const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX]); /* "812B", "11.4M" */
+const char *show_rate(double per_second, char ret[static SHOWN_MAX]);
+
+/* "now", "34s ago", "5min ago"; 0: "-". */
+const char *show_ago(time_t then, time_t now, char ret[static SHOWN_MAX]);
+
+/* "in 58 days", "in 7 hours", "over"; 0: "-". */
+const char *show_left(time_t then, time_t now, char ret[static SHOWN_MAX]);
+
+/* "2026-10-05T07:12:03Z". */
+const char *show_time(time_t then, char ret[static SHOWN_MAX]);

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bellhopctl route: which way a connection takes, by what is in force and by what stands in the
+ * files.
+ */
+#include <sys/stat.h>
+
+#include "config/explain.h"
+#include "ctl/metrics-client.h"
+#include "ctl/output.h"
+#include "util/cleanup.h"
+
+DEFINE_CLEANUP(Config *, config_free);
+
+enum { TLS, HTTP, PROTOCOLS };
+
+static const char *const protocol_names[PROTOCOLS] = { "tls", "http" };
+static const uint16_t default_ports[PROTOCOLS] = { 443, 80 };
+
+/* What is asked for on the command line. */
+typedef struct Wanted {
+        const char *text;
+        bool is_address;
+        Address address; /* port 0: that of the protocol */
+} Wanted;
+
+/* The lines of an answer; NULL: it does not have them. */
+typedef struct Answer {
+        char text[ROUTE_ANSWER_MAX];
+        const char *outcome, *reason, *instance, *why, *route, *file, *line;
+} Answer;
+
+static bool same(const char *a, const char *b)
+{
+        return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool answers_agree(const Answer *a, const Answer *b)
+{
+        return same(a->outcome, b->outcome) && same(a->reason, b->reason) &&
+               same(a->instance, b->instance) && same(a->why, b->why) && same(a->route, b->route);
+}
+
+/* Cuts answer->text up. */
+static void answer_parse(Answer *answer)
+{
+        const struct {
+                const char *key;
+                const char **target;
+        } keys[] = {
+                { "OUTCOME=", &answer->outcome },   { "REASON=", &answer->reason },
+                { "INSTANCE=", &answer->instance }, { "WHY=", &answer->why },
+                { "ROUTE=", &answer->route },       { "FILE=", &answer->file },
+                { "LINE=", &answer->line },
+        };
+        char *rest = answer->text, *line;
+
+        while ((line = strsep(&rest, "\n")))
+                for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                        if (strncmp(line, keys[i].key, strlen(keys[i].key)) == 0)
+                                *keys[i].target = line + strlen(keys[i].key);
+}
+
+/* As a browser would ask for it: an address is no server name, but is in the Host field. */
+static RouteQuestion question_of(const Wanted *wanted, int protocol, char room[static 64])
+{
+        RouteQuestion question = {
+                .tls = protocol == TLS,
+                .host = span_from_string(wanted->text),
+                .has_local = wanted->is_address,
+                .local = wanted->address,
+        };
+        const bool v4 = IN6_IS_ADDR_V4MAPPED(&wanted->address.ip);
+        char text[ADDRESS_TEXT_MAX];
+
+        if (!wanted->is_address)
+                return question;
+        question.local.port = 0;
+        address_format(&question.local, text);
+        (void)snprintf(room, 64, v4 ? "%s" : "[%s]", text);
+        question.host = span_from_string(question.tls ? "" : room);
+        question.local.port = wanted->address.port ? wanted->address.port : default_ports[protocol];
+        return question;
+}
+
+static int ask_router(const Ctl *ctl, const RouteQuestion *question, Answer *ret)
+{
+        char path[HOSTNAME_MAX + 256] = "/route?";
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        if (!route_question_format(question, path + strlen(path), sizeof(path) - strlen(path)))
+                return -EMSGSIZE;
+        r = control_fetch(ctl->runtime_dir, path, &text);
+        if (r < 0)
+                return r;
+        (void)snprintf(ret->text, sizeof(ret->text), "%s", text);
+        answer_parse(ret);
+        return ret->outcome ? 0 : -EPROTO;
+}
+
+static void ask_files(const Config *config, const RouteQuestion *question, Answer *ret)
+{
+        route_explain(config, question, ret->text);
+        answer_parse(ret);
+}
+
+static const char *explain_refusal(const Answer *answer)
+{
+        static const struct {
+                const char *reason, *words;
+        } all[] = {
+                { "unknown-host", "no instance has it, and none has Default=yes" },
+                { "no-host", "no host is named, and no instance may take that" },
+                { "malformed", "that is no host" },
+                { "plain-http", "Http=refuse" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(all); i++)
+                if (strcmp(all[i].reason, answer->reason) == 0)
+                        return all[i].words;
+        return answer->reason;
+}
+
+/* To be freed. NULL: no memory. */
+static char *explain(const Answer *answer)
+{
+        char *text;
+        int n;
+
+        if (answer->reason)
+                n = asprintf(&text, "%s: %s", answer->reason, explain_refusal(answer));
+        else if (!answer->why)
+                n = asprintf(&text, "-");
+        else if (!answer->route)
+                n = asprintf(&text, "default: no other route leads anywhere");
+        else
+                n = asprintf(&text, "%s: %s=%s%s", answer->why,
+                             strcmp(answer->why, "address") == 0 ? "Address" : "Host",
+                             answer->route,
+                             strcmp(answer->outcome, "redirect") == 0 ? ", Http=redirect" : "");
+        return n < 0 ? NULL : text;
+}
+
+enum { PROTOCOL, OUTCOME, INSTANCE, WHY, ROUTE, REASON, PLACE, LINE, AGREE, COLUMNS };
+
+/* In a table for people, some columns are one. */
+static int fill_json(TableLine *line, int protocol, const Answer *answer, const Answer *files)
+{
+        const char *const cells[COLUMNS] = {
+                [PROTOCOL] = protocol_names[protocol],
+                [OUTCOME] = answer->outcome,
+                [INSTANCE] = answer->instance,
+                [WHY] = answer->why,
+                [ROUTE] = answer->route,
+                [REASON] = answer->reason,
+                [PLACE] = answer->file,
+                [LINE] = answer->line,
+        };
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < COLUMNS; i++)
+                if (cells[i])
+                        r = table_set(line, i, cells[i]);
+        return r == 0 ? table_set_bool(line, AGREE, answers_agree(answer, files)) : r;
+}
+
+static int fill_text(const Output *output, TableLine *line, int protocol, const Answer *answer)
+{
+        _cleanup_free_ char *why = explain(answer);
+        const bool refused = strcmp(answer->outcome, "refuse") == 0;
+        int r = why ? table_set(line, 0, protocol == TLS ? "TLS" : "HTTP") : -ENOMEM;
+
+        if (r == 0)
+                r = table_set(line, 1, answer->outcome);
+        if (r == 0)
+                r = table_set_color(output, line, 1, refused ? COLOR_ERROR : COLOR_GOOD);
+        if (r == 0)
+                r = table_set(line, 2, answer->instance ? answer->instance : "-");
+        if (r == 0)
+                r = table_set(line, 3, why);
+        if (r == 0 && answer->file)
+                r = table_setf(line, 4, "%s:%s", answer->file, answer->line);
+        return r;
+}
+
+static int print_answers(const Output *output, const Answer answers[static PROTOCOLS],
+                         const Answer files[static PROTOCOLS])
+{
+        static const Column json[COLUMNS] = {
+                [PROTOCOL] = { "", "protocol", 0, SCOLS_JSON_STRING },
+                [OUTCOME] = { "", "outcome", 0, SCOLS_JSON_STRING },
+                [INSTANCE] = { "", "instance", 0, SCOLS_JSON_STRING },
+                [WHY] = { "", "why", 0, SCOLS_JSON_STRING },
+                [ROUTE] = { "", "route", 0, SCOLS_JSON_STRING },
+                [REASON] = { "", "reason", 0, SCOLS_JSON_STRING },
+                [PLACE] = { "", "file", 0, SCOLS_JSON_STRING },
+                [LINE] = { "", "line", 0, SCOLS_JSON_NUMBER },
+                [AGREE] = { "", "files_agree", 0, SCOLS_JSON_BOOLEAN },
+        };
+        static const Column text[] = {
+                { "PROTOCOL", "", 0, SCOLS_JSON_STRING }, { "ANSWER", "", 0, SCOLS_JSON_STRING },
+                { "INSTANCE", "", 0, SCOLS_JSON_STRING }, { "WHY", "", 0, SCOLS_JSON_STRING },
+                { "WHERE", "", 0, SCOLS_JSON_STRING },
+        };
+        Table *table = output->json ? table_new(output, "routes", json, COLUMNS)
+                                    : table_new(output, "routes", text, ELEMENTSOF(text));
+        int r = table ? 0 : -ENOMEM;
+
+        for (int i = 0; r == 0 && i < PROTOCOLS; i++) {
+                TableLine *line = answers[i].outcome ? table_add(table, NULL) : NULL;
+
+                if (!answers[i].outcome)
+                        continue;
+                if (!line)
+                        r = -ENOMEM;
+                else if (output->json)
+                        r = fill_json(line, i, &answers[i], &files[i]);
+                else
+                        r = fill_text(output, line, i, &answers[i]);
+        }
+        if (r == 0)
+                r = table_print(table);
+        table_free(table);
+        return r;
+}
+
+/* What the table can't tell. */
+static void print_notes(const Ctl *ctl, const Wanted *wanted, const Config *config,
+                        const Answer answers[static PROTOCOLS],
+                        const Answer files[static PROTOCOLS])
+{
+        for (int i = 0; i < PROTOCOLS; i++) {
+                _cleanup_free_ char *why = NULL;
+
+                if (!answers[i].outcome || answers_agree(&answers[i], &files[i]))
+                        continue;
+                why = explain(&files[i]);
+                printf("\nBy the files, it is another one: %s%s%s, %s. 'bellhopctl apply' brings "
+                       "them into force.\n",
+                       files[i].outcome, files[i].instance ? " " : "",
+                       files[i].instance ? files[i].instance : "", why ? why : "");
+                break;
+        }
+        if (!wanted->is_address && hostmap_has_addresses(config->map))
+                printf("\nA connection to an address that an instance has by Address= is always "
+                       "that one's, see 'bellhopctl route ADDR'.\n");
+        for (int i = 0; i < PROTOCOLS; i++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (!answers[i].outcome || strcmp(answers[i].outcome, "hand-off") != 0 ||
+                    asprintf(&path, "%s/%s.handoff", ctl->runtime_dir, answers[i].instance) < 0) {
+                        path = NULL;
+                        continue;
+                }
+                if (access(path, F_OK) == 0 || errno != ENOENT)
+                        continue;
+                printf("\nThe hand-off socket of %s is not there, so it would be refused "
+                       "(unavailable). 'bellhopctl apply' starts it.\n",
+                       answers[i].instance);
+                break;
+        }
+}
+
+static CtlStatus ask_all(const Ctl *ctl, const Wanted *wanted, const Config *config,
+                         Answer answers[static PROTOCOLS], Answer files[static PROTOCOLS])
+{
+        CtlStatus status = CTL_FINE;
+
+        for (int i = 0; i < PROTOCOLS; i++) {
+                char room[64];
+                const RouteQuestion question = question_of(wanted, i, room);
+                int r = 0;
+
+                if ((i == TLS && ctl->only_http) || (i == HTTP && ctl->only_tls))
+                        continue;
+                ask_files(config, &question, &files[i]);
+                if (ctl->offline)
+                        ask_files(config, &question, &answers[i]);
+                else
+                        r = ask_router(ctl, &question, &answers[i]);
+                if (r < 0) {
+                        output_error("%s. With --offline, the files are read instead.",
+                                     metrics_fetch_explain(r));
+                        return CTL_FAILED;
+                }
+                if (strcmp(answers[i].outcome, "refuse") == 0)
+                        status = CTL_FAILED;
+        }
+        return status;
+}
+
+static CtlStatus answer(const Ctl *ctl, const Wanted *wanted, const Config *config)
+{
+        Answer answers[PROTOCOLS] = { { .outcome = NULL } }, files[PROTOCOLS];
+        CtlStatus status;
+        Output output;
+
+        memset(files, 0, sizeof(files));
+        status = ask_all(ctl, wanted, config, answers, files);
+        if (!answers[TLS].outcome && !answers[HTTP].outcome)
+                return status;
+        output_start(ctl, &output);
+        if (print_answers(&output, answers, files) < 0)
+                status = output_no_memory();
+        else if (output.legend && !output.json)
+                print_notes(ctl, wanted, config, answers, files);
+        return output_done(&output, status);
+}
+
+CtlStatus verb_route(const Ctl *ctl, char *arguments[])
+{
+        _cleanup_(config_freep) Config *config = NULL;
+        const Span text = span_from_string(arguments[0]);
+        Wanted wanted = { .text = arguments[0] };
+        Hostname host;
+        int r;
+
+        if (ctl->only_tls && ctl->only_http) {
+                output_error("Give --tls or --http, or none of them for both.");
+                return CTL_USAGE;
+        }
+        wanted.is_address = address_parse(text, &wanted.address);
+        if (!wanted.is_address && hostname_parse(text, &host) != HOSTNAME_OK) {
+                output_error("'%s' is neither a host nor an address. Write for example "
+                             "alice.example, 192.0.2.7, 192.0.2.7:443 or [2001:db8::7]:443.",
+                             arguments[0]);
+                return CTL_FAILED;
+        }
+        r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &config);
+        if (r < 0) {
+                output_error("The configuration in %s can't be read: %s.", ctl->config_dir,
+                             strerror(-r));
+                return CTL_FAILED;
+        }
+        return answer(ctl, &wanted, config);
+}

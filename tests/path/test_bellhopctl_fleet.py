@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+"""bellhopctl list, route and top, as far as they need no systemd: of files, and of a router that runs."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+from handoff import TIMEOUT
+from router import A, B, C, D
+from test_bellhopctl import BELLHOPCTL, control_router, run
+from test_router_metrics import Scraped
+
+FLEET = {A: "Host=alice.example *.shop.example", B: "Host=bob.example\nHttp=redirect", C: "Default=yes",
+         D: "Address=192.0.2.7 192.0.2.8:443"}
+
+
+@pytest.fixture(name="fleet", scope="module")
+def _fleet():
+    router = Scraped(FLEET)
+    os.rename(router.control_path, f"{router.folder}/run/control")
+    with router:
+        yield router
+
+
+def where(router):
+    return f"--config={router.folder}/config", f"--runtime={router.folder}/run"
+
+
+def routes(router, *arguments, status=0):
+    done = subprocess.run([BELLHOPCTL, "route", "--json", *where(router), *arguments], text=True, capture_output=True,
+                          stdin=subprocess.DEVNULL, timeout=TIMEOUT, check=False)
+    assert (done.returncode, done.stderr) == (status, ""), done
+    return {entry["protocol"]: entry for entry in json.loads(done.stdout)["routes"]}
+
+
+@pytest.mark.parametrize("offline", [True, False], ids=["files", "router"])
+@pytest.mark.parametrize("asked, tls, plain", [
+    ("alice.example", ("hand-off", A, "exact", "alice.example"), ("hand-off", A, "exact", "alice.example")),
+    ("Alice.Example.", ("hand-off", A, "exact", "alice.example"), ("hand-off", A, "exact", "alice.example")),
+    ("a.b.shop.example", ("hand-off", A, "wildcard", "*.shop.example"), ("hand-off", A, "wildcard", "*.shop.example")),
+    ("bob.example", ("hand-off", B, "exact", "bob.example"), ("redirect", B, "exact", "bob.example")),
+    ("nobody.example", ("hand-off", C, "default", None), ("hand-off", C, "default", None)),
+    ("192.0.2.7", ("hand-off", D, "address", "192.0.2.7"), ("hand-off", D, "address", "192.0.2.7")),
+    ("192.0.2.8", ("hand-off", D, "address", "192.0.2.8:443"), ("hand-off", C, "default", None)),
+    ("192.0.2.8:80", ("hand-off", C, "default", None), ("hand-off", C, "default", None)),
+    ("2001:db8::1", ("hand-off", C, "default", None), ("hand-off", C, "default", None)),
+    ("[2001:db8::1]:443", ("hand-off", C, "default", None), ("hand-off", C, "default", None))])
+def test_route(fleet, asked, tls, plain, offline):
+    found = routes(fleet, asked, *(["--offline"] if offline else []))
+    for protocol, expected in (("tls", tls), ("http", plain)):
+        entry = found[protocol]
+        assert (entry["outcome"], entry["instance"], entry["why"], entry["route"]) == expected
+        assert entry["files_agree"] is True and entry["reason"] is None
+        assert entry["file"] == f"{fleet.folder}/config/instances/{entry['instance']}.conf" and entry["line"] == 2
+    for protocol in found:
+        assert routes(fleet, asked, f"--{protocol}") == {protocol: found[protocol]}
+
+
+@pytest.mark.parametrize("asked", ["a..example", "a b", "-", "a/b", "a&b=c", "1.2.3.4:99999", "alice.example:80", ""])
+def test_route_of_what_is_none(fleet, asked):
+    assert "is neither a host nor an address" in run("route", *where(fleet), "--", asked, status=1)
+
+
+def test_route_says_when_the_files_say_something_else():
+    with control_router() as router:
+        router.write(f"instances/{A}.conf", "[Instance]\nHost=new.example\nHttp=refuse\n")
+        found = routes(router, "new.example", status=1)
+        assert [found["tls"][key] for key in ("outcome", "reason", "files_agree")] == ["refuse", "unknown-host", False]
+        assert routes(router, "new.example", "--tls", "--offline")["tls"]["instance"] == A
+        found = routes(router, "new.example", "--http", "--offline", status=1)
+        assert (found["http"]["reason"], found["http"]["instance"]) == ("plain-http", A)
+        said = subprocess.run([BELLHOPCTL, "route", *where(router), "new.example"], text=True, capture_output=True,
+                              timeout=TIMEOUT, check=False).stdout
+        assert f"By the files, it is another one: hand-off {A}, exact: Host=new.example." in said
+
+
+def test_route_of_no_router(tmp_path):
+    for folder in ("config", "run"):
+        (tmp_path / folder).mkdir()
+    said = run("route", f"--config={tmp_path}/config", f"--runtime={tmp_path}/run", "a.example", status=1)
+    assert "control socket is not there" in said and "With --offline, the files are read instead." in said
+
+
+def test_list(fleet):
+    fleet.write("instances/1wrong.conf", "[Instance]\n")
+    path = fleet.write("instances/man.conf", "[Instance]\nHosts=a.example\n")
+    try:
+        listed = {entry["instance"]: entry for entry in json.loads(run("list", "--json", *where(fleet)))["instances"]}
+        assert list(listed) == sorted([*FLEET, "man"])
+        assert listed[A]["user"] == A and isinstance(listed[A]["handoffs"], int) and listed["man"]["handoffs"] is None
+        text = run("list", *where(fleet))
+        assert "1 of the files have a mistake" in text and text.splitlines()[1].split()[:2] == [B, B]
+        assert len(run("list", "--no-legend", *where(fleet)).splitlines()) == len(listed)
+    finally:
+        os.unlink(path)
+
+
+def test_list_of_nobody(tmp_path):
+    assert run("list", f"--config={tmp_path}", f"--runtime={tmp_path}").startswith(
+        "There are no instances. 'bellhopctl add NAME --host HOST' adds one.\n")
+    assert json.loads(run("list", "--json", f"--config={tmp_path}", f"--runtime={tmp_path}")) == {"instances": []}
+
+
+def test_top_elsewhere(fleet):
+    text = run("top", "-n", "2", "-d", "0.1", "--json", *where(fleet))
+    looks = [json.loads("{" + look) for look in text.split("\n{")[1:]] + [json.loads(text.split("\n{")[0])]
+    assert len(looks) == 2 and {entry["instance"] for entry in looks[0]["rates"]} == {None, *FLEET}
+    assert looks[0]["rates"][0]["accepted_per_second"] == 0
+    for wrong in (["-n0"], ["-nx"], ["-d0.01"], ["-d", "x"], ["--count=1x"]):
+        assert "is no number" in run("top", *wrong, *where(fleet), status=2)
+
+
+class Screen:
+    """A terminal with a program on it."""
+
+    def __init__(self, *arguments):
+        self.ours, self.its = pty.openpty()
+        self.size(24, 100)
+        self.before = termios.tcgetattr(self.its)
+        self.process = subprocess.Popen([BELLHOPCTL, *arguments], stdin=self.its, stdout=self.its, stderr=self.its,
+                                        env=dict(os.environ, TERM="xterm"))
+        self.text = ""
+
+    def size(self, rows, columns):
+        fcntl.ioctl(self.its, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+
+    def expect(self, pattern):
+        """Reads until it is there, and gives what was before."""
+        while not (found := re.search(pattern, self.text, re.DOTALL)):
+            assert select.select([self.ours], [], [], TIMEOUT)[0], self.text
+            self.text += os.read(self.ours, 65536).decode()
+        self.text = self.text[found.end():]
+        return found.string[:found.start()]
+
+    def type(self, keys):
+        os.write(self.ours, keys.encode())
+
+    def end(self, status=0):
+        assert self.process.wait(TIMEOUT) == status
+        assert termios.tcgetattr(self.its) == self.before
+        os.close(self.ours)
+        os.close(self.its)
+
+
+FRAME = r"\x1b\[H\x1b\[J\d\d:\d\d:\d\d  4 instances.*\r\nINSTANCE +STATE.*\r\n"
+
+
+@pytest.mark.parametrize("end", ["q", signal.SIGINT, signal.SIGTERM], ids=["q", "SIGINT", "SIGTERM"])
+def test_top_on_a_terminal(fleet, end):
+    screen = Screen("top", "-d", "0.1", *where(fleet))
+    screen.expect(r"\x1b\[\?1049h\x1b\[\?25l")
+    for _ in range(2):
+        screen.expect(FRAME)
+    if end == "q":
+        screen.type("xq")
+    else:
+        screen.process.send_signal(end)
+    screen.expect(r"\x1b\[\?25h\x1b\[\?1049l$")
+    screen.end()
+
+
+def test_top_follows_the_size_of_the_terminal(fleet):
+    screen = Screen("top", "-d", "60", *where(fleet))
+    # Nothing to show before the second look; and it goes on to wait.
+    screen.expect("Looking")
+    screen.process.send_signal(signal.SIGWINCH)
+    screen.type("q")
+    assert "INSTANCE" not in screen.expect(r"\x1b\[\?1049l$")
+    screen.end()
+    screen = Screen("top", "-d", "0.5", *where(fleet))
+    screen.expect(FRAME)
+    started = time.monotonic()
+    for rows in (5, 10, 24):
+        screen.size(rows, 100)
+        screen.process.send_signal(signal.SIGWINCH)
+        screen.expect(FRAME)
+    assert time.monotonic() - started < TIMEOUT
+    screen.type("q")
+    screen.end()
+
+
+@pytest.mark.parametrize("answer", ["y", "", "nobodyhere "])
+def test_purge_asks_on_a_terminal(tmp_path, answer):
+    """Nothing but the name will do; and what is asked for is not done before."""
+    screen = Screen("remove", "nobodyhere", "--purge", f"--config={tmp_path}/no-such-folder")
+    screen.expect("are removed for good.*Type the name to go on: ")
+    screen.type(answer + "\n")
+    screen.expect("Nothing was changed")
+    screen.end(status=1)

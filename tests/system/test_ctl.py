@@ -1,0 +1,525 @@
+# SPDX-License-Identifier: MIT
+"""bellhopctl on a machine with customers: it adds, changes, removes and shows them, and nobody else notices."""
+
+import contextlib
+import json
+import re
+import signal
+import stat
+import time
+
+import pytest
+from box import HERE
+from showcase import ALICE, BOB
+from test_life import daemon_reloads, main_pid, steady
+
+STRIKE = "/root/strike.so"
+NEW = {"dora": "dora.example", "emil": "emil.example"}
+# All that is a customer's, and what may be left of one half made.
+PLACES = ["/etc/bellhop/instances", "/etc/bellhop/tls", "/etc/bellhop/sites", "/srv/www", "/run/bellhop",
+          "/run/systemd/generator", "/home", "/etc/passwd", "/etc/group", "/etc/shadow"]
+
+
+def ctl(box, *arguments, status=0, **environment):
+    """Its output; on an expected failure, its errors."""
+    done = box.try_run("env", *(f"{key}={value}" for key, value in environment.items()), "bellhopctl", *arguments)
+    assert done.returncode == status, done
+    assert (done.stderr == "") == (status == 0), done
+    return done.stderr if status else done.stdout
+
+
+def ctl_json(box, *arguments, **kwargs):
+    return json.loads(ctl(box, *arguments, "--json", **kwargs))
+
+
+def add(box, name, *options, **kwargs):
+    return ctl(box, "add", name, f"--host={NEW[name]}", "--create-user", "--self-signed", *options, **kwargs)
+
+
+def snapshot(box):
+    """Every file there, its owner, mode and last change; and which units systemd has."""
+    files = box.run("find", *PLACES, "-printf", "%p %u %m %C@ %l\\n")
+    return sorted(files.splitlines()), box.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "bellhop*")
+
+
+def left_of(box, name):
+    """What tells of a customer of that name."""
+    found = box.run("find", *PLACES[:-3], "-path", f"*{name}*").split()
+    script = (f"getent passwd {name}; getent group {name}; "
+              f"systemctl list-units --all --plain --no-legend 'bellhop*@{name}.*'; true")
+    return found + box.run("bash", "-c", script).splitlines()
+
+
+def is_served(box, name, scheme="https"):
+    return f"The site of {name} is served." in box.curl(f"{scheme}://{NEW[name]}/", check=False).stdout
+
+
+@pytest.fixture(name="clean")
+def _clean(box):
+    """dora and emil are gone afterwards, whatever became of them."""
+    yield
+    for name in NEW:
+        box.try_run("rmdir", f"/run/bellhop/{name}.handoff")
+        box.try_run("bellhopctl", "remove", "--purge", "--yes", name)
+        box.try_run("userdel", "-rf", name)
+        assert left_of(box, name) == []
+
+
+@pytest.fixture(name="quiet")
+def _quiet(box):
+    """The neighbours are served all the time, by the same servers, and systemd reads no unit file again."""
+    for host in (ALICE, BOB):
+        box.curl(f"http://{host}/")
+    pids, reloads = [main_pid(box, name) for name in ("alice", "bob")], daemon_reloads(box)
+    with steady(box, ALICE, BOB):
+        yield
+    assert [main_pid(box, name) for name in ("alice", "bob")] == pids
+    assert daemon_reloads(box) == reloads
+
+
+# --- add ---
+
+
+@pytest.mark.usefixtures("clean", "quiet")
+def test_one_command_for_each_customer(box):
+    for name in NEW:
+        said = add(box, name, *(["--network"] if name == "emil" else []))
+        assert said.startswith(f"create user {name}\n") and said.endswith(f"it serves {name}\n")
+        assert box.show(f"bellhop@{name}.service", "ActiveState") == "inactive"
+    for name in NEW:
+        assert is_served(box, name) and is_served(box, name, "http")
+    networks = [box.run("readlink", f"/proc/{main_pid(box, name)}/ns/net") for name in NEW]
+    assert box.run("readlink", "/proc/1/ns/net") == networks[1] != networks[0]
+    for path, mode in (("/srv/www/dora", 0o750), ("/srv/www/dora/index.html", 0o640), ("/etc/bellhop/tls/dora", 0o750),
+                       ("/etc/bellhop/tls/dora/privkey.pem", 0o400)):
+        status = box.path(path).stat()
+        assert (stat.S_IMODE(status.st_mode), status.st_uid) == (mode, box.uid("dora")), path
+    assert stat.S_IMODE(box.path("/etc/bellhop/instances/dora.conf").stat().st_mode) == 0o644
+    assert ctl(box, "apply") == "All is in force as the files have it.\n"
+    found = ctl_json(box, "check")["findings"]
+    assert [entry for entry in found if entry["severity"] == "error" and entry["instance"] in NEW] == []
+    # And they come back.
+    assert "bellhop@dora.socket" in box.run("bash", "-c", "mkdir /tmp/units; /usr/lib/systemd/system-generators/"
+                                            "bellhop-generator /tmp/units{,,}; ls /tmp/units/*; rm -r /tmp/units")
+
+
+@pytest.mark.usefixtures("clean")
+def test_twice_is_as_once(box):
+    add(box, "dora", "--http=redirect", "--idle=5min")
+    before = snapshot(box)
+    assert add(box, "dora", "--http=redirect", "--idle=5min") == "dora is there already, as asked for.\n"
+    assert ctl_json(box, "add", "dora", "--host=dora.example", "--http=redirect", "--idle=5min") == {"changes": []}
+    assert "says something else" in add(box, "dora", status=1)
+    assert snapshot(box) == before
+    # What is missing is made, and nothing else.
+    box.run("systemctl", "stop", "bellhop@dora.socket")
+    box.run("rm", "-r", "/etc/bellhop/tls/dora")
+    steps = ctl_json(box, "add", "dora", "--host=dora.example", "--http=redirect", "--idle=5min", "--self-signed")
+    assert [step["change"] for step in steps["changes"]] == ["certificate", "socket"]
+
+
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("arguments, says", [
+    (["--host=dora.example"], "There is no user dora, as whom the site would run. Add --create-user"),
+    ([f"--host=dora.example {ALICE}"], f"{ALICE} leads to alice already (/etc/bellhop/instances/alice.conf:2)"),
+    (["--host=dora example", f"--host=www.{ALICE}"], f"www.{ALICE} leads to alice already"),
+    (["--host=dora..example"], "Host=dora..example is no host name"),
+    (["--host=dora.example", "--address=192.0.2.300"], "Address=192.0.2.300 is "),
+    (["--host=dora.example", "--http=never"], "Http=never is none of serve, redirect, refuse"),
+    (["--host=dora.example", "--idle=soon"], "IdleSec=soon is no time span")])
+def test_what_can_not_be_added(box, arguments, says):
+    before = snapshot(box)
+    assert says in ctl(box, "add", "dora", *arguments, status=1)
+    assert snapshot(box) == before
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["dora"], "Say what leads to dora: --host=HOST"), (["1dora", "--host=a.example"], "'1dora' is no name"),
+    (["../dora", "--host=a.example"], "is no name"), (["dora", "--host=a.example\nNetwork=yes"], "line break"),
+    (["dora", "--host=a.example", "--http"], "requires an argument")])
+def test_wrong_words(box, arguments, says):
+    assert says in ctl(box, "add", *arguments, status=2)
+
+
+def test_root_and_the_router_are_no_customers(box):
+    for name in ("root", "bellhop"):
+        assert "Choose another name" in ctl(box, "add", name, "--host=r.example", status=1)
+
+
+def test_without_root(box):
+    become = ["setpriv", "--reuid=alice", "--regid=alice", "--clear-groups", "bellhopctl"]
+    for arguments in (["add", "dora", "--host=dora.example"], ["remove", "alice"], ["apply"]):
+        done = box.try_run(*become, *arguments)
+        assert done.returncode == 1 and "Only root can change customers. Use sudo" in done.stderr, done
+    done = box.try_run(*become, "list", "--no-legend")
+    assert done.returncode == 0 and re.search(r"^bob +bob +(active|idle) ", done.stdout, re.MULTILINE), done
+
+
+@pytest.mark.usefixtures("clean")
+def test_what_fails_is_undone(box):
+    before = snapshot(box)
+    box.path("/run/bellhop/dora.handoff").mkdir()
+    said = add(box, "dora", "--network", status=1)
+    assert "bellhop@dora.socket: failed. See systemctl status bellhop@dora.socket" in said
+    box.path("/run/bellhop/dora.handoff").rmdir()
+    box.run("systemctl", "reset-failed", "bellhop@dora.socket")
+    assert left_of(box, "dora") == []
+    assert [line.split()[0] for line in snapshot(box)[0]] == [line.split()[0] for line in before[0]]
+    add(box, "dora", "--network")
+    assert is_served(box, "dora")
+
+
+@pytest.fixture(name="strike", scope="module")
+def _strike(box):
+    """Runs bellhopctl, and sends it a signal at a point of its work."""
+    box.run("gcc", "-shared", "-fPIC", "-o", STRIKE, "-x", "c", "-", "-ldl", "-lsystemd",
+            stdin=open(HERE / "strike.c", "rb"))
+
+    def strike(at, number, *arguments):
+        return box.try_run("env", f"STRIKE_AT={at}", f"STRIKE_SIGNAL={int(number)}", f"LD_PRELOAD={STRIKE}",
+                           "bellhopctl", *arguments)
+
+    yield strike
+    box.path(STRIKE).unlink()
+
+
+ADD_DORA = ("add", "dora", "--host=dora.example", "--create-user", "--self-signed", "--network")
+
+
+@pytest.mark.usefixtures("clean", "quiet")
+def test_killed_anywhere_and_given_again(box, strike):
+    """No matter where it ends: what can be seen is all or nothing, and the same command completes it."""
+    for at in range(1, 100, 3):
+        killed = strike(at, signal.SIGKILL, *ADD_DORA)
+        if killed.returncode == 0:
+            break
+        assert killed.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), killed
+        if box.path("/etc/bellhop/tls/dora").exists():
+            assert len(list(box.path("/etc/bellhop/tls/dora").iterdir())) == 2
+        if box.path("/etc/bellhop/instances/dora.conf").exists():
+            assert box.path("/etc/bellhop/instances/dora.conf").read_text().endswith("Network=yes\n")
+        box.wait_for("useradd has ended", lambda: not box.path("/etc/passwd.lock").exists())
+        ctl(box, *ADD_DORA)
+        assert routes(box, "dora.example")["tls"]["instance"] == "dora"
+        assert box.show("bellhop@dora.socket", "ActiveState") == "active"
+        ctl(box, "remove", "--purge", "--yes", "dora")
+    assert at > 15
+    assert is_served(box, "dora")
+    assert not list(box.path("/etc/bellhop/instances").glob(".*"))
+
+
+@pytest.mark.usefixtures("clean")
+def test_interrupted_is_undone(box, strike):
+    before = [line.split()[0] for line in snapshot(box)[0]]
+    for at in range(1, 100, 4):
+        ended = strike(at, signal.SIGTERM, *ADD_DORA)
+        if ended.returncode == 0:
+            break
+        assert ended.returncode == 1 and "Interrupted." in ended.stderr, ended
+        assert left_of(box, "dora") == []
+        assert [line.split()[0] for line in snapshot(box)[0]] == before
+    assert at > 15
+
+
+def test_dry_run_changes_nothing(box):
+    before = snapshot(box)
+    says = ctl(box, *ADD_DORA, "--dry-run")
+    assert says.startswith("create user dora\n") and says.endswith("This is what would be done.\n")
+    assert "remove /etc/bellhop/instances/alice.conf\n" in ctl(box, "remove", "alice", "--purge", "--dry-run")
+    assert [step["change"] for step in ctl_json(box, "remove", "bob", "--purge", "--dry-run")["changes"]][:2] == [
+        "file", "router"]
+    box.path("/etc/bellhop/instances/bob.conf").rename(box.path("/root/bob.conf"))
+    try:
+        assert "stop bob, which has no file any more\n" in ctl(box, "apply", "--dry-run")
+    finally:
+        box.path("/root/bob.conf").rename(box.path("/etc/bellhop/instances/bob.conf"))
+    ctl(box, "apply")
+    after = snapshot(box)
+    assert [line for line in after[0] if "bob.conf" not in line and not re.match(r"/etc/bellhop/instances ", line)] == [
+        line for line in before[0] if "bob.conf" not in line and not re.match(r"/etc/bellhop/instances ", line)]
+    assert after[1] == before[1]
+
+
+# --- remove ---
+
+
+@pytest.mark.usefixtures("clean", "quiet")
+def test_remove(box):
+    add(box, "dora")
+    assert is_served(box, "dora")
+    assert "With --purge, they are removed too" in ctl(box, "remove", "dora")
+    assert not is_served(box, "dora", "http")
+    assert sorted(left_of(box, "dora"))[:3] == ["/etc/bellhop/sites/dora", "/etc/bellhop/tls/dora",
+                                                "/etc/bellhop/tls/dora/fullchain.pem"]
+    assert ctl(box, "remove", "dora").startswith("Nothing of dora is left to be removed.\n")
+    # All that is a customer's own is found again.
+    before = box.path("/etc/bellhop/tls/dora/privkey.pem").read_text()
+    add(box, "dora")
+    assert box.path("/etc/bellhop/tls/dora/privkey.pem").read_text() == before
+    assert is_served(box, "dora")
+
+
+@pytest.mark.usefixtures("clean")
+def test_purge(box):
+    add(box, "dora")
+    assert is_served(box, "dora")
+    refused = ctl(box, "remove", "dora", "--purge", status=2)
+    assert "Add --yes if that is meant" in refused and is_served(box, "dora")
+    ctl(box, "remove", "dora", "--purge", "--yes")
+    assert left_of(box, "dora") == []
+    # Whom somebody else has made stays, and so does the home.
+    box.run("useradd", "--create-home", "emil")
+    add(box, "emil")
+    said = ctl(box, "remove", "emil", "--purge", "--yes")
+    assert said.endswith("user emil, whom bellhopctl has not made.\n")
+    assert box.path("/home/emil").exists() and not box.path("/srv/www/emil").exists()
+
+
+@pytest.mark.usefixtures("clean")
+def test_killed_while_removing(box, strike):
+    for at in range(1, 40, 3):
+        add(box, "dora", "--network")
+        ended = strike(at, signal.SIGKILL, "remove", "--purge", "--yes", "dora")
+        ctl(box, "remove", "--purge", "--yes", "dora")
+        assert left_of(box, "dora") == []
+        if ended.returncode == 0:
+            break
+    assert at > 4
+
+
+@pytest.mark.usefixtures("clean")
+def test_public_html_and_foreign_folder(box):
+    box.run("useradd", "--create-home", "emil")
+    box.shell("install -d -o emil /home/emil/public_html")
+    assert "document root" not in add(box, "emil") and not box.path("/srv/www/emil").exists()
+
+
+# --- apply ---
+
+
+@contextlib.contextmanager
+def edited(box, name, text):
+    path = box.path(f"/etc/bellhop/instances/{name}.conf")
+    before = path.read_text()
+    box.write_instance(name, text)
+    try:
+        yield
+    finally:
+        path.write_text(before)
+        ctl(box, "apply")
+
+
+def changes(box, *options, **kwargs):
+    return [step["what"] for step in ctl_json(box, "apply", *options, **kwargs)["changes"]]
+
+
+ROUTER = "let the router read the files"
+
+
+def test_apply_does_what_has_changed(box):
+    box.curl(f"http://{ALICE}/")
+    box.curl(f"http://{BOB}/")
+    ctl(box, "apply")
+    pids = [main_pid(box, name) for name in ("alice", "bob")]
+    assert changes(box) == []
+    with edited(box, "alice", f"Host={ALICE} www.{ALICE} new.{ALICE}\n"), steady(box, ALICE, BOB):
+        assert changes(box, "--dry-run") == [ROUTER, "reload the server of alice"] == changes(box)
+        assert changes(box) == []
+        assert "uid" in box.curl(f"http://new.{ALICE}/")
+    assert [main_pid(box, name) for name in ("alice", "bob")] == pids
+
+
+@pytest.mark.usefixtures("clean", "quiet")
+def test_apply_after_files_came_and_went(box):
+    box.shell("useradd --create-home dora; install -d -o dora /srv/www/dora")
+    box.write_instance("dora", "Host=dora.example\n")
+    assert changes(box) == ["start the hand-off socket of dora", ROUTER]
+    box.curl("http://dora.example/", "-o", "/dev/null")
+    assert box.show("bellhop@dora.service", "ActiveState") == "active"
+    box.path("/etc/bellhop/instances/dora.conf").unlink()
+    assert changes(box) == [ROUTER, "stop dora, which has no file any more"]
+    for kind in ("service", "socket"):
+        assert box.show(f"bellhop@dora.{kind}", "ActiveState") == "inactive"
+
+
+@pytest.mark.usefixtures("quiet")
+def test_apply_with_a_mistake_does_the_rest(box, clean):  # pylint: disable=unused-argument
+    add(box, "dora")
+    assert is_served(box, "dora")
+    box.write_instance("dora", "Host=dora.example\nHosts=x\n")
+    box.run("useradd", "--create-home", "emil")
+    box.write_instance("emil", "Host=emil.example\n")
+    said = ctl(box, "apply", status=1)
+    assert "dora.conf:3: unknown key Hosts=" in said and "all else is" in said
+    assert is_served(box, "dora", "http")
+    assert box.path("/run/bellhop/emil.handoff").exists()
+
+
+@pytest.mark.usefixtures("clean", "quiet")
+def test_apply_changes_the_network_of_one_who_came_since_the_boot(box):
+    add(box, "dora")
+    assert is_served(box, "dora")
+    box.write_instance("dora", "Host=dora.example\nNetwork=yes\n")
+    assert changes(box) == ["let systemd know about the network of dora", "stop, to change its network, dora",
+                            "start again dora", ROUTER]
+    assert is_served(box, "dora")
+    assert box.run("readlink", f"/proc/{main_pid(box, 'dora')}/ns/net") == box.run("readlink", "/proc/1/ns/net")
+    assert changes(box) == []
+
+
+def test_apply_changes_the_network_of_one_who_was_there(box):
+    """Wanted by bellhop.target, his units are never forgotten: here the files have to be read again."""
+    box.run("systemctl", "daemon-reload")
+    box.curl(f"http://{BOB}/")
+    with edited(box, "bob", f"Host={BOB}\nNetwork=yes\n"):
+        reloads = daemon_reloads(box)
+        said = changes(box)
+        assert "restart, to change its network, bob" in said
+        assert daemon_reloads(box) == reloads + 1
+        assert box.run("readlink", f"/proc/{main_pid(box, 'bob')}/ns/net") == box.run("readlink", "/proc/1/ns/net")
+        assert changes(box) == []
+
+
+# --- route, list, status, top ---
+
+
+def routes(box, *arguments, **kwargs):
+    return {entry["protocol"]: entry for entry in ctl_json(box, "route", *arguments, **kwargs)["routes"]}
+
+
+def test_route(box):
+    tls = routes(box, ALICE, "--tls")
+    assert list(tls) == ["tls"] and (tls["tls"]["outcome"], tls["tls"]["instance"]) == ("hand-off", "alice")
+    box.write_instance("bob", f"Host={BOB} moved.{BOB}\n")
+    try:
+        assert f"hand-off bob, exact: Host=moved.{BOB}. 'bellhopctl apply'" in box.try_run(
+            "bellhopctl", "route", f"moved.{BOB}").stdout
+        assert routes(box, f"moved.{BOB}", "--offline")["http"]["instance"] == "bob"
+    finally:
+        box.write_instance("bob", f"Host={BOB}\n")
+    ctl(box, "apply")
+    box.run("systemctl", "stop", "bellhop@bob.socket")
+    try:
+        assert "hand-off socket of bob is not there" in ctl(box, "route", BOB)
+    finally:
+        ctl(box, "apply")
+
+
+def entry_of(box, name):
+    return next(entry for entry in ctl_json(box, "list")["instances"] if entry["instance"] == name)
+
+
+def test_list(box):
+    box.curl(f"https://{ALICE}/")
+    box.run("systemctl", "stop", "bellhop@bob.service")
+    box.wait_for("the server says how many are open", lambda: entry_of(box, "alice")["connections"] is not None)
+    alice, bob = entry_of(box, "alice"), entry_of(box, "bob")
+    assert (alice["user"], alice["state"], bob["state"]) == ("alice", "active", "idle")
+    assert alice["handoffs"] > 0 and bob["connections"] == 0
+    ago = time.time() - time.mktime(time.strptime(alice["last_used"] + "UTC", "%Y-%m-%dT%H:%M:%SZ%Z")) + time.timezone
+    assert -2 < ago < 60
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", alice["certificate_expires"])
+    lines = ctl(box, "list").splitlines()
+    assert lines[0].split()[:3] == ["INSTANCE", "USER", "STATE"] and lines[-1] == "2 instances: 1 idle, 1 active"
+    assert ctl(box, "list", "--no-legend").count("\n") == 2
+
+
+@pytest.mark.usefixtures("clean")
+def test_certificate_that_is_a_credential(box):
+    drop_in = "/etc/systemd/system/bellhop@dora.service.d/credentials.conf"
+    box.write(drop_in, "[Service]\n" + "".join(f"LoadCredential={name}:/etc/bellhop/tls/alice/{name}\n"
+                                               for name in ("fullchain.pem", "privkey.pem")))
+    try:
+        ctl(box, "add", "dora", "--create-user", "--host=dora.example")
+        expected = entry_of(box, "alice")["certificate_expires"]
+        assert entry_of(box, "dora")["certificate_expires"] == expected
+        assert ctl_json(box, "status", "dora")["instances"][0]["certificate_expires"] == expected
+    finally:
+        box.path(drop_in).unlink()
+        box.path(drop_in).parent.rmdir()
+
+
+@contextlib.contextmanager
+def broken(box, name):
+    """Its server can't start."""
+    box.run("systemctl", "stop", f"bellhop@{name}.service")
+    box.write(f"/etc/bellhop/sites/{name}/broken.conf", "NoSuchDirective\n")
+    try:
+        box.try_client("curl", "-s", "--max-time", "1", "--resolve", f"{BOB}:80:127.0.0.1", f"http://{BOB}/")
+        box.wait_for("it has failed", lambda: entry_of(box, name)["state"] == "failed")
+        yield
+    finally:
+        box.path(f"/etc/bellhop/sites/{name}/broken.conf").unlink()
+        box.wait_for("it starts", lambda: "uid" in box.curl(f"http://{BOB}/", check=False).stdout)
+
+
+def test_status(box):
+    box.curl(f"https://{ALICE}/")
+    text = ctl(box, "status", "alice")
+    for part in (f"Hosts: {ALICE} www.{ALICE}\n", "File: /etc/bellhop/instances/alice.conf\n",
+                 "/run/bellhop/alice.handoff", "Certificate: ends in ", "systemd: "):
+        assert part in text
+    assert "bellhop-access" not in text and "To do:" not in text
+    alice = ctl_json(box, "status", "alice")["instances"][0]
+    assert (alice["hosts"], alice["addresses"], alice["to_do"]) == ([ALICE, f"www.{ALICE}"], [], [])
+    assert (alice["state"], alice["network"], alice["socket_exists"], alice["pid"]) == (
+        "active", False, True, main_pid(box, "alice"))
+    assert "There is no instance 'nobody'" in ctl(box, "status", "nobody", status=1)
+
+
+def test_status_shows_text_only(box):
+    """Whatever a customer's program writes to the log. It lives on until the journal has seen whose it is."""
+    box.write_page("alice", "log.cgi", """/usr/bin/python3 -c 'import socket, sys
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.connect("/dev/log")
+log.send(b"<13>evil: so\\x1b[31mred")
+sys.stdin.read()'""")
+    client = box.popen_client("curl", "-s", "--max-time", "20", "--resolve", f"{ALICE}:80:127.0.0.1", "-X", "POST",
+                              "-H", "Content-Length: 1", f"http://{ALICE}/log.cgi")
+    try:
+        box.wait_for("it is there", lambda: "evil: so [31mred\n" in ctl(box, "status", "alice"))
+    finally:
+        client.kill()
+        client.wait()
+        box.path("/srv/www/alice/log.cgi").unlink()
+
+
+def test_status_of_refusals(box):
+    with edited(box, "bob", f"Host={BOB}\nHttp=refuse\n"):
+        ctl(box, "apply")
+        box.curl(f"http://{BOB}/", "-o", "/dev/null")
+        box.run("journalctl", "--sync")
+        assert f"plain-http: {BOB} from 127.0.0.1:" in ctl_json(box, "status", "bob")["instances"][0]["refusals"][-1]
+
+
+def test_status_of_what_fails(box):
+    with broken(box, "bob"):
+        box.run("journalctl", "--sync")
+        status = box.wait_for("it is seen to have failed", lambda: [
+            entry for entry in json.loads(box.try_run("bellhopctl", "status", "bob", "--json").stdout)["instances"]
+            if entry["state"] == "failed"])[0]
+        assert any("NoSuchDirective" in line for line in status["journal"])
+        assert "journalctl -xeu bellhop@bob.service" in status["to_do"][0]
+    box.run("systemctl", "stop", "bellhop@bob.socket")
+    try:
+        done = box.try_run("bellhopctl", "status", "bob")
+        assert done.returncode == 1 and "'bellhopctl apply'" in done.stdout
+    finally:
+        ctl(box, "apply")
+
+
+def test_top(box):
+    box.curl(f"https://{ALICE}/")
+    with steady(box, ALICE, BOB):
+        output = ctl(box, "top", "--count=2", "--delay=0.5", "--json")
+    decoder, looks = json.JSONDecoder(), []
+    while output.strip():
+        look, end = decoder.raw_decode(output.lstrip())
+        looks.append({entry["instance"]: entry for entry in look["rates"]})
+        output = output.lstrip()[end:]
+    assert len(looks) == 2 and set(looks[0]) == {None, "alice", "bob"}
+    for name in (None, "alice", "bob"):
+        assert max(look[name]["handoffs_per_second"] for look in looks) > 0
+        assert max(look[name]["cpu_percent"] for look in looks) > 0
+    assert looks[1]["alice"]["state"] == "active"
+    assert ctl(box, "top", "-n1", "-d0.1").splitlines()[1].split()[:3] == ["INSTANCE", "STATE", "ACCEPTED/S"]
