@@ -368,18 +368,13 @@ void fleet_done(Fleet *fleet)
         *fleet = (Fleet){ .n = 0 };
 }
 
-int certificate_expiry(const char *config_dir, const char *name, time_t *ret)
+static int read_expiry(const char *path, time_t *ret)
 {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *text = NULL;
         STACK_OF(X509) *certificates = NULL;
         size_t size;
-        int r;
+        const int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
 
-        if (asprintf(&path, "%s/tls/%s/fullchain.pem", config_dir, name) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
         if (r < 0)
                 return r;
         if (certificates_parse(text, size, &certificates) != PEM_TAKEN)
@@ -387,4 +382,35 @@ int certificate_expiry(const char *config_dir, const char *name, time_t *ret)
         *ret = certificate_not_after(sk_X509_value(certificates, 0));
         certificates_free(certificates);
         return 0;
+}
+
+static int credential_expiry(const Fleet *fleet, const char *name, time_t *ret)
+{
+        _cleanup_free_ char *path = NULL;
+        char unit[UNIT_NAME_MAX];
+        bool sealed = false;
+
+        unit_name(name, "service", unit);
+        if (!fleet->bus || !units_find(&fleet->units, unit) ||
+            bus_get_credential(fleet->bus, unit, "fullchain.pem", &path, &sealed) < 0 || !path)
+                return -ENOENT;
+        return sealed ? -EACCES : read_expiry(path, ret);
+}
+
+int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *ret)
+{
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (asprintf(&path, "%s/tls/%s/fullchain.pem", ctl->config_dir, name) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        /* Of thousands, those that have a folder are not asked for; of one, it is. */
+        r = fleet->n > 1 ? read_expiry(path, ret) : -ENOENT;
+        if (r == -ENOENT)
+                r = credential_expiry(fleet, name, ret);
+        if (r == -ENOENT && fleet->n == 1)
+                r = read_expiry(path, ret);
+        return r;
 }

@@ -63,6 +63,7 @@ Member *fleet_find(const Fleet *fleet, const char *name);
 
 /*
  * Until when the certificate of an instance is valid. -ENOENT: it has none, and no HTTPS; -EACCES:
- * it may not be read; another negative errno for what is no certificate.
+ * it may not be read; another negative errno for what is no certificate. One that systemd passes to
+ * the server as a credential takes precedence, but for that, systemd has to be asked for each.
  */
-int certificate_expiry(const char *config_dir, const char *name, time_t *ret);
+int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *ret);

@@ -54,11 +54,11 @@ static int set_number(const Output *output, TableLine *line, size_t column, uint
         return n == UNKNOWN ? 0 : table_setf(line, column, "%" PRIu64, n);
 }
 
-static int set_expiry(const Ctl *ctl, const Output *output, TableLine *line, const char *name,
-                      time_t now)
+static int set_expiry(const Ctl *ctl, const Fleet *fleet, const Output *output, TableLine *line,
+                      const char *name, time_t now)
 {
         time_t expires = 0;
-        const int r = certificate_expiry(ctl->config_dir, name, &expires);
+        const int r = fleet_expiry(ctl, fleet, name, &expires);
         char text[SHOWN_MAX];
         int set;
 
@@ -79,8 +79,8 @@ static int set_expiry(const Ctl *ctl, const Output *output, TableLine *line, con
                                                                 : COLOR_NONE);
 }
 
-static int fill_line(const Ctl *ctl, const Output *output, TableLine *line, const Member *member,
-                     time_t now)
+static int fill_line(const Ctl *ctl, const Fleet *fleet, const Output *output, TableLine *line,
+                     const Member *member, time_t now)
 {
         const time_t last = (time_t)member->last_used;
         char text[SHOWN_MAX];
@@ -102,7 +102,7 @@ static int fill_line(const Ctl *ctl, const Output *output, TableLine *line, cons
         if (r == 0 && (!output->json || last > 0))
                 r = table_set(line, LAST,
                               output->json ? show_time(last, text) : show_ago(last, now, text));
-        return r == 0 ? set_expiry(ctl, output, line, member->name, now) : r;
+        return r == 0 ? set_expiry(ctl, fleet, output, line, member->name, now) : r;
 }
 
 static int print_table(const Ctl *ctl, const Output *output, const Fleet *fleet)
@@ -114,7 +114,7 @@ static int print_table(const Ctl *ctl, const Output *output, const Fleet *fleet)
         for (size_t i = 0; r == 0 && i < fleet->n; i++) {
                 TableLine *line = table_add(table, NULL);
 
-                r = line ? fill_line(ctl, output, line, &fleet->sites[i], now) : -ENOMEM;
+                r = line ? fill_line(ctl, fleet, output, line, &fleet->sites[i], now) : -ENOMEM;
         }
         if (r == 0)
                 r = table_print(table);

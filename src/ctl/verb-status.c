@@ -180,7 +180,7 @@ static int load(const Ctl *ctl, const char *name, Status *status)
                 status->own = &status->hosts[number];
         /* Who may not look into the folder can't say that it is not there. */
         status->socket_there = access(status->socket, F_OK) == 0 || errno != ENOENT;
-        status->certificate = certificate_expiry(ctl->config_dir, name, &status->expires);
+        status->certificate = fleet_expiry(ctl, &status->fleet, name, &status->expires);
         ask_units(status);
         (void)journal_refusals(name, REFUSALS_SHOWN, &status->refusals);
         (void)journal_lines(name, LINES_SHOWN, &status->lines);

@@ -424,6 +424,21 @@ def test_list(box):
     assert ctl(box, "list", "--no-legend").count("\n") == 2
 
 
+@pytest.mark.usefixtures("clean")
+def test_certificate_that_is_a_credential(box):
+    drop_in = "/etc/systemd/system/bellhop@dora.service.d/credentials.conf"
+    box.write(drop_in, "[Service]\n" + "".join(f"LoadCredential={name}:/etc/bellhop/tls/alice/{name}\n"
+                                               for name in ("fullchain.pem", "privkey.pem")))
+    try:
+        ctl(box, "add", "dora", "--create-user", "--host=dora.example")
+        expected = entry_of(box, "alice")["certificate_expires"]
+        assert entry_of(box, "dora")["certificate_expires"] == expected
+        assert ctl_json(box, "status", "dora")["instances"][0]["certificate_expires"] == expected
+    finally:
+        box.path(drop_in).unlink()
+        box.path(drop_in).parent.rmdir()
+
+
 @contextlib.contextmanager
 def broken(box, name):
     """Its server can't start."""
