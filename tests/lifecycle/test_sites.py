@@ -206,7 +206,8 @@ def dav_fixture(box, site):
 def test_webdav_upload_of_a_large_file(box, dav, big, version):
     path, digest = big
     url = f"https://{HOST}/files/large"
-    assert box.curl(url, "-d", "small", "-X", "PUT", "-o", "/dev/null", "-w", "%{http_code}", version) == "401"
+    # Without a body: over HTTP/2 the server ends the stream of one that it doesn't want, which curl takes for an error.
+    assert box.curl(url, "-X", "PUT", "-o", "/dev/null", "-w", "%{http_code}", version) == "401"
     assert box.curl(url, "-T", path, "-u", "carol:secret", "-o", "/dev/null", "-w", "%{http_code}", version,
                     "--max-time", "90") in ("201", "204")
     status = box.path(f"{WWW}/files/large").stat()
@@ -232,7 +233,7 @@ def test_webdav_folders_and_locks(box, dav, tmp_path):
     dav("LOCK", "folder/note", "-d", lock)
     # The lock outlives the sleep of the site.
     box.run("systemctl", "stop", "bellhop@carol.service")
-    dav("PUT", "folder/note", "-T", note, check="423")
+    dav("PUT", "folder/note", "-T", note, "--http1.1", check="423")  # see above
     dav("MOVE", "folder/note", "-H", f"Destination: https://{HOST}/files/moved", check="423")
     dav("COPY", "folder/", "-H", f"Destination: https://{HOST}/files/copied/")
     dav("DELETE", "copied/")
