@@ -15,7 +15,7 @@ import time
 def main():
     host, target = sys.argv[1:]
     listener = socket.create_server(("127.0.0.1", 0))
-    client = socket.create_connection(listener.getsockname())
+    client = socket.create_connection(listener.getsockname(), timeout=20)
     passed, _ = listener.accept()
     passed.setblocking(True)
     client.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())

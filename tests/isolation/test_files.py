@@ -15,6 +15,7 @@ FOLDERS = {
     "/etc/bellhop/tls": ["mallory"],
     "/etc/bellhop/sites": ["mallory"],
     "/run/bellhop-instance": ["mallory"],
+    "/var/lib/bellhop": ["mallory"],
     "/run/bellhop": "EACCES",
     "/run/dbus": "EACCES",
     "/run/credentials": "EACCES",
