@@ -379,6 +379,12 @@ def handoff():
     return socket.socket(fileno=os.dup(int(os.environ["HANDOFF_FD"])))
 
 
+def makes_systemd_wait():
+    """Whether reading from the hand-off socket waits, for systemd as well."""
+    with handoff() as own:
+        return os.get_blocking(own.fileno())
+
+
 def handoff_shut(own):
     own.shutdown(socket.SHUT_RD)
 

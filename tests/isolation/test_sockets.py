@@ -64,6 +64,11 @@ def test_spoilt_handoff_socket_harms_only_its_own_site(box, mallory, way):
     assert mallory.serves()
 
 
+def test_handoff_socket_makes_nobody_wait(mallory):
+    """systemd empties its queue in PID 1 before it stops it: it must not wait for what another has just received."""
+    assert mallory.do("makes_systemd_wait") is False
+
+
 def test_hand_offs_received_and_held(box, mallory):
     """By another program than the server, which keeps them: they are its own visitors."""
     assert mallory.serves()
