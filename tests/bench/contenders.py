@@ -10,6 +10,8 @@ import os
 import pathlib
 import shutil
 
+from plain import without_hand_off
+
 HOSTS = {"alice": "alice.example", "bob": "bob.example"}
 DIRECT = {"alice": "127.0.0.12", "bob": "127.0.0.13"}
 MPMS = ("worker", "prefork")  # event is alice's and bob's
@@ -168,8 +170,7 @@ backend {name}-http
 
 def shared_apache(text, mpm, address, assign_users):
     """instance.conf for one server that has all customers, without hand-off."""
-    lines = [line for line in text.splitlines() if not any(word in line for word in (
-        "LoadModule bellhop_module", "BellhopInstance", "BellhopConfigDir", "CustomLog journal:", "IncludeOptional"))]
+    lines = [line for line in without_hand_off(text) if "IncludeOptional" not in line]
     head, _, _ = "\n".join(lines).partition("# --- What is left")
     sites = "".join(SHARED_SITE.format(
         host=host, name=name, certificate=CERTIFICATE, protocols="http/1.1" if assign_users else "h2 http/1.1",
@@ -186,9 +187,7 @@ def shared_apache(text, mpm, address, assign_users):
 
 def direct_apache(text):
     """instance.conf for one customer's server that listens by itself; ${BENCH_ADDRESS} is in its environment."""
-    lines = [line for line in text.splitlines() if not any(word in line for word in (
-        "LoadModule bellhop_module", "BellhopInstance", "BellhopConfigDir", "CustomLog journal:"))]
-    return "\n".join([*lines, "Listen ${BENCH_ADDRESS}:80 http", "Listen ${BENCH_ADDRESS}:443 https", ""])
+    return "\n".join([*without_hand_off(text), "Listen ${BENCH_ADDRESS}:80 http", "Listen ${BENCH_ADDRESS}:443 https", ""])
 
 
 def direct_unit(text, sandboxed):
@@ -196,7 +195,7 @@ def direct_unit(text, sandboxed):
     text = text.replace("bellhop-instance", "direct-instance" if sandboxed else "bare-instance")
     text = text.replace("/etc/bellhop/apache2/instance.conf", "/etc/bench/direct.conf")
     head, marker, sandbox = text.partition("## Privileges")
-    skip = ("Requires=", "After=", "PartOf=", "Type=", "NotifyAccess=", "KillSignal=", "ExecStopPost=", "ExecReload=")
+    skip = ("Requires=", "Wants=", "After=", "PartOf=", "OnFailure", "Type=", "NotifyAccess=", "KillSignal=", "ExecReload=")
     head = "\n".join(line for line in head.splitlines() if not line.startswith(skip))
     sandbox = sandbox.replace("PrivateNetwork=yes", "PrivateNetwork=no").replace("IPAddressDeny=any", "")
     sandbox = sandbox.replace("AF_UNIX AF_INET", "AF_UNIX AF_INET AF_INET6")
