@@ -110,7 +110,7 @@ class Box:
 
     # ---- bellhop -----------------------------------------------------------------------------
 
-    def install(self):
+    def install(self, start=True):
         """As an administrator would: meson install, system user, folders, units."""
         with tempfile.TemporaryDirectory() as stage:
             os.chmod(stage, 0o755)  # it becomes that of the box's root
@@ -121,7 +121,8 @@ class Box:
         self.run("systemd-tmpfiles", "--create", "bellhop.conf")
         self.run("journalctl", "--update-catalog")
         self.run("systemctl", "daemon-reload")
-        self.run("systemctl", "enable", "--now", "bellhop.target")
+        if start:
+            self.run("systemctl", "enable", "--now", "bellhop.target")
 
     def write_instance(self, name, text):
         self.write(f"/etc/bellhop/instances/{name}.conf", "[Instance]\n" + text)
