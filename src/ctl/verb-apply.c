@@ -21,6 +21,7 @@ typedef struct Need {
         bool drop_in; /* of another kind than the file asks for */
         bool start;   /* its socket */
         bool reload;  /* its server, which has read older files */
+        bool again;   /* its server, which does not see a folder that is new */
         bool renew;   /* its units, which have another network; they can be forgotten */
         bool restart; /* the same, but they can't: all units must be read again */
 } Need;
@@ -113,6 +114,22 @@ static int ask_services(Apply *apply, Told *told)
         return bus_ask_many(apply->change.bus, questions, n);
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+        return a > b ? a : b;
+}
+
+/* One that runs. */
+static void look_behind(const Apply *apply, const Member *member, uint64_t read_nsec,
+                        uint64_t changed, Need *need)
+{
+        uint64_t tls_made;
+        const uint64_t own = changed_site(apply->change.ctl->config_dir, member->name, &tls_made);
+
+        need->again = is_behind(read_nsec, tls_made);
+        need->reload = !need->again && is_behind(read_nsec, later(changed, own));
+}
+
 static void find_need(Apply *apply, const Member *member, const Told *told, uint64_t changed_any,
                       Need *need)
 {
@@ -130,8 +147,8 @@ static void find_need(Apply *apply, const Member *member, const Told *told, uint
                 return;
         }
         changed = apply->exact[number] ? changed_file(instance->file) : changed_any;
-        need->reload = member->state == SITE_ACTIVE && told->changed_usec > 0 &&
-                       is_behind(told->changed_usec * 1000 - START_NSEC, changed);
+        if (member->state == SITE_ACTIVE && told->changed_usec > 0)
+                look_behind(apply, member, told->changed_usec * 1000 - START_NSEC, changed, need);
 }
 
 static int find_needs(Apply *apply)
@@ -276,6 +293,11 @@ static bool needs_reload(const Need *need)
         return need->reload;
 }
 
+static bool needs_again(const Need *need)
+{
+        return need->again;
+}
+
 static bool needs_renew(const Need *need)
 {
         return need->renew;
@@ -354,6 +376,8 @@ static bool change_servers(Apply *apply)
                 { "restart, to change its network,", "network", "bellhop", "service",
                   JOB_TRY_RESTART, needs_restart },
                 { NULL, "network", "bellhop-php", "service", JOB_TRY_RESTART, needs_restart },
+                { "restart, as its certificate is the first,", "server", "bellhop", "service",
+                  JOB_TRY_RESTART, needs_again },
                 { "reload the server of", "server", "bellhop", "service", JOB_RELOAD_OR_TRY_RESTART,
                   needs_reload },
         };
