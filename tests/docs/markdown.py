@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The fenced blocks of a document. Those in "sh" are commands as an administrator types them, and are run by tests; those
-in "apache" begin with the name of the file that they are."""
+"""The fenced blocks of a document. Those in "sh" are commands as an administrator types them, and are run by tests, as well
+as those in "console", which need something from elsewhere; those in "apache" begin with the name of the file that they
+are."""
 
 import pathlib
 import re
@@ -13,6 +14,7 @@ class Document:
     def __init__(self, name):
         self.text = (DOC / name).read_text(encoding="utf-8")
         self.sections, self.files, self.run = {}, {}, set()
+        self.console = []
         heading = ""
         for found in BLOCK.finditer(self.text):
             _, title, language, block = found.groups()
@@ -20,6 +22,8 @@ class Document:
                 heading = title
             elif language == "sh":
                 self.sections.setdefault(heading, []).append(block)
+            elif language == "console":
+                self.console.append(block)
             elif language == "apache":
                 self.files[re.match(r"# (/\S+)\n", block).group(1)] = block
 

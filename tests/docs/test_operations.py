@@ -93,6 +93,24 @@ def test_certificates(box, step):
     box.run("env", "RENEWED_LINEAGE=/etc/letsencrypt/live/nobody", HOOK)
 
 
+def test_certbot(box, operations, authority):
+    """For real: the challenge comes through the router to a site that sleeps, and has no certificate yet."""
+    certonly, = operations.console
+    certbot = f"export REQUESTS_CA_BUNDLE={authority}\n"
+    file = box.path("/etc/bellhop/instances/alice.conf")
+    before = file.read_text()
+    file.write_text(before + "Http=redirect\n")
+    box.shell("rm -rf /etc/letsencrypt/live /etc/bellhop/tls/alice; bellhopctl apply; systemctl stop bellhop@alice.service")
+    box.shell(certbot + certonly)
+    first = serial(box)
+    assert "Caddy" in box.run("bellhopctl", "cert", "alice") and first
+    with steady(box, BOB):
+        box.shell(certbot + "certbot renew --force-renewal --no-random-sleep-on-renew")
+        box.wait_for("the renewed certificate", lambda: serial(box) != first)
+    file.write_text(before)
+    box.run("bellhopctl", "apply")
+
+
 @pytest.mark.parametrize("policy, status", [("serve", "200"), ("redirect", "200"), ("refuse", "403")])
 def test_challenge_reaches_a_sleeping_site(box, policy, status):
     box.shell("install -d -o alice /srv/www/alice/.well-known/acme-challenge; "
