@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The fenced blocks of a document. Those in "sh" are commands as an administrator types them, and are run by tests, as well
-as those in "console", which need something from elsewhere; those in "apache" begin with the name of the file that they
-are."""
+"""The fenced blocks of a document.
+
+Those in "sh" are commands as an administrator types them, and are run by tests, as well as those in "console", which
+need something from elsewhere. Those in "apache" begin with the name of the file that they are.
+"""
 
 import pathlib
 import re

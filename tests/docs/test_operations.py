@@ -22,10 +22,15 @@ def _step(box, operations):
     return lambda heading: box.shell(operations.commands(heading))
 
 
+@pytest.fixture(name="hook", scope="module")
+def _hook(step):
+    assert "Private key" in step("With certbot")
+
+
 def serial(box):
     """Of the certificate that visitors see."""
-    return box.client("bash", "-c", f"openssl s_client -connect 127.0.0.1:443 -servername {ALICE} </dev/null 2>/dev/null | "
-                                    "openssl x509 -noout -serial").strip()
+    return box.client("bash", "-c", "openssl s_client -connect 127.0.0.1:443 -servername "
+                      f"{ALICE} </dev/null 2>/dev/null | openssl x509 -noout -serial").strip()
 
 
 def new_lineage(box):
@@ -69,8 +74,8 @@ def test_a_visitor_is_refused(box, step):
         assert line in said, line
 
 
-def test_certificates(box, step):
-    step("With certbot")
+@pytest.mark.usefixtures("hook")
+def test_certificates(box):
     box.curl(f"https://{ALICE}/")
     pid, old = main_pid(box, "alice"), serial(box)
     with steady(box, ALICE):
@@ -93,6 +98,7 @@ def test_certificates(box, step):
     box.run("env", "RENEWED_LINEAGE=/etc/letsencrypt/live/nobody", HOOK)
 
 
+@pytest.mark.usefixtures("hook")
 def test_certbot(box, operations, authority):
     """For real: the challenge comes through the router to a site that sleeps, and has no certificate yet."""
     certonly, = operations.console
@@ -100,7 +106,8 @@ def test_certbot(box, operations, authority):
     file = box.path("/etc/bellhop/instances/alice.conf")
     before = file.read_text()
     file.write_text(before + "Http=redirect\n")
-    box.shell("rm -rf /etc/letsencrypt/live /etc/bellhop/tls/alice; bellhopctl apply; systemctl stop bellhop@alice.service")
+    box.shell("systemctl stop bellhop@alice.service; rm -rf /etc/letsencrypt/live /etc/bellhop/tls/alice; "
+              "bellhopctl apply")
     box.shell(certbot + certonly)
     first = serial(box)
     assert "Caddy" in box.run("bellhopctl", "cert", "alice") and first
@@ -113,10 +120,14 @@ def test_certbot(box, operations, authority):
 
 @pytest.mark.parametrize("policy, status", [("serve", "200"), ("redirect", "200"), ("refuse", "403")])
 def test_challenge_reaches_a_sleeping_site(box, policy, status):
-    box.shell("install -d -o alice /srv/www/alice/.well-known/acme-challenge; "
-              "echo token > /srv/www/alice/.well-known/acme-challenge/x; cp -a /etc/bellhop/instances/alice.conf /root/; "
-              f"echo Http={policy} >> /etc/bellhop/instances/alice.conf; bellhopctl apply; "
-              "systemctl stop bellhop@alice.service")
+    box.shell(f"""
+        install -d -o alice /srv/www/alice/.well-known/acme-challenge
+        echo token >/srv/www/alice/.well-known/acme-challenge/x
+        cp -a /etc/bellhop/instances/alice.conf /root/
+        echo Http={policy} >>/etc/bellhop/instances/alice.conf
+        bellhopctl apply
+        systemctl stop bellhop@alice.service
+    """)
     assert status_of(box, f"http://{ALICE}/.well-known/acme-challenge/x") == status
     box.shell("mv /root/alice.conf /etc/bellhop/instances/; rm -r /srv/www/alice/.well-known; bellhopctl apply")
 
@@ -124,8 +135,8 @@ def test_challenge_reaches_a_sleeping_site(box, policy, status):
 BY_PROXY = f"""
 import socket, sys
 connection = socket.create_connection(("127.0.0.1", 80), source_address=("{PROXY}", 0))
-connection.sendall(f"PROXY TCP4 203.0.113.5 127.0.0.1 4711 80\\r\\nGET /by-proxy HTTP/1.1\\r\\nHost: {{sys.argv[1]}}\\r\\n"
-                   "Connection: close\\r\\n\\r\\n".encode())
+connection.sendall(b"PROXY TCP4 203.0.113.5 127.0.0.1 4711 80\\r\\nGET /by-proxy HTTP/1.1\\r\\n"
+                   b"Connection: close\\r\\nHost: " + sys.argv[1].encode() + b"\\r\\n\\r\\n")
 print(connection.makefile("rb").read().decode())
 """
 
@@ -177,7 +188,8 @@ def wreck(box, *names):
 
 
 def tree(box, *names):
-    places = [f"/{place}/{name}" for name in names for place in ("srv/www", "home", "etc/bellhop/tls", "var/lib/bellhop")]
+    places = [f"{place}/{name}" for name in names
+              for place in ("/srv/www", "/home", "/etc/bellhop/tls", "/var/lib/bellhop")]
     return sorted(box.run("find", *places, "-printf", "%p %u %g %m %s %l\\n").splitlines())
 
 
