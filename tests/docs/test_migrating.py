@@ -109,7 +109,10 @@ def test_bob_moves(old, step, before):
     assert answers(old) == before
     uid = old.run("stat", "-c", "%U", f"/proc/{main_pid(old, 'bob')}").strip()
     assert uid == "bob"
-    assert old.run("find", "/srv/www/bob", "-not", "-user", "bob", "-o", "-not", "-group", "bob") == ""
+    # What he writes now, the old server may read.
+    old.run("setpriv", "--reuid=bob", "--regid=bob", "--clear-groups", "sh", "-c",
+            "umask 027; mkdir /srv/www/bob/new; echo new >/srv/www/bob/new/page.html")
+    old.run("setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups", "cat", "/srv/www/bob/new/page.html")
 
 
 def test_after_a_boot(old, before):
@@ -134,6 +137,8 @@ def test_the_end_of_the_old_server(old, step, before):
     assert "0 errors, 0 warnings" in said
     assert answers(old) == before
     assert old.show("apache2.service", "ActiveState") == "inactive"
+    others = ("-not", "-user", "bob", "-o", "-not", "-group", "bob", "-o", "-perm", "/2007")
+    assert old.run("find", "/srv/www/bob", *others) == ""
     assert old.curl("http://nobody.example/", "-o", "/dev/null", "-w", "%{http_code}") == "421"
     assert not old.try_run("bellhopctl", "list").stdout.count("www-data")
 

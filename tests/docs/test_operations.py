@@ -118,18 +118,19 @@ def test_certbot(box, operations, authority):
     box.run("bellhopctl", "apply")
 
 
+@pytest.mark.usefixtures("hook")
 @pytest.mark.parametrize("policy, status", [("serve", "200"), ("redirect", "200"), ("refuse", "403")])
 def test_challenge_reaches_a_sleeping_site(box, policy, status):
     box.shell(f"""
-        install -d -o alice /srv/www/alice/.well-known/acme-challenge
-        echo token >/srv/www/alice/.well-known/acme-challenge/x
+        mkdir -p /var/lib/acme/.well-known/acme-challenge
+        echo token >/var/lib/acme/.well-known/acme-challenge/x
         cp -a /etc/bellhop/instances/alice.conf /root/
         echo Http={policy} >>/etc/bellhop/instances/alice.conf
         bellhopctl apply
         systemctl stop bellhop@alice.service
     """)
     assert status_of(box, f"http://{ALICE}/.well-known/acme-challenge/x") == status
-    box.shell("mv /root/alice.conf /etc/bellhop/instances/; rm -r /srv/www/alice/.well-known; bellhopctl apply")
+    box.shell("mv /root/alice.conf /etc/bellhop/instances/; rm -r /var/lib/acme/.well-known; bellhopctl apply")
 
 
 BY_PROXY = f"""
@@ -151,7 +152,7 @@ def test_behind_a_load_balancer(box, step):
             line for line in box.journal("SYSLOG_IDENTIFIER=bellhop-access", f"BELLHOP_INSTANCE={n}").splitlines()
             if "/by-proxy" in line])
         assert " 203.0.113.5 " in log[0]
-    box.shell("rm /etc/bellhop/router.conf.d/proxy.conf /etc/bellhop/sites/*/proxy.conf; bellhopctl apply")
+    box.shell("rm /etc/bellhop/router.conf.d/proxy.conf /etc/bellhop/sites/*/proxy.conf && bellhopctl apply")
     for url in (f"http://{ALICE}/", f"https://{BOB}/"):
         box.wait_for("visitors without a header", lambda u=url: status_of(box, u) == "200")
 
