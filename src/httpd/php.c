@@ -157,10 +157,11 @@ static void tell_end(bool useless, int status)
                              "bellhop@%s may tell why",
                              status, settings->instance);
         else if (status != 0)
-                ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
-                             "PHP was killed (signal %d): what it was doing is lost, and the next "
-                             "request starts it again",
-                             status);
+                ap_log_error(
+                        APLOG_MARK, APLOG_WARNING, 0, server,
+                        "PHP was killed (signal %d): what it was doing may be lost, and the next "
+                        "request starts it again",
+                        status);
 }
 
 static void after_current(Php *php, pid_t pid, int status)
@@ -171,9 +172,9 @@ static void after_current(Php *php, pid_t pid, int status)
         (void)ap_mpm_query(AP_MPMQ_MPM_STATE, &state);
         if (state == AP_MPMQ_STOPPING)
                 return;
-        /* Its workers would take requests for ever, and nobody would ever tell them to end. */
+        /* Its workers finish what they do, and would take requests for ever if nobody told them. */
         if (status != 0)
-                (void)kill(-pid, SIGKILL);
+                (void)kill(-pid, SIGQUIT);
         useless = is_useless(php, status);
         tell_end(useless, status);
         if (useless)
@@ -298,6 +299,8 @@ static void close_down(Php *php)
                 return;
         replace(php, NULL);
         refuse_waiting(php);
+        /* Old children have it, too. */
+        (void)shutdown(php->socket, SHUT_RDWR);
         php->socket = close_fd(php->socket);
 }
 

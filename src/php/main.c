@@ -31,9 +31,9 @@ static int set_signals(void)
         sigset_t none;
 
         sigemptyset(&none);
-        /* A group of its own: the server kills it when a PHP-FPM that crashed has left workers. And
-         * without a server there are no requests: systemd ends both, but not every server has it.
-         */
+        /* A group of its own, by which the server finds the workers that a PHP-FPM which crashed
+         * has left. Without a server there are no requests: systemd ends both, but not every server
+         * has systemd. */
         if (setpgid(0, 0) < 0 || sigaction(SIGQUIT, &quit, NULL) < 0 ||
             sigprocmask(SIG_SETMASK, &none, NULL) < 0 || prctl(PR_SET_PDEATHSIG, SIGQUIT) < 0)
                 return -errno;
