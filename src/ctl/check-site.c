@@ -31,11 +31,11 @@ void replaced_init(const Check *check, Replaced *ret)
         }
 }
 
-void site_note_file(Site *site, const char *path, time_t modified)
+void site_note_file(Site *site, const char *path, time_t changed)
 {
-        if (modified <= site->changed)
+        if (changed <= site->changed)
                 return;
-        site->changed = modified;
+        site->changed = changed;
         (void)snprintf(site->changed_file, sizeof(site->changed_file), "%s", path);
 }
 
@@ -86,7 +86,7 @@ static void look_at_snippet(Check *check, Site *site, const char *path)
         site->n_snippets++;
         site->snippets_unreadable |= !can_read(check, site, path);
         if (stat(path, &st) == 0)
-                site_note_file(site, path, st.st_mtime);
+                site_note_file(site, path, st.st_ctime);
         if (file_read(path, SNIPPET_MAX_BYTES, &text, &size) < 0)
                 return;
         site->sets_document_root |= has_directive(text, "DocumentRoot") ||

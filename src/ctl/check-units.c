@@ -72,7 +72,7 @@ static void check_router(Check *check)
 
 /* The newest of what the router reads; folders too, as a file may have gone. */
 typedef struct Newest {
-        time_t modified;
+        time_t changed;
         char path[PATH_MAX];
 } Newest;
 
@@ -80,9 +80,9 @@ static void note_newest(Newest *newest, const char *path)
 {
         struct stat st;
 
-        if (stat(path, &st) < 0 || st.st_mtime <= newest->modified)
+        if (stat(path, &st) < 0 || st.st_ctime <= newest->changed)
                 return;
-        newest->modified = st.st_mtime;
+        newest->changed = st.st_ctime;
         (void)snprintf(newest->path, sizeof(newest->path), "%s", path);
 }
 
@@ -105,7 +105,7 @@ static void note_folder(Newest *newest, const char *folder)
 static void check_reloaded(Check *check)
 {
         const char *dir = check->ctl->config_dir;
-        Newest newest = { .modified = 0 };
+        Newest newest = { .changed = 0 };
         char path[PATH_MAX];
 
         if (check->loaded == 0)
@@ -116,7 +116,7 @@ static void check_reloaded(Check *check)
                 note_folder(&newest, path);
         if (snprintf(path, sizeof(path), "%s/instances", dir) < PATH_MAX)
                 note_folder(&newest, path);
-        if (newest.modified > check->loaded)
+        if (newest.changed > check->loaded)
                 finding_add(&check->findings, FINDING_ROUTER_NOT_RELOADED,
                             (Place){ .file = newest.path }, command(RELOAD_ROUTER),
                             "it has changed since the router read it");
@@ -206,7 +206,7 @@ static void check_socket(Check *check, const Site *site)
                               active_state(check, unit));
         /* A file that the router has not read yet is a site that is only being made. */
         if (finding && check->loaded > 0 && stat(instance->file, &st) == 0 &&
-            st.st_mtime > check->loaded)
+            st.st_ctime > check->loaded)
                 finding->severity = SEVERITY_WARNING;
 }
 

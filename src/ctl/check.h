@@ -59,8 +59,9 @@ typedef struct Replaced {
 
 void replaced_init(const Check *check, Replaced *ret);
 
-/* Makes it remember the file if none of the others is newer. */
-void site_note_file(Site *site, const char *path, time_t modified);
+/* Makes it remember the file if none of the others is newer, by the last change of its inode:
+ * copying sets the other time back. */
+void site_note_file(Site *site, const char *path, time_t changed);
 
 /* Certificate and key; document root and snippets. */
 void check_tls(Check *check, Site *site);

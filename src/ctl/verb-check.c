@@ -80,7 +80,7 @@ static void check_instance(Check *check, size_t number, Site *site)
             snprintf(site->snippets, PATH_MAX, "%s/sites/%s", dir, instance->name) >= PATH_MAX)
                 return;
         if (stat(instance->file, &st) == 0)
-                site_note_file(site, instance->file, st.st_mtime);
+                site_note_file(site, instance->file, st.st_ctime);
         look_at_snippets(check, site);
         check_tls(check, site);
         check_document_root(check, site);

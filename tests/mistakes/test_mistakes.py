@@ -213,6 +213,14 @@ def test_router_not_reloaded(box):
     assert findings(box) == []
 
 
+def test_router_not_reloaded_after_an_older_file_came(box):
+    wait_for_the_next_second(box, loaded(box))
+    box.shell(f"touch -d '1 day ago' {FILE}")
+    assert find(box, "router-not-reloaded")["file"] == FILE
+    box.shell(RELOAD)
+    assert findings(box) == []
+
+
 def test_file_has_gone_and_the_router_does_not_know(box):
     wait_for_the_next_second(box, loaded(box))
     box.shell(f"rm {FILE}; systemctl stop bellhop@carol.socket")
@@ -233,6 +241,9 @@ def test_new_site_is_not_yet_wrong(box):
 
 
 @pytest.mark.parametrize("renew, changed", [(self_signed(), f"{TLS}/fullchain.pem"),
+                                            # From another machine, as rsync -a and tar bring it.
+                                            (f"{self_signed()}; touch -d '1 day ago' {TLS}/fullchain.pem",
+                                             f"{TLS}/fullchain.pem"),
                                             ("mkdir -p /etc/bellhop/sites/carol; touch /etc/bellhop/sites/carol/a.conf",
                                              "/etc/bellhop/sites/carol/a.conf")])
 def test_site_not_reloaded(box, renew, changed):
