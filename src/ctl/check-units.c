@@ -63,9 +63,7 @@ static void check_router(Check *check)
         else if (check->loaded == 0)
                 finding_add(
                         &check->findings, FINDING_NOT_CHECKED, (Place){ .line = 0 },
-                        geteuid() == 0 ? command("systemctl start bellhop-router-control.socket "
-                                                 "bellhop-router.service")
-                                       : NULL,
+                        geteuid() == 0 ? command("systemctl restart bellhop-router.service") : NULL,
                         "whether the router has read the files as they are now: it does not tell");
 }
 

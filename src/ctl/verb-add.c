@@ -16,10 +16,11 @@
 #include "ctl/self-signed.h"
 #include "util/cleanup.h"
 
-#define ROUTER_SOCKET "bellhop-router.socket"
-#define FIRST_PAGE    "index.html"
-#define CERTIFICATE   "fullchain.pem"
-#define KEY           "privkey.pem"
+#define ROUTER_SOCKET  "bellhop-router.socket"
+#define ROUTER_SERVICE "bellhop-router.service"
+#define FIRST_PAGE     "index.html"
+#define CERTIFICATE    "fullchain.pem"
+#define KEY            "privkey.pem"
 
 typedef struct Add {
         Change change;
@@ -439,7 +440,8 @@ static bool router_needed(Add *add)
 
 static bool router_run(Add *add)
 {
-        if (!change_reload_router(&add->change))
+        if (!change_reload_router(&add->change) ||
+            !change_job(&add->change, JOB_START, ROUTER_SERVICE))
                 return false;
         if (router_knows(add->change.ctl, add->customer.name))
                 return true;

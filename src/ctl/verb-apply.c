@@ -208,6 +208,9 @@ static bool router_is_behind(const Apply *apply)
         const Samples *samples = &apply->fleet.samples;
         double loaded, problems;
 
+        /* At its start it reads them. */
+        if (apply->fleet.router_error == -ESHUTDOWN)
+                return false;
         if (!samples_find(samples, "bellhop_config_loaded_timestamp_seconds", NULL, NULL,
                           &loaded) ||
             !samples_find(samples, "bellhop_config_problems", NULL, NULL, &problems))

@@ -35,13 +35,9 @@ static void ask_systemd(Check *check)
 
 static void ask_router(Check *check)
 {
-        const UnitState *router = units_find(&check->units, "bellhop-router.service");
         Samples samples;
         double loaded;
 
-        /* To ask a router that does not run would start it. */
-        if (check->bus && (!router || strcmp(router->active, "active") != 0))
-                return;
         if (samples_fetch(check->ctl->runtime_dir, &samples) < 0)
                 return;
         if (samples_find(&samples, "bellhop_config_loaded_timestamp_seconds", NULL, NULL, &loaded))

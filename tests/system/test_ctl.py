@@ -508,6 +508,27 @@ def test_status_of_what_fails(box):
         ctl(box, "apply")
 
 
+@pytest.mark.parametrize("arguments, status, says", [
+    (["list"], 0, "Hand-offs are not known: the router does not run"), (["status", "bob"], 0, "the router does not run"),
+    (["top", "-n1", "-d0.1"], 0, "no numbers: the router does not run"), (["metrics"], 1, "the router does not run"),
+    (["route", BOB], 1, "the router does not run"), (["cert", "bob"], 0, "bob.example"), (["check"], 0, ""),
+    (["apply", "--dry-run"], 0, "All is in force"), (["apply"], 0, "All is in force")])
+def test_who_only_looks_starts_no_router(box, arguments, status, says):
+    box.run("systemctl", "stop", "bellhop-router.service")
+    try:
+        done = box.try_run("bellhopctl", *arguments)
+        assert (done.returncode, box.show("bellhop-router.service", "ActiveState")) == (status, "inactive"), done
+        assert says in done.stdout + done.stderr, done
+    finally:
+        box.run("systemctl", "start", "bellhop-router.service")
+
+
+def test_add_starts_a_router_that_was_stopped(box, clean):  # pylint: disable=unused-argument
+    box.run("systemctl", "stop", "bellhop-router.service")
+    add(box, "dora")
+    assert box.show("bellhop-router.service", "ActiveState") == "active" and is_served(box, "dora")
+
+
 def test_top(box):
     box.curl(f"https://{ALICE}/")
     with steady(box, ALICE, BOB):
