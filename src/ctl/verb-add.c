@@ -12,13 +12,13 @@
 #include "config/users.h"
 #include "ctl/change.h"
 #include "ctl/customer.h"
+#include "ctl/first-page.h"
 #include "ctl/hosts.h"
 #include "ctl/self-signed.h"
 #include "util/cleanup.h"
 
 #define ROUTER_SOCKET  "bellhop-router.socket"
 #define ROUTER_SERVICE "bellhop-router.service"
-#define FIRST_PAGE     "index.html"
 #define CERTIFICATE    "fullchain.pem"
 #define KEY            "privkey.pem"
 
@@ -286,29 +286,11 @@ static bool www_needed(Add *add)
         return !exists(add->customer.www) && !has_public_html(add);
 }
 
-/* So that the first visitor sees that it works. */
-static int put_first_page(int folder, const char *name, uid_t uid, gid_t gid)
-{
-        _cleanup_close_ int fd =
-                openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                       0640);
-
-        if (fd < 0)
-                return -errno;
-        if (dprintf(fd,
-                    "<!DOCTYPE html>\n<title>%s</title>\n<p>The site of %s is served. Its pages "
-                    "go to " WWW_DIR "/%s.\n",
-                    name, name, name) < 0 ||
-            fchown(fd, uid, gid) < 0 || fchmod(fd, 0640) < 0 || fsync(fd) < 0)
-                return -errno;
-        return 0;
-}
-
 static bool www_run(Add *add)
 {
         const struct passwd *user = user_of(add);
         const int r = user ? folder_make(WWW_DIR, add->customer.name, user->pw_uid, user->pw_gid,
-                                         0750, put_first_page)
+                                         0750, first_page_put)
                            : 0;
 
         if (r < 0)

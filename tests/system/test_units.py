@@ -8,6 +8,7 @@ import pytest
 from box import INSTANCE_MAX_EXPOSURE, ROUTER_MAX_EXPOSURE, SOURCE
 
 UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-router-control.socket",
+         "bellhop-metrics.socket", "bellhop-metrics.service",
          "bellhop-router.service", "bellhop@alice.socket", "bellhop@alice.service", "bellhop-standin@alice.service",
          "bellhop-php@alice.socket", "bellhop-php@alice.service", "bellhop-php-again@alice.target"]
 
