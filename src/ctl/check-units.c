@@ -4,6 +4,7 @@
  * and has read the files as they are now.
  */
 #include <dirent.h>
+#include <inttypes.h>
 
 #include "ctl/bus-many.h"
 #include "ctl/check.h"
@@ -227,6 +228,20 @@ static bool has_older_files(const Check *check, const Site *site,
                is_behind(server_read(&times), site->changed);
 }
 
+/* A folder that has come since its start is not in its mount namespace, whatever it reads again. */
+static bool lacks_folder(const Check *check, const Site *site, const char *unit)
+{
+        _cleanup_free_ char *path = NULL;
+        uint64_t pid;
+
+        if (bus_get_number(check->bus, unit, "Service", "MainPID", &pid) < 0 || pid == 0 ||
+            asprintf(&path, "/proc/%" PRIu64 "/root%s", pid, site->tls) < 0) {
+                path = NULL;
+                return false;
+        }
+        return access(site->tls, F_OK) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
+}
+
 static void check_service(Check *check, const Site *site)
 {
         const char *name = site->instance->name;
@@ -243,7 +258,14 @@ static void check_service(Check *check, const Site *site)
                             "%s has failed (%s)", unit, result ? result : "no reason known");
                 return;
         }
-        if (strcmp(active_state(check, unit), "active") == 0 && has_older_files(check, site, unit))
+        if (strcmp(active_state(check, unit), "active") != 0)
+                return;
+        if (lacks_folder(check, site, unit))
+                finding_add(&check->findings, FINDING_SITE_NOT_RELOADED,
+                            (Place){ name, site->tls, 0 },
+                            command("systemctl try-restart bellhop@%s.service", name),
+                            "it has come since the site's server was started");
+        else if (has_older_files(check, site, unit))
                 finding_add(&check->findings, FINDING_SITE_NOT_RELOADED,
                             (Place){ name, site->changed_file, 0 },
                             site->has_credentials

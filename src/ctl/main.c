@@ -3,6 +3,7 @@
  * bellhopctl: options, then the verb.
  */
 #include <getopt.h>
+#include <unistd.h>
 
 #include "ctl/output.h"
 #include "ctl/verbs.h"
@@ -207,6 +208,11 @@ int main(int argc, char *argv[])
                 given[option - options] = true;
                 if (take_option(&ctl, option, optarg, &status))
                         return (int)status;
+        }
+        /* Else nobody would be a customer, and all that runs left over. */
+        if (access(ctl.config_dir, F_OK) < 0 && strcmp(ctl.config_dir, BELLHOP_CONFIG_DIR) != 0) {
+                output_error("--config=%s: %s.", ctl.config_dir, strerror(errno));
+                return CTL_FAILED;
         }
         return (int)run_verb(&ctl, argv + optind, argc - optind, given);
 }

@@ -95,7 +95,7 @@ const char *metrics_fetch_explain(int error)
         case EPERM:
                 return "only root and the group bellhop may ask the router; use sudo";
         case ESHUTDOWN:
-                return "the router does not run; systemctl start bellhop-router.service";
+                return "the router does not run; systemctl start bellhop.target";
         case ENOENT:
                 return "the control socket is not there; systemctl restart bellhop-router.service";
         case ECONNREFUSED:

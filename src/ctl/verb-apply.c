@@ -453,6 +453,8 @@ CtlStatus verb_apply(const Ctl *ctl, char *arguments[])
         CtlStatus status = change_begin(ctl, &apply.change);
 
         if (status == CTL_FINE)
+                status = change_check_served(&apply.change);
+        if (status == CTL_FINE)
                 status = run(&apply);
         apply_done(&apply);
         return change_done(&apply.change, status);

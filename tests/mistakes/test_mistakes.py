@@ -103,7 +103,7 @@ MISTAKES = {
     "host of a neighbour": (f"sed -i 's/=/=alice.example /' {FILE}", "config-error", "already leads to alice"),
     "host twice in a file": (f"echo Host=carol.example >> {FILE}", "config-error", "stands here twice"),
     "port in a host": (instance("Host=carol.example:443 www.carol.example\\n"), "config-error", "has a port"),
-    "URL as host": (instance("Host=https://carol.example/ www.carol.example\\n"), "config-error", "carol.example"),
+    "URL as host": (instance("Host=https://carol.example/ www.carol.example\\n"), "config-error", "is a URL"),
     "commas between hosts": (instance("Host=carol.example,www.carol.example\\n"), "config-error", "no host name"),
     "address as host": (f"sed -i 's/=/=127.0.0.9 /' {FILE}", "config-error", "write it as Address="),
     "no such user": ("userdel carol 2>/dev/null", "config-error", "no user carol"),
@@ -230,6 +230,17 @@ def test_site_not_reloaded(box, renew, changed):
     box.shell(f"systemctl reload bellhop@carol.service; {renew}")
     found = find(box, "site-not-reloaded")
     assert (found["severity"], found["file"]) == ("warning", changed)
+    box.shell(found["cure"])
+    assert findings(box) == []
+    assert_served(box)
+
+
+def test_certificate_that_came_after_the_start(box):
+    box.shell(f"mv {TLS} /root/tls")
+    box.curl("http://carol.example/")
+    box.shell(f"mv /root/tls {TLS}")
+    found = find(box, "site-not-reloaded")
+    assert found["file"] == TLS
     box.shell(found["cure"])
     assert findings(box) == []
     assert_served(box)

@@ -104,6 +104,11 @@ def test_list(fleet):
         os.unlink(path)
 
 
+@pytest.mark.parametrize("verb", [["list"], ["check"], ["apply", "--dry-run"]])
+def test_configuration_that_is_not_there(tmp_path, verb):
+    assert "/nowhere: No such file or directory" in run(*verb, f"--config={tmp_path}/nowhere", status=1)
+
+
 def test_list_of_nobody(tmp_path):
     assert run("list", f"--config={tmp_path}", f"--runtime={tmp_path}").startswith(
         "There are no instances. 'bellhopctl add NAME --host HOST' adds one.\n")
@@ -191,7 +196,7 @@ def test_top_follows_the_size_of_the_terminal(fleet):
 @pytest.mark.parametrize("answer", ["y", "", "nobodyhere "])
 def test_purge_asks_on_a_terminal(tmp_path, answer):
     """Nothing but the name will do; and what is asked for is not done before."""
-    screen = Screen("remove", "nobodyhere", "--purge", f"--config={tmp_path}/no-such-folder")
+    screen = Screen("remove", "nobodyhere", "--purge", f"--config={tmp_path}")
     screen.expect("are removed for good.*Type the name to go on: ")
     screen.type(answer + "\n")
     screen.expect("Nothing was changed")
