@@ -236,7 +236,7 @@ static void print_file(const Status *status)
 static void print_server(const Status *status)
 {
         const Member *member = status->member;
-        char memory[SHOWN_MAX];
+        char memory[SHOWN_MAX], n_open[SHOWN_MAX];
 
         printf("%12s: %s%s\n", "Socket", status->socket,
                status->socket_there ? "" : " (not there)");
@@ -246,7 +246,10 @@ static void print_server(const Status *status)
                show_bytes(member->memory, memory));
         if (member->cpu_nsec != UNKNOWN)
                 printf(", CPU %.2fs", (double)member->cpu_nsec / 1e9);
-        if (member->status)
+        /* Hand-offs, of which it tells too, have a line of their own. */
+        if (member->n_open != UNKNOWN)
+                printf(", open connections %s", show_count(member->n_open, n_open));
+        else if (member->status)
                 printf("; %s", member->status);
         printf("\n");
 }
