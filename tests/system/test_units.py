@@ -15,6 +15,7 @@ UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-ro
 
 @pytest.mark.parametrize("unit, limit", [("bellhop-router.service", ROUTER_MAX_EXPOSURE),
                                          ("bellhop-standin@alice.service", ROUTER_MAX_EXPOSURE),
+                                         ("bellhop-metrics.service", ROUTER_MAX_EXPOSURE),
                                          ("bellhop@alice.service", INSTANCE_MAX_EXPOSURE),
                                          ("bellhop-php@alice.service", INSTANCE_MAX_EXPOSURE)])
 def test_exposure(box, unit, limit):
@@ -29,7 +30,7 @@ def test_verify_finds_nothing(box):
 
 
 @pytest.mark.parametrize("unit", ["bellhop-router.service.in", "bellhop-standin@.service.in",
-                                  "bellhop@.service.in"])
+                                  "bellhop@.service.in", "bellhop-metrics.service"])
 def test_every_sandbox_line_has_its_reason(unit):
     """A comment stands right above it, or above the line that it completes."""
     completes = {"AmbientCapabilities", "BindPaths", "BindReadOnlyPaths", "DevicePolicy", "ProcSubset", "RemoveIPC"}
