@@ -39,6 +39,10 @@ static void help(void)
                        o->verbs ? o->verbs : "", o->verbs ? ": " : "", o->help);
         }
         printf("\n"
+               "Examples:\n"
+               "  bellhopctl add alice --create-user --self-signed --host=alice.example\n"
+               "  bellhopctl check && bellhopctl apply\n"
+               "\n"
                "Exit status: 0 all is well, 1 something is wrong or has failed, 2 wrong usage.\n"
                "See bellhopctl(1).\n");
 }

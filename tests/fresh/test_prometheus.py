@@ -70,6 +70,10 @@ def samples_of(family, kind):
     return {family + suffix for suffix in suffixes}
 
 
+def all_samples(families):
+    return set().union(*(samples_of(*family) for family in families.items()))
+
+
 def test_it_is_up(prometheus):
     """A scrape may be late on a busy machine; most are not."""
     assert value(prometheus, 'avg_over_time(up{job="bellhop", machine="web1"}[30s])') > 0.5
@@ -86,7 +90,7 @@ def test_all_families_are_there_with_their_types(prometheus, families):
     known = ask(prometheus, "metadata")
     assert {name: known[name][0]["type"] for name in known if name.startswith("bellhop_")} == families
     stored = {name for name in ask(prometheus, "label/__name__/values") if name.startswith("bellhop_")}
-    assert stored == set().union(*(samples_of(*family) for family in families.items()))
+    assert stored == all_samples(families)
 
 
 def test_customers_have_their_label(prometheus, sites):
@@ -104,6 +108,19 @@ def test_scraped_text_is_the_routers(prometheus):
     assert "text/plain; version=0.0.4" in curl(prometheus, "-I", "http://127.0.0.1:9942/metrics")
     service = prometheus.show("bellhop-metrics.service", "MainPID")
     assert prometheus.run("ps", "-o", "uid=", "-p", service).strip() not in ("0", "")
+
+
+def examples():
+    """The expressions of the man page; what goes on in the next line is indented."""
+    text = (SOURCE / "man" / PAGE).read_text().partition("# EXAMPLES")[2]
+    blocks = re.findall(r"^```\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in re.sub(r"\n +", " ", block).splitlines()]
+
+
+@pytest.mark.parametrize("expression", examples())
+def test_examples_are_expressions(prometheus, families, expression):
+    ask(prometheus, "query", query=expression)
+    assert set(re.findall(r"\bbellhop_\w+", expression)) <= all_samples(families)
 
 
 def panels():
@@ -126,8 +143,7 @@ def filled(expression):
 @pytest.mark.parametrize("expression", expressions())
 def test_dashboard_asks_for_what_is_there(prometheus, families, expression):
     assert ask(prometheus, "query", query=filled(expression))["result"]
-    samples = set().union(*(samples_of(*family) for family in families.items()))
-    assert set(re.findall(r"\bbellhop_\w+", expression)) <= samples
+    assert set(re.findall(r"\bbellhop_\w+", expression)) <= all_samples(families)
 
 
 def test_dashboard_shows_all_there_is(families):
