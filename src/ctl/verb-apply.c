@@ -300,7 +300,7 @@ static bool needs_restart(const Need *need)
 typedef struct Work {
         const char *what; /* before the name */
         const char *kind;
-        const char *template, *suffix; /* of the unit */
+        const char *suffix; /* of the unit */
         JobKind job;
         needs_it_t needs_it;
 } Work;
@@ -323,7 +323,7 @@ static bool work(Apply *apply, const Work *work)
                         change_say(&apply->change, work->kind, "%s %s", work->what,
                                    fleet->sites[i].name);
                 jobs[n].kind = work->job;
-                unit_name_of(work->template, fleet->sites[i].name, work->suffix, jobs[n++].unit);
+                unit_name(fleet->sites[i].name, work->suffix, jobs[n++].unit);
         }
         return n == 0 || apply->change.ctl->dry_run ||
                change_jobs(&apply->change, work->kind, jobs, n);
@@ -331,11 +331,7 @@ static bool work(Apply *apply, const Work *work)
 
 static bool start_sockets(Apply *apply)
 {
-        static const Work start = { "start the hand-off socket of",
-                                    "socket",
-                                    "bellhop",
-                                    "socket",
-                                    JOB_START,
+        static const Work start = { "start the hand-off socket of", "socket", "socket", JOB_START,
                                     needs_start };
 
         return work(apply, &start);
@@ -345,12 +341,9 @@ static bool start_sockets(Apply *apply)
 static bool renew_units(Apply *apply)
 {
         static const Work all[] = {
-                { "stop, to change its network,", "network", "bellhop", "socket", JOB_STOP,
-                  needs_renew },
-                { NULL, "network", "bellhop", "service", JOB_STOP, needs_renew },
-                { NULL, "network", "bellhop-php", "socket", JOB_STOP, needs_renew },
-                { NULL, "network", "bellhop-php", "service", JOB_STOP, needs_renew },
-                { "start again", "network", "bellhop", "socket", JOB_START, needs_renew },
+                { "stop, to change its network,", "network", "socket", JOB_STOP, needs_renew },
+                { NULL, "network", "service", JOB_STOP, needs_renew },
+                { "start again", "network", "socket", JOB_START, needs_renew },
         };
         bool good = true;
 
@@ -362,10 +355,9 @@ static bool renew_units(Apply *apply)
 static bool change_servers(Apply *apply)
 {
         static const Work all[] = {
-                { "restart, to change its network,", "network", "bellhop", "service",
-                  JOB_TRY_RESTART, needs_restart },
-                { NULL, "network", "bellhop-php", "service", JOB_TRY_RESTART, needs_restart },
-                { "reload the server of", "server", "bellhop", "service", JOB_RELOAD_OR_TRY_RESTART,
+                { "restart, to change its network,", "network", "service", JOB_TRY_RESTART,
+                  needs_restart },
+                { "reload the server of", "server", "service", JOB_RELOAD_OR_TRY_RESTART,
                   needs_reload },
         };
         bool good = true;
