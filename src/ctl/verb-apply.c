@@ -10,10 +10,6 @@
 #include "ctl/fleet.h"
 #include "util/cleanup.h"
 
-/* A server has read the files before systemd hears that it is ready; one reload too many is better
- * than one too few. */
-#define START_NSEC UINT64_C(100000000)
-
 #define WANTS_DIR UNITS_GENERATED_DIR "/bellhop.target.wants"
 
 /* What one instance needs. */
@@ -78,38 +74,50 @@ static bool is_wanted_since_boot(const char *name)
         return access(path, F_OK) == 0;
 }
 
-/* What systemd says of services that it has in memory. */
+/* What systemd says of services that it has in memory, and how many questions that is. */
+#define ASKS 3
+
 typedef struct Told {
         bool private_network;
-        uint64_t changed_usec; /* its state: that it became active, or was reloaded */
+        ServerTimes times;
 } Told;
 
 static int ask_services(Apply *apply, Told *told)
 {
         const Fleet *fleet = &apply->fleet;
-        _cleanup_free_ BusQuestion *questions = calloc(fleet->n + 1, 2 * sizeof(*questions));
+        _cleanup_free_ BusQuestion *questions = calloc(fleet->n + 1, ASKS * sizeof(*questions));
         size_t n = 0;
 
         if (!questions)
                 return -ENOMEM;
         for (size_t i = 0; i < fleet->n; i++) {
-                BusQuestion question = { .interface = "Service",
-                                         .property = "PrivateNetwork",
-                                         .kind = PROPERTY_BOOL,
-                                         .ret = &told[i].private_network };
+                ServerTimes *times = &told[i].times;
+                const BusQuestion asks[ASKS] = {
+                        { .interface = "Service",
+                          .property = "PrivateNetwork",
+                          .kind = PROPERTY_BOOL,
+                          .ret = &told[i].private_network },
+                        { .interface = "Service",
+                          .property = "ExecMainStartTimestamp",
+                          .kind = PROPERTY_NUMBER,
+                          .ret = &times->started },
+                        { .interface = "Service",
+                          .property = "ExecReload",
+                          .kind = PROPERTY_LAST_BEGIN,
+                          .ret = &times->reloaded },
+                };
+                char unit[UNIT_NAME_MAX];
 
                 if (!fleet->sites[i].instance)
                         continue;
                 told[i].private_network = !fleet->sites[i].instance->network;
-                unit_name(fleet->sites[i].name, "service", question.unit);
-                if (!units_find(&fleet->units, question.unit))
+                unit_name(fleet->sites[i].name, "service", unit);
+                if (!units_find(&fleet->units, unit))
                         continue;
-                questions[n++] = question;
-                question.interface = "Unit";
-                question.property = "StateChangeTimestamp";
-                question.kind = PROPERTY_NUMBER;
-                question.ret = &told[i].changed_usec;
-                questions[n++] = question;
+                for (size_t j = 0; j < ASKS; j++) {
+                        questions[n] = asks[j];
+                        memcpy(questions[n++].unit, unit, sizeof(unit));
+                }
         }
         return bus_ask_many(apply->change.bus, questions, n);
 }
@@ -120,14 +128,14 @@ static uint64_t later(uint64_t a, uint64_t b)
 }
 
 /* One that runs. */
-static void look_behind(const Apply *apply, const Member *member, uint64_t read_nsec,
+static void look_behind(const Apply *apply, const Member *member, const ServerTimes *times,
                         uint64_t changed, Need *need)
 {
         uint64_t tls_made;
         const uint64_t own = changed_site(apply->change.ctl->config_dir, member->name, &tls_made);
 
-        need->again = is_behind(read_nsec, tls_made);
-        need->reload = !need->again && is_behind(read_nsec, later(changed, own));
+        need->again = is_behind(times->started * 1000, tls_made);
+        need->reload = !need->again && is_behind(server_read(times), later(changed, own));
 }
 
 static void find_need(Apply *apply, const Member *member, const Told *told, uint64_t changed_any,
@@ -147,8 +155,8 @@ static void find_need(Apply *apply, const Member *member, const Told *told, uint
                 return;
         }
         changed = apply->exact[number] ? changed_file(instance->file) : changed_any;
-        if (member->state == SITE_ACTIVE && told->changed_usec > 0)
-                look_behind(apply, member, told->changed_usec * 1000 - START_NSEC, changed, need);
+        if (member->state == SITE_ACTIVE)
+                look_behind(apply, member, &told->times, changed, need);
 }
 
 static int find_needs(Apply *apply)
@@ -217,6 +225,9 @@ static bool router_is_behind(const Apply *apply)
         const Samples *samples = &apply->fleet.samples;
         double loaded, problems;
 
+        /* At its start it reads them. */
+        if (apply->fleet.router_error == -ESHUTDOWN)
+                return false;
         if (!samples_find(samples, "bellhop_config_loaded_timestamp_seconds", NULL, NULL,
                           &loaded) ||
             !samples_find(samples, "bellhop_config_problems", NULL, NULL, &problems))
@@ -457,6 +468,8 @@ CtlStatus verb_apply(const Ctl *ctl, char *arguments[])
         Apply apply = { .n_old = 0 };
         CtlStatus status = change_begin(ctl, &apply.change);
 
+        if (status == CTL_FINE)
+                status = change_check_served(&apply.change);
         if (status == CTL_FINE)
                 status = run(&apply);
         apply_done(&apply);

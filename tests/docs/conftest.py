@@ -41,7 +41,7 @@ def old_fixture(migrating):
         for file in [*debs, TESTS / "docs/old-server"]:
             machine.path(f"/root/{file.name}").write_bytes(file.read_bytes())
         machine.run("bash", "-c", "bash /root/old-server /root/*.deb")
-        machine.install(start=False)
+        machine.prepare()
         yield machine
     finally:
         machine.down()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A throw-away machine: real systemd as PID 1 over a copy-on-write view of this host's root, with bellhop installed.
+"""A throw-away machine: real systemd as PID 1 over a copy-on-write view of a root, as a rule this host's, and bellhop in it.
 
 Nothing in it reaches the host: files go to memory, the network is its own, and all of it ends with this process.
 """
@@ -23,8 +23,8 @@ class Failed(Exception):
 
 
 class Box:
-    def __init__(self, name="bellhop", cgroup="v2"):
-        self.env = dict(os.environ, SDBOX_NAME=f"{name}-{os.getpid()}", SDBOX_ROOT="/", SDBOX_CGROUP=cgroup,
+    def __init__(self, name="bellhop", cgroup="v2", root="/"):
+        self.env = dict(os.environ, SDBOX_NAME=f"{name}-{os.getpid()}", SDBOX_ROOT=str(root), SDBOX_CGROUP=cgroup,
                         SDBOX_OWNER=str(os.getpid()))
         self.root = None
 
@@ -110,8 +110,13 @@ class Box:
 
     # ---- bellhop -----------------------------------------------------------------------------
 
-    def install(self, start=True):
-        """As an administrator would: meson install, system user, folders, units."""
+    def install(self):
+        """As an administrator would."""
+        self.prepare()
+        self.run("systemctl", "enable", "--now", "bellhop.target")
+
+    def prepare(self):
+        """Installs it without starting anything: meson install, system user, folders, units."""
         with tempfile.TemporaryDirectory() as stage:
             os.chmod(stage, 0o755)  # it becomes that of the box's root
             subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet"], check=True,
@@ -121,8 +126,6 @@ class Box:
         self.run("systemd-tmpfiles", "--create", "bellhop.conf")
         self.run("journalctl", "--update-catalog")
         self.run("systemctl", "daemon-reload")
-        if start:
-            self.run("systemctl", "enable", "--now", "bellhop.target")
 
     def write_instance(self, name, text):
         self.write(f"/etc/bellhop/instances/{name}.conf", "[Instance]\n" + text)
