@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The packages, as packaging/debs has built them: installed, upgraded, removed and purged on a pristine Debian."""
 
-import os
 import pathlib
 import re
 import shutil
