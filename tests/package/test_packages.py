@@ -17,9 +17,9 @@ OLD = "0.0.9-1"
 HOSTS = ["alice.example", "bob.example"]
 
 # Customers, their pages and what others log belong to somebody else; tidying up and package lists are apt's and dpkg's.
-NOT_OURS = ["/etc/.pwd.lock", "/etc/group", "/etc/gshadow", "/etc/passwd", "/etc/shadow", "/etc/subgid", "/etc/subgid-", "/etc/subuid",
-            "/etc/subuid-",
-            "/etc/ld.so.cache", "/home", "/srv", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/log",
+NOT_OURS = ["/etc/.pwd.lock", "/etc/group", "/etc/gshadow", "/etc/passwd", "/etc/shadow", "/etc/subgid", "/etc/subgid-",
+            "/etc/subuid", "/etc/subuid-", "/etc/ld.so.cache", "/home", "/srv", "/var/cache", "/var/lib/apt",
+            "/var/lib/dpkg", "/var/log",
             "/var/lib/systemd/catalog", "/var/lib/systemd/random-seed", "/var/lib/systemd/timers", "/var/lib/dbus"]
 
 
