@@ -4,6 +4,8 @@
  * checked. Whatever is refused leaves no descriptor behind.
  */
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 #include "handoff/bellhop.h"
@@ -71,21 +73,22 @@ static bool header_is_valid(const struct bellhop_header *header, const char *hos
                memchr(host, 0, header->host_length) == NULL;
 }
 
-static bool has_option(int fd, int option, int expected)
-{
-        int value;
-        socklen_t size = sizeof(value);
-
-        return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == expected;
-}
-
-/* A connection that the client has reset meanwhile still counts: the server finds out as with
- * accept(2). */
+/*
+ * Two questions instead of one for each of family, type, protocol and SO_ACCEPTCONN, as this is
+ * asked of each connection: only TCP, over IPv4 or IPv6, answers TCP_INFO, and MPTCP, which lets
+ * TCP answer for it, has another protocol. A connection that the client has reset meanwhile still
+ * counts: the server finds out as with accept(2).
+ */
 static bool is_tcp_connection(int fd)
 {
-        return (has_option(fd, SO_DOMAIN, AF_INET) || has_option(fd, SO_DOMAIN, AF_INET6)) &&
-               has_option(fd, SO_TYPE, SOCK_STREAM) && has_option(fd, SO_PROTOCOL, IPPROTO_TCP) &&
-               has_option(fd, SO_ACCEPTCONN, 0);
+        struct tcp_info info = { .tcpi_state = TCP_LISTEN };
+        socklen_t info_size = offsetof(struct tcp_info, tcpi_ca_state), size = sizeof(int);
+        int protocol = 0;
+
+        return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+               protocol == IPPROTO_TCP &&
+               getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_size) == 0 &&
+               info.tcpi_state != TCP_LISTEN;
 }
 
 EXPORT int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,

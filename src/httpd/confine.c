@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Owns what of the fence this process has already: a reload can add to it, nothing takes away. */
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -38,6 +39,16 @@ static void lock_filters(void)
                 (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
 }
 
+/*
+ * The unit gives this server a capability that is good for nothing but to keep the same user's
+ * other programs from tracing it, from the moment when it is executed: ptrace(2), "Ptrace access
+ * mode checking". What it executes itself is a customer's program, and gets none.
+ */
+static void keep_capability(void)
+{
+        (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 const char *confine(cmd_parms *cmd, void *unused, const char *name, const char *config_dir)
 {
         apr_pool_t *forever = cmd->server->process->pool;
@@ -54,6 +65,7 @@ const char *confine(cmd_parms *cmd, void *unused, const char *name, const char *
         if (!raised) {
                 raised = apr_pcalloc(forever, sizeof(*raised));
                 lock_filters();
+                keep_capability();
                 /* Not _setn: a reload unloads the key with this file. */
                 (void)apr_pool_userdata_set(raised, RAISED_KEY, NULL, forever);
         }

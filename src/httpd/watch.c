@@ -15,7 +15,9 @@
 
 #include "httpd/stop.h"
 #include "httpd/watch.h"
+#include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/shut.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
 #define FOREVER      UINT64_MAX
@@ -57,14 +59,17 @@ static uint64_t later(uint64_t a, uint64_t b)
 
 static void sleep_until(uint64_t usec)
 {
-        struct pollfd bell = { .fd = self.watch->bell, .events = POLLIN };
+        struct pollfd events[] = {
+                { .fd = self.watch->bell, .events = POLLIN },
+                { .fd = self.watch->is_ended ? -1 : self.watch->handoff_fd, .events = POLLRDHUP },
+        };
         const uint64_t now = clock_monotonic_usec();
         const uint64_t left = usec > now ? usec - now : 0;
         const struct timespec timeout = { .tv_sec = (time_t)(left / USEC_PER_SEC),
                                           .tv_nsec = (long)(left % USEC_PER_SEC * 1000) };
         eventfd_t unused;
 
-        (void)ppoll(&bell, 1, usec == FOREVER ? NULL : &timeout, NULL);
+        (void)ppoll(events, ELEMENTSOF(events), usec == FOREVER ? NULL : &timeout, NULL);
         (void)eventfd_read(self.watch->bell, &unused);
 }
 
@@ -184,6 +189,11 @@ static void watch_on(void)
                         obey(orders);
                         return;
                 }
+                if (shut_whole(self.watch->handoff_fd)) {
+                        (void)sd_notify(0, "STATUS=The hand-off socket has been shut by somebody");
+                        obey(ORDER_STOP);
+                        return;
+                }
                 next = earlier(tell_status(now), end_if_idle(now));
                 if (self.watch->is_ended)
                         return;
@@ -266,7 +276,8 @@ void watch_end(Watch *watch)
                 (void)pthread_join(self.thread, NULL);
                 self.is_running = false;
         }
-        /* It came too late for the thread. */
+        /* These came too late for the thread. */
+        (void)shut_whole(watch->handoff_fd);
         if (stop_take() & ORDER_STOP)
                 watch->is_ended = true;
 }

@@ -15,6 +15,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/shut.h"
 
 /* Below the usual LimitNOFILE= of 1024, with room for what one message may bring. Beyond it the
  * oldest is cut off: it has had the most time to take its reply. */
@@ -178,6 +179,8 @@ static int on_handoff(sd_event_source *source, int fd, uint32_t revents, void *u
                 else if (r < 0)
                         return r;
         }
+        if (shut_whole(fd))
+                return sd_event_exit(standin->event, 0);
         notify_status(standin);
         return 0;
 }

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: MIT
 """What a hostile customer does to the processes of others."""
 
+import json
+import pathlib
+import subprocess
+
 import pytest
 from mallory import assert_neighbours_are_well
+
+OUTSIDE = pathlib.Path(__file__).resolve().parent / "outside.py"
 
 
 def test_sees_no_process_of_others(box, mallory):
@@ -25,3 +31,20 @@ def test_killing_all_ends_only_itself(box, mallory):
     assert [box.show(unit, "MainPID") for unit in units] == before
     assert_neighbours_are_well(box)
     box.wait_for("mallory's site again", mallory.serves)
+
+
+def test_customers_other_programs_get_into_no_server(box, mallory):
+    """Not from the moment when it is started; else they had the hand-off socket."""
+    box.run("systemctl", "stop", mallory.unit)
+    # No program of the site's runs, which he may do with as he likes.
+    box.write(f"{mallory.folder}/still.txt", "still\n", 0o644)
+    thief = box.popen_run("setpriv", f"--reuid={mallory.name}", f"--regid={mallory.name}", "--clear-groups",
+                      "/usr/bin/python3", "-c", OUTSIDE.read_text(), "reach", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for _ in range(5):
+        assert box.curl(f"http://{mallory.host}/still.txt") == "still\n"
+        box.run("systemctl", "stop", mallory.unit)
+    seen = json.loads(thief.communicate("enough\n")[0])
+    assert sum("EPERM" in outcomes["getfd"] for outcomes in seen.values()) >= 5 * 2, seen
+    for outcomes in seen.values():
+        assert set(outcomes["getfd"] + outcomes["trace"]) <= {"EPERM", "ESRCH"}, seen
+        assert set(outcomes["mem"]) <= {"EACCES", "EPERM", "ESRCH", "ENOENT"}, seen

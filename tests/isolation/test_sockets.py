@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Unix sockets of the machine, the hand-off socket that an instance inherits, and the connections that it is passed."""
 
+import pathlib
+import subprocess
+
 import pytest
 from mallory import assert_neighbours_are_well
+
+OUTSIDE = pathlib.Path(__file__).resolve().parent / "outside.py"
 
 # What a program needs to log, to tell systemd that it is ready, and to look up users. Who speaks there is told by the
 # kernel, so that nobody can be somebody else (test_forged_journal_lines_bear_their_maker).
@@ -62,6 +67,28 @@ def test_spoilt_handoff_socket_harms_only_its_own_site(box, mallory, way):
     # An administrator's hand makes it whole, and no other hand is needed.
     mallory.restart_socket()
     assert mallory.serves()
+
+
+@pytest.mark.parametrize("when", ["while it runs", "while it sleeps"])
+def test_handoff_socket_shut_from_outside_hangs_nobody(box, mallory, when):
+    """Where no fence is. What systemd hangs with is made what it fails with, before anybody stops that socket."""
+    socket = f"bellhop@{mallory.name}.socket"
+    assert mallory.serves()
+    thief = box.popen_run("/usr/bin/python3", "-c", OUTSIDE.read_text(), "shut", box.show(mallory.unit, "MainPID"),
+                      stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert thief.stdout.readline() == "taken\n"
+    if when == "while it sleeps":
+        box.run("systemctl", "stop", mallory.unit)
+    print("now", file=thief.stdin, flush=True)
+    assert thief.stdout.readline() == "shut\n"
+    box.wait_for("the socket has failed", lambda: box.show(socket, "ActiveState") == "failed")
+    box.wait_for("the instance has ended", lambda: box.show(mallory.unit, "ActiveState") in ("inactive", "failed"))
+    assert_neighbours_are_well(box)
+    mallory.restart_socket()
+    assert mallory.serves()
+    box.run("systemctl", "restart", "bellhop@bob.socket")
+    assert_neighbours_are_well(box)
+    thief.communicate()
 
 
 def test_handoff_socket_makes_nobody_wait(mallory):

@@ -3,6 +3,7 @@
  * behind. */
 #include "handoff-pair.h"
 
+#include <linux/netlink.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -297,7 +298,7 @@ static void test_kinds_of_descriptors(void **state)
 {
         World *world = *state;
         const Datagram datagram = good_datagram();
-        int fds[11], dgram[2], stream[2], pipes[2];
+        int fds[12], dgram[2], stream[2], pipes[2];
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, dgram), 0);
@@ -314,6 +315,8 @@ static void test_kinds_of_descriptors(void **state)
         fds[9] = new_socket(AF_UNIX, SOCK_SEQPACKET, false);
         /* Not in every kernel. */
         fds[10] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+        /* Has the number of TCP for a protocol of its own. */
+        fds[11] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_XFRM);
         world->n_fds = count_fds();
         for (size_t i = 0; i < ELEMENTSOF(fds); i++) {
                 char label[32];

@@ -174,6 +174,25 @@ static void test_not_from_the_router(void **state)
 }
 
 /* A client that has not ended its side has time to take its reply, and not more. */
+/* Nobody can receive there any more; whoever else has the socket, is to be told so. */
+static void test_shut_by_somebody(void **state)
+{
+        const uint64_t began = clock_monotonic_usec();
+        _cleanup_close_ int copy = -EBADF;
+        struct pollfd end = { .events = POLLIN };
+        int pair[2];
+
+        handoff_pair(pair);
+        copy = dup(pair[1]);
+        assert_int_equal(shutdown(copy, SHUT_RD), 0);
+        run_consume(pair[1], 60 * SEC);
+        assert_true(clock_monotonic_usec() - began < 30 * SEC);
+        end.fd = copy;
+        assert_int_equal(poll(&end, 1, 0), 1);
+        assert_true(end.revents & POLLHUP);
+        close_fd(pair[0]);
+}
+
 static void test_lingers(void **state)
 {
         const uint64_t began = clock_monotonic_usec();
@@ -246,6 +265,7 @@ int main(void)
                 cmocka_unit_test(test_waited),
                 cmocka_unit_test(test_words),
                 cmocka_unit_test(test_not_from_the_router),
+                cmocka_unit_test(test_shut_by_somebody),
                 cmocka_unit_test(test_lingers),
                 cmocka_unit_test(test_more_than_it_has_descriptors_for),
         };

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""What a customer's program outside of the instance does to the processes of the instance, by cron or ssh.
+
+outside.py reach    as the customer: tries to get into all processes of his, those that come meanwhile included, until
+                    there is a line of input; tells what came of it
+outside.py shut PID as root, in place of a customer who has got the hand-off socket all the same: takes it from that
+                    process, and with each line of input shuts it for reading
+"""
+
+import ctypes
+import errno
+import json
+import os
+import select
+import socket
+import sys
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PTRACE, PIDFD_GETFD = 101, 438
+PTRACE_SEIZE = 0x4206
+HANDOFF_FD = 3  # as systemd passes it: sd_listen_fds(3)
+
+
+def call(number, *args):
+    """0 or more, or the name of the error."""
+    result = LIBC.syscall(number, *(ctypes.c_long(arg) for arg in args))
+    return result if result >= 0 else errno.errorcode[ctypes.get_errno()]
+
+
+def take(pid):
+    """The process's hand-off socket, or the name of the error."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    try:
+        return call(PIDFD_GETFD, pidfd, HANDOFF_FD, 0)
+    finally:
+        os.close(pidfd)
+
+
+def try_to_take(pid):
+    taken = take(pid)
+    if isinstance(taken, int):
+        os.close(taken)
+        return "done"
+    return taken
+
+
+def open_memory(pid):
+    try:
+        os.close(os.open(f"/proc/{pid}/mem", os.O_RDWR))
+    except OSError as error:
+        return errno.errorcode[error.errno]
+    return "done"
+
+
+def is_own(pid):
+    try:
+        return os.stat(f"/proc/{pid}").st_uid == os.getuid() and pid != os.getpid()
+    except OSError:
+        return False
+
+
+def reach():
+    seen = {}
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        for pid in filter(is_own, map(int, filter(str.isdigit, os.listdir("/proc")))):
+            outcomes = seen.setdefault(pid, {"getfd": set(), "mem": set(), "trace": set()})
+            outcomes["getfd"].add(try_to_take(pid))
+            outcomes["mem"].add(open_memory(pid))
+            outcomes["trace"].add(str(call(PTRACE, PTRACE_SEIZE, pid, 0, 0)))
+    print(json.dumps({pid: {way: sorted(found) for way, found in outcomes.items()} for pid, outcomes in seen.items()}))
+
+
+def shut(pid):
+    handoff = socket.socket(fileno=take(int(pid)))
+    print("taken", flush=True)
+    for _ in sys.stdin:
+        handoff.shutdown(socket.SHUT_RD)
+        print("shut", flush=True)
+
+
+if __name__ == "__main__":
+    {"reach": reach, "shut": shut}[sys.argv[1]](*sys.argv[2:])
