@@ -58,6 +58,9 @@ static int add_host(SettingsFile *file, InstanceDraft *draft, const char *key, S
                                            "%s=%.*s has a port; write the host alone, its "
                                            "connections lead here on all ports",
                                            key, setting_shown(word), (const char *)word.data);
+                if (memmem(plain.data, plain.size, "://", 3))
+                        return problem_add(file, "%s=%.*s is a URL; write the host alone", key,
+                                           setting_shown(word), (const char *)word.data);
                 return problem_add(file, "%s=%.*s is an address; write it as Address=", key,
                                    setting_shown(word), (const char *)word.data);
         case HOSTNAME_EMPTY:

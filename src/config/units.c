@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the drop-ins of bellhop@NAME.service and of bellhop-php@NAME.service, which has the same
- * sandbox. Used where a generator may write only; so it never asks
+ * Owns the drop-in of bellhop@NAME.service. Used where a generator may write only; so it never asks
  * systemd anything.
  */
 #include <fcntl.h>
@@ -13,14 +12,11 @@
 
 #define SYSTEMD_DIR "/run/systemd/system"
 
-static const char *const templates[] = { "bellhop", "bellhop-php" };
-
-static int drop_in_path(const char *dir, const char *template, const char *name, char **ret_folder,
-                        char **ret_path)
+static int drop_in_path(const char *dir, const char *name, char **ret_folder, char **ret_path)
 {
         _cleanup_free_ char *folder = NULL;
 
-        if (asprintf(&folder, "%s/%s@%s.service.d", dir, template, name) < 0) {
+        if (asprintf(&folder, "%s/bellhop@%s.service.d", dir, name) < 0) {
                 folder = NULL;
                 return -ENOMEM;
         }
@@ -33,13 +29,13 @@ static int drop_in_path(const char *dir, const char *template, const char *name,
 }
 
 /* Lifts what the template has for Network=no; the reasons stand there. */
-static int open_network(const char *dir, const char *template, const char *name)
+static int open_network(const char *dir, const char *name)
 {
         _cleanup_free_ char *folder = NULL, *path = NULL;
         _cleanup_fclose_ FILE *file = NULL;
         int r;
 
-        r = drop_in_path(dir, template, name, &folder, &path);
+        r = drop_in_path(dir, name, &folder, &path);
         if (r < 0)
                 return r;
         if ((mkdir(dir, 0755) < 0 && errno != EEXIST) ||
@@ -56,12 +52,12 @@ static int open_network(const char *dir, const char *template, const char *name)
         return fflush(file) == 0 ? 0 : -errno;
 }
 
-static int remove_drop_in(const char *dir, const char *template, const char *name)
+int units_remove(const char *dir, const char *name)
 {
         _cleanup_free_ char *folder = NULL, *path = NULL;
         int r;
 
-        r = drop_in_path(dir, template, name, &folder, &path);
+        r = drop_in_path(dir, name, &folder, &path);
         if (r < 0)
                 return r;
         if (unlink(path) < 0 && errno != ENOENT)
@@ -69,44 +65,18 @@ static int remove_drop_in(const char *dir, const char *template, const char *nam
         return rmdir(folder) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-static int for_each_template(const char *dir, const char *name,
-                             int (*apply)(const char *, const char *, const char *))
-{
-        for (size_t i = 0; i < ELEMENTSOF(templates); i++) {
-                const int r = apply(dir, templates[i], name);
-
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-int units_remove(const char *dir, const char *name)
-{
-        return for_each_template(dir, name, remove_drop_in);
-}
-
 int units_write(const char *dir, const Instance *instance)
 {
-        return for_each_template(dir, instance->name,
-                                 instance->network ? open_network : remove_drop_in);
-}
-
-/* 1: it is there. */
-static int drop_in_exists(const char *dir, const char *template, const char *name)
-{
-        _cleanup_free_ char *folder = NULL, *path = NULL;
-        const int r = drop_in_path(dir, template, name, &folder, &path);
-
-        return r < 0 ? r : access(path, F_OK) == 0;
+        return instance->network ? open_network(dir, instance->name)
+                                 : units_remove(dir, instance->name);
 }
 
 bool units_differ(const char *dir, const Instance *instance)
 {
-        for (size_t i = 0; i < ELEMENTSOF(templates); i++)
-                if (drop_in_exists(dir, templates[i], instance->name) != instance->network)
-                        return true;
-        return false;
+        _cleanup_free_ char *folder = NULL, *path = NULL;
+        const int r = drop_in_path(dir, instance->name, &folder, &path);
+
+        return r < 0 || (access(path, F_OK) == 0) != instance->network;
 }
 
 int units_announce(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What systemd must know of an instance that its templates can't: drop-ins, in a folder for
- * generated units. The one place that knows what they say.
+ * What systemd must know of an instance that its template can't: a drop-in, in a folder for
+ * generated units. The one place that knows what it says.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 /* Where generators write, and where it is read from while the machine runs. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
 
-/* Makes the drop-ins of the instance say what its file says; without need of any, there is none. */
+/* Makes the drop-in of the instance say what its file says; without need of it, there is none. */
 int units_write(const char *dir, const Instance *instance);
 
 /* Whether units_write() would change anything. */

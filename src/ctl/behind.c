@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
-#include <sys/stat.h>
 
 #include "ctl/behind.h"
 #include "util/cleanup.h"
@@ -17,7 +16,12 @@ uint64_t changed_file(const char *path)
 
         if (stat(path, &st) < 0)
                 return 0;
-        return (uint64_t)st.st_ctim.tv_sec * NSEC_PER_SEC + (uint64_t)st.st_ctim.tv_nsec;
+        return changed_inode(&st);
+}
+
+uint64_t changed_inode(const struct stat *st)
+{
+        return (uint64_t)st->st_ctim.tv_sec * NSEC_PER_SEC + (uint64_t)st->st_ctim.tv_nsec;
 }
 
 static uint64_t changed_below(const char *config_dir, const char *name)
@@ -69,6 +73,11 @@ uint64_t changed_router(const char *config_dir)
 bool is_behind(uint64_t read_nsec, uint64_t changed_nsec)
 {
         return changed_nsec > 0 && changed_nsec >= read_nsec;
+}
+
+uint64_t server_read(const ServerTimes *times)
+{
+        return 1000 * later(times->started, times->reloaded);
 }
 
 void wait_past(uint64_t changed_nsec)

@@ -8,8 +8,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 uint64_t changed_file(const char *path);
+uint64_t changed_inode(const struct stat *st);
 
 /* All that the router reads, or the files of instances alone; folders too, as a file may have gone.
  */
@@ -19,6 +21,16 @@ uint64_t changed_instances(const char *config_dir);
 /* Whether who has begun to read at that time, by CLOCK_REALTIME_COARSE as files have it, may lack a
  * change. */
 bool is_behind(uint64_t read_nsec, uint64_t changed_nsec);
+
+/* What systemd tells of a service, in microseconds since 1970. */
+typedef struct ServerTimes {
+        uint64_t started;  /* ExecMainStartTimestamp= of a service */
+        uint64_t reloaded; /* when the last command of ExecReload= began, which is the signal */
+} ServerTimes;
+
+/* When a server began to read its files, in nanoseconds since 1970. Not when it was ready: what has
+ * changed in between, it may lack. */
+uint64_t server_read(const ServerTimes *times);
 
 /* Until who begins to read now can be told from who has read before the change: some milliseconds.
  */

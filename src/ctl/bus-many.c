@@ -47,6 +47,27 @@ static int read_number(sd_bus_message *reply, const char *type, uint64_t *ret)
         return r;
 }
 
+static int read_last_begin(sd_bus_message *reply, uint64_t *ret)
+{
+        uint64_t last = 0, begin;
+        int r = sd_bus_message_enter_container(reply, 'a', "(sasbttttuii)");
+
+        while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'r', "sasbttttuii")) > 0) {
+                r = sd_bus_message_skip(reply, "sasb");
+                if (r >= 0)
+                        r = sd_bus_message_read_basic(reply, 't', &begin);
+                if (r >= 0)
+                        r = sd_bus_message_skip(reply, "tttuii");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(reply);
+                if (r >= 0 && begin > last)
+                        last = begin;
+        }
+        if (r >= 0)
+                *ret = last;
+        return r;
+}
+
 static int read_value(sd_bus_message *reply, BusQuestion *question)
 {
         const char *type, *text;
@@ -70,6 +91,8 @@ static int read_value(sd_bus_message *reply, BusQuestion *question)
                 if (r >= 0)
                         *(bool *)question->ret = truth;
                 return r;
+        case PROPERTY_LAST_BEGIN:
+                return read_last_begin(reply, question->ret);
         }
         return -EINVAL;
 }

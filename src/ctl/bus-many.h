@@ -11,6 +11,8 @@ typedef enum PropertyKind {
         PROPERTY_STRING, /* char *, the caller's to free */
         PROPERTY_NUMBER, /* uint64_t; UINT64_MAX is "not known" or "no limit" */
         PROPERTY_BOOL,   /* bool */
+        /* uint64_t: of commands (ExecReload=), when one of them was last begun; 0: none was */
+        PROPERTY_LAST_BEGIN,
 } PropertyKind;
 
 typedef struct BusQuestion {

@@ -13,6 +13,7 @@
 #include "util/cleanup.h"
 
 #define ROUTER_SERVICE "bellhop-router.service"
+#define ROUTER_SOCKET  "bellhop-router.socket"
 
 #define SAID_MAX 2048
 
@@ -345,6 +346,24 @@ bool change_job(Change *change, JobKind kind, const char *unit)
 
         (void)snprintf(job.unit, sizeof(job.unit), "%s", unit);
         return change_jobs(change, unit, &job, 1);
+}
+
+CtlStatus change_check_served(const Change *change)
+{
+        Units units;
+        bool active;
+        const int r = bus_list_units(change->bus, "bellhop-router.*", &units);
+
+        if (r < 0)
+                return change_fail("systemd does not answer", r);
+        active = unit_is_active(&units, ROUTER_SOCKET);
+        units_done(&units);
+        if (active)
+                return CTL_FINE;
+        output_error("%s is not active, so nobody would be served. First: systemctl enable --now "
+                     "bellhop.target",
+                     ROUTER_SOCKET);
+        return CTL_FAILED;
 }
 
 /* One that does not run reads them at its start. */

@@ -24,6 +24,9 @@ typedef struct Change {
 CtlStatus change_begin(const Ctl *ctl, Change *ret);
 CtlStatus change_done(Change *change, CtlStatus status);
 
+/* CTL_FAILED where bellhop is not active: nobody would be served, whatever is changed. */
+CtlStatus change_check_served(const Change *change);
+
 /* Says what is done next, or with --dry-run, would be; kind is a word for programs. */
 void change_say(Change *change, const char *kind, const char *format, ...)
         __attribute__((format(printf, 3, 4)));

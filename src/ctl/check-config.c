@@ -68,7 +68,24 @@ static char *read_line(const char *path, unsigned number, bool *ret_rest_counts)
         return found;
 }
 
-static char *cure_problem(const Problem *problem, const char *instance)
+char *cure_apply(const Check *check)
+{
+        const char *dir = check->ctl->config_dir;
+        _cleanup_free_ char *quoted = shell_quote(dir);
+
+        if (strcmp(dir, BELLHOP_CONFIG_DIR) == 0)
+                return command("bellhopctl apply");
+        return quoted ? command("bellhopctl apply --config=%s", quoted) : NULL;
+}
+
+char *cure_and_apply(const Check *check, const char *mend)
+{
+        _cleanup_free_ char *apply = cure_apply(check);
+
+        return mend && apply ? command("%s && %s", mend, apply) : NULL;
+}
+
+static char *cure_problem(const Check *check, const Problem *problem, const char *instance)
 {
         _cleanup_free_ char *line = NULL, *mend = NULL;
         bool rest_counts;
@@ -76,7 +93,7 @@ static char *cure_problem(const Problem *problem, const char *instance)
         if (problem->line > 0)
                 line = read_line(problem->file, problem->line, &rest_counts);
         mend = line ? cure_line(problem, line, rest_counts) : cure_whole(problem, instance);
-        return mend ? command("%s && " RELOAD_ROUTER, mend) : NULL;
+        return cure_and_apply(check, mend);
 }
 
 static void add_problem(Check *check, const Problem *problem)
@@ -86,13 +103,13 @@ static void add_problem(Check *check, const Problem *problem)
         const Place place = { is_instance ? instance : NULL, problem->file, problem->line };
 
         finding_add(&check->findings, is_instance ? FINDING_CONFIG_ERROR : FINDING_SETTINGS_ERROR,
-                    place, cure_problem(problem, is_instance ? instance : NULL), "%s",
+                    place, cure_problem(check, problem, is_instance ? instance : NULL), "%s",
                     problem->what);
 }
 
 static void check_folder(Check *check, const char *name)
 {
-        _cleanup_free_ char *path = NULL, *quoted = NULL;
+        _cleanup_free_ char *path = NULL, *quoted = NULL, *mend = NULL;
         struct stat st;
 
         if (asprintf(&path, "%s%s", check->ctl->config_dir, name) < 0) {
@@ -103,23 +120,22 @@ static void check_folder(Check *check, const char *name)
             ((st.st_uid == 0 || st.st_uid == geteuid()) && !(st.st_mode & (S_IWGRP | S_IWOTH))))
                 return;
         quoted = shell_quote(path);
+        mend = quoted ? command("chown root %s && chmod go-w %s", quoted, quoted) : NULL;
         finding_add(&check->findings, FINDING_FOLDER_WRITABLE, (Place){ .file = path },
-                    quoted ? command("chown root %s && chmod go-w %s", quoted, quoted) : NULL,
-                    "others than root may write in it (mode %04o)", st.st_mode & 07777);
+                    cure_and_apply(check, mend), "others than root may write in it (mode %04o)",
+                    st.st_mode & 07777);
 }
 
 static void check_idle(Check *check, const Instance *instance)
 {
-        _cleanup_free_ char *quoted = shell_quote(instance->file);
+        _cleanup_free_ char *quoted = shell_quote(instance->file), *mend = NULL;
 
         if (instance->idle_usec == 0 || instance->idle_usec >= 10 * UINT64_C(1000000))
                 return;
+        if (quoted)
+                mend = command("sed -i 's/^[ \\t]*IdleSec[ \\t]*=.*/IdleSec=10min/' %s", quoted);
         finding_add(&check->findings, FINDING_IDLE_TOO_SHORT,
-                    (Place){ instance->name, instance->file, 0 },
-                    quoted ? command("sed -i 's/^[ \\t]*IdleSec[ \\t]*=.*/IdleSec=10min/' %s "
-                                     "&& " RELOAD_ROUTER " && " RELOAD_SITE,
-                                     quoted, instance->name)
-                           : NULL,
+                    (Place){ instance->name, instance->file, 0 }, cure_and_apply(check, mend),
                     "IdleSec= is less than 10 seconds");
 }
 

@@ -31,11 +31,13 @@ void replaced_init(const Check *check, Replaced *ret)
         }
 }
 
-void site_note_file(Site *site, const char *path, time_t modified)
+void site_note_file(Site *site, const char *path, const struct stat *st)
 {
-        if (modified <= site->changed)
+        const uint64_t changed = changed_inode(st);
+
+        if (changed <= site->changed)
                 return;
-        site->changed = modified;
+        site->changed = changed;
         (void)snprintf(site->changed_file, sizeof(site->changed_file), "%s", path);
 }
 
@@ -86,7 +88,7 @@ static void look_at_snippet(Check *check, Site *site, const char *path)
         site->n_snippets++;
         site->snippets_unreadable |= !can_read(check, site, path);
         if (stat(path, &st) == 0)
-                site_note_file(site, path, st.st_mtime);
+                site_note_file(site, path, &st);
         if (file_read(path, SNIPPET_MAX_BYTES, &text, &size) < 0)
                 return;
         site->sets_document_root |= has_directive(text, "DocumentRoot") ||

@@ -105,7 +105,7 @@ static bool read_pair(Check *check, Site *site, Pair *pair)
                 const AccessQuestion *question = &questions[i];
 
                 if (question->error == 0)
-                        site_note_file(site, question->path, question->stat.st_mtime);
+                        site_note_file(site, question->path, &question->stat);
                 /* What stands before both is told once. */
                 else if (i == 0 || questions[0].error == 0 ||
                          strcmp(question->obstacle, questions[0].obstacle) != 0)

@@ -4,13 +4,13 @@
  * and has read the files as they are now.
  */
 #include <dirent.h>
-#include <sys/stat.h>
+#include <inttypes.h>
 
+#include "ctl/bus-many.h"
 #include "ctl/check.h"
 #include "ctl/text.h"
 #include "util/cleanup.h"
 
-#define USEC_PER_SEC   UINT64_C(1000000)
 #define QUEUE_LENGTH   "/proc/sys/net/unix/max_dgram_qlen"
 #define QUEUE_LEAST    64
 #define QUEUE_PROPOSED 512
@@ -64,25 +64,23 @@ static void check_router(Check *check)
         else if (check->loaded == 0)
                 finding_add(
                         &check->findings, FINDING_NOT_CHECKED, (Place){ .line = 0 },
-                        geteuid() == 0 ? command("systemctl start bellhop-router-control.socket "
-                                                 "bellhop-router.service")
-                                       : NULL,
+                        geteuid() == 0 ? command("systemctl restart bellhop-router.service") : NULL,
                         "whether the router has read the files as they are now: it does not tell");
 }
 
 /* The newest of what the router reads; folders too, as a file may have gone. */
 typedef struct Newest {
-        time_t modified;
+        uint64_t changed;
         char path[PATH_MAX];
 } Newest;
 
 static void note_newest(Newest *newest, const char *path)
 {
-        struct stat st;
+        const uint64_t changed = changed_file(path);
 
-        if (stat(path, &st) < 0 || st.st_mtime <= newest->modified)
+        if (changed <= newest->changed)
                 return;
-        newest->modified = st.st_mtime;
+        newest->changed = changed;
         (void)snprintf(newest->path, sizeof(newest->path), "%s", path);
 }
 
@@ -105,7 +103,7 @@ static void note_folder(Newest *newest, const char *folder)
 static void check_reloaded(Check *check)
 {
         const char *dir = check->ctl->config_dir;
-        Newest newest = { .modified = 0 };
+        Newest newest = { .changed = 0 };
         char path[PATH_MAX];
 
         if (check->loaded == 0)
@@ -116,9 +114,9 @@ static void check_reloaded(Check *check)
                 note_folder(&newest, path);
         if (snprintf(path, sizeof(path), "%s/instances", dir) < PATH_MAX)
                 note_folder(&newest, path);
-        if (newest.modified > check->loaded)
+        if (is_behind(check->loaded, newest.changed))
                 finding_add(&check->findings, FINDING_ROUTER_NOT_RELOADED,
-                            (Place){ .file = newest.path }, command(RELOAD_ROUTER),
+                            (Place){ .file = newest.path }, cure_apply(check),
                             "it has changed since the router read it");
 }
 
@@ -156,9 +154,7 @@ static void check_left_over(Check *check)
                 if (instance_of_unit(unit->name, "socket", instance) &&
                     strcmp(unit->active, "active") == 0 && !has_file(check, instance))
                         finding_add(&check->findings, FINDING_SOCKET_LEFT_OVER,
-                                    (Place){ .instance = instance },
-                                    command("systemctl stop bellhop@%s.socket bellhop@%s.service",
-                                            instance, instance),
+                                    (Place){ .instance = instance }, cure_apply(check),
                                     "%s listens, but there is no file for this instance",
                                     unit->name);
         }
@@ -193,21 +189,57 @@ void check_router_units(Check *check)
 static void check_socket(Check *check, const Site *site)
 {
         const Instance *instance = site->instance;
+        /* A file that the router has not read yet is a site that is only being made. */
+        const bool is_new =
+                check->loaded > 0 && is_behind(check->loaded, changed_file(instance->file));
         char unit[UNIT_NAME_MAX];
         Finding *finding;
-        struct stat st;
 
         unit_name(instance->name, "socket", unit);
         if (is_active(check, unit))
                 return;
         finding = finding_add(&check->findings, FINDING_SOCKET_NOT_STARTED,
                               (Place){ instance->name, NULL, 0 },
-                              command("systemctl restart %s", unit), "%s is %s", unit,
-                              active_state(check, unit));
-        /* A file that the router has not read yet is a site that is only being made. */
-        if (finding && check->loaded > 0 && stat(instance->file, &st) == 0 &&
-            st.st_mtime > check->loaded)
+                              is_new ? cure_apply(check) : command("systemctl restart %s", unit),
+                              "%s is %s", unit, active_state(check, unit));
+        if (finding && is_new)
                 finding->severity = SEVERITY_WARNING;
+}
+
+static bool has_older_files(const Check *check, const Site *site,
+                            const char unit[static UNIT_NAME_MAX])
+{
+        ServerTimes times = { .started = 0 };
+        BusQuestion questions[] = {
+                { .interface = "Service",
+                  .property = "ExecMainStartTimestamp",
+                  .kind = PROPERTY_NUMBER,
+                  .ret = &times.started },
+                { .interface = "Service",
+                  .property = "ExecReload",
+                  .kind = PROPERTY_LAST_BEGIN,
+                  .ret = &times.reloaded },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(questions); i++)
+                memcpy(questions[i].unit, unit, UNIT_NAME_MAX);
+        return bus_ask_many(check->bus, questions, ELEMENTSOF(questions)) == 0 &&
+               questions[0].error == 0 && questions[1].error == 0 &&
+               is_behind(server_read(&times), site->changed);
+}
+
+/* A folder that has come since its start is not in its mount namespace, whatever it reads again. */
+static bool lacks_folder(const Check *check, const Site *site, const char *unit)
+{
+        _cleanup_free_ char *path = NULL;
+        uint64_t pid;
+
+        if (bus_get_number(check->bus, unit, "Service", "MainPID", &pid) < 0 || pid == 0 ||
+            asprintf(&path, "/proc/%" PRIu64 "/root%s", pid, site->tls) < 0) {
+                path = NULL;
+                return false;
+        }
+        return access(site->tls, F_OK) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
 }
 
 static void check_service(Check *check, const Site *site)
@@ -215,7 +247,6 @@ static void check_service(Check *check, const Site *site)
         const char *name = site->instance->name;
         _cleanup_free_ char *result = NULL;
         char unit[UNIT_NAME_MAX], standin[UNIT_NAME_MAX + 16];
-        uint64_t since;
 
         unit_name(name, "service", unit);
         /* The stand-in refuses its visitors for a while, before it is tried again. */
@@ -227,10 +258,14 @@ static void check_service(Check *check, const Site *site)
                             "%s has failed (%s)", unit, result ? result : "no reason known");
                 return;
         }
-        /* A reload counts as a change of state, and nothing else does while it runs. */
-        if (strcmp(active_state(check, unit), "active") == 0 &&
-            bus_get_number(check->bus, unit, "Unit", "StateChangeTimestamp", &since) == 0 &&
-            site->changed > (time_t)(since / USEC_PER_SEC))
+        if (strcmp(active_state(check, unit), "active") != 0)
+                return;
+        if (lacks_folder(check, site, unit))
+                finding_add(&check->findings, FINDING_SITE_NOT_RELOADED,
+                            (Place){ name, site->tls, 0 },
+                            command("systemctl try-restart bellhop@%s.service", name),
+                            "it has come since the site's server was started");
+        else if (has_older_files(check, site, unit))
                 finding_add(&check->findings, FINDING_SITE_NOT_RELOADED,
                             (Place){ name, site->changed_file, 0 },
                             site->has_credentials

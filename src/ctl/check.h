@@ -8,12 +8,12 @@
 
 #include "config/config.h"
 #include "ctl/access.h"
+#include "ctl/behind.h"
 #include "ctl/bus.h"
 #include "ctl/ctl.h"
 #include "ctl/findings.h"
 #include "ctl/hosts.h"
 
-#define RELOAD_ROUTER "systemctl reload bellhop-router.service"
 /* Does nothing where the site does not run. */
 #define RELOAD_SITE "systemctl try-reload-or-restart bellhop@%s.service"
 
@@ -26,7 +26,7 @@ typedef struct Check {
         sd_bus *bus;       /* NULL: no systemd to ask */
         Units units;       /* all that are called bellhop */
         time_t now;
-        time_t loaded; /* when the router read its files; 0: not known */
+        uint64_t loaded; /* when the router read its files, as behind.h has it; 0: not known */
         size_t n_needs_root;
 } Check;
 
@@ -42,9 +42,15 @@ typedef struct Site {
         bool snippets_unreadable; /* one of them, for the site's user */
         bool sets_document_root;  /* a snippet does */
         bool sets_certificate;    /* a snippet does, for some of its hosts */
-        time_t changed;           /* the newest of the files that its server reads at its start */
+        uint64_t changed;         /* the newest of the files that its server reads at its start */
         char changed_file[PATH_MAX];
 } Site;
+
+/* What mends it, and bellhopctl apply. To be freed; NULL: no memory, or nothing mends it. */
+char *cure_and_apply(const Check *check, const char *mend);
+
+/* bellhopctl apply alone. */
+char *cure_apply(const Check *check);
 
 /* Files and folders of the configuration. */
 void check_config(Check *check);
@@ -60,7 +66,7 @@ typedef struct Replaced {
 void replaced_init(const Check *check, Replaced *ret);
 
 /* Makes it remember the file if none of the others is newer. */
-void site_note_file(Site *site, const char *path, time_t modified);
+void site_note_file(Site *site, const char *path, const struct stat *st);
 
 /* Certificate and key; document root and snippets. */
 void check_tls(Check *check, Site *site);

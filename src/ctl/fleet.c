@@ -11,16 +11,14 @@
 #include "util/cleanup.h"
 
 #define SUFFIX ".conf"
-#define PHP    "bellhop-php"
 
 /* What systemd is asked of a service, as far as it matters in its state. */
-enum { ASK_STATUS, ASK_MEMORY, ASK_CPU, ASK_SINCE, ASK_RESULT, ASK_PHP_MEMORY, ASK_PHP_CPU, ASKS };
+enum { ASK_STATUS, ASK_MEMORY, ASK_CPU, ASK_SINCE, ASK_RESULT, ASKS };
 
 /* Of a service; the answers that don't go into its member. */
 typedef struct Told {
         uint64_t inactive_usec; /* when it became so, since 1970 */
         char *result;
-        uint64_t php_memory, php_cpu_nsec; /* of the customer's PHP, if it runs */
 } Told;
 
 const char *const site_state_names[SITE_STATES] = {
@@ -206,16 +204,9 @@ static void read_status(Member *site)
                 site->last_used = (uint64_t)timegm(&tm);
 }
 
-static bool matters(const Fleet *fleet, const Member *member, int ask)
+static bool matters(SiteState state, int ask)
 {
-        const SiteState state = member->state;
-        char unit[UNIT_NAME_MAX];
-
         switch (ask) {
-        case ASK_PHP_MEMORY:
-        case ASK_PHP_CPU:
-                unit_name_of(PHP, member->name, "service", unit);
-                return unit_is_active(&fleet->units, unit);
         case ASK_STATUS:
         case ASK_MEMORY:
         case ASK_CPU:
@@ -230,27 +221,23 @@ static bool matters(const Fleet *fleet, const Member *member, int ask)
 }
 
 /* Appends what there is to ask. */
-static void ask_for(const Fleet *fleet, BusQuestion questions[], size_t *n, Member *member,
-                    Told *told)
+static void ask_for(BusQuestion questions[], size_t *n, Member *member, Told *told)
 {
         static const struct {
-                const char *template, *interface, *property;
+                const char *interface, *property;
                 PropertyKind kind;
         } asks[ASKS] = {
-                [ASK_STATUS] = { "bellhop", "Service", "StatusText", PROPERTY_STRING },
-                [ASK_MEMORY] = { "bellhop", "Service", "MemoryCurrent", PROPERTY_NUMBER },
-                [ASK_CPU] = { "bellhop", "Service", "CPUUsageNSec", PROPERTY_NUMBER },
-                [ASK_SINCE] = { "bellhop", "Unit", "InactiveEnterTimestamp", PROPERTY_NUMBER },
-                [ASK_RESULT] = { "bellhop", "Service", "Result", PROPERTY_STRING },
-                [ASK_PHP_MEMORY] = { PHP, "Service", "MemoryCurrent", PROPERTY_NUMBER },
-                [ASK_PHP_CPU] = { PHP, "Service", "CPUUsageNSec", PROPERTY_NUMBER },
+                [ASK_STATUS] = { "Service", "StatusText", PROPERTY_STRING },
+                [ASK_MEMORY] = { "Service", "MemoryCurrent", PROPERTY_NUMBER },
+                [ASK_CPU] = { "Service", "CPUUsageNSec", PROPERTY_NUMBER },
+                [ASK_SINCE] = { "Unit", "InactiveEnterTimestamp", PROPERTY_NUMBER },
+                [ASK_RESULT] = { "Service", "Result", PROPERTY_STRING },
         };
-        void *const targets[ASKS] = { &member->status,      &member->memory, &member->cpu_nsec,
-                                      &told->inactive_usec, &told->result,   &told->php_memory,
-                                      &told->php_cpu_nsec };
+        void *const targets[ASKS] = { &member->status, &member->memory, &member->cpu_nsec,
+                                      &told->inactive_usec, &told->result };
 
         for (int i = 0; i < ASKS; i++) {
-                if (!matters(fleet, member, i))
+                if (!matters(member->state, i))
                         continue;
                 questions[*n] = (BusQuestion){
                         .interface = asks[i].interface,
@@ -258,13 +245,8 @@ static void ask_for(const Fleet *fleet, BusQuestion questions[], size_t *n, Memb
                         .kind = asks[i].kind,
                         .ret = targets[i],
                 };
-                unit_name_of(asks[i].template, member->name, "service", questions[(*n)++].unit);
+                unit_name(member->name, "service", questions[(*n)++].unit);
         }
-}
-
-static uint64_t sum(uint64_t a, uint64_t b)
-{
-        return a == UNKNOWN ? b : b == UNKNOWN ? a : a + b;
 }
 
 static void take_told(Member *member, const Told *told)
@@ -273,8 +255,6 @@ static void take_told(Member *member, const Told *told)
         /* A router that was started later knows of no hand-off before. */
         if (member->state != SITE_ACTIVE && member->last_used == 0)
                 member->last_used = told->inactive_usec / 1000000;
-        member->memory = sum(member->memory, told->php_memory);
-        member->cpu_nsec = sum(member->cpu_nsec, told->php_cpu_nsec);
         /* It ends because it could not start, not because it shall. */
         if (told->result && strcmp(told->result, "success") != 0)
                 member->state = SITE_FAILED;
@@ -293,10 +273,9 @@ static int ask_services(Fleet *fleet)
         for (size_t i = 0; i < fleet->n; i++) {
                 char unit[UNIT_NAME_MAX];
 
-                told[i].php_memory = told[i].php_cpu_nsec = UNKNOWN;
                 unit_name(fleet->sites[i].name, "service", unit);
                 if (units_find(&fleet->units, unit))
-                        ask_for(fleet, questions, &n, &fleet->sites[i], &told[i]);
+                        ask_for(questions, &n, &fleet->sites[i], &told[i]);
         }
         r = bus_ask_many(fleet->bus, questions, n);
         for (size_t i = 0; i < fleet->n; i++) {

@@ -35,8 +35,8 @@ typedef struct Member {
         uint64_t n_open;     /* connections */
         uint64_t n_handoffs; /* since the router was started */
         uint64_t n_refused, n_redirected, n_waiting;
-        uint64_t memory;    /* bytes, as the next one with its PHP */
-        uint64_t cpu_nsec;  /* since the units were started */
+        uint64_t memory;    /* bytes */
+        uint64_t cpu_nsec;  /* since the service was started */
         uint64_t last_used; /* seconds since 1970; 0: not that anybody knew */
 } Member;
 

@@ -142,12 +142,11 @@ static int match_refusals(sd_journal *journal, const char *instance)
 /* Requests come to the journal by its own protocol, what goes wrong by the others. */
 static int match_lines(sd_journal *journal, const char *instance)
 {
-        char services[3][UNIT_NAME_MAX], socket[UNIT_NAME_MAX];
+        char services[2][UNIT_NAME_MAX], socket[UNIT_NAME_MAX];
         int r = match(journal, ROUTER, "");
 
         unit_name(instance, "service", services[0]);
         unit_name_of("bellhop-standin", instance, "service", services[1]);
-        unit_name_of("bellhop-php", instance, "service", services[2]);
         unit_name(instance, "socket", socket);
         if (r >= 0)
                 r = match(journal, "BELLHOP_INSTANCE=", instance);

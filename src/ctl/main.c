@@ -3,6 +3,7 @@
  * bellhopctl: options, then the verb.
  */
 #include <getopt.h>
+#include <unistd.h>
 
 #include "ctl/output.h"
 #include "ctl/verbs.h"
@@ -38,6 +39,10 @@ static void help(void)
                        o->verbs ? o->verbs : "", o->verbs ? ": " : "", o->help);
         }
         printf("\n"
+               "Examples:\n"
+               "  bellhopctl add alice --create-user --self-signed --host=alice.example\n"
+               "  bellhopctl check && bellhopctl apply\n"
+               "\n"
                "Exit status: 0 all is well, 1 something is wrong or has failed, 2 wrong usage.\n"
                "See bellhopctl(1).\n");
 }
@@ -207,6 +212,11 @@ int main(int argc, char *argv[])
                 given[option - options] = true;
                 if (take_option(&ctl, option, optarg, &status))
                         return (int)status;
+        }
+        /* Else nobody would be a customer, and all that runs left over. */
+        if (access(ctl.config_dir, F_OK) < 0 && strcmp(ctl.config_dir, BELLHOP_CONFIG_DIR) != 0) {
+                output_error("--config=%s: %s.", ctl.config_dir, strerror(errno));
+                return CTL_FAILED;
         }
         return (int)run_verb(&ctl, argv + optind, argc - optind, given);
 }

@@ -5,6 +5,7 @@
  */
 #include <curl/curl.h>
 
+#include "ctl/bus.h"
 #include "ctl/metrics-client.h"
 #include "util/cleanup.h"
 
@@ -38,6 +39,23 @@ static int fetch(CURL *curl, const char *socket, const char *url, FILE *out)
         return code == CURLE_OK ? 0 : error_of(curl, code);
 }
 
+/* By systemd's word; where there is none, by that of the socket. */
+static bool is_stopped(const char *runtime_dir)
+{
+        _cleanup_free_ char *state = NULL;
+        sd_bus *bus;
+        bool stopped;
+
+        if (strcmp(runtime_dir, BELLHOP_RUNTIME_DIR) != 0 || bus_open(&bus) < 0)
+                return false;
+        stopped =
+                bus_get_string(bus, "bellhop-router.service", "Unit", "ActiveState", &state) == 0 &&
+                (strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0 ||
+                 strcmp(state, "deactivating") == 0);
+        (void)bus_close(bus);
+        return stopped;
+}
+
 int control_fetch(const char *runtime_dir, const char *path, char **ret)
 {
         _cleanup_free_ char *socket = NULL, *url = NULL, *text = NULL;
@@ -49,6 +67,8 @@ int control_fetch(const char *runtime_dir, const char *path, char **ret)
         if (asprintf(&socket, "%s/control", runtime_dir) < 0 ||
             asprintf(&url, "http://localhost%s", path) < 0)
                 return -ENOMEM;
+        if (is_stopped(runtime_dir))
+                return -ESHUTDOWN;
         out = open_memstream(&text, &size);
         if (!out)
                 return -ENOMEM;
@@ -74,12 +94,13 @@ const char *metrics_fetch_explain(int error)
         case EACCES:
         case EPERM:
                 return "only root and the group bellhop may ask the router; use sudo";
+        case ESHUTDOWN:
+                return "the router does not run; systemctl start bellhop.target";
         case ENOENT:
-                return "the control socket is not there; systemctl start "
-                       "bellhop-router-control.socket bellhop-router.service";
+                return "the control socket is not there; systemctl restart bellhop-router.service";
         case ECONNREFUSED:
                 return "nobody listens on the control socket; systemctl restart "
-                       "bellhop-router-control.socket bellhop-router.service";
+                       "bellhop-router.service";
         case ETIMEDOUT:
                 return "the router does not answer; see systemctl status bellhop-router.service";
         case EPROTO:

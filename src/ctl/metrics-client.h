@@ -6,8 +6,9 @@
 #include <stddef.h>
 
 /*
- * The text as the router gives it, NUL-terminated. A negative errno: -ENOENT or -ECONNREFUSED when
- * no router listens, -EACCES when we may not ask, -ETIMEDOUT, -EPROTO for an answer that is none.
+ * The text as the router gives it, NUL-terminated. A negative errno: -ESHUTDOWN when it does not
+ * run, though to ask would start it: who only looks starts nothing. -ENOENT or -ECONNREFUSED when
+ * nobody listens, -EACCES when we may not ask, -ETIMEDOUT, -EPROTO for an answer that is none.
  */
 int control_fetch(const char *runtime_dir, const char *path, char **ret);
 int metrics_fetch(const char *runtime_dir, char **ret);

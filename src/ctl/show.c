@@ -41,6 +41,20 @@ const char *show_rate(double per_second, char ret[static SHOWN_MAX])
         return ret;
 }
 
+const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX])
+{
+        static const struct {
+                unsigned seconds;
+                const char *name;
+        } units[] = { { DAY, "d" }, { HOUR, "h" }, { MINUTE, "min" }, { 1, "s" } };
+        size_t i = 0;
+
+        while (i < ELEMENTSOF(units) - 1 && (seconds == 0 || seconds % units[i].seconds != 0))
+                i++;
+        (void)snprintf(ret, SHOWN_MAX, "%" PRIu64 "%s", seconds / units[i].seconds, units[i].name);
+        return ret;
+}
+
 const char *show_ago(time_t then, time_t now, char ret[static SHOWN_MAX])
 {
         static const struct {

@@ -12,14 +12,15 @@
 #include "config/users.h"
 #include "ctl/change.h"
 #include "ctl/customer.h"
+#include "ctl/first-page.h"
 #include "ctl/hosts.h"
+#include "ctl/instance-text.h"
 #include "ctl/self-signed.h"
 #include "util/cleanup.h"
 
-#define ROUTER_SOCKET "bellhop-router.socket"
-#define FIRST_PAGE    "index.html"
-#define CERTIFICATE   "fullchain.pem"
-#define KEY           "privkey.pem"
+#define ROUTER_SERVICE "bellhop-router.service"
+#define CERTIFICATE    "fullchain.pem"
+#define KEY            "privkey.pem"
 
 typedef struct Add {
         Change change;
@@ -28,63 +29,10 @@ typedef struct Add {
         Config *draft;  /* what it says: this instance and no other */
         Config *config; /* what is there already */
         bool has_file;
+        bool has_signed; /* a certificate, now */
 } Add;
 
 /* --- what is asked for --- */
-
-static void put_list(FILE *out, const char *key, const OptionList *list)
-{
-        for (size_t i = 0; i < list->n; i++)
-                fprintf(out, "%s=%s\n", key, list->items[i]);
-}
-
-/* To be freed. NULL: no memory. */
-static char *file_text(const Ctl *ctl)
-{
-        char *text = NULL;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
-
-        if (!out)
-                return NULL;
-        fprintf(out, "# Made by bellhopctl add. After a change: bellhopctl apply\n"
-                     "[Instance]\n");
-        put_list(out, "Host", &ctl->hosts);
-        put_list(out, "Address", &ctl->addresses);
-        if (ctl->is_default)
-                fprintf(out, "Default=yes\n");
-        if (ctl->http)
-                fprintf(out, "Http=%s\n", ctl->http);
-        if (ctl->idle)
-                fprintf(out, "IdleSec=%s\n", ctl->idle);
-        if (ctl->network)
-                fprintf(out, "Network=yes\n");
-        if (fclose(out) != 0) {
-                free(text);
-                return NULL;
-        }
-        return text;
-}
-
-/* A line break would be another line of the file. */
-static bool is_one_line(const char *value)
-{
-        for (const char *c = value ? value : ""; *c; c++)
-                if ((unsigned char)*c < ' ' || *c == '#')
-                        return false;
-        return true;
-}
-
-static bool options_are_lines(const Ctl *ctl)
-{
-        bool good = is_one_line(ctl->http) && is_one_line(ctl->idle);
-
-        for (size_t i = 0; i < ctl->hosts.n; i++)
-                good = good && is_one_line(ctl->hosts.items[i]);
-        for (size_t i = 0; i < ctl->addresses.n; i++)
-                good = good && is_one_line(ctl->addresses.items[i]);
-        return good;
-}
 
 /* What another one has already. */
 static CtlStatus check_conflicts(Add *add, const InstanceDraft *draft)
@@ -136,7 +84,7 @@ static CtlStatus parse(Add *add)
         CtlStatus status = CTL_FINE;
         int r;
 
-        add->text = file_text(add->change.ctl);
+        add->text = instance_text(add->change.ctl);
         add->draft = file.config = calloc(1, sizeof(*file.config));
         if (!add->text || !add->draft)
                 return output_no_memory();
@@ -211,25 +159,6 @@ static CtlStatus check_user(const Add *add)
         return CTL_FAILED;
 }
 
-/* Without it, a customer would be there and nobody would be served. */
-static CtlStatus check_bellhop(Add *add)
-{
-        Units units;
-        bool active;
-        const int r = bus_list_units(add->change.bus, "bellhop-router.*", &units);
-
-        if (r < 0)
-                return change_fail("systemd does not answer", r);
-        active = unit_is_active(&units, ROUTER_SOCKET);
-        units_done(&units);
-        if (active)
-                return CTL_FINE;
-        output_error("%s is not active, so nobody would be served. First: systemctl enable --now "
-                     "bellhop.target",
-                     ROUTER_SOCKET);
-        return CTL_FAILED;
-}
-
 /* --- the steps --- */
 
 /* The user of the customer; there is one from the first step on. */
@@ -285,29 +214,11 @@ static bool www_needed(Add *add)
         return !exists(add->customer.www) && !has_public_html(add);
 }
 
-/* So that the first visitor sees that it works. */
-static int put_first_page(int folder, const char *name, uid_t uid, gid_t gid)
-{
-        _cleanup_close_ int fd =
-                openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                       0640);
-
-        if (fd < 0)
-                return -errno;
-        if (dprintf(fd,
-                    "<!DOCTYPE html>\n<title>%s</title>\n<p>The site of %s is served. Its pages "
-                    "go to " WWW_DIR "/%s.\n",
-                    name, name, name) < 0 ||
-            fchown(fd, uid, gid) < 0 || fchmod(fd, 0640) < 0 || fsync(fd) < 0)
-                return -errno;
-        return 0;
-}
-
 static bool www_run(Add *add)
 {
         const struct passwd *user = user_of(add);
         const int r = user ? folder_make(WWW_DIR, add->customer.name, user->pw_uid, user->pw_gid,
-                                         0750, put_first_page)
+                                         0750, first_page_put)
                            : 0;
 
         if (r < 0)
@@ -353,7 +264,8 @@ static bool certificate_run(Add *add)
                 output_error("A certificate needs a --host or --address to name.");
         else if (r == SELF_SIGNED_NO_USER)
                 (void)user_of(add);
-        return r == SELF_SIGNED_MADE;
+        add->has_signed = r == SELF_SIGNED_MADE;
+        return add->has_signed;
 }
 
 static void certificate_undo(Add *add)
@@ -432,6 +344,30 @@ static void socket_undo(Add *add)
         (void)change_job(&add->change, JOB_STOP, unit);
 }
 
+/* One that runs does not see a folder that has come since its start. */
+static bool server_needed(Add *add)
+{
+        char unit[UNIT_NAME_MAX];
+        Units units;
+        bool active;
+
+        unit_name(add->customer.name, "service", unit);
+        if (!(add->has_signed || certificate_needed(add)) ||
+            bus_list_units(add->change.bus, unit, &units) < 0)
+                return false;
+        active = unit_is_active(&units, unit);
+        units_done(&units);
+        return active;
+}
+
+static bool server_run(Add *add)
+{
+        char unit[UNIT_NAME_MAX];
+
+        unit_name(add->customer.name, "service", unit);
+        return change_job(&add->change, JOB_TRY_RESTART, unit);
+}
+
 static bool router_needed(Add *add)
 {
         return !add->has_file || !router_knows(add->change.ctl, add->customer.name);
@@ -439,7 +375,8 @@ static bool router_needed(Add *add)
 
 static bool router_run(Add *add)
 {
-        if (!change_reload_router(&add->change))
+        if (!change_reload_router(&add->change) ||
+            !change_job(&add->change, JOB_START, ROUTER_SERVICE))
                 return false;
         if (router_knows(add->change.ctl, add->customer.name))
                 return true;
@@ -472,6 +409,7 @@ static const Step steps[] = {
           drop_in_undo },
         { "file", "write the file of", file_needed, file_run, file_undo },
         { "socket", "start the hand-off socket of", socket_needed, socket_run, socket_undo },
+        { "server", "restart the server of", server_needed, server_run, NULL },
         { "router", "let the router read the files: it serves", router_needed, router_run, NULL },
 };
 
@@ -523,6 +461,21 @@ static CtlStatus run_steps(Add *add)
         return CTL_FINE;
 }
 
+static void print_url(Add *add)
+{
+        Hosts *hosts = hosts_new(add->draft);
+        const bool has_tls = exists(add->customer.tls);
+
+        for (size_t i = 0; hosts && i < hosts->n_hosts; i++)
+                if (hosts->hosts[i][0] != '*') {
+                        printf("See http%s://%s/%s\n", has_tls ? "s" : "", hosts->hosts[i],
+                               add->has_signed ? " (browsers warn of a self-signed certificate)"
+                                               : "");
+                        break;
+                }
+        hosts_free(hosts, add->draft);
+}
+
 static void print_end(Add *add)
 {
         const Ctl *ctl = add->change.ctl;
@@ -536,6 +489,8 @@ static void print_end(Add *add)
                 printf("This is what would be done.\n");
                 return;
         }
+        if (add->change.n_steps > 0)
+                print_url(add);
         if (!exists(customer->tls))
                 printf("It has no certificate yet, and so no HTTPS. Put one there, and restart the "
                        "site:\n"
@@ -561,7 +516,7 @@ static CtlStatus prepare(Add *add)
                 status = check_file(add);
         if (status == CTL_FINE)
                 status = check_user(add);
-        return status == CTL_FINE ? check_bellhop(add) : status;
+        return status == CTL_FINE ? change_check_served(&add->change) : status;
 }
 
 static CtlStatus check_words(const Ctl *ctl, const char *name)
@@ -578,7 +533,7 @@ static CtlStatus check_words(const Ctl *ctl, const char *name)
                              name);
                 return CTL_USAGE;
         }
-        if (!options_are_lines(ctl)) {
+        if (!instance_text_is_possible(ctl)) {
                 output_error("An option has a line break or '#' in its value.");
                 return CTL_USAGE;
         }

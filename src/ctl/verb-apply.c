@@ -10,10 +10,6 @@
 #include "ctl/fleet.h"
 #include "util/cleanup.h"
 
-/* A server has read the files before systemd hears that it is ready; one reload too many is better
- * than one too few. */
-#define START_NSEC UINT64_C(100000000)
-
 #define WANTS_DIR UNITS_GENERATED_DIR "/bellhop.target.wants"
 
 /* What one instance needs. */
@@ -77,38 +73,50 @@ static bool is_wanted_since_boot(const char *name)
         return access(path, F_OK) == 0;
 }
 
-/* What systemd says of services that it has in memory. */
+/* What systemd says of services that it has in memory, and how many questions that is. */
+#define ASKS 3
+
 typedef struct Told {
         bool private_network;
-        uint64_t changed_usec; /* its state: that it became active, or was reloaded */
+        ServerTimes times;
 } Told;
 
 static int ask_services(Apply *apply, Told *told)
 {
         const Fleet *fleet = &apply->fleet;
-        _cleanup_free_ BusQuestion *questions = calloc(fleet->n + 1, 2 * sizeof(*questions));
+        _cleanup_free_ BusQuestion *questions = calloc(fleet->n + 1, ASKS * sizeof(*questions));
         size_t n = 0;
 
         if (!questions)
                 return -ENOMEM;
         for (size_t i = 0; i < fleet->n; i++) {
-                BusQuestion question = { .interface = "Service",
-                                         .property = "PrivateNetwork",
-                                         .kind = PROPERTY_BOOL,
-                                         .ret = &told[i].private_network };
+                ServerTimes *times = &told[i].times;
+                const BusQuestion asks[ASKS] = {
+                        { .interface = "Service",
+                          .property = "PrivateNetwork",
+                          .kind = PROPERTY_BOOL,
+                          .ret = &told[i].private_network },
+                        { .interface = "Service",
+                          .property = "ExecMainStartTimestamp",
+                          .kind = PROPERTY_NUMBER,
+                          .ret = &times->started },
+                        { .interface = "Service",
+                          .property = "ExecReload",
+                          .kind = PROPERTY_LAST_BEGIN,
+                          .ret = &times->reloaded },
+                };
+                char unit[UNIT_NAME_MAX];
 
                 if (!fleet->sites[i].instance)
                         continue;
                 told[i].private_network = !fleet->sites[i].instance->network;
-                unit_name(fleet->sites[i].name, "service", question.unit);
-                if (!units_find(&fleet->units, question.unit))
+                unit_name(fleet->sites[i].name, "service", unit);
+                if (!units_find(&fleet->units, unit))
                         continue;
-                questions[n++] = question;
-                question.interface = "Unit";
-                question.property = "StateChangeTimestamp";
-                question.kind = PROPERTY_NUMBER;
-                question.ret = &told[i].changed_usec;
-                questions[n++] = question;
+                for (size_t j = 0; j < ASKS; j++) {
+                        questions[n] = asks[j];
+                        memcpy(questions[n++].unit, unit, sizeof(unit));
+                }
         }
         return bus_ask_many(apply->change.bus, questions, n);
 }
@@ -130,8 +138,8 @@ static void find_need(Apply *apply, const Member *member, const Told *told, uint
                 return;
         }
         changed = apply->exact[number] ? changed_file(instance->file) : changed_any;
-        need->reload = member->state == SITE_ACTIVE && told->changed_usec > 0 &&
-                       is_behind(told->changed_usec * 1000 - START_NSEC, changed);
+        need->reload =
+                member->state == SITE_ACTIVE && is_behind(server_read(&told->times), changed);
 }
 
 static int find_needs(Apply *apply)
@@ -200,6 +208,9 @@ static bool router_is_behind(const Apply *apply)
         const Samples *samples = &apply->fleet.samples;
         double loaded, problems;
 
+        /* At its start it reads them. */
+        if (apply->fleet.router_error == -ESHUTDOWN)
+                return false;
         if (!samples_find(samples, "bellhop_config_loaded_timestamp_seconds", NULL, NULL,
                           &loaded) ||
             !samples_find(samples, "bellhop_config_problems", NULL, NULL, &problems))
@@ -289,7 +300,7 @@ static bool needs_restart(const Need *need)
 typedef struct Work {
         const char *what; /* before the name */
         const char *kind;
-        const char *template, *suffix; /* of the unit */
+        const char *suffix; /* of the unit */
         JobKind job;
         needs_it_t needs_it;
 } Work;
@@ -312,7 +323,7 @@ static bool work(Apply *apply, const Work *work)
                         change_say(&apply->change, work->kind, "%s %s", work->what,
                                    fleet->sites[i].name);
                 jobs[n].kind = work->job;
-                unit_name_of(work->template, fleet->sites[i].name, work->suffix, jobs[n++].unit);
+                unit_name(fleet->sites[i].name, work->suffix, jobs[n++].unit);
         }
         return n == 0 || apply->change.ctl->dry_run ||
                change_jobs(&apply->change, work->kind, jobs, n);
@@ -320,11 +331,7 @@ static bool work(Apply *apply, const Work *work)
 
 static bool start_sockets(Apply *apply)
 {
-        static const Work start = { "start the hand-off socket of",
-                                    "socket",
-                                    "bellhop",
-                                    "socket",
-                                    JOB_START,
+        static const Work start = { "start the hand-off socket of", "socket", "socket", JOB_START,
                                     needs_start };
 
         return work(apply, &start);
@@ -334,12 +341,9 @@ static bool start_sockets(Apply *apply)
 static bool renew_units(Apply *apply)
 {
         static const Work all[] = {
-                { "stop, to change its network,", "network", "bellhop", "socket", JOB_STOP,
-                  needs_renew },
-                { NULL, "network", "bellhop", "service", JOB_STOP, needs_renew },
-                { NULL, "network", "bellhop-php", "socket", JOB_STOP, needs_renew },
-                { NULL, "network", "bellhop-php", "service", JOB_STOP, needs_renew },
-                { "start again", "network", "bellhop", "socket", JOB_START, needs_renew },
+                { "stop, to change its network,", "network", "socket", JOB_STOP, needs_renew },
+                { NULL, "network", "service", JOB_STOP, needs_renew },
+                { "start again", "network", "socket", JOB_START, needs_renew },
         };
         bool good = true;
 
@@ -351,10 +355,9 @@ static bool renew_units(Apply *apply)
 static bool change_servers(Apply *apply)
 {
         static const Work all[] = {
-                { "restart, to change its network,", "network", "bellhop", "service",
-                  JOB_TRY_RESTART, needs_restart },
-                { NULL, "network", "bellhop-php", "service", JOB_TRY_RESTART, needs_restart },
-                { "reload the server of", "server", "bellhop", "service", JOB_RELOAD_OR_TRY_RESTART,
+                { "restart, to change its network,", "network", "service", JOB_TRY_RESTART,
+                  needs_restart },
+                { "reload the server of", "server", "service", JOB_RELOAD_OR_TRY_RESTART,
                   needs_reload },
         };
         bool good = true;
@@ -441,6 +444,8 @@ CtlStatus verb_apply(const Ctl *ctl, char *arguments[])
         Apply apply = { .n_old = 0 };
         CtlStatus status = change_begin(ctl, &apply.change);
 
+        if (status == CTL_FINE)
+                status = change_check_served(&apply.change);
         if (status == CTL_FINE)
                 status = run(&apply);
         apply_done(&apply);

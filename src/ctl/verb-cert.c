@@ -3,6 +3,7 @@
  * bellhopctl cert: the certificate of an instance, to be seen or to be made.
  */
 #include "ctl/certificate.h"
+#include "ctl/customer.h"
 #include "ctl/file.h"
 #include "ctl/output.h"
 #include "ctl/self-signed.h"
@@ -47,6 +48,13 @@ static void read_key(Shown *shown)
         explicit_bzero(text, size);
 }
 
+static bool has_file(const Ctl *ctl, const char *name)
+{
+        Customer customer;
+
+        return customer_init(ctl, name, &customer) && access(customer.file, F_OK) == 0;
+}
+
 static CtlStatus read_files(const Ctl *ctl, const char *name, Shown *shown)
 {
         _cleanup_free_ char *text = NULL;
@@ -60,6 +68,11 @@ static CtlStatus read_files(const Ctl *ctl, const char *name, Shown *shown)
         if (!shown->path || !shown->key_path)
                 return output_no_memory();
         r = file_read(shown->path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+        if (r == -ENOENT && !has_file(ctl, name)) {
+                output_error("There is no instance '%s'. 'bellhopctl list' tells which there are.",
+                             name);
+                return CTL_FAILED;
+        }
         if (r == -ENOENT) {
                 output_error(
                         "%s has no certificate (%s). 'bellhopctl cert %s --self-signed' makes one.",

@@ -35,17 +35,13 @@ static void ask_systemd(Check *check)
 
 static void ask_router(Check *check)
 {
-        const UnitState *router = units_find(&check->units, "bellhop-router.service");
         Samples samples;
         double loaded;
 
-        /* To ask a router that does not run would start it. */
-        if (check->bus && (!router || strcmp(router->active, "active") != 0))
-                return;
         if (samples_fetch(check->ctl->runtime_dir, &samples) < 0)
                 return;
         if (samples_find(&samples, "bellhop_config_loaded_timestamp_seconds", NULL, NULL, &loaded))
-                check->loaded = (time_t)loaded;
+                check->loaded = (uint64_t)(loaded * 1e9);
         samples_done(&samples);
 }
 
@@ -80,7 +76,7 @@ static void check_instance(Check *check, size_t number, Site *site)
             snprintf(site->snippets, PATH_MAX, "%s/sites/%s", dir, instance->name) >= PATH_MAX)
                 return;
         if (stat(instance->file, &st) == 0)
-                site_note_file(site, instance->file, st.st_mtime);
+                site_note_file(site, instance->file, &st);
         look_at_snippets(check, site);
         check_tls(check, site);
         check_document_root(check, site);
@@ -101,11 +97,11 @@ static int compare_owners(const void *a, const void *b)
                                 : (x->number > y->number) - (x->number < y->number);
 }
 
-static char *put_aside(const char *file)
+static char *put_aside(const Check *check, const char *file)
 {
         _cleanup_free_ char *mend = cure_file(file);
 
-        return mend ? command("%s && " RELOAD_ROUTER, mend) : NULL;
+        return cure_and_apply(check, mend);
 }
 
 static void check_shared_uids(Check *check, Owner *owners)
@@ -118,7 +114,7 @@ static void check_shared_uids(Check *check, Owner *owners)
                         finding_add(&check->findings, FINDING_SHARED_UID,
                                     (Place){ instances[owners[i].number].name,
                                              instances[owners[i].number].file, 0 },
-                                    put_aside(instances[owners[i].number].file),
+                                    put_aside(check, instances[owners[i].number].file),
                                     "user %s has the uid of user %s (%u)",
                                     instances[owners[i].number].name,
                                     instances[owners[i - 1].number].name, (unsigned)owners[i].uid);

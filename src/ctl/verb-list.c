@@ -140,9 +140,9 @@ static void print_legend(const Fleet *fleet)
                 }
         printf("\n");
         if (fleet->n_bad > 0)
-                printf("%zu of the files have a mistake and are not in use. 'bellhopctl check' "
-                       "says which.\n",
-                       fleet->n_bad);
+                printf("%zu of the files %s. 'bellhopctl check' says which.\n", fleet->n_bad,
+                       fleet->n_bad == 1 ? "has a mistake and is not in use"
+                                         : "have a mistake and are not in use");
         if (fleet->bus_error < 0)
                 printf("States are not known: systemd does not answer: %s.\n",
                        strerror(-fleet->bus_error));

@@ -82,7 +82,7 @@ static bool stop_all(Remove *remove, const Units *units)
         return change->ctl->dry_run || change_jobs(change, "stopping", jobs, n);
 }
 
-/* Hand-off socket, server, and what belongs to them: PHP, a stand-in. */
+/* Hand-off socket, server, and a stand-in. */
 static bool stop_units(Remove *remove)
 {
         char pattern[UNIT_NAME_MAX];

@@ -280,7 +280,7 @@ static CtlStatus ask_all(const Ctl *ctl, const Wanted *wanted, const Config *con
                 else
                         r = ask_router(ctl, &question, &answers[i]);
                 if (r < 0) {
-                        output_error("%s. With --offline, the files are read instead.",
+                        output_error("No answer: %s. With --offline, the files are read instead.",
                                      metrics_fetch_explain(r));
                         return CTL_FAILED;
                 }

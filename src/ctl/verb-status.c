@@ -216,7 +216,7 @@ static void print_file(const Status *status)
 {
         const Instance *instance = status->member->instance;
         const struct passwd *user = getpwnam(status->name);
-        char idle[SHOWN_MAX] = "never";
+        char idle[SHOWN_MAX];
 
         printf("%12s: %s%s\n", "File", status->file, instance ? "" : " (not in use)");
         if (user)
@@ -226,18 +226,17 @@ static void print_file(const Status *status)
                 return;
         print_words("Hosts", status->own->hosts, status->own->n_hosts);
         print_words("Addresses", status->own->addresses, status->own->n_addresses);
-        if (instance->idle_usec > 0)
-                (void)snprintf(idle, sizeof(idle), "after %" PRIu64 "s idle",
-                               instance->idle_usec / USEC_PER_SEC);
-        printf("%12s: plain HTTP %s, network %s, exits %s%s\n", "Settings",
-               http_name(instance->http), instance->network ? "yes" : "no", idle,
+        printf("%12s: plain HTTP %s, network %s, exits %s%s%s\n", "Settings",
+               http_name(instance->http), instance->network ? "yes" : "no",
+               instance->idle_usec > 0 ? "when idle for " : "never",
+               instance->idle_usec > 0 ? show_span(instance->idle_usec / USEC_PER_SEC, idle) : "",
                instance->is_default ? ", default" : "");
 }
 
 static void print_server(const Status *status)
 {
         const Member *member = status->member;
-        char memory[SHOWN_MAX];
+        char memory[SHOWN_MAX], n_open[SHOWN_MAX];
 
         printf("%12s: %s%s\n", "Socket", status->socket,
                status->socket_there ? "" : " (not there)");
@@ -247,7 +246,10 @@ static void print_server(const Status *status)
                show_bytes(member->memory, memory));
         if (member->cpu_nsec != UNKNOWN)
                 printf(", CPU %.2fs", (double)member->cpu_nsec / 1e9);
-        if (member->status)
+        /* Hand-offs, of which it tells too, have a line of their own. */
+        if (member->n_open != UNKNOWN)
+                printf(", open connections %s", show_count(member->n_open, n_open));
+        else if (member->status)
                 printf("; %s", member->status);
         printf("\n");
 }

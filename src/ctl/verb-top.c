@@ -174,8 +174,8 @@ static void print_head(const Top *top)
                 n_active += fleet->sites[i].state == SITE_ACTIVE;
         (void)localtime_r(&now, &tm);
         (void)strftime(text, sizeof(text), "%H:%M:%S", &tm);
-        printf("%s  %zu instances, %zu active%s%s\n", text, fleet->n, n_active,
-               fleet->router_error < 0 ? "; no numbers: " : "",
+        printf("%s  %zu instance%s, %zu active%s%s\n", text, fleet->n, fleet->n == 1 ? "" : "s",
+               n_active, fleet->router_error < 0 ? "; no numbers: " : "",
                fleet->router_error < 0 ? metrics_fetch_explain(fleet->router_error) : "");
 }
 

@@ -27,6 +27,7 @@
 #include "httpd/inbox.h"
 #include "httpd/journal.h"
 #include "httpd/keys.h"
+#include "httpd/php.h"
 #include "httpd/shield.h"
 #include "httpd/stop.h"
 #include "httpd/trial.h"
@@ -38,20 +39,25 @@ APLOG_USE_MODULE(bellhop);
 
 #define CONFIG_DIR_DEFAULT "/etc/bellhop"
 
+/* From the order to stop on; TimeoutStopSec= must be longer. */
+#define STOP_USEC UINT64_C(40000000)
+
 /* Lives in the process pool. A module with another layout may be loaded over it when a new release
- * was installed: change the key with the struct, and with those of Watch and Tally. */
-#define LIFE_KEY "bellhop-life-2"
+ * was installed: change the key with the struct, and with those of Watch, Tally and Php. */
+#define LIFE_KEY "bellhop-life-3"
 
 typedef struct Life {
         int handoff_fd;
         bool is_ready; /* systemd knows that we are up */
         Watch watch;
+        Php php;
 } Life;
 
 static struct Settings {
         const char *instance;
         const char *config_dir;
         const char *router_user;
+        PhpSettings php;
 } settings;
 
 static Config *config;
@@ -88,6 +94,7 @@ static int find_handoff_socket(server_rec *server)
         if (!life) {
                 life = apr_pcalloc(forever, sizeof(*life));
                 life->handoff_fd = inbox_inherit(server);
+                php_init(&life->php);
                 (void)apr_pool_userdata_set(life, LIFE_KEY, NULL, forever);
         }
         if (life->handoff_fd >= 0)
@@ -158,6 +165,8 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         if (check_settings(server, &router) != OK)
                 return !OK;
         journal_init(settings.instance);
+        settings.php.instance = settings.instance;
+        settings.php.config_dir = settings.config_dir;
         if (is_real_start() && (find_handoff_socket(server) != OK ||
                                 inbox_open(pconf, server, life->handoff_fd, router) != APR_SUCCESS))
                 return !OK;
@@ -165,6 +174,16 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
                 return !OK;
         admit_init(config, own_instance);
         return OK;
+}
+
+/* The children are gone, and with them all requests for PHP: what it still does is work behind its
+ * responses. */
+static void end(void)
+{
+        const uint64_t ended_usec = life->watch.ended_usec;
+
+        (void)sd_notify(0, "STOPPING=1");
+        php_end(&life->php, (ended_usec ? ended_usec : clock_monotonic_usec()) + STOP_USEC);
 }
 
 /* Also when a reload is due; the process that ends has nothing more to tell. */
@@ -175,7 +194,7 @@ static apr_status_t leave_config(void *unused)
         if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_DESTROY_CONFIG)
                 (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_usec());
         else
-                (void)sd_notify(0, "STOPPING=1");
+                end();
         return APR_SUCCESS;
 }
 
@@ -221,6 +240,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         life->watch.generation++;
         apr_pool_cleanup_register(pconf, NULL, leave_config, apr_pool_cleanup_null);
         stop_begin(life->watch.bell);
+        php_set_up(&life->php, &settings.php, pconf, server);
         /* A graceful restart doesn't come by pre_mpm. */
         if (life->is_ready)
                 (void)sd_notify(0, "READY=1");
@@ -265,8 +285,9 @@ static int connection_begins(conn_rec *conn)
         return admit_connection(conn);
 }
 
-/* In the parent, when the MPM has set its handlers. */
-static void start_watch(server_rec *server)
+/* In the parent, when the MPM has set its handlers; the first child is on its way, and need not
+ * wait for any of it. */
+static void start_others(server_rec *server)
 {
         const int r = watch_start(&life->watch, config->instances[own_instance].idle_usec);
 
@@ -274,13 +295,14 @@ static void start_watch(server_rec *server)
                 ap_log_error(APLOG_MARK, APLOG_CRIT, r, server,
                              "this instance can't watch itself, and neither ends when idle nor "
                              "heeds orders until it can; look at TasksMax=");
+        php_run(&life->php);
 }
 
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
         if (state == MPM_CHILD_STARTED)
-                start_watch(server);
+                start_others(server);
         if (state == MPM_CHILD_EXITED)
                 tally_leave(life->watch.tally, pid, clock_monotonic_usec());
 }
@@ -288,8 +310,13 @@ static void child_status(server_rec *server, pid_t pid, ap_generation_t generati
 /* After a reload, it may take long until a child has a place. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
-        start_watch(server);
+        start_others(server);
         return OK;
+}
+
+static void test_config(apr_pool_t *pconf, server_rec *server)
+{
+        trial_run(pconf, server, &settings.php);
 }
 
 static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
@@ -302,6 +329,17 @@ static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
         return NULL;
 }
 
+static const char *set_php(cmd_parms *cmd, void *unused, const char *socket, const char *program)
+{
+        const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+        if (error)
+                return error;
+        settings.php.socket = socket;
+        settings.php.program = program;
+        return NULL;
+}
+
 static const command_rec directives[] = {
         AP_INIT_TAKE1("BellhopInstance", set_string, &settings.instance, RSRC_CONF,
                       "name of this instance, the customer; required"),
@@ -309,6 +347,9 @@ static const command_rec directives[] = {
                       "folder with instances/NAME.conf (default " CONFIG_DIR_DEFAULT ")"),
         AP_INIT_TAKE1("BellhopRouterUser", set_string, &settings.router_user, RSRC_CONF,
                       "the only user whose hand-offs are taken (default " BELLHOP_ROUTER_USER ")"),
+        AP_INIT_TAKE2("BellhopPhp", set_php, NULL, RSRC_CONF,
+                      "where PHP-FPM is installed, the socket to find it at, and the program "
+                      "bellhop-php (default none)"),
         AP_INIT_TAKE2(
                 "BellhopFence", confine, NULL, RSRC_CONF | EXEC_ON_READ,
                 "name of this instance and the folder with instances/NAME.conf: from here on, "
@@ -321,7 +362,7 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
-        ap_hook_test_config(trial_run, NULL, NULL, APR_HOOK_REALLY_LAST);
+        ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_pre_mpm(pre_mpm, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);

@@ -13,12 +13,16 @@
 #include "httpd/inbox.h"
 #include "httpd/trial.h"
 
-void trial_run(apr_pool_t *pconf, server_rec *server)
+void trial_run(apr_pool_t *pconf, server_rec *server, const PhpSettings *php)
 {
         const int terminal = dup(STDERR_FILENO);
         apr_pool_t *plog, *ptemp;
         bool is_good;
 
+        if (!php_try(php, pconf)) {
+                (void)fprintf(stderr, "PHP would not start: see above.\n");
+                exit(EXIT_FAILURE);
+        }
         /* All of it ends with the process. */
         apr_pool_create(&plog, pconf);
         apr_pool_create(&ptemp, pconf);

@@ -8,5 +8,7 @@
 
 #include <httpd.h>
 
-/* Hook: test_config. Ends the process that tests, with a failure, if a start would fail. */
-void trial_run(apr_pool_t *pconf, server_rec *server);
+#include "httpd/php.h"
+
+/* Ends the process that tests, with a failure, if a start would fail, be it that of PHP alone. */
+void trial_run(apr_pool_t *pconf, server_rec *server, const PhpSettings *php);

@@ -123,6 +123,8 @@ static void stop_receiving(void)
 static void end(void)
 {
         self.watch->is_ended = true;
+        if (self.watch->ended_usec == 0)
+                self.watch->ended_usec = clock_monotonic_usec();
         stop_pass_on(ORDER_STOP);
 }
 

@@ -21,6 +21,7 @@ typedef struct Watch {
         int handoff_fd;       /* only looked at */
         uint32_t generation;  /* of the configuration, from 1 on */
         uint64_t began_usec;  /* when the instance was started */
+        uint64_t ended_usec;  /* when it was told to end, or was idle; 0: it was not */
         atomic_bool is_ended; /* by idleness or order; a reload doesn't take it back */
         char status[WATCH_STATUS_SIZE]; /* as systemd knows it */
 } Watch;

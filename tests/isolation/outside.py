@@ -17,7 +17,8 @@ import sys
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE, PIDFD_GETFD = 101, 438
-PTRACE_SEIZE = 0x4206
+PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
+WAIT_ALL = 0x40000000  # __WALL
 HANDOFF_FD = 3  # as systemd passes it: sd_listen_fds(3)
 
 
@@ -41,10 +42,14 @@ def take(pid):
 
 def try_to_take(pid):
     taken = take(pid)
-    if isinstance(taken, int):
+    if not isinstance(taken, int):
+        return taken
+    try:
+        with socket.socket(fileno=taken) as got:
+            return "hand-off socket" if got.type == socket.SOCK_DGRAM else "another"
+    except OSError:
         os.close(taken)
-        return "done"
-    return taken
+        return "another"
 
 
 def open_memory(pid):
@@ -62,15 +67,35 @@ def is_own(pid):
         return False
 
 
+def trace(pid):
+    """And leaves it alone again, with the signal that it was about to get."""
+    outcome = call(PTRACE, PTRACE_SEIZE, pid, 0, 0)
+    if outcome == 0:
+        call(PTRACE, PTRACE_INTERRUPT, pid, 0, 0)
+        status = os.waitpid(pid, WAIT_ALL)[1]
+        call(PTRACE, PTRACE_DETACH, pid, 0, 0 if status >> 16 else status >> 8)
+    return str(outcome)
+
+
+def name_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
 def reach():
     seen = {}
     while not select.select([sys.stdin], [], [], 0)[0]:
         for pid in filter(is_own, map(int, filter(str.isdigit, os.listdir("/proc")))):
-            outcomes = seen.setdefault(pid, {"getfd": set(), "mem": set(), "trace": set()})
-            outcomes["getfd"].add(try_to_take(pid))
-            outcomes["mem"].add(open_memory(pid))
-            outcomes["trace"].add(str(call(PTRACE, PTRACE_SEIZE, pid, 0, 0)))
-    print(json.dumps({pid: {way: sorted(found) for way, found in outcomes.items()} for pid, outcomes in seen.items()}))
+            before = name_of(pid)
+            tried = {"getfd": try_to_take(pid), "mem": open_memory(pid), "trace": trace(pid)}
+            # Which program it is by now, as it may have been executed meanwhile, or was until it ended.
+            outcomes = seen.setdefault(f"{pid} {name_of(pid) or before}", {})
+            for way, outcome in tried.items():
+                outcomes.setdefault(way, set()).add(outcome)
+    print(json.dumps({who: {way: sorted(found) for way, found in outcomes.items()} for who, outcomes in seen.items()}))
 
 
 def shut(pid):

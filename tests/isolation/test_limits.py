@@ -72,6 +72,20 @@ def test_processor_is_bounded(small):
     limit(small, "CPUQuota=")
 
 
+def test_memory_of_php_is_bounded_with_it(small):
+    """And what is killed for it is not the site."""
+    path = f"{small.folder}/eat.php"
+    small.box.write(path, "<?php ini_set('memory_limit', -1); echo strlen(str_repeat('x', 300 << 20)), ' eaten';")
+    small.box.run("chown", "mallory:", path)
+    url = f"http://{small.host}/eat.php"
+    assert small.box.curl(url).endswith(" eaten")
+    limit(small, "MemoryMax=96M")
+    pid = small.box.show(small.unit, "MainPID")
+    assert "eaten" not in small.box.curl(url)
+    assert small.serves() and small.box.show(small.unit, "MainPID") == pid
+    limit(small, "MemoryMax=infinity")
+
+
 def test_memory_is_bounded(small):
     """Of the instance; what is bounded for the slice is bounded for all of them together."""
     limit(small, "MemoryMax=96M")

@@ -98,10 +98,15 @@ def test_list(fleet):
         assert list(listed) == sorted([*FLEET, "man"])
         assert listed[A]["user"] == A and isinstance(listed[A]["handoffs"], int) and listed["man"]["handoffs"] is None
         text = run("list", *where(fleet))
-        assert "1 of the files have a mistake" in text and text.splitlines()[1].split()[:2] == [B, B]
+        assert "1 of the files has a mistake" in text and text.splitlines()[1].split()[:2] == [B, B]
         assert len(run("list", "--no-legend", *where(fleet)).splitlines()) == len(listed)
     finally:
         os.unlink(path)
+
+
+@pytest.mark.parametrize("verb", [["list"], ["check"], ["apply", "--dry-run"]])
+def test_configuration_that_is_not_there(tmp_path, verb):
+    assert "/nowhere: No such file or directory" in run(*verb, f"--config={tmp_path}/nowhere", status=1)
 
 
 def test_list_of_nobody(tmp_path):
@@ -191,7 +196,7 @@ def test_top_follows_the_size_of_the_terminal(fleet):
 @pytest.mark.parametrize("answer", ["y", "", "nobodyhere "])
 def test_purge_asks_on_a_terminal(tmp_path, answer):
     """Nothing but the name will do; and what is asked for is not done before."""
-    screen = Screen("remove", "nobodyhere", "--purge", f"--config={tmp_path}/no-such-folder")
+    screen = Screen("remove", "nobodyhere", "--purge", f"--config={tmp_path}")
     screen.expect("are removed for good.*Type the name to go on: ")
     screen.type(answer + "\n")
     screen.expect("Nothing was changed")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A throw-away machine: real systemd as PID 1 over a copy-on-write view of this host's root, with bellhop installed.
+"""A throw-away machine: real systemd as PID 1 over a copy-on-write view of a root, as a rule this host's, and bellhop in it.
 
 Nothing in it reaches the host: files go to memory, the network is its own, and all of it ends with this process.
 """
@@ -117,13 +117,14 @@ class Box:
     # ---- bellhop -----------------------------------------------------------------------------
 
     def install(self):
-        """As an administrator would: by apt, or meson install, system user, folders, units."""
+        """As an administrator would."""
         if self.repository:
             self.use_repository()
             # Beside bellhop what the tests themselves call.
             self.apt_get("install", "bellhop", "libapache2-mod-bellhop", "curl", "openssl", "procps", "python3")
         else:
-            self.meson_install()
+            self.prepare()
+            self.run("systemctl", "enable", "--now", "bellhop.target")
 
     def use_repository(self):
         """Of all places there are, apt knows this one only."""
@@ -131,14 +132,13 @@ class Box:
         self.write("/etc/apt/sources.list.d/bellhop.list", "deb [trusted=yes] file:/repository ./\n")
         self.apt_get("update")
 
-    def apt_get(self, *args, check=True):
+    def apt_get(self, *args):
         """Returns what it said, the maintainer scripts' words to the administrator included."""
         done = self.try_run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", *args, timeout=300)
-        if check and done.returncode != 0:
-            raise Failed(f"apt-get {' '.join(args)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout + done.stderr
+        return self._checked(f"apt-get {' '.join(args)}", done) + done.stderr
 
-    def meson_install(self):
+    def prepare(self):
+        """Installs it without starting anything: meson install, system user, folders, units."""
         with tempfile.TemporaryDirectory() as stage:
             os.chmod(stage, 0o755)  # it becomes that of the box's root
             subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet"], check=True,
@@ -148,7 +148,6 @@ class Box:
         self.run("systemd-tmpfiles", "--create", "bellhop.conf")
         self.run("journalctl", "--update-catalog")
         self.run("systemctl", "daemon-reload")
-        self.run("systemctl", "enable", "--now", "bellhop.target")
 
     def write_instance(self, name, text):
         self.write(f"/etc/bellhop/instances/{name}.conf", "[Instance]\n" + text)

@@ -85,7 +85,7 @@ def _quiet(box):
 def test_one_command_for_each_customer(box):
     for name in NEW:
         said = add(box, name, *(["--network"] if name == "emil" else []))
-        assert said.startswith(f"create user {name}\n") and said.endswith(f"it serves {name}\n")
+        assert said.startswith(f"create user {name}\n") and f"it serves {name}\nSee https://{NEW[name]}/" in said
         assert box.show(f"bellhop@{name}.service", "ActiveState") == "inactive"
     for name in NEW:
         assert is_served(box, name) and is_served(box, name, "http")
@@ -120,6 +120,15 @@ def test_twice_is_as_once(box):
 
 
 @pytest.mark.usefixtures("clean")
+def test_certificate_for_a_site_that_runs(box, clean):  # pylint: disable=unused-argument
+    """A server does not see a folder that has come since its start."""
+    ctl(box, "add", "dora", f"--host={NEW['dora']}", "--create-user")
+    assert is_served(box, "dora", "http") and not is_served(box, "dora")
+    for options in (["--dry-run"], []):
+        assert "restart the server of dora\n" in add(box, "dora", *options)
+    assert is_served(box, "dora")
+
+
 @pytest.mark.parametrize("arguments, says", [
     (["--host=dora.example"], "There is no user dora, as whom the site would run. Add --create-user"),
     ([f"--host=dora.example {ALICE}"], f"{ALICE} leads to alice already (/etc/bellhop/instances/alice.conf:2)"),
@@ -506,6 +515,38 @@ def test_status_of_what_fails(box):
         assert done.returncode == 1 and "'bellhopctl apply'" in done.stdout
     finally:
         ctl(box, "apply")
+
+
+@pytest.mark.parametrize("arguments, status, says", [
+    (["list"], 0, "Hand-offs are not known: the router does not run"), (["status", "bob"], 0, "the router does not run"),
+    (["top", "-n1", "-d0.1"], 0, "no numbers: the router does not run"), (["metrics"], 1, "the router does not run"),
+    (["route", BOB], 1, "the router does not run; systemctl start bellhop.target"), (["cert", "bob"], 0, "bob.example"), (["check"], 0, ""),
+    (["apply", "--dry-run"], 0, "All is in force"), (["apply"], 0, "All is in force")])
+def test_who_only_looks_starts_no_router(box, arguments, status, says):
+    box.run("systemctl", "stop", "bellhop-router.service")
+    try:
+        done = box.try_run("bellhopctl", *arguments)
+        assert (done.returncode, box.show("bellhop-router.service", "ActiveState")) == (status, "inactive"), done
+        assert says in done.stdout + done.stderr, done
+    finally:
+        box.run("systemctl", "start", "bellhop-router.service")
+
+
+def test_nobody_is_served(box):
+    """Nothing is in force then, whatever the files say."""
+    box.run("systemctl", "stop", "bellhop-router.socket", "bellhop-router.service")
+    try:
+        for arguments in (["apply"], ["add", "dora", "--host=dora.example", "--create-user"]):
+            assert "First: systemctl enable --now bellhop.target" in ctl(box, *arguments, status=1)
+    finally:
+        box.run("systemctl", "start", "bellhop.target")
+    box.curl(f"http://{ALICE}/")
+
+
+def test_add_starts_a_router_that_was_stopped(box, clean):  # pylint: disable=unused-argument
+    box.run("systemctl", "stop", "bellhop-router.service")
+    add(box, "dora")
+    assert box.show("bellhop-router.service", "ActiveState") == "active" and is_served(box, "dora")
 
 
 def test_top(box):

@@ -54,6 +54,17 @@ static void test_nothing_is_there(void **state)
         assert_false(is_behind(clock_nsec(CLOCK_REALTIME_COARSE), 0));
 }
 
+static void test_when_a_server_has_read(void **state)
+{
+        static const ServerTimes started = { 2000, 0 }, reloaded = { 2000, 3000 },
+                                 again = { 4000, 3000 };
+
+        (void)state;
+        assert_int_equal(server_read(&started), 2000 * 1000);
+        assert_int_equal(server_read(&reloaded), 3000 * 1000);
+        assert_int_equal(server_read(&again), 4000 * 1000);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -61,6 +72,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_what_is_gone_or_set_back, dir_setup,
                                                 dir_teardown),
                 cmocka_unit_test(test_nothing_is_there),
+                cmocka_unit_test(test_when_a_server_has_read),
         };
 
         return cmocka_run_group_tests_name("ctl-behind", tests, NULL, NULL);

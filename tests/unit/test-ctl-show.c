@@ -44,6 +44,19 @@ static void test_bytes(void **state)
                 assert_string_equal(show_bytes(cases[i].n, text), cases[i].text);
 }
 
+static void test_spans(void **state)
+{
+        char text[SHOWN_MAX];
+
+        (void)state;
+        assert_string_equal(show_span(59, text), "59s");
+        assert_string_equal(show_span(600, text), "10min");
+        assert_string_equal(show_span(601, text), "601s");
+        assert_string_equal(show_span(5400, text), "90min");
+        assert_string_equal(show_span(7200, text), "2h");
+        assert_string_equal(show_span(86400, text), "1d");
+}
+
 static void test_times(void **state)
 {
         static const struct {
@@ -80,6 +93,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_counts),
                 cmocka_unit_test(test_bytes),
+                cmocka_unit_test(test_spans),
                 cmocka_unit_test(test_times),
         };
 

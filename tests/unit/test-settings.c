@@ -178,6 +178,7 @@ static const struct {
         { S(SECTION "Host=192.0.2.7\n"), 2, "Host=192.0.2.7 is an address" },
         { S(SECTION "Host=*.192.0.2.7\n"), 2, "is an address" },
         { S(SECTION "Host=[::1]\n"), 2, "is an address" },
+        { S(SECTION "Host=https://a.example/\n"), 2, "Host=https://a.example/ is a URL" },
         { S(SECTION "Address=a.example\n"), 2, "Address=a.example is no address" },
         { S(SECTION "Address=0.0.0.0:443\n"), 2, "is no address" },
         { S(GOOD "Host=b A.EXAMPLE.\n"), 3, "twice, first in line 2" },
