@@ -121,7 +121,8 @@ class Box:
         if self.repository:
             self.use_repository()
             # Beside bellhop what the tests themselves call.
-            self.apt_get("install", "bellhop", "libapache2-mod-bellhop", "curl", "openssl", "procps", "python3")
+            self.apt_get("install", "bellhop", "libapache2-mod-bellhop", "curl", "openssl", "procps", "python3",
+                         "php-fpm")
         else:
             self.prepare()
             self.run("systemctl", "enable", "--now", "bellhop.target")
