@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <dirent.h>
+#include <fcntl.h>
 
 #include "ctl/behind.h"
 #include "util/cleanup.h"
@@ -24,19 +25,13 @@ uint64_t changed_inode(const struct stat *st)
         return (uint64_t)st->st_ctim.tv_sec * NSEC_PER_SEC + (uint64_t)st->st_ctim.tv_nsec;
 }
 
-static uint64_t changed_below(const char *config_dir, const char *name)
+/* The files in it. */
+static uint64_t changed_in(const char *folder)
 {
-        _cleanup_free_ char *folder = NULL;
+        DIR *dir = opendir(folder);
         const struct dirent *entry;
-        uint64_t last;
-        DIR *dir;
+        uint64_t last = 0;
 
-        if (asprintf(&folder, "%s/%s", config_dir, name) < 0) {
-                folder = NULL;
-                return 0;
-        }
-        last = changed_file(folder);
-        dir = opendir(folder);
         while (dir && (entry = readdir(dir))) {
                 _cleanup_free_ char *path = NULL;
 
@@ -50,6 +45,51 @@ static uint64_t changed_below(const char *config_dir, const char *name)
         if (dir)
                 (void)closedir(dir);
         return last;
+}
+
+static uint64_t changed_below(const char *config_dir, const char *name)
+{
+        _cleanup_free_ char *folder = NULL;
+
+        if (asprintf(&folder, "%s/%s", config_dir, name) < 0) {
+                folder = NULL;
+                return 0;
+        }
+        return later(changed_file(folder), changed_in(folder));
+}
+
+static uint64_t nsec_of(const struct statx_timestamp *time)
+{
+        return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
+}
+
+/* The first start of a server makes the folder of its snippets: that it is there is no change. */
+static uint64_t changed_own(const char *config_dir, const char *kind, const char *name,
+                            uint64_t *ret_made)
+{
+        _cleanup_free_ char *folder = NULL;
+        struct statx st;
+        uint64_t modified;
+
+        *ret_made = 0;
+        if (asprintf(&folder, "%s/%s/%s", config_dir, kind, name) < 0) {
+                folder = NULL;
+                return 0;
+        }
+        if (statx(AT_FDCWD, folder, 0, STATX_MTIME | STATX_BTIME, &st) < 0)
+                return 0;
+        modified = nsec_of(&st.stx_mtime);
+        if (st.stx_mask & STATX_BTIME)
+                *ret_made = nsec_of(&st.stx_btime);
+        return later(modified == *ret_made ? 0 : modified, changed_in(folder));
+}
+
+uint64_t changed_site(const char *config_dir, const char *name, uint64_t *ret_tls_made)
+{
+        uint64_t unused;
+
+        return later(changed_own(config_dir, "sites", name, &unused),
+                     changed_own(config_dir, "tls", name, ret_tls_made));
 }
 
 uint64_t changed_instances(const char *config_dir)

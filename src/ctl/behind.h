@@ -18,6 +18,10 @@ uint64_t changed_inode(const struct stat *st);
 uint64_t changed_router(const char *config_dir);
 uint64_t changed_instances(const char *config_dir);
 
+/* The snippets, certificate and key of one instance, in folders of its name; and when the latter
+ * was made (0: not known), as a server that runs does not see a new one. */
+uint64_t changed_site(const char *config_dir, const char *name, uint64_t *ret_tls_made);
+
 /* Whether who has begun to read at that time, by CLOCK_REALTIME_COARSE as files have it, may lack a
  * change. */
 bool is_behind(uint64_t read_nsec, uint64_t changed_nsec);

@@ -17,6 +17,7 @@ typedef struct Need {
         bool drop_in; /* of another kind than the file asks for */
         bool start;   /* its socket */
         bool reload;  /* its server, which has read older files */
+        bool again;   /* its server, which does not see a folder that is new */
         bool renew;   /* its units, which have another network; they can be forgotten */
         bool restart; /* the same, but they can't: all units must be read again */
 } Need;
@@ -121,6 +122,22 @@ static int ask_services(Apply *apply, Told *told)
         return bus_ask_many(apply->change.bus, questions, n);
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+        return a > b ? a : b;
+}
+
+/* One that runs. */
+static void look_behind(const Apply *apply, const Member *member, const ServerTimes *times,
+                        uint64_t changed, Need *need)
+{
+        uint64_t tls_made;
+        const uint64_t own = changed_site(apply->change.ctl->config_dir, member->name, &tls_made);
+
+        need->again = is_behind(times->started * 1000, tls_made);
+        need->reload = !need->again && is_behind(server_read(times), later(changed, own));
+}
+
 static void find_need(Apply *apply, const Member *member, const Told *told, uint64_t changed_any,
                       Need *need)
 {
@@ -138,8 +155,8 @@ static void find_need(Apply *apply, const Member *member, const Told *told, uint
                 return;
         }
         changed = apply->exact[number] ? changed_file(instance->file) : changed_any;
-        need->reload =
-                member->state == SITE_ACTIVE && is_behind(server_read(&told->times), changed);
+        if (member->state == SITE_ACTIVE)
+                look_behind(apply, member, &told->times, changed, need);
 }
 
 static int find_needs(Apply *apply)
@@ -287,6 +304,11 @@ static bool needs_reload(const Need *need)
         return need->reload;
 }
 
+static bool needs_again(const Need *need)
+{
+        return need->again;
+}
+
 static bool needs_renew(const Need *need)
 {
         return need->renew;
@@ -357,6 +379,8 @@ static bool change_servers(Apply *apply)
         static const Work all[] = {
                 { "restart, to change its network,", "network", "service", JOB_TRY_RESTART,
                   needs_restart },
+                { "restart, as its certificate is the first,", "server", "service", JOB_TRY_RESTART,
+                  needs_again },
                 { "reload the server of", "server", "service", JOB_RELOAD_OR_TRY_RESTART,
                   needs_reload },
         };

@@ -359,6 +359,10 @@ static const command_rec directives[] = {
 
 static void register_hooks(apr_pool_t *pool)
 {
+        /* It forks there for each connection, and what was noted behind that would be noted twice.
+         */
+        static const char *const before_fork[] = { "mpm_itk.c", NULL };
+
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
@@ -367,7 +371,7 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
-        ap_hook_process_connection(connection_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         /* Before mod_ssl compares names and before any rewriting: a foreign host runs no customer's

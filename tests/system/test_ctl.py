@@ -12,7 +12,7 @@ import time
 import pytest
 from box import HERE
 from showcase import ALICE, BOB
-from test_life import daemon_reloads, main_pid, steady
+from test_life import daemon_reloads, main_pid, status_of, steady
 
 STRIKE = "/root/strike.so"
 NEW = {"dora": "dora.example", "emil": "emil.example"}
@@ -336,6 +336,26 @@ def test_apply_does_what_has_changed(box):
         assert changes(box) == []
         assert "uid" in box.curl(f"http://new.{ALICE}/")
     assert [main_pid(box, name) for name in ("alice", "bob")] == pids
+
+
+def test_apply_sees_snippets_and_certificates(box):
+    """Also the first certificate of a site that runs, whose server does not see the new folder."""
+    snippet, tls = "/etc/bellhop/sites/alice/greeting.conf", "/etc/bellhop/tls/alice"
+    box.curl(f"http://{ALICE}/")
+    ctl(box, "apply")
+    pid = main_pid(box, "alice")
+    box.write(snippet, "Header set Greeting hello\n")
+    assert changes(box) == ["reload the server of alice"]
+    box.wait_for("the header", lambda: "Greeting: hello" in box.curl(f"http://{ALICE}/", "-I"))
+    box.path(snippet).unlink()
+    assert changes(box) == ["reload the server of alice"]
+    box.run("touch", f"{tls}/privkey.pem")
+    assert changes(box) == ["reload the server of alice"]
+    assert main_pid(box, "alice") == pid
+    box.shell(f"mv {tls} /root/tls; systemctl restart bellhop@alice.service")
+    box.shell(f"cp -a /root/tls {tls}; rm -r /root/tls")
+    assert changes(box) == ["restart, as its certificate is the first, alice"]
+    assert status_of(box, f"https://{ALICE}/") == "200"
 
 
 @pytest.mark.usefixtures("clean", "quiet")

@@ -46,9 +46,44 @@ static void test_what_is_gone_or_set_back(void **state)
         assert_true(is_behind(read, changed_instances(dir)));
 }
 
+static uint64_t changed_alice(const char *folder)
+{
+        uint64_t tls_made;
+
+        return changed_site(folder, "alice", &tls_made);
+}
+
+static void test_what_is_one_sites_own(void **state)
+{
+        uint64_t read = clock_nsec(CLOCK_REALTIME_COARSE), tls_made;
+        char path[DIR_MAX * 2];
+
+        (void)state;
+        make_folder("sites");
+        make_folder("sites/alice");
+        make_folder("tls");
+        assert_false(is_behind(read, changed_site(dir, "alice", &tls_made)));
+        assert_int_equal(tls_made, 0);
+        make_folder("tls/alice");
+        (void)changed_site(dir, "alice", &tls_made);
+        assert_true(is_behind(read, tls_made));
+        assert_noticed(changed_alice, "sites/alice/a.conf");
+        assert_noticed(changed_alice, "tls/alice/privkey.pem");
+        wait_past(changed_alice(dir));
+        read = clock_nsec(CLOCK_REALTIME_COARSE);
+        make_folder("sites/bob");
+        assert_false(is_behind(read, changed_alice(dir)));
+        in_dir(path, "sites/alice/a.conf");
+        assert_int_equal(unlink(path), 0);
+        assert_true(is_behind(read, changed_alice(dir)));
+}
+
 static void test_nothing_is_there(void **state)
 {
+        uint64_t tls_made;
+
         (void)state;
+        assert_int_equal(changed_site("/no/such/folder", "alice", &tls_made), 0);
         assert_int_equal(changed_file("/no/such/file"), 0);
         assert_int_equal(changed_router("/no/such/folder"), 0);
         assert_false(is_behind(clock_nsec(CLOCK_REALTIME_COARSE), 0));
@@ -70,6 +105,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_files, dir_setup, dir_teardown),
                 cmocka_unit_test_setup_teardown(test_what_is_gone_or_set_back, dir_setup,
+                                                dir_teardown),
+                cmocka_unit_test_setup_teardown(test_what_is_one_sites_own, dir_setup,
                                                 dir_teardown),
                 cmocka_unit_test(test_nothing_is_there),
                 cmocka_unit_test(test_when_a_server_has_read),
