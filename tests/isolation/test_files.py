@@ -50,14 +50,20 @@ def test_reads_nothing_of_others_by_modes_alone(box, mallory):
 
 
 def test_sees_no_neighbour(box, mallory):
-    assert mallory.do("lists", path=list(FOLDERS)) == FOLDERS
+    seen = mallory.do("lists", path=list(FOLDERS))
+    # Closed by systemd of Debian 13, empty by that of Debian 12.
+    seen["/root"] = [] if seen["/root"] == "EACCES" else seen["/root"]
+    assert seen == FOLDERS
 
 
 def test_writes_only_to_its_own_places(mallory):
-    assert sorted(mallory.do("writable_places")) == sorted([
+    places = set(mallory.do("writable_places"))
+    # Its own, in memory, nobody else has the same; for systemd of Debian 13 they are root's all the same.
+    in_memory = {"/home", "/root", "/run/user"}
+    assert places & in_memory in (in_memory, set())
+    assert places - in_memory - {"/home/mallory"} == {
         "/srv/www/mallory", "/run/bellhop-instance/mallory", "/var/lib/bellhop/mallory", "/tmp", "/var/tmp",
-        # Its own, in memory: nobody else has the same.
-        "/dev/shm", "/dev/mqueue", "/home", "/root", "/run/user"])
+        "/dev/shm", "/dev/mqueue"}
 
 
 def test_changes_nothing_of_the_machine(mallory):
@@ -73,7 +79,9 @@ def test_changes_nothing_of_the_machine(mallory):
 
 def test_leaves_nothing_for_others(box, mallory, trudy):
     """Shared folders are no place to meet, nor to lay traps in."""
-    for folder in ("/tmp", "/var/tmp", "/dev/shm", "/home", "/run/user"):
+    shared = {"/tmp", "/var/tmp", "/dev/shm", "/home", "/run/user"} & set(mallory.do("writable_places"))
+    assert len(shared) >= 3
+    for folder in sorted(shared):
         path = f"{folder}/trap"
         assert mallory.do("leaves", path=path) == "done"
         assert trudy.do("reads", path=[path]) == {path: "ENOENT"}

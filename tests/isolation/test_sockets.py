@@ -14,7 +14,7 @@ OUTSIDE = pathlib.Path(__file__).resolve().parent / "outside.py"
 OPEN = {"/dev/log", "/run/systemd/journal/dev-log", "/run/systemd/journal/socket", "/run/systemd/journal/stdout",
         "/run/systemd/notify", "/run/systemd/userdb/io.systemd.DynamicUser",
         # PID 1 answers systemd-oomd there and nobody else.
-        "/run/systemd/io.system.ManagedOOM",
+        "/run/systemd/io.system.ManagedOOM", "/run/systemd/io.systemd.ManagedOOM",
         # Its own PHP.
         "/run/bellhop-instance/mallory/php.sock"}
 CLOSED = ["/run/bellhop/bob.handoff", "/run/bellhop/mallory.handoff", "/run/bellhop/control", "/run/systemd/private",

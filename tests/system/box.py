@@ -13,6 +13,9 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
 BUILD = pathlib.Path(os.environ.get("BELLHOP_BUILD", SOURCE / "build")).resolve()
+# ./check package has the tests run on a pristine Debian, with bellhop from its packages.
+ROOT = os.environ.get("BELLHOP_ROOT", "/")
+REPOSITORY = os.environ.get("BELLHOP_REPOSITORY")
 
 ROUTER_MAX_EXPOSURE = 1.2
 INSTANCE_MAX_EXPOSURE = 1.5
@@ -23,9 +26,12 @@ class Failed(Exception):
 
 
 class Box:
-    def __init__(self, name="bellhop", cgroup="v2", root="/"):
+    def __init__(self, name="bellhop", cgroup="v2", root=ROOT, network="private", repository=REPOSITORY):
         self.env = dict(os.environ, SDBOX_NAME=f"{name}-{os.getpid()}", SDBOX_ROOT=str(root), SDBOX_CGROUP=cgroup,
-                        SDBOX_OWNER=str(os.getpid()))
+                        SDBOX_NET=network, SDBOX_OWNER=str(os.getpid()))
+        if repository:
+            self.env["SDBOX_BIND"] = f"{repository}:/repository"
+        self.repository = repository
         self.root = None
 
     def _sdbox(self, *args, timeout=120, **kwargs):
@@ -112,8 +118,25 @@ class Box:
 
     def install(self):
         """As an administrator would."""
-        self.prepare()
-        self.run("systemctl", "enable", "--now", "bellhop.target")
+        if self.repository:
+            self.use_repository()
+            # Beside bellhop what the tests themselves call.
+            self.apt_get("install", "bellhop", "libapache2-mod-bellhop", "curl", "openssl", "procps", "python3",
+                         "php-fpm")
+        else:
+            self.prepare()
+            self.run("systemctl", "enable", "--now", "bellhop.target")
+
+    def use_repository(self):
+        """Of all places there are, apt knows this one only."""
+        self.shell("rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* /var/lib/apt/lists/*")
+        self.write("/etc/apt/sources.list.d/bellhop.list", "deb [trusted=yes] file:/repository ./\n")
+        self.apt_get("update")
+
+    def apt_get(self, *args):
+        """Returns what it said, the maintainer scripts' words to the administrator included."""
+        done = self.try_run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y", *args, timeout=300)
+        return self._checked(f"apt-get {' '.join(args)}", done) + done.stderr
 
     def prepare(self):
         """Installs it without starting anything: meson install, system user, folders, units."""

@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import stat
+import subprocess
 import time
 
 import pytest
@@ -181,8 +182,7 @@ def test_what_fails_is_undone(box):
 @pytest.fixture(name="strike", scope="module")
 def _strike(box):
     """Runs bellhopctl, and sends it a signal at a point of its work."""
-    box.run("gcc", "-shared", "-fPIC", "-o", STRIKE, "-x", "c", "-", "-ldl", "-lsystemd",
-            stdin=open(HERE / "strike.c", "rb"))
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", box.path(STRIKE), HERE / "strike.c", "-ldl", "-lsystemd"], check=True)
 
     def strike(at, number, *arguments):
         return box.try_run("env", f"STRIKE_AT={at}", f"STRIKE_SIGNAL={int(number)}", f"LD_PRELOAD={STRIKE}",

@@ -23,7 +23,9 @@ def test_exposure(box, unit, limit):
 
 
 def test_verify_finds_nothing(box):
-    checked = box.try_run("systemd-analyze", "verify", *UNITS)
+    # That there are the manual pages, where there are any.
+    man = "yes" if box.path("/usr/bin/man").exists() else "no"
+    checked = box.try_run("systemd-analyze", "verify", f"--man={man}", *UNITS)
     assert (checked.returncode, checked.stderr) == (0, "")
 
 

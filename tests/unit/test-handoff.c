@@ -180,7 +180,7 @@ static void test_credentials_too_late(void **state)
         const int off = 0, on = 1;
 
         if (geteuid() == 65534)
-                skip();
+                skip_test("as this is that user");
         setsockopt(world->pair[1], SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
         send_raw(world->pair[0], &datagram, GOOD_SIZE, &world->tcp[1], 1);
         setsockopt(world->pair[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
@@ -196,7 +196,7 @@ static void test_foreign_sender(void **state)
         pid_t pid;
 
         if (geteuid() != 0)
-                skip();
+                skip_test("as only root becomes others");
         pid = fork();
         assert_true(pid >= 0);
         if (pid == 0) {
@@ -346,7 +346,7 @@ static void test_ipv6(void **state)
 
         if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) < 0) {
                 close_fd(listener);
-                skip();
+                skip_test("as there is no such address");
         }
         assert_int_equal(listen(listener, 1), 0);
         assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
