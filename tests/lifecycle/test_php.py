@@ -58,8 +58,9 @@ def pids(box, name):
 
 
 def masters(box):
-    """PHP-FPM, without its workers."""
-    return [int(pid) for pid in box.try_run("pgrep", "-u", "carol", "-f", "^php-fpm: master").stdout.split()]
+    """PHP-FPM, without its workers, which have its name for a moment, and never a process group of their own."""
+    lines = [line.split(maxsplit=2) for line in box.try_run("ps", "-u", "carol", "-o", "pid=,pgid=,args=").stdout.splitlines()]
+    return [int(pid) for pid, group, args in lines if args.startswith("php-fpm: master") and pid == group]
 
 
 def waiters(box):
