@@ -115,6 +115,21 @@ bool is_behind(uint64_t read_nsec, uint64_t changed_nsec)
         return changed_nsec > 0 && changed_nsec >= read_nsec;
 }
 
+void server_questions(const char *unit, ServerTimes *times,
+                      BusQuestion ret[static SERVER_QUESTIONS])
+{
+        ret[0] = (BusQuestion){ .interface = "Service",
+                                .property = "ExecMainStartTimestamp",
+                                .kind = PROPERTY_NUMBER,
+                                .ret = &times->started };
+        ret[1] = (BusQuestion){ .interface = "Service",
+                                .property = "ExecReload",
+                                .kind = PROPERTY_LAST_BEGIN,
+                                .ret = &times->reloaded };
+        for (size_t i = 0; i < SERVER_QUESTIONS; i++)
+                (void)snprintf(ret[i].unit, sizeof(ret[i].unit), "%s", unit);
+}
+
 uint64_t server_read(const ServerTimes *times)
 {
         return 1000 * later(times->started, times->reloaded);

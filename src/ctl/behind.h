@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "ctl/bus-many.h"
+
 uint64_t changed_file(const char *path);
 uint64_t changed_inode(const struct stat *st);
 
@@ -31,6 +33,12 @@ typedef struct ServerTimes {
         uint64_t started;  /* ExecMainStartTimestamp= of a service */
         uint64_t reloaded; /* when the last command of ExecReload= began, which is the signal */
 } ServerTimes;
+
+#define SERVER_QUESTIONS 2
+
+/* What to ask systemd of a service, for its times. */
+void server_questions(const char *unit, ServerTimes *times,
+                      BusQuestion ret[static SERVER_QUESTIONS]);
 
 /* When a server began to read its files, in nanoseconds since 1970. Not when it was ready: what has
  * changed in between, it may lack. */

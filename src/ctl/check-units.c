@@ -206,24 +206,13 @@ static void check_socket(Check *check, const Site *site)
                 finding->severity = SEVERITY_WARNING;
 }
 
-static bool has_older_files(const Check *check, const Site *site,
-                            const char unit[static UNIT_NAME_MAX])
+static bool has_older_files(const Check *check, const Site *site, const char *unit)
 {
         ServerTimes times = { .started = 0 };
-        BusQuestion questions[] = {
-                { .interface = "Service",
-                  .property = "ExecMainStartTimestamp",
-                  .kind = PROPERTY_NUMBER,
-                  .ret = &times.started },
-                { .interface = "Service",
-                  .property = "ExecReload",
-                  .kind = PROPERTY_LAST_BEGIN,
-                  .ret = &times.reloaded },
-        };
+        BusQuestion questions[SERVER_QUESTIONS];
 
-        for (size_t i = 0; i < ELEMENTSOF(questions); i++)
-                memcpy(questions[i].unit, unit, UNIT_NAME_MAX);
-        return bus_ask_many(check->bus, questions, ELEMENTSOF(questions)) == 0 &&
+        server_questions(unit, &times, questions);
+        return bus_ask_many(check->bus, questions, SERVER_QUESTIONS) == 0 &&
                questions[0].error == 0 && questions[1].error == 0 &&
                is_behind(server_read(&times), site->changed);
 }

@@ -75,7 +75,7 @@ static bool is_wanted_since_boot(const char *name)
 }
 
 /* What systemd says of services that it has in memory, and how many questions that is. */
-#define ASKS 3
+#define ASKS (1 + SERVER_QUESTIONS)
 
 typedef struct Told {
         bool private_network;
@@ -91,21 +91,6 @@ static int ask_services(Apply *apply, Told *told)
         if (!questions)
                 return -ENOMEM;
         for (size_t i = 0; i < fleet->n; i++) {
-                ServerTimes *times = &told[i].times;
-                const BusQuestion asks[ASKS] = {
-                        { .interface = "Service",
-                          .property = "PrivateNetwork",
-                          .kind = PROPERTY_BOOL,
-                          .ret = &told[i].private_network },
-                        { .interface = "Service",
-                          .property = "ExecMainStartTimestamp",
-                          .kind = PROPERTY_NUMBER,
-                          .ret = &times->started },
-                        { .interface = "Service",
-                          .property = "ExecReload",
-                          .kind = PROPERTY_LAST_BEGIN,
-                          .ret = &times->reloaded },
-                };
                 char unit[UNIT_NAME_MAX];
 
                 if (!fleet->sites[i].instance)
@@ -114,17 +99,15 @@ static int ask_services(Apply *apply, Told *told)
                 unit_name(fleet->sites[i].name, "service", unit);
                 if (!units_find(&fleet->units, unit))
                         continue;
-                for (size_t j = 0; j < ASKS; j++) {
-                        questions[n] = asks[j];
-                        memcpy(questions[n++].unit, unit, sizeof(unit));
-                }
+                questions[n] = (BusQuestion){ .interface = "Service",
+                                              .property = "PrivateNetwork",
+                                              .kind = PROPERTY_BOOL,
+                                              .ret = &told[i].private_network };
+                memcpy(questions[n++].unit, unit, sizeof(unit));
+                server_questions(unit, &told[i].times, questions + n);
+                n += SERVER_QUESTIONS;
         }
         return bus_ask_many(apply->change.bus, questions, n);
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-        return a > b ? a : b;
 }
 
 /* One that runs. */
@@ -135,7 +118,8 @@ static void look_behind(const Apply *apply, const Member *member, const ServerTi
         const uint64_t own = changed_site(apply->change.ctl->config_dir, member->name, &tls_made);
 
         need->again = is_behind(times->started * 1000, tls_made);
-        need->reload = !need->again && is_behind(server_read(times), later(changed, own));
+        need->reload = !need->again && (is_behind(server_read(times), changed) ||
+                                        is_behind(server_read(times), own));
 }
 
 static void find_need(Apply *apply, const Member *member, const Told *told, uint64_t changed_any,

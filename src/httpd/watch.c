@@ -57,11 +57,12 @@ static uint64_t later(uint64_t a, uint64_t b)
         return a > b ? a : b;
 }
 
-static void sleep_until(uint64_t usec)
+/* Or until the bell rings, or somebody has shut that socket for reading (-1: none). */
+static void sleep_until_shut(uint64_t usec, int socket)
 {
         struct pollfd events[] = {
                 { .fd = self.watch->bell, .events = POLLIN },
-                { .fd = self.watch->is_ended ? -1 : self.watch->handoff_fd, .events = POLLRDHUP },
+                { .fd = socket, .events = POLLRDHUP },
         };
         const uint64_t now = clock_monotonic_usec();
         const uint64_t left = usec > now ? usec - now : 0;
@@ -71,6 +72,11 @@ static void sleep_until(uint64_t usec)
 
         (void)ppoll(events, ELEMENTSOF(events), usec == FOREVER ? NULL : &timeout, NULL);
         (void)eventfd_read(self.watch->bell, &unused);
+}
+
+static void sleep_until(uint64_t usec)
+{
+        sleep_until_shut(usec, -1);
 }
 
 static void notify_status(const TallySum *sum, uint64_t now)
@@ -199,7 +205,7 @@ static void watch_on(void)
                 next = earlier(tell_status(now), end_if_idle(now));
                 if (self.watch->is_ended)
                         return;
-                sleep_until(next);
+                sleep_until_shut(next, self.watch->handoff_fd);
         }
 }
 
