@@ -195,7 +195,7 @@ def direct_unit(text, sandboxed):
     text = text.replace("bellhop-instance", "direct-instance" if sandboxed else "bare-instance")
     text = text.replace("/etc/bellhop/apache2/instance.conf", "/etc/bench/direct.conf")
     head, marker, sandbox = text.partition("## Privileges")
-    skip = ("Requires=", "Wants=", "After=", "PartOf=", "OnFailure", "Type=", "NotifyAccess=", "KillSignal=", "ExecReload=")
+    skip = ("Requires=", "After=", "PartOf=", "OnFailure", "Type=", "NotifyAccess=", "KillSignal=", "ExecReload=")
     head = "\n".join(line for line in head.splitlines() if not line.startswith(skip))
     sandbox = sandbox.replace("PrivateNetwork=yes", "PrivateNetwork=no").replace("IPAddressDeny=any", "")
     sandbox = sandbox.replace("AF_UNIX AF_INET", "AF_UNIX AF_INET AF_INET6")
