@@ -195,6 +195,30 @@ def test_http2_misdirected_per_stream(instance):
     assert done.stdout.splitlines() == ["200 1", "421 0", "200 0"]
 
 
+def n_threads(pid):
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+@pytest.mark.parametrize("mpm", THREADED, indirect=True)
+def test_http2_has_threads_when_it_needs_them(mpm):
+    """Requests that come together on one connection run together: each waits until all are there."""
+    n, n_workers = 4, 4  # mod_http2 lets a new connection have six
+    with Instance(mpm, snippet=f"ThreadsPerChild {n_workers}") as instance:
+        instance.path("www/all.cgi", mode=0o755, text=(
+            f"#!/bin/sh\nfolder={instance.path('run')}\n: > $folder/here.$$\n"
+            f"while [ -d $folder ] && [ $(ls $folder | grep -c '^here') -lt {n} ]; do sleep 0.05; done\n"
+            "printf 'Content-Type: text/plain\\n\\nok'\n"))
+        instance.start()
+        assert instance.curl("https:/", "--http2", "--fail")[0] == 0
+        child = instance.children()[0]
+        assert n_threads(child) <= n_workers + 4  # the main one, the listener and one of HTTP/2's
+        # curl waits for the first answer, before it sends what is left together.
+        first = f"https://alice.example:{instance.router.tls_port}/"
+        status, text = instance.curl(f"https:/all.cgi?[1-{n}]", "--http2", "--parallel", first, "-o", "/dev/null",
+                                     "-o", "/dev/null", "-w", "%{http_version} %{http_code}\n")
+        assert (status, text.split("\n")[:-1]) == (0, ["2 200"] * (n + 1))
+
+
 @pytest.mark.parametrize("reason,expected", [(handoff.REASON_ADDRESS, 200), (handoff.REASON_DEFAULT, 200),
                                              (handoff.REASON_HOST, 421)])
 def test_unknown_host_by_reason(instance, reason, expected):
