@@ -45,7 +45,9 @@ ALL = [
     Contender("itk", "Apache mpm-itk", "127.0.0.18", behind=["bench-itk.service"]),
     Contender("direct-bare", "per-uid Apaches, no front, no sandbox", {HOSTS["alice"]: "127.0.0.19"},
               behind=["bare@alice.service"], hosts=(HOSTS["alice"],)),
-    # One customer each, to tell MPMs apart, and to hold the router against the floor.
+    # One customer each, to tell MPMs apart, and to hold the router against the floor, and the floor against no front.
+    Contender("direct-one", "one per-uid Apache, no front", {HOSTS["alice"]: DIRECT["alice"]},
+              behind=["direct@alice.service"], hosts=(HOSTS["alice"],)),
     Contender("bellhop-event", "bellhop, event MPM", "127.0.0.10", [ROUTER], ["bellhop@alice.service"],
               (HOSTS["alice"],)),
     *[Contender(f"bellhop-{mpm}", f"bellhop, {mpm} MPM", "127.0.0.10", [ROUTER], [f"bellhop@{mpm}.service"],
