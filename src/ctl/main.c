@@ -5,7 +5,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
-#include "ctl/output.h"
+#include "ctl/show/output.h"
 #include "ctl/verbs.h"
 #include "util/cleanup.h"
 

@@ -5,9 +5,9 @@
  * longer.
  */
 #include "config/units.h"
-#include "ctl/behind.h"
-#include "ctl/change.h"
-#include "ctl/fleet.h"
+#include "ctl/ask/fleet.h"
+#include "ctl/ask/stale.h"
+#include "ctl/change/change.h"
 #include "util/cleanup.h"
 
 #define WANTS_DIR UNITS_GENERATED_DIR "/bellhop.target.wants"

@@ -2,11 +2,11 @@
 /*
  * bellhopctl cert: the certificate of an instance, to be seen or to be made.
  */
-#include "ctl/certificate.h"
-#include "ctl/customer.h"
-#include "ctl/file.h"
-#include "ctl/output.h"
-#include "ctl/self-signed.h"
+#include "ctl/ask/certificate.h"
+#include "ctl/ask/customer.h"
+#include "ctl/ask/file.h"
+#include "ctl/change/self-signed.h"
+#include "ctl/show/output.h"
 #include "util/cleanup.h"
 
 #define DAY_SECONDS 86400

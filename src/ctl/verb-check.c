@@ -2,11 +2,11 @@
 /*
  * bellhopctl check: asks every part what is wrong, and shows it.
  */
-#include "ctl/check.h"
-#include "ctl/cure.h"
-#include "ctl/metrics-client.h"
-#include "ctl/output.h"
-#include "ctl/text.h"
+#include "ctl/ask/metrics-client.h"
+#include "ctl/check/advice.h"
+#include "ctl/check/check.h"
+#include "ctl/show/output.h"
+#include "ctl/show/text.h"
 #include "util/cleanup.h"
 
 static void check_done(Check *check)

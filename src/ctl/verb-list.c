@@ -5,9 +5,9 @@
 #include <inttypes.h>
 #include <pwd.h>
 
-#include "ctl/fleet.h"
-#include "ctl/output.h"
-#include "ctl/show.h"
+#include "ctl/ask/fleet.h"
+#include "ctl/show/output.h"
+#include "ctl/show/show.h"
 #include "util/cleanup.h"
 
 #define SOON (30 * 86400)

@@ -4,8 +4,8 @@
  */
 #include <inttypes.h>
 
-#include "ctl/metrics-client.h"
-#include "ctl/output.h"
+#include "ctl/ask/metrics-client.h"
+#include "ctl/show/output.h"
 #include "util/cleanup.h"
 
 static int print_json(const Output *output, char *text)

@@ -7,8 +7,8 @@
 
 #include "config/config.h"
 #include "config/units.h"
-#include "ctl/change.h"
-#include "ctl/customer.h"
+#include "ctl/ask/customer.h"
+#include "ctl/change/change.h"
 #include "util/cleanup.h"
 
 typedef struct Remove {

@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 
 #include "config/explain.h"
-#include "ctl/metrics-client.h"
-#include "ctl/output.h"
+#include "ctl/ask/metrics-client.h"
+#include "ctl/show/output.h"
 #include "util/cleanup.h"
 
 DEFINE_CLEANUP(Config *, config_free);

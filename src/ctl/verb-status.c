@@ -6,11 +6,11 @@
 #include <pwd.h>
 #include <stdarg.h>
 
-#include "ctl/fleet.h"
-#include "ctl/hosts.h"
-#include "ctl/journal.h"
-#include "ctl/output.h"
-#include "ctl/show.h"
+#include "ctl/ask/fleet.h"
+#include "ctl/ask/hosts.h"
+#include "ctl/ask/journal.h"
+#include "ctl/show/output.h"
+#include "ctl/show/show.h"
 #include "util/cleanup.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)

@@ -11,9 +11,9 @@
 #include <sys/signalfd.h>
 #include <termios.h>
 
-#include "ctl/output.h"
-#include "ctl/rates.h"
-#include "ctl/show.h"
+#include "ctl/show/output.h"
+#include "ctl/show/rates.h"
+#include "ctl/show/show.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 

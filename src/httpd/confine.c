@@ -8,9 +8,9 @@
 #include <http_core.h>
 
 #include "config/config.h"
+#include "fence/fence.h"
 #include "httpd/confine.h"
 #include "util/cleanup.h"
-#include "util/fence.h"
 #include "util/log-ids.h"
 #include "util/log.h"
 

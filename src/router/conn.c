@@ -9,7 +9,7 @@
 #include "refuse/parting.h"
 #include "router/look.h"
 #include "router/router.h"
-#include "router/seal.h"
+#include "seal/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/peer.h"

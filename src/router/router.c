@@ -9,7 +9,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "router/router.h"
-#include "router/seal.h"
+#include "seal/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log-ids.h"

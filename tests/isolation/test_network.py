@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a customer's programs can reach over the network, by sockets of their own and by those that they were passed.
 
-A passed socket belongs to the network of the host. The seal (src/router/seal.c) and the fence (src/util/fence.c) are
+A passed socket belongs to the network of the host. The seal (src/seal/seal.c) and the fence (src/fence/fence.c) are
 tried one without the other, too: with the network a customer has no fence, and what sender.py hands over has no seal.
 """
 

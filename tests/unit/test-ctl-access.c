@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "ctl/access.h"
+#include "ctl/ask/access.h"
 
 #define NOBODY 65534
 

@@ -2,7 +2,7 @@
 /* Tests of when files have changed, against who has read them. */
 #include "config-dir.h"
 
-#include "ctl/behind.h"
+#include "ctl/ask/stale.h"
 #include "util/clock.h"
 
 /* Who begins to read now has what was changed before, and not what is changed then. */

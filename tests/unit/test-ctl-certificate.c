@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "ctl/certificate.h"
-#include "ctl/file.h"
-#include "ctl/self-signed.h"
+#include "ctl/ask/certificate.h"
+#include "ctl/ask/file.h"
+#include "ctl/change/self-signed.h"
 
 #define DAY 86400L
 #define NOW 1700000000L

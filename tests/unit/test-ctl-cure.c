@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
-#include "ctl/cure.h"
-#include "ctl/findings.h"
-#include "ctl/text.h"
+#include "ctl/check/advice.h"
+#include "ctl/check/findings.h"
+#include "ctl/show/text.h"
 
 #define KNOWN "; known are Host= Address= Default= Http= IdleSec= Network="
 

@@ -2,7 +2,7 @@
 /* Reading of the text format: what the router writes, and what it never would. */
 #include "unit.h"
 
-#include "ctl/metrics-client.h"
+#include "ctl/ask/metrics-client.h"
 
 static int parse(const char *text, Samples *ret)
 {

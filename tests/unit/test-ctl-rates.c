@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "ctl/rates.h"
+#include "ctl/show/rates.h"
 
 static Member member(char *name, SiteState state, uint64_t n_handoffs, uint64_t cpu_nsec)
 {

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "ctl/show.h"
+#include "ctl/show/show.h"
 
 static void test_counts(void **state)
 {

@@ -9,7 +9,7 @@
 
 #include "unit.h"
 
-#include "util/fence.h"
+#include "fence/fence.h"
 
 static int connect_tcp(void)
 {

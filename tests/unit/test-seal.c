@@ -14,7 +14,7 @@
 
 #include "unit.h"
 
-#include "router/seal.h"
+#include "seal/seal.h"
 
 typedef union Name {
         struct sockaddr any;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+
+#include "ctl/show/show.h"
+#include "util/cleanup.h"
+
+#define MINUTE 60
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
+const char *show_count(uint64_t n, char ret[static SHOWN_MAX])
+{
+        if (n == UINT64_MAX)
+                return strcpy(ret, "-");
+        (void)snprintf(ret, SHOWN_MAX, "%" PRIu64, n);
+        return ret;
+}
+
+const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX])
+{
+        static const char units[] = "BKMGTPE";
+        double value = (double)n;
+        size_t i = 0;
+
+        if (n == UINT64_MAX)
+                return strcpy(ret, "-");
+        /* What would be rounded to 1024 is one of the next unit. */
+        for (; value >= 1023.95; i++)
+                value /= 1024;
+        (void)snprintf(ret, SHOWN_MAX, i == 0 ? "%.0f%c" : "%.1f%c", value, units[i]);
+        return ret;
+}
+
+const char *show_rate(double per_second, char ret[static SHOWN_MAX])
+{
+        if (isnan(per_second))
+                return strcpy(ret, "-");
+        (void)snprintf(ret, SHOWN_MAX, per_second < 99.95 ? "%.1f" : "%.0f", per_second);
+        return ret;
+}
+
+const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX])
+{
+        static const struct {
+                unsigned seconds;
+                const char *name;
+        } units[] = { { DAY, "d" }, { HOUR, "h" }, { MINUTE, "min" }, { 1, "s" } };
+        size_t i = 0;
+
+        while (i < ELEMENTSOF(units) - 1 && (seconds == 0 || seconds % units[i].seconds != 0))
+                i++;
+        (void)snprintf(ret, SHOWN_MAX, "%" PRIu64 "%s", seconds / units[i].seconds, units[i].name);
+        return ret;
+}
+
+const char *show_ago(time_t then, time_t now, char ret[static SHOWN_MAX])
+{
+        static const struct {
+                long below, seconds;
+                const char *name;
+        } units[] = { { MINUTE, 1, "s" },
+                      { HOUR, MINUTE, "min" },
+                      { DAY, HOUR, "h" },
+                      { LONG_MAX, DAY, "d" } };
+        const long ago = (long)(now - then);
+
+        if (then == 0)
+                return strcpy(ret, "-");
+        if (ago <= 0)
+                return strcpy(ret, "now");
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (ago < units[i].below) {
+                        (void)snprintf(ret, SHOWN_MAX, "%ld%s ago", ago / units[i].seconds,
+                                       units[i].name);
+                        break;
+                }
+        return ret;
+}
+
+const char *show_left(time_t then, time_t now, char ret[static SHOWN_MAX])
+{
+        const long left = (long)(then - now);
+
+        if (then == 0)
+                return strcpy(ret, "-");
+        if (left <= 0)
+                return strcpy(ret, "over");
+        if (left < 2 * DAY)
+                (void)snprintf(ret, SHOWN_MAX, "in %ld hours", left / HOUR);
+        else
+                (void)snprintf(ret, SHOWN_MAX, "in %ld days", left / DAY);
+        return ret;
+}
+
+const char *show_time(time_t then, char ret[static SHOWN_MAX])
+{
+        struct tm tm;
+
+        (void)gmtime_r(&then, &tm);
+        (void)strftime(ret, SHOWN_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        return ret;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bellhop-seal PROGRAM [ARGUMENT...]: seals the inherited listening sockets, gives up the privilege
+ * that this takes, and becomes PROGRAM. So the router never has it.
+ *
+ * Connections that wait in a listening socket from before it had its seal need one each; the first
+ * visitor, whose connection has started the router, is always one of them. They are accepted here,
+ * and inherited by the router under a name of their own. No byte of theirs is looked at.
+ */
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+#include "seal/seal.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+
+/* More is left to the router, which refuses what it can't seal. */
+#define EARLY_MAX 4096
+
+static bool is_listener(int fd)
+{
+        return sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
+               sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0;
+}
+
+/* The number after the last one that is inherited. */
+static int accept_early(int listener, int next)
+{
+        while (next < SD_LISTEN_FDS_START + EARLY_MAX) {
+                const int fd = accept4(listener, NULL, NULL, 0);
+
+                if (fd < 0)
+                        return next;
+                if (fd != next || seal_connection(fd) < 0) {
+                        close_fd(fd);
+                        return next;
+                }
+                next++;
+        }
+        return next;
+}
+
+/* What fails is told by the router, which finds out for itself. */
+static int seal_inherited(int end)
+{
+        int next = end;
+
+        for (int fd = SD_LISTEN_FDS_START; fd < end; fd++) {
+                const int flags = fcntl(fd, F_GETFL);
+
+                /* For the program; sd_listen_fds() has taken it for ours. */
+                (void)fcntl(fd, F_SETFD, 0);
+                if (is_listener(fd) && seal_listener(fd) == 0 && flags >= 0 &&
+                    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0)
+                        next = accept_early(fd, next);
+        }
+        return next;
+}
+
+static int announce(int end, int next)
+{
+        const char *names = getenv("LISTEN_FDNAMES");
+        _cleanup_free_ char *all = NULL, *count = NULL;
+        size_t size;
+        FILE *stream;
+
+        if (next == end)
+                return 0;
+        stream = open_memstream(&all, &size);
+        if (!stream)
+                return -ENOMEM;
+        fputs(names ? names : "", stream);
+        for (int fd = end; fd < next; fd++)
+                fputs(":" SEAL_EARLY_NAME, stream);
+        if (fclose(stream) != 0 || asprintf(&count, "%d", next - SD_LISTEN_FDS_START) < 0)
+                return -ENOMEM;
+        return setenv("LISTEN_FDNAMES", all, 1) < 0 || setenv("LISTEN_FDS", count, 1) < 0 ? -errno
+                                                                                          : 0;
+}
+
+int main(int argc, char *argv[])
+{
+        const int n = sd_listen_fds(0);
+        const int end = SD_LISTEN_FDS_START + (n > 0 ? n : 0);
+
+        log_open();
+        if (argc < 2) {
+                log_error("it is started by bellhop-router.service, with the program to run");
+                return EXIT_FAILURE;
+        }
+        /* With no ambient capability, none is left after exec. */
+        if (announce(end, seal_inherited(end)) == 0 &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0)
+                (void)execv(argv[1], argv + 1);
+        log_error("can't start %s: %m", argv[1]);
+        return EXIT_FAILURE;
+}

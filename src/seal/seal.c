@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the filter on public sockets and on what they accept. Never looks at a byte of a client's.
+ */
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "seal/seal.h"
+#include "util/cleanup.h"
+
+/* Port, protocol, address. */
+#define CHECKS_MAX 6
+
+typedef struct Seal {
+        struct sock_filter code[CHECKS_MAX * 2 + 2];
+        unsigned n;
+} Seal;
+
+/* What the filter sees begins with the TCP header; what is before it has negative offsets. */
+#define TCP_DESTINATION_PORT  2
+#define IPV4_DESTINATION      (SKF_NET_OFF + 16)
+#define IPV6_DESTINATION_WORD (SKF_NET_OFF + 24)
+
+static void want(Seal *seal, unsigned short size, int offset, uint32_t value)
+{
+        seal->code[seal->n++] =
+                (struct sock_filter)BPF_STMT(BPF_LD | BPF_ABS | size, (uint32_t)offset);
+        seal->code[seal->n++] =
+                (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
+}
+
+static void want_protocol(Seal *seal, uint32_t protocol)
+{
+        want(seal, BPF_W, SKF_AD_OFF + SKF_AD_PROTOCOL, protocol);
+}
+
+static void want_ipv4(Seal *seal, const struct sockaddr_in *local)
+{
+        want(seal, BPF_H, TCP_DESTINATION_PORT, ntohs(local->sin_port));
+        if (local->sin_addr.s_addr != INADDR_ANY)
+                want(seal, BPF_W, IPV4_DESTINATION, ntohl(local->sin_addr.s_addr));
+}
+
+static void want_ipv6(Seal *seal, const struct sockaddr_in6 *local, bool only)
+{
+        const bool is_any = IN6_IS_ADDR_UNSPECIFIED(&local->sin6_addr);
+        const bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(&local->sin6_addr);
+        uint32_t words[4];
+
+        memcpy(words, &local->sin6_addr, sizeof(words));
+        want(seal, BPF_H, TCP_DESTINATION_PORT, ntohs(local->sin6_port));
+        if (!is_any || only)
+                want_protocol(seal, is_ipv4 ? ETH_P_IP : ETH_P_IPV6);
+        if (is_ipv4)
+                want(seal, BPF_W, IPV4_DESTINATION, ntohl(words[3]));
+        for (int i = 0; !is_any && !is_ipv4 && i < 4; i++)
+                want(seal, BPF_W, IPV6_DESTINATION_WORD + 4 * i, ntohl(words[i]));
+}
+
+/* Each check that fails leads to the last instruction. */
+static void finish(Seal *seal)
+{
+        const unsigned drop = seal->n + 1;
+
+        for (unsigned i = 1; i < seal->n; i += 2)
+                seal->code[i].jf = (uint8_t)(drop - i - 1);
+        seal->code[seal->n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+        seal->code[seal->n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+}
+
+static bool has_option(int fd, int level, int option)
+{
+        int value = 0;
+        socklen_t size = sizeof(value);
+
+        return getsockopt(fd, level, option, &value, &size) == 0 && value != 0;
+}
+
+static int seal(int fd)
+{
+        union {
+                struct sockaddr any;
+                struct sockaddr_in ipv4;
+                struct sockaddr_in6 ipv6;
+        } local = { .any.sa_family = AF_UNSPEC };
+        socklen_t size = sizeof(local);
+        Seal made = { .n = 0 };
+        struct sock_fprog program = { .filter = made.code };
+
+        if (getsockname(fd, &local.any, &size) < 0)
+                return -errno;
+        if (local.any.sa_family == AF_INET)
+                want_ipv4(&made, &local.ipv4);
+        else if (local.any.sa_family == AF_INET6)
+                want_ipv6(&made, &local.ipv6, has_option(fd, IPPROTO_IPV6, IPV6_V6ONLY));
+        else
+                return -EAFNOSUPPORT;
+        finish(&made);
+        program.len = (unsigned short)made.n;
+        if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int)) < 0)
+                return -errno;
+        return 0;
+}
+
+/* By whoever: nobody else locks filters on these sockets, and a former router's is as good. */
+static bool is_sealed(int fd)
+{
+        return has_option(fd, SOL_SOCKET, SO_LOCK_FILTER);
+}
+
+/* Those that came before the listener had its seal are not born with one. */
+int seal_connection(int fd)
+{
+        return is_sealed(fd) ? 0 : seal(fd);
+}
+
+int seal_listener(int fd)
+{
+        /* Transparent=yes: the local addresses of its connections are not its own. */
+        if (has_option(fd, IPPROTO_IP, IP_TRANSPARENT) ||
+            has_option(fd, IPPROTO_IPV6, IPV6_TRANSPARENT))
+                return -EOPNOTSUPP;
+        return seal_connection(fd);
+}
