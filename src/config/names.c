@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "config/names.h"
+#include "util/cleanup.h"
+
+/* What is in front of the name of the instance, and what follows it. */
+typedef struct Form {
+        const char *before, *after;
+} Form;
+
+static const Form paths[] = {
+        [NAME_INSTANCE_FILE] = { "/instances/", NAME_CONF_SUFFIX },
+        [NAME_TLS_DIR] = { "/tls/", "" },
+        [NAME_CERTIFICATE] = { "/tls/", "/fullchain.pem" },
+        [NAME_PRIVATE_KEY] = { "/tls/", "/privkey.pem" },
+        [NAME_SNIPPET_DIR] = { "/sites/", "" },
+        [NAME_HANDOFF_SOCKET] = { "/", ".handoff" },
+        [NAME_INSTANCE_RUNTIME] = { "-instance/", "" },
+};
+
+static const Form units[] = {
+        [NAME_SOCKET_UNIT] = { "bellhop@", ".socket" },
+        [NAME_SERVICE_UNIT] = { "bellhop@", ".service" },
+        [NAME_STANDIN_UNIT] = { "bellhop-standin@", ".service" },
+        [NAME_SERVICE_DROP_IN_DIR] = { "bellhop@", ".service.d" },
+};
+
+char *name_path(NamePath what, const char *dir, const char *instance)
+{
+        char *path;
+
+        return asprintf(&path, "%s%s%s%s", dir, paths[what].before, instance, paths[what].after) < 0
+                       ? NULL
+                       : path;
+}
+
+bool name_path_fill(NamePath what, const char *dir, const char *instance, char ret[static PATH_MAX])
+{
+        const int n = snprintf(ret, PATH_MAX, "%s%s%s%s", dir, paths[what].before, instance,
+                               paths[what].after);
+
+        return n >= 0 && n < PATH_MAX;
+}
+
+const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX])
+{
+        (void)snprintf(ret, NAME_UNIT_MAX, "%s%s%s", units[what].before, instance,
+                       units[what].after);
+        return ret;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files, sockets and units of an instance are called. Each form is written here and
+ * nowhere else in the code, so that programs find each other's. Pure.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+
+/* Every file of an instance: DIR/instances/NAME.conf. */
+#define NAME_CONF_SUFFIX ".conf"
+
+typedef enum NamePath {
+        NAME_INSTANCE_FILE,    /* CONFIG/instances/NAME.conf */
+        NAME_TLS_DIR,          /* CONFIG/tls/NAME */
+        NAME_CERTIFICATE,      /* CONFIG/tls/NAME/fullchain.pem */
+        NAME_PRIVATE_KEY,      /* CONFIG/tls/NAME/privkey.pem */
+        NAME_SNIPPET_DIR,      /* CONFIG/sites/NAME */
+        NAME_HANDOFF_SOCKET,   /* RUNTIME/NAME.handoff */
+        NAME_INSTANCE_RUNTIME, /* RUNTIME-instance/NAME: RuntimeDirectory= of bellhop@.service,
+                                * there while its unit runs */
+} NamePath;
+
+/* dir: the configuration folder, or the runtime folder for the last two. Returns a string
+ * to be freed, or NULL without memory. */
+char *name_path(NamePath what, const char *dir, const char *instance);
+
+/* The same without allocation; false: the path has PATH_MAX bytes or more. */
+bool name_path_fill(NamePath what, const char *dir, const char *instance,
+                    char ret[static PATH_MAX]);
+
+typedef enum NameUnit {
+        NAME_SOCKET_UNIT,         /* bellhop@NAME.socket */
+        NAME_SERVICE_UNIT,        /* bellhop@NAME.service */
+        NAME_STANDIN_UNIT,        /* bellhop-standin@NAME.service */
+        NAME_SERVICE_DROP_IN_DIR, /* bellhop@NAME.service.d */
+} NameUnit;
+
+/* Room for the longest instance name and the terminating NUL. */
+#define NAME_UNIT_MAX 128
+
+/* Returns ret. A name that is too long, which no instance has, is cut. */
+const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX]);
