@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "config/lines.h"
+#include "instance/state.h"
+#include "util/cleanup.h"
+
+#define VERSION  1
+#define NEW_FILE STATE_FILE ".new"
+
+static const char *const kind_names[STATE_KINDS] = {
+        [STATE_STARTING] = "starting",
+        [STATE_READY] = "ready",
+        [STATE_RELOADING] = "reloading",
+        [STATE_STOPPING] = "stopping",
+};
+
+const char *state_kind_name(StateKind kind)
+{
+        assert(kind < STATE_KINDS);
+        return kind_names[kind];
+}
+
+size_t state_format(const State *state, char ret[static STATE_MAX_BYTES])
+{
+        const int n = snprintf(ret, STATE_MAX_BYTES,
+                               "VERSION=%d\nSTATE=%s\nCONNECTIONS=%" PRIu64 "\nHANDOFFS=%" PRIu64
+                               "\nLAST_HANDOFF_USEC=%" PRIu64 "\nREAD_USEC=%" PRIu64 "\n",
+                               VERSION, state_kind_name(state->kind), state->n_open,
+                               state->n_handoffs, state->last_handoff_usec, state->read_usec);
+
+        assert(n > 0 && n < STATE_MAX_BYTES);
+        return (size_t)n;
+}
+
+static bool parse_number(Span text, uint64_t *ret)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < text.size; i++) {
+                const unsigned digit = (unsigned)text.data[i] - '0';
+
+                if (digit > 9 || n > (UINT64_MAX - digit) / 10)
+                        return false;
+                n = n * 10 + digit;
+        }
+        *ret = n;
+        return text.size > 0;
+}
+
+static bool parse_kind(Span text, StateKind *ret)
+{
+        for (unsigned i = 0; i < STATE_KINDS; i++)
+                if (span_equals(text, kind_names[i])) {
+                        *ret = (StateKind)i;
+                        return true;
+                }
+        return false;
+}
+
+static bool parse_assignment(const Line *line, State *state, uint64_t *version, bool *has_kind)
+{
+        const struct {
+                const char *key;
+                uint64_t *value;
+        } numbers[] = {
+                { "VERSION", version },
+                { "CONNECTIONS", &state->n_open },
+                { "HANDOFFS", &state->n_handoffs },
+                { "LAST_HANDOFF_USEC", &state->last_handoff_usec },
+                { "READ_USEC", &state->read_usec },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
+                if (span_equals(line->key, numbers[i].key))
+                        return parse_number(line->value, numbers[i].value);
+        if (!span_equals(line->key, "STATE"))
+                return true;
+        *has_kind = parse_kind(line->value, &state->kind);
+        return *has_kind;
+}
+
+bool state_parse(Span text, State *ret)
+{
+        LineReader reader = { .rest = text };
+        State state = { .kind = STATE_STARTING };
+        uint64_t version = 0;
+        bool has_kind = false;
+
+        for (;;) {
+                const Line line = lines_next(&reader);
+
+                if (line.kind == LINE_END)
+                        break;
+                if (line.kind != LINE_ASSIGNMENT ||
+                    !parse_assignment(&line, &state, &version, &has_kind))
+                        return false;
+        }
+        if (version != VERSION || !has_kind)
+                return false;
+        *ret = state;
+        return true;
+}
+
+static int open_dir(const char *dir)
+{
+        const int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
+}
+
+int state_write(const char *dir, const State *state)
+{
+        _cleanup_close_ int dir_fd = open_dir(dir), fd = -EBADF;
+        char text[STATE_MAX_BYTES];
+        const size_t size = state_format(state, text);
+
+        if (dir_fd < 0)
+                return dir_fd;
+        fd = openat(dir_fd, NEW_FILE,
+                    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return -errno;
+        if (write(fd, text, size) != (ssize_t)size)
+                return -EIO;
+        return renameat(dir_fd, NEW_FILE, dir_fd, STATE_FILE) < 0 ? -errno : 0;
+}
+
+int state_read(const char *dir, State *ret)
+{
+        _cleanup_close_ int dir_fd = open_dir(dir), fd = -EBADF;
+        char text[STATE_MAX_BYTES];
+        struct stat st;
+        ssize_t n;
+
+        if (dir_fd < 0)
+                return dir_fd;
+        fd = openat(dir_fd, STATE_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EBADMSG;
+        n = read(fd, text, sizeof(text));
+        if (n < 0)
+                return -errno;
+        return state_parse((Span){ (const uint8_t *)text, (size_t)n }, ret) ? 0 : -EBADMSG;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an instance says of itself, as data: a small file in its runtime folder, which
+ * bellhop-instance replaces as a whole and bellhopctl reads. It is the customer's word: a process
+ * of the customer's can write anything there, so it is shown and never acted on in a way that could
+ * harm others.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/span.h"
+
+#define STATE_FILE      "state"
+#define STATE_MAX_BYTES 512
+
+typedef enum StateKind {
+        STATE_STARTING,  /* the server has not yet been ready */
+        STATE_READY,     /* it receives hand-offs */
+        STATE_RELOADING, /* it reads its files again, and still serves */
+        STATE_STOPPING,  /* what it has received is finished; nothing new is received */
+        STATE_KINDS,
+} StateKind;
+
+typedef struct State {
+        StateKind kind;
+        uint64_t n_open;            /* connections */
+        uint64_t n_handoffs;        /* since the start */
+        uint64_t last_handoff_usec; /* CLOCK_REALTIME; 0: none yet */
+        uint64_t read_usec; /* CLOCK_REALTIME when the server last began to read its files; what
+                             * changed later is not in force. 0: not yet */
+} State;
+
+/* "starting", "ready", ... */
+const char *state_kind_name(StateKind kind);
+
+/* "VERSION=1\nSTATE=ready\nCONNECTIONS=...\n", NUL-terminated. Returns its length. */
+size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);
+
+/* False: another version, or not of that form. Unknown keys are passed over. Pure. */
+bool state_parse(Span text, State *ret);
+
+/* Replaces STATE_FILE in dir. Returns 0 or a negative errno. */
+int state_write(const char *dir, const State *state);
+
+/*
+ * Reads STATE_FILE in dir without following links, blocking or opening anything but a regular file.
+ * Returns 0, -ENOENT (no such instance runs), -EBADMSG (not of that form) or another negative
+ * errno.
+ */
+int state_read(const char *dir, State *ret);
