@@ -115,12 +115,7 @@ static CtlStatus check_file(Add *add)
                 return CTL_FINE;
         r = settings_read_file(&file, &there, &size);
         same = there && size == strlen(add->text) && memcmp(there, add->text, size) == 0;
-        for (size_t i = 0; i < problems.n_problems; i++) {
-                free(problems.problems[i].text);
-                free(problems.problems[i].file);
-                free(problems.problems[i].word);
-        }
-        free(problems.problems);
+        problems_free(problems.problems, problems.n_problems);
         if (r < 0)
                 return change_fail(path, r);
         if (same)

@@ -16,3 +16,11 @@ char *text_format_args(const char *format, va_list args) __attribute__((format(p
  * too large. Pure.
  */
 bool text_number(Span text, uint64_t max, uint64_t *ret);
+
+/*
+ * How many letters must be changed, added, left out or swapped with the next one to make a into b;
+ * upper and lower case are the same. SIZE_MAX where one of them has more than TEXT_DISTANCE_MAX
+ * bytes. Pure.
+ */
+#define TEXT_DISTANCE_MAX 32
+size_t text_distance(Span a, Span b);

@@ -8,8 +8,6 @@
 #include "ctl/check/findings.h"
 #include "ctl/show/text.h"
 
-#define KNOWN "; known are Host= Address= Default= Http= IdleSec= Network="
-
 static char folder[64], file[128];
 
 static int setup(void **state)
@@ -61,10 +59,14 @@ static void assert_content(const char *path, const char *expected)
 }
 
 /* Line 2, below a section, has the mistake. */
-static char *cure_of(const char *line, const char *word, const char *what, bool rest_counts)
+static char *cure_of(const char *line, const char *word, const char *meant, bool rest_counts)
 {
         char text[512];
-        const Problem problem = { .file = file, .line = 2, .what = what, .word = (char *)word };
+        const Problem problem = { .file = file,
+                                  .line = 2,
+                                  .instance = (char *)"alice",
+                                  .meant = (char *)meant,
+                                  .word = (char *)word };
 
         snprintf(text, sizeof(text), "[Instance]\n%s\nIdleSec=1h\n", line);
         put(text);
@@ -74,39 +76,40 @@ static char *cure_of(const char *line, const char *word, const char *what, bool 
 static void test_lines(void **state)
 {
         static const struct {
-                const char *line, *word, *what, *mended;
+                const char *line, *word, *meant, *mended;
         } cases[] = {
-                { "Hots=a.example", "Hots", KNOWN, "Host=a.example" },
-                { "host = a.example", "host", KNOWN, "Host = a.example" },
-                { "Addres=192.0.2.7", "Addres", KNOWN, "Address=192.0.2.7" },
-                { "Idle=5min", "Idle", KNOWN, "#Idle=5min" },
-                { "ServerName=a.example", "ServerName", KNOWN, "#ServerName=a.example" },
-                { "a/b&c=1", "a/b&c", KNOWN, "#a/b&c=1" },
-                { "Default=maybe", NULL, "", "#Default=maybe" },
-                { "[instance]", NULL, "", "[Instance]" },
-                { "Host=a.example:443 b.example", "a.example:443", "", "Host=a.example b.example" },
-                { "Host=https://a.example/x", "https://a.example/x", "", "Host=a.example" },
-                { "Host=a.example,b.example", "a.example,b.example", "",
+                { "Hots=a.example", "Hots", "Host", "Host=a.example" },
+                { "host = a.example", "host", "Host", "Host = a.example" },
+                { "Addres=192.0.2.7", "Addres", "Address", "Address=192.0.2.7" },
+                { "Idle=5min", "Idle", NULL, "#Idle=5min" },
+                { "ServerName=a.example", "ServerName", NULL, "#ServerName=a.example" },
+                { "a/b&c=1", "a/b&c", NULL, "#a/b&c=1" },
+                { "Default=maybe", NULL, NULL, "#Default=maybe" },
+                { "[instance]", NULL, NULL, "[Instance]" },
+                { "Host=a.example:443 b.example", "a.example:443", NULL,
                   "Host=a.example b.example" },
-                { "Host=a.example, b.example", "a.example,", "", "Host=a.example b.example" },
-                { "Host=192.0.2.7", "192.0.2.7", "", "Address=192.0.2.7" },
-                { "Host=a.example 192.0.2.7", "192.0.2.7", "",
+                { "Host=https://a.example/x", "https://a.example/x", NULL, "Host=a.example" },
+                { "Host=a.example,b.example", "a.example,b.example", NULL,
+                  "Host=a.example b.example" },
+                { "Host=a.example, b.example", "a.example,", NULL, "Host=a.example b.example" },
+                { "Host=192.0.2.7", "192.0.2.7", NULL, "Address=192.0.2.7" },
+                { "Host=a.example 192.0.2.7", "192.0.2.7", NULL,
                   "Host=a.example\nAddress=192.0.2.7" },
-                { "Host=[::1] a.example", "[::1]", "", "Host= a.example\nAddress=[::1]" },
-                { "Host=a.example www.a.example b.example", "a.example", "",
+                { "Host=[::1] a.example", "[::1]", NULL, "Host= a.example\nAddress=[::1]" },
+                { "Host=a.example www.a.example b.example", "a.example", NULL,
                   "Host= www.a.example b.example" },
-                { "Host=www.a.example A.example", "a.example", "", "Host=www.a.example " },
-                { "Host=a.example *.a.example", "*.a.example", "", "Host=a.example " },
-                { "Host=-x b.example", "-x", "", "Host= b.example" },
-                { "Host=-x # why", "-x", "", "#Host=-x # why" },
-                { "Host=it's b.example", "it's", "", "Host= b.example" },
-                { "Address=none 192.0.2.7", "none", "", "Address= 192.0.2.7" },
+                { "Host=www.a.example A.example", "a.example", NULL, "Host=www.a.example " },
+                { "Host=a.example *.a.example", "*.a.example", NULL, "Host=a.example " },
+                { "Host=-x b.example", "-x", NULL, "Host= b.example" },
+                { "Host=-x # why", "-x", NULL, "#Host=-x # why" },
+                { "Host=it's b.example", "it's", NULL, "Host= b.example" },
+                { "Address=none 192.0.2.7", "none", NULL, "Address= 192.0.2.7" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 char expected[512];
                 _cleanup_free_ char *cure =
-                        cure_of(cases[i].line, cases[i].word, cases[i].what, true);
+                        cure_of(cases[i].line, cases[i].word, cases[i].meant, true);
 
                 assert_non_null(cure);
                 if (system(cure) != 0)
@@ -119,7 +122,7 @@ static void test_lines(void **state)
 
 static void test_put_aside(void **state)
 {
-        _cleanup_free_ char *cure = cure_of("Host=a.example", "a.example", "", false);
+        _cleanup_free_ char *cure = cure_of("Host=a.example", "a.example", NULL, false);
         char aside[sizeof(file) + 8];
 
         assert_int_equal(system(cure), 0);
@@ -130,9 +133,9 @@ static void test_put_aside(void **state)
 
 static void test_section_missing(void **state)
 {
-        const Problem problem = { .file = file,
-                                  .line = 1,
-                                  .what = "Host= stands before any section; write [Instance]" };
+        const Problem problem = {
+                .file = file, .line = 1, .instance = (char *)"alice", .kind = PROBLEM_NO_SECTION
+        };
         _cleanup_free_ char *cure = cure_line(&problem, "Host=a.example", true);
 
         put("Host=a.example\n");
@@ -153,7 +156,7 @@ static void test_nothing_is_run(void **state)
 
                 for (size_t j = 0; j < 2; j++) {
                         snprintf(line, sizeof(line), j ? "Host=a.example %s" : "%s=1", words[i]);
-                        _cleanup_free_ char *cure = cure_of(line, words[i], KNOWN, true);
+                        _cleanup_free_ char *cure = cure_of(line, words[i], NULL, true);
 
                         assert_non_null(cure);
                         (void)!system(cure);

@@ -4,9 +4,7 @@
 #include "ctl/show/text.h"
 #include "util/cleanup.h"
 
-#define KEY_MAX   32
-#define WORD_MAX  (HOSTNAME_MAX + 3)
-#define FAR_APART 100
+#define WORD_MAX (HOSTNAME_MAX + 3)
 
 char *cure_file(const char *file)
 {
@@ -41,62 +39,10 @@ static char *comment_out(const Problem *problem)
         return sed(problem, "s/^/#/");
 }
 
-static bool same_letter(char a, char b)
-{
-        return (a | 0x20) == (b | 0x20);
-}
-
-static unsigned least_of(unsigned a, unsigned b)
-{
-        return a < b ? a : b;
-}
-
-/* How many letters must be changed, added, left out or swapped with the next one; not the case. */
-static unsigned distance(const char *a, const char *b)
-{
-        const size_t size_a = strlen(a), size_b = strlen(b);
-        unsigned d[KEY_MAX + 1][KEY_MAX + 1];
-
-        if (size_a > KEY_MAX || size_b > KEY_MAX)
-                return FAR_APART;
-        for (size_t i = 0; i <= size_a; i++)
-                d[i][0] = (unsigned)i;
-        for (size_t j = 0; j <= size_b; j++)
-                d[0][j] = (unsigned)j;
-        for (size_t i = 1; i <= size_a; i++)
-                for (size_t j = 1; j <= size_b; j++) {
-                        d[i][j] = least_of(least_of(d[i - 1][j], d[i][j - 1]) + 1,
-                                           d[i - 1][j - 1] + !same_letter(a[i - 1], b[j - 1]));
-                        if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) &&
-                            same_letter(a[i - 2], b[j - 1]))
-                                d[i][j] = least_of(d[i][j], d[i - 2][j - 2] + 1);
-                }
-        return d[size_a][size_b];
-}
-
-/* The known key that was probably meant; the problem lists them: "known are Host= Address= ...". */
 static char *cure_key(const Problem *problem)
 {
-        static const char known_are[] = "; known are ";
-        const char *list = strstr(problem->what, known_are);
-        char best[KEY_MAX + 1] = "";
-        unsigned least = FAR_APART;
-
-        while (list && (list = strpbrk(list, " "))) {
-                const size_t size = strcspn(++list, "= ");
-                char key[KEY_MAX + 1];
-
-                if (size >= sizeof(key) || list[size] != '=')
-                        continue;
-                (void)snprintf(key, sizeof(key), "%.*s", (int)size, list);
-                if (distance(problem->word, key) < least) {
-                        least = distance(problem->word, key);
-                        memcpy(best, key, size + 1);
-                }
-        }
-        /* More than a third of the letters is no slip of the pen. */
-        return least <= strlen(best) / 3 ? sed_replace(problem, problem->word, best)
-                                         : comment_out(problem);
+        return problem->meant ? sed_replace(problem, problem->word, problem->meant)
+                              : comment_out(problem);
 }
 
 static bool is_host(const char *word)
@@ -207,7 +153,7 @@ static bool begins_with_key(const char *line, const char *key)
 
 char *cure_line(const Problem *problem, const char *line, bool rest_counts)
 {
-        const char *section = strstr(problem->file, "/instances/") ? "Instance" : "Router";
+        const char *section = problem->instance ? "Instance" : "Router";
         _cleanup_free_ char *script = NULL;
 
         if (line[strspn(line, " \t")] == '[') {
@@ -220,7 +166,7 @@ char *cure_line(const Problem *problem, const char *line, bool rest_counts)
                 return remove_word(problem, line, rest_counts);
         if (problem->word)
                 return cure_key(problem);
-        if (strstr(problem->what, "stands before any section")) {
+        if (problem->kind == PROBLEM_NO_SECTION) {
                 script = command("i[%s]", section);
                 return script ? sed(problem, script) : NULL;
         }

@@ -11,18 +11,6 @@
 #include "fence/fence.h"
 #include "util/cleanup.h"
 
-/* The name of an instance, if the file is that of one. */
-static bool instance_of(const char *file, char ret[static NAME_MAX + 1])
-{
-        const char *slash = strrchr(file, '/');
-        const size_t size = slash ? strlen(slash + 1) : 0;
-
-        if (!strstr(file, "/instances/") || size <= strlen(".conf") || size > NAME_MAX)
-                return false;
-        (void)snprintf(ret, NAME_MAX + 1, "%.*s", (int)(size - strlen(".conf")), slash + 1);
-        return true;
-}
-
 /* Of the file as a whole: owner, mode, name, user. */
 static char *cure_whole(const Problem *problem, const char *instance)
 {
@@ -98,13 +86,11 @@ static char *cure_problem(const Check *check, const Problem *problem, const char
 
 static void add_problem(Check *check, const Problem *problem)
 {
-        char instance[NAME_MAX + 1];
-        const bool is_instance = instance_of(problem->file, instance);
-        const Place place = { is_instance ? instance : NULL, problem->file, problem->line };
+        const Place place = { problem->instance, problem->file, problem->line };
 
-        finding_add(&check->findings, is_instance ? FINDING_CONFIG_ERROR : FINDING_SETTINGS_ERROR,
-                    place, cure_problem(check, problem, is_instance ? instance : NULL), "%s",
-                    problem->what);
+        finding_add(&check->findings,
+                    problem->instance ? FINDING_CONFIG_ERROR : FINDING_SETTINGS_ERROR, place,
+                    cure_problem(check, problem, problem->instance), "%s", problem->what);
 }
 
 static void check_folder(Check *check, const char *name)
