@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the keys of bellhop.instance(5). What can only be known beside other files is not judged
- * here.
- */
 #include <inttypes.h>
 
 #include "config/instance.h"
