@@ -8,12 +8,11 @@
 #include "config/lines.h"
 #include "instance/state.h"
 #include "util/cleanup.h"
-#include "util/text.h"
 
 #define VERSION  1
 #define NEW_FILE STATE_FILE ".new"
 
-static const char *const state_kind_names[STATE_KINDS] = {
+static const char *const kind_names[STATE_KINDS] = {
         [STATE_STARTING] = "starting",
         [STATE_READY] = "ready",
         [STATE_RELOADING] = "reloading",
@@ -23,7 +22,7 @@ static const char *const state_kind_names[STATE_KINDS] = {
 const char *state_kind_name(StateKind kind)
 {
         assert(kind < STATE_KINDS);
-        return state_kind_names[kind];
+        return kind_names[kind];
 }
 
 size_t state_format(const State *state, char ret[static STATE_MAX_BYTES])
@@ -38,18 +37,32 @@ size_t state_format(const State *state, char ret[static STATE_MAX_BYTES])
         return (size_t)n;
 }
 
-static bool state_parse_kind(Span text, StateKind *ret)
+static bool parse_number(Span text, uint64_t *ret)
+{
+        uint64_t n = 0;
+
+        for (size_t i = 0; i < text.size; i++) {
+                const unsigned digit = (unsigned)text.data[i] - '0';
+
+                if (digit > 9 || n > (UINT64_MAX - digit) / 10)
+                        return false;
+                n = n * 10 + digit;
+        }
+        *ret = n;
+        return text.size > 0;
+}
+
+static bool parse_kind(Span text, StateKind *ret)
 {
         for (unsigned i = 0; i < STATE_KINDS; i++)
-                if (span_equals(text, state_kind_names[i])) {
+                if (span_equals(text, kind_names[i])) {
                         *ret = (StateKind)i;
                         return true;
                 }
         return false;
 }
 
-static bool state_parse_assignment(const Line *line, State *state, uint64_t *version,
-                                   bool *has_kind)
+static bool parse_assignment(const Line *line, State *state, uint64_t *version, bool *has_kind)
 {
         const struct {
                 const char *key;
@@ -64,10 +77,10 @@ static bool state_parse_assignment(const Line *line, State *state, uint64_t *ver
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
                 if (span_equals(line->key, numbers[i].key))
-                        return text_number(line->value, UINT64_MAX, numbers[i].value);
+                        return parse_number(line->value, numbers[i].value);
         if (!span_equals(line->key, "STATE"))
                 return true;
-        *has_kind = state_parse_kind(line->value, &state->kind);
+        *has_kind = parse_kind(line->value, &state->kind);
         return *has_kind;
 }
 
@@ -84,7 +97,7 @@ bool state_parse(Span text, State *ret)
                 if (line.kind == LINE_END)
                         break;
                 if (line.kind != LINE_ASSIGNMENT ||
-                    !state_parse_assignment(&line, &state, &version, &has_kind))
+                    !parse_assignment(&line, &state, &version, &has_kind))
                         return false;
         }
         if (version != VERSION || !has_kind)
@@ -93,7 +106,7 @@ bool state_parse(Span text, State *ret)
         return true;
 }
 
-static int state_open_dir(const char *dir)
+static int open_dir(const char *dir)
 {
         const int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -102,7 +115,7 @@ static int state_open_dir(const char *dir)
 
 int state_write(const char *dir, const State *state)
 {
-        _cleanup_close_ int dir_fd = state_open_dir(dir), fd = -EBADF;
+        _cleanup_close_ int dir_fd = open_dir(dir), fd = -EBADF;
         char text[STATE_MAX_BYTES];
         const size_t size = state_format(state, text);
 
@@ -119,7 +132,7 @@ int state_write(const char *dir, const State *state)
 
 int state_read(const char *dir, State *ret)
 {
-        _cleanup_close_ int dir_fd = state_open_dir(dir), fd = -EBADF;
+        _cleanup_close_ int dir_fd = open_dir(dir), fd = -EBADF;
         char text[STATE_MAX_BYTES];
         struct stat st;
         ssize_t n;
