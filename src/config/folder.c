@@ -1,67 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-#include <dirent.h>
-
 #include "config/folder.h"
 #include "config/names.h"
-#include "util/array.h"
 #include "util/cleanup.h"
 
-static void folder_closep(DIR **dir)
+static int folder_select(const struct dirent *entry)
 {
-        if (*dir)
-                (void)closedir(*dir);
+        const size_t size = strlen(entry->d_name), suffix = strlen(NAME_CONF_SUFFIX);
+
+        return entry->d_name[0] != '.' && size > suffix &&
+               strcmp(entry->d_name + size - suffix, NAME_CONF_SUFFIX) == 0;
 }
 
 /* Not by locale: the order of files decides which one wins. */
 static int folder_compare(const void *a, const void *b)
 {
-        return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int folder_add(Folder *folder, const char *file)
-{
-        const size_t size = strlen(file), suffix = strlen(NAME_CONF_SUFFIX);
-        _cleanup_free_ char *name = NULL;
-        int r;
-
-        if (file[0] == '.' || size <= suffix || strcmp(file + size - suffix, NAME_CONF_SUFFIX) != 0)
-                return 0;
-        name = strndup(file, size - suffix);
-        if (!name)
-                return -ENOMEM;
-        r = array_append(folder->names, folder->n, name);
-        if (r == 0)
-                name = NULL;
-        return r;
+        return strcmp((*(struct dirent *const *)a)->d_name, (*(struct dirent *const *)b)->d_name);
 }
 
 int folder_list(const char *path, Folder *ret)
 {
-        _cleanup_(folder_closep) DIR *dir = opendir(path);
-        _cleanup_(folder_done) Folder folder = { .n = 0 };
-        const struct dirent *entry;
-        int r = 0;
+        struct dirent **entries;
+        const int n = scandir(path, &entries, folder_select, NULL);
 
-        *ret = folder;
-        if (!dir)
+        *ret = (Folder){ .n = 0 };
+        if (n < 0)
                 return errno == ENOENT ? 0 : -errno;
-        while (r == 0 && (errno = 0, entry = readdir(dir)))
-                r = folder_add(&folder, entry->d_name);
-        if (r == 0)
-                r = -errno;
-        if (r < 0)
-                return r;
-        if (folder.n > 0)
-                qsort(folder.names, folder.n, sizeof(*folder.names), folder_compare);
-        *ret = folder;
-        folder = (Folder){ .n = 0 };
+        for (int i = 0; i < n; i++)
+                entries[i]->d_name[strlen(entries[i]->d_name) - strlen(NAME_CONF_SUFFIX)] = 0;
+        qsort(entries, (size_t)n, sizeof(*entries), folder_compare);
+        *ret = (Folder){ entries, n };
         return 0;
 }
 
 void folder_done(Folder *folder)
 {
-        for (size_t i = 0; i < folder->n; i++)
-                free(folder->names[i]);
-        free(folder->names);
+        for (int i = 0; i < folder->n; i++)
+                free(folder->entries[i]);
+        free(folder->entries);
         *folder = (Folder){ .n = 0 };
 }

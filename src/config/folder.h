@@ -2,11 +2,11 @@
 /* The configuration files in a folder. */
 #pragma once
 
-#include <stddef.h>
+#include <dirent.h>
 
 typedef struct Folder {
-        char **names; /* without ".conf", sorted by bytes */
-        size_t n;
+        struct dirent **entries; /* d_name: without ".conf"; sorted by bytes */
+        int n;
 } Folder;
 
 /* Lists the files of the form NAME.conf; a folder that does not exist has none. Returns 0 or a

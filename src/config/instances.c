@@ -146,10 +146,11 @@ int instances_load(Config *config, const char *dir, ConfigUsers check, const Con
                 r = keep_init(&keep, old);
         if (r == 0)
                 r = users_init(&users, check == CONFIG_USERS_TRUST);
-        for (size_t i = 0; r == 0 && i < folder.n; i++) {
+        for (int i = 0; r == 0 && i < folder.n; i++) {
                 bool alone;
 
-                r = instances_load_file(config, dir, folder.names[i], &users, &keep, &alone);
+                r = instances_load_file(config, dir, folder.entries[i]->d_name, &users, &keep,
+                                        &alone);
         }
         return r == 0 ? keep_routes(config, &keep) : r;
 }

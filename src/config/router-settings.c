@@ -7,13 +7,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* Below these the router could not take an ordinary browser's hello, above them the kernel's
- * receive window would not hold what we wait for. */
-#define SNIFF_MAX_BYTES_LOW  UINT64_C(4096)
-#define SNIFF_MAX_BYTES_HIGH UINT64_C(1048576)
-
-#define IN_FLIGHT_MOST 65536
-#define SECOND         UINT64_C(1000000)
+#define SECOND UINT64_C(1000000)
 
 const RouterSettings router_settings_default = {
         .sniff_timeout_usec = 10 * SECOND,
@@ -26,46 +20,29 @@ const RouterSettings router_settings_default = {
         .source_prefix_ipv6 = 64,
 };
 
-#define SETTING(key, parse, field)                                    \
-        {                                                             \
-                "Router", key, parse, offsetof(RouterSettings, field) \
-        }
+#define SETTING(name, parser, field) \
+        .section = "Router", .key = name, .parse = parser, .offset = offsetof(RouterSettings, field)
+#define MORE_THAN_0   .low = 1, .high = UINT64_MAX, .range = "more than 0"
+#define AT_MOST(most) .high = most, .range = "at most " #most
 
 static const Setting router_settings[] = {
-        SETTING("SniffTimeoutSec", setting_parse_timespan, sniff_timeout_usec),
-        SETTING("SniffMaxBytes", setting_parse_size, sniff_max_bytes),
-        SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec),
-        SETTING("PendingMax", setting_parse_count, pending_max),
-        SETTING("PendingMaxPerInstance", setting_parse_count, pending_max_per_instance),
-        SETTING("InFlightMaxPerInstance", setting_parse_count, in_flight_max_per_instance),
-        SETTING("PendingMaxPerSource", setting_parse_count, pending_max_per_source),
-        SETTING("StartingMax", setting_parse_count, starting_max),
-        SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4),
-        SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6),
-        SETTING("TrustedProxy", setting_parse_trusted_proxies, trusted_proxies),
+        { SETTING("SniffTimeoutSec", setting_parse_timespan, sniff_timeout_usec), MORE_THAN_0 },
+        /* An ordinary browser's hello needs more than 4K; beyond 1M the kernel's receive window
+         * would not hold what the router waits for. */
+        { SETTING("SniffMaxBytes", setting_parse_size, sniff_max_bytes), .low = 4096,
+          .high = 1048576, .range = "from 4K to 1M" },
+        { SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec), MORE_THAN_0 },
+        { SETTING("PendingMax", setting_parse_count, pending_max), MORE_THAN_0 },
+        { SETTING("PendingMaxPerInstance", setting_parse_count, pending_max_per_instance),
+          MORE_THAN_0 },
+        { SETTING("InFlightMaxPerInstance", setting_parse_count, in_flight_max_per_instance),
+          AT_MOST(65536) },
+        { SETTING("PendingMaxPerSource", setting_parse_count, pending_max_per_source) },
+        { SETTING("StartingMax", setting_parse_count, starting_max) },
+        { SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4), AT_MOST(32) },
+        { SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6), AT_MOST(128) },
+        { SETTING("TrustedProxy", setting_parse_trusted_proxies, trusted_proxies) },
 };
-
-static int router_settings_check(SettingsFile *file, const RouterSettings *settings)
-{
-        if (settings->sniff_timeout_usec == 0)
-                return problem_add(file, PROBLEM_LIMITS, "SniffTimeoutSec= must be more than 0");
-        if (settings->handoff_timeout_usec == 0)
-                return problem_add(file, PROBLEM_LIMITS, "HandoffTimeoutSec= must be more than 0");
-        if (settings->sniff_max_bytes < SNIFF_MAX_BYTES_LOW ||
-            settings->sniff_max_bytes > SNIFF_MAX_BYTES_HIGH)
-                return problem_add(file, PROBLEM_LIMITS, "SniffMaxBytes= must be from 4K to 1M");
-        if (settings->pending_max == 0 || settings->pending_max_per_instance == 0)
-                return problem_add(file, PROBLEM_LIMITS,
-                                   "PendingMax= and PendingMaxPerInstance= must be more than 0");
-        if (settings->in_flight_max_per_instance > IN_FLIGHT_MOST)
-                return problem_add(file, PROBLEM_LIMITS,
-                                   "InFlightMaxPerInstance= must be at most 65536");
-        if (settings->source_prefix_ipv4 > 32 || settings->source_prefix_ipv6 > 128)
-                return problem_add(file, PROBLEM_LIMITS,
-                                   "SourcePrefixIPv4= must be at most 32 and "
-                                   "SourcePrefixIPv6= at most 128");
-        return 0;
-}
 
 /* A file with an error is left out as a whole: half of it may be the opposite of what was meant. */
 static int router_settings_load_file(Config *config, const char *path)
@@ -83,8 +60,6 @@ static int router_settings_load_file(Config *config, const char *path)
         r = settings_parse(&file, (Span){ (const uint8_t *)text, size }, router_settings,
                            ELEMENTSOF(router_settings), &settings);
         if (r == 0 && file.n_problems == 0)
-                r = router_settings_check(&file, &settings);
-        if (r == 0 && file.n_problems == 0)
                 config->router = settings;
         return r;
 }
@@ -101,9 +76,9 @@ int router_settings_load(Config *config, const char *dir)
         r = router_settings_load_file(config, path);
         if (r == 0)
                 r = folder_list(drop_ins, &folder);
-        for (size_t i = 0; r == 0 && i < folder.n; i++) {
+        for (int i = 0; r == 0 && i < folder.n; i++) {
                 _cleanup_free_ char *file =
-                        text_format("%s/%s" NAME_CONF_SUFFIX, drop_ins, folder.names[i]);
+                        text_format("%s/%s" NAME_CONF_SUFFIX, drop_ins, folder.entries[i]->d_name);
 
                 r = file ? router_settings_load_file(config, file) : -ENOMEM;
         }

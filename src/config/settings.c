@@ -62,6 +62,18 @@ static int settings_unknown_key(SettingsFile *file, const Setting *table, size_t
         return r;
 }
 
+static int settings_parse_value(SettingsFile *file, const Setting *setting, Span value,
+                                void *target)
+{
+        const size_t before = file->n_problems;
+        const int r = setting->parse(file, value, target);
+
+        if (r < 0 || file->n_problems > before || setting->high == 0 ||
+            (*(uint64_t *)target >= setting->low && *(uint64_t *)target <= setting->high))
+                return r;
+        return problem_value(file, value, NULL, "is out of range; it must be %s", setting->range);
+}
+
 static int settings_assign(SettingsFile *file, const Setting *table, size_t n, Span section,
                            const Line *line, void *base)
 {
@@ -76,7 +88,7 @@ static int settings_assign(SettingsFile *file, const Setting *table, size_t n, S
         if (!setting)
                 return settings_unknown_key(file, table, n, section, line->key);
         file->key = setting->key;
-        r = setting->parse(file, line->value, (char *)base + setting->offset);
+        r = settings_parse_value(file, setting, line->value, (char *)base + setting->offset);
         file->key = NULL;
         return r;
 }

@@ -24,7 +24,9 @@ typedef struct Setting {
         const char *key;
         /* 0, or a negative errno; a wrong value is reported by problem_value() */
         int (*parse)(SettingsFile *file, Span value, void *target);
-        size_t offset; /* of the target in the structure that is being filled */
+        size_t offset;      /* of the target in the structure that is being filled */
+        uint64_t low, high; /* of a uint64_t; high 0: any */
+        const char *range;  /* the same for people */
 } Setting;
 
 /* Fills the structure at base as the table says. Every key must be known, in its section. */

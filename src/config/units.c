@@ -9,18 +9,14 @@
 #include "util/text.h"
 
 #define SYSTEMD_DIR "/run/systemd/system"
+#define DROP_IN     "50-network.conf"
 
-static int units_drop_in_path(const char *dir, const char *name, char **ret_folder, char **ret_path)
+/* The folder of the drop-ins, to be freed, or NULL without memory. */
+static char *units_drop_ins(const char *dir, const char *name)
 {
         char unit[NAME_UNIT_MAX];
-        _cleanup_free_ char *folder =
-                text_format("%s/%s", dir, name_unit(NAME_SERVICE_DROP_IN_DIR, name, unit));
 
-        *ret_path = folder ? text_format("%s/50-network.conf", folder) : NULL;
-        if (!*ret_path)
-                return -ENOMEM;
-        *ret_folder = take_ptr(folder);
-        return 0;
+        return text_format("%s/%s", dir, name_unit(NAME_SERVICE_DROP_IN_DIR, name, unit));
 }
 
 static int units_make_folder(const char *path)
@@ -29,15 +25,11 @@ static int units_make_folder(const char *path)
 }
 
 /* Lifts what the template sets for Network=no; it has the reasons. */
-static int units_open_network(const char *dir, const char *name)
+static int units_open_network(const char *dir, const char *folder, const char *path)
 {
-        _cleanup_free_ char *folder = NULL, *path = NULL;
         _cleanup_fclose_ FILE *file = NULL;
-        int r;
+        int r = units_make_folder(dir);
 
-        r = units_drop_in_path(dir, name, &folder, &path);
-        if (r == 0)
-                r = units_make_folder(dir);
         if (r == 0)
                 r = units_make_folder(folder);
         if (r < 0)
@@ -53,14 +45,15 @@ static int units_open_network(const char *dir, const char *name)
         return fflush(file) == 0 ? 0 : -errno;
 }
 
-int units_remove(const char *dir, const char *name)
+static int units_set(const char *dir, const char *name, bool network)
 {
-        _cleanup_free_ char *folder = NULL, *path = NULL;
-        int r;
+        _cleanup_free_ char *folder = units_drop_ins(dir, name);
+        _cleanup_free_ char *path = folder ? text_format("%s/" DROP_IN, folder) : NULL;
 
-        r = units_drop_in_path(dir, name, &folder, &path);
-        if (r < 0)
-                return r;
+        if (!path)
+                return -ENOMEM;
+        if (network)
+                return units_open_network(dir, folder, path);
         if (unlink(path) < 0 && errno != ENOENT)
                 return -errno;
         return rmdir(folder) < 0 && errno != ENOENT ? -errno : 0;
@@ -68,16 +61,20 @@ int units_remove(const char *dir, const char *name)
 
 int units_write(const char *dir, const Instance *instance)
 {
-        return instance->network ? units_open_network(dir, instance->name)
-                                 : units_remove(dir, instance->name);
+        return units_set(dir, instance->name, instance->network);
+}
+
+int units_remove(const char *dir, const char *name)
+{
+        return units_set(dir, name, false);
 }
 
 bool units_differ(const char *dir, const Instance *instance)
 {
-        _cleanup_free_ char *folder = NULL, *path = NULL;
-        const int r = units_drop_in_path(dir, instance->name, &folder, &path);
+        _cleanup_free_ char *folder = units_drop_ins(dir, instance->name);
+        _cleanup_free_ char *path = folder ? text_format("%s/" DROP_IN, folder) : NULL;
 
-        return r < 0 || (access(path, F_OK) == 0) != instance->network;
+        return !path || (access(path, F_OK) == 0) != instance->network;
 }
 
 static int units_want_socket(const char *wants, const char *name)

@@ -48,7 +48,7 @@ static void test_order(void **state)
         assert_int_equal(folder_list(dir, &folder), 0);
         assert_int_equal(folder.n, ELEMENTSOF(expected));
         for (size_t i = 0; i < ELEMENTSOF(expected); i++)
-                assert_string_equal(folder.names[i], expected[i]);
+                assert_string_equal(folder.entries[i]->d_name, expected[i]);
         folder_done(&folder);
         assert_int_equal(folder.n, 0);
 }
