@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
+
 #include "config/config.h"
 #include "config/instances.h"
 #include "util/cleanup.h"
@@ -101,6 +103,7 @@ RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret
 
 const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line)
 {
+        assert(origin >> ORIGIN_LINE_BITS < config->n_instances);
         *ret_line = (unsigned)origin;
         return &config->instances[origin >> ORIGIN_LINE_BITS];
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/keep.h"
+#include <assert.h>
+
 #include "config/instances.h"
+#include "config/keep.h"
 #include "config/settings.h"
 #include "util/array.h"
 #include "util/cleanup.h"
@@ -33,6 +35,7 @@ int keep_instance(Config *config, const Keep *keep, const char *name)
 
         if (before == ROUTE_NONE)
                 return 0;
+        assert(keep->moves[before].instance == ROUTE_NONE);
         instance = keep->old->instances[before];
         name_copy = instance.name = strdup(name);
         file_copy = instance.file = strdup(instance.file);
