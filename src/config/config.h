@@ -44,7 +44,7 @@ extern const RouterSettings router_settings_default;
 
 /* What is done with plain HTTP. */
 typedef enum HttpPolicy {
-        HTTP_SERVE,    /* the site answers */
+        HTTP_SERVE,    /* the instance answers */
         HTTP_REDIRECT, /* the router sends to HTTPS */
         HTTP_REFUSE,   /* the router refuses */
 } HttpPolicy;
@@ -111,15 +111,6 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
 int config_read_network(const char *dir, const char *name, bool *ret);
 
 Config *config_free(Config *config);
-
-typedef enum RouteKind {
-        ROUTE_BY_HOST,
-        ROUTE_BY_DEFAULT,
-        ROUTE_UNKNOWN,
-} RouteKind;
-
-/* Whose is this host? host NULL: none was named. Sets *ret_instance unless ROUTE_UNKNOWN. */
-RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance);
 
 /* Where a route of config->map comes from. */
 const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line);

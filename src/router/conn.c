@@ -177,14 +177,16 @@ static void conn_answer(Conn *conn, const char *reply, size_t size)
 
 static void conn_redirect(Conn *conn, const Look *look)
 {
-        Outlet *outlet = router_outlet(conn->router, look->instance);
-        char reply[DOORMAN_REPLY_MAX];
+        Outlet *outlet = router_outlet(conn->router, look->decision.instance);
+        char reply[DECIDE_REDIRECT_MAX];
 
         conn->router->metrics.redirected++;
         if (outlet)
                 outlet->metrics.redirected++;
         router_touch_status(conn->router);
-        conn_answer(conn, reply, look_redirect(look, reply));
+        conn_answer(conn, reply,
+                    decide_redirect(&look->decision, look->sniffed.method, look->sniffed.path,
+                                    reply));
 }
 
 /* outlet: where it would have gone, if that is known. */
@@ -303,7 +305,7 @@ static void conn_set_low_water(Conn *conn, size_t bytes)
 static void conn_wait_for_bytes(Conn *conn, const Look *look)
 {
         if (conn_charge_source(conn) < 0) {
-                conn_refuse_host(conn, REFUSE_SOURCE_LIMIT, NULL, look->handoff.host);
+                conn_refuse_host(conn, REFUSE_SOURCE_LIMIT, NULL, "");
                 return;
         }
         if (conn->low_water_set || look->need_bytes > look->n_bytes + 1)
@@ -312,9 +314,20 @@ static void conn_wait_for_bytes(Conn *conn, const Look *look)
                 conn_refuse(conn, REFUSE_OVERLOAD);
 }
 
+static void conn_hand_off(const Look *look, uint64_t accepted_nsec, struct bellhop_handoff *ret)
+{
+        const Decision *decision = &look->decision;
+
+        ret->reason = decision->reason;
+        ret->protocol = look->protocol;
+        ret->accepted_nsec = accepted_nsec;
+        memcpy(ret->host, decision->host.name, decision->host.length + 1);
+}
+
 static void conn_route(Conn *conn, const Look *look)
 {
-        Outlet *outlet = router_outlet(conn->router, look->instance);
+        Outlet *outlet = router_outlet(conn->router, look->decision.instance);
+        struct bellhop_handoff handoff;
 
         if (!outlet) {
                 conn_refuse(conn, REFUSE_OVERLOAD);
@@ -324,47 +337,58 @@ static void conn_route(Conn *conn, const Look *look)
         if (conn->low_water_set)
                 conn_set_low_water(conn, 1);
 
-        switch (outlet_send(outlet, &look->handoff, conn->fd)) {
+        conn_hand_off(look, conn->past.accepted_nsec, &handoff);
+        switch (outlet_send(outlet, &handoff, conn->fd)) {
         case OUTLET_SENT:
-                count_handed_off(conn->router, outlet, &look->handoff);
+                count_handed_off(conn->router, outlet, &handoff);
                 conn_free(conn);
                 break;
         case OUTLET_WAIT:
-                conn_wait_for_outlet(conn, outlet, &look->handoff);
+                conn_wait_for_outlet(conn, outlet, &handoff);
                 break;
         case OUTLET_ABSENT:
-                conn_refuse_host(conn, REFUSE_UNAVAILABLE, outlet, look->handoff.host);
+                conn_refuse_host(conn, REFUSE_UNAVAILABLE, outlet, handoff.host);
                 break;
         }
 }
 
 static void conn_learn(Conn *conn, const Look *look)
 {
-        conn->protocol = look->handoff.protocol;
+        conn->protocol = look->protocol;
         conn->client = look->client;
         conn->told = look->told;
 }
 
-static void conn_act(Conn *conn, Look *look)
+static void conn_follow(Conn *conn, const Look *look)
 {
-        look->handoff.accepted_nsec = conn->past.accepted_nsec;
+        const Decision *decision = &look->decision;
+
+        switch (decision->kind) {
+        case DECISION_ROUTE:
+                conn_route(conn, look);
+                break;
+        case DECISION_REDIRECT:
+                conn_redirect(conn, look);
+                break;
+        case DECISION_REFUSE:
+                conn_refuse_host(conn, decision->refuse,
+                                 decision->instance == ROUTE_NONE
+                                         ? NULL
+                                         : router_outlet(conn->router, decision->instance),
+                                 decision->host.name);
+                break;
+        }
+}
+
+static void conn_act(Conn *conn, const Look *look)
+{
         conn_learn(conn, look);
         switch (look->kind) {
         case LOOK_MORE:
                 conn_wait_for_bytes(conn, look);
                 break;
-        case LOOK_ROUTE:
-                conn_route(conn, look);
-                break;
-        case LOOK_REFUSE:
-                conn_refuse_host(conn, look->refuse,
-                                 look->refuse == REFUSE_PLAIN_HTTP
-                                         ? router_outlet(conn->router, look->instance)
-                                         : NULL,
-                                 look->handoff.host);
-                break;
-        case LOOK_REDIRECT:
-                conn_redirect(conn, look);
+        case LOOK_DECIDED:
+                conn_follow(conn, look);
                 break;
         case LOOK_GONE:
                 conn->router->metrics.gone++;
@@ -425,25 +449,29 @@ static void make_room(Router *router)
 void conn_resume_consume(Router *router, int fd, const ConnPast *past)
 {
         OutletResult result = OUTLET_WAIT;
+        struct bellhop_handoff handoff;
         Outlet *outlet = NULL;
         Conn *conn;
         Look look;
 
         router->metrics.accepted++;
         look_at(router, fd, false, &look);
-        look.handoff.accepted_nsec = past->accepted_nsec;
 
         /* One that came before its listener was sealed. */
         if (look.kind != LOOK_GONE && seal_connection(fd) < 0 && router->seals) {
-                look.kind = LOOK_REFUSE;
-                look.refuse = REFUSE_OVERLOAD;
+                look.kind = LOOK_DECIDED;
+                look.decision = (Decision){ .kind = DECISION_REFUSE,
+                                            .refuse = REFUSE_OVERLOAD,
+                                            .instance = ROUTE_NONE };
         }
-        if (look.kind == LOOK_ROUTE)
-                outlet = router_outlet(router, look.instance);
-        if (outlet)
-                result = outlet_send(outlet, &look.handoff, fd);
+        if (look.kind == LOOK_DECIDED && look.decision.kind == DECISION_ROUTE)
+                outlet = router_outlet(router, look.decision.instance);
+        if (outlet) {
+                conn_hand_off(&look, past->accepted_nsec, &handoff);
+                result = outlet_send(outlet, &handoff, fd);
+        }
         if (result == OUTLET_SENT) {
-                count_handed_off(router, outlet, &look.handoff);
+                count_handed_off(router, outlet, &handoff);
                 close_fd(fd);
                 return;
         }
@@ -454,7 +482,7 @@ void conn_resume_consume(Router *router, int fd, const ConnPast *past)
         }
         conn_learn(conn, &look);
         if (result == OUTLET_ABSENT)
-                conn_refuse_host(conn, REFUSE_UNAVAILABLE, outlet, look.handoff.host);
+                conn_refuse_host(conn, REFUSE_UNAVAILABLE, outlet, look.decision.host.name);
         else
                 conn_act(conn, &look);
         make_room(router);

@@ -5,7 +5,7 @@
  */
 #include <sys/socket.h>
 
-#include "config/explain.h"
+#include "decide/explain.h"
 #include "router/router.h"
 #include "sniff/sniff.h"
 #include "util/cleanup.h"
@@ -174,24 +174,15 @@ static void answer_text(Exposition *answer, const char *status, const char *text
  * woken. */
 static void answer_route(const Config *config, Exposition *answer, Span query, bool body)
 {
-        char text[ROUTE_ANSWER_MAX];
-        RouteQuestion question;
+        char text[EXPLAIN_MAX];
+        Question question;
 
-        if (!route_question_parse(query, &question)) {
+        if (!explain_parse_question(query, &question)) {
                 answer_text(answer, "400 Bad Request", NO_QUESTION, body);
                 return;
         }
-        route_explain(config, &question, text);
+        explain(config, &question, text);
         answer_text(answer, "200 OK", text, body);
-}
-
-static bool take_word(Span *rest, uint8_t end, Span *ret)
-{
-        const uint8_t *at = memchr(rest->data, end, rest->size);
-        Span separator;
-
-        return at && span_take(rest, (size_t)(at - rest->data), ret) &&
-               span_take(rest, 1, &separator);
 }
 
 /* The head is valid already. */
@@ -203,13 +194,13 @@ static void client_answer(ControlClient *client, Span head)
 
         while (head.size > 0 && (head.data[0] == '\r' || head.data[0] == '\n'))
                 head = (Span){ head.data + 1, head.size - 1 };
-        if (!take_word(&head, ' ', &method) || !take_word(&head, ' ', &target) ||
-            !take_word(&head, '\r', &version)) {
+        if (!span_take_until(&head, ' ', &method) || !span_take_until(&head, ' ', &target) ||
+            !span_take_until(&head, '\r', &version)) {
                 answer_text(answer, "400 Bad Request", NOT_VALID, true);
                 return;
         }
         query = target;
-        if (!take_word(&query, '?', &path)) {
+        if (!span_take_until(&query, '?', &path)) {
                 path = target;
                 query = (Span){ target.data, 0 };
         }
