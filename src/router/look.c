@@ -1,48 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the question whose a connection is: by its local address, else by a peek at its first bytes.
- * Changes nothing at the connection, and nothing in the router.
+ * Owns what is known of a connection: its local address, if any route has one, else a peek at its
+ * first bytes. One buffer serves all connections. Changes nothing at the connection.
  */
 #include <sys/socket.h>
 
 #include "router/look.h"
-#include "router/router.h"
 #include "sniff/sniff-proxy.h"
 #include "util/cleanup.h"
 
-bool look_local_address(int fd, Address *ret)
-{
-        struct sockaddr_storage sa;
-        socklen_t size = sizeof(sa);
-
-        return getsockname(fd, (struct sockaddr *)&sa, &size) == 0 &&
-               address_from_sockaddr(&sa, ret);
-}
-
-bool look_peer_address(int fd, Address *ret)
-{
-        struct sockaddr_storage sa;
-        socklen_t size = sizeof(sa);
-
-        return getpeername(fd, (struct sockaddr *)&sa, &size) == 0 &&
-               address_from_sockaddr(&sa, ret);
-}
-
 /* Costs nothing where no proxy is trusted. */
-static bool is_from_proxy(const TrustedProxies *proxies, int fd)
+static bool look_is_from_proxy(const TrustedProxies *proxies, int fd)
 {
         Address peer;
 
-        return proxies->n > 0 && look_peer_address(fd, &peer) &&
-               trusted_proxies_have(proxies, &peer);
+        return proxies->n > 0 && address_peer(fd, &peer) && trusted_proxies_have(proxies, &peer);
 }
 
-static bool look_at_address(const Router *router, int fd, Look *look)
+static bool look_at_address(const Config *config, int fd, Look *look)
 {
         Address local;
 
-        return hostmap_has_addresses(router->config->map) && look_local_address(fd, &local) &&
-               decide_address(router->config, &local, &look->decision);
+        return hostmap_has_addresses(config->map) && address_local(fd, &local) &&
+               decide_address(config, &local, &look->decision);
 }
 
 static void look_refuse(Look *look, RefuseReason reason)
@@ -135,23 +115,21 @@ static void look_at_input(const Config *config, Span bytes, bool end_of_input, L
                 look->kind = LOOK_GONE;
 }
 
-void look_at(const Router *router, int fd, bool end_of_input, Look *look)
+void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret)
 {
-        const Config *config = router->config;
         ssize_t n;
 
-        *look = (Look){ .kind = LOOK_MORE, .need_bytes = 1 };
-        if (is_from_proxy(&config->router.trusted_proxies, fd))
-                look->client = LOOK_CLIENT_UNKNOWN;
-        if (look_at_address(router, fd, look)) {
-                look->kind = LOOK_DECIDED;
+        *ret = (Look){ .kind = LOOK_MORE, .need_bytes = 1 };
+        if (look_is_from_proxy(&config->router.trusted_proxies, fd))
+                ret->client = LOOK_CLIENT_UNKNOWN;
+        if (look_at_address(config, fd, ret)) {
+                ret->kind = LOOK_DECIDED;
                 return;
         }
-
-        n = recv(fd, router->peek, config->router.sniff_max_bytes, MSG_PEEK | MSG_DONTWAIT);
+        n = recv(fd, buffer, config->router.sniff_max_bytes, MSG_PEEK | MSG_DONTWAIT);
         if (n > 0)
-                look_at_input(config, (Span){ .data = router->peek, .size = (size_t)n },
-                              end_of_input, look);
+                look_at_input(config, (Span){ .data = buffer, .size = (size_t)n }, end_of_input,
+                              ret);
         else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-                look->kind = LOOK_GONE;
+                ret->kind = LOOK_GONE;
 }

@@ -197,7 +197,7 @@ def test_refused_for_an_instance():
             router.ask(http("bob.example"))
 
 
-def test_doorman():
+def test_http_policy():
     with Scraped({A: "Host=alice.example\nHttp=redirect", B: "Host=bob.example\nHttp=refuse"}) as router:
         with router.moves(**{"accepted": 1, "redirected": 1, f"instance_redirected_{A}": 1}):
             router.ask(http("alice.example"))
@@ -523,7 +523,7 @@ def test_socket_that_is_none():
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # does not listen
         router.listeners += [stream, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)]
         router.start("public:public:control:control:control")
-        assert router.errors().count("no listening unix stream socket") == 2
+        assert router.errors().count("is not a listening unix stream socket") == 2
         assert parse(router.scrape())
         router.stop()
     finally:
