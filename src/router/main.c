@@ -165,16 +165,17 @@ static int inherit_socket(Router *router, int fd, const char *name)
         return 0;
 }
 
-/* The number in "pending-7"; negative: that is not one of them. */
-static int pending_number(const char *name)
+/* The number of what a former router has stored, which is below n; negative: it is not of that. */
+static int pending_number(const char *name, int n)
 {
-        size_t number;
-        int end = 0;
+        char pending[STORE_NAME_MAX];
 
-        return sscanf(name, STORE_NAME_FORMAT "%n", &number, &end) == 1 && name[end] == 0 &&
-                               number < INT32_MAX
-                       ? (int)number
-                       : -1;
+        for (int i = 0; i < n; i++) {
+                snprintf(pending, sizeof(pending), STORE_NAME_FORMAT, (size_t)i);
+                if (strcmp(name, pending) == 0)
+                        return i;
+        }
+        return -1;
 }
 
 static void inherit_pending(Router *router, int fd, const char *name)
@@ -196,7 +197,7 @@ static void inherit_connections(Router *router, char **names, int n)
 {
         for (int number = 0; number < n; number++)
                 for (int i = 0; i < n; i++)
-                        if (pending_number(names[i]) == number)
+                        if (pending_number(names[i], n) == number)
                                 inherit_pending(router, SD_LISTEN_FDS_START + i, names[i]);
         for (int i = 0; i < n; i++)
                 if (strcmp(names[i], SEAL_EARLY_NAME) == 0)
@@ -205,20 +206,13 @@ static void inherit_connections(Router *router, char **names, int n)
                                                                    clock_nsec(CLOCK_MONOTONIC) });
 }
 
-static bool is_connection(const char *name, int n)
-{
-        const int number = pending_number(name);
-
-        return (number >= 0 && number < n) || strcmp(name, SEAL_EARLY_NAME) == 0;
-}
-
 /* Listening sockets first: whether connections need a seal depends on them. */
 static int inherit_sockets(Router *router, char **names, int n)
 {
         int r = n < 0 ? n : 0;
 
         for (int i = 0; r >= 0 && i < n; i++)
-                if (!is_connection(names[i], n))
+                if (pending_number(names[i], n) < 0 && strcmp(names[i], SEAL_EARLY_NAME) != 0)
                         r = inherit_socket(router, SD_LISTEN_FDS_START + i, names[i]);
         if (r < 0) {
                 errno = -r;

@@ -299,7 +299,7 @@ def test_too_many_in_flight():
 def test_accept_pauses_and_the_control_socket_has_descriptors_of_its_own():
     with Scraped(HOSTS, nofile=40) as router:
         clients = [router.connect(send=b"GET /") for _ in range(80)]
-        router.wait_until(lambda: "can't accept" in router.errors() or "overload" in router.errors(), "trouble")
+        router.wait_until(lambda: "can't accept" in router.errors() or "overload" in router.errors(), "a line in the log")
         values = router.values()
         assert ("can't accept" in router.errors()) == (values["bellhop_accept_pauses_total", ()] > 0)
         assert values["bellhop_refused_total", (("reason", "overload"),)] > 0
