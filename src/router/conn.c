@@ -377,14 +377,14 @@ static void conn_make_room(Router *router)
                                     REFUSE_OVERLOAD);
 }
 
-static void conn_begin_consume(Router *router, int fd, const StoredConn *past, bool is_sealed)
+static void conn_begin_consume(Router *router, int fd, const StoredConn *past, bool is_unsure)
 {
         Conn conn = { .router = router, .fd = fd, .past = *past };
         Look look;
 
         router->metrics.accepted++;
         look_at(router->config, router->peek, fd, false, &look);
-        if (is_sealed || look.kind == LOOK_GONE || seal_connection(fd) == 0 || !router->seals) {
+        if (!is_unsure || look.kind == LOOK_GONE || seal_connection(fd) == 0 || !router->seals) {
                 conn_act(&conn, &look);
         } else {
                 conn_learn(&conn, &look);
@@ -393,15 +393,15 @@ static void conn_begin_consume(Router *router, int fd, const StoredConn *past, b
         conn_make_room(router);
 }
 
-void conn_accept_consume(void *userdata, int fd, uint64_t accepted_nsec, bool is_sealed)
+void conn_accept_consume(void *userdata, int fd, uint64_t accepted_nsec, bool is_unsure)
 {
         conn_begin_consume(userdata, fd, &(StoredConn){ .accepted_nsec = accepted_nsec },
-                           is_sealed);
+                           is_unsure);
 }
 
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past)
 {
-        conn_begin_consume(userdata, fd, past, false);
+        conn_begin_consume(userdata, fd, past, true);
 }
 
 static void conn_store_queue(StoreWriter *writer, const DeadlineQueue *queue)

@@ -52,12 +52,12 @@ static bool listener_accept(Listener *listener)
         const int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 
         if (fd >= 0) {
-                const bool is_sealed = listener->n_unsure == 0;
+                const bool is_unsure = listener->n_unsure > 0;
 
-                if (!is_sealed && listener->n_unsure != UINT64_MAX)
+                if (is_unsure && listener->n_unsure != UINT64_MAX)
                         listener->n_unsure--;
                 listener->hooks->accept_consume(listener->userdata, fd, clock_nsec(CLOCK_MONOTONIC),
-                                                is_sealed);
+                                                is_unsure);
         } else if (errno == EAGAIN) {
                 return false;
         } else if (listener_is_exhaustion(errno)) {
@@ -106,6 +106,9 @@ int listener_seal(Listener *listener)
 
         if (r == 0)
                 listener->sealed_usec = clock_monotonic_usec();
+        /* Then the same is true of each of its connections. */
+        if (r == -EPERM)
+                listener->n_unsure = 0;
         return r;
 }
 

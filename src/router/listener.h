@@ -7,9 +7,9 @@
 #include <systemd/sd-event.h>
 
 typedef struct ListenerHooks {
-        /* Takes fd, accepted at that time (CLOCK_MONOTONIC). is_sealed: it was born with the seal;
-         * otherwise that is to be found out. */
-        void (*accept_consume)(void *userdata, int fd, uint64_t accepted_nsec, bool is_sealed);
+        /* Takes fd, accepted at that time (CLOCK_MONOTONIC). is_unsure: it may lack a seal that it
+         * could have. */
+        void (*accept_consume)(void *userdata, int fd, uint64_t accepted_nsec, bool is_unsure);
         /* Descriptors or memory have run out: pause it, or it spins. */
         void (*on_exhausted)(void *userdata, int error);
 } ListenerHooks;
@@ -20,14 +20,14 @@ typedef struct Listener {
         int fd;
         sd_event_source *io;
         uint64_t sealed_usec; /* when it got its seal; 0: it has none */
-        uint64_t n_unsure;    /* so many of the next ones may lack a seal */
+        uint64_t n_unsure;    /* so many of the next connections may lack a seal */
 } Listener;
 
 /* Takes fd, a non-blocking listening socket. */
 void listener_init_consume(Listener *listener, int fd, const ListenerHooks *hooks, void *userdata);
 void listener_done(Listener *listener);
 
-/* As seal_listener(). Without a seal of its own, each of its connections is unsure. */
+/* As seal_listener(). */
 int listener_seal(Listener *listener);
 
 int listener_start(Listener *listener, sd_event *event);

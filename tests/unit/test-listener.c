@@ -20,10 +20,10 @@ int seal_listener(int fd)
         return seal_result;
 }
 
-static void accept_consume(void *userdata, int fd, uint64_t accepted_nsec, bool is_sealed)
+static void accept_consume(void *userdata, int fd, uint64_t accepted_nsec, bool is_unsure)
 {
         n_accepted++;
-        n_unsure += !is_sealed;
+        n_unsure += is_unsure;
         close_fd(fd);
 }
 
@@ -122,9 +122,10 @@ static void test_so_is_what_comes_at_once(void **state)
         assert_int_equal(n_unsure, 5);
 }
 
-static void test_without_a_seal_all_are(void **state)
+/* Transparent=yes: each connection needs a seal of its own. */
+static void test_each_may_need_one(void **state)
 {
-        seal_result = -EPERM;
+        seal_result = -EOPNOTSUPP;
         start();
         let_it_settle();
         for (size_t i = 1; i < 5; i++) {
@@ -132,6 +133,16 @@ static void test_without_a_seal_all_are(void **state)
                 accept_all();
                 assert_int_equal(n_unsure, i);
         }
+}
+
+/* It takes a privilege that is not there: no connection gets one either. */
+static void test_without_the_privilege(void **state)
+{
+        seal_result = -EPERM;
+        connect_some(1);
+        start();
+        accept_all();
+        assert_int_equal(n_unsure, 0);
 }
 
 static void test_paused(void **state)
@@ -152,7 +163,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 TEST(test_what_waits_is_unsure),
                 TEST(test_so_is_what_comes_at_once),
-                TEST(test_without_a_seal_all_are),
+                TEST(test_each_may_need_one),
+                TEST(test_without_the_privilege),
                 TEST(test_paused),
         };
 
