@@ -91,16 +91,6 @@ int config_read_network(const char *dir, const char *name, bool *ret)
         return r;
 }
 
-RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance)
-{
-        const uint32_t found = host ? hostmap_find_host(config->map, host) : ROUTE_NONE;
-
-        if (found == ROUTE_NONE && config->default_instance == ROUTE_NONE)
-                return ROUTE_UNKNOWN;
-        *ret_instance = found != ROUTE_NONE ? found : config->default_instance;
-        return found != ROUTE_NONE ? ROUTE_BY_HOST : ROUTE_BY_DEFAULT;
-}
-
 const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line)
 {
         assert(origin >> ORIGIN_LINE_BITS < config->n_instances);

@@ -78,16 +78,6 @@ int config_read_network(const char *dir, const char *name, bool *ret);
 
 Config *config_free(Config *config);
 
-typedef enum RouteKind {
-        ROUTE_BY_HOST,
-        ROUTE_BY_DEFAULT,
-        ROUTE_UNKNOWN,
-} RouteKind;
-
-/* Which instance has this host. host NULL: the client named none. Sets *ret_instance unless
- * ROUTE_UNKNOWN. */
-RouteKind config_route(const Config *config, const Hostname *host, uint32_t *ret_instance);
-
 /* The instance and line that a route of config->map comes from. */
 const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line);
 

@@ -48,17 +48,16 @@ static const char *const result_words[] = { "used", "used-with-errors", "failed"
 #define ALONE               NULL, NULL, 1
 
 static const Metric table[] = {
-        { "bellhop_accepted_total", "counter", "Connections accepted.", OF(accepted), ALONE },
-        { "bellhop_handed_off_total", "counter",
-          "Connections handed off to an instance, by what named it.", OF(handed_off),
-          WORDS("reason", reason_words) },
-        { "bellhop_refused_total", "counter", "Connections refused, by reason.", SHAPE_REFUSALS,
+        { METRIC_ACCEPTED, "counter", "Connections accepted.", OF(accepted), ALONE },
+        { METRIC_HANDED_OFF, "counter", "Connections handed off to an instance, by what named it.",
+          OF(handed_off), WORDS("reason", reason_words) },
+        { METRIC_REFUSED, "counter", "Connections refused, by reason.", SHAPE_REFUSALS,
           offsetof(Metrics, refused), ALONE },
         { "bellhop_redirected_total", "counter",
           "Plain HTTP connections answered with a redirect to HTTPS.", OF(redirected), ALONE },
         { "bellhop_gone_total", "counter",
           "Connections that their clients left before they could be routed.", OF(gone), ALONE },
-        { "bellhop_pending_connections", "gauge",
+        { METRIC_PENDING, "gauge",
           "Connections accepted and not yet handed off: sniffing waits for bytes, waiting for room "
           "in a hand-off socket, or for its instance's turn to start.",
           OF(pending), WORDS("state", state_words) },
@@ -96,26 +95,26 @@ static const Metric table[] = {
           SHAPE_HISTOGRAM, 0, ALONE },
         { "bellhop_config_reloads_total", "counter", "Reloads of the configuration, by result.",
           OF(reloads), WORDS("result", result_words) },
-        { "bellhop_config_loaded_timestamp_seconds", "gauge",
+        { METRIC_CONFIG_LOADED, "gauge",
           "When reading the configuration in force began, since 1970-01-01.", SHAPE_TIME,
           offsetof(Metrics, loaded_nsec), ALONE },
-        { "bellhop_config_problems", "gauge", "Mistakes in the configuration in force.",
-          OF(problems), ALONE },
+        { METRIC_CONFIG_PROBLEMS, "gauge", "Mistakes in the configuration in force.", OF(problems),
+          ALONE },
         { "bellhop_instances", "gauge", "Instances in the configuration.", OF(instances), ALONE },
         { "bellhop_routes", "gauge", "Hosts and addresses that lead to an instance.", OF(routes),
           ALONE },
-        { "bellhop_instance_handed_off_total", "counter",
-          "Connections handed off to this instance.", OF_INSTANCE(handed_off) },
-        { "bellhop_instance_last_handoff_timestamp_seconds", "gauge",
+        { METRIC_INSTANCE_HANDED_OFF, "counter", "Connections handed off to this instance.",
+          OF_INSTANCE(handed_off) },
+        { METRIC_INSTANCE_LAST_HANDOFF, "gauge",
           "When this instance got its last connection, since 1970-01-01; 0: not yet.",
           OF_INSTANCE(last_sec) },
-        { "bellhop_instance_refused_total", "counter",
+        { METRIC_INSTANCE_REFUSED, "counter",
           "Connections for this instance that were refused, by reason.", SHAPE_INSTANCE_REFUSALS,
           offsetof(InstanceMetrics, refused), ALONE },
-        { "bellhop_instance_redirected_total", "counter",
+        { METRIC_INSTANCE_REDIRECTED, "counter",
           "Plain HTTP connections for this instance answered with a redirect to HTTPS.",
           OF_INSTANCE(redirected) },
-        { "bellhop_instance_waiting_connections", "gauge",
+        { METRIC_INSTANCE_WAITING, "gauge",
           "Connections that wait for room in the instance's hand-off socket, or for its turn to "
           "start.",
           OF_INSTANCE(waiting) },
@@ -198,11 +197,11 @@ static void write_refusals(const Metric *metric, const MetricsSource *source,
 {
         const uint64_t *values = instance ? instance->refused : source->metrics->refused;
 
-        for (size_t i = 0; i < source->n_refusals; i++) {
+        for (RefuseReason i = 0; i < REFUSE_REASON_COUNT; i++) {
                 const Label labels[2] = { { name ? "instance" : NULL, name },
-                                          { "reason", source->refusals[i].name } };
+                                          { "reason", refuse_reason_name(i) } };
 
-                if (!name || source->refusals[i].of_instance)
+                if (!name || refuse_reason_is_of_instance(i))
                         exposition_sample(exposition, metric->name, "", labels, values[i],
                                           SAMPLE_COUNT);
         }

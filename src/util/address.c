@@ -50,6 +50,24 @@ bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret)
         return false;
 }
 
+bool address_local(int fd, Address *ret)
+{
+        struct sockaddr_storage sa;
+        socklen_t size = sizeof(sa);
+
+        return getsockname(fd, (struct sockaddr *)&sa, &size) == 0 &&
+               address_from_sockaddr(&sa, ret);
+}
+
+bool address_peer(int fd, Address *ret)
+{
+        struct sockaddr_storage sa;
+        socklen_t size = sizeof(sa);
+
+        return getpeername(fd, (struct sockaddr *)&sa, &size) == 0 &&
+               address_from_sockaddr(&sa, ret);
+}
+
 struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits)
 {
         struct in6_addr prefix = { 0 };

@@ -6,6 +6,7 @@
 
 #include "ctl/ask/bus.h"
 #include "ctl/ask/journal.h"
+#include "refuse/refuse.h"
 #include "util/cleanup.h"
 
 #define ROUTER "_SYSTEMD_UNIT=bellhop-router.service"
@@ -128,14 +129,13 @@ static int read_back(sd_journal *journal, bool refusals, size_t max, JournalLine
 
 static int match_refusals(sd_journal *journal, const char *instance)
 {
-        static const char *const reasons[] = { "unavailable", "overload", "instance-limit",
-                                               "plain-http" };
         int r = match(journal, ROUTER, "");
 
         if (r >= 0)
                 r = match(journal, "BELLHOP_INSTANCE=", instance);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(reasons); i++)
-                r = match(journal, "BELLHOP_REASON=", reasons[i]);
+        for (RefuseReason i = 0; r >= 0 && i < REFUSE_REASON_COUNT; i++)
+                if (refuse_reason_is_of_instance(i))
+                        r = match(journal, "BELLHOP_REASON=", refuse_reason_name(i));
         return r;
 }
 
