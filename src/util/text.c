@@ -70,3 +70,15 @@ size_t text_distance(Span a, Span b)
                 }
         return d[a.size][b.size];
 }
+
+void text_make_harmless(char *text)
+{
+        for (; text && *text; text++) {
+                const unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+
+                if (c < ' ' || c == 0x7f)
+                        *text = '?';
+                else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+                        text[0] = text[1] = '?';
+        }
+}

@@ -24,3 +24,7 @@ bool text_number(Span text, uint64_t max, uint64_t *ret);
  */
 #define TEXT_DISTANCE_MAX 32
 size_t text_distance(Span a, Span b);
+
+/* Replaces each control character by a question mark, so that a terminal only shows the text: of
+ * ASCII, and in UTF-8 those of ISO 6429. text may be NULL. */
+void text_make_harmless(char *text);
