@@ -2,8 +2,8 @@
 /*
  * bellhopctl cert: the certificate of an instance, to be seen or to be made.
  */
+#include "config/names.h"
 #include "ctl/ask/certificate.h"
-#include "ctl/ask/customer.h"
 #include "ctl/ask/file.h"
 #include "ctl/change/self-signed.h"
 #include "ctl/show/output.h"
@@ -50,9 +50,9 @@ static void read_key(Shown *shown)
 
 static bool has_file(const Ctl *ctl, const char *name)
 {
-        Customer customer;
+        _cleanup_free_ char *file = name_path(NAME_INSTANCE_FILE, ctl->config_dir, name);
 
-        return customer_init(ctl, name, &customer) && access(customer.file, F_OK) == 0;
+        return file && access(file, F_OK) == 0;
 }
 
 static CtlStatus read_files(const Ctl *ctl, const char *name, Shown *shown)
@@ -109,7 +109,7 @@ static const char *key_match(const Shown *shown, X509 *leaf)
         return NULL;
 }
 
-static int fill_line(TableLine *line, X509 *certificate, const char *match)
+static void fill_line(Table *table, X509 *certificate, const char *match)
 {
         char *texts[] = {
                 certificate_subject(certificate),
@@ -123,22 +123,17 @@ static int fill_line(TableLine *line, X509 *certificate, const char *match)
                 certificate_fingerprint(certificate),
         };
         char begin[32], end[32];
-        int r = 0;
 
         format_time(certificate_not_before(certificate), begin);
         format_time(certificate_not_after(certificate), end);
         for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
-                if (r == 0 && texts[i])
-                        r = table_set(line, i, texts[i]);
+                table_set(table, i, texts[i]);
                 free(texts[i]);
         }
-        if (r == 0)
-                r = table_set(line, 3, begin);
-        if (r == 0)
-                r = table_set(line, 4, end);
-        if (r == 0)
-                r = table_set_bool(line, 9, certificate_is_self_signed(certificate));
-        return r == 0 && match ? table_set(line, 10, match) : r;
+        table_set(table, 3, begin);
+        table_set(table, 4, end);
+        table_set_bool(table, 9, certificate_is_self_signed(certificate));
+        table_set(table, 10, match);
 }
 
 static int print_json(const Output *output, const Shown *shown)
@@ -156,21 +151,15 @@ static int print_json(const Output *output, const Shown *shown)
                 { "", "self_signed", 0, SCOLS_JSON_BOOLEAN },
                 { "", "private_key", 0, SCOLS_JSON_STRING },
         };
-        Table *table = table_new(output, "certificates", columns, ELEMENTSOF(columns));
-        int r = table ? 0 : -ENOMEM;
+        Table table = table_new(output, "certificates", columns, ELEMENTSOF(columns));
 
-        for (int i = 0; r == 0 && i < sk_X509_num(shown->certificates); i++) {
+        for (int i = 0; i < sk_X509_num(shown->certificates); i++) {
                 X509 *certificate = sk_X509_value(shown->certificates, i);
-                TableLine *line = table_add(table, NULL);
 
-                r = line ? fill_line(line, certificate,
-                                     i == 0 ? key_match(shown, certificate) : NULL)
-                         : -ENOMEM;
+                table_add(&table);
+                fill_line(&table, certificate, i == 0 ? key_match(shown, certificate) : NULL);
         }
-        if (r == 0)
-                r = table_print(table);
-        table_free(table);
-        return r;
+        return table_print(&table);
 }
 
 /* Takes the text. */
@@ -278,14 +267,14 @@ static CtlStatus tell_made(const Ctl *ctl, const char *name, int made)
 
 static CtlStatus make(const Ctl *ctl, const Config *config, uint32_t instance)
 {
-        Hosts *hosts = hosts_new(config);
+        Hosts *hosts = hosts_new(config->map, config->n_instances);
         const char *name = config->instances[instance].name;
         int made;
 
         if (!hosts)
                 return output_no_memory();
         made = self_signed_make(ctl->config_dir, name, &hosts[instance], ctl->force);
-        hosts_free(hosts, config);
+        hosts_free(hosts, config->n_instances);
         return tell_made(ctl, name, made);
 }
 

@@ -131,9 +131,10 @@ static void check_enabled(Check *check)
         for (size_t i = 0; i < ELEMENTSOF(servers); i++) {
                 _cleanup_free_ char *enabled = NULL, *active = NULL;
 
-                if (bus_get_string(check->bus, servers[i], "Unit", "UnitFileState", &enabled) ==
-                            0 &&
-                    bus_get_string(check->bus, servers[i], "Unit", "ActiveState", &active) == 0 &&
+                if (bus_get(check->bus, servers[i], "Unit", "UnitFileState", PROPERTY_STRING,
+                            &enabled) == 0 &&
+                    bus_get(check->bus, servers[i], "Unit", "ActiveState", PROPERTY_STRING,
+                            &active) == 0 &&
                     strcmp(enabled, "enabled") == 0 && strcmp(active, "active") != 0)
                         finding_add(&check->findings, FINDING_WEB_SERVER_ENABLED,
                                     (Place){ .line = 0 },

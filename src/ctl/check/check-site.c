@@ -127,11 +127,12 @@ void look_at_snippets(Check *check, Site *site)
 /* The environment that the unit has, drop-ins included. */
 static void unit_environment(const Check *check, const char *instance, char ***ret)
 {
-        char unit[UNIT_NAME_MAX];
+        char unit[NAME_UNIT_MAX];
 
         *ret = NULL;
-        unit_name(instance, "service", unit);
-        if (check->bus && bus_get_strings(check->bus, unit, "Service", "Environment", ret) < 0)
+        (void)name_unit(NAME_SERVICE_UNIT, instance, unit);
+        if (check->bus &&
+            bus_get(check->bus, unit, "Service", "Environment", PROPERTY_STRINGS, ret) < 0)
                 *ret = NULL;
 }
 
@@ -240,9 +241,9 @@ static void add_apache_error(Check *check, const Site *site, char *text)
 static bool is_running(const Check *check, const Site *site)
 {
         const UnitState *state;
-        char unit[UNIT_NAME_MAX];
+        char unit[NAME_UNIT_MAX];
 
-        unit_name(site->instance->name, "service", unit);
+        (void)name_unit(NAME_SERVICE_UNIT, site->instance->name, unit);
         state = units_find(&check->units, unit);
         return state && strcmp(state->active, "active") == 0;
 }

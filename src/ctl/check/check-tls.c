@@ -130,10 +130,10 @@ typedef enum Source {
 static Source find_credentials(const Check *check, const Site *site, Pair *pair)
 {
         _cleanup_free_ char *certificate = NULL, *key = NULL;
-        char unit[UNIT_NAME_MAX];
+        char unit[NAME_UNIT_MAX];
         bool sealed, key_sealed;
 
-        unit_name(site->instance->name, "service", unit);
+        (void)name_unit(NAME_SERVICE_UNIT, site->instance->name, unit);
         /* With thousands of units, those that systemd need not read for it first. */
         if (!check->bus || (access(site->tls, F_OK) == 0 && !units_find(&check->units, unit)))
                 return SOURCE_FOLDER;

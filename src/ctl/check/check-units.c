@@ -6,7 +6,7 @@
 #include <dirent.h>
 #include <inttypes.h>
 
-#include "ctl/ask/bus-many.h"
+#include "ctl/ask/bus.h"
 #include "ctl/check/check.h"
 #include "ctl/show/text.h"
 #include "util/cleanup.h"
@@ -34,7 +34,7 @@ static bool is_enabled(const Check *check, const char *unit)
 {
         _cleanup_free_ char *state = NULL;
 
-        return bus_get_string(check->bus, unit, "Unit", "UnitFileState", &state) == 0 &&
+        return bus_get(check->bus, unit, "Unit", "UnitFileState", PROPERTY_STRING, &state) == 0 &&
                strncmp(state, "enabled", strlen("enabled")) == 0;
 }
 
@@ -114,21 +114,21 @@ static void check_reloaded(Check *check)
                 note_folder(&newest, path);
         if (snprintf(path, sizeof(path), "%s/instances", dir) < PATH_MAX)
                 note_folder(&newest, path);
-        if (is_behind(check->loaded, newest.changed))
+        if (is_stale(check->loaded, newest.changed))
                 finding_add(&check->findings, FINDING_ROUTER_NOT_RELOADED,
                             (Place){ .file = newest.path }, cure_apply(check),
                             "it has changed since the router read it");
 }
 
 /* Whose name is in the unit's: bellhop@NAME.suffix. */
-static bool instance_of_unit(const char *unit, const char *suffix, char ret[static UNIT_NAME_MAX])
+static bool instance_of_unit(const char *unit, const char *suffix, char ret[static NAME_UNIT_MAX])
 {
         const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
 
         if (!at || !dot || dot < at || strcmp(dot + 1, suffix) != 0 ||
             strncmp(unit, "bellhop@", strlen("bellhop@")) != 0)
                 return false;
-        (void)snprintf(ret, UNIT_NAME_MAX, "%.*s", (int)(dot - at - 1), at + 1);
+        (void)snprintf(ret, NAME_UNIT_MAX, "%.*s", (int)(dot - at - 1), at + 1);
         return true;
 }
 
@@ -146,7 +146,7 @@ static bool has_file(const Check *check, const char *instance)
 
 static void check_left_over(Check *check)
 {
-        char instance[UNIT_NAME_MAX];
+        char instance[NAME_UNIT_MAX];
 
         for (size_t i = 0; i < check->units.n; i++) {
                 const UnitState *unit = &check->units.units[i];
@@ -191,11 +191,11 @@ static void check_socket(Check *check, const Site *site)
         const Instance *instance = site->instance;
         /* A file that the router has not read yet is a site that is only being made. */
         const bool is_new =
-                check->loaded > 0 && is_behind(check->loaded, changed_file(instance->file));
-        char unit[UNIT_NAME_MAX];
+                check->loaded > 0 && is_stale(check->loaded, changed_file(instance->file));
+        char unit[NAME_UNIT_MAX];
         Finding *finding;
 
-        unit_name(instance->name, "socket", unit);
+        (void)name_unit(NAME_SOCKET_UNIT, instance->name, unit);
         if (is_active(check, unit))
                 return;
         finding = finding_add(&check->findings, FINDING_SOCKET_NOT_STARTED,
@@ -206,15 +206,10 @@ static void check_socket(Check *check, const Site *site)
                 finding->severity = SEVERITY_WARNING;
 }
 
-static bool has_older_files(const Check *check, const Site *site, const char *unit)
+static bool has_older_files(const Check *check, const Site *site)
 {
-        ServerTimes times = { .started = 0 };
-        BusQuestion questions[SERVER_QUESTIONS];
-
-        server_questions(unit, &times, questions);
-        return bus_ask_many(check->bus, questions, SERVER_QUESTIONS) == 0 &&
-               questions[0].error == 0 && questions[1].error == 0 &&
-               is_behind(server_read(&times), site->changed);
+        return is_stale(stale_instance_read(check->ctl->runtime_dir, site->instance->name),
+                        site->changed);
 }
 
 /* A folder that has come since its start is not in its mount namespace, whatever it reads again. */
@@ -223,8 +218,8 @@ static bool lacks_folder(const Check *check, const Site *site, const char *unit)
         _cleanup_free_ char *path = NULL;
         uint64_t pid;
 
-        if (bus_get_number(check->bus, unit, "Service", "MainPID", &pid) < 0 || pid == 0 ||
-            asprintf(&path, "/proc/%" PRIu64 "/root%s", pid, site->tls) < 0) {
+        if (bus_get(check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid) < 0 ||
+            pid == 0 || asprintf(&path, "/proc/%" PRIu64 "/root%s", pid, site->tls) < 0) {
                 path = NULL;
                 return false;
         }
@@ -235,13 +230,13 @@ static void check_service(Check *check, const Site *site)
 {
         const char *name = site->instance->name;
         _cleanup_free_ char *result = NULL;
-        char unit[UNIT_NAME_MAX], standin[UNIT_NAME_MAX + 16];
+        char unit[NAME_UNIT_MAX], standin[NAME_UNIT_MAX];
 
-        unit_name(name, "service", unit);
+        (void)name_unit(NAME_SERVICE_UNIT, name, unit);
         /* The stand-in refuses its visitors for a while, before it is tried again. */
-        (void)snprintf(standin, sizeof(standin), "bellhop-standin@%s.service", name);
+        (void)name_unit(NAME_STANDIN_UNIT, name, standin);
         if (strcmp(active_state(check, unit), "failed") == 0 || is_active(check, standin)) {
-                (void)bus_get_string(check->bus, unit, "Service", "Result", &result);
+                (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);
                 finding_add(&check->findings, FINDING_SITE_FAILED, (Place){ name, NULL, 0 },
                             command("systemctl restart %s || journalctl -n 20 -u %s", unit, unit),
                             "%s has failed (%s)", unit, result ? result : "no reason known");
@@ -254,7 +249,7 @@ static void check_service(Check *check, const Site *site)
                             (Place){ name, site->tls, 0 },
                             command("systemctl try-restart bellhop@%s.service", name),
                             "it has come since the site's server was started");
-        else if (has_older_files(check, site, unit))
+        else if (has_older_files(check, site))
                 finding_add(&check->findings, FINDING_SITE_NOT_RELOADED,
                             (Place){ name, site->changed_file, 0 },
                             site->has_credentials
