@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* A number that nobody could say. */
+#define UNKNOWN UINT64_MAX
 
 /* Exit statuses; 0 is fine. */
 typedef enum CtlStatus {

@@ -132,42 +132,30 @@ static CtlStatus cert_read(const Ctl *ctl, const char *name, Shown *shown)
         return CTL_FINE;
 }
 
-static int cert_fill(TableLine *line, X509 *certificate, const char *key_match)
-{
-        int r = table_set_bool(line, CERT_SELF_SIGNED, certificate_is_self_signed(certificate));
-
-        for (size_t i = 0; r == 0 && i < ELEMENTSOF(cert_fields); i++) {
-                _cleanup_free_ char *text = cert_fields[i].text(certificate);
-
-                r = table_set(line, i, text);
-        }
-        return r == 0 ? table_set(line, CERT_PRIVATE_KEY, key_match) : r;
-}
-
 static int cert_print_json(const Output *output, const Shown *shown)
 {
         Column columns[CERT_COLUMNS] = {
                 [CERT_SELF_SIGNED] = { "", "self_signed", 0, SCOLS_JSON_BOOLEAN },
                 [CERT_PRIVATE_KEY] = { "", "private_key", 0, SCOLS_JSON_STRING },
         };
-        Table *table;
-        int r;
+        Table table;
 
         for (size_t i = 0; i < ELEMENTSOF(cert_fields); i++)
                 columns[i] = (Column){ "", cert_fields[i].key, 0, cert_fields[i].json_type };
         table = table_new(output, "certificates", columns, CERT_COLUMNS);
-        r = table ? 0 : -ENOMEM;
-        for (int i = 0; r == 0 && i < sk_X509_num(shown->certificates); i++) {
-                TableLine *line = table_add(table, NULL);
+        for (int i = 0; i < sk_X509_num(shown->certificates); i++) {
+                X509 *certificate = sk_X509_value(shown->certificates, i);
 
-                r = line ? cert_fill(line, sk_X509_value(shown->certificates, i),
-                                     i == 0 ? shown->key_match : NULL)
-                         : -ENOMEM;
+                table_add(&table);
+                for (size_t j = 0; j < ELEMENTSOF(cert_fields); j++) {
+                        _cleanup_free_ char *text = cert_fields[j].text(certificate);
+
+                        table_set(&table, j, text);
+                }
+                table_set_bool(&table, CERT_SELF_SIGNED, certificate_is_self_signed(certificate));
+                table_set(&table, CERT_PRIVATE_KEY, i == 0 ? shown->key_match : NULL);
         }
-        if (r == 0)
-                r = table_print(table);
-        table_free(table);
-        return r;
+        return table_print(&table);
 }
 
 static void cert_print_days(const Output *output, const X509 *certificate)
@@ -272,13 +260,10 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name)
         uint32_t instance;
         int r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &config);
 
-        if (r < 0) {
-                output_error("The configuration in %s can't be read: %s.", ctl->config_dir,
-                             strerror(-r));
-                return CTL_FAILED;
-        }
+        if (r < 0)
+                return output_bad_configuration(ctl, r);
         instance = config_find_instance(config, name);
-        hosts = hosts_new(config);
+        hosts = hosts_new(config->map, config->n_instances);
         if (instance == ROUTE_NONE) {
                 output_error("There is no instance %s, or its file has a mistake. 'bellhopctl "
                              "check' says which.",
@@ -290,7 +275,7 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name)
                 r = self_signed_make(ctl->config_dir, name, &hosts[instance], ctl->force);
                 status = cert_say_made(ctl, name, r);
         }
-        hosts_free(hosts, config);
+        hosts_free(hosts, config->n_instances);
         config_free(config);
         return status;
 }

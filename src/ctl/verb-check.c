@@ -13,7 +13,7 @@ static void check_done(Check *check)
         units_done(&check->units);
         X509_STORE_free(check->store);
         check->bus = bus_close(check->bus);
-        check->hosts = check->config ? hosts_free(check->hosts, check->config) : NULL;
+        check->hosts = check->config ? hosts_free(check->hosts, check->config->n_instances) : NULL;
         check->config = config_free(check->config);
 }
 
@@ -37,7 +37,7 @@ static void check_ask_router(Check *check)
 
         if (samples_fetch(check->ctl->runtime_dir, &samples) < 0)
                 return;
-        if (samples_find(&samples, "bellhop_config_loaded_timestamp_seconds", NULL, NULL, &loaded))
+        if (samples_find(&samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded))
                 check->loaded = (uint64_t)(loaded * NSEC_PER_SEC);
         samples_done(&samples);
 }
@@ -46,13 +46,13 @@ static int check_init(const Ctl *ctl, Check *ret)
 {
         int r;
 
-        *ret = (Check){ .ctl = ctl, .now = time(NULL) };
+        *ret = (Check){ .ctl = ctl, .now = time(NULL), .loaded = UNKNOWN };
         if (strcmp(ctl->config_dir, BELLHOP_CONFIG_DIR) != 0)
                 ret->findings.config_dir = ctl->config_dir;
         r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &ret->config);
         if (r < 0)
                 return r;
-        ret->hosts = hosts_new(ret->config);
+        ret->hosts = hosts_new(ret->config->map, ret->config->n_instances);
         ret->store = X509_STORE_new();
         if (!ret->hosts || !ret->store)
                 return -ENOMEM;
@@ -157,10 +157,9 @@ static int check_print_json(const Output *output, const Findings *findings)
                 { "", "line", 0, SCOLS_JSON_NUMBER },     { "", "what", 0, SCOLS_JSON_STRING },
                 { "", "why", 0, SCOLS_JSON_STRING },      { "", "advice", 0, SCOLS_JSON_STRING },
         };
-        Table *table = table_new(output, "findings", columns, ELEMENTSOF(columns));
-        int r = table ? 0 : -ENOMEM;
+        Table table = table_new(output, "findings", columns, ELEMENTSOF(columns));
 
-        for (size_t i = 0; r == 0 && i < findings->n; i++) {
+        for (size_t i = 0; i < findings->n; i++) {
                 const Finding *finding = &findings->findings[i];
                 const FindingInfo *info = &finding_infos[finding->kind];
                 const char *const cells[] = { severity_names[finding->severity],
@@ -171,18 +170,14 @@ static int check_print_json(const Output *output, const Findings *findings)
                                               finding->what,
                                               info->why,
                                               finding->advice };
-                TableLine *line = table_add(table, NULL);
 
-                r = line ? 0 : -ENOMEM;
-                for (size_t j = 0; r == 0 && j < ELEMENTSOF(cells); j++)
-                        r = table_set(line, j, cells[j]);
-                if (r == 0 && finding->line > 0)
-                        r = table_setf(line, 4, "%u", finding->line);
+                table_add(&table);
+                for (size_t j = 0; j < ELEMENTSOF(cells); j++)
+                        table_set(&table, j, cells[j]);
+                if (finding->line > 0)
+                        table_setf(&table, 4, "%u", finding->line);
         }
-        if (r == 0)
-                r = table_print(table);
-        table_free(table);
-        return r;
+        return table_print(&table);
 }
 
 static void check_print_finding(const Output *output, const Finding *finding)
@@ -250,9 +245,7 @@ CtlStatus verb_check(const Ctl *ctl, char *arguments[])
                 r = check_instances(&check);
         }
         if (r < 0) {
-                output_error("The configuration in %s can't be read: %s.", ctl->config_dir,
-                             strerror(-r));
-                status = CTL_FAILED;
+                status = output_bad_configuration(ctl, r);
         } else {
                 if (ctl->strict)
                         findings_be_strict(&check.findings);

@@ -145,7 +145,7 @@ static char *explain(const Answer *answer)
 enum { PROTOCOL, OUTCOME, INSTANCE, WHY, ROUTE, REASON, PLACE, LINE, AGREE, COLUMNS };
 
 /* In a table for people, some columns are one. */
-static int fill_json(TableLine *line, int protocol, const Answer *answer, const Answer *files)
+static void fill_json(Table *table, int protocol, const Answer *answer, const Answer *files)
 {
         const char *const cells[COLUMNS] = {
                 [PROTOCOL] = protocol_names[protocol],
@@ -157,31 +157,24 @@ static int fill_json(TableLine *line, int protocol, const Answer *answer, const 
                 [PLACE] = answer->file,
                 [LINE] = answer->line,
         };
-        int r = 0;
 
-        for (size_t i = 0; r == 0 && i < COLUMNS; i++)
-                if (cells[i])
-                        r = table_set(line, i, cells[i]);
-        return r == 0 ? table_set_bool(line, AGREE, answers_agree(answer, files)) : r;
+        for (size_t i = 0; i < COLUMNS; i++)
+                table_set(table, i, cells[i]);
+        table_set_bool(table, AGREE, answers_agree(answer, files));
 }
 
-static int fill_text(const Output *output, TableLine *line, int protocol, const Answer *answer)
+static void fill_text(Table *table, int protocol, const Answer *answer)
 {
         _cleanup_free_ char *why = explain(answer);
         const bool refused = strcmp(answer->outcome, "refuse") == 0;
-        int r = why ? table_set(line, 0, protocol == TLS ? "TLS" : "HTTP") : -ENOMEM;
 
-        if (r == 0)
-                r = table_set(line, 1, answer->outcome);
-        if (r == 0)
-                r = table_set_color(output, line, 1, refused ? COLOR_ERROR : COLOR_GOOD);
-        if (r == 0)
-                r = table_set(line, 2, answer->instance ? answer->instance : "-");
-        if (r == 0)
-                r = table_set(line, 3, why);
-        if (r == 0 && answer->file)
-                r = table_setf(line, 4, "%s:%s", answer->file, answer->line);
-        return r;
+        table_set(table, 0, protocol == TLS ? "TLS" : "HTTP");
+        table_set(table, 1, answer->outcome);
+        table_set_color(table, 1, refused ? COLOR_ERROR : COLOR_GOOD);
+        table_set(table, 2, answer->instance ? answer->instance : "-");
+        table_set(table, 3, why);
+        if (answer->file)
+                table_setf(table, 4, "%s:%s", answer->file, answer->line);
 }
 
 static int print_answers(const Output *output, const Answer answers[static PROTOCOLS],
@@ -203,26 +196,19 @@ static int print_answers(const Output *output, const Answer answers[static PROTO
                 { "INSTANCE", "", 0, SCOLS_JSON_STRING }, { "WHY", "", 0, SCOLS_JSON_STRING },
                 { "WHERE", "", 0, SCOLS_JSON_STRING },
         };
-        Table *table = output->json ? table_new(output, "routes", json, COLUMNS)
-                                    : table_new(output, "routes", text, ELEMENTSOF(text));
-        int r = table ? 0 : -ENOMEM;
+        Table table = output->json ? table_new(output, "routes", json, COLUMNS)
+                                   : table_new(output, "routes", text, ELEMENTSOF(text));
 
-        for (int i = 0; r == 0 && i < PROTOCOLS; i++) {
-                TableLine *line = answers[i].outcome ? table_add(table, NULL) : NULL;
-
+        for (int i = 0; i < PROTOCOLS; i++) {
                 if (!answers[i].outcome)
                         continue;
-                if (!line)
-                        r = -ENOMEM;
-                else if (output->json)
-                        r = fill_json(line, i, &answers[i], &files[i]);
+                table_add(&table);
+                if (output->json)
+                        fill_json(&table, i, &answers[i], &files[i]);
                 else
-                        r = fill_text(output, line, i, &answers[i]);
+                        fill_text(&table, i, &answers[i]);
         }
-        if (r == 0)
-                r = table_print(table);
-        table_free(table);
-        return r;
+        return table_print(&table);
 }
 
 /* What the table can't tell. */

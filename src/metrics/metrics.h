@@ -9,6 +9,19 @@
 #include "handoff/bellhop.h"
 #include "metrics/exposition.h"
 
+/* Names that other code reads as well; the others are only in the table of metrics.c. */
+#define METRIC_ACCEPTED              "bellhop_accepted_total"
+#define METRIC_HANDED_OFF            "bellhop_handed_off_total"
+#define METRIC_REFUSED               "bellhop_refused_total"
+#define METRIC_PENDING               "bellhop_pending_connections"
+#define METRIC_CONFIG_LOADED         "bellhop_config_loaded_timestamp_seconds"
+#define METRIC_CONFIG_PROBLEMS       "bellhop_config_problems"
+#define METRIC_INSTANCE_HANDED_OFF   "bellhop_instance_handed_off_total"
+#define METRIC_INSTANCE_LAST_HANDOFF "bellhop_instance_last_handoff_timestamp_seconds"
+#define METRIC_INSTANCE_REFUSED      "bellhop_instance_refused_total"
+#define METRIC_INSTANCE_REDIRECTED   "bellhop_instance_redirected_total"
+#define METRIC_INSTANCE_WAITING      "bellhop_instance_waiting_connections"
+
 /* Room for the router's reasons to refuse, whose names come with MetricsSource. */
 #define METRICS_REFUSALS_MAX 32
 

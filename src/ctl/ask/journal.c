@@ -4,13 +4,13 @@
  */
 #include <systemd/sd-journal.h>
 
-#include "ctl/ask/bus.h"
+#include "config/names.h"
 #include "ctl/ask/journal.h"
+#include "util/array.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
-#define ROUTER "_SYSTEMD_UNIT=bellhop-router.service"
-
-/* Lines that are passed over; more than that many of them, and it shall not take for ever. */
+/* After that many lines of another kind, the search ends. */
 #define LOOKED_AT_MAX 2000
 
 typedef sd_journal *Journal;
@@ -20,16 +20,8 @@ static void journal_donep(Journal *journal)
         sd_journal_close(*journal);
 }
 
-static int match(sd_journal *journal, const char *field, const char *value)
-{
-        char text[128];
-
-        (void)snprintf(text, sizeof(text), "%s%s", field, value);
-        return sd_journal_add_match(journal, text, 0);
-}
-
-/* To be freed. NULL: it has no such field. */
-static char *field_of(sd_journal *journal, const char *name)
+/* The text of a field, to be freed. NULL: the line has none. */
+static char *journal_field(sd_journal *journal, const char *name)
 {
         const size_t skip = strlen(name) + 1;
         const void *data;
@@ -40,56 +32,26 @@ static char *field_of(sd_journal *journal, const char *name)
         return strndup((const char *)data + skip, size - skip);
 }
 
-/* Messages may come from the customer's programs: nothing in them shall reach a terminal as more
- * than text. */
-static void make_printable(char *text)
+static char *journal_text(sd_journal *journal, bool is_refusal)
 {
-        for (char *c = text; *c; c++)
-                if ((unsigned char)*c < ' ' || *c == 0x7f)
-                        *c = ' ';
+        static const char *const names[][3] = { { "SYSLOG_IDENTIFIER", "MESSAGE", NULL },
+                                                { "BELLHOP_REASON", "BELLHOP_HOST",
+                                                  "BELLHOP_PEER" } };
+        _cleanup_free_ char *a = journal_field(journal, names[is_refusal][0]);
+        _cleanup_free_ char *b = journal_field(journal, names[is_refusal][1]);
+        _cleanup_free_ char *c = is_refusal ? journal_field(journal, names[1][2]) : NULL;
+        char *text = is_refusal ? text_format("%s: %s from %s", a ? a : "?", b ? b : "no host",
+                                              c ? c : "unknown")
+                                : text_format("%s: %s", a ? a : "?", b ? b : "");
+
+        /* Programs of the customer may have written it: a terminal must see nothing but text. */
+        for (char *at = text; at && *at; at++)
+                if ((unsigned char)*at < ' ' || *at == 0x7f)
+                        *at = ' ';
+        return text;
 }
 
-static int append(JournalLines *lines, sd_journal *journal, char *text_taken)
-{
-        JournalLine *grown = reallocarray(lines->lines, lines->n + 1, sizeof(*grown));
-        uint64_t usec = 0;
-
-        if (!grown || !text_taken) {
-                if (grown)
-                        lines->lines = grown;
-                free(text_taken);
-                return -ENOMEM;
-        }
-        lines->lines = grown;
-        (void)sd_journal_get_realtime_usec(journal, &usec);
-        make_printable(text_taken);
-        grown[lines->n++] = (JournalLine){ .usec = usec, .text = text_taken };
-        return 0;
-}
-
-static char *refusal_text(sd_journal *journal)
-{
-        _cleanup_free_ char *reason = field_of(journal, "BELLHOP_REASON");
-        _cleanup_free_ char *host = field_of(journal, "BELLHOP_HOST");
-        _cleanup_free_ char *peer = field_of(journal, "BELLHOP_PEER");
-        char *text;
-
-        return asprintf(&text, "%s: %s from %s", reason ? reason : "?", host ? host : "no host",
-                        peer ? peer : "unknown") < 0
-                       ? NULL
-                       : text;
-}
-
-static char *line_text(sd_journal *journal)
-{
-        _cleanup_free_ char *who = field_of(journal, "SYSLOG_IDENTIFIER");
-        _cleanup_free_ char *what = field_of(journal, "MESSAGE");
-        char *text;
-
-        return asprintf(&text, "%s: %s", who ? who : "?", what ? what : "") < 0 ? NULL : text;
-}
-
-static void turn(JournalLines *lines)
+static void journal_reverse(JournalLines *lines)
 {
         for (size_t i = 0; i < lines->n / 2; i++) {
                 const JournalLine line = lines->lines[i];
@@ -99,94 +61,84 @@ static void turn(JournalLines *lines)
         }
 }
 
-/* From the end back. refusals: those only, else all but those. */
-static int read_back(sd_journal *journal, bool refusals, size_t max, JournalLines *ret)
+/* From the end backwards. */
+static int journal_read_back(sd_journal *journal, bool refusals, size_t max, JournalLines *lines)
 {
-        JournalLines lines = { .n = 0 };
         int r = sd_journal_seek_tail(journal);
 
-        for (size_t i = 0; r >= 0 && lines.n < max && i < LOOKED_AT_MAX; i++) {
+        for (size_t i = 0; r >= 0 && lines->n < max && i < LOOKED_AT_MAX; i++) {
+                JournalLine line = { .text = NULL };
                 const void *data;
                 size_t size;
 
                 r = sd_journal_previous(journal);
                 if (r <= 0)
                         break;
-                if (refusals)
-                        r = append(&lines, journal, refusal_text(journal));
-                else if (sd_journal_get_data(journal, "BELLHOP_REASON", &data, &size) < 0)
-                        r = append(&lines, journal, line_text(journal));
+                if ((sd_journal_get_data(journal, "BELLHOP_REASON", &data, &size) >= 0) != refusals)
+                        continue;
+                line.text = journal_text(journal, refusals);
+                (void)sd_journal_get_realtime_usec(journal, &line.usec);
+                r = line.text ? array_append(lines->lines, lines->n, line) : -ENOMEM;
+                if (r < 0)
+                        free(line.text);
         }
+        journal_reverse(lines);
+        return r;
+}
+
+/* Fields of one group with the same name are alternatives, as are the groups. */
+static int journal_match(sd_journal *journal, const char *instance, bool refusals)
+{
+        char service[NAME_UNIT_MAX], standin[NAME_UNIT_MAX], socket[NAME_UNIT_MAX];
+        const struct {
+                const char *field, *value; /* NULL: the next group begins */
+        } all[] = {
+                { "_SYSTEMD_UNIT", "bellhop-router.service" },
+                { "BELLHOP_INSTANCE", instance },
+                { NULL, NULL },
+                { "_SYSTEMD_UNIT", name_unit(NAME_SERVICE_UNIT, instance, service) },
+                { "_SYSTEMD_UNIT", name_unit(NAME_STANDIN_UNIT, instance, standin) },
+                /* Requests are logged by the journal's own protocol. */
+                { "_TRANSPORT", "stdout" },
+                { "_TRANSPORT", "syslog" },
+                { NULL, NULL },
+                { "_PID", "1" },
+                { "UNIT", service },
+                { "UNIT", standin },
+                { "UNIT", name_unit(NAME_SOCKET_UNIT, instance, socket) },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(all); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                if (!all[i].field && refusals)
+                        break;
+                if (all[i].field)
+                        text = text_format("%s=%s", all[i].field, all[i].value);
+                r = text           ? sd_journal_add_match(journal, text, 0)
+                    : all[i].field ? -ENOMEM
+                                   : sd_journal_add_disjunction(journal);
+        }
+        return r;
+}
+
+int journal_read(const char *instance, bool refusals, size_t max, JournalLines *ret)
+{
+        _cleanup_(journal_donep) Journal journal = NULL;
+        JournalLines lines = { .n = 0 };
+        int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+
+        if (r >= 0)
+                r = journal_match(journal, instance, refusals);
+        if (r >= 0)
+                r = journal_read_back(journal, refusals, max, &lines);
         if (r < 0) {
                 journal_lines_done(&lines);
                 return r;
         }
-        turn(&lines);
         *ret = lines;
         return 0;
-}
-
-static int match_refusals(sd_journal *journal, const char *instance)
-{
-        static const char *const reasons[] = { "unavailable", "overload", "instance-limit",
-                                               "plain-http" };
-        int r = match(journal, ROUTER, "");
-
-        if (r >= 0)
-                r = match(journal, "BELLHOP_INSTANCE=", instance);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(reasons); i++)
-                r = match(journal, "BELLHOP_REASON=", reasons[i]);
-        return r;
-}
-
-/* Requests come to the journal by its own protocol, what goes wrong by the others. */
-static int match_lines(sd_journal *journal, const char *instance)
-{
-        char services[2][UNIT_NAME_MAX], socket[UNIT_NAME_MAX];
-        int r = match(journal, ROUTER, "");
-
-        unit_name(instance, "service", services[0]);
-        unit_name_of("bellhop-standin", instance, "service", services[1]);
-        unit_name(instance, "socket", socket);
-        if (r >= 0)
-                r = match(journal, "BELLHOP_INSTANCE=", instance);
-        if (r >= 0)
-                r = sd_journal_add_disjunction(journal);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(services); i++)
-                r = match(journal, "_SYSTEMD_UNIT=", services[i]);
-        if (r >= 0)
-                r = match(journal, "_TRANSPORT=", "stdout");
-        if (r >= 0)
-                r = match(journal, "_TRANSPORT=", "syslog");
-        if (r >= 0)
-                r = sd_journal_add_disjunction(journal);
-        if (r >= 0)
-                r = match(journal, "_PID=", "1");
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(services); i++)
-                r = match(journal, "UNIT=", services[i]);
-        if (r >= 0)
-                r = match(journal, "UNIT=", socket);
-        return r;
-}
-
-static int read_journal(const char *instance, bool refusals, size_t max, JournalLines *ret)
-{
-        _cleanup_(journal_donep) Journal journal = NULL;
-        int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
-
-        if (r >= 0)
-                r = refusals ? match_refusals(journal, instance) : match_lines(journal, instance);
-        return r < 0 ? r : read_back(journal, refusals, max, ret);
-}
-
-int journal_refusals(const char *instance, size_t max, JournalLines *ret)
-{
-        return read_journal(instance, true, max, ret);
-}
-
-int journal_lines(const char *instance, size_t max, JournalLines *ret)
-{
-        return read_journal(instance, false, max, ret);
 }
 
 void journal_lines_done(JournalLines *lines)

@@ -2,12 +2,13 @@
 /* The last lines about one instance in the journal of this machine. Does not log. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct JournalLine {
         uint64_t usec; /* since 1970 */
-        char *text;    /* of a refusal: reason, host and client; else who says what */
+        char *text;    /* printable */
 } JournalLine;
 
 typedef struct JournalLines {
@@ -15,9 +16,8 @@ typedef struct JournalLines {
         size_t n;
 } JournalLines;
 
-/* What the router has refused for it. */
-int journal_refusals(const char *instance, size_t max, JournalLines *ret);
-
-/* What its server, systemd and the router say, without the log of requests. */
-int journal_lines(const char *instance, size_t max, JournalLines *ret);
+/* The last ones, at most max. refusals: what the router has refused for the instance, as reason,
+ * host and client; else what its server, systemd and the router say, without the log of requests.
+ * Returns 0 or a negative errno. */
+int journal_read(const char *instance, bool refusals, size_t max, JournalLines *ret);
 void journal_lines_done(JournalLines *lines);

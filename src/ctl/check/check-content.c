@@ -120,7 +120,7 @@ static char *snippets_ask_apache(const InstanceCheck *inst)
                 return NULL;
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
         if (check->bus &&
-            bus_get_strings(check->bus, unit, "Service", "Environment", &environment) < 0)
+            bus_get(check->bus, unit, "Service", "Environment", PROPERTY_STRINGS, &environment) < 0)
                 environment = NULL;
         pid = chown(runtime, inst->user.uid, inst->user.gid) < 0 ? -1 : fork();
         if (pid == 0)

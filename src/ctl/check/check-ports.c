@@ -40,8 +40,10 @@ static const char *ports_web_server(Check *check)
         for (size_t i = 0; i < ELEMENTSOF(servers); i++) {
                 _cleanup_free_ char *enabled = NULL, *active = NULL, *advice = NULL;
 
-                if (bus_get_string(check->bus, servers[i], "Unit", "UnitFileState", &enabled) < 0 ||
-                    bus_get_string(check->bus, servers[i], "Unit", "ActiveState", &active) < 0)
+                if (bus_get(check->bus, servers[i], "Unit", "UnitFileState", PROPERTY_STRING,
+                            &enabled) < 0 ||
+                    bus_get(check->bus, servers[i], "Unit", "ActiveState", PROPERTY_STRING,
+                            &active) < 0)
                         continue;
                 if (strcmp(active, "active") == 0)
                         running = servers[i];

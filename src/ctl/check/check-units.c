@@ -6,7 +6,6 @@
 #include <glob.h>
 #include <inttypes.h>
 
-#include "ctl/ask/bus-many.h"
 #include "ctl/check/check.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -46,7 +45,8 @@ static void units_check_target(Check *check)
 {
         _cleanup_free_ char *state = NULL;
 
-        if (bus_get_string(check->bus, "bellhop.target", "Unit", "UnitFileState", &state) < 0 ||
+        if (bus_get(check->bus, "bellhop.target", "Unit", "UnitFileState", PROPERTY_STRING,
+                    &state) < 0 ||
             strncmp(state, "enabled", strlen("enabled")) != 0)
                 finding_add(&check->findings, FINDING_TARGET_NOT_ENABLED, NOWHERE, NULL,
                             "bellhop.target is not enabled");
@@ -62,7 +62,7 @@ static void units_check_router(Check *check)
         else if (strcmp(units_state(check, service), "failed") == 0)
                 finding_add(&check->findings, FINDING_ROUTER_FAILED, NOWHERE, NULL, "%s has failed",
                             service);
-        else if (check->loaded == 0)
+        else if (check->loaded == UNKNOWN)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE,
                             geteuid() == 0 ? "systemctl restart bellhop-router.service" : NULL,
                             "whether the router has read the files as they are now: it does not "
@@ -100,7 +100,7 @@ static void units_check_reloaded(Check *check)
                                 newest_note(&newest, found.gl_pathv[j], &st);
                 globfree(&found);
         }
-        if (check->loaded > 0 && is_behind(check->loaded, newest.changed))
+        if (is_stale(check->loaded, newest.changed))
                 finding_add(&check->findings, FINDING_ROUTER_NOT_RELOADED,
                             (Place){ .file = newest.path }, NULL,
                             "it has changed since the router read it");
@@ -108,12 +108,13 @@ static void units_check_reloaded(Check *check)
 
 static void units_check_left_over(Check *check)
 {
+        char name[NAME_UNIT_MAX];
+
         for (size_t i = 0; i < check->units.n; i++) {
                 const UnitState *unit = &check->units.units[i];
-                _cleanup_free_ char *name = NULL, *path = NULL;
-                int end = 0;
+                _cleanup_free_ char *path = NULL;
 
-                if (sscanf(unit->name, "bellhop@%m[^.].socket%n", &name, &end) != 1 || end == 0 ||
+                if (!name_from_unit(NAME_SOCKET_UNIT, unit->name, name) ||
                     strcmp(unit->active, "active") != 0)
                         continue;
                 path = name_path(NAME_INSTANCE_FILE, check->ctl->config_dir, name);
@@ -148,7 +149,7 @@ static void units_check_socket(InstanceCheck *inst)
         if (units_is_active(check, unit))
                 return;
         /* As long as the router has not read the file, the instance is only being made. */
-        is_new = check->loaded > 0 && is_behind(check->loaded, changed_file(inst->instance->file));
+        is_new = is_stale(check->loaded, changed_file(inst->instance->file));
         finding = instance_finding(inst, FINDING_SOCKET_NOT_STARTED, NULL,
                                    is_new ? ADVICE_APPLY : NULL, "%s is %s", unit,
                                    units_state(check, unit));
@@ -156,15 +157,10 @@ static void units_check_socket(InstanceCheck *inst)
                 finding->severity = SEVERITY_WARNING;
 }
 
-static bool units_is_stale(const InstanceCheck *inst, const char *unit)
+static bool units_is_stale(const InstanceCheck *inst)
 {
-        ServerTimes times = { .started = 0 };
-        BusQuestion questions[SERVER_QUESTIONS];
-
-        server_questions(unit, &times, questions);
-        return bus_ask_many(inst->check->bus, questions, SERVER_QUESTIONS) == 0 &&
-               questions[0].error == 0 && questions[1].error == 0 &&
-               is_behind(server_read(&times), inst->newest.changed);
+        return is_stale(stale_instance_read(inst->check->ctl->runtime_dir, inst->name),
+                        inst->newest.changed);
 }
 
 /* A folder that was made after the start is not in the instance's mount namespace, whatever the
@@ -174,7 +170,8 @@ static bool units_lacks_folder(const InstanceCheck *inst, const char *unit)
         _cleanup_free_ char *path = NULL;
         uint64_t pid;
 
-        if (bus_get_number(inst->check->bus, unit, "Service", "MainPID", &pid) < 0 || pid == 0)
+        if (bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid) < 0 ||
+            pid == 0)
                 return false;
         path = text_format("/proc/%" PRIu64 "/root%s", pid, inst->tls);
         return path && access(inst->tls, F_OK) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
@@ -194,7 +191,7 @@ void check_instance_units(InstanceCheck *inst)
         (void)name_unit(NAME_STANDIN_UNIT, inst->name, standin);
         /* The stand-in refuses connections for a while before the instance is tried again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
-                (void)bus_get_string(check->bus, unit, "Service", "Result", &result);
+                (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);
                 instance_finding(inst, FINDING_SITE_FAILED, NULL, NULL, "%s has failed (%s)", unit,
                                  result ? result : "no reason known");
         } else if (strcmp(units_state(check, unit), "active") != 0) {
@@ -202,7 +199,7 @@ void check_instance_units(InstanceCheck *inst)
         } else if (units_lacks_folder(inst, unit)) {
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->tls, restart,
                                  "it was made after the instance was started");
-        } else if (units_is_stale(inst, unit)) {
+        } else if (units_is_stale(inst)) {
                 /* systemd passes credentials at the start only. */
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
                                  inst->has_credentials ? restart : NULL,

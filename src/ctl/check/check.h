@@ -23,7 +23,7 @@ typedef struct Check {
         sd_bus *bus;       /* NULL: there is no systemd to ask */
         Units units;       /* all whose names begin with bellhop */
         time_t now;
-        uint64_t loaded;     /* when the router read its files, as in stale.h; 0: not known */
+        uint64_t loaded;     /* when the router read its files, as in stale.h */
         size_t n_needs_root; /* questions that only root can ask */
 } Check;
 
