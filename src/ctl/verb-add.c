@@ -177,7 +177,7 @@ static bool www_run(Add *add)
 
         return user &&
                change_good(add->places.www, folder_make(WWW_DIR, add->name, user->pw_uid,
-                                                        user->pw_gid, 0750, first_page_put));
+                                                        user->pw_gid, 0750, first_page_put, NULL));
 }
 
 /* Other files that have come to be in the folder stay. */

@@ -58,6 +58,10 @@ typedef struct InstanceCheck {
 #define instance_finding(inst, kind, file, ...) \
         finding_add(&(inst)->check->findings, kind, (Place){ (inst)->name, file, 0 }, __VA_ARGS__)
 
+/* Adds that the user can't read path, and why. */
+void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
+                         const char *advice, const Access *access);
+
 /* The configuration's files and folders. */
 void check_config(Check *check);
 
