@@ -142,6 +142,11 @@ static int check_instances(Check *check)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
                             "certificates, keys, snippets and document roots: only root can see "
                             "them as their users do; use sudo");
+        else if (check->n_silent > 0)
+                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                            "whether %zu instances have read their files as they are now: they do "
+                            "not say",
+                            check->n_silent);
         return owners && inst ? 0 : -ENOMEM;
 }
 

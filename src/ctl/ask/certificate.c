@@ -4,6 +4,7 @@
  * function here empties that.
  */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -178,6 +179,7 @@ Chain chain_judge(STACK_OF(X509) * certificates, EVP_PKEY *key, X509_STORE *stor
 {
         Chain chain = { .in_order = true, .leaf = certificate_find_leaf(certificates, key) };
 
+        assert(chain.leaf);
         for (X509 *next = chain.leaf; next && chain.n < CHAIN_MAX;
              next = certificate_find_issuer(certificates, &chain)) {
                 chain.in_order &= next == sk_X509_value(certificates, chain.n);

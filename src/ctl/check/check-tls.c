@@ -6,7 +6,6 @@
 #include "ctl/ask/certificate.h"
 #include "ctl/check/check.h"
 #include "util/cleanup.h"
-#include "util/text.h"
 
 #define DAY_SECONDS     86400
 #define HOSTS_SHOWN_MAX 10
@@ -114,16 +113,17 @@ static bool tls_find_credentials(Pair *pair, bool *ret_closed)
         const Check *check = inst->check;
         _cleanup_free_ char *certificate = NULL, *key = NULL;
         char unit[NAME_UNIT_MAX];
-        bool sealed;
+        bool sealed, key_sealed;
 
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
         /* systemd would have to load the unit to say so: with thousands of instances, only one
          * without a folder is worth that. */
         if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)) ||
-            bus_get_credential(check->bus, unit, "privkey.pem", &key, &pair->is_key_sealed) < 0 ||
+            bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed) < 0 ||
             bus_get_credential(check->bus, unit, "fullchain.pem", &certificate, &sealed) < 0 ||
             !key || !certificate)
                 return false;
+        pair->is_key_sealed = key_sealed;
         *ret_closed = sealed || certificate[0] != '/' || key[0] != '/';
         (void)snprintf(pair->certificate_path, PATH_MAX, "%s", certificate);
         (void)snprintf(pair->key_path, PATH_MAX, "%s", key);

@@ -25,6 +25,7 @@ typedef struct Check {
         time_t now;
         uint64_t loaded;     /* when the router read its files, as in stale.h */
         size_t n_needs_root; /* questions that only root can ask */
+        size_t n_silent;     /* instances that run and do not say when they read their files */
 } Check;
 
 /* The file that has changed last, and when, as in stale.h; 0: there was none. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <stdarg.h>
 
 #include "ctl/check/findings.h"
@@ -87,6 +88,7 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
         };
         va_list args;
 
+        assert(kind < FINDING_KINDS);
         if (!advice)
                 advice = finding_infos[kind].advice;
         if (advice)
