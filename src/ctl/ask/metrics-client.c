@@ -14,23 +14,10 @@
 
 #define FETCH_SECONDS 10L
 
-static int metrics_error_of(CURL *curl, CURLcode code)
-{
-        long error = 0;
-
-        if (code == CURLE_OUT_OF_MEMORY)
-                return -ENOMEM;
-        if (code == CURLE_OPERATION_TIMEDOUT)
-                return -ETIMEDOUT;
-        if (code != CURLE_COULDNT_CONNECT)
-                return -EPROTO;
-        (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
-        return error > 0 ? -(int)error : -ECONNREFUSED;
-}
-
 static int metrics_perform(CURL *curl, const char *socket, const char *url, FILE *out)
 {
         CURLcode code;
+        long error = 0;
 
         if (curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
@@ -39,7 +26,13 @@ static int metrics_perform(CURL *curl, const char *socket, const char *url, FILE
             curl_easy_setopt(curl, CURLOPT_WRITEDATA, out) != CURLE_OK)
                 return -ENOMEM;
         code = curl_easy_perform(curl);
-        return code == CURLE_OK ? 0 : metrics_error_of(curl, code);
+        if (code == CURLE_COULDNT_CONNECT)
+                (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
+        return code == CURLE_OK                   ? 0
+               : code == CURLE_OUT_OF_MEMORY      ? -ENOMEM
+               : code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT
+               : code == CURLE_COULDNT_CONNECT    ? -(int)(error > 0 ? error : ECONNREFUSED)
+                                                  : -EPROTO;
 }
 
 /* systemd knows that it was stopped; without an answer of systemd, the socket has to be tried. */
@@ -50,11 +43,11 @@ static bool metrics_router_is_stopped(const char *runtime_dir)
         sd_bus *bus;
         bool found = false;
 
-        if (strcmp(runtime_dir, BELLHOP_RUNTIME_DIR) != 0 || bus_open(&bus) < 0)
+        if (strcmp(runtime_dir, BELLHOP_RUNTIME_DIR) != 0 || sd_bus_open_system(&bus) < 0)
                 return false;
         (void)bus_get(bus, "bellhop-router.service", "Unit", "ActiveState", PROPERTY_STRING,
                       &state);
-        (void)bus_close(bus);
+        sd_bus_flush_close_unref(bus);
         for (size_t i = 0; state && i < ELEMENTSOF(stopped); i++)
                 found = found || strcmp(state, stopped[i]) == 0;
         return found;
