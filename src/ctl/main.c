@@ -47,18 +47,15 @@ static void main_help(void)
                "See bellhopctl(1).\n");
 }
 
-#define SHORT_MAX (1 + 2 * OPTIONS_MAX + 1)
-
 typedef struct Getopt {
         struct option options[OPTIONS_MAX];
-        char letters[SHORT_MAX];
+        char letters[2 * OPTIONS_MAX + 1];
 } Getopt;
 
-/* start: what the letters begin with. Of two options with one name, getopt takes the first: that of
- * the verb. */
-static void main_fill_getopt(const Verb *verb, const char *start, Getopt *ret)
+/* Of two options with one name, getopt takes the first: that of the verb. */
+static void main_fill_getopt(const Verb *verb, Getopt *ret)
 {
-        char *letter = stpcpy(ret->letters, start);
+        char *letter = ret->letters;
         size_t n = 0;
 
         for (size_t i = 0; i < 2 * n_options; i++) {
@@ -78,19 +75,13 @@ static void main_fill_getopt(const Verb *verb, const char *start, Getopt *ret)
         ret->options[n] = (struct option){ NULL, 0, NULL, 0 };
 }
 
-/* The first word, if all that comes before it means the same for each verb. */
-static const Verb *main_look_for_verb(int argc, char *argv[])
+/* The first word that is one, to know which option of two is meant. */
+static const Verb *main_guess_verb(int argc, char *argv[])
 {
-        const Verb *verb;
-        Getopt all;
+        const Verb *verb = NULL;
 
-        main_fill_getopt(NULL, "+", &all);
-        opterr = 0;
-        while (getopt_long(argc, argv, all.letters, all.options, NULL) >= 0)
-                ;
-        verb = optind < argc ? verb_find(argv[optind]) : NULL;
-        opterr = 1;
-        optind = 0; /* begin anew */
+        for (int i = 1; i < argc && !verb; i++)
+                verb = verb_find(argv[i]);
         return verb;
 }
 
@@ -166,12 +157,11 @@ int main(int argc, char *argv[])
 {
         Ctl ctl = { .config_dir = BELLHOP_CONFIG_DIR, .runtime_dir = BELLHOP_RUNTIME_DIR };
         bool given[OPTIONS_MAX] = { false };
-        const Verb *verb = main_look_for_verb(argc, argv);
         CtlStatus status = CTL_FINE;
         Getopt known;
         int c;
 
-        main_fill_getopt(verb, "", &known);
+        main_fill_getopt(main_guess_verb(argc, argv), &known);
         while ((c = getopt_long(argc, argv, known.letters, known.options, NULL)) >= 0) {
                 const Option *option = main_option(c);
 

@@ -66,28 +66,6 @@ __attribute__((format(printf, 2, 3))) static void status_advise(Status *status, 
                 (void)texts_append(&status->advice, &status->n_advice, text);
 }
 
-static void status_advise_on_result(Status *status)
-{
-        static const struct {
-                const char *result, *words;
-        } all[] = {
-                { "oom-kill", "needed more memory than MemoryMax= lets it have" },
-                { "timeout", "was not ready in time, or did not end" },
-                { "resources", "lacked processes or memory, of its own or of the machine" },
-                { "signal", "was killed" },
-                { "core-dump", "has crashed" },
-        };
-        const char *words = "does not run as it is set up";
-
-        for (size_t i = 0; status->entry->result && i < ELEMENTSOF(all); i++)
-                if (strcmp(all[i].result, status->entry->result) == 0)
-                        words = all[i].words;
-        status_advise(status,
-                      "Its server %s: 'journalctl -xeu bellhop@%s.service' says more, 'bellhopctl "
-                      "check' finds mistakes in its files. The next visitor starts it again.",
-                      words, status->name);
-}
-
 static void status_advise_on_file(Status *status)
 {
         const Config *config = status->fleet.config;
@@ -115,7 +93,11 @@ static void status_advise_all(Status *status)
         else if (fleet->router_error == 0 && entry->n_handoffs == UNKNOWN)
                 status_advise(status, "The router does not know it yet: 'bellhopctl apply'");
         if (entry->state == FLEET_FAILED)
-                status_advise_on_result(status);
+                status_advise(status,
+                              "Its server has failed: 'journalctl -xeu bellhop@%s.service' says "
+                              "why, 'bellhopctl check' finds mistakes in its files. The next "
+                              "visitor starts it again.",
+                              status->name);
         if (status->certificate == 0 && status->expires <= time(NULL))
                 status_advise(status,
                               "Its certificate is over. Put a new one there, and: systemctl "

@@ -55,8 +55,7 @@ char *instance_text(const Ctl *ctl)
         return fclose(out) == 0 ? text : NULL;
 }
 
-/* With the name four times: letters, digits, '-' and '_' only, so nothing has to be escaped. Search
- * engines must not find it. */
+/* With the name four times: letters, digits, '-' and '_' only, so nothing has to be escaped. */
 static const char page[] =
         "<!DOCTYPE html>\n"
         "<html lang=\"en\">\n"
@@ -64,19 +63,12 @@ static const char page[] =
         "<meta name=\"viewport\" content=\"width=device-width\">\n"
         "<meta name=\"robots\" content=\"noindex\">\n"
         "<title>%s</title>\n"
-        "<style>\n"
-        "  :root { color-scheme: light dark; font: 1.1em/1.6 system-ui, sans-serif }\n"
-        "  body { display: grid; place-content: center; min-height: 90vh; margin: 0 1.5em }\n"
-        "  h1 { margin: 0; font-size: 3em; color: #0a7a5c }\n"
-        "  p { max-width: 32em; margin: .6em 0 }\n"
-        "</style>\n"
-        "<main>\n"
+        "<style>:root { color-scheme: light dark; font: 1.1em/1.6 system-ui, sans-serif }\n"
+        "body { max-width: 32em; margin: 20vh auto; padding: 0 1.5em }</style>\n"
         "<h1>%s</h1>\n"
         "<p>The site of %s is served.\n"
         "<p>It has no pages of its own yet. They go to <code>" WWW_DIR "/%s</code>, where this one "
-        "is <code>" FIRST_PAGE "</code>.\n"
-        "</main>\n"
-        "</html>\n";
+        "is <code>" FIRST_PAGE "</code>.\n";
 
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid)
 {
