@@ -60,20 +60,22 @@ static const Setting router_settings[] = {
 static int router_settings_check(SettingsFile *file, const RouterSettings *settings)
 {
         if (settings->sniff_timeout_usec == 0)
-                return problem_add(file, "SniffTimeoutSec= must be more than 0");
+                return problem_add(file, PROBLEM_LIMITS, "SniffTimeoutSec= must be more than 0");
         if (settings->handoff_timeout_usec == 0)
-                return problem_add(file, "HandoffTimeoutSec= must be more than 0");
+                return problem_add(file, PROBLEM_LIMITS, "HandoffTimeoutSec= must be more than 0");
         if (settings->sniff_max_bytes < SNIFF_MAX_BYTES_LOW ||
             settings->sniff_max_bytes > SNIFF_MAX_BYTES_HIGH)
-                return problem_add(file, "SniffMaxBytes= must be from 4K to 1M");
+                return problem_add(file, PROBLEM_LIMITS, "SniffMaxBytes= must be from 4K to 1M");
         if (settings->pending_max == 0 || settings->pending_max_per_instance == 0)
-                return problem_add(file,
+                return problem_add(file, PROBLEM_LIMITS,
                                    "PendingMax= and PendingMaxPerInstance= must be more than 0");
         if (settings->in_flight_max_per_instance > IN_FLIGHT_MOST)
-                return problem_add(file, "InFlightMaxPerInstance= must be at most 65536");
+                return problem_add(file, PROBLEM_LIMITS,
+                                   "InFlightMaxPerInstance= must be at most 65536");
         if (settings->source_prefix_ipv4 > 32 || settings->source_prefix_ipv6 > 128)
-                return problem_add(file, "SourcePrefixIPv4= must be at most 32 and "
-                                         "SourcePrefixIPv6= at most 128");
+                return problem_add(file, PROBLEM_LIMITS,
+                                   "SourcePrefixIPv4= must be at most 32 and "
+                                   "SourcePrefixIPv6= at most 128");
         return 0;
 }
 
@@ -178,20 +180,20 @@ static int check_user(SettingsFile *file, const Users *users, const char *name, 
         case USER_FITS:
                 return 0;
         case USER_MISSING:
-                return problem_add(
-                        file,
-                        "there is no user %s, and an instance runs as the user of its name; "
-                        "create it (useradd -m %s) or rename the file",
-                        name, name);
+                return problem_add(file, PROBLEM_NO_USER,
+                                   "there is no user %s, and an instance runs as the user of its "
+                                   "name; create it (useradd -m %s) or rename the file",
+                                   name, name);
         case USER_IS_ROOT:
-                return problem_add(
-                        file, "user %s has uid 0, and no instance runs as root; rename the file",
-                        name);
+                return problem_add(file, PROBLEM_USER,
+                                   "user %s has uid 0, and no instance runs as root; rename the "
+                                   "file",
+                                   name);
         case USER_IS_ROUTER:
-                return problem_add(
-                        file,
-                        "user %s is the router's, who may speak to all instances; rename the file",
-                        name);
+                return problem_add(file, PROBLEM_USER,
+                                   "user %s is the router's, which may send to all instances; "
+                                   "rename the file",
+                                   name);
         }
         return 0;
 }
@@ -204,7 +206,8 @@ static int report_conflict(SettingsFile *file, const HostMapConflict *conflict)
 
         file->line = (unsigned)conflict->origin;
         file->word = span_from_string(conflict->what);
-        r = problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
+        r = problem_add(file, PROBLEM_CONFLICT,
+                        "%s already leads to %s (%s:%u); remove it in one of the two",
                         conflict->what, other->name, other->file, (unsigned)conflict->other);
         file->word = (Span){ .size = 0 };
         return r;
@@ -216,7 +219,8 @@ static int report_second_default(SettingsFile *file, unsigned line)
 
         file->line = line;
         return problem_add(
-                file, "Default=yes stands in %s:%u already; only one instance may be the default",
+                file, PROBLEM_SECOND_DEFAULT,
+                "Default=yes stands in %s:%u already; only one instance may be the default",
                 other->file, other->default_line);
 }
 
@@ -314,9 +318,12 @@ static int keep_instance(Config *config, const Keep *keep, const char *name)
 static int report_taken(Config *config, uint32_t instance, const HostMapConflict *conflict)
 {
         const Instance *other = &config->instances[conflict->other >> ORIGIN_LINE_BITS];
-        SettingsFile file = { .path = config->instances[instance].file, .config = config };
+        SettingsFile file = { .path = config->instances[instance].file,
+                              .instance = config->instances[instance].name,
+                              .config = config };
 
-        return problem_add(&file, "%s leads to %s (%s:%u) now; this instance keeps the rest",
+        return problem_add(&file, PROBLEM_ROUTE_LOST,
+                           "%s leads to %s (%s:%u) now; this instance keeps the rest",
                            conflict->what, other->name, other->file, (unsigned)conflict->other);
 }
 
@@ -350,7 +357,7 @@ static int load_instance_file(Config *config, const char *dir, const char *name,
 {
         _cleanup_(instance_draft_done) InstanceDraft draft = { .routes = NULL };
         _cleanup_free_ char *path = NULL, *text = NULL;
-        SettingsFile file = { .config = config };
+        SettingsFile file = { .instance = name, .config = config };
         bool may_keep = true;
         size_t size;
         int r;
@@ -361,7 +368,7 @@ static int load_instance_file(Config *config, const char *dir, const char *name,
         file.path = path;
         if (!instance_name_is_valid(name))
                 return problem_add(
-                        &file,
+                        &file, PROBLEM_NAME,
                         "'%s' is no name for an instance; letters, digits, '-' and '_', at "
                         "most 31, no digit or '-' first; rename the file",
                         name);
@@ -425,13 +432,8 @@ Config *config_free(Config *config)
                 free(config->instances[i].name);
                 free(config->instances[i].file);
         }
-        for (size_t i = 0; i < config->n_problems; i++) {
-                free(config->problems[i].text);
-                free(config->problems[i].file);
-                free(config->problems[i].word);
-        }
         free(config->instances);
-        free(config->problems);
+        problems_free(config->problems, config->n_problems);
         hostmap_free(config->map);
         free(config);
         return NULL;

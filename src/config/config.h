@@ -2,11 +2,12 @@
 /*
  * Configuration: DIR/router.conf, DIR/router.conf.d/X.conf and DIR/instances/NAME.conf, read by the
  * router, the generator and mod_bellhop with this same code. Non-logging: what is wrong comes back
- * as problems, each with file, line and cure. A bad instance file leaves out that instance and no
- * other.
+ * as problems, each with file, line and what to do. A bad instance file leaves out that instance
+ * and no other.
  */
 #pragma once
 
+#include "config/problem.h"
 #include "route/hostmap.h"
 #include "util/address.h"
 
@@ -59,14 +60,6 @@ typedef struct Instance {
         bool network;
         uint64_t idle_usec; /* 0: never exit */
 } Instance;
-
-typedef struct Problem {
-        char *text;       /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
-        char *file;       /* the same in parts: where, */
-        unsigned line;    /* 0: the file as a whole */
-        const char *what; /* in text, what is wrong and what to do, */
-        char *word;       /* and which word of the line; NULL: all of it */
-} Problem;
 
 typedef struct Config {
         RouterSettings router;

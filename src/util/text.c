@@ -55,3 +55,48 @@ bool text_number(Span text, uint64_t max, uint64_t *ret)
         *ret = n;
         return true;
 }
+
+static bool text_same_letter(uint8_t a, uint8_t b)
+{
+        return (a | 0x20) == (b | 0x20);
+}
+
+static size_t text_least(size_t a, size_t b)
+{
+        return a < b ? a : b;
+}
+
+/* d[i][j]: the distance between the first i bytes of a and the first j of b. */
+size_t text_distance(Span a, Span b)
+{
+        size_t d[TEXT_DISTANCE_MAX + 1][TEXT_DISTANCE_MAX + 1];
+
+        if (a.size > TEXT_DISTANCE_MAX || b.size > TEXT_DISTANCE_MAX)
+                return SIZE_MAX;
+        for (size_t i = 0; i <= a.size; i++)
+                for (size_t j = 0; j <= b.size; j++) {
+                        if (i == 0 || j == 0) {
+                                d[i][j] = i + j;
+                                continue;
+                        }
+                        d[i][j] = text_least(text_least(d[i - 1][j], d[i][j - 1]) + 1,
+                                             d[i - 1][j - 1] + !text_same_letter(a.data[i - 1],
+                                                                                 b.data[j - 1]));
+                        if (i > 1 && j > 1 && text_same_letter(a.data[i - 1], b.data[j - 2]) &&
+                            text_same_letter(a.data[i - 2], b.data[j - 1]))
+                                d[i][j] = text_least(d[i][j], d[i - 2][j - 2] + 1);
+                }
+        return d[a.size][b.size];
+}
+
+void text_make_harmless(char *text)
+{
+        for (; text && *text; text++) {
+                const unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+
+                if (c < ' ' || c == 0x7f)
+                        *text = '?';
+                else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+                        text[0] = text[1] = '?';
+        }
+}

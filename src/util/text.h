@@ -20,3 +20,15 @@ void texts_free(char **texts, size_t n);
  * too large. Pure.
  */
 bool text_number(Span text, uint64_t max, uint64_t *ret);
+
+/*
+ * How many letters must be changed, added, left out or swapped with the next one to make a into b;
+ * upper and lower case are the same. SIZE_MAX where one of them has more than TEXT_DISTANCE_MAX
+ * bytes. Pure.
+ */
+#define TEXT_DISTANCE_MAX 32
+size_t text_distance(Span a, Span b);
+
+/* Replaces each control character by a question mark, so that a terminal only shows the text: of
+ * ASCII, and in UTF-8 those of ISO 6429. text may be NULL. */
+void text_make_harmless(char *text);

@@ -95,7 +95,7 @@ static void test_router_errors(void **state)
                   "known are SniffTimeoutSec= SniffMaxBytes= HandoffTimeoutSec= PendingMax=" },
                 { "[Instance]\nHost=a\n",
                   "router.conf:1: unknown section [Instance]; write [Router]" },
-                { "PendingMax=1\n", "router.conf:1: PendingMax= stands before any section" },
+                { "PendingMax=1\n", "router.conf:1: PendingMax= is before any section" },
                 { "[Router]\r\n", "router.conf:1: the line ends in CR LF" },
         };
 

@@ -73,12 +73,66 @@ static void test_number_limits(void **state)
         assert_true(number == UINT64_MAX);
 }
 
+static void test_distance(void **state)
+{
+        static const struct {
+                const char *a, *b;
+                size_t distance;
+        } cases[] = {
+                { "", "", 0 },
+                { "", "Host", 4 },
+                { "Host", "Host", 0 },
+                { "hOST", "Host", 0 },
+                { "Hots", "Host", 1 },
+                { "Hosts", "Host", 1 },
+                { "Hst", "Host", 1 },
+                { "Hsot", "Host", 1 },
+                { "Hort", "Host", 1 },
+                { "Foo", "Host", 3 },
+                { "Idle", "IdleSec", 3 },
+                { "abcdefghijklmnopqrstuvwxyzabcdef", "x", 31 },
+                { "abcdefghijklmnopqrstuvwxyzabcdefg", "x", SIZE_MAX },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const Span a = span_from_string(cases[i].a), b = span_from_string(cases[i].b);
+
+                if (text_distance(a, b) != cases[i].distance ||
+                    text_distance(b, a) != cases[i].distance)
+                        fail_msg("%s and %s: %zu", cases[i].a, cases[i].b, text_distance(a, b));
+        }
+}
+
+static void test_harmless(void **state)
+{
+        static const char *const cases[][2] = {
+                { "plain \303\274", "plain \303\274" },
+                { "\033[31mred\n", "?[31mred?" },
+                { "\302\2331m", "??1m" },
+                { "\302", "\302" },
+                { "\302\240\177", "\302\240?" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char text[32];
+
+                snprintf(text, sizeof(text), "%s", cases[i][0]);
+                text_make_harmless(text);
+                assert_string_equal(text, cases[i][1]);
+        }
+        text_make_harmless(NULL);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_format),
                 cmocka_unit_test(test_number),
                 cmocka_unit_test(test_number_limits),
+                cmocka_unit_test(test_harmless),
+                cmocka_unit_test(test_distance),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

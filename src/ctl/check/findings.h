@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What has been found to be wrong. Each kind has a name that programs can rely on, a severity, and
- * the reason why it matters, all in one table; bellhopctl(1) explains them. Adding can't fail:
- * without memory, n_lost says so.
+ * What bellhopctl check has found. One table has each kind of finding with its id, which programs
+ * rely on, its severity, why it matters and what to do; bellhopctl(1) explains them. Adding can't
+ * fail: without memory, n_lost counts.
  */
 #pragma once
 
@@ -53,17 +53,27 @@ typedef enum FindingKind {
 } FindingKind;
 
 typedef enum Severity {
-        SEVERITY_NOTE,    /* to be known; never changes the exit status */
+        SEVERITY_NOTE,    /* worth knowing; never changes the exit status */
         SEVERITY_WARNING, /* will be wrong, or is not yet in force */
-        SEVERITY_ERROR, /* visitors are not served, now or after the next boot, or a secret is open
-                         */
+        SEVERITY_ERROR,   /* keeps visitors out, now or after the next boot, or opens a secret */
         SEVERITIES,
 } Severity;
+
+/*
+ * Advice is a command of ours or systemd's as it is typed, or sentences, which begin with a capital
+ * letter. Root may follow it whatever a customer does meanwhile in folders that the customer owns:
+ * what changes files there runs as the customer. {name}, {file} and {config} stand for the
+ * instance, the file and a --config= that is needed.
+ */
+#define ADVICE_APPLY       "bellhopctl apply{config}"
+#define ADVICE_RELOAD      "systemctl try-reload-or-restart bellhop@{name}.service"
+#define ADVICE_SELF_SIGNED "bellhopctl cert {name} --self-signed --force{config}"
 
 typedef struct FindingInfo {
         const char *name;
         Severity severity;
         const char *why;
+        const char *advice; /* NULL: nothing has to be done */
 } FindingInfo;
 
 extern const FindingInfo finding_infos[FINDING_KINDS];
@@ -72,17 +82,17 @@ extern const char *const severity_names[SEVERITIES];
 typedef struct Finding {
         FindingKind kind;
         Severity severity;
-        char *instance; /* NULL: of none */
-        char *file;     /* NULL: in none */
-        unsigned line;  /* 0: as a whole */
+        char *instance; /* NULL: none */
+        char *file;     /* NULL: none */
+        unsigned line;  /* from 1; 0: the file as a whole */
         char *what;
-        char *cure; /* a command; NULL: there is none */
+        char *advice; /* NULL: none */
 } Finding;
 
 typedef struct Findings {
+        const char *config_dir; /* for {config}; NULL: the usual one */
         Finding *findings;
         size_t n;
-        size_t room;
         size_t n_lost;
 } Findings;
 
@@ -92,16 +102,20 @@ typedef struct Place {
         unsigned line;
 } Place;
 
-/* cure: from command(), and taken; NULL when there is none. Returns what was added, good until the
- * next one; NULL: lost. What comes from files is made harmless for terminals. */
-Finding *finding_add(Findings *findings, FindingKind kind, Place place, char *cure,
+#define NOWHERE ((Place){ .line = 0 })
+
+/*
+ * advice: in place of the kind's own; NULL: that one. Control characters become question marks.
+ * Returns the finding, valid until the next one is added; NULL: lost.
+ */
+Finding *finding_add(Findings *findings, FindingKind kind, Place place, const char *advice,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 void findings_done(Findings *findings);
 
-/* Warnings become errors. */
+/* Makes errors of warnings. */
 void findings_be_strict(Findings *findings);
 
-/* By severity, worst first; else in the order in which they were found. */
+/* By severity, worst first; else in the order in which they were added. None is added later. */
 void findings_sort(Findings *findings);
 bool findings_have_error(const Findings *findings, const char *instance);
 size_t findings_count(const Findings *findings, Severity severity);
