@@ -96,113 +96,78 @@ static CtlStatus add_check_file(Add *add)
 
 static CtlStatus add_check_user(const Add *add)
 {
-        const char *name = add->name;
         const Users ask_by_name = { .n = 0 };
         UserVerdict verdict = USER_MISSING;
 
-        if (!change_good("The users can't be read", users_check(&ask_by_name, name, &verdict)))
+        if (!change_good("The users can't be read", users_check(&ask_by_name, add->name, &verdict)))
                 return CTL_FAILED;
-        switch (verdict) {
-        case USER_FITS:
+        if (verdict == USER_FITS || (verdict == USER_MISSING && add->change.ctl->create_user))
                 return CTL_FINE;
-        case USER_MISSING:
-                if (add->change.ctl->create_user)
-                        return CTL_FINE;
+        if (verdict == USER_MISSING)
                 output_error("User %s does not exist; the instance would run as %s. Add "
                              "--create-user, or: useradd --create-home %s",
-                             name, name, name);
-                return CTL_FAILED;
-        case USER_IS_ROOT:
-        case USER_IS_ROUTER:
+                             add->name, add->name, add->name);
+        else
                 output_error("The instance would run as %s, which is %s. Choose another name.",
-                             name, verdict == USER_IS_ROOT ? "root" : "the router's user");
-                return CTL_FAILED;
-        }
+                             add->name, verdict == USER_IS_ROOT ? "root" : "the router's user");
         return CTL_FAILED;
 }
 
 /* --- the steps --- */
 
-static bool add_job(Add *add, JobKind kind, NameUnit what)
-{
-        char unit[NAME_UNIT_MAX];
+enum { USER, WWW, CERTIFICATE, DROP_IN, INSTANCE_FILE, SOCKET, SERVER, ROUTER, STEPS };
 
-        return change_job(&add->change, kind, name_unit(what, add->name, unit));
-}
+static const struct {
+        const char *kind; /* for programs */
+        const char *what; /* before the name */
+} steps[STEPS] = {
+        [USER] = { "user", "create user " },
+        [WWW] = { "document-root", "make document root " WWW_DIR "/" },
+        [CERTIFICATE] = { "certificate", "sign a certificate for " },
+        [DROP_IN] = { "drop-in", "let systemd know about the network of " },
+        [INSTANCE_FILE] = { "file", "write the file of " },
+        [SOCKET] = { "socket", "start the hand-off socket of " },
+        [SERVER] = { "server", "restart the server of " },
+        [ROUTER] = { "router", "let the router read the files: it serves " },
+};
 
-static int add_is_active(Add *add, NameUnit what)
+static int add_is_active(const Add *add, NameUnit what)
 {
         char unit[NAME_UNIT_MAX];
 
         return bus_is_active(add->change.bus, name_unit(what, add->name, unit));
 }
 
-/* From the first step on, there is one. */
-static const struct passwd *add_user(const Add *add)
+static void add_find_needs(const Add *add, bool needs[static STEPS])
+{
+        const Ctl *ctl = add->change.ctl;
+        _cleanup_free_ char *public_html = text_format("/home/%s/public_html", add->name);
+        const int known = add->has_file ? router_knows(ctl->runtime_dir, add->name) : 0;
+
+        needs[USER] = !getpwnam(add->name);
+        /* instance.conf finds pages in either place: those of an older website stay in use. */
+        needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
+        needs[CERTIFICATE] = ctl->self_signed && !place_exists(add->places.tls);
+        needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, &add->draft.instance);
+        needs[INSTANCE_FILE] = !add->has_file;
+        /* If systemd does not answer, the start says so. */
+        needs[SOCKET] = add_is_active(add, NAME_SOCKET_UNIT) != 1;
+        /* An instance that runs does not see a folder that has come since its start. */
+        needs[SERVER] = needs[CERTIFICATE] && add_is_active(add, NAME_SERVICE_UNIT) == 1;
+        needs[ROUTER] = known == 0 || known == -ESHUTDOWN;
+}
+
+static bool add_make_www(const Add *add)
 {
         const struct passwd *user = getpwnam(add->name);
+        const int r = user ? folder_make(WWW_DIR, add->name, user->pw_uid, user->pw_gid, 0750,
+                                         first_page_put, NULL)
+                           : -ESRCH;
 
-        if (!user)
-                output_error("User %s has gone.", add->name);
-        return user;
+        return change_good(add->places.www, r);
 }
 
-static bool user_needed(Add *add)
-{
-        return !getpwnam(add->name);
-}
-
-static bool user_run(Add *add)
-{
-        return program_run((const char *const[]){ "useradd", "--create-home", "--comment",
-                                                  USER_MARK, "--", add->name, NULL });
-}
-
-static void user_undo(Add *add)
-{
-        (void)program_run((const char *const[]){ "userdel", "--remove", "--", add->name, NULL });
-}
-
-/* instance.conf finds pages in either place: those of an older website stay in use. */
-static bool www_needed(Add *add)
-{
-        _cleanup_free_ char *public_html = text_format("/home/%s/public_html", add->name);
-
-        return !place_exists(add->places.www) && public_html && !place_exists(public_html);
-}
-
-static bool www_run(Add *add)
-{
-        const struct passwd *user = add_user(add);
-
-        return user &&
-               change_good(add->places.www, folder_make(WWW_DIR, add->name, user->pw_uid,
-                                                        user->pw_gid, 0750, first_page_put, NULL));
-}
-
-/* Other files that have come to be in the folder stay. */
-static void add_remove_folder(const char *path, const char *const names[])
-{
-        for (; *names; names++) {
-                _cleanup_free_ char *file = text_format("%s/%s", path, *names);
-
-                if (file)
-                        (void)unlink(file);
-        }
-        (void)rmdir(path);
-}
-
-static void www_undo(Add *add)
-{
-        add_remove_folder(add->places.www, (const char *const[]){ FIRST_PAGE, NULL });
-}
-
-static bool certificate_needed(Add *add)
-{
-        return add->change.ctl->self_signed && !place_exists(add->places.tls);
-}
-
-static bool certificate_run(Add *add)
+static bool add_sign(Add *add)
 {
         Hosts *hosts = hosts_new(add->draft.routes, 1);
         const int r = hosts ? self_signed_make(add->change.ctl->config_dir, add->name, hosts, false)
@@ -212,94 +177,16 @@ static bool certificate_run(Add *add)
         if (r == SELF_SIGNED_NO_NAME)
                 output_error("A certificate needs a --host or --address to name.");
         else if (r == SELF_SIGNED_NO_USER)
-                (void)add_user(add);
+                output_error("User %s has gone.", add->name);
         add->has_signed = change_good(add->places.tls, r) && r == SELF_SIGNED_MADE;
         return add->has_signed;
 }
 
-static void certificate_undo(Add *add)
-{
-        add_remove_folder(add->places.tls,
-                          (const char *const[]){ "fullchain.pem", "privkey.pem", NULL });
-}
-
-static bool drop_in_needed(Add *add)
-{
-        return units_differ(UNITS_GENERATED_DIR, &add->draft.instance);
-}
-
-static bool drop_in_run(Add *add)
-{
-        int r = units_write(UNITS_GENERATED_DIR, &add->draft.instance);
-
-        if (r == 0)
-                r = units_announce();
-        return change_good(UNITS_GENERATED_DIR, r);
-}
-
-static void drop_in_undo(Add *add)
-{
-        if (units_remove(UNITS_GENERATED_DIR, add->name) == 0)
-                (void)units_announce();
-}
-
-static bool file_needed(Add *add)
-{
-        return !add->has_file;
-}
-
-static bool file_run(Add *add)
-{
-        return change_good(add->places.file, file_write(add->places.file, add->text));
-}
-
-static void file_undo(Add *add)
-{
-        (void)file_remove(add->places.file);
-}
-
-/* If systemd does not answer, the start says so. */
-static bool socket_needed(Add *add)
-{
-        return add_is_active(add, NAME_SOCKET_UNIT) != 1;
-}
-
-static bool socket_run(Add *add)
-{
-        return add_job(add, JOB_START, NAME_SOCKET_UNIT);
-}
-
-static void socket_undo(Add *add)
-{
-        (void)add_job(add, JOB_STOP, NAME_SOCKET_UNIT);
-}
-
-/* An instance that runs does not see a folder that has come since its start. */
-static bool server_needed(Add *add)
-{
-        return (add->has_signed || certificate_needed(add)) &&
-               add_is_active(add, NAME_SERVICE_UNIT) == 1;
-}
-
-static bool server_run(Add *add)
-{
-        return add_job(add, JOB_TRY_RESTART, NAME_SERVICE_UNIT);
-}
-
-/* One that can't be asked has a file, at least, that it reads at its next start. */
-static bool router_needed(Add *add)
-{
-        const int r = router_knows(add->change.ctl->runtime_dir, add->name);
-
-        return !add->has_file || r == 0 || r == -ESHUTDOWN;
-}
-
-static bool router_run(Add *add)
+static bool add_reload_router(const Add *add)
 {
         int r;
 
-        if (!change_reload_router(&add->change) ||
-            !change_job(&add->change, JOB_START, ROUTER_SERVICE))
+        if (!change_reload_router(&add->change) || !change_unit("start", ROUTER_SERVICE))
                 return false;
         r = router_knows(add->change.ctl->runtime_dir, add->name);
         if (r < 0)
@@ -311,88 +198,111 @@ static bool router_run(Add *add)
         return r != 0;
 }
 
-typedef struct Step {
-        const char *kind;
-        const char *what;
-        bool (*needed)(Add *add);
-        bool (*run)(Add *add);
-        void (*undo)(Add *add);
-} Step;
-
-static const Step steps[] = {
-        { "user", "create user ", user_needed, user_run, user_undo },
-        { "document-root", "make document root " WWW_DIR "/", www_needed, www_run, www_undo },
-        { "certificate", "sign a certificate for ", certificate_needed, certificate_run,
-          certificate_undo },
-        { "drop-in", "let systemd know about the network of ", drop_in_needed, drop_in_run,
-          drop_in_undo },
-        { "file", "write the file of ", file_needed, file_run, file_undo },
-        { "socket", "start the hand-off socket of ", socket_needed, socket_run, socket_undo },
-        { "server", "restart the server of ", server_needed, server_run, NULL },
-        { "router", "let the router read the files: it serves ", router_needed, router_run, NULL },
-};
-
-#define ROUTER_STEP (ELEMENTSOF(steps) - 1)
-
-/* From the end backwards, but for the router, which has to read the files when they are gone. */
-static void add_undo(Add *add, const bool done[static ELEMENTSOF(steps)], size_t failed)
+static bool add_do(Add *add, int step)
 {
-        for (size_t i = failed; i-- > 0;)
-                if (done[i] && steps[i].undo) {
-                        (void)change_step(&add->change, "undo", "undo: %s%s", steps[i].what,
-                                          add->name);
-                        steps[i].undo(add);
-                }
-        if (failed > ROUTER_STEP)
-                (void)change_reload_router(&add->change);
+        char unit[NAME_UNIT_MAX];
+
+        switch (step) {
+        case USER:
+                return program_run((const char *const[]){ "useradd", "--create-home", "--comment",
+                                                          USER_MARK, "--", add->name, NULL });
+        case WWW:
+                return add_make_www(add);
+        case CERTIFICATE:
+                return add_sign(add);
+        case DROP_IN:
+                return change_good(UNITS_GENERATED_DIR,
+                                   units_write(UNITS_GENERATED_DIR, &add->draft.instance)) &&
+                       change_good(UNITS_GENERATED_DIR, units_announce());
+        case INSTANCE_FILE:
+                return change_good(add->places.file, file_write(add->places.file, add->text));
+        case SOCKET:
+                return change_unit("start", name_unit(NAME_SOCKET_UNIT, add->name, unit));
+        case SERVER:
+                return change_unit("try-restart", name_unit(NAME_SERVICE_UNIT, add->name, unit));
+        default:
+                return add_reload_router(add);
+        }
+}
+
+/* Other files that have come to be in the folder stay. */
+static void add_remove_folder(const char *path, const char *first, const char *second)
+{
+        _cleanup_free_ char *a = text_format("%s/%s", path, first);
+        _cleanup_free_ char *b = text_format("%s/%s", path, second);
+
+        if (a)
+                (void)unlink(a);
+        if (b)
+                (void)unlink(b);
+        (void)rmdir(path);
+}
+
+static void add_undo(Add *add, int step)
+{
+        char unit[NAME_UNIT_MAX];
+
+        (void)change_step(&add->change, "undo", "undo: %s%s", steps[step].what, add->name);
+        if (step == USER)
+                (void)program_run(
+                        (const char *const[]){ "userdel", "--remove", "--", add->name, NULL });
+        else if (step == WWW)
+                add_remove_folder(add->places.www, FIRST_PAGE, "");
+        else if (step == CERTIFICATE)
+                add_remove_folder(add->places.tls, "fullchain.pem", "privkey.pem");
+        else if (step == DROP_IN && units_remove(UNITS_GENERATED_DIR, add->name) == 0)
+                (void)units_announce();
+        else if (step == INSTANCE_FILE)
+                (void)file_remove(add->places.file);
+        else if (step == SOCKET)
+                (void)change_unit("stop", name_unit(NAME_SOCKET_UNIT, add->name, unit));
 }
 
 static CtlStatus add_run_steps(Add *add)
 {
-        bool done[ELEMENTSOF(steps)] = { false };
+        bool needs[STEPS], good;
 
-        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
-                if (!steps[i].needed(add) ||
+        add_find_needs(add, needs);
+        for (int i = 0; i < STEPS; i++) {
+                if (!needs[i] ||
                     !change_step(&add->change, steps[i].kind, "%s%s", steps[i].what, add->name))
                         continue;
-                /* A step that has failed has left nothing. */
-                done[i] = steps[i].run(add);
-                if (done[i] && !change_is_interrupted())
+                good = add_do(add, i);
+                if (good && !change_is_interrupted())
                         continue;
-                if (done[i])
+                if (good)
                         output_error("Interrupted.");
-                add_undo(add, done, i + 1);
+                /* A step that has failed has left nothing. */
+                for (int j = good ? i : i - 1; j >= 0; j--)
+                        if (needs[j] && j != SERVER && j != ROUTER)
+                                add_undo(add, j);
+                /* Its files have gone again. */
+                if (i == ROUTER)
+                        (void)change_reload_router(&add->change);
                 return CTL_FAILED;
         }
         return CTL_FINE;
 }
 
-static void add_print_url(Add *add)
-{
-        Hosts *hosts = hosts_new(add->draft.routes, 1);
-        const bool has_tls = place_exists(add->places.tls);
-
-        for (size_t i = 0; hosts && i < hosts->n_hosts; i++)
-                if (hosts->hosts[i][0] != '*') {
-                        printf("See http%s://%s/%s\n", has_tls ? "s" : "", hosts->hosts[i],
-                               add->has_signed ? " (browsers warn of a self-signed certificate)"
-                                               : "");
-                        break;
-                }
-        hosts_free(hosts, 1);
-}
-
-static void add_print_end(Add *add)
+static void add_print_end(const Add *add)
 {
         const Ctl *ctl = add->change.ctl;
+        const bool has_tls = place_exists(add->places.tls);
         _cleanup_free_ char *nothing = text_format("%s is there already, as asked for.", add->name);
+        HostMapRoute route;
+        size_t cursor = 0;
 
         change_say_end(&add->change, nothing ? nothing : add->name);
         if (ctl->no_legend || ctl->json || ctl->dry_run)
                 return;
-        if (add->change.n_steps > 0)
-                add_print_url(add);
-        if (!place_exists(add->places.tls))
+        while (add->change.n_steps > 0 && hostmap_next(add->draft.routes, &cursor, &route))
+                if (!route.is_address && route.what[0] != '*') {
+                        printf("See http%s://%s/%s\n", has_tls ? "s" : "", route.what,
+                               add->has_signed ? " (browsers warn of a self-signed certificate)"
+                                               : "");
+                        break;
+                }
+        if (!has_tls)
                 printf("It has no certificate yet, and so no HTTPS. Put one there as "
                        "mod_bellhop(8) "
                        "says, or: bellhopctl cert %s --self-signed\n",
@@ -418,15 +328,25 @@ static CtlStatus add_prepare(Add *add)
 
 static CtlStatus add_check_words(const Ctl *ctl, const char *name)
 {
+        bool leads = false, fits = true;
+
+        for (size_t i = 0; i < ctl->n_settings; i++) {
+                const char *key = ctl->settings[i].key;
+
+                leads = leads || strcmp(key, "Host") == 0 || strcmp(key, "Address") == 0 ||
+                        strcmp(key, "Default") == 0;
+                /* They would be something else in the file. */
+                fits = fits && !strpbrk(ctl->settings[i].value, "\n\r#");
+        }
         if (!instance_name_is_valid(name))
                 output_error("'%s' is no name for an instance: letters, digits, '-' and '_', at "
                              "most 31, no digit or '-' first.",
                              name);
-        else if (ctl->hosts.n == 0 && ctl->addresses.n == 0 && !ctl->is_default)
+        else if (!leads)
                 output_error("Say what leads to %s: --host=HOST, once or more (or --address=ADDR, "
                              "or --default).",
                              name);
-        else if (!instance_text_is_possible(ctl))
+        else if (!fits)
                 output_error("An option has a line break or '#' in its value.");
         else
                 return CTL_FINE;

@@ -7,8 +7,8 @@
 #include "ctl/ask/fleet.h"
 #include "ctl/ask/stale.h"
 #include "ctl/change/change.h"
+#include "ctl/change/files.h"
 #include "metrics/metrics.h"
-#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -38,9 +38,7 @@ typedef struct Apply {
 
 static void apply_done(Apply *apply)
 {
-        for (size_t i = 0; i < apply->n_old; i++)
-                free(apply->old[i]);
-        free(apply->old);
+        texts_free(apply->old, apply->n_old);
         free(apply->needs);
         free(apply->exact);
         fleet_done(&apply->fleet);
@@ -76,48 +74,12 @@ static bool apply_is_wanted_since_boot(const char *name)
         return !path || access(path, F_OK) == 0;
 }
 
-/* What systemd says of a service; without an answer, what needs nothing. */
-typedef struct Told {
-        bool private_network;
-        uint64_t started_usec; /* since 1970, or UNKNOWN */
-} Told;
-
-static int apply_ask_services(const Apply *apply, Told *told)
-{
-        const Fleet *fleet = &apply->fleet;
-        _cleanup_free_ BusQuestion *questions = calloc(fleet->n + 1, 2 * sizeof(*questions));
-        size_t n = 0;
-
-        if (!questions)
-                return -ENOMEM;
-        for (size_t i = 0; i < fleet->n; i++) {
-                const FleetEntry *entry = &fleet->entries[i];
-                BusQuestion question = { .interface = "Service" };
-
-                if (!entry->instance)
-                        continue;
-                told[i] = (Told){ !entry->instance->network, UNKNOWN };
-                if (!units_find(&fleet->units,
-                                name_unit(NAME_SERVICE_UNIT, entry->name, question.unit)))
-                        continue;
-                question.property = "PrivateNetwork";
-                question.kind = PROPERTY_BOOL;
-                question.ret = &told[i].private_network;
-                questions[n++] = question;
-                question.property = "ExecMainStartTimestamp";
-                question.kind = PROPERTY_NUMBER;
-                question.ret = &told[i].started_usec;
-                questions[n++] = question;
-        }
-        return bus_ask(apply->change.bus, questions, n);
-}
-
 /* Of an instance that runs. */
-static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry, uint64_t started_usec,
-                                 uint64_t changed)
+static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry, uint64_t changed)
 {
         const Ctl *ctl = apply->change.ctl;
-        const uint64_t started = started_usec == UNKNOWN ? UNKNOWN : started_usec * 1000;
+        const uint64_t started =
+                entry->started_usec == UNKNOWN ? UNKNOWN : entry->started_usec * 1000;
         const uint64_t read = stale_instance_read(ctl->runtime_dir, entry->name);
         uint64_t tls_made;
         const uint64_t own = changed_instance(ctl->config_dir, entry->name, &tls_made);
@@ -134,8 +96,7 @@ static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry, ui
                        : 0;
 }
 
-static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry, const Told *told,
-                                uint64_t changed_any)
+static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry, uint64_t changed_any)
 {
         const Instance *instance = entry->instance;
         const uint32_t number = config_find_instance(apply->fleet.config, entry->name);
@@ -145,11 +106,11 @@ static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry, con
 
         (void)name_unit(NAME_SOCKET_UNIT, entry->name, socket);
         need = unit_is_active(&apply->fleet.units, socket) ? 0 : NEED_START;
-        if (told->private_network == instance->network)
+        if (entry->private_network == instance->network)
                 return drop_in |
                        (apply_is_wanted_since_boot(entry->name) ? need | NEED_RESTART : NEED_RENEW);
         if (entry->state == FLEET_ACTIVE)
-                need |= apply_find_stale(apply, entry, told->started_usec,
+                need |= apply_find_stale(apply, entry,
                                          apply->exact[number] ? changed_file(instance->file)
                                                               : changed_any);
         return drop_in | need;
@@ -159,18 +120,14 @@ static int apply_find_needs(Apply *apply)
 {
         const Fleet *fleet = &apply->fleet;
         const uint64_t changed = changed_instances(apply->change.ctl->config_dir);
-        _cleanup_free_ Told *told = calloc(fleet->n + 1, sizeof(*told));
         int r = apply_find_exact(apply);
 
         apply->needs = calloc(fleet->n + 1, sizeof(*apply->needs));
-        if (!told || !apply->needs)
+        if (!apply->needs)
                 return -ENOMEM;
-        if (r == 0)
-                r = apply_ask_services(apply, told);
         for (size_t i = 0; r == 0 && i < fleet->n; i++)
                 if (fleet->entries[i].instance)
-                        apply->needs[i] =
-                                apply_find_need(apply, &fleet->entries[i], &told[i], changed);
+                        apply->needs[i] = apply_find_need(apply, &fleet->entries[i], changed);
         return r;
 }
 
@@ -181,16 +138,13 @@ static int apply_find_old(Apply *apply)
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < units->n; i++) {
-                char name[NAME_UNIT_MAX], *copy;
+                char name[NAME_UNIT_MAX];
 
                 if (strcmp(units->units[i].active, "inactive") == 0 ||
                     !name_from_unit(NAME_SOCKET_UNIT, units->units[i].name, name) ||
                     fleet_find(&apply->fleet, name))
                         continue;
-                copy = strdup(name);
-                r = copy ? array_append(apply->old, apply->n_old, copy) : -ENOMEM;
-                if (r < 0)
-                        free(copy);
+                r = texts_append(&apply->old, &apply->n_old, name);
         }
         return r;
 }
@@ -217,7 +171,7 @@ static void apply_find_router(Apply *apply)
 
 static int apply_find_all(Apply *apply)
 {
-        int r = fleet_load(apply->change.ctl, NULL, &apply->fleet);
+        int r = fleet_load(apply->change.ctl, NULL, FLEET_FOR_APPLY, &apply->fleet);
 
         if (r == 0)
                 r = apply->fleet.bus_error;
@@ -263,78 +217,59 @@ static bool apply_read_unit_files(Apply *apply)
                          "let systemd read all its unit files (with thousands of instances, a "
                          "minute)"))
                 return true;
-        return change_good("systemctl daemon-reload", bus_daemon_reload(apply->change.bus));
+        return program_run((const char *const[]){ "systemctl", "daemon-reload", NULL });
 }
 
+/* A command of systemctl for the units of all instances with that need. */
 typedef struct Work {
         Need need;
-        JobKind job;
+        const char *verb;
         NameUnit unit;
         const char *kind;
         const char *what; /* before the name; NULL: was said already */
 } Work;
 
-/* The jobs of all instances that need them, at once. */
-static bool apply_work(Apply *apply, const Work *work)
-{
-        const Fleet *fleet = &apply->fleet;
-        _cleanup_free_ BusJob *jobs = calloc(fleet->n + 1, sizeof(*jobs));
-        size_t n = 0;
-
-        if (!jobs)
-                return change_good(work->kind, -ENOMEM);
-        for (size_t i = 0; i < fleet->n; i++) {
-                const char *name = fleet->entries[i].name;
-
-                if (!(apply->needs[i] & work->need))
-                        continue;
-                if (work->what)
-                        (void)change_step(&apply->change, work->kind, "%s %s", work->what, name);
-                jobs[n].kind = work->job;
-                (void)name_unit(work->unit, name, jobs[n++].unit);
-        }
-        return n == 0 || apply->change.ctl->dry_run ||
-               change_jobs(&apply->change, work->kind, jobs, n);
-}
-
-static bool apply_start_sockets(Apply *apply)
-{
-        static const Work start = { NEED_START, JOB_START, NAME_SOCKET_UNIT, "socket",
-                                    "start the hand-off socket of" };
-
-        return apply_work(apply, &start);
-}
+static const Work start_sockets[] = {
+        { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
+};
 
 /* systemd forgets units that nothing wants, and then reads them as they are now. */
-static bool apply_renew_units(Apply *apply)
+static const Work renew_units[] = {
+        { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
+        { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
+        { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
+};
+
+static const Work change_servers[] = {
+        { NEED_RESTART, "try-restart", NAME_SERVICE_UNIT, "network",
+          "restart, to change its network," },
+        { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
+          "restart, as its certificate is the first," },
+        { NEED_RELOAD, "try-reload-or-restart", NAME_SERVICE_UNIT, "server",
+          "reload the server of" },
+};
+
+static bool apply_work(Apply *apply, const Work works[], size_t n_works)
 {
-        static const Work all[] = {
-                { NEED_RENEW, JOB_STOP, NAME_SOCKET_UNIT, "network",
-                  "stop, to change its network," },
-                { NEED_RENEW, JOB_STOP, NAME_SERVICE_UNIT, "network", NULL },
-                { NEED_RENEW, JOB_START, NAME_SOCKET_UNIT, "network", "start again" },
-        };
-        bool good = true;
+        const Fleet *fleet = &apply->fleet;
+        char(*units)[NAME_UNIT_MAX] = calloc(fleet->n + 1, sizeof(*units));
+        bool good = change_good("units", units ? 0 : -ENOMEM);
 
-        for (size_t i = 0; good && i < ELEMENTSOF(all); i++)
-                good = apply_work(apply, &all[i]);
-        return good;
-}
+        for (const Work *work = works; units && work < works + n_works; work++) {
+                size_t n = 0;
 
-static bool apply_change_servers(Apply *apply)
-{
-        static const Work all[] = {
-                { NEED_RESTART, JOB_TRY_RESTART, NAME_SERVICE_UNIT, "network",
-                  "restart, to change its network," },
-                { NEED_AGAIN, JOB_TRY_RESTART, NAME_SERVICE_UNIT, "server",
-                  "restart, as its certificate is the first," },
-                { NEED_RELOAD, JOB_RELOAD_OR_TRY_RESTART, NAME_SERVICE_UNIT, "server",
-                  "reload the server of" },
-        };
-        bool good = true;
-
-        for (size_t i = 0; i < ELEMENTSOF(all); i++)
-                good = apply_work(apply, &all[i]) && good;
+                for (size_t i = 0; i < fleet->n; i++) {
+                        if (!(apply->needs[i] & work->need))
+                                continue;
+                        if (work->what)
+                                (void)change_step(&apply->change, work->kind, "%s %s", work->what,
+                                                  fleet->entries[i].name);
+                        (void)name_unit(work->unit, fleet->entries[i].name, units[n++]);
+                }
+                if (!apply->change.ctl->dry_run)
+                        good = change_units(work->verb, units, n) && good;
+        }
+        free(units);
         return good;
 }
 
@@ -351,25 +286,25 @@ static bool apply_reload_router(Apply *apply)
 
 static bool apply_stop_old(Apply *apply)
 {
-        _cleanup_free_ BusJob *jobs = calloc(2 * apply->n_old + 1, sizeof(*jobs));
-        bool good;
+        char(*units)[NAME_UNIT_MAX] = calloc(2 * apply->n_old + 1, sizeof(*units));
+        bool good = change_good("units", units ? 0 : -ENOMEM);
         int r = 0;
 
-        if (!jobs)
-                return change_good("units", -ENOMEM);
-        for (size_t i = 0; i < apply->n_old; i++) {
+        for (size_t i = 0; units && i < apply->n_old; i++) {
                 (void)change_step(&apply->change, "units", "stop %s, which has no file any more",
                                   apply->old[i]);
-                jobs[2 * i].kind = jobs[2 * i + 1].kind = JOB_STOP;
-                (void)name_unit(NAME_SOCKET_UNIT, apply->old[i], jobs[2 * i].unit);
-                (void)name_unit(NAME_SERVICE_UNIT, apply->old[i], jobs[2 * i + 1].unit);
+                (void)name_unit(NAME_SOCKET_UNIT, apply->old[i], units[2 * i]);
+                (void)name_unit(NAME_SERVICE_UNIT, apply->old[i], units[2 * i + 1]);
         }
-        if (apply->n_old == 0 || apply->change.ctl->dry_run)
-                return true;
-        good = change_jobs(&apply->change, "stopping", jobs, 2 * apply->n_old);
-        for (size_t i = 0; good && r == 0 && i < apply->n_old; i++)
-                r = units_remove(UNITS_GENERATED_DIR, apply->old[i]);
-        return change_good(UNITS_GENERATED_DIR, good && r == 0 ? units_announce() : r) && good;
+        if (good && apply->n_old > 0 && !apply->change.ctl->dry_run) {
+                good = change_units("stop", units, 2 * apply->n_old);
+                for (size_t i = 0; good && r == 0 && i < apply->n_old; i++)
+                        r = units_remove(UNITS_GENERATED_DIR, apply->old[i]);
+                if (good && r == 0)
+                        r = units_announce();
+        }
+        free(units);
+        return change_good(UNITS_GENERATED_DIR, r) && good;
 }
 
 /* False: there are none. */
@@ -396,11 +331,11 @@ static CtlStatus apply_run(Apply *apply)
         /* Each goes as far as it can: what is in force is better than what is not. */
         bool good = apply_write_drop_ins(apply) && apply_read_unit_files(apply);
 
-        good = apply_start_sockets(apply) && good;
-        good = apply_renew_units(apply) && good;
+        good = apply_work(apply, start_sockets, ELEMENTSOF(start_sockets)) && good;
+        good = apply_work(apply, renew_units, ELEMENTSOF(renew_units)) && good;
         good = apply_reload_router(apply) && good;
         good = apply_stop_old(apply) && good;
-        good = apply_change_servers(apply) && good;
+        good = apply_work(apply, change_servers, ELEMENTSOF(change_servers)) && good;
         if (!good) {
                 output_error("Not all is in force. Run the same command again when the cause is "
                              "gone.");

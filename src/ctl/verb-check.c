@@ -14,20 +14,20 @@ static void check_done(Check *check)
         findings_done(&check->findings);
         units_done(&check->units);
         X509_STORE_free(check->store);
-        check->bus = bus_close(check->bus);
+        check->bus = sd_bus_flush_close_unref(check->bus);
         check->hosts = check->config ? hosts_free(check->hosts, check->config->n_instances) : NULL;
         check->config = config_free(check->config);
 }
 
 static void check_ask_systemd(Check *check)
 {
-        int r = bus_open(&check->bus);
+        int r = sd_bus_open_system(&check->bus);
 
-        if (r == 0)
+        if (r >= 0)
                 r = bus_list_units(check->bus, "bellhop*", &check->units);
-        if (r == 0)
+        if (r >= 0)
                 return;
-        check->bus = bus_close(check->bus);
+        check->bus = sd_bus_flush_close_unref(check->bus);
         finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
                     "the units: systemd can't be asked (%s)", strerror(-r));
 }

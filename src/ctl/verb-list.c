@@ -116,7 +116,7 @@ CtlStatus verb_list(const Ctl *ctl, char *arguments[])
 {
         Output output;
         Fleet fleet;
-        int r = fleet_load(ctl, NULL, &fleet);
+        int r = fleet_load(ctl, NULL, FLEET_FOR_LIST, &fleet);
 
         if (r < 0)
                 return output_bad_configuration(ctl, r);

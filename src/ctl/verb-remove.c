@@ -38,42 +38,28 @@ static bool remove_routes(Remove *remove, bool had_file)
                change_reload_router(&remove->change);
 }
 
-static bool remove_stop(Remove *remove, const Units *units)
-{
-        _cleanup_free_ BusJob *jobs = calloc(units->n + 1, sizeof(*jobs));
-        size_t n = 0;
-
-        if (!jobs)
-                return change_good("units", -ENOMEM);
-        for (size_t i = 0; i < units->n; i++)
-                if (strcmp(units->units[i].active, "inactive") != 0) {
-                        jobs[n].kind = JOB_STOP;
-                        (void)snprintf(jobs[n++].unit, NAME_UNIT_MAX, "%s", units->units[i].name);
-                }
-        return n == 0 ||
-               !change_step(&remove->change, "units",
-                            "stop the units of %s, when requests in progress are finished (up to "
-                            "45 s)",
-                            remove->name) ||
-               change_jobs(&remove->change, "stopping", jobs, n);
-}
-
 /* Hand-off socket, service, and stand-in. */
 static bool remove_units(Remove *remove)
 {
-        _cleanup_free_ char *pattern = text_format("bellhop*@%s.*", remove->name);
+        char pattern[NAME_UNIT_MAX];
         Units units;
-        bool good;
+        bool any = false;
 
+        (void)snprintf(pattern, sizeof(pattern), "bellhop*@%s.*", remove->name);
         if (!change_good("systemd does not answer",
-                         pattern ? bus_list_units(remove->change.bus, pattern, &units) : -ENOMEM))
+                         bus_list_units(remove->change.bus, pattern, &units)))
                 return false;
-        good = remove_stop(remove, &units);
-        /* systemd would remember one that has failed. */
-        for (size_t i = 0; good && !remove->change.ctl->dry_run && i < units.n; i++)
-                (void)bus_reset_failed(remove->change.bus, units.units[i].name);
+        for (size_t i = 0; i < units.n; i++)
+                any = any || strcmp(units.units[i].active, "inactive") != 0;
         units_done(&units);
-        return good;
+        if (any &&
+            change_step(&remove->change, "units",
+                        "stop the units of %s, when requests in progress are finished (up to 45 s)",
+                        remove->name) &&
+            !change_unit("stop", pattern))
+                return false;
+        /* systemd would remember a unit that has failed. */
+        return remove->change.ctl->dry_run || change_unit("reset-failed", pattern);
 }
 
 /* An instance that gets the name later must not inherit it. */

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <termios.h>
 
 #include "ctl/ask/rates.h"
@@ -39,28 +38,16 @@ typedef struct Top {
         uint64_t n_left; /* UINT64_MAX: without end */
         bool screen;
         struct termios terminal; /* as it was */
-        int signals;
+        sigset_t signals;        /* blocked as they were */
         Look before, now;
-        bool ended;
 } Top;
-
-static bool top_parse_delay(const char *text, uint64_t *ret)
-{
-        char *end;
-        const double seconds = strtod(text, &end);
-
-        if (end == text || *end != 0 || !(seconds >= DELAY_MIN && seconds <= DELAY_MAX))
-                return false;
-        *ret = (uint64_t)(seconds * 1e6);
-        return true;
-}
 
 static int top_look(Top *top)
 {
         fleet_done(&top->before.fleet);
         top->before = top->now;
         top->now = (Look){ .usec = clock_monotonic_usec() };
-        return fleet_load(top->ctl, NULL, &top->now.fleet);
+        return fleet_load(top->ctl, NULL, FLEET_FOR_LIST, &top->now.fleet);
 }
 
 /* --- the table --- */
@@ -191,56 +178,51 @@ static void top_end_screen(Top *top)
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &top->terminal);
 }
 
-static void top_read_key(Top *top)
-{
-        char key;
+static volatile sig_atomic_t ended, resized;
 
-        top->ended = read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q';
+static void top_on_signal(int number)
+{
+        if (number == SIGWINCH)
+                resized = 1;
+        else
+                ended = 1;
 }
 
-static int top_read_signal(Top *top)
+/* Signals come only while top_wait() waits. */
+static void top_catch_signals(sigset_t *ret_before)
 {
-        struct signalfd_siginfo info;
-
-        if (read(top->signals, &info, sizeof(info)) != sizeof(info))
-                return 0;
-        top->ended = top->ended || info.ssi_signo != SIGWINCH;
-        /* The terminal has another size. Before the second look, there is nothing to show. */
-        return !top->ended && top->screen && top->before.usec > 0 ? top_print_frame(top) : 0;
-}
-
-static int top_open_signals(void)
-{
+        static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH };
+        const struct sigaction action = { .sa_handler = top_on_signal };
         sigset_t set;
 
         (void)sigemptyset(&set);
-        (void)sigaddset(&set, SIGINT);
-        (void)sigaddset(&set, SIGTERM);
-        (void)sigaddset(&set, SIGHUP);
-        (void)sigaddset(&set, SIGWINCH);
-        (void)sigprocmask(SIG_BLOCK, &set, NULL);
-        return signalfd(-1, &set, SFD_CLOEXEC);
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
+                (void)sigaction(numbers[i], &action, NULL);
+                (void)sigaddset(&set, numbers[i]);
+        }
+        (void)sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
 /* Until the next look is due, or it is over. */
-static int top_wait(Top *top)
+static int top_wait(const Top *top)
 {
         const uint64_t end = top->now.usec + top->delay_usec;
         uint64_t now;
         int r = 0;
 
-        while (r == 0 && !top->ended && (now = clock_monotonic_usec()) < end) {
-                struct pollfd fds[] = { { .fd = top->signals, .events = POLLIN },
-                                        { .fd = top->screen ? STDIN_FILENO : -1,
-                                          .events = POLLIN } };
-                const int n = poll(fds, ELEMENTSOF(fds), (int)((end - now) / 1000) + 1);
+        while (r == 0 && !ended && (now = clock_monotonic_usec()) < end) {
+                const struct timespec left = { (time_t)((end - now) / 1000000),
+                                               (long)((end - now) % 1000000 * 1000) };
+                struct pollfd fd = { .fd = top->screen ? STDIN_FILENO : -1, .events = POLLIN };
+                char key;
 
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0 && fds[1].revents)
-                        top_read_key(top);
-                if (n > 0 && fds[0].revents)
-                        r = top_read_signal(top);
+                if (ppoll(&fd, 1, &left, &top->signals) > 0 &&
+                    (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q'))
+                        ended = 1;
+                /* Before the second look, there is nothing to show. */
+                if (resized && top->screen && top->before.usec > 0)
+                        r = top_print_frame(top);
+                resized = 0;
         }
         return r;
 }
@@ -251,11 +233,11 @@ static int top_run(Top *top)
 
         while (r == 0 && top->n_left > 0 && !ferror(stdout)) {
                 r = top_wait(top);
-                if (r < 0 || top->ended)
+                if (r == 0 && !ended)
+                        r = top_look(top);
+                if (r < 0 || ended)
                         break;
-                r = top_look(top);
-                if (r == 0)
-                        r = top_print_frame(top);
+                r = top_print_frame(top);
                 if (top->n_left != UINT64_MAX)
                         top->n_left--;
         }
@@ -266,10 +248,12 @@ CtlStatus verb_top(const Ctl *ctl, char *arguments[])
 {
         Top top = { .ctl = ctl, .n_left = UINT64_MAX };
         Ctl without_pager = *ctl;
+        char *end = (char *)"";
+        const double delay = ctl->delay ? strtod(ctl->delay, &end) : 2;
         CtlStatus status = CTL_FINE;
         int r;
 
-        if (!top_parse_delay(ctl->delay ? ctl->delay : "2", &top.delay_usec)) {
+        if (*end != 0 || end == ctl->delay || !(delay >= DELAY_MIN && delay <= DELAY_MAX)) {
                 output_error("--delay=%s is no number of seconds from 0.1 on.", ctl->delay);
                 return CTL_USAGE;
         }
@@ -278,11 +262,8 @@ CtlStatus verb_top(const Ctl *ctl, char *arguments[])
                 output_error("--count=%s is no number from 1 on.", ctl->count);
                 return CTL_USAGE;
         }
-        top.signals = top_open_signals();
-        if (top.signals < 0) {
-                output_error("No signals: %s.", strerror(errno));
-                return CTL_FAILED;
-        }
+        top_catch_signals(&top.signals);
+        top.delay_usec = (uint64_t)(delay * 1e6);
         without_pager.no_pager = true;
         output_start(&without_pager, &top.output);
         top_begin_screen(&top);
@@ -292,6 +273,5 @@ CtlStatus verb_top(const Ctl *ctl, char *arguments[])
                 status = output_bad_configuration(ctl, r);
         fleet_done(&top.before.fleet);
         fleet_done(&top.now.fleet);
-        (void)close_fd(top.signals);
         return output_done(&top.output, status);
 }

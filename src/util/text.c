@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 
+#include "util/array.h"
 #include "util/text.h"
 
 char *text_format_args(const char *format, va_list args)
@@ -19,6 +20,23 @@ char *text_format(const char *format, ...)
         text = text_format_args(format, args);
         va_end(args);
         return text;
+}
+
+int texts_append(char ***texts, size_t *n, const char *text)
+{
+        char *copy = strdup(text);
+        const int r = copy ? array_append(*texts, *n, copy) : -ENOMEM;
+
+        if (r < 0)
+                free(copy);
+        return r;
+}
+
+void texts_free(char **texts, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                free(texts[i]);
+        free(texts);
 }
 
 bool text_number(Span text, uint64_t max, uint64_t *ret)

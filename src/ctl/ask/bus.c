@@ -7,35 +7,11 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define SYSTEMD   "org.freedesktop.systemd1"
-#define OBJECT    "/org/freedesktop/systemd1"
-#define INTERFACE SYSTEMD ".Manager"
-
-/* Destination, path and interface of a call. */
-#define MANAGER SYSTEMD, OBJECT, INTERFACE
+#define SYSTEMD "org.freedesktop.systemd1"
+#define OBJECT  "/org/freedesktop/systemd1"
 
 /* dbus-daemon lets a connection have 128 replies pending, and answers more with errors. */
 #define AT_ONCE 100
-
-/* A stop may take as long as visitors' requests do (TimeoutStopSec=), a reload of the router as
- * long as its files need. */
-#define JOB_USEC (150 * UINT64_C(1000000))
-
-int bus_open(sd_bus **ret)
-{
-        sd_bus *bus = NULL;
-        const int r = sd_bus_open_system(&bus);
-
-        if (r < 0)
-                return r;
-        *ret = bus;
-        return 0;
-}
-
-sd_bus *bus_close(sd_bus *bus)
-{
-        return sd_bus_flush_close_unref(bus);
-}
 
 /* --- units --- */
 
@@ -71,8 +47,8 @@ static int bus_read_units(Units *units)
 int bus_list_units(sd_bus *bus, const char *pattern, Units *ret)
 {
         Units units = { .n = 0 };
-        int r = sd_bus_call_method(bus, MANAGER, "ListUnitsByPatterns", NULL, &units.reply, "asas",
-                                   0, 1, pattern);
+        int r = sd_bus_call_method(bus, SYSTEMD, OBJECT, SYSTEMD ".Manager", "ListUnitsByPatterns",
+                                   NULL, &units.reply, "asas", 0, 1, pattern);
 
         if (r >= 0)
                 r = bus_read_units(&units);
@@ -115,19 +91,6 @@ int bus_is_active(sd_bus *bus, const char *unit)
 
 /* --- questions --- */
 
-static int bus_wait(sd_bus *bus)
-{
-        int r = sd_bus_process(bus, NULL);
-
-        if (r > 0)
-                return 0;
-        if (r == 0)
-                r = sd_bus_wait(bus, JOB_USEC);
-        if (r == 0)
-                return -ETIMEDOUT;
-        return r < 0 && r != -EINTR ? r : 0;
-}
-
 static int bus_read_number(sd_bus_message *reply, const char *type, uint64_t *ret)
 {
         uint32_t narrow;
@@ -144,28 +107,22 @@ static int bus_read_number(sd_bus_message *reply, const char *type, uint64_t *re
 static int bus_read_pairs(sd_bus_message *reply, char ***ret)
 {
         char **strings = NULL;
-        const char *pair[2];
+        const char *a, *b;
         size_t n = 0;
         int r = sd_bus_message_enter_container(reply, 'a', "(ss)");
 
-        while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &pair[0], &pair[1])) > 0)
-                for (size_t i = 0; r >= 0 && i < ELEMENTSOF(pair); i++) {
-                        char *copy = strdup(pair[i]);
-
-                        r = copy ? array_append(strings, n, copy) : -ENOMEM;
-                        if (r < 0)
-                                free(copy);
-                }
+        while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &a, &b)) > 0) {
+                r = texts_append(&strings, &n, a);
+                if (r == 0)
+                        r = texts_append(&strings, &n, b);
+        }
         if (r >= 0)
                 r = array_append(strings, n, NULL);
-        if (r < 0) {
-                for (size_t i = 0; i < n; i++)
-                        free(strings[i]);
-                free(strings);
-                return r;
-        }
-        *ret = strings;
-        return 0;
+        if (r >= 0)
+                *ret = strings;
+        else
+                texts_free(strings, n);
+        return r;
 }
 
 static int bus_read_value(sd_bus_message *reply, const BusQuestion *question)
@@ -236,15 +193,19 @@ int bus_ask(sd_bus *bus, BusQuestion questions[], size_t n)
         int r = asked ? 0 : -ENOMEM;
 
         for (size_t i = 0; r >= 0 && (i < n || n_open > 0);) {
-                if (i == n || n_open == AT_ONCE) {
-                        r = bus_wait(bus);
-                        continue;
+                if (i < n && n_open < AT_ONCE) {
+                        asked[i] = (Asked){ &questions[i], &n_open };
+                        questions[i].error = bus_put_question(bus, &asked[i]);
+                        n_open += questions[i++].error >= 0;
+                } else {
+                        r = sd_bus_process(bus, NULL);
+                        if (r == 0)
+                                r = sd_bus_wait(bus, UINT64_MAX);
+                        if (r == -EINTR)
+                                r = 0;
                 }
-                asked[i] = (Asked){ &questions[i], &n_open };
-                questions[i].error = bus_put_question(bus, &asked[i]);
-                n_open += questions[i++].error >= 0;
         }
-        return r;
+        return r < 0 ? r : 0;
 }
 
 int bus_get(sd_bus *bus, const char *unit, const char *interface, const char *property,
@@ -320,137 +281,4 @@ int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t
         bus_free_strings(pairs);
         *ret_n = n;
         return 0;
-}
-
-/* --- jobs --- */
-
-typedef struct Batch {
-        BusJob *jobs;
-        size_t n_given;
-        size_t n_open;
-} Batch;
-
-/* While a call waits for its reply, signals wait too: so the job's path is known by now. */
-static int bus_on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
-{
-        Batch *batch = userdata;
-        const char *path, *result;
-
-        if (sd_bus_message_read(message, "uoss", NULL, &path, NULL, &result) < 0)
-                return 0;
-        for (size_t i = 0; i < batch->n_given; i++) {
-                BusJob *job = &batch->jobs[i];
-
-                if (!job->path || job->result[0] || strcmp(job->path, path) != 0)
-                        continue;
-                (void)snprintf(job->result, sizeof(job->result), "%s", result);
-                batch->n_open--;
-        }
-        return 0;
-}
-
-static void bus_give_job(sd_bus *bus, Batch *batch, BusJob *job)
-{
-        static const char *const methods[] = {
-                [JOB_START] = "StartUnit",
-                [JOB_STOP] = "StopUnit",
-                [JOB_RELOAD_OR_TRY_RESTART] = "ReloadOrTryRestartUnit",
-                [JOB_TRY_RESTART] = "TryRestartUnit",
-        };
-        sd_bus_error error = SD_BUS_ERROR_NULL;
-        sd_bus_message *reply = NULL;
-        const char *path;
-        int r = sd_bus_call_method(bus, MANAGER, methods[job->kind], &error, &reply, "ss",
-                                   job->unit, "replace");
-
-        if (r >= 0)
-                r = sd_bus_message_read(reply, "o", &path);
-        if (r >= 0 && !(job->path = strdup(path)))
-                r = -ENOMEM;
-        if (r >= 0)
-                batch->n_open++;
-        else if (error.message)
-                job->why = strdup(error.message);
-        job->error = r < 0 ? r : 0;
-        sd_bus_message_unref(reply);
-        sd_bus_error_free(&error);
-}
-
-static int bus_run_batch(sd_bus *bus, Batch *batch, size_t n, bus_progress_t progress,
-                         void *userdata)
-{
-        int r = 0;
-
-        while (r >= 0 && (batch->n_given < n || batch->n_open > 0)) {
-                const size_t n_done = batch->n_given - batch->n_open;
-
-                if (batch->n_given < n && batch->n_open < AT_ONCE)
-                        bus_give_job(bus, batch, &batch->jobs[batch->n_given++]);
-                else
-                        r = bus_wait(bus);
-                if (progress && batch->n_given - batch->n_open != n_done)
-                        progress(batch->n_given - batch->n_open, n, userdata);
-        }
-        return r;
-}
-
-/* Without subscribers, systemd sends no signals. */
-static int bus_subscribe(sd_bus *bus)
-{
-        sd_bus_error error = SD_BUS_ERROR_NULL;
-        int r = sd_bus_call_method(bus, MANAGER, "Subscribe", &error, NULL, NULL);
-
-        if (sd_bus_error_has_name(&error, SYSTEMD ".AlreadySubscribed"))
-                r = 0;
-        sd_bus_error_free(&error);
-        return r;
-}
-
-int bus_run_jobs(sd_bus *bus, BusJob jobs[], size_t n, bus_progress_t progress, void *userdata)
-{
-        Batch batch = { .jobs = jobs };
-        sd_bus_slot *slot = NULL;
-        int r;
-
-        if (n == 0)
-                return 0;
-        r = sd_bus_match_signal(bus, &slot, MANAGER, "JobRemoved", bus_on_job_removed, &batch);
-        if (r >= 0)
-                r = bus_subscribe(bus);
-        if (r >= 0)
-                r = bus_run_batch(bus, &batch, n, progress, userdata);
-        sd_bus_slot_unref(slot);
-        return r < 0 ? r : 0;
-}
-
-bool job_is_done(const BusJob *job)
-{
-        return job->error == 0 && strcmp(job->result, "done") == 0;
-}
-
-void jobs_done(BusJob jobs[], size_t n)
-{
-        for (size_t i = 0; i < n; i++) {
-                free(jobs[i].path);
-                free(jobs[i].why);
-        }
-}
-
-int bus_reset_failed(sd_bus *bus, const char *unit)
-{
-        const int r = sd_bus_call_method(bus, MANAGER, "ResetFailedUnit", NULL, NULL, "s", unit);
-
-        return r < 0 ? r : 0;
-}
-
-int bus_daemon_reload(sd_bus *bus)
-{
-        sd_bus_message *call = NULL;
-        int r = sd_bus_message_new_method_call(bus, &call, MANAGER, "Reload");
-
-        /* With thousands of sockets it takes a minute. */
-        if (r >= 0)
-                r = sd_bus_call(bus, call, 4 * JOB_USEC, NULL, NULL);
-        sd_bus_message_unref(call);
-        return r < 0 ? r : 0;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What systemd knows of units and does with them, by D-Bus with PID 1. Functions return 0 or a
- * negative errno, and do not log.
- */
+/* What systemd knows of units, by D-Bus with PID 1. Functions return 0 or a negative errno. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,10 +8,6 @@
 #include <systemd/sd-bus.h>
 
 #include "config/names.h"
-
-/* -ENOENT and the like when systemd does not run here. */
-int bus_open(sd_bus **ret);
-sd_bus *bus_close(sd_bus *bus);
 
 /* One unit that systemd has in memory. */
 typedef struct UnitState {
@@ -72,33 +65,3 @@ int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **r
 /* The TCP ports that a socket unit is to listen on, each once. */
 int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t size,
                          size_t *ret_n);
-
-typedef enum JobKind {
-        JOB_START,
-        JOB_STOP,
-        JOB_RELOAD_OR_TRY_RESTART, /* nothing where the unit does not run */
-        JOB_TRY_RESTART,           /* likewise */
-} JobKind;
-
-typedef struct BusJob {
-        JobKind kind;
-        char unit[NAME_UNIT_MAX];
-        int error;       /* of this job: systemd did not take it */
-        char result[24]; /* "done", or what systemd says instead; "" with an error */
-        char *why;       /* systemd's words for the error; NULL: none */
-        char *path;
-} BusJob;
-
-/* Called when more jobs have ended. */
-typedef void (*bus_progress_t)(size_t n_done, size_t n, void *userdata);
-
-/* Gives all of them to systemd and waits for all of them. 0, although single ones may fail. */
-int bus_run_jobs(sd_bus *bus, BusJob jobs[], size_t n, bus_progress_t progress, void *userdata);
-bool job_is_done(const BusJob *job);
-void jobs_done(BusJob jobs[], size_t n);
-
-/* As systemctl reset-failed. -ENOENT and the like for what is not in memory. */
-int bus_reset_failed(sd_bus *bus, const char *unit);
-
-/* As systemctl daemon-reload: systemd reads all unit files again, and runs generators. */
-int bus_daemon_reload(sd_bus *bus);

@@ -46,6 +46,10 @@ static int fleet_append(Fleet *fleet, const char *name, const Instance *instance
                 .memory = UNKNOWN,
                 .cpu_nsec = UNKNOWN,
                 .inactive_usec = UNKNOWN,
+                .pid = UNKNOWN,
+                .since_usec = UNKNOWN,
+                .started_usec = UNKNOWN,
+                .private_network = instance && !instance->network,
         };
         const int r = entry.name ? array_append(fleet->entries, fleet->n, entry) : -ENOMEM;
 
@@ -101,6 +105,8 @@ static int fleet_load_files(Fleet *fleet, const char *config_dir, const char *on
         return r;
 }
 
+#define FIELD(name) offsetof(FleetEntry, name)
+
 /* --- the router --- */
 
 static void fleet_take_sample(Fleet *fleet, const Sample *sample)
@@ -109,11 +115,11 @@ static void fleet_take_sample(Fleet *fleet, const Sample *sample)
                 const char *name;
                 size_t offset;
         } fields[] = {
-                { METRIC_INSTANCE_HANDED_OFF, offsetof(FleetEntry, n_handoffs) },
-                { METRIC_INSTANCE_REFUSED, offsetof(FleetEntry, n_refused) },
-                { METRIC_INSTANCE_REDIRECTED, offsetof(FleetEntry, n_redirected) },
-                { METRIC_INSTANCE_WAITING, offsetof(FleetEntry, n_waiting) },
-                { METRIC_INSTANCE_LAST_HANDOFF, offsetof(FleetEntry, last_used) },
+                { METRIC_INSTANCE_HANDED_OFF, FIELD(n_handoffs) },
+                { METRIC_INSTANCE_REFUSED, FIELD(n_refused) },
+                { METRIC_INSTANCE_REDIRECTED, FIELD(n_redirected) },
+                { METRIC_INSTANCE_WAITING, FIELD(n_waiting) },
+                { METRIC_INSTANCE_LAST_HANDOFF, FIELD(last_used) },
         };
         char name[NAME_UNIT_MAX];
         FleetEntry *entry;
@@ -168,28 +174,41 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
                                                : FLEET_OFF;
 }
 
-#define WHEN(state) (1U << (state))
+#define ACTIVE   (1U << FLEET_ACTIVE)
+#define STOPPING (1U << FLEET_STOPPING)
+#define ENDED    (1U << FLEET_IDLE | 1U << FLEET_FAILED | 1U << FLEET_OFF)
+#define ALWAYS   (~0U)
 
-/* What systemd is asked about services, and in which states the answer matters. */
+#define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
+
+/* What systemd is asked about services: in which states, and for whom. */
 static const struct {
         const char *interface, *property;
         PropertyKind kind;
         size_t offset;
-        unsigned when;
+        unsigned states;
+        unsigned depths;
 } asks[] = {
-        { "Service", "MemoryCurrent", PROPERTY_NUMBER, offsetof(FleetEntry, memory),
-          WHEN(FLEET_ACTIVE) },
-        { "Service", "CPUUsageNSec", PROPERTY_NUMBER, offsetof(FleetEntry, cpu_nsec),
-          WHEN(FLEET_ACTIVE) },
-        { "Unit", "InactiveEnterTimestamp", PROPERTY_NUMBER, offsetof(FleetEntry, inactive_usec),
-          WHEN(FLEET_IDLE) | WHEN(FLEET_FAILED) | WHEN(FLEET_OFF) },
-        { "Service", "Result", PROPERTY_STRING, offsetof(FleetEntry, result),
-          WHEN(FLEET_STOPPING) },
+        { "Service", "MemoryCurrent", PROPERTY_NUMBER, FIELD(memory), ACTIVE, FOR_ALL },
+        { "Service", "CPUUsageNSec", PROPERTY_NUMBER, FIELD(cpu_nsec), ACTIVE, FOR_ALL },
+        { "Unit", "InactiveEnterTimestamp", PROPERTY_NUMBER, FIELD(inactive_usec), ENDED, FOR_ALL },
+        { "Service", "Result", PROPERTY_STRING, FIELD(result), STOPPING,
+          FLEET_FOR_LIST | FLEET_FOR_APPLY },
+        { "Service", "Result", PROPERTY_STRING, FIELD(result), ALWAYS, FLEET_FOR_STATUS },
+        { "Service", "StatusText", PROPERTY_STRING, FIELD(said), ALWAYS, FLEET_FOR_STATUS },
+        { "Service", "MainPID", PROPERTY_NUMBER, FIELD(pid), ACTIVE, FLEET_FOR_STATUS },
+        { "Unit", "StateChangeTimestamp", PROPERTY_NUMBER, FIELD(since_usec), ALWAYS,
+          FLEET_FOR_STATUS },
+        { "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER, FIELD(started_usec), ACTIVE,
+          FLEET_FOR_APPLY },
+        { "Service", "PrivateNetwork", PROPERTY_BOOL, FIELD(private_network), ALWAYS,
+          FLEET_FOR_APPLY },
 };
 
 /* Appends the questions about one instance. A unit that systemd does not have in memory would be
  * read for nothing but an empty answer. */
-static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, BusQuestion ret[])
+static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, FleetDepth depth,
+                                  BusQuestion ret[])
 {
         char unit[NAME_UNIT_MAX];
         size_t n = 0;
@@ -197,7 +216,7 @@ static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, BusQues
         if (!units_find(&fleet->units, name_unit(NAME_SERVICE_UNIT, entry->name, unit)))
                 return 0;
         for (size_t i = 0; i < ELEMENTSOF(asks); i++) {
-                if (!(asks[i].when & WHEN(entry->state)))
+                if (!(asks[i].states & 1U << entry->state) || !(asks[i].depths & depth))
                         continue;
                 ret[n] = (BusQuestion){
                         .interface = asks[i].interface,
@@ -210,7 +229,7 @@ static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, BusQues
         return n;
 }
 
-static int fleet_ask_systemd(Fleet *fleet)
+static int fleet_ask_systemd(Fleet *fleet, FleetDepth depth)
 {
         _cleanup_free_ BusQuestion *questions =
                 calloc(fleet->n + 1, ELEMENTSOF(asks) * sizeof(*questions));
@@ -223,7 +242,7 @@ static int fleet_ask_systemd(Fleet *fleet)
                 FleetEntry *entry = &fleet->entries[i];
 
                 entry->state = fleet_state_of(fleet, entry->name);
-                n += fleet_put_questions(fleet, entry, questions + n);
+                n += fleet_put_questions(fleet, entry, depth, questions + n);
         }
         return bus_ask(fleet->bus, questions, n);
 }
@@ -254,20 +273,21 @@ static void fleet_finish(const Ctl *ctl, FleetEntry *entry)
         if (entry->inactive_usec != UNKNOWN && entry->last_used == 0)
                 entry->last_used = entry->inactive_usec / 1000000;
         /* It ends because it could not start, not because it was told to. */
-        if (entry->result && strcmp(entry->result, "success") != 0)
+        if (entry->state == FLEET_STOPPING && entry->result &&
+            strcmp(entry->result, "success") != 0)
                 entry->state = FLEET_FAILED;
 }
 
-int fleet_load(const Ctl *ctl, const char *only, Fleet *ret)
+int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret)
 {
         Fleet fleet = { .n = 0 };
         int r = fleet_load_files(&fleet, ctl->config_dir, only);
 
         if (r == 0) {
                 fleet_ask_router(ctl, &fleet);
-                fleet.bus_error = bus_open(&fleet.bus);
-                if (fleet.bus_error == 0)
-                        fleet.bus_error = fleet_ask_systemd(&fleet);
+                fleet.bus_error = sd_bus_open_system(&fleet.bus);
+                if (fleet.bus_error >= 0)
+                        fleet.bus_error = fleet_ask_systemd(&fleet, depth);
                 for (size_t i = 0; i < fleet.n; i++)
                         fleet_finish(ctl, &fleet.entries[i]);
                 if (fleet.router_error == -ENOMEM || fleet.bus_error == -ENOMEM)
@@ -286,12 +306,13 @@ void fleet_done(Fleet *fleet)
         for (size_t i = 0; i < fleet->n; i++) {
                 free(fleet->entries[i].name);
                 free(fleet->entries[i].result);
+                free(fleet->entries[i].said);
         }
         free(fleet->entries);
         units_done(&fleet->units);
         samples_done(&fleet->samples);
         config_free(fleet->config);
-        fleet->bus = bus_close(fleet->bus);
+        sd_bus_flush_close_unref(fleet->bus);
         *fleet = (Fleet){ .n = 0 };
 }
 

@@ -31,15 +31,18 @@ typedef struct FleetEntry {
         char *name;
         const Instance *instance; /* NULL: there is a file, but it is not in use */
         FleetState state;
-        char *result;        /* of a service that ends, how it has ended; NULL: not known */
+        char *result;        /* how the service has ended; NULL: not known, as for the next */
+        char *said;          /* what the service says of itself */
         uint64_t n_open;     /* connections */
         uint64_t n_handoffs; /* this and the next line: since the router was started */
         uint64_t n_refused, n_redirected;
         uint64_t n_waiting;
-        uint64_t memory;        /* bytes */
-        uint64_t cpu_nsec;      /* since the service was started */
-        uint64_t inactive_usec; /* when the service ended, since 1970 */
-        uint64_t last_used;     /* seconds since 1970; 0: not that anybody knew */
+        uint64_t memory;                        /* bytes */
+        uint64_t cpu_nsec;                      /* since the service was started */
+        uint64_t inactive_usec;                 /* when the service ended, since 1970 */
+        uint64_t last_used;                     /* seconds since 1970; 0: not that anybody knew */
+        uint64_t pid, since_usec, started_usec; /* of the service; times since 1970 */
+        bool private_network;                   /* where nobody says: as the file asks for */
 } FleetEntry;
 
 typedef struct Fleet {
@@ -54,8 +57,15 @@ typedef struct Fleet {
         size_t n_bad; /* entries whose file is not in use */
 } Fleet;
 
+/* What is asked of systemd beside states, memory, processor time and last use. */
+typedef enum FleetDepth {
+        FLEET_FOR_LIST = 1 << 0,   /* nothing more */
+        FLEET_FOR_STATUS = 1 << 1, /* result, said, pid and since_usec */
+        FLEET_FOR_APPLY = 1 << 2,  /* started_usec and private_network */
+} FleetDepth;
+
 /* only: one name, or NULL for all. Returns 0, or a negative errno when nothing can be said. */
-int fleet_load(const Ctl *ctl, const char *only, Fleet *ret);
+int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret);
 void fleet_done(Fleet *fleet);
 
 /* NULL: there is none. */

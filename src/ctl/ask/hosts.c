@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/ask/hosts.h"
-#include "util/array.h"
 #include "util/cleanup.h"
-
-static int hosts_append(char ***list, size_t *n, const char *text)
-{
-        char *copy = strdup(text);
-        const int r = copy ? array_append(*list, *n, copy) : -ENOMEM;
-
-        if (r < 0)
-                free(copy);
-        return r;
-}
+#include "util/text.h"
 
 Hosts *hosts_new(const HostMap *map, size_t n_instances)
 {
@@ -23,24 +13,17 @@ Hosts *hosts_new(const HostMap *map, size_t n_instances)
         while (hosts && r == 0 && hostmap_next(map, &cursor, &route)) {
                 Hosts *of = &hosts[route.instance];
 
-                r = route.is_address ? hosts_append(&of->addresses, &of->n_addresses, route.what)
-                                     : hosts_append(&of->hosts, &of->n_hosts, route.what);
+                r = route.is_address ? texts_append(&of->addresses, &of->n_addresses, route.what)
+                                     : texts_append(&of->hosts, &of->n_hosts, route.what);
         }
         return r == 0 ? hosts : hosts_free(hosts, n_instances);
-}
-
-static void hosts_free_list(char **list, size_t n)
-{
-        for (size_t i = 0; i < n; i++)
-                free(list[i]);
-        free(list);
 }
 
 Hosts *hosts_free(Hosts *hosts, size_t n_instances)
 {
         for (size_t i = 0; hosts && i < n_instances; i++) {
-                hosts_free_list(hosts[i].hosts, hosts[i].n_hosts);
-                hosts_free_list(hosts[i].addresses, hosts[i].n_addresses);
+                texts_free(hosts[i].hosts, hosts[i].n_hosts);
+                texts_free(hosts[i].addresses, hosts[i].n_addresses);
         }
         free(hosts);
         return NULL;

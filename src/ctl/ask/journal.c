@@ -3,10 +3,10 @@
  * Owns which lines of the journal are about an instance.
  */
 #include <systemd/sd-journal.h>
+#include <time.h>
 
 #include "config/names.h"
 #include "ctl/ask/journal.h"
-#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -32,18 +32,25 @@ static char *journal_field(sd_journal *journal, const char *name)
         return strndup((const char *)data + skip, size - skip);
 }
 
-static char *journal_text(sd_journal *journal, bool is_refusal)
+static char *journal_text(sd_journal *journal, bool refusal)
 {
-        static const char *const names[][3] = { { "SYSLOG_IDENTIFIER", "MESSAGE", NULL },
-                                                { "BELLHOP_REASON", "BELLHOP_HOST",
-                                                  "BELLHOP_PEER" } };
-        _cleanup_free_ char *a = journal_field(journal, names[is_refusal][0]);
-        _cleanup_free_ char *b = journal_field(journal, names[is_refusal][1]);
-        _cleanup_free_ char *c = is_refusal ? journal_field(journal, names[1][2]) : NULL;
-        char *text = is_refusal ? text_format("%s: %s from %s", a ? a : "?", b ? b : "no host",
-                                              c ? c : "unknown")
-                                : text_format("%s: %s", a ? a : "?", b ? b : "");
+        _cleanup_free_ char *a =
+                journal_field(journal, refusal ? "BELLHOP_REASON" : "SYSLOG_IDENTIFIER");
+        _cleanup_free_ char *b = journal_field(journal, refusal ? "BELLHOP_HOST" : "MESSAGE");
+        _cleanup_free_ char *c = refusal ? journal_field(journal, "BELLHOP_PEER") : NULL;
+        uint64_t usec = 0;
+        char date[32], *text;
+        struct tm tm;
+        time_t then;
 
+        (void)sd_journal_get_realtime_usec(journal, &usec);
+        then = (time_t)(usec / 1000000);
+        (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&then, &tm));
+        text = text_format("%s %s: %s%s%s", date, a ? a : "?",
+                           b         ? b
+                           : refusal ? "no host"
+                                     : "",
+                           refusal ? " from " : "", c ? c : "");
         /* Programs of the customer may have written it: a terminal must see nothing but text. */
         for (char *at = text; at && *at; at++)
                 if ((unsigned char)*at < ' ' || *at == 0x7f)
@@ -51,23 +58,14 @@ static char *journal_text(sd_journal *journal, bool is_refusal)
         return text;
 }
 
-static void journal_reverse(JournalLines *lines)
-{
-        for (size_t i = 0; i < lines->n / 2; i++) {
-                const JournalLine line = lines->lines[i];
-
-                lines->lines[i] = lines->lines[lines->n - 1 - i];
-                lines->lines[lines->n - 1 - i] = line;
-        }
-}
-
-/* From the end backwards. */
-static int journal_read_back(sd_journal *journal, bool refusals, size_t max, JournalLines *lines)
+/* From the end backwards: the last line comes first. */
+static int journal_read_back(sd_journal *journal, bool refusals, size_t max, char ***texts,
+                             size_t *n)
 {
         int r = sd_journal_seek_tail(journal);
 
-        for (size_t i = 0; r >= 0 && lines->n < max && i < LOOKED_AT_MAX; i++) {
-                JournalLine line = { .text = NULL };
+        for (size_t i = 0; r >= 0 && *n < max && i < LOOKED_AT_MAX; i++) {
+                _cleanup_free_ char *text = NULL;
                 const void *data;
                 size_t size;
 
@@ -76,13 +74,9 @@ static int journal_read_back(sd_journal *journal, bool refusals, size_t max, Jou
                         break;
                 if ((sd_journal_get_data(journal, "BELLHOP_REASON", &data, &size) >= 0) != refusals)
                         continue;
-                line.text = journal_text(journal, refusals);
-                (void)sd_journal_get_realtime_usec(journal, &line.usec);
-                r = line.text ? array_append(lines->lines, lines->n, line) : -ENOMEM;
-                if (r < 0)
-                        free(line.text);
+                text = journal_text(journal, refusals);
+                r = text ? texts_append(texts, n, text) : -ENOMEM;
         }
-        journal_reverse(lines);
         return r;
 }
 
@@ -123,28 +117,28 @@ static int journal_match(sd_journal *journal, const char *instance, bool refusal
         return r;
 }
 
-int journal_read(const char *instance, bool refusals, size_t max, JournalLines *ret)
+int journal_read(const char *instance, bool refusals, size_t max, char ***ret, size_t *ret_n)
 {
         _cleanup_(journal_donep) Journal journal = NULL;
-        JournalLines lines = { .n = 0 };
+        char **texts = NULL;
+        size_t n = 0;
         int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
 
         if (r >= 0)
                 r = journal_match(journal, instance, refusals);
         if (r >= 0)
-                r = journal_read_back(journal, refusals, max, &lines);
+                r = journal_read_back(journal, refusals, max, &texts, &n);
         if (r < 0) {
-                journal_lines_done(&lines);
+                texts_free(texts, n);
                 return r;
         }
-        *ret = lines;
-        return 0;
-}
+        for (size_t i = 0; i < n / 2; i++) {
+                char *text = texts[i];
 
-void journal_lines_done(JournalLines *lines)
-{
-        for (size_t i = 0; i < lines->n; i++)
-                free(lines->lines[i].text);
-        free(lines->lines);
-        *lines = (JournalLines){ .n = 0 };
+                texts[i] = texts[n - 1 - i];
+                texts[n - 1 - i] = text;
+        }
+        *ret = texts;
+        *ret_n = n;
+        return 0;
 }

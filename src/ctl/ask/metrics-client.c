@@ -14,23 +14,10 @@
 
 #define FETCH_SECONDS 10L
 
-static int metrics_error_of(CURL *curl, CURLcode code)
-{
-        long error = 0;
-
-        if (code == CURLE_OUT_OF_MEMORY)
-                return -ENOMEM;
-        if (code == CURLE_OPERATION_TIMEDOUT)
-                return -ETIMEDOUT;
-        if (code != CURLE_COULDNT_CONNECT)
-                return -EPROTO;
-        (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
-        return error > 0 ? -(int)error : -ECONNREFUSED;
-}
-
 static int metrics_perform(CURL *curl, const char *socket, const char *url, FILE *out)
 {
         CURLcode code;
+        long error = 0;
 
         if (curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
@@ -39,25 +26,28 @@ static int metrics_perform(CURL *curl, const char *socket, const char *url, FILE
             curl_easy_setopt(curl, CURLOPT_WRITEDATA, out) != CURLE_OK)
                 return -ENOMEM;
         code = curl_easy_perform(curl);
-        return code == CURLE_OK ? 0 : metrics_error_of(curl, code);
+        if (code == CURLE_COULDNT_CONNECT)
+                (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
+        return code == CURLE_OK                   ? 0
+               : code == CURLE_OUT_OF_MEMORY      ? -ENOMEM
+               : code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT
+               : code == CURLE_COULDNT_CONNECT    ? -(int)(error > 0 ? error : ECONNREFUSED)
+                                                  : -EPROTO;
 }
 
-/* systemd knows that it was stopped; without an answer of systemd, the socket has to be tried. */
+/* Without an answer of systemd: false, as the socket has to be tried. */
 static bool metrics_router_is_stopped(const char *runtime_dir)
 {
-        static const char *const stopped[] = { "inactive", "failed", "deactivating" };
         _cleanup_free_ char *state = NULL;
         sd_bus *bus;
-        bool found = false;
 
-        if (strcmp(runtime_dir, BELLHOP_RUNTIME_DIR) != 0 || bus_open(&bus) < 0)
+        if (strcmp(runtime_dir, BELLHOP_RUNTIME_DIR) != 0 || sd_bus_open_system(&bus) < 0)
                 return false;
         (void)bus_get(bus, "bellhop-router.service", "Unit", "ActiveState", PROPERTY_STRING,
                       &state);
-        (void)bus_close(bus);
-        for (size_t i = 0; state && i < ELEMENTSOF(stopped); i++)
-                found = found || strcmp(state, stopped[i]) == 0;
-        return found;
+        sd_bus_flush_close_unref(bus);
+        return state && (strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0 ||
+                         strcmp(state, "deactivating") == 0);
 }
 
 int control_fetch(const char *runtime_dir, const char *path, char **ret)
@@ -112,45 +102,24 @@ const char *metrics_fetch_explain(int error)
         return strerror(-error);
 }
 
-/* Returns what follows the '}' that ends the labels, which one in quotes does not. NULL: there is
- * none. */
-static char *metrics_skip_labels(char *at)
-{
-        bool quoted = false;
-
-        for (; *at; at++) {
-                if (quoted && *at == '\\' && at[1])
-                        at++;
-                else if (*at == '"')
-                        quoted = !quoted;
-                else if (*at == '}' && !quoted)
-                        return at + 1;
-        }
-        return NULL;
-}
-
-/* Cuts the line up. False: it is no sample. */
+/* Cuts the line up: NAME VALUE or NAME{LABELS} VALUE. False: it is no sample. */
 static bool metrics_parse_line(char *line, Sample *ret)
 {
-        char *at = line + strcspn(line, "{ "), *end;
+        char *space = strrchr(line, ' '), *brace = strchr(line, '{'), *end;
         Sample sample = { .name = line, .labels = "" };
 
-        if (at == line)
+        if (!space)
                 return false;
-        if (*at == '{') {
-                *at++ = 0;
-                sample.labels = at;
-                at = metrics_skip_labels(at);
-                if (!at)
+        *space = 0;
+        sample.value = strtod(space + 1, &end);
+        if (brace && brace < space) {
+                if (space[-1] != '}')
                         return false;
-                at[-1] = 0;
+                space[-1] = *brace = 0;
+                sample.labels = brace + 1;
         }
-        if (*at != ' ')
-                return false;
-        *at++ = 0;
-        sample.value = strtod(at, &end);
         *ret = sample;
-        return end > at && *end == 0;
+        return end > space + 1 && *end == 0 && *line && !strchr(line, ' ');
 }
 
 int samples_parse_consume(char *text, Samples *ret)

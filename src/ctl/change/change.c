@@ -6,6 +6,7 @@
 
 #include "ctl/ask/stale.h"
 #include "ctl/change/change.h"
+#include "ctl/change/files.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -67,7 +68,7 @@ CtlStatus change_begin(const Ctl *ctl, Change *ret)
                              "would be done.");
                 return CTL_FAILED;
         }
-        r = bus_open(&ret->bus);
+        r = sd_bus_open_system(&ret->bus);
         if (r < 0) {
                 output_error("systemd can't be asked: %s. Is it running, and dbus installed?",
                              strerror(-r));
@@ -83,7 +84,7 @@ CtlStatus change_done(Change *change, CtlStatus status)
 {
         if (change->ctl->json && table_print(&change->steps) < 0)
                 status = output_no_memory();
-        change->bus = bus_close(change->bus);
+        sd_bus_flush_close_unref(change->bus);
         change->lock = close_fd(change->lock);
         return output_done(&change->output, status);
 }
@@ -140,49 +141,32 @@ bool change_good(const char *what, int r)
         return r >= 0;
 }
 
-/* --- systemd --- */
+/* So that the command line is never too long. */
+#define UNITS_AT_ONCE 256
 
-static void change_say_failure(const BusJob *job)
+bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n)
 {
-        if (job->error < 0)
-                output_error("systemd can't do that with %s: %s", job->unit,
-                             job->why ? job->why : strerror(-job->error));
-        else
-                output_error("%s: %s. See systemctl status %s; journalctl -xeu %s", job->unit,
-                             job->result, job->unit, job->unit);
-}
+        bool good = true;
 
-static void change_show_progress(size_t n_done, size_t n, void *userdata)
-{
-        output_progress(userdata, n_done, n);
-}
+        for (size_t i = 0; i < n; i += UNITS_AT_ONCE) {
+                const char *command[UNITS_AT_ONCE + 4] = { "systemctl", verb, "--" };
 
-bool change_jobs(Change *change, const char *doing, BusJob jobs[], size_t n)
-{
-        const int r = bus_run_jobs(change->bus, jobs, n, change_show_progress, (void *)doing);
-        bool good = change_good("systemd does not answer", r);
-
+                for (size_t j = 0; j < UNITS_AT_ONCE && i + j < n; j++)
+                        command[3 + j] = units[i + j];
+                output_progress(verb, i, n);
+                good = program_run(command) && good;
+        }
         output_progress(NULL, n, n);
-        for (size_t i = 0; r == 0 && i < n; i++)
-                if (!job_is_done(&jobs[i])) {
-                        change_say_failure(&jobs[i]);
-                        good = false;
-                }
-        jobs_done(jobs, n);
         return good;
 }
 
-bool change_job(Change *change, JobKind kind, const char *unit)
+bool change_unit(const char *verb, const char *unit)
 {
-        BusJob job = { .kind = kind };
-
-        (void)snprintf(job.unit, sizeof(job.unit), "%s", unit);
-        return change_jobs(change, unit, &job, 1);
+        return program_run((const char *const[]){ "systemctl", verb, "--", unit, NULL });
 }
 
-/* A router that does not run reads them at its start. */
-bool change_reload_router(Change *change)
+bool change_reload_router(const Change *change)
 {
         wait_past(changed_router(change->ctl->config_dir));
-        return change_job(change, JOB_RELOAD_OR_TRY_RESTART, ROUTER_SERVICE);
+        return change_unit("try-reload-or-restart", ROUTER_SERVICE);
 }

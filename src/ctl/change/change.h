@@ -40,9 +40,11 @@ bool change_is_interrupted(void);
 /* r is not negative; else prints "what: why." */
 bool change_good(const char *what, int r);
 
-/* Runs one job, or many. False: one of them has failed. */
-bool change_job(Change *change, JobKind kind, const char *unit);
-bool change_jobs(Change *change, const char *doing, BusJob jobs[], size_t n);
+/* Lets systemctl(1) do it with all these units; verb: "start", "try-restart", ... False: it has
+ * failed with one of them. */
+bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n);
+bool change_unit(const char *verb, const char *unit);
 
-/* Makes the router read all that was changed. False: it could not read the files at all. */
-bool change_reload_router(Change *change);
+/* Makes the router read all that was changed; a router that does not run reads it at its start.
+ * False: it could not read the files at all. */
+bool change_reload_router(const Change *change);

@@ -36,56 +36,26 @@ bool place_exists(const char *path)
 
 /* --- what add writes --- */
 
+/* The same settings make the same text, in whatever order they are given. */
 char *instance_text(const Ctl *ctl)
 {
+        static const char *const keys[] = { "Host", "Address", "Default",
+                                            "Http", "IdleSec", "Network" };
         char *text = NULL;
         size_t size;
         FILE *out = open_memstream(&text, &size);
 
         if (!out)
                 return NULL;
-        fprintf(out, "# Made by bellhopctl add. After a change: bellhopctl apply\n"
-                     "[Instance]\n");
-        for (size_t i = 0; i < ctl->hosts.n; i++)
-                fprintf(out, "Host=%s\n", ctl->hosts.items[i]);
-        for (size_t i = 0; i < ctl->addresses.n; i++)
-                fprintf(out, "Address=%s\n", ctl->addresses.items[i]);
-        if (ctl->is_default)
-                fprintf(out, "Default=yes\n");
-        if (ctl->http)
-                fprintf(out, "Http=%s\n", ctl->http);
-        if (ctl->idle)
-                fprintf(out, "IdleSec=%s\n", ctl->idle);
-        if (ctl->network)
-                fprintf(out, "Network=yes\n");
-        if (fclose(out) != 0) {
-                free(text);
-                return NULL;
-        }
-        return text;
+        fputs("# Made by bellhopctl add. After a change: bellhopctl apply\n[Instance]\n", out);
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                for (size_t j = 0; j < ctl->n_settings; j++)
+                        if (strcmp(ctl->settings[j].key, keys[i]) == 0)
+                                fprintf(out, "%s=%s\n", keys[i], ctl->settings[j].value);
+        return fclose(out) == 0 ? text : NULL;
 }
 
-static bool files_is_one_line(const char *value)
-{
-        for (const char *c = value ? value : ""; *c; c++)
-                if ((unsigned char)*c < ' ' || *c == '#')
-                        return false;
-        return true;
-}
-
-bool instance_text_is_possible(const Ctl *ctl)
-{
-        bool good = files_is_one_line(ctl->http) && files_is_one_line(ctl->idle);
-
-        for (size_t i = 0; i < ctl->hosts.n; i++)
-                good = good && files_is_one_line(ctl->hosts.items[i]);
-        for (size_t i = 0; i < ctl->addresses.n; i++)
-                good = good && files_is_one_line(ctl->addresses.items[i]);
-        return good;
-}
-
-/* With the name four times: letters, digits, '-' and '_' only, so nothing has to be escaped. Search
- * engines must not find it. */
+/* With the name four times: letters, digits, '-' and '_' only, so nothing has to be escaped. */
 static const char page[] =
         "<!DOCTYPE html>\n"
         "<html lang=\"en\">\n"
@@ -93,19 +63,12 @@ static const char page[] =
         "<meta name=\"viewport\" content=\"width=device-width\">\n"
         "<meta name=\"robots\" content=\"noindex\">\n"
         "<title>%s</title>\n"
-        "<style>\n"
-        "  :root { color-scheme: light dark; font: 1.1em/1.6 system-ui, sans-serif }\n"
-        "  body { display: grid; place-content: center; min-height: 90vh; margin: 0 1.5em }\n"
-        "  h1 { margin: 0; font-size: 3em; color: #0a7a5c }\n"
-        "  p { max-width: 32em; margin: .6em 0 }\n"
-        "</style>\n"
-        "<main>\n"
+        "<style>:root { color-scheme: light dark; font: 1.1em/1.6 system-ui, sans-serif }\n"
+        "body { max-width: 32em; margin: 20vh auto; padding: 0 1.5em }</style>\n"
         "<h1>%s</h1>\n"
         "<p>The site of %s is served.\n"
         "<p>It has no pages of its own yet. They go to <code>" WWW_DIR "/%s</code>, where this one "
-        "is <code>" FIRST_PAGE "</code>.\n"
-        "</main>\n"
-        "</html>\n";
+        "is <code>" FIRST_PAGE "</code>.\n";
 
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
@@ -211,26 +174,24 @@ bool program_run(const char *const arguments[])
 {
         _cleanup_close_ int output = memfd_create("output", MFD_CLOEXEC);
         const pid_t pid = output < 0 ? -1 : fork();
-        char said[SAID_MAX] = "";
+        char said[SAID_MAX] = "it says nothing";
         int status = 0;
         ssize_t n;
 
         if (pid == 0)
                 files_exec(arguments, output);
-        if (pid < 0) {
-                output_error("%s can't be run: %s.", arguments[0], strerror(errno));
-                return false;
-        }
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        if (pid > 0 && status == 0)
                 return true;
-        n = pread(output, said, sizeof(said) - 1, 0);
-        said[n > 0 ? n : 0] = 0;
-        said[strcspn(said, "\n")] = 0;
-        if (WIFSIGNALED(status))
-                output_error("%s was killed: %s", arguments[0], strsignal(WTERMSIG(status)));
-        else
-                output_error("%s has failed: %s", arguments[0], said[0] ? said : "it says nothing");
+        if (pid < 0) {
+                (void)snprintf(said, sizeof(said), "%s", strerror(errno));
+        } else if (WIFSIGNALED(status)) {
+                (void)snprintf(said, sizeof(said), "%s", strsignal(WTERMSIG(status)));
+        } else if ((n = pread(output, said, sizeof(said) - 1, 0)) > 0) {
+                said[n] = 0;
+                said[n - (said[n - 1] == '\n')] = 0;
+        }
+        output_error("%s has failed: %s", arguments[0], said);
         return false;
 }

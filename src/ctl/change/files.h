@@ -34,12 +34,8 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret);
 /* Also of a link that leads nowhere. */
 bool place_exists(const char *path);
 
-/* The file of an instance, as the options of bellhopctl add ask for it, to be freed. NULL: no
- * memory. */
+/* The file of an instance with these settings, to be freed. NULL: no memory. */
 char *instance_text(const Ctl *ctl);
-
-/* False: a value has a line break or '#', and would be something else in the file. */
-bool instance_text_is_possible(const Ctl *ctl);
 
 /* Puts the page into a folder that a visitor sees before there are others; for folder_make(). */
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);

@@ -2,10 +2,8 @@
 /*
  * Owns standard output while a verb runs: whether there are colours, and who shows it.
  */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
-#include <sys/wait.h>
 
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
@@ -22,59 +20,31 @@ static bool output_color_is_wanted(void)
                strcmp(term, "dumb") != 0;
 }
 
-/* NULL: none is wanted. */
-static const char *output_pager_command(void)
+/* NULL: none is wanted, or there. */
+static FILE *output_start_pager(void)
 {
         const char *command = getenv("SYSTEMD_PAGER");
+        _cleanup_free_ char *test = NULL;
+        FILE *pager;
 
         if (!command)
                 command = getenv("PAGER");
         if (!command)
                 command = "less";
-        return command[0] == 0 || strcmp(command, "cat") == 0 ? NULL : command;
-}
-
-_Noreturn static void output_run_pager(const char *command, int input, int other_end)
-{
-        const char *less = getenv("SYSTEMD_LESS");
-
-        if (dup2(input, STDIN_FILENO) < 0)
-                _exit(EXIT_FAILURE);
-        (void)close(input);
-        (void)close(other_end);
-        (void)setenv("LESS", less ? less : LESS_OPTIONS, true);
+        if (command[0] == 0 || strcmp(command, "cat") == 0)
+                return NULL;
+        /* Without the program that it begins with, all output would vanish. */
+        test = text_format("command -v %.*s >/dev/null 2>&1", (int)strcspn(command, " \t"),
+                           command);
+        if (!test || system(test) != 0)
+                return NULL;
+        (void)setenv("LESS", getenv("SYSTEMD_LESS") ? getenv("SYSTEMD_LESS") : LESS_OPTIONS, true);
         /* Somebody who may only look as root must not get a root shell by "!". */
         (void)setenv("LESSSECURE", "1", true);
-        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-        _exit(EXIT_FAILURE);
-}
-
-/* Whether its first word can be run; without less, what is printed must not vanish. */
-static bool output_can_run(const char *command)
-{
-        char test[256];
-        const int length = snprintf(test, sizeof(test), "command -v %.*s >/dev/null 2>&1",
-                                    (int)strcspn(command, " \t"), command);
-        const int status = length > 0 && (size_t)length < sizeof(test) ? system(test) : -1;
-
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-static pid_t output_start_pager(const char *command)
-{
-        int ends[2];
-        pid_t pid;
-
-        if (!command || !output_can_run(command) || pipe2(ends, O_CLOEXEC) < 0)
-                return 0;
-        pid = fork();
-        if (pid == 0)
-                output_run_pager(command, ends[0], ends[1]);
-        if (pid > 0 && dup2(ends[1], STDOUT_FILENO) < 0)
-                pid = 0;
-        (void)close(ends[0]);
-        (void)close(ends[1]);
-        return pid > 0 ? pid : 0;
+        pager = popen(command, "we");
+        if (pager)
+                (void)dup2(fileno(pager), STDOUT_FILENO);
+        return pager;
 }
 
 void output_start(const Ctl *ctl, Output *ret)
@@ -85,7 +55,7 @@ void output_start(const Ctl *ctl, Output *ret)
                 .color = !ctl->json && output_color_is_wanted(),
         };
         if (isatty(STDOUT_FILENO) && !ctl->no_pager)
-                ret->pager = output_start_pager(output_pager_command());
+                ret->pager = output_start_pager();
 }
 
 CtlStatus output_done(Output *output, CtlStatus status)
@@ -93,12 +63,10 @@ CtlStatus output_done(Output *output, CtlStatus status)
         const bool failed = fflush(stdout) != 0 || ferror(stdout);
         const int error = errno;
 
-        if (output->pager > 0) {
-                /* It goes on until it sees the end. */
+        if (output->pager) {
+                /* The pager goes on until it sees the end. */
                 (void)close(STDOUT_FILENO);
-                while (waitpid(output->pager, NULL, 0) < 0 && errno == EINTR)
-                        ;
-                output->pager = 0;
+                (void)pclose(output->pager);
         } else if (failed) {
                 output_error("Not all could be written: %s", strerror(error));
                 return CTL_FAILED;

@@ -7,7 +7,7 @@
 
 #include <libsmartcols/libsmartcols.h>
 #include <stdint.h>
-#include <sys/types.h>
+#include <stdio.h>
 
 #include "ctl/ctl.h"
 
@@ -15,7 +15,7 @@ typedef struct Output {
         bool json;
         bool legend;
         bool color;  /* a terminal, and the user has nothing against it */
-        pid_t pager; /* 0: none */
+        FILE *pager; /* NULL: none */
 } Output;
 
 /* Starts the pager where there is one; to be ended by output_done(). Once in a process. */

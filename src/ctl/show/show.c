@@ -38,6 +38,14 @@ const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX])
         return ret;
 }
 
+const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX])
+{
+        if (n == UINT64_MAX)
+                return strcpy(ret, "-");
+        (void)snprintf(ret, SHOWN_MAX, "%.2fs", (double)n / 1e9);
+        return ret;
+}
+
 const char *show_rate(double per_second, char ret[static SHOWN_MAX])
 {
         if (isnan(per_second))
