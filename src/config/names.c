@@ -45,3 +45,16 @@ const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_
                        units[what].after);
         return ret;
 }
+
+bool name_from_unit(NameUnit what, const char *unit, char ret[static NAME_UNIT_MAX])
+{
+        const size_t before = strlen(units[what].before), after = strlen(units[what].after);
+        const size_t length = strlen(unit);
+
+        if (length <= before + after || length - before - after >= NAME_UNIT_MAX ||
+            memcmp(unit, units[what].before, before) != 0 ||
+            strcmp(unit + length - after, units[what].after) != 0)
+                return false;
+        (void)snprintf(ret, NAME_UNIT_MAX, "%.*s", (int)(length - before - after), unit + before);
+        return true;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
 
+#include "util/array.h"
 #include "util/text.h"
 
 char *text_format_args(const char *format, va_list args)
@@ -19,6 +20,23 @@ char *text_format(const char *format, ...)
         text = text_format_args(format, args);
         va_end(args);
         return text;
+}
+
+int texts_append(char ***texts, size_t *n, const char *text)
+{
+        char *copy = strdup(text);
+        const int r = copy ? array_append(*texts, *n, copy) : -ENOMEM;
+
+        if (r < 0)
+                free(copy);
+        return r;
+}
+
+void texts_free(char **texts, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                free(texts[i]);
+        free(texts);
 }
 
 bool text_number(Span text, uint64_t max, uint64_t *ret)
@@ -69,4 +87,16 @@ size_t text_distance(Span a, Span b)
                                 d[i][j] = text_least(d[i][j], d[i - 2][j - 2] + 1);
                 }
         return d[a.size][b.size];
+}
+
+void text_make_harmless(char *text)
+{
+        for (; text && *text; text++) {
+                const unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+
+                if (c < ' ' || c == 0x7f)
+                        *text = '?';
+                else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+                        text[0] = text[1] = '?';
+        }
 }

@@ -10,6 +10,10 @@
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *text_format_args(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
+/* Appends a copy to an array of strings, and counts it. 0 or -ENOMEM. */
+int texts_append(char ***texts, size_t *n, const char *text);
+void texts_free(char **texts, size_t n);
+
 /*
  * A decimal number of digits alone, at most max. Zeros in front are allowed; a caller that wants
  * one form for each number refuses them. False, with *ret as it was: it is nothing of that form, or
@@ -24,3 +28,7 @@ bool text_number(Span text, uint64_t max, uint64_t *ret);
  */
 #define TEXT_DISTANCE_MAX 32
 size_t text_distance(Span a, Span b);
+
+/* Replaces each control character by a question mark, so that a terminal only shows the text: of
+ * ASCII, and in UTF-8 those of ISO 6429. text may be NULL. */
+void text_make_harmless(char *text);

@@ -104,12 +104,34 @@ static void test_distance(void **state)
         }
 }
 
+static void test_harmless(void **state)
+{
+        static const char *const cases[][2] = {
+                { "plain \303\274", "plain \303\274" },
+                { "\033[31mred\n", "?[31mred?" },
+                { "\302\2331m", "??1m" },
+                { "\302", "\302" },
+                { "\302\240\177", "\302\240?" },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                char text[32];
+
+                snprintf(text, sizeof(text), "%s", cases[i][0]);
+                text_make_harmless(text);
+                assert_string_equal(text, cases[i][1]);
+        }
+        text_make_harmless(NULL);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_format),
                 cmocka_unit_test(test_number),
                 cmocka_unit_test(test_number_limits),
+                cmocka_unit_test(test_harmless),
                 cmocka_unit_test(test_distance),
         };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What has moved between two looks at the fleet. Pure but for memory. */
+/* What has changed between two looks at the fleet. Pure but for memory. */
 #pragma once
 
 #include "ctl/ask/fleet.h"
 
 typedef struct Rates {
         const char *name; /* NULL: of all */
-        SiteState state;
-        double accepted; /* a second, of all only; NAN where it is not known, as for all of these */
+        FleetState state;
+        double accepted; /* a second, of all only; NAN, as for the next ones: not known */
         double handoffs;
         double refused;
         double cpu; /* part of one processor */
@@ -17,10 +17,10 @@ typedef struct Rates {
 } Rates;
 
 /*
- * One for all, and one for each of now->sites, those with the most hand-offs first. seconds:
- * between the two. NULL: no memory. To be freed; the names are of now.
+ * One for all, and one for each of now->entries, those with the most hand-offs first. seconds:
+ * between the two. NULL: no memory. To be freed; the names belong to now.
  */
 Rates *rates_new(const Fleet *before, const Fleet *now, double seconds);
 
-/* Whether it does anything. */
+/* Whether it does nothing. */
 bool rates_are_quiet(const Rates *rates);
