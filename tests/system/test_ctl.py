@@ -239,7 +239,7 @@ def test_dry_run_changes_nothing(box):
         "file", "router"]
     box.path("/etc/bellhop/instances/bob.conf").rename(box.path("/root/bob.conf"))
     try:
-        assert "stop bob, which has no file any more\n" in ctl(box, "apply", "--dry-run")
+        assert "stop, as its file has gone, bob\n" in ctl(box, "apply", "--dry-run")
     finally:
         box.path("/root/bob.conf").rename(box.path("/etc/bellhop/instances/bob.conf"))
     ctl(box, "apply")
@@ -366,7 +366,7 @@ def test_apply_after_files_came_and_went(box):
     box.curl("http://dora.example/", "-o", "/dev/null")
     assert box.show("bellhop@dora.service", "ActiveState") == "active"
     box.path("/etc/bellhop/instances/dora.conf").unlink()
-    assert changes(box) == [ROUTER, "stop dora, which has no file any more"]
+    assert changes(box) == [ROUTER, "stop, as its file has gone, dora"]
     for kind in ("service", "socket"):
         assert box.show(f"bellhop@dora.{kind}", "ActiveState") == "inactive"
 
