@@ -50,5 +50,6 @@ int file_remove(const char *path);
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid));
 
-/* Runs a program, and prints what it says only if it fails. False: it has failed. */
+/* Runs a program with at least one argument, and prints what it says only if it fails. False: it
+ * has failed. */
 bool program_run(const char *const arguments[]);
