@@ -161,7 +161,7 @@ static bool add_make_www(const Add *add)
 {
         const struct passwd *user = getpwnam(add->name);
         const int r = user ? folder_make(WWW_DIR, add->name, user->pw_uid, user->pw_gid, 0750,
-                                         first_page_put)
+                                         first_page_put, NULL)
                            : -ESRCH;
 
         return change_good(add->places.www, r);

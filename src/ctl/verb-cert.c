@@ -2,7 +2,6 @@
 /* bellhopctl cert: shows the certificate of an instance, or makes one. */
 #include "config/names.h"
 #include "ctl/ask/certificate.h"
-#include "ctl/ask/file.h"
 #include "ctl/change/self-signed.h"
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
@@ -10,19 +9,12 @@
 #define DAY_SECONDS 86400
 
 typedef struct Shown {
-        char *path;
-        char *key_path;
+        char path[PATH_MAX];
+        char key_path[PATH_MAX];
         STACK_OF(X509) * certificates;
         const char *key_match; /* NULL: the key could not be read */
         int key_error;         /* why */
 } Shown;
-
-static void cert_done(Shown *shown)
-{
-        free(shown->path);
-        free(shown->key_path);
-        certificates_free(shown->certificates);
-}
 
 static char *cert_time(time_t time)
 {
@@ -70,29 +62,18 @@ enum {
 
 static void cert_read_key(Shown *shown)
 {
-        _cleanup_free_ char *text = NULL;
         EVP_PKEY *key = NULL;
-        size_t size;
+        const int r = key_read(shown->key_path, &key);
 
-        shown->key_error = file_read(shown->key_path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
-        if (shown->key_error < 0)
-                return;
-        switch (key_parse(text, size, &key)) {
-        case PEM_TAKEN:
+        if (r < 0)
+                shown->key_error = r;
+        else if (r == PEM_TAKEN)
                 shown->key_match =
                         X509_check_private_key(sk_X509_value(shown->certificates, 0), key) == 1
                                 ? "matches"
                                 : "does not match";
-                break;
-        case PEM_ENCRYPTED:
-                shown->key_match = "encrypted";
-                break;
-        case PEM_NOTHING:
-        case PEM_BROKEN:
-                shown->key_match = "damaged";
-                break;
-        }
-        explicit_bzero(text, size);
+        else
+                shown->key_match = r == PEM_ENCRYPTED ? "encrypted" : "damaged";
         EVP_PKEY_free(key);
 }
 
@@ -113,23 +94,6 @@ static CtlStatus cert_fail(const Ctl *ctl, const char *name, const char *path, i
                 output_error("%s can't be read as certificates%s%s. 'bellhopctl check' says more.",
                              path, error < 0 ? ": " : "", error < 0 ? strerror(-error) : "");
         return CTL_FAILED;
-}
-
-static CtlStatus cert_read(const Ctl *ctl, const char *name, Shown *shown)
-{
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        int r;
-
-        shown->path = name_path(NAME_CERTIFICATE, ctl->config_dir, name);
-        shown->key_path = name_path(NAME_PRIVATE_KEY, ctl->config_dir, name);
-        if (!shown->path || !shown->key_path)
-                return output_no_memory();
-        r = file_read(shown->path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
-        if (r < 0 || certificates_parse(text, size, &shown->certificates) != PEM_TAKEN)
-                return cert_fail(ctl, name, shown->path, r);
-        cert_read_key(shown);
-        return CTL_FINE;
 }
 
 static int cert_print_json(const Output *output, const Shown *shown)
@@ -158,24 +122,10 @@ static int cert_print_json(const Output *output, const Shown *shown)
         return table_print(&table);
 }
 
-static void cert_print_days(const Output *output, const X509 *certificate)
+static void cert_print_one(X509 *certificate, bool is_first)
 {
-        static const OutputColor colors[] = {
-                [VALIDITY_GOOD] = COLOR_GOOD,
-                [VALIDITY_NOT_YET] = COLOR_ERROR,
-                [VALIDITY_ENDS_SOON] = COLOR_WARNING,
-                [VALIDITY_OVER] = COLOR_ERROR,
-        };
-        const time_t now = time(NULL), left = certificate_not_after(certificate) - now;
+        const time_t left = certificate_not_after(certificate) - time(NULL);
 
-        printf(" %s(%ld days %s)%s",
-               output_color(output, colors[certificate_validity(certificate, now)]),
-               labs((long)(left / DAY_SECONDS)), left < 0 ? "over" : "left",
-               output_color_end(output));
-}
-
-static void cert_print_one(const Output *output, X509 *certificate, bool is_first)
-{
         for (size_t i = 0; i < ELEMENTSOF(cert_fields); i++) {
                 _cleanup_free_ char *text = NULL;
 
@@ -186,7 +136,8 @@ static void cert_print_one(const Output *output, X509 *certificate, bool is_firs
                         *at = *at == '\n' ? ' ' : *at;
                 printf("%12s: %s", cert_fields[i].heading, text ? text : "none");
                 if (cert_fields[i].text == cert_end)
-                        cert_print_days(output, certificate);
+                        printf(" (%ld days %s)", labs((long)(left / DAY_SECONDS)),
+                               left < 0 ? "over" : "left");
                 (void)putchar('\n');
         }
 }
@@ -195,31 +146,35 @@ static void cert_print_text(const Output *output, const Shown *shown, const char
 {
         printf("%s%s%s: %s\n", output_color(output, COLOR_STRONG), name, output_color_end(output),
                shown->path);
-        cert_print_one(output, sk_X509_value(shown->certificates, 0), true);
+        cert_print_one(sk_X509_value(shown->certificates, 0), true);
         printf("%12s: %s (%s)\n", "Private key", shown->key_path,
                shown->key_match ? shown->key_match : strerror(-shown->key_error));
         for (int i = 1; i < sk_X509_num(shown->certificates); i++) {
                 (void)putchar('\n');
-                cert_print_one(output, sk_X509_value(shown->certificates, i), false);
+                cert_print_one(sk_X509_value(shown->certificates, i), false);
         }
 }
 
 static CtlStatus cert_show(const Ctl *ctl, const char *name)
 {
         Shown shown = { .key_error = 0 };
-        CtlStatus status = cert_read(ctl, name, &shown);
+        CtlStatus status = CTL_FINE;
         Output output;
+        int r = -ENAMETOOLONG;
 
-        if (status == CTL_FINE) {
-                output_start(ctl, &output);
-                if (!ctl->json)
-                        cert_print_text(&output, &shown, name);
-                else if (cert_print_json(&output, &shown) < 0)
-                        status = output_no_memory();
-                status = output_done(&output, status);
-        }
-        cert_done(&shown);
-        return status;
+        if (name_path_fill(NAME_CERTIFICATE, ctl->config_dir, name, shown.path) &&
+            name_path_fill(NAME_PRIVATE_KEY, ctl->config_dir, name, shown.key_path))
+                r = certificates_read(shown.path, &shown.certificates);
+        if (r != PEM_TAKEN)
+                return cert_fail(ctl, name, shown.path, r);
+        cert_read_key(&shown);
+        output_start(ctl, &output);
+        if (!ctl->json)
+                cert_print_text(&output, &shown, name);
+        else if (cert_print_json(&output, &shown) < 0)
+                status = output_no_memory();
+        certificates_free(shown.certificates);
+        return output_done(&output, status);
 }
 
 static CtlStatus cert_say_made(const Ctl *ctl, const char *name, int made)

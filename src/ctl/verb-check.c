@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhopctl check: has every part look for what is wrong, and prints it. */
+#include <search.h>
+
 #include "ctl/ask/metrics-client.h"
 #include "ctl/check/check.h"
 #include "ctl/show/output.h"
@@ -87,10 +89,8 @@ static bool check_instance_init(Check *check, size_t number, InstanceCheck *ret)
         return true;
 }
 
-static void check_instance(Check *check, size_t number, InstanceCheck *inst)
+static void check_instance(InstanceCheck *inst)
 {
-        if (!check_instance_init(check, number, inst))
-                return;
         snippets_look(inst);
         check_tls(inst);
         check_document_root(inst);
@@ -100,31 +100,19 @@ static void check_instance(Check *check, size_t number, InstanceCheck *inst)
 
 typedef struct Owner {
         uid_t uid;
-        size_t number;
+        const char *name;
 } Owner;
 
 static int check_compare_owners(const void *a, const void *b)
 {
         const Owner *x = a, *y = b;
 
-        return x->uid != y->uid ? (x->uid > y->uid) - (x->uid < y->uid)
-                                : (x->number > y->number) - (x->number < y->number);
+        return (x->uid > y->uid) - (x->uid < y->uid);
 }
 
-static void check_shared_uids(Check *check, Owner owners[])
+/* The array has it. */
+static void check_keep_owner(void *owner)
 {
-        const Instance *instances = check->config->instances;
-
-        qsort(owners, check->config->n_instances, sizeof(*owners), check_compare_owners);
-        for (size_t i = 1; i < check->config->n_instances; i++) {
-                const Instance *instance = &instances[owners[i].number];
-
-                if (owners[i].uid == owners[i - 1].uid)
-                        finding_add(&check->findings, FINDING_SHARED_UID,
-                                    (Place){ instance->name, instance->file, 0 }, NULL,
-                                    "user %s has the uid of user %s (%u)", instance->name,
-                                    instances[owners[i - 1].number].name, (unsigned)owners[i].uid);
-        }
 }
 
 static int check_instances(Check *check)
@@ -132,21 +120,34 @@ static int check_instances(Check *check)
         const size_t n = check->config->n_instances;
         _cleanup_free_ Owner *owners = calloc(n + 1, sizeof(*owners));
         _cleanup_free_ InstanceCheck *inst = malloc(sizeof(*inst));
+        void *by_uid = NULL;
 
-        if (!owners || !inst)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; owners && inst && i < n; i++) {
+                Owner **first;
+
                 output_progress("Checking", i, n);
-                check_instance(check, i, inst);
-                owners[i] = (Owner){ inst->user.uid, i };
+                if (!check_instance_init(check, i, inst))
+                        continue;
+                check_instance(inst);
+                owners[i] = (Owner){ inst->user.uid, inst->name };
+                first = tsearch(&owners[i], &by_uid, check_compare_owners);
+                if (first && *first != &owners[i])
+                        instance_finding(inst, FINDING_SHARED_UID, inst->instance->file, NULL,
+                                         "user %s has the uid of user %s (%u)", inst->name,
+                                         (*first)->name, (unsigned)inst->user.uid);
         }
+        tdestroy(by_uid, check_keep_owner);
         output_progress(NULL, n, n);
-        check_shared_uids(check, owners);
         if (check->n_needs_root > 0)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
                             "certificates, keys, snippets and document roots: only root can see "
                             "them as their users do; use sudo");
-        return 0;
+        else if (check->n_silent > 0)
+                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                            "whether %zu instances have read their files as they are now: they do "
+                            "not say",
+                            check->n_silent);
+        return owners && inst ? 0 : -ENOMEM;
 }
 
 static int check_print_json(const Output *output, const Findings *findings)
@@ -247,9 +248,7 @@ CtlStatus verb_check(const Ctl *ctl, char *arguments[])
         if (r < 0) {
                 status = output_bad_configuration(ctl, r);
         } else {
-                if (ctl->strict)
-                        findings_be_strict(&check.findings);
-                findings_sort(&check.findings);
+                findings_finish(&check.findings, ctl->strict);
                 status = check_print(&check);
         }
         check_done(&check);

@@ -87,8 +87,8 @@ def test_man_page_has_all_and_nothing_else():
 def test_man_page_has_all_findings_and_no_others():
     with open(f"{SOURCE}/man/bellhopctl.1.scd", encoding="utf-8") as file:
         page = re.findall(r"^\*([a-z-]+)\* \((error|warning|note)\)$", file.read(), re.MULTILINE)
-    with open(f"{SOURCE}/src/ctl/check/findings.c", encoding="utf-8") as file:
-        table = re.findall(r'ROW\(\w+, "([a-z-]+)",\s+SEVERITY_([A-Z]+),', file.read())
+    with open(f"{SOURCE}/src/ctl/check/findings-table.h", encoding="utf-8") as file:
+        table = re.findall(r'ROW\(\w+, "([a-z-]+)", (ERROR|WARNING|NOTE),', file.read())
     assert page == [(name, severity.lower()) for name, severity in table]
     assert len(table) > 30
 

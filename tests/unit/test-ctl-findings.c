@@ -57,7 +57,7 @@ static void test_order(void **state)
         finding_add(&findings, FINDING_KEY_EXPOSED, (Place){ "bob", NULL, 3 }, NULL, "two");
         finding_add(&findings, FINDING_CERTIFICATE_EXPIRES, NOWHERE, NULL, "three");
         finding_add(&findings, FINDING_KEY_MISMATCH, NOWHERE, NULL, "four");
-        findings_sort(&findings);
+        findings_finish(&findings, false);
         assert_string_equal(findings.findings[0].what, "two");
         assert_int_equal(findings.findings[0].line, 3);
         assert_string_equal(findings.findings[1].what, "four");
@@ -66,7 +66,7 @@ static void test_order(void **state)
         assert_true(findings_have_error(&findings, "bob"));
         assert_false(findings_have_error(&findings, "alice"));
         assert_int_equal(findings_count(&findings, SEVERITY_WARNING), 1);
-        findings_be_strict(&findings);
+        findings_finish(&findings, true);
         assert_int_equal(findings_count(&findings, SEVERITY_WARNING), 0);
         assert_int_equal(findings_count(&findings, SEVERITY_ERROR), 3);
         assert_int_equal(findings_count(&findings, SEVERITY_NOTE), 1);

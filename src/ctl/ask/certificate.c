@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All questions about certificates to OpenSSL. What it reports is also left in its error queue,
- * which each function here leaves empty.
+ * All questions about certificates to OpenSSL. Where it may leave an error in its queue, the
+ * function here empties that.
  */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "ctl/ask/certificate.h"
+#include "ctl/ask/file.h"
 #include "util/cleanup.h"
 #include "util/text.h"
+
+#define CERTIFICATE_FILE_MAX_BYTES (1024U * 1024)
 
 #define DAY_SECONDS  (24 * 3600)
 #define SOON_SECONDS (30 * DAY_SECONDS)
@@ -86,6 +90,28 @@ PemResult key_parse(const char *text, size_t size, EVP_PKEY **ret)
         return result;
 }
 
+int certificates_read(const char *path, STACK_OF(X509) * *ret)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        const int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+
+        return r < 0 ? r : (int)certificates_parse(text, size, ret);
+}
+
+int key_read(const char *path, EVP_PKEY **ret)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+
+        if (r < 0)
+                return r;
+        r = (int)key_parse(text, size, ret);
+        explicit_bzero(text, size);
+        return r;
+}
+
 bool certificate_is_self_signed(X509 *certificate)
 {
         return X509_self_signed(certificate, 0) == 1;
@@ -153,6 +179,7 @@ Chain chain_judge(STACK_OF(X509) * certificates, EVP_PKEY *key, X509_STORE *stor
 {
         Chain chain = { .in_order = true, .leaf = certificate_find_leaf(certificates, key) };
 
+        assert(chain.leaf);
         for (X509 *next = chain.leaf; next && chain.n < CHAIN_MAX;
              next = certificate_find_issuer(certificates, &chain)) {
                 chain.in_order &= next == sk_X509_value(certificates, chain.n);

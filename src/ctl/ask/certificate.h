@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Certificates and keys as they are in files, and what is wrong with them, by OpenSSL. Pure but for
- * memory: asks neither a clock nor a file.
+ * Certificates and keys, and what is wrong with them, by OpenSSL. Asks no clock.
  */
 #pragma once
 
@@ -9,8 +8,6 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 #include <time.h>
-
-#define CERTIFICATE_FILE_MAX_BYTES (1024U * 1024)
 
 typedef enum PemResult {
         PEM_TAKEN,
@@ -23,6 +20,10 @@ typedef enum PemResult {
 PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret);
 void certificates_free(STACK_OF(X509) * certificates);
 PemResult key_parse(const char *text, size_t size, EVP_PKEY **ret);
+
+/* The same of a file: a PemResult, or a negative errno as from file_read(). */
+int certificates_read(const char *path, STACK_OF(X509) * *ret);
+int key_read(const char *path, EVP_PKEY **ret);
 
 bool certificate_is_self_signed(X509 *certificate);
 

@@ -5,7 +5,6 @@
 #include <dirent.h>
 
 #include "ctl/ask/certificate.h"
-#include "ctl/ask/file.h"
 #include "ctl/ask/fleet.h"
 #include "instance/state.h"
 #include "metrics/metrics.h"
@@ -346,15 +345,11 @@ void fleet_done(Fleet *fleet)
 
 static int fleet_read_expiry(const char *path, time_t *ret)
 {
-        _cleanup_free_ char *text = NULL;
         STACK_OF(X509) *certificates = NULL;
-        size_t size;
-        const int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+        const int r = certificates_read(path, &certificates);
 
-        if (r < 0)
-                return r;
-        if (certificates_parse(text, size, &certificates) != PEM_TAKEN)
-                return -EBADMSG;
+        if (r != PEM_TAKEN)
+                return r < 0 ? r : -EBADMSG;
         *ret = certificate_not_after(sk_X509_value(certificates, 0));
         certificates_free(certificates);
         return 0;

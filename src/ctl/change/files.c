@@ -70,7 +70,7 @@ static const char page[] =
         "<p>It has no pages of its own yet. They go to <code>" WWW_DIR "/%s</code>, where this one "
         "is <code>" FIRST_PAGE "</code>.\n";
 
-int first_page_put(int folder, const char *name, uid_t uid, gid_t gid)
+int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
         _cleanup_close_ int fd =
                 openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
@@ -129,7 +129,9 @@ int file_remove(const char *path)
 }
 
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
-                int (*fill)(int folder, const char *name, uid_t uid, gid_t gid))
+                int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
+                            const void *userdata),
+                const void *userdata)
 {
         _cleanup_free_ char *unfinished = text_format(".%s.new", name);
         _cleanup_close_ int parent_fd = -EBADF, fd = -EBADF;
@@ -146,7 +148,7 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
         fd = openat(parent_fd, unfinished, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        r = fill(fd, name, uid, gid);
+        r = fill(fd, name, uid, gid, userdata);
         if (r == 0 &&
             (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
              renameat(parent_fd, unfinished, parent_fd, name) < 0 || fsync(parent_fd) < 0))

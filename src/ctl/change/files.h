@@ -38,7 +38,7 @@ bool place_exists(const char *path);
 char *instance_text(const Ctl *ctl);
 
 /* Puts the page into a folder that a visitor sees before there are others; for folder_make(). */
-int first_page_put(int folder, const char *name, uid_t uid, gid_t gid);
+int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
 
 /* Whole or not there, owned by root and readable by all. */
 int file_write(const char *path, const char *text);
@@ -48,7 +48,9 @@ int file_remove(const char *path);
 
 /* A folder of the user's in one of root's: there with all that fill() puts in, or not at all. */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
-                int (*fill)(int folder, const char *name, uid_t uid, gid_t gid));
+                int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
+                            const void *userdata),
+                const void *userdata);
 
 /* Runs a program with at least one argument, and prints what it says only if it fails. False: it
  * has failed. */

@@ -18,7 +18,6 @@
 #define SNIPPET_MAX_BYTES (1024U * 1024)
 #define APACHE_SECONDS    30
 #define OUTPUT_MAX_BYTES  (64U * 1024)
-#define ENVIRONMENT_MAX   64
 
 static bool snippets_have(const char *text, const char *directive)
 {
@@ -34,6 +33,20 @@ static bool snippets_have(const char *text, const char *directive)
         return false;
 }
 
+void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
+                         const char *advice, const Access *access)
+{
+        if (access->error == -EACCES)
+                instance_finding(inst, kind, path, advice,
+                                 "user %s can't read it: %s is closed to that user (owner uid %u, "
+                                 "mode %04o)",
+                                 inst->name, access->obstacle, (unsigned)access->stat.st_uid,
+                                 access->stat.st_mode & 07777);
+        else
+                instance_finding(inst, kind, path, advice, "%s: %s", access->obstacle,
+                                 strerror(-access->error));
+}
+
 static void snippets_look_at(InstanceCheck *inst, const char *path)
 {
         _cleanup_free_ char *text = NULL;
@@ -45,9 +58,7 @@ static void snippets_look_at(InstanceCheck *inst, const char *path)
         if (access_ask(&inst->user, inst->replaced, path, R_OK, &access) == 0 &&
             access.error == -EACCES) {
                 inst->snippets_unreadable = true;
-                instance_finding(inst, FINDING_SNIPPET_ERROR, path, NULL,
-                                 "user %s can't read it: %s is closed to that user", inst->name,
-                                 access.obstacle);
+                instance_add_closed(inst, FINDING_SNIPPET_ERROR, path, NULL, &access);
         }
         if (stat(path, &st) == 0)
                 newest_note(&inst->newest, path, &st);
@@ -71,27 +82,23 @@ void snippets_look(InstanceCheck *inst)
         globfree(&found);
 }
 
-/* unit: the environment that the unit has, drop-ins included, or NULL. */
+/* unit: the environment of the unit, drop-ins included, or NULL. */
 _Noreturn static void snippets_exec(const InstanceCheck *inst, const char *runtime,
                                     char *const unit[], int output)
 {
         const char *dir = inst->check->ctl->config_dir;
         char *file = text_format("%s/apache2/instance.conf", dir);
         char *define = text_format("Define BELLHOP_CONFIG_DIR %s", dir);
-        char *environment[ENVIRONMENT_MAX + 4];
-        size_t n = 0;
 
-        for (; unit && unit[n] && n < ENVIRONMENT_MAX; n++)
-                environment[n] = unit[n];
-        if (n == 0)
-                environment[n++] = (char *)"BELLHOP_MPM=event";
-        environment[n++] = text_format("BELLHOP_INSTANCE=%s", inst->name);
-        environment[n++] = text_format("RUNTIME_DIRECTORY=%s", runtime);
-        environment[n++] =
-                (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        environment[n] = NULL;
-
-        if (dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0 ||
+        if (!file || !define || clearenv() != 0 || setenv("BELLHOP_MPM", "event", true) < 0)
+                _exit(EXIT_FAILURE);
+        for (; unit && *unit; unit++)
+                (void)putenv(*unit);
+        if (setenv("BELLHOP_INSTANCE", inst->name, true) < 0 ||
+            setenv("RUNTIME_DIRECTORY", runtime, true) < 0 ||
+            setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", true) <
+                    0 ||
+            dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0 ||
             close(STDIN_FILENO) < 0 || open("/dev/null", O_RDONLY) != STDIN_FILENO ||
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
             setgroups((size_t)inst->user.n_groups, inst->user.groups) < 0 ||
@@ -100,8 +107,7 @@ _Noreturn static void snippets_exec(const InstanceCheck *inst, const char *runti
                 _exit(EXIT_FAILURE);
         /* A snippet may include a file that never ends. */
         (void)alarm(APACHE_SECONDS);
-        execle(BELLHOP_APACHE, BELLHOP_APACHE, "-t", "-C", define, "-f", file, (char *)NULL,
-               environment);
+        execl(BELLHOP_APACHE, BELLHOP_APACHE, "-t", "-C", define, "-f", file, (char *)NULL);
         dprintf(STDERR_FILENO, "%s can't be run: %m\n", BELLHOP_APACHE);
         _exit(EXIT_FAILURE);
 }
@@ -158,24 +164,17 @@ static void snippets_add_error(InstanceCheck *inst, char *text)
                             NULL, "%s", what ? what : text);
 }
 
-static bool snippets_instance_runs(const InstanceCheck *inst)
-{
-        char unit[NAME_UNIT_MAX];
-        const UnitState *state =
-                units_find(&inst->check->units, name_unit(NAME_SERVICE_UNIT, inst->name, unit));
-
-        return state && strcmp(state->active, "active") == 0;
-}
-
 void check_snippets(InstanceCheck *inst)
 {
         _cleanup_free_ char *text = NULL;
+        char unit[NAME_UNIT_MAX];
 
         /* Without snippets, there is nothing that the package has not brought. */
         if (inst->n_snippets == 0 || inst->snippets_unreadable || geteuid() != 0)
                 return;
         /* Only an instance that runs has its credentials, without which Apache knows no TLS. */
-        if (inst->has_credentials && !snippets_instance_runs(inst)) {
+        if (inst->has_credentials &&
+            !unit_is_active(&inst->check->units, name_unit(NAME_SERVICE_UNIT, inst->name, unit))) {
                 instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
                                  "the snippets, as the instance has credentials and does not run");
                 return;
@@ -203,11 +202,7 @@ void check_document_root(InstanceCheck *inst)
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, path, NULL,
                                  "the document root is not there");
         else if (access.error < 0)
-                instance_finding(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, path, NULL,
-                                 "user %s can't read it: %s is closed to that user (owner uid %u, "
-                                 "mode %04o)",
-                                 inst->name, access.obstacle, (unsigned)access.stat.st_uid,
-                                 access.stat.st_mode & 07777);
+                instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, path, NULL, &access);
         else if (access.stat.st_mode & S_IWOTH)
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_WRITABLE, path, NULL,
                                  "everybody may write in it (mode %04o)",

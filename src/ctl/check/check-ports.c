@@ -59,7 +59,6 @@ static const char *ports_web_server(Check *check)
 void check_ports(Check *check)
 {
         _cleanup_free_ char *advice = NULL;
-        const UnitState *sockets;
         const char *server;
         uint16_t ports[PORTS_MAX];
         size_t n = 0;
@@ -67,8 +66,7 @@ void check_ports(Check *check)
         if (!check->bus)
                 return;
         server = ports_web_server(check);
-        sockets = units_find(&check->units, "bellhop-router.socket");
-        if ((sockets && strcmp(sockets->active, "active") == 0) ||
+        if (unit_is_active(&check->units, "bellhop-router.socket") ||
             bus_get_listen_ports(check->bus, "bellhop-router.socket", ports, PORTS_MAX, &n) < 0)
                 return;
         if (server)

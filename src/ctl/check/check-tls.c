@@ -4,10 +4,8 @@
  * other, the hosts and the time.
  */
 #include "ctl/ask/certificate.h"
-#include "ctl/ask/file.h"
 #include "ctl/check/check.h"
 #include "util/cleanup.h"
-#include "util/text.h"
 
 #define DAY_SECONDS     86400
 #define HOSTS_SHOWN_MAX 10
@@ -25,23 +23,20 @@ typedef struct Pair {
         STACK_OF(X509) * certificates; /* NULL: could not be read */
         EVP_PKEY *key;                 /* NULL: likewise */
         bool is_key_sealed;            /* by systemd-creds(1): only systemd can read it */
-        const char *advice; /* instead of that of each kind, which is about the instance's folder */
+        const char *advice; /* NULL: that of each kind, which is about the instance's folder */
 } Pair;
+
+#define tls_finding(pair, kind, path, ...) \
+        instance_finding((pair)->inst, kind, path, (pair)->advice, __VA_ARGS__)
 
 static void tls_add_unreadable(const Pair *pair, const char *path, const Access *access)
 {
         if (access->error == -ENOENT)
-                instance_finding(pair->inst, FINDING_CERTIFICATE_MISSING, path, pair->advice,
-                                 "%s is not there", access->obstacle);
-        else if (access->error == -EACCES)
-                instance_finding(pair->inst, FINDING_CERTIFICATE_UNREADABLE, path, pair->advice,
-                                 "user %s can't read it: %s is closed to that user (owner uid %u, "
-                                 "mode %04o)",
-                                 pair->inst->name, access->obstacle, (unsigned)access->stat.st_uid,
-                                 access->stat.st_mode & 07777);
+                tls_finding(pair, FINDING_CERTIFICATE_MISSING, path, "%s is not there",
+                            access->obstacle);
         else
-                instance_finding(pair->inst, FINDING_CERTIFICATE_UNREADABLE, path, pair->advice,
-                                 "%s: %s", access->obstacle, strerror(-access->error));
+                instance_add_closed(pair->inst, FINDING_CERTIFICATE_UNREADABLE, path, pair->advice,
+                                    access);
 }
 
 static void tls_check_exposure(const Pair *pair, const struct stat *st)
@@ -63,39 +58,16 @@ static void tls_check_exposure(const Pair *pair, const struct stat *st)
                          st->st_mode & 07777);
 }
 
-static void tls_read_certificates(Pair *pair)
+/* result: of certificates_read() or key_read(). */
+static void tls_add_unparsed(const Pair *pair, const char *path, int result, const char *what)
 {
-        _cleanup_free_ char *text = NULL;
-        PemResult result = PEM_BROKEN;
-        size_t size;
-
-        if (file_read(pair->certificate_path, CERTIFICATE_FILE_MAX_BYTES, &text, &size) == 0)
-                result = certificates_parse(text, size, &pair->certificates);
-        if (result != PEM_TAKEN)
-                instance_finding(pair->inst, FINDING_CERTIFICATE_INVALID, pair->certificate_path,
-                                 pair->advice, "%s",
-                                 result == PEM_NOTHING ? "there is no certificate in it (PEM form)"
-                                                       : "a certificate in it is damaged");
-}
-
-static void tls_read_key(Pair *pair)
-{
-        _cleanup_free_ char *text = NULL;
-        PemResult result = PEM_BROKEN;
-        size_t size;
-
-        if (file_read(pair->key_path, CERTIFICATE_FILE_MAX_BYTES, &text, &size) == 0) {
-                result = key_parse(text, size, &pair->key);
-                explicit_bzero(text, size);
-        }
         if (result == PEM_ENCRYPTED)
-                instance_finding(pair->inst, FINDING_KEY_ENCRYPTED, pair->key_path, pair->advice,
-                                 "the key is encrypted");
+                tls_finding(pair, FINDING_KEY_ENCRYPTED, path, "the key is encrypted");
         else if (result != PEM_TAKEN)
-                instance_finding(pair->inst, FINDING_CERTIFICATE_INVALID, pair->key_path,
-                                 pair->advice, "%s",
-                                 result == PEM_NOTHING ? "there is no private key in it (PEM form)"
-                                                       : "the private key in it is damaged");
+                tls_finding(pair, FINDING_CERTIFICATE_INVALID, path,
+                            result == PEM_NOTHING ? "there is no %s in it (PEM form)"
+                                                  : "a %s in it is damaged",
+                            what);
 }
 
 /* Returns whether there is a certificate to judge. */
@@ -115,14 +87,17 @@ static bool tls_read_pair(Pair *pair)
                 tls_add_unreadable(pair, pair->certificate_path, &answers[0]);
         } else {
                 newest_note(&inst->newest, pair->certificate_path, &answers[0].stat);
-                tls_read_certificates(pair);
+                tls_add_unparsed(pair, pair->certificate_path,
+                                 certificates_read(pair->certificate_path, &pair->certificates),
+                                 "certificate");
         }
         if (pair->is_key_sealed)
                 return pair->certificates;
         if (answers[1].error == 0) {
                 newest_note(&inst->newest, pair->key_path, &answers[1].stat);
                 tls_check_exposure(pair, &answers[1].stat);
-                tls_read_key(pair);
+                tls_add_unparsed(pair, pair->key_path, key_read(pair->key_path, &pair->key),
+                                 "private key");
                 /* An obstacle before both is one finding. */
         } else if (answers[0].error == 0 || strcmp(answers[0].obstacle, answers[1].obstacle) != 0) {
                 tls_add_unreadable(pair, pair->key_path, &answers[1]);
@@ -130,13 +105,9 @@ static bool tls_read_pair(Pair *pair)
         return pair->certificates;
 }
 
-typedef enum Source {
-        SOURCE_FOLDER,
-        SOURCE_CREDENTIALS, /* which take precedence */
-        SOURCE_CLOSED,      /* credentials that only systemd can read */
-} Source;
-
-static Source tls_find_credentials(Pair *pair)
+/* Whether systemd passes certificate and key in; that takes precedence over the folder. Closed:
+ * only systemd can read where they are from. */
+static bool tls_find_credentials(Pair *pair, bool *ret_closed)
 {
         const InstanceCheck *inst = pair->inst;
         const Check *check = inst->check;
@@ -147,18 +118,16 @@ static Source tls_find_credentials(Pair *pair)
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
         /* systemd would have to load the unit to say so: with thousands of instances, only one
          * without a folder is worth that. */
-        if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)))
-                return SOURCE_FOLDER;
-        if (bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed) < 0 ||
+        if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)) ||
+            bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed) < 0 ||
             bus_get_credential(check->bus, unit, "fullchain.pem", &certificate, &sealed) < 0 ||
             !key || !certificate)
-                return SOURCE_FOLDER;
-        if (sealed || certificate[0] != '/' || key[0] != '/')
-                return SOURCE_CLOSED;
+                return false;
+        pair->is_key_sealed = key_sealed;
+        *ret_closed = sealed || certificate[0] != '/' || key[0] != '/';
         (void)snprintf(pair->certificate_path, PATH_MAX, "%s", certificate);
         (void)snprintf(pair->key_path, PATH_MAX, "%s", key);
-        pair->is_key_sealed = key_sealed;
-        return SOURCE_CREDENTIALS;
+        return true;
 }
 
 static void tls_check_chain(const Pair *pair, const Chain *chain)
@@ -169,8 +138,8 @@ static void tls_check_chain(const Pair *pair, const Chain *chain)
         const char *path = pair->certificate_path;
 
         if (!chain->in_order)
-                instance_finding(pair->inst, FINDING_CHAIN_ORDER, path, pair->advice,
-                                 "the certificates in it are in the wrong order");
+                tls_finding(pair, FINDING_CHAIN_ORDER, path,
+                            "the certificates in it are in the wrong order");
         switch (chain->state) {
         case CHAIN_TRUSTED:
                 break;
@@ -184,11 +153,10 @@ static void tls_check_chain(const Pair *pair, const Chain *chain)
                                  issuer ? issuer : "without name");
                 break;
         case CHAIN_INCOMPLETE:
-                instance_finding(pair->inst, FINDING_CHAIN_INCOMPLETE, path, pair->advice,
-                                 "the certificate of the issuer (%s) of %s is missing%s%s",
-                                 issuer ? issuer : "without name",
-                                 subject ? subject : "the last one",
-                                 url ? "; it is published at " : "", url ? url : "");
+                tls_finding(pair, FINDING_CHAIN_INCOMPLETE, path,
+                            "the certificate of the issuer (%s) of %s is missing%s%s",
+                            issuer ? issuer : "without name", subject ? subject : "the last one",
+                            url ? "; it is published at " : "", url ? url : "");
                 break;
         }
 }
@@ -232,8 +200,8 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                 break;
         }
         if (weakness)
-                instance_finding(pair->inst, FINDING_CERTIFICATE_WEAK, path, pair->advice,
-                                 "the certificate (%s): %s", name, weakness);
+                tls_finding(pair, FINDING_CERTIFICATE_WEAK, path, "the certificate (%s): %s", name,
+                            weakness);
 }
 
 static void tls_check_hosts(const Pair *pair, X509 *leaf, const char *advice)
@@ -260,8 +228,8 @@ static void tls_judge_pair(const Pair *pair)
         if (!advice && certificate_is_self_signed(chain.leaf))
                 advice = ADVICE_SIGN_AGAIN;
         if (pair->key && X509_check_private_key(chain.leaf, pair->key) != 1)
-                instance_finding(pair->inst, FINDING_KEY_MISMATCH, pair->key_path, pair->advice,
-                                 "the key is not that of the certificate in fullchain.pem");
+                tls_finding(pair, FINDING_KEY_MISMATCH, pair->key_path,
+                            "the key is not that of the certificate in fullchain.pem");
         tls_check_chain(pair, &chain);
         for (int i = 0; i < chain.n; i++)
                 tls_check_one(pair, chain.linked[i], i == 0, advice);
@@ -283,18 +251,17 @@ void check_tls(InstanceCheck *inst)
 {
         const char *dir = inst->check->ctl->config_dir;
         Pair pair = { .inst = inst };
-        Source source;
+        bool closed = false;
 
         if (!name_path_fill(NAME_CERTIFICATE, dir, inst->name, pair.certificate_path) ||
             !name_path_fill(NAME_PRIVATE_KEY, dir, inst->name, pair.key_path))
                 return;
-        source = tls_find_credentials(&pair);
-        inst->has_credentials = source != SOURCE_FOLDER;
+        inst->has_credentials = tls_find_credentials(&pair, &closed);
         pair.advice = inst->has_credentials ? ADVICE_CREDENTIAL : NULL;
-        if (source == SOURCE_CLOSED)
+        if (closed)
                 instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
                                  "the certificate: only systemd can read this credential");
-        else if (source == SOURCE_FOLDER && access(inst->tls, F_OK) < 0)
+        else if (!inst->has_credentials && access(inst->tls, F_OK) < 0)
                 tls_add_none(inst);
         else if (tls_read_pair(&pair))
                 tls_judge_pair(&pair);

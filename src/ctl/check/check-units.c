@@ -157,12 +157,6 @@ static void units_check_socket(InstanceCheck *inst)
                 finding->severity = SEVERITY_WARNING;
 }
 
-static bool units_is_stale(const InstanceCheck *inst)
-{
-        return is_stale(stale_instance_read(inst->check->ctl->runtime_dir, inst->name),
-                        inst->newest.changed);
-}
-
 /* A folder that was made after the start is not in the instance's mount namespace, whatever the
  * instance reads again. */
 static bool units_lacks_folder(const InstanceCheck *inst, const char *unit)
@@ -180,7 +174,8 @@ static bool units_lacks_folder(const InstanceCheck *inst, const char *unit)
 void check_instance_units(InstanceCheck *inst)
 {
         static const char restart[] = "systemctl try-restart bellhop@{name}.service";
-        const Check *check = inst->check;
+        Check *check = inst->check;
+        const uint64_t read = stale_instance_read(check->ctl->runtime_dir, inst->name);
         _cleanup_free_ char *result = NULL;
         char unit[NAME_UNIT_MAX], standin[NAME_UNIT_MAX];
 
@@ -199,7 +194,9 @@ void check_instance_units(InstanceCheck *inst)
         } else if (units_lacks_folder(inst, unit)) {
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->tls, restart,
                                  "it was made after the instance was started");
-        } else if (units_is_stale(inst)) {
+        } else if (read == UNKNOWN) {
+                check->n_silent++;
+        } else if (is_stale(read, inst->newest.changed)) {
                 /* systemd passes credentials at the start only. */
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
                                  inst->has_credentials ? restart : NULL,

@@ -25,6 +25,7 @@ typedef struct Check {
         time_t now;
         uint64_t loaded;     /* when the router read its files, as in stale.h */
         size_t n_needs_root; /* questions that only root can ask */
+        size_t n_silent;     /* instances that run and do not say when they read their files */
 } Check;
 
 /* The file that has changed last, and when, as in stale.h; 0: there was none. */
@@ -57,6 +58,10 @@ typedef struct InstanceCheck {
 /* As finding_add(), of this instance. file: NULL for none. */
 #define instance_finding(inst, kind, file, ...) \
         finding_add(&(inst)->check->findings, kind, (Place){ (inst)->name, file, 0 }, __VA_ARGS__)
+
+/* Adds that the user can't read path, and why. */
+void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
+                         const char *advice, const Access *access);
 
 /* The configuration's files and folders. */
 void check_config(Check *check);

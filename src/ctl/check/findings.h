@@ -1,56 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What bellhopctl check has found. One table has each kind of finding with its id, which programs
- * rely on, its severity, why it matters and what to do; bellhopctl(1) explains them. Adding can't
- * fail: without memory, n_lost counts.
+ * What bellhopctl check has found, of the kinds in findings-table.h. Adding can't fail: without
+ * memory, n_lost counts.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#define ROW(KIND, ...) FINDING_##KIND,
+
 typedef enum FindingKind {
-        FINDING_CONFIG_ERROR,
-        FINDING_SETTINGS_ERROR,
-        FINDING_FOLDER_WRITABLE,
-        FINDING_SHARED_UID,
-        FINDING_IDLE_TOO_SHORT,
-        FINDING_NETWORK_NOT_CLOSED,
-        FINDING_REDIRECT_WITHOUT_TLS,
-        FINDING_NO_TLS,
-        FINDING_CERTIFICATE_MISSING,
-        FINDING_CERTIFICATE_UNREADABLE,
-        FINDING_CERTIFICATE_INVALID,
-        FINDING_CERTIFICATE_EXPIRED,
-        FINDING_CERTIFICATE_EXPIRES,
-        FINDING_CERTIFICATE_NOT_YET_VALID,
-        FINDING_CERTIFICATE_WEAK,
-        FINDING_CERTIFICATE_LACKS_HOST,
-        FINDING_CHAIN_ORDER,
-        FINDING_CHAIN_INCOMPLETE,
-        FINDING_CHAIN_UNTRUSTED,
-        FINDING_SELF_SIGNED,
-        FINDING_KEY_EXPOSED,
-        FINDING_KEY_ENCRYPTED,
-        FINDING_KEY_MISMATCH,
-        FINDING_DOCUMENT_ROOT_MISSING,
-        FINDING_DOCUMENT_ROOT_UNREADABLE,
-        FINDING_DOCUMENT_ROOT_WRITABLE,
-        FINDING_SNIPPET_ERROR,
-        FINDING_TARGET_NOT_ENABLED,
-        FINDING_ROUTER_NOT_LISTENING,
-        FINDING_ROUTER_FAILED,
-        FINDING_ROUTER_NOT_RELOADED,
-        FINDING_SOCKET_NOT_STARTED,
-        FINDING_SOCKET_LEFT_OVER,
-        FINDING_SITE_FAILED,
-        FINDING_SITE_NOT_RELOADED,
-        FINDING_PORT_TAKEN,
-        FINDING_WEB_SERVER_ENABLED,
-        FINDING_QUEUE_TOO_SHORT,
-        FINDING_NOT_CHECKED,
+#include "ctl/check/findings-table.h"
         FINDING_KINDS,
 } FindingKind;
+
+#undef ROW
 
 typedef enum Severity {
         SEVERITY_NOTE,    /* worth knowing; never changes the exit status */
@@ -59,12 +24,6 @@ typedef enum Severity {
         SEVERITIES,
 } Severity;
 
-/*
- * Advice is a command of ours or systemd's as it is typed, or sentences, which begin with a capital
- * letter. Root may follow it whatever a customer does meanwhile in folders that the customer owns:
- * what changes files there runs as the customer. {name}, {file} and {config} stand for the
- * instance, the file and a --config= that is needed.
- */
 #define ADVICE_APPLY       "bellhopctl apply{config}"
 #define ADVICE_RELOAD      "systemctl try-reload-or-restart bellhop@{name}.service"
 #define ADVICE_SELF_SIGNED "bellhopctl cert {name} --self-signed --force{config}"
@@ -73,7 +32,7 @@ typedef struct FindingInfo {
         const char *name;
         Severity severity;
         const char *why;
-        const char *advice; /* NULL: nothing has to be done */
+        const char *advice;
 } FindingInfo;
 
 extern const FindingInfo finding_infos[FINDING_KINDS];
@@ -112,10 +71,9 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 void findings_done(Findings *findings);
 
-/* Makes errors of warnings. */
-void findings_be_strict(Findings *findings);
+/* After all are added: strict makes errors of warnings; the worst come first, those of one severity
+ * in the order in which they were added. */
+void findings_finish(Findings *findings, bool strict);
 
-/* By severity, worst first; else in the order in which they were added. None is added later. */
-void findings_sort(Findings *findings);
 bool findings_have_error(const Findings *findings, const char *instance);
 size_t findings_count(const Findings *findings, Severity severity);
