@@ -8,7 +8,7 @@
 #include <sys/pidfd.h>
 #include <time.h>
 
-#include "router/reload-ask.h"
+#include "router/reload.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
