@@ -128,10 +128,8 @@ static void test_harmless(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_format),
-                cmocka_unit_test(test_number),
-                cmocka_unit_test(test_number_limits),
-                cmocka_unit_test(test_harmless),
+                cmocka_unit_test(test_format),        cmocka_unit_test(test_number),
+                cmocka_unit_test(test_number_limits), cmocka_unit_test(test_harmless),
                 cmocka_unit_test(test_distance),
         };
 
