@@ -4,7 +4,6 @@
 #include "config/instance.h"
 #include "util/cleanup.h"
 
-#define IDLE_USEC_DEFAULT (10 * 60 * UINT64_C(1000000))
 #define GUESS_MAX         512
 #define INSTANCE_NAME_MAX 31 /* useradd(8): user names of up to 32 bytes with their NUL */
 
@@ -195,7 +194,7 @@ int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *n
 {
         int r;
 
-        draft->instance.idle_usec = IDLE_USEC_DEFAULT;
+        draft->instance.idle_usec = INSTANCE_IDLE_USEC_DEFAULT;
         draft->instance.name = strdup(name);
         draft->instance.file = strdup(file->path);
         draft->routes = hostmap_new();

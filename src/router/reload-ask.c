@@ -2,15 +2,13 @@
 /* Owns waiting for a reload, for ExecReload=. A reload that began after our signal has read the
  * files as they are now: see reload.c. */
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/inotify.h>
-#include <sys/pidfd.h>
-#include <time.h>
 
 #include "router/reload.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/folder-watch.h"
+#include "util/text.h"
 
 /* Less than TimeoutStartSec=, with which systemd would end us without a word. */
 #define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
@@ -48,48 +46,24 @@ static int read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
         return 1;
 }
 
-/* Waits until something happens in the folder. */
-static int wait_for_change(int watch, int process, uint64_t end_usec)
-{
-        struct pollfd fds[] = { { .fd = watch, .events = POLLIN },
-                                { .fd = process, .events = POLLIN } };
-        _Alignas(struct inotify_event) char events[4096];
-        const uint64_t now = clock_monotonic_usec();
-        int r = now < end_usec ? poll(fds, ELEMENTSOF(fds), (int)((end_usec - now) / 1000) + 1) : 0;
-
-        if (r < 0)
-                return errno == EINTR ? 0 : -errno;
-        if (r == 0)
-                return -ETIMEDOUT;
-        if (fds[1].revents)
-                return -ESRCH;
-        return read(watch, events, sizeof(events)) < 0 && errno != EAGAIN ? -errno : 0;
-}
-
 int reload_ask(pid_t router, ReloadResult *ret, char **ret_text)
 {
         const uint64_t begin = clock_monotonic_usec();
         const char *folder = getenv("RUNTIME_DIRECTORY");
-        _cleanup_close_ int process = pidfd_open(router, 0);
-        _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        _cleanup_free_ char *path = NULL;
-        int r = 0;
+        _cleanup_free_ char *path = folder ? text_format("%s/" RELOAD_FILE, folder) : NULL;
+        FolderWatch watch;
+        int r;
 
-        if (!folder)
-                return -ENXIO;
-        if (process < 0 || watch < 0)
-                return -errno;
-        if (asprintf(&path, "%s/" RELOAD_FILE, folder) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        if (inotify_add_watch(watch, folder, IN_MOVED_TO) < 0 ||
-            pidfd_send_signal(process, SIGHUP, NULL, 0) < 0)
-                return -errno;
+        if (!path)
+                return folder ? -ENOMEM : -ENXIO;
+        r = folder_watch_init(&watch, folder, router);
+        if (r == 0)
+                r = folder_watch_signal(&watch, SIGHUP);
         while (r == 0) {
-                r = wait_for_change(watch, process, begin + ASK_TIMEOUT_USEC);
+                r = folder_watch_wait(&watch, begin + ASK_TIMEOUT_USEC);
                 if (r == 0)
                         r = read_result(path, begin, ret, ret_text);
         }
+        folder_watch_done(&watch);
         return r < 0 ? r : 0;
 }

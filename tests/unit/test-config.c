@@ -327,10 +327,10 @@ static void test_user_with_routers_uid(void **state)
 
 static bool network_of(const char *name)
 {
-        bool network = true;
+        InstanceSettings settings = { .network = true };
 
-        assert_int_equal(config_read_network(dir, name, &network), 0);
-        return network;
+        assert_int_equal(config_read_instance(dir, name, &settings), 0);
+        return settings.network;
 }
 
 /* What is in doubt has no network. */
