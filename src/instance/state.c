@@ -27,19 +27,13 @@ static const char *const state_reload_names[STATE_RELOADS] = {
         [STATE_RELOAD_FAILED] = "failed",
 };
 
-const char *state_kind_name(StateKind kind)
-{
-        assert(kind < STATE_KINDS);
-        return state_kind_names[kind];
-}
-
 size_t state_format(const State *state, char ret[static STATE_MAX_BYTES])
 {
         const int n = snprintf(ret, STATE_MAX_BYTES,
                                "VERSION=%d\nSTATE=%s\nCONNECTIONS=%" PRIu64 "\nHANDOFFS=%" PRIu64
                                "\nLAST_HANDOFF_USEC=%" PRIu64 "\nREAD_USEC=%" PRIu64
                                "\nRELOAD_USEC=%" PRIu64 "\nRELOAD=%s\n",
-                               VERSION, state_kind_name(state->kind), state->n_open,
+                               VERSION, state_kind_names[state->kind], state->n_open,
                                state->n_handoffs, state->last_handoff_usec, state->read_usec,
                                state->reload_usec, state_reload_names[state->reload]);
 

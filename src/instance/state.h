@@ -44,9 +44,6 @@ typedef struct State {
         StateReload reload;
 } State;
 
-/* "starting", "ready", ... */
-const char *state_kind_name(StateKind kind);
-
 /* "VERSION=1\nSTATE=ready\nCONNECTIONS=...\n", NUL-terminated. Returns its length. */
 size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);
 

@@ -86,12 +86,12 @@ typedef struct Supervisor {
         int end_status;
 } Supervisor;
 
-static uint64_t earlier(uint64_t a, uint64_t b)
+static uint64_t supervisor_earlier(uint64_t a, uint64_t b)
 {
         return a < b ? a : b;
 }
 
-static uint64_t later(uint64_t a, uint64_t b)
+static uint64_t supervisor_later(uint64_t a, uint64_t b)
 {
         return a > b ? a : b;
 }
@@ -107,8 +107,8 @@ static void supervisor_add(PageSum *sum, const PageSum *more)
 {
         sum->n_handoffs += more->n_handoffs;
         sum->n_open += more->n_open;
-        sum->last_usec = later(sum->last_usec, more->last_usec);
-        sum->ended_usec = later(sum->ended_usec, more->ended_usec);
+        sum->last_usec = supervisor_later(sum->last_usec, more->last_usec);
+        sum->ended_usec = supervisor_later(sum->ended_usec, more->ended_usec);
 }
 
 /* Calls it for each server that there is. */
@@ -180,13 +180,14 @@ static void supervisor_report_now(Supervisor *supervisor, const char *event, uin
         state->n_open = sum.n_open;
         state->n_handoffs = sum.n_handoffs;
         if (sum.last_usec > 0)
-                state->last_handoff_usec =
-                        clock_nsec(CLOCK_REALTIME) / 1000 - (now - earlier(now, sum.last_usec));
+                state->last_handoff_usec = clock_nsec(CLOCK_REALTIME) / 1000 -
+                                           (now - supervisor_earlier(now, sum.last_usec));
         if (supervisor->current)
                 state->read_usec = supervisor->current->read_usec;
         supervisor->report_usec =
-                now + (supervisor->idle_usec > 0 ? earlier(supervisor->idle_usec, REPORT_USEC)
-                                                 : REPORT_USEC);
+                now + (supervisor->idle_usec > 0
+                               ? supervisor_earlier(supervisor->idle_usec, REPORT_USEC)
+                               : REPORT_USEC);
         supervisor_publish(supervisor, event);
 }
 
@@ -434,7 +435,7 @@ static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
                 supervisor->nobody_usec = now;
                 return now;
         }
-        return earlier(supervisor_hand_over(supervisor, now), now < cut ? cut : end);
+        return supervisor_earlier(supervisor_hand_over(supervisor, now), now < cut ? cut : end);
 }
 
 /*
@@ -446,7 +447,8 @@ static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
 {
         Server *server = supervisor->current;
         const PageSum sum = supervisor_sum(supervisor);
-        const uint64_t since = later(supervisor->began_usec, later(sum.last_usec, sum.ended_usec));
+        const uint64_t since = supervisor_later(supervisor->began_usec,
+                                                supervisor_later(sum.last_usec, sum.ended_usec));
         PageSum barred;
 
         if (!server || !server->is_ready || supervisor->next || sum.n_open > 0 ||
@@ -477,17 +479,17 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         Server *server;
 
         LIST_FOREACH(server, &supervisor->leaving, link)
-        next = earlier(next, server_leave_step(server, now));
+        next = supervisor_earlier(next, server_leave_step(server, now));
         if (supervisor_is_stopping(supervisor))
-                return earlier(next, supervisor_finish(supervisor, now));
+                return supervisor_earlier(next, supervisor_finish(supervisor, now));
         if (supervisor->next && now >= supervisor->next->began_usec + RELOAD_USEC) {
                 supervisor_leave(supervisor, take_ptr(supervisor->next), now);
                 supervisor_fail_reload(supervisor);
                 return now;
         }
         if (supervisor->next)
-                next = earlier(next, supervisor->next->began_usec + RELOAD_USEC);
-        return earlier(next, supervisor_end_if_idle(supervisor, now));
+                next = supervisor_earlier(next, supervisor->next->began_usec + RELOAD_USEC);
+        return supervisor_earlier(next, supervisor_end_if_idle(supervisor, now));
 }
 
 static void supervisor_advance(Supervisor *supervisor)

@@ -13,7 +13,7 @@
 /* Less than TimeoutStartSec=, with which systemd would end us without a word. */
 #define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
 
-static bool find_result(const char *name, ReloadResult *ret)
+static bool ask_find_result(const char *name, ReloadResult *ret)
 {
         for (int i = 0; i < RELOAD_RESULT_COUNT; i++)
                 if (strcmp(name, reload_result_name((ReloadResult)i)) == 0) {
@@ -24,7 +24,8 @@ static bool find_result(const char *name, ReloadResult *ret)
 }
 
 /* 1: it is about a reload that began at that time or later. 0: not yet. */
-static int read_result(const char *path, uint64_t since_usec, ReloadResult *ret, char **ret_text)
+static int ask_read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
+                           char **ret_text)
 {
         _cleanup_fclose_ FILE *file = fopen(path, "re");
         _cleanup_free_ char *text = NULL;
@@ -35,7 +36,7 @@ static int read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
         if (!file)
                 return errno == ENOENT ? 0 : -errno;
         if (fscanf(file, "BEGIN_USEC=%" SCNu64 " RESULT=%31s TEXT=", &begin_usec, name) != 2 ||
-            !find_result(name, ret))
+            !ask_find_result(name, ret))
                 return -EBADMSG;
         if (begin_usec < since_usec)
                 return 0;
@@ -62,7 +63,7 @@ int reload_ask(pid_t router, ReloadResult *ret, char **ret_text)
         while (r == 0) {
                 r = folder_watch_wait(&watch, begin + ASK_TIMEOUT_USEC);
                 if (r == 0)
-                        r = read_result(path, begin, ret, ret_text);
+                        r = ask_read_result(path, begin, ret, ret_text);
         }
         folder_watch_done(&watch);
         return r < 0 ? r : 0;
