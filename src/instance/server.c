@@ -27,7 +27,7 @@
 
 /* The first processes of a server that ends are gone after this time. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
-#define WAKE_USEC_MOST  UINT64_C(1000000)
+#define WAKE_USEC_MOST  UINT64_C(1000000) /* then the server looks by itself */
 
 /* All strings are the command's. */
 typedef struct ServerCommand {
@@ -167,11 +167,11 @@ static int server_on_notify(sd_event_source *source, int fd, uint32_t revents, v
         return 0;
 }
 
-static int server_open_notify(Server *server, sd_event *event, const char *runtime_dir)
+static int server_open_notify(Server *server, sd_event *event, const ServerSettings *settings)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-        server->notify_path = text_format("%s/notify", runtime_dir);
+        server->notify_path = text_format("%s/notify-%u", settings->runtime_dir, settings->number);
         if (!server->notify_path)
                 return -ENOMEM;
         if (strlen(server->notify_path) >= sizeof(address.sun_path))
@@ -231,7 +231,7 @@ static int server_init(Server *server, sd_event *event, const ServerSettings *se
         if (r < 0)
                 return r;
         *ret_step = "listen for its readiness";
-        r = server_open_notify(server, event, settings->runtime_dir);
+        r = server_open_notify(server, event, settings);
         if (r < 0)
                 return r;
         *ret_step = "start a process";
@@ -300,14 +300,14 @@ void server_leave(Server *server, uint64_t now_usec)
  * ends in between goes unnoticed that long, and the next start waits for it. */
 static uint64_t server_wake(Server *server, uint64_t now_usec)
 {
+        if (server->wake_pause_usec >= WAKE_USEC_MOST)
+                return UINT64_MAX;
         if (now_usec < server->wake_usec)
                 return server->wake_usec;
         if (server->wake_usec > 0)
                 (void)kill(server->pid, kind->wake_signal);
-        server->wake_pause_usec = server->wake_pause_usec == 0 ? WAKE_USEC_FIRST
-                                  : server->wake_pause_usec < WAKE_USEC_MOST / 2
-                                          ? server->wake_pause_usec * 2
-                                          : WAKE_USEC_MOST;
+        server->wake_pause_usec =
+                server->wake_usec > 0 ? server->wake_pause_usec * 2 : WAKE_USEC_FIRST;
         server->wake_usec = now_usec + server->wake_pause_usec;
         return server->wake_usec;
 }

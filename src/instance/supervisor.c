@@ -69,8 +69,7 @@ typedef struct Supervisor {
 
         Server *current; /* receives, or will when it is ready; NULL: none, while stopping */
         Server *next;    /* of a reload, until it is ready */
-        LIST_HEAD(, Server) leaving;
-        size_t n_leaving;
+        LIST_HEAD(, Server) servers; /* these two, and those that are leaving; the newest first */
         Php php;
 
         PageSum gone;       /* what servers that have ended had received */
@@ -111,42 +110,15 @@ static void supervisor_add(PageSum *sum, const PageSum *more)
         sum->ended_usec = supervisor_later(sum->ended_usec, more->ended_usec);
 }
 
-/* Calls it for each server that there is. */
-static void supervisor_each(const Supervisor *supervisor,
-                            void (*do_it)(Server *server, void *userdata), void *userdata)
-{
-        Server *server;
-
-        if (supervisor->current)
-                do_it(supervisor->current, userdata);
-        if (supervisor->next)
-                do_it(supervisor->next, userdata);
-        LIST_FOREACH(server, &supervisor->leaving, link)
-        do_it(server, userdata);
-}
-
-static void supervisor_add_server(Server *server, void *sum)
-{
-        const PageSum own = page_sum(server->page);
-
-        supervisor_add(sum, &own);
-}
-
-static void supervisor_look_for_change(Server *server, void *has_changed)
-{
-        *(bool *)has_changed |= page_has_changed(server->page);
-}
-
-static void supervisor_listen(Server *server, void *unused)
-{
-        page_listen(server->page);
-}
-
 static PageSum supervisor_sum(const Supervisor *supervisor)
 {
-        PageSum sum = supervisor->gone;
+        PageSum sum = supervisor->gone, own;
+        Server *server;
 
-        supervisor_each(supervisor, supervisor_add_server, &sum);
+        LIST_FOREACH (server, &supervisor->servers, link) {
+                own = page_sum(server->page);
+                supervisor_add(&sum, &own);
+        }
         return sum;
 }
 
@@ -173,9 +145,11 @@ static void supervisor_publish(const Supervisor *supervisor, const char *event)
 static void supervisor_report_now(Supervisor *supervisor, const char *event, uint64_t now)
 {
         State *state = &supervisor->state;
+        Server *server;
         PageSum sum;
 
-        supervisor_each(supervisor, supervisor_listen, NULL);
+        LIST_FOREACH (server, &supervisor->servers, link)
+                page_listen(server->page);
         sum = supervisor_sum(supervisor);
         state->n_open = sum.n_open;
         state->n_handoffs = sum.n_handoffs;
@@ -195,8 +169,10 @@ static void supervisor_report_now(Supervisor *supervisor, const char *event, uin
 static uint64_t supervisor_report(Supervisor *supervisor, uint64_t now)
 {
         bool has_changed = false;
+        Server *server;
 
-        supervisor_each(supervisor, supervisor_look_for_change, &has_changed);
+        LIST_FOREACH (server, &supervisor->servers, link)
+                has_changed |= page_has_changed(server->page);
         if (!has_changed)
                 return FOREVER;
         if (now < supervisor->report_usec)
@@ -218,21 +194,40 @@ static const ServerEvents server_events;
 
 static int supervisor_start_server(Supervisor *supervisor, Server **ret)
 {
+        int r;
+
         supervisor->server_settings.number++;
-        return server_start(supervisor->event, &supervisor->server_settings, &server_events,
-                            supervisor, ret);
+        r = server_start(supervisor->event, &supervisor->server_settings, &server_events,
+                         supervisor, ret);
+        if (r == 0)
+                LIST_INSERT_HEAD(&supervisor->servers, *ret, link);
+        return r;
 }
 
-static void supervisor_leave(Supervisor *supervisor, Server *server, uint64_t now)
+/* How many servers finish what they have, and which of them began first. */
+static size_t supervisor_count_leaving(const Supervisor *supervisor, Server **ret_oldest)
 {
-        Server *at, *oldest = NULL;
+        Server *server;
+        size_t n = 0;
 
-        server_leave(server, now);
-        LIST_INSERT_HEAD(&supervisor->leaving, server, link);
-        if (++supervisor->n_leaving <= LEAVING_MAX)
+        LIST_FOREACH (server, &supervisor->servers, link)
+                if (server->leaving_usec > 0) {
+                        *ret_oldest = server;
+                        n++;
+                }
+        return n;
+}
+
+static void supervisor_leave(Supervisor *supervisor, Server **server)
+{
+        Server *oldest;
+
+        if (!*server)
                 return;
-        LIST_FOREACH(at, &supervisor->leaving, link)
-        oldest = at;
+        server_leave(*server, clock_monotonic_usec());
+        *server = NULL;
+        if (supervisor_count_leaving(supervisor, &oldest) <= LEAVING_MAX)
+                return;
         log_warning("%d servers finish connections of before a reload; the oldest is ended with "
                     "all that it serves",
                     LEAVING_MAX);
@@ -291,7 +286,7 @@ static void supervisor_on_ready(Server *server, void *userdata)
         Supervisor *supervisor = userdata;
 
         if (server == supervisor->next) {
-                supervisor_leave(supervisor, supervisor->current, clock_monotonic_usec());
+                supervisor_leave(supervisor, &supervisor->current);
                 supervisor->current = take_ptr(supervisor->next);
                 php_load(&supervisor->php);
                 keys_warn(supervisor->settings->config_dir, supervisor->settings->instance);
@@ -338,14 +333,12 @@ static void supervisor_on_end(Server *server, int status, void *userdata)
         if (page_sum(server->page).n_open > 0)
                 sum.ended_usec = clock_monotonic_usec();
         supervisor_add(&supervisor->gone, &sum);
+        LIST_REMOVE(server, link);
         if (server == supervisor->current) {
                 supervisor_lose_server(supervisor, server->is_ready, status);
         } else if (server == supervisor->next) {
                 supervisor->next = NULL;
                 supervisor_fail_reload(supervisor);
-        } else {
-                LIST_REMOVE(server, link);
-                supervisor->n_leaving--;
         }
         (void)server_free(server);
         supervisor_advance(supervisor);
@@ -360,17 +353,13 @@ static const ServerEvents server_events = {
 
 static void supervisor_stop(Supervisor *supervisor, const char *why)
 {
-        const uint64_t now = clock_monotonic_usec();
-
         if (supervisor_is_stopping(supervisor))
                 return;
-        supervisor->stop_usec = supervisor->nobody_usec = now;
+        supervisor->stop_usec = supervisor->nobody_usec = clock_monotonic_usec();
         supervisor_set_kind(supervisor, STATE_STOPPING, "STOPPING=1\n");
         (void)sd_notifyf(0, "STATUS=%s", why);
-        if (supervisor->next)
-                supervisor_leave(supervisor, take_ptr(supervisor->next), now);
-        if (supervisor->current)
-                supervisor_leave(supervisor, take_ptr(supervisor->current), now);
+        supervisor_leave(supervisor, &supervisor->next);
+        supervisor_leave(supervisor, &supervisor->current);
 }
 
 static bool supervisor_has_queue(const Supervisor *supervisor)
@@ -408,9 +397,12 @@ static uint64_t supervisor_hand_over(Supervisor *supervisor, uint64_t now)
         return FOREVER;
 }
 
-static void supervisor_terminate(Server *server, void *unused)
+static void supervisor_kill_all(Supervisor *supervisor, int number)
 {
-        server_kill(server, SIGTERM);
+        Server *server;
+
+        LIST_FOREACH (server, &supervisor->servers, link)
+                server_kill(server, number);
 }
 
 /* Returns when to look again. */
@@ -418,20 +410,21 @@ static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
 {
         const uint64_t cut = supervisor->stop_usec + STOP_CUT_USEC;
         const uint64_t end = supervisor->stop_usec + STOP_END_USEC;
-        const bool is_alone = LIST_EMPTY(&supervisor->leaving);
+        Server *oldest;
 
         if (now >= cut && !supervisor->is_cut) {
                 supervisor->is_cut = true;
-                supervisor_each(supervisor, supervisor_terminate, NULL);
+                supervisor_kill_all(supervisor, SIGTERM);
         }
-        if (is_alone && !supervisor->current)
+        if (LIST_EMPTY(&supervisor->servers))
                 php_leave(&supervisor->php);
-        if (now >= end || (is_alone && !supervisor->current && !php_is_leaving(&supervisor->php))) {
+        if (now >= end || (LIST_EMPTY(&supervisor->servers) && !php_is_leaving(&supervisor->php))) {
                 (void)sd_event_exit(supervisor->event, 0);
                 return FOREVER;
         }
-        if (is_alone && supervisor->current && !php_is_leaving(&supervisor->php)) {
-                supervisor_leave(supervisor, take_ptr(supervisor->current), now);
+        if (supervisor->current && supervisor_count_leaving(supervisor, &oldest) == 0 &&
+            !php_is_leaving(&supervisor->php)) {
+                supervisor_leave(supervisor, &supervisor->current);
                 supervisor->nobody_usec = now;
                 return now;
         }
@@ -449,10 +442,11 @@ static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
         const PageSum sum = supervisor_sum(supervisor);
         const uint64_t since = supervisor_later(supervisor->began_usec,
                                                 supervisor_later(sum.last_usec, sum.ended_usec));
+        Server *oldest;
         PageSum barred;
 
         if (!server || !server->is_ready || supervisor->next || sum.n_open > 0 ||
-            !LIST_EMPTY(&supervisor->leaving) || supervisor->idle_usec == 0 ||
+            supervisor_count_leaving(supervisor, &oldest) > 0 || supervisor->idle_usec == 0 ||
             supervisor->idle_usec >= FOREVER - since)
                 return FOREVER;
         if (now < since + supervisor->idle_usec)
@@ -478,12 +472,13 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         uint64_t next = supervisor_report(supervisor, now);
         Server *server;
 
-        LIST_FOREACH(server, &supervisor->leaving, link)
-        next = supervisor_earlier(next, server_leave_step(server, now));
+        LIST_FOREACH (server, &supervisor->servers, link)
+                if (server->leaving_usec > 0)
+                        next = supervisor_earlier(next, server_leave_step(server, now));
         if (supervisor_is_stopping(supervisor))
                 return supervisor_earlier(next, supervisor_finish(supervisor, now));
         if (supervisor->next && now >= supervisor->next->began_usec + RELOAD_USEC) {
-                supervisor_leave(supervisor, take_ptr(supervisor->next), now);
+                supervisor_leave(supervisor, &supervisor->next);
                 supervisor_fail_reload(supervisor);
                 return now;
         }
@@ -607,18 +602,11 @@ static int supervisor_begin(Supervisor *supervisor)
         return 0;
 }
 
-static void supervisor_free_server(Server *server, void *unused)
-{
-        server_kill(server, SIGKILL);
-}
-
 static void supervisor_done(Supervisor *supervisor)
 {
-        supervisor_each(supervisor, supervisor_free_server, NULL);
-        (void)server_free(supervisor->current);
-        (void)server_free(supervisor->next);
-        while (!LIST_EMPTY(&supervisor->leaving)) {
-                Server *server = LIST_FIRST(&supervisor->leaving);
+        supervisor_kill_all(supervisor, SIGKILL);
+        while (!LIST_EMPTY(&supervisor->servers)) {
+                Server *server = LIST_FIRST(&supervisor->servers);
 
                 LIST_REMOVE(server, link);
                 (void)server_free(server);
