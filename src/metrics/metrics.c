@@ -250,7 +250,7 @@ static void metrics_write_instance(const Metric *metric, const MetricsSource *so
         }
 }
 
-/* Where to go on: the first instance behind the last one that was written. */
+/* Where to go on: the first instance after the last one that was written. */
 static size_t metrics_next_instance(const MetricsSource *source, const MetricsCursor *cursor)
 {
         size_t low = 0, high = source->n_instances;
