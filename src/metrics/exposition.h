@@ -33,7 +33,7 @@ typedef enum SampleUnit {
         SAMPLE_NSEC, /* written as seconds */
 } SampleUnit;
 
-/* suffix: "" or what histograms and summaries put behind the name. */
+/* suffix: "" or what histograms and summaries add to the name. */
 void exposition_sample(Exposition *exposition, const char *name, const char *suffix,
                        const Label labels[static 2], uint64_t value, SampleUnit unit);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the routes: an open-addressing table of hosts and wildcard suffixes, and a short list of
- * addresses. Names lie one behind the other in one arena, so that a hundred thousand cost no
+ * addresses. Names lie one after the other in one arena, so that a hundred thousand cost no
  * allocation each.
  */
 #include "route/hostmap.h"

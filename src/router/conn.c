@@ -78,7 +78,8 @@ static void conn_log_refusal(const Conn *conn, RefuseReason reason, const Outlet
         Address client;
         LogFields fields;
 
-        if (!log_limits_pass(router->log_limits, LOG_KIND_REFUSAL, router_now(router), &fields))
+        if (!log_limits_pass(router->log_limits, NULL, NULL, LOG_KIND_REFUSAL, router_now(router),
+                             &fields))
                 return;
         if (conn_client_address(conn, &client))
                 address_format(&client, peer);
@@ -326,7 +327,7 @@ static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
 
         assert(conn->state == CONN_SNIFFING);
         look_at(conn->router->config, conn->router->peek, fd, revents & EPOLLRDHUP, &look);
-        /* A reset leaves bytes to read, but nobody who could be answered. */
+        /* A reset leaves bytes to read, but no client that could be answered. */
         if (revents & (EPOLLHUP | EPOLLERR))
                 look.kind = LOOK_GONE;
         conn_act(conn, &look);
