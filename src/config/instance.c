@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the keys of bellhop.instance(5). What can only be known beside other files is not judged
- * here.
- */
 #include <inttypes.h>
 
 #include "config/instance.h"
@@ -131,7 +127,6 @@ static int instance_add_address(SettingsFile *file, InstanceDraft *draft, Span w
         return r == -EEXIST ? instance_duplicate(file, word, first_line) : r;
 }
 
-/* The target of both lists is the draft itself. */
 static int instance_parse_list(SettingsFile *file, Span value, InstanceDraft *draft,
                                int (*add)(SettingsFile *, InstanceDraft *, Span))
 {
@@ -183,14 +178,17 @@ static int instance_parse_http(SettingsFile *file, Span value, void *target)
         return problem_value(file, value, NULL, "is none of serve, redirect, refuse");
 }
 
+#define SETTING(name, parser) .section = "Instance", .key = name, .parse = parser
+#define FIELD(field)          .offset = offsetof(InstanceDraft, instance.field)
+
+/* Without a field, the target is the draft itself. */
 static const Setting instance_settings[] = {
-        { "Instance", "Host", instance_parse_host, 0 },
-        { "Instance", "Address", instance_parse_address, 0 },
-        { "Instance", "Default", instance_parse_default, 0 },
-        { "Instance", "Http", instance_parse_http, 0 },
-        { "Instance", "IdleSec", setting_parse_timespan,
-          offsetof(InstanceDraft, instance.idle_usec) },
-        { "Instance", "Network", setting_parse_bool, offsetof(InstanceDraft, instance.network) },
+        { SETTING("Host", instance_parse_host) },
+        { SETTING("Address", instance_parse_address) },
+        { SETTING("Default", instance_parse_default) },
+        { SETTING("Http", instance_parse_http) },
+        { SETTING("IdleSec", setting_parse_timespan), FIELD(idle_usec) },
+        { SETTING("Network", setting_parse_bool), FIELD(network) },
 };
 
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "config/names.h"
-#include "util/cleanup.h"
+#include "util/text.h"
 
 /* What is in front of the name of the instance, and what follows it. */
 typedef struct Form {
@@ -28,11 +28,7 @@ static const Form units[] = {
 
 char *name_path(NamePath what, const char *dir, const char *instance)
 {
-        char *path;
-
-        return asprintf(&path, "%s%s%s%s", dir, paths[what].before, instance, paths[what].after) < 0
-                       ? NULL
-                       : path;
+        return text_format("%s%s%s%s", dir, paths[what].before, instance, paths[what].after);
 }
 
 bool name_path_fill(NamePath what, const char *dir, const char *instance, char ret[static PATH_MAX])

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
+
 #include "config/problem.h"
 #include "config/settings.h"
 #include "util/array.h"
@@ -79,6 +81,7 @@ int problem_value(SettingsFile *file, Span value, const char *meant, const char 
         _cleanup_free_ char *wrong = NULL;
         va_list args;
 
+        assert(file->key);
         va_start(args, format);
         wrong = text_format_args(format, args);
         va_end(args);

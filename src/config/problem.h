@@ -16,7 +16,6 @@ typedef enum ProblemKind {
         PROBLEM_NO_USER,       /* there is no user of its name */
         PROBLEM_USER,          /* its user is root or the router's */
         PROBLEM_NO_ROUTE,      /* nothing leads to the instance */
-        PROBLEM_LIMITS,        /* settings of the router that do not fit */
         PROBLEM_ROUTE_LOST,    /* after a reload, another instance has a route of this one */
         /* Of a line. */
         PROBLEM_SYNTAX,         /* neither a section nor an assignment */

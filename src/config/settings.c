@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the reading of configuration files by table, and the forms of values. Does not log.
- */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
@@ -65,6 +62,18 @@ static int settings_unknown_key(SettingsFile *file, const Setting *table, size_t
         return r;
 }
 
+static int settings_parse_value(SettingsFile *file, const Setting *setting, Span value,
+                                void *target)
+{
+        const size_t before = file->n_problems;
+        const int r = setting->parse(file, value, target);
+
+        if (r < 0 || file->n_problems > before || setting->high == 0 ||
+            (*(uint64_t *)target >= setting->low && *(uint64_t *)target <= setting->high))
+                return r;
+        return problem_value(file, value, NULL, "is out of range; it must be %s", setting->range);
+}
+
 static int settings_assign(SettingsFile *file, const Setting *table, size_t n, Span section,
                            const Line *line, void *base)
 {
@@ -79,7 +88,7 @@ static int settings_assign(SettingsFile *file, const Setting *table, size_t n, S
         if (!setting)
                 return settings_unknown_key(file, table, n, section, line->key);
         file->key = setting->key;
-        r = setting->parse(file, line->value, (char *)base + setting->offset);
+        r = settings_parse_value(file, setting, line->value, (char *)base + setting->offset);
         file->key = NULL;
         return r;
 }
@@ -202,7 +211,7 @@ typedef struct Unit {
         uint64_t factor;
 } Unit;
 
-static bool unit_find(const Unit *units, size_t n, Span name, uint64_t *ret)
+static bool settings_find_unit(const Unit *units, size_t n, Span name, uint64_t *ret)
 {
         for (size_t i = 0; i < n; i++)
                 if (span_equals(name, units[i].name)) {
@@ -212,13 +221,13 @@ static bool unit_find(const Unit *units, size_t n, Span name, uint64_t *ret)
         return false;
 }
 
-static bool is_digit(uint8_t c)
+static bool settings_is_digit(uint8_t c)
 {
         return c >= '0' && c <= '9';
 }
 
 /* Sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare number. */
-static bool parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
+static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
 {
         const size_t whole = value.size;
         uint64_t sum = 0;
@@ -229,16 +238,18 @@ static bool parse_quantity(Span value, const Unit *units, size_t n, uint64_t *re
                 uint64_t number = 0, factor;
                 size_t digits = 0, size;
 
-                for (; digits < value.size && is_digit(value.data[digits]); digits++)
+                for (; digits < value.size && settings_is_digit(value.data[digits]); digits++)
                         if (__builtin_mul_overflow(number, 10U, &number) ||
                             __builtin_add_overflow(number, value.data[digits] - '0', &number))
                                 return false;
                 size = digits;
-                while (size < value.size && !is_digit(value.data[size]) && value.data[size] != ' ')
+                while (size < value.size && !settings_is_digit(value.data[size]) &&
+                       value.data[size] != ' ')
                         size++;
                 /* A bare number stands alone: "16 384" is not 400. */
                 if (digits == 0 || (size == digits && size != whole) ||
-                    !unit_find(units, n, (Span){ value.data + digits, size - digits }, &factor) ||
+                    !settings_find_unit(units, n, (Span){ value.data + digits, size - digits },
+                                        &factor) ||
                     __builtin_mul_overflow(number, factor, &number) ||
                     __builtin_add_overflow(sum, number, &sum))
                         return false;
@@ -264,7 +275,7 @@ int setting_parse_timespan(SettingsFile *file, Span value, void *target)
                 { "d", 86400 * UINT64_C(1000000) },
         };
 
-        if (parse_quantity(value, units, ELEMENTSOF(units), target))
+        if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
         return problem_value(file, value, NULL,
                              "is no time span; write for example 30s, 10min or 1h 30min");
@@ -276,7 +287,7 @@ int setting_parse_size(SettingsFile *file, Span value, void *target)
                 { "", 1 }, { "K", 1024 }, { "M", 1024 * 1024 }, { "G", 1 << 30 }
         };
 
-        if (parse_quantity(value, units, ELEMENTSOF(units), target))
+        if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
         return problem_value(file, value, NULL, "is no size; write bytes, or for example 64K");
 }
@@ -285,7 +296,7 @@ int setting_parse_count(SettingsFile *file, Span value, void *target)
 {
         static const Unit units[] = { { "", 1 } };
 
-        if (parse_quantity(value, units, ELEMENTSOF(units), target))
+        if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
         return problem_value(file, value, NULL, "is no whole number");
 }

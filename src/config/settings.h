@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Keys and their meaning as tables: section, key, how the value is read, where it goes. What is
- * wrong with a file is collected as problems; reading goes on, so that one look at a file shows all
- * of them.
+ * Reads a configuration file by a table: section, key, how the value is parsed, where it goes.
+ * Mistakes are collected as problems and reading goes on, so that all of them are shown at once.
  */
 #pragma once
 
@@ -25,14 +24,16 @@ typedef struct Setting {
         const char *key;
         /* 0, or a negative errno; a wrong value is reported by problem_value() */
         int (*parse)(SettingsFile *file, Span value, void *target);
-        size_t offset; /* of the target in the structure that is being filled */
+        size_t offset;      /* of the target in the structure that is being filled */
+        uint64_t low, high; /* of a uint64_t; high 0: any */
+        const char *range;  /* the same for people */
 } Setting;
 
 /* Fills the structure at base as the table says. Every key must be known, in its section. */
 int settings_parse(SettingsFile *file, Span text, const Setting *table, size_t n, void *base);
 
-/* Reads a whole file that root (or who we are) owns and nobody else may write. -ENOENT when there
- * is none; other reasons not to use it are reported, with 0 and *ret NULL. */
+/* Reads a whole file that root or our own user owns and nobody else may write; *ret is to be freed.
+ * -ENOENT: it does not exist. 0 with *ret NULL: it can't be used, as a problem says. */
 int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 
 int setting_parse_bool(SettingsFile *file, Span value, void *target);     /* bool */

@@ -22,7 +22,8 @@ typedef enum Need {
         NEED_AGAIN = 1 << 3,   /* its server does not see a folder that is new */
         NEED_RENEW = 1 << 4,   /* its units have another network, and can be forgotten */
         NEED_RESTART = 1 << 5, /* the same, but all units must be read again */
-        NEED_UNKNOWN = 1 << 6, /* nobody says whether its server has read older files */
+        NEED_STOP = 1 << 6,    /* it has no file any more */
+        NEED_UNKNOWN = 1 << 7, /* nobody says whether its server has read older files */
 } Need;
 
 typedef struct Apply {
@@ -30,15 +31,12 @@ typedef struct Apply {
         Fleet fleet;
         unsigned *needs; /* of each of fleet.entries: of Need */
         bool *exact;     /* of each instance of the configuration: no other file matters to it */
-        char **old;      /* instances that have a socket and no file */
-        size_t n_old;
         bool router_is_stale; /* it has read older files */
         int router_error;     /* why that is not known */
 } Apply;
 
 static void apply_done(Apply *apply)
 {
-        texts_free(apply->old, apply->n_old);
         free(apply->needs);
         free(apply->exact);
         fleet_done(&apply->fleet);
@@ -128,24 +126,8 @@ static int apply_find_needs(Apply *apply)
         for (size_t i = 0; r == 0 && i < fleet->n; i++)
                 if (fleet->entries[i].instance)
                         apply->needs[i] = apply_find_need(apply, &fleet->entries[i], changed);
-        return r;
-}
-
-/* An instance whose file has a mistake is served as before, and is none of them. */
-static int apply_find_old(Apply *apply)
-{
-        const Units *units = &apply->fleet.units;
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < units->n; i++) {
-                char name[NAME_UNIT_MAX];
-
-                if (strcmp(units->units[i].active, "inactive") == 0 ||
-                    !name_from_unit(NAME_SOCKET_UNIT, units->units[i].name, name) ||
-                    fleet_find(&apply->fleet, name))
-                        continue;
-                r = texts_append(&apply->old, &apply->n_old, name);
-        }
+                else if (!fleet->entries[i].has_file)
+                        apply->needs[i] = NEED_STOP;
         return r;
 }
 
@@ -177,8 +159,6 @@ static int apply_find_all(Apply *apply)
                 r = apply->fleet.bus_error;
         if (r == 0)
                 r = apply_find_needs(apply);
-        if (r == 0)
-                r = apply_find_old(apply);
         if (r == 0)
                 apply_find_router(apply);
         return r;
@@ -240,6 +220,11 @@ static const Work renew_units[] = {
         { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
 };
 
+static const Work stop_left_over[] = {
+        { NEED_STOP, "stop", NAME_SOCKET_UNIT, "units", "stop, as its file has gone," },
+        { NEED_STOP, "stop", NAME_SERVICE_UNIT, "units", NULL },
+};
+
 static const Work change_servers[] = {
         { NEED_RESTART, "try-restart", NAME_SERVICE_UNIT, "network",
           "restart, to change its network," },
@@ -284,27 +269,18 @@ static bool apply_reload_router(Apply *apply)
         return change_reload_router(&apply->change);
 }
 
-static bool apply_stop_old(Apply *apply)
+/* An instance that gets the name later must not inherit them. */
+static bool apply_remove_drop_ins(Apply *apply)
 {
-        char(*units)[NAME_UNIT_MAX] = calloc(2 * apply->n_old + 1, sizeof(*units));
-        bool good = change_good("units", units ? 0 : -ENOMEM);
+        bool any = false;
         int r = 0;
 
-        for (size_t i = 0; units && i < apply->n_old; i++) {
-                (void)change_step(&apply->change, "units", "stop %s, which has no file any more",
-                                  apply->old[i]);
-                (void)name_unit(NAME_SOCKET_UNIT, apply->old[i], units[2 * i]);
-                (void)name_unit(NAME_SERVICE_UNIT, apply->old[i], units[2 * i + 1]);
-        }
-        if (good && apply->n_old > 0 && !apply->change.ctl->dry_run) {
-                good = change_units("stop", units, 2 * apply->n_old);
-                for (size_t i = 0; good && r == 0 && i < apply->n_old; i++)
-                        r = units_remove(UNITS_GENERATED_DIR, apply->old[i]);
-                if (good && r == 0)
-                        r = units_announce();
-        }
-        free(units);
-        return change_good(UNITS_GENERATED_DIR, r) && good;
+        for (size_t i = 0; r == 0 && !apply->change.ctl->dry_run && i < apply->fleet.n; i++)
+                if (apply->needs[i] & NEED_STOP) {
+                        r = units_remove(UNITS_GENERATED_DIR, apply->fleet.entries[i].name);
+                        any = true;
+                }
+        return change_good(UNITS_GENERATED_DIR, r == 0 && any ? units_announce() : r);
 }
 
 /* False: there are none. */
@@ -334,7 +310,8 @@ static CtlStatus apply_run(Apply *apply)
         good = apply_work(apply, start_sockets, ELEMENTSOF(start_sockets)) && good;
         good = apply_work(apply, renew_units, ELEMENTSOF(renew_units)) && good;
         good = apply_reload_router(apply) && good;
-        good = apply_stop_old(apply) && good;
+        good = apply_work(apply, stop_left_over, ELEMENTSOF(stop_left_over)) &&
+               apply_remove_drop_ins(apply) && good;
         good = apply_work(apply, change_servers, ELEMENTSOF(change_servers)) && good;
         if (!good) {
                 output_error("Not all is in force. Run the same command again when the cause is "
@@ -353,7 +330,7 @@ static CtlStatus apply_run(Apply *apply)
 
 CtlStatus verb_apply(const Ctl *ctl, char *arguments[])
 {
-        Apply apply = { .n_old = 0 };
+        Apply apply = { .needs = NULL };
         CtlStatus status = change_begin(ctl, &apply.change);
 
         if (status == CTL_FINE)

@@ -130,24 +130,25 @@ static void remove_print_rest(const Remove *remove)
         const Ctl *ctl = remove->change.ctl;
         const char *const places[] = { remove->places.www, remove->places.tls,
                                        remove->places.snippets };
-        const bool has_user = getpwnam(remove->name);
+        const char *separator = "Left as they are: ";
         _cleanup_free_ char *nothing =
                 text_format("Nothing of %s is left to be removed.", remove->name);
-        bool any = false;
 
         change_say_end(&remove->change, nothing ? nothing : remove->name);
         if (ctl->no_legend || ctl->json || ctl->dry_run)
                 return;
         for (size_t i = 0; i < ELEMENTSOF(places); i++)
                 if (place_exists(places[i])) {
-                        printf("%s%s", any ? ", " : "Left as they are: ", places[i]);
-                        any = true;
+                        printf("%s%s", separator, places[i]);
+                        separator = ", ";
                 }
-        if (has_user && (any || ctl->purge))
-                printf("%suser %s%s", any ? ", " : "Left: ", remove->name,
-                       ctl->purge ? ", which bellhopctl has not made" : "");
-        if (any || (has_user && ctl->purge))
-                printf(".%s\n", ctl->purge ? "" : " With --purge, they are removed too.");
+        if (getpwnam(remove->name) && (*separator == ',' || ctl->purge)) {
+                printf("%suser %s", separator, remove->name);
+                separator = ", ";
+        }
+        if (*separator == ',')
+                printf(".%s\n", ctl->purge ? " bellhopctl has not made the user."
+                                           : " With --purge, they are removed too.");
 }
 
 /* What is purged does not come back. */

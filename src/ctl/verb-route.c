@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl route: which way a connection takes, by what is in force and by what stands in the
- * files.
+ * bellhopctl route: what becomes of a connection, by the configuration in force and by the files.
  */
-#include <sys/stat.h>
-
-#include "config/explain.h"
+#include "config/names.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/show/output.h"
+#include "decide/explain.h"
 #include "util/cleanup.h"
 
 DEFINE_CLEANUP(Config *, config_free);
@@ -24,48 +22,29 @@ typedef struct Wanted {
         Address address; /* port 0: that of the protocol */
 } Wanted;
 
-/* The lines of an answer; NULL: it does not have them. */
 typedef struct Answer {
-        char text[ROUTE_ANSWER_MAX];
-        const char *outcome, *reason, *instance, *why, *route, *file, *line;
+        char text[EXPLAIN_MAX];
+        Explanation is; /* outcome NULL: was not asked for */
 } Answer;
 
-static bool same(const char *a, const char *b)
+static bool route_same(const char *a, const char *b)
 {
         return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static bool answers_agree(const Answer *a, const Answer *b)
+static bool route_answers_agree(const Explanation *a, const Explanation *b)
 {
-        return same(a->outcome, b->outcome) && same(a->reason, b->reason) &&
-               same(a->instance, b->instance) && same(a->why, b->why) && same(a->route, b->route);
-}
-
-/* Cuts answer->text up. */
-static void answer_parse(Answer *answer)
-{
-        const struct {
-                const char *key;
-                const char **target;
-        } keys[] = {
-                { "OUTCOME=", &answer->outcome },   { "REASON=", &answer->reason },
-                { "INSTANCE=", &answer->instance }, { "WHY=", &answer->why },
-                { "ROUTE=", &answer->route },       { "FILE=", &answer->file },
-                { "LINE=", &answer->line },
-        };
-        char *rest = answer->text, *line;
-
-        while ((line = strsep(&rest, "\n")))
-                for (size_t i = 0; i < ELEMENTSOF(keys); i++)
-                        if (strncmp(line, keys[i].key, strlen(keys[i].key)) == 0)
-                                *keys[i].target = line + strlen(keys[i].key);
+        return route_same(a->outcome, b->outcome) && route_same(a->reason, b->reason) &&
+               route_same(a->instance, b->instance) && route_same(a->why, b->why) &&
+               route_same(a->route, b->route);
 }
 
 /* As a browser would ask for it: an address is no server name, but is in the Host field. */
-static RouteQuestion question_of(const Wanted *wanted, int protocol, char room[static 64])
+static Question route_question_of(const Wanted *wanted, int protocol, char room[static 64])
 {
-        RouteQuestion question = {
-                .tls = protocol == TLS,
+        Question question = {
+                .protocol = protocol == TLS ? BELLHOP_PROTOCOL_TLS : BELLHOP_PROTOCOL_HTTP,
+                .host_required = protocol == HTTP,
                 .host = span_from_string(wanted->text),
                 .has_local = wanted->is_address,
                 .local = wanted->address,
@@ -78,58 +57,43 @@ static RouteQuestion question_of(const Wanted *wanted, int protocol, char room[s
         question.local.port = 0;
         address_format(&question.local, text);
         (void)snprintf(room, 64, v4 ? "%s" : "[%s]", text);
-        question.host = span_from_string(question.tls ? "" : room);
+        question.host = span_from_string(protocol == TLS ? "" : room);
         question.local.port = wanted->address.port ? wanted->address.port : default_ports[protocol];
         return question;
 }
 
-static int ask_router(const Ctl *ctl, const RouteQuestion *question, Answer *ret)
+static int route_ask_router(const Ctl *ctl, const Question *question, Answer *ret)
 {
         char path[HOSTNAME_MAX + 256] = "/route?";
         _cleanup_free_ char *text = NULL;
         int r;
 
-        if (!route_question_format(question, path + strlen(path), sizeof(path) - strlen(path)))
+        if (!explain_format_question(question, path + strlen(path), sizeof(path) - strlen(path)))
                 return -EMSGSIZE;
         r = control_fetch(ctl->runtime_dir, path, &text);
         if (r < 0)
                 return r;
         (void)snprintf(ret->text, sizeof(ret->text), "%s", text);
-        answer_parse(ret);
-        return ret->outcome ? 0 : -EPROTO;
+        explain_parse(ret->text, &ret->is);
+        return ret->is.outcome ? 0 : -EPROTO;
 }
 
-static void ask_files(const Config *config, const RouteQuestion *question, Answer *ret)
+static void route_ask_files(const Config *config, const Question *question, Answer *ret)
 {
-        route_explain(config, question, ret->text);
-        answer_parse(ret);
-}
-
-static const char *explain_refusal(const Answer *answer)
-{
-        static const struct {
-                const char *reason, *words;
-        } all[] = {
-                { "unknown-host", "no instance has it, and none has Default=yes" },
-                { "no-host", "no host is named, and no instance may take that" },
-                { "malformed", "that is no host" },
-                { "plain-http", "Http=refuse" },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(all); i++)
-                if (strcmp(all[i].reason, answer->reason) == 0)
-                        return all[i].words;
-        return answer->reason;
+        explain(config, question, ret->text);
+        explain_parse(ret->text, &ret->is);
 }
 
 /* To be freed. NULL: no memory. */
-static char *explain(const Answer *answer)
+static char *route_words(const Explanation *answer)
 {
+        const char *cause = answer->reason ? refuse_reason_cause(answer->reason) : NULL;
         char *text;
         int n;
 
         if (answer->reason)
-                n = asprintf(&text, "%s: %s", answer->reason, explain_refusal(answer));
+                n = asprintf(&text, "%s%s%s", answer->reason, cause ? ": " : "",
+                             cause ? cause : "");
         else if (!answer->why)
                 n = asprintf(&text, "-");
         else if (!answer->route)
@@ -145,7 +109,8 @@ static char *explain(const Answer *answer)
 enum { PROTOCOL, OUTCOME, INSTANCE, WHY, ROUTE, REASON, PLACE, LINE, AGREE, COLUMNS };
 
 /* In a table for people, some columns are one. */
-static void fill_json(Table *table, int protocol, const Answer *answer, const Answer *files)
+static void route_fill_json(Table *table, int protocol, const Explanation *answer,
+                            const Explanation *files)
 {
         const char *const cells[COLUMNS] = {
                 [PROTOCOL] = protocol_names[protocol],
@@ -160,12 +125,12 @@ static void fill_json(Table *table, int protocol, const Answer *answer, const An
 
         for (size_t i = 0; i < COLUMNS; i++)
                 table_set(table, i, cells[i]);
-        table_set_bool(table, AGREE, answers_agree(answer, files));
+        table_set_bool(table, AGREE, route_answers_agree(answer, files));
 }
 
-static void fill_text(Table *table, int protocol, const Answer *answer)
+static void route_fill_text(Table *table, int protocol, const Explanation *answer)
 {
-        _cleanup_free_ char *why = explain(answer);
+        _cleanup_free_ char *why = route_words(answer);
         const bool refused = strcmp(answer->outcome, "refuse") == 0;
 
         table_set(table, 0, protocol == TLS ? "TLS" : "HTTP");
@@ -177,8 +142,8 @@ static void fill_text(Table *table, int protocol, const Answer *answer)
                 table_setf(table, 4, "%s:%s", answer->file, answer->line);
 }
 
-static int print_answers(const Output *output, const Answer answers[static PROTOCOLS],
-                         const Answer files[static PROTOCOLS])
+static int route_print(const Output *output, const Answer answers[static PROTOCOLS],
+                       const Answer files[static PROTOCOLS])
 {
         static const Column json[COLUMNS] = {
                 [PROTOCOL] = { "", "protocol", 0, SCOLS_JSON_STRING },
@@ -200,32 +165,32 @@ static int print_answers(const Output *output, const Answer answers[static PROTO
                                    : table_new(output, "routes", text, ELEMENTSOF(text));
 
         for (int i = 0; i < PROTOCOLS; i++) {
-                if (!answers[i].outcome)
+                if (!answers[i].is.outcome)
                         continue;
                 table_add(&table);
                 if (output->json)
-                        fill_json(&table, i, &answers[i], &files[i]);
+                        route_fill_json(&table, i, &answers[i].is, &files[i].is);
                 else
-                        fill_text(&table, i, &answers[i]);
+                        route_fill_text(&table, i, &answers[i].is);
         }
         return table_print(&table);
 }
 
-/* What the table can't tell. */
-static void print_notes(const Ctl *ctl, const Wanted *wanted, const Config *config,
-                        const Answer answers[static PROTOCOLS],
-                        const Answer files[static PROTOCOLS])
+/* What the table has no room for. */
+static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config *config,
+                              const Answer answers[static PROTOCOLS],
+                              const Answer files[static PROTOCOLS])
 {
         for (int i = 0; i < PROTOCOLS; i++) {
                 _cleanup_free_ char *why = NULL;
 
-                if (!answers[i].outcome || answers_agree(&answers[i], &files[i]))
+                if (!answers[i].is.outcome || route_answers_agree(&answers[i].is, &files[i].is))
                         continue;
-                why = explain(&files[i]);
+                why = route_words(&files[i].is);
                 printf("\nBy the files, it is another one: %s%s%s, %s. 'bellhopctl apply' brings "
                        "them into force.\n",
-                       files[i].outcome, files[i].instance ? " " : "",
-                       files[i].instance ? files[i].instance : "", why ? why : "");
+                       files[i].is.outcome, files[i].is.instance ? " " : "",
+                       files[i].is.instance ? files[i].is.instance : "", why ? why : "");
                 break;
         }
         if (!wanted->is_address && hostmap_has_addresses(config->map))
@@ -234,63 +199,61 @@ static void print_notes(const Ctl *ctl, const Wanted *wanted, const Config *conf
         for (int i = 0; i < PROTOCOLS; i++) {
                 _cleanup_free_ char *path = NULL;
 
-                if (!answers[i].outcome || strcmp(answers[i].outcome, "hand-off") != 0 ||
-                    asprintf(&path, "%s/%s.handoff", ctl->runtime_dir, answers[i].instance) < 0) {
-                        path = NULL;
+                if (!answers[i].is.outcome || strcmp(answers[i].is.outcome, "hand-off") != 0)
                         continue;
-                }
-                if (access(path, F_OK) == 0 || errno != ENOENT)
+                path = name_path(NAME_HANDOFF_SOCKET, ctl->runtime_dir, answers[i].is.instance);
+                if (!path || access(path, F_OK) == 0 || errno != ENOENT)
                         continue;
                 printf("\nThe hand-off socket of %s is not there, so it would be refused "
                        "(unavailable). 'bellhopctl apply' starts it.\n",
-                       answers[i].instance);
+                       answers[i].is.instance);
                 break;
         }
 }
 
-static CtlStatus ask_all(const Ctl *ctl, const Wanted *wanted, const Config *config,
-                         Answer answers[static PROTOCOLS], Answer files[static PROTOCOLS])
+static CtlStatus route_ask_all(const Ctl *ctl, const Wanted *wanted, const Config *config,
+                               Answer answers[static PROTOCOLS], Answer files[static PROTOCOLS])
 {
         CtlStatus status = CTL_FINE;
 
         for (int i = 0; i < PROTOCOLS; i++) {
                 char room[64];
-                const RouteQuestion question = question_of(wanted, i, room);
+                const Question question = route_question_of(wanted, i, room);
                 int r = 0;
 
                 if ((i == TLS && ctl->only_http) || (i == HTTP && ctl->only_tls))
                         continue;
-                ask_files(config, &question, &files[i]);
+                route_ask_files(config, &question, &files[i]);
                 if (ctl->offline)
-                        ask_files(config, &question, &answers[i]);
+                        route_ask_files(config, &question, &answers[i]);
                 else
-                        r = ask_router(ctl, &question, &answers[i]);
+                        r = route_ask_router(ctl, &question, &answers[i]);
                 if (r < 0) {
                         output_error("No answer: %s. With --offline, the files are read instead.",
                                      metrics_fetch_explain(r));
                         return CTL_FAILED;
                 }
-                if (strcmp(answers[i].outcome, "refuse") == 0)
+                if (strcmp(answers[i].is.outcome, "refuse") == 0)
                         status = CTL_FAILED;
         }
         return status;
 }
 
-static CtlStatus answer(const Ctl *ctl, const Wanted *wanted, const Config *config)
+static CtlStatus route_answer(const Ctl *ctl, const Wanted *wanted, const Config *config)
 {
-        Answer answers[PROTOCOLS] = { { .outcome = NULL } }, files[PROTOCOLS];
+        Answer answers[PROTOCOLS] = { { .is.outcome = NULL } }, files[PROTOCOLS];
         CtlStatus status;
         Output output;
 
         memset(files, 0, sizeof(files));
-        status = ask_all(ctl, wanted, config, answers, files);
-        if (!answers[TLS].outcome && !answers[HTTP].outcome)
+        status = route_ask_all(ctl, wanted, config, answers, files);
+        if (!answers[TLS].is.outcome && !answers[HTTP].is.outcome)
                 return status;
         output_start(ctl, &output);
-        if (print_answers(&output, answers, files) < 0)
+        if (route_print(&output, answers, files) < 0)
                 status = output_no_memory();
         else if (output.legend && !output.json)
-                print_notes(ctl, wanted, config, answers, files);
+                route_print_notes(ctl, wanted, config, answers, files);
         return output_done(&output, status);
 }
 
@@ -319,5 +282,5 @@ CtlStatus verb_route(const Ctl *ctl, char *arguments[])
                              strerror(-r));
                 return CTL_FAILED;
         }
-        return answer(ctl, &wanted, config);
+        return route_answer(ctl, &wanted, config);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl status: all about one instance, and what to do if it does not serve.
+ * bellhopctl status: all about one instance, and what to do if it does not serve. One list of
+ * fields, for people and for programs.
  */
-#include <inttypes.h>
 #include <pwd.h>
 #include <stdarg.h>
 
@@ -19,38 +19,20 @@
 #define REFUSALS_SHOWN 5
 #define LINES_SHOWN    10
 
+#define FIELDS_MAX 32
+
 typedef struct Status {
+        const Ctl *ctl;
         const char *name;
         Fleet fleet;
         FleetEntry *entry;
-        Hosts *hosts; /* of all instances */
-        Hosts own;    /* of this one */
-        char *file;   /* where it is described */
-        char *user;   /* its user, with uid and home; NULL: there is none */
-        char *socket; /* its hand-off socket */
-        bool socket_there;
-        time_t expires;
-        int certificate;          /* 0, or why there is no date */
-        char **refusals, **lines; /* of the journal */
-        char **advice;            /* the most urgent first */
-        size_t n_refusals, n_lines, n_advice;
+        Column columns[FIELDS_MAX]; /* heading NULL: for programs only */
+        char *shown[FIELDS_MAX];    /* to people; NULL: nothing */
+        char *values[FIELDS_MAX];   /* in JSON; NULL: null */
+        size_t n_fields;
+        char **advice; /* the most urgent first */
+        size_t n_advice;
 } Status;
-
-static void status_done(Status *status)
-{
-        char *const texts[] = { status->file, status->user, status->socket };
-
-        if (status->hosts)
-                hosts_free(status->hosts, status->fleet.config->n_instances);
-        fleet_done(&status->fleet);
-        for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-                free(texts[i]);
-        texts_free(status->refusals, status->n_refusals);
-        texts_free(status->lines, status->n_lines);
-        texts_free(status->advice, status->n_advice);
-}
-
-/* --- what to do --- */
 
 /* Without memory for it, advice is left out. */
 __attribute__((format(printf, 2, 3))) static void status_advise(Status *status, const char *format,
@@ -66,45 +48,183 @@ __attribute__((format(printf, 2, 3))) static void status_advise(Status *status, 
                 (void)texts_append(&status->advice, &status->n_advice, text);
 }
 
-static void status_advise_on_file(Status *status)
-{
-        const Config *config = status->fleet.config;
+/* --- fields of one kind --- */
 
-        for (size_t i = 0; i < config->n_problems; i++)
-                if (strcmp(config->problems[i].file, status->file) == 0)
-                        status_advise(status, "%s", config->problems[i].text);
-        if (status->n_advice == 0)
-                status_advise(status,
-                              "%s is not there, but units of it are: 'bellhopctl apply' stops "
-                              "them.",
-                              status->file);
+static void status_put(Status *status, const char *heading, const char *key, int json_type,
+                       const char *shown, const char *value)
+{
+        status->columns[status->n_fields] = (Column){ heading, key, 0, json_type };
+        status->shown[status->n_fields] = shown && shown[0] ? strdup(shown) : NULL;
+        status->values[status->n_fields++] = value && value[0] ? strdup(value) : NULL;
 }
 
-static void status_advise_all(Status *status)
+static void status_put_text(Status *status, const char *heading, const char *key, const char *text)
 {
-        const FleetEntry *entry = status->entry;
-        const Fleet *fleet = &status->fleet;
+        status_put(status, heading, key, SCOLS_JSON_STRING, text, text);
+}
 
-        if (!entry->instance)
-                status_advise_on_file(status);
-        else if (entry->state == FLEET_OFF || !status->socket_there)
+static void status_put_number(Status *status, const char *heading, const char *key, uint64_t n,
+                              const char *(*show)(uint64_t n, char *text))
+{
+        char shown[SHOWN_MAX], value[SHOWN_MAX];
+
+        status_put(status, heading, key, SCOLS_JSON_NUMBER, show(n, shown),
+                   n == UNKNOWN ? NULL : show_count(n, value));
+}
+
+static void status_put_bool(Status *status, const char *heading, const char *key, bool known,
+                            bool truth)
+{
+        status_put(status, heading, key, SCOLS_JSON_BOOLEAN, known ? truth ? "yes" : "no" : NULL,
+                   known ? truth ? "1" : "0" : NULL);
+}
+
+/* separator: between elements for people; of lines, it begins with a line break. */
+static void status_put_list(Status *status, const char *heading, const char *key,
+                            char *const texts[], size_t n, const char *separator)
+{
+        _cleanup_free_ char *shown = NULL, *lines = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *shown_before = shown, *lines_before = lines;
+                const bool first = i == 0 && separator[0] != '\n';
+
+                shown = text_format("%s%s%s", shown ? shown : "", first ? "" : separator, texts[i]);
+                lines = text_format("%s%s%s", lines ? lines : "", i > 0 ? "\n" : "", texts[i]);
+        }
+        status_put(status, heading, key, SCOLS_JSON_ARRAY_STRING, shown, lines);
+}
+
+/* --- all fields --- */
+
+static void status_put_settings(Status *status)
+{
+        static const char *const policies[] = {
+                [HTTP_SERVE] = "serve", [HTTP_REDIRECT] = "redirect", [HTTP_REFUSE] = "refuse"
+        };
+        const Config *config = status->fleet.config;
+        const Instance *instance = status->entry->instance;
+        const uint64_t idle = instance ? instance->idle_usec / USEC_PER_SEC : 0;
+        Hosts *hosts = hosts_new(config->map, config->n_instances);
+        const Hosts none = { .n_hosts = 0 };
+        const Hosts *own = instance && hosts ? &hosts[instance - config->instances] : &none;
+        char span[SHOWN_MAX], seconds[SHOWN_MAX];
+
+        status_put_list(status, "Hosts", "hosts", own->hosts, own->n_hosts, " ");
+        status_put_list(status, "Addresses", "addresses", own->addresses, own->n_addresses, " ");
+        hosts_free(hosts, config->n_instances);
+        status_put_bool(status, "Default", "default", instance, instance && instance->is_default);
+        status_put_text(status, "Plain HTTP", "http", instance ? policies[instance->http] : NULL);
+        status_put_bool(status, "Network", "network", instance, instance && instance->network);
+        status_put(status, "Idle exit", "idle_seconds", SCOLS_JSON_NUMBER,
+                   !instance  ? NULL
+                   : idle > 0 ? show_span(idle, span)
+                              : "never",
+                   instance ? show_count(idle, seconds) : NULL);
+}
+
+static int status_put_file(Status *status)
+{
+        const Config *config = status->fleet.config;
+        const FleetEntry *entry = status->entry;
+        _cleanup_free_ char *file =
+                name_path(NAME_INSTANCE_FILE, status->ctl->config_dir, status->name);
+        _cleanup_free_ char *socket =
+                name_path(NAME_HANDOFF_SOCKET, status->ctl->runtime_dir, status->name);
+        const bool socket_there = !socket || access(socket, F_OK) == 0 || errno != ENOENT;
+        const struct passwd *user = getpwnam(status->name);
+        char home[PATH_MAX];
+
+        if (!file || !socket)
+                return -ENOMEM;
+        status_put_text(status, "File", "file", file);
+        if (user)
+                (void)snprintf(home, sizeof(home), "%s (uid %u), %s", user->pw_name, user->pw_uid,
+                               user->pw_dir);
+        status_put(status, "User", "user", SCOLS_JSON_STRING, user ? home : NULL,
+                   user ? status->name : NULL);
+        status_put_settings(status);
+        status_put_text(status, "Socket", "socket", socket);
+        status_put_bool(status, NULL, "socket_exists", true, socket_there);
+        for (size_t i = 0; !entry->instance && i < config->n_problems; i++)
+                if (strcmp(config->problems[i].file, file) == 0)
+                        status_advise(status, "%s", config->problems[i].text);
+        if (!entry->has_file)
+                status_advise(status,
+                              "%s is not there, but its socket is: 'bellhopctl apply' stops it.",
+                              file);
+        else if (entry->instance && (entry->state == FLEET_OFF || !socket_there))
                 status_advise(status, "Its hand-off socket is not started, so visitors are "
                                       "refused: 'bellhopctl apply'");
-        else if (fleet->router_error == 0 && entry->n_handoffs == UNKNOWN)
+        else if (entry->instance && status->fleet.router_error == 0 && entry->n_handoffs == UNKNOWN)
                 status_advise(status, "The router does not know it yet: 'bellhopctl apply'");
+        return 0;
+}
+
+static void status_put_numbers(Status *status)
+{
+        const FleetEntry *entry = status->entry;
+        const bool runs = entry->state == FLEET_ACTIVE;
+        const time_t last = (time_t)entry->last_used;
+        char ago[SHOWN_MAX], then[SHOWN_MAX];
+
+        status_put_number(status, runs ? "Main PID" : NULL, "pid", entry->pid, show_count);
+        status_put_number(status, runs ? "Memory" : NULL, "memory_bytes", entry->memory,
+                          show_bytes);
+        status_put_number(status, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
+        status_put_number(status, "Connections", "connections", entry->n_open, show_count);
+        status_put_text(status, "Status", "status", entry->said);
+        status_put_number(status, "Hand-offs", "handoffs", entry->n_handoffs, show_count);
+        status_put_number(status, "Refused", "refused", entry->n_refused, show_count);
+        status_put_number(status, "Redirected", "redirected", entry->n_redirected, show_count);
+        status_put_number(status, "Waiting", "waiting", entry->n_waiting, show_count);
+        status_put(status, "Last used", "last_used", SCOLS_JSON_STRING,
+                   show_ago(last, time(NULL), ago), last > 0 ? show_time(last, then) : NULL);
         if (entry->state == FLEET_FAILED)
                 status_advise(status,
                               "Its server has failed: 'journalctl -xeu bellhop@%s.service' says "
                               "why, 'bellhopctl check' finds mistakes in its files. The next "
                               "visitor starts it again.",
                               status->name);
-        if (status->certificate == 0 && status->expires <= time(NULL))
+}
+
+static void status_put_certificate(Status *status)
+{
+        const time_t now = time(NULL);
+        time_t ends = 0;
+        const int r = fleet_expiry(status->ctl, &status->fleet, status->name, &ends);
+        char left[SHOWN_MAX], then[SHOWN_MAX];
+        _cleanup_free_ char *shown = text_format("%s%s",
+                                                 r == 0         ? "ends "
+                                                 : r == -ENOENT ? ""
+                                                                : "not known: ",
+                                                 r == 0         ? show_left(ends, now, left)
+                                                 : r == -ENOENT ? "none, so no HTTPS"
+                                                                : strerror(-r));
+
+        status_put(status, "Certificate", "certificate_expires", SCOLS_JSON_STRING, shown,
+                   r == 0 ? show_time(ends, then) : NULL);
+        if (r == 0 && ends <= now)
                 status_advise(status,
                               "Its certificate is over. Put a new one there, and: systemctl "
                               "try-reload-or-restart bellhop@%s.service",
                               status->name);
-        if (status->certificate == -EBADMSG)
+        if (r == -EBADMSG)
                 status_advise(status, "Its certificate is damaged: 'bellhopctl check'");
+}
+
+static void status_put_journal(Status *status)
+{
+        const Fleet *fleet = &status->fleet;
+        char **refusals = NULL, **lines = NULL;
+        size_t n_refusals = 0, n_lines = 0;
+
+        (void)journal_read(status->name, true, REFUSALS_SHOWN, &refusals, &n_refusals);
+        (void)journal_read(status->name, false, LINES_SHOWN, &lines, &n_lines);
+        status_put_list(status, "Refused", "refusals", refusals, n_refusals, "\n  ");
+        status_put_list(status, "Journal", "journal", lines, n_lines, "\n  ");
+        texts_free(refusals, n_refusals);
+        texts_free(lines, n_lines);
         if (fleet->bus_error < 0)
                 status_advise(status, "systemd does not answer: %s", strerror(-fleet->bus_error));
         if (fleet->router_error < 0)
@@ -112,270 +232,102 @@ static void status_advise_all(Status *status)
                               metrics_fetch_explain(fleet->router_error));
         if (geteuid() != 0)
                 status_advise(status, "Without root, not all of this can be seen: use sudo");
+        status_put_list(status, "To do", "to_do", status->advice, status->n_advice, "\n  ");
 }
-
-/* --- asking --- */
 
 /* 1: there is no such instance. */
-static int status_load(const Ctl *ctl, Status *status)
+static int status_load(Status *status)
 {
         const char *name = status->name;
-        const struct passwd *user;
-        uint32_t number;
-        int r = instance_name_is_valid(name)
-                        ? fleet_load(ctl, name, FLEET_FOR_STATUS, &status->fleet)
-                        : 1;
+        int r = 1;
 
-        if (r != 0)
-                return r;
-        status->entry = fleet_find(&status->fleet, name);
+        if (instance_name_is_valid(name))
+                r = fleet_load(status->ctl, name, FLEET_FOR_STATUS, &status->fleet);
+        status->entry = r == 0 ? fleet_find(&status->fleet, name) : NULL;
         if (!status->entry)
-                return 1;
-        status->file = name_path(NAME_INSTANCE_FILE, ctl->config_dir, name);
-        status->socket = name_path(NAME_HANDOFF_SOCKET, ctl->runtime_dir, name);
-        status->hosts = hosts_new(status->fleet.config->map, status->fleet.config->n_instances);
-        if (!status->file || !status->socket || !status->hosts)
-                return -ENOMEM;
-        user = getpwnam(name);
-        if (user)
-                status->user =
-                        text_format("%s (uid %u), %s", user->pw_name, user->pw_uid, user->pw_dir);
-        number = config_find_instance(status->fleet.config, name);
-        if (number != ROUTE_NONE)
-                status->own = status->hosts[number];
-        /* Any other error is that we may not look into the folder. */
-        status->socket_there = access(status->socket, F_OK) == 0 || errno != ENOENT;
-        status->certificate = fleet_expiry(ctl, &status->fleet, name, &status->expires);
-        (void)journal_read(name, true, REFUSALS_SHOWN, &status->refusals, &status->n_refusals);
-        (void)journal_read(name, false, LINES_SHOWN, &status->lines, &status->n_lines);
-        status_advise_all(status);
-        return 0;
+                return r == 0 ? 1 : r;
+        status_put_text(status, NULL, "instance", name);
+        status_put_text(status, NULL, "state",
+                        status->entry->state == FLEET_UNKNOWN
+                                ? NULL
+                                : fleet_state_names[status->entry->state]);
+        status_put_text(status, NULL, "result", status->entry->result);
+        r = status_put_file(status);
+        status_put_numbers(status);
+        status_put_certificate(status);
+        status_put_journal(status);
+        return r;
 }
 
-/* --- one list of what is known, for people and for programs --- */
+/* --- printing --- */
 
-#define FIELDS_MAX 32
-
-typedef struct Fields {
-        Column columns[FIELDS_MAX]; /* heading NULL: for programs only */
-        char *shown[FIELDS_MAX];    /* to people; NULL: nothing */
-        char *values[FIELDS_MAX];   /* in JSON; NULL: null */
-        size_t n;
-} Fields;
-
-static void fields_put(Fields *fields, const char *heading, const char *key, int json_type,
-                       const char *shown, const char *value)
+static int status_print_json(const Output *output, const Status *status)
 {
-        fields->columns[fields->n] = (Column){ heading, key, 0, json_type };
-        fields->shown[fields->n] = shown && shown[0] ? strdup(shown) : NULL;
-        fields->values[fields->n++] = value && value[0] ? strdup(value) : NULL;
-}
-
-static void fields_text(Fields *fields, const char *heading, const char *key, const char *text)
-{
-        fields_put(fields, heading, key, SCOLS_JSON_STRING, text, text);
-}
-
-static void fields_number(Fields *fields, const char *heading, const char *key, uint64_t n,
-                          const char *(*show)(uint64_t n, char *text))
-{
-        char shown[SHOWN_MAX], value[SHOWN_MAX];
-
-        fields_put(fields, heading, key, SCOLS_JSON_NUMBER, show(n, shown),
-                   n == UNKNOWN ? NULL : show_count(n, value));
-}
-
-static void fields_bool(Fields *fields, const char *heading, const char *key, bool known,
-                        bool truth)
-{
-        fields_put(fields, heading, key, SCOLS_JSON_BOOLEAN, known ? truth ? "yes" : "no" : NULL,
-                   known ? truth ? "1" : "0" : NULL);
-}
-
-static char *fields_join(char *const texts[], size_t n, const char *separator)
-{
-        char *joined = NULL;
-
-        for (size_t i = 0; i < n; i++) {
-                _cleanup_free_ char *before = joined;
-
-                joined = text_format("%s%s%s", before ? before : "", before ? separator : "",
-                                     texts[i] ? texts[i] : "");
-        }
-        return joined;
-}
-
-static void fields_list(Fields *fields, const char *heading, const char *key, char *const texts[],
-                        size_t n)
-{
-        _cleanup_free_ char *shown = fields_join(texts, n, " ");
-        _cleanup_free_ char *lines = fields_join(texts, n, "\n");
-
-        fields_put(fields, heading, key, SCOLS_JSON_ARRAY_STRING, shown, lines);
-}
-
-static void status_put_file(const Status *status, Fields *fields)
-{
-        static const char *const policies[] = {
-                [HTTP_SERVE] = "serve", [HTTP_REDIRECT] = "redirect", [HTTP_REFUSE] = "refuse"
-        };
-        const Instance *instance = status->entry->instance;
-        const uint64_t idle = instance ? instance->idle_usec / USEC_PER_SEC : UNKNOWN;
-        _cleanup_free_ char *file =
-                text_format("%s%s", status->file, instance ? "" : " (not in use)");
-        _cleanup_free_ char *socket =
-                text_format("%s%s", status->socket, status->socket_there ? "" : " (not there)");
-        char span[SHOWN_MAX], seconds[SHOWN_MAX];
-
-        fields_put(fields, "File", "file", SCOLS_JSON_STRING, file, status->file);
-        fields_put(fields, "User", "user", SCOLS_JSON_STRING, status->user,
-                   status->user ? status->name : NULL);
-        fields_list(fields, "Hosts", "hosts", status->own.hosts, status->own.n_hosts);
-        fields_list(fields, "Addresses", "addresses", status->own.addresses,
-                    status->own.n_addresses);
-        fields_bool(fields, "Default", "default", instance, instance && instance->is_default);
-        fields_text(fields, "Plain HTTP", "http", instance ? policies[instance->http] : NULL);
-        fields_bool(fields, "Network", "network", instance, instance && instance->network);
-        fields_put(fields, "Idle exit", "idle_seconds", SCOLS_JSON_NUMBER,
-                   !instance   ? NULL
-                   : idle == 0 ? "never"
-                               : show_span(idle, span),
-                   instance ? show_count(idle, seconds) : NULL);
-        fields_put(fields, "Socket", "socket", SCOLS_JSON_STRING, socket, status->socket);
-        fields_bool(fields, NULL, "socket_exists", true, status->socket_there);
-}
-
-static void status_put_numbers(const Status *status, Fields *fields)
-{
-        const FleetEntry *entry = status->entry;
-        const bool runs = entry->state == FLEET_ACTIVE;
-        const time_t last = (time_t)entry->last_used;
-        char ago[SHOWN_MAX], then[SHOWN_MAX];
-
-        fields_number(fields, runs ? "Main PID" : NULL, "pid", status->entry->pid, show_count);
-        fields_number(fields, runs ? "Memory" : NULL, "memory_bytes", entry->memory, show_bytes);
-        fields_number(fields, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
-        fields_number(fields, "Connections", "connections", entry->n_open, show_count);
-        fields_text(fields, "Status", "status", status->entry->said);
-        /* Since the router was started, as the next two. */
-        fields_number(fields, "Hand-offs", "handoffs", entry->n_handoffs, show_count);
-        fields_number(fields, "Refused", "refused", entry->n_refused, show_count);
-        fields_number(fields, "Redirected", "redirected", entry->n_redirected, show_count);
-        fields_number(fields, "Waiting", "waiting", entry->n_waiting, show_count);
-        fields_put(fields, "Last used", "last_used", SCOLS_JSON_STRING,
-                   show_ago(last, time(NULL), ago), last > 0 ? show_time(last, then) : NULL);
-}
-
-static void status_put_certificate(const Status *status, Fields *fields)
-{
-        char left[SHOWN_MAX], then[SHOWN_MAX];
-        _cleanup_free_ char *shown =
-                status->certificate == -ENOENT
-                        ? strdup("none, so no HTTPS")
-                        : text_format("%s%s", status->certificate < 0 ? "not known: " : "ends ",
-                                      status->certificate < 0
-                                              ? strerror(-status->certificate)
-                                              : show_left(status->expires, time(NULL), left));
-
-        fields_put(fields, "Certificate", "certificate_expires", SCOLS_JSON_STRING, shown,
-                   status->certificate == 0 ? show_time(status->expires, then) : NULL);
-}
-
-static int status_print_json(const Output *output, const Fields *fields)
-{
-        Table table = table_new(output, "instances", fields->columns, fields->n);
+        Table table = table_new(output, "instances", status->columns, status->n_fields);
 
         table_add(&table);
-        for (size_t i = 0; i < fields->n; i++)
-                table_set(&table, i, fields->values[i]);
+        for (size_t i = 0; i < status->n_fields; i++)
+                table_set(&table, i, status->values[i]);
         return table_print(&table);
 }
 
-static void status_print_lines(const Output *output, const char *title, char *const lines[],
-                               size_t n)
+static void status_print_text(const Output *output, const Status *status)
 {
-        if (n > 0)
-                printf("\n%s%s:%s\n", output_color(output, COLOR_STRONG), title,
-                       output_color_end(output));
-        for (size_t i = 0; i < n; i++)
-                printf("  %s\n", lines[i]);
-}
-
-static void status_print_text(const Output *output, const Status *status, const Fields *fields)
-{
-        const FleetState state = status->entry->state;
+        const char *strong = output_color(output, COLOR_STRONG), *end = output_color_end(output);
+        const FleetEntry *entry = status->entry;
+        const FleetState state = entry->state;
         const OutputColor color = state == FLEET_ACTIVE || state == FLEET_IDLE  ? COLOR_GOOD
                                   : state == FLEET_FAILED || state == FLEET_OFF ? COLOR_ERROR
                                                                                 : COLOR_WARNING;
-        const time_t since = status->entry->since_usec == UNKNOWN
-                                     ? 0
-                                     : (time_t)(status->entry->since_usec / USEC_PER_SEC);
         char ago[SHOWN_MAX];
 
-        printf("%s●%s %s%s%s - %s", output_color(output, color), output_color_end(output),
-               output_color(output, COLOR_STRONG), status->name, output_color_end(output),
+        printf("%s●%s %s%s%s - %s", output_color(output, color), end, strong, status->name, end,
                fleet_state_names[state]);
-        if (state == FLEET_FAILED && status->entry->result)
-                printf(" (%s)", status->entry->result);
-        printf("%s%s\n", since > 0 ? ", " : "", since > 0 ? show_ago(since, time(NULL), ago) : "");
-        for (size_t i = 0; i < fields->n; i++)
-                if (fields->columns[i].heading && fields->shown[i])
-                        printf("%12s: %s\n", fields->columns[i].heading, fields->shown[i]);
-        status_print_lines(output, "Refused", status->refusals, status->n_refusals);
-        status_print_lines(output, "Journal", status->lines, status->n_lines);
-        status_print_lines(output, "To do", status->advice, status->n_advice);
-}
+        if (state == FLEET_FAILED && entry->result)
+                printf(" (%s)", entry->result);
+        if (entry->since_usec != UNKNOWN && entry->since_usec > 0)
+                printf(", %s",
+                       show_ago((time_t)(entry->since_usec / USEC_PER_SEC), time(NULL), ago));
+        printf("\n");
+        for (size_t i = 0; i < status->n_fields; i++) {
+                const char *heading = status->columns[i].heading, *shown = status->shown[i];
 
-static int status_print(const Output *output, const Status *status)
-{
-        const FleetState state = status->entry->state;
-        Fields fields = { .n = 0 };
-        int r = 0;
-
-        fields_text(&fields, NULL, "instance", status->name);
-        fields_text(&fields, NULL, "state",
-                    state == FLEET_UNKNOWN ? NULL : fleet_state_names[state]);
-        fields_text(&fields, NULL, "result", status->entry->result);
-        status_put_file(status, &fields);
-        status_put_numbers(status, &fields);
-        status_put_certificate(status, &fields);
-        fields_list(&fields, NULL, "refusals", status->refusals, status->n_refusals);
-        fields_list(&fields, NULL, "journal", status->lines, status->n_lines);
-        fields_list(&fields, NULL, "to_do", status->advice, status->n_advice);
-        if (output->json)
-                r = status_print_json(output, &fields);
-        else
-                status_print_text(output, status, &fields);
-        for (size_t i = 0; i < fields.n; i++) {
-                free(fields.shown[i]);
-                free(fields.values[i]);
+                if (heading && shown && shown[0] == '\n')
+                        printf("\n%s%s:%s%s\n", strong, heading, end, shown);
+                else if (heading && shown)
+                        printf("%12s: %s\n", heading, shown);
         }
-        return r;
 }
 
 CtlStatus verb_status(const Ctl *ctl, char *arguments[])
 {
-        Status status = { .name = arguments[0] };
-        CtlStatus result = CTL_FINE;
+        Status status = { .ctl = ctl, .name = arguments[0] };
+        const int r = status_load(&status);
+        CtlStatus result = CTL_FAILED;
         Output output;
-        const int r = status_load(ctl, &status);
 
-        if (r != 0) {
-                if (r > 0)
-                        output_error("There is no instance '%s'. 'bellhopctl list' shows all.",
-                                     arguments[0]);
-                else
-                        (void)output_bad_configuration(ctl, r);
-                status_done(&status);
-                return CTL_FAILED;
+        if (r > 0) {
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all.",
+                             arguments[0]);
+        } else if (r < 0) {
+                result = output_bad_configuration(ctl, r);
+        } else {
+                output_start(ctl, &output);
+                /* As systemctl status does, for scripts. */
+                if (status.entry->state != FLEET_FAILED && status.entry->state != FLEET_OFF &&
+                    status.entry->instance)
+                        result = CTL_FINE;
+                if (!ctl->json)
+                        status_print_text(&output, &status);
+                else if (status_print_json(&output, &status) < 0)
+                        result = output_no_memory();
+                result = output_done(&output, result);
         }
-        output_start(ctl, &output);
-        if (status_print(&output, &status) < 0)
-                result = output_no_memory();
-        /* As systemctl status does, for scripts. */
-        if (status.entry->state == FLEET_FAILED || status.entry->state == FLEET_OFF ||
-            !status.entry->instance)
-                result = CTL_FAILED;
-        status_done(&status);
-        return output_done(&output, result);
+        for (size_t i = 0; i < status.n_fields; i++) {
+                free(status.shown[i]);
+                free(status.values[i]);
+        }
+        texts_free(status.advice, status.n_advice);
+        fleet_done(&status.fleet);
+        return result;
 }

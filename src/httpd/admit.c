@@ -61,21 +61,15 @@ static bool takes_unknown_hosts(const struct bellhop_handoff *handoff)
 
 static bool host_is_ours(const char *name, const struct bellhop_handoff *handoff)
 {
-        uint32_t instance = ROUTE_NONE;
+        uint32_t instance;
         Hostname host;
 
         if (hostname_parse(span_from_string(name), &host) != HOSTNAME_OK)
                 return takes_unknown_hosts(handoff);
         if (strcmp(host.name, handoff->host) == 0)
                 return true;
-        switch (config_route(config, &host, &instance)) {
-        case ROUTE_BY_HOST:
-                return instance == own_instance;
-        case ROUTE_BY_DEFAULT:
-        case ROUTE_UNKNOWN:
-                return takes_unknown_hosts(handoff);
-        }
-        return false;
+        instance = hostmap_find_host(config->map, &host).instance;
+        return instance == ROUTE_NONE ? takes_unknown_hosts(handoff) : instance == own_instance;
 }
 
 int admit_request(request_rec *request)

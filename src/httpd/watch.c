@@ -13,11 +13,11 @@
 #include <sys/eventfd.h>
 #include <systemd/sd-daemon.h>
 
+#include "handoff/hangup.h"
 #include "httpd/stop.h"
 #include "httpd/watch.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/shut.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
 #define FOREVER      UINT64_MAX
@@ -197,7 +197,7 @@ static void watch_on(void)
                         obey(orders);
                         return;
                 }
-                if (shut_whole(self.watch->handoff_fd)) {
+                if (hangup_complete(self.watch->handoff_fd)) {
                         (void)sd_notify(0, "STATUS=The hand-off socket has been shut by somebody");
                         obey(ORDER_STOP);
                         return;
@@ -285,7 +285,7 @@ void watch_end(Watch *watch)
                 self.is_running = false;
         }
         /* These came too late for the thread. */
-        (void)shut_whole(watch->handoff_fd);
+        (void)hangup_complete(watch->handoff_fd);
         if (stop_take() & ORDER_STOP)
                 watch->is_ended = true;
 }

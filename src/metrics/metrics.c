@@ -197,11 +197,11 @@ static void write_refusals(const Metric *metric, const MetricsSource *source,
 {
         const uint64_t *values = instance ? instance->refused : source->metrics->refused;
 
-        for (size_t i = 0; i < source->n_refusals; i++) {
+        for (RefuseReason i = 0; i < REFUSE_REASON_COUNT; i++) {
                 const Label labels[2] = { { name ? "instance" : NULL, name },
-                                          { "reason", source->refusals[i].name } };
+                                          { "reason", refuse_reason_name(i) } };
 
-                if (!name || source->refusals[i].of_instance)
+                if (!name || refuse_reason_is_of_instance(i))
                         exposition_sample(exposition, metric->name, "", labels, values[i],
                                           SAMPLE_COUNT);
         }

@@ -8,6 +8,7 @@
 
 #include "handoff/bellhop.h"
 #include "metrics/exposition.h"
+#include "refuse/refuse.h"
 
 /* Names that other code reads as well; the others are only in the table of metrics.c. */
 #define METRIC_ACCEPTED              "bellhop_accepted_total"
@@ -21,9 +22,6 @@
 #define METRIC_INSTANCE_REFUSED      "bellhop_instance_refused_total"
 #define METRIC_INSTANCE_REDIRECTED   "bellhop_instance_redirected_total"
 #define METRIC_INSTANCE_WAITING      "bellhop_instance_waiting_connections"
-
-/* Room for the router's reasons to refuse, whose names come with MetricsSource. */
-#define METRICS_REFUSALS_MAX 32
 
 #define LATENCY_BOUNDS 19
 
@@ -41,7 +39,7 @@ typedef enum ReloadResult {
 typedef struct Metrics {
         uint64_t accepted;
         uint64_t handed_off[BELLHOP_REASON_DEFAULT]; /* by enum bellhop_reason, from 1 on */
-        uint64_t refused[METRICS_REFUSALS_MAX];
+        uint64_t refused[REFUSE_REASON_COUNT];
         uint64_t redirected; /* answered for their sites: Http=redirect */
         uint64_t gone;       /* left by their clients before they could be routed */
         uint64_t queue_full_waits;
@@ -68,7 +66,7 @@ typedef struct Metrics {
 
 typedef struct InstanceMetrics {
         uint64_t handed_off;
-        uint64_t refused[METRICS_REFUSALS_MAX];
+        uint64_t refused[REFUSE_REASON_COUNT];
         uint64_t redirected;
         uint64_t queue_full_waits;
         uint64_t in_flight_waits;
@@ -88,16 +86,9 @@ void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
 uint64_t metrics_handed_off(const Metrics *metrics);
 uint64_t metrics_refused(const Metrics *metrics);
 
-typedef struct RefusalLabel {
-        const char *name;
-        bool of_instance; /* one that concerns an instance, so that it is counted for it too */
-} RefusalLabel;
-
 /* Where the values come from. Instances are in the order of their names (strcmp). */
 typedef struct MetricsSource {
         const Metrics *metrics;
-        const RefusalLabel *refusals;
-        size_t n_refusals;
         size_t n_instances;
         const char *(*instance_name)(const void *userdata, size_t i);
         /* NULL: all is 0 */

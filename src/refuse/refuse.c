@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns what a refused client is told. Nothing of what the client sent is ever sent back.
- */
+/* Owns the table of reasons. Nothing that a client sent is ever sent back. */
 #include "refuse/refuse.h"
 #include "util/cleanup.h"
 
@@ -13,37 +11,46 @@
 
 typedef struct Refusal {
         const char *name;
+        const char *cause; /* for an administrator */
+        bool is_of_instance;
         uint8_t alert;
         const char *status;
         const char *body;
 } Refusal;
 
 static const Refusal refusals[REFUSE_REASON_COUNT] = {
-        [REFUSE_UNKNOWN_HOST] = { "unknown-host", ALERT_UNRECOGNIZED_NAME,
-                                  "421 Misdirected Request",
+        [REFUSE_UNKNOWN_HOST] = { "unknown-host", "no instance has it, and none has Default=yes",
+                                  false, ALERT_UNRECOGNIZED_NAME, "421 Misdirected Request",
                                   "No site of this name is served here.\n" },
-        [REFUSE_NO_HOST] = { "no-host", ALERT_UNRECOGNIZED_NAME, "400 Bad Request",
+        [REFUSE_NO_HOST] = { "no-host", "the client names no host, and no instance may take that",
+                             false, ALERT_UNRECOGNIZED_NAME, "400 Bad Request",
                              "The request names no host, so it is unknown which site is meant.\n" },
-        [REFUSE_MALFORMED] = { "malformed", ALERT_DECODE_ERROR, "400 Bad Request",
+        [REFUSE_MALFORMED] = { "malformed", "neither TLS nor HTTP, or not a valid host", false,
+                               ALERT_DECODE_ERROR, "400 Bad Request",
                                "This is not a valid HTTP request.\n" },
-        [REFUSE_TOO_LARGE] = { "too-large", ALERT_DECODE_ERROR,
-                               "431 Request Header Fields Too Large",
+        [REFUSE_TOO_LARGE] = { "too-large", "no end within SniffMaxBytes=", false,
+                               ALERT_DECODE_ERROR, "431 Request Header Fields Too Large",
                                "The head of the request is too large.\n" },
-        [REFUSE_TIMEOUT] = { "timeout", ALERT_HANDSHAKE_FAILURE, "408 Request Timeout",
+        [REFUSE_TIMEOUT] = { "timeout", "no end within SniffTimeoutSec=", false,
+                             ALERT_HANDSHAKE_FAILURE, "408 Request Timeout",
                              "The request did not arrive in time.\n" },
-        [REFUSE_UNAVAILABLE] = { "unavailable", ALERT_INTERNAL_ERROR, "503 Service Unavailable",
+        [REFUSE_UNAVAILABLE] = { "unavailable", "the instance can't take it", true,
+                                 ALERT_INTERNAL_ERROR, "503 Service Unavailable",
                                  "This site can't take connections at the moment. Please try again "
                                  "later.\n" },
-        [REFUSE_OVERLOAD] = { "overload", ALERT_INTERNAL_ERROR, "503 Service Unavailable",
+        [REFUSE_OVERLOAD] = { "overload",
+                              "PendingMax= is reached, or descriptors or memory have run out", true,
+                              ALERT_INTERNAL_ERROR, "503 Service Unavailable",
                               "Too many connections at the moment. Please try again later.\n" },
-        [REFUSE_SOURCE_LIMIT] = { "source-limit", ALERT_INTERNAL_ERROR, "429 Too Many Requests",
+        [REFUSE_SOURCE_LIMIT] = { "source-limit", "PendingMaxPerSource= is reached", false,
+                                  ALERT_INTERNAL_ERROR, "429 Too Many Requests",
                                   "Too many unfinished connections from your network.\n" },
-        [REFUSE_INSTANCE_LIMIT] = { "instance-limit", ALERT_INTERNAL_ERROR,
-                                    "503 Service Unavailable",
+        [REFUSE_INSTANCE_LIMIT] = { "instance-limit", "PendingMaxPerInstance= is reached", true,
+                                    ALERT_INTERNAL_ERROR, "503 Service Unavailable",
                                     "This site has too many visitors at the moment. Please try "
                                     "again later.\n" },
-        [REFUSE_PLAIN_HTTP] = { "plain-http", ALERT_INTERNAL_ERROR, "403 Forbidden",
-                                "This site is served over HTTPS only.\n" },
+        [REFUSE_PLAIN_HTTP] = { "plain-http", "Http=refuse", true, ALERT_INTERNAL_ERROR,
+                                "403 Forbidden", "This site is served over HTTPS only.\n" },
 };
 
 const char *refuse_reason_name(RefuseReason reason)
@@ -51,13 +58,20 @@ const char *refuse_reason_name(RefuseReason reason)
         return refusals[reason].name;
 }
 
-bool refuse_reason_is_of_instance(RefuseReason reason)
+const char *refuse_reason_cause(const char *name)
 {
-        return reason == REFUSE_UNAVAILABLE || reason == REFUSE_OVERLOAD ||
-               reason == REFUSE_INSTANCE_LIMIT || reason == REFUSE_PLAIN_HTTP;
+        for (size_t i = 0; i < REFUSE_REASON_COUNT; i++)
+                if (strcmp(refusals[i].name, name) == 0)
+                        return refusals[i].cause;
+        return NULL;
 }
 
-static size_t alert_reply(const Refusal *refusal, char *ret)
+bool refuse_reason_is_of_instance(RefuseReason reason)
+{
+        return refusals[reason].is_of_instance;
+}
+
+static size_t refuse_alert(const Refusal *refusal, char *ret)
 {
         /* Record of type alert, two bytes long: fatal, description. */
         const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, refusal->alert };
@@ -66,7 +80,7 @@ static size_t alert_reply(const Refusal *refusal, char *ret)
         return sizeof(alert);
 }
 
-static size_t http_reply(const Refusal *refusal, char *ret)
+static size_t refuse_http(const Refusal *refusal, char *ret)
 {
         const bool later = refusal->status[0] == '5';
         const int n = snprintf(ret, REFUSE_REPLY_MAX,
@@ -87,14 +101,8 @@ static size_t http_reply(const Refusal *refusal, char *ret)
 size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol,
                     char ret[static REFUSE_REPLY_MAX])
 {
-        switch (protocol) {
-        case BELLHOP_PROTOCOL_TLS:
-                return alert_reply(&refusals[reason], ret);
-        case BELLHOP_PROTOCOL_HTTP:
-        case BELLHOP_PROTOCOL_UNKNOWN:
-                /* Whoever is silent or speaks something else learns in plain words what is
-                 * expected. */
-                return http_reply(&refusals[reason], ret);
-        }
-        return 0;
+        /* A client that is silent or speaks something else reads in plain words what is expected.
+         */
+        return protocol == BELLHOP_PROTOCOL_TLS ? refuse_alert(&refusals[reason], ret)
+                                                : refuse_http(&refusals[reason], ret);
 }

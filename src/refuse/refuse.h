@@ -1,32 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* The words in which a connection is refused: a TLS alert or an HTTP error. Pure. */
+/*
+ * Reasons to refuse a connection, and the reply for each: a TLS alert or an HTTP error. All that is
+ * known of a reason is one row of the table in refuse.c. Pure.
+ */
 #pragma once
 
 #include "handoff/bellhop.h"
 #include "util/span.h"
 
 typedef enum RefuseReason {
-        REFUSE_UNKNOWN_HOST,   /* no instance has it */
-        REFUSE_NO_HOST,        /* none was named, and there is no default */
-        REFUSE_MALFORMED,      /* neither TLS nor HTTP, or broken */
-        REFUSE_TOO_LARGE,      /* no end within SniffMaxBytes= */
-        REFUSE_TIMEOUT,        /* no end within SniffTimeoutSec= */
-        REFUSE_UNAVAILABLE,    /* the instance can't take it */
-        REFUSE_OVERLOAD,       /* PendingMax= is reached, or descriptors or memory have run out */
-        REFUSE_SOURCE_LIMIT,   /* PendingMaxPerSource= is reached */
-        REFUSE_INSTANCE_LIMIT, /* PendingMaxPerInstance= is reached */
-        REFUSE_PLAIN_HTTP,     /* Http=refuse */
+        REFUSE_UNKNOWN_HOST,
+        REFUSE_NO_HOST,
+        REFUSE_MALFORMED,
+        REFUSE_TOO_LARGE,
+        REFUSE_TIMEOUT,
+        REFUSE_UNAVAILABLE,
+        REFUSE_OVERLOAD,
+        REFUSE_SOURCE_LIMIT,
+        REFUSE_INSTANCE_LIMIT,
+        REFUSE_PLAIN_HTTP,
         REFUSE_REASON_COUNT,
 } RefuseReason;
 
-/* As in logs and counters. */
+/* As in logs and metrics. */
 const char *refuse_reason_name(RefuseReason reason);
 
-/* Whether it may concern one instance: then it is counted for that one too. */
+/* The cause, for an administrator. NULL: no reason has that name. */
+const char *refuse_reason_cause(const char *name);
+
+/* Whether it concerns one instance: then it is counted for that one too. */
 bool refuse_reason_is_of_instance(RefuseReason reason);
 
 #define REFUSE_REPLY_MAX 512
 
-/* The bytes to send. Empty where the protocol has no words for it. */
+/* The bytes to send; returns how many. */
 size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol,
                     char ret[static REFUSE_REPLY_MAX]);

@@ -235,11 +235,12 @@ static const Slot *hostmap_find_slot(const HostMap *map, const Hostname *host)
         return found;
 }
 
-uint32_t hostmap_find_host(const HostMap *map, const Hostname *host)
+HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host)
 {
         const Slot *slot = hostmap_find_slot(map, host);
 
-        return slot ? slot->instance : ROUTE_NONE;
+        return slot ? (HostMapMatch){ .instance = slot->instance, .route = slot->host - 1 }
+                    : (HostMapMatch){ .instance = ROUTE_NONE };
 }
 
 /* The place of the address, or the one where it would go. */
@@ -291,19 +292,18 @@ int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance,
         return 0;
 }
 
-static const AddressRoute *hostmap_address_route(const HostMap *map, const Address *local)
+HostMapMatch hostmap_find_address(const HostMap *map, const Address *local)
 {
         const Address any_port = { .ip = local->ip };
         const AddressRoute *route = hostmap_address(map, local);
 
-        return route ? route : hostmap_address(map, &any_port);
-}
-
-uint32_t hostmap_find_address(const HostMap *map, const Address *local)
-{
-        const AddressRoute *route = hostmap_address_route(map, local);
-
-        return route ? route->instance : ROUTE_NONE;
+        if (!route)
+                route = hostmap_address(map, &any_port);
+        if (!route)
+                return (HostMapMatch){ .instance = ROUTE_NONE };
+        return (HostMapMatch){ .instance = route->instance,
+                               .route = (uint32_t)(map->n_hosts +
+                                                   (size_t)(route - map->addresses)) };
 }
 
 bool hostmap_has_addresses(const HostMap *map)
@@ -432,52 +432,28 @@ size_t hostmap_size(const HostMap *map)
         return map->n_hosts + map->n_addresses;
 }
 
-static void tell_host(const HostMap *map, const Host *host, HostMapRoute *ret)
+void hostmap_route(const HostMap *map, size_t route, HostMapRoute *ret)
 {
-        const char *name = map->arena + host->name;
+        if (route < map->n_hosts) {
+                const Host *host = &map->hosts[route];
+                const char *name = map->arena + host->name;
 
-        *ret = (HostMapRoute){ .instance = host->instance, .origin = host->origin };
-        snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
-}
+                *ret = (HostMapRoute){ .instance = host->instance, .origin = host->origin };
+                snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
+        } else {
+                const AddressRoute *address = &map->addresses[route - map->n_hosts];
 
-static void tell_address(const AddressRoute *route, HostMapRoute *ret)
-{
-        *ret = (HostMapRoute){
-                .instance = route->instance,
-                .origin = route->origin,
-                .is_address = true,
-        };
-        address_format(&route->address, ret->what);
-}
-
-bool hostmap_explain_host(const HostMap *map, const Hostname *host, HostMapRoute *ret)
-{
-        const Slot *slot = hostmap_find_slot(map, host);
-
-        if (slot)
-                tell_host(map, &map->hosts[slot->host - 1], ret);
-        return slot;
-}
-
-bool hostmap_explain_address(const HostMap *map, const Address *local, HostMapRoute *ret)
-{
-        const AddressRoute *route = hostmap_address_route(map, local);
-
-        if (route)
-                tell_address(route, ret);
-        return route;
+                *ret = (HostMapRoute){ .instance = address->instance,
+                                       .origin = address->origin,
+                                       .is_address = true };
+                address_format(&address->address, ret->what);
+        }
 }
 
 bool hostmap_next(const HostMap *map, size_t *cursor, HostMapRoute *ret)
 {
-        const size_t place = *cursor;
-
-        if (place >= hostmap_size(map))
+        if (*cursor >= hostmap_size(map))
                 return false;
-        *cursor = place + 1;
-        if (place < map->n_hosts)
-                tell_host(map, &map->hosts[place], ret);
-        else
-                tell_address(&map->addresses[place - map->n_hosts], ret);
+        hostmap_route(map, (*cursor)++, ret);
         return true;
 }

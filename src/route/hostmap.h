@@ -71,15 +71,18 @@ typedef struct HostMapRoute {
         uint64_t origin;
 } HostMapRoute;
 
-/* All routes, hosts first, in the order in which they were added. Start with *cursor 0. False at
- * the end. */
+/* All routes are numbered from 0 to hostmap_size() - 1: hosts first, in the order in which they
+ * were added, then addresses. */
+void hostmap_route(const HostMap *map, size_t route, HostMapRoute *ret);
+
+/* The next one; start with *cursor 0. False at the end. */
 bool hostmap_next(const HostMap *map, size_t *cursor, HostMapRoute *ret);
 
-/* Which route leads there; false: none does. */
-bool hostmap_explain_host(const HostMap *map, const Hostname *host, HostMapRoute *ret);
-bool hostmap_explain_address(const HostMap *map, const Address *local, HostMapRoute *ret);
+typedef struct HostMapMatch {
+        uint32_t instance; /* ROUTE_NONE: no route leads anywhere */
+        uint32_t route;
+} HostMapMatch;
 
-/* The instance, or ROUTE_NONE. */
-uint32_t hostmap_find_host(const HostMap *map, const Hostname *host);
-uint32_t hostmap_find_address(const HostMap *map, const Address *local);
+HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
+HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
 bool hostmap_has_addresses(const HostMap *map);

@@ -1,54 +1,67 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns accepting. Never looks at a byte.
+ * Owns accepting, and which connections may lack a seal. Never looks at a byte. systemd's sockets
+ * have DeferAcceptSec=, so most connections come with their first bytes.
  */
-#include <limits.h>
+#include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stddef.h>
 #include <sys/socket.h>
 
-#include "router/router.h"
+#include "router/listener.h"
+#include "seal/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
-/* So many at once, then the other listeners and the pending connections have their turn. */
+/* At once, then the other listeners and the pending connections have their turn. */
 #define ACCEPT_BATCH 64
-
-static bool is_exhaustion(int error)
-{
-        return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
 
 /* Edge-triggered, so that the kernel need not look once more before each sleep. */
 #define EVENTS (EPOLLIN | EPOLLET)
 
 /*
+ * A connection is born with the seal of its listener when its handshake ends, in the kernel's own
+ * time, perhaps on another processor, and enters the queue a little later. So all that are accepted
+ * in this time after the seal was put on are unsure, and all that are in the queue at its end.
+ */
+#define SETTLE_USEC (1 * UINT64_C(1000000))
+
+/*
  * How many connections wait. An accept4 that finds none costs nearly as much as one that finds one,
- * since the kernel makes socket and file before it looks; of a listening socket, TCP_INFO tells the
- * length of its queue as tcpi_unacked.
+ * since the kernel makes socket and file before it looks; of a listening socket, TCP_INFO has the
+ * length of its queue in tcpi_unacked.
  */
 static unsigned listener_backlog(int fd)
 {
         struct tcp_info info;
         socklen_t size = offsetof(struct tcp_info, tcpi_sacked);
 
-        return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ? UINT_MAX
+        return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ? UINT32_MAX
                                                                        : info.tcpi_unacked;
+}
+
+static bool listener_is_exhaustion(int error)
+{
+        return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 /* False: there is no more to accept, or no room for it. */
 static bool listener_accept(Listener *listener)
 {
         /* Blocking, as accept(2) would give it to the instance: O_NONBLOCK would travel along. */
-        const int connection = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        const int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 
-        if (connection >= 0) {
-                conn_accept_consume(listener->router, connection, clock_nsec(CLOCK_MONOTONIC));
+        if (fd >= 0) {
+                const bool is_unsure = listener->n_unsure > 0;
+
+                if (is_unsure && listener->n_unsure != UINT64_MAX)
+                        listener->n_unsure--;
+                listener->hooks->accept_consume(listener->userdata, fd, clock_nsec(CLOCK_MONOTONIC),
+                                                is_unsure);
         } else if (errno == EAGAIN) {
                 return false;
-        } else if (is_exhaustion(errno)) {
-                router_pause_listeners(listener->router, errno);
+        } else if (listener_is_exhaustion(errno)) {
+                listener->hooks->on_exhausted(listener->userdata, errno);
                 return false;
         }
         /* Anything else is about that one connection, which is gone: accept(2), "Error handling".
@@ -56,22 +69,54 @@ static bool listener_accept(Listener *listener)
         return true;
 }
 
-/* Who comes after the queue was looked at is another edge, and another turn. */
+static void listener_settle(Listener *listener, unsigned n_waiting)
+{
+        uint64_t now = 0;
+
+        (void)sd_event_now(sd_event_source_get_event(listener->io), CLOCK_MONOTONIC, &now);
+        if (now > listener->sealed_usec + SETTLE_USEC)
+                listener->n_unsure = n_waiting;
+}
+
+/* Connections that come after the queue was looked at are another edge, and another turn. */
 static int listener_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
+        Listener *listener = userdata;
         const unsigned n_waiting = listener_backlog(fd);
 
+        if (listener->n_unsure == UINT64_MAX && listener->sealed_usec > 0)
+                listener_settle(listener, n_waiting);
         for (unsigned i = 0; i < n_waiting && i < ACCEPT_BATCH; i++)
-                if (!listener_accept(userdata))
+                if (!listener_accept(listener))
                         return 0;
-        /* Set anew, it is looked at anew. */
+        /* Set again, it is looked at again. */
         return n_waiting > ACCEPT_BATCH ? sd_event_source_set_io_events(source, EVENTS) : 0;
 }
 
-int listener_start(Listener *listener)
+void listener_init_consume(Listener *listener, int fd, const ListenerHooks *hooks, void *userdata)
 {
-        return sd_event_add_io(listener->router->event, &listener->io, listener->fd, EVENTS,
-                               listener_on_readable, listener);
+        *listener = (Listener){
+                .hooks = hooks, .userdata = userdata, .fd = fd, .n_unsure = UINT64_MAX
+        };
+}
+
+int listener_seal(Listener *listener)
+{
+        const int r = seal_listener(listener->fd);
+
+        if (r == 0)
+                listener->sealed_usec = clock_monotonic_usec();
+        /* Then the same is true of each of its connections. */
+        if (r == -EPERM)
+                listener->n_unsure = 0;
+        return r;
+}
+
+int listener_start(Listener *listener, sd_event *event)
+{
+        assert(!listener->io);
+        return sd_event_add_io(event, &listener->io, listener->fd, EVENTS, listener_on_readable,
+                               listener);
 }
 
 void listener_set_paused(Listener *listener, bool paused)

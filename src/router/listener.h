@@ -2,16 +2,33 @@
 /* One inherited listening socket. */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <systemd/sd-event.h>
 
-typedef struct Router Router;
+typedef struct ListenerHooks {
+        /* Takes fd, accepted at that time (CLOCK_MONOTONIC). is_unsure: it may lack a seal that it
+         * could have. */
+        void (*accept_consume)(void *userdata, int fd, uint64_t accepted_nsec, bool is_unsure);
+        /* Descriptors or memory have run out: pause it, or it spins. */
+        void (*on_exhausted)(void *userdata, int error);
+} ListenerHooks;
 
 typedef struct Listener {
-        Router *router;
+        const ListenerHooks *hooks;
+        void *userdata;
         int fd;
         sd_event_source *io;
+        uint64_t sealed_usec; /* when it got its seal; 0: it has none */
+        uint64_t n_unsure;    /* so many of the next connections may lack a seal */
 } Listener;
 
-int listener_start(Listener *listener);
+/* Takes fd, a non-blocking listening socket. */
+void listener_init_consume(Listener *listener, int fd, const ListenerHooks *hooks, void *userdata);
 void listener_done(Listener *listener);
+
+/* As seal_listener(). */
+int listener_seal(Listener *listener);
+
+int listener_start(Listener *listener, sd_event *event);
 void listener_set_paused(Listener *listener, bool paused);

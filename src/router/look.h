@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* One look at a connection, and what it tells. */
+/* One look at a connection: whose it is, and what becomes of it as far as its bytes say. */
 #pragma once
 
-#include "handoff/bellhop.h"
-#include "refuse/refuse.h"
-#include "router/doorman.h"
+#include "decide/decide.h"
 #include "sniff/sniff.h"
-#include "util/address.h"
-
-typedef struct Router Router;
 
 typedef enum LookKind {
-        LOOK_MORE,
-        LOOK_ROUTE,
-        LOOK_REFUSE,
-        LOOK_REDIRECT, /* to HTTPS, by the router itself */
-        LOOK_GONE,
+        LOOK_MORE, /* undecided: wait for need_bytes */
+        LOOK_DECIDED,
+        LOOK_GONE, /* the client has left */
 } LookKind;
 
 /* Whose connection it is, for limits and logs. */
@@ -25,27 +18,19 @@ typedef enum LookClient {
         LOOK_CLIENT_TOLD,    /* by a trusted proxy */
 } LookClient;
 
-/* What a look at a connection tells. */
 typedef struct Look {
         LookKind kind;
-        uint32_t instance;   /* LOOK_ROUTE, LOOK_REDIRECT */
-        RefuseReason refuse; /* LOOK_REFUSE */
-        size_t need_bytes;   /* LOOK_MORE */
-        size_t n_bytes;      /* how many are there */
         LookClient client;
         Address told;                   /* LOOK_CLIENT_TOLD */
-        struct bellhop_handoff handoff; /* protocol always, the rest as far as known */
-        Sniff sniffed;                  /* its spans point into the router's buffer */
+        enum bellhop_protocol protocol; /* as far as known */
+        size_t need_bytes;              /* LOOK_MORE */
+        size_t n_bytes;                 /* how many are there */
+        Decision decision;              /* LOOK_DECIDED */
+        Sniff sniffed;                  /* its spans point into the buffer */
 } Look;
 
-/* The reply of LOOK_REDIRECT; only right after that look. */
-size_t look_redirect(const Look *look, char ret[static DOORMAN_REPLY_MAX]);
-
-/* end_of_input: the client will send nothing more, so what is there must do. */
-void look_at(const Router *router, int fd, bool end_of_input, Look *ret);
-
-/* The address that the client connected to. */
-bool look_local_address(int fd, Address *ret);
-
-/* The address of its peer; false when that has gone. */
-bool look_peer_address(int fd, Address *ret);
+/*
+ * Looks at a connection without changing it. buffer: room for SniffMaxBytes=; the spans of what is
+ * found point there. end_of_input: the client will send nothing more, so what is there must do.
+ */
+void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);

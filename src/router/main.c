@@ -27,7 +27,7 @@ static void help(void)
                "to the\n"
                "instance whose host or address it asks for. Normally started by "
                "bellhop-router.socket.\n"
-               "On one named 'control', a unix socket, it tells its metrics: "
+               "On one named 'control', a unix socket, it answers with its metrics: "
                "bellhop-metrics(7).\n"
                "\n"
                "      --config=DIR   Configuration (default: %s)\n"
@@ -52,7 +52,7 @@ static int parse_pid(const char *text)
         const long pid = strtol(text, &end, 10);
 
         if (*end || end == text || pid <= 0 || pid > INT32_MAX) {
-                fprintf(stderr, "--reload=%s is no process id. Try 'bellhop-router --help'.\n",
+                fprintf(stderr, "--reload=%s is not a process id. Try 'bellhop-router --help'.\n",
                         text);
                 return -EINVAL;
         }
@@ -125,9 +125,9 @@ static int inherit_control(Router *router, int fd)
         int r;
 
         if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0 || router->control.fd >= 0) {
-                log_warning("inherited descriptor %d, named 'control', is no listening unix stream "
-                            "socket, or not the first; closing it (ListenStream= with one path in "
-                            "bellhop-router-control.socket)",
+                log_warning("inherited descriptor %d, named 'control', is not a listening unix "
+                            "stream socket, or not the first; closing it (ListenStream= with one "
+                            "path in bellhop-router-control.socket)",
                             fd);
                 close_fd(fd);
                 return 0;
@@ -140,88 +140,109 @@ static int inherit_control(Router *router, int fd)
         return r;
 }
 
+static int inherit_public(Router *router, int fd)
+{
+        const int r = set_nonblocking(fd);
+
+        if (r == 0)
+                return router_add_listener_consume(router, fd);
+        close_fd(fd);
+        return r;
+}
+
+/* All but connections, which are for later. */
 static int inherit_socket(Router *router, int fd, const char *name)
 {
-        int r;
-
         if (strcmp(name, "control") == 0)
                 return inherit_control(router, fd);
-        if (strcmp(name, SEAL_EARLY_NAME) == 0) {
-                conn_accept_consume(router, fd, clock_nsec(CLOCK_MONOTONIC));
-                return 0;
+        if (strcmp(name, "public") == 0 && is_public_socket(fd))
+                return inherit_public(router, fd);
+        log_warning("inherited descriptor %d, named '%s', is not a listening TCP socket named "
+                    "'public'; closing it (FileDescriptorName=public in the socket unit)",
+                    fd, name);
+        close_fd(fd);
+        store_forget(name);
+        return 0;
+}
+
+/* The number of what a former router has stored, which is below n; negative: it is not of that. */
+static int pending_number(const char *name, int n)
+{
+        char pending[STORE_NAME_MAX];
+
+        for (int i = 0; i < n; i++) {
+                snprintf(pending, sizeof(pending), STORE_NAME_FORMAT, (size_t)i);
+                if (strcmp(name, pending) == 0)
+                        return i;
         }
-        if (strcmp(name, "public") != 0 || !is_public_socket(fd)) {
-                log_warning("inherited descriptor %d, named '%s', is no listening TCP socket named "
-                            "'public'; "
-                            "closing it (FileDescriptorName=public in the socket unit)",
-                            fd, name);
-                close_fd(fd);
-                store_forget(name);
-                return 0;
+        return -1;
+}
+
+static void inherit_pending(Router *router, int fd, const char *name)
+{
+        const int n = store_take_up_consume(fd, conn_resume_consume, router);
+
+        if (n < 0) {
+                errno = -n;
+                log_warning("can't take up all connections that were pending before: %m");
+        } else {
+                log_info("took up %d connections that were pending before", n);
         }
-        r = set_nonblocking(fd);
-        if (r < 0) {
-                close_fd(fd);
-                return r;
-        }
-        return router_add_listener_consume(router, fd);
+        store_forget(name);
 }
 
 /* In the order of their numbers, which systemd does not keep: with the earliest deadlines first,
- * each connection goes to the end of a queue. Takes away the names of what it has taken. */
-static void inherit_pending(Router *router, char **names, int n)
+ * each connection goes to the end of a queue. */
+static void inherit_connections(Router *router, char **names, int n)
 {
-        for (int number = 0; number < n; number++) {
-                char wanted[STORE_NAME_MAX];
-
-                snprintf(wanted, sizeof(wanted), STORE_NAME_FORMAT, (size_t)number);
-                for (int i = 0; i < n; i++) {
-                        if (!names[i] || strcmp(names[i], wanted) != 0)
-                                continue;
-                        store_take_up_consume(router, SD_LISTEN_FDS_START + i);
-                        store_forget(wanted);
-                        free(names[i]);
-                        names[i] = NULL;
-                }
-        }
+        for (int number = 0; number < n; number++)
+                for (int i = 0; i < n; i++)
+                        if (pending_number(names[i], n) == number)
+                                inherit_pending(router, SD_LISTEN_FDS_START + i, names[i]);
+        for (int i = 0; i < n; i++)
+                if (strcmp(names[i], SEAL_EARLY_NAME) == 0)
+                        conn_resume_consume(router, SD_LISTEN_FDS_START + i,
+                                            &(StoredConn){ .accepted_nsec =
+                                                                   clock_nsec(CLOCK_MONOTONIC) });
 }
 
-static int inherit_sockets(Router *router)
+/* Listening sockets first: whether connections need a seal depends on them. */
+static int inherit_sockets(Router *router, char **names, int n)
 {
-        char **names = NULL;
-        const int n = sd_listen_fds_with_names(1, &names);
         int r = n < 0 ? n : 0;
 
-        inherit_pending(router, names, n);
-        for (int i = 0; i < n; i++) {
-                int inherited;
-
-                if (!names[i])
-                        continue;
-                inherited = inherit_socket(router, SD_LISTEN_FDS_START + i, names[i]);
-                if (r >= 0 && inherited < 0)
-                        r = inherited;
-                free(names[i]);
+        for (int i = 0; r >= 0 && i < n; i++)
+                if (pending_number(names[i], n) < 0 && strcmp(names[i], SEAL_EARLY_NAME) != 0)
+                        r = inherit_socket(router, SD_LISTEN_FDS_START + i, names[i]);
+        if (r < 0) {
+                errno = -r;
+                log_error("can't take over the inherited sockets: %m");
+                return r;
         }
-        free(names);
-        if (r >= 0 && router->n_listeners == 0) {
+        if (router->n_listeners == 0) {
                 log_error("no listening socket was passed; start bellhop-router.socket, or see "
                           "--help");
                 return -ENOTCONN;
         }
-        return r;
+        router_seal(router);
+        inherit_connections(router, names, n);
+        return 0;
 }
 
 static int run(void)
 {
         _cleanup_(router_done) Router router;
-        int r = router_init(&router, config_dir, runtime_dir);
+        char **names = NULL;
+        int n = 0, r = router_init(&router, config_dir, runtime_dir);
 
-        if (r >= 0)
-                r = inherit_sockets(&router);
-        if (r >= 0)
-                r = router_run(&router);
-        return r;
+        if (r >= 0) {
+                n = sd_listen_fds_with_names(1, &names);
+                r = inherit_sockets(&router, names, n);
+        }
+        for (int i = 0; i < n; i++)
+                free(names[i]);
+        free(names);
+        return r < 0 ? r : router_run(&router);
 }
 
 static int ask_for_reload(void)
@@ -257,10 +278,5 @@ int main(int argc, char *argv[])
         log_open();
         if (reload_pid > 0)
                 return ask_for_reload();
-        r = run();
-        if (r < 0 && r != -ENOTCONN) {
-                errno = -r;
-                log_error("bellhop-router ends: %m");
-        }
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

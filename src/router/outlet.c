@@ -2,27 +2,174 @@
 /*
  * Owns the hand-off sockets as the router sees them. Never receives: an instance has no way back.
  */
+#include <assert.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
-#include "router/router.h"
+#include "config/names.h"
+#include "router/outlet.h"
 #include "util/cleanup.h"
 
-static int outlet_on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+#define RETRY_USEC (20 * UINT64_C(1000))
+
+/* Enough for a burst, and no more than fits a hand-off socket's queue under systemd. */
+#define IN_FLIGHT_LOW  16
+#define IN_FLIGHT_HIGH 512
+
+/* What a datagram with a descriptor and an ordinary host takes of SO_SNDBUF; with a long host it is
+ * more, and fewer are under way. The kernel doubles what is set: socket(7). */
+#define DATAGRAM_CHARGE 768
+
+/* Counts for the instance and for all. */
+#define OUTLET_COUNT(outlet, field) ((outlet)->metrics.field++, (outlet)->shared->metrics->field++)
+
+static Outlet *outlet_of(const Start *start)
 {
-        starts_look(userdata);
-        outlet_flush(userdata);
-        return 0;
+        return container_of(start, Outlet, start);
 }
 
-Outlet *outlet_new(Router *router, const char *name)
+static bool outlet_may_log(Outlet *outlet, LogKind kind, LogFields *ret)
+{
+        uint64_t now = 0;
+
+        (void)sd_event_now(outlet->shared->event, CLOCK_MONOTONIC, &now);
+        return log_limits_pass_instance(outlet->shared->log_limits, outlet->log_limits,
+                                        outlet->name, kind, now, ret);
+}
+
+/* The socket is writable when too many descriptors are under way, and when the instance has yet to
+ * start: waiting for that would spin. */
+static int outlet_watch(Outlet *outlet)
+{
+        const bool for_room =
+                outlet->n_waiting > 0 && !outlet->in_flight && outlet->start.state != START_WAITING;
+        const bool for_start = outlet->start.state == START_HAS_SLOT;
+        int r;
+
+        if (!outlet->writable)
+                return 0;
+        if (!for_room && !for_start)
+                return sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
+        /* Edge-triggered, an event comes each time that something was received. */
+        r = sd_event_source_set_io_events(outlet->writable,
+                                          for_room ? EPOLLOUT : EPOLLOUT | EPOLLET);
+        return r < 0 ? r : sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
+}
+
+static bool outlet_runs(const Start *start)
+{
+        const Outlet *outlet = outlet_of(start);
+        char path[PATH_MAX];
+
+        return name_path_fill(NAME_INSTANCE_RUNTIME, outlet->shared->runtime_dir, outlet->name,
+                              path) &&
+               access(path, F_OK) == 0;
+}
+
+static int outlet_unread_bytes(const Start *start)
+{
+        const Outlet *outlet = outlet_of(start);
+        int n = 0;
+
+        return outlet->fd >= 0 && ioctl(outlet->fd, SIOCOUTQ, &n) == 0 ? n : 0;
+}
+
+static void outlet_on_turn(Start *start)
+{
+        Outlet *outlet = outlet_of(start);
+
+        if (outlet->n_waiting > 0)
+                outlet_flush(outlet);
+        else
+                starts_forget(&outlet->shared->starts, start);
+}
+
+static void outlet_on_waited(const Start *start, uint64_t usec)
+{
+        Outlet *outlet = outlet_of(start);
+        LogFields fields;
+
+        if (outlet_may_log(outlet, LOG_KIND_START_WAIT, &fields))
+                log_full(LOG_NOTICE, &fields,
+                         "visitors of %s waited %.1f s because %zu other instances, the most that "
+                         "StartingMax= allows, were starting",
+                         outlet->name, (double)usec / 1e6, outlet->shared->starts.max);
+}
+
+static void outlet_on_left(Start *start, bool is_late)
+{
+        Outlet *outlet = outlet_of(start);
+        LogFields fields;
+
+        (void)outlet_watch(outlet);
+        if (!is_late)
+                return;
+        OUTLET_COUNT(outlet, late_starts);
+        if (outlet_may_log(outlet, LOG_KIND_LATE_START, &fields))
+                log_full(LOG_WARNING, &fields,
+                         "%s was started by a visitor and received nobody for %d s: systemctl "
+                         "status bellhop@%s.service",
+                         outlet->name, (int)(START_SLOT_USEC / 1000000), outlet->name);
+}
+
+int outlet_shared_init(OutletShared *shared)
+{
+        static const StartHooks hooks = {
+                .runs = outlet_runs,
+                .unread_bytes = outlet_unread_bytes,
+                .on_turn = outlet_on_turn,
+                .on_waited = outlet_on_waited,
+                .on_left = outlet_on_left,
+        };
+
+        assert(shared->event && shared->on_result);
+        return starts_init(&shared->starts, shared->event, &hooks);
+}
+
+/*
+ * Descriptors under way come out of one pot, RLIMIT_NOFILE, whoever they are for (unix(7),
+ * ETOOMANYREFS). Half of it is shared out, so that no number of instances that receive nothing can
+ * keep others from receiving.
+ */
+static size_t outlet_in_flight_max(const RouterSettings *settings, size_t n_instances)
+{
+        uint64_t share = IN_FLIGHT_HIGH;
+        struct rlimit limit;
+
+        if (settings->in_flight_max_per_instance > 0)
+                return settings->in_flight_max_per_instance;
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && n_instances > 0)
+                share = limit.rlim_cur / 2 / n_instances;
+        return share < IN_FLIGHT_LOW    ? IN_FLIGHT_LOW
+               : share > IN_FLIGHT_HIGH ? IN_FLIGHT_HIGH
+                                        : share;
+}
+
+void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances)
+{
+        shared->in_flight_max = outlet_in_flight_max(settings, n_instances);
+        starts_set_max(&shared->starts, settings->starting_max);
+}
+
+void outlet_bound(const Outlet *outlet)
+{
+        const int size = (int)(outlet->shared->in_flight_max * DATAGRAM_CHARGE / 2);
+
+        if (outlet->fd >= 0)
+                (void)setsockopt(outlet->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+}
+
+Outlet *outlet_new(OutletShared *shared, const char *name)
 {
         Outlet *outlet = calloc(1, sizeof(*outlet));
 
         if (!outlet)
                 return NULL;
-        outlet->router = router;
+        outlet->shared = shared;
         outlet->fd = -EBADF;
-        trouble_init_outlet(outlet->trouble_log);
+        log_limits_init_instance(outlet->log_limits);
         TAILQ_INIT(&outlet->waiting);
         outlet->name = strdup(name);
         return outlet->name ? outlet : outlet_free(outlet);
@@ -38,59 +185,36 @@ Outlet *outlet_free(Outlet *outlet)
 {
         if (!outlet)
                 return NULL;
-        while (!TAILQ_EMPTY(&outlet->waiting))
-                conn_refuse(TAILQ_FIRST(&outlet->waiting), REFUSE_UNAVAILABLE);
-        starts_forget(outlet);
+        assert(outlet->n_waiting == 0);
+        starts_forget(&outlet->shared->starts, &outlet->start);
         outlet_disconnect(outlet);
         free(outlet->name);
         free(outlet);
         return NULL;
 }
 
-/* The socket is writable when too many descriptors are under way, and when the instance has yet to
- * start: waiting for that would spin. */
-int outlet_watch(Outlet *outlet)
+static int outlet_on_writable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-        const bool for_room =
-                outlet->n_waiting > 0 && !outlet->in_flight && outlet->start.state != START_WAITING;
-        const bool for_start = outlet->start.state == START_HAS_SLOT;
-        int r;
+        Outlet *outlet = userdata;
 
-        if (!outlet->writable)
-                return 0;
-        if (!for_room && !for_start)
-                return sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
-        /* Edge-triggered, it tells each time that something was received. */
-        r = sd_event_source_set_io_events(outlet->writable,
-                                          for_room ? EPOLLOUT : EPOLLOUT | EPOLLET);
-        return r < 0 ? r : sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
-}
-
-/* What a datagram with a descriptor and an ordinary host takes of SO_SNDBUF; with a long host it is
- * more, and fewer are under way. The kernel doubles what is set: socket(7). */
-#define DATAGRAM_CHARGE 768
-
-void outlet_bound_in_flight(Outlet *outlet)
-{
-        const int size = (int)(outlet->router->in_flight_max * DATAGRAM_CHARGE / 2);
-
-        if (outlet->fd >= 0)
-                (void)setsockopt(outlet->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+        starts_look(&outlet->shared->starts, &outlet->start);
+        outlet_flush(outlet);
+        return 0;
 }
 
 static int outlet_connect(Outlet *outlet)
 {
-        _cleanup_free_ char *path = NULL;
+        char path[PATH_MAX];
         int r;
 
-        if (asprintf(&path, "%s/%s.handoff", outlet->router->runtime_dir, outlet->name) < 0)
-                return -ENOMEM;
+        if (!name_path_fill(NAME_HANDOFF_SOCKET, outlet->shared->runtime_dir, outlet->name, path))
+                return -ENAMETOOLONG;
         outlet->fd = bellhop_connect(path);
         if (outlet->fd < 0)
                 return outlet->fd;
-        outlet_bound_in_flight(outlet);
+        outlet_bound(outlet);
 
-        r = sd_event_add_io(outlet->router->event, &outlet->writable, outlet->fd, EPOLLOUT,
+        r = sd_event_add_io(outlet->shared->event, &outlet->writable, outlet->fd, EPOLLOUT,
                             outlet_on_writable, outlet);
         if (r >= 0)
                 r = outlet_watch(outlet);
@@ -99,17 +223,16 @@ static int outlet_connect(Outlet *outlet)
         return r;
 }
 
-static void outlet_complain(Outlet *outlet, int error)
+static void outlet_log_absent(Outlet *outlet, int error)
 {
         LogFields fields;
 
-        if (!trouble_pass(outlet->router, TROUBLE_ABSENT, outlet, &fields))
+        if (!outlet_may_log(outlet, LOG_KIND_ABSENT, &fields))
                 return;
         errno = -error;
         log_full(LOG_WARNING, &fields,
                  "nobody takes hand-offs for %s (%m); its visitors get 503 until bellhop@%s.socket "
-                 "runs: systemctl "
-                 "start bellhop@%s.socket",
+                 "runs: systemctl start bellhop@%s.socket",
                  outlet->name, outlet->name, outlet->name);
 }
 
@@ -118,8 +241,7 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
 {
         int r = 0;
 
-        /* The socket unit may have been started anew since the last time: then connecting helps,
-         * once. */
+        /* If the socket unit was started again since the last time, connecting helps, once. */
         for (int i = 0; i < 2; i++) {
                 if (outlet->fd < 0)
                         r = outlet_connect(outlet);
@@ -134,32 +256,44 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
         return -ECONNREFUSED;
 }
 
+static void outlet_on_sent(Outlet *outlet)
+{
+        const bool had_slot = outlet->start.state == START_HAS_SLOT;
+
+        if (starts_sent(&outlet->shared->starts, &outlet->start))
+                OUTLET_COUNT(outlet, starts);
+        if (had_slot)
+                (void)outlet_watch(outlet);
+}
+
 static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
 {
         int r;
 
-        if (!starts_may_send(outlet))
+        if (!starts_may_send(&outlet->shared->starts, &outlet->start))
                 return OUTLET_WAIT;
         r = outlet_try(outlet, handoff, fd);
         outlet->in_flight = r == BELLHOP_SEND_IN_FLIGHT;
         if (r == 0) {
-                starts_sent(outlet);
+                outlet_on_sent(outlet);
                 return OUTLET_SENT;
         }
         if (r == BELLHOP_SEND_FULL)
                 return OUTLET_WAIT;
         if (r == BELLHOP_SEND_IN_FLIGHT) {
-                /* No event tells when others have received theirs. */
-                router_retry_later(outlet->router);
+                /* No event comes when others have received theirs. */
+                if (sd_event_source_set_time_relative(outlet->shared->retry, RETRY_USEC) >= 0)
+                        (void)sd_event_source_set_enabled(outlet->shared->retry, SD_EVENT_ONESHOT);
                 return OUTLET_WAIT;
         }
-        starts_forget(outlet);
-        outlet_complain(outlet, r);
+        starts_forget(&outlet->shared->starts, &outlet->start);
+        outlet_log_absent(outlet, r);
         return OUTLET_ABSENT;
 }
 
 OutletResult outlet_send(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
 {
+        assert(fd >= 0);
         if (outlet->n_waiting > 0)
                 return OUTLET_WAIT;
         return outlet_attempt(outlet, handoff, fd);
@@ -167,63 +301,61 @@ OutletResult outlet_send(Outlet *outlet, const struct bellhop_handoff *handoff, 
 
 void outlet_flush(Outlet *outlet)
 {
-        Conn *conn;
+        Waiter *first;
 
-        while ((conn = TAILQ_FIRST(&outlet->waiting))) {
-                switch (outlet_attempt(outlet, conn->handoff, conn->fd)) {
-                case OUTLET_SENT:
-                        conn_handed_off(conn);
-                        break;
-                case OUTLET_ABSENT:
-                        conn_refuse(conn, REFUSE_UNAVAILABLE);
-                        break;
-                case OUTLET_WAIT:
+        while ((first = TAILQ_FIRST(&outlet->waiting))) {
+                const OutletResult result = outlet_attempt(outlet, first->handoff, first->fd);
+                const size_t n = outlet->n_waiting;
+
+                if (result == OUTLET_WAIT) {
                         (void)outlet_watch(outlet);
                         return;
                 }
+                outlet->shared->on_result(first, result);
+                assert(outlet->n_waiting < n);
         }
 }
 
-static void count_wait(Outlet *outlet)
+static void outlet_count_wait(Outlet *outlet)
 {
-        Router *router = outlet->router;
         LogFields fields;
 
         if (outlet->start.state == START_WAITING) {
-                router->metrics.start_waits++;
-                outlet->metrics.start_waits++;
+                OUTLET_COUNT(outlet, start_waits);
                 return;
         }
         if (outlet->in_flight) {
-                router->metrics.in_flight_waits++;
-                outlet->metrics.in_flight_waits++;
+                OUTLET_COUNT(outlet, in_flight_waits);
                 return;
         }
-        router->metrics.queue_full_waits++;
-        outlet->metrics.queue_full_waits++;
-        if (trouble_pass(router, TROUBLE_QUEUE_FULL, outlet, &fields))
+        OUTLET_COUNT(outlet, queue_full_waits);
+        if (outlet_may_log(outlet, LOG_KIND_QUEUE_FULL, &fields))
                 log_full(LOG_NOTICE, &fields,
                          "the hand-off socket of %s is full; its visitors wait until it receives: "
                          "systemctl status bellhop@%s.service",
                          outlet->name, outlet->name);
 }
 
-int outlet_enqueue(Outlet *outlet, Conn *conn)
+int outlet_enqueue(Outlet *outlet, Waiter *waiter)
 {
-        TAILQ_INSERT_TAIL(&outlet->waiting, conn, by_outlet);
+        assert(!waiter->outlet && waiter->handoff);
+        TAILQ_INSERT_TAIL(&outlet->waiting, waiter, link);
         outlet->n_waiting++;
-        conn->outlet = outlet;
-        count_wait(outlet);
+        waiter->outlet = outlet;
+        outlet_count_wait(outlet);
         return outlet_watch(outlet);
 }
 
-void outlet_dequeue(Outlet *outlet, Conn *conn)
+void outlet_dequeue(Waiter *waiter)
 {
-        TAILQ_REMOVE(&outlet->waiting, conn, by_outlet);
-        conn->outlet = NULL;
+        Outlet *outlet = waiter->outlet;
+
+        assert(outlet && outlet->n_waiting > 0);
+        TAILQ_REMOVE(&outlet->waiting, waiter, link);
+        waiter->outlet = NULL;
         if (--outlet->n_waiting > 0)
                 return;
         if (outlet->start.state == START_WAITING)
-                starts_forget(outlet);
+                starts_forget(&outlet->shared->starts, &outlet->start);
         (void)outlet_watch(outlet);
 }

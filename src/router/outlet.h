@@ -1,53 +1,68 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An outlet: the router's end of one instance's hand-off socket, and the connections that wait for
- * room in it, or for the instance's turn to start, in the order they came. It stays connected from
- * the first hand-off on; the instance need not run.
+ * An outlet: the router's end of one instance's hand-off socket, and the connections that wait, in
+ * their order, for room in it or for the instance's turn to start. It stays connected from the
+ * first hand-off on; the instance need not run. A reload keeps it, with its counters.
  */
 #pragma once
 
-#include <stdbool.h>
-#include <sys/queue.h>
-#include <systemd/sd-event.h>
-
+#include "config/config.h"
 #include "metrics/metrics.h"
+#include "router/log-limits.h"
 #include "router/starts.h"
-#include "router/trouble.h"
 
-typedef struct Conn Conn;
-typedef struct Router Router;
-
-typedef TAILQ_HEAD(ConnWaitQueue, Conn) ConnWaitQueue;
-
-typedef struct Outlet {
-        Router *router;
-        char *name; /* of the instance */
-        int fd;
-        sd_event_source *writable; /* on while connections wait for room, or the instance starts */
-        bool in_flight; /* they wait for others to receive theirs, which no event tells */
-        Start start;
-        ConnWaitQueue waiting;
-        size_t n_waiting;
-        InstanceMetrics metrics;
-        LogLimit trouble_log[TROUBLE_OF_INSTANCE];
-} Outlet;
-
-Outlet *outlet_new(Router *router, const char *name);
-
-/* Refuses what still waits. */
-Outlet *outlet_free(Outlet *outlet);
-
-/* Watches for what it has to wait for now. */
-int outlet_watch(Outlet *outlet);
-
-/* Applies router->in_flight_max. */
-void outlet_bound_in_flight(Outlet *outlet);
+typedef struct Outlet Outlet;
 
 typedef enum OutletResult {
         OUTLET_SENT,
         OUTLET_WAIT,   /* full, or not yet its turn to start: enqueue it */
-        OUTLET_ABSENT, /* nobody listens: the customer's socket unit is not started */
+        OUTLET_ABSENT, /* nobody listens: the instance's socket unit is not started */
 } OutletResult;
+
+/* A connection in an outlet's queue. */
+typedef struct Waiter {
+        Outlet *outlet; /* NULL: in no queue */
+        int fd;         /* both are the owner's */
+        struct bellhop_handoff *handoff;
+        TAILQ_ENTRY(Waiter) link;
+} Waiter;
+
+/* What the outlets of a router share. */
+typedef struct OutletShared {
+        sd_event *event;         /* not owned, like all pointers here */
+        const char *runtime_dir; /* of the hand-off sockets */
+        sd_event_source *retry;  /* a timer that flushes all outlets */
+        Metrics *metrics;        /* of all instances together */
+        LogLimit *log_limits;    /* as in log_limits_init() */
+        size_t in_flight_max;    /* hand-offs of each instance that are not yet received */
+        Starts starts;           /* by outlet_shared_init() */
+        void (*on_result)(Waiter *waiter, OutletResult result); /* sent or absent: dequeue it */
+} OutletShared;
+
+struct Outlet {
+        OutletShared *shared;
+        char *name; /* of the instance */
+        int fd;
+        sd_event_source *writable; /* on while connections wait for room, or the instance starts */
+        bool in_flight; /* they wait until others are received, of which no event comes */
+        Start start;
+        TAILQ_HEAD(, Waiter) waiting;
+        size_t n_waiting;
+        InstanceMetrics metrics;
+        LogLimit log_limits[LOG_KINDS_OF_INSTANCE];
+};
+
+/* The other fields are set before, but for in_flight_max. */
+int outlet_shared_init(OutletShared *shared);
+
+/* Applies settings to all outlets that follow; outlet_bound() to one that is there. */
+void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances);
+void outlet_bound(const Outlet *outlet);
+
+Outlet *outlet_new(OutletShared *shared, const char *name);
+
+/* Nothing may wait in it. Returns NULL. */
+Outlet *outlet_free(Outlet *outlet);
 
 /* Sends now or not at all; fd stays the caller's. */
 OutletResult outlet_send(Outlet *outlet, const struct bellhop_handoff *handoff, int fd);
@@ -55,6 +70,6 @@ OutletResult outlet_send(Outlet *outlet, const struct bellhop_handoff *handoff, 
 /* Sends what waits, until the queue is full again or nothing is left. */
 void outlet_flush(Outlet *outlet);
 
-/* Puts the connection at the end of the queue, or takes it out again. */
-int outlet_enqueue(Outlet *outlet, Conn *conn);
-void outlet_dequeue(Outlet *outlet, Conn *conn);
+/* Puts the connection at the end of the queue, or takes it out. */
+int outlet_enqueue(Outlet *outlet, Waiter *waiter);
+void outlet_dequeue(Waiter *waiter);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns waiting for a reload, for ExecReload= where systemd does not know how to wait by itself. The
- * router has no channel that could be asked, and a signal has no answer: but the router writes down
- * when its last reload began, and one that began after our signal has seen what is there now.
- */
+/* Owns waiting for a reload, for ExecReload=. A reload that began after our signal has read the
+ * files as they are now: see reload.c. */
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns reloading: the one thread beside the event loop, and what is said about its result. The
- * thread reads files and the user database; it never touches the router.
+ * thread reads files and the user database, and touches nothing of the router's. A file that has
+ * become bad keeps what it had: config_load() has the old configuration beside it.
+ *
+ * A reload is asked for by SIGHUP, which has no answer. So it is written down when the last one
+ * began and how it went, and ExecReload= (reload-ask.c) waits for one that began after its signal.
+ * Type=notify-reload, from systemd 253 on, would wait as well, but cannot report a failure.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -13,10 +19,10 @@
 #include <time.h>
 
 #include "router/reload.h"
-#include "router/router.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log-ids.h"
+#include "util/log.h"
 
 #define NOTE_MAX         400
 #define END_TIMEOUT_NSEC (500 * 1000 * 1000L)
@@ -28,19 +34,20 @@ typedef enum ReloadWork {
 } ReloadWork;
 
 struct Reload {
-        Router *router;
+        const ReloadHooks *hooks;
+        void *userdata;
         sd_event_source *done;
         int done_fd; /* an eventfd: the thread has ended */
         pthread_t thread;
         ReloadWork work;
-        bool again; /* asked for while the thread was busy */
+        bool again; /* another one was asked for while the thread was busy */
         uint64_t begin_usec;
         char note[NOTE_MAX];
 
         /* The thread's as long as it runs. */
         const char *dir;
-        const Config *old;
-        Config *config; /* loaded, or to be freed */
+        const Config *in_force; /* the router's; NULL: none yet */
+        Config *config;         /* loaded, or to be freed */
         int error;
 };
 
@@ -61,9 +68,10 @@ const char *reload_note(const Reload *reload)
 }
 
 /* One line of text that systemd takes: a value from a file may have any bytes. */
-static void set_note(Reload *reload, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void reload_set_note(Reload *reload, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
 
-static void set_note(Reload *reload, const char *format, ...)
+static void reload_set_note(Reload *reload, const char *format, ...)
 {
         va_list args;
 
@@ -75,70 +83,70 @@ static void set_note(Reload *reload, const char *format, ...)
                         *c = '?';
 }
 
-static void report_problems(Reload *reload, const Config *config)
+static void reload_report_problems(Reload *reload, const Config *config)
 {
-        char kept[80] = "";
+        const char *settings = config->settings_kept ? "the router's settings" : "";
+        char kept[96] = "";
 
         if (config->n_problems == 0) {
-                set_note(reload, "%s", "");
+                reload->note[0] = 0;
                 return;
         }
         for (size_t i = 0; i < config->n_problems; i++)
                 log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_CONFIG_PROBLEM }, "%s",
                          config->problems[i].text);
-        if (config->n_kept > 0 && config->settings_kept)
-                snprintf(kept, sizeof(kept),
-                         "%zu instances and the router's settings stay as they "
-                         "were",
-                         config->n_kept);
-        else if (config->n_kept > 0)
-                snprintf(kept, sizeof(kept), "%zu instances stay as they were", config->n_kept);
-        else if (config->settings_kept)
-                snprintf(kept, sizeof(kept), "the router's settings stay as they were");
+        if (config->n_kept > 0)
+                snprintf(kept, sizeof(kept), "%zu instances%s%s stay as they were", config->n_kept,
+                         settings[0] ? " and " : "", settings);
+        else if (settings[0])
+                snprintf(kept, sizeof(kept), "%s stay as they were", settings);
         log_warning("what is named above is left out%s%s; all else is served",
                     kept[0] ? ", but " : "", kept);
-        set_note(reload, "configuration has errors, see the journal%s%s: %s", kept[0] ? "; " : "",
-                 kept, config->problems[0].text);
+        reload_set_note(reload, "configuration has errors, see the journal%s%s: %s",
+                        kept[0] ? "; " : "", kept, config->problems[0].text);
 }
 
-static void report_failure(Reload *reload, int error)
+static void reload_report_failure(Reload *reload, int error)
 {
         errno = -error;
-        set_note(reload, "the configuration in %s can't be read: %m; the old one stays in force",
-                 reload->dir);
+        reload_set_note(reload,
+                        "the configuration in %s can't be read: %m; the old one stays in force",
+                        reload->dir);
         log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED }, "%s", reload->note);
 }
 
-/* For who waits for this reload: it is the one if it began after the signal was sent. */
-static void write_result(const Reload *reload, ReloadResult result)
+static int reload_write(const Reload *reload, ReloadResult result, const char *folder)
 {
         _cleanup_free_ char *path = NULL, *unfinished = NULL;
-        const char *folder = getenv("RUNTIME_DIRECTORY");
         FILE *file;
         bool failed;
 
-        if (!folder)
-                return;
-        if (asprintf(&path, "%s/" RELOAD_FILE, folder) < 0) {
-                path = NULL;
-                return;
-        }
-        if (asprintf(&unfinished, "%s.new", path) < 0) {
-                unfinished = NULL;
-                return;
-        }
+        if (asprintf(&path, "%s/" RELOAD_FILE, folder) < 0 ||
+            asprintf(&unfinished, "%s.new", path) < 0)
+                return -ENOMEM;
         file = fopen(unfinished, "we");
-        if (file) {
-                fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%s\nTEXT=%s\n", reload->begin_usec,
-                        reload_result_name(result), reload->note);
-                failed = ferror(file);
-                if (fclose(file) == 0 && !failed && rename(unfinished, path) == 0)
-                        return;
-        }
-        log_warning("can't write %s: %m; who waits for the reload will not see its end", path);
+        if (!file)
+                return -errno;
+        fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%s\nTEXT=%s\n", reload->begin_usec,
+                reload_result_name(result), reload->note);
+        failed = ferror(file);
+        return fclose(file) != 0 || failed || rename(unfinished, path) < 0 ? -errno : 0;
 }
 
-/* What reading took besides, and two configurations for a moment, shall not stay ours for good. */
+static void reload_write_result(const Reload *reload, ReloadResult result)
+{
+        const char *folder = getenv("RUNTIME_DIRECTORY");
+        const int r = folder ? reload_write(reload, result, folder) : 0;
+
+        if (r < 0) {
+                errno = -r;
+                log_warning("can't write %s/" RELOAD_FILE ": %m; systemctl reload will not see "
+                            "the end of this one",
+                            folder);
+        }
+}
+
+/* Gives back the memory of what was replaced, and what reading took besides. */
 static void reload_release(Reload *reload)
 {
         reload->config = config_free(reload->config);
@@ -150,8 +158,8 @@ static void *reload_thread(void *userdata)
         Reload *reload = userdata;
 
         if (reload->work == RELOAD_LOADING)
-                reload->error =
-                        config_load(reload->dir, CONFIG_USERS_CHECK, reload->old, &reload->config);
+                reload->error = config_load(reload->dir, CONFIG_USERS_CHECK, reload->in_force,
+                                            &reload->config);
         else
                 reload_release(reload);
         (void)eventfd_write(reload->done_fd, 1);
@@ -176,39 +184,37 @@ static ReloadResult reload_use(Reload *reload)
         int r = reload->error;
 
         if (r >= 0)
-                r = router_swap_config(reload->router, &reload->config);
+                r = reload->hooks->swap(reload->userdata, &reload->config);
         if (r < 0) {
-                report_failure(reload, r);
+                reload_report_failure(reload, r);
                 return RELOAD_FAILED;
         }
+        reload->in_force = config;
         result = config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
-        report_problems(reload, config);
+        reload_report_problems(reload, config);
         log_info("serving %zu instances from %s", config->n_instances, reload->dir);
         return result;
 }
 
-static void reload_begin(Reload *reload);
-
-/* READY=1 goes first, so that systemd knows that the reload is over when the one who waits does. */
+/* The hook notifies systemd first, so that it knows that the reload is over when ExecReload= does.
+ */
 static void reload_end(Reload *reload, ReloadResult result)
 {
-        reload->router->metrics.reloads[result]++;
-        if (!reload->again)
-                router_notify(reload->router, "READY=1\n");
-        write_result(reload, result);
+        reload->hooks->on_end(reload->userdata, result, !reload->again);
+        reload_write_result(reload, result);
 }
 
 static void reload_begin(Reload *reload)
 {
         int r;
 
+        assert(reload->work == RELOAD_IDLE);
         reload->again = false;
         reload->begin_usec = clock_monotonic_usec();
-        reload->old = reload->router->config;
         reload->config = NULL;
         r = reload_start_thread(reload, RELOAD_LOADING);
         if (r < 0) {
-                report_failure(reload, r);
+                reload_report_failure(reload, r);
                 reload_end(reload, RELOAD_FAILED);
         }
 }
@@ -244,6 +250,7 @@ void reload_request(Reload *reload)
 
 int reload_first(Reload *reload)
 {
+        assert(!reload->in_force);
         reload->error = config_load(reload->dir, CONFIG_USERS_CHECK, NULL, &reload->config);
         if (reload->error < 0)
                 return reload->error;
@@ -253,19 +260,21 @@ int reload_first(Reload *reload)
         return 0;
 }
 
-int reload_new(Router *router, Reload **ret)
+int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void *userdata,
+               Reload **ret)
 {
         Reload *reload = calloc(1, sizeof(*reload));
         int r;
 
         if (!reload)
                 return -ENOMEM;
-        reload->router = router;
-        reload->dir = router->config_dir;
+        reload->hooks = hooks;
+        reload->userdata = userdata;
+        reload->dir = dir;
         reload->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         r = reload->done_fd < 0 ? -errno
-                                : sd_event_add_io(router->event, &reload->done, reload->done_fd,
-                                                  EPOLLIN, reload_on_done, reload);
+                                : sd_event_add_io(event, &reload->done, reload->done_fd, EPOLLIN,
+                                                  reload_on_done, reload);
         if (r < 0) {
                 reload_free(reload);
                 return r;

@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reading the configuration anew while the event loop goes on: files are read and the old
- * configuration is freed in a thread; the loop only swaps the two.
+ * Reading the configuration again while the event loop goes on: a thread reads the files, and frees
+ * what they replace; the loop only swaps the two.
  */
 #pragma once
+
+#include <systemd/sd-event.h>
 
 #include "config/config.h"
 #include "metrics/metrics.h"
 
 typedef struct Reload Reload;
-typedef struct Router Router;
+
+typedef struct ReloadHooks {
+        /* Takes *config into force, and gives back the one that was (NULL: none). After an error
+         * all is as it was. */
+        int (*swap)(void *userdata, Config **config);
+        /* A reload is over; is_last: no other one follows at once. */
+        void (*on_end)(void *userdata, ReloadResult result, bool is_last);
+} ReloadHooks;
 
 const char *reload_result_name(ReloadResult result);
 
-/* In $RUNTIME_DIRECTORY, for who has asked for the reload:
+/* In $RUNTIME_DIRECTORY, for the process that has asked for the reload:
  * "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n" */
 #define RELOAD_FILE "reload"
 
-int reload_new(Router *router, Reload **ret);
+/* dir: the configuration folder, which must live as long. */
+int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void *userdata,
+               Reload **ret);
 
 /* Returns NULL. After reload_is_busy(); leaves the thread what it is busy with. */
 Reload *reload_free(Reload *reload);
@@ -25,7 +36,7 @@ Reload *reload_free(Reload *reload);
 /* Reads the configuration for the first time, here and now. */
 int reload_first(Reload *reload);
 
-/* Reads it anew. While that is under way, one more time behind it. */
+/* Reads it again; if that is under way, once more after it. */
 void reload_request(Reload *reload);
 
 /* What there is to say about the configuration in the status, or "". */

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns what connections share: configuration, outlets, listeners, timers, counters, signals. One
- * thread, one event loop. No peer's bytes and no customer's mistake ends it.
+ * event loop in one thread does all of this; a reload has a thread of its own. No peer's bytes and
+ * no customer's mistake ends it.
  */
+#include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 
 #include "router/router.h"
-#include "seal/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log-ids.h"
 
 #define RESUME_USEC (100 * UINT64_C(1000))
-#define RETRY_USEC  (20 * UINT64_C(1000))
 #define STATUS_USEC (1 * UINT64_C(1000000))
 /* By default sd-event may be late by 250 ms. */
 #define ACCURACY_USEC 1000
@@ -23,19 +22,8 @@
 /* Standard streams, listeners, event loop, and a few for a moment. */
 #define DESCRIPTORS_OWN 24
 
-/* Enough for a burst, and no more than fits a hand-off socket's queue under systemd. */
-#define IN_FLIGHT_LOW  16
-#define IN_FLIGHT_HIGH 512
-
-uint64_t router_now(const Router *router)
-{
-        uint64_t now = 0;
-
-        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
-        return now;
-}
-
-void router_notify(const Router *router, const char *state)
+/* state: what is said to systemd beside the status. */
+static void router_notify(const Router *router, const char *state)
 {
         const Metrics *metrics = &router->metrics;
         const char *note = reload_note(router->reload);
@@ -46,8 +34,26 @@ void router_notify(const Router *router, const char *state)
                          ", pending %zu, redirected %" PRIu64,
                          state, router->config->n_instances, note[0] ? " (" : "", note,
                          note[0] ? ")" : "", metrics->accepted, metrics_handed_off(metrics),
-                         metrics_refused(metrics), metrics->gone,
-                         router->sniffing.n + router->waiting.n, metrics->redirected);
+                         metrics_refused(metrics), metrics->gone, router_n_pending(router),
+                         metrics->redirected);
+}
+
+/* Logs which step of the start has failed. */
+static int router_step(int r, const char *step)
+{
+        if (r < 0) {
+                errno = -r;
+                log_error("can't %s: %m", step);
+        }
+        return r;
+}
+
+/* --- timers --- */
+
+static void router_arm(sd_event_source *timer, uint64_t usec)
+{
+        if (sd_event_source_set_time_relative(timer, usec) >= 0)
+                (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
 static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)
@@ -60,27 +66,29 @@ void router_touch_status(Router *router)
 {
         int enabled = SD_EVENT_OFF;
 
-        if (sd_event_source_get_enabled(router->status, &enabled) > 0)
-                return;
-        if (sd_event_source_set_time_relative(router->status, STATUS_USEC) >= 0)
-                (void)sd_event_source_set_enabled(router->status, SD_EVENT_ONESHOT);
+        if (sd_event_source_get_enabled(router->status, &enabled) == 0)
+                router_arm(router->status, STATUS_USEC);
+}
+
+static void router_pause_listeners(Router *router, bool paused)
+{
+        for (size_t i = 0; i < router->n_listeners; i++)
+                listener_set_paused(&router->listeners[i], paused);
 }
 
 static int router_on_resume(sd_event_source *source, uint64_t usec, void *userdata)
 {
-        Router *router = userdata;
-
-        for (size_t i = 0; i < router->n_listeners; i++)
-                listener_set_paused(&router->listeners[i], false);
+        router_pause_listeners(userdata, false);
         return 0;
 }
 
-void router_pause_listeners(Router *router, int error)
+static void router_on_exhausted(void *userdata, int error)
 {
+        Router *router = userdata;
         LogFields fields;
 
         router->metrics.accept_pauses++;
-        if (trouble_pass(router, TROUBLE_EXHAUSTED, NULL, &fields)) {
+        if (log_limits_pass(router->log_limits, LOG_KIND_EXHAUSTED, router_now(router), &fields)) {
                 errno = error;
                 log_full(LOG_WARNING, &fields,
                          "can't accept connections for a moment: %m; they wait in the listening "
@@ -89,12 +97,12 @@ void router_pause_listeners(Router *router, int error)
         if (sd_event_source_set_time_relative(router->resume, RESUME_USEC) < 0 ||
             sd_event_source_set_enabled(router->resume, SD_EVENT_ONESHOT) < 0)
                 return;
-        for (size_t i = 0; i < router->n_listeners; i++)
-                listener_set_paused(&router->listeners[i], true);
+        router_pause_listeners(router, true);
         /* Else clients that say nothing could keep all others out until their time is over. */
         conn_shed_oldest(router, 1 + router->sniffing.n / 8);
 }
 
+/* Too many descriptors were under way. */
 static int router_on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Router *router = userdata;
@@ -105,106 +113,142 @@ static int router_on_retry(sd_event_source *source, uint64_t usec, void *userdat
         return 0;
 }
 
-void router_retry_later(Router *router)
+/* --- configuration --- */
+
+static void router_set_limits(Router *router)
 {
-        if (sd_event_source_set_time_relative(router->retry, RETRY_USEC) >= 0)
-                (void)sd_event_source_set_enabled(router->retry, SD_EVENT_ONESHOT);
+        const Config *config = router->config;
+
+        admission_set(&router->admission, &config->router,
+                      DESCRIPTORS_OWN + control_descriptors(&router->control) +
+                              config->n_instances);
+        router->lingering.max = router->admission.pending_max;
+        outlet_shared_set(&router->outlet_shared, &config->router, config->n_instances);
 }
 
-Outlet *router_outlet(Router *router, uint32_t instance)
-{
-        if (!router->outlets[instance])
-                router->outlets[instance] =
-                        outlet_new(router, router->config->instances[instance].name);
-        return router->outlets[instance];
-}
-
-static void free_outlets(Router *router)
-{
-        if (!router->outlets)
-                return;
-        for (size_t i = 0; i < router->config->n_instances; i++)
-                router->outlets[i] = outlet_free(router->outlets[i]);
-        free(router->outlets);
-        router->outlets = NULL;
-}
-
-/* Outlets of instances that stay keep their sockets and what waits in them. */
-static void keep_outlets(Router *router, Outlet **outlets, const Config *config)
+/* Outlets of instances that stay keep their sockets and what waits in them; outlets becomes theirs
+ * by their new places. NULL: none stays. */
+static void router_move_outlets(Router *router, Outlet **outlets, const Config *config)
 {
         for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {
-                const uint32_t place =
-                        config_find_instance(config, router->config->instances[i].name);
+                const char *name = router->config->instances[i].name;
+                const uint32_t place = config ? config_find_instance(config, name) : ROUTE_NONE;
+                Outlet *outlet = router->outlets[i];
 
-                if (place != ROUTE_NONE)
-                        outlets[place] = take_ptr(router->outlets[i]);
+                if (!outlet)
+                        continue;
+                if (place != ROUTE_NONE) {
+                        outlets[place] = outlet;
+                } else {
+                        conn_refuse_waiting(outlet);
+                        outlet_free(outlet);
+                }
         }
+        free(router->outlets);
+        router->outlets = outlets;
 }
 
-/* Connections must not take the descriptors that hand-off sockets, notification and reloading need.
- */
-static size_t pending_limit(const Router *router, const Config *config)
+static int router_swap_config(void *userdata, Config **config)
 {
-        const uint64_t others =
-                DESCRIPTORS_OWN + control_descriptors(&router->control) + config->n_instances;
-        struct rlimit limit;
-        uint64_t room;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return config->router.pending_max;
-        /* As many again may linger. */
-        room = limit.rlim_cur > others + 2 ? (limit.rlim_cur - others) / 2 : 1;
-        return room < config->router.pending_max ? room : config->router.pending_max;
-}
-
-/*
- * Descriptors under way come out of one pot, RLIMIT_NOFILE, whoever they are for (unix(7),
- * ETOOMANYREFS). Half of it is shared out, so that no number of instances that receive nothing can
- * keep others from receiving.
- */
-static size_t in_flight_limit(const Config *config)
-{
-        uint64_t share = IN_FLIGHT_HIGH;
-        struct rlimit limit;
-
-        if (config->router.in_flight_max_per_instance > 0)
-                return config->router.in_flight_max_per_instance;
-        if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && config->n_instances > 0)
-                share = limit.rlim_cur / 2 / config->n_instances;
-        return share < IN_FLIGHT_LOW    ? IN_FLIGHT_LOW
-               : share > IN_FLIGHT_HIGH ? IN_FLIGHT_HIGH
-                                        : share;
-}
-
-int router_swap_config(Router *router, Config **config)
-{
-        _cleanup_free_ Outlet **outlets = calloc((*config)->n_instances + 1, sizeof(*outlets));
-        _cleanup_free_ uint8_t *peek = malloc((*config)->router.sniff_max_bytes);
+        Router *router = userdata;
+        Outlet **outlets = calloc((*config)->n_instances + 1, sizeof(*outlets));
+        uint8_t *peek = malloc((*config)->router.sniff_max_bytes);
         Config *old = router->config;
 
-        if (!outlets || !peek)
+        if (!outlets || !peek) {
+                free(outlets);
+                free(peek);
                 return -ENOMEM;
-        keep_outlets(router, outlets, *config);
-        free_outlets(router);
+        }
+        router_move_outlets(router, outlets, *config);
         free(router->peek);
+        router->peek = peek;
         router->config = *config;
-        router->outlets = take_ptr(outlets);
-        router->peek = take_ptr(peek);
-        router->pending_max = pending_limit(router, router->config);
         router->metrics.loaded_nsec = router->config->begun_nsec;
-        router->in_flight_max = in_flight_limit(router->config);
-        starts_set_max(&router->starts, router->config->router.starting_max);
+        router_set_limits(router);
         for (size_t i = 0; i < router->config->n_instances; i++)
                 if (router->outlets[i])
-                        outlet_bound_in_flight(router->outlets[i]);
+                        outlet_bound(router->outlets[i]);
         *config = old;
         return 0;
 }
+
+static void router_on_reload_end(void *userdata, ReloadResult result, bool is_last)
+{
+        Router *router = userdata;
+
+        router->metrics.reloads[result]++;
+        if (is_last)
+                router_notify(router, "READY=1\n");
+}
+
+/* --- the control socket --- */
+
+static const Config *router_config(void *userdata)
+{
+        const Router *router = userdata;
+
+        return router->config;
+}
+
+static const char *router_instance_name(const void *userdata, size_t i)
+{
+        const Router *router = userdata;
+
+        return router->config->instances[i].name;
+}
+
+/* What counts seconds since 1970 may be set, what hand-offs are counted by may not. */
+static uint64_t router_since_1970(uint64_t monotonic_nsec)
+{
+        const uint64_t ago = clock_nsec(CLOCK_MONOTONIC) - monotonic_nsec;
+
+        return monotonic_nsec == 0 ? 0 : (clock_nsec(CLOCK_REALTIME) - ago) / NSEC_PER_SEC;
+}
+
+static const InstanceMetrics *router_instance_metrics(const void *userdata, size_t i)
+{
+        const Router *router = userdata;
+        Outlet *outlet = router->outlets[i];
+
+        if (!outlet)
+                return NULL;
+        outlet->metrics.waiting = outlet->n_waiting;
+        outlet->metrics.last_sec = router_since_1970(outlet->metrics.last_nsec);
+        return &outlet->metrics;
+}
+
+static void router_metrics(void *userdata, MetricsSource *ret)
+{
+        Router *router = userdata;
+        Metrics *metrics = &router->metrics;
+
+        metrics->pending[PENDING_SNIFFING] = router->sniffing.n;
+        metrics->pending[PENDING_WAITING] = router->waiting.n;
+        metrics->pending_max = router->admission.pending_max;
+        metrics->lingering = router->lingering.deadlines.n;
+        metrics->sources = router->admission.sources.n;
+        metrics->starting = router->outlet_shared.starts.n_starting;
+        metrics->starting_max = router->outlet_shared.starts.max;
+        metrics->instances = router->config->n_instances;
+        metrics->routes = hostmap_size(router->config->map);
+        metrics->problems = router->config->n_problems;
+        *ret = (MetricsSource){
+                .metrics = metrics,
+                .n_instances = router->config->n_instances,
+                .instance_name = router_instance_name,
+                .instance_metrics = router_instance_metrics,
+                .userdata = router,
+        };
+}
+
+/* --- start and end --- */
 
 static int router_on_sighup(sd_event_source *source, const struct signalfd_siginfo *info,
                             void *userdata)
 {
         Router *router = userdata;
+
         reload_request(router->reload);
         return 0;
 }
@@ -214,19 +258,24 @@ static int router_on_end(sd_event_source *source, const struct signalfd_siginfo 
 {
         Router *router = userdata;
 
-        for (size_t i = 0; i < router->n_listeners; i++)
-                listener_set_paused(&router->listeners[i], true);
-        store_save(router);
+        router_pause_listeners(router, true);
+        conn_store_all(router);
         router_notify(router, "STOPPING=1\n");
-        return sd_event_exit(sd_event_source_get_event(source), 0);
+        return sd_event_exit(router->event, 0);
 }
 
-static int add_timer(Router *router, sd_event_source **ret, sd_event_time_handler_t callback)
+static int router_add_timer(Router *router, sd_event_source **ret, sd_event_time_handler_t callback)
 {
         const int r = sd_event_add_time(router->event, ret, CLOCK_MONOTONIC, UINT64_MAX,
                                         ACCURACY_USEC, callback, router);
 
         return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
+}
+
+static int router_add_signal(Router *router, int signal, sd_event_signal_handler_t callback)
+{
+        return sd_event_add_signal(router->event, NULL, signal | SD_EVENT_SIGNAL_PROCMASK, callback,
+                                   router);
 }
 
 static int router_init_events(Router *router)
@@ -236,92 +285,60 @@ static int router_init_events(Router *router)
         if (r >= 0)
                 r = sd_event_set_watchdog(router->event, true);
         if (r >= 0)
-                r = sd_event_add_signal(router->event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK,
-                                        router_on_sighup, router);
+                r = router_add_signal(router, SIGHUP, router_on_sighup);
         if (r >= 0)
-                r = sd_event_add_signal(router->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK,
-                                        router_on_end, router);
+                r = router_add_signal(router, SIGTERM, router_on_end);
         if (r >= 0)
-                r = sd_event_add_signal(router->event, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK,
-                                        router_on_end, router);
+                r = router_add_signal(router, SIGINT, router_on_end);
         if (r >= 0)
-                r = add_timer(router, &router->resume, router_on_resume);
+                r = router_add_timer(router, &router->resume, router_on_resume);
         if (r >= 0)
-                r = add_timer(router, &router->retry, router_on_retry);
+                r = router_add_timer(router, &router->outlet_shared.retry, router_on_retry);
         if (r >= 0)
-                r = add_timer(router, &router->status, router_on_status);
+                r = router_add_timer(router, &router->status, router_on_status);
         if (r >= 0)
-                r = deadline_queue_init(&router->sniffing, router->event);
+                r = deadline_queue_init(&router->sniffing, router->event, conn_on_deadline);
         if (r >= 0)
-                r = deadline_queue_init(&router->waiting, router->event);
+                r = deadline_queue_init(&router->waiting, router->event, conn_on_deadline);
         if (r >= 0)
-                r = deadline_queue_init(&router->lingering, router->event);
-        if (r >= 0)
-                r = starts_init(&router->starts, router->event);
+                r = linger_init(&router->lingering, router->event, 1);
         return r;
+}
+
+static int router_init_outlets(Router *router, const char *runtime_dir)
+{
+        OutletShared *shared = &router->outlet_shared;
+
+        shared->event = router->event;
+        shared->runtime_dir = runtime_dir;
+        shared->metrics = &router->metrics;
+        shared->log_limits = router->log_limits;
+        shared->on_result = conn_on_result;
+        return outlet_shared_init(shared);
 }
 
 int router_init(Router *router, const char *config_dir, const char *runtime_dir)
 {
+        static const ControlHooks control_hooks = { router_config, router_metrics };
+        static const ReloadHooks reload_hooks = { router_swap_config, router_on_reload_end };
         int r;
 
-        *router = (Router){
-                .config_dir = config_dir,
-                .runtime_dir = runtime_dir,
-                .refusal_log = { .interval_usec = 10 * UINT64_C(1000000), .burst = 20 },
-        };
-        trouble_init(router->trouble_log);
-        control_init(&router->control, router);
-        TAILQ_INIT(&router->sniffing.conns);
-        TAILQ_INIT(&router->waiting.conns);
-        TAILQ_INIT(&router->lingering.conns);
-
-        r = router_init_events(router);
+        *router = (Router){ .admission.log_limits = router->log_limits };
+        log_limits_init(router->log_limits);
+        r = router_step(router_init_events(router), "set up the event loop");
+        control_init(&router->control, router->event, &control_hooks, router);
         if (r >= 0)
-                r = reload_new(router, &router->reload);
-        return r < 0 ? r : reload_first(router->reload);
-}
-
-static void seal_listeners(Router *router)
-{
-        router->seals = true;
-        for (size_t i = 0; i < router->n_listeners; i++) {
-                const int r = seal_listener(router->listeners[i].fd);
-
-                if (r == 0)
-                        continue;
-                if (router->seals) {
-                        errno = -r;
-                        log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_UNSEALED },
-                                 "can't seal the public sockets (%m): whoever takes control of an "
-                                 "instance with Network=no could use a passed one for connections "
-                                 "of his own; bellhop-router(8), THE SEAL, tells what it takes");
-                }
-                router->seals = false;
-        }
-}
-
-int router_run(Router *router)
-{
-        int r;
-
-        seal_listeners(router);
-        for (size_t i = 0; i < router->n_listeners; i++) {
-                r = listener_start(&router->listeners[i]);
-
-                if (r < 0)
-                        return r;
-        }
-        r = control_start(&router->control);
-        if (r < 0)
-                return r;
-        router_notify(router, "READY=1\n");
-        return sd_event_loop(router->event);
+                r = router_step(router_init_outlets(router, runtime_dir), "set up outlets");
+        if (r >= 0)
+                r = router_step(reload_new(router->event, config_dir, &reload_hooks, router,
+                                           &router->reload),
+                                "prepare for reloading");
+        return r < 0 ? r : router_step(reload_first(router->reload), "read the configuration");
 }
 
 int router_add_listener_consume(Router *router, int fd)
 {
-        Listener *listener;
+        static const ListenerHooks hooks = { conn_accept_consume, router_on_exhausted };
         Listener *bigger =
                 reallocarray(router->listeners, router->n_listeners + 1, sizeof(*bigger));
 
@@ -330,15 +347,50 @@ int router_add_listener_consume(Router *router, int fd)
                 return -ENOMEM;
         }
         router->listeners = bigger;
-        listener = &bigger[router->n_listeners++];
-        *listener = (Listener){ .router = router, .fd = fd };
+        listener_init_consume(&bigger[router->n_listeners++], fd, &hooks, router);
         return 0;
 }
 
 void router_set_control_consume(Router *router, int fd)
 {
-        control_set_socket_consume(&router->control, fd);
-        router->pending_max = pending_limit(router, router->config);
+        assert(router->control.fd < 0);
+        router->control.fd = fd;
+        router_set_limits(router);
+}
+
+void router_seal(Router *router)
+{
+        router->seals = true;
+        for (size_t i = 0; i < router->n_listeners; i++) {
+                const int r = listener_seal(&router->listeners[i]);
+
+                if (r == 0)
+                        continue;
+                if (router->seals) {
+                        errno = -r;
+                        log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_UNSEALED },
+                                 "can't seal the public sockets (%m): an attacker who controls an "
+                                 "instance with Network=no could use a passed one for connections "
+                                 "of their own; see bellhop-router(8), THE SEAL");
+                }
+                router->seals = false;
+        }
+}
+
+int router_run(Router *router)
+{
+        int r = 0;
+
+        assert(router->config);
+        for (size_t i = 0; r >= 0 && i < router->n_listeners; i++)
+                r = router_step(listener_start(&router->listeners[i], router->event),
+                                "watch the public sockets");
+        if (r >= 0)
+                r = router_step(control_start(&router->control), "watch the control socket");
+        if (r < 0)
+                return r;
+        router_notify(router, "READY=1\n");
+        return router_step(sd_event_loop(router->event), "go on with the event loop");
 }
 
 void router_done(Router *router)
@@ -347,17 +399,18 @@ void router_done(Router *router)
         for (size_t i = 0; i < router->n_listeners; i++)
                 listener_done(&router->listeners[i]);
         free(router->listeners);
+        conn_close_all(router);
         deadline_queue_done(&router->sniffing);
         deadline_queue_done(&router->waiting);
-        free_outlets(router);
-        deadline_queue_done(&router->lingering);
-        starts_done(&router->starts);
+        router_move_outlets(router, NULL, NULL);
+        starts_done(&router->outlet_shared.starts);
+        linger_done(&router->lingering);
         if (!reload_is_busy(router->reload))
                 router->config = config_free(router->config);
         router->reload = reload_free(router->reload);
         free(router->peek);
         sd_event_source_disable_unref(router->resume);
-        sd_event_source_disable_unref(router->retry);
+        sd_event_source_disable_unref(router->outlet_shared.retry);
         sd_event_source_disable_unref(router->status);
         sd_event_unref(router->event);
 }

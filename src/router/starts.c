@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the slots. Nobody tells the router that an instance has started; the instance can't, as it
- * has no way back. But while its service runs, systemd keeps a runtime directory for it; and the
- * kernel knows how much of what a socket has sent is still unread.
+ * Owns the slots. An instance has no way back to the router, so it cannot report that it has
+ * started. But while its service runs, systemd keeps a runtime folder for it; and the kernel knows
+ * how much of what a connected datagram socket has sent is unread (SIOCOUTQ): when that shrinks, an
+ * edge-triggered EPOLLOUT wakes the router, and the instance has received. An instance that was
+ * handed something within the last second is not looked at, so a busy one costs nothing here.
  */
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
+#include <assert.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "router/router.h"
-#include "util/cleanup.h"
+#include "router/starts.h"
 
-/* Who was sent something so recently is not looked after: the hand-offs of a busy site cost nothing
- * here. */
+/* See above. */
 #define HOT_USEC (1 * UINT64_C(1000000))
 
-/* One that can't start, or hangs, must not keep its slot from the others for ever. */
-#define SLOT_USEC (5 * UINT64_C(1000000))
-
-/* Who waits so long for a slot need not be told of. */
+/* A shorter wait for a slot is not worth a line in the log. */
 #define HARMLESS_USEC (3 * UINT64_C(1000000))
 
 #define ACCURACY_USEC 10000
@@ -31,242 +28,203 @@
 #define STARTING_PER_PROCESSOR 2
 #define STARTING_LEAST         4
 
-/* RuntimeDirectory= of bellhop@.service, in a folder of root's. */
-static bool instance_runs(const Outlet *outlet)
+static uint64_t starts_now(const Starts *starts)
 {
-        _cleanup_free_ char *path = NULL;
+        uint64_t now = 0;
 
-        if (asprintf(&path, "%s-instance/%s", outlet->router->runtime_dir, outlet->name) < 0) {
-                path = NULL;
-                return false;
-        }
-        return access(path, F_OK) == 0;
+        (void)sd_event_now(starts->event, CLOCK_MONOTONIC, &now);
+        return now;
 }
 
-static int unread_bytes(const Outlet *outlet)
+/* Instances that do not come up shall not take all slots from those that would. */
+static bool starts_has_free_slot(const Starts *starts, bool late)
 {
-        int n = 0;
-
-        return outlet->fd >= 0 && ioctl(outlet->fd, SIOCOUTQ, &n) == 0 ? n : 0;
-}
-
-static bool has_free_slot(const Starts *starts, bool late)
-{
-        /* Those that don't come up shall not take all slots from those that would. */
         return starts->n_starting < starts->max &&
                (!late || starts->n_late < (starts->max + 1) / 2);
 }
 
 /* Whose turn it is; NULL: nobody's. */
-static Outlet *next_outlet(const Starts *starts)
+static Start *starts_next(const Starts *starts)
 {
-        if (has_free_slot(starts, false) && !TAILQ_EMPTY(&starts->waiting))
+        if (starts_has_free_slot(starts, false) && !TAILQ_EMPTY(&starts->waiting))
                 return TAILQ_FIRST(&starts->waiting);
-        return has_free_slot(starts, true) ? TAILQ_FIRST(&starts->waiting_late) : NULL;
+        return starts_has_free_slot(starts, true) ? TAILQ_FIRST(&starts->waiting_late) : NULL;
 }
 
-static void arm_next(const Starts *starts)
+static void starts_arm_next(const Starts *starts)
 {
-        if (next_outlet(starts))
+        if (starts_next(starts))
                 (void)sd_event_source_set_enabled(starts->next, SD_EVENT_ONESHOT);
 }
 
-static void arm_limit(const Starts *starts)
+static void starts_arm_limit(const Starts *starts)
 {
-        const Outlet *first = TAILQ_FIRST(&starts->starting);
+        const Start *first = TAILQ_FIRST(&starts->starting);
 
-        if (first &&
-            sd_event_source_set_time(starts->limit, first->start.since_usec + SLOT_USEC) >= 0)
-                (void)sd_event_source_set_enabled(starts->limit, SD_EVENT_ONESHOT);
         if (!first)
                 (void)sd_event_source_set_enabled(starts->limit, SD_EVENT_OFF);
+        else if (sd_event_source_set_time(starts->limit, first->since_usec + START_SLOT_USEC) >= 0)
+                (void)sd_event_source_set_enabled(starts->limit, SD_EVENT_ONESHOT);
 }
 
-static void enter(Outlet *outlet, StartState state)
+static void starts_enter(const Starts *starts, Start *start, StartState state)
 {
-        outlet->start.state = state;
-        outlet->start.since_usec = router_now(outlet->router);
+        start->state = state;
+        start->since_usec = starts_now(starts);
 }
 
-static OutletQueue *queue_of(Starts *starts, const Outlet *outlet)
+static StartList *starts_queue_of(Starts *starts, const Start *start)
 {
-        return outlet->start.is_late ? &starts->waiting_late : &starts->waiting;
+        return start->is_late ? &starts->waiting_late : &starts->waiting;
 }
 
-static void enter_queue(Starts *starts, Outlet *outlet)
+static void starts_leave_queue(Starts *starts, Start *start)
 {
-        enter(outlet, START_WAITING);
-        TAILQ_INSERT_TAIL(queue_of(starts, outlet), outlet, start.link);
+        const uint64_t waited = starts_now(starts) - start->since_usec;
+
+        assert(start->state == START_WAITING);
+        TAILQ_REMOVE(starts_queue_of(starts, start), start, link);
+        starts_enter(starts, start, START_NONE);
+        if (waited > HARMLESS_USEC)
+                starts->hooks->on_waited(start, waited);
 }
 
-static void leave_queue(Starts *starts, Outlet *outlet)
+static void starts_take_slot(Starts *starts, Start *start)
 {
-        const uint64_t waited = router_now(outlet->router) - outlet->start.since_usec;
-        LogFields fields;
-
-        TAILQ_REMOVE(queue_of(starts, outlet), outlet, start.link);
-        enter(outlet, START_NONE);
-        if (waited > HARMLESS_USEC &&
-            trouble_pass(outlet->router, TROUBLE_START_WAIT, outlet, &fields))
-                log_full(LOG_NOTICE, &fields,
-                         "visitors of %s waited %.1f s because %zu other instances, which is the "
-                         "most (StartingMax=), were starting",
-                         outlet->name, (double)waited / 1e6, starts->max);
-}
-
-static void take_slot(Starts *starts, Outlet *outlet)
-{
-        enter(outlet, START_HAS_SLOT);
-        outlet->start.unread_bytes = unread_bytes(outlet);
-        TAILQ_INSERT_TAIL(&starts->starting, outlet, start.link);
-        starts->n_late += outlet->start.is_late;
+        assert(start->state == START_NONE);
+        starts_enter(starts, start, START_HAS_SLOT);
+        start->unread_bytes = starts->hooks->unread_bytes(start);
+        TAILQ_INSERT_TAIL(&starts->starting, start, link);
+        starts->n_late += start->is_late;
         if (starts->n_starting++ == 0)
-                arm_limit(starts);
+                starts_arm_limit(starts);
 }
 
-static void leave_slot(Starts *starts, Outlet *outlet)
+static void starts_leave_slot(Starts *starts, Start *start, bool is_late)
 {
-        const bool was_first = outlet == TAILQ_FIRST(&starts->starting);
+        const bool was_first = start == TAILQ_FIRST(&starts->starting);
 
-        TAILQ_REMOVE(&starts->starting, outlet, start.link);
-        starts->n_late -= outlet->start.is_late;
+        assert(start->state == START_HAS_SLOT && starts->n_starting > 0);
+        TAILQ_REMOVE(&starts->starting, start, link);
+        starts->n_late -= start->is_late;
         starts->n_starting--;
-        enter(outlet, START_NONE);
-        (void)outlet_watch(outlet);
+        starts_enter(starts, start, START_NONE);
         if (was_first)
-                arm_limit(starts);
-        arm_next(starts);
+                starts_arm_limit(starts);
+        starts_arm_next(starts);
+        starts->hooks->on_left(start, is_late);
 }
 
-void starts_forget(Outlet *outlet)
+void starts_forget(Starts *starts, Start *start)
 {
-        Starts *starts = &outlet->router->starts;
-
-        switch (outlet->start.state) {
+        switch (start->state) {
         case START_NONE:
                 break;
         case START_WAITING:
-                leave_queue(starts, outlet);
+                starts_leave_queue(starts, start);
                 break;
         case START_HAS_SLOT:
-                leave_slot(starts, outlet);
+                starts_leave_slot(starts, start, false);
                 break;
         }
 }
 
-bool starts_may_send(Outlet *outlet)
+bool starts_may_send(Starts *starts, Start *start)
 {
-        Starts *starts = &outlet->router->starts;
-        const Start *start = &outlet->start;
+        StartList *queue = starts_queue_of(starts, start);
 
+        assert(starts->max > 0);
         if (start->state != START_NONE)
                 return start->state == START_HAS_SLOT;
-        if (router_now(outlet->router) - start->sent_usec < HOT_USEC || instance_runs(outlet))
+        if (starts_now(starts) - start->sent_usec < HOT_USEC || starts->hooks->runs(start))
                 return true;
-        if (TAILQ_EMPTY(queue_of(starts, outlet)) && has_free_slot(starts, start->is_late)) {
-                take_slot(starts, outlet);
+        if (TAILQ_EMPTY(queue) && starts_has_free_slot(starts, start->is_late)) {
+                starts_take_slot(starts, start);
                 return true;
         }
-        enter_queue(starts, outlet);
+        starts_enter(starts, start, START_WAITING);
+        TAILQ_INSERT_TAIL(queue, start, link);
         return false;
 }
 
-static void has_received(Outlet *outlet)
+static void starts_has_received(Starts *starts, Start *start)
 {
-        leave_slot(&outlet->router->starts, outlet);
-        outlet->start.is_late = false;
+        starts_leave_slot(starts, start, false);
+        start->is_late = false;
 }
 
-void starts_sent(Outlet *outlet)
+bool starts_sent(Starts *starts, Start *start)
 {
-        const uint64_t now = router_now(outlet->router);
-        Start *start = &outlet->start;
+        bool is_first = false;
         int unread;
 
+        assert(start->state != START_WAITING);
         if (start->state == START_HAS_SLOT) {
-                if (start->sent_usec < start->since_usec) {
-                        outlet->router->metrics.starts++;
-                        outlet->metrics.starts++;
-                }
-                unread = unread_bytes(outlet);
+                is_first = start->sent_usec < start->since_usec;
+                unread = starts->hooks->unread_bytes(start);
                 if (unread < start->unread_bytes + CHARGE_MIN)
-                        has_received(outlet);
-                else
-                        (void)outlet_watch(outlet);
+                        starts_has_received(starts, start);
                 start->unread_bytes = unread;
         }
-        start->sent_usec = now;
+        start->sent_usec = starts_now(starts);
+        return is_first;
 }
 
-void starts_look(Outlet *outlet)
+void starts_look(Starts *starts, Start *start)
 {
-        if (outlet->start.state == START_HAS_SLOT &&
-            unread_bytes(outlet) < outlet->start.unread_bytes)
-                has_received(outlet);
+        if (start->state == START_HAS_SLOT &&
+            starts->hooks->unread_bytes(start) < start->unread_bytes)
+                starts_has_received(starts, start);
 }
 
-static void give_up(Outlet *outlet)
-{
-        Router *router = outlet->router;
-        LogFields fields;
-
-        router->metrics.late_starts++;
-        outlet->metrics.late_starts++;
-        leave_slot(&router->starts, outlet);
-        outlet->start.is_late = true;
-        /* What comes next needs a slot again, unless it runs. */
-        outlet->start.sent_usec = 0;
-        if (trouble_pass(router, TROUBLE_LATE_START, outlet, &fields))
-                log_full(LOG_WARNING, &fields,
-                         "%s was started by a visitor and received nobody for %d s: systemctl "
-                         "status bellhop@%s.service",
-                         outlet->name, (int)(SLOT_USEC / 1000000), outlet->name);
-}
-
-static int on_limit(sd_event_source *source, uint64_t usec, void *userdata)
+static int starts_on_limit(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Starts *starts = userdata;
-        Outlet *outlet;
+        const uint64_t now = starts_now(starts);
+        Start *first;
 
-        while ((outlet = TAILQ_FIRST(&starts->starting)) &&
-               outlet->start.since_usec + SLOT_USEC <= router_now(outlet->router)) {
-                starts_look(outlet);
-                if (outlet->start.state == START_HAS_SLOT)
-                        give_up(outlet);
-        }
-        arm_limit(starts);
-        return 0;
-}
-
-/* An event of its own, as flushing one may free the slot for the next, and so on. */
-static int on_next(sd_event_source *source, void *userdata)
-{
-        Starts *starts = userdata;
-        Outlet *outlet;
-
-        while ((outlet = next_outlet(starts))) {
-                leave_queue(starts, outlet);
-                if (outlet->n_waiting == 0)
+        while ((first = TAILQ_FIRST(&starts->starting)) &&
+               first->since_usec + START_SLOT_USEC <= now) {
+                starts_look(starts, first);
+                if (first->state != START_HAS_SLOT)
                         continue;
-                take_slot(starts, outlet);
-                outlet_flush(outlet);
+                starts_leave_slot(starts, first, true);
+                first->is_late = true;
+                /* What comes next needs a slot again, unless it runs. */
+                first->sent_usec = 0;
+        }
+        starts_arm_limit(starts);
+        return 0;
+}
+
+/* An event of its own, as sending to one may free the slot for the next, and so on. */
+static int starts_on_next(sd_event_source *source, void *userdata)
+{
+        Starts *starts = userdata;
+        Start *start;
+
+        while ((start = starts_next(starts))) {
+                starts_leave_queue(starts, start);
+                starts_take_slot(starts, start);
+                starts->hooks->on_turn(start);
         }
         return 0;
 }
 
-int starts_init(Starts *starts, sd_event *event)
+int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks)
 {
         int r;
 
+        *starts = (Starts){ .hooks = hooks, .event = event };
         TAILQ_INIT(&starts->starting);
         TAILQ_INIT(&starts->waiting);
         TAILQ_INIT(&starts->waiting_late);
         r = sd_event_add_time(event, &starts->limit, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_USEC,
-                              on_limit, starts);
+                              starts_on_limit, starts);
         if (r >= 0)
                 r = sd_event_source_set_enabled(starts->limit, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_defer(event, &starts->next, on_next, starts);
+                r = sd_event_add_defer(event, &starts->next, starts_on_next, starts);
         if (r >= 0)
                 r = sd_event_source_set_enabled(starts->next, SD_EVENT_OFF);
         return r;
@@ -288,5 +246,5 @@ void starts_set_max(Starts *starts, size_t setting)
                 if (starts->max < STARTING_LEAST)
                         starts->max = STARTING_LEAST;
         }
-        arm_next(starts);
+        starts_arm_next(starts);
 }

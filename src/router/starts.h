@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many instances may start at the same time: StartingMax=. A hand-off to one that sleeps starts
- * it, so it needs one of so many slots first; outlets without one wait in the order they asked.
+ * How many instances may start at the same time: StartingMax=. A hand-off to one that does not run
+ * starts it, and a crawler may visit a thousand. So it needs one of so many slots first; instances
+ * without one wait in the order in which they asked.
  */
 #pragma once
 
@@ -11,53 +12,64 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
-typedef struct Outlet Outlet;
-typedef struct Router Router;
-
-typedef TAILQ_HEAD(OutletQueue, Outlet) OutletQueue;
-
 typedef enum StartState {
         START_NONE,     /* runs, as far as is known, or is sent nothing */
         START_WAITING,  /* for a slot; it is sent nothing */
         START_HAS_SLOT, /* until it receives, or its time is over */
 } StartState;
 
-/* An outlet's part. */
+/* One instance's part. */
 typedef struct Start {
         StartState state;
         uint64_t since_usec; /* when that began */
         uint64_t sent_usec;  /* the last hand-off */
         int unread_bytes;    /* START_HAS_SLOT: of its hand-offs, at the last look */
         bool is_late;        /* the last time, its time was over before it received */
-        TAILQ_ENTRY(Outlet) link;
+        TAILQ_ENTRY(Start) link;
 } Start;
+
+/* What is asked about an instance, and what is said about it. */
+typedef struct StartHooks {
+        bool (*runs)(const Start *start);
+        int (*unread_bytes)(const Start *start); /* of the hand-offs to it */
+        void (*on_turn)(Start *start);           /* it has the slot that it waited for: send */
+        void (*on_waited)(const Start *start, uint64_t usec); /* for a slot, for long */
+        void (*on_left)(Start *start, bool is_late);          /* it has its slot no more */
+} StartHooks;
+
+typedef TAILQ_HEAD(StartList, Start) StartList;
 
 /* The router's part. */
 typedef struct Starts {
+        const StartHooks *hooks;
+        sd_event *event; /* not owned */
         size_t max;
         size_t n_starting;
-        size_t n_late;        /* of them */
-        OutletQueue starting; /* by since_usec */
-        OutletQueue waiting;
-        OutletQueue waiting_late;
+        size_t n_late;      /* of them */
+        StartList starting; /* by since_usec */
+        StartList waiting;
+        StartList waiting_late;
         sd_event_source *limit; /* the first of starting has had its time */
-        sd_event_source *next;  /* on while somebody's turn has come */
+        sd_event_source *next;  /* on while the turn of an instance has come */
 } Starts;
 
-int starts_init(Starts *starts, sd_event *event);
+/* How long an instance keeps its slot without receiving. */
+#define START_SLOT_USEC (5 * UINT64_C(1000000))
+
+int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks);
 void starts_done(Starts *starts);
 
 /* setting: StartingMax= */
 void starts_set_max(Starts *starts, size_t setting);
 
-/* False: later. It is flushed when its turn comes. */
-bool starts_may_send(Outlet *outlet);
+/* False: later. on_turn() is called when its turn comes. */
+bool starts_may_send(Starts *starts, Start *start);
 
-/* A hand-off was sent. */
-void starts_sent(Outlet *outlet);
+/* A hand-off was sent. Returns whether it was one that starts the instance. */
+bool starts_sent(Starts *starts, Start *start);
 
 /* It may have received. */
-void starts_look(Outlet *outlet);
+void starts_look(Starts *starts, Start *start);
 
 /* It is sent nothing now: it needs neither its slot nor its place among those that wait. */
-void starts_forget(Outlet *outlet);
+void starts_forget(Starts *starts, Start *start);

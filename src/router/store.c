@@ -3,83 +3,55 @@
  * Owns the form in which pending connections are stored. They are not stored one by one: systemd
  * compares each new descriptor with all that it has, which takes it seconds for thousands, and
  * passes the names of all in one environment variable, which execve(2) refuses above 128 KiB. So
- * they lie, with what must be known of them, in the queue of a socket pair, and it is the reading
- * end of this envelope that is stored. One envelope holds thousands.
+ * they wait, with what must be known of them, in the queue of a socket pair, and it is the reading
+ * end that is stored. One queue holds thousands.
  */
+#include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
-#include "router/router.h"
 #include "router/store.h"
 #include "util/cleanup.h"
 
-/* The kernel takes no more descriptors in one message (SCM_MAX_FD). */
-#define LETTER_CONNS_MAX 253
-#define LETTER_MAGIC     UINT32_C(0x31504842)
+#define STORE_MAGIC UINT32_C(0x31504842)
 
 /* systemd may be busy for a minute, for example with a daemon-reload; TimeoutStopSec= is longer. */
 #define BARRIER_USEC (75 * UINT64_C(1000000))
 
-typedef struct Letter {
-        uint32_t magic;
-        uint32_t n;
-        ConnPast conns[LETTER_CONNS_MAX];
-} Letter;
-
-typedef struct Save {
-        int envelope[2]; /* read, write */
-        size_t n_in_envelope;
-        size_t n_envelopes;
-        size_t n_stored;
-        Letter letter; /* being filled */
-        int fds[LETTER_CONNS_MAX];
-} Save;
-
-typedef union DescriptorRoom {
+typedef union StoreControl {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(LETTER_CONNS_MAX * sizeof(int))];
-} DescriptorRoom;
+        char bytes[CMSG_SPACE(STORE_BATCH_MAX * sizeof(int))];
+} StoreControl;
 
-static size_t letter_size(size_t n)
+static size_t store_batch_size(size_t n)
 {
-        return offsetof(Letter, conns) + n * sizeof(ConnPast);
-}
-
-static void save_close_envelope(Save *save)
-{
-        save->envelope[0] = close_fd(save->envelope[0]);
-        save->envelope[1] = close_fd(save->envelope[1]);
-        save->n_in_envelope = 0;
+        return offsetof(StoreBatch, conns) + n * sizeof(StoredConn);
 }
 
 /* systemd must not watch the descriptor: the hang-up of the writing end is no reason to drop it. */
-static int save_store_envelope(Save *save)
+static int store_give_queue(StoreWriter *writer)
 {
         static const char format[] = "FDSTORE=1\nFDPOLL=0\nFDNAME=" STORE_NAME_FORMAT;
         char text[sizeof(format) + STORE_NAME_MAX];
         int r = 0;
 
-        if (save->n_in_envelope > 0) {
-                snprintf(text, sizeof(text), format, save->n_envelopes++);
-                r = sd_pid_notify_with_fds(0, false, text, (const int *)save->envelope, 1);
+        if (writer->n_queued > 0) {
+                snprintf(text, sizeof(text), format, writer->n_queues++);
+                r = sd_pid_notify_with_fds(0, false, text, (const int *)writer->queue, 1);
         }
         if (r > 0)
-                save->n_stored += save->n_in_envelope;
-        save_close_envelope(save);
+                writer->n_stored += writer->n_queued;
+        writer->n_queued = 0;
+        for (size_t i = 0; i < ELEMENTSOF(writer->queue); i++)
+                writer->queue[i] = close_fd(writer->queue[i]);
         return r < 0 ? r : 0;
 }
 
-static int save_open_envelope(Save *save)
+static int store_send_batch(StoreWriter *writer)
 {
-        return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, save->envelope) < 0 ? -errno
-                                                                                         : 0;
-}
-
-static int save_send_letter(Save *save)
-{
-        const size_t n = save->letter.n;
-        DescriptorRoom control = { .bytes = { 0 } };
-        struct iovec iov = { .iov_base = &save->letter, .iov_len = letter_size(n) };
+        const size_t n = writer->batch.n;
+        StoreControl control = { .bytes = { 0 } };
+        struct iovec iov = { .iov_base = &writer->batch, .iov_len = store_batch_size(n) };
         struct msghdr message = {
                 .msg_iov = &iov,
                 .msg_iovlen = 1,
@@ -87,140 +59,115 @@ static int save_send_letter(Save *save)
                 .msg_controllen = CMSG_SPACE(n * sizeof(int)),
         };
 
+        if (writer->queue[1] < 0 &&
+            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, writer->queue) < 0)
+                return -errno;
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_RIGHTS;
         control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
-        memcpy(CMSG_DATA(&control.header), save->fds, n * sizeof(int));
-        return sendmsg(save->envelope[1], &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+        memcpy(CMSG_DATA(&control.header), writer->fds, n * sizeof(int));
+        return sendmsg(writer->queue[1], &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int save_flush(Save *save)
+static int store_flush(StoreWriter *writer)
 {
-        int r = 0;
+        int r = store_send_batch(writer);
 
-        if (save->letter.n == 0)
-                return 0;
-        if (save->envelope[1] < 0)
-                r = save_open_envelope(save);
-        if (r == 0)
-                r = save_send_letter(save);
-        /* Full: this one goes, and the next has room. */
-        if (r == -EAGAIN && save->n_in_envelope > 0) {
-                r = save_store_envelope(save);
+        /* Full: this queue goes, and the next one has room. */
+        if (r == -EAGAIN && writer->n_queued > 0) {
+                r = store_give_queue(writer);
                 if (r == 0)
-                        r = save_open_envelope(save);
-                if (r == 0)
-                        r = save_send_letter(save);
+                        r = store_send_batch(writer);
         }
         if (r == 0)
-                save->n_in_envelope += save->letter.n;
-        save->letter.n = 0;
+                writer->n_queued += writer->batch.n;
+        writer->batch.n = 0;
         return r;
 }
 
-static int save_queue(Save *save, const DeadlineQueue *queue)
+void store_begin(StoreWriter *writer)
 {
-        Conn *conn;
-        int r = 0;
-
-        TAILQ_FOREACH(conn, &queue->conns, by_deadline)
-        {
-                conn_pack(conn, &save->letter.conns[save->letter.n]);
-                save->fds[save->letter.n++] = conn->fd;
-                if (save->letter.n == LETTER_CONNS_MAX)
-                        r = save_flush(save);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        *writer = (StoreWriter){ .queue = { -EBADF, -EBADF }, .batch.magic = STORE_MAGIC };
 }
 
-void store_save(Router *router)
+void store_add(StoreWriter *writer, int fd, const StoredConn *conn)
 {
-        Save save = { .envelope = { -EBADF, -EBADF }, .letter = { .magic = LETTER_MAGIC } };
-        const size_t n = router->waiting.n + router->sniffing.n;
-        int r, stored;
-
-        if (n == 0 || !getenv("NOTIFY_SOCKET"))
+        assert(writer->batch.magic == STORE_MAGIC && writer->batch.n < STORE_BATCH_MAX);
+        if (writer->error < 0)
                 return;
-        /* Who waits for room is taken up first, as he came first. */
-        r = save_queue(&save, &router->waiting);
-        if (r == 0)
-                r = save_queue(&save, &router->sniffing);
-        if (r == 0)
-                r = save_flush(&save);
-        stored = save_store_envelope(&save);
-        /* What a process has sent that is gone when systemd reads it belongs to nobody. */
-        if (stored >= 0)
-                stored = sd_notify_barrier(0, BARRIER_USEC);
-        if (r == 0 && stored < 0)
-                r = stored;
-        if (r < 0) {
-                errno = -r;
-                log_warning("can't store all of %zu pending connections: %m; they are closed", n);
-        } else {
-                log_info("stored %zu pending connections for the next start", save.n_stored);
-        }
+        writer->fds[writer->batch.n] = fd;
+        writer->batch.conns[writer->batch.n++] = *conn;
+        if (writer->batch.n == STORE_BATCH_MAX)
+                writer->error = store_flush(writer);
 }
 
-/* What is not what store_save() has sent is closed. */
-static int take_up_letter(Router *router, const Letter *letter, size_t size,
-                          const struct msghdr *message)
+int store_end(StoreWriter *writer)
+{
+        int r;
+
+        if (writer->error == 0 && writer->batch.n > 0)
+                writer->error = store_flush(writer);
+        r = store_give_queue(writer);
+        /* What a process has sent that is gone when systemd reads it belongs to nobody. */
+        if (r == 0)
+                r = sd_notify_barrier(0, BARRIER_USEC);
+        if (writer->error < 0)
+                r = writer->error;
+        return r < 0 ? r : (int)writer->n_stored;
+}
+
+/* Whatever store_send_batch() has not sent is closed. */
+static int store_take_batch(const StoreBatch *batch, size_t size, const struct msghdr *message,
+                            void (*take_consume)(void *, int, const StoredConn *), void *userdata)
 {
         struct cmsghdr *control = CMSG_FIRSTHDR(message);
-        int fds[LETTER_CONNS_MAX];
+        int fds[STORE_BATCH_MAX];
         size_t n_fds = 0;
+        bool is_valid;
 
         if (control && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS) {
                 n_fds = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
                 memcpy(fds, CMSG_DATA(control), n_fds * sizeof(int));
         }
-        if (size >= offsetof(Letter, conns) && letter->magic == LETTER_MAGIC && n_fds > 0 &&
-            letter->n == n_fds && size == letter_size(n_fds) &&
-            !(message->msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
-                for (size_t i = 0; i < n_fds; i++)
-                        if (sd_is_socket_inet(fds[i], AF_UNSPEC, SOCK_STREAM, 0, 0) > 0)
-                                conn_resume_consume(router, fds[i], &letter->conns[i]);
-                        else
-                                close_fd(fds[i]);
-                return (int)n_fds;
-        }
+        is_valid = size >= offsetof(StoreBatch, conns) && batch->magic == STORE_MAGIC &&
+                   n_fds > 0 && batch->n == n_fds && size == store_batch_size(n_fds) &&
+                   !(message->msg_flags & (MSG_TRUNC | MSG_CTRUNC));
         for (size_t i = 0; i < n_fds; i++)
-                close_fd(fds[i]);
-        return -EBADMSG;
+                if (is_valid && sd_is_socket_inet(fds[i], AF_UNSPEC, SOCK_STREAM, 0, 0) > 0)
+                        take_consume(userdata, fds[i], &batch->conns[i]);
+                else
+                        close_fd(fds[i]);
+        return is_valid ? (int)n_fds : -EBADMSG;
 }
 
-static int take_up_next(Router *router, int fd)
+int store_take_up_consume(int fd_consume,
+                          void (*take_consume)(void *userdata, int fd, const StoredConn *),
+                          void *userdata)
 {
-        DescriptorRoom control;
-        Letter letter;
-        struct iovec iov = { .iov_base = &letter, .iov_len = sizeof(letter) };
-        struct msghdr message = {
-                .msg_iov = &iov,
-                .msg_iovlen = 1,
-                .msg_control = &control,
-                .msg_controllen = sizeof(control),
-        };
-        const ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        _cleanup_close_ int fd = fd_consume;
+        int n = 0, r;
 
-        if (size < 0)
-                return errno == EAGAIN ? 0 : -errno;
-        return size == 0 ? 0 : take_up_letter(router, &letter, (size_t)size, &message);
-}
+        for (;;) {
+                StoreControl control;
+                StoreBatch batch;
+                struct iovec iov = { .iov_base = &batch, .iov_len = sizeof(batch) };
+                struct msghdr message = {
+                        .msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = &control,
+                        .msg_controllen = sizeof(control),
+                };
+                const ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-void store_take_up_consume(Router *router, int fd)
-{
-        size_t n = 0;
-        int r;
-
-        while ((r = take_up_next(router, fd)) > 0)
-                n += (size_t)r;
-        close_fd(fd);
-        if (r < 0) {
-                errno = -r;
-                log_warning("can't take up all connections that were pending before: %m");
+                if (size == 0 || (size < 0 && errno == EAGAIN))
+                        return n;
+                if (size < 0)
+                        return -errno;
+                r = store_take_batch(&batch, (size_t)size, &message, take_consume, userdata);
+                if (r < 0)
+                        return r;
+                n += r;
         }
-        log_info("took up %zu connections that were pending before", n);
 }
 
 void store_forget(const char *name)

@@ -7,7 +7,7 @@
 /* As Retry-After: in the refusal says. */
 #define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
 
-/* So long the first visitor in the queue has waited; 0: there is none. */
+/* How long the first connection in the queue has waited; 0: there is none. */
 uint64_t standin_waited_usec(int handoff_fd);
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Internet addresses in one form for both families. Pure. */
+/* Internet addresses in one form for both families. */
 #pragma once
 
 #include <netinet/in.h>
@@ -18,8 +18,11 @@ struct in6_addr address_map_ipv4(struct in_addr ip);
 /* False when the socket address is of neither family. */
 bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret);
 
-/* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False when it is none of them.
- */
+/* The two ends of a connection. False: it is of neither family, or its peer has gone. */
+bool address_local(int fd, Address *ret);
+bool address_peer(int fd, Address *ret);
+
+/* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False for anything else. */
 bool address_parse(Span in, Address *ret);
 
 #define ADDRESS_TEXT_MAX (INET6_ADDRSTRLEN + sizeof("[]:65535"))

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,3 +71,6 @@ static inline void fclosep(FILE **f)
         })
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The structure that a member belongs to. */
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

@@ -29,6 +29,16 @@ static inline bool span_take(Span *s, size_t n, Span *ret_taken)
         return true;
 }
 
+/* Takes what is before the first such byte, and the byte itself. False, and nothing taken, when
+ * there is none. */
+static inline bool span_take_until(Span *s, uint8_t end, Span *ret)
+{
+        const uint8_t *at = s->size > 0 ? memchr(s->data, end, s->size) : NULL;
+        Span separator;
+
+        return at && span_take(s, (size_t)(at - s->data), ret) && span_take(s, 1, &separator);
+}
+
 /* Takes an unsigned integer of n <= 4 bytes in network byte order off the front. */
 static inline bool span_take_uint(Span *s, size_t n, uint32_t *ret)
 {

@@ -96,11 +96,10 @@ static double lookup_nsec(const Config *config, const Name *names, bool present)
         for (size_t i = 0; i < N_LOOKUPS; i++) {
                 const Name *name = &names[i & (N_NAMES - 1)];
                 Hostname host;
-                uint32_t instance;
 
                 memcpy(host.name, name->text, sizeof(name->text));
                 host.length = name->length;
-                n_found += config_route(config, &host, &instance) == ROUTE_BY_HOST;
+                n_found += hostmap_find_host(config->map, &host).instance != ROUTE_NONE;
         }
         if (n_found != (present ? N_LOOKUPS : 0))
                 abort();

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "config/explain.h"
+#include "decide/explain.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -56,9 +56,9 @@ static void check_answer(const char *text)
         }
 }
 
-static bool same(const RouteQuestion *a, const RouteQuestion *b)
+static bool same(const Question *a, const Question *b)
 {
-        return a->tls == b->tls && a->has_local == b->has_local &&
+        return a->protocol == b->protocol && a->has_local == b->has_local &&
                (!a->has_local || address_compare(&a->local, &b->local) == 0) &&
                a->host.size == b->host.size &&
                (a->host.size == 0 || memcmp(a->host.data, b->host.data, a->host.size) == 0);
@@ -66,18 +66,21 @@ static bool same(const RouteQuestion *a, const RouteQuestion *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        RouteQuestion question, again;
-        char answer[ROUTE_ANSWER_MAX], text[8192];
+        Question question, again;
+        Explanation explanation;
+        char answer[EXPLAIN_MAX], text[8192];
 
-        if (!route_question_parse((Span){ data, size }, &question))
+        if (!explain_parse_question((Span){ data, size }, &question))
                 return 0;
-        route_explain(make_config(), &question, answer);
+        explain(make_config(), &question, answer);
         check_answer(answer);
+        explain_parse(answer, &explanation);
+        require(explanation.outcome && (explanation.reason || explanation.instance));
         /* A NUL ends a string, and can be in no request that gets so far. */
         if (size > 4096 || memchr(data, 0, size))
                 return 0;
-        require(route_question_format(&question, text, sizeof(text)));
-        require(route_question_parse(span_from_string(text), &again));
+        require(explain_format_question(&question, text, sizeof(text)));
+        require(explain_parse_question(span_from_string(text), &again));
         require(same(&question, &again));
         return 0;
 }

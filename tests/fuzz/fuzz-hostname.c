@@ -77,17 +77,17 @@ static void check_map(const Hostname *host)
 
         if (!map)
                 return;
-        require(hostmap_find_host(map, host) == ROUTE_NONE);
+        require(hostmap_find_host(map, host).instance == ROUTE_NONE);
         memcpy(wildcard + 2, host->name, host->length + 1);
         require(hostmap_add_host(map, wildcard, 1, 11, &other) == 0);
-        require(hostmap_find_host(map, host) == ROUTE_NONE);
+        require(hostmap_find_host(map, host).instance == ROUTE_NONE);
         if (dot) {
                 snprintf(wildcard, sizeof(wildcard), "*%s", dot);
                 require(hostmap_add_host(map, wildcard, 2, 12, &other) == 0);
-                require(hostmap_find_host(map, host) == 2);
+                require(hostmap_find_host(map, host).instance == 2);
         }
         require(hostmap_add_host(map, host->name, 3, 13, &other) == 0);
-        require(hostmap_find_host(map, host) == 3);
+        require(hostmap_find_host(map, host).instance == 3);
         require(hostmap_add_host(map, host->name, 4, 14, &other) == -EEXIST && other == 13);
         require(hostmap_size(map) == (dot ? 3 : 2));
         (void)hostmap_free(map);

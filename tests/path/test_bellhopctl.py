@@ -151,7 +151,7 @@ def test_metrics():
 
 
 def test_metrics_of_no_router(tmp_path):
-    assert "not there; systemctl restart bellhop-router.service" in run("metrics", f"--runtime={tmp_path}", status=1)
+    assert "nobody listens on the control socket; systemctl restart bellhop-router.service" in run("metrics", f"--runtime={tmp_path}", status=1)
     with Router({A: "Host=alice.example"}) as router:
         with socket.socket(socket.AF_UNIX) as nobody_listens:
             nobody_listens.bind(f"{router.folder}/run/control")

@@ -197,7 +197,7 @@ def test_refused_for_an_instance():
             router.ask(http("bob.example"))
 
 
-def test_doorman():
+def test_http_policy():
     with Scraped({A: "Host=alice.example\nHttp=redirect", B: "Host=bob.example\nHttp=refuse"}) as router:
         with router.moves(**{"accepted": 1, "redirected": 1, f"instance_redirected_{A}": 1}):
             router.ask(http("alice.example"))
@@ -299,7 +299,7 @@ def test_too_many_in_flight():
 def test_accept_pauses_and_the_control_socket_has_descriptors_of_its_own():
     with Scraped(HOSTS, nofile=40) as router:
         clients = [router.connect(send=b"GET /") for _ in range(80)]
-        router.wait_until(lambda: "can't accept" in router.errors() or "overload" in router.errors(), "trouble")
+        router.wait_until(lambda: "can't accept" in router.errors() or "overload" in router.errors(), "a line in the log")
         values = router.values()
         assert ("can't accept" in router.errors()) == (values["bellhop_accept_pauses_total", ()] > 0)
         assert values["bellhop_refused_total", (("reason", "overload"),)] > 0
@@ -523,7 +523,7 @@ def test_socket_that_is_none():
         stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # does not listen
         router.listeners += [stream, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)]
         router.start("public:public:control:control:control")
-        assert router.errors().count("no listening unix stream socket") == 2
+        assert router.errors().count("is not a listening unix stream socket") == 2
         assert parse(router.scrape())
         router.stop()
     finally:

@@ -223,7 +223,7 @@ class Drain(threading.Thread):
 def run_out(router, n, begin=b"GET /"):
     """Opens so many connections, more than the router can have; returns them when it notices."""
     clients = [router.connect(send=begin) for _ in range(n)]
-    router.wait_until(lambda: "can't accept" in router.errors() or "overload" in router.errors(), "trouble in the log")
+    router.wait_until(lambda: "can't accept" in router.errors() or "overload" in router.errors(), "a line in the log")
     return clients
 
 

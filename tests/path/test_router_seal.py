@@ -7,7 +7,9 @@ Without root, or before 2026 as anybody, the router seals for itself or says tha
 import os
 import select
 import socket
+import struct
 
+import pytest
 from handoff import AS_ROOT, BUILD, TIMEOUT
 from router import A, Router
 
@@ -67,6 +69,42 @@ def test_what_can_not_be_sealed_is_refused():
     with router:
         select.select([client, router.instances[A].socket], [], [], TIMEOUT)
         if router.instances[A].is_empty():
+            assert client.recv(12) == b"HTTP/1.1 503"
+        else:
+            assert is_sealed(router.instances[A].receive().socket)
+    client.close()
+
+
+def accept():
+    """(client, the accepted connection), which nobody has sealed."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    client = socket.create_connection(listener.getsockname())
+    connection, _ = listener.accept()
+    listener.close()
+    client.sendall(REQUEST)
+    return client, connection
+
+
+def stored(connection):
+    """What a former router stores: one connection in the queue of a socket."""
+    read, write = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    socket.send_fds(write, [b"BHP1" + struct.pack("=I3Q", 1, 1, 0, 0)], [connection.fileno()])
+    write.close()
+    return read
+
+
+@pytest.mark.parametrize("name", ["pending-0", "early"])
+def test_what_was_accepted_before_is_sealed_or_refused(name):
+    """The router takes it up before it listens, and must know by then whether its listeners have a seal."""
+    router = Router({A: "Host=alice.example"})
+    for listener in router.listeners:
+        listener.setsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER, 1)
+    client, connection = accept()
+    inherited = stored(connection) if name == "pending-0" else connection
+    with router.start(stored=[(name, inherited.fileno())]):
+        select.select([client, router.instances[A].socket], [], [], TIMEOUT)
+        if router.instances[A].is_empty():
+            connection.close()
             assert client.recv(12) == b"HTTP/1.1 503"
         else:
             assert is_sealed(router.instances[A].receive().socket)

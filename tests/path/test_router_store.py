@@ -31,7 +31,7 @@ class Store(Notify):
         name = re.search("^FDNAME=(.*)$", text, re.MULTILINE)
         if re.search("^FDSTORE=1$", text, re.MULTILINE):
             assert len(fds) == 1 and 0 < len(name[1]) <= NAME_MAX and re.fullmatch("[!-9;-~]+", name[1]), text
-            # Else systemd would drop what hangs up, as the envelope does: its writing end is closed.
+            # Else systemd would drop what hangs up, as the queue does: its writing end is closed.
             assert re.search("^FDPOLL=0$", text, re.MULTILINE)
             self.stored += [(name[1], fd) for fd in fds]
         else:  # a barrier, which is lifted by closing
@@ -110,7 +110,7 @@ def test_two_thousand_pending():
         assert router.notify.stored == []
 
 
-def test_more_than_one_envelope():
+def test_more_than_one_queue():
     """So many that one socket's queue can't hold them: no message of the store has more than 253."""
     n, limit = 7500, 16384
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -199,8 +199,8 @@ def test_stored_sockets_are_as_accept_gave_them():
         client = router.connect(send=hello("alice.example", 9000)[:100])
         router.wait_for(pending=1)
         router.stop()
-        (_, envelope), = router.notify.stored
-        with socket.socket(fileno=os.dup(envelope)) as reader:
+        (_, queue), = router.notify.stored
+        with socket.socket(fileno=os.dup(queue)) as reader:
             data, fds, flags, _ = socket.recv_fds(reader, 65536, 253)
         assert len(fds) == 1 and not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC)
         assert struct.unpack_from("=4sI", data) == (b"BHP1", 1)
@@ -211,7 +211,7 @@ def test_stored_sockets_are_as_accept_gave_them():
         with pytest.raises(ConnectionResetError):
             client.recv(1)
         client.close()
-        router.start(stored=router.notify.stored)  # an empty envelope
+        router.start(stored=router.notify.stored)  # an empty queue
         assert router.counts().pending == 0
 
 
@@ -247,11 +247,11 @@ def test_nothing_pending_stores_nothing():
         assert not [text for text in router.notify.messages if "FDSTORE" in text or "BARRIER" in text]
 
 
-def envelope_of(*letters):
-    """(what the store holds, for each letter the other end of the connection in it)."""
+def queue_of(*batches):
+    """(what the store holds, for each batch the other end of the connection in it)."""
     read, write = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ends = []
-    for data, n in letters:
+    for data, n in batches:
         pairs = [socket.socketpair() for _ in range(n)]
         socket.send_fds(write, [data], [ours.fileno() for ours, _ in pairs])
         for ours, theirs in pairs:
@@ -265,7 +265,7 @@ def envelope_of(*letters):
 PAST = struct.pack("=3Q", 1, 2, 0)
 
 
-@pytest.mark.parametrize("name,letters", [
+@pytest.mark.parametrize("name,batches", [
     ("pending-0", [(b"x", 1)]), ("pending-0", [(b"BHP1\1\0\0\0", 1)]), ("pending-0", [(b"BHP1\1\0\0\0" + PAST, 2)]),
     ("pending-0", [(b"BHP1\2\0\0\0" + 2 * PAST, 1)]), ("pending-0", [(b"BHP2\1\0\0\0" + PAST, 1)]),
     ("pending-0", [(b"BHP1\1\0\0\0" + PAST + b"x", 1)]), ("pending-0", [(b"BHP1\xfd\0\0\0" + 253 * PAST, 0)]),
@@ -274,9 +274,9 @@ PAST = struct.pack("=3Q", 1, 2, 0)
     ("pending-7", [(b"BHP1\1\0\0\0" + PAST, 1)]), ("pending-00", [(b"BHP1\1\0\0\0" + PAST, 1)]),
     ("something-else", [(b"BHP1\1\0\0\0" + PAST, 1)]),
 ])
-def test_what_is_none_of_ours_is_closed_and_removed(name, letters):
+def test_what_is_none_of_ours_is_closed_and_removed(name, batches):
     router = StoredRouter(HOSTS)
-    read, ends = envelope_of(*letters)
+    read, ends = queue_of(*batches)
     router.notify.stored.append((name, read.detach()))
     with router.start(stored=router.notify.stored):
         router.expect(A, http("alice.example"))

@@ -49,20 +49,22 @@ static void assert_one_problem(const Config *config, const char *place, const ch
 /* The instance's name, "-" for none; "+" before it: by default. */
 static void assert_route(const Config *config, const char *host, const char *expected)
 {
-        uint32_t instance = ROUTE_NONE;
+        HostMapMatch match = { .instance = ROUTE_NONE };
+        const char *sign = "";
         char found[40];
         Hostname hostname;
-        RouteKind kind;
 
-        if (host)
+        if (host) {
                 assert_int_equal(hostname_parse(span_from_string(host), &hostname), HOSTNAME_OK);
-        kind = config_route(config, host ? &hostname : NULL, &instance);
-        if (kind == ROUTE_UNKNOWN)
-                assert_int_equal(instance, ROUTE_NONE);
-        else
-                assert_true(instance < config->n_instances);
-        snprintf(found, sizeof(found), "%s%s", kind == ROUTE_BY_DEFAULT ? "+" : "",
-                 kind == ROUTE_UNKNOWN ? "-" : config->instances[instance].name);
+                match = hostmap_find_host(config->map, &hostname);
+        }
+        if (match.instance == ROUTE_NONE && config->default_instance != ROUTE_NONE) {
+                match.instance = config->default_instance;
+                sign = "+";
+        }
+        assert_true(match.instance == ROUTE_NONE || match.instance < config->n_instances);
+        snprintf(found, sizeof(found), "%s%s", sign,
+                 match.instance == ROUTE_NONE ? "-" : config->instances[match.instance].name);
         if (strcmp(found, expected) != 0)
                 fail_msg("%s: %s, not %s", host ? host : "no host", found, expected);
 }

@@ -24,7 +24,7 @@ static uint32_t find(const HostMap *map, const char *name)
 {
         const Hostname host = host_of(name);
 
-        return hostmap_find_host(map, &host);
+        return hostmap_find_host(map, &host).instance;
 }
 
 static Address address_of(const char *text)
@@ -58,7 +58,7 @@ static void test_empty(void **state)
 
         (void)state;
         assert_int_equal(find(map, "a.example"), ROUTE_NONE);
-        assert_int_equal(hostmap_find_address(map, &address), ROUTE_NONE);
+        assert_int_equal(hostmap_find_address(map, &address).instance, ROUTE_NONE);
         assert_false(hostmap_has_addresses(map));
         assert_true(hostmap_is_exact(map));
         assert_int_equal(hostmap_size(map), 0);
@@ -124,11 +124,11 @@ static void test_longest_host(void **state)
         name[HOSTNAME_MAX] = 0;
         host = host_of(name);
         add(map, "*.a", 1);
-        assert_int_equal(hostmap_find_host(map, &host), 1);
+        assert_int_equal(hostmap_find_host(map, &host).instance, 1);
         add(map, name, 2);
-        assert_int_equal(hostmap_find_host(map, &host), 2);
+        assert_int_equal(hostmap_find_host(map, &host).instance, 2);
         host = host_of(name + 2);
-        assert_int_equal(hostmap_find_host(map, &host), 1);
+        assert_int_equal(hostmap_find_host(map, &host).instance, 1);
 }
 
 static void test_exists(void **state)
@@ -208,8 +208,9 @@ static void test_addresses(void **state)
         for (size_t i = 0; i < ELEMENTSOF(questions); i++) {
                 const Address local = address_of(questions[i].local);
 
-                if (hostmap_find_address(map, &local) != questions[i].instance)
-                        fail_msg("%s: %u", questions[i].local, hostmap_find_address(map, &local));
+                if (hostmap_find_address(map, &local).instance != questions[i].instance)
+                        fail_msg("%s: %u", questions[i].local,
+                                 hostmap_find_address(map, &local).instance);
         }
 }
 
@@ -252,7 +253,7 @@ static void test_merge(void **state)
         assert_int_equal(hostmap_size(map), 3);
         assert_int_equal(find(map, "a.example"), 7);
         assert_int_equal(find(map, "b.a.example"), 7);
-        assert_int_equal(hostmap_find_address(map, &address), 7);
+        assert_int_equal(hostmap_find_address(map, &address).instance, 7);
         assert_int_equal(hostmap_add_host(map, "*.a.example", 0, 0, &other), -EEXIST);
         assert_int_equal(other, (UINT64_C(7) << 32) + 4);
         assert_int_equal(hostmap_add_address(map, &address, 0, 0, &other), -EEXIST);
@@ -283,7 +284,7 @@ static void check_conflict(const char *host, const char *address, const char *wh
 
         assert_int_equal(hostmap_size(map), 1);
         assert_int_equal(find(map, "new.example"), ROUTE_NONE);
-        assert_int_equal(hostmap_find_address(map, &new_address), ROUTE_NONE);
+        assert_int_equal(hostmap_find_address(map, &new_address).instance, ROUTE_NONE);
         assert_true(hostmap_has_addresses(map) == (address != NULL));
 }
 
@@ -488,53 +489,54 @@ static void test_next(void **state)
         assert_false(hostmap_next(map, &cursor, &route));
 }
 
-static void assert_explained(const HostMap *map, const char *what, const char *route,
-                             uint32_t instance, uint64_t origin)
+static void assert_match(const HostMap *map, const char *what, const char *route, uint32_t instance,
+                         uint64_t origin)
 {
         const bool address = strspn(what, "0123456789.:") == strlen(what);
-        HostMapRoute found = { .instance = ROUTE_NONE };
-        bool known;
+        HostMapMatch match;
+        HostMapRoute found;
 
         if (address) {
                 const Address local = address_of(what);
 
-                known = hostmap_explain_address(map, &local, &found);
-                assert_int_equal(found.instance, hostmap_find_address(map, &local));
+                match = hostmap_find_address(map, &local);
         } else {
                 const Hostname host = host_of(what);
 
-                known = hostmap_explain_host(map, &host, &found);
-                assert_int_equal(found.instance, hostmap_find_host(map, &host));
+                match = hostmap_find_host(map, &host);
         }
-        assert_int_equal(known, route != NULL);
-        if (!known)
+        if (!route) {
+                assert_int_equal(match.instance, ROUTE_NONE);
                 return;
+        }
+        assert_int_equal(match.instance, instance);
+        hostmap_route(map, match.route, &found);
         assert_string_equal(found.what, route);
         assert_int_equal(found.is_address, address);
         assert_int_equal(found.instance, instance);
         assert_int_equal(found.origin, origin);
 }
 
-static void test_explain(void **state)
+static void test_match(void **state)
 {
         _cleanup_map_ HostMap *map = hostmap_new();
         uint64_t other;
 
         (void)state;
-        assert_explained(map, "a.example", NULL, 0, 0);
-        assert_explained(map, "192.0.2.7:443", NULL, 0, 0);
+        assert_match(map, "a.example", NULL, 0, 0);
+        assert_match(map, "192.0.2.7:443", NULL, 0, 0);
         assert_int_equal(hostmap_add_host(map, "a.example", 1, 11, &other), 0);
         assert_int_equal(hostmap_add_host(map, "*.example", 2, 12, &other), 0);
         assert_int_equal(hostmap_add_host(map, "*.b.example", 3, 13, &other), 0);
         add_address(map, "192.0.2.7", 4, 14);
         add_address(map, "192.0.2.7:80", 5, 15);
-        assert_explained(map, "a.example", "a.example", 1, 11);
-        assert_explained(map, "b.example", "*.example", 2, 12);
-        assert_explained(map, "x.b.example", "*.b.example", 3, 13);
-        assert_explained(map, "x.test", NULL, 0, 0);
-        assert_explained(map, "192.0.2.7:443", "192.0.2.7", 4, 14);
-        assert_explained(map, "192.0.2.7:80", "192.0.2.7:80", 5, 15);
-        assert_explained(map, "192.0.2.8:80", NULL, 0, 0);
+        assert_match(map, "a.example", "a.example", 1, 11);
+        assert_match(map, "b.example", "*.example", 2, 12);
+        assert_match(map, "x.b.example", "*.b.example", 3, 13);
+        assert_match(map, "x.test", NULL, 0, 0);
+        assert_match(map, "192.0.2.7:443", "192.0.2.7", 4, 14);
+        assert_match(map, "192.0.2.7:80", "192.0.2.7:80", 5, 15);
+        assert_match(map, "192.0.2.8:80", NULL, 0, 0);
 }
 
 int main(void)
@@ -555,7 +557,7 @@ int main(void)
                 cmocka_unit_test(test_address_parse_refuses),
                 cmocka_unit_test(test_address_any_mapped),
                 cmocka_unit_test(test_address_from_sockaddr),
-                cmocka_unit_test(test_explain),
+                cmocka_unit_test(test_match),
         };
 
         return cmocka_run_group_tests_name("hostmap", tests, NULL, NULL);

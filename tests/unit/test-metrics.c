@@ -114,12 +114,8 @@ static const InstanceMetrics *metrics_at(const void *userdata, size_t i)
 
 static MetricsSource source_of(const Metrics *metrics, const Names *names, size_t n)
 {
-        static const RefusalLabel refusals[] = { { "general", false }, { "special", true } };
-
         return (MetricsSource){
                 .metrics = metrics,
-                .refusals = refusals,
-                .n_refusals = ELEMENTSOF(refusals),
                 .n_instances = n,
                 .instance_name = name_at,
                 .instance_metrics = metrics_at,
@@ -210,14 +206,14 @@ static void test_instances_change_meanwhile(void **state)
 static void test_instance_values(void **state)
 {
         const Names names = { { "a", "b" } };
-        const Metrics metrics = { .refused = { 5, 6 } };
+        const Metrics metrics = { .refused = { [REFUSE_TIMEOUT] = 5, [REFUSE_PLAIN_HTTP] = 6 } };
         const MetricsSource source = source_of(&metrics, &names, 2);
         Exposition all = { 0 };
 
         (void)state;
         write_all(&source, SIZE_MAX, &all);
-        assert_int_equal(count_text(&all, "\nbellhop_refused_total{reason=\"general\"} 5\n"), 1);
-        assert_int_equal(count_text(&all, "\nbellhop_refused_total{reason=\"special\"} 6\n"), 1);
+        assert_int_equal(count_text(&all, "\nbellhop_refused_total{reason=\"timeout\"} 5\n"), 1);
+        assert_int_equal(count_text(&all, "\nbellhop_refused_total{reason=\"plain-http\"} 6\n"), 1);
         assert_int_equal(count_text(&all,
                                     "\nbellhop_instance_handed_off_total{instance=\"a\"} 0\n"),
                          1);
@@ -227,8 +223,8 @@ static void test_instance_values(void **state)
         assert_int_equal(count_text(&all,
                                     "\nbellhop_instance_waiting_connections{instance=\"b\"} 3\n"),
                          1);
-        assert_int_equal(count_text(&all, "{instance=\"b\",reason=\"special\"} 0\n"), 1);
-        assert_int_equal(count_text(&all, "{instance=\"b\",reason=\"general\"}"), 0);
+        assert_int_equal(count_text(&all, "{instance=\"b\",reason=\"plain-http\"} 0\n"), 1);
+        assert_int_equal(count_text(&all, "{instance=\"b\",reason=\"timeout\"}"), 0);
         exposition_done(&all);
 }
 

@@ -38,9 +38,16 @@ static void test_names(void **state)
         (void)state;
         for (RefuseReason i = 0; i < REFUSE_REASON_COUNT; i++) {
                 assert_string_equal(refuse_reason_name(i), expected[i].name);
+                assert_non_null(refuse_reason_cause(expected[i].name));
                 for (RefuseReason j = 0; j < i; j++)
                         assert_string_not_equal(refuse_reason_name(i), refuse_reason_name(j));
         }
+}
+
+static void test_unknown_name(void **state)
+{
+        assert_null(refuse_reason_cause("unknown"));
+        assert_null(refuse_reason_cause(""));
 }
 
 static void test_tls(void **state)
@@ -114,21 +121,13 @@ static void test_http(void **state)
         }
 }
 
-static void test_no_other_protocol(void **state)
-{
-        char text[REFUSE_REPLY_MAX];
-
-        (void)state;
-        assert_int_equal(refuse_reply(REFUSE_MALFORMED, (enum bellhop_protocol)3, text), 0);
-}
-
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names),
+                cmocka_unit_test(test_unknown_name),
                 cmocka_unit_test(test_tls),
                 cmocka_unit_test(test_http),
-                cmocka_unit_test(test_no_other_protocol),
         };
 
         return cmocka_run_group_tests_name("refuse", tests, NULL, NULL);

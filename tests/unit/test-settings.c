@@ -65,7 +65,7 @@ static uint32_t find(const Fixture *f, const char *name)
         Hostname host;
 
         assert_int_equal(hostname_parse(span_from_string(name), &host), HOSTNAME_OK);
-        return hostmap_find_host(f->draft.routes, &host);
+        return hostmap_find_host(f->draft.routes, &host).instance;
 }
 
 static void test_good(void **state)
@@ -126,7 +126,7 @@ static void test_values(void **state)
         assert_int_equal(f.draft.instance.idle_usec, 0);
         assert_int_equal(hostmap_size(f.draft.routes), 3);
         assert_true(address_parse(span_from_string("192.0.2.7:4711"), &address));
-        assert_int_equal(hostmap_find_address(f.draft.routes, &address), 0);
+        assert_int_equal(hostmap_find_address(f.draft.routes, &address).instance, 0);
         fixture_done(&f);
 }
 

@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "refuse/parting.h"
+#include "refuse/linger.h"
 #include "standin/ending.h"
 #include "standin/standin.h"
 #include "util/clock.h"
@@ -108,7 +108,7 @@ static void test_words(void **state)
                 assert_int_equal(send(tcp[0], cases[i].sent, strlen(cases[i].sent), 0),
                                  strlen(cases[i].sent));
                 send_handoff(pair[0], cases[i].protocol, server);
-                /* Who has ended his side as well is not waited for. */
+                /* A client that has ended its side as well is not waited for. */
                 assert_int_equal(shutdown(tcp[0], SHUT_WR), 0);
         }
         run_consume(pair[1], PAUSE_USEC);
@@ -204,7 +204,7 @@ static void test_lingers(void **state)
         send_handoff(pair[0], BELLHOP_PROTOCOL_TLS, tcp[1]);
         close_fd(tcp[1]);
         run_consume(pair[1], PAUSE_USEC);
-        assert_true(clock_monotonic_usec() - began >= PARTING_USEC);
+        assert_true(clock_monotonic_usec() - began >= LINGER_USEC);
         assert_int_equal(read_reply(tcp[0], reply), sizeof(ALERT) - 1);
         close_fd(tcp[0]);
         close_fd(pair[0]);

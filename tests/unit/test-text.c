@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of strings made by a format and of numbers read from text. */
+/* Tests of strings made by a format, of arrays of them, and of numbers read from text. */
 #include "unit.h"
 
 #include "util/text.h"
@@ -17,6 +17,20 @@ static void test_format(void **state)
         big[sizeof(big) - 1] = 0;
         same = text_format("%s", big);
         assert_string_equal(same, big);
+}
+
+static void test_texts(void **state)
+{
+        char **texts = NULL, text[] = "a0";
+        size_t n = 0;
+
+        (void)state;
+        texts_free(texts, n);
+        for (; n < 20; text[1] = (char)('a' + n))
+                assert_int_equal(texts_append(&texts, &n, text), 0);
+        assert_string_equal(texts[0], "a0");
+        assert_string_equal(texts[19], "at");
+        texts_free(texts, n);
 }
 
 static void test_number(void **state)
@@ -128,9 +142,9 @@ static void test_harmless(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_format),        cmocka_unit_test(test_number),
-                cmocka_unit_test(test_number_limits), cmocka_unit_test(test_harmless),
-                cmocka_unit_test(test_distance),
+                cmocka_unit_test(test_format),   cmocka_unit_test(test_texts),
+                cmocka_unit_test(test_number),   cmocka_unit_test(test_number_limits),
+                cmocka_unit_test(test_harmless), cmocka_unit_test(test_distance),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -155,7 +155,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, dir_setup, dir_teardown)
                 TEST(test_who_is_trusted), TEST(test_nobody_by_default), TEST(test_lists_add),
-                TEST(test_errors),          TEST(test_too_many),
+                TEST(test_errors),         TEST(test_too_many),
         };
 
         return cmocka_run_group_tests_name("trusted", tests, NULL, NULL);

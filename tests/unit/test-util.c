@@ -7,9 +7,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "util/address.h"
 #include "util/clock.h"
 #include "util/log.h"
-#include "util/peer.h"
 
 static void test_take(void **state)
 {
@@ -174,9 +174,10 @@ static bool connect_loopback(const char *ip, int family, int ret_fds[static 3], 
         return true;
 }
 
-static void check_peer(const char *ip, int family)
+static void check_ends(const char *ip, int family)
 {
-        char name[PEER_NAME_MAX], expected[PEER_NAME_MAX];
+        char text[ADDRESS_TEXT_MAX], expected[ADDRESS_TEXT_MAX];
+        Address local, peer;
         uint16_t port;
         int fds[3];
 
@@ -184,27 +185,28 @@ static void check_peer(const char *ip, int family)
                 print_message("no %s here\n", ip);
                 return;
         }
-        peer_name(fds[1], name);
+        assert_true(address_peer(fds[1], &peer));
+        address_format(&peer, text);
         snprintf(expected, sizeof(expected), "%s%s%s:%u", family == AF_INET6 ? "[" : "", ip,
                  family == AF_INET6 ? "]" : "", port);
-        assert_string_equal(name, expected);
+        assert_string_equal(text, expected);
+        assert_true(address_local(fds[2], &local));
+        assert_int_equal(address_compare(&local, &peer), 0);
         for (size_t i = 0; i < 3; i++)
                 close_fd(fds[i]);
 }
 
-static void test_peer_name(void **state)
+static void test_ends(void **state)
 {
-        char name[PEER_NAME_MAX];
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        _cleanup_close_ int unconnected = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        _cleanup_close_ int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        Address address;
 
-        (void)state;
-        check_peer("127.0.0.1", AF_INET);
-        check_peer("::1", AF_INET6);
-        peer_name(-EBADF, name);
-        assert_string_equal(name, "unknown");
-        peer_name(fd, name);
-        assert_string_equal(name, "unknown");
-        close_fd(fd);
+        check_ends("127.0.0.1", AF_INET);
+        check_ends("::1", AF_INET6);
+        assert_false(address_peer(-EBADF, &address));
+        assert_false(address_peer(unconnected, &address));
+        assert_false(address_local(other, &address));
 }
 
 /* The C library knows better, but takes a lock. */
@@ -253,7 +255,7 @@ int main(void)
                 cmocka_unit_test(test_take),        cmocka_unit_test(test_take_uint),
                 cmocka_unit_test(test_take_vector), cmocka_unit_test(test_equals),
                 cmocka_unit_test(test_log_limit),   cmocka_unit_test(test_log_limit_nothing),
-                cmocka_unit_test(test_peer_name),   cmocka_unit_test(test_cleanup),
+                cmocka_unit_test(test_ends),        cmocka_unit_test(test_cleanup),
                 cmocka_unit_test(test_date),
         };
 

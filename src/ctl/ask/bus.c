@@ -64,6 +64,7 @@ const UnitState *units_find(const Units *units, const char *name)
 {
         const UnitState key = { .name = name };
 
+        /* bsearch(3) may not have NULL, even for none. */
         return units->n == 0
                        ? NULL
                        : bsearch(&key, units->units, units->n, sizeof(key), bus_compare_units);
@@ -233,52 +234,41 @@ int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **r
                        bool *ret_encrypted)
 {
         static const char *const properties[] = { "LoadCredential", "LoadCredentialEncrypted" };
+        int r = 0;
 
         *ret_path = NULL;
-        *ret_encrypted = false;
-        for (size_t i = 0; !*ret_path && i < ELEMENTSOF(properties); i++) {
+        for (size_t i = 0; r == 0 && !*ret_path && i < ELEMENTSOF(properties); i++) {
                 char **pairs = NULL;
-                int r = bus_get(bus, unit, "Service", properties[i], PROPERTY_STRINGS, &pairs);
 
-                if (r < 0)
-                        return r;
-                *ret_encrypted = i == 1;
-                for (char **at = pairs; r == 0 && *at && !*ret_path; at += 2)
+                r = bus_get(bus, unit, "Service", properties[i], PROPERTY_STRINGS, &pairs);
+                for (char **at = pairs; at && *at && !*ret_path; at += 2)
                         if (strcmp(at[0], name) == 0 && !(*ret_path = strdup(at[1])))
                                 r = -ENOMEM;
+                *ret_encrypted = i == 1;
                 bus_free_strings(pairs);
-                if (r < 0)
-                        return r;
         }
-        return 0;
-}
-
-static bool bus_has_port(const uint16_t ports[], size_t n, uint16_t port)
-{
-        for (size_t i = 0; i < n; i++)
-                if (ports[i] == port)
-                        return true;
-        return false;
+        return r;
 }
 
 int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t size,
                          size_t *ret_n)
 {
         char **pairs = NULL;
-        size_t n = 0;
         const int r = bus_get(bus, unit, "Socket", "Listen", PROPERTY_STRINGS, &pairs);
 
-        if (r < 0)
-                return r;
-        for (char **at = pairs; *at && n < size; at += 2) {
+        *ret_n = 0;
+        for (char **at = pairs; at && *at && *ret_n < size; at += 2) {
                 const char *colon = strcmp(at[0], "Stream") == 0 ? strrchr(at[1], ':') : NULL;
-                uint64_t port;
+                uint64_t port = 0;
+                size_t i = 0;
 
-                if (colon && text_number(span_from_string(colon + 1), UINT16_MAX, &port) &&
-                    port > 0 && !bus_has_port(ports, n, (uint16_t)port))
-                        ports[n++] = (uint16_t)port;
+                if (colon)
+                        (void)text_number(span_from_string(colon + 1), UINT16_MAX, &port);
+                while (i < *ret_n && ports[i] != port)
+                        i++;
+                if (port > 0 && i == *ret_n)
+                        ports[(*ret_n)++] = (uint16_t)port;
         }
         bus_free_strings(pairs);
-        *ret_n = n;
-        return 0;
+        return r;
 }

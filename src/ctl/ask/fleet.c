@@ -25,6 +25,12 @@ static int fleet_compare(const void *a, const void *b)
         return strcmp(((const FleetEntry *)a)->name, ((const FleetEntry *)b)->name);
 }
 
+static void fleet_sort(Fleet *fleet)
+{
+        if (fleet->n > 0)
+                qsort(fleet->entries, fleet->n, sizeof(*fleet->entries), fleet_compare);
+}
+
 FleetEntry *fleet_find(const Fleet *fleet, const char *name)
 {
         const FleetEntry key = { .name = (char *)name };
@@ -33,11 +39,12 @@ FleetEntry *fleet_find(const Fleet *fleet, const char *name)
                              : bsearch(&key, fleet->entries, fleet->n, sizeof(key), fleet_compare);
 }
 
-static int fleet_append(Fleet *fleet, const char *name, const Instance *instance)
+static int fleet_append(Fleet *fleet, const char *name, const Instance *instance, bool has_file)
 {
         FleetEntry entry = {
                 .name = strdup(name),
                 .instance = instance,
+                .has_file = has_file,
                 .n_open = UNKNOWN,
                 .n_handoffs = UNKNOWN,
                 .n_refused = UNKNOWN,
@@ -70,7 +77,7 @@ static int fleet_append_file(Fleet *fleet, char *file, const char *only)
             config_find_instance(fleet->config, file) != ROUTE_NONE)
                 return 0;
         fleet->n_bad++;
-        return fleet_append(fleet, file, NULL);
+        return fleet_append(fleet, file, NULL, true);
 }
 
 /* Those with a mistake, too: they may well be served as before. */
@@ -96,12 +103,11 @@ static int fleet_load_files(Fleet *fleet, const char *config_dir, const char *on
                 const Instance *instance = &fleet->config->instances[i];
 
                 if (!only || strcmp(instance->name, only) == 0)
-                        r = fleet_append(fleet, instance->name, instance);
+                        r = fleet_append(fleet, instance->name, instance, true);
         }
         if (r == 0)
                 r = fleet_append_bad_files(fleet, config_dir, only);
-        if (fleet->n > 0)
-                qsort(fleet->entries, fleet->n, sizeof(*fleet->entries), fleet_compare);
+        fleet_sort(fleet);
         return r;
 }
 
@@ -229,22 +235,41 @@ static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, FleetDe
         return n;
 }
 
-static int fleet_ask_systemd(Fleet *fleet, FleetDepth depth)
+/* Sockets that are left although their files have gone. */
+static int fleet_append_left_over(Fleet *fleet, const char *only)
 {
-        _cleanup_free_ BusQuestion *questions =
-                calloc(fleet->n + 1, ELEMENTSOF(asks) * sizeof(*questions));
-        size_t n = 0;
-        int r = questions ? bus_list_units(fleet->bus, "bellhop*@*", &fleet->units) : -ENOMEM;
+        const size_t n = fleet->units.n;
+        char name[NAME_UNIT_MAX];
+        int r = 0;
 
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < fleet->n; i++) {
+        for (size_t i = 0; r == 0 && i < n; i++)
+                if (strcmp(fleet->units.units[i].active, "inactive") != 0 &&
+                    name_from_unit(NAME_SOCKET_UNIT, fleet->units.units[i].name, name) &&
+                    (!only || strcmp(name, only) == 0) && !fleet_find(fleet, name)) {
+                        r = fleet_append(fleet, name, NULL, false);
+                        fleet_sort(fleet);
+                }
+        return r;
+}
+
+static int fleet_ask_systemd(Fleet *fleet, const char *only, FleetDepth depth)
+{
+        _cleanup_free_ BusQuestion *questions = NULL;
+        size_t n = 0;
+        int r = bus_list_units(fleet->bus, "bellhop*@*", &fleet->units);
+
+        if (r == 0)
+                r = fleet_append_left_over(fleet, only);
+        questions = calloc(fleet->n + 1, ELEMENTSOF(asks) * sizeof(*questions));
+        if (r == 0 && !questions)
+                r = -ENOMEM;
+        for (size_t i = 0; r == 0 && i < fleet->n; i++) {
                 FleetEntry *entry = &fleet->entries[i];
 
                 entry->state = fleet_state_of(fleet, entry->name);
                 n += fleet_put_questions(fleet, entry, depth, questions + n);
         }
-        return bus_ask(fleet->bus, questions, n);
+        return r == 0 ? bus_ask(fleet->bus, questions, n) : r;
 }
 
 /* --- the instance itself --- */
@@ -284,10 +309,10 @@ int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret)
         int r = fleet_load_files(&fleet, ctl->config_dir, only);
 
         if (r == 0) {
-                fleet_ask_router(ctl, &fleet);
                 fleet.bus_error = sd_bus_open_system(&fleet.bus);
                 if (fleet.bus_error >= 0)
-                        fleet.bus_error = fleet_ask_systemd(&fleet, depth);
+                        fleet.bus_error = fleet_ask_systemd(&fleet, only, depth);
+                fleet_ask_router(ctl, &fleet);
                 for (size_t i = 0; i < fleet.n; i++)
                         fleet_finish(ctl, &fleet.entries[i]);
                 if (fleet.router_error == -ENOMEM || fleet.bus_error == -ENOMEM)

@@ -29,7 +29,8 @@ extern const char *const fleet_state_names[FLEET_STATES];
 /* Numbers are UNKNOWN where nobody says. */
 typedef struct FleetEntry {
         char *name;
-        const Instance *instance; /* NULL: there is a file, but it is not in use */
+        const Instance *instance; /* NULL: its file is not in use, or has gone */
+        bool has_file;            /* false: only its socket is left */
         FleetState state;
         char *result;        /* how the service has ended; NULL: not known, as for the next */
         char *said;          /* what the service says of itself */
@@ -54,7 +55,7 @@ typedef struct Fleet {
         Samples samples;
         FleetEntry *entries; /* sorted by name */
         size_t n;
-        size_t n_bad; /* entries whose file is not in use */
+        size_t n_bad; /* files that are not in use */
 } Fleet;
 
 /* What is asked of systemd beside states, memory, processor time and last use. */

@@ -79,27 +79,23 @@ int control_fetch(const char *runtime_dir, const char *path, char **ret)
 
 const char *metrics_fetch_explain(int error)
 {
-        static const struct {
-                int error;
-                const char *words;
-        } all[] = {
-                { EACCES, "only root and the group bellhop may ask the router; use sudo" },
-                { EPERM, "only root and the group bellhop may ask the router; use sudo" },
-                { ESHUTDOWN, "the router does not run; systemctl start bellhop.target" },
-                { ENOENT, "the control socket is not there; systemctl restart "
-                          "bellhop-router.service" },
-                { ECONNREFUSED, "nobody listens on the control socket; systemctl restart "
-                                "bellhop-router.service" },
-                { ETIMEDOUT, "the router does not answer; see systemctl status "
-                             "bellhop-router.service" },
-                { EPROTO, "the answer is not the router's; see which program has the control "
-                          "socket (ss -xlp)" },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(all); i++)
-                if (all[i].error == -error)
-                        return all[i].words;
-        return strerror(-error);
+        switch (-error) {
+        case EACCES:
+        case EPERM:
+                return "only root and the group bellhop may ask the router; use sudo";
+        case ESHUTDOWN:
+                return "the router does not run; systemctl start bellhop.target";
+        case ENOENT:
+        case ECONNREFUSED:
+                return "nobody listens on the control socket; systemctl restart "
+                       "bellhop-router.service";
+        case ETIMEDOUT:
+                return "the router does not answer; see systemctl status bellhop-router.service";
+        case EPROTO:
+                return "the answer is not the router's; see who has the socket: ss -xlp";
+        default:
+                return strerror(-error);
+        }
 }
 
 /* Cuts the line up: NAME VALUE or NAME{LABELS} VALUE. False: it is no sample. */

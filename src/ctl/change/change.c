@@ -162,7 +162,10 @@ bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n)
 
 bool change_unit(const char *verb, const char *unit)
 {
-        return program_run((const char *const[]){ "systemctl", verb, "--", unit, NULL });
+        if (program_run((const char *const[]){ "systemctl", verb, "--", unit, NULL }))
+                return true;
+        output_error("See: systemctl status %s; journalctl -xeu %s", unit, unit);
+        return false;
 }
 
 bool change_reload_router(const Change *change)

@@ -192,6 +192,6 @@ bool program_run(const char *const arguments[])
                 said[n] = 0;
                 said[n - (said[n - 1] == '\n')] = 0;
         }
-        output_error("%s has failed: %s", arguments[0], said);
+        output_error("%s %s has failed: %s", arguments[0], arguments[1], said);
         return false;
 }

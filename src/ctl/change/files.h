@@ -52,5 +52,6 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
                             const void *userdata),
                 const void *userdata);
 
-/* Runs a program, and prints what it says only if it fails. False: it has failed. */
+/* Runs a program with at least one argument, and prints what it says only if it fails. False: it
+ * has failed. */
 bool program_run(const char *const arguments[]);

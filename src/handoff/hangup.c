@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns nothing: what is shut stays so, whoever has done it. */
 #include <poll.h>
 #include <sys/socket.h>
 
-#include "util/shut.h"
+#include "handoff/hangup.h"
 
-bool shut_whole(int fd)
+bool hangup_complete(int fd)
 {
         struct pollfd end = { .fd = fd, .events = POLLRDHUP };
 

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the order in which routes are looked for (local address, exact host, longest wildcard,
+ * default) and what the router answers without waking an instance. Of what a client sent, only the
+ * path comes back, in a Location that the parser has found free of blanks and control characters.
+ */
+#include "decide/decide.h"
+#include "util/cleanup.h"
+
+/* RFC 8555 section 8.3: HTTP-01 asks there, over plain HTTP, whether a host is under our control.
+ */
+#define ACME_CHALLENGE "/.well-known/acme-challenge/"
+
+/* What a redirect has beside host and path. */
+#define REDIRECT_OVERHEAD 512
+
+static void decide_refuse(RefuseReason reason, Decision *ret)
+{
+        ret->kind = DECISION_REFUSE;
+        ret->refuse = reason;
+}
+
+static void decide_default(const Config *config, RefuseReason otherwise, Decision *ret)
+{
+        if (config->default_instance == ROUTE_NONE) {
+                decide_refuse(otherwise, ret);
+                return;
+        }
+        ret->instance = config->default_instance;
+        ret->reason = BELLHOP_REASON_DEFAULT;
+}
+
+bool decide_address(const Config *config, const Address *local, Decision *ret)
+{
+        const HostMapMatch match = hostmap_find_address(config->map, local);
+
+        if (match.instance == ROUTE_NONE)
+                return false;
+        *ret = (Decision){ .instance = match.instance,
+                           .reason = BELLHOP_REASON_ADDRESS,
+                           .route = match.route };
+        return true;
+}
+
+/* Plain HTTP for a host: the router may answer in place of the instance. */
+static void decide_http(const Config *config, Span path, Decision *ret)
+{
+        switch (config->instances[ret->instance].http) {
+        case HTTP_SERVE:
+                return;
+        case HTTP_REFUSE:
+                decide_refuse(REFUSE_PLAIN_HTTP, ret);
+                return;
+        case HTTP_REDIRECT:
+                if (path.size >= strlen(ACME_CHALLENGE) &&
+                    memcmp(path.data, ACME_CHALLENGE, strlen(ACME_CHALLENGE)) == 0)
+                        return;
+                if (path.size > DECIDE_REDIRECT_MAX - REDIRECT_OVERHEAD)
+                        decide_refuse(REFUSE_TOO_LARGE, ret);
+                else
+                        ret->kind = DECISION_REDIRECT;
+                return;
+        }
+}
+
+static void decide_host(const Config *config, const Question *question, Decision *ret)
+{
+        const bool tls = question->protocol == BELLHOP_PROTOCOL_TLS;
+        const HostMapMatch match = hostmap_find_host(config->map, &ret->host);
+
+        if (match.instance == ROUTE_NONE) {
+                decide_default(config, REFUSE_UNKNOWN_HOST, ret);
+        } else {
+                ret->instance = match.instance;
+                ret->reason = tls ? BELLHOP_REASON_SERVER_NAME : BELLHOP_REASON_HOST;
+                ret->route = match.route;
+        }
+        if (ret->kind == DECISION_ROUTE && !tls)
+                decide_http(config, question->path, ret);
+}
+
+void decide(const Config *config, const Question *question, Decision *ret)
+{
+        const bool tls = question->protocol == BELLHOP_PROTOCOL_TLS;
+
+        if (question->has_local && decide_address(config, &question->local, ret))
+                return;
+        *ret = (Decision){ .instance = ROUTE_NONE, .route = ROUTE_NONE };
+        switch (tls ? hostname_parse(question->host, &ret->host)
+                    : hostname_parse_with_port(question->host, &ret->host)) {
+        case HOSTNAME_OK:
+                decide_host(config, question, ret);
+                return;
+        case HOSTNAME_ADDRESS:
+                /* No route has one as its host, but the default takes whatever is unknown. */
+                decide_default(config, REFUSE_UNKNOWN_HOST, ret);
+                return;
+        case HOSTNAME_EMPTY:
+                /* A Host field with nothing but a port names none either. */
+                if (!tls && (question->host_required || question->host.size > 0))
+                        decide_refuse(REFUSE_NO_HOST, ret);
+                else
+                        decide_default(config, REFUSE_NO_HOST, ret);
+                return;
+        case HOSTNAME_INVALID:
+                decide_refuse(tls ? REFUSE_UNKNOWN_HOST : REFUSE_MALFORMED, ret);
+                return;
+        }
+}
+
+size_t decide_redirect(const Decision *decision, Span method, Span path,
+                       char ret[static DECIDE_REDIRECT_MAX])
+{
+        /* Other methods must not be turned into GET (RFC 9110 section 15.4.9). */
+        const bool read_only = span_equals(method, "GET") || span_equals(method, "HEAD");
+        /* "*" and a target without path mean the whole host. */
+        const bool has_path = path.size > 0 && path.data[0] == '/';
+        const bool has_query = path.size > 0 && path.data[0] == '?';
+        const int n = snprintf(ret, DECIDE_REDIRECT_MAX,
+                               "HTTP/1.1 %s\r\n"
+                               "Location: https://%s%s%.*s\r\n"
+                               "Content-Length: 0\r\n"
+                               "Connection: close\r\n"
+                               "\r\n",
+                               read_only ? "301 Moved Permanently" : "308 Permanent Redirect",
+                               decision->host.name, has_path ? "" : "/",
+                               has_path || has_query ? (int)path.size : 0, (const char *)path.data);
+
+        return n < 0 || n >= DECIDE_REDIRECT_MAX ? 0 : (size_t)n;
+}

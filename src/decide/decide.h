@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What becomes of a connection: which instance gets it, that the router redirects it to HTTPS, or
+ * that it is refused and why. The router, its control socket and bellhopctl all ask here. Pure.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "handoff/bellhop.h"
+#include "refuse/refuse.h"
+
+typedef struct Question {
+        enum bellhop_protocol protocol; /* TLS or HTTP */
+        bool has_local;                 /* local is known, and may decide */
+        bool host_required;             /* the protocol demands a host (HTTP/1.1) */
+        Address local;                  /* what the client connected to */
+        Span host;                      /* as the client wrote it; empty: it named none */
+        Span path;                      /* HTTP: path and query of the request target */
+} Question;
+
+typedef enum DecisionKind {
+        DECISION_ROUTE,    /* to an instance */
+        DECISION_REDIRECT, /* to HTTPS, by the router itself: Http= of bellhop.instance(5) */
+        DECISION_REFUSE,
+} DecisionKind;
+
+typedef struct Decision {
+        DecisionKind kind;
+        RefuseReason refuse;        /* DECISION_REFUSE */
+        uint32_t instance;          /* ROUTE_NONE: no instance is concerned */
+        enum bellhop_reason reason; /* how the instance was found */
+        uint32_t route;             /* for hostmap_route(); ROUTE_NONE: it is the default */
+        Hostname host;              /* canonical; length 0: none, or not one that can be routed */
+} Decision;
+
+/* By the local address alone, before a byte is read. False: no route has it, and *ret is unset. */
+bool decide_address(const Config *config, const Address *local, Decision *ret);
+
+/* By the local address, if that is known, else by the host. */
+void decide(const Config *config, const Question *question, Decision *ret);
+
+#define DECIDE_REDIRECT_MAX 8192
+
+/* The reply of DECISION_REDIRECT to a request. */
+size_t decide_redirect(const Decision *decision, Span method, Span path,
+                       char ret[static DECIDE_REDIRECT_MAX]);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the text forms of questions and decisions. Decides nothing. */
+#include "decide/explain.h"
+#include "util/cleanup.h"
+
+static bool explain_take_value(Span word, const char *key, Span *ret)
+{
+        const size_t length = strlen(key);
+
+        if (word.size < length || memcmp(word.data, key, length) != 0 || ret->data)
+                return false;
+        *ret = (Span){ .data = word.data + length, .size = word.size - length };
+        return true;
+}
+
+static bool explain_parse_port(Span text, uint16_t *ret)
+{
+        uint32_t port = 0;
+
+        if (text.size == 0 || text.size > strlen("65535") || text.data[0] == '0')
+                return false;
+        for (size_t i = 0; i < text.size; i++) {
+                if (text.data[i] < '0' || text.data[i] > '9')
+                        return false;
+                port = port * 10 + (text.data[i] - '0');
+        }
+        *ret = (uint16_t)port;
+        return port <= UINT16_MAX;
+}
+
+bool explain_parse_question(Span text, Question *ret)
+{
+        Span protocol = { 0 }, host = { 0 }, address = { 0 }, port = { 0 }, word;
+        bool more = true, tls;
+        Address local = { 0 };
+
+        while (more) {
+                more = span_take_until(&text, '&', &word);
+                if (!more)
+                        word = text;
+                if (!explain_take_value(word, "protocol=", &protocol) &&
+                    !explain_take_value(word, "host=", &host) &&
+                    !explain_take_value(word, "address=", &address) &&
+                    !explain_take_value(word, "port=", &port))
+                        return false;
+        }
+        tls = span_equals(protocol, "tls");
+        if ((!tls && !span_equals(protocol, "http")) || !address.data != !port.data)
+                return false;
+        /* An address with a port in it would have two. */
+        if (address.data && (!address_parse(address, &local) || local.port != 0 ||
+                             !explain_parse_port(port, &local.port)))
+                return false;
+        *ret = (Question){ .protocol = tls ? BELLHOP_PROTOCOL_TLS : BELLHOP_PROTOCOL_HTTP,
+                           .has_local = address.data,
+                           .host_required = !tls,
+                           .local = local,
+                           .host = host };
+        return true;
+}
+
+bool explain_format_question(const Question *question, char *ret, size_t size)
+{
+        const Address ip = { .ip = question->local.ip };
+        char address[ADDRESS_TEXT_MAX] = "", port[16] = "";
+        int n;
+
+        if (question->has_local) {
+                address_format(&ip, address);
+                snprintf(port, sizeof(port), "&port=%u", question->local.port);
+        }
+        n = snprintf(ret, size, "protocol=%s%s%.*s%s%s%s",
+                     question->protocol == BELLHOP_PROTOCOL_TLS ? "tls" : "http",
+                     question->host.data ? "&host=" : "", (int)question->host.size,
+                     (const char *)question->host.data, address[0] ? "&address=" : "", address,
+                     port);
+        return n > 0 && (size_t)n < size;
+}
+
+typedef struct ExplainLine {
+        const char *key;
+        size_t offset; /* in Explanation, of the value */
+} ExplainLine;
+
+static const ExplainLine explain_lines[] = {
+        { "OUTCOME=", offsetof(Explanation, outcome) },
+        { "REASON=", offsetof(Explanation, reason) },
+        { "INSTANCE=", offsetof(Explanation, instance) },
+        { "WHY=", offsetof(Explanation, why) },
+        { "ROUTE=", offsetof(Explanation, route) },
+        { "FILE=", offsetof(Explanation, file) },
+        { "LINE=", offsetof(Explanation, line) },
+};
+
+static const char **explain_value(Explanation *explanation, size_t line)
+{
+        void *at = (char *)explanation + explain_lines[line].offset;
+
+        return at;
+}
+
+static void explain_write(Explanation *explanation, char ret[static EXPLAIN_MAX])
+{
+        size_t used = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(explain_lines); i++) {
+                const char *value = *explain_value(explanation, i);
+                const size_t room = EXPLAIN_MAX - used;
+                const int n =
+                        value ? snprintf(ret + used, room, "%s%s\n", explain_lines[i].key, value)
+                              : 0;
+
+                if (n > 0 && (size_t)n < room)
+                        used += (size_t)n;
+                ret[used] = 0;
+        }
+}
+
+void explain(const Config *config, const Question *question, char ret[static EXPLAIN_MAX])
+{
+        static const char *const outcomes[] = { [DECISION_ROUTE] = "hand-off",
+                                                [DECISION_REDIRECT] = "redirect",
+                                                [DECISION_REFUSE] = "refuse" };
+        char line[sizeof("4294967295")];
+        Explanation explanation;
+        HostMapRoute route;
+        Decision decision;
+        unsigned number = 0;
+
+        decide(config, question, &decision);
+        explanation = (Explanation){ .outcome = outcomes[decision.kind] };
+        if (decision.kind == DECISION_REFUSE)
+                explanation.reason = refuse_reason_name(decision.refuse);
+        if (decision.instance != ROUTE_NONE) {
+                explanation.instance = config->instances[decision.instance].name;
+                explanation.file = config->instances[decision.instance].file;
+                explanation.why = "default";
+                explanation.line = line;
+                number = config->instances[decision.instance].default_line;
+        }
+        if (decision.route != ROUTE_NONE) {
+                hostmap_route(config->map, decision.route, &route);
+                explanation.why = route.is_address       ? "address"
+                                  : route.what[0] == '*' ? "wildcard"
+                                                         : "exact";
+                explanation.route = route.what;
+                number = (unsigned)route.origin;
+        }
+        snprintf(line, sizeof(line), "%u", number);
+        explain_write(&explanation, ret);
+}
+
+void explain_parse(char *text, Explanation *ret)
+{
+        char *line;
+
+        *ret = (Explanation){ .outcome = NULL };
+        while ((line = strsep(&text, "\n")))
+                for (size_t i = 0; i < ELEMENTSOF(explain_lines); i++)
+                        if (strncmp(line, explain_lines[i].key, strlen(explain_lines[i].key)) == 0)
+                                *explain_value(ret, i) = line + strlen(explain_lines[i].key);
+}

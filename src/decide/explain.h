@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Questions and decisions as text: the router's control socket answers with them about the
+ * configuration in force, and bellhopctl reads them. A test holds the answers against what the
+ * router does. Pure.
+ */
+#pragma once
+
+#include "decide/decide.h"
+
+/*
+ * "protocol=tls|http", and of "host=", "address=", "port=" those that are known, each at most once,
+ * separated by '&'. An address and a port belong together. No escapes: no valid value needs one.
+ * False: it is not of that form. As browsers speak, a host is required over HTTP.
+ */
+bool explain_parse_question(Span text, Question *ret);
+
+/* The same form back; false: size is too small. */
+bool explain_format_question(const Question *question, char *ret, size_t size);
+
+#define EXPLAIN_MAX 5120
+
+/* A decision as lines "KEY=VALUE" in this order; NULL, and no line: does not apply. */
+typedef struct Explanation {
+        const char *outcome;  /* OUTCOME=: hand-off, redirect or refuse */
+        const char *reason;   /* REASON=: of a refusal, as in logs and metrics */
+        const char *instance; /* INSTANCE=: also if it is redirected or refused for that one */
+        const char *why;      /* WHY=: address, exact, wildcard or default */
+        const char *route;    /* ROUTE=: the host, wildcard or address as in the file */
+        const char *file;     /* FILE=, LINE=: where that is written */
+        const char *line;
+} Explanation;
+
+/* Decides, and writes the lines. Nothing of the question comes back. */
+void explain(const Config *config, const Question *question, char ret[static EXPLAIN_MAX]);
+
+/* Cuts the lines up; the values point into text. */
+void explain_parse(char *text, Explanation *ret);

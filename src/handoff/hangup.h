@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hand-off socket that an instance has shut for reading stays readable for ever, with nothing to
+ * read (unix(7), poll(2)). systemd polls it while the instance does not run, and systemd 252 runs
+ * no job of any unit while it is to stop such a socket. A socket that is shut for both ways hangs
+ * up instead, so its unit fails at once, and alone.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* Shuts a socket for writing too if it is shut for reading. Returns whether it is. */
+bool hangup_complete(int fd);

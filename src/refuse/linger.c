@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Owns the last moments of a connection. Without reading what the client sent, close(2) would send
+ * a reset, which can destroy our reply on its way (RFC 9112 section 9.6). Never waits.
+ */
+#include <assert.h>
+#include <sys/socket.h>
+
+#include "refuse/linger.h"
+#include "util/address.h"
+#include "util/cleanup.h"
+
+/* How much a client may still send before it is cut off. */
+#define LINGER_BYTES_MAX (256 * 1024)
+
+#define PORT_HTTPS 443
+
+typedef struct Linger {
+        LingerQueue *queue;
+        int fd;
+        sd_event_source *io;
+        size_t n_discarded;
+        Deadline deadline;
+} Linger;
+
+static void linger_free(Linger *linger)
+{
+        deadline_queue_remove(&linger->queue->deadlines, &linger->deadline);
+        sd_event_source_disable_unref(linger->io);
+        close_fd(linger->fd);
+        free(linger);
+}
+
+static void linger_on_passed(Deadline *deadline)
+{
+        linger_free(container_of(deadline, Linger, deadline));
+}
+
+int linger_init(LingerQueue *queue, sd_event *event, size_t max)
+{
+        queue->event = event;
+        queue->max = max;
+        return deadline_queue_init(&queue->deadlines, event, linger_on_passed);
+}
+
+void linger_done(LingerQueue *queue)
+{
+        while (queue->deadlines.n > 0)
+                linger_on_passed(deadline_queue_first(&queue->deadlines));
+        deadline_queue_done(&queue->deadlines);
+}
+
+/* Throws away what has arrived, up to a limit in all, which *n_discarded counts. False: close the
+ * connection, at the end of input or beyond the limit. */
+static bool linger_discard(int fd, size_t *n_discarded)
+{
+        while (*n_discarded < LINGER_BYTES_MAX) {
+                const ssize_t n =
+                        recv(fd, NULL, LINGER_BYTES_MAX - *n_discarded, MSG_TRUNC | MSG_DONTWAIT);
+
+                if (n > 0)
+                        *n_discarded += (size_t)n;
+                else
+                        return n < 0 && (errno == EAGAIN || errno == EINTR);
+        }
+        return false;
+}
+
+static int linger_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Linger *linger = userdata;
+
+        if (!linger_discard(fd, &linger->n_discarded))
+                linger_free(linger);
+        return 0;
+}
+
+static void linger_keep_consume(LingerQueue *queue, int fd, size_t n_discarded)
+{
+        Linger *linger = calloc(1, sizeof(*linger));
+        uint64_t now = 0;
+
+        if (!linger) {
+                close_fd(fd);
+                return;
+        }
+        *linger = (Linger){ .queue = queue, .fd = fd, .n_discarded = n_discarded };
+        if (queue->deadlines.n >= queue->max)
+                linger_on_passed(deadline_queue_first(&queue->deadlines));
+        (void)sd_event_now(queue->event, CLOCK_MONOTONIC, &now);
+        if (deadline_queue_add(&queue->deadlines, &linger->deadline, now + LINGER_USEC) < 0 ||
+            sd_event_add_io(queue->event, &linger->io, fd, EPOLLIN | EPOLLRDHUP, linger_on_io,
+                            linger) < 0)
+                linger_free(linger);
+}
+
+void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size)
+{
+        size_t n_before = 0, n_discarded = 0;
+
+        assert(fd >= 0 && queue->max > 0);
+        (void)linger_discard(fd, &n_before);
+        if (size > 0)
+                (void)send(fd, reply, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)shutdown(fd, SHUT_WR);
+        if (linger_discard(fd, &n_discarded))
+                linger_keep_consume(queue, fd, n_discarded);
+        else
+                close_fd(fd);
+}
+
+static bool linger_is_https_port(int fd)
+{
+        Address local;
+
+        return address_local(fd, &local) && local.port == PORT_HTTPS;
+}
+
+void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
+                           enum bellhop_protocol protocol)
+{
+        char reply[REFUSE_REPLY_MAX];
+        size_t size = 0;
+
+        /* A client that waits silently on the port of HTTPS would take an HTTP error for a broken
+         * TLS handshake. */
+        if (protocol != BELLHOP_PROTOCOL_UNKNOWN || reason == REFUSE_MALFORMED ||
+            !linger_is_https_port(fd))
+                size = refuse_reply(reason, protocol, reply);
+        linger_reply_consume(queue, fd, reply, size);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How a connection ends that no instance gets: the client shall see the reply and not a reset. So
+ * it is kept for a moment, until the client has taken the reply and closes its side.
+ */
+#pragma once
+
+#include "refuse/refuse.h"
+#include "util/deadline.h"
+
+/* How long a client may take. */
+#define LINGER_USEC (2 * UINT64_C(1000000))
+
+typedef struct LingerQueue {
+        sd_event *event;         /* not owned */
+        DeadlineQueue deadlines; /* of the connections that linger */
+        size_t max;              /* beyond it, the oldest is closed */
+} LingerQueue;
+
+int linger_init(LingerQueue *queue, sd_event *event, size_t max);
+
+/* Closes what still lingers. */
+void linger_done(LingerQueue *queue);
+
+/* Sends the last reply to a client and throws away what the client sends. Takes fd. */
+void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size);
+
+/* The same with the reply for that reason. */
+void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
+                           enum bellhop_protocol protocol);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* Owns the limits on pending connections. Counts those of each source; others count theirs. */
+#include <assert.h>
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "router/admission.h"
+
+/* Connections must not take the descriptors that hand-off sockets, notification and reloading need.
+ */
+static size_t admission_pending_max(size_t setting, size_t n_descriptors)
+{
+        struct rlimit limit;
+        uint64_t room;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return setting;
+        /* As many again may linger. */
+        room = limit.rlim_cur > n_descriptors + 2 ? (limit.rlim_cur - n_descriptors) / 2 : 1;
+        return room < setting ? room : setting;
+}
+
+void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors)
+{
+        admission->pending_max = admission_pending_max(settings->pending_max, n_descriptors);
+        admission->pending_max_per_instance = settings->pending_max_per_instance;
+        admission->source_limit = (SourceLimit){
+                .ipv4_bits = (unsigned)settings->source_prefix_ipv4,
+                .ipv6_bits = (unsigned)settings->source_prefix_ipv6,
+                .n = settings->pending_max_per_source,
+        };
+}
+
+bool admission_has_room(Admission *admission, size_t n_pending, uint64_t now_usec)
+{
+        LogFields fields;
+
+        assert(admission->pending_max > 0);
+        if (n_pending <= admission->pending_max)
+                return true;
+        if (log_limits_pass(admission->log_limits, LOG_KIND_PENDING_LIMIT, now_usec, &fields))
+                log_full(LOG_WARNING, &fields,
+                         "%zu connections are pending, which is the most (PendingMax=, bounded by "
+                         "LimitNOFILE= of bellhop-router.service); the oldest make room",
+                         admission->pending_max);
+        return false;
+}
+
+bool admission_charge(Admission *admission, const Address *client, uint64_t now_usec, Source **ret)
+{
+        const int r = source_charge(&admission->sources, &admission->source_limit, client, ret);
+        char peer[ADDRESS_TEXT_MAX];
+        LogFields fields;
+
+        if (r == -EDQUOT &&
+            log_limits_pass(admission->log_limits, LOG_KIND_SOURCE_LIMIT, now_usec, &fields)) {
+                address_format(client, peer);
+                fields.peer = peer;
+                log_full(LOG_NOTICE, &fields,
+                         "the network of %s has reached PendingMaxPerSource=; more connections "
+                         "from there get 429",
+                         peer);
+        }
+        return r == 0;
+}
+
+bool admission_of_instance(Admission *admission, Outlet *outlet, uint64_t now_usec)
+{
+        LogFields fields;
+
+        if (outlet->n_waiting < admission->pending_max_per_instance)
+                return true;
+        if (log_limits_pass_instance(admission->log_limits, outlet->log_limits, outlet->name,
+                                     LOG_KIND_INSTANCE_LIMIT, now_usec, &fields))
+                log_full(LOG_WARNING, &fields,
+                         "%s has reached PendingMaxPerInstance=; more visitors get 503 until it "
+                         "receives: systemctl status bellhop@%s.service",
+                         outlet->name, outlet->name);
+        return false;
+}

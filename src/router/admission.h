@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which connections may be pending: PendingMax= in all, PendingMaxPerSource= for each source,
+ * PendingMaxPerInstance= in each outlet. Writes to the log when a limit is reached.
+ */
+#pragma once
+
+#include "router/outlet.h"
+#include "router/source.h"
+
+typedef struct Admission {
+        LogLimit *log_limits; /* as in log_limits_init(), not owned */
+        size_t pending_max;   /* PendingMax=, or less when there are too few descriptors for it */
+        size_t pending_max_per_instance;
+        SourceLimit source_limit;
+        SourceTable sources;
+} Admission;
+
+/* n_descriptors: how many others need, which connections must not take. */
+void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors);
+
+/* Whether so many may be pending. */
+bool admission_has_room(Admission *admission, size_t n_pending, uint64_t now_usec);
+
+/* Whether one more of this client may be pending; then *ret is to be given back by
+ * source_release(). */
+bool admission_charge(Admission *admission, const Address *client, uint64_t now_usec, Source **ret);
+
+/* Whether one more may wait in the outlet. */
+bool admission_of_instance(Admission *admission, Outlet *outlet, uint64_t now_usec);

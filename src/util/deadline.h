@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Deadlines in their order, and the one timer that they need. Usually all in a queue have the same
+ * time limit, so a new one goes to the end.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <systemd/sd-event.h>
+
+/* Part of whatever has the deadline. */
+typedef struct Deadline {
+        uint64_t usec; /* CLOCK_MONOTONIC */
+        TAILQ_ENTRY(Deadline) link;
+} Deadline;
+
+typedef struct DeadlineQueue {
+        TAILQ_HEAD(DeadlineList, Deadline) list;
+        size_t n;
+        sd_event_source *timer;
+        void (*on_passed)(Deadline *deadline);
+} DeadlineQueue;
+
+/* on_passed: called when a deadline has passed; must take it out of the queue. */
+int deadline_queue_init(DeadlineQueue *queue, sd_event *event,
+                        void (*on_passed)(Deadline *deadline));
+
+/* The queue must be empty. */
+void deadline_queue_done(DeadlineQueue *queue);
+
+/* Returns 0, or a negative errno without a timer; then it is in the queue all the same. */
+int deadline_queue_add(DeadlineQueue *queue, Deadline *deadline, uint64_t usec);
+void deadline_queue_remove(DeadlineQueue *queue, Deadline *deadline);
+
+/* NULL: the queue is empty. */
+static inline Deadline *deadline_queue_first(const DeadlineQueue *queue)
+{
+        return TAILQ_FIRST(&queue->list);
+}

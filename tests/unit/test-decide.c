@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of what becomes of a connection. */
+#include "unit.h"
+
+#include "decide/decide.h"
+
+enum { ALICE, BOB, CAROL, DAVE };
+
+static Instance instances[] = {
+        [ALICE] = { .http = HTTP_SERVE },
+        [BOB] = { .http = HTTP_REDIRECT },
+        [CAROL] = { .http = HTTP_REFUSE },
+        [DAVE] = { .http = HTTP_REFUSE },
+};
+
+static Address address_of(const char *text)
+{
+        Address address;
+
+        assert_true(address_parse(span_from_string(text), &address));
+        return address;
+}
+
+static Config *config_with(uint32_t default_instance)
+{
+        static Config config = { .instances = instances, .n_instances = ELEMENTSOF(instances) };
+        const Address address = address_of("192.0.2.7:443");
+        uint64_t other;
+
+        config.default_instance = default_instance;
+        if (config.map)
+                return &config;
+        config.map = hostmap_new();
+        assert_int_equal(hostmap_add_host(config.map, "alice.example", ALICE, 0, &other), 0);
+        assert_int_equal(hostmap_add_host(config.map, "*.alice.example", ALICE, 0, &other), 0);
+        assert_int_equal(hostmap_add_host(config.map, "bob.example", BOB, 0, &other), 0);
+        assert_int_equal(hostmap_add_host(config.map, "carol.example", CAROL, 0, &other), 0);
+        assert_int_equal(hostmap_add_address(config.map, &address, DAVE, 0, &other), 0);
+        return &config;
+}
+
+#define TLS  BELLHOP_PROTOCOL_TLS
+#define HTTP BELLHOP_PROTOCOL_HTTP
+
+#define ROUTED(instance, why) DECISION_ROUTE, 0, (instance), BELLHOP_REASON_##why
+#define REFUSED(reason)       DECISION_REFUSE, REFUSE_##reason, ROUTE_NONE, 0
+#define REDIRECTED            DECISION_REDIRECT, 0, BOB, BELLHOP_REASON_HOST
+#define CHALLENGE             "/.well-known/acme-challenge/x"
+
+typedef struct Case {
+        uint32_t default_instance;
+        enum bellhop_protocol protocol;
+        const char *host;
+        bool host_required;
+        const char *path;
+        DecisionKind kind;
+        RefuseReason refuse;
+        uint32_t instance;
+        int reason;
+        const char *canonical;
+} Case;
+
+static const Case cases[] = {
+        { ROUTE_NONE, TLS, "alice.example", 0, "", ROUTED(ALICE, SERVER_NAME), "alice.example" },
+        { ROUTE_NONE, HTTP, "Alice.Example.:80", 1, "/", ROUTED(ALICE, HOST), "alice.example" },
+        { ROUTE_NONE, HTTP, "x.alice.example", 0, "/", ROUTED(ALICE, HOST), "x.alice.example" },
+        /* Http=, which is for plain HTTP with a host alone. */
+        { ROUTE_NONE, TLS, "bob.example", 0, "", ROUTED(BOB, SERVER_NAME), "bob.example" },
+        { ROUTE_NONE, HTTP, "bob.example", 1, "/a", REDIRECTED, "bob.example" },
+        { ROUTE_NONE, HTTP, "bob.example", 1, "", REDIRECTED, "bob.example" },
+        { ROUTE_NONE, HTTP, "bob.example", 1, CHALLENGE, ROUTED(BOB, HOST), "bob.example" },
+        { ROUTE_NONE, TLS, "carol.example", 0, "", ROUTED(CAROL, SERVER_NAME), "carol.example" },
+        { ROUTE_NONE, HTTP, "carol.example", 1, CHALLENGE, DECISION_REFUSE, REFUSE_PLAIN_HTTP,
+          CAROL, BELLHOP_REASON_HOST, "carol.example" },
+        { CAROL, HTTP, "nobody.test", 1, "/", DECISION_REFUSE, REFUSE_PLAIN_HTTP, CAROL,
+          BELLHOP_REASON_DEFAULT, "nobody.test" },
+        { CAROL, HTTP, "192.0.2.1", 1, "/", ROUTED(CAROL, DEFAULT), "" },
+        { CAROL, HTTP, "", 0, "", ROUTED(CAROL, DEFAULT), "" },
+        /* No route, with and without default. */
+        { ROUTE_NONE, TLS, "nobody.test", 0, "", REFUSED(UNKNOWN_HOST), "nobody.test" },
+        { ALICE, TLS, "nobody.test", 0, "", ROUTED(ALICE, DEFAULT), "nobody.test" },
+        { ROUTE_NONE, HTTP, "192.0.2.1", 1, "/", REFUSED(UNKNOWN_HOST), "" },
+        { ALICE, HTTP, "[2001:db8::1]:80", 1, "/", ROUTED(ALICE, DEFAULT), "" },
+        /* No host. */
+        { ROUTE_NONE, TLS, "", 0, "", REFUSED(NO_HOST), "" },
+        { ALICE, TLS, "", 0, "", ROUTED(ALICE, DEFAULT), "" },
+        { ROUTE_NONE, HTTP, "", 0, "", REFUSED(NO_HOST), "" },
+        { ALICE, HTTP, "", 0, "", ROUTED(ALICE, DEFAULT), "" },
+        { ALICE, HTTP, "", 1, "", REFUSED(NO_HOST), "" },
+        { ALICE, HTTP, ":80", 0, "/", REFUSED(NO_HOST), "" },
+        /* Not a host, which is never the default's. */
+        { ALICE, TLS, "a..b", 0, "", REFUSED(UNKNOWN_HOST), "" },
+        { ALICE, HTTP, "a..b", 1, "/", REFUSED(MALFORMED), "" },
+        { ALICE, HTTP, "alice.example:99999", 1, "/", REFUSED(MALFORMED), "" },
+        { ALICE, TLS, "alice.example:443", 0, "", ROUTED(ALICE, DEFAULT), "" },
+};
+
+static void test_hosts(void **state)
+{
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const Case *c = &cases[i];
+                const Question question = { .protocol = c->protocol,
+                                            .host = span_from_string(c->host),
+                                            .host_required = c->host_required,
+                                            .path = span_from_string(c->path) };
+                Decision decision;
+
+                decide(config_with(c->default_instance), &question, &decision);
+                if (decision.kind != c->kind || decision.refuse != c->refuse ||
+                    decision.instance != c->instance || (int)decision.reason != c->reason ||
+                    strcmp(decision.host.name, c->canonical) != 0)
+                        fail_msg("case %zu, '%s': %d %d %u %d '%s'", i, c->host, (int)decision.kind,
+                                 (int)decision.refuse, decision.instance, (int)decision.reason,
+                                 decision.host.name);
+        }
+}
+
+/* The address comes before the host, and Http= does not apply. */
+static void test_address(void **state)
+{
+        Question question = { .protocol = HTTP,
+                              .host = span_from_string("bob.example"),
+                              .has_local = true,
+                              .local = address_of("192.0.2.7:443") };
+        Decision decision;
+
+        assert_true(decide_address(config_with(ALICE), &question.local, &decision));
+        assert_int_equal(decision.kind, DECISION_ROUTE);
+        assert_int_equal(decision.instance, DAVE);
+        assert_int_equal(decision.reason, BELLHOP_REASON_ADDRESS);
+        assert_string_equal(decision.host.name, "");
+
+        decide(config_with(ALICE), &question, &decision);
+        assert_int_equal(decision.instance, DAVE);
+        assert_int_equal(decision.kind, DECISION_ROUTE);
+
+        question.local.port = 80;
+        assert_false(decide_address(config_with(ALICE), &question.local, &decision));
+        decide(config_with(ALICE), &question, &decision);
+        assert_int_equal(decision.instance, BOB);
+        assert_int_equal(decision.kind, DECISION_REDIRECT);
+}
+
+/* The longest path that is redirected still has a reply, with the longest host; one more does not.
+ */
+static void test_redirect_of_a_long_path(void **state)
+{
+        static char path[2 * DECIDE_REDIRECT_MAX];
+        Question question = { .protocol = HTTP,
+                              .host = span_from_string("bob.example"),
+                              .path = { (const uint8_t *)path, sizeof(path) } };
+        char reply[DECIDE_REDIRECT_MAX];
+        Decision decision;
+
+        memset(path, 'x', sizeof(path));
+        path[0] = '/';
+        do {
+                question.path.size--;
+                decide(config_with(ROUTE_NONE), &question, &decision);
+                if (decision.kind == DECISION_REFUSE) {
+                        assert_int_equal(decision.refuse, REFUSE_TOO_LARGE);
+                        assert_int_equal(decision.instance, BOB);
+                }
+        } while (decision.kind == DECISION_REFUSE);
+        assert_in_range(question.path.size, DECIDE_REDIRECT_MAX / 2, DECIDE_REDIRECT_MAX);
+        memset(decision.host.name, 'h', HOSTNAME_MAX);
+        decision.host.name[HOSTNAME_MAX] = 0;
+        assert_in_range(decide_redirect(&decision, span_from_string("POST"), question.path, reply),
+                        question.path.size + HOSTNAME_MAX, DECIDE_REDIRECT_MAX - 1);
+}
+
+static void test_redirect(void **state)
+{
+        static const struct {
+                const char *method, *path, *status, *location;
+        } replies[] = {
+                { "GET", "/a?b", "301 Moved Permanently", "/a?b" },
+                { "HEAD", "", "301 Moved Permanently", "/" },
+                { "POST", "?q", "308 Permanent Redirect", "/?q" },
+                { "OPTIONS", "*", "308 Permanent Redirect", "/" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(replies); i++) {
+                const Decision decision = { .host.name = "bob.example" };
+                char reply[DECIDE_REDIRECT_MAX], expected[256];
+
+                snprintf(expected, sizeof(expected),
+                         "HTTP/1.1 %s\r\nLocation: https://bob.example%s\r\n"
+                         "Content-Length: 0\r\nConnection: close\r\n\r\n",
+                         replies[i].status, replies[i].location);
+                assert_int_equal(decide_redirect(&decision, span_from_string(replies[i].method),
+                                                 span_from_string(replies[i].path), reply),
+                                 strlen(expected));
+                assert_string_equal(reply, expected);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_hosts),
+                cmocka_unit_test(test_address),
+                cmocka_unit_test(test_redirect),
+                cmocka_unit_test(test_redirect_of_a_long_path),
+        };
+
+        return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of how often each kind of line may be written. */
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "router/log-limits.h"
+
+#define SEC UINT64_C(1000000)
+
+static LogLimit limits[LOG_KINDS];
+static char written[4096];
+
+/* Instead of util/log.c's: keeps the text. */
+void log_full(int level, const LogFields *fields, const char *format, ...)
+{
+        const size_t used = strlen(written);
+        va_list args;
+
+        va_start(args, format);
+        (void)vsnprintf(written + used, sizeof(written) - used, format, args);
+        va_end(args);
+}
+
+/* Likewise: passes up to burst lines, and never again. */
+bool log_limit_pass(LogLimit *limit, uint64_t now_usec, unsigned *ret_left_out)
+{
+        *ret_left_out = limit->n_left_out;
+        if (limit->n >= limit->burst) {
+                limit->n_left_out++;
+                return false;
+        }
+        limit->n++;
+        limit->n_left_out = 0;
+        return true;
+}
+
+static unsigned n_that_pass(LogKind kind)
+{
+        LogFields fields;
+        unsigned n = 0;
+
+        while (log_limits_pass(limits, kind, 0, &fields))
+                n++;
+        return n;
+}
+
+/* A kind that is used up hides no other. */
+static void test_kinds_are_apart(void **state)
+{
+        log_limits_init(limits);
+        for (LogKind kind = 0; kind < LOG_KINDS; kind++) {
+                assert_int_equal(n_that_pass(kind), kind == LOG_KIND_REFUSAL ? 20 : 5);
+                assert_true(limits[kind].interval_usec == 10 * SEC);
+        }
+}
+
+/* Neither does an instance hide others, but for what all may write together. */
+static void test_instances_are_apart(void **state)
+{
+        LogLimit of[7][LOG_KINDS_OF_INSTANCE];
+        LogFields fields;
+        unsigned n = 0;
+
+        log_limits_init(limits);
+        for (size_t i = 0; i < 7; i++)
+                log_limits_init_instance(of[i]);
+        for (size_t i = 0; i < 7; i++)
+                for (int again = 0; again < 3; again++)
+                        n += log_limits_pass_instance(limits, of[i], "alice", LOG_KIND_ABSENT, 0,
+                                                      &fields);
+        assert_int_equal(n, 5);
+        /* One that was stopped by its own limit has not used the common one. */
+        assert_int_equal(limits[LOG_KIND_ABSENT].n, 5);
+        assert_true(
+                log_limits_pass_instance(limits, of[0], "alice", LOG_KIND_QUEUE_FULL, 0, &fields));
+        assert_string_equal(fields.instance, "alice");
+        assert_non_null(fields.message_id);
+}
+
+static void test_what_was_left_out_is_said(void **state)
+{
+        LogLimit of[LOG_KINDS_OF_INSTANCE];
+        LogFields fields;
+
+        written[0] = 0;
+        log_limits_init(limits);
+        log_limits_init_instance(of);
+        assert_true(log_limits_pass_instance(limits, of, "a", LOG_KIND_ABSENT, 0, &fields));
+        assert_string_equal(written, "");
+        limits[LOG_KIND_ABSENT].n_left_out = 3;
+        of[LOG_KIND_ABSENT] = (LogLimit){ .burst = 1, .n_left_out = 4 };
+        assert_true(log_limits_pass_instance(limits, of, "a", LOG_KIND_ABSENT, 0, &fields));
+        assert_string_equal(written, "7 more like the next line were not written to the log");
+}
+
+static void test_fields(void **state)
+{
+        LogFields fields = { .peer = "x" };
+
+        log_limits_init(limits);
+        assert_true(log_limits_pass(limits, LOG_KIND_EXHAUSTED, 0, &fields));
+        assert_non_null(fields.message_id);
+        assert_null(fields.peer);
+        assert_null(fields.instance);
+        /* A refusal is nothing that an administrator has to act on. */
+        assert_true(log_limits_pass(limits, LOG_KIND_REFUSAL, 0, &fields));
+        assert_null(fields.message_id);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_kinds_are_apart),
+                cmocka_unit_test(test_instances_are_apart),
+                cmocka_unit_test(test_what_was_left_out_is_said),
+                cmocka_unit_test(test_fields),
+        };
+
+        return cmocka_run_group_tests_name("log-limits", tests, NULL, NULL);
+}
