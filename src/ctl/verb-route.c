@@ -7,6 +7,7 @@
 #include "ctl/show/output.h"
 #include "decide/explain.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 DEFINE_CLEANUP(Config *, config_free);
 
@@ -88,22 +89,16 @@ static void route_ask_files(const Config *config, const Question *question, Answ
 static char *route_words(const Explanation *answer)
 {
         const char *cause = answer->reason ? refuse_reason_cause(answer->reason) : NULL;
-        char *text;
-        int n;
 
         if (answer->reason)
-                n = asprintf(&text, "%s%s%s", answer->reason, cause ? ": " : "",
-                             cause ? cause : "");
-        else if (!answer->why)
-                n = asprintf(&text, "-");
-        else if (!answer->route)
-                n = asprintf(&text, "default: no other route leads anywhere");
-        else
-                n = asprintf(&text, "%s: %s=%s%s", answer->why,
-                             strcmp(answer->why, "address") == 0 ? "Address" : "Host",
-                             answer->route,
-                             strcmp(answer->outcome, "redirect") == 0 ? ", Http=redirect" : "");
-        return n < 0 ? NULL : text;
+                return text_format("%s%s%s", answer->reason, cause ? ": " : "", cause ? cause : "");
+        if (!answer->why)
+                return text_format("-");
+        if (!answer->route)
+                return text_format("default: no other route leads anywhere");
+        return text_format("%s: %s=%s%s", answer->why,
+                           strcmp(answer->why, "address") == 0 ? "Address" : "Host", answer->route,
+                           strcmp(answer->outcome, "redirect") == 0 ? ", Http=redirect" : "");
 }
 
 enum { PROTOCOL, OUTCOME, INSTANCE, WHY, ROUTE, REASON, PLACE, LINE, AGREE, COLUMNS };
