@@ -7,6 +7,7 @@
 #include "ctl/show/output.h"
 #include "decide/explain.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 DEFINE_CLEANUP(Config *, config_free);
 
@@ -88,22 +89,14 @@ static void route_ask_files(const Config *config, const Question *question, Answ
 static char *route_words(const Explanation *answer)
 {
         const char *cause = answer->reason ? refuse_reason_cause(answer->reason) : NULL;
-        char *text;
-        int n;
 
         if (answer->reason)
-                n = asprintf(&text, "%s%s%s", answer->reason, cause ? ": " : "",
-                             cause ? cause : "");
-        else if (!answer->why)
-                n = asprintf(&text, "-");
-        else if (!answer->route)
-                n = asprintf(&text, "default: no other route leads anywhere");
-        else
-                n = asprintf(&text, "%s: %s=%s%s", answer->why,
-                             strcmp(answer->why, "address") == 0 ? "Address" : "Host",
-                             answer->route,
-                             strcmp(answer->outcome, "redirect") == 0 ? ", Http=redirect" : "");
-        return n < 0 ? NULL : text;
+                return text_format("%s%s%s", answer->reason, cause ? ": " : "", cause ? cause : "");
+        if (!answer->why || !answer->route)
+                return strdup(answer->why ? "default: no other route leads anywhere" : "-");
+        return text_format("%s: %s=%s%s", answer->why,
+                           strcmp(answer->why, "address") == 0 ? "Address" : "Host", answer->route,
+                           strcmp(answer->outcome, "redirect") == 0 ? ", Http=redirect" : "");
 }
 
 enum { PROTOCOL, OUTCOME, INSTANCE, WHY, ROUTE, REASON, PLACE, LINE, AGREE, COLUMNS };
@@ -277,10 +270,7 @@ CtlStatus verb_route(const Ctl *ctl, char *arguments[])
                 return CTL_FAILED;
         }
         r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &config);
-        if (r < 0) {
-                output_error("The configuration in %s can't be read: %s.", ctl->config_dir,
-                             strerror(-r));
-                return CTL_FAILED;
-        }
+        if (r < 0)
+                return output_bad_configuration(ctl, r);
         return route_answer(ctl, &wanted, config);
 }
