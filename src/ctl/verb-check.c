@@ -2,12 +2,9 @@
 /* bellhopctl check: has every part look for what is wrong, and prints it. */
 #include <search.h>
 
-#include "ctl/ask/metrics-client.h"
 #include "ctl/check/check.h"
 #include "ctl/show/output.h"
-#include "metrics/metrics.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
 
 static void check_done(Check *check)
 {
@@ -19,36 +16,11 @@ static void check_done(Check *check)
         check->config = config_free(check->config);
 }
 
-static void check_ask_systemd(Check *check)
-{
-        int r = sd_bus_open_system(&check->bus);
-
-        if (r >= 0)
-                r = bus_list_units(check->bus, "bellhop*", &check->units);
-        if (r >= 0)
-                return;
-        check->bus = sd_bus_flush_close_unref(check->bus);
-        finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                    "the units: systemd can't be asked (%s)", strerror(-r));
-}
-
-static void check_ask_router(Check *check)
-{
-        Samples samples;
-        double loaded;
-
-        if (samples_fetch(check->ctl->runtime_dir, &samples) < 0)
-                return;
-        if (samples_find(&samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded))
-                check->loaded = (uint64_t)(loaded * NSEC_PER_SEC);
-        samples_done(&samples);
-}
-
 static int check_init(const Ctl *ctl, Check *ret)
 {
         int r;
 
-        *ret = (Check){ .ctl = ctl, .now = time(NULL), .loaded = UNKNOWN };
+        *ret = (Check){ .ctl = ctl, .now = time(NULL) };
         if (strcmp(ctl->config_dir, BELLHOP_CONFIG_DIR) != 0)
                 ret->findings.config_dir = ctl->config_dir;
         r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &ret->config);
@@ -60,8 +32,7 @@ static int check_init(const Ctl *ctl, Check *ret)
                 return -ENOMEM;
         /* Where the machine has no authorities, none is trusted. */
         (void)X509_STORE_set_default_paths(ret->store);
-        check_ask_systemd(ret);
-        check_ask_router(ret);
+        units_ask(ret);
         return 0;
 }
 
@@ -87,15 +58,6 @@ static bool check_instance_init(Check *check, size_t number, InstanceCheck *ret)
         if (stat(instance->file, &st) == 0)
                 newest_note(&ret->newest, instance->file, &st);
         return true;
-}
-
-static void check_instance(InstanceCheck *inst)
-{
-        snippets_look(inst);
-        check_tls(inst);
-        check_document_root(inst);
-        check_snippets(inst);
-        check_instance_units(inst);
 }
 
 typedef struct Owner {
@@ -128,7 +90,11 @@ static int check_instances(Check *check)
                 output_progress("Checking", i, n);
                 if (!check_instance_init(check, i, inst))
                         continue;
-                check_instance(inst);
+                snippets_look(inst);
+                check_tls(inst);
+                check_document_root(inst);
+                check_snippets(inst);
+                check_instance_units(inst);
                 owners[i] = (Owner){ inst->user.uid, inst->name };
                 first = tsearch(&owners[i], &by_uid, check_compare_owners);
                 if (first && *first != &owners[i])

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "config/names.h"
 #include "ctl/ask/certificate.h"
-#include "ctl/ask/file.h"
 #include "ctl/change/self-signed.h"
 
 #define DAY 86400L
@@ -394,22 +394,24 @@ static char *pem_of(const Made *made, const EVP_CIPHER *cipher, size_t *ret_size
         return text;
 }
 
-static void assert_parsed(const char *text, size_t size, PemResult certificate, PemResult key)
+static void assert_read(const char *text, size_t size, PemResult certificate, PemResult key)
 {
-        const Span span = guarded_span(text, size);
+        _cleanup_close_ int fd = memfd_create("pem", MFD_CLOEXEC);
         STACK_OF(X509) *certificates = NULL;
         EVP_PKEY *found = NULL;
+        char path[64];
 
-        assert_int_equal(certificates_parse((const char *)span.data, size, &certificates),
-                         certificate);
+        assert_int_equal(write(fd, text, size), size);
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        assert_int_equal(certificates_read(path, &certificates), certificate);
         assert_int_equal(certificates != NULL, certificate == PEM_TAKEN);
-        assert_int_equal(key_parse((const char *)span.data, size, &found), key);
+        assert_int_equal(key_read(path, &found), key);
         assert_int_equal(found != NULL, key == PEM_TAKEN);
         certificates_free(certificates);
         EVP_PKEY_free(found);
 }
 
-static void test_parse(void **state)
+static void test_read(void **state)
 {
         const Family *f = *state;
         size_t size, locked_size;
@@ -417,16 +419,23 @@ static void test_parse(void **state)
         _cleanup_free_ char *locked = pem_of(&f->leaf, EVP_aes_256_cbc(), &locked_size);
         const char *end = strstr(text, "-----END CERTIFICATE");
 
-        assert_parsed(text, size, PEM_TAKEN, PEM_TAKEN);
-        assert_parsed(locked, locked_size, PEM_TAKEN, PEM_ENCRYPTED);
-        assert_parsed("", 0, PEM_NOTHING, PEM_NOTHING);
-        assert_parsed(S("hello\n"), PEM_NOTHING, PEM_NOTHING);
-        assert_parsed(S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
-                      PEM_NOTHING, PEM_BROKEN);
-        assert_parsed(S("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-                      PEM_BROKEN, PEM_NOTHING);
+        assert_read(text, size, PEM_TAKEN, PEM_TAKEN);
+        assert_read(locked, locked_size, PEM_TAKEN, PEM_ENCRYPTED);
+        assert_read("", 0, PEM_NOTHING, PEM_NOTHING);
+        assert_read(S("hello\n"), PEM_NOTHING, PEM_NOTHING);
+        assert_read(S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+                    PEM_NOTHING, PEM_BROKEN);
+        assert_read(S("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), PEM_BROKEN,
+                    PEM_NOTHING);
         /* Cut off within, the first is still no certificate. */
-        assert_parsed(text, (size_t)(end - text) - 10, PEM_BROKEN, PEM_NOTHING);
+        assert_read(text, (size_t)(end - text) - 10, PEM_BROKEN, PEM_NOTHING);
+        {
+                STACK_OF(X509) *certificates = NULL;
+                EVP_PKEY *key = NULL;
+
+                assert_int_equal(certificates_read("/none", &certificates), -ENOENT);
+                assert_int_equal(key_read("/dev/zero", &key), -EINVAL);
+        }
 }
 
 /* The folder of this test has one user, who is we. */
@@ -440,28 +449,22 @@ struct passwd *getpwnam(const char *name)
 
 static EVP_PKEY *read_key(const char *folder)
 {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = name_path(NAME_PRIVATE_KEY, folder, "alice");
         EVP_PKEY *key;
         struct stat st;
-        size_t size;
 
-        assert_true(asprintf(&path, "%s/tls/alice/privkey.pem", folder) > 0);
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0400);
-        assert_int_equal(file_read(path, 4096, &text, &size), 0);
-        assert_int_equal(key_parse(text, size, &key), PEM_TAKEN);
+        assert_int_equal(key_read(path, &key), PEM_TAKEN);
         return key;
 }
 
 static STACK_OF(X509) * read_certificates(const char *folder)
 {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = name_path(NAME_CERTIFICATE, folder, "alice");
         STACK_OF(X509) * certificates;
-        size_t size;
 
-        assert_true(asprintf(&path, "%s/tls/alice/fullchain.pem", folder) > 0);
-        assert_int_equal(file_read(path, 4096, &text, &size), 0);
-        assert_int_equal(certificates_parse(text, size, &certificates), PEM_TAKEN);
+        assert_int_equal(certificates_read(path, &certificates), PEM_TAKEN);
         return certificates;
 }
 
@@ -520,7 +523,7 @@ int main(void)
                 cmocka_unit_test(test_names_of_any_size),
                 cmocka_unit_test(test_weakness),
                 cmocka_unit_test(test_texts),
-                cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_read),
                 cmocka_unit_test(test_self_signed),
         };
 

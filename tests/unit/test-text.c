@@ -142,12 +142,9 @@ static void test_harmless(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_format),
-                cmocka_unit_test(test_texts),
-                cmocka_unit_test(test_number),
-                cmocka_unit_test(test_number_limits),
-                cmocka_unit_test(test_harmless),
-                cmocka_unit_test(test_distance),
+                cmocka_unit_test(test_format),   cmocka_unit_test(test_texts),
+                cmocka_unit_test(test_number),   cmocka_unit_test(test_number_limits),
+                cmocka_unit_test(test_harmless), cmocka_unit_test(test_distance),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

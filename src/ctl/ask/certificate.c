@@ -35,7 +35,7 @@ static bool certificate_was_the_end(void)
         return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
-PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret)
+static PemResult certificate_parse_all(const char *text, size_t size, STACK_OF(X509) * *ret)
 {
         STACK_OF(X509) *certificates = sk_X509_new_null();
         BIO *bio = BIO_new_mem_buf(text, (int)size);
@@ -67,7 +67,7 @@ static int certificate_note_pass_phrase(char *buffer, int size, int writing, voi
         return -1;
 }
 
-PemResult key_parse(const char *text, size_t size, EVP_PKEY **ret)
+static PemResult certificate_parse_key(const char *text, size_t size, EVP_PKEY **ret)
 {
         BIO *bio = BIO_new_mem_buf(text, (int)size);
         bool encrypted = false;
@@ -96,7 +96,7 @@ int certificates_read(const char *path, STACK_OF(X509) * *ret)
         size_t size;
         const int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
 
-        return r < 0 ? r : (int)certificates_parse(text, size, ret);
+        return r < 0 ? r : (int)certificate_parse_all(text, size, ret);
 }
 
 int key_read(const char *path, EVP_PKEY **ret)
@@ -107,7 +107,7 @@ int key_read(const char *path, EVP_PKEY **ret)
 
         if (r < 0)
                 return r;
-        r = (int)key_parse(text, size, ret);
+        r = (int)certificate_parse_key(text, size, ret);
         explicit_bzero(text, size);
         return r;
 }

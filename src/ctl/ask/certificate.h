@@ -16,14 +16,11 @@ typedef enum PemResult {
         PEM_ENCRYPTED, /* a key that needs a pass phrase */
 } PemResult;
 
-/* All certificates in the order of the text: at least one with PEM_TAKEN. */
-PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret);
-void certificates_free(STACK_OF(X509) * certificates);
-PemResult key_parse(const char *text, size_t size, EVP_PKEY **ret);
-
-/* The same of a file: a PemResult, or a negative errno as from file_read(). */
+/* Read a file: return a PemResult, or a negative errno as file_read() does. With PEM_TAKEN, there
+ * is at least one certificate; all are in the order of the file. */
 int certificates_read(const char *path, STACK_OF(X509) * *ret);
 int key_read(const char *path, EVP_PKEY **ret);
+void certificates_free(STACK_OF(X509) * certificates);
 
 bool certificate_is_self_signed(X509 *certificate);
 

@@ -6,12 +6,42 @@
 #include <glob.h>
 #include <inttypes.h>
 
+#include "ctl/ask/metrics-client.h"
 #include "ctl/check/check.h"
+#include "metrics/metrics.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 #define QUEUE_LENGTH "/proc/sys/net/unix/max_dgram_qlen"
 #define QUEUE_LEAST  64
+
+static void units_ask_router(Check *check)
+{
+        Samples samples;
+        double loaded;
+
+        if (samples_fetch(check->ctl->runtime_dir, &samples) < 0)
+                return;
+        if (samples_find(&samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded))
+                check->loaded = (uint64_t)(loaded * NSEC_PER_SEC);
+        samples_done(&samples);
+}
+
+void units_ask(Check *check)
+{
+        int r = sd_bus_open_system(&check->bus);
+
+        if (r >= 0)
+                r = bus_list_units(check->bus, "bellhop*", &check->units);
+        if (r < 0) {
+                check->bus = sd_bus_flush_close_unref(check->bus);
+                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                            "the units: systemd can't be asked (%s)", strerror(-r));
+        }
+        check->loaded = UNKNOWN;
+        units_ask_router(check);
+}
 
 static const char *units_state(const Check *check, const char *unit)
 {

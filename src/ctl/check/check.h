@@ -66,7 +66,8 @@ void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path
 /* The configuration's files and folders. */
 void check_config(Check *check);
 
-/* systemd, the running router, and other programs that have its ports. */
+/* systemd, the running router, and other programs that have its ports; units_ask() first. */
+void units_ask(Check *check);
 void check_router_units(Check *check);
 void check_ports(Check *check);
 

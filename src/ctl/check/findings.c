@@ -31,7 +31,7 @@ const FindingInfo finding_infos[FINDING_KINDS] = {
 #include "ctl/check/findings-table.h"
 };
 
-static void finding_done(Finding *finding)
+static void findings_free_one(Finding *finding)
 {
         free(finding->instance);
         free(finding->file);
@@ -42,13 +42,13 @@ static void finding_done(Finding *finding)
 void findings_done(Findings *findings)
 {
         for (size_t i = 0; i < findings->n; i++)
-                finding_done(&findings->findings[i]);
+                findings_free_one(&findings->findings[i]);
         free(findings->findings);
         *findings = (Findings){ .n = 0 };
 }
 
 /* The advice with its placeholders replaced, to be freed; NULL: no memory. */
-static char *finding_fill(const Findings *findings, Place place, const char *advice)
+static char *findings_fill(const Findings *findings, Place place, const char *advice)
 {
         _cleanup_free_ char *filled = NULL, *config = NULL;
         size_t size;
@@ -81,7 +81,6 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
 {
         Finding finding = {
                 .kind = kind,
-                .severity = finding_infos[kind].severity,
                 .instance = place.instance ? strdup(place.instance) : NULL,
                 .file = place.file ? strdup(place.file) : NULL,
                 .line = place.line,
@@ -89,17 +88,18 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
         va_list args;
 
         assert(kind < FINDING_KINDS);
+        finding.severity = finding_infos[kind].severity;
         if (!advice)
                 advice = finding_infos[kind].advice;
         if (advice)
-                finding.advice = finding_fill(findings, place, advice);
+                finding.advice = findings_fill(findings, place, advice);
         va_start(args, format);
         finding.what = text_format_args(format, args);
         va_end(args);
         if (!finding.what || !finding.advice != !advice || !finding.instance != !place.instance ||
             !finding.file != !place.file ||
             array_append(findings->findings, findings->n, finding) < 0) {
-                finding_done(&finding);
+                findings_free_one(&finding);
                 findings->n_lost++;
                 return NULL;
         }

@@ -17,6 +17,7 @@
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
 #define APACHE_SECONDS    30
+#define APACHE_PATH       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define OUTPUT_MAX_BYTES  (64U * 1024)
 
 static bool snippets_have(const char *text, const char *directive)
@@ -96,10 +97,9 @@ _Noreturn static void snippets_exec(const InstanceCheck *inst, const char *runti
                 (void)putenv(*unit);
         if (setenv("BELLHOP_INSTANCE", inst->name, true) < 0 ||
             setenv("RUNTIME_DIRECTORY", runtime, true) < 0 ||
-            setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", true) <
-                    0 ||
-            dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0 ||
-            close(STDIN_FILENO) < 0 || open("/dev/null", O_RDONLY) != STDIN_FILENO ||
+            setenv("PATH", APACHE_PATH, true) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+            dup2(output, STDERR_FILENO) < 0 || close(STDIN_FILENO) < 0 ||
+            open("/dev/null", O_RDONLY) != STDIN_FILENO ||
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
             setgroups((size_t)inst->user.n_groups, inst->user.groups) < 0 ||
             setresgid(inst->user.gid, inst->user.gid, inst->user.gid) < 0 ||
