@@ -80,14 +80,28 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         return r;
 }
 
-int config_read_network(const char *dir, const char *name, bool *ret)
+int config_read_instance(const char *dir, const char *name, InstanceSettings *ret)
 {
         _cleanup_(config_freep) Config *config = config_new();
         bool alone;
-        int r = config ? instances_load_one(config, dir, name, &alone) : -ENOMEM;
+        const int r = config ? instances_load_one(config, dir, name, &alone) : -ENOMEM;
+
+        if (r < 0)
+                return r;
+        *ret = (InstanceSettings){ .idle_usec = INSTANCE_IDLE_USEC_DEFAULT };
+        if (config->n_instances > 0)
+                *ret = (InstanceSettings){ .network = config->instances[0].network,
+                                           .idle_usec = config->instances[0].idle_usec };
+        return 0;
+}
+
+int config_read_network(const char *dir, const char *name, bool *ret)
+{
+        InstanceSettings settings;
+        const int r = config_read_instance(dir, name, &settings);
 
         if (r == 0)
-                *ret = config->n_instances > 0 && config->instances[0].network;
+                *ret = settings.network;
         return r;
 }
 

@@ -73,7 +73,18 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
  */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
 
-/* Network= of one instance, from its file alone; false if it is missing or has problems. */
+#define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)
+
+/* What an instance itself heeds of its file. */
+typedef struct InstanceSettings {
+        bool network;
+        uint64_t idle_usec; /* 0: never exit */
+} InstanceSettings;
+
+/* From its file alone; the defaults if that is missing or has problems. */
+int config_read_instance(const char *dir, const char *name, InstanceSettings *ret);
+
+/* Network= of one instance, likewise. */
 int config_read_network(const char *dir, const char *name, bool *ret);
 
 Config *config_free(Config *config);

@@ -4,7 +4,6 @@
 #include "config/instance.h"
 #include "util/cleanup.h"
 
-#define IDLE_USEC_DEFAULT (10 * 60 * UINT64_C(1000000))
 #define GUESS_MAX         512
 #define INSTANCE_NAME_MAX 31 /* useradd(8): user names of up to 32 bytes with their NUL */
 
@@ -29,7 +28,7 @@ bool instance_name_is_valid(const char *name)
 static int instance_duplicate(SettingsFile *file, Span word, uint64_t first_line)
 {
         return problem_add(file, PROBLEM_DUPLICATE,
-                           "%s=%.*s stands here twice, first in line %" PRIu64 "; remove one",
+                           "%s=%.*s is here twice, first in line %" PRIu64 "; remove one",
                            file->key, problem_shown(word), (const char *)word.data, first_line);
 }
 
@@ -77,12 +76,12 @@ static int instance_not_a_host(SettingsFile *file, Span word, Span plain, Hostna
 
         if (meant && memchr(meant, ' ', strlen(meant)))
                 return problem_value(file, word, meant,
-                                     "is no host name; write blanks between hosts");
+                                     "is not a host name; write blanks between hosts");
         if (form != HOSTNAME_ADDRESS)
-                return problem_value(
-                        file, word, meant,
-                        "is no host name; letters, digits, '-', '_' and dots, one '*.' in front, "
-                        "no port, other scripts in their xn-- form (idn2)");
+                return problem_value(file, word, meant,
+                                     "is not a host name; letters, digits, '-', '_' and dots, one "
+                                     "'*.' in front, "
+                                     "no port, other scripts in their xn-- form (idn2)");
         if (hostname_parse_with_port(plain, &hostname) == HOSTNAME_OK)
                 return problem_value(file, word, meant,
                                      "has a port; write the host alone, its connections lead here "
@@ -120,9 +119,10 @@ static int instance_add_address(SettingsFile *file, InstanceDraft *draft, Span w
         int r;
 
         if (!address_parse(word, &address))
-                return problem_value(file, word, NULL,
-                                     "is no address; write 192.0.2.7, 192.0.2.7:443, 2001:db8::7 "
-                                     "or [2001:db8::7]:443");
+                return problem_value(
+                        file, word, NULL,
+                        "is not an address; write 192.0.2.7, 192.0.2.7:443, 2001:db8::7 "
+                        "or [2001:db8::7]:443");
         r = hostmap_add_address(draft->routes, &address, 0, file->line, &first_line);
         return r == -EEXIST ? instance_duplicate(file, word, first_line) : r;
 }
@@ -195,7 +195,7 @@ int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *n
 {
         int r;
 
-        draft->instance.idle_usec = IDLE_USEC_DEFAULT;
+        draft->instance.idle_usec = INSTANCE_IDLE_USEC_DEFAULT;
         draft->instance.name = strdup(name);
         draft->instance.file = strdup(file->path);
         draft->routes = hostmap_new();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the format. Knows no metric.
- */
+/* Owns the format. Knows no metric. */
+#include <assert.h>
 #include <inttypes.h>
+#include <stdarg.h>
 
 #include "metrics/exposition.h"
 #include "util/cleanup.h"
@@ -16,65 +16,40 @@ void exposition_done(Exposition *exposition)
         *exposition = (Exposition){ 0 };
 }
 
-static bool reserve(Exposition *exposition, size_t n)
+static void exposition_grow(Exposition *exposition, size_t n)
 {
         size_t room = exposition->room ? exposition->room : ROOM_FIRST;
         char *bigger;
 
         while (room - exposition->size < n)
                 room *= 2;
-        if (room == exposition->room)
-                return true;
         bigger = realloc(exposition->data, room);
         if (!bigger) {
                 exposition->failed = true;
-                return false;
+                return;
         }
         exposition->data = bigger;
         exposition->room = room;
-        return true;
 }
 
-static void put_bytes(Exposition *exposition, const char *bytes, size_t n)
+void exposition_printf(Exposition *exposition, const char *format, ...)
 {
-        if (!reserve(exposition, n))
-                return;
-        memcpy(exposition->data + exposition->size, bytes, n);
-        exposition->size += n;
-}
+        while (!exposition->failed) {
+                const size_t room = exposition->room - exposition->size;
+                va_list args;
+                int n;
 
-void exposition_put(Exposition *exposition, const char *text)
-{
-        put_bytes(exposition, text, strlen(text));
-}
-
-/* special: what has to be escaped here; HELP takes '"' as it is. */
-static void put_escaped(Exposition *exposition, const char *text, const char *special)
-{
-        for (;;) {
-                const size_t n = strcspn(text, special);
-
-                put_bytes(exposition, text, n);
-                if (!text[n])
+                va_start(args, format);
+                n = vsnprintf(exposition->data ? exposition->data + exposition->size : NULL, room,
+                              format, args);
+                va_end(args);
+                assert(n >= 0);
+                if ((size_t)n < room) {
+                        exposition->size += (size_t)n;
                         return;
-                exposition_put(exposition, text[n] == '\n' ? "\\n" : "\\");
-                if (text[n] != '\n')
-                        put_bytes(exposition, text + n, 1);
-                text += n + 1;
+                }
+                exposition_grow(exposition, (size_t)n + 1);
         }
-}
-
-void exposition_family(Exposition *exposition, const char *name, const char *type, const char *help)
-{
-        exposition_put(exposition, "# HELP ");
-        exposition_put(exposition, name);
-        exposition_put(exposition, " ");
-        put_escaped(exposition, help, "\\\n");
-        exposition_put(exposition, "\n# TYPE ");
-        exposition_put(exposition, name);
-        exposition_put(exposition, " ");
-        exposition_put(exposition, type);
-        exposition_put(exposition, "\n");
 }
 
 void exposition_seconds(uint64_t nsec, char ret[static EXPOSITION_NUMBER_MAX])
@@ -92,26 +67,20 @@ void exposition_seconds(uint64_t nsec, char ret[static EXPOSITION_NUMBER_MAX])
 void exposition_sample(Exposition *exposition, const char *name, const char *suffix,
                        const Label labels[static 2], uint64_t value, SampleUnit unit)
 {
+        const Label *first = labels[0].name ? &labels[0] : &labels[1];
         char number[EXPOSITION_NUMBER_MAX];
-        const char *between = "{";
 
-        exposition_put(exposition, name);
-        exposition_put(exposition, suffix);
-        for (size_t i = 0; i < 2; i++) {
-                if (!labels[i].name)
-                        continue;
-                exposition_put(exposition, between);
-                exposition_put(exposition, labels[i].name);
-                exposition_put(exposition, "=\"");
-                put_escaped(exposition, labels[i].value, "\\\n\"");
-                exposition_put(exposition, "\"");
-                between = ",";
-        }
         if (unit == SAMPLE_NSEC)
                 exposition_seconds(value, number);
         else
                 snprintf(number, sizeof(number), "%" PRIu64, value);
-        exposition_put(exposition, between[0] == ',' ? "} " : " ");
-        exposition_put(exposition, number);
-        exposition_put(exposition, "\n");
+        if (!first->name)
+                exposition_printf(exposition, "%s%s %s\n", name, suffix, number);
+        else if (first == &labels[1] || !labels[1].name)
+                exposition_printf(exposition, "%s%s{%s=\"%s\"} %s\n", name, suffix, first->name,
+                                  first->value, number);
+        else
+                exposition_printf(exposition, "%s%s{%s=\"%s\",%s=\"%s\"} %s\n", name, suffix,
+                                  first->name, first->value, labels[1].name, labels[1].value,
+                                  number);
 }

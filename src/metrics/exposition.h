@@ -20,16 +20,12 @@ typedef struct Exposition {
 
 void exposition_done(Exposition *exposition);
 
-/* Bytes as they are: for what carries the samples. */
-void exposition_put(Exposition *exposition, const char *text);
-
-/* HELP and TYPE, once before the samples of a family. */
-void exposition_family(Exposition *exposition, const char *name, const char *type,
-                       const char *help);
+void exposition_printf(Exposition *exposition, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
 
 typedef struct Label {
-        const char *name; /* NULL: no label */
-        const char *value;
+        const char *name;  /* NULL: no label */
+        const char *value; /* of the characters of our own words and names: nothing is escaped */
 } Label;
 
 typedef enum SampleUnit {
@@ -37,7 +33,7 @@ typedef enum SampleUnit {
         SAMPLE_NSEC, /* written as seconds */
 } SampleUnit;
 
-/* suffix: "" or what histograms and summaries put behind the name. */
+/* suffix: "" or what histograms and summaries add to the name. */
 void exposition_sample(Exposition *exposition, const char *name, const char *suffix,
                        const Label labels[static 2], uint64_t value, SampleUnit unit);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the names. A label's value is a word of ours or the name of an instance in the
- * configuration, never anything from the network: who connects can't add a series.
+ * configuration, never anything from the network: no client can add a series.
  */
 #include "metrics/metrics.h"
 #include "util/cleanup.h"
@@ -47,7 +47,7 @@ static const char *const result_words[] = { "used", "used-with-errors", "failed"
 #define OF_INSTANCE(field)  SHAPE_INSTANCE, offsetof(InstanceMetrics, field), NULL, NULL, 1
 #define ALONE               NULL, NULL, 1
 
-static const Metric table[] = {
+static const Metric metrics_table[] = {
         { METRIC_ACCEPTED, "counter", "Connections accepted.", OF(accepted), ALONE },
         { METRIC_HANDED_OFF, "counter", "Connections handed off to an instance, by what named it.",
           OF(handed_off), WORDS("reason", reason_words) },
@@ -152,7 +152,7 @@ void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
         instance->last_nsec = now_nsec;
 }
 
-static uint64_t sum(const uint64_t *values, size_t n)
+static uint64_t metrics_sum(const uint64_t *values, size_t n)
 {
         uint64_t total = 0;
 
@@ -163,24 +163,25 @@ static uint64_t sum(const uint64_t *values, size_t n)
 
 uint64_t metrics_handed_off(const Metrics *metrics)
 {
-        return sum(metrics->handed_off, ELEMENTSOF(metrics->handed_off));
+        return metrics_sum(metrics->handed_off, ELEMENTSOF(metrics->handed_off));
 }
 
 uint64_t metrics_refused(const Metrics *metrics)
 {
-        return sum(metrics->refused, ELEMENTSOF(metrics->refused));
+        return metrics_sum(metrics->refused, ELEMENTSOF(metrics->refused));
 }
 
-static const uint64_t *field(const void *base, size_t offset)
+static const uint64_t *metrics_field(const void *base, size_t offset)
 {
         const void *at = (const char *)base + offset;
 
         return at;
 }
 
-static void write_values(const Metric *metric, const Metrics *metrics, Exposition *exposition)
+static void metrics_write_values(const Metric *metric, const Metrics *metrics,
+                                 Exposition *exposition)
 {
-        const uint64_t *values = field(metrics, metric->offset);
+        const uint64_t *values = metrics_field(metrics, metric->offset);
 
         for (size_t i = 0; i < metric->n_words; i++) {
                 const Label labels[2] = { { metric->label,
@@ -191,9 +192,9 @@ static void write_values(const Metric *metric, const Metrics *metrics, Expositio
         }
 }
 
-static void write_refusals(const Metric *metric, const MetricsSource *source,
-                           const InstanceMetrics *instance, const char *name,
-                           Exposition *exposition)
+static void metrics_write_refusals(const Metric *metric, const MetricsSource *source,
+                                   const InstanceMetrics *instance, const char *name,
+                                   Exposition *exposition)
 {
         const uint64_t *values = instance ? instance->refused : source->metrics->refused;
 
@@ -207,7 +208,8 @@ static void write_refusals(const Metric *metric, const MetricsSource *source,
         }
 }
 
-static void write_histogram(const Metric *metric, const Metrics *metrics, Exposition *exposition)
+static void metrics_write_histogram(const Metric *metric, const Metrics *metrics,
+                                    Exposition *exposition)
 {
         const Label none[2] = { { NULL, NULL } };
         uint64_t count = 0;
@@ -226,8 +228,8 @@ static void write_histogram(const Metric *metric, const Metrics *metrics, Exposi
         exposition_sample(exposition, metric->name, "_count", none, count, SAMPLE_COUNT);
 }
 
-static void write_instance(const Metric *metric, const MetricsSource *source, size_t i,
-                           Exposition *exposition)
+static void metrics_write_instance(const Metric *metric, const MetricsSource *source, size_t i,
+                                   Exposition *exposition)
 {
         static const InstanceMetrics nothing;
         const char *name = source->instance_name(source->userdata, i);
@@ -236,7 +238,7 @@ static void write_instance(const Metric *metric, const MetricsSource *source, si
         const Label labels[2] = { { "instance", name } };
 
         if (metric->shape == SHAPE_INSTANCE_REFUSALS) {
-                write_refusals(metric, source, instance, name, exposition);
+                metrics_write_refusals(metric, source, instance, name, exposition);
         } else if (metric->shape == SHAPE_INSTANCE_LATENCY) {
                 exposition_sample(exposition, metric->name, "_sum", labels, instance->latency_nsec,
                                   SAMPLE_NSEC);
@@ -244,12 +246,12 @@ static void write_instance(const Metric *metric, const MetricsSource *source, si
                                   SAMPLE_COUNT);
         } else {
                 exposition_sample(exposition, metric->name, "", labels,
-                                  *field(instance, metric->offset), SAMPLE_COUNT);
+                                  *metrics_field(instance, metric->offset), SAMPLE_COUNT);
         }
 }
 
-/* Where to go on: the first instance behind the last one that was written. */
-static size_t next_instance(const MetricsSource *source, const MetricsCursor *cursor)
+/* Where to go on: the first instance after the last one that was written. */
+static size_t metrics_next_instance(const MetricsSource *source, const MetricsCursor *cursor)
 {
         size_t low = 0, high = source->n_instances;
 
@@ -265,13 +267,13 @@ static size_t next_instance(const MetricsSource *source, const MetricsCursor *cu
 }
 
 /* False: the buffer is full, and there are more. */
-static bool write_instances(const Metric *metric, const MetricsSource *source,
-                            MetricsCursor *cursor, Exposition *exposition, size_t bytes)
+static bool metrics_write_instances(const Metric *metric, const MetricsSource *source,
+                                    MetricsCursor *cursor, Exposition *exposition, size_t bytes)
 {
-        for (size_t i = next_instance(source, cursor); i < source->n_instances; i++) {
+        for (size_t i = metrics_next_instance(source, cursor); i < source->n_instances; i++) {
                 if (exposition->size >= bytes || exposition->failed)
                         return false;
-                write_instance(metric, source, i, exposition);
+                metrics_write_instance(metric, source, i, exposition);
                 (void)snprintf(cursor->last, sizeof(cursor->last), "%s",
                                source->instance_name(source->userdata, i));
         }
@@ -281,29 +283,30 @@ static bool write_instances(const Metric *metric, const MetricsSource *source,
 bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Exposition *exposition,
                    size_t bytes)
 {
-        for (; cursor->metric < ELEMENTSOF(table); cursor->metric++) {
-                const Metric *metric = &table[cursor->metric];
+        for (; cursor->metric < ELEMENTSOF(metrics_table); cursor->metric++) {
+                const Metric *metric = &metrics_table[cursor->metric];
 
                 if (exposition->size >= bytes || exposition->failed)
                         return true;
                 if (!cursor->begun)
-                        exposition_family(exposition, metric->name, metric->type, metric->help);
+                        exposition_printf(exposition, "# HELP %s %s\n# TYPE %s %s\n", metric->name,
+                                          metric->help, metric->name, metric->type);
                 cursor->begun = true;
                 switch (metric->shape) {
                 case SHAPE_VALUE:
                 case SHAPE_TIME:
-                        write_values(metric, source->metrics, exposition);
+                        metrics_write_values(metric, source->metrics, exposition);
                         break;
                 case SHAPE_REFUSALS:
-                        write_refusals(metric, source, NULL, NULL, exposition);
+                        metrics_write_refusals(metric, source, NULL, NULL, exposition);
                         break;
                 case SHAPE_HISTOGRAM:
-                        write_histogram(metric, source->metrics, exposition);
+                        metrics_write_histogram(metric, source->metrics, exposition);
                         break;
                 case SHAPE_INSTANCE:
                 case SHAPE_INSTANCE_REFUSALS:
                 case SHAPE_INSTANCE_LATENCY:
-                        if (!write_instances(metric, source, cursor, exposition, bytes))
+                        if (!metrics_write_instances(metric, source, cursor, exposition, bytes))
                                 return true;
                         break;
                 }

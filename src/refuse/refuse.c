@@ -21,10 +21,11 @@ typedef struct Refusal {
 static const Refusal refusals[REFUSE_REASON_COUNT] = {
         [REFUSE_UNKNOWN_HOST] = { "unknown-host", "no instance has it, and none has Default=yes",
                                   false, ALERT_UNRECOGNIZED_NAME, "421 Misdirected Request",
-                                  "No site of this name is served here.\n" },
+                                  "No website of this name is served here.\n" },
         [REFUSE_NO_HOST] = { "no-host", "the client names no host, and no instance may take that",
                              false, ALERT_UNRECOGNIZED_NAME, "400 Bad Request",
-                             "The request names no host, so it is unknown which site is meant.\n" },
+                             "The request names no host, so it is unknown which website is "
+                             "meant.\n" },
         [REFUSE_MALFORMED] = { "malformed", "neither TLS nor HTTP, or not a valid host", false,
                                ALERT_DECODE_ERROR, "400 Bad Request",
                                "This is not a valid HTTP request.\n" },
@@ -36,7 +37,8 @@ static const Refusal refusals[REFUSE_REASON_COUNT] = {
                              "The request did not arrive in time.\n" },
         [REFUSE_UNAVAILABLE] = { "unavailable", "the instance can't take it", true,
                                  ALERT_INTERNAL_ERROR, "503 Service Unavailable",
-                                 "This site can't take connections at the moment. Please try again "
+                                 "This website can't take connections at the moment. Please try "
+                                 "again "
                                  "later.\n" },
         [REFUSE_OVERLOAD] = { "overload",
                               "PendingMax= is reached, or descriptors or memory have run out", true,
@@ -47,10 +49,10 @@ static const Refusal refusals[REFUSE_REASON_COUNT] = {
                                   "Too many unfinished connections from your network.\n" },
         [REFUSE_INSTANCE_LIMIT] = { "instance-limit", "PendingMaxPerInstance= is reached", true,
                                     ALERT_INTERNAL_ERROR, "503 Service Unavailable",
-                                    "This site has too many visitors at the moment. Please try "
+                                    "This website has too many visitors at the moment. Please try "
                                     "again later.\n" },
         [REFUSE_PLAIN_HTTP] = { "plain-http", "Http=refuse", true, ALERT_INTERNAL_ERROR,
-                                "403 Forbidden", "This site is served over HTTPS only.\n" },
+                                "403 Forbidden", "This website is served over HTTPS only.\n" },
 };
 
 const char *refuse_reason_name(RefuseReason reason)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the routes: an open-addressing table of hosts and wildcard suffixes, and a short list of
- * addresses. Names lie one behind the other in one arena, so that a hundred thousand cost no
+ * addresses. Names lie one after the other in one arena, so that a hundred thousand cost no
  * allocation each.
  */
 #include "route/hostmap.h"
@@ -311,113 +311,80 @@ bool hostmap_has_addresses(const HostMap *map)
         return map->n_addresses > 0;
 }
 
-static int hostmap_find_host_conflict(const HostMap *map, const HostMap *from, const Host *host,
-                                      HostMapConflict *ret)
+/* -EEXIST when the map has a route for the same already. */
+static int hostmap_find_conflict(const HostMap *map, const HostMap *from, size_t route,
+                                 HostMapConflict *ret)
 {
-        const char *name = from->arena + host->name;
-        const Slot *slot =
-                map->n_hosts > 0 ? hostmap_slot(map, name, strlen(name), host->hash) : NULL;
+        HostMapRoute added;
 
-        if (!slot || slot->host == 0)
-                return 0;
-        snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
-        ret->origin = host->origin;
-        ret->other = map->hosts[slot->host - 1].origin;
+        if (route < from->n_hosts) {
+                const char *name = from->arena + from->hosts[route].name;
+                const Slot *slot = map->n_hosts > 0 ? hostmap_slot(map, name, strlen(name),
+                                                                   from->hosts[route].hash)
+                                                    : NULL;
+
+                if (!slot || slot->host == 0)
+                        return 0;
+                ret->other = map->hosts[slot->host - 1].origin;
+        } else {
+                const AddressRoute *other =
+                        hostmap_address(map, &from->addresses[route - from->n_hosts].address);
+
+                if (!other)
+                        return 0;
+                ret->other = other->origin;
+        }
+        hostmap_route(from, route, &added);
+        memcpy(ret->what, added.what, sizeof(ret->what));
+        ret->origin = added.origin;
         return -EEXIST;
 }
 
-static int hostmap_find_address_conflict(const HostMap *map, const AddressRoute *route,
-                                         HostMapConflict *ret)
+static int hostmap_copy(HostMap *map, const HostMap *from, size_t route, const HostMapMove *move)
 {
-        const AddressRoute *other = hostmap_address(map, &route->address);
+        uint64_t other;
 
-        if (!other)
-                return 0;
-        address_format(&other->address, ret->what);
-        ret->origin = route->origin;
-        ret->other = other->origin;
-        return -EEXIST;
-}
-
-static int hostmap_find_conflict(const HostMap *map, const HostMap *from, HostMapConflict *ret)
-{
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < from->n_hosts; i++)
-                r = hostmap_find_host_conflict(map, from, &from->hosts[i], ret);
-        for (size_t i = 0; r == 0 && i < from->n_addresses; i++)
-                r = hostmap_find_address_conflict(map, &from->addresses[i], ret);
-        return r;
+        if (route < from->n_hosts)
+                return hostmap_add_name(map, from->arena + from->hosts[route].name, move->instance,
+                                        from->hosts[route].origin + move->origin_shift, &other);
+        route -= from->n_hosts;
+        return hostmap_add_address(map, &from->addresses[route].address, move->instance,
+                                   from->addresses[route].origin + move->origin_shift, &other);
 }
 
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
                   HostMapConflict *ret_conflict)
 {
-        uint64_t other;
-        int r = hostmap_find_conflict(map, from, ret_conflict);
+        const HostMapMove move = { .instance = instance, .origin_shift = origin_base };
+        int r = 0;
 
+        for (size_t i = 0; r == 0 && i < hostmap_size(from); i++)
+                r = hostmap_find_conflict(map, from, i, ret_conflict);
         if (r == 0 && from->n_hosts > 0)
                 r = hostmap_grow_slots(map, from->n_hosts);
-        for (size_t i = 0; r == 0 && i < from->n_hosts; i++)
-                r = hostmap_add_name(map, from->arena + from->hosts[i].name, instance,
-                                     origin_base + from->hosts[i].origin, &other);
-        for (size_t i = 0; r == 0 && i < from->n_addresses; i++)
-                r = hostmap_add_address(map, &from->addresses[i].address, instance,
-                                        origin_base + from->addresses[i].origin, &other);
-        return r;
-}
-
-static int hostmap_keep_host(HostMap *map, const HostMap *from, const Host *host,
-                             const HostMapMove *move, HostMapConflict *ret_conflict)
-{
-        uint64_t other;
-        int r;
-
-        if (move->instance == ROUTE_NONE)
-                return 0;
-        r = hostmap_find_host_conflict(map, from, host, ret_conflict);
-        if (r == 0)
-                r = hostmap_add_name(map, from->arena + host->name, move->instance,
-                                     host->origin + move->origin_shift, &other);
-        return r;
-}
-
-static int hostmap_keep_address(HostMap *map, const AddressRoute *route, const HostMapMove *move,
-                                HostMapConflict *ret_conflict)
-{
-        uint64_t other;
-        int r;
-
-        if (move->instance == ROUTE_NONE)
-                return 0;
-        r = hostmap_find_address_conflict(map, route, ret_conflict);
-        if (r == 0)
-                r = hostmap_add_address(map, &route->address, move->instance,
-                                        route->origin + move->origin_shift, &other);
+        for (size_t i = 0; r == 0 && i < hostmap_size(from); i++)
+                r = hostmap_copy(map, from, i, &move);
         return r;
 }
 
 int hostmap_keep(HostMap *map, const HostMap *from, const HostMapMove *moves, size_t *cursor,
                  HostMapConflict *ret_conflict, uint32_t *ret_instance)
 {
-        const HostMapMove *move;
         int r = 0;
 
         while (r == 0 && *cursor < hostmap_size(from)) {
-                const size_t place = (*cursor)++;
+                const size_t route = (*cursor)++;
+                const HostMapMove *move =
+                        &moves[route < from->n_hosts
+                                       ? from->hosts[route].instance
+                                       : from->addresses[route - from->n_hosts].instance];
 
-                if (place < from->n_hosts) {
-                        const Host *host = &from->hosts[place];
-
-                        move = &moves[host->instance];
-                        r = hostmap_keep_host(map, from, host, move, ret_conflict);
-                } else {
-                        const AddressRoute *route = &from->addresses[place - from->n_hosts];
-
-                        move = &moves[route->instance];
-                        r = hostmap_keep_address(map, route, move, ret_conflict);
-                }
                 *ret_instance = move->instance;
+                if (move->instance == ROUTE_NONE)
+                        continue;
+                r = hostmap_find_conflict(map, from, route, ret_conflict);
+                if (r == 0)
+                        r = hostmap_copy(map, from, route, move);
         }
         return r;
 }

@@ -54,7 +54,7 @@ typedef struct HostMapMove {
 /*
  * Adds the routes of another map that are still free, those of its instance i by moves[i]. Start
  * with *cursor 0. Returns 0 at the end, -ENOMEM, or -EEXIST for a route that is taken: ret_conflict
- * tells which, *ret_instance whose it would have been, and the next call goes on behind it.
+ * says which, *ret_instance whose it would have been, and the next call goes on after it.
  */
 int hostmap_keep(HostMap *map, const HostMap *from, const HostMapMove *moves, size_t *cursor,
                  HostMapConflict *ret_conflict, uint32_t *ret_instance);

@@ -82,7 +82,7 @@ static bool port_is_valid(Span port)
         uint32_t value = 0;
 
         /*
-         * RFC 3986 section 3.2.3 allows a colon with nothing behind it. Apache refuses that, and
+         * RFC 3986 section 3.2.3 allows a colon with nothing after it. Apache refuses that, and
          * with "HttpProtocolOptions Unsafe" the colon is part of the name, and the host another
          * one.
          */

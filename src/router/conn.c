@@ -326,7 +326,7 @@ static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
 
         assert(conn->state == CONN_SNIFFING);
         look_at(conn->router->config, conn->router->peek, fd, revents & EPOLLRDHUP, &look);
-        /* A reset leaves bytes to read, but nobody who could be answered. */
+        /* A reset leaves bytes to read, but no client that could be answered. */
         if (revents & (EPOLLHUP | EPOLLERR))
                 look.kind = LOOK_GONE;
         conn_act(conn, &look);

@@ -5,6 +5,7 @@
  * loop and only when the last one has been taken. It remembers its place by the name of an
  * instance, so it goes on correctly after a reload.
  */
+#include <assert.h>
 #include <sys/socket.h>
 
 #include "decide/explain.h"
@@ -20,10 +21,11 @@
 #define RESUME_USEC   (1 * UINT64_C(1000000))
 #define ACCURACY_USEC 100000
 
-#define METRICS_PATH "/metrics"
-#define ROUTE_PATH   "/route"
-#define NOT_VALID    "This is no valid HTTP/1 request.\n"
-#define NO_QUESTION  "Ask for example " ROUTE_PATH "?protocol=tls&host=alice.example.\n"
+#define METRICS_PATH  "/metrics"
+#define ROUTE_PATH    "/route"
+#define NOT_VALID     "This is no valid HTTP/1 request.\n"
+#define COMMON_FIELDS "Cache-Control: no-store\r\nConnection: close\r\n"
+#define NO_QUESTION   "Ask for example " ROUTE_PATH "?protocol=tls&host=alice.example.\n"
 
 struct ControlClient {
         ControlSocket *control;
@@ -48,17 +50,17 @@ static void control_format(ControlClient *client)
         MetricsSource source;
         char size[16];
 
-        control->hooks->metrics(control->userdata, &source);
+        control->get_metrics(control->userdata, &source);
         answer->size = 0;
         client->sent_bytes = 0;
         if (client->chunked)
-                exposition_put(answer, "00000000\r\n");
+                exposition_printf(answer, "00000000\r\n");
         client->more = metrics_write(&source, &client->cursor, answer, PIECE_BYTES);
         if (!client->chunked || answer->failed)
                 return;
         snprintf(size, sizeof(size), "%08zx", answer->size - strlen("00000000\r\n"));
         memcpy(answer->data, size, strlen(size));
-        exposition_put(answer, client->more ? "\r\n" : "\r\n0\r\n\r\n");
+        exposition_printf(answer, "%s", client->more ? "\r\n" : "\r\n0\r\n\r\n");
 }
 
 static ControlClient *control_free_client(ControlClient *client)
@@ -95,25 +97,14 @@ static bool control_send(ControlClient *client)
         return client->sent_bytes < answer->size || client->more;
 }
 
-static void control_put_head(Exposition *answer, const char *status, const char *fields)
-{
-        exposition_put(answer, "HTTP/1.1 ");
-        exposition_put(answer, status);
-        exposition_put(answer, "\r\nCache-Control: no-store\r\nConnection: close\r\n");
-        exposition_put(answer, fields);
-        exposition_put(answer, "\r\n");
-}
-
 static void control_put_text(Exposition *answer, const char *status, const char *text, bool body)
 {
-        char fields[160];
-
-        snprintf(fields, sizeof(fields),
-                 "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n%s",
-                 strlen(text), strncmp(status, "405", 3) == 0 ? "Allow: GET, HEAD\r\n" : "");
-        control_put_head(answer, status, fields);
-        if (body)
-                exposition_put(answer, text);
+        exposition_printf(
+                answer,
+                "HTTP/1.1 %s\r\n" COMMON_FIELDS
+                "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n%s\r\n%s",
+                status, strlen(text), strncmp(status, "405", 3) == 0 ? "Allow: GET, HEAD\r\n" : "",
+                body ? text : "");
 }
 
 /* What would become of a connection: no name is resolved, and no instance is started. */
@@ -127,7 +118,7 @@ static void control_put_route(const ControlSocket *control, Exposition *answer, 
                 control_put_text(answer, "400 Bad Request", NO_QUESTION, body);
                 return;
         }
-        explain(control->hooks->config(control->userdata), &question, text);
+        explain(*control->config, &question, text);
         control_put_text(answer, "200 OK", text, body);
 }
 
@@ -163,10 +154,10 @@ static void control_answer(ControlClient *client, Span head)
         } else {
                 client->chunked = span_equals(version, "HTTP/1.1");
                 client->more = get;
-                control_put_head(answer, "200 OK",
-                                 client->chunked ? "Content-Type: " EXPOSITION_CONTENT_TYPE "\r\n"
-                                                   "Transfer-Encoding: chunked\r\n"
-                                                 : "Content-Type: " EXPOSITION_CONTENT_TYPE "\r\n");
+                exposition_printf(answer,
+                                  "HTTP/1.1 200 OK\r\n" COMMON_FIELDS
+                                  "Content-Type: " EXPOSITION_CONTENT_TYPE "\r\n%s\r\n",
+                                  client->chunked ? "Transfer-Encoding: chunked\r\n" : "");
         }
 }
 
@@ -260,12 +251,10 @@ static int control_on_resume(sd_event_source *source, uint64_t usec, void *userd
         return 0;
 }
 
-void control_init(ControlSocket *control, sd_event *event, const ControlHooks *hooks,
-                  void *userdata)
+void control_init(ControlSocket *control)
 {
-        *control = (ControlSocket){
-                .hooks = hooks, .userdata = userdata, .event = event, .fd = -EBADF
-        };
+        assert(control->config && control->get_metrics);
+        control->fd = -EBADF;
         LIST_INIT(&control->clients);
 }
 

@@ -18,25 +18,20 @@ typedef struct ControlClient ControlClient;
 /* More wait in the socket's backlog. */
 #define CONTROL_CLIENTS_MAX 8
 
-/* What the answers are made of; asked for each piece of an answer. */
-typedef struct ControlHooks {
-        const Config *(*config)(void *userdata); /* the one in force */
-        void (*metrics)(void *userdata, MetricsSource *ret);
-} ControlHooks;
-
 typedef struct ControlSocket {
-        const ControlHooks *hooks;
+        Config *const *config; /* the one in force; not owned, like event */
+        void (*get_metrics)(void *userdata, MetricsSource *ret); /* for each piece of an answer */
         void *userdata;
-        sd_event *event; /* not owned */
-        int fd;          /* negative: systemd passed none */
+        sd_event *event;
+        int fd; /* negative: systemd passed none */
         sd_event_source *io;
         sd_event_source *resume; /* listens again after descriptors or memory ran out */
         LIST_HEAD(, ControlClient) clients;
         size_t n_clients;
 } ControlSocket;
 
-void control_init(ControlSocket *control, sd_event *event, const ControlHooks *hooks,
-                  void *userdata);
+/* The fields up to event are set before. */
+void control_init(ControlSocket *control);
 void control_done(ControlSocket *control);
 
 /* How many descriptors it may need. */

@@ -43,7 +43,7 @@ static void look_for_more(const Config *config, size_t need_bytes, Look *look)
 }
 
 /* A trusted proxy speaks first. Steps over its header, which is for the instance to read; false
- * when there is nothing to sniff behind it. */
+ * when there is nothing to sniff after it. */
 static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
 {
         const SniffProxy proxy = sniff_proxy(*bytes);

@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <systemd/sd-daemon.h>
 
-#include "router/reload-ask.h"
 #include "router/router.h"
 #include "seal/seal.h"
 #include "util/cleanup.h"

@@ -8,14 +8,14 @@
 #include <sys/pidfd.h>
 #include <time.h>
 
-#include "router/reload-ask.h"
+#include "router/reload.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
 /* Less than TimeoutStartSec=, with which systemd would end us without a word. */
 #define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
 
-static bool find_result(const char *name, ReloadResult *ret)
+static bool reload_find_result(const char *name, ReloadResult *ret)
 {
         for (int i = 0; i < RELOAD_RESULT_COUNT; i++)
                 if (strcmp(name, reload_result_name((ReloadResult)i)) == 0) {
@@ -26,7 +26,8 @@ static bool find_result(const char *name, ReloadResult *ret)
 }
 
 /* 1: it is about a reload that began at that time or later. 0: not yet. */
-static int read_result(const char *path, uint64_t since_usec, ReloadResult *ret, char **ret_text)
+static int reload_read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
+                              char **ret_text)
 {
         _cleanup_fclose_ FILE *file = fopen(path, "re");
         _cleanup_free_ char *text = NULL;
@@ -37,7 +38,7 @@ static int read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
         if (!file)
                 return errno == ENOENT ? 0 : -errno;
         if (fscanf(file, "BEGIN_USEC=%" SCNu64 " RESULT=%31s TEXT=", &begin_usec, name) != 2 ||
-            !find_result(name, ret))
+            !reload_find_result(name, ret))
                 return -EBADMSG;
         if (begin_usec < since_usec)
                 return 0;
@@ -49,7 +50,7 @@ static int read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
 }
 
 /* Waits until something happens in the folder. */
-static int wait_for_change(int watch, int process, uint64_t end_usec)
+static int reload_wait_for_change(int watch, int process, uint64_t end_usec)
 {
         struct pollfd fds[] = { { .fd = watch, .events = POLLIN },
                                 { .fd = process, .events = POLLIN } };
@@ -87,9 +88,9 @@ int reload_ask(pid_t router, ReloadResult *ret, char **ret_text)
             pidfd_send_signal(process, SIGHUP, NULL, 0) < 0)
                 return -errno;
         while (r == 0) {
-                r = wait_for_change(watch, process, begin + ASK_TIMEOUT_USEC);
+                r = reload_wait_for_change(watch, process, begin + ASK_TIMEOUT_USEC);
                 if (r == 0)
-                        r = read_result(path, begin, ret, ret_text);
+                        r = reload_read_result(path, begin, ret, ret_text);
         }
         return r < 0 ? r : 0;
 }

@@ -45,3 +45,7 @@ const char *reload_note(const Reload *reload);
 /* Waits a moment for the thread. True: it goes on, for example because the user database does not
  * answer, and the configuration in force must not be freed. */
 bool reload_is_busy(Reload *reload);
+
+/* The other side: asks a running router for a reload, waits until it is over, and gives back how it
+ * went, with a text to be freed. */
+int reload_ask(pid_t router, ReloadResult *ret, char **ret_text);

@@ -50,10 +50,10 @@ static int router_step(int r, const char *step)
 
 /* --- timers --- */
 
-static void router_arm(sd_event_source *timer, uint64_t usec)
+static bool router_arm(sd_event_source *timer, uint64_t usec)
 {
-        if (sd_event_source_set_time_relative(timer, usec) >= 0)
-                (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+        return sd_event_source_set_time_relative(timer, usec) >= 0 &&
+               sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT) >= 0;
 }
 
 static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)
@@ -67,7 +67,7 @@ void router_touch_status(Router *router)
         int enabled = SD_EVENT_OFF;
 
         if (sd_event_source_get_enabled(router->status, &enabled) == 0)
-                router_arm(router->status, STATUS_USEC);
+                (void)router_arm(router->status, STATUS_USEC);
 }
 
 static void router_pause_listeners(Router *router, bool paused)
@@ -94,8 +94,7 @@ static void router_on_exhausted(void *userdata, int error)
                          "can't accept connections for a moment: %m; they wait in the listening "
                          "sockets (raise LimitNOFILE= of bellhop-router.service if this stays)");
         }
-        if (sd_event_source_set_time_relative(router->resume, RESUME_USEC) < 0 ||
-            sd_event_source_set_enabled(router->resume, SD_EVENT_ONESHOT) < 0)
+        if (!router_arm(router->resume, RESUME_USEC))
                 return;
         router_pause_listeners(router, true);
         /* Else clients that say nothing could keep all others out until their time is over. */
@@ -184,13 +183,6 @@ static void router_on_reload_end(void *userdata, ReloadResult result, bool is_la
 
 /* --- the control socket --- */
 
-static const Config *router_config(void *userdata)
-{
-        const Router *router = userdata;
-
-        return router->config;
-}
-
 static const char *router_instance_name(const void *userdata, size_t i)
 {
         const Router *router = userdata;
@@ -218,7 +210,7 @@ static const InstanceMetrics *router_instance_metrics(const void *userdata, size
         return &outlet->metrics;
 }
 
-static void router_metrics(void *userdata, MetricsSource *ret)
+static void router_get_metrics(void *userdata, MetricsSource *ret)
 {
         Router *router = userdata;
         Metrics *metrics = &router->metrics;
@@ -319,14 +311,17 @@ static int router_init_outlets(Router *router, const char *runtime_dir)
 
 int router_init(Router *router, const char *config_dir, const char *runtime_dir)
 {
-        static const ControlHooks control_hooks = { router_config, router_metrics };
         static const ReloadHooks reload_hooks = { router_swap_config, router_on_reload_end };
         int r;
 
         *router = (Router){ .admission.log_limits = router->log_limits };
         log_limits_init(router->log_limits);
         r = router_step(router_init_events(router), "set up the event loop");
-        control_init(&router->control, router->event, &control_hooks, router);
+        router->control = (ControlSocket){ .config = &router->config,
+                                           .get_metrics = router_get_metrics,
+                                           .userdata = router,
+                                           .event = router->event };
+        control_init(&router->control);
         if (r >= 0)
                 r = router_step(router_init_outlets(router, runtime_dir), "set up outlets");
         if (r >= 0)

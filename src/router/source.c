@@ -13,13 +13,13 @@ struct Source {
         size_t n;
 };
 
-static int compare(const void *a, const void *b)
+static int source_compare(const void *a, const void *b)
 {
         return memcmp(&((const Source *)a)->prefix, &((const Source *)b)->prefix,
                       sizeof(struct in6_addr));
 }
 
-static struct in6_addr prefix_of(const SourceLimit *limit, const Address *client)
+static struct in6_addr source_prefix(const SourceLimit *limit, const Address *client)
 {
         const bool v4 = IN6_IS_ADDR_V4MAPPED(&client->ip);
 
@@ -29,8 +29,8 @@ static struct in6_addr prefix_of(const SourceLimit *limit, const Address *client
 
 int source_charge(SourceTable *table, const SourceLimit *limit, const Address *client, Source **ret)
 {
-        const Source key = { .prefix = prefix_of(limit, client) };
-        Source **found = tfind(&key, &table->root, compare);
+        const Source key = { .prefix = source_prefix(limit, client) };
+        Source **found = tfind(&key, &table->root, source_compare);
         Source *source;
 
         if (found) {
@@ -44,7 +44,7 @@ int source_charge(SourceTable *table, const SourceLimit *limit, const Address *c
         if (!source)
                 return -ENOMEM;
         *source = (Source){ .prefix = key.prefix, .n = 1 };
-        if (!tsearch(source, &table->root, compare)) {
+        if (!tsearch(source, &table->root, source_compare)) {
                 free(source);
                 return -ENOMEM;
         }
@@ -57,7 +57,7 @@ Source *source_release(SourceTable *table, Source *source)
 {
         if (!source || --source->n > 0)
                 return NULL;
-        (void)tdelete(source, &table->root, compare);
+        (void)tdelete(source, &table->root, source_compare);
         table->n--;
         free(source);
         return NULL;

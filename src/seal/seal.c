@@ -23,7 +23,7 @@ typedef struct Seal {
 #define IPV4_DESTINATION      (SKF_NET_OFF + 16)
 #define IPV6_DESTINATION_WORD (SKF_NET_OFF + 24)
 
-static void want(Seal *seal, unsigned short size, int offset, uint32_t value)
+static void seal_want(Seal *seal, unsigned short size, int offset, uint32_t value)
 {
         seal->code[seal->n++] =
                 (struct sock_filter)BPF_STMT(BPF_LD | BPF_ABS | size, (uint32_t)offset);
@@ -31,36 +31,36 @@ static void want(Seal *seal, unsigned short size, int offset, uint32_t value)
                 (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
 }
 
-static void want_protocol(Seal *seal, uint32_t protocol)
+static void seal_want_protocol(Seal *seal, uint32_t protocol)
 {
-        want(seal, BPF_W, SKF_AD_OFF + SKF_AD_PROTOCOL, protocol);
+        seal_want(seal, BPF_W, SKF_AD_OFF + SKF_AD_PROTOCOL, protocol);
 }
 
-static void want_ipv4(Seal *seal, const struct sockaddr_in *local)
+static void seal_want_ipv4(Seal *seal, const struct sockaddr_in *local)
 {
-        want(seal, BPF_H, TCP_DESTINATION_PORT, ntohs(local->sin_port));
+        seal_want(seal, BPF_H, TCP_DESTINATION_PORT, ntohs(local->sin_port));
         if (local->sin_addr.s_addr != INADDR_ANY)
-                want(seal, BPF_W, IPV4_DESTINATION, ntohl(local->sin_addr.s_addr));
+                seal_want(seal, BPF_W, IPV4_DESTINATION, ntohl(local->sin_addr.s_addr));
 }
 
-static void want_ipv6(Seal *seal, const struct sockaddr_in6 *local, bool only)
+static void seal_want_ipv6(Seal *seal, const struct sockaddr_in6 *local, bool only)
 {
         const bool is_any = IN6_IS_ADDR_UNSPECIFIED(&local->sin6_addr);
         const bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(&local->sin6_addr);
         uint32_t words[4];
 
         memcpy(words, &local->sin6_addr, sizeof(words));
-        want(seal, BPF_H, TCP_DESTINATION_PORT, ntohs(local->sin6_port));
+        seal_want(seal, BPF_H, TCP_DESTINATION_PORT, ntohs(local->sin6_port));
         if (!is_any || only)
-                want_protocol(seal, is_ipv4 ? ETH_P_IP : ETH_P_IPV6);
+                seal_want_protocol(seal, is_ipv4 ? ETH_P_IP : ETH_P_IPV6);
         if (is_ipv4)
-                want(seal, BPF_W, IPV4_DESTINATION, ntohl(words[3]));
+                seal_want(seal, BPF_W, IPV4_DESTINATION, ntohl(words[3]));
         for (int i = 0; !is_any && !is_ipv4 && i < 4; i++)
-                want(seal, BPF_W, IPV6_DESTINATION_WORD + 4 * i, ntohl(words[i]));
+                seal_want(seal, BPF_W, IPV6_DESTINATION_WORD + 4 * i, ntohl(words[i]));
 }
 
 /* Each check that fails leads to the last instruction. */
-static void finish(Seal *seal)
+static void seal_finish(Seal *seal)
 {
         const unsigned drop = seal->n + 1;
 
@@ -70,7 +70,7 @@ static void finish(Seal *seal)
         seal->code[seal->n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
 }
 
-static bool has_option(int fd, int level, int option)
+static bool seal_has_option(int fd, int level, int option)
 {
         int value = 0;
         socklen_t size = sizeof(value);
@@ -78,7 +78,7 @@ static bool has_option(int fd, int level, int option)
         return getsockopt(fd, level, option, &value, &size) == 0 && value != 0;
 }
 
-static int seal(int fd)
+static int seal_put_on(int fd)
 {
         union {
                 struct sockaddr any;
@@ -92,12 +92,12 @@ static int seal(int fd)
         if (getsockname(fd, &local.any, &size) < 0)
                 return -errno;
         if (local.any.sa_family == AF_INET)
-                want_ipv4(&made, &local.ipv4);
+                seal_want_ipv4(&made, &local.ipv4);
         else if (local.any.sa_family == AF_INET6)
-                want_ipv6(&made, &local.ipv6, has_option(fd, IPPROTO_IPV6, IPV6_V6ONLY));
+                seal_want_ipv6(&made, &local.ipv6, seal_has_option(fd, IPPROTO_IPV6, IPV6_V6ONLY));
         else
                 return -EAFNOSUPPORT;
-        finish(&made);
+        seal_finish(&made);
         program.len = (unsigned short)made.n;
         if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ||
             setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int)) < 0)
@@ -105,23 +105,22 @@ static int seal(int fd)
         return 0;
 }
 
-/* By whoever: nobody else locks filters on these sockets, and a former router's is as good. */
-static bool is_sealed(int fd)
+/* Nobody else locks filters on these sockets, and the seal of a former router is as good. */
+static bool seal_is_on(int fd)
 {
-        return has_option(fd, SOL_SOCKET, SO_LOCK_FILTER);
+        return seal_has_option(fd, SOL_SOCKET, SO_LOCK_FILTER);
 }
 
-/* Those that came before the listener had its seal are not born with one. */
 int seal_connection(int fd)
 {
-        return is_sealed(fd) ? 0 : seal(fd);
+        return seal_is_on(fd) ? 0 : seal_put_on(fd);
 }
 
 int seal_listener(int fd)
 {
         /* Transparent=yes: the local addresses of its connections are not its own. */
-        if (has_option(fd, IPPROTO_IP, IP_TRANSPARENT) ||
-            has_option(fd, IPPROTO_IPV6, IPV6_TRANSPARENT))
+        if (seal_has_option(fd, IPPROTO_IP, IP_TRANSPARENT) ||
+            seal_has_option(fd, IPPROTO_IPV6, IPV6_TRANSPARENT))
                 return -EOPNOTSUPP;
         return seal_connection(fd);
 }

@@ -6,8 +6,8 @@
  *
  * It is a locked socket filter, which lets in only what was sent to the address that the client
  * connected to. An answer to another connection, or a client of another port, is thrown away before
- * TCP sees it. Nobody can take it off. Since 2026 kernels want CAP_NET_ADMIN of who puts it
- * on: bellhop-seal has that.
+ * TCP sees it. Nobody can take it off. Since 2026 it takes CAP_NET_ADMIN, which
+ * bellhop-seal has, to put it on.
  */
 #pragma once
 
@@ -19,5 +19,6 @@
  * seal of its own, -EPERM without the privilege. */
 int seal_listener(int fd);
 
-/* Costs one system call where it is sealed already. */
+/* For a connection that may be older than the seal of its listener. Costs one system call where it
+ * is sealed already. */
 int seal_connection(int fd);

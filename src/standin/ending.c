@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the question whether an instance can't start or has crashed. What was ready is started anew
- * at once, because what lies in its queue can be served. What was killed while it started may have
- * been so by chance: as long as its visitors have patience.
+ * Owns the question whether an instance can't start or has crashed. An instance that was ready is
+ * started again at once, because what is in its queue can be served; after a pause, if it crashed
+ * within a second of starting, twice in a row. One that was killed while it started counts as
+ * crashed until somebody in the queue has waited for five seconds.
  */
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 
+#include "config/names.h"
 #include "standin/ending.h"
 #include "util/cleanup.h"
 
@@ -38,29 +40,20 @@ Ending ending_judge(const EndingFacts *facts)
         return ENDING_CRASH;
 }
 
-static int get_usec(sd_bus *bus, const char *path, const char *name, uint64_t *ret)
+static int ending_get_usec(sd_bus *bus, const char *path, const char *name, uint64_t *ret)
 {
         return sd_bus_get_property_trivial(bus, SYSTEMD, path, SYSTEMD_UNIT, name, NULL, 't', ret);
 }
 
-static int find_unit(const char *prefix, const char *instance, char **ret_path)
-{
-        _cleanup_free_ char *unit = NULL;
-
-        if (asprintf(&unit, "%s@%s.service", prefix, instance) < 0)
-                return -ENOMEM;
-        return sd_bus_path_encode(SYSTEMD_UNIT_PATH, unit, ret_path);
-}
-
 /* As in systemd.exec(5), $SERVICE_RESULT. */
-static bool is_by_signal(const char *result)
+static bool ending_is_by_signal(const char *result)
 {
         return strcmp(result, "signal") == 0 || strcmp(result, "core-dump") == 0 ||
                strcmp(result, "oom-kill") == 0;
 }
 
-static int ask_cause(sd_bus *bus, const char *path, bool *ret_is_killed,
-                     char ret[static ENDING_CAUSE_MAX])
+static int ending_ask_cause(sd_bus *bus, const char *path, bool *ret_is_killed,
+                            char ret[static ENDING_CAUSE_MAX])
 {
         _cleanup_free_ char *result = NULL;
         int32_t status;
@@ -72,30 +65,33 @@ static int ask_cause(sd_bus *bus, const char *path, bool *ret_is_killed,
                                                 "ExecMainStatus", NULL, 'i', &status);
         if (r < 0)
                 return r;
-        *ret_is_killed = is_by_signal(result);
+        *ret_is_killed = ending_is_by_signal(result);
         snprintf(ret, ENDING_CAUSE_MAX, "%s %d", result, status);
         return 0;
 }
 
-static int ask_facts(sd_bus *bus, const char *path, EndingFacts *facts)
+static int ending_ask_facts(sd_bus *bus, const char *path, EndingFacts *facts)
 {
-        int r = get_usec(bus, path, "InactiveExitTimestampMonotonic", &facts->start_usec);
+        int r = ending_get_usec(bus, path, "InactiveExitTimestampMonotonic", &facts->start_usec);
 
         if (r >= 0)
-                r = get_usec(bus, path, "ActiveEnterTimestampMonotonic", &facts->ready_usec);
+                r = ending_get_usec(bus, path, "ActiveEnterTimestampMonotonic", &facts->ready_usec);
         if (r >= 0)
-                r = get_usec(bus, path, "InactiveEnterTimestampMonotonic", &facts->end_usec);
+                r = ending_get_usec(bus, path, "InactiveEnterTimestampMonotonic", &facts->end_usec);
         return r;
 }
 
-static int ask(sd_bus *bus, const char *instance, EndingFacts *facts,
-               char ret_cause[static ENDING_CAUSE_MAX])
+static int ending_ask_bus(sd_bus *bus, const char *instance, EndingFacts *facts,
+                          char ret_cause[static ENDING_CAUSE_MAX])
 {
         _cleanup_free_ char *path = NULL, *own_path = NULL, *load_state = NULL;
-        int r = find_unit("bellhop", instance, &path);
+        char unit[NAME_UNIT_MAX];
+        int r = sd_bus_path_encode(SYSTEMD_UNIT_PATH, name_unit(NAME_SERVICE_UNIT, instance, unit),
+                                   &path);
 
         if (r >= 0)
-                r = find_unit("bellhop-standin", instance, &own_path);
+                r = sd_bus_path_encode(SYSTEMD_UNIT_PATH,
+                                       name_unit(NAME_STANDIN_UNIT, instance, unit), &own_path);
         if (r >= 0)
                 r = sd_bus_get_property_string(bus, SYSTEMD, path, SYSTEMD_UNIT, "LoadState", NULL,
                                                &load_state);
@@ -106,12 +102,12 @@ static int ask(sd_bus *bus, const char *instance, EndingFacts *facts,
                 snprintf(ret_cause, ENDING_CAUSE_MAX, "%s", load_state);
                 return 0;
         }
-        r = ask_facts(bus, path, facts);
+        r = ending_ask_facts(bus, path, facts);
         if (r >= 0)
-                r = ask_cause(bus, path, &facts->is_killed, ret_cause);
+                r = ending_ask_cause(bus, path, &facts->is_killed, ret_cause);
         if (r >= 0)
-                r = get_usec(bus, own_path, "InactiveEnterTimestampMonotonic",
-                             &facts->last_stand_in_usec);
+                r = ending_get_usec(bus, own_path, "InactiveEnterTimestampMonotonic",
+                                    &facts->last_stand_in_usec);
         return r;
 }
 
@@ -123,7 +119,7 @@ int ending_ask(const char *instance, EndingFacts *ret, char ret_cause[static END
         if (r >= 0)
                 r = sd_bus_set_method_call_timeout(bus, ASK_USEC);
         if (r >= 0)
-                r = ask(bus, instance, ret, ret_cause);
+                r = ending_ask_bus(bus, instance, ret, ret_cause);
         sd_bus_flush_close_unref(bus);
         return r;
 }

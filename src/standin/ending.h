@@ -13,7 +13,7 @@ typedef enum Ending {
 
 #define ENDING_CAUSE_MAX 64
 
-/* What systemd tells, and the judgement of it. Times are CLOCK_MONOTONIC, 0: never. */
+/* What systemd knows, and the queue. Times are CLOCK_MONOTONIC, 0: never. */
 typedef struct EndingFacts {
         bool is_loaded;              /* the unit's files are valid */
         bool is_killed;              /* by a signal, whoever sent it */
@@ -21,7 +21,7 @@ typedef struct EndingFacts {
         uint64_t ready_usec;         /* when it was ready last */
         uint64_t end_usec;           /* when it ended */
         uint64_t last_stand_in_usec; /* when the stand-in before us ended */
-        uint64_t waited_usec;        /* so long the first in the queue has waited */
+        uint64_t waited_usec;        /* how long the first in the queue has waited */
 } EndingFacts;
 
 /* Asks systemd over the system bus for all but waited_usec. cause: in its words, "exit-code 1".

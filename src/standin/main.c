@@ -26,7 +26,7 @@ static void help(void)
                "If it could not start, refuses its visitors for %d seconds; if it was ready "
                "before, "
                "ends at\n"
-               "once, so that it is started anew. Inherits the hand-off socket, named 'handoff'.\n"
+               "once, so that it is started again. Inherits the hand-off socket, named 'handoff'.\n"
                "\n"
                "  -h, --help     Show this help\n"
                "      --version  Show the version\n"
@@ -86,11 +86,10 @@ static int inherit_handoff_socket(void)
 
 static int stand_in_consume(int handoff_fd, const char *instance, const char *cause)
 {
-        log_full(
-                LOG_WARNING, &(LogFields){ .message_id = LOG_ID_NO_START, .instance = instance },
-                "the site of %s can't start (%s); its visitors are refused for %d s, then the next "
-                "one starts it anew; see systemctl status bellhop@%s.service",
-                instance, cause, (int)(STANDIN_PAUSE_USEC / 1000000), instance);
+        log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_NO_START, .instance = instance },
+                 "instance %s can't start (%s); its visitors are refused for %d s, then the next "
+                 "one starts it again; see systemctl status bellhop@%s.service",
+                 instance, cause, (int)(STANDIN_PAUSE_USEC / 1000000), instance);
         (void)sd_notifyf(0, "STATUS=%s can't start (%s); refuses its visitors", instance, cause);
         /* The router runs as the same user. */
         return standin_run_consume(handoff_fd, instance, cause, getuid(), STANDIN_PAUSE_USEC);
@@ -123,7 +122,7 @@ static int run(const char *instance)
         case ENDING_CRASH_LOOP:
                 log_full(LOG_WARNING,
                          &(LogFields){ .message_id = LOG_ID_CRASH_LOOP, .instance = instance },
-                         "the site of %s crashes (%s) again and again as soon as it has started; "
+                         "instance %s crashes (%s) again and again as soon as it has started; "
                          "see systemctl status bellhop@%s.service",
                          instance, cause, instance);
                 (void)usleep(LOOP_PAUSE_USEC);

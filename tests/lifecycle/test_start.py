@@ -174,7 +174,7 @@ def test_reason_is_in_the_status(box, broken, cause):
     text = box.try_run("systemctl", "status", "-n", "30", "--no-pager", "-l", f"bellhop@{cause}.service").stdout
     assert re.search(CAUSES[cause][1], text), text
     line = box.journal("-u", f"bellhop-standin@{cause}.service", f"BELLHOP_INSTANCE={cause}", "-p", "warning")
-    assert re.search(f"^the site of {cause} can't start ", line, re.MULTILINE), line
+    assert re.search(f"^instance {cause} can't start ", line, re.MULTILINE), line
 
 
 @pytest.mark.parametrize("cause", CAUSES)
