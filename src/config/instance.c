@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the keys of bellhop.instance(5). What can only be known beside other files is not judged
- * here.
- */
 #include <inttypes.h>
 
 #include "config/instance.h"
 #include "util/cleanup.h"
 
-#define IDLE_USEC_DEFAULT (10 * 60 * UINT64_C(1000000))
+#define GUESS_MAX         512
 #define INSTANCE_NAME_MAX 31 /* useradd(8): user names of up to 32 bytes with their NUL */
 
-static bool is_alpha(char c)
+static bool instance_is_alpha(char c)
 {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
@@ -20,117 +16,151 @@ bool instance_name_is_valid(const char *name)
 {
         const size_t length = strlen(name);
 
-        if (length == 0 || length > INSTANCE_NAME_MAX || !is_alpha(name[0]))
+        if (length == 0 || length > INSTANCE_NAME_MAX || !instance_is_alpha(name[0]))
                 return false;
         for (size_t i = 1; i < length; i++)
-                if (!is_alpha(name[i]) && (name[i] < '0' || name[i] > '9') && name[i] != '-')
+                if (!instance_is_alpha(name[i]) && (name[i] < '0' || name[i] > '9') &&
+                    name[i] != '-')
                         return false;
         return true;
 }
 
-/* The target of both lists is the draft itself. */
-static int duplicate(SettingsFile *file, const char *key, Span word, uint64_t first_line)
+static int instance_duplicate(SettingsFile *file, Span word, uint64_t first_line)
 {
-        return problem_add(file, "%s=%.*s stands here twice, first in line %" PRIu64 "; remove one",
-                           key, (int)word.size, (const char *)word.data, first_line);
+        return problem_add(file, PROBLEM_DUPLICATE,
+                           "%s=%.*s stands here twice, first in line %" PRIu64 "; remove one",
+                           file->key, problem_shown(word), (const char *)word.data, first_line);
 }
 
-static int add_host(SettingsFile *file, InstanceDraft *draft, const char *key, Span word)
+/* Takes "*." off the front. */
+static bool instance_take_wildcard(Span *host)
 {
-        const bool wildcard = word.size > 2 && word.data[0] == '*' && word.data[1] == '.';
+        const bool wildcard = host->size > 2 && host->data[0] == '*' && host->data[1] == '.';
+
+        if (wildcard)
+                *host = (Span){ .data = host->data + 2, .size = host->size - 2 };
+        return wildcard;
+}
+
+/* What was probably meant by hosts with a scheme, a port or commas: the hosts alone. */
+static const char *instance_guess_hosts(Span word, char ret[static GUESS_MAX])
+{
+        char text[GUESS_MAX], *rest = NULL;
+        size_t used = 0;
+        Hostname host;
+
+        if (word.size >= sizeof(text))
+                return NULL;
+        memcpy(text, word.data, word.size);
+        text[word.size] = 0;
+        for (char *part = strtok_r(text, ",;", &rest); part; part = strtok_r(NULL, ",;", &rest)) {
+                const char *scheme = strstr(part, "://"), *begin = scheme ? scheme + 3 : part;
+                const size_t size = strcspn(begin, ":/");
+                Span plain = { .data = (const uint8_t *)begin, .size = size };
+
+                (void)instance_take_wildcard(&plain);
+                if (hostname_parse(plain, &host) != HOSTNAME_OK)
+                        return NULL;
+                used += (size_t)snprintf(ret + used, GUESS_MAX - used, "%s%.*s", used ? " " : "",
+                                         (int)size, begin);
+        }
+        return used > 0 ? ret : NULL;
+}
+
+/* plain: the word without "*.". */
+static int instance_not_a_host(SettingsFile *file, Span word, Span plain, HostnameResult form)
+{
+        char guess[GUESS_MAX];
+        const char *meant = instance_guess_hosts(word, guess);
+        Hostname hostname;
+
+        if (meant && memchr(meant, ' ', strlen(meant)))
+                return problem_value(file, word, meant,
+                                     "is no host name; write blanks between hosts");
+        if (form != HOSTNAME_ADDRESS)
+                return problem_value(
+                        file, word, meant,
+                        "is no host name; letters, digits, '-', '_' and dots, one '*.' in front, "
+                        "no port, other scripts in their xn-- form (idn2)");
+        if (hostname_parse_with_port(plain, &hostname) == HOSTNAME_OK)
+                return problem_value(file, word, meant,
+                                     "has a port; write the host alone, its connections lead here "
+                                     "on all ports");
+        if (memmem(plain.data, plain.size, "://", 3))
+                return problem_value(file, word, meant, "is a URL; write the host alone");
+        return problem_value(file, word, NULL, "is an address; write it as Address=");
+}
+
+static int instance_add_host(SettingsFile *file, InstanceDraft *draft, Span word)
+{
         Span plain = word;
+        const bool wildcard = instance_take_wildcard(&plain);
         char host[HOSTNAME_MAX + 3];
         Hostname hostname;
+        HostnameResult form;
         uint64_t first_line;
         int r;
 
-        if (wildcard)
-                plain = (Span){ .data = word.data + 2, .size = word.size - 2 };
         if (span_equals(word, "*"))
-                return problem_add(file, "%s=* would be every host; write Default=yes for that",
-                                   key);
-        switch (hostname_parse(plain, &hostname)) {
-        case HOSTNAME_OK:
-                break;
-        case HOSTNAME_ADDRESS:
-                if (hostname_parse_with_port(plain, &hostname) == HOSTNAME_OK)
-                        return problem_add(file,
-                                           "%s=%.*s has a port; write the host alone, its "
-                                           "connections lead here on all ports",
-                                           key, setting_shown(word), (const char *)word.data);
-                if (memmem(plain.data, plain.size, "://", 3))
-                        return problem_add(file, "%s=%.*s is a URL; write the host alone", key,
-                                           setting_shown(word), (const char *)word.data);
-                return problem_add(file, "%s=%.*s is an address; write it as Address=", key,
-                                   setting_shown(word), (const char *)word.data);
-        case HOSTNAME_EMPTY:
-        case HOSTNAME_INVALID:
-                return problem_add(
-                        file,
-                        "%s=%.*s is no host name; letters, digits, '-', '_' and dots, one "
-                        "'*.' in front, no "
-                        "port, other scripts in their xn-- form (idn2)",
-                        key, setting_shown(word), (const char *)word.data);
-        }
+                return problem_value(file, word, NULL,
+                                     "would be every host; write Default=yes for that");
+        form = hostname_parse(plain, &hostname);
+        if (form != HOSTNAME_OK)
+                return instance_not_a_host(file, word, plain, form);
         snprintf(host, sizeof(host), "%s%s", wildcard ? "*." : "", hostname.name);
         r = hostmap_add_host(draft->routes, host, 0, file->line, &first_line);
-        return r == -EEXIST ? duplicate(file, key, word, first_line) : r;
+        return r == -EEXIST ? instance_duplicate(file, word, first_line) : r;
 }
 
-static int add_address(SettingsFile *file, InstanceDraft *draft, const char *key, Span word)
+static int instance_add_address(SettingsFile *file, InstanceDraft *draft, Span word)
 {
         Address address;
         uint64_t first_line;
         int r;
 
         if (!address_parse(word, &address))
-                return problem_add(
-                        file,
-                        "%s=%.*s is no address; write 192.0.2.7, 192.0.2.7:443, 2001:db8::7 or "
-                        "[2001:db8::7]:443",
-                        key, setting_shown(word), (const char *)word.data);
+                return problem_value(file, word, NULL,
+                                     "is no address; write 192.0.2.7, 192.0.2.7:443, 2001:db8::7 "
+                                     "or [2001:db8::7]:443");
         r = hostmap_add_address(draft->routes, &address, 0, file->line, &first_line);
-        return r == -EEXIST ? duplicate(file, key, word, first_line) : r;
+        return r == -EEXIST ? instance_duplicate(file, word, first_line) : r;
 }
 
-static int parse_list(SettingsFile *file, const char *key, Span value, InstanceDraft *draft,
-                      int (*add)(SettingsFile *, InstanceDraft *, const char *, Span))
+static int instance_parse_list(SettingsFile *file, Span value, InstanceDraft *draft,
+                               int (*add)(SettingsFile *, InstanceDraft *, Span))
 {
         Span word;
+        int r = 0;
 
         if (value.size == 0)
-                return problem_add(file, "%s= is empty; remove the line or name one", key);
-        while (words_next(&value, &word)) {
-                int r;
-
+                return problem_value(file, value, NULL, "is empty; remove the line or name one");
+        while (r == 0 && words_next(&value, &word)) {
                 file->word = word;
-                r = add(file, draft, key, word);
+                r = add(file, draft, word);
                 file->word = (Span){ .size = 0 };
-                if (r < 0)
-                        return r;
         }
-        return 0;
+        return r;
 }
 
-static int parse_host(SettingsFile *file, const char *key, Span value, void *target)
+static int instance_parse_host(SettingsFile *file, Span value, void *target)
 {
-        return parse_list(file, key, value, target, add_host);
+        return instance_parse_list(file, value, target, instance_add_host);
 }
 
-static int parse_address(SettingsFile *file, const char *key, Span value, void *target)
+static int instance_parse_address(SettingsFile *file, Span value, void *target)
 {
-        return parse_list(file, key, value, target, add_address);
+        return instance_parse_list(file, value, target, instance_add_address);
 }
 
-static int parse_default(SettingsFile *file, const char *key, Span value, void *target)
+static int instance_parse_default(SettingsFile *file, Span value, void *target)
 {
         InstanceDraft *draft = target;
 
         draft->instance.default_line = file->line;
-        return setting_parse_bool(file, key, value, &draft->instance.is_default);
+        return setting_parse_bool(file, value, &draft->instance.is_default);
 }
 
-static int parse_http(SettingsFile *file, const char *key, Span value, void *target)
+static int instance_parse_http(SettingsFile *file, Span value, void *target)
 {
         static const char *const policies[] = {
                 [HTTP_SERVE] = "serve",
@@ -144,25 +174,27 @@ static int parse_http(SettingsFile *file, const char *key, Span value, void *tar
                         draft->instance.http = (HttpPolicy)i;
                         return 0;
                 }
-        return problem_add(file, "%s=%.*s is none of serve, redirect, refuse", key,
-                           setting_shown(value), (const char *)value.data);
+        return problem_value(file, value, NULL, "is none of serve, redirect, refuse");
 }
 
+#define SETTING(name, parser) .section = "Instance", .key = name, .parse = parser
+#define FIELD(field)          .offset = offsetof(InstanceDraft, instance.field)
+
+/* Without a field, the target is the draft itself. */
 static const Setting instance_settings[] = {
-        { "Instance", "Host", parse_host, 0 },
-        { "Instance", "Address", parse_address, 0 },
-        { "Instance", "Default", parse_default, 0 },
-        { "Instance", "Http", parse_http, 0 },
-        { "Instance", "IdleSec", setting_parse_timespan,
-          offsetof(InstanceDraft, instance.idle_usec) },
-        { "Instance", "Network", setting_parse_bool, offsetof(InstanceDraft, instance.network) },
+        { SETTING("Host", instance_parse_host) },
+        { SETTING("Address", instance_parse_address) },
+        { SETTING("Default", instance_parse_default) },
+        { SETTING("Http", instance_parse_http) },
+        { SETTING("IdleSec", setting_parse_timespan), FIELD(idle_usec) },
+        { SETTING("Network", setting_parse_bool), FIELD(network) },
 };
 
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text)
 {
         int r;
 
-        draft->instance.idle_usec = IDLE_USEC_DEFAULT;
+        draft->instance.idle_usec = INSTANCE_IDLE_USEC_DEFAULT;
         draft->instance.name = strdup(name);
         draft->instance.file = strdup(file->path);
         draft->routes = hostmap_new();
@@ -173,7 +205,8 @@ int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *n
         if (r < 0 || file->n_problems > 0)
                 return r;
         if (hostmap_size(draft->routes) == 0 && !draft->instance.is_default)
-                return problem_add(file, "nothing leads here; add Host=, Address= or Default=yes");
+                return problem_add(file, PROBLEM_NO_ROUTE,
+                                   "nothing leads here; add Host=, Address= or Default=yes");
         return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One instance file, not yet seen beside the others. */
+/* The file of one instance: the keys of bellhop.instance(5), not yet compared with other files. */
 #pragma once
 
 #include "config/settings.h"
@@ -9,7 +9,7 @@ typedef struct InstanceDraft {
         HostMap *routes; /* origin: the line */
 } InstanceDraft;
 
-/* Parses the text of NAME.conf. What is wrong is in file->n_problems. Returns 0 or a negative
- * errno. */
+/* Parses the text of NAME.conf; file->n_problems counts its mistakes. Returns 0 or a negative
+ * errno; instance_draft_done() is needed in both cases. */
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text);
 void instance_draft_done(InstanceDraft *draft);

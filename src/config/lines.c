@@ -1,34 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the syntax of configuration files. Knows nothing of keys and their meaning. Pure.
- */
 #include "config/lines.h"
 
-static bool is_blank(uint8_t c)
+static bool lines_is_blank(uint8_t c)
 {
         return c == ' ' || c == '\t';
 }
 
-static Span trim(Span s)
+static Span lines_trim(Span s)
 {
-        while (s.size > 0 && is_blank(s.data[0])) {
+        while (s.size > 0 && lines_is_blank(s.data[0])) {
                 s.data++;
                 s.size--;
         }
-        while (s.size > 0 && is_blank(s.data[s.size - 1]))
+        while (s.size > 0 && lines_is_blank(s.data[s.size - 1]))
                 s.size--;
         return s;
 }
 
-static Span cut_comment(Span s)
+static Span lines_cut_comment(Span s)
 {
         for (size_t i = 0; i < s.size; i++)
-                if (s.data[i] == '#' && (i == 0 || is_blank(s.data[i - 1])))
+                if (s.data[i] == '#' && (i == 0 || lines_is_blank(s.data[i - 1])))
                         s.size = i;
         return s;
 }
 
-static const char *check_bytes(Span s)
+static const char *lines_check_bytes(Span s)
 {
         if (s.size > 0 && s.data[s.size - 1] == '\r')
                 return "the line ends in CR LF; convert the file to Unix line ends (dos2unix)";
@@ -38,7 +35,7 @@ static const char *check_bytes(Span s)
         return NULL;
 }
 
-static Line parse_line(Span text, unsigned number)
+static Line lines_parse(Span text, unsigned number)
 {
         Line line = { .kind = LINE_INVALID, .number = number };
         const uint8_t *equals;
@@ -59,8 +56,8 @@ static Line parse_line(Span text, unsigned number)
                 return line;
         }
         line.kind = LINE_ASSIGNMENT;
-        line.key = trim((Span){ .data = text.data, .size = (size_t)(equals - text.data) });
-        line.value = trim(
+        line.key = lines_trim((Span){ .data = text.data, .size = (size_t)(equals - text.data) });
+        line.value = lines_trim(
                 (Span){ .data = equals + 1, .size = text.size - (size_t)(equals - text.data) - 1 });
         return line;
 }
@@ -78,24 +75,24 @@ Line lines_next(LineReader *reader)
                 reader->rest.size -= size + (newline ? 1 : 0);
                 reader->number++;
 
-                error = check_bytes(text);
+                error = lines_check_bytes(text);
                 if (error)
                         return (Line){ .kind = LINE_INVALID,
                                        .number = reader->number,
                                        .error = error };
-                text = trim(cut_comment(text));
+                text = lines_trim(lines_cut_comment(text));
                 if (text.size > 0 && text.data[0] != ';')
-                        return parse_line(text, reader->number);
+                        return lines_parse(text, reader->number);
         }
         return (Line){ .kind = LINE_END, .number = reader->number };
 }
 
 bool words_next(Span *list, Span *ret_word)
 {
-        Span word = trim(*list);
+        Span word = lines_trim(*list);
 
         for (size_t i = 0; i < word.size; i++)
-                if (is_blank(word.data[i])) {
+                if (lines_is_blank(word.data[i])) {
                         *list = (Span){ .data = word.data + i, .size = word.size - i };
                         *ret_word = (Span){ .data = word.data, .size = i };
                         return true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The form of all configuration files: lines "Key=Value" in sections "[Name]". '#' and ';' start a
- * comment at the start of a line, '#' also behind a blank. No continuation, no quotes. Pure, no
- * allocation.
+ * The syntax of all configuration files: lines "Key=Value" in sections "[Name]". '#' and ';' start
+ * a comment at the start of a line, '#' also after a blank. No continuation, no quotes. Knows
+ * nothing of keys and their meaning. Pure, no allocation.
  */
 #pragma once
 
@@ -12,7 +12,7 @@ typedef enum LineKind {
         LINE_END,
         LINE_SECTION,    /* key: its name */
         LINE_ASSIGNMENT, /* key and value, both trimmed; the value may be empty */
-        LINE_INVALID,    /* error says why, and what to do */
+        LINE_INVALID,    /* error says why and what to do */
 } LineKind;
 
 typedef struct Line {
@@ -28,7 +28,7 @@ typedef struct LineReader {
         unsigned number;
 } LineReader;
 
-/* The next line that says something. */
+/* The next line that is neither empty nor a comment. */
 Line lines_next(LineReader *reader);
 
 /* The next word of a list separated by blanks. False at its end. */

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "config/names.h"
-#include "util/cleanup.h"
+#include "util/text.h"
 
 /* What is in front of the name of the instance, and what follows it. */
 typedef struct Form {
@@ -28,11 +28,7 @@ static const Form units[] = {
 
 char *name_path(NamePath what, const char *dir, const char *instance)
 {
-        char *path;
-
-        return asprintf(&path, "%s%s%s%s", dir, paths[what].before, instance, paths[what].after) < 0
-                       ? NULL
-                       : path;
+        return text_format("%s%s%s%s", dir, paths[what].before, instance, paths[what].after);
 }
 
 bool name_path_fill(NamePath what, const char *dir, const char *instance, char ret[static PATH_MAX])
@@ -48,4 +44,17 @@ const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_
         (void)snprintf(ret, NAME_UNIT_MAX, "%s%s%s", units[what].before, instance,
                        units[what].after);
         return ret;
+}
+
+bool name_from_unit(NameUnit what, const char *unit, char ret[static NAME_UNIT_MAX])
+{
+        const size_t before = strlen(units[what].before), after = strlen(units[what].after);
+        const size_t length = strlen(unit);
+
+        if (length <= before + after || length - before - after >= NAME_UNIT_MAX ||
+            memcmp(unit, units[what].before, before) != 0 ||
+            strcmp(unit + length - after, units[what].after) != 0)
+                return false;
+        (void)snprintf(ret, NAME_UNIT_MAX, "%.*s", (int)(length - before - after), unit + before);
+        return true;
 }

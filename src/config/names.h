@@ -42,3 +42,6 @@ typedef enum NameUnit {
 
 /* Returns ret. A name that is too long, which no instance has, is cut. */
 const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX]);
+
+/* The instance that such a unit belongs to; false: the unit has another name. */
+bool name_from_unit(NameUnit what, const char *unit, char ret[static NAME_UNIT_MAX]);

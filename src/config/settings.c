@@ -1,77 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the reading of configuration files by table, and the forms of values. Does not log.
- */
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <sys/stat.h>
 
 #include "config/settings.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
-/* A file that is none of ours has an error in every line: enough is enough. */
-#define PROBLEMS_PER_FILE_MAX 20
-#define VALUE_SHOWN_MAX       80
-
-static int append_problem(SettingsFile *file, const Problem *problem)
-{
-        Config *config = file->config;
-        Problem *problems =
-                reallocarray(config->problems, config->n_problems + 1, sizeof(*problems));
-
-        if (!problems)
-                return -ENOMEM;
-        config->problems = problems;
-        problems[config->n_problems++] = *problem;
-        return 0;
-}
-
-int problem_add(SettingsFile *file, const char *format, ...)
-{
-        _cleanup_free_ char *text = NULL, *whole = NULL, *path = NULL, *word = NULL;
-        int r;
-        char line[sizeof(":4294967295")] = "";
-        va_list args;
-
-        if (file->n_problems++ >= PROBLEMS_PER_FILE_MAX)
-                return 0;
-
-        va_start(args, format);
-        r = vasprintf(&text, format, args);
-        va_end(args);
-        if (r < 0) {
-                text = NULL;
-                return -ENOMEM;
-        }
-        if (file->line > 0)
-                snprintf(line, sizeof(line), ":%u", file->line);
-        if (asprintf(&whole, "%s%s: %s", file->path, line, text) < 0) {
-                whole = NULL;
-                return -ENOMEM;
-        }
-        path = strdup(file->path);
-        if (file->word.data)
-                word = strndup((const char *)file->word.data, file->word.size);
-        if (!path || (file->word.data && !word))
-                return -ENOMEM;
-        r = append_problem(file, &(Problem){ .text = whole,
-                                             .file = path,
-                                             .line = file->line,
-                                             .what = whole + strlen(whole) - strlen(text),
-                                             .word = word });
-        if (r == 0)
-                path = whole = word = NULL;
-        return r;
-}
-
-int setting_shown(Span value)
-{
-        return value.size > VALUE_SHOWN_MAX ? VALUE_SHOWN_MAX : (int)value.size;
-}
-
-/* NULL with *ret_section_known when the key is not there. */
-static const Setting *find_setting(const Setting *table, size_t n, Span section, Span key)
+static const Setting *settings_find(const Setting *table, size_t n, Span section, Span key)
 {
         for (size_t i = 0; i < n; i++)
                 if (span_equals(section, table[i].section) && span_equals(key, table[i].key))
@@ -79,7 +15,7 @@ static const Setting *find_setting(const Setting *table, size_t n, Span section,
         return NULL;
 }
 
-static bool section_is_known(const Setting *table, size_t n, Span section)
+static bool settings_have_section(const Setting *table, size_t n, Span section)
 {
         for (size_t i = 0; i < n; i++)
                 if (span_equals(section, table[i].section))
@@ -87,25 +23,81 @@ static bool section_is_known(const Setting *table, size_t n, Span section)
         return false;
 }
 
-static int unknown_key(SettingsFile *file, const Setting *table, size_t n, Span section, Span key)
+/* The key of the section that was probably meant, or NULL. */
+static const char *settings_nearest(const Setting *table, size_t n, Span section, Span key)
 {
+        size_t least = SIZE_MAX;
+        const char *nearest = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                const size_t distance = text_distance(key, span_from_string(table[i].key));
+
+                if (span_equals(section, table[i].section) && distance < least) {
+                        least = distance;
+                        nearest = table[i].key;
+                }
+        }
+        /* More than a third of the letters is more than a typing mistake. */
+        return nearest && least <= strlen(nearest) / 3 ? nearest : NULL;
+}
+
+static int settings_unknown_key(SettingsFile *file, const Setting *table, size_t n, Span section,
+                                Span key)
+{
+        const char *nearest = settings_nearest(table, n, section, key);
         char known[256] = "";
         size_t used = 0;
         int r;
 
-        if (section.size == 0)
-                return problem_add(file, "%.*s= stands before any section; write [%s] above it",
-                                   setting_shown(key), (const char *)key.data, table[0].section);
         for (size_t i = 0; i < n && used < sizeof(known); i++)
                 if (span_equals(section, table[i].section))
                         used += (size_t)snprintf(known + used, sizeof(known) - used,
                                                  "%s%s=", used ? " " : "", table[i].key);
         file->word = key;
-        r = problem_add(file, "unknown key %.*s= in [%.*s]; known are %s", setting_shown(key),
-                        (const char *)key.data, setting_shown(section), (const char *)section.data,
-                        known);
+        r = problem_add_meant(file, PROBLEM_KEY, nearest, "unknown key %.*s= in [%.*s]; %s%s%s",
+                              problem_shown(key), (const char *)key.data, problem_shown(section),
+                              (const char *)section.data, nearest ? "did you mean " : "known are ",
+                              nearest ? nearest : known, nearest ? "=?" : "");
         file->word = (Span){ .size = 0 };
         return r;
+}
+
+static int settings_parse_value(SettingsFile *file, const Setting *setting, Span value,
+                                void *target)
+{
+        const size_t before = file->n_problems;
+        const int r = setting->parse(file, value, target);
+
+        if (r < 0 || file->n_problems > before || setting->high == 0 ||
+            (*(uint64_t *)target >= setting->low && *(uint64_t *)target <= setting->high))
+                return r;
+        return problem_value(file, value, NULL, "is out of range; it must be %s", setting->range);
+}
+
+static int settings_assign(SettingsFile *file, const Setting *table, size_t n, Span section,
+                           const Line *line, void *base)
+{
+        const Setting *setting = settings_find(table, n, section, line->key);
+        int r;
+
+        if (section.size == 0)
+                return problem_add_meant(file, PROBLEM_NO_SECTION, table[0].section,
+                                         "%.*s= is before any section; write [%s] above it",
+                                         problem_shown(line->key), (const char *)line->key.data,
+                                         table[0].section);
+        if (!setting)
+                return settings_unknown_key(file, table, n, section, line->key);
+        file->key = setting->key;
+        r = settings_parse_value(file, setting, line->value, (char *)base + setting->offset);
+        file->key = NULL;
+        return r;
+}
+
+static int settings_unknown_section(SettingsFile *file, const Setting *table, Span section)
+{
+        return problem_add_meant(file, PROBLEM_SECTION, table[0].section,
+                                 "unknown section [%.*s]; write [%s]", problem_shown(section),
+                                 (const char *)section.data, table[0].section);
 }
 
 int settings_parse(SettingsFile *file, Span text, const Setting *table, size_t n, void *base)
@@ -113,11 +105,10 @@ int settings_parse(SettingsFile *file, Span text, const Setting *table, size_t n
         LineReader reader = { .rest = text };
         Span section = { .size = 0 };
         bool section_known = true;
+        int r = 0;
 
-        while (file->n_problems < PROBLEMS_PER_FILE_MAX) {
+        while (r == 0 && file->n_problems < PROBLEMS_PER_FILE_MAX) {
                 const Line line = lines_next(&reader);
-                const Setting *setting;
-                int r = 0;
 
                 file->line = line.number;
                 switch (line.kind) {
@@ -125,46 +116,39 @@ int settings_parse(SettingsFile *file, Span text, const Setting *table, size_t n
                         file->line = 0;
                         return 0;
                 case LINE_INVALID:
-                        r = problem_add(file, "%s", line.error);
+                        r = problem_add(file, PROBLEM_SYNTAX, "%s", line.error);
                         break;
                 case LINE_SECTION:
                         section = line.key;
-                        section_known = section_is_known(table, n, section);
+                        section_known = settings_have_section(table, n, section);
                         if (!section_known)
-                                r = problem_add(file, "unknown section [%.*s]; write [%s]",
-                                                setting_shown(section), (const char *)section.data,
-                                                table[0].section);
+                                r = settings_unknown_section(file, table, section);
                         break;
                 case LINE_ASSIGNMENT:
-                        if (!section_known)
-                                break;
-                        setting = find_setting(table, n, section, line.key);
-                        if (setting)
-                                r = setting->parse(file, setting->key, line.value,
-                                                   (char *)base + setting->offset);
-                        else
-                                r = unknown_key(file, table, n, section, line.key);
+                        if (section_known)
+                                r = settings_assign(file, table, n, section, &line, base);
                         break;
                 }
-                if (r < 0)
-                        return r;
         }
         file->line = 0;
-        return 0;
+        return r;
 }
 
-/* Who may write a route may take a neighbour's visitors: root alone, or who we are when run without
- * root. */
-static const char *check_owner(const struct stat *st)
+/* Whoever writes a route can take another instance's visitors: root alone may, or who we are when
+ * run without root. Returns what is wrong, or NULL. */
+static const char *settings_check_file(const struct stat *st, ProblemKind *ret_kind)
 {
+        *ret_kind = PROBLEM_FILE_UNUSABLE;
         if (!S_ISREG(st->st_mode))
                 return "is no regular file; replace it by one";
-        if (st->st_uid != 0 && st->st_uid != geteuid())
-                return "must be owned by root (chown root)";
-        if (st->st_mode & (S_IWGRP | S_IWOTH))
-                return "must be writable by its owner alone (chmod go-w)";
         if (st->st_size > CONFIG_FILE_MAX_BYTES)
                 return "is larger than 64 MiB; split it";
+        *ret_kind = PROBLEM_FILE_OWNER;
+        if (st->st_uid != 0 && st->st_uid != geteuid())
+                return "must be owned by root (chown root)";
+        *ret_kind = PROBLEM_FILE_MODE;
+        if (st->st_mode & (S_IWGRP | S_IWOTH))
+                return "must be writable by its owner alone (chmod go-w)";
         return NULL;
 }
 
@@ -173,6 +157,7 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
         _cleanup_close_ int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_free_ char *text = NULL;
         const char *wrong;
+        ProblemKind kind;
         struct stat st;
         size_t size = 0;
 
@@ -181,13 +166,14 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
                 /* All but these is about this file alone, and leaves out no other. */
                 if (errno == ENOENT || errno == EMFILE || errno == ENFILE || errno == ENOMEM)
                         return -errno;
-                return problem_add(file, "can't be read: %m; make it readable (chmod a+r)");
+                return problem_add(file, PROBLEM_FILE_UNUSABLE,
+                                   "can't be read: %m; make it readable (chmod a+r)");
         }
         if (fstat(fd, &st) < 0)
                 return -errno;
-        wrong = check_owner(&st);
+        wrong = settings_check_file(&st, &kind);
         if (wrong)
-                return problem_add(file, "%s", wrong);
+                return problem_add(file, kind, "%s", wrong);
 
         text = malloc((size_t)st.st_size + 1);
         if (!text)
@@ -206,7 +192,7 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
         return 0;
 }
 
-int setting_parse_bool(SettingsFile *file, const char *key, Span value, void *target)
+int setting_parse_bool(SettingsFile *file, Span value, void *target)
 {
         static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no",
                                                                                        "false",
@@ -217,8 +203,7 @@ int setting_parse_bool(SettingsFile *file, const char *key, Span value, void *ta
                         *(bool *)target = span_equals(value, yes[i]);
                         return 0;
                 }
-        return problem_add(file, "%s=%.*s is neither yes nor no", key, setting_shown(value),
-                           (const char *)value.data);
+        return problem_value(file, value, NULL, "is neither yes nor no");
 }
 
 typedef struct Unit {
@@ -226,7 +211,7 @@ typedef struct Unit {
         uint64_t factor;
 } Unit;
 
-static bool unit_find(const Unit *units, size_t n, Span name, uint64_t *ret)
+static bool settings_find_unit(const Unit *units, size_t n, Span name, uint64_t *ret)
 {
         for (size_t i = 0; i < n; i++)
                 if (span_equals(name, units[i].name)) {
@@ -236,13 +221,13 @@ static bool unit_find(const Unit *units, size_t n, Span name, uint64_t *ret)
         return false;
 }
 
-static bool is_digit(uint8_t c)
+static bool settings_is_digit(uint8_t c)
 {
         return c >= '0' && c <= '9';
 }
 
 /* Sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare number. */
-static bool parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
+static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
 {
         const size_t whole = value.size;
         uint64_t sum = 0;
@@ -253,16 +238,18 @@ static bool parse_quantity(Span value, const Unit *units, size_t n, uint64_t *re
                 uint64_t number = 0, factor;
                 size_t digits = 0, size;
 
-                for (; digits < value.size && is_digit(value.data[digits]); digits++)
+                for (; digits < value.size && settings_is_digit(value.data[digits]); digits++)
                         if (__builtin_mul_overflow(number, 10U, &number) ||
                             __builtin_add_overflow(number, value.data[digits] - '0', &number))
                                 return false;
                 size = digits;
-                while (size < value.size && !is_digit(value.data[size]) && value.data[size] != ' ')
+                while (size < value.size && !settings_is_digit(value.data[size]) &&
+                       value.data[size] != ' ')
                         size++;
                 /* A bare number stands alone: "16 384" is not 400. */
                 if (digits == 0 || (size == digits && size != whole) ||
-                    !unit_find(units, n, (Span){ value.data + digits, size - digits }, &factor) ||
+                    !settings_find_unit(units, n, (Span){ value.data + digits, size - digits },
+                                        &factor) ||
                     __builtin_mul_overflow(number, factor, &number) ||
                     __builtin_add_overflow(sum, number, &sum))
                         return false;
@@ -274,7 +261,7 @@ static bool parse_quantity(Span value, const Unit *units, size_t n, uint64_t *re
         return true;
 }
 
-int setting_parse_timespan(SettingsFile *file, const char *key, Span value, void *target)
+int setting_parse_timespan(SettingsFile *file, Span value, void *target)
 {
         static const Unit units[] = {
                 { "", 1000000 },
@@ -288,31 +275,28 @@ int setting_parse_timespan(SettingsFile *file, const char *key, Span value, void
                 { "d", 86400 * UINT64_C(1000000) },
         };
 
-        if (parse_quantity(value, units, ELEMENTSOF(units), target))
+        if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
-        return problem_add(file,
-                           "%s=%.*s is no time span; write for example 30s, 10min or 1h 30min", key,
-                           setting_shown(value), (const char *)value.data);
+        return problem_value(file, value, NULL,
+                             "is no time span; write for example 30s, 10min or 1h 30min");
 }
 
-int setting_parse_size(SettingsFile *file, const char *key, Span value, void *target)
+int setting_parse_size(SettingsFile *file, Span value, void *target)
 {
         static const Unit units[] = {
                 { "", 1 }, { "K", 1024 }, { "M", 1024 * 1024 }, { "G", 1 << 30 }
         };
 
-        if (parse_quantity(value, units, ELEMENTSOF(units), target))
+        if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
-        return problem_add(file, "%s=%.*s is no size; write bytes, or for example 64K", key,
-                           setting_shown(value), (const char *)value.data);
+        return problem_value(file, value, NULL, "is no size; write bytes, or for example 64K");
 }
 
-int setting_parse_count(SettingsFile *file, const char *key, Span value, void *target)
+int setting_parse_count(SettingsFile *file, Span value, void *target)
 {
         static const Unit units[] = { { "", 1 } };
 
-        if (parse_quantity(value, units, ELEMENTSOF(units), target))
+        if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
-        return problem_add(file, "%s=%.*s is no whole number", key, setting_shown(value),
-                           (const char *)value.data);
+        return problem_value(file, value, NULL, "is no whole number");
 }

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the list of proxies that are believed. Strict, as whoever is in it may speak in anybody's
- * name.
- */
-#include <errno.h>
+/* Strict, since a trusted proxy may name any client. */
+#include <stdio.h>
 
 #include "config/trusted.h"
-
-#define WORD_MAX (INET6_ADDRSTRLEN + sizeof("/128"))
+#include "util/text.h"
 
 bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
 {
@@ -20,20 +16,15 @@ bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
         return false;
 }
 
-/* One to three digits, no zero in front. */
-static bool parse_bits(Span text, unsigned most, unsigned *ret)
+/* One form for each number: no zero in front. */
+static bool trusted_parse_bits(Span text, unsigned most, unsigned *ret)
 {
-        unsigned bits = 0;
+        uint64_t bits;
 
-        if (text.size == 0 || text.size > 3 || (text.size > 1 && text.data[0] == '0'))
+        if (!text_number(text, most, &bits) || (text.size > 1 && text.data[0] == '0'))
                 return false;
-        for (size_t i = 0; i < text.size; i++) {
-                if (text.data[i] < '0' || text.data[i] > '9')
-                        return false;
-                bits = bits * 10 + (text.data[i] - '0');
-        }
-        *ret = bits;
-        return bits <= most;
+        *ret = (unsigned)bits;
+        return true;
 }
 
 typedef enum PrefixForm {
@@ -44,7 +35,7 @@ typedef enum PrefixForm {
 } PrefixForm;
 
 /* bits: of the IPv6 or mapped address. */
-static PrefixForm parse_prefix(Span word, Address *ret, unsigned *ret_bits)
+static PrefixForm trusted_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
 {
         const uint8_t *slash = memchr(word.data, '/', word.size);
         const size_t size = slash ? (size_t)(slash - word.data) : word.size;
@@ -53,7 +44,7 @@ static PrefixForm parse_prefix(Span word, Address *ret, unsigned *ret_bits)
         struct in6_addr prefix;
         unsigned bits = most;
 
-        if (slash && !parse_bits((Span){ slash + 1, word.size - size - 1 }, most, &bits))
+        if (slash && !trusted_parse_bits((Span){ slash + 1, word.size - size - 1 }, most, &bits))
                 return PREFIX_INVALID;
         if (bits == 0)
                 return PREFIX_EVERYBODY;
@@ -67,44 +58,40 @@ static PrefixForm parse_prefix(Span word, Address *ret, unsigned *ret_bits)
         return PREFIX_TOO_LONG;
 }
 
-static int add_prefix(SettingsFile *file, TrustedProxies *proxies, const char *key, Span word)
+static int trusted_add_prefix(SettingsFile *file, TrustedProxies *proxies, Span word)
 {
-        const int shown = word.size > WORD_MAX ? (int)WORD_MAX : (int)word.size;
-        const char *text = (const char *)word.data;
-        char cure[ADDRESS_TEXT_MAX];
+        char ip[ADDRESS_TEXT_MAX], meant[ADDRESS_TEXT_MAX + sizeof("/128")];
         Address address;
         unsigned bits = 0;
 
-        switch (parse_prefix(word, &address, &bits)) {
+        switch (trusted_parse_prefix(word, &address, &bits)) {
         case PREFIX_OK:
                 break;
         case PREFIX_INVALID:
-                return problem_add(file,
-                                   "%s=%.*s is no address or prefix; write 192.0.2.7, 192.0.2.0/24 "
-                                   "or 2001:db8::/32, no port",
-                                   key, shown, text);
+                return problem_value(file, word, NULL,
+                                     "is no address or prefix; write 192.0.2.7, 192.0.2.0/24 or "
+                                     "2001:db8::/32, no port");
         case PREFIX_EVERYBODY:
-                return problem_add(file,
-                                   "%s=%.*s would believe everybody; write the addresses of your "
-                                   "proxies",
-                                   key, shown, text);
+                return problem_value(file, word, NULL,
+                                     "would trust everybody; write the addresses of your proxies");
         case PREFIX_TOO_LONG:
-                address_format(&address, cure);
+                address_format(&address, ip);
                 if (IN6_IS_ADDR_V4MAPPED(&address.ip))
                         bits -= ADDRESS_IPV4_MAPPED_BITS;
-                return problem_add(file, "%s=%.*s has more address than its prefix; write %s/%u",
-                                   key, shown, text, cure, bits);
+                snprintf(meant, sizeof(meant), "%s/%u", ip, bits);
+                return problem_value(file, word, meant,
+                                     "has more address than its prefix; write %s", meant);
         }
         if (proxies->n >= TRUSTED_PROXIES_MAX)
-                return problem_add(file, "%s=%.*s is one too many, at most %d; join prefixes", key,
-                                   shown, text, TRUSTED_PROXIES_MAX);
+                return problem_value(file, word, NULL, "is one too many, at most %d; join prefixes",
+                                     TRUSTED_PROXIES_MAX);
         proxies->prefixes[proxies->n].ip = address.ip;
         proxies->prefixes[proxies->n].bits = bits;
         proxies->n++;
         return 0;
 }
 
-int setting_parse_trusted_proxies(SettingsFile *file, const char *key, Span value, void *target)
+int setting_parse_trusted_proxies(SettingsFile *file, Span value, void *target)
 {
         TrustedProxies *proxies = target;
         Span word;
@@ -112,7 +99,10 @@ int setting_parse_trusted_proxies(SettingsFile *file, const char *key, Span valu
 
         if (value.size == 0)
                 proxies->n = 0;
-        while (r == 0 && words_next(&value, &word))
-                r = add_prefix(file, proxies, key, word);
+        while (r == 0 && words_next(&value, &word)) {
+                file->word = word;
+                r = trusted_add_prefix(file, proxies, word);
+                file->word = (Span){ .size = 0 };
+        }
         return r;
 }

@@ -5,4 +5,4 @@
 #include "config/settings.h"
 
 /* Adds to the TrustedProxies that are the target; an empty value forgets those before. */
-int setting_parse_trusted_proxies(SettingsFile *file, const char *key, Span value, void *target);
+int setting_parse_trusted_proxies(SettingsFile *file, Span value, void *target);

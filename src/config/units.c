@@ -1,46 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the drop-in of bellhop@NAME.service. Used where a generator may write only; so it never asks
- * systemd anything.
- */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/names.h"
 #include "config/units.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define SYSTEMD_DIR "/run/systemd/system"
+#define DROP_IN     "50-network.conf"
 
-static int drop_in_path(const char *dir, const char *name, char **ret_folder, char **ret_path)
+/* The folder of the drop-ins, to be freed, or NULL without memory. */
+static char *units_drop_ins(const char *dir, const char *name)
 {
-        _cleanup_free_ char *folder = NULL;
+        char unit[NAME_UNIT_MAX];
 
-        if (asprintf(&folder, "%s/bellhop@%s.service.d", dir, name) < 0) {
-                folder = NULL;
-                return -ENOMEM;
-        }
-        if (asprintf(ret_path, "%s/50-network.conf", folder) < 0) {
-                *ret_path = NULL;
-                return -ENOMEM;
-        }
-        *ret_folder = take_ptr(folder);
-        return 0;
+        return text_format("%s/%s", dir, name_unit(NAME_SERVICE_DROP_IN_DIR, name, unit));
 }
 
-/* Lifts what the template has for Network=no; the reasons stand there. */
-static int open_network(const char *dir, const char *name)
+static int units_make_folder(const char *path)
 {
-        _cleanup_free_ char *folder = NULL, *path = NULL;
-        _cleanup_fclose_ FILE *file = NULL;
-        int r;
+        return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
 
-        r = drop_in_path(dir, name, &folder, &path);
+/* Lifts what the template sets for Network=no; it has the reasons. */
+static int units_open_network(const char *dir, const char *folder, const char *path)
+{
+        _cleanup_fclose_ FILE *file = NULL;
+        int r = units_make_folder(dir);
+
+        if (r == 0)
+                r = units_make_folder(folder);
         if (r < 0)
                 return r;
-        if ((mkdir(dir, 0755) < 0 && errno != EEXIST) ||
-            (mkdir(folder, 0755) < 0 && errno != EEXIST))
-                return -errno;
         file = fopen(path, "we");
         if (!file)
                 return -errno;
@@ -52,14 +45,15 @@ static int open_network(const char *dir, const char *name)
         return fflush(file) == 0 ? 0 : -errno;
 }
 
-int units_remove(const char *dir, const char *name)
+static int units_set(const char *dir, const char *name, bool network)
 {
-        _cleanup_free_ char *folder = NULL, *path = NULL;
-        int r;
+        _cleanup_free_ char *folder = units_drop_ins(dir, name);
+        _cleanup_free_ char *path = folder ? text_format("%s/" DROP_IN, folder) : NULL;
 
-        r = drop_in_path(dir, name, &folder, &path);
-        if (r < 0)
-                return r;
+        if (!path)
+                return -ENOMEM;
+        if (network)
+                return units_open_network(dir, folder, path);
         if (unlink(path) < 0 && errno != ENOENT)
                 return -errno;
         return rmdir(folder) < 0 && errno != ENOENT ? -errno : 0;
@@ -67,22 +61,59 @@ int units_remove(const char *dir, const char *name)
 
 int units_write(const char *dir, const Instance *instance)
 {
-        return instance->network ? open_network(dir, instance->name)
-                                 : units_remove(dir, instance->name);
+        return units_set(dir, instance->name, instance->network);
+}
+
+int units_remove(const char *dir, const char *name)
+{
+        return units_set(dir, name, false);
 }
 
 bool units_differ(const char *dir, const Instance *instance)
 {
-        _cleanup_free_ char *folder = NULL, *path = NULL;
-        const int r = drop_in_path(dir, instance->name, &folder, &path);
+        _cleanup_free_ char *folder = units_drop_ins(dir, instance->name);
+        _cleanup_free_ char *path = folder ? text_format("%s/" DROP_IN, folder) : NULL;
 
-        return r < 0 || (access(path, F_OK) == 0) != instance->network;
+        return !path || (access(path, F_OK) == 0) != instance->network;
+}
+
+static int units_want_socket(const char *wants, const char *name)
+{
+        char unit[NAME_UNIT_MAX];
+        _cleanup_free_ char *link =
+                text_format("%s/%s", wants, name_unit(NAME_SOCKET_UNIT, name, unit));
+
+        if (!link)
+                return -ENOMEM;
+        return symlink(BELLHOP_UNIT_DIR "/bellhop@.socket", link) < 0 && errno != EEXIST ? -errno
+                                                                                         : 0;
+}
+
+int units_write_all(const char *dir, const Config *config,
+                    void (*report)(const char *instance, int error))
+{
+        _cleanup_free_ char *wants = text_format("%s/bellhop.target.wants", dir);
+        int first_error = wants ? units_make_folder(wants) : -ENOMEM;
+
+        if (first_error < 0)
+                return first_error;
+        for (size_t i = 0; i < config->n_instances; i++) {
+                int r = units_want_socket(wants, config->instances[i].name);
+
+                if (r == 0)
+                        r = units_write(dir, &config->instances[i]);
+                if (r == 0)
+                        continue;
+                report(config->instances[i].name, r);
+                if (first_error == 0)
+                        first_error = r;
+        }
+        return first_error;
 }
 
 int units_announce(void)
 {
-        /* systemd keeps a list of the files that there are, and renews it when a folder for units
-         * has another time; those for generated units, which change at a daemon-reload only, it
-         * leaves out of that, but they are read with the others. */
+        /* systemd lists all unit files again when a folder of units has a new modification time,
+         * but does not look at the folder of generators, which changes at a daemon-reload only. */
         return utimensat(AT_FDCWD, SYSTEMD_DIR, NULL, 0) < 0 ? -errno : 0;
 }

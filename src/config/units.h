@@ -1,27 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What systemd must know of an instance that its template can't: a drop-in, in a folder for
- * generated units. The one place that knows what it says.
+ * What systemd must be told of an instance that the templates can't say: that bellhop.target wants
+ * its hand-off socket at boot, and a drop-in for bellhop@NAME.service where the instance needs one
+ * (Network=yes). Both are files in a folder for generated units. A generator may call this, so
+ * nothing here asks systemd anything. No daemon-reload is needed to add an instance at run time:
+ * its drop-in is written before its unit is loaded for the first time.
  */
 #pragma once
 
 #include "config/config.h"
 
-/* Where generators write, and where it is read from while the machine runs. */
+/* Where generators write, and where systemd reads while the machine runs. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
 
-/* Makes the drop-in of the instance say what its file says; without need of it, there is none. */
+/* Writes or removes the drop-in, as the instance needs. Returns 0 or a negative errno. */
 int units_write(const char *dir, const Instance *instance);
 
 /* Whether units_write() would change anything. */
 bool units_differ(const char *dir, const Instance *instance);
 
-/* There is no such instance any more. */
+/* Removes the drop-in of an instance that does not exist any more. Returns 0 or a negative errno.
+ */
 int units_remove(const char *dir, const char *name);
 
 /*
+ * All of a generator's work: for each instance the drop-in, and that bellhop.target wants its
+ * socket. One that fails is reported, and the others follow. Returns 0, or the first error.
+ */
+int units_write_all(const char *dir, const Config *config,
+                    void (*report)(const char *instance, int error));
+
+/*
  * Makes systemd see what has changed in UNITS_GENERATED_DIR when it loads a unit the next time,
- * without a daemon-reload. A unit that is loaded stays as it is: it must be stopped first, together
- * with its socket, and be wanted by nobody, as those are that bellhop.target knew at boot.
+ * without a daemon-reload. A loaded unit stays as it is: it must be stopped first, together with
+ * its socket, and nothing may want it, as bellhop.target wants those that it knew at boot.
  */
 int units_announce(void);

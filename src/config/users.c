@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the question whether a name is a user. getpwnam(3) reads /etc/passwd from its start each
- * time, which with thousands of customers takes seconds; so the database is read once, and asked by
- * name only for users that it does not list (LDAP and the like).
- */
 #include <pwd.h>
 
 #include "config/users.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 
-static int compare(const void *a, const void *b)
+static int users_compare(const void *a, const void *b)
 {
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Another name for the router's uid could speak to all instances too. -1, which is nobody's, when
- * there is no such user. Overwrites what getpwnam(3) has returned before. */
-static uid_t router_uid(void)
+/* Any user with the router's uid could send to all instances. Returns -1, which no user has, if the
+ * router's user does not exist. Overwrites what getpwnam(3) returned before. */
+static uid_t users_router_uid(void)
 {
         const struct passwd *pw = getpwnam(BELLHOP_ROUTER_USER);
 
@@ -25,32 +21,23 @@ static uid_t router_uid(void)
 
 int users_init(Users *users, bool trust)
 {
+        _cleanup_free_ char *name = NULL;
         const struct passwd *pw;
-        size_t size = 0;
         uid_t router;
 
         *users = (Users){ .trust = trust };
         if (trust)
                 return 0;
-        router = router_uid();
+        router = users_router_uid();
         setpwent();
         while ((pw = getpwent())) {
                 if (pw->pw_uid == 0 || pw->pw_uid == router ||
                     strcmp(pw->pw_name, BELLHOP_ROUTER_USER) == 0)
                         continue;
-                if (users->n == size) {
-                        char **names =
-                                reallocarray(users->names, size ? size * 2 : 64, sizeof(*names));
-
-                        if (!names)
-                                break;
-                        users->names = names;
-                        size = size ? size * 2 : 64;
-                }
-                users->names[users->n] = strdup(pw->pw_name);
-                if (!users->names[users->n])
+                name = strdup(pw->pw_name);
+                if (!name || array_append(users->names, users->n, name) < 0)
                         break;
-                users->n++;
+                name = NULL;
         }
         endpwent();
         if (pw) {
@@ -58,7 +45,7 @@ int users_init(Users *users, bool trust)
                 return -ENOMEM;
         }
         if (users->n > 0)
-                qsort(users->names, users->n, sizeof(*users->names), compare);
+                qsort(users->names, users->n, sizeof(*users->names), users_compare);
         return 0;
 }
 
@@ -75,7 +62,7 @@ int users_check(const Users *users, const char *name, UserVerdict *ret)
         const struct passwd *pw;
 
         if (users->n > 0 &&
-            bsearch(&name, users->names, users->n, sizeof(*users->names), compare)) {
+            bsearch(&name, users->names, users->n, sizeof(*users->names), users_compare)) {
                 *ret = USER_FITS;
                 return 0;
         }
@@ -92,7 +79,9 @@ int users_check(const Users *users, const char *name, UserVerdict *ret)
         if (pw) {
                 const uid_t uid = pw->pw_uid;
 
-                *ret = uid == 0 ? USER_IS_ROOT : uid == router_uid() ? USER_IS_ROUTER : USER_FITS;
+                *ret = uid == 0                    ? USER_IS_ROOT
+                       : uid == users_router_uid() ? USER_IS_ROUTER
+                                                   : USER_FITS;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
                 return -errno;
         } else {

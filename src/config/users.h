@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Which names are users that may own an instance. */
+/*
+ * Which names are users that may run an instance. getpwnam(3) reads /etc/passwd from its start each
+ * time, which takes seconds with thousands of instances. So the database is read once, and asked by
+ * name only for users that it does not list (LDAP and the like).
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -15,12 +19,12 @@ typedef enum UserVerdict {
 typedef struct Users {
         char **names; /* sorted; NULL: ask for each name by itself */
         size_t n;
-        bool trust; /* take every name that is not known to be wrong */
+        bool trust; /* accept every name but those of root and the router */
 } Users;
 
-/* Reads the user database once; pays off from a handful of names on. Returns 0 or -ENOMEM. */
+/* Reads the user database unless trust is set. Returns 0 or -ENOMEM. */
 int users_init(Users *users, bool trust);
 void users_done(Users *users);
 
-/* A negative errno only when the database could not be asked. */
+/* Returns 0, or a negative errno if the database could not be asked. */
 int users_check(const Users *users, const char *name, UserVerdict *ret);

@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* A number that nobody could say. */
+#define UNKNOWN UINT64_MAX
 
 /* Exit statuses; 0 is fine. */
 typedef enum CtlStatus {
@@ -12,41 +16,27 @@ typedef enum CtlStatus {
         CTL_USAGE,
 } CtlStatus;
 
-#define OPTION_LIST_MAX 256
+#define SETTINGS_MAX 512
 
-/* Of an option that can be given several times. */
-typedef struct OptionList {
-        const char *items[OPTION_LIST_MAX];
-        size_t n;
-} OptionList;
-
+/* In the order in which --help lists them. */
 typedef struct Ctl {
-        const char *config_dir;
-        const char *runtime_dir;
-        bool json;
-        bool no_legend;
-        bool no_pager;
-        bool strict;          /* check */
-        bool self_signed;     /* cert, add */
-        bool force;           /* cert */
-        bool dry_run;         /* add, remove, apply */
-        bool purge;           /* remove */
-        bool yes;             /* remove */
-        bool offline;         /* route */
-        bool only_tls;        /* route */
-        bool only_http;       /* route */
-        const char *count;    /* top; NULL: for ever */
-        const char *delay;    /* top */
-        OptionList hosts;     /* add, as the rest */
-        OptionList addresses; /* Address= */
-        const char *http;     /* Http=; NULL as for all of them: not given */
-        const char *idle;     /* IdleSec= */
-        bool is_default;
-        bool network;
+        bool only_tls, only_http, offline; /* route */
+        struct {
+                const char *key, *value; /* "Host", "alice.example" */
+        } settings[SETTINGS_MAX];        /* add, in the order of the command line */
+        size_t n_settings;
         bool create_user;
+        bool dry_run;              /* add, remove, apply */
+        bool purge, yes;           /* remove */
+        const char *count, *delay; /* top; NULL: not given */
+        bool strict;               /* check */
+        bool self_signed;          /* cert, add */
+        bool force;                /* cert */
+        bool json, no_legend, no_pager;
+        const char *config_dir, *runtime_dir;
 } Ctl;
 
-/* Verbs take what stands behind their name, and say themselves what is wrong. Each has a file. */
+/* Verbs take the words that follow their name, and print what is wrong. Each has a file. */
 CtlStatus verb_list(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_status(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_top(const Ctl *ctl, char *arguments[]);

@@ -11,10 +11,10 @@
 
 #define HELP_HINT "Try 'bellhopctl --help'."
 
-/* Behind every letter, for options without one. */
+/* Larger than every letter: options without one. */
 #define LONG_ONLY 256
 
-static void help(void)
+static void main_help(void)
 {
         printf("bellhopctl [OPTIONS...] VERB ...\n"
                "\n"
@@ -22,10 +22,10 @@ static void help(void)
                "\n"
                "Verbs:\n");
         for (size_t i = 0; i < n_verbs; i++) {
-                const char *arguments = verbs[i].arguments ? verbs[i].arguments : "";
+                const char *argument = verbs[i].argument ? verbs[i].argument : "";
                 const int room = 22 - (int)strlen(verbs[i].name);
 
-                printf("  %s %-*s %s\n", verbs[i].name, room, arguments, verbs[i].help);
+                printf("  %s %-*s %s\n", verbs[i].name, room, argument, verbs[i].help);
         }
         printf("\n"
                "Options:\n");
@@ -47,69 +47,46 @@ static void help(void)
                "See bellhopctl(1).\n");
 }
 
-/* Another one of the same name is for this verb. */
-static bool is_hidden(const Option *option, const Verb *verb)
-{
-        if (option_is_for(option, verb))
-                return false;
-        for (size_t i = 0; i < n_options; i++)
-                if (&options[i] != option && strcmp(options[i].name, option->name) == 0 &&
-                    option_is_for(&options[i], verb))
-                        return true;
-        return false;
-}
-
-#define SHORT_MAX (1 + 2 * OPTIONS_MAX + 1)
-
 typedef struct Getopt {
         struct option options[OPTIONS_MAX];
-        char letters[SHORT_MAX];
+        char letters[2 * OPTIONS_MAX + 1];
 } Getopt;
 
-/* start: what stands before the letters. */
-static void fill_getopt(const Verb *verb, const char *start, Getopt *ret)
+/* Of two options with one name, getopt takes the first: that of the verb. */
+static void main_fill_getopt(const Verb *verb, Getopt *ret)
 {
-        char *letter = stpcpy(ret->letters, start);
+        char *letter = ret->letters;
         size_t n = 0;
 
-        for (size_t i = 0; i < n_options; i++) {
-                const Option *o = &options[i];
+        for (size_t i = 0; i < 2 * n_options; i++) {
+                const Option *o = &options[i % n_options];
 
-                if (is_hidden(o, verb))
+                if (option_is_for(o, verb) != (i < n_options))
                         continue;
                 ret->options[n++] = (struct option){
                         o->name,
                         o->argument ? required_argument : no_argument,
                         NULL,
-                        LONG_ONLY + (int)i,
+                        LONG_ONLY + (int)(o - options),
                 };
                 if (o->letter)
-                        *letter++ = o->letter;
-                if (o->letter && o->argument)
-                        *letter++ = ':';
+                        letter += sprintf(letter, "%c%s", o->letter, o->argument ? ":" : "");
         }
         ret->options[n] = (struct option){ NULL, 0, NULL, 0 };
-        *letter = 0;
 }
 
-/* The first word, as long as all that stands before it means the same for each verb. */
-static const Verb *look_for_verb(int argc, char *argv[])
+/* The first word that is one, to know which option of two is meant. */
+static const Verb *main_guess_verb(int argc, char *argv[])
 {
-        const Verb *verb;
-        Getopt all;
+        const Verb *verb = NULL;
 
-        fill_getopt(NULL, "+", &all);
-        opterr = 0;
-        while (getopt_long(argc, argv, all.letters, all.options, NULL) >= 0)
-                ;
-        verb = optind < argc ? verb_find(argv[optind]) : NULL;
-        opterr = 1;
-        optind = 0; /* begin anew */
+        for (int i = 1; i < argc && !verb; i++)
+                verb = verb_find(argv[i]);
         return verb;
 }
 
 /* NULL: getopt has said that there is no such option. */
-static const Option *option_of(int c)
+static const Option *main_option(int c)
 {
         if (c >= LONG_ONLY)
                 return &options[c - LONG_ONLY];
@@ -119,51 +96,32 @@ static const Option *option_of(int c)
         return NULL;
 }
 
-static CtlStatus check_options(const Verb *verb, const bool given[static OPTIONS_MAX])
+static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
+                               const bool given[static OPTIONS_MAX])
 {
+        const Verb *verb = n > 0 ? verb_find(words[0]) : NULL;
+        const bool fits = verb && n - 1 == (verb->argument ? 1 : 0);
+
+        if (n == 0)
+                output_error("Say what to do. " HELP_HINT);
+        else if (!verb)
+                output_error("There is no verb '%s'. " HELP_HINT, words[0]);
+        else if (!fits)
+                output_error("Write 'bellhopctl %s%s%s'. " HELP_HINT, verb->name,
+                             verb->argument ? " " : "", verb->argument ? verb->argument : "");
+        if (!fits)
+                return CTL_USAGE;
         for (size_t i = 0; i < n_options; i++)
                 if (given[i] && !option_is_for(&options[i], verb)) {
                         output_error("--%s is for %s, not for %s. " HELP_HINT, options[i].name,
                                      options[i].verbs, verb->name);
                         return CTL_USAGE;
                 }
-        return CTL_FINE;
-}
-
-static CtlStatus run_verb(const Ctl *ctl, char *words[], int n,
-                          const bool given[static OPTIONS_MAX])
-{
-        const Verb *verb = n > 0 ? verb_find(words[0]) : NULL;
-
-        if (n == 0) {
-                output_error("Say what to do. " HELP_HINT);
-                return CTL_USAGE;
-        }
-        if (!verb) {
-                output_error("There is no verb '%s'. " HELP_HINT, words[0]);
-                return CTL_USAGE;
-        }
-        if (n - 1 < verb->min_arguments || n - 1 > verb->max_arguments) {
-                output_error("Write 'bellhopctl %s%s%s'. " HELP_HINT, verb->name,
-                             verb->arguments ? " " : "", verb->arguments ? verb->arguments : "");
-                return CTL_USAGE;
-        }
-        if (check_options(verb, given) != CTL_FINE)
-                return CTL_USAGE;
         return verb->run(ctl, words + 1);
 }
 
-/* False: they are too many. */
-static bool append_item(OptionList *list, const char *value)
-{
-        if (list->n == OPTION_LIST_MAX)
-                return false;
-        list->items[list->n++] = value;
-        return true;
-}
-
 /* True: that was all that was asked for. */
-static bool take_option(Ctl *ctl, const Option *option, const char *value, CtlStatus *status)
+static bool main_take_option(Ctl *ctl, const Option *option, const char *value, CtlStatus *status)
 {
         char *target = (char *)ctl + option->offset;
 
@@ -172,18 +130,21 @@ static bool take_option(Ctl *ctl, const Option *option, const char *value, CtlSt
                 *(bool *)target = true;
                 return false;
         case OPTION_STRING:
-                memcpy(target, (const void *)&value, sizeof(value));
+                *(const char **)(void *)target = value;
                 return false;
-        case OPTION_LIST:
-                if (append_item((OptionList *)(void *)target, value))
+        case OPTION_SETTING:
+                if (ctl->n_settings < SETTINGS_MAX) {
+                        ctl->settings[ctl->n_settings].key = option->setting;
+                        ctl->settings[ctl->n_settings++].value = value ? value : "yes";
                         return false;
-                output_error("--%s can be given %d times at most; write several in one, with "
+                }
+                output_error("There are more than %d settings; write several hosts in one, with "
                              "blanks.",
-                             option->name, OPTION_LIST_MAX);
+                             SETTINGS_MAX);
                 *status = CTL_USAGE;
                 return true;
         case OPTION_HELP:
-                help();
+                main_help();
                 return true;
         case OPTION_VERSION:
                 printf("bellhopctl %s\n", BELLHOP_VERSION);
@@ -196,27 +157,26 @@ int main(int argc, char *argv[])
 {
         Ctl ctl = { .config_dir = BELLHOP_CONFIG_DIR, .runtime_dir = BELLHOP_RUNTIME_DIR };
         bool given[OPTIONS_MAX] = { false };
-        const Verb *verb = look_for_verb(argc, argv);
         CtlStatus status = CTL_FINE;
         Getopt known;
         int c;
 
-        fill_getopt(verb, "", &known);
+        main_fill_getopt(main_guess_verb(argc, argv), &known);
         while ((c = getopt_long(argc, argv, known.letters, known.options, NULL)) >= 0) {
-                const Option *option = option_of(c);
+                const Option *option = main_option(c);
 
                 if (!option) {
                         fputs(HELP_HINT "\n", stderr);
                         return CTL_USAGE;
                 }
                 given[option - options] = true;
-                if (take_option(&ctl, option, optarg, &status))
+                if (main_take_option(&ctl, option, optarg, &status))
                         return (int)status;
         }
-        /* Else nobody would be a customer, and all that runs left over. */
+        /* Otherwise there would be no instances, and all that runs would be left over. */
         if (access(ctl.config_dir, F_OK) < 0 && strcmp(ctl.config_dir, BELLHOP_CONFIG_DIR) != 0) {
                 output_error("--config=%s: %s.", ctl.config_dir, strerror(errno));
                 return CTL_FAILED;
         }
-        return (int)run_verb(&ctl, argv + optind, argc - optind, given);
+        return (int)main_run_verb(&ctl, argv + optind, argc - optind, given);
 }

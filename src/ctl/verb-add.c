@@ -1,41 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl add: a table of steps, each of which sees whether it is needed, and is done as a whole
- * or not at all. What fails is undone; what was killed is gone on with by the same command, and
- * until then nobody sees anything of it: the file of the instance comes last of all files.
+ * or not at all. What fails is undone. After a kill, the same command goes on; until then nobody
+ * sees anything of it, because the file of the instance is written after all other files.
  */
-#include <fcntl.h>
-#include <sys/stat.h>
+#include <pwd.h>
 
 #include "config/instance.h"
 #include "config/units.h"
 #include "config/users.h"
-#include "ctl/ask/customer.h"
+#include "ctl/ask/file.h"
 #include "ctl/ask/hosts.h"
+#include "ctl/ask/metrics-client.h"
 #include "ctl/change/change.h"
-#include "ctl/change/first-page.h"
-#include "ctl/change/instance-text.h"
+#include "ctl/change/files.h"
 #include "ctl/change/self-signed.h"
 #include "util/cleanup.h"
-
-#define ROUTER_SERVICE "bellhop-router.service"
-#define CERTIFICATE    "fullchain.pem"
-#define KEY            "privkey.pem"
+#include "util/text.h"
 
 typedef struct Add {
         Change change;
-        Customer customer;
-        char *text;     /* of the file */
-        Config *draft;  /* what it says: this instance and no other */
-        Config *config; /* what is there already */
+        const char *name;
+        Places places;
+        char *text; /* of the file */
+        InstanceDraft draft;
+        Config *problems; /* of the text */
+        Config *config;   /* what is there already */
         bool has_file;
         bool has_signed; /* a certificate, now */
 } Add;
 
 /* --- what is asked for --- */
 
-/* What another one has already. */
-static CtlStatus check_conflicts(Add *add, const InstanceDraft *draft)
+/* What another instance has already. */
+static CtlStatus add_check_conflicts(Add *add)
 {
         Config *config = add->config;
         const Instance *other;
@@ -43,13 +41,13 @@ static CtlStatus check_conflicts(Add *add, const InstanceDraft *draft)
         unsigned line;
         int r;
 
-        if (draft->instance.is_default && config->default_instance != ROUTE_NONE) {
+        if (add->draft.instance.is_default && config->default_instance != ROUTE_NONE) {
                 other = &config->instances[config->default_instance];
                 output_error("%s is the default already (%s:%u); only one instance can be.",
                              other->name, other->file, other->default_line);
                 return CTL_FAILED;
         }
-        r = hostmap_merge(config->map, draft->routes, ROUTE_NONE, 0, &conflict);
+        r = hostmap_merge(config->map, add->draft.routes, ROUTE_NONE, 0, &conflict);
         if (r == -EEXIST) {
                 other = config_origin(config, conflict.other, &line);
                 output_error("%s leads to %s already (%s:%u). Remove it there first, and "
@@ -60,506 +58,322 @@ static CtlStatus check_conflicts(Add *add, const InstanceDraft *draft)
         return r < 0 ? output_no_memory() : CTL_FINE;
 }
 
-/* Takes the draft over into a configuration of its own. */
-static int keep_draft(Add *add, InstanceDraft *draft)
+static CtlStatus add_parse(Add *add)
 {
-        Config *config = add->draft;
-        HostMapConflict conflict;
-
-        config->map = hostmap_new();
-        config->instances = malloc(sizeof(*config->instances));
-        config->default_instance = ROUTE_NONE;
-        if (!config->map || !config->instances)
-                return -ENOMEM;
-        config->instances[0] = draft->instance;
-        config->n_instances = 1;
-        draft->instance = (Instance){ .name = NULL };
-        return hostmap_merge(config->map, draft->routes, 0, 0, &conflict);
-}
-
-static CtlStatus parse(Add *add)
-{
-        _cleanup_(instance_draft_done) InstanceDraft draft = { .routes = NULL };
-        SettingsFile file = { .path = add->customer.file };
+        SettingsFile file = { .path = add->places.file };
         CtlStatus status = CTL_FINE;
-        int r;
 
         add->text = instance_text(add->change.ctl);
-        add->draft = file.config = calloc(1, sizeof(*file.config));
-        if (!add->text || !add->draft)
+        add->problems = file.config = calloc(1, sizeof(*file.config));
+        if (!add->text || !add->problems ||
+            instance_draft_parse(&add->draft, &file, add->name, span_from_string(add->text)) < 0)
                 return output_no_memory();
-        r = instance_draft_parse(&draft, &file, add->customer.name, span_from_string(add->text));
-        for (size_t i = 0; r == 0 && i < file.config->n_problems; i++) {
-                output_error("%s.", file.config->problems[i].what);
+        for (size_t i = 0; i < add->problems->n_problems; i++) {
+                output_error("%s.", add->problems->problems[i].what);
                 status = CTL_FAILED;
         }
-        if (r == 0 && status == CTL_FINE && !add->has_file)
-                status = check_conflicts(add, &draft);
-        if (r == 0 && status == CTL_FINE)
-                r = keep_draft(add, &draft);
-        return r < 0 ? output_no_memory() : status;
+        return status == CTL_FINE && !add->has_file ? add_check_conflicts(add) : status;
 }
 
-/* One that is there must be the one that is asked for: else whose word counts? */
-static CtlStatus check_file(Add *add)
+/* A file that is there must be the one that is asked for. */
+static CtlStatus add_check_file(Add *add)
 {
-        const char *path = add->customer.file;
-        Config problems = { .n_problems = 0 };
-        SettingsFile file = { .path = path, .config = &problems };
-        _cleanup_free_ char *there = NULL;
-        bool same;
+        const char *path = add->places.file;
+        _cleanup_free_ char *text = NULL;
         size_t size;
-        int r;
 
         if (!add->has_file)
                 return CTL_FINE;
-        r = settings_read_file(&file, &there, &size);
-        same = there && size == strlen(add->text) && memcmp(there, add->text, size) == 0;
-        for (size_t i = 0; i < problems.n_problems; i++) {
-                free(problems.problems[i].text);
-                free(problems.problems[i].file);
-                free(problems.problems[i].word);
-        }
-        free(problems.problems);
-        if (r < 0)
-                return change_fail(path, r);
-        if (same)
+        if (!change_good(path, file_read(path, CONFIG_FILE_MAX_BYTES, &text, &size)))
+                return CTL_FAILED;
+        if (size == strlen(add->text) && memcmp(text, add->text, size) == 0)
                 return CTL_FINE;
-        output_error("%s is there already, and says something else. To change the customer, edit "
+        output_error("%s is there already, and says something else. To change the instance, edit "
                      "it, and 'bellhopctl apply'; to begin anew, 'bellhopctl remove %s' first.",
-                     path, add->customer.name);
+                     path, add->name);
         return CTL_FAILED;
 }
 
-static CtlStatus check_user(const Add *add)
+static CtlStatus add_check_user(const Add *add)
 {
-        const char *name = add->customer.name;
         const Users ask_by_name = { .n = 0 };
         UserVerdict verdict = USER_MISSING;
-        const int r = users_check(&ask_by_name, name, &verdict);
 
-        if (r < 0)
-                return change_fail("The users can't be read", r);
-        switch (verdict) {
-        case USER_FITS:
+        if (!change_good("The users can't be read", users_check(&ask_by_name, add->name, &verdict)))
+                return CTL_FAILED;
+        if (verdict == USER_FITS || (verdict == USER_MISSING && add->change.ctl->create_user))
                 return CTL_FINE;
-        case USER_MISSING:
-                if (add->change.ctl->create_user)
-                        return CTL_FINE;
-                output_error("There is no user %s, as whom the site would run. Add --create-user, "
-                             "or make one: useradd --create-home %s",
-                             name, name);
-                return CTL_FAILED;
-        case USER_IS_ROOT:
-        case USER_IS_ROUTER:
-                output_error("The site would run as %s, which is %s. Choose another name.", name,
-                             verdict == USER_IS_ROOT ? "root" : "the router's user");
-                return CTL_FAILED;
-        }
+        if (verdict == USER_MISSING)
+                output_error("User %s does not exist; the instance would run as %s. Add "
+                             "--create-user, or: useradd --create-home %s",
+                             add->name, add->name, add->name);
+        else
+                output_error("The instance would run as %s, which is %s. Choose another name.",
+                             add->name, verdict == USER_IS_ROOT ? "root" : "the router's user");
         return CTL_FAILED;
 }
 
 /* --- the steps --- */
 
-/* The user of the customer; there is one from the first step on. */
-static const struct passwd *user_of(const Add *add)
-{
-        const struct passwd *user = getpwnam(add->customer.name);
+enum { USER, WWW, CERTIFICATE, DROP_IN, INSTANCE_FILE, SOCKET, SERVER, ROUTER, STEPS };
 
-        if (!user)
-                output_error("User %s has gone.", add->customer.name);
-        return user;
+static const struct {
+        const char *kind; /* for programs */
+        const char *what; /* before the name */
+} steps[STEPS] = {
+        [USER] = { "user", "create user " },
+        [WWW] = { "document-root", "make document root " WWW_DIR "/" },
+        [CERTIFICATE] = { "certificate", "sign a certificate for " },
+        [DROP_IN] = { "drop-in", "let systemd know about the network of " },
+        [INSTANCE_FILE] = { "file", "write the file of " },
+        [SOCKET] = { "socket", "start the hand-off socket of " },
+        [SERVER] = { "server", "restart the server of " },
+        [ROUTER] = { "router", "let the router read the files: it serves " },
+};
+
+static int add_is_active(const Add *add, NameUnit what)
+{
+        char unit[NAME_UNIT_MAX];
+
+        return bus_is_active(add->change.bus, name_unit(what, add->name, unit));
 }
 
-static bool user_needed(Add *add)
+static void add_find_needs(const Add *add, bool needs[static STEPS])
 {
-        return !getpwnam(add->customer.name);
+        const Ctl *ctl = add->change.ctl;
+        _cleanup_free_ char *public_html = text_format("/home/%s/public_html", add->name);
+        const int known = add->has_file ? router_knows(ctl->runtime_dir, add->name) : 0;
+
+        needs[USER] = !getpwnam(add->name);
+        /* instance.conf finds pages in either place: those of an older website stay in use. */
+        needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
+        needs[CERTIFICATE] = ctl->self_signed && !place_exists(add->places.tls);
+        needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, &add->draft.instance);
+        needs[INSTANCE_FILE] = !add->has_file;
+        /* If systemd does not answer, the start says so. */
+        needs[SOCKET] = add_is_active(add, NAME_SOCKET_UNIT) != 1;
+        /* An instance that runs does not see a folder that has come since its start. */
+        needs[SERVER] = needs[CERTIFICATE] && add_is_active(add, NAME_SERVICE_UNIT) == 1;
+        needs[ROUTER] = known == 0 || known == -ESHUTDOWN;
 }
 
-static bool user_run(Add *add)
+static bool add_make_www(const Add *add)
 {
-        const char *const command[] = { "useradd", "--create-home",    "--comment", USER_MARK,
-                                        "--",      add->customer.name, NULL };
+        const struct passwd *user = getpwnam(add->name);
+        const int r = user ? folder_make(WWW_DIR, add->name, user->pw_uid, user->pw_gid, 0750,
+                                         first_page_put, NULL)
+                           : -ESRCH;
 
-        return program_run(command);
+        return change_good(add->places.www, r);
 }
 
-static void user_undo(Add *add)
+static bool add_sign(Add *add)
 {
-        const char *const command[] = { "userdel", "--remove", "--", add->customer.name, NULL };
-
-        (void)program_run(command);
-}
-
-static bool exists(const char *path)
-{
-        return access(path, F_OK) == 0;
-}
-
-/* Where instance.conf looks for pages if there is no document root: that of an older site stays in
- * use. */
-static bool has_public_html(const Add *add)
-{
-        _cleanup_free_ char *path = NULL;
-
-        if (asprintf(&path, "/home/%s/public_html", add->customer.name) < 0) {
-                path = NULL;
-                return false;
-        }
-        return exists(path);
-}
-
-static bool www_needed(Add *add)
-{
-        return !exists(add->customer.www) && !has_public_html(add);
-}
-
-static bool www_run(Add *add)
-{
-        const struct passwd *user = user_of(add);
-        const int r = user ? folder_make(WWW_DIR, add->customer.name, user->pw_uid, user->pw_gid,
-                                         0750, first_page_put)
-                           : 0;
-
-        if (r < 0)
-                (void)change_fail(add->customer.www, r);
-        return user && r == 0;
-}
-
-/* What has come to be in it meanwhile stays. */
-static void remove_folder(const char *path, const char *first, const char *second)
-{
-        const char *const names[] = { first, second };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                _cleanup_free_ char *file = NULL;
-
-                if (names[i] && asprintf(&file, "%s/%s", path, names[i]) >= 0)
-                        (void)unlink(file);
-        }
-        (void)rmdir(path);
-}
-
-static void www_undo(Add *add)
-{
-        remove_folder(add->customer.www, FIRST_PAGE, NULL);
-}
-
-static bool certificate_needed(Add *add)
-{
-        return add->change.ctl->self_signed && !exists(add->customer.tls);
-}
-
-static bool certificate_run(Add *add)
-{
-        Hosts *hosts = hosts_new(add->draft);
-        const int r = hosts ? self_signed_make(add->change.ctl->config_dir, add->customer.name,
-                                               &hosts[0], false)
+        Hosts *hosts = hosts_new(add->draft.routes, 1);
+        const int r = hosts ? self_signed_make(add->change.ctl->config_dir, add->name, hosts, false)
                             : -ENOMEM;
 
-        hosts_free(hosts, add->draft);
-        if (r < 0)
-                (void)change_fail(add->customer.tls, r);
-        else if (r == SELF_SIGNED_NO_NAME)
+        hosts_free(hosts, 1);
+        if (r == SELF_SIGNED_NO_NAME)
                 output_error("A certificate needs a --host or --address to name.");
         else if (r == SELF_SIGNED_NO_USER)
-                (void)user_of(add);
-        add->has_signed = r == SELF_SIGNED_MADE;
+                output_error("User %s has gone.", add->name);
+        add->has_signed = change_good(add->places.tls, r) && r == SELF_SIGNED_MADE;
         return add->has_signed;
 }
 
-static void certificate_undo(Add *add)
+static bool add_reload_router(const Add *add)
 {
-        remove_folder(add->customer.tls, CERTIFICATE, KEY);
-}
+        int r;
 
-static bool drop_in_needed(Add *add)
-{
-        return units_differ(UNITS_GENERATED_DIR, &add->draft->instances[0]);
-}
-
-static bool drop_in_run(Add *add)
-{
-        int r = units_write(UNITS_GENERATED_DIR, &add->draft->instances[0]);
-
-        if (r == 0)
-                r = units_announce();
+        if (!change_reload_router(&add->change) || !change_unit("start", ROUTER_SERVICE))
+                return false;
+        r = router_knows(add->change.ctl->runtime_dir, add->name);
         if (r < 0)
-                (void)change_fail(UNITS_GENERATED_DIR, r);
-        return r == 0;
+                output_error("The router has read the files, but can't be asked about %s: %s.",
+                             add->name, metrics_fetch_explain(r));
+        else if (r == 0)
+                output_error("The router does not take it: 'journalctl -xeu " ROUTER_SERVICE
+                             "' says why.");
+        return r != 0;
 }
 
-static void drop_in_undo(Add *add)
+static bool add_do(Add *add, int step)
 {
-        if (units_remove(UNITS_GENERATED_DIR, add->customer.name) == 0)
+        char unit[NAME_UNIT_MAX];
+
+        switch (step) {
+        case USER:
+                return program_run((const char *const[]){ "useradd", "--create-home", "--comment",
+                                                          USER_MARK, "--", add->name, NULL });
+        case WWW:
+                return add_make_www(add);
+        case CERTIFICATE:
+                return add_sign(add);
+        case DROP_IN:
+                return change_good(UNITS_GENERATED_DIR,
+                                   units_write(UNITS_GENERATED_DIR, &add->draft.instance)) &&
+                       change_good(UNITS_GENERATED_DIR, units_announce());
+        case INSTANCE_FILE:
+                return change_good(add->places.file, file_write(add->places.file, add->text));
+        case SOCKET:
+                return change_unit("start", name_unit(NAME_SOCKET_UNIT, add->name, unit));
+        case SERVER:
+                return change_unit("try-restart", name_unit(NAME_SERVICE_UNIT, add->name, unit));
+        default:
+                return add_reload_router(add);
+        }
+}
+
+/* Other files that have come to be in the folder stay. */
+static void add_remove_folder(const char *path, const char *first, const char *second)
+{
+        _cleanup_free_ char *a = text_format("%s/%s", path, first);
+        _cleanup_free_ char *b = text_format("%s/%s", path, second);
+
+        if (a)
+                (void)unlink(a);
+        if (b)
+                (void)unlink(b);
+        (void)rmdir(path);
+}
+
+static void add_undo(Add *add, int step)
+{
+        char unit[NAME_UNIT_MAX];
+
+        (void)change_step(&add->change, "undo", "undo: %s%s", steps[step].what, add->name);
+        if (step == USER)
+                (void)program_run(
+                        (const char *const[]){ "userdel", "--remove", "--", add->name, NULL });
+        else if (step == WWW)
+                add_remove_folder(add->places.www, FIRST_PAGE, "");
+        else if (step == CERTIFICATE)
+                add_remove_folder(add->places.tls, "fullchain.pem", "privkey.pem");
+        else if (step == DROP_IN && units_remove(UNITS_GENERATED_DIR, add->name) == 0)
                 (void)units_announce();
+        else if (step == INSTANCE_FILE)
+                (void)file_remove(add->places.file);
+        else if (step == SOCKET)
+                (void)change_unit("stop", name_unit(NAME_SOCKET_UNIT, add->name, unit));
 }
 
-static bool file_needed(Add *add)
+static CtlStatus add_run_steps(Add *add)
 {
-        return !add->has_file;
-}
+        bool needs[STEPS], good;
 
-static bool file_run(Add *add)
-{
-        const int r = file_write(add->customer.file, add->text);
-
-        if (r < 0)
-                (void)change_fail(add->customer.file, r);
-        return r == 0;
-}
-
-static void file_undo(Add *add)
-{
-        (void)file_remove(add->customer.file);
-}
-
-static bool socket_needed(Add *add)
-{
-        char unit[UNIT_NAME_MAX];
-        Units units;
-        bool active;
-
-        unit_name(add->customer.name, "socket", unit);
-        if (bus_list_units(add->change.bus, unit, &units) < 0)
-                return true;
-        active = unit_is_active(&units, unit);
-        units_done(&units);
-        return !active;
-}
-
-static bool socket_run(Add *add)
-{
-        char unit[UNIT_NAME_MAX];
-
-        unit_name(add->customer.name, "socket", unit);
-        return change_job(&add->change, JOB_START, unit);
-}
-
-static void socket_undo(Add *add)
-{
-        char unit[UNIT_NAME_MAX];
-
-        unit_name(add->customer.name, "socket", unit);
-        (void)change_job(&add->change, JOB_STOP, unit);
-}
-
-/* One that runs does not see a folder that has come since its start. */
-static bool server_needed(Add *add)
-{
-        char unit[UNIT_NAME_MAX];
-        Units units;
-        bool active;
-
-        unit_name(add->customer.name, "service", unit);
-        if (!(add->has_signed || certificate_needed(add)) ||
-            bus_list_units(add->change.bus, unit, &units) < 0)
-                return false;
-        active = unit_is_active(&units, unit);
-        units_done(&units);
-        return active;
-}
-
-static bool server_run(Add *add)
-{
-        char unit[UNIT_NAME_MAX];
-
-        unit_name(add->customer.name, "service", unit);
-        return change_job(&add->change, JOB_TRY_RESTART, unit);
-}
-
-static bool router_needed(Add *add)
-{
-        return !add->has_file || !router_knows(add->change.ctl, add->customer.name);
-}
-
-static bool router_run(Add *add)
-{
-        if (!change_reload_router(&add->change) ||
-            !change_job(&add->change, JOB_START, ROUTER_SERVICE))
-                return false;
-        if (router_knows(add->change.ctl, add->customer.name))
-                return true;
-        output_error("The router does not take it: 'journalctl -xeu bellhop-router.service' says "
-                     "why.");
-        return false;
-}
-
-/* When the file has gone again. */
-static void router_undo(Add *add)
-{
-        (void)change_reload_router(&add->change);
-}
-
-typedef struct Step {
-        const char *kind;
-        const char *what;
-        bool (*needed)(Add *add);
-        bool (*run)(Add *add);
-        void (*undo)(Add *add);
-} Step;
-
-/* In this order, and undone from below, but for the router, which then has to read the files. */
-static const Step steps[] = {
-        { "user", "create user", user_needed, user_run, user_undo },
-        { "document-root", "make document root " WWW_DIR "/", www_needed, www_run, www_undo },
-        { "certificate", "sign a certificate for", certificate_needed, certificate_run,
-          certificate_undo },
-        { "drop-in", "let systemd know about the network of", drop_in_needed, drop_in_run,
-          drop_in_undo },
-        { "file", "write the file of", file_needed, file_run, file_undo },
-        { "socket", "start the hand-off socket of", socket_needed, socket_run, socket_undo },
-        { "server", "restart the server of", server_needed, server_run, NULL },
-        { "router", "let the router read the files: it serves", router_needed, router_run, NULL },
-};
-
-static void say(Add *add, const Step *step, const char *before, const char *kind)
-{
-        const size_t length = strlen(step->what);
-        const bool is_path = step->what[length - 1] == '/';
-
-        change_say(&add->change, kind, "%s%s%s%s", before, step->what, is_path ? "" : " ",
-                   add->customer.name);
-}
-
-static void undo(Add *add, const bool done[static ELEMENTSOF(steps)], bool router)
-{
-        for (size_t i = ELEMENTSOF(steps); i-- > 0;)
-                if (done[i] && steps[i].undo) {
-                        say(add, &steps[i], "undo: ", "undo");
-                        steps[i].undo(add);
-                }
-        if (router)
-                router_undo(add);
-}
-
-static CtlStatus run_steps(Add *add)
-{
-        const bool dry_run = add->change.ctl->dry_run;
-        bool done[ELEMENTSOF(steps)] = { false };
-
-        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
-                const bool is_router = i == ELEMENTSOF(steps) - 1;
-                bool good = true;
-
-                if (!steps[i].needed(add))
+        add_find_needs(add, needs);
+        for (int i = 0; i < STEPS; i++) {
+                if (!needs[i] ||
+                    !change_step(&add->change, steps[i].kind, "%s%s", steps[i].what, add->name))
                         continue;
-                say(add, &steps[i], "", steps[i].kind);
-                if (dry_run)
-                        continue;
-                done[i] = true;
-                good = steps[i].run(add);
+                good = add_do(add, i);
                 if (good && !change_is_interrupted())
                         continue;
                 if (good)
                         output_error("Interrupted.");
-                /* One that has failed has left nothing. */
-                done[i] = good;
-                undo(add, done, is_router);
+                /* A step that has failed has left nothing. */
+                for (int j = good ? i : i - 1; j >= 0; j--)
+                        if (needs[j] && j != SERVER && j != ROUTER)
+                                add_undo(add, j);
+                /* Its files have gone again. */
+                if (i == ROUTER)
+                        (void)change_reload_router(&add->change);
                 return CTL_FAILED;
         }
         return CTL_FINE;
 }
 
-static void print_url(Add *add)
+static void add_print_end(const Add *add)
 {
-        Hosts *hosts = hosts_new(add->draft);
-        const bool has_tls = exists(add->customer.tls);
+        const Ctl *ctl = add->change.ctl;
+        const bool has_tls = place_exists(add->places.tls);
+        _cleanup_free_ char *nothing = text_format("%s is there already, as asked for.", add->name);
+        HostMapRoute route;
+        size_t cursor = 0;
 
-        for (size_t i = 0; hosts && i < hosts->n_hosts; i++)
-                if (hosts->hosts[i][0] != '*') {
-                        printf("See http%s://%s/%s\n", has_tls ? "s" : "", hosts->hosts[i],
+        change_say_end(&add->change, nothing ? nothing : add->name);
+        if (ctl->no_legend || ctl->json || ctl->dry_run)
+                return;
+        while (add->change.n_steps > 0 && hostmap_next(add->draft.routes, &cursor, &route))
+                if (!route.is_address && route.what[0] != '*') {
+                        printf("See http%s://%s/%s\n", has_tls ? "s" : "", route.what,
                                add->has_signed ? " (browsers warn of a self-signed certificate)"
                                                : "");
                         break;
                 }
-        hosts_free(hosts, add->draft);
+        if (!has_tls)
+                printf("It has no certificate yet, and so no HTTPS. Put one there as "
+                       "mod_bellhop(8) "
+                       "says, or: bellhopctl cert %s --self-signed\n",
+                       add->name);
 }
 
-static void print_end(Add *add)
-{
-        const Ctl *ctl = add->change.ctl;
-        const Customer *customer = &add->customer;
-
-        if (ctl->no_legend || ctl->json)
-                return;
-        if (add->change.n_steps == 0)
-                printf("%s is there already, as asked for.\n", customer->name);
-        if (ctl->dry_run) {
-                printf("This is what would be done.\n");
-                return;
-        }
-        if (add->change.n_steps > 0)
-                print_url(add);
-        if (!exists(customer->tls))
-                printf("It has no certificate yet, and so no HTTPS. Put one there, and restart the "
-                       "site:\n"
-                       "  install -d -o %s -g %s -m 0750 %s\n"
-                       "  install -o %s -g %s -m 0400 fullchain.pem privkey.pem %s\n"
-                       "  systemctl try-restart bellhop@%s.service\n",
-                       customer->name, customer->name, customer->tls, customer->name,
-                       customer->name, customer->tls, customer->name);
-}
-
-static CtlStatus prepare(Add *add)
+static CtlStatus add_prepare(Add *add)
 {
         const Ctl *ctl = add->change.ctl;
         CtlStatus status;
-        int r;
 
-        add->has_file = exists(add->customer.file);
-        r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &add->config);
-        if (r < 0)
-                return change_fail(ctl->config_dir, r);
-        status = parse(add);
+        add->has_file = access(add->places.file, F_OK) == 0;
+        if (!change_good(ctl->config_dir,
+                         config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &add->config)))
+                return CTL_FAILED;
+        status = add_parse(add);
         if (status == CTL_FINE)
-                status = check_file(add);
+                status = add_check_file(add);
         if (status == CTL_FINE)
-                status = check_user(add);
+                status = add_check_user(add);
         return status == CTL_FINE ? change_check_served(&add->change) : status;
 }
 
-static CtlStatus check_words(const Ctl *ctl, const char *name)
+static CtlStatus add_check_words(const Ctl *ctl, const char *name)
 {
-        if (!instance_name_is_valid(name)) {
-                output_error("'%s' is no name for a customer: letters, digits, '-' and '_', at "
+        bool leads = false, fits = true;
+
+        for (size_t i = 0; i < ctl->n_settings; i++) {
+                const char *key = ctl->settings[i].key;
+
+                leads = leads || strcmp(key, "Host") == 0 || strcmp(key, "Address") == 0 ||
+                        strcmp(key, "Default") == 0;
+                /* They would be something else in the file. */
+                fits = fits && !strpbrk(ctl->settings[i].value, "\n\r#");
+        }
+        if (!instance_name_is_valid(name))
+                output_error("'%s' is no name for an instance: letters, digits, '-' and '_', at "
                              "most 31, no digit or '-' first.",
                              name);
-                return CTL_USAGE;
-        }
-        if (ctl->hosts.n == 0 && ctl->addresses.n == 0 && !ctl->is_default) {
+        else if (!leads)
                 output_error("Say what leads to %s: --host=HOST, once or more (or --address=ADDR, "
                              "or --default).",
                              name);
-                return CTL_USAGE;
-        }
-        if (!instance_text_is_possible(ctl)) {
+        else if (!fits)
                 output_error("An option has a line break or '#' in its value.");
-                return CTL_USAGE;
-        }
-        return CTL_FINE;
+        else
+                return CTL_FINE;
+        return CTL_USAGE;
 }
 
 CtlStatus verb_add(const Ctl *ctl, char *arguments[])
 {
-        Add add = { .text = NULL };
-        CtlStatus status = check_words(ctl, arguments[0]);
+        Add add = { .name = arguments[0] };
+        CtlStatus status = add_check_words(ctl, add.name);
 
         if (status != CTL_FINE)
                 return status;
-        if (!customer_init(ctl, arguments[0], &add.customer)) {
+        if (!places_init(ctl, add.name, &add.places)) {
                 output_error("The path %s is too long.", ctl->config_dir);
                 return CTL_FAILED;
         }
         status = change_begin(ctl, &add.change);
         if (status == CTL_FINE)
-                status = prepare(&add);
+                status = add_prepare(&add);
         if (status == CTL_FINE)
-                status = run_steps(&add);
+                status = add_run_steps(&add);
         if (status == CTL_FINE)
-                print_end(&add);
+                add_print_end(&add);
         free(add.text);
+        instance_draft_done(&add.draft);
+        config_free(add.problems);
         config_free(add.config);
-        config_free(add.draft);
         return change_done(&add.change, status);
 }

@@ -1,43 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl apply: what differs between the files and what runs is made the same, and nothing else
- * is touched. New sockets are there before the router sends to them, old ones go when it does no
- * longer.
+ * bellhopctl apply: makes what runs the same as the files, and touches nothing else. New sockets
+ * are there before the router sends to them; old ones go after it has stopped to.
  */
 #include "config/units.h"
 #include "ctl/ask/fleet.h"
 #include "ctl/ask/stale.h"
 #include "ctl/change/change.h"
+#include "ctl/change/files.h"
+#include "metrics/metrics.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define WANTS_DIR UNITS_GENERATED_DIR "/bellhop.target.wants"
 
 /* What one instance needs. */
-typedef struct Need {
-        bool drop_in; /* of another kind than the file asks for */
-        bool start;   /* its socket */
-        bool reload;  /* its server, which has read older files */
-        bool again;   /* its server, which does not see a folder that is new */
-        bool renew;   /* its units, which have another network; they can be forgotten */
-        bool restart; /* the same, but they can't: all units must be read again */
+typedef enum Need {
+        NEED_DROP_IN = 1 << 0, /* its drop-in is not what the file asks for */
+        NEED_START = 1 << 1,   /* its socket is not there */
+        NEED_RELOAD = 1 << 2,  /* its server has read older files */
+        NEED_AGAIN = 1 << 3,   /* its server does not see a folder that is new */
+        NEED_RENEW = 1 << 4,   /* its units have another network, and can be forgotten */
+        NEED_RESTART = 1 << 5, /* the same, but all units must be read again */
+        NEED_STOP = 1 << 6,    /* it has no file any more */
+        NEED_UNKNOWN = 1 << 7, /* nobody says whether its server has read older files */
 } Need;
 
 typedef struct Apply {
         Change change;
         Fleet fleet;
-        Need *needs; /* of each of fleet.sites */
-        bool *exact; /* of each instance: no other file matters to it */
-        char **old;  /* instances that have a socket and no file */
-        size_t n_old;
-        bool router;     /* has read older files */
-        bool unit_files; /* must be read again */
+        unsigned *needs; /* of each of fleet.entries: of Need */
+        bool *exact;     /* of each instance of the configuration: no other file matters to it */
+        bool router_is_stale; /* it has read older files */
+        int router_error;     /* why that is not known */
 } Apply;
 
 static void apply_done(Apply *apply)
 {
-        for (size_t i = 0; i < apply->n_old; i++)
-                free(apply->old[i]);
-        free(apply->old);
         free(apply->needs);
         free(apply->exact);
         fleet_done(&apply->fleet);
@@ -45,7 +44,8 @@ static void apply_done(Apply *apply)
 
 /* --- what differs --- */
 
-static int find_exact(Apply *apply)
+/* By the rule of config_load_instance(). */
+static int apply_find_exact(Apply *apply)
 {
         const Config *config = apply->fleet.config;
         HostMapRoute route;
@@ -56,406 +56,289 @@ static int find_exact(Apply *apply)
                 return -ENOMEM;
         for (size_t i = 0; i < config->n_instances; i++)
                 apply->exact[i] = !config->instances[i].is_default;
-        /* As config_load_instance() has it. */
         while (hostmap_next(config->map, &cursor, &route))
                 if (route.is_address || route.what[0] == '*')
                         apply->exact[route.instance] = false;
         return 0;
 }
 
-static bool is_wanted_since_boot(const char *name)
+/* True also without memory to say: then all units are read again. */
+static bool apply_is_wanted_since_boot(const char *name)
 {
-        _cleanup_free_ char *path = NULL;
+        char unit[NAME_UNIT_MAX];
+        _cleanup_free_ char *path =
+                text_format(WANTS_DIR "/%s", name_unit(NAME_SOCKET_UNIT, name, unit));
 
-        if (asprintf(&path, WANTS_DIR "/bellhop@%s.socket", name) < 0) {
-                path = NULL;
-                return true;
-        }
-        return access(path, F_OK) == 0;
+        return !path || access(path, F_OK) == 0;
 }
 
-/* What systemd says of services that it has in memory, and how many questions that is. */
-#define ASKS (1 + SERVER_QUESTIONS)
-
-typedef struct Told {
-        bool private_network;
-        ServerTimes times;
-} Told;
-
-static int ask_services(Apply *apply, Told *told)
+/* Of an instance that runs. */
+static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry, uint64_t changed)
 {
-        const Fleet *fleet = &apply->fleet;
-        _cleanup_free_ BusQuestion *questions = calloc(fleet->n + 1, ASKS * sizeof(*questions));
-        size_t n = 0;
-
-        if (!questions)
-                return -ENOMEM;
-        for (size_t i = 0; i < fleet->n; i++) {
-                char unit[UNIT_NAME_MAX];
-
-                if (!fleet->sites[i].instance)
-                        continue;
-                told[i].private_network = !fleet->sites[i].instance->network;
-                unit_name(fleet->sites[i].name, "service", unit);
-                if (!units_find(&fleet->units, unit))
-                        continue;
-                questions[n] = (BusQuestion){ .interface = "Service",
-                                              .property = "PrivateNetwork",
-                                              .kind = PROPERTY_BOOL,
-                                              .ret = &told[i].private_network };
-                memcpy(questions[n++].unit, unit, sizeof(unit));
-                server_questions(unit, &told[i].times, questions + n);
-                n += SERVER_QUESTIONS;
-        }
-        return bus_ask_many(apply->change.bus, questions, n);
-}
-
-/* One that runs. */
-static void look_behind(const Apply *apply, const Member *member, const ServerTimes *times,
-                        uint64_t changed, Need *need)
-{
+        const Ctl *ctl = apply->change.ctl;
+        const uint64_t started =
+                entry->started_usec == UNKNOWN ? UNKNOWN : entry->started_usec * 1000;
+        const uint64_t read = stale_instance_read(ctl->runtime_dir, entry->name);
         uint64_t tls_made;
-        const uint64_t own = changed_site(apply->change.ctl->config_dir, member->name, &tls_made);
+        const uint64_t own = changed_instance(ctl->config_dir, entry->name, &tls_made);
 
-        need->again = is_behind(times->started * 1000, tls_made);
-        need->reload = !need->again && (is_behind(server_read(times), changed) ||
-                                        is_behind(server_read(times), own));
+        if (is_stale(started, tls_made))
+                return NEED_AGAIN;
+        if (is_stale(read, changed) || is_stale(read, own))
+                return NEED_RELOAD;
+        if (read != UNKNOWN)
+                return 0;
+        /* What is older than the process has been read, whatever the instance says. */
+        return started == UNKNOWN || is_stale(started, changed) || is_stale(started, own)
+                       ? NEED_UNKNOWN
+                       : 0;
 }
 
-static void find_need(Apply *apply, const Member *member, const Told *told, uint64_t changed_any,
-                      Need *need)
+static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry, uint64_t changed_any)
 {
-        const Instance *instance = member->instance;
-        const uint32_t number = config_find_instance(apply->fleet.config, member->name);
-        char socket[UNIT_NAME_MAX];
-        uint64_t changed;
+        const Instance *instance = entry->instance;
+        const uint32_t number = config_find_instance(apply->fleet.config, entry->name);
+        const unsigned drop_in = units_differ(UNITS_GENERATED_DIR, instance) ? NEED_DROP_IN : 0;
+        char socket[NAME_UNIT_MAX];
+        unsigned need;
 
-        unit_name(member->name, "socket", socket);
-        need->drop_in = units_differ(UNITS_GENERATED_DIR, instance);
-        need->start = !unit_is_active(&apply->fleet.units, socket);
-        if (told->private_network == instance->network) {
-                need->restart = is_wanted_since_boot(member->name);
-                need->renew = !need->restart;
-                return;
-        }
-        changed = apply->exact[number] ? changed_file(instance->file) : changed_any;
-        if (member->state == SITE_ACTIVE)
-                look_behind(apply, member, &told->times, changed, need);
+        (void)name_unit(NAME_SOCKET_UNIT, entry->name, socket);
+        need = unit_is_active(&apply->fleet.units, socket) ? 0 : NEED_START;
+        if (entry->private_network == instance->network)
+                return drop_in |
+                       (apply_is_wanted_since_boot(entry->name) ? need | NEED_RESTART : NEED_RENEW);
+        if (entry->state == FLEET_ACTIVE)
+                need |= apply_find_stale(apply, entry,
+                                         apply->exact[number] ? changed_file(instance->file)
+                                                              : changed_any);
+        return drop_in | need;
 }
 
-static int find_needs(Apply *apply)
+static int apply_find_needs(Apply *apply)
 {
         const Fleet *fleet = &apply->fleet;
         const uint64_t changed = changed_instances(apply->change.ctl->config_dir);
-        _cleanup_free_ Told *told = calloc(fleet->n + 1, sizeof(*told));
-        int r = find_exact(apply);
+        int r = apply_find_exact(apply);
 
         apply->needs = calloc(fleet->n + 1, sizeof(*apply->needs));
-        if (!told || !apply->needs)
+        if (!apply->needs)
                 return -ENOMEM;
-        if (r == 0)
-                r = ask_services(apply, told);
-        for (size_t i = 0; r == 0 && i < fleet->n; i++) {
-                if (!fleet->sites[i].instance)
-                        continue;
-                find_need(apply, &fleet->sites[i], &told[i], changed, &apply->needs[i]);
-                apply->unit_files |= apply->needs[i].restart;
-        }
+        for (size_t i = 0; r == 0 && i < fleet->n; i++)
+                if (fleet->entries[i].instance)
+                        apply->needs[i] = apply_find_need(apply, &fleet->entries[i], changed);
+                else if (!fleet->entries[i].has_file)
+                        apply->needs[i] = NEED_STOP;
         return r;
 }
 
-/* bellhop@NAME.socket. False: it is another unit. */
-static bool name_of_socket(const char *unit, char ret[static UNIT_NAME_MAX])
-{
-        static const char prefix[] = "bellhop@", suffix[] = ".socket";
-        const size_t length = strlen(unit);
-
-        if (strncmp(unit, prefix, strlen(prefix)) != 0 || length >= UNIT_NAME_MAX ||
-            length <= strlen(prefix) + strlen(suffix) ||
-            strcmp(unit + length - strlen(suffix), suffix) != 0)
-                return false;
-        (void)snprintf(ret, UNIT_NAME_MAX, "%.*s", (int)(length - strlen(prefix) - strlen(suffix)),
-                       unit + strlen(prefix));
-        return true;
-}
-
-/* One whose file has a mistake is served as before, and none of them. */
-static int find_old(Apply *apply)
-{
-        const Units *units = &apply->fleet.units;
-
-        for (size_t i = 0; i < units->n; i++) {
-                char name[UNIT_NAME_MAX];
-                char **old;
-
-                if (strcmp(units->units[i].active, "inactive") == 0 ||
-                    !name_of_socket(units->units[i].name, name) || fleet_find(&apply->fleet, name))
-                        continue;
-                old = reallocarray(apply->old, apply->n_old + 1, sizeof(*old));
-                if (!old)
-                        return -ENOMEM;
-                apply->old = old;
-                old[apply->n_old] = strdup(name);
-                if (!old[apply->n_old])
-                        return -ENOMEM;
-                apply->n_old++;
-        }
-        return 0;
-}
-
-/* With mistakes, users may have come or gone since, of which no file tells. */
-static bool router_is_behind(const Apply *apply)
+static void apply_find_router(Apply *apply)
 {
         const Samples *samples = &apply->fleet.samples;
         double loaded, problems;
 
-        /* At its start it reads them. */
-        if (apply->fleet.router_error == -ESHUTDOWN)
-                return false;
-        if (!samples_find(samples, "bellhop_config_loaded_timestamp_seconds", NULL, NULL,
-                          &loaded) ||
-            !samples_find(samples, "bellhop_config_problems", NULL, NULL, &problems))
-                return true;
-        return problems > 0 ||
-               is_behind((uint64_t)(loaded * 1e9), changed_router(apply->change.ctl->config_dir));
+        apply->router_error = apply->fleet.router_error;
+        /* A router that does not run reads them at its start. */
+        if (apply->router_error == -ESHUTDOWN)
+                apply->router_error = 0;
+        else if (apply->router_error == 0 &&
+                 (!samples_find(samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded) ||
+                  !samples_find(samples, METRIC_CONFIG_PROBLEMS, NULL, NULL, &problems)))
+                apply->router_error = -EPROTO;
+        /* Behind a mistake there may be a user who has come since, which no file shows. */
+        else if (apply->router_error == 0)
+                apply->router_is_stale =
+                        problems > 0 || is_stale((uint64_t)(loaded * 1e9),
+                                                 changed_router(apply->change.ctl->config_dir));
 }
 
-static int find_all(Apply *apply)
+static int apply_find_all(Apply *apply)
 {
-        int r = fleet_load(apply->change.ctl, NULL, &apply->fleet);
+        int r = fleet_load(apply->change.ctl, NULL, FLEET_FOR_APPLY, &apply->fleet);
 
         if (r == 0)
                 r = apply->fleet.bus_error;
         if (r == 0)
-                r = find_needs(apply);
+                r = apply_find_needs(apply);
         if (r == 0)
-                r = find_old(apply);
-        if (r == 0)
-                apply->router = router_is_behind(apply);
+                apply_find_router(apply);
         return r;
 }
 
-/* --- making it the same --- */
+/* --- making it the same: false if not all is done --- */
 
-static bool write_drop_ins(Apply *apply)
+static bool apply_write_drop_ins(Apply *apply)
 {
         const Fleet *fleet = &apply->fleet;
         bool any = false;
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < fleet->n; i++) {
-                if (!apply->needs[i].drop_in)
+                if (!(apply->needs[i] & NEED_DROP_IN) ||
+                    !change_step(&apply->change, "drop-in",
+                                 "let systemd know about the network of %s",
+                                 fleet->entries[i].name))
                         continue;
-                change_say(&apply->change, "drop-in", "let systemd know about the network of %s",
-                           fleet->sites[i].name);
-                if (!apply->change.ctl->dry_run)
-                        r = units_write(UNITS_GENERATED_DIR, fleet->sites[i].instance);
+                r = units_write(UNITS_GENERATED_DIR, fleet->entries[i].instance);
                 any = true;
         }
-        if (r == 0 && any && !apply->change.ctl->dry_run)
+        if (r == 0 && any)
                 r = units_announce();
-        if (r < 0)
-                output_error("%s: %s.", UNITS_GENERATED_DIR, strerror(-r));
-        return r == 0;
+        return change_good(UNITS_GENERATED_DIR, r);
 }
 
-static bool read_unit_files(Apply *apply)
+static bool apply_read_unit_files(Apply *apply)
 {
-        int r;
+        unsigned needs = 0;
 
-        if (!apply->unit_files)
+        for (size_t i = 0; i < apply->fleet.n; i++)
+                needs |= apply->needs[i];
+        if (!(needs & NEED_RESTART) ||
+            !change_step(&apply->change, "daemon-reload",
+                         "let systemd read all its unit files (with thousands of instances, a "
+                         "minute)"))
                 return true;
-        change_say(&apply->change, "daemon-reload",
-                   "let systemd read all its unit files (with thousands of customers, a minute)");
-        if (apply->change.ctl->dry_run)
-                return true;
-        r = bus_daemon_reload(apply->change.bus);
-        if (r < 0)
-                output_error("systemctl daemon-reload has failed: %s.", strerror(-r));
-        return r == 0;
+        return program_run((const char *const[]){ "systemctl", "daemon-reload", NULL });
 }
 
-/* Which of the needs a job is for. */
-typedef bool (*needs_it_t)(const Need *need);
-
-static bool needs_start(const Need *need)
-{
-        return need->start && !need->renew;
-}
-
-static bool needs_reload(const Need *need)
-{
-        return need->reload;
-}
-
-static bool needs_again(const Need *need)
-{
-        return need->again;
-}
-
-static bool needs_renew(const Need *need)
-{
-        return need->renew;
-}
-
-static bool needs_restart(const Need *need)
-{
-        return need->restart;
-}
-
+/* A command of systemctl for the units of all instances with that need. */
 typedef struct Work {
-        const char *what; /* before the name */
+        Need need;
+        const char *verb;
+        NameUnit unit;
         const char *kind;
-        const char *suffix; /* of the unit */
-        JobKind job;
-        needs_it_t needs_it;
+        const char *what; /* before the name; NULL: was said already */
 } Work;
 
-/* All at once. */
-static bool work(Apply *apply, const Work *work)
-{
-        const Fleet *fleet = &apply->fleet;
-        _cleanup_free_ BusJob *jobs = calloc(fleet->n + 1, sizeof(*jobs));
-        size_t n = 0;
-
-        if (!jobs) {
-                (void)output_no_memory();
-                return false;
-        }
-        for (size_t i = 0; i < fleet->n; i++) {
-                if (!work->needs_it(&apply->needs[i]))
-                        continue;
-                if (work->what)
-                        change_say(&apply->change, work->kind, "%s %s", work->what,
-                                   fleet->sites[i].name);
-                jobs[n].kind = work->job;
-                unit_name(fleet->sites[i].name, work->suffix, jobs[n++].unit);
-        }
-        return n == 0 || apply->change.ctl->dry_run ||
-               change_jobs(&apply->change, work->kind, jobs, n);
-}
-
-static bool start_sockets(Apply *apply)
-{
-        static const Work start = { "start the hand-off socket of", "socket", "socket", JOB_START,
-                                    needs_start };
-
-        return work(apply, &start);
-}
+static const Work start_sockets[] = {
+        { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
+};
 
 /* systemd forgets units that nothing wants, and then reads them as they are now. */
-static bool renew_units(Apply *apply)
-{
-        static const Work all[] = {
-                { "stop, to change its network,", "network", "socket", JOB_STOP, needs_renew },
-                { NULL, "network", "service", JOB_STOP, needs_renew },
-                { "start again", "network", "socket", JOB_START, needs_renew },
-        };
-        bool good = true;
+static const Work renew_units[] = {
+        { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
+        { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
+        { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
+};
 
-        for (size_t i = 0; good && i < ELEMENTSOF(all); i++)
-                good = work(apply, &all[i]);
+static const Work stop_left_over[] = {
+        { NEED_STOP, "stop", NAME_SOCKET_UNIT, "units", "stop, as its file has gone," },
+        { NEED_STOP, "stop", NAME_SERVICE_UNIT, "units", NULL },
+};
+
+static const Work change_servers[] = {
+        { NEED_RESTART, "try-restart", NAME_SERVICE_UNIT, "network",
+          "restart, to change its network," },
+        { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
+          "restart, as its certificate is the first," },
+        { NEED_RELOAD, "try-reload-or-restart", NAME_SERVICE_UNIT, "server",
+          "reload the server of" },
+};
+
+static bool apply_work(Apply *apply, const Work works[], size_t n_works)
+{
+        const Fleet *fleet = &apply->fleet;
+        char(*units)[NAME_UNIT_MAX] = calloc(fleet->n + 1, sizeof(*units));
+        bool good = change_good("units", units ? 0 : -ENOMEM);
+
+        for (const Work *work = works; units && work < works + n_works; work++) {
+                size_t n = 0;
+
+                for (size_t i = 0; i < fleet->n; i++) {
+                        if (!(apply->needs[i] & work->need))
+                                continue;
+                        if (work->what)
+                                (void)change_step(&apply->change, work->kind, "%s %s", work->what,
+                                                  fleet->entries[i].name);
+                        (void)name_unit(work->unit, fleet->entries[i].name, units[n++]);
+                }
+                if (!apply->change.ctl->dry_run)
+                        good = change_units(work->verb, units, n) && good;
+        }
+        free(units);
         return good;
 }
 
-static bool change_servers(Apply *apply)
+static bool apply_reload_router(Apply *apply)
 {
-        static const Work all[] = {
-                { "restart, to change its network,", "network", "service", JOB_TRY_RESTART,
-                  needs_restart },
-                { "restart, as its certificate is the first,", "server", "service", JOB_TRY_RESTART,
-                  needs_again },
-                { "reload the server of", "server", "service", JOB_RELOAD_OR_TRY_RESTART,
-                  needs_reload },
-        };
-        bool good = true;
-
-        for (size_t i = 0; i < ELEMENTSOF(all); i++)
-                good = work(apply, &all[i]) && good;
-        return good;
+        if (apply->router_error < 0)
+                output_error("Whether the router has read the files is not known: %s.",
+                             metrics_fetch_explain(apply->router_error));
+        if (!apply->router_is_stale ||
+            !change_step(&apply->change, "router", "let the router read the files"))
+                return apply->router_error == 0;
+        return change_reload_router(&apply->change);
 }
 
-static bool reload_router(Apply *apply)
+/* An instance that gets the name later must not inherit them. */
+static bool apply_remove_drop_ins(Apply *apply)
 {
-        if (!apply->router)
-                return true;
-        change_say(&apply->change, "router", "let the router read the files");
-        return apply->change.ctl->dry_run || change_reload_router(&apply->change);
+        bool any = false;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && !apply->change.ctl->dry_run && i < apply->fleet.n; i++)
+                if (apply->needs[i] & NEED_STOP) {
+                        r = units_remove(UNITS_GENERATED_DIR, apply->fleet.entries[i].name);
+                        any = true;
+                }
+        return change_good(UNITS_GENERATED_DIR, r == 0 && any ? units_announce() : r);
 }
 
-static bool stop_old(Apply *apply)
+/* False: there are none. */
+static bool apply_say_unknown(const Apply *apply)
 {
-        _cleanup_free_ BusJob *jobs = calloc(2 * apply->n_old + 1, sizeof(*jobs));
-        bool good;
+        const bool quiet = apply->change.ctl->no_legend || apply->change.ctl->json;
+        bool any = false;
 
-        if (!jobs) {
-                (void)output_no_memory();
-                return false;
-        }
-        for (size_t i = 0; i < apply->n_old; i++) {
-                change_say(&apply->change, "units", "stop %s, which has no file any more",
-                           apply->old[i]);
-                jobs[2 * i].kind = jobs[2 * i + 1].kind = JOB_STOP;
-                unit_name(apply->old[i], "socket", jobs[2 * i].unit);
-                unit_name(apply->old[i], "service", jobs[2 * i + 1].unit);
-        }
-        if (apply->n_old == 0 || apply->change.ctl->dry_run)
-                return true;
-        good = change_jobs(&apply->change, "stopping", jobs, 2 * apply->n_old);
-        for (size_t i = 0; good && i < apply->n_old; i++)
-                good = units_remove(UNITS_GENERATED_DIR, apply->old[i]) == 0;
-        return good && units_announce() == 0;
+        for (size_t i = 0; !quiet && i < apply->fleet.n; i++)
+                if (apply->needs[i] & NEED_UNKNOWN) {
+                        printf("%s%s",
+                               any ? " " : "Not known, whether they have read their files: ",
+                               apply->fleet.entries[i].name);
+                        any = true;
+                }
+        if (any)
+                printf(". To make sure: systemctl reload bellhop@NAME.service\n");
+        return any;
 }
 
-static CtlStatus print_end(const Apply *apply)
+static CtlStatus apply_run(Apply *apply)
 {
         const Config *config = apply->fleet.config;
-        const Ctl *ctl = apply->change.ctl;
+        /* Each goes as far as it can: what is in force is better than what is not. */
+        bool good = apply_write_drop_ins(apply) && apply_read_unit_files(apply);
 
+        good = apply_work(apply, start_sockets, ELEMENTSOF(start_sockets)) && good;
+        good = apply_work(apply, renew_units, ELEMENTSOF(renew_units)) && good;
+        good = apply_reload_router(apply) && good;
+        good = apply_work(apply, stop_left_over, ELEMENTSOF(stop_left_over)) &&
+               apply_remove_drop_ins(apply) && good;
+        good = apply_work(apply, change_servers, ELEMENTSOF(change_servers)) && good;
+        if (!good) {
+                output_error("Not all is in force. Run the same command again when the cause is "
+                             "gone.");
+                return CTL_FAILED;
+        }
         for (size_t i = 0; i < config->n_problems; i++)
                 output_error("%s", config->problems[i].text);
         if (config->n_problems > 0)
                 output_error("What is named above is not in force; all else is.");
-        if (!ctl->no_legend && !ctl->json) {
-                if (apply->change.n_steps == 0)
-                        printf("All is in force as the files have it.\n");
-                else if (ctl->dry_run)
-                        printf("This is what would be done.\n");
-        }
+        change_say_end(&apply->change, apply_say_unknown(apply)
+                                               ? "All else is in force as the files have it."
+                                               : "All is in force as the files have it.");
         return config->n_problems > 0 ? CTL_FAILED : CTL_FINE;
-}
-
-static CtlStatus run(Apply *apply)
-{
-        const int r = find_all(apply);
-        bool good;
-
-        if (r < 0) {
-                output_error("What is in force can't be seen: %s.", strerror(-r));
-                return CTL_FAILED;
-        }
-        /* Each goes as far as it can: what is in force is better than what is not. */
-        good = write_drop_ins(apply) && read_unit_files(apply);
-        good = start_sockets(apply) && good;
-        good = renew_units(apply) && good;
-        good = reload_router(apply) && good;
-        good = stop_old(apply) && good;
-        good = change_servers(apply) && good;
-        if (good)
-                return print_end(apply);
-        output_error("Not all is in force. Run the same command again when the cause is gone.");
-        return CTL_FAILED;
 }
 
 CtlStatus verb_apply(const Ctl *ctl, char *arguments[])
 {
-        Apply apply = { .n_old = 0 };
+        Apply apply = { .needs = NULL };
         CtlStatus status = change_begin(ctl, &apply.change);
 
         if (status == CTL_FINE)
                 status = change_check_served(&apply.change);
         if (status == CTL_FINE)
-                status = run(&apply);
+                status = change_good("What is in force can't be seen", apply_find_all(&apply))
+                                 ? apply_run(&apply)
+                                 : CTL_FAILED;
         apply_done(&apply);
         return change_done(&apply.change, status);
 }

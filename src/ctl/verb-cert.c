@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * bellhopctl cert: the certificate of an instance, to be seen or to be made.
- */
+/* bellhopctl cert: shows the certificate of an instance, or makes one. */
+#include "config/names.h"
 #include "ctl/ask/certificate.h"
-#include "ctl/ask/customer.h"
-#include "ctl/ask/file.h"
 #include "ctl/change/self-signed.h"
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
@@ -12,290 +9,235 @@
 #define DAY_SECONDS 86400
 
 typedef struct Shown {
-        char *path;
-        char *key_path;
+        char path[PATH_MAX];
+        char key_path[PATH_MAX];
         STACK_OF(X509) * certificates;
-        EVP_PKEY *key; /* NULL: see key_state */
-        PemResult key_state;
-        int key_error; /* why it could not be read */
+        const char *key_match; /* NULL: the key could not be read */
+        int key_error;         /* why */
 } Shown;
 
-static void shown_done(Shown *shown)
+static char *cert_time(time_t time)
 {
-        free(shown->path);
-        free(shown->key_path);
-        certificates_free(shown->certificates);
-        EVP_PKEY_free(shown->key);
-}
-
-static void format_time(time_t time, char ret[static 32])
-{
+        char text[32];
         struct tm tm;
 
         (void)gmtime_r(&time, &tm);
-        (void)strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+        (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+        return strdup(text);
 }
 
-static void read_key(Shown *shown)
+static char *cert_begin(X509 *certificate)
 {
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-
-        shown->key_error = file_read(shown->key_path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
-        if (shown->key_error < 0)
-                return;
-        shown->key_state = key_parse(text, size, &shown->key);
-        explicit_bzero(text, size);
+        return cert_time(certificate_not_before(certificate));
 }
 
-static bool has_file(const Ctl *ctl, const char *name)
+static char *cert_end(X509 *certificate)
 {
-        Customer customer;
-
-        return customer_init(ctl, name, &customer) && access(customer.file, F_OK) == 0;
+        return cert_time(certificate_not_after(certificate));
 }
 
-static CtlStatus read_files(const Ctl *ctl, const char *name, Shown *shown)
-{
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        int r;
+/* What is shown, in the order of both forms. */
+static const struct {
+        const char *heading, *key;
+        int json_type;
+        char *(*text)(X509 *certificate);
+        bool of_issuers; /* of the other certificates too, in text */
+} cert_fields[] = {
+        { "Subject", "subject", SCOLS_JSON_STRING, certificate_subject, true },
+        { "Names", "names", SCOLS_JSON_ARRAY_STRING, certificate_names, false },
+        { "Issuer", "issuer", SCOLS_JSON_STRING, certificate_issuer, true },
+        { "Valid from", "not_before", SCOLS_JSON_STRING, cert_begin, true },
+        { "Valid until", "not_after", SCOLS_JSON_STRING, cert_end, true },
+        { "Key", "key", SCOLS_JSON_STRING, certificate_key_type, false },
+        { "Signature", "signature", SCOLS_JSON_STRING, certificate_signature, false },
+        { "Serial", "serial", SCOLS_JSON_STRING, certificate_serial, false },
+        { "SHA-256", "sha256", SCOLS_JSON_STRING, certificate_fingerprint, false },
+};
 
-        if (asprintf(&shown->path, "%s/tls/%s/fullchain.pem", ctl->config_dir, name) < 0)
-                shown->path = NULL;
-        if (asprintf(&shown->key_path, "%s/tls/%s/privkey.pem", ctl->config_dir, name) < 0)
-                shown->key_path = NULL;
-        if (!shown->path || !shown->key_path)
-                return output_no_memory();
-        r = file_read(shown->path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
-        if (r == -ENOENT && !has_file(ctl, name)) {
+enum {
+        CERT_SELF_SIGNED = ELEMENTSOF(cert_fields),
+        CERT_PRIVATE_KEY,
+        CERT_COLUMNS,
+};
+
+static void cert_read_key(Shown *shown)
+{
+        EVP_PKEY *key = NULL;
+        const int r = key_read(shown->key_path, &key);
+
+        if (r < 0)
+                shown->key_error = r;
+        else if (r == PEM_TAKEN)
+                shown->key_match =
+                        X509_check_private_key(sk_X509_value(shown->certificates, 0), key) == 1
+                                ? "matches"
+                                : "does not match";
+        else
+                shown->key_match = r == PEM_ENCRYPTED ? "encrypted" : "damaged";
+        EVP_PKEY_free(key);
+}
+
+static CtlStatus cert_fail(const Ctl *ctl, const char *name, const char *path, int error)
+{
+        _cleanup_free_ char *file = name_path(NAME_INSTANCE_FILE, ctl->config_dir, name);
+
+        if (error == -ENOENT && file && access(file, F_OK) < 0)
                 output_error("There is no instance '%s'. 'bellhopctl list' tells which there are.",
                              name);
-                return CTL_FAILED;
-        }
-        if (r == -ENOENT) {
-                output_error(
-                        "%s has no certificate (%s). 'bellhopctl cert %s --self-signed' makes one.",
-                        name, shown->path, name);
-                return CTL_FAILED;
-        }
-        if (r == -EACCES) {
-                output_error("%s can be read by root and %s only. Use sudo.", shown->path, name);
-                return CTL_FAILED;
-        }
-        if (r < 0 || certificates_parse(text, size, &shown->certificates) != PEM_TAKEN) {
+        else if (error == -ENOENT)
+                output_error("%s has no certificate (%s). 'bellhopctl cert %s --self-signed' makes "
+                             "one.",
+                             name, path, name);
+        else if (error == -EACCES)
+                output_error("%s can be read by root and %s only. Use sudo.", path, name);
+        else
                 output_error("%s can't be read as certificates%s%s. 'bellhopctl check' says more.",
-                             shown->path, r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
-                return CTL_FAILED;
-        }
-        read_key(shown);
-        return CTL_FINE;
+                             path, error < 0 ? ": " : "", error < 0 ? strerror(-error) : "");
+        return CTL_FAILED;
 }
 
-/* NULL: it could not be read. */
-static const char *key_match(const Shown *shown, X509 *leaf)
+static int cert_print_json(const Output *output, const Shown *shown)
 {
-        if (shown->key_error < 0)
-                return NULL;
-        switch (shown->key_state) {
-        case PEM_TAKEN:
-                return X509_check_private_key(leaf, shown->key) == 1 ? "matches" : "does not match";
-        case PEM_ENCRYPTED:
-                return "encrypted";
-        case PEM_NOTHING:
-        case PEM_BROKEN:
-                return "damaged";
-        }
-        return NULL;
-}
-
-static int fill_line(TableLine *line, X509 *certificate, const char *match)
-{
-        char *texts[] = {
-                certificate_subject(certificate),
-                certificate_names(certificate),
-                certificate_issuer(certificate),
-                NULL,
-                NULL,
-                certificate_key_type(certificate),
-                certificate_signature(certificate),
-                certificate_serial(certificate),
-                certificate_fingerprint(certificate),
+        Column columns[CERT_COLUMNS] = {
+                [CERT_SELF_SIGNED] = { "", "self_signed", 0, SCOLS_JSON_BOOLEAN },
+                [CERT_PRIVATE_KEY] = { "", "private_key", 0, SCOLS_JSON_STRING },
         };
-        char begin[32], end[32];
-        int r = 0;
+        Table table;
 
-        format_time(certificate_not_before(certificate), begin);
-        format_time(certificate_not_after(certificate), end);
-        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
-                if (r == 0 && texts[i])
-                        r = table_set(line, i, texts[i]);
-                free(texts[i]);
-        }
-        if (r == 0)
-                r = table_set(line, 3, begin);
-        if (r == 0)
-                r = table_set(line, 4, end);
-        if (r == 0)
-                r = table_set_bool(line, 9, certificate_is_self_signed(certificate));
-        return r == 0 && match ? table_set(line, 10, match) : r;
-}
-
-static int print_json(const Output *output, const Shown *shown)
-{
-        static const Column columns[] = {
-                { "", "subject", 0, SCOLS_JSON_STRING },
-                { "", "names", 0, SCOLS_JSON_ARRAY_STRING },
-                { "", "issuer", 0, SCOLS_JSON_STRING },
-                { "", "not_before", 0, SCOLS_JSON_STRING },
-                { "", "not_after", 0, SCOLS_JSON_STRING },
-                { "", "key", 0, SCOLS_JSON_STRING },
-                { "", "signature", 0, SCOLS_JSON_STRING },
-                { "", "serial", 0, SCOLS_JSON_STRING },
-                { "", "sha256", 0, SCOLS_JSON_STRING },
-                { "", "self_signed", 0, SCOLS_JSON_BOOLEAN },
-                { "", "private_key", 0, SCOLS_JSON_STRING },
-        };
-        Table *table = table_new(output, "certificates", columns, ELEMENTSOF(columns));
-        int r = table ? 0 : -ENOMEM;
-
-        for (int i = 0; r == 0 && i < sk_X509_num(shown->certificates); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(cert_fields); i++)
+                columns[i] = (Column){ "", cert_fields[i].key, 0, cert_fields[i].json_type };
+        table = table_new(output, "certificates", columns, CERT_COLUMNS);
+        for (int i = 0; i < sk_X509_num(shown->certificates); i++) {
                 X509 *certificate = sk_X509_value(shown->certificates, i);
-                TableLine *line = table_add(table, NULL);
 
-                r = line ? fill_line(line, certificate,
-                                     i == 0 ? key_match(shown, certificate) : NULL)
-                         : -ENOMEM;
+                table_add(&table);
+                for (size_t j = 0; j < ELEMENTSOF(cert_fields); j++) {
+                        _cleanup_free_ char *text = cert_fields[j].text(certificate);
+
+                        table_set(&table, j, text);
+                }
+                table_set_bool(&table, CERT_SELF_SIGNED, certificate_is_self_signed(certificate));
+                table_set(&table, CERT_PRIVATE_KEY, i == 0 ? shown->key_match : NULL);
         }
-        if (r == 0)
-                r = table_print(table);
-        table_free(table);
-        return r;
+        return table_print(&table);
 }
 
-/* Takes the text. */
-static void print_field(const char *name, char *text)
+static void cert_print_one(X509 *certificate, bool is_first)
 {
-        printf("%12s: ", name);
-        for (const char *at = text ? text : "none"; *at; at++)
-                (void)putchar(*at == '\n' ? ' ' : *at);
-        (void)putchar('\n');
-        free(text);
+        const time_t left = certificate_not_after(certificate) - time(NULL);
+
+        for (size_t i = 0; i < ELEMENTSOF(cert_fields); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                if (!is_first && !cert_fields[i].of_issuers)
+                        continue;
+                text = cert_fields[i].text(certificate);
+                for (char *at = text; at && *at; at++)
+                        *at = *at == '\n' ? ' ' : *at;
+                printf("%12s: %s", cert_fields[i].heading, text ? text : "none");
+                if (cert_fields[i].text == cert_end)
+                        printf(" (%ld days %s)", labs((long)(left / DAY_SECONDS)),
+                               left < 0 ? "over" : "left");
+                (void)putchar('\n');
+        }
 }
 
-static void print_validity(const Output *output, const X509 *certificate)
+static void cert_print_text(const Output *output, const Shown *shown, const char *name)
 {
-        static const OutputColor colors[] = {
-                [VALIDITY_GOOD] = COLOR_GOOD,
-                [VALIDITY_NOT_YET] = COLOR_ERROR,
-                [VALIDITY_ENDS_SOON] = COLOR_WARNING,
-                [VALIDITY_OVER] = COLOR_ERROR,
-        };
-        const time_t now = time(NULL), end = certificate_not_after(certificate);
-        char from[32], until[32];
-
-        format_time(certificate_not_before(certificate), from);
-        format_time(end, until);
-        printf("%12s: %s to %s %s(%ld days %s)%s\n", "Valid", from, until,
-               output_color(output, colors[certificate_validity(certificate, now)]),
-               labs((long)((end - now) / DAY_SECONDS)), end < now ? "over" : "left",
-               output_color_end(output));
-}
-
-static void print_text(const Output *output, const Shown *shown, const char *name)
-{
-        X509 *leaf = sk_X509_value(shown->certificates, 0);
-        const char *match = key_match(shown, leaf);
-
         printf("%s%s%s: %s\n", output_color(output, COLOR_STRONG), name, output_color_end(output),
                shown->path);
-        print_field("Subject", certificate_subject(leaf));
-        print_field("Names", certificate_names(leaf));
-        print_field("Issuer",
-                    certificate_is_self_signed(leaf) ? strdup("itself") : certificate_issuer(leaf));
-        print_validity(output, leaf);
-        print_field("Key", certificate_key_type(leaf));
+        cert_print_one(sk_X509_value(shown->certificates, 0), true);
         printf("%12s: %s (%s)\n", "Private key", shown->key_path,
-               match ? match : strerror(-shown->key_error));
-        print_field("Signature", certificate_signature(leaf));
-        print_field("Serial", certificate_serial(leaf));
-        print_field("SHA-256", certificate_fingerprint(leaf));
+               shown->key_match ? shown->key_match : strerror(-shown->key_error));
         for (int i = 1; i < sk_X509_num(shown->certificates); i++) {
-                X509 *certificate = sk_X509_value(shown->certificates, i);
-
-                printf("\n");
-                print_field("Chain", certificate_subject(certificate));
-                print_field("Issuer", certificate_issuer(certificate));
-                print_validity(output, certificate);
+                (void)putchar('\n');
+                cert_print_one(sk_X509_value(shown->certificates, i), false);
         }
 }
 
-static CtlStatus show(const Ctl *ctl, const char *name)
+static CtlStatus cert_show(const Ctl *ctl, const char *name)
 {
         Shown shown = { .key_error = 0 };
-        CtlStatus status = read_files(ctl, name, &shown);
+        CtlStatus status = CTL_FINE;
         Output output;
+        int r = -ENAMETOOLONG;
 
-        if (status == CTL_FINE) {
-                output_start(ctl, &output);
-                if (!ctl->json)
-                        print_text(&output, &shown, name);
-                else if (print_json(&output, &shown) < 0)
-                        status = output_no_memory();
-                status = output_done(&output, status);
-        }
-        shown_done(&shown);
-        return status;
+        if (name_path_fill(NAME_CERTIFICATE, ctl->config_dir, name, shown.path) &&
+            name_path_fill(NAME_PRIVATE_KEY, ctl->config_dir, name, shown.key_path))
+                r = certificates_read(shown.path, &shown.certificates);
+        if (r != PEM_TAKEN)
+                return cert_fail(ctl, name, shown.path, r);
+        cert_read_key(&shown);
+        output_start(ctl, &output);
+        if (!ctl->json)
+                cert_print_text(&output, &shown, name);
+        else if (cert_print_json(&output, &shown) < 0)
+                status = output_no_memory();
+        certificates_free(shown.certificates);
+        return output_done(&output, status);
 }
 
-static CtlStatus tell_made(const Ctl *ctl, const char *name, int made)
+static CtlStatus cert_say_made(const Ctl *ctl, const char *name, int made)
 {
+        const char *dir = ctl->config_dir;
+
         switch (made) {
         case SELF_SIGNED_MADE:
                 if (!ctl->no_legend)
                         printf("Made %s/tls/%s/{fullchain,privkey}.pem. To use it: systemctl "
                                "try-restart bellhop@%s.service\n",
-                               ctl->config_dir, name, name);
+                               dir, name, name);
                 return CTL_FINE;
         case SELF_SIGNED_EXISTS:
                 output_error("%s has a certificate or key in %s/tls/%s. --force replaces it.", name,
-                             ctl->config_dir, name);
-                return CTL_FAILED;
+                             dir, name);
+                break;
         case SELF_SIGNED_NO_NAME:
                 output_error("%s has no Host= and no Address= that a certificate could name.",
                              name);
-                return CTL_FAILED;
+                break;
         case SELF_SIGNED_NO_USER:
                 output_error("There is no user %s. 'useradd --create-home %s' makes one.", name,
                              name);
-                return CTL_FAILED;
+                break;
         default:
-                output_error("%s/tls/%s can't be written: %s.%s", ctl->config_dir, name,
-                             strerror(-made), geteuid() == 0 ? "" : " Use sudo.");
-                return CTL_FAILED;
+                output_error("%s/tls/%s can't be written: %s.%s", dir, name, strerror(-made),
+                             geteuid() == 0 ? "" : " Use sudo.");
         }
+        return CTL_FAILED;
 }
 
-static CtlStatus make(const Ctl *ctl, const Config *config, uint32_t instance)
+static CtlStatus cert_make(const Ctl *ctl, const char *name)
 {
-        Hosts *hosts = hosts_new(config);
-        const char *name = config->instances[instance].name;
-        int made;
+        Config *config = NULL;
+        Hosts *hosts = NULL;
+        CtlStatus status;
+        uint32_t instance;
+        int r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &config);
 
-        if (!hosts)
-                return output_no_memory();
-        made = self_signed_make(ctl->config_dir, name, &hosts[instance], ctl->force);
-        hosts_free(hosts, config);
-        return tell_made(ctl, name, made);
+        if (r < 0)
+                return output_bad_configuration(ctl, r);
+        instance = config_find_instance(config, name);
+        hosts = hosts_new(config->map, config->n_instances);
+        if (instance == ROUTE_NONE) {
+                output_error("There is no instance %s, or its file has a mistake. 'bellhopctl "
+                             "check' says which.",
+                             name);
+                status = CTL_FAILED;
+        } else if (!hosts) {
+                status = output_no_memory();
+        } else {
+                r = self_signed_make(ctl->config_dir, name, &hosts[instance], ctl->force);
+                status = cert_say_made(ctl, name, r);
+        }
+        hosts_free(hosts, config->n_instances);
+        config_free(config);
+        return status;
 }
 
 CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
 {
         const char *name = arguments[0];
-        Config *config = NULL;
-        uint32_t instance;
-        CtlStatus status;
-        int r;
 
         if (ctl->force && !ctl->self_signed) {
                 output_error("--force is for --self-signed.");
@@ -305,24 +247,5 @@ CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
                 output_error("'%s' is no name of an instance.", name);
                 return CTL_FAILED;
         }
-        if (!ctl->self_signed)
-                return show(ctl, name);
-        r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &config);
-        if (r < 0) {
-                output_error("The configuration in %s can't be read: %s.", ctl->config_dir,
-                             strerror(-r));
-                return CTL_FAILED;
-        }
-        instance = config_find_instance(config, name);
-        if (instance == ROUTE_NONE) {
-                output_error(
-                        "There is no instance %s, or its file has a mistake. 'bellhopctl check' "
-                        "says which.",
-                        name);
-                status = CTL_FAILED;
-        } else {
-                status = make(ctl, config, instance);
-        }
-        config_free(config);
-        return status;
+        return ctl->self_signed ? cert_make(ctl, name) : cert_show(ctl, name);
 }

@@ -2,7 +2,6 @@
 /*
  * bellhopctl list: one line for each instance.
  */
-#include <inttypes.h>
 #include <pwd.h>
 
 #include "ctl/ask/fleet.h"
@@ -25,117 +24,79 @@ static const Column columns[COLUMNS] = {
         [EXPIRES] = { "CERTIFICATE", "certificate_expires", 0, SCOLS_JSON_STRING },
 };
 
-static OutputColor color_of(SiteState state)
-{
-        switch (state) {
-        case SITE_ACTIVE:
-                return COLOR_GOOD;
-        case SITE_FAILED:
-        case SITE_OFF:
-                return COLOR_ERROR;
-        case SITE_STARTING:
-        case SITE_STOPPING:
-                return COLOR_WARNING;
-        case SITE_UNKNOWN:
-        case SITE_IDLE:
-        case SITE_STATES:
-                return COLOR_NONE;
-        }
-        return COLOR_NONE;
-}
+static const OutputColor state_colors[FLEET_STATES] = {
+        [FLEET_OFF] = COLOR_ERROR,    [FLEET_STARTING] = COLOR_WARNING,
+        [FLEET_ACTIVE] = COLOR_GOOD,  [FLEET_STOPPING] = COLOR_WARNING,
+        [FLEET_FAILED] = COLOR_ERROR,
+};
 
-static int set_number(const Output *output, TableLine *line, size_t column, uint64_t n,
-                      const char *(*show)(uint64_t, char *))
-{
-        char text[SHOWN_MAX];
-
-        if (!output->json)
-                return table_set(line, column, show(n, text));
-        return n == UNKNOWN ? 0 : table_setf(line, column, "%" PRIu64, n);
-}
-
-static int set_expiry(const Ctl *ctl, const Fleet *fleet, const Output *output, TableLine *line,
-                      const char *name, time_t now)
+static void list_set_expiry(const Ctl *ctl, const Fleet *fleet, Table *table, const char *name,
+                            time_t now)
 {
         time_t expires = 0;
         const int r = fleet_expiry(ctl, fleet, name, &expires);
         char text[SHOWN_MAX];
-        int set;
 
-        if (r == -ENOMEM)
-                return r;
-        if (output->json)
-                return r < 0 ? 0 : table_set(line, EXPIRES, show_time(expires, text));
-        if (r < 0)
-                return table_set(line, EXPIRES,
-                                 r == -ENOENT   ? "none"
-                                 : r == -EACCES ? "-"
-                                                : "damaged");
-        set = table_set(line, EXPIRES, show_left(expires, now, text));
-        return set < 0 ? set
-                       : table_set_color(output, line, EXPIRES,
-                                         expires <= now         ? COLOR_ERROR
-                                         : expires - now < SOON ? COLOR_WARNING
-                                                                : COLOR_NONE);
-}
-
-static int fill_line(const Ctl *ctl, const Fleet *fleet, const Output *output, TableLine *line,
-                     const Member *member, time_t now)
-{
-        const time_t last = (time_t)member->last_used;
-        char text[SHOWN_MAX];
-        int r = table_set(line, NAME, member->name);
-
-        /* Who has none is not in use, which is said below. */
-        if (r == 0 && (member->instance || getpwnam(member->name)))
-                r = table_set(line, USER, member->name);
-        if (r == 0 && (!output->json || member->state != SITE_UNKNOWN))
-                r = table_set(line, STATE, site_state_names[member->state]);
-        if (r == 0)
-                r = table_set_color(output, line, STATE, color_of(member->state));
-        if (r == 0)
-                r = set_number(output, line, OPEN, member->n_open, show_count);
-        if (r == 0)
-                r = set_number(output, line, HANDOFFS, member->n_handoffs, show_count);
-        if (r == 0)
-                r = set_number(output, line, MEMORY, member->memory, show_bytes);
-        if (r == 0 && (!output->json || last > 0))
-                r = table_set(line, LAST,
-                              output->json ? show_time(last, text) : show_ago(last, now, text));
-        return r == 0 ? set_expiry(ctl, fleet, output, line, member->name, now) : r;
-}
-
-static int print_table(const Ctl *ctl, const Output *output, const Fleet *fleet)
-{
-        Table *table = table_new(output, "instances", columns, COLUMNS);
-        const time_t now = time(NULL);
-        int r = table ? 0 : -ENOMEM;
-
-        for (size_t i = 0; r == 0 && i < fleet->n; i++) {
-                TableLine *line = table_add(table, NULL);
-
-                r = line ? fill_line(ctl, fleet, output, line, &fleet->sites[i], now) : -ENOMEM;
+        if (ctl->json) {
+                table_set(table, EXPIRES, r < 0 ? NULL : show_time(expires, text));
+                return;
         }
+        table_set(table, EXPIRES,
+                  r == -ENOENT                   ? "none"
+                  : r == -EACCES || r == -ENOMEM ? "-"
+                  : r < 0                        ? "damaged"
+                                                 : show_left(expires, now, text));
         if (r == 0)
-                r = table_print(table);
-        table_free(table);
-        return r;
+                table_set_color(table, EXPIRES,
+                                expires <= now         ? COLOR_ERROR
+                                : expires - now < SOON ? COLOR_WARNING
+                                                       : COLOR_NONE);
 }
 
-static void print_legend(const Fleet *fleet)
+static int list_print_table(const Ctl *ctl, const Output *output, const Fleet *fleet)
 {
-        size_t in_state[SITE_STATES] = { 0 };
+        Table table = table_new(output, "instances", columns, COLUMNS);
+        const time_t now = time(NULL);
+
+        for (size_t i = 0; i < fleet->n; i++) {
+                const FleetEntry *entry = &fleet->entries[i];
+                const time_t last = (time_t)entry->last_used;
+                char text[SHOWN_MAX];
+
+                table_add(&table);
+                table_set(&table, NAME, entry->name);
+                /* Without a user, the file is not in use, which is said below. */
+                if (entry->instance || getpwnam(entry->name))
+                        table_set(&table, USER, entry->name);
+                if (!ctl->json || entry->state != FLEET_UNKNOWN)
+                        table_set(&table, STATE, fleet_state_names[entry->state]);
+                table_set_color(&table, STATE, state_colors[entry->state]);
+                table_set_number(&table, OPEN, entry->n_open, show_count);
+                table_set_number(&table, HANDOFFS, entry->n_handoffs, show_count);
+                table_set_number(&table, MEMORY, entry->memory, show_bytes);
+                table_set(&table, LAST,
+                          !ctl->json ? show_ago(last, now, text)
+                          : last > 0 ? show_time(last, text)
+                                     : NULL);
+                list_set_expiry(ctl, fleet, &table, entry->name, now);
+        }
+        return table_print(&table);
+}
+
+static void list_print_legend(const Fleet *fleet)
+{
+        size_t in_state[FLEET_STATES] = { 0 };
         const char *separator = ":";
 
         for (size_t i = 0; i < fleet->n; i++)
-                in_state[fleet->sites[i].state]++;
+                in_state[fleet->entries[i].state]++;
         if (fleet->n == 0)
                 printf("There are no instances. 'bellhopctl add NAME --host HOST' adds one.");
         else
                 printf("\n%zu instance%s", fleet->n, fleet->n == 1 ? "" : "s");
-        for (size_t i = 0; i < SITE_STATES; i++)
+        for (size_t i = 0; i < FLEET_STATES; i++)
                 if (in_state[i] > 0 && fleet->bus) {
-                        printf("%s %zu %s", separator, in_state[i], site_state_names[i]);
+                        printf("%s %zu %s", separator, in_state[i], fleet_state_names[i]);
                         separator = ",";
                 }
         printf("\n");
@@ -155,17 +116,14 @@ CtlStatus verb_list(const Ctl *ctl, char *arguments[])
 {
         Output output;
         Fleet fleet;
-        int r = fleet_load(ctl, NULL, &fleet);
+        int r = fleet_load(ctl, NULL, FLEET_FOR_LIST, &fleet);
 
-        if (r < 0) {
-                output_error("The configuration in %s can't be read: %s.", ctl->config_dir,
-                             strerror(-r));
-                return CTL_FAILED;
-        }
+        if (r < 0)
+                return output_bad_configuration(ctl, r);
         output_start(ctl, &output);
-        r = fleet.n > 0 || output.json ? print_table(ctl, &output, &fleet) : 0;
+        r = fleet.n > 0 || output.json ? list_print_table(ctl, &output, &fleet) : 0;
         if (r == 0 && output.legend && !output.json)
-                print_legend(&fleet);
+                list_print_legend(&fleet);
         fleet_done(&fleet);
         return output_done(&output, r < 0 ? output_no_memory() : CTL_FINE);
 }

@@ -1,191 +1,158 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl remove: its file goes first, so that whatever ends this in the middle, the customer is
+ * bellhopctl remove: the file goes first, so that whatever ends this in the middle, the instance is
  * gone at the next boot, and the same command goes on with what is left.
  */
-#include <sys/stat.h>
+#include <pwd.h>
 
 #include "config/config.h"
 #include "config/units.h"
-#include "ctl/ask/customer.h"
+#include "ctl/ask/metrics-client.h"
 #include "ctl/change/change.h"
+#include "ctl/change/files.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 typedef struct Remove {
         Change change;
-        Customer customer;
+        const char *name;
+        Places places;
 } Remove;
 
-static bool exists(const char *path)
-{
-        struct stat st;
-
-        /* A link that leads nowhere is there. */
-        return lstat(path, &st) == 0;
-}
-
-/* False: not all of it is done. */
+/* All steps return false if they have not been done as a whole. */
 static bool remove_file(Remove *remove, const char *kind, const char *path)
 {
-        int r;
-
-        if (!exists(path))
+        if (!place_exists(path) || !change_step(&remove->change, kind, "remove %s", path))
                 return true;
-        change_say(&remove->change, kind, "remove %s", path);
-        r = remove->change.ctl->dry_run ? 0 : file_remove(path);
-        if (r < 0)
-                (void)change_fail(path, r);
-        return r == 0;
+        return change_good(path, file_remove(path));
 }
 
-/* Nobody is sent there any more, before nobody is there. */
-static bool tell_router(Remove *remove, bool had_file)
+/* The router must send nobody there any more before the units are stopped. */
+static bool remove_routes(Remove *remove, bool had_file)
 {
-        Change *change = &remove->change;
-
-        if (!had_file && !router_knows(change->ctl, remove->customer.name))
+        if (!had_file && router_knows(remove->change.ctl->runtime_dir, remove->name) <= 0)
                 return true;
-        change_say(change, "router", "let the router read the files: it does not serve %s any more",
-                   remove->customer.name);
-        return change->ctl->dry_run || change_reload_router(change);
+        return !change_step(&remove->change, "router",
+                            "let the router read the files: it does not serve %s any more",
+                            remove->name) ||
+               change_reload_router(&remove->change);
 }
 
-/* One that has failed would be remembered. */
-static void forget_units(Remove *remove, const Units *units)
+/* Hand-off socket, service, and stand-in. */
+static bool remove_units(Remove *remove)
 {
-        for (size_t i = 0; i < units->n; i++)
-                (void)bus_reset_failed(remove->change.bus, units->units[i].name);
-}
-
-static bool stop_all(Remove *remove, const Units *units)
-{
-        Change *change = &remove->change;
-        _cleanup_free_ BusJob *jobs = calloc(units->n + 1, sizeof(*jobs));
-        size_t n = 0;
-
-        if (!jobs) {
-                (void)output_no_memory();
-                return false;
-        }
-        for (size_t i = 0; i < units->n; i++)
-                if (strcmp(units->units[i].active, "inactive") != 0) {
-                        jobs[n].kind = JOB_STOP;
-                        (void)snprintf(jobs[n].unit, sizeof(jobs[n].unit), "%s",
-                                       units->units[i].name);
-                        n++;
-                }
-        if (n == 0)
-                return true;
-        change_say(change, "units",
-                   "stop the units of %s, when requests in progress are finished (up to 45 s)",
-                   remove->customer.name);
-        return change->ctl->dry_run || change_jobs(change, "stopping", jobs, n);
-}
-
-/* Hand-off socket, server, and a stand-in. */
-static bool stop_units(Remove *remove)
-{
-        char pattern[UNIT_NAME_MAX];
+        char pattern[NAME_UNIT_MAX];
         Units units;
-        bool good;
-        int r;
+        bool any = false;
 
-        unit_name_of("bellhop*", remove->customer.name, "*", pattern);
-        r = bus_list_units(remove->change.bus, pattern, &units);
-        if (r < 0) {
-                (void)change_fail("systemd does not answer", r);
+        (void)snprintf(pattern, sizeof(pattern), "bellhop*@%s.*", remove->name);
+        if (!change_good("systemd does not answer",
+                         bus_list_units(remove->change.bus, pattern, &units)))
                 return false;
-        }
-        good = stop_all(remove, &units);
-        if (good && !remove->change.ctl->dry_run)
-                forget_units(remove, &units);
+        for (size_t i = 0; i < units.n; i++)
+                any = any || strcmp(units.units[i].active, "inactive") != 0;
         units_done(&units);
-        return good;
+        if (any &&
+            change_step(&remove->change, "units",
+                        "stop the units of %s, when requests in progress are finished (up to 45 s)",
+                        remove->name) &&
+            !change_unit("stop", pattern))
+                return false;
+        /* systemd would remember a unit that has failed. */
+        return remove->change.ctl->dry_run || change_unit("reset-failed", pattern);
 }
 
-/* Nobody who gets the name later shall inherit it. */
+/* An instance that gets the name later must not inherit it. */
 static bool remove_drop_in(Remove *remove)
 {
-        const Instance none = { .name = (char *)remove->customer.name, .network = false };
+        const Instance none = { .name = (char *)remove->name, .network = false };
         int r;
 
-        if (!units_differ(UNITS_GENERATED_DIR, &none))
+        if (!units_differ(UNITS_GENERATED_DIR, &none) ||
+            !change_step(&remove->change, "drop-in", "let systemd forget about the network of %s",
+                         remove->name))
                 return true;
-        change_say(&remove->change, "drop-in", "let systemd forget about the network of %s",
-                   remove->customer.name);
-        if (remove->change.ctl->dry_run)
-                return true;
-        r = units_remove(UNITS_GENERATED_DIR, remove->customer.name);
+        r = units_remove(UNITS_GENERATED_DIR, remove->name);
         if (r == 0)
                 r = units_announce();
-        if (r < 0)
-                (void)change_fail(UNITS_GENERATED_DIR, r);
-        return r == 0;
+        return change_good(UNITS_GENERATED_DIR, r);
 }
 
-/* rm(1) knows how to go through folders of somebody who may be changing them meanwhile. */
+/* rm(1) can go through folders that their owner changes meanwhile. */
 static bool remove_folder(Remove *remove, const char *kind, const char *path)
 {
-        const char *const command[] = { "rm", "--recursive", "--force", "--one-file-system",
-                                        "--", path,          NULL };
+        return !place_exists(path) ||
+               !change_step(&remove->change, kind, "remove %s and all that is in it", path) ||
+               program_run((const char *const[]){ "rm", "--recursive", "--force",
+                                                  "--one-file-system", "--", path, NULL });
+}
 
-        if (!exists(path))
-                return true;
-        change_say(&remove->change, kind, "remove %s and all that is in it", path);
-        return remove->change.ctl->dry_run || program_run(command);
+/* Made by bellhopctl add --create-user. */
+static bool remove_is_marked(const struct passwd *user)
+{
+        const size_t length = strlen(USER_MARK);
+
+        /* After a comma there are rooms and numbers. */
+        return strncmp(user->pw_gecos, USER_MARK, length) == 0 &&
+               (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
 }
 
 static bool remove_user(Remove *remove)
 {
-        const char *name = remove->customer.name;
-        const struct passwd *user = getpwnam(name);
-        const char *const command[] = { "userdel", "--remove", "--", name, NULL };
+        const struct passwd *user = getpwnam(remove->name);
 
-        if (!user || !user_is_marked(user))
-                return true;
-        change_say(&remove->change, "user", "remove user %s and %s", name, user->pw_dir);
-        return remove->change.ctl->dry_run || program_run(command);
+        return !user || !remove_is_marked(user) ||
+               !change_step(&remove->change, "user", "remove user %s and %s", remove->name,
+                            user->pw_dir) ||
+               program_run(
+                       (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL });
 }
 
-static bool purge(Remove *remove)
+static bool remove_all(Remove *remove)
 {
-        bool good = remove_folder(remove, "certificate", remove->customer.tls);
+        const Places *places = &remove->places;
+        const bool had_file = place_exists(places->file);
+        bool good = remove_file(remove, "file", places->file) &&
+                    remove_file(remove, "enabled", places->wanted) &&
+                    remove_routes(remove, had_file) && remove_units(remove) &&
+                    remove_drop_in(remove);
 
-        good = remove_folder(remove, "snippets", remove->customer.snippets) && good;
-        good = remove_folder(remove, "document-root", remove->customer.www) && good;
+        if (!good || !remove->change.ctl->purge)
+                return good;
+        good = remove_folder(remove, "certificate", places->tls);
+        good = remove_folder(remove, "snippets", places->snippets) && good;
+        good = remove_folder(remove, "document-root", places->www) && good;
         return remove_user(remove) && good;
 }
 
-static void print_rest(const Remove *remove)
+static void remove_print_rest(const Remove *remove)
 {
         const Ctl *ctl = remove->change.ctl;
-        const Customer *customer = &remove->customer;
-        const char *const places[] = { customer->www, customer->tls, customer->snippets };
-        const struct passwd *user = getpwnam(customer->name);
-        bool any = false;
+        const char *const places[] = { remove->places.www, remove->places.tls,
+                                       remove->places.snippets };
+        const char *separator = "Left as they are: ";
+        _cleanup_free_ char *nothing =
+                text_format("Nothing of %s is left to be removed.", remove->name);
 
-        if (ctl->no_legend || ctl->json)
+        change_say_end(&remove->change, nothing ? nothing : remove->name);
+        if (ctl->no_legend || ctl->json || ctl->dry_run)
                 return;
-        if (remove->change.n_steps == 0)
-                printf("Nothing of %s is left to be removed.\n", customer->name);
-        if (ctl->dry_run) {
-                printf("This is what would be done.\n");
-                return;
-        }
         for (size_t i = 0; i < ELEMENTSOF(places); i++)
-                if (exists(places[i])) {
-                        printf("%s%s", any ? ", " : "Left as they are: ", places[i]);
-                        any = true;
+                if (place_exists(places[i])) {
+                        printf("%s%s", separator, places[i]);
+                        separator = ", ";
                 }
-        if (user && (any || ctl->purge))
-                printf("%suser %s%s", any ? ", " : "Left: ", user->pw_name,
-                       ctl->purge ? ", whom bellhopctl has not made" : "");
-        if (any || (user && ctl->purge))
-                printf(".%s\n", ctl->purge ? "" : " With --purge, they are removed too.");
+        if (getpwnam(remove->name) && (*separator == ',' || ctl->purge)) {
+                printf("%suser %s", separator, remove->name);
+                separator = ", ";
+        }
+        if (*separator == ',')
+                printf(".%s\n", ctl->purge ? " bellhopctl has not made the user."
+                                           : " With --purge, they are removed too.");
 }
 
 /* What is purged does not come back. */
-static CtlStatus ask(const Ctl *ctl, const char *name)
+static CtlStatus remove_ask(const Ctl *ctl, const char *name)
 {
         char answer[64] = "";
 
@@ -211,42 +178,29 @@ static CtlStatus ask(const Ctl *ctl, const char *name)
         return CTL_FAILED;
 }
 
-static CtlStatus run(Remove *remove)
-{
-        const bool had_file = exists(remove->customer.file);
-        bool good = remove_file(remove, "file", remove->customer.file) &&
-                    remove_file(remove, "enabled", remove->customer.wanted) &&
-                    tell_router(remove, had_file) && stop_units(remove) && remove_drop_in(remove);
-
-        if (good && remove->change.ctl->purge)
-                good = purge(remove);
-        if (good)
-                print_rest(remove);
-        else
-                output_error("Not all is done. Run the same command again when the cause is gone.");
-        return good ? CTL_FINE : CTL_FAILED;
-}
-
 CtlStatus verb_remove(const Ctl *ctl, char *arguments[])
 {
-        Remove remove = { .customer = { .name = NULL } };
+        Remove remove = { .name = arguments[0] };
         CtlStatus status;
 
-        if (!instance_name_is_valid(arguments[0])) {
-                output_error("'%s' is no name of a customer. 'bellhopctl list' tells which there "
-                             "are.",
-                             arguments[0]);
+        if (!instance_name_is_valid(remove.name)) {
+                output_error("'%s' is no name of an instance. 'bellhopctl list' shows all.",
+                             remove.name);
                 return CTL_USAGE;
         }
-        if (!customer_init(ctl, arguments[0], &remove.customer)) {
+        if (!places_init(ctl, remove.name, &remove.places)) {
                 output_error("The path %s is too long.", ctl->config_dir);
                 return CTL_FAILED;
         }
-        status = ask(ctl, arguments[0]);
+        status = remove_ask(ctl, remove.name);
         if (status != CTL_FINE)
                 return status;
         status = change_begin(ctl, &remove.change);
-        if (status == CTL_FINE)
-                status = run(&remove);
+        if (status == CTL_FINE && remove_all(&remove)) {
+                remove_print_rest(&remove);
+        } else if (status == CTL_FINE) {
+                output_error("Not all is done. Run the same command again when the cause is gone.");
+                status = CTL_FAILED;
+        }
         return change_done(&remove.change, status);
 }

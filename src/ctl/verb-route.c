@@ -7,6 +7,7 @@
 #include "ctl/show/output.h"
 #include "decide/explain.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 DEFINE_CLEANUP(Config *, config_free);
 
@@ -88,29 +89,23 @@ static void route_ask_files(const Config *config, const Question *question, Answ
 static char *route_words(const Explanation *answer)
 {
         const char *cause = answer->reason ? refuse_reason_cause(answer->reason) : NULL;
-        char *text;
-        int n;
 
         if (answer->reason)
-                n = asprintf(&text, "%s%s%s", answer->reason, cause ? ": " : "",
-                             cause ? cause : "");
-        else if (!answer->why)
-                n = asprintf(&text, "-");
-        else if (!answer->route)
-                n = asprintf(&text, "default: no other route leads anywhere");
-        else
-                n = asprintf(&text, "%s: %s=%s%s", answer->why,
-                             strcmp(answer->why, "address") == 0 ? "Address" : "Host",
-                             answer->route,
-                             strcmp(answer->outcome, "redirect") == 0 ? ", Http=redirect" : "");
-        return n < 0 ? NULL : text;
+                return text_format("%s%s%s", answer->reason, cause ? ": " : "", cause ? cause : "");
+        if (!answer->why)
+                return text_format("-");
+        if (!answer->route)
+                return text_format("default: no other route leads anywhere");
+        return text_format("%s: %s=%s%s", answer->why,
+                           strcmp(answer->why, "address") == 0 ? "Address" : "Host", answer->route,
+                           strcmp(answer->outcome, "redirect") == 0 ? ", Http=redirect" : "");
 }
 
 enum { PROTOCOL, OUTCOME, INSTANCE, WHY, ROUTE, REASON, PLACE, LINE, AGREE, COLUMNS };
 
 /* In a table for people, some columns are one. */
-static int route_fill_json(TableLine *line, int protocol, const Explanation *answer,
-                           const Explanation *files)
+static void route_fill_json(Table *table, int protocol, const Explanation *answer,
+                            const Explanation *files)
 {
         const char *const cells[COLUMNS] = {
                 [PROTOCOL] = protocol_names[protocol],
@@ -122,32 +117,24 @@ static int route_fill_json(TableLine *line, int protocol, const Explanation *ans
                 [PLACE] = answer->file,
                 [LINE] = answer->line,
         };
-        int r = 0;
 
-        for (size_t i = 0; r == 0 && i < COLUMNS; i++)
-                if (cells[i])
-                        r = table_set(line, i, cells[i]);
-        return r == 0 ? table_set_bool(line, AGREE, route_answers_agree(answer, files)) : r;
+        for (size_t i = 0; i < COLUMNS; i++)
+                table_set(table, i, cells[i]);
+        table_set_bool(table, AGREE, route_answers_agree(answer, files));
 }
 
-static int route_fill_text(const Output *output, TableLine *line, int protocol,
-                           const Explanation *answer)
+static void route_fill_text(Table *table, int protocol, const Explanation *answer)
 {
         _cleanup_free_ char *why = route_words(answer);
         const bool refused = strcmp(answer->outcome, "refuse") == 0;
-        int r = why ? table_set(line, 0, protocol == TLS ? "TLS" : "HTTP") : -ENOMEM;
 
-        if (r == 0)
-                r = table_set(line, 1, answer->outcome);
-        if (r == 0)
-                r = table_set_color(output, line, 1, refused ? COLOR_ERROR : COLOR_GOOD);
-        if (r == 0)
-                r = table_set(line, 2, answer->instance ? answer->instance : "-");
-        if (r == 0)
-                r = table_set(line, 3, why);
-        if (r == 0 && answer->file)
-                r = table_setf(line, 4, "%s:%s", answer->file, answer->line);
-        return r;
+        table_set(table, 0, protocol == TLS ? "TLS" : "HTTP");
+        table_set(table, 1, answer->outcome);
+        table_set_color(table, 1, refused ? COLOR_ERROR : COLOR_GOOD);
+        table_set(table, 2, answer->instance ? answer->instance : "-");
+        table_set(table, 3, why);
+        if (answer->file)
+                table_setf(table, 4, "%s:%s", answer->file, answer->line);
 }
 
 static int route_print(const Output *output, const Answer answers[static PROTOCOLS],
@@ -169,26 +156,19 @@ static int route_print(const Output *output, const Answer answers[static PROTOCO
                 { "INSTANCE", "", 0, SCOLS_JSON_STRING }, { "WHY", "", 0, SCOLS_JSON_STRING },
                 { "WHERE", "", 0, SCOLS_JSON_STRING },
         };
-        Table *table = output->json ? table_new(output, "routes", json, COLUMNS)
-                                    : table_new(output, "routes", text, ELEMENTSOF(text));
-        int r = table ? 0 : -ENOMEM;
+        Table table = output->json ? table_new(output, "routes", json, COLUMNS)
+                                   : table_new(output, "routes", text, ELEMENTSOF(text));
 
-        for (int i = 0; r == 0 && i < PROTOCOLS; i++) {
-                TableLine *line = answers[i].is.outcome ? table_add(table, NULL) : NULL;
-
+        for (int i = 0; i < PROTOCOLS; i++) {
                 if (!answers[i].is.outcome)
                         continue;
-                if (!line)
-                        r = -ENOMEM;
-                else if (output->json)
-                        r = route_fill_json(line, i, &answers[i].is, &files[i].is);
+                table_add(&table);
+                if (output->json)
+                        route_fill_json(&table, i, &answers[i].is, &files[i].is);
                 else
-                        r = route_fill_text(output, line, i, &answers[i].is);
+                        route_fill_text(&table, i, &answers[i].is);
         }
-        if (r == 0)
-                r = table_print(table);
-        table_free(table);
-        return r;
+        return table_print(&table);
 }
 
 /* What the table has no room for. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl status: all about one instance, and what to do if it does not serve.
+ * bellhopctl status: all about one instance, and what to do if it does not serve. One list of
+ * fields, for people and for programs.
  */
-#include <inttypes.h>
 #include <pwd.h>
 #include <stdarg.h>
 
@@ -12,542 +12,322 @@
 #include "ctl/show/output.h"
 #include "ctl/show/show.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
 #define REFUSALS_SHOWN 5
 #define LINES_SHOWN    10
-#define ADVICE_MAX     8
+
+#define FIELDS_MAX 32
 
 typedef struct Status {
         const Ctl *ctl;
         const char *name;
         Fleet fleet;
-        Member *member;
-        Hosts *hosts;     /* of all instances */
-        const Hosts *own; /* of this one; NULL: its file is not in use */
-        char *file;       /* where it is described */
-        char *result;     /* why its server ended; NULL: not known */
-        char *socket;     /* its hand-off socket */
-        bool socket_there;
-        uint64_t since_usec, n_restarts, pid;
-        time_t expires;
-        int certificate; /* 0, or why there is no date */
-        JournalLines refusals, lines;
-        char *advice[ADVICE_MAX]; /* the first things first */
+        FleetEntry *entry;
+        Column columns[FIELDS_MAX]; /* heading NULL: for programs only */
+        char *shown[FIELDS_MAX];    /* to people; NULL: nothing */
+        char *values[FIELDS_MAX];   /* in JSON; NULL: null */
+        size_t n_fields;
+        char **advice; /* the most urgent first */
         size_t n_advice;
 } Status;
 
-static void status_done(Status *status)
+/* Without memory for it, advice is left out. */
+__attribute__((format(printf, 2, 3))) static void status_advise(Status *status, const char *format,
+                                                                ...)
 {
-        hosts_free(status->hosts, status->fleet.config);
-        fleet_done(&status->fleet);
-        free(status->file);
-        free(status->result);
-        free(status->socket);
-        journal_lines_done(&status->refusals);
-        journal_lines_done(&status->lines);
-        for (size_t i = 0; i < status->n_advice; i++)
-                free(status->advice[i]);
-}
-
-/* --- what to do --- */
-
-/* Advice is left out when there is no memory for it. */
-__attribute__((format(printf, 2, 3))) static void advise(Status *status, const char *format, ...)
-{
+        _cleanup_free_ char *text = NULL;
         va_list args;
-        char *text;
-        int r;
 
         va_start(args, format);
-        r = vasprintf(&text, format, args);
+        text = text_format_args(format, args);
         va_end(args);
-        if (r < 0)
-                return;
-        if (status->n_advice == ADVICE_MAX)
-                free(text);
-        else
-                status->advice[status->n_advice++] = text;
+        if (text)
+                (void)texts_append(&status->advice, &status->n_advice, text);
 }
 
-static void advise_on_result(Status *status)
+/* --- fields of one kind --- */
+
+static void status_put(Status *status, const char *heading, const char *key, int json_type,
+                       const char *shown, const char *value)
 {
-        static const struct {
-                const char *result, *words;
-        } all[] = {
-                { "oom-kill", "needed more memory than MemoryMax= lets it have" },
-                { "timeout", "was not ready in time, or did not end" },
-                { "resources", "lacked processes or memory, of its own or of the machine" },
-                { "signal", "was killed" },
-                { "core-dump", "has crashed" },
-        };
-        const char *words = "does not run as it is set up";
-
-        for (size_t i = 0; status->result && i < ELEMENTSOF(all); i++)
-                if (strcmp(all[i].result, status->result) == 0)
-                        words = all[i].words;
-        advise(status,
-               "Its server %s: 'journalctl -xeu bellhop@%s.service' says more, 'bellhopctl check' "
-               "finds mistakes in its files. The next visitor starts it again.",
-               words, status->name);
+        status->columns[status->n_fields] = (Column){ heading, key, 0, json_type };
+        status->shown[status->n_fields] = shown && shown[0] ? strdup(shown) : NULL;
+        status->values[status->n_fields++] = value && value[0] ? strdup(value) : NULL;
 }
 
-static void advise_on_file(Status *status)
+static void status_put_text(Status *status, const char *heading, const char *key, const char *text)
+{
+        status_put(status, heading, key, SCOLS_JSON_STRING, text, text);
+}
+
+static void status_put_number(Status *status, const char *heading, const char *key, uint64_t n,
+                              const char *(*show)(uint64_t n, char *text))
+{
+        char shown[SHOWN_MAX], value[SHOWN_MAX];
+
+        status_put(status, heading, key, SCOLS_JSON_NUMBER, show(n, shown),
+                   n == UNKNOWN ? NULL : show_count(n, value));
+}
+
+static void status_put_bool(Status *status, const char *heading, const char *key, bool known,
+                            bool truth)
+{
+        status_put(status, heading, key, SCOLS_JSON_BOOLEAN, known ? truth ? "yes" : "no" : NULL,
+                   known ? truth ? "1" : "0" : NULL);
+}
+
+/* separator: between elements for people; of lines, it begins with a line break. */
+static void status_put_list(Status *status, const char *heading, const char *key,
+                            char *const texts[], size_t n, const char *separator)
+{
+        _cleanup_free_ char *shown = NULL, *lines = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *shown_before = shown, *lines_before = lines;
+                const bool first = i == 0 && separator[0] != '\n';
+
+                shown = text_format("%s%s%s", shown ? shown : "", first ? "" : separator, texts[i]);
+                lines = text_format("%s%s%s", lines ? lines : "", i > 0 ? "\n" : "", texts[i]);
+        }
+        status_put(status, heading, key, SCOLS_JSON_ARRAY_STRING, shown, lines);
+}
+
+/* --- all fields --- */
+
+static void status_put_settings(Status *status)
+{
+        static const char *const policies[] = {
+                [HTTP_SERVE] = "serve", [HTTP_REDIRECT] = "redirect", [HTTP_REFUSE] = "refuse"
+        };
+        const Config *config = status->fleet.config;
+        const Instance *instance = status->entry->instance;
+        const uint64_t idle = instance ? instance->idle_usec / USEC_PER_SEC : 0;
+        Hosts *hosts = hosts_new(config->map, config->n_instances);
+        const Hosts none = { .n_hosts = 0 };
+        const Hosts *own = instance && hosts ? &hosts[instance - config->instances] : &none;
+        char span[SHOWN_MAX], seconds[SHOWN_MAX];
+
+        status_put_list(status, "Hosts", "hosts", own->hosts, own->n_hosts, " ");
+        status_put_list(status, "Addresses", "addresses", own->addresses, own->n_addresses, " ");
+        hosts_free(hosts, config->n_instances);
+        status_put_bool(status, "Default", "default", instance, instance && instance->is_default);
+        status_put_text(status, "Plain HTTP", "http", instance ? policies[instance->http] : NULL);
+        status_put_bool(status, "Network", "network", instance, instance && instance->network);
+        status_put(status, "Idle exit", "idle_seconds", SCOLS_JSON_NUMBER,
+                   !instance  ? NULL
+                   : idle > 0 ? show_span(idle, span)
+                              : "never",
+                   instance ? show_count(idle, seconds) : NULL);
+}
+
+static int status_put_file(Status *status)
 {
         const Config *config = status->fleet.config;
-        bool found = false;
+        const FleetEntry *entry = status->entry;
+        _cleanup_free_ char *file =
+                name_path(NAME_INSTANCE_FILE, status->ctl->config_dir, status->name);
+        _cleanup_free_ char *socket =
+                name_path(NAME_HANDOFF_SOCKET, status->ctl->runtime_dir, status->name);
+        const bool socket_there = !socket || access(socket, F_OK) == 0 || errno != ENOENT;
+        const struct passwd *user = getpwnam(status->name);
+        char home[PATH_MAX];
 
-        for (size_t i = 0; i < config->n_problems; i++)
-                if (strcmp(config->problems[i].file, status->file) == 0) {
-                        advise(status, "%s", config->problems[i].text);
-                        found = true;
-                }
-        if (!found)
-                advise(status,
-                       "%s is not there, but units of it are: 'bellhopctl apply' stops "
-                       "them.",
-                       status->file);
-}
-
-static void advise_all(Status *status)
-{
-        const Member *member = status->member;
-        const Fleet *fleet = &status->fleet;
-
-        if (!member->instance)
-                advise_on_file(status);
-        else if (member->state == SITE_OFF || !status->socket_there)
-                advise(status, "Its hand-off socket is not started, so visitors are refused: "
-                               "'bellhopctl apply'");
-        else if (fleet->router_error == 0 && member->n_handoffs == UNKNOWN)
-                advise(status, "The router does not know it yet: 'bellhopctl apply'");
-        if (member->state == SITE_FAILED)
-                advise_on_result(status);
-        if (status->certificate == 0 && status->expires <= time(NULL))
-                advise(status,
-                       "Its certificate is over. Put a new one there, and: systemctl "
-                       "try-reload-or-restart bellhop@%s.service",
-                       status->name);
-        if (status->certificate == -EBADMSG)
-                advise(status, "Its certificate is damaged: 'bellhopctl check'");
-        if (fleet->bus_error < 0)
-                advise(status, "systemd does not answer: %s", strerror(-fleet->bus_error));
-        if (fleet->router_error < 0)
-                advise(status, "The router's numbers are missing: %s",
-                       metrics_fetch_explain(fleet->router_error));
-        if (geteuid() != 0)
-                advise(status, "Without root, not all of this can be seen: use sudo");
-}
-
-/* --- asking --- */
-
-static void ask_units(Status *status)
-{
-        sd_bus *bus = status->fleet.bus;
-        char service[UNIT_NAME_MAX];
-
-        unit_name(status->name, "service", service);
-        if (!bus || !units_find(&status->fleet.units, service))
-                return;
-        /* What is not known stays so. */
-        (void)bus_get_string(bus, service, "Service", "Result", &status->result);
-        (void)bus_get_number(bus, service, "Service", "NRestarts", &status->n_restarts);
-        (void)bus_get_number(bus, service, "Service", "MainPID", &status->pid);
-        (void)bus_get_number(bus, service, "Unit", "StateChangeTimestamp", &status->since_usec);
-}
-
-/* 1: there is no such instance. */
-static int load(const Ctl *ctl, const char *name, Status *status)
-{
-        uint32_t number;
-        int r = fleet_load(ctl, name, &status->fleet);
-
-        if (r < 0)
-                return r;
-        status->member = fleet_find(&status->fleet, name);
-        if (!status->member)
-                return 1;
-        if (asprintf(&status->file, "%s/instances/%s.conf", ctl->config_dir, name) < 0)
-                status->file = NULL;
-        if (asprintf(&status->socket, "%s/%s.handoff", ctl->runtime_dir, name) < 0)
-                status->socket = NULL;
-        status->hosts = hosts_new(status->fleet.config);
-        if (!status->file || !status->socket || !status->hosts)
+        if (!file || !socket)
                 return -ENOMEM;
-        number = config_find_instance(status->fleet.config, name);
-        if (number != ROUTE_NONE)
-                status->own = &status->hosts[number];
-        /* Who may not look into the folder can't say that it is not there. */
-        status->socket_there = access(status->socket, F_OK) == 0 || errno != ENOENT;
-        status->certificate = fleet_expiry(ctl, &status->fleet, name, &status->expires);
-        ask_units(status);
-        (void)journal_refusals(name, REFUSALS_SHOWN, &status->refusals);
-        (void)journal_lines(name, LINES_SHOWN, &status->lines);
-        advise_all(status);
+        status_put_text(status, "File", "file", file);
+        if (user)
+                (void)snprintf(home, sizeof(home), "%s (uid %u), %s", user->pw_name, user->pw_uid,
+                               user->pw_dir);
+        status_put(status, "User", "user", SCOLS_JSON_STRING, user ? home : NULL,
+                   user ? status->name : NULL);
+        status_put_settings(status);
+        status_put_text(status, "Socket", "socket", socket);
+        status_put_bool(status, NULL, "socket_exists", true, socket_there);
+        for (size_t i = 0; !entry->instance && i < config->n_problems; i++)
+                if (strcmp(config->problems[i].file, file) == 0)
+                        status_advise(status, "%s", config->problems[i].text);
+        if (!entry->has_file)
+                status_advise(status,
+                              "%s is not there, but its socket is: 'bellhopctl apply' stops it.",
+                              file);
+        else if (entry->instance && (entry->state == FLEET_OFF || !socket_there))
+                status_advise(status, "Its hand-off socket is not started, so visitors are "
+                                      "refused: 'bellhopctl apply'");
+        else if (entry->instance && status->fleet.router_error == 0 && entry->n_handoffs == UNKNOWN)
+                status_advise(status, "The router does not know it yet: 'bellhopctl apply'");
         return 0;
 }
 
-/* --- for people --- */
-
-static const char *http_name(HttpPolicy http)
+static void status_put_numbers(Status *status)
 {
-        return http == HTTP_SERVE ? "serve" : http == HTTP_REDIRECT ? "redirect" : "refuse";
+        const FleetEntry *entry = status->entry;
+        const bool runs = entry->state == FLEET_ACTIVE;
+        const time_t last = (time_t)entry->last_used;
+        char ago[SHOWN_MAX], then[SHOWN_MAX];
+
+        status_put_number(status, runs ? "Main PID" : NULL, "pid", entry->pid, show_count);
+        status_put_number(status, runs ? "Memory" : NULL, "memory_bytes", entry->memory,
+                          show_bytes);
+        status_put_number(status, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
+        status_put_number(status, "Connections", "connections", entry->n_open, show_count);
+        status_put_text(status, "Status", "status", entry->said);
+        status_put_number(status, "Hand-offs", "handoffs", entry->n_handoffs, show_count);
+        status_put_number(status, "Refused", "refused", entry->n_refused, show_count);
+        status_put_number(status, "Redirected", "redirected", entry->n_redirected, show_count);
+        status_put_number(status, "Waiting", "waiting", entry->n_waiting, show_count);
+        status_put(status, "Last used", "last_used", SCOLS_JSON_STRING,
+                   show_ago(last, time(NULL), ago), last > 0 ? show_time(last, then) : NULL);
+        if (entry->state == FLEET_FAILED)
+                status_advise(status,
+                              "Its server has failed: 'journalctl -xeu bellhop@%s.service' says "
+                              "why, 'bellhopctl check' finds mistakes in its files. The next "
+                              "visitor starts it again.",
+                              status->name);
 }
 
-static OutputColor color_of(SiteState state)
-{
-        return state == SITE_ACTIVE || state == SITE_IDLE  ? COLOR_GOOD
-               : state == SITE_FAILED || state == SITE_OFF ? COLOR_ERROR
-                                                           : COLOR_WARNING;
-}
-
-static void print_words(const char *title, char *const words[], size_t n)
-{
-        if (n > 0)
-                printf("%12s:", title);
-        for (size_t i = 0; i < n; i++)
-                printf(" %s", words[i]);
-        if (n > 0)
-                printf("\n");
-}
-
-static void print_file(const Status *status)
-{
-        const Instance *instance = status->member->instance;
-        const struct passwd *user = getpwnam(status->name);
-        char idle[SHOWN_MAX];
-
-        printf("%12s: %s%s\n", "File", status->file, instance ? "" : " (not in use)");
-        if (user)
-                printf("%12s: %s (uid %u), %s\n", "User", user->pw_name, user->pw_uid,
-                       user->pw_dir);
-        if (!instance)
-                return;
-        print_words("Hosts", status->own->hosts, status->own->n_hosts);
-        print_words("Addresses", status->own->addresses, status->own->n_addresses);
-        printf("%12s: plain HTTP %s, network %s, exits %s%s%s\n", "Settings",
-               http_name(instance->http), instance->network ? "yes" : "no",
-               instance->idle_usec > 0 ? "when idle for " : "never",
-               instance->idle_usec > 0 ? show_span(instance->idle_usec / USEC_PER_SEC, idle) : "",
-               instance->is_default ? ", default" : "");
-}
-
-static void print_server(const Status *status)
-{
-        const Member *member = status->member;
-        char memory[SHOWN_MAX], n_open[SHOWN_MAX];
-
-        printf("%12s: %s%s\n", "Socket", status->socket,
-               status->socket_there ? "" : " (not there)");
-        if (member->state != SITE_ACTIVE)
-                return;
-        printf("%12s: pid %" PRIu64 ", memory %s", "Server", status->pid,
-               show_bytes(member->memory, memory));
-        if (member->cpu_nsec != UNKNOWN)
-                printf(", CPU %.2fs", (double)member->cpu_nsec / 1e9);
-        /* Hand-offs, of which it tells too, have a line of their own. */
-        if (member->n_open != UNKNOWN)
-                printf(", open connections %s", show_count(member->n_open, n_open));
-        else if (member->status)
-                printf("; %s", member->status);
-        printf("\n");
-}
-
-static void print_counts(const Status *status)
-{
-        const Member *member = status->member;
-        char last[SHOWN_MAX], texts[4][SHOWN_MAX];
-
-        printf("%12s: %s since the router was started, last %s; refused %s, redirected %s, waiting "
-               "%s\n",
-               "Hand-offs", show_count(member->n_handoffs, texts[0]),
-               member->last_used == 0 ? "never"
-                                      : show_ago((time_t)member->last_used, time(NULL), last),
-               show_count(member->n_refused, texts[1]), show_count(member->n_redirected, texts[2]),
-               show_count(member->n_waiting, texts[3]));
-}
-
-static void print_certificate(const Output *output, const Status *status)
+static void status_put_certificate(Status *status)
 {
         const time_t now = time(NULL);
-        char left[SHOWN_MAX];
+        time_t ends = 0;
+        const int r = fleet_expiry(status->ctl, &status->fleet, status->name, &ends);
+        char left[SHOWN_MAX], then[SHOWN_MAX];
+        _cleanup_free_ char *shown = text_format("%s%s",
+                                                 r == 0         ? "ends "
+                                                 : r == -ENOENT ? ""
+                                                                : "not known: ",
+                                                 r == 0         ? show_left(ends, now, left)
+                                                 : r == -ENOENT ? "none, so no HTTPS"
+                                                                : strerror(-r));
 
-        printf("%12s: ", "Certificate");
-        if (status->certificate == -ENOENT)
-                printf("none, so no HTTPS\n");
-        else if (status->certificate < 0)
-                printf("not known: %s\n", strerror(-status->certificate));
-        else
-                printf("ends %s%s%s\n",
-                       output_color(output, status->expires <= now ? COLOR_ERROR : COLOR_NONE),
-                       show_left(status->expires, now, left), output_color_end(output));
+        status_put(status, "Certificate", "certificate_expires", SCOLS_JSON_STRING, shown,
+                   r == 0 ? show_time(ends, then) : NULL);
+        if (r == 0 && ends <= now)
+                status_advise(status,
+                              "Its certificate is over. Put a new one there, and: systemctl "
+                              "try-reload-or-restart bellhop@%s.service",
+                              status->name);
+        if (r == -EBADMSG)
+                status_advise(status, "Its certificate is damaged: 'bellhopctl check'");
 }
 
-static void print_lines(const Output *output, const char *title, const JournalLines *lines)
+static void status_put_journal(Status *status)
 {
-        if (lines->n > 0)
-                printf("\n%s%s:%s\n", output_color(output, COLOR_STRONG), title,
-                       output_color_end(output));
-        for (size_t i = 0; i < lines->n; i++) {
-                const time_t then = (time_t)(lines->lines[i].usec / USEC_PER_SEC);
-                char text[SHOWN_MAX];
-                struct tm tm;
+        const Fleet *fleet = &status->fleet;
+        char **refusals = NULL, **lines = NULL;
+        size_t n_refusals = 0, n_lines = 0;
 
-                (void)localtime_r(&then, &tm);
-                (void)strftime(text, sizeof(text), "%b %d %H:%M:%S", &tm);
-                printf("  %s %s\n", text, lines->lines[i].text);
-        }
+        (void)journal_read(status->name, true, REFUSALS_SHOWN, &refusals, &n_refusals);
+        (void)journal_read(status->name, false, LINES_SHOWN, &lines, &n_lines);
+        status_put_list(status, "Refused", "refusals", refusals, n_refusals, "\n  ");
+        status_put_list(status, "Journal", "journal", lines, n_lines, "\n  ");
+        texts_free(refusals, n_refusals);
+        texts_free(lines, n_lines);
+        if (fleet->bus_error < 0)
+                status_advise(status, "systemd does not answer: %s", strerror(-fleet->bus_error));
+        if (fleet->router_error < 0)
+                status_advise(status, "The router's numbers are missing: %s",
+                              metrics_fetch_explain(fleet->router_error));
+        if (geteuid() != 0)
+                status_advise(status, "Without root, not all of this can be seen: use sudo");
+        status_put_list(status, "To do", "to_do", status->advice, status->n_advice, "\n  ");
 }
 
-static void print_text(const Output *output, const Status *status)
+/* 1: there is no such instance. */
+static int status_load(Status *status)
 {
-        const SiteState state = status->member->state;
-        char since[SHOWN_MAX];
+        const char *name = status->name;
+        int r = 1;
 
-        printf("%s●%s %s%s%s - %s", output_color(output, color_of(state)), output_color_end(output),
-               output_color(output, COLOR_STRONG), status->name, output_color_end(output),
-               site_state_names[state]);
-        if (state == SITE_FAILED && status->result)
-                printf(" (%s)", status->result);
-        if (status->since_usec > 0)
+        if (instance_name_is_valid(name))
+                r = fleet_load(status->ctl, name, FLEET_FOR_STATUS, &status->fleet);
+        status->entry = r == 0 ? fleet_find(&status->fleet, name) : NULL;
+        if (!status->entry)
+                return r == 0 ? 1 : r;
+        status_put_text(status, NULL, "instance", name);
+        status_put_text(status, NULL, "state",
+                        status->entry->state == FLEET_UNKNOWN
+                                ? NULL
+                                : fleet_state_names[status->entry->state]);
+        status_put_text(status, NULL, "result", status->entry->result);
+        r = status_put_file(status);
+        status_put_numbers(status);
+        status_put_certificate(status);
+        status_put_journal(status);
+        return r;
+}
+
+/* --- printing --- */
+
+static int status_print_json(const Output *output, const Status *status)
+{
+        Table table = table_new(output, "instances", status->columns, status->n_fields);
+
+        table_add(&table);
+        for (size_t i = 0; i < status->n_fields; i++)
+                table_set(&table, i, status->values[i]);
+        return table_print(&table);
+}
+
+static void status_print_text(const Output *output, const Status *status)
+{
+        const char *strong = output_color(output, COLOR_STRONG), *end = output_color_end(output);
+        const FleetEntry *entry = status->entry;
+        const FleetState state = entry->state;
+        const OutputColor color = state == FLEET_ACTIVE || state == FLEET_IDLE  ? COLOR_GOOD
+                                  : state == FLEET_FAILED || state == FLEET_OFF ? COLOR_ERROR
+                                                                                : COLOR_WARNING;
+        char ago[SHOWN_MAX];
+
+        printf("%s●%s %s%s%s - %s", output_color(output, color), end, strong, status->name, end,
+               fleet_state_names[state]);
+        if (state == FLEET_FAILED && entry->result)
+                printf(" (%s)", entry->result);
+        if (entry->since_usec != UNKNOWN && entry->since_usec > 0)
                 printf(", %s",
-                       show_ago((time_t)(status->since_usec / USEC_PER_SEC), time(NULL), since));
+                       show_ago((time_t)(entry->since_usec / USEC_PER_SEC), time(NULL), ago));
         printf("\n");
-        print_file(status);
-        print_server(status);
-        print_counts(status);
-        print_certificate(output, status);
-        print_lines(output, "Refused", &status->refusals);
-        print_lines(output, "Journal", &status->lines);
-        if (status->n_advice > 0)
-                printf("\n%sTo do:%s\n", output_color(output, COLOR_STRONG),
-                       output_color_end(output));
-        for (size_t i = 0; i < status->n_advice; i++)
-                printf("  %s\n", status->advice[i]);
-}
+        for (size_t i = 0; i < status->n_fields; i++) {
+                const char *heading = status->columns[i].heading, *shown = status->shown[i];
 
-/* --- for programs --- */
-
-enum {
-        INSTANCE,
-        STATE,
-        RESULT,
-        FILE_,
-        USER,
-        HOSTS,
-        ADDRESSES,
-        DEFAULT,
-        HTTP,
-        NETWORK,
-        IDLE,
-        SOCKET,
-        SOCKET_THERE,
-        PID,
-        MEMORY,
-        CPU,
-        OPEN,
-        STATUS,
-        HANDOFFS,
-        REFUSED,
-        REDIRECTED,
-        WAITING,
-        LAST,
-        EXPIRES,
-        REFUSALS,
-        LINES,
-        ADVICE,
-        COLUMNS
-};
-
-static const Column columns[COLUMNS] = {
-        [INSTANCE] = { "", "instance", 0, SCOLS_JSON_STRING },
-        [STATE] = { "", "state", 0, SCOLS_JSON_STRING },
-        [RESULT] = { "", "result", 0, SCOLS_JSON_STRING },
-        [FILE_] = { "", "file", 0, SCOLS_JSON_STRING },
-        [USER] = { "", "user", 0, SCOLS_JSON_STRING },
-        [HOSTS] = { "", "hosts", 0, SCOLS_JSON_ARRAY_STRING },
-        [ADDRESSES] = { "", "addresses", 0, SCOLS_JSON_ARRAY_STRING },
-        [DEFAULT] = { "", "default", 0, SCOLS_JSON_BOOLEAN },
-        [HTTP] = { "", "http", 0, SCOLS_JSON_STRING },
-        [NETWORK] = { "", "network", 0, SCOLS_JSON_BOOLEAN },
-        [IDLE] = { "", "idle_seconds", 0, SCOLS_JSON_NUMBER },
-        [SOCKET] = { "", "socket", 0, SCOLS_JSON_STRING },
-        [SOCKET_THERE] = { "", "socket_exists", 0, SCOLS_JSON_BOOLEAN },
-        [PID] = { "", "pid", 0, SCOLS_JSON_NUMBER },
-        [MEMORY] = { "", "memory_bytes", 0, SCOLS_JSON_NUMBER },
-        [CPU] = { "", "cpu_nsec", 0, SCOLS_JSON_NUMBER },
-        [OPEN] = { "", "connections", 0, SCOLS_JSON_NUMBER },
-        [STATUS] = { "", "status", 0, SCOLS_JSON_STRING },
-        [HANDOFFS] = { "", "handoffs", 0, SCOLS_JSON_NUMBER },
-        [REFUSED] = { "", "refused", 0, SCOLS_JSON_NUMBER },
-        [REDIRECTED] = { "", "redirected", 0, SCOLS_JSON_NUMBER },
-        [WAITING] = { "", "waiting", 0, SCOLS_JSON_NUMBER },
-        [LAST] = { "", "last_used", 0, SCOLS_JSON_STRING },
-        [EXPIRES] = { "", "certificate_expires", 0, SCOLS_JSON_STRING },
-        [REFUSALS] = { "", "refusals", 0, SCOLS_JSON_ARRAY_STRING },
-        [LINES] = { "", "journal", 0, SCOLS_JSON_ARRAY_STRING },
-        [ADVICE] = { "", "to_do", 0, SCOLS_JSON_ARRAY_STRING },
-};
-
-static int set_number(TableLine *line, size_t column, uint64_t n)
-{
-        return n == UNKNOWN ? 0 : table_setf(line, column, "%" PRIu64, n);
-}
-
-/* One a line, as an array. */
-static int set_words(TableLine *line, size_t column, char *const words[], size_t n)
-{
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        FILE *out = open_memstream(&text, &size);
-
-        if (!out)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                fprintf(out, "%s%s", i > 0 ? "\n" : "", words[i]);
-        if (fclose(out) != 0)
-                return -ENOMEM;
-        return n == 0 ? 0 : table_set(line, column, text);
-}
-
-static int set_lines(TableLine *line, size_t column, const JournalLines *lines)
-{
-        _cleanup_free_ char **words = calloc(lines->n + 1, sizeof(*words));
-        int r = words ? 0 : -ENOMEM;
-
-        for (size_t i = 0; r == 0 && i < lines->n; i++) {
-                char then[SHOWN_MAX];
-
-                (void)show_time((time_t)(lines->lines[i].usec / USEC_PER_SEC), then);
-                if (asprintf(&words[i], "%s %s", then, lines->lines[i].text) < 0) {
-                        words[i] = NULL;
-                        r = -ENOMEM;
-                }
+                if (heading && shown && shown[0] == '\n')
+                        printf("\n%s%s:%s%s\n", strong, heading, end, shown);
+                else if (heading && shown)
+                        printf("%12s: %s\n", heading, shown);
         }
-        if (r == 0)
-                r = set_words(line, column, words, lines->n);
-        for (size_t i = 0; words && i < lines->n; i++)
-                free(words[i]);
-        return r;
-}
-
-static int fill_settings(const Status *status, TableLine *line)
-{
-        const Instance *instance = status->member->instance;
-        int r;
-
-        if (!instance)
-                return 0;
-        r = set_words(line, HOSTS, status->own->hosts, status->own->n_hosts);
-        if (r == 0)
-                r = set_words(line, ADDRESSES, status->own->addresses, status->own->n_addresses);
-        if (r == 0)
-                r = table_set_bool(line, DEFAULT, instance->is_default);
-        if (r == 0)
-                r = table_set(line, HTTP, http_name(instance->http));
-        if (r == 0)
-                r = table_set_bool(line, NETWORK, instance->network);
-        return r < 0 ? r : set_number(line, IDLE, instance->idle_usec / USEC_PER_SEC);
-}
-
-static int fill_numbers(const Status *status, TableLine *line)
-{
-        const Member *member = status->member;
-        const struct {
-                size_t column;
-                uint64_t value;
-        } all[] = {
-                { PID, status->pid > 0 ? status->pid : UNKNOWN },
-                { MEMORY, member->memory },
-                { CPU, member->cpu_nsec },
-                { OPEN, member->n_open },
-                { HANDOFFS, member->n_handoffs },
-                { REFUSED, member->n_refused },
-                { REDIRECTED, member->n_redirected },
-                { WAITING, member->n_waiting },
-        };
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < ELEMENTSOF(all); i++)
-                r = set_number(line, all[i].column, all[i].value);
-        return r;
-}
-
-static int fill_texts(const Status *status, TableLine *line)
-{
-        const Member *member = status->member;
-        char last[SHOWN_MAX], expires[SHOWN_MAX];
-        const char *const cells[COLUMNS] = {
-                [INSTANCE] = status->name,
-                [STATE] = member->state == SITE_UNKNOWN ? NULL : site_state_names[member->state],
-                [RESULT] = status->result,
-                [FILE_] = status->file,
-                [USER] = getpwnam(status->name) ? status->name : NULL,
-                [SOCKET] = status->socket,
-                [STATUS] = member->status && member->status[0] ? member->status : NULL,
-                [LAST] = member->last_used > 0 ? show_time((time_t)member->last_used, last) : NULL,
-                [EXPIRES] = status->certificate == 0 ? show_time(status->expires, expires) : NULL,
-        };
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < COLUMNS; i++)
-                if (cells[i])
-                        r = table_set(line, i, cells[i]);
-        return r;
-}
-
-static int print_json(const Output *output, const Status *status)
-{
-        Table *table = table_new(output, "instances", columns, COLUMNS);
-        TableLine *line = table ? table_add(table, NULL) : NULL;
-        int r = line ? fill_texts(status, line) : -ENOMEM;
-
-        if (r == 0)
-                r = fill_settings(status, line);
-        if (r == 0)
-                r = fill_numbers(status, line);
-        if (r == 0)
-                r = table_set_bool(line, SOCKET_THERE, status->socket_there);
-        if (r == 0)
-                r = set_lines(line, REFUSALS, &status->refusals);
-        if (r == 0)
-                r = set_lines(line, LINES, &status->lines);
-        if (r == 0)
-                r = set_words(line, ADVICE, status->advice, status->n_advice);
-        if (r == 0)
-                r = table_print(table);
-        table_free(table);
-        return r;
 }
 
 CtlStatus verb_status(const Ctl *ctl, char *arguments[])
 {
-        Status status = { .ctl = ctl, .name = arguments[0], .pid = 0 };
-        CtlStatus result = CTL_FINE;
+        Status status = { .ctl = ctl, .name = arguments[0] };
+        const int r = status_load(&status);
+        CtlStatus result = CTL_FAILED;
         Output output;
-        const int r = instance_name_is_valid(arguments[0]) ? load(ctl, arguments[0], &status) : 1;
 
-        if (r != 0) {
-                if (r > 0)
-                        output_error("There is no instance '%s'. 'bellhopctl list' tells which "
-                                     "there are.",
-                                     arguments[0]);
-                else
-                        output_error("The configuration in %s can't be read: %s.", ctl->config_dir,
-                                     strerror(-r));
-                status_done(&status);
-                return CTL_FAILED;
+        if (r > 0) {
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all.",
+                             arguments[0]);
+        } else if (r < 0) {
+                result = output_bad_configuration(ctl, r);
+        } else {
+                output_start(ctl, &output);
+                /* As systemctl status does, for scripts. */
+                if (status.entry->state != FLEET_FAILED && status.entry->state != FLEET_OFF &&
+                    status.entry->instance)
+                        result = CTL_FINE;
+                if (!ctl->json)
+                        status_print_text(&output, &status);
+                else if (status_print_json(&output, &status) < 0)
+                        result = output_no_memory();
+                result = output_done(&output, result);
         }
-        output_start(ctl, &output);
-        if (!ctl->json)
-                print_text(&output, &status);
-        else if (print_json(&output, &status) < 0)
-                result = output_no_memory();
-        /* As systemctl status does it, for scripts. */
-        if (status.member->state == SITE_FAILED || status.member->state == SITE_OFF ||
-            !status.member->instance)
-                result = CTL_FAILED;
-        status_done(&status);
-        return output_done(&output, result);
+        for (size_t i = 0; i < status.n_fields; i++) {
+                free(status.shown[i]);
+                free(status.values[i]);
+        }
+        texts_free(status.advice, status.n_advice);
+        fleet_done(&status.fleet);
+        return result;
 }

@@ -3,44 +3,44 @@
 #include "util/cleanup.h"
 
 const Verb verbs[] = {
-        { "list", NULL, 0, 0, "List all instances and how they are", verb_list },
-        { "status", "NAME", 1, 1, "Show all about one instance, and what it needs", verb_status },
-        { "top", NULL, 0, 0, "Show what the instances do, again and again", verb_top },
-        { "route", "HOST|ADDR[:PORT]", 1, 1, "Tell which instance gets a connection, and why",
+        { "list", NULL, "List all instances and how they are", verb_list },
+        { "status", "NAME", "Show all about one instance, and what it needs", verb_status },
+        { "top", NULL, "Show what the instances do, again and again", verb_top },
+        { "route", "HOST|ADDR[:PORT]", "Show which instance gets a connection, and why",
           verb_route },
-        { "add", "NAME", 1, 1, "Add a customer, and let its site be served", verb_add },
-        { "remove", "NAME", 1, 1, "Remove a customer, and keep its files", verb_remove },
-        { "apply", NULL, 0, 0, "Bring into force what has changed in the files", verb_apply },
-        { "check", NULL, 0, 0, "Find what is wrong, and say how to mend it", verb_check },
-        { "cert", "NAME", 1, 1, "Show the certificate of an instance, or make one", verb_cert },
-        { "metrics", NULL, 0, 0, "Print the router's metrics, for Prometheus", verb_metrics },
+        { "add", "NAME", "Add an instance, and let it serve", verb_add },
+        { "remove", "NAME", "Remove an instance, and keep its files", verb_remove },
+        { "apply", NULL, "Bring into force what has changed in the files", verb_apply },
+        { "check", NULL, "Find what is wrong, and say how to fix it", verb_check },
+        { "cert", "NAME", "Show the certificate of an instance, or make one", verb_cert },
+        { "metrics", NULL, "Print the router's metrics, for Prometheus", verb_metrics },
 };
 const size_t n_verbs = ELEMENTSOF(verbs);
 
-#define FLAG(field)   OPTION_FLAG, offsetof(Ctl, field)
-#define STRING(field) OPTION_STRING, offsetof(Ctl, field)
-
-#define LIST(field) OPTION_LIST, offsetof(Ctl, field)
+#define FLAG(field)   OPTION_FLAG, offsetof(Ctl, field), NULL
+#define STRING(field) OPTION_STRING, offsetof(Ctl, field), NULL
+#define SETTING(key)  OPTION_SETTING, 0, key
 
 const Option options[] = {
         { "tls", 0, NULL, "route", "Over TLS only", FLAG(only_tls) },
         { "http", 0, NULL, "route", "Over plain HTTP only", FLAG(only_http) },
         { "offline", 0, NULL, "route", "Read the files, do not ask the router", FLAG(offline) },
         { "host", 0, "HOST", "add", "A host or *.SUFFIX that leads there; again for more",
-          LIST(hosts) },
+          SETTING("Host") },
         { "address", 0, "ADDR", "add", "A local address, with or without port, that leads there",
-          LIST(addresses) },
-        { "default", 0, NULL, "add", "It gets what leads nowhere else", FLAG(is_default) },
-        { "http", 0, "POLICY", "add", "Plain HTTP: serve, redirect or refuse", STRING(http) },
-        { "idle", 0, "TIME", "add", "It exits after so long without connections", STRING(idle) },
-        { "network", 0, NULL, "add", "It may open connections", FLAG(network) },
+          SETTING("Address") },
+        { "default", 0, NULL, "add", "It gets what leads nowhere else", SETTING("Default") },
+        { "http", 0, "POLICY", "add", "Plain HTTP: serve, redirect or refuse", SETTING("Http") },
+        { "idle", 0, "TIME", "add", "It exits after that time without connections",
+          SETTING("IdleSec") },
+        { "network", 0, NULL, "add", "It may open connections", SETTING("Network") },
         { "create-user", 0, NULL, "add", "Create the user if there is none", FLAG(create_user) },
         { "dry-run", 0, NULL, "add remove apply", "Only say what would be done", FLAG(dry_run) },
         { "purge", 0, NULL, "remove", "Remove its files and the user made for it, too",
           FLAG(purge) },
         { "yes", 'y', NULL, "remove", "Do not ask", FLAG(yes) },
-        { "count", 'n', "N", "top", "Stop after so many times", STRING(count) },
-        { "delay", 'd', "SEC", "top", "Wait so long in between (default: 2)", STRING(delay) },
+        { "count", 'n', "N", "top", "Stop after N times", STRING(count) },
+        { "delay", 'd', "SEC", "top", "Wait SEC seconds in between (default: 2)", STRING(delay) },
         { "strict", 0, NULL, "check", "Warnings are errors", FLAG(strict) },
         { "self-signed", 0, NULL, "cert add", "Make a self-signed certificate", FLAG(self_signed) },
         { "force", 0, NULL, "cert", "Replace the certificate that is there", FLAG(force) },
@@ -51,8 +51,8 @@ const Option options[] = {
           STRING(config_dir) },
         { "runtime", 0, "DIR", NULL, "Sockets (default: " BELLHOP_RUNTIME_DIR ")",
           STRING(runtime_dir) },
-        { "help", 'h', NULL, NULL, "Show this help", OPTION_HELP, 0 },
-        { "version", 0, NULL, NULL, "Show the version", OPTION_VERSION, 0 },
+        { "help", 'h', NULL, NULL, "Show this help", OPTION_HELP, 0, NULL },
+        { "version", 0, NULL, NULL, "Show the version", OPTION_VERSION, 0, NULL },
 };
 const size_t n_options = ELEMENTSOF(options);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All verbs and options, as tables: what is parsed, what --help says. Man page and completion are
- * held against them by a test. */
+/* All verbs and options, as tables: what is parsed, what --help says. A test compares the man page
+ * and the completions with them. */
 #pragma once
 
 #include <stddef.h>
@@ -9,17 +9,15 @@
 
 typedef struct Verb {
         const char *name;
-        const char *arguments; /* as --help shows them; NULL: none */
-        int min_arguments;
-        int max_arguments;
+        const char *argument; /* the one that it takes, as --help shows it; NULL: none */
         const char *help;
         CtlStatus (*run)(const Ctl *ctl, char *arguments[]);
 } Verb;
 
 typedef enum OptionKind {
-        OPTION_FLAG,   /* a bool becomes true */
-        OPTION_STRING, /* a const char * */
-        OPTION_LIST,   /* one more of an OptionList */
+        OPTION_FLAG,    /* a bool becomes true */
+        OPTION_STRING,  /* a const char * */
+        OPTION_SETTING, /* one more of ctl.settings */
         OPTION_HELP,
         OPTION_VERSION,
 } OptionKind;
@@ -32,7 +30,8 @@ typedef struct Option {
         const char *verbs;    /* separated by blanks; NULL: all */
         const char *help;
         OptionKind kind;
-        size_t offset; /* of the target in Ctl */
+        size_t offset;       /* of the target in Ctl */
+        const char *setting; /* key of OPTION_SETTING, which is "yes" without argument */
 } Option;
 
 #define OPTIONS_MAX 48

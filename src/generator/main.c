@@ -1,56 +1,36 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhop-generator: at boot and at daemon-reload, turns each instance file into what systemd must
- * know: bellhop.target wants its hand-off socket, and a drop-in says what the template can't. See
- * systemd.generator(7): it writes into the folder it is given, and speaks to nobody. With
- * --instance=, does the second for one instance while the machine runs.
+ * bellhop-generator: at boot and at daemon-reload, turns the files of instances into units
+ * (config/units.h). As systemd.generator(7) demands, it writes into the folder that it is given and
+ * talks to no other process. With --instance=NAME it writes the drop-in of one instance while the
+ * machine runs; the next daemon-reload makes all of them again from the files of instances.
  */
-#include <sys/stat.h>
-
 #include "config/config.h"
 #include "config/units.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
-static int make_folder(const char *path)
+static void report(const char *instance, int error)
 {
-        return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+        errno = -error;
+        log_error("can't write the units of %s: %m", instance);
 }
 
-static int want_socket(const char *folder, const char *name)
+static int generate(const char *dir)
 {
-        _cleanup_free_ char *link = NULL;
-
-        if (asprintf(&link, "%s/bellhop@%s.socket", folder, name) < 0)
-                return -ENOMEM;
-        return symlink(BELLHOP_UNIT_DIR "/bellhop@.socket", link) < 0 && errno != EEXIST ? -errno
-                                                                                         : 0;
-}
-
-static int generate(const char *config_dir, const char *dir)
-{
-        _cleanup_free_ char *wants = NULL;
         Config *config = NULL;
-        int r;
+        int r = config_load(BELLHOP_CONFIG_DIR, CONFIG_USERS_TRUST, NULL, &config);
 
-        if (asprintf(&wants, "%s/bellhop.target.wants", dir) < 0)
-                return -ENOMEM;
-        r = config_load(config_dir, CONFIG_USERS_TRUST, NULL, &config);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < config->n_problems; i++)
                 log_warning("%s", config->problems[i].text);
-        r = make_folder(wants);
-        for (size_t i = 0; r == 0 && i < config->n_instances; i++) {
-                r = want_socket(wants, config->instances[i].name);
-                if (r == 0)
-                        r = units_write(dir, &config->instances[i]);
-        }
+        r = units_write_all(dir, config, report);
         config_free(config);
         return r;
 }
 
-/* An instance that is new, has changed or has gone. */
+/* For an instance that was added, changed or removed. */
 static int generate_one(const char *name)
 {
         Config *config = NULL;
@@ -81,7 +61,7 @@ int main(int argc, char *argv[])
         if (argc == 2 && strncmp(argv[1], one, strlen(one)) == 0) {
                 r = generate_one(argv[1] + strlen(one));
         } else if (argc == 4) {
-                r = generate(BELLHOP_CONFIG_DIR, argv[1]);
+                r = generate(argv[1]);
         } else {
                 fprintf(stderr,
                         "Usage: %s NORMAL-DIR EARLY-DIR LATE-DIR (see systemd.generator(7))\n"

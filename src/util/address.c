@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns what an address looks like to people and how it compares. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "util/address.h"
+#include "util/text.h"
 
 int address_compare(const Address *a, const Address *b)
 {
@@ -83,23 +81,18 @@ struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits)
         return prefix;
 }
 
-static bool port_parse(const char *text, uint16_t *ret)
+static bool address_parse_port(const char *text, uint16_t *ret)
 {
-        unsigned long port;
-        char *end;
+        uint64_t port;
 
-        if (text[0] < '1' || text[0] > '9')
-                return false;
-        errno = 0;
-        port = strtoul(text, &end, 10);
-        if (errno != 0 || *end != 0 || port > UINT16_MAX)
+        if (text[0] == '0' || !text_number(span_from_string(text), UINT16_MAX, &port))
                 return false;
         *ret = (uint16_t)port;
         return true;
 }
 
-/* An address that means "any" is no route: it would take every connection from every host. */
-static bool ip_parse(const char *text, bool v6, struct in6_addr *ret)
+/* An address that means "any" is refused: as a route it would take every connection. */
+static bool address_parse_ip(const char *text, bool v6, struct in6_addr *ret)
 {
         struct in_addr ipv4;
 
@@ -138,9 +131,9 @@ bool address_parse(Span in, Address *ret)
                 if (colon)
                         *colon = 0;
         }
-        if (colon && !port_parse(colon + 1, &address.port))
+        if (colon && !address_parse_port(colon + 1, &address.port))
                 return false;
-        if (!ip_parse(ip, v6, &address.ip))
+        if (!address_parse_ip(ip, v6, &address.ip))
                 return false;
         *ret = address;
         return true;

@@ -22,8 +22,7 @@ bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret);
 bool address_local(int fd, Address *ret);
 bool address_peer(int fd, Address *ret);
 
-/* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False when it is none of them.
- */
+/* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False for anything else. */
 bool address_parse(Span in, Address *ret);
 
 #define ADDRESS_TEXT_MAX (INET6_ADDRSTRLEN + sizeof("[]:65535"))

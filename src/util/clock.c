@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* Dates without the C library's time zones. */
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -7,7 +6,7 @@
 
 #define SEC_PER_DAY 86400
 
-static bool is_leap(unsigned year)
+static bool clock_is_leap(unsigned year)
 {
         return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 }
@@ -26,9 +25,9 @@ void clock_date(uint64_t sec, char ret[static CLOCK_DATE_SIZE])
         const char *weekday = weekdays[day % 7];
         unsigned year = 1970, month = 0, n;
 
-        for (; day >= (n = is_leap(year) ? 366 : 365); year++)
+        for (; day >= (n = clock_is_leap(year) ? 366 : 365); year++)
                 day -= n;
-        for (; day >= (n = months[month].n_days + (month == 1 && is_leap(year))); month++)
+        for (; day >= (n = months[month].n_days + (month == 1 && clock_is_leap(year))); month++)
                 day -= n;
         (void)snprintf(ret, CLOCK_DATE_SIZE, "%s, %02u %s %04u %02u:%02u:%02u GMT", weekday,
                        (unsigned)day + 1, months[month].name, year, of_day / 3600, of_day / 60 % 60,

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns where log lines go.
- */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -13,7 +10,7 @@
 
 #define LINE_MAX_BYTES 2048
 
-static bool to_journal;
+static bool log_to_journal;
 
 /* sd-daemon(3): JOURNAL_STREAM names device and inode of the stream that leads to the journal. */
 void log_open(void)
@@ -22,12 +19,13 @@ void log_open(void)
         unsigned long device, inode;
         struct stat st;
 
-        to_journal = stream && sscanf(stream, "%lu:%lu", &device, &inode) == 2 &&
-                     fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+        log_to_journal = stream && sscanf(stream, "%lu:%lu", &device, &inode) == 2 &&
+                         fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device &&
+                         st.st_ino == inode;
 }
 
-static void add_field(struct iovec *iov, int *n, char *buffer, size_t size, const char *name,
-                      const char *value)
+static void log_add_field(struct iovec *iov, int *n, char *buffer, size_t size, const char *name,
+                          const char *value)
 {
         int length;
 
@@ -39,7 +37,7 @@ static void add_field(struct iovec *iov, int *n, char *buffer, size_t size, cons
         iov[(*n)++] = (struct iovec){ buffer, (size_t)length < size ? (size_t)length : size - 1 };
 }
 
-static void write_journal(int level, const LogFields *fields, const char *line)
+static void log_write_journal(int level, const LogFields *fields, const char *line)
 {
         char message[LINE_MAX_BYTES + 16], priority[16], instance[64], host[512], peer[128];
         char level_text[8], message_id[64], reason[64];
@@ -47,16 +45,16 @@ static void write_journal(int level, const LogFields *fields, const char *line)
         int n = 0;
 
         snprintf(level_text, sizeof(level_text), "%d", level);
-        add_field(iov, &n, message, sizeof(message), "MESSAGE", line);
-        add_field(iov, &n, priority, sizeof(priority), "PRIORITY", level_text);
+        log_add_field(iov, &n, message, sizeof(message), "MESSAGE", line);
+        log_add_field(iov, &n, priority, sizeof(priority), "PRIORITY", level_text);
         if (fields) {
-                add_field(iov, &n, message_id, sizeof(message_id), "MESSAGE_ID",
-                          fields->message_id);
-                add_field(iov, &n, instance, sizeof(instance), "BELLHOP_INSTANCE",
-                          fields->instance);
-                add_field(iov, &n, host, sizeof(host), "BELLHOP_HOST", fields->host);
-                add_field(iov, &n, peer, sizeof(peer), "BELLHOP_PEER", fields->peer);
-                add_field(iov, &n, reason, sizeof(reason), "BELLHOP_REASON", fields->reason);
+                log_add_field(iov, &n, message_id, sizeof(message_id), "MESSAGE_ID",
+                              fields->message_id);
+                log_add_field(iov, &n, instance, sizeof(instance), "BELLHOP_INSTANCE",
+                              fields->instance);
+                log_add_field(iov, &n, host, sizeof(host), "BELLHOP_HOST", fields->host);
+                log_add_field(iov, &n, peer, sizeof(peer), "BELLHOP_PEER", fields->peer);
+                log_add_field(iov, &n, reason, sizeof(reason), "BELLHOP_REASON", fields->reason);
         }
         (void)sd_journal_sendv(iov, n);
 }
@@ -71,8 +69,8 @@ void log_full(int level, const LogFields *fields, const char *format, ...)
         (void)vsnprintf(line, sizeof(line), format, args);
         va_end(args);
 
-        if (to_journal)
-                write_journal(level, fields, line);
+        if (log_to_journal)
+                log_write_journal(level, fields, line);
         else
                 fprintf(stderr, "<%d>%s\n", level, line);
         errno = saved;

@@ -1,37 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One line for one event: to the journal with fields when our stderr leads there, else to stderr
- * with the level in front. Only mains and src/router log; everything below returns outcomes.
+ * One line for one event: to the journal with fields if stderr leads there, else to stderr with the
+ * level in front. Only programs log, that is folders with a main.c; all that they include returns
+ * outcomes, so that an event is logged once. mod_bellhop logs through Apache.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <syslog.h>
 
-/* What the line is about; NULL where it does not apply. Text from the network must be escaped
- * already. */
+/* What the line is about; NULL where it does not apply. Text from the network must already be
+ * escaped. */
 typedef struct LogFields {
-        const char *message_id; /* of util/log-ids.h: an administrator has to do something */
+        const char *message_id; /* of util/log-ids.h, if an administrator has to act */
         const char *instance;
         const char *host;
         const char *peer;
         const char *reason; /* of a refusal */
 } LogFields;
 
-/* Looks whether stderr is the journal. Call once, first. */
+/* Finds out whether stderr is the journal. To be called once, before all others. */
 void log_open(void);
 
 void log_full(int level, const LogFields *fields, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
 #define log_info(...)    log_full(LOG_INFO, NULL, __VA_ARGS__)
-#define log_notice(...)  log_full(LOG_NOTICE, NULL, __VA_ARGS__)
 #define log_warning(...) log_full(LOG_WARNING, NULL, __VA_ARGS__)
 #define log_error(...)   log_full(LOG_ERR, NULL, __VA_ARGS__)
 
-/* At most burst lines in each interval; how many were left out is said with the next one that
- * passes. */
+/* At most burst lines in each interval. The next line that passes gets the number of those left
+ * out. */
 typedef struct LogLimit {
         uint64_t interval_usec;
         unsigned burst;
@@ -40,5 +41,5 @@ typedef struct LogLimit {
         unsigned n_left_out;
 } LogLimit;
 
-/* Whether a line may be written now; *ret_left_out: how many were not since the last one. */
+/* Whether a line may be written now; *ret_left_out: how many were left out since the last one. */
 bool log_limit_pass(LogLimit *limit, uint64_t now_usec, unsigned *ret_left_out);

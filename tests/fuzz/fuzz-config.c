@@ -153,10 +153,25 @@ typedef struct Values {
 static void check_values(Span in)
 {
         static const Setting table[] = {
-                { "Router", "SniffTimeoutSec", setting_parse_timespan, offsetof(Values, timespan) },
-                { "Router", "SniffMaxBytes", setting_parse_size, offsetof(Values, size) },
-                { "Router", "PendingMax", setting_parse_count, offsetof(Values, count) },
-                { "Other", "Network", setting_parse_bool, offsetof(Values, boolean) },
+                { .section = "Router",
+                  .key = "SniffTimeoutSec",
+                  .parse = setting_parse_timespan,
+                  .offset = offsetof(Values, timespan) },
+                { .section = "Router",
+                  .key = "SniffMaxBytes",
+                  .parse = setting_parse_size,
+                  .offset = offsetof(Values, size),
+                  .low = 4096,
+                  .high = 1048576,
+                  .range = "from 4K to 1M" },
+                { .section = "Router",
+                  .key = "PendingMax",
+                  .parse = setting_parse_count,
+                  .offset = offsetof(Values, count) },
+                { .section = "Other",
+                  .key = "Network",
+                  .parse = setting_parse_bool,
+                  .offset = offsetof(Values, boolean) },
         };
         Config *config = new_config();
         SettingsFile file = { .path = PATH, .config = config };

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Mistakes that people make. Each is made, found by bellhopctl check, and mended by the very command that it gives."""
+"""Mistakes that people make. Each is made, found by bellhopctl check, and gone once it is corrected: by the advice where
+that is a command, else by the test."""
 
 import json
+import re
 
 import pytest
 from conftest import PAGE
@@ -21,9 +23,22 @@ def findings(box):
     return found
 
 
+# What root must not do to files that customers can replace by links.
+CHANGES_FILES = re.compile(r"\b(chown|chmod|chgrp|install|mv|cp|rm|ln|sed|tee|cat|openssl)\b|>")
+AS_CUSTOMER = re.compile(r"runuser --pty -u \w+ -- [^';&|]*")
+
+
+def is_command(advice):
+    """Sentences begin with a capital letter."""
+    return bool(advice) and advice[0].islower()
+
+
 def find(box, kind):
     found = [entry for entry in findings(box) if entry["kind"] == kind]
     assert found, findings(box)
+    advice = AS_CUSTOMER.sub("", found[0]["advice"])
+    assert is_command(advice) or advice == "" or advice.endswith("."), advice
+    assert not CHANGES_FILES.search(advice.replace("'openssl pkey'", "")), advice
     return found[0]
 
 
@@ -86,89 +101,104 @@ END
     """
 
 
-# What is done wrong -> the commands that do it, the kind of finding, and words that it has.
+ADVICE = None
+RELOAD_SITE = "systemctl try-reload-or-restart bellhop@carol.service"
+SIGN_AGAIN = "bellhopctl cert carol --self-signed --force"
+RIGHT = instance("Host=carol.example www.carol.example\n")
+
+# What is done wrong -> the commands that do it, the kind of finding, words that it has, and what corrects it.
 MISTAKES = {
-    "wrong owner": (f"chown carol {FILE}", "config-error", "owned by root"),
-    "file writable by group": (f"chmod g+w {FILE}", "config-error", "writable by its owner alone"),
-    "folder writable by group": ("chmod g+w /etc/bellhop/instances", "folder-writable", "0775"),
-    "typo in a key": (instance("Hots=carol.example www.carol.example\\n"), "config-error", "unknown key Hots="),
-    "typo in a section": (f"sed -i 's/Instance/instance/' {FILE}", "config-error", "unknown section"),
-    "no section": (f"sed -i 1d {FILE}", "config-error", "before any section"),
-    "typo in a setting of the router": ("printf '[Router]\\nSniffTimeout=5s\\n' > /etc/bellhop/router.conf.d/x.conf",
-                                        "settings-error", "unknown key SniffTimeout="),
-    "no such value": (f"echo Default=maybe >> {FILE}", "config-error", "neither yes nor no"),
+    "wrong owner": (f"chown carol {FILE}", "config-error", "owned by root", f"chown root {FILE}"),
+    "file writable by group": (f"chmod g+w {FILE}", "config-error", "writable by its owner alone", f"chmod g-w {FILE}"),
+    "folder writable by group": ("chmod g+w /etc/bellhop/instances", "folder-writable", "0775",
+                                 "chmod g-w /etc/bellhop/instances"),
+    "typo in a key": (instance("Hots=carol.example www.carol.example\n"), "config-error", "unknown key Hots=", RIGHT),
+    "typo in a section": (f"sed -i 's/Instance/instance/' {FILE}", "config-error", "unknown section", RIGHT),
+    "no section": (f"sed -i 1d {FILE}", "config-error", "before any section", RIGHT),
+    "typo in a setting of the router": ("printf '[Router]\nSniffTimeout=5s\n' > /etc/bellhop/router.conf.d/x.conf",
+                                        "settings-error", "unknown key SniffTimeout=",
+                                        "sed -i s/Timeout/TimeoutSec/ /etc/bellhop/router.conf.d/x.conf"),
+    "no such value": (f"echo Default=maybe >> {FILE}", "config-error", "neither yes nor no", RIGHT),
     "second default": ("for name in bob carol; do echo Default=yes >> /etc/bellhop/instances/$name.conf; done",
-                       "config-error", "only one instance may be the default"),
-    "exits at once": (f"echo IdleSec=1s >> {FILE}", "idle-too-short", "less than 10 seconds"),
-    "host of a neighbour": (f"sed -i 's/=/=alice.example /' {FILE}", "config-error", "already leads to alice"),
-    "host twice in a file": (f"echo Host=carol.example >> {FILE}", "config-error", "stands here twice"),
-    "port in a host": (instance("Host=carol.example:443 www.carol.example\\n"), "config-error", "has a port"),
-    "URL as host": (instance("Host=https://carol.example/ www.carol.example\\n"), "config-error", "is a URL"),
-    "commas between hosts": (instance("Host=carol.example,www.carol.example\\n"), "config-error", "no host name"),
-    "address as host": (f"sed -i 's/=/=127.0.0.9 /' {FILE}", "config-error", "write it as Address="),
-    "no such user": ("userdel carol 2>/dev/null", "config-error", "no user carol"),
-    "root as customer": (f"printf '[Instance]\\nHost=root.example\\n' > {FILE.replace('carol', 'root')}",
-                         "config-error", "uid 0"),
-    "two names of one user": ("useradd -o -u $(id -u carol) karol; printf '[Instance]\\nHost=karol.example\\n' > "
-                              f"{FILE.replace('carol', 'karol')}", "shared-uid", "uid of user"),
-    "certificate missing": (f"rm {TLS}/fullchain.pem", "certificate-missing", "not there"),
-    "key missing": (f"rm {TLS}/privkey.pem", "certificate-missing", "not there"),
+                       "config-error", "only one instance may be the default", RIGHT),
+    "exits at once": (f"echo IdleSec=1s >> {FILE}", "idle-too-short", "less than 10 seconds", RIGHT),
+    "host of a neighbour": (f"sed -i 's/=/=alice.example /' {FILE}", "config-error", "already leads to alice", RIGHT),
+    "host twice in a file": (f"echo Host=carol.example >> {FILE}", "config-error", "stands here twice", RIGHT),
+    "port in a host": (instance("Host=carol.example:443 www.carol.example\n"), "config-error", "has a port", RIGHT),
+    "URL as host": (instance("Host=https://carol.example/ www.carol.example\n"), "config-error", "is a URL", RIGHT),
+    "commas between hosts": (instance("Host=carol.example,www.carol.example\n"), "config-error", "no host name", RIGHT),
+    "address as host": (f"sed -i 's/=/=127.0.0.9 /' {FILE}", "config-error", "write it as Address=",
+                        f"{RIGHT}; echo Address=127.0.0.9 >> {FILE}"),
+    "no such user": ("userdel carol 2>/dev/null", "config-error", "no user carol", ADVICE),
+    "root as customer": (f"printf '[Instance]\nHost=root.example\n' > {FILE.replace('carol', 'root')}",
+                         "config-error", "uid 0", f"rm {FILE.replace('carol', 'root')}"),
+    "two names of one user": ("useradd -o -u $(id -u carol) karol; printf '[Instance]\nHost=karol.example\n' > "
+                              f"{FILE.replace('carol', 'karol')}", "shared-uid", "uid of user",
+                              f"rm {FILE.replace('carol', 'karol')}"),
+    "certificate missing": (f"rm {TLS}/fullchain.pem", "certificate-missing", "not there", SIGN_AGAIN),
+    "key missing": (f"rm {TLS}/privkey.pem", "certificate-missing", "not there", SIGN_AGAIN),
     "redirect without certificate": (f"rm -r {TLS}; echo Http=redirect >> {FILE}; {RELOAD}", "redirect-without-tls",
-                                     "no certificate"),
+                                     "no certificate", ADVICE),
     "certificate of root": (f"chown root: {TLS}/*; chmod 0600 {TLS}/fullchain.pem", "certificate-unreadable",
-                            "user carol can't read it"),
-    "folder of root": (f"chown root: {TLS}; chmod 0700 {TLS}", "certificate-unreadable", "user carol can't read it"),
+                            "user carol can't read it", f"chown carol: {TLS}/*"),
+    "folder of root": (f"chown root: {TLS}; chmod 0700 {TLS}", "certificate-unreadable", "user carol can't read it",
+                       f"chown carol: {TLS}"),
     "link to certbot's": (f"mkdir -p -m 0700 /etc/letsencrypt/archive; mv {TLS}/fullchain.pem "
                           f"/etc/letsencrypt/archive; ln -s /etc/letsencrypt/archive/fullchain.pem {TLS}/fullchain.pem",
-                          "certificate-unreadable", "/etc/letsencrypt/archive is closed"),
-    "no certificate in it": (f"echo hello > {TLS}/fullchain.pem", "certificate-invalid", "no certificate in it"),
-    "expired certificate": (dated("20240101000000Z", "20240201000000Z"), "certificate-expired", "2024-02-01"),
+                          "certificate-unreadable", "/etc/letsencrypt/archive is closed",
+                          f"rm {TLS}/fullchain.pem; install -o carol /etc/letsencrypt/archive/fullchain.pem {TLS}"),
+    "no certificate in it": (f"echo hello > {TLS}/fullchain.pem", "certificate-invalid", "no certificate in it",
+                             SIGN_AGAIN),
+    "expired certificate": (dated("20240101000000Z", "20240201000000Z"), "certificate-expired", "2024-02-01", ADVICE),
     "expires soon": (dated("20240101000000Z", "$(date -d '+9 days 12 hours' +%Y%m%d%H%M%SZ)"),
-                     "certificate-expires", "in 9 days"),
-    "not yet valid": (dated("20490101000000Z", "20490201000000Z"), "certificate-not-yet-valid", "before 2049-01-01"),
+                     "certificate-expires", "in 9 days", ADVICE),
+    "not yet valid": (dated("20490101000000Z", "20490201000000Z"), "certificate-not-yet-valid", "before 2049-01-01",
+                      ADVICE),
     "weak key": (f"openssl genrsa -out {TLS}/privkey.pem 1024 2>/dev/null; {self_signed()}", "certificate-weak",
-                 "key is too short"),
+                 "key is too short", SIGN_AGAIN),
     "host that the certificate lacks": (f"sed -i '/^Host/s/$/ shop.carol.example/' {FILE}; {RELOAD}",
                                         "certificate-lacks-host",
-                                        "does not name shop.carol.example"),
+                                        "does not name shop.carol.example", ADVICE),
     "key of another certificate": ("openssl genpkey -algorithm ed25519 -out /root/other; "
                                    f"cat /root/other > {TLS}/privkey.pem", "key-mismatch",
-                                   "not that of the certificate"),
-    "key readable by all": (f"chmod 0644 {TLS}/privkey.pem", "key-exposed", "0644"),
+                                   "not that of the certificate", SIGN_AGAIN),
+    "key readable by all": (f"chmod 0644 {TLS}/privkey.pem", "key-exposed", "0644", ADVICE),
+    "key of root readable by all": (f"chown root: {TLS}/privkey.pem; chmod 0644 {TLS}/privkey.pem", "key-exposed",
+                                    "0644", SIGN_AGAIN),
     "encrypted key": (f"openssl ec -aes256 -passout pass:{SECRET} -in {TLS}/privkey.pem -out /root/locked 2>/dev/null; "
-                      f"cat /root/locked > {TLS}/privkey.pem", "key-encrypted", "encrypted"),
+                      f"cat /root/locked > {TLS}/privkey.pem", "key-encrypted", "encrypted",
+                      f"openssl pkey -passin pass:{SECRET} -in /root/locked -out /root/open; "
+                      f"cat /root/open > {TLS}/privkey.pem"),
     "chain in wrong order": (AUTHORITY + f"cat inter.pem leaf.pem root.pem > {TLS}/fullchain.pem", "chain-order",
-                             "wrong order"),
-    "chain incomplete": (AUTHORITY + f"cat leaf.pem > {TLS}/fullchain.pem; cp inter.pem {TLS}/chain.pem",
-                         "chain-incomplete", "issuer (CN=inter) of CN=leaf"),
-    "document root missing": (f"rm -r {WWW}", "document-root-missing", "not there"),
+                             "wrong order", f"cd /root/ca; cat leaf.pem inter.pem root.pem > {TLS}/fullchain.pem"),
+    "chain incomplete": (AUTHORITY + f"cat leaf.pem > {TLS}/fullchain.pem", "chain-incomplete",
+                         "issuer (CN=inter) of CN=leaf", f"cat /root/ca/inter.pem >> {TLS}/fullchain.pem"),
+    "document root missing": (f"rm -r {WWW}", "document-root-missing", "not there",
+                              f"mkdir {WWW}; chown carol: {WWW}; systemctl try-restart bellhop@carol.service"),
     "document root of root": (f"chown root: {WWW}; chmod 0700 {WWW}", "document-root-unreadable",
-                              "carol can't read it"),
-    "document root writable by all": (f"chmod 0777 {WWW}", "document-root-writable", "0777"),
+                              "carol can't read it", f"chown carol: {WWW}"),
+    "document root writable by all": (f"chmod 0777 {WWW}", "document-root-writable", "0777", ADVICE),
     "bad snippet": ("mkdir -p /etc/bellhop/sites/carol; echo Frobnicate On > /etc/bellhop/sites/carol/x.conf",
-                    "snippet-error", "Invalid command 'Frobnicate'"),
+                    "snippet-error", "Invalid command 'Frobnicate'", "rm /etc/bellhop/sites/carol/x.conf"),
     "snippet of root": ("mkdir -p /etc/bellhop/sites/carol; install -m 0600 /dev/null /etc/bellhop/sites/carol/x.conf",
-                        "snippet-error", "user carol can't read it"),
-    "not enabled": ("systemctl disable bellhop.target 2>/dev/null", "target-not-enabled", "bellhop.target"),
-    "socket not started": ("systemctl stop bellhop@carol.socket", "socket-not-started", "bellhop@carol.socket"),
+                        "snippet-error", "user carol can't read it", "chown carol: /etc/bellhop/sites/carol/x.conf"),
+    "not enabled": ("systemctl disable bellhop.target 2>/dev/null", "target-not-enabled", "bellhop.target", ADVICE),
+    "socket not started": ("systemctl stop bellhop@carol.socket", "socket-not-started", "bellhop@carol.socket", ADVICE),
     "router stopped": ("systemctl stop bellhop-router.socket bellhop-router.service", "router-not-listening",
-                       "bellhop-router.socket"),
+                       "bellhop-router.socket", ADVICE),
     "removed customer still there": (f"cp {FILE} /root; rm {FILE}; {RELOAD}", "socket-left-over",
-                                     "no file for this instance"),
+                                     "no file for this instance", ADVICE),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistake(box, mistake):
-    make, kind, words = MISTAKES[mistake]
+    make, kind, words, correct = MISTAKES[mistake]
     box.shell(make)
     found = find(box, kind)
     assert words in found["what"], found
-    # Whoever is asked for a pass phrase types it.
-    box.shell(f"{{ {found['cure']}; }} <<< {SECRET}")
-    for left in findings(box):
-        assert left["kind"] == kind, "another mistake came from it"
-        box.shell(left["cure"])
+    assert is_command(found["advice"]) or correct is not ADVICE, found
+    box.shell(found["advice"] if correct is ADVICE else f"{correct}; bellhopctl apply; {RELOAD_SITE}")
     assert findings(box) == []
     if mistake == "document root missing":
         box.write_page("carol", "index.cgi", PAGE)
@@ -188,7 +218,7 @@ def test_for_people(box):
     box.shell(f"chmod 0644 {TLS}/privkey.pem")
     found = find(box, "key-exposed")
     assert box.try_run("bellhopctl", "check").stdout.startswith(
-        f"error carol: {TLS}/privkey.pem: {found['what']}\n  why:  {found['why']}\n  cure: {found['cure']}\n")
+        f"error carol: {TLS}/privkey.pem: {found['what']}\n  why:    {found['why']}\n  advice: {found['advice']}\n")
 
 
 @pytest.mark.parametrize("change", [f"sed -i 's/$/ /' {FILE}", f"cp -p {FILE} /root/old; cat /root/old > {FILE}; "
@@ -198,7 +228,7 @@ def test_router_not_reloaded(box, change):
     box.shell(f"{RELOAD}; {change}")
     found = find(box, "router-not-reloaded")
     assert (found["severity"], found["file"]) == ("warning", FILE)
-    box.shell(found["cure"])
+    box.shell(found["advice"])
     assert findings(box) == []
 
 
@@ -206,7 +236,7 @@ def test_file_has_gone_and_the_router_does_not_know(box):
     box.shell(f"{RELOAD}; rm {FILE}; systemctl stop bellhop@carol.socket")
     found = find(box, "router-not-reloaded")
     assert found["file"] == "/etc/bellhop/instances"
-    box.shell(found["cure"])
+    box.shell(found["advice"])
     assert findings(box) == []
 
 
@@ -230,7 +260,7 @@ def test_site_not_reloaded(box, renew, changed):
     box.shell(f"systemctl reload bellhop@carol.service; {renew}")
     found = find(box, "site-not-reloaded")
     assert (found["severity"], found["file"]) == ("warning", changed)
-    box.shell(found["cure"])
+    box.shell(found["advice"])
     assert findings(box) == []
     assert_served(box)
 
@@ -241,7 +271,7 @@ def test_certificate_that_came_after_the_start(box):
     box.shell(f"mv /root/tls {TLS}")
     found = find(box, "site-not-reloaded")
     assert found["file"] == TLS
-    box.shell(found["cure"])
+    box.shell(found["advice"])
     assert findings(box) == []
     assert_served(box)
 
@@ -257,9 +287,9 @@ def test_credentials(box):
     box.shell("chmod 0644 /root/tls/privkey.pem")
     found = find(box, "key-exposed")
     assert found["file"] == "/root/tls/privkey.pem"
-    box.shell(found["cure"])
+    box.shell("chmod 0400 /root/tls/privkey.pem")
     box.shell(self_signed().replace(TLS, "/root/tls"))
-    box.shell(find(box, "site-not-reloaded")["cure"])
+    box.shell(find(box, "site-not-reloaded")["advice"])
     assert findings(box) == []
     assert_served(box)
     box.path(drop_in).unlink()
@@ -274,8 +304,8 @@ def test_port_taken(box):
     box.wait_for("port 80 is taken", lambda: ":80 " in box.run("ss", "-Hltn"))
     box.try_run("systemctl", "start", "bellhop-router.socket")
     found = find(box, "port-taken")
-    assert found["what"] == "port 80 is taken by python3 (apache2.service)"
-    box.shell(found["cure"])
+    assert found["what"] == "port 80 is taken by another program (perhaps apache2.service)"
+    box.shell(found["advice"])
     assert findings(box) == []
     assert_served(box)
     box.shell("systemctl enable apache2 2>/dev/null")
@@ -288,9 +318,9 @@ def test_site_that_does_not_start(box):
     box.write("/etc/systemd/system/bellhop@carol.service.d/test.conf", "[Service]\nEnvironment=BELLHOP_MPM=none\n")
     box.shell("systemctl daemon-reload; systemctl start bellhop@carol.service || true")
     found = find(box, "site-failed")
-    assert found["cure"].startswith("systemctl restart bellhop@carol.service")
+    assert found["advice"].startswith("systemctl restart bellhop@carol.service")
     box.shell("rm -r /etc/systemd/system/bellhop@carol.service.d; systemctl daemon-reload")
-    box.shell(found["cure"])
+    box.shell(found["advice"])
     assert findings(box) == []
     assert_served(box)
 
@@ -304,7 +334,7 @@ def test_without_root(box):
     assert any("only root can see" in entry["what"] for entry in found)
 
 
-# What a customer may do in his own folders so that an administrator who runs the cures does him a favour.
+# What customers may do in their own folders so that an administrator who follows the advice does them a favour.
 TRAPS = {
     "key is a link to a secret": f"ln -sf /etc/shadow {TLS}/privkey.pem",
     "certificate is a link to a secret": f"ln -sf /etc/shadow {TLS}/fullchain.pem",
@@ -324,7 +354,7 @@ TRAPS = {
     "home leads to root's": f"mv {WWW} /root/www; ln -s /root /home/carol/public_html",
     "home leads to everybody's": f"mv {WWW} /root/www; ln -s /tmp /home/carol/public_html",
 }
-# Changed between the finding and its cure.
+# Changed after the finding, before its advice is followed.
 SWAPS = {
     "key": (f"chmod 0644 {TLS}/privkey.pem", f"ln -sf /etc/passwd {TLS}/privkey.pem"),
     "key, closed": (f"chown root: {TLS}/privkey.pem", f"ln -sf /etc/shadow {TLS}/privkey.pem"),
@@ -341,11 +371,14 @@ def state_of_the_precious(box):
                      "cat /etc/shadow /etc/passwd /etc/bellhop/tls/bob/* | sha256sum")
 
 
-def run_cures(box, found):
+def follow_advice(box, found):
+    """All commands of it."""
     assert found
     for entry in found:
-        if entry["cure"]:
-            box.try_run("bash", "-c", f"{{ {entry['cure']}; }} <<< {SECRET}")
+        advice = entry["advice"] or ""
+        quoted = re.findall(r"'((?:bellhopctl|systemctl) [^']+)'", advice)
+        for command in [advice] if is_command(advice) else quoted:
+            box.try_run("bash", "-c", f"{{ {command}; }} <<< {SECRET}")
 
 
 def assert_nothing_was_given(box, before):
@@ -358,7 +391,7 @@ def assert_nothing_was_given(box, before):
 
 @pytest.fixture(name="trapped")
 def trapped_fixture(box):
-    """As it is for a customer who can log in: his folders are his."""
+    """As it is for customers who can log in: their folders are theirs."""
     box.shell(f"mkdir -p /etc/bellhop/sites/carol; chown -R carol: {TLS} /etc/bellhop/sites/carol")
     yield box
     box.shell("rm -f /home/carol/public_html; rm -rf /root/www /root/ca")
@@ -368,7 +401,7 @@ def trapped_fixture(box):
 def test_hostile_customer(trapped, trap):
     trapped.shell(TRAPS[trap])
     before = state_of_the_precious(trapped)
-    run_cures(trapped, findings(trapped))
+    follow_advice(trapped, findings(trapped))
     assert_nothing_was_given(trapped, before)
 
 
@@ -379,5 +412,5 @@ def test_hostile_customer_is_quick(trapped, swap):
     found = findings(trapped)
     trapped.shell(exchange)
     before = state_of_the_precious(trapped)
-    run_cures(trapped, found)
+    follow_advice(trapped, found)
     assert_nothing_was_given(trapped, before)

@@ -87,8 +87,8 @@ def test_man_page_has_all_and_nothing_else():
 def test_man_page_has_all_findings_and_no_others():
     with open(f"{SOURCE}/man/bellhopctl.1.scd", encoding="utf-8") as file:
         page = re.findall(r"^\*([a-z-]+)\* \((error|warning|note)\)$", file.read(), re.MULTILINE)
-    with open(f"{SOURCE}/src/ctl/check/findings.c", encoding="utf-8") as file:
-        table = re.findall(r'\{\s+"([a-z-]+)",\s+SEVERITY_([A-Z]+),', file.read())
+    with open(f"{SOURCE}/src/ctl/check/findings-table.h", encoding="utf-8") as file:
+        table = re.findall(r'ROW\(\w+, "([a-z-]+)", (ERROR|WARNING|NOTE),', file.read())
     assert page == [(name, severity.lower()) for name, severity in table]
     assert len(table) > 30
 
@@ -151,7 +151,7 @@ def test_metrics():
 
 
 def test_metrics_of_no_router(tmp_path):
-    assert "not there; systemctl restart bellhop-router.service" in run("metrics", f"--runtime={tmp_path}", status=1)
+    assert "nobody listens on the control socket; systemctl restart bellhop-router.service" in run("metrics", f"--runtime={tmp_path}", status=1)
     with Router({A: "Host=alice.example"}) as router:
         with socket.socket(socket.AF_UNIX) as nobody_listens:
             nobody_listens.bind(f"{router.folder}/run/control")
@@ -224,7 +224,8 @@ def test_check_of_files_alone(config):
     assert found["config-error"]["instance"] == NAME
     assert found["config-error"]["line"] == 4
     assert found["config-error"]["file"] == f"{config}/instances/{NAME}.conf"
-    assert found["config-error"]["cure"].startswith(f"sed -i 4s/Hots/Host/ {config}/instances/{NAME}.conf && ")
+    assert found["config-error"]["advice"].startswith("Did you mean 'Host'? ")
+    assert f"bellhopctl apply --config={config}" in found["config-error"]["advice"]
     assert found["settings-error"]["file"] == f"{config}/router.conf"
     assert (found["settings-error"]["instance"], found["settings-error"]["line"]) == (None, 2)
 

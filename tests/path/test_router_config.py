@@ -246,14 +246,13 @@ def test_no_configuration_at_all():
         assert status_of(router, "alice.example") == 421
 
 
-@pytest.mark.parametrize("setting,line", [
-    ("SniffTimeoutSec=0", None), ("SniffMaxBytes=1K", None), ("SniffMaxBytes=2M", None), ("PendingMax=0", None),
-    ("PendingMax=-1", 2), ("PendingMax=99999999999999999999", 2), ("SniffTimeoutSec=10 parsecs", 2), ("Nonsense=1", 2),
+@pytest.mark.parametrize("setting", [
+    "SniffTimeoutSec=0", "SniffMaxBytes=1K", "SniffMaxBytes=2M", "PendingMax=0", "PendingMax=-1",
+    "PendingMax=99999999999999999999", "SniffTimeoutSec=10 parsecs", "Nonsense=1",
 ])
-def test_bad_router_setting_keeps_serving(setting, line):
+def test_bad_router_setting_keeps_serving(setting):
     with Router(ALICE, setting) as router:
-        path = f"{router.folder}/config/router.conf"
-        assert f"<4>{path}{f':{line}' if line else ''}: " in router.errors()
+        assert f"<4>{router.folder}/config/router.conf:2: " in router.errors()
         assert setting.split("=")[0] in router.errors()
         router.expect(A, http("alice.example"))
 

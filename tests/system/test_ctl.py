@@ -130,7 +130,7 @@ def test_certificate_for_a_site_that_runs(box, clean):  # pylint: disable=unused
 
 
 @pytest.mark.parametrize("arguments, says", [
-    (["--host=dora.example"], "There is no user dora, as whom the site would run. Add --create-user"),
+    (["--host=dora.example"], "User dora does not exist; the instance would run as dora. Add --create-user"),
     ([f"--host=dora.example {ALICE}"], f"{ALICE} leads to alice already (/etc/bellhop/instances/alice.conf:2)"),
     (["--host=dora example", f"--host=www.{ALICE}"], f"www.{ALICE} leads to alice already"),
     (["--host=dora..example"], "Host=dora..example is no host name"),
@@ -160,7 +160,7 @@ def test_without_root(box):
     become = ["setpriv", "--reuid=alice", "--regid=alice", "--clear-groups", "bellhopctl"]
     for arguments in (["add", "dora", "--host=dora.example"], ["remove", "alice"], ["apply"]):
         done = box.try_run(*become, *arguments)
-        assert done.returncode == 1 and "Only root can change customers. Use sudo" in done.stderr, done
+        assert done.returncode == 1 and "Only root can change instances. Use sudo" in done.stderr, done
     done = box.try_run(*become, "list", "--no-legend")
     assert done.returncode == 0 and re.search(r"^bob +bob +(active|idle) ", done.stdout, re.MULTILINE), done
 
@@ -170,7 +170,7 @@ def test_what_fails_is_undone(box):
     before = snapshot(box)
     box.path("/run/bellhop/dora.handoff").mkdir()
     said = add(box, "dora", "--network", status=1)
-    assert "bellhop@dora.socket: failed. See systemctl status bellhop@dora.socket" in said
+    assert "systemctl start has failed: Job failed." in said and "See: systemctl status bellhop@dora.socket" in said
     box.path("/run/bellhop/dora.handoff").rmdir()
     box.run("systemctl", "reset-failed", "bellhop@dora.socket")
     assert left_of(box, "dora") == []
@@ -239,7 +239,7 @@ def test_dry_run_changes_nothing(box):
         "file", "router"]
     box.path("/etc/bellhop/instances/bob.conf").rename(box.path("/root/bob.conf"))
     try:
-        assert "stop bob, which has no file any more\n" in ctl(box, "apply", "--dry-run")
+        assert "stop, as its file has gone, bob\n" in ctl(box, "apply", "--dry-run")
     finally:
         box.path("/root/bob.conf").rename(box.path("/etc/bellhop/instances/bob.conf"))
     ctl(box, "apply")
@@ -276,11 +276,11 @@ def test_purge(box):
     assert "Add --yes if that is meant" in refused and is_served(box, "dora")
     ctl(box, "remove", "dora", "--purge", "--yes")
     assert left_of(box, "dora") == []
-    # Whom somebody else has made stays, and so does the home.
+    # A user that somebody else has made stays, and so does the home.
     box.run("useradd", "--create-home", "emil")
     add(box, "emil")
     said = ctl(box, "remove", "emil", "--purge", "--yes")
-    assert said.endswith("user emil, whom bellhopctl has not made.\n")
+    assert said.endswith("Left as they are: user emil. bellhopctl has not made the user.\n")
     assert box.path("/home/emil").exists() and not box.path("/srv/www/emil").exists()
 
 
@@ -358,6 +358,24 @@ def test_apply_sees_snippets_and_certificates(box):
     assert status_of(box, f"https://{ALICE}/") == "200"
 
 
+def test_apply_leaves_alone_what_it_does_not_know(box):
+    """When the instance has read its files is its own word; without it, nothing is reloaded or restarted."""
+    snippet, state = "/etc/bellhop/sites/alice/greeting.conf", "/run/bellhop-instance/alice/state"
+    box.curl(f"http://{ALICE}/")
+    box.run("systemctl", "reload", "bellhop@alice.service")
+    box.write(snippet, "Header set Greeting hello\n")
+    try:
+        for say in (f"rm -f {state}", f"echo VERSION=0 > {state}", f"rm {state}; mkfifo {state}",
+                    f"rm {state}; ln -s /etc/passwd {state}", f"rm {state}; head -c 1M /dev/zero > {state}"):
+            box.shell(say)
+            assert changes(box, "--dry-run") == [] == changes(box)
+            said = ctl(box, "apply")
+            assert "Not known, whether they have read their files: alice." in said and "All else is in force" in said
+    finally:
+        box.path(snippet).unlink()
+        box.shell(f"rm -f {state}; systemctl restart bellhop@alice.service")
+
+
 @pytest.mark.usefixtures("clean", "quiet")
 def test_apply_after_files_came_and_went(box):
     box.shell("useradd --create-home dora; install -d -o dora /srv/www/dora")
@@ -366,7 +384,7 @@ def test_apply_after_files_came_and_went(box):
     box.curl("http://dora.example/", "-o", "/dev/null")
     assert box.show("bellhop@dora.service", "ActiveState") == "active"
     box.path("/etc/bellhop/instances/dora.conf").unlink()
-    assert changes(box) == [ROUTER, "stop dora, which has no file any more"]
+    assert changes(box) == [ROUTER, "stop, as its file has gone, dora"]
     for kind in ("service", "socket"):
         assert box.show(f"bellhop@dora.{kind}", "ActiveState") == "inactive"
 

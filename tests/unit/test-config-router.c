@@ -76,15 +76,21 @@ static void test_router_errors(void **state)
         static const struct {
                 const char *text, *problem;
         } cases[] = {
-                { "[Router]\nSniffTimeoutSec=0\n", "router.conf: SniffTimeoutSec= must be more" },
-                { "[Router]\nSniffMaxBytes=4095\n", "router.conf: SniffMaxBytes= must be from" },
-                { "[Router]\nSniffMaxBytes=1048577\n", "router.conf: SniffMaxBytes= must be from" },
+                { "[Router]\nSniffTimeoutSec=0\n",
+                  "router.conf:2: SniffTimeoutSec=0 is out of range; it must be more than 0" },
+                { "[Router]\nSniffMaxBytes=4095\n",
+                  "router.conf:2: SniffMaxBytes=4095 is out of range; it must be from 4K to 1M" },
+                { "[Router]\nSniffMaxBytes=1025K\n",
+                  "router.conf:2: SniffMaxBytes=1025K is out of range" },
                 { "[Router]\nPendingMax=0\n",
-                  "router.conf: PendingMax= and PendingMaxPerInstance= must be more than 0" },
-                { "[Router]\nPendingMaxPerInstance=0\n", "must be more than 0" },
-                { "[Router]\nHandoffTimeoutSec=0\n", "HandoffTimeoutSec= must be more than 0" },
-                { "[Router]\nSourcePrefixIPv4=33\n", "SourcePrefixIPv4= must be at most 32" },
-                { "[Router]\nSourcePrefixIPv6=129\n", "SourcePrefixIPv6= at most 128" },
+                  "router.conf:2: PendingMax=0 is out of range; it must be more than 0" },
+                { "[Router]\nPendingMaxPerInstance=0\n",
+                  "PendingMaxPerInstance=0 is out of range" },
+                { "[Router]\nHandoffTimeoutSec=0\n", "HandoffTimeoutSec=0 is out of range" },
+                { "[Router]\nSourcePrefixIPv4=33\n",
+                  "SourcePrefixIPv4=33 is out of range; it must be at most 32" },
+                { "[Router]\nSourcePrefixIPv6=129\n", "it must be at most 128" },
+                { "[Router]\nInFlightMaxPerInstance=65537\n", "it must be at most 65536" },
                 { "[Router]\nPendingMax=-1\n", "router.conf:2: PendingMax=-1 is no whole number" },
                 { "[Router]\nStartingMax=some\n", "StartingMax=some is no whole number" },
                 { "[Router]\nPendingMax=\n", "router.conf:2: PendingMax= is no whole number" },
@@ -95,7 +101,7 @@ static void test_router_errors(void **state)
                   "known are SniffTimeoutSec= SniffMaxBytes= HandoffTimeoutSec= PendingMax=" },
                 { "[Instance]\nHost=a\n",
                   "router.conf:1: unknown section [Instance]; write [Router]" },
-                { "PendingMax=1\n", "router.conf:1: PendingMax= stands before any section" },
+                { "PendingMax=1\n", "router.conf:1: PendingMax= is before any section" },
                 { "[Router]\r\n", "router.conf:1: the line ends in CR LF" },
         };
 
@@ -112,9 +118,16 @@ static void test_router_errors(void **state)
 
 static void test_router_limits(void **state)
 {
-        static const char *const good[] = { "[Router]\nSniffMaxBytes=4096\n",
-                                            "[Router]\nSniffMaxBytes=1M\n",
-                                            "[Router]\nSniffTimeoutSec=1us\n", "[Router]\n", "" };
+        static const char *const good[] = {
+                "[Router]\nSniffMaxBytes=4096\n",
+                "[Router]\nSniffMaxBytes=1M\n",
+                "[Router]\nSniffTimeoutSec=1us\n",
+                "[Router]\nPendingMaxPerSource=0\nStartingMax=0\nInFlightMaxPerInstance=0\n",
+                "[Router]\nInFlightMaxPerInstance=65536\nSourcePrefixIPv4=32\nSourcePrefixIPv6="
+                "128\n",
+                "[Router]\n",
+                ""
+        };
 
         (void)state;
         for (size_t i = 0; i < ELEMENTSOF(good); i++) {
@@ -137,7 +150,7 @@ static void test_bad_drop_in(void **state)
         put("instances/alice.conf", HOST("alice.example"));
         config = load(2);
         assert_non_null(strstr(config->problems[0].text, "router.conf.d/2.conf:3: "));
-        assert_non_null(strstr(config->problems[1].text, "router.conf.d/3.conf: Sniff"));
+        assert_non_null(strstr(config->problems[1].text, "router.conf.d/3.conf:3: Sniff"));
         assert_int_equal(config->router.pending_max, 5);
         assert_int_equal(config->router.sniff_max_bytes, 8192);
         assert_int_equal(config->router.sniff_timeout_usec, 3000000);

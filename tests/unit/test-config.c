@@ -327,10 +327,10 @@ static void test_user_with_routers_uid(void **state)
 
 static bool network_of(const char *name)
 {
-        bool network = true;
+        InstanceSettings settings = { .network = true };
 
-        assert_int_equal(config_read_network(dir, name, &network), 0);
-        return network;
+        assert_int_equal(config_read_instance(dir, name, &settings), 0);
+        return settings.network;
 }
 
 /* What is in doubt has no network. */
@@ -526,24 +526,62 @@ static void test_folder_is_none(void **state)
         assert_null(config);
 }
 
+static void assert_same(const char *a, const char *b)
+{
+        assert_true((a == NULL) == (b == NULL));
+        if (a)
+                assert_string_equal(a, b);
+}
+
+/* Programs read these and never the text. */
 static void test_parts_of_a_problem(void **state)
 {
         static const struct {
-                const char *file, *word;
+                const char *file, *key, *word, *meant;
                 unsigned line;
+                ProblemKind kind;
                 const char *what;
         } expected[] = {
-                { "alice", "a.example:80", 2, "Host=a.example:80 has a port;" },
-                { "alice", "Hots", 3, "unknown key Hots= in [Instance];" },
-                { "alice", NULL, 4, "IdleSec=never is no time span;" },
-                { "carol", "b.example", 3, "b.example already leads to bob (" },
-                { "nobody-knows", NULL, 0, "there is no user nobody-knows" },
+                { "alice", "Host", "a.example:80", "a.example", 2, PROBLEM_VALUE,
+                  "Host=a.example:80 has a port;" },
+                { "alice", NULL, "Hots", "Host", 3, PROBLEM_KEY,
+                  "unknown key Hots= in [Instance]; did you mean Host=?" },
+                { "alice", "IdleSec", NULL, NULL, 4, PROBLEM_VALUE,
+                  "IdleSec=never is no time span;" },
+                { "alice", "Host", "*.a.example,https://b.example/x", "*.a.example b.example", 5,
+                  PROBLEM_VALUE, "Host=*.a.example,https://b.example/x is no host name; write" },
+                { "alice", "Host", "192.0.2.7", NULL, 6, PROBLEM_VALUE,
+                  "Host=192.0.2.7 is an address; write it as Address=" },
+                { "alice", "Host", "-,a.example", NULL, 6, PROBLEM_VALUE,
+                  "Host=-,a.example is no host name;" },
+                { "alice", NULL, "Nothing", NULL, 7, PROBLEM_KEY, "unknown key Nothing=" },
+                { "alice", NULL, NULL, NULL, 8, PROBLEM_SYNTAX, "neither a [Section]" },
+                { "alice", NULL, NULL, "Instance", 9, PROBLEM_SECTION,
+                  "unknown section [instance];" },
+                { "bad name", NULL, NULL, NULL, 0, PROBLEM_NAME, "'bad name' is no name" },
+                { "carol", NULL, "b.example", NULL, 3, PROBLEM_CONFLICT,
+                  "b.example already leads to bob (" },
+                { "dave", NULL, NULL, "Instance", 1, PROBLEM_NO_SECTION,
+                  "Host= is before any section;" },
+                { "erin", "Host", "a.example", NULL, 3, PROBLEM_DUPLICATE,
+                  "Host=a.example stands here twice" },
+                { "frank", NULL, NULL, NULL, 0, PROBLEM_NO_ROUTE, "nothing leads here" },
+                { "nobody-knows", NULL, NULL, NULL, 0, PROBLEM_NO_USER,
+                  "there is no user nobody-knows" },
+                { "root", NULL, NULL, NULL, 0, PROBLEM_USER, "user root has uid 0" },
         };
         _cleanup_config_ Config *config = NULL;
 
         (void)state;
         put("instances/alice.conf",
-            "[Instance]\nHost=a.example:80\nHots=a.example\nIdleSec=never\n");
+            "[Instance]\nHost=a.example:80\nHots=a.example\nIdleSec=never\n"
+            "Host=*.a.example,https://b.example/x\nHost=192.0.2.7 -,a.example\nNothing=1\n"
+            "nothing\n[instance]\n");
+        put("instances/bad name.conf", HOST("f.example"));
+        put("instances/dave.conf", "Host=g.example\n");
+        put("instances/erin.conf", "[Instance]\nHost=a.example\nHost=a.example\n");
+        put("instances/frank.conf", "[Instance]\n");
+        put("instances/root.conf", HOST("h.example"));
         put("instances/bob.conf", HOST("b.example"));
         put("instances/carol.conf", "[Instance]\nHost=c.example\nHost=d.example b.example\n");
         put("instances/nobody-knows.conf", HOST("e.example"));
@@ -556,12 +594,14 @@ static void test_parts_of_a_problem(void **state)
                 snprintf(name, sizeof(name), "instances/%s.conf", expected[i].file);
                 in_dir(path, name);
                 assert_string_equal(problem->file, path);
+                assert_string_equal(problem->instance, expected[i].file);
                 assert_int_equal(problem->line, expected[i].line);
-                assert_memory_equal(problem->what, expected[i].what, strlen(expected[i].what));
-                if (expected[i].word)
-                        assert_string_equal(problem->word, expected[i].word);
-                else
-                        assert_null(problem->word);
+                if (strncmp(problem->what, expected[i].what, strlen(expected[i].what)) != 0)
+                        fail_msg("'%s', not '%s'", problem->what, expected[i].what);
+                assert_int_equal(problem->kind, expected[i].kind);
+                assert_same(problem->key, expected[i].key);
+                assert_same(problem->word, expected[i].word);
+                assert_same(problem->meant, expected[i].meant);
         }
 }
 

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "config/names.h"
 #include "ctl/ask/certificate.h"
-#include "ctl/ask/file.h"
 #include "ctl/change/self-signed.h"
 
 #define DAY 86400L
@@ -137,13 +137,15 @@ static Chain judge(X509 *certificates[], EVP_PKEY *key, X509_STORE *store)
 
 #define JUDGE(key, store, ...) judge((X509 *[]){ __VA_ARGS__, NULL }, key, store)
 
-static void assert_order(const Chain *chain, const char *expected)
-{
-        char order[CHAIN_MAX + 1] = "";
+#define assert_linked(chain, ...) \
+        assert_chain(chain, (X509 *[]){ __VA_ARGS__ }, sizeof((X509 *[]){ __VA_ARGS__ }))
 
-        for (int i = 0; i < chain->n; i++)
-                order[i] = (char)('0' + chain->order[i]);
-        assert_string_equal(order, expected);
+static void assert_chain(const Chain *chain, X509 *expected[], size_t size)
+{
+        assert_int_equal(chain->n * sizeof(*expected), size);
+        assert_memory_equal(chain->linked, expected, size);
+        assert_ptr_equal(chain->leaf, expected[0]);
+        assert_ptr_equal(chain->last, expected[chain->n - 1]);
 }
 
 static void test_chain(void **state)
@@ -155,14 +157,12 @@ static void test_chain(void **state)
 
         assert_int_equal(chain.state, CHAIN_TRUSTED);
         assert_true(chain.in_order);
-        assert_order(&chain, "01");
-        assert_ptr_equal(chain.leaf, leaf);
-        assert_ptr_equal(chain.last, middle);
+        assert_linked(&chain, leaf, middle);
 
         chain = JUDGE(f->leaf.key, f->store, leaf, middle, root);
         assert_int_equal(chain.state, CHAIN_TRUSTED);
         assert_true(chain.in_order);
-        assert_int_equal(chain.n_linked, 3);
+        assert_linked(&chain, leaf, middle, root);
 }
 
 static void test_chain_in_wrong_order(void **state)
@@ -173,18 +173,16 @@ static void test_chain_in_wrong_order(void **state)
         Chain chain = JUDGE(f->leaf.key, f->store, middle, leaf);
 
         assert_false(chain.in_order);
-        assert_order(&chain, "10");
-        assert_ptr_equal(chain.leaf, leaf);
+        assert_linked(&chain, leaf, middle);
         assert_int_equal(chain.state, CHAIN_TRUSTED);
 
         chain = JUDGE(f->leaf.key, f->store, leaf, root, middle);
         assert_false(chain.in_order);
-        assert_order(&chain, "021");
+        assert_linked(&chain, leaf, middle, root);
 
-        /* Without a key, the site's is the one that is no authority. */
+        /* Without a key, the instance's is the one that is not an authority. */
         chain = JUDGE(NULL, f->store, root, middle, leaf);
-        assert_ptr_equal(chain.leaf, leaf);
-        assert_order(&chain, "210");
+        assert_linked(&chain, leaf, middle, root);
 }
 
 static void test_chain_with_a_stranger(void **state)
@@ -194,15 +192,19 @@ static void test_chain_with_a_stranger(void **state)
         Chain chain = JUDGE(f->leaf.key, f->store, f->leaf.certificate, f->middle.certificate,
                             stranger.certificate);
 
-        /* Behind the chain it does no harm. */
+        /* After the chain it does no harm. */
         assert_true(chain.in_order);
-        assert_int_equal(chain.n_linked, 2);
-        assert_order(&chain, "012");
+        assert_linked(&chain, f->leaf.certificate, f->middle.certificate);
 
         chain = JUDGE(f->leaf.key, f->store, f->leaf.certificate, stranger.certificate,
                       f->middle.certificate);
         assert_false(chain.in_order);
-        assert_order(&chain, "021");
+        assert_linked(&chain, f->leaf.certificate, f->middle.certificate);
+
+        /* Nor does a copy, but before the rest of the chain it is in the way. */
+        chain = JUDGE(f->leaf.key, f->store, f->leaf.certificate, f->leaf.certificate,
+                      f->middle.certificate);
+        assert_false(chain.in_order);
 }
 
 static void test_chain_incomplete(void **state)
@@ -218,7 +220,7 @@ static void test_chain_incomplete(void **state)
 
         assert_int_equal(JUDGE(f->leaf.key, f->store, f->leaf.certificate).state, CHAIN_INCOMPLETE);
         assert_int_equal(JUDGE(self.key, f->store, self.certificate).state, CHAIN_SELF_SIGNED);
-        /* A private authority's is whole, as far as can be seen. */
+        /* A private authority's is complete, as far as can be seen. */
         assert_int_equal(
                 JUDGE(f->leaf.key, nobody, f->leaf.certificate, f->middle.certificate).state,
                 CHAIN_UNTRUSTED);
@@ -226,22 +228,30 @@ static void test_chain_incomplete(void **state)
                                f->root.certificate)
                                  .state,
                          CHAIN_UNTRUSTED);
-        /* One that tells where its issuer's can be had is public. */
+        /* One that says where its issuer's is published is public. */
         assert_int_equal(JUDGE(leaf.key, nobody, leaf.certificate, fetched.certificate).state,
                          CHAIN_INCOMPLETE);
         X509_STORE_free(nobody);
 }
 
-static void test_chain_too_long(void **state)
+/* A loop of two authorities that have issued each other, and many copies of a certificate. */
+static void test_chain_without_end(void **state)
 {
         const Family *f = *state;
+        _cleanup_made_ Made a = make((Wanted){ .name = "a", .is_authority = true });
+        _cleanup_made_ Made b = make((Wanted){ .name = "b", .issuer = &a, .is_authority = true });
         STACK_OF(X509) *stack = sk_X509_new_null();
         Chain chain;
 
-        for (size_t i = 0; i < 3 * CHAIN_MAX; i++)
+        X509_set_issuer_name(a.certificate, X509_get_subject_name(b.certificate));
+        assert_true(X509_sign(a.certificate, b.key, EVP_sha256()) > 0);
+        chain = JUDGE(a.key, f->store, a.certificate, b.certificate);
+        assert_linked(&chain, a.certificate, b.certificate);
+
+        for (size_t i = 0; i < 200; i++)
                 assert_true(sk_X509_push(stack, f->root.certificate) > 0);
         chain = chain_judge(stack, NULL, f->store);
-        assert_int_equal(chain.n, CHAIN_MAX);
+        assert_linked(&chain, f->root.certificate);
         sk_X509_free(stack);
 }
 
@@ -295,6 +305,32 @@ static void test_covers(void **state)
                 assert_int_equal(certificate_covers(made.certificate, cases[i].host),
                                  cases[i].expected);
         assert_string_equal(names, "a.example\n*.b.example\n192.0.2.7");
+}
+
+/* A certificate is the customer's to make: what claims to be an address need not be one. */
+static void test_names_of_any_size(void **state)
+{
+        static const unsigned char bytes[] = { 192, 0, 2, 7, 1 };
+        GENERAL_NAMES *names = sk_GENERAL_NAME_new_null();
+        X509 *certificate = X509_new();
+
+        (void)state;
+        for (int size = 0; size <= (int)sizeof(bytes); size++) {
+                GENERAL_NAME *name = GENERAL_NAME_new();
+                ASN1_OCTET_STRING *address = ASN1_OCTET_STRING_new();
+
+                assert_int_equal(ASN1_OCTET_STRING_set(address, bytes, size), 1);
+                GENERAL_NAME_set0_value(name, GEN_IPADD, address);
+                assert_true(sk_GENERAL_NAME_push(names, name) > 0);
+        }
+        assert_int_equal(X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, 0), 1);
+        {
+                _cleanup_free_ char *text = certificate_names(certificate);
+
+                assert_string_equal(text, "192.0.2.7");
+        }
+        sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+        X509_free(certificate);
 }
 
 static void test_weakness(void **state)
@@ -358,22 +394,24 @@ static char *pem_of(const Made *made, const EVP_CIPHER *cipher, size_t *ret_size
         return text;
 }
 
-static void assert_parsed(const char *text, size_t size, PemResult certificate, PemResult key)
+static void assert_read(const char *text, size_t size, PemResult certificate, PemResult key)
 {
-        const Span span = guarded_span(text, size);
+        _cleanup_close_ int fd = memfd_create("pem", MFD_CLOEXEC);
         STACK_OF(X509) *certificates = NULL;
         EVP_PKEY *found = NULL;
+        char path[64];
 
-        assert_int_equal(certificates_parse((const char *)span.data, size, &certificates),
-                         certificate);
+        assert_int_equal(write(fd, text, size), size);
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        assert_int_equal(certificates_read(path, &certificates), certificate);
         assert_int_equal(certificates != NULL, certificate == PEM_TAKEN);
-        assert_int_equal(key_parse((const char *)span.data, size, &found), key);
+        assert_int_equal(key_read(path, &found), key);
         assert_int_equal(found != NULL, key == PEM_TAKEN);
         certificates_free(certificates);
         EVP_PKEY_free(found);
 }
 
-static void test_parse(void **state)
+static void test_read(void **state)
 {
         const Family *f = *state;
         size_t size, locked_size;
@@ -381,16 +419,23 @@ static void test_parse(void **state)
         _cleanup_free_ char *locked = pem_of(&f->leaf, EVP_aes_256_cbc(), &locked_size);
         const char *end = strstr(text, "-----END CERTIFICATE");
 
-        assert_parsed(text, size, PEM_TAKEN, PEM_TAKEN);
-        assert_parsed(locked, locked_size, PEM_TAKEN, PEM_ENCRYPTED);
-        assert_parsed("", 0, PEM_NOTHING, PEM_NOTHING);
-        assert_parsed(S("hello\n"), PEM_NOTHING, PEM_NOTHING);
-        assert_parsed(S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
-                      PEM_NOTHING, PEM_BROKEN);
-        assert_parsed(S("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-                      PEM_BROKEN, PEM_NOTHING);
+        assert_read(text, size, PEM_TAKEN, PEM_TAKEN);
+        assert_read(locked, locked_size, PEM_TAKEN, PEM_ENCRYPTED);
+        assert_read("", 0, PEM_NOTHING, PEM_NOTHING);
+        assert_read(S("hello\n"), PEM_NOTHING, PEM_NOTHING);
+        assert_read(S("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+                    PEM_NOTHING, PEM_BROKEN);
+        assert_read(S("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), PEM_BROKEN,
+                    PEM_NOTHING);
         /* Cut off within, the first is still no certificate. */
-        assert_parsed(text, (size_t)(end - text) - 10, PEM_BROKEN, PEM_NOTHING);
+        assert_read(text, (size_t)(end - text) - 10, PEM_BROKEN, PEM_NOTHING);
+        {
+                STACK_OF(X509) *certificates = NULL;
+                EVP_PKEY *key = NULL;
+
+                assert_int_equal(certificates_read("/none", &certificates), -ENOENT);
+                assert_int_equal(key_read("/dev/zero", &key), -EINVAL);
+        }
 }
 
 /* The folder of this test has one user, who is we. */
@@ -404,28 +449,22 @@ struct passwd *getpwnam(const char *name)
 
 static EVP_PKEY *read_key(const char *folder)
 {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = name_path(NAME_PRIVATE_KEY, folder, "alice");
         EVP_PKEY *key;
         struct stat st;
-        size_t size;
 
-        assert_true(asprintf(&path, "%s/tls/alice/privkey.pem", folder) > 0);
         assert_int_equal(stat(path, &st), 0);
         assert_int_equal(st.st_mode & 07777, 0400);
-        assert_int_equal(file_read(path, 4096, &text, &size), 0);
-        assert_int_equal(key_parse(text, size, &key), PEM_TAKEN);
+        assert_int_equal(key_read(path, &key), PEM_TAKEN);
         return key;
 }
 
 static STACK_OF(X509) * read_certificates(const char *folder)
 {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = name_path(NAME_CERTIFICATE, folder, "alice");
         STACK_OF(X509) * certificates;
-        size_t size;
 
-        assert_true(asprintf(&path, "%s/tls/alice/fullchain.pem", folder) > 0);
-        assert_int_equal(file_read(path, 4096, &text, &size), 0);
-        assert_int_equal(certificates_parse(text, size, &certificates), PEM_TAKEN);
+        assert_int_equal(certificates_read(path, &certificates), PEM_TAKEN);
         return certificates;
 }
 
@@ -478,12 +517,13 @@ int main(void)
                 cmocka_unit_test(test_chain_in_wrong_order),
                 cmocka_unit_test(test_chain_with_a_stranger),
                 cmocka_unit_test(test_chain_incomplete),
-                cmocka_unit_test(test_chain_too_long),
+                cmocka_unit_test(test_chain_without_end),
                 cmocka_unit_test(test_validity),
                 cmocka_unit_test(test_covers),
+                cmocka_unit_test(test_names_of_any_size),
                 cmocka_unit_test(test_weakness),
                 cmocka_unit_test(test_texts),
-                cmocka_unit_test(test_parse),
+                cmocka_unit_test(test_read),
                 cmocka_unit_test(test_self_signed),
         };
 

@@ -4,18 +4,18 @@
 
 #include <math.h>
 
-#include "ctl/show/rates.h"
+#include "ctl/ask/rates.h"
 
-static Member member(char *name, SiteState state, uint64_t n_handoffs, uint64_t cpu_nsec)
+static FleetEntry entry(char *name, FleetState state, uint64_t n_handoffs, uint64_t cpu_nsec)
 {
-        return (Member){
+        return (FleetEntry){
                 .name = name,
                 .state = state,
                 .n_handoffs = n_handoffs,
                 .n_refused = 0,
                 .n_waiting = 0,
-                .n_open = state == SITE_ACTIVE ? 2 : 0,
-                .memory = state == SITE_ACTIVE ? 1000 : UNKNOWN,
+                .n_open = state == FLEET_ACTIVE ? 2 : 0,
+                .memory = state == FLEET_ACTIVE ? 1000 : UNKNOWN,
                 .cpu_nsec = cpu_nsec,
         };
 }
@@ -30,13 +30,13 @@ static void test_rates(void **state)
         Sample new[] = { { "bellhop_accepted_total", "", 150 },
                          { "bellhop_refused_total", "reason=\"no-host\"", 3 },
                          { "bellhop_refused_total", "reason=\"malformed\"", 4 } };
-        Member then[] = { member(alice, SITE_ACTIVE, 10, 0), member(bob, SITE_ACTIVE, 5, 0),
-                          member(carol, SITE_IDLE, UNKNOWN, UNKNOWN) };
-        Member now[] = { member(alice, SITE_ACTIVE, 20, 1000000000),
-                         member(bob, SITE_ACTIVE, 45, 0), member(carol, SITE_IDLE, 3, UNKNOWN),
-                         member(dave, SITE_IDLE, 1, UNKNOWN) };
-        const Fleet before = { .sites = then, .n = 3, .samples = { .samples = old, .n = 3 } };
-        const Fleet after = { .sites = now, .n = 4, .samples = { .samples = new, .n = 3 } };
+        FleetEntry then[] = { entry(alice, FLEET_ACTIVE, 10, 0), entry(bob, FLEET_ACTIVE, 5, 0),
+                              entry(carol, FLEET_IDLE, UNKNOWN, UNKNOWN) };
+        FleetEntry now[] = { entry(alice, FLEET_ACTIVE, 20, 1000000000),
+                             entry(bob, FLEET_ACTIVE, 45, 0), entry(carol, FLEET_IDLE, 3, UNKNOWN),
+                             entry(dave, FLEET_IDLE, 1, UNKNOWN) };
+        const Fleet before = { .entries = then, .n = 3, .samples = { .samples = old, .n = 3 } };
+        const Fleet after = { .entries = now, .n = 4, .samples = { .samples = new, .n = 3 } };
         _cleanup_free_ Rates *rates = rates_new(&before, &after, 2.0);
 
         (void)state;
@@ -63,9 +63,9 @@ static void test_rates(void **state)
 /* Counters of a router that was started anew. */
 static void test_counters_begin_anew(void **state)
 {
-        Member then[] = { member(alice, SITE_IDLE, 10, UNKNOWN) };
-        Member now[] = { member(alice, SITE_IDLE, 2, UNKNOWN) };
-        const Fleet before = { .sites = then, .n = 1 }, after = { .sites = now, .n = 1 };
+        FleetEntry then[] = { entry(alice, FLEET_IDLE, 10, UNKNOWN) };
+        FleetEntry now[] = { entry(alice, FLEET_IDLE, 2, UNKNOWN) };
+        const Fleet before = { .entries = then, .n = 1 }, after = { .entries = now, .n = 1 };
         _cleanup_free_ Rates *rates = rates_new(&before, &after, 1.0);
 
         (void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of TrustedProxy=: who is believed, and what is no list of proxies. */
+/* Tests of TrustedProxy=: who is trusted, and what is no list of proxies. */
 #include "config-dir.h"
 
 DEFINE_CLEANUP(Config *, config_free);
@@ -18,7 +18,7 @@ static Config *load(const char *text, size_t n_problems)
         return config;
 }
 
-/* "+" in front: is believed; "-": is not. */
+/* "+" in front: is trusted; "-": is not. */
 static void check(const TrustedProxies *proxies, const char *signed_peer)
 {
         Address peer;
@@ -28,7 +28,7 @@ static void check(const TrustedProxies *proxies, const char *signed_peer)
                 fail_msg("%s", signed_peer);
 }
 
-static void test_who_is_believed(void **state)
+static void test_who_is_trusted(void **state)
 {
         static const struct {
                 const char *value, *peers[6];
@@ -109,8 +109,8 @@ static void test_errors(void **state)
                 { "192.0.2.0/255.255.255.0", "is no address or prefix" },
                 { "2001:db8::/129", "is no address or prefix" },
                 { "2001:db8::/4294967328", "is no address or prefix" },
-                { "0.0.0.0/0", "=0.0.0.0/0 would believe everybody; write" },
-                { "::/0", "=::/0 would believe everybody" },
+                { "0.0.0.0/0", "=0.0.0.0/0 would trust everybody; write" },
+                { "::/0", "=::/0 would trust everybody" },
                 { "192.0.2.7/24", "has more address than its prefix; write 192.0.2.0/24" },
                 { "2001:db8::7/32", "has more address than its prefix; write 2001:db8::/32" },
                 { "::ffff:192.0.2.7/120", "its prefix; write 192.0.2.0/24" },
@@ -154,8 +154,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, dir_setup, dir_teardown)
-                TEST(test_who_is_believed), TEST(test_nobody_by_default), TEST(test_lists_add),
-                TEST(test_errors),          TEST(test_too_many),
+                TEST(test_who_is_trusted), TEST(test_nobody_by_default), TEST(test_lists_add),
+                TEST(test_errors),         TEST(test_too_many),
         };
 
         return cmocka_run_group_tests_name("trusted", tests, NULL, NULL);

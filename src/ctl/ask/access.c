@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the walk to a file. First, as who we are, all steps are opened without right to anything
- * (O_PATH); then a child that has become the user asks for each of them alone, so that folders
- * before it, which the sandbox may replace, have no say.
+ * Walks to a file. Each step is opened with our own rights, but without access to its content
+ * (O_PATH), and the kernel is then asked about it with the user's: so folders before it that the
+ * sandbox replaces have no say.
  */
+#include <assert.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
+#include <sys/fsuid.h>
 
 #include "ctl/ask/access.h"
 #include "util/cleanup.h"
 
-#define STEPS_MAX 256
-#define LINKS_MAX 40 /* as in the kernel */
+#define ACCESS_LINKS_MAX 40 /* as in the kernel */
 
 bool identity_of(const char *user, Identity *ret)
 {
@@ -24,60 +22,61 @@ bool identity_of(const char *user, Identity *ret)
         if (!pw)
                 return false;
         *ret = (Identity){ .uid = pw->pw_uid, .gid = pw->pw_gid, .n_groups = ACCESS_GROUPS_MAX };
-        /* Of more groups than that, the first count. */
+        /* Of more groups than fit, the first count. */
         if (getgrouplist(user, pw->pw_gid, ret->groups, &ret->n_groups) < 0)
                 ret->n_groups = ACCESS_GROUPS_MAX;
         return true;
 }
 
-typedef struct Step {
-        int fd;
-        char *path;
-        int mode;
-        size_t question;
-} Step;
-
 typedef struct Walk {
-        Step steps[STEPS_MAX];
-        size_t n;
+        const Identity *who;
+        const char *const *replaced;
+        int mode;
+        Access *access;
         char path[PATH_MAX]; /* so far, without links */
         char rest[PATH_MAX];
         unsigned n_links;
 } Walk;
 
-static void walk_done(Walk *walk)
+static const char *access_path(const Walk *walk)
 {
-        for (size_t i = 0; i < walk->n; i++) {
-                walk->steps[i].fd = close_fd(walk->steps[i].fd);
-                free(walk->steps[i].path);
+        return walk->path[0] ? walk->path : "/";
+}
+
+/* Only the ids by which files are judged change: with the effective ones, the user could send
+ * signals to this process. */
+static int access_become(const Identity *who)
+{
+        if (setgroups((size_t)who->n_groups, who->groups) < 0)
+                return -errno;
+        (void)setfsgid(who->gid);
+        (void)setfsuid(who->uid);
+        /* They report no errors; an invalid id changes nothing and returns the present one. */
+        return (gid_t)setfsgid((gid_t)-1) == who->gid && (uid_t)setfsuid((uid_t)-1) == who->uid
+                       ? 0
+                       : -EPERM;
+}
+
+/* Sets the error if the user may not. Returns a negative errno if that can't be known. */
+static int access_judge(Walk *walk, int fd, int mode)
+{
+        const bool change = walk->who->uid != geteuid();
+        Identity own = { .uid = geteuid(), .gid = getegid() };
+        int r = 0, restored = 0;
+
+        if (change) {
+                own.n_groups = getgroups(ACCESS_GROUPS_MAX, own.groups);
+                r = own.n_groups < 0 ? -errno : access_become(walk->who);
         }
-        walk->n = 0;
+        if (r == 0 && faccessat(fd, "", mode, AT_EMPTY_PATH | AT_EACCESS) < 0)
+                walk->access->error = -errno;
+        if (change && own.n_groups >= 0)
+                restored = access_become(&own);
+        return r < 0 ? r : restored;
 }
 
-static bool is_replaced(const char *const replaced[], const char *path)
-{
-        for (; *replaced; replaced++)
-                if (strcmp(*replaced, path) == 0)
-                        return true;
-        return false;
-}
-
-static int add_step(Walk *walk, size_t question, int fd, int mode)
-{
-        char *path = strdup(walk->path[0] ? walk->path : "/");
-
-        if (!path || walk->n >= STEPS_MAX) {
-                free(path);
-                (void)close_fd(fd);
-                return path ? -ENAMETOOLONG : -ENOMEM;
-        }
-        walk->steps[walk->n++] =
-                (Step){ .fd = fd, .path = path, .mode = mode, .question = question };
-        return 0;
-}
-
-/* Without its last part. */
-static void go_up(char *path)
+/* Removes the last part. */
+static void access_go_up(char *path)
 {
         char *slash = strrchr(path, '/');
 
@@ -85,8 +84,8 @@ static void go_up(char *path)
                 *slash = 0;
 }
 
-/* What stands in the link comes before the rest. The link itself is no part of the path. */
-static int follow(Walk *walk)
+/* Puts the link's target before the rest. The link itself is not part of the path. */
+static int access_follow(Walk *walk)
 {
         char target[PATH_MAX], whole[PATH_MAX];
         const ssize_t size = readlink(walk->path, target, sizeof(target) - 1);
@@ -94,13 +93,13 @@ static int follow(Walk *walk)
 
         if (size < 0)
                 return -errno;
-        if (++walk->n_links > LINKS_MAX)
+        if (++walk->n_links > ACCESS_LINKS_MAX)
                 return -ELOOP;
         target[size] = 0;
         if (target[0] == '/')
                 walk->path[0] = 0;
         else
-                go_up(walk->path);
+                access_go_up(walk->path);
         length = snprintf(whole, sizeof(whole), "%s/%s", target, walk->rest);
         if (length < 0 || (size_t)length >= sizeof(whole))
                 return -ENAMETOOLONG;
@@ -108,169 +107,80 @@ static int follow(Walk *walk)
         return 0;
 }
 
-/* The next part of the rest goes to the end of the path. False: there is none. */
-static bool next_part(Walk *walk, int *ret_error)
+/* Moves the first part of the rest to the end of the path. */
+static int access_next_part(Walk *walk)
 {
         char *part = walk->rest + strspn(walk->rest, "/");
         const size_t size = strcspn(part, "/"), length = strlen(walk->path);
 
-        if (size == 0)
-                return false;
-        *ret_error = 0;
-        if (size == 2 && memcmp(part, "..", 2) == 0) {
-                go_up(walk->path);
-        } else if (size != 1 || part[0] != '.') {
-                if (length + size + 2 > sizeof(walk->path))
-                        *ret_error = -ENAMETOOLONG;
-                else
-                        (void)snprintf(walk->path + length, sizeof(walk->path) - length, "/%.*s",
-                                       (int)size, part);
-        }
-        memmove(walk->rest, part + size, strlen(part + size) + 1);
-        return true;
-}
-
-static bool at_the_end(const Walk *walk)
-{
-        return walk->rest[strspn(walk->rest, "/")] == 0;
-}
-
-/* One part: a link is followed, anything else becomes a step. */
-static int take_step(Walk *walk, const char *const replaced[], const AccessQuestion *question,
-                     size_t number)
-{
-        _cleanup_close_ int fd =
-                open(walk->path[0] ? walk->path : "/", O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        struct stat st;
-
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        if (S_ISLNK(st.st_mode))
-                return follow(walk);
-        if (at_the_end(walk))
-                return add_step(walk, number, take_fd(fd), question->mode);
-        if (is_replaced(replaced, walk->path))
-                return 0;
-        return add_step(walk, number, take_fd(fd), X_OK);
-}
-
-static int walk_to(Walk *walk, const char *const replaced[], const AccessQuestion *question,
-                   size_t number)
-{
-        int error = 0;
-
-        if (strlen(question->path) >= sizeof(walk->rest))
+        if (size == 2 && memcmp(part, "..", 2) == 0)
+                access_go_up(walk->path);
+        else if (length + size + 2 > sizeof(walk->path))
                 return -ENAMETOOLONG;
-        walk->path[0] = 0;
-        walk->n_links = 0;
-        (void)snprintf(walk->rest, sizeof(walk->rest), "%s", question->path);
-        while (error == 0 && next_part(walk, &error))
-                if (error == 0)
-                        error = take_step(walk, replaced, question, number);
-        return error;
+        else if (size != 1 || part[0] != '.')
+                (void)snprintf(walk->path + length, sizeof(walk->path) - length, "/%.*s", (int)size,
+                               part);
+        part += size;
+        memmove(walk->rest, part, strlen(part) + 1);
+        return 0;
 }
 
-static void answer(AccessQuestion *question, int error, const char *obstacle, int fd)
+static bool access_is_replaced(const Walk *walk)
 {
-        question->error = error;
-        if (obstacle) {
-                free(question->obstacle);
-                question->obstacle = strdup(obstacle);
+        for (const char *const *replaced = walk->replaced; *replaced; replaced++)
+                if (strcmp(*replaced, walk->path) == 0)
+                        return true;
+        return false;
+}
+
+/* Follows a link, or judges anything else. */
+static int access_step(Walk *walk)
+{
+        _cleanup_close_ int fd = open(access_path(walk), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        const bool is_last = walk->rest[strspn(walk->rest, "/")] == 0;
+        Access *access = walk->access;
+
+        if (fd < 0 || fstat(fd, &access->stat) < 0) {
+                access->error = -errno;
+                /* Where we may not look into a folder, the folder is the obstacle. */
+                if (access->error == -EACCES) {
+                        access_go_up(walk->path);
+                        (void)stat(access_path(walk), &access->stat);
+                }
+                return 0;
         }
-        if (fd >= 0)
-                (void)fstat(fd, &question->stat);
-}
-
-/* The errors of all steps, as who we are now. */
-static void ask_steps(const Walk *walk, int errors[static STEPS_MAX])
-{
-        for (size_t i = 0; i < walk->n; i++) {
-                const Step *step = &walk->steps[i];
-
-                errors[i] = faccessat(step->fd, "", step->mode, AT_EMPTY_PATH) < 0 ? -errno : 0;
+        if (S_ISLNK(access->stat.st_mode)) {
+                access->error = access_follow(walk);
+                return 0;
         }
-}
-
-static int ask_as(const Identity *who, const Walk *walk, int errors[static STEPS_MAX])
-{
-        int status;
-        const pid_t pid = fork();
-
-        if (pid < 0)
-                return -errno;
-        if (pid == 0) {
-                if (setgroups((size_t)who->n_groups, who->groups) < 0 ||
-                    setresgid(who->gid, who->gid, who->gid) < 0 ||
-                    setresuid(who->uid, who->uid, who->uid) < 0)
-                        _exit(EXIT_FAILURE);
-                ask_steps(walk, errors);
-                _exit(EXIT_SUCCESS);
+        if (!is_last && !S_ISDIR(access->stat.st_mode)) {
+                access->error = -ENOTDIR;
+                return 0;
         }
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+        if (!is_last && access_is_replaced(walk))
+                return 0;
+        return access_judge(walk, fd, is_last ? walk->mode : X_OK);
 }
 
-static int ask_all(const Identity *who, const Walk *walk, AccessQuestion *questions)
+int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
+               Access *ret)
 {
-        const size_t size = STEPS_MAX * sizeof(int);
-        int *errors = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        Walk walk = { .who = who, .replaced = replaced, .mode = mode, .access = ret };
         int r = 0;
 
-        if (errors == MAP_FAILED)
-                return -errno;
-        if (who->uid == geteuid())
-                ask_steps(walk, errors);
-        else
-                r = ask_as(who, walk, errors);
-        for (size_t i = 0; r == 0 && i < walk->n; i++) {
-                const Step *step = &walk->steps[i];
-                AccessQuestion *question = &questions[step->question];
-
-                /* The first obstacle is the one to be removed. */
-                if (question->error == 0)
-                        answer(question, errors[i], errors[i] < 0 ? step->path : NULL, step->fd);
-        }
-        (void)munmap(errors, size);
-        return r;
-}
-
-int access_ask(const Identity *who, const char *const replaced[], AccessQuestion *questions,
-               size_t n)
-{
-        Walk *walk;
-        int r;
-
+        assert(path[0] == '/');
+        ret->error = 0;
         if (who->uid != geteuid() && geteuid() != 0)
                 return -EPERM;
-        walk = calloc(1, sizeof(*walk));
-        if (!walk)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
-                int error;
-
-                questions[i].error = 0;
-                questions[i].obstacle = NULL;
-                error = walk_to(walk, replaced, &questions[i], i);
-                /* Who could not look into a folder is held up by the folder. */
-                if (error == -EACCES)
-                        go_up(walk->path);
-                if (error < 0)
-                        answer(&questions[i], error, walk->path, -EBADF);
-                if (error == -EACCES)
-                        (void)stat(walk->path[0] ? walk->path : "/", &questions[i].stat);
+        if (strlen(path) >= sizeof(walk.rest))
+                return -ENAMETOOLONG;
+        (void)snprintf(walk.rest, sizeof(walk.rest), "%s", path);
+        while (r == 0 && ret->error == 0 && walk.rest[strspn(walk.rest, "/")]) {
+                ret->error = access_next_part(&walk);
+                if (ret->error == 0)
+                        r = access_step(&walk);
         }
-        r = ask_all(who, walk, questions);
-        walk_done(walk);
-        free(walk);
+        if (ret->error < 0)
+                (void)snprintf(ret->obstacle, sizeof(ret->obstacle), "%s", access_path(&walk));
         return r;
-}
-
-void access_done(AccessQuestion *questions, size_t n)
-{
-        for (size_t i = 0; i < n; i++) {
-                free(questions[i].obstacle);
-                questions[i].obstacle = NULL;
-        }
 }

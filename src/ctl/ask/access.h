@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether a user can reach a file: the kernel is asked as that user, for each folder and link on
- * the way, so that modes, groups, ACLs and all else count. Does not log.
+ * Whether a user can reach a file: the kernel is asked with that user's credentials, for each
+ * folder and link on the way, so that modes, groups and ACLs all count. Does not log.
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/stat.h>
 
 #define ACCESS_GROUPS_MAX 256
@@ -21,20 +21,17 @@ typedef struct Identity {
 /* False: there is no such user. */
 bool identity_of(const char *user, Identity *ret);
 
-typedef struct AccessQuestion {
-        const char *path; /* absolute */
-        int mode; /* R_OK, X_OK, ... of what is there at the end; folders before it need X_OK */
-        /* The answer: */
-        int error;        /* 0: it can; -EACCES, -ENOENT, -ELOOP, ... */
-        char *obstacle;   /* what stands in the way, or is missing */
-        struct stat stat; /* of the obstacle with -EACCES, else of what is at the end */
-} AccessQuestion;
+typedef struct Access {
+        int error;               /* 0: reachable; else -EACCES, -ENOENT, -ELOOP, ... */
+        char obstacle[PATH_MAX]; /* what is closed or missing; set with an error */
+        struct stat stat;        /* with -EACCES of the obstacle, else of the path's target */
+} Access;
 
 /*
- * Answers n questions; replaced: folders whose own modes do not count, as the sandbox puts others
- * in their place; NULL ends the list. Returns 0; -EPERM: only root can ask as another user; another
- * negative errno when it can't be known.
+ * Whether who has mode (R_OK, X_OK, ...) on what an absolute path leads to, and X_OK on each folder
+ * before it. replaced: folders, ended by NULL, that the instance's sandbox replaces, so that their
+ * own modes do not count. Returns 0; -EPERM: only root can ask for another user; or another
+ * negative errno.
  */
-int access_ask(const Identity *who, const char *const replaced[], AccessQuestion *questions,
-               size_t n);
-void access_done(AccessQuestion *questions, size_t n);
+int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
+               Access *ret);

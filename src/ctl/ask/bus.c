@@ -3,100 +3,55 @@
  * Owns the words of systemd's D-Bus interface, org.freedesktop.systemd1(5).
  */
 #include "ctl/ask/bus.h"
+#include "util/array.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
-#define SYSTEMD   "org.freedesktop.systemd1"
-#define UNIT_PATH "/org/freedesktop/systemd1/unit"
+#define SYSTEMD "org.freedesktop.systemd1"
+#define OBJECT  "/org/freedesktop/systemd1"
 
-int bus_open(sd_bus **ret)
-{
-        sd_bus *bus = NULL;
-        const int r = sd_bus_open_system(&bus);
+/* dbus-daemon lets a connection have 128 replies pending, and answers more with errors. */
+#define AT_ONCE 100
 
-        if (r < 0)
-                return r;
-        *ret = bus;
-        return 0;
-}
-
-sd_bus *bus_close(sd_bus *bus)
-{
-        return sd_bus_flush_close_unref(bus);
-}
-
-static void unit_state_done(UnitState *state)
-{
-        free(state->name);
-        free(state->load);
-        free(state->active);
-        free(state->sub);
-}
+/* --- units --- */
 
 void units_done(Units *units)
 {
-        for (size_t i = 0; i < units->n; i++)
-                unit_state_done(&units->units[i]);
         free(units->units);
+        sd_bus_message_unref(units->reply);
         *units = (Units){ .n = 0 };
 }
 
-static int append_unit(Units *units, size_t *room, const char *name, const char *load,
-                       const char *active, const char *sub)
-{
-        UnitState state;
-
-        if (units->n == *room) {
-                const size_t more = *room ? *room * 2 : 64;
-                UnitState *grown = reallocarray(units->units, more, sizeof(*grown));
-
-                if (!grown)
-                        return -ENOMEM;
-                units->units = grown;
-                *room = more;
-        }
-        state = (UnitState){ strdup(name), strdup(load), strdup(active), strdup(sub) };
-        if (!state.name || !state.load || !state.active || !state.sub) {
-                unit_state_done(&state);
-                return -ENOMEM;
-        }
-        units->units[units->n++] = state;
-        return 0;
-}
-
-static int compare_units(const void *a, const void *b)
+static int bus_compare_units(const void *a, const void *b)
 {
         return strcmp(((const UnitState *)a)->name, ((const UnitState *)b)->name);
 }
 
-static int read_units(sd_bus_message *reply, Units *units)
+static int bus_read_units(Units *units)
 {
-        const char *name, *load, *active, *sub;
-        size_t room = 0;
-        int r = sd_bus_message_enter_container(reply, 'a', "(ssssssouso)");
+        UnitState unit;
+        int r = sd_bus_message_enter_container(units->reply, 'a', "(ssssssouso)");
 
         while (r >= 0) {
-                /* Description, what it follows, path and job are of no interest. */
-                r = sd_bus_message_read(reply, "(ssssssouso)", &name, NULL, &load, &active, &sub,
-                                        NULL, NULL, NULL, NULL, NULL);
+                r = sd_bus_message_read(units->reply, "(ssssssouso)", &unit.name, NULL, NULL,
+                                        &unit.active, NULL, NULL, NULL, NULL, NULL, NULL);
                 if (r <= 0)
                         break;
-                r = append_unit(units, &room, name, load, active, sub);
+                r = array_append(units->units, units->n, unit);
         }
         if (units->n > 0)
-                qsort(units->units, units->n, sizeof(*units->units), compare_units);
+                qsort(units->units, units->n, sizeof(unit), bus_compare_units);
         return r;
 }
 
 int bus_list_units(sd_bus *bus, const char *pattern, Units *ret)
 {
         Units units = { .n = 0 };
-        sd_bus_message *reply = NULL;
-        int r = sd_bus_call_method(bus, SYSTEMD, "/org/freedesktop/systemd1", SYSTEMD ".Manager",
-                                   "ListUnitsByPatterns", NULL, &reply, "asas", 0, 1, pattern);
+        int r = sd_bus_call_method(bus, SYSTEMD, OBJECT, SYSTEMD ".Manager", "ListUnitsByPatterns",
+                                   NULL, &units.reply, "asas", 0, 1, pattern);
 
         if (r >= 0)
-                r = read_units(reply, &units);
-        sd_bus_message_unref(reply);
+                r = bus_read_units(&units);
         if (r < 0) {
                 units_done(&units);
                 return r;
@@ -107,10 +62,12 @@ int bus_list_units(sd_bus *bus, const char *pattern, Units *ret)
 
 const UnitState *units_find(const Units *units, const char *name)
 {
-        const UnitState key = { .name = (char *)name };
+        const UnitState key = { .name = name };
 
-        return units->n == 0 ? NULL
-                             : bsearch(&key, units->units, units->n, sizeof(key), compare_units);
+        /* bsearch(3) may not have NULL, even for none. */
+        return units->n == 0
+                       ? NULL
+                       : bsearch(&key, units->units, units->n, sizeof(key), bus_compare_units);
 }
 
 bool unit_is_active(const Units *units, const char *name)
@@ -120,172 +77,198 @@ bool unit_is_active(const Units *units, const char *name)
         return unit && strcmp(unit->active, "active") == 0;
 }
 
-void unit_name_of(const char *template, const char *instance, const char *suffix,
-                  char ret[static UNIT_NAME_MAX])
+int bus_is_active(sd_bus *bus, const char *unit)
 {
-        (void)snprintf(ret, UNIT_NAME_MAX, "%s@%s.%s", template, instance, suffix);
-}
-
-void unit_name(const char *instance, const char *suffix, char ret[static UNIT_NAME_MAX])
-{
-        unit_name_of("bellhop", instance, suffix, ret);
-}
-
-/* type: a basic one, or of a string, which is then the caller's. */
-static int get_property(sd_bus *bus, const char *unit, const char *interface, const char *property,
-                        char type, void *ret)
-{
-        _cleanup_free_ char *path = NULL, *whole = NULL;
-        int r = sd_bus_path_encode(UNIT_PATH, unit, &path);
+        Units units;
+        bool active;
+        const int r = bus_list_units(bus, unit, &units);
 
         if (r < 0)
                 return r;
-        if (asprintf(&whole, SYSTEMD ".%s", interface) < 0)
-                return -ENOMEM;
-        if (type == 's')
-                return sd_bus_get_property_string(bus, SYSTEMD, path, whole, property, NULL, ret);
-        return sd_bus_get_property_trivial(bus, SYSTEMD, path, whole, property, NULL, type, ret);
+        active = unit_is_active(&units, unit);
+        units_done(&units);
+        return active;
 }
 
-int bus_get_string(sd_bus *bus, const char *unit, const char *interface, const char *property,
-                   char **ret)
-{
-        const int r = get_property(bus, unit, interface, property, 's', ret);
+/* --- questions --- */
 
-        return r < 0 ? r : 0;
-}
-
-int bus_get_number(sd_bus *bus, const char *unit, const char *interface, const char *property,
-                   uint64_t *ret)
+static int bus_read_number(sd_bus_message *reply, const char *type, uint64_t *ret)
 {
         uint32_t narrow;
-        int r = get_property(bus, unit, interface, property, 't', ret);
+        int r;
 
-        if (r != -ENXIO)
-                return r < 0 ? r : 0;
-        r = get_property(bus, unit, interface, property, 'u', &narrow);
+        if (type[0] != 'u')
+                return sd_bus_message_read_basic(reply, 't', ret);
+        r = sd_bus_message_read_basic(reply, 'u', &narrow);
+        if (r >= 0)
+                *ret = narrow;
+        return r;
+}
+
+static int bus_read_pairs(sd_bus_message *reply, char ***ret)
+{
+        char **strings = NULL;
+        const char *a, *b;
+        size_t n = 0;
+        int r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+
+        while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &a, &b)) > 0) {
+                r = texts_append(&strings, &n, a);
+                if (r == 0)
+                        r = texts_append(&strings, &n, b);
+        }
+        if (r >= 0)
+                r = array_append(strings, n, NULL);
+        if (r >= 0)
+                *ret = strings;
+        else
+                texts_free(strings, n);
+        return r;
+}
+
+static int bus_read_value(sd_bus_message *reply, const BusQuestion *question)
+{
+        const char *type, *text;
+        int r = sd_bus_message_peek_type(reply, NULL, &type), truth;
+
+        if (r >= 0)
+                r = sd_bus_message_enter_container(reply, 'v', type);
         if (r < 0)
                 return r;
-        *ret = narrow;
+        switch (question->kind) {
+        case PROPERTY_STRING:
+                r = sd_bus_message_read_basic(reply, 's', &text);
+                if (r < 0)
+                        return r;
+                *(char **)question->ret = strdup(text);
+                return *(char **)question->ret ? 0 : -ENOMEM;
+        case PROPERTY_NUMBER:
+                return bus_read_number(reply, type, question->ret);
+        case PROPERTY_BOOL:
+                r = sd_bus_message_read_basic(reply, 'b', &truth);
+                if (r >= 0)
+                        *(bool *)question->ret = truth;
+                return r;
+        case PROPERTY_STRINGS:
+                return strcmp(type, "as") == 0 ? sd_bus_message_read_strv(reply, question->ret)
+                                               : bus_read_pairs(reply, question->ret);
+        }
+        return -EINVAL;
+}
+
+typedef struct Asked {
+        BusQuestion *question;
+        size_t *n_open;
+} Asked;
+
+static int bus_on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+        Asked *asked = userdata;
+        const int r = sd_bus_message_is_method_error(reply, NULL)
+                              ? -sd_bus_message_get_errno(reply)
+                              : bus_read_value(reply, asked->question);
+
+        asked->question->error = r < 0 ? r : 0;
+        (*asked->n_open)--;
         return 0;
 }
 
-int bus_get_bool(sd_bus *bus, const char *unit, const char *interface, const char *property,
-                 bool *ret)
+static int bus_put_question(sd_bus *bus, Asked *asked)
 {
-        int value;
-        const int r = get_property(bus, unit, interface, property, 'b', &value);
+        const BusQuestion *question = asked->question;
+        _cleanup_free_ char *path = NULL, *interface = NULL;
+        int r = sd_bus_path_encode(OBJECT "/unit", question->unit, &path);
 
-        if (r < 0)
-                return r;
-        *ret = value;
-        return 0;
+        interface = text_format(SYSTEMD ".%s", question->interface);
+        if (r < 0 || !interface)
+                return r < 0 ? r : -ENOMEM;
+        return sd_bus_call_method_async(bus, NULL, SYSTEMD, path, "org.freedesktop.DBus.Properties",
+                                        "Get", bus_on_answer, asked, "ss", interface,
+                                        question->property);
 }
 
-int bus_get_strings(sd_bus *bus, const char *unit, const char *interface, const char *property,
-                    char ***ret)
+int bus_ask(sd_bus *bus, BusQuestion questions[], size_t n)
 {
-        _cleanup_free_ char *path = NULL, *whole = NULL;
-        int r = sd_bus_path_encode(UNIT_PATH, unit, &path);
+        _cleanup_free_ Asked *asked = calloc(n + 1, sizeof(*asked));
+        size_t n_open = 0;
+        int r = asked ? 0 : -ENOMEM;
 
-        if (r < 0)
-                return r;
-        if (asprintf(&whole, SYSTEMD ".%s", interface) < 0)
-                return -ENOMEM;
-        r = sd_bus_get_property_strv(bus, SYSTEMD, path, whole, property, NULL, ret);
+        for (size_t i = 0; r >= 0 && (i < n || n_open > 0);) {
+                if (i < n && n_open < AT_ONCE) {
+                        asked[i] = (Asked){ &questions[i], &n_open };
+                        questions[i].error = bus_put_question(bus, &asked[i]);
+                        n_open += questions[i++].error >= 0;
+                } else {
+                        r = sd_bus_process(bus, NULL);
+                        if (r == 0)
+                                r = sd_bus_wait(bus, UINT64_MAX);
+                        if (r == -EINTR)
+                                r = 0;
+                }
+        }
         return r < 0 ? r : 0;
 }
 
-void bus_free_strings(char **strings)
+int bus_get(sd_bus *bus, const char *unit, const char *interface, const char *property,
+            PropertyKind kind, void *ret)
+{
+        BusQuestion question = {
+                .interface = interface, .property = property, .kind = kind, .ret = ret
+        };
+        int r;
+
+        (void)snprintf(question.unit, sizeof(question.unit), "%s", unit);
+        r = bus_ask(bus, &question, 1);
+        return r < 0 ? r : question.error;
+}
+
+char **bus_free_strings(char **strings)
 {
         for (char **at = strings; at && *at; at++)
                 free(*at);
         free(strings);
-}
-
-/* 0: none, as it is no TCP socket or the address is a path. */
-static uint16_t port_of(const char *type, const char *address)
-{
-        const char *colon = strrchr(address, ':');
-
-        return strcmp(type, "Stream") == 0 && colon ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0;
-}
-
-static bool has_port(const uint16_t ports[], size_t n, uint16_t port)
-{
-        for (size_t i = 0; i < n; i++)
-                if (ports[i] == port)
-                        return true;
-        return false;
-}
-
-int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t size,
-                         size_t *ret_n)
-{
-        _cleanup_free_ char *path = NULL;
-        sd_bus_message *reply = NULL;
-        const char *type, *address;
-        size_t n = 0;
-        int r = sd_bus_path_encode(UNIT_PATH, unit, &path);
-
-        if (r >= 0)
-                r = sd_bus_get_property(bus, SYSTEMD, path, SYSTEMD ".Socket", "Listen", NULL,
-                                        &reply, "a(ss)");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(reply, 'a', "(ss)");
-        while (r >= 0 && n < size) {
-                uint16_t port;
-
-                r = sd_bus_message_read(reply, "(ss)", &type, &address);
-                if (r <= 0)
-                        break;
-                port = port_of(type, address);
-                if (port != 0 && !has_port(ports, n, port))
-                        ports[n++] = port;
-        }
-        sd_bus_message_unref(reply);
-        if (r < 0)
-                return r;
-        *ret_n = n;
-        return 0;
-}
-
-/* One of the lists of a service: name and path. */
-static int find_credential(sd_bus *bus, const char *unit, const char *property, const char *name,
-                           char **ret_path)
-{
-        _cleanup_free_ char *path = NULL;
-        sd_bus_message *reply = NULL;
-        const char *id, *source;
-        int r = sd_bus_path_encode(UNIT_PATH, unit, &path);
-
-        if (r >= 0)
-                r = sd_bus_get_property(bus, SYSTEMD, path, SYSTEMD ".Service", property, NULL,
-                                        &reply, "a(ss)");
-        if (r >= 0)
-                r = sd_bus_message_enter_container(reply, 'a', "(ss)");
-        while (r >= 0 && !*ret_path) {
-                r = sd_bus_message_read(reply, "(ss)", &id, &source);
-                if (r <= 0)
-                        break;
-                if (strcmp(id, name) == 0)
-                        *ret_path = strdup(source);
-        }
-        sd_bus_message_unref(reply);
-        return r < 0 ? r : 0;
+        return NULL;
 }
 
 int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
                        bool *ret_encrypted)
 {
-        int r;
+        static const char *const properties[] = { "LoadCredential", "LoadCredentialEncrypted" };
+        int r = 0;
 
         *ret_path = NULL;
-        *ret_encrypted = false;
-        r = find_credential(bus, unit, "LoadCredential", name, ret_path);
-        if (r < 0 || *ret_path)
-                return r;
-        r = find_credential(bus, unit, "LoadCredentialEncrypted", name, ret_path);
-        *ret_encrypted = *ret_path;
+        for (size_t i = 0; r == 0 && !*ret_path && i < ELEMENTSOF(properties); i++) {
+                char **pairs = NULL;
+
+                r = bus_get(bus, unit, "Service", properties[i], PROPERTY_STRINGS, &pairs);
+                for (char **at = pairs; at && *at && !*ret_path; at += 2)
+                        if (strcmp(at[0], name) == 0 && !(*ret_path = strdup(at[1])))
+                                r = -ENOMEM;
+                *ret_encrypted = i == 1;
+                bus_free_strings(pairs);
+        }
+        return r;
+}
+
+int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t size,
+                         size_t *ret_n)
+{
+        char **pairs = NULL;
+        const int r = bus_get(bus, unit, "Socket", "Listen", PROPERTY_STRINGS, &pairs);
+
+        *ret_n = 0;
+        for (char **at = pairs; at && *at && *ret_n < size; at += 2) {
+                const char *colon = strcmp(at[0], "Stream") == 0 ? strrchr(at[1], ':') : NULL;
+                uint64_t port = 0;
+                size_t i = 0;
+
+                if (colon)
+                        (void)text_number(span_from_string(colon + 1), UINT16_MAX, &port);
+                while (i < *ret_n && ports[i] != port)
+                        i++;
+                if (port > 0 && i == *ret_n)
+                        ports[(*ret_n)++] = (uint16_t)port;
+        }
+        bus_free_strings(pairs);
         return r;
 }

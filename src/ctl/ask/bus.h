@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What systemd knows of our units, asked of PID 1 over D-Bus. Does not log; a negative errno says
- * why not. */
+/* What systemd knows of units, by D-Bus with PID 1. Functions return 0 or a negative errno. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,24 +7,21 @@
 #include <stdint.h>
 #include <systemd/sd-bus.h>
 
-/* -ENOENT and the like when systemd does not run here. */
-int bus_open(sd_bus **ret);
-sd_bus *bus_close(sd_bus *bus);
+#include "config/names.h"
 
 /* One unit that systemd has in memory. */
 typedef struct UnitState {
-        char *name;
-        char *load;   /* "loaded", "not-found", "bad-setting", "masked", ... */
-        char *active; /* "active", "inactive", "failed", "activating", ... */
-        char *sub;    /* "listening", "running", "dead", ... */
+        const char *name;
+        const char *active; /* "active", "inactive", "failed", "activating", ... */
 } UnitState;
 
 typedef struct Units {
         UnitState *units; /* sorted by name */
         size_t n;
+        sd_bus_message *reply; /* owns the strings */
 } Units;
 
-/* All that match the pattern ("bellhop*"), in one question: good for thousands. */
+/* All that match the pattern ("bellhop*"), in one call: good for thousands. */
 int bus_list_units(sd_bus *bus, const char *pattern, Units *ret);
 void units_done(Units *units);
 
@@ -33,25 +29,34 @@ void units_done(Units *units);
 const UnitState *units_find(const Units *units, const char *name);
 bool unit_is_active(const Units *units, const char *name);
 
-#define UNIT_NAME_MAX 64
+/* Whether one unit is active: 1, 0 or a negative errno. */
+int bus_is_active(sd_bus *bus, const char *unit);
 
-/* TEMPLATE@NAME.SUFFIX; unit_name(): of the template bellhop. */
-void unit_name_of(const char *template, const char *instance, const char *suffix,
-                  char ret[static UNIT_NAME_MAX]);
-void unit_name(const char *instance, const char *suffix, char ret[static UNIT_NAME_MAX]);
+typedef enum PropertyKind {
+        PROPERTY_STRING,  /* char *, to be freed */
+        PROPERTY_NUMBER,  /* uint64_t; UINT64_MAX is "not known" or "no limit" */
+        PROPERTY_BOOL,    /* bool */
+        PROPERTY_STRINGS, /* char **, for bus_free_strings(); pairs follow one another */
+} PropertyKind;
 
-/*
- * A property of a unit, which systemd loads for that. interface: "Unit", "Socket", "Service".
- * Numbers of both sizes come as uint64_t; UINT64_MAX is "not known" or "no limit".
+typedef struct BusQuestion {
+        char unit[NAME_UNIT_MAX];
+        const char *interface; /* "Unit", "Socket" or "Service" */
+        const char *property;
+        PropertyKind kind;
+        void *ret; /* left as it is without an answer */
+        int error; /* of this question; negative errno */
+} BusQuestion;
+
+/* Asks all of them at once: with a thousand instances, one after the other would mostly wait.
+ * systemd loads a unit that it is asked about. Returns 0 although single ones may have no answer.
  */
-int bus_get_string(sd_bus *bus, const char *unit, const char *interface, const char *property,
-                   char **ret);
-int bus_get_number(sd_bus *bus, const char *unit, const char *interface, const char *property,
-                   uint64_t *ret);
-/* A list that ends with NULL, for bus_free_strings(). */
-int bus_get_strings(sd_bus *bus, const char *unit, const char *interface, const char *property,
-                    char ***ret);
-void bus_free_strings(char **strings);
+int bus_ask(sd_bus *bus, BusQuestion questions[], size_t n);
+
+/* One property, as above. */
+int bus_get(sd_bus *bus, const char *unit, const char *interface, const char *property,
+            PropertyKind kind, void *ret);
+char **bus_free_strings(char **strings);
 
 /* Where a service has the credential of that name from, encrypted or not. NULL: it has none. */
 int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
@@ -60,5 +65,3 @@ int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **r
 /* The TCP ports that a socket unit is to listen on, each once. */
 int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t size,
                          size_t *ret_n);
-int bus_get_bool(sd_bus *bus, const char *unit, const char *interface, const char *property,
-                 bool *ret);

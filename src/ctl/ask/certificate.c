@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns all that OpenSSL is asked about certificates.
+ * All questions about certificates to OpenSSL. Where it may leave an error in its queue, the
+ * function here empties that.
  */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "ctl/ask/certificate.h"
-#include "ctl/show/text.h"
+#include "ctl/ask/file.h"
 #include "util/cleanup.h"
+#include "util/text.h"
+
+#define CERTIFICATE_FILE_MAX_BYTES (1024U * 1024)
 
 #define DAY_SECONDS  (24 * 3600)
 #define SOON_SECONDS (30 * DAY_SECONDS)
-#define SECURITY_BITS_MIN                                                       \
-        112 /* what Debian's OpenSSL and browsers want: RSA of 2048 bits, SHA-2 \
-             */
+/* What Debian's OpenSSL and browsers demand: RSA of 2048 bits, SHA-2. */
+#define SECURITY_BITS_MIN 112
 
 void certificates_free(STACK_OF(X509) * certificates)
 {
         sk_X509_pop_free(certificates, X509_free);
 }
 
-/* Whether the last error is only that nothing more follows. */
-static bool was_the_end(void)
+/* Whether the last error only says that no further certificate follows. */
+static bool certificate_was_the_end(void)
 {
         const unsigned long error = ERR_peek_last_error();
 
         return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
-PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret)
+static PemResult certificate_parse_all(const char *text, size_t size, STACK_OF(X509) * *ret)
 {
         STACK_OF(X509) *certificates = sk_X509_new_null();
         BIO *bio = BIO_new_mem_buf(text, (int)size);
@@ -45,7 +49,7 @@ PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *re
                                 X509_free(certificate);
                                 break;
                         }
-                if (!certificate && was_the_end())
+                if (!certificate && certificate_was_the_end())
                         result = sk_X509_num(certificates) > 0 ? PEM_TAKEN : PEM_NOTHING;
         }
         BIO_free(bio);
@@ -57,13 +61,13 @@ PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *re
         return result;
 }
 
-static int note_pass_phrase(char *buffer, int size, int writing, void *userdata)
+static int certificate_note_pass_phrase(char *buffer, int size, int writing, void *userdata)
 {
         *(bool *)userdata = true;
         return -1;
 }
 
-PemResult key_parse(const char *text, size_t size, EVP_PKEY **ret)
+static PemResult certificate_parse_key(const char *text, size_t size, EVP_PKEY **ret)
 {
         BIO *bio = BIO_new_mem_buf(text, (int)size);
         bool encrypted = false;
@@ -72,7 +76,7 @@ PemResult key_parse(const char *text, size_t size, EVP_PKEY **ret)
 
         ERR_clear_error();
         if (bio)
-                key = PEM_read_bio_PrivateKey(bio, NULL, note_pass_phrase, &encrypted);
+                key = PEM_read_bio_PrivateKey(bio, NULL, certificate_note_pass_phrase, &encrypted);
         if (key)
                 result = PEM_TAKEN;
         else if (encrypted)
@@ -86,41 +90,47 @@ PemResult key_parse(const char *text, size_t size, EVP_PKEY **ret)
         return result;
 }
 
+int certificates_read(const char *path, STACK_OF(X509) * *ret)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        const int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+
+        return r < 0 ? r : (int)certificate_parse_all(text, size, ret);
+}
+
+int key_read(const char *path, EVP_PKEY **ret)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+
+        if (r < 0)
+                return r;
+        r = (int)certificate_parse_key(text, size, ret);
+        explicit_bzero(text, size);
+        return r;
+}
+
 bool certificate_is_self_signed(X509 *certificate)
 {
         return X509_self_signed(certificate, 0) == 1;
 }
 
-bool certificate_is_issuer(X509 *issuer, X509 *subject)
-{
-        return X509_check_issued(issuer, subject) == X509_V_OK;
-}
-
-static int find_leaf(STACK_OF(X509) * certificates, EVP_PKEY *key)
+static X509 *certificate_find_leaf(STACK_OF(X509) * certificates, EVP_PKEY *key)
 {
         const int n = sk_X509_num(certificates);
 
         for (int i = 0; key && i < n; i++)
                 if (X509_check_private_key(sk_X509_value(certificates, i), key) == 1)
-                        return i;
+                        return sk_X509_value(certificates, i);
         for (int i = 0; i < n; i++)
                 if (X509_check_ca(sk_X509_value(certificates, i)) == 0)
-                        return i;
-        return 0;
+                        return sk_X509_value(certificates, i);
+        return sk_X509_value(certificates, 0);
 }
 
-/* The certificate that issued the one, of those that are not used yet; -1: none. */
-static int find_issuer(STACK_OF(X509) * certificates, int n, const bool used[static CHAIN_MAX],
-                       int of)
-{
-        for (int i = 0; i < n; i++)
-                if (!used[i] && certificate_is_issuer(sk_X509_value(certificates, i),
-                                                      sk_X509_value(certificates, of)))
-                        return i;
-        return -1;
-}
-
-static bool store_has_issuer(X509_STORE *store, X509 *certificate)
+static bool certificate_store_has_issuer(X509_STORE *store, X509 *certificate)
 {
         X509_STORE_CTX *context = X509_STORE_CTX_new();
         X509 *issuer = NULL;
@@ -134,47 +144,53 @@ static bool store_has_issuer(X509_STORE *store, X509 *certificate)
         return found;
 }
 
-/* A private authority gives its root to clients and no address to fetch it from. */
-static bool is_missing_something(const Chain *chain)
+static ChainState certificate_judge_end(const Chain *chain, X509_STORE *store)
 {
+        const bool is_alone = chain->n == 1;
         _cleanup_free_ char *url = certificate_issuer_url(chain->last);
 
-        return chain->n_linked == 1 || url;
-}
-
-static ChainState judge_end(const Chain *chain, X509_STORE *store)
-{
-        if (store_has_issuer(store, chain->last))
+        if (certificate_store_has_issuer(store, chain->last))
                 return CHAIN_TRUSTED;
         if (certificate_is_self_signed(chain->last))
-                return chain->n_linked == 1 ? CHAIN_SELF_SIGNED : CHAIN_UNTRUSTED;
-        return is_missing_something(chain) ? CHAIN_INCOMPLETE : CHAIN_UNTRUSTED;
+                return is_alone ? CHAIN_SELF_SIGNED : CHAIN_UNTRUSTED;
+        /* A private authority gives its root to clients and publishes it nowhere. */
+        return is_alone || url ? CHAIN_INCOMPLETE : CHAIN_UNTRUSTED;
+}
+
+static X509 *certificate_find_issuer(STACK_OF(X509) * certificates, const Chain *chain)
+{
+        for (int i = 0; i < sk_X509_num(certificates); i++) {
+                X509 *issuer = sk_X509_value(certificates, i);
+                int n = 0;
+
+                if (certificate_is_self_signed(chain->last) ||
+                    X509_check_issued(issuer, chain->last) != X509_V_OK)
+                        continue;
+                while (n < chain->n && chain->linked[n] != issuer)
+                        n++;
+                /* One that is in the chain already would make a loop of it. */
+                if (n == chain->n)
+                        return issuer;
+        }
+        return NULL;
 }
 
 Chain chain_judge(STACK_OF(X509) * certificates, EVP_PKEY *key, X509_STORE *store)
 {
-        const int all = sk_X509_num(certificates), n = all < CHAIN_MAX ? all : CHAIN_MAX;
-        bool used[CHAIN_MAX] = { false };
-        Chain chain = { .in_order = true, .n = n };
+        Chain chain = { .in_order = true, .leaf = certificate_find_leaf(certificates, key) };
 
-        for (int at = find_leaf(certificates, key); at >= 0 && at < n;
-             at = find_issuer(certificates, n, used, at)) {
-                used[at] = true;
-                chain.in_order = chain.in_order && at == chain.n_linked;
-                chain.order[chain.n_linked++] = at;
+        assert(chain.leaf);
+        for (X509 *next = chain.leaf; next && chain.n < CHAIN_MAX;
+             next = certificate_find_issuer(certificates, &chain)) {
+                chain.in_order &= next == sk_X509_value(certificates, chain.n);
+                chain.linked[chain.n++] = chain.last = next;
         }
-        for (int i = 0, place = chain.n_linked; i < n; i++)
-                if (!used[i])
-                        chain.order[place++] = i;
-        chain.leaf = sk_X509_value(certificates, chain.order[0]);
-        chain.last = sk_X509_value(certificates,
-                                   chain.order[chain.n_linked > 0 ? chain.n_linked - 1 : 0]);
-        chain.state = judge_end(&chain, store);
+        chain.state = certificate_judge_end(&chain, store);
         ERR_clear_error();
         return chain;
 }
 
-static time_t time_of(const ASN1_TIME *time)
+static time_t certificate_time_of(const ASN1_TIME *time)
 {
         struct tm tm = { 0 };
 
@@ -183,12 +199,12 @@ static time_t time_of(const ASN1_TIME *time)
 
 time_t certificate_not_before(const X509 *certificate)
 {
-        return time_of(X509_get0_notBefore(certificate));
+        return certificate_time_of(X509_get0_notBefore(certificate));
 }
 
 time_t certificate_not_after(const X509 *certificate)
 {
-        return time_of(X509_get0_notAfter(certificate));
+        return certificate_time_of(X509_get0_notAfter(certificate));
 }
 
 Validity certificate_validity(const X509 *certificate, time_t now)
@@ -209,7 +225,7 @@ bool certificate_covers(X509 *certificate, const char *host)
         char sample[300];
         int length;
 
-        /* As browsers do, not by the subject. */
+        /* Browsers ignore the subject. */
         if (host[0] != '*')
                 return X509_check_host(certificate, host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
                                        NULL) == 1;
@@ -225,7 +241,7 @@ const char *certificate_weakness(X509 *certificate)
 
         if (!key || EVP_PKEY_get_security_bits(key) < SECURITY_BITS_MIN)
                 return "its key is too short";
-        /* Nobody relies on what it says of itself. */
+        /* No client relies on the signature of a self-signed one. */
         if (!certificate_is_self_signed(certificate) &&
             X509_get_signature_info(certificate, NULL, NULL, &bits, NULL) == 1 &&
             bits < SECURITY_BITS_MIN)
@@ -233,136 +249,118 @@ const char *certificate_weakness(X509 *certificate)
         return NULL;
 }
 
-/* Ends with a NUL, to be freed; the BIO is freed. */
-static char *take_text(BIO *bio, bool good)
+static char *certificate_name_of(const X509_NAME *name)
 {
+        BIO *bio = BIO_new(BIO_s_mem());
         char *data, *text = NULL;
-        const long size = bio ? BIO_get_mem_data(bio, &data) : 0;
 
-        if (good && size > 0)
+        if (bio && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) > 0) {
+                const long size = BIO_get_mem_data(bio, &data);
+
                 text = strndup(data, (size_t)size);
-        text_make_harmless(text);
+                text_make_harmless(text);
+        }
         BIO_free(bio);
         ERR_clear_error();
         return text;
 }
 
-static char *name_of(const X509_NAME *name)
+char *certificate_subject(X509 *certificate)
 {
-        BIO *bio = BIO_new(BIO_s_mem());
-
-        return take_text(bio,
-                         bio && X509_NAME_print_ex(bio, name, 0,
-                                                   XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) >= 0);
+        return certificate_name_of(X509_get_subject_name(certificate));
 }
 
-char *certificate_subject(const X509 *certificate)
+char *certificate_issuer(X509 *certificate)
 {
-        return name_of(X509_get_subject_name(certificate));
+        return certificate_name_of(X509_get_issuer_name(certificate));
 }
 
-char *certificate_issuer(const X509 *certificate)
-{
-        return name_of(X509_get_issuer_name(certificate));
-}
-
-/* One a line, so none may have lines of its own. */
-static void put_name(FILE *out, const GENERAL_NAME *name)
+/* One a line: text_make_harmless() also removes line feeds. */
+static void certificate_put_name(FILE *out, const GENERAL_NAME *name)
 {
         char address[INET6_ADDRSTRLEN];
-        const ASN1_STRING *value;
-        int type, size;
+        int type;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(name, &type);
+        const unsigned char *data = ASN1_STRING_get0_data(value);
+        const int size = ASN1_STRING_length(value);
 
-        value = GENERAL_NAME_get0_value(name, &type);
         if (type == GEN_DNS) {
-                _cleanup_free_ char *host = strndup((const char *)ASN1_STRING_get0_data(value),
-                                                    (size_t)ASN1_STRING_length(value));
+                _cleanup_free_ char *host = strndup((const char *)data, (size_t)size);
 
                 text_make_harmless(host);
                 fprintf(out, "%s\n", host ? host : "");
-        } else if (type == GEN_IPADD) {
-                size = ASN1_STRING_length(value);
-                if (inet_ntop(size == 4 ? AF_INET : AF_INET6, ASN1_STRING_get0_data(value), address,
-                              sizeof(address)))
-                        fprintf(out, "%s\n", address);
+        } else if (type == GEN_IPADD && (size == 4 || size == 16)) {
+                fprintf(out, "%s\n",
+                        inet_ntop(size == 4 ? AF_INET : AF_INET6, data, address, sizeof(address)));
         }
 }
 
 char *certificate_names(X509 *certificate)
 {
         GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-        char *text = NULL;
+        _cleanup_free_ char *text = NULL;
         size_t size = 0;
         FILE *out = names ? open_memstream(&text, &size) : NULL;
 
         for (int i = 0; out && i < sk_GENERAL_NAME_num(names); i++)
-                put_name(out, sk_GENERAL_NAME_value(names, i));
+                certificate_put_name(out, sk_GENERAL_NAME_value(names, i));
         GENERAL_NAMES_free(names);
         ERR_clear_error();
-        if (!out)
+        if (!out || fclose(out) != 0 || size == 0)
                 return NULL;
-        if (fclose(out) != 0 || size == 0) {
-                free(text);
-                return NULL;
-        }
         text[size - 1] = 0;
-        return text;
+        return take_ptr(text);
 }
 
 char *certificate_key_type(X509 *certificate)
 {
         const EVP_PKEY *key = X509_get0_pubkey(certificate);
+        const char *type = key ? EVP_PKEY_get0_type_name(key) : NULL, *curve = NULL;
         char group[64];
-        char *text = NULL;
-        int r;
 
-        if (!key)
+        if (!type)
                 return NULL;
         if (EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) == 1) {
-                const char *name = EC_curve_nid2nist(OBJ_txt2nid(group));
-
-                r = asprintf(&text, "%s %s", EVP_PKEY_get0_type_name(key), name ? name : group);
-        } else {
-                r = asprintf(&text, "%s %d", EVP_PKEY_get0_type_name(key), EVP_PKEY_get_bits(key));
+                curve = EC_curve_nid2nist(OBJ_txt2nid(group));
+                curve = curve ? curve : group;
         }
         ERR_clear_error();
-        return r < 0 ? NULL : text;
+        return curve ? text_format("%s %s", type, curve)
+                     : text_format("%s %d", type, EVP_PKEY_get_bits(key));
 }
 
-char *certificate_signature(const X509 *certificate)
+char *certificate_signature(X509 *certificate)
 {
         const char *name = OBJ_nid2ln(X509_get_signature_nid(certificate));
 
         return name ? strdup(name) : NULL;
 }
 
-static char *hex_of(const unsigned char *bytes, size_t size)
+static char *certificate_hex_of(const unsigned char *bytes, size_t size)
 {
-        char *text = malloc(size * 3 + 1);
+        char text[3 * EVP_MAX_MD_SIZE + 1];
 
-        if (!text)
-                return NULL;
-        text[0] = 0;
-        for (size_t i = 0; i < size; i++)
-                (void)snprintf(text + (i > 0 ? i * 3 - 1 : 0), 4, "%s%02X", i > 0 ? ":" : "",
-                               bytes[i]);
-        return text;
+        return OPENSSL_buf2hexstr_ex(text, sizeof(text), NULL, bytes, (long)size, ':') == 1
+                       ? strdup(text)
+                       : NULL;
 }
 
-char *certificate_serial(const X509 *certificate)
+char *certificate_serial(X509 *certificate)
 {
         const ASN1_INTEGER *serial = X509_get0_serialNumber(certificate);
 
-        return hex_of(ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial));
+        return certificate_hex_of(ASN1_STRING_get0_data(serial),
+                                  (size_t)ASN1_STRING_length(serial));
 }
 
-char *certificate_fingerprint(const X509 *certificate)
+char *certificate_fingerprint(X509 *certificate)
 {
         unsigned char digest[EVP_MAX_MD_SIZE];
         unsigned size;
 
-        return X509_digest(certificate, EVP_sha256(), digest, &size) == 1 ? hex_of(digest, size)
-                                                                          : NULL;
+        return X509_digest(certificate, EVP_sha256(), digest, &size) == 1
+                       ? certificate_hex_of(digest, size)
+                       : NULL;
 }
 
 char *certificate_issuer_url(X509 *certificate)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Files that customers may have put there: what is none, or has no end, must do no harm. */
+/* Reads files that customers may have made: neither a fifo nor an endless one does harm. */
 #pragma once
 
 #include <stddef.h>
 
-/* The whole of a regular file, NUL-terminated; -EFBIG when it is larger, -EINVAL when it is none.
- */
+/* A whole regular file, NUL-terminated. -EFBIG: it is larger; -EINVAL: it is not a regular file. */
 int file_read(const char *path, size_t size_max, char **ret, size_t *ret_size);

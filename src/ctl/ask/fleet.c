@@ -1,99 +1,101 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns what the state of an instance is called, and from where each number comes.
+ * Owns what the state of an instance is called, and where each number comes from.
  */
 #include <dirent.h>
-#include <inttypes.h>
 
 #include "ctl/ask/certificate.h"
-#include "ctl/ask/file.h"
 #include "ctl/ask/fleet.h"
+#include "instance/state.h"
+#include "metrics/metrics.h"
+#include "util/array.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
-#define SUFFIX ".conf"
-
-/* What systemd is asked of a service, as far as it matters in its state. */
-enum { ASK_STATUS, ASK_MEMORY, ASK_CPU, ASK_SINCE, ASK_RESULT, ASKS };
-
-/* Of a service; the answers that don't go into its member. */
-typedef struct Told {
-        uint64_t inactive_usec; /* when it became so, since 1970 */
-        char *result;
-} Told;
-
-const char *const site_state_names[SITE_STATES] = {
-        [SITE_UNKNOWN] = "unknown",   [SITE_OFF] = "off",       [SITE_IDLE] = "idle",
-        [SITE_STARTING] = "starting", [SITE_ACTIVE] = "active", [SITE_STOPPING] = "stopping",
-        [SITE_FAILED] = "failed",
+const char *const fleet_state_names[FLEET_STATES] = {
+        [FLEET_UNKNOWN] = "unknown",   [FLEET_OFF] = "off",       [FLEET_IDLE] = "idle",
+        [FLEET_STARTING] = "starting", [FLEET_ACTIVE] = "active", [FLEET_STOPPING] = "stopping",
+        [FLEET_FAILED] = "failed",
 };
 
-static int compare_sites(const void *a, const void *b)
+/* --- files --- */
+
+static int fleet_compare(const void *a, const void *b)
 {
-        return strcmp(((const Member *)a)->name, ((const Member *)b)->name);
+        return strcmp(((const FleetEntry *)a)->name, ((const FleetEntry *)b)->name);
 }
 
-Member *fleet_find(const Fleet *fleet, const char *name)
+static void fleet_sort(Fleet *fleet)
 {
-        const Member key = { .name = (char *)name };
+        if (fleet->n > 0)
+                qsort(fleet->entries, fleet->n, sizeof(*fleet->entries), fleet_compare);
+}
+
+FleetEntry *fleet_find(const Fleet *fleet, const char *name)
+{
+        const FleetEntry key = { .name = (char *)name };
 
         return fleet->n == 0 ? NULL
-                             : bsearch(&key, fleet->sites, fleet->n, sizeof(key), compare_sites);
+                             : bsearch(&key, fleet->entries, fleet->n, sizeof(key), fleet_compare);
 }
 
-static int append_site(Fleet *fleet, const char *name, const Instance *instance)
+static int fleet_append(Fleet *fleet, const char *name, const Instance *instance, bool has_file)
 {
-        Member *sites = reallocarray(fleet->sites, fleet->n + 1, sizeof(*sites));
-        char *copy = strdup(name);
+        FleetEntry entry = {
+                .name = strdup(name),
+                .instance = instance,
+                .has_file = has_file,
+                .n_open = UNKNOWN,
+                .n_handoffs = UNKNOWN,
+                .n_refused = UNKNOWN,
+                .n_redirected = UNKNOWN,
+                .n_waiting = UNKNOWN,
+                .memory = UNKNOWN,
+                .cpu_nsec = UNKNOWN,
+                .inactive_usec = UNKNOWN,
+                .pid = UNKNOWN,
+                .since_usec = UNKNOWN,
+                .started_usec = UNKNOWN,
+                .private_network = instance && !instance->network,
+        };
+        const int r = entry.name ? array_append(fleet->entries, fleet->n, entry) : -ENOMEM;
 
-        if (sites)
-                fleet->sites = sites;
-        if (!sites || !copy) {
-                free(copy);
-                return -ENOMEM;
-        }
-        sites[fleet->n++] = (Member){ .name = copy, .instance = instance };
-        return 0;
+        if (r < 0)
+                free(entry.name);
+        return r;
 }
 
-/* "NAME.conf" that is no name of an instance tells of nobody. */
-static int append_file(Fleet *fleet, const char *file, const char *only)
+/* Where NAME in "NAME.conf" is no name of an instance, the file is none of an instance. */
+static int fleet_append_file(Fleet *fleet, char *file, const char *only)
 {
-        const size_t length = strlen(file);
-        char name[UNIT_NAME_MAX];
+        const size_t length = strlen(file), suffix = strlen(NAME_CONF_SUFFIX);
 
-        if (length <= strlen(SUFFIX) || strcmp(file + length - strlen(SUFFIX), SUFFIX) != 0 ||
-            length - strlen(SUFFIX) >= sizeof(name))
+        if (length <= suffix || strcmp(file + length - suffix, NAME_CONF_SUFFIX) != 0)
                 return 0;
-        memcpy(name, file, length - strlen(SUFFIX));
-        name[length - strlen(SUFFIX)] = 0;
-        if (!instance_name_is_valid(name) || (only && strcmp(name, only) != 0) ||
-            config_find_instance(fleet->config, name) != ROUTE_NONE)
+        file[length - suffix] = 0;
+        if (!instance_name_is_valid(file) || (only && strcmp(file, only) != 0) ||
+            config_find_instance(fleet->config, file) != ROUTE_NONE)
                 return 0;
         fleet->n_bad++;
-        return append_site(fleet, name, NULL);
+        return fleet_append(fleet, file, NULL, true);
 }
 
 /* Those with a mistake, too: they may well be served as before. */
-static int append_bad_files(Fleet *fleet, const char *config_dir, const char *only)
+static int fleet_append_bad_files(Fleet *fleet, const char *config_dir, const char *only)
 {
-        _cleanup_free_ char *folder = NULL;
-        const struct dirent *entry;
-        int r = 0;
-        DIR *dir;
+        _cleanup_free_ char *folder = text_format("%s/instances", config_dir);
+        DIR *dir = folder ? opendir(folder) : NULL;
+        struct dirent *entry;
+        int r = folder ? 0 : -ENOMEM;
 
-        if (asprintf(&folder, "%s/instances", config_dir) < 0) {
-                folder = NULL;
-                return -ENOMEM;
-        }
-        dir = opendir(folder);
         while (dir && r == 0 && (entry = readdir(dir)))
-                r = append_file(fleet, entry->d_name, only);
+                r = fleet_append_file(fleet, entry->d_name, only);
         if (dir)
                 (void)closedir(dir);
         return r;
 }
 
-static int load_sites(Fleet *fleet, const char *config_dir, const char *only)
+static int fleet_load_files(Fleet *fleet, const char *config_dir, const char *only)
 {
         int r = config_load(config_dir, CONFIG_USERS_CHECK, NULL, &fleet->config);
 
@@ -101,229 +103,220 @@ static int load_sites(Fleet *fleet, const char *config_dir, const char *only)
                 const Instance *instance = &fleet->config->instances[i];
 
                 if (!only || strcmp(instance->name, only) == 0)
-                        r = append_site(fleet, instance->name, instance);
+                        r = fleet_append(fleet, instance->name, instance, true);
         }
         if (r == 0)
-                r = append_bad_files(fleet, config_dir, only);
-        if (fleet->n > 0)
-                qsort(fleet->sites, fleet->n, sizeof(*fleet->sites), compare_sites);
+                r = fleet_append_bad_files(fleet, config_dir, only);
+        fleet_sort(fleet);
         return r;
 }
 
+#define FIELD(name) offsetof(FleetEntry, name)
+
 /* --- the router --- */
 
-/* Where a sample of one instance goes; NULL: it is of no interest. */
-static uint64_t *field_of(Member *site, const char *name)
+static void fleet_take_sample(Fleet *fleet, const Sample *sample)
 {
-        if (strcmp(name, "handed_off_total") == 0)
-                return &site->n_handoffs;
-        if (strcmp(name, "refused_total") == 0)
-                return &site->n_refused;
-        if (strcmp(name, "redirected_total") == 0)
-                return &site->n_redirected;
-        if (strcmp(name, "waiting_connections") == 0)
-                return &site->n_waiting;
-        if (strcmp(name, "last_handoff_timestamp_seconds") == 0)
-                return &site->last_used;
-        return NULL;
-}
+        static const struct {
+                const char *name;
+                size_t offset;
+        } fields[] = {
+                { METRIC_INSTANCE_HANDED_OFF, FIELD(n_handoffs) },
+                { METRIC_INSTANCE_REFUSED, FIELD(n_refused) },
+                { METRIC_INSTANCE_REDIRECTED, FIELD(n_redirected) },
+                { METRIC_INSTANCE_WAITING, FIELD(n_waiting) },
+                { METRIC_INSTANCE_LAST_HANDOFF, FIELD(last_used) },
+        };
+        char name[NAME_UNIT_MAX];
+        FleetEntry *entry;
 
-static void take_sample(Fleet *fleet, const Sample *sample)
-{
-        static const char prefix[] = "bellhop_instance_";
-        char name[UNIT_NAME_MAX];
-        uint64_t *field;
-        Member *site;
-
-        if (strncmp(sample->name, prefix, strlen(prefix)) != 0 ||
-            !sample_label(sample, "instance", name, sizeof(name)))
+        if (!sample_label(sample, "instance", name, sizeof(name)) ||
+            !(entry = fleet_find(fleet, name)))
                 return;
-        site = fleet_find(fleet, name);
-        field = site ? field_of(site, sample->name + strlen(prefix)) : NULL;
-        /* Of refusals there is one for each reason. */
-        if (field)
-                *field = (*field == UNKNOWN ? 0 : *field) + (uint64_t)sample->value;
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                uint64_t *field = (uint64_t *)(void *)((char *)entry + fields[i].offset);
+
+                /* Of refusals there is one for each reason. */
+                if (strcmp(sample->name, fields[i].name) == 0)
+                        *field = (*field == UNKNOWN ? 0 : *field) + (uint64_t)sample->value;
+        }
 }
 
-static void ask_router(const Ctl *ctl, Fleet *fleet)
+static void fleet_ask_router(const Ctl *ctl, Fleet *fleet)
 {
-        samples_done(&fleet->samples);
         fleet->router_error = samples_fetch(ctl->runtime_dir, &fleet->samples);
-        for (size_t i = 0; i < fleet->n; i++) {
-                Member *site = &fleet->sites[i];
-
-                site->n_handoffs = site->n_refused = site->n_redirected = site->n_waiting = UNKNOWN;
-                site->last_used = 0;
-        }
         for (size_t i = 0; i < fleet->samples.n; i++)
-                take_sample(fleet, &fleet->samples.samples[i]);
+                fleet_take_sample(fleet, &fleet->samples.samples[i]);
 }
 
 /* --- systemd --- */
 
-static const char *active_of(const Fleet *fleet, const char *name, const char *suffix)
+static const char *fleet_unit_active(const Fleet *fleet, NameUnit what, const char *name)
 {
-        const UnitState *unit;
-        char full[UNIT_NAME_MAX];
+        char text[NAME_UNIT_MAX];
+        const UnitState *unit = units_find(&fleet->units, name_unit(what, name, text));
 
-        unit_name(name, suffix, full);
-        unit = units_find(&fleet->units, full);
         return unit ? unit->active : "inactive";
 }
 
-static SiteState state_of(const Fleet *fleet, const char *name)
-{
-        const char *service = active_of(fleet, name, "service");
-        const char *socket = active_of(fleet, name, "socket");
-
-        if (strcmp(service, "active") == 0 || strcmp(service, "reloading") == 0)
-                return SITE_ACTIVE;
-        if (strcmp(service, "activating") == 0)
-                return SITE_STARTING;
-        if (strcmp(service, "deactivating") == 0)
-                return SITE_STOPPING;
-        if (strcmp(service, "failed") == 0 || strcmp(socket, "failed") == 0)
-                return SITE_FAILED;
-        return strcmp(socket, "active") == 0 ? SITE_IDLE : SITE_OFF;
-}
-
-/* "3 connections, 17 hand-offs, last hand-off: Mon, 05 Oct 2026 07:12:03 GMT" */
-static void read_status(Member *site)
-{
-        const char *last = site->status ? strstr(site->status, "last hand-off: ") : NULL;
-        struct tm tm = { 0 };
-        uint64_t n_open;
-        int end = 0;
-
-        if (site->state != SITE_ACTIVE || !site->status)
-                return;
-        if (sscanf(site->status, "%" SCNu64 " connection%n", &n_open, &end) == 1 && end > 0)
-                site->n_open = n_open;
-        if (last && site->last_used == 0 &&
-            strptime(strchr(last, ':') + 2, "%a, %d %b %Y %H:%M:%S GMT", &tm))
-                site->last_used = (uint64_t)timegm(&tm);
-}
-
-static bool matters(SiteState state, int ask)
-{
-        switch (ask) {
-        case ASK_STATUS:
-        case ASK_MEMORY:
-        case ASK_CPU:
-                return state == SITE_ACTIVE;
-        case ASK_RESULT:
-                return state == SITE_STOPPING;
-        case ASK_SINCE:
-                return state == SITE_IDLE || state == SITE_FAILED || state == SITE_OFF;
-        default:
-                return false;
-        }
-}
-
-/* Appends what there is to ask. */
-static void ask_for(BusQuestion questions[], size_t *n, Member *member, Told *told)
+static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 {
         static const struct {
-                const char *interface, *property;
-                PropertyKind kind;
-        } asks[ASKS] = {
-                [ASK_STATUS] = { "Service", "StatusText", PROPERTY_STRING },
-                [ASK_MEMORY] = { "Service", "MemoryCurrent", PROPERTY_NUMBER },
-                [ASK_CPU] = { "Service", "CPUUsageNSec", PROPERTY_NUMBER },
-                [ASK_SINCE] = { "Unit", "InactiveEnterTimestamp", PROPERTY_NUMBER },
-                [ASK_RESULT] = { "Service", "Result", PROPERTY_STRING },
+                const char *active;
+                FleetState state;
+        } services[] = {
+                { "active", FLEET_ACTIVE },       { "reloading", FLEET_ACTIVE },
+                { "activating", FLEET_STARTING }, { "deactivating", FLEET_STOPPING },
+                { "failed", FLEET_FAILED },
         };
-        void *const targets[ASKS] = { &member->status, &member->memory, &member->cpu_nsec,
-                                      &told->inactive_usec, &told->result };
+        const char *service = fleet_unit_active(fleet, NAME_SERVICE_UNIT, name);
+        const char *socket = fleet_unit_active(fleet, NAME_SOCKET_UNIT, name);
 
-        for (int i = 0; i < ASKS; i++) {
-                if (!matters(member->state, i))
+        for (size_t i = 0; i < ELEMENTSOF(services); i++)
+                if (strcmp(service, services[i].active) == 0)
+                        return services[i].state;
+        return strcmp(socket, "active") == 0   ? FLEET_IDLE
+               : strcmp(socket, "failed") == 0 ? FLEET_FAILED
+                                               : FLEET_OFF;
+}
+
+#define ACTIVE   (1U << FLEET_ACTIVE)
+#define STOPPING (1U << FLEET_STOPPING)
+#define ENDED    (1U << FLEET_IDLE | 1U << FLEET_FAILED | 1U << FLEET_OFF)
+#define ALWAYS   (~0U)
+
+#define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
+
+/* What systemd is asked about services: in which states, and for whom. */
+static const struct {
+        const char *interface, *property;
+        PropertyKind kind;
+        size_t offset;
+        unsigned states;
+        unsigned depths;
+} asks[] = {
+        { "Service", "MemoryCurrent", PROPERTY_NUMBER, FIELD(memory), ACTIVE, FOR_ALL },
+        { "Service", "CPUUsageNSec", PROPERTY_NUMBER, FIELD(cpu_nsec), ACTIVE, FOR_ALL },
+        { "Unit", "InactiveEnterTimestamp", PROPERTY_NUMBER, FIELD(inactive_usec), ENDED, FOR_ALL },
+        { "Service", "Result", PROPERTY_STRING, FIELD(result), STOPPING,
+          FLEET_FOR_LIST | FLEET_FOR_APPLY },
+        { "Service", "Result", PROPERTY_STRING, FIELD(result), ALWAYS, FLEET_FOR_STATUS },
+        { "Service", "StatusText", PROPERTY_STRING, FIELD(said), ALWAYS, FLEET_FOR_STATUS },
+        { "Service", "MainPID", PROPERTY_NUMBER, FIELD(pid), ACTIVE, FLEET_FOR_STATUS },
+        { "Unit", "StateChangeTimestamp", PROPERTY_NUMBER, FIELD(since_usec), ALWAYS,
+          FLEET_FOR_STATUS },
+        { "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER, FIELD(started_usec), ACTIVE,
+          FLEET_FOR_APPLY },
+        { "Service", "PrivateNetwork", PROPERTY_BOOL, FIELD(private_network), ALWAYS,
+          FLEET_FOR_APPLY },
+};
+
+/* Appends the questions about one instance. A unit that systemd does not have in memory would be
+ * read for nothing but an empty answer. */
+static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, FleetDepth depth,
+                                  BusQuestion ret[])
+{
+        char unit[NAME_UNIT_MAX];
+        size_t n = 0;
+
+        if (!units_find(&fleet->units, name_unit(NAME_SERVICE_UNIT, entry->name, unit)))
+                return 0;
+        for (size_t i = 0; i < ELEMENTSOF(asks); i++) {
+                if (!(asks[i].states & 1U << entry->state) || !(asks[i].depths & depth))
                         continue;
-                questions[*n] = (BusQuestion){
+                ret[n] = (BusQuestion){
                         .interface = asks[i].interface,
                         .property = asks[i].property,
                         .kind = asks[i].kind,
-                        .ret = targets[i],
+                        .ret = (char *)entry + asks[i].offset,
                 };
-                unit_name(member->name, "service", questions[(*n)++].unit);
+                memcpy(ret[n++].unit, unit, sizeof(unit));
         }
+        return n;
 }
 
-static void take_told(Member *member, const Told *told)
+/* Sockets that are left although their files have gone. */
+static int fleet_append_left_over(Fleet *fleet, const char *only)
 {
-        read_status(member);
-        /* A router that was started later knows of no hand-off before. */
-        if (member->state != SITE_ACTIVE && member->last_used == 0)
-                member->last_used = told->inactive_usec / 1000000;
-        /* It ends because it could not start, not because it shall. */
-        if (told->result && strcmp(told->result, "success") != 0)
-                member->state = SITE_FAILED;
-}
+        const size_t n = fleet->units.n;
+        char name[NAME_UNIT_MAX];
+        int r = 0;
 
-/* A unit that systemd does not have in memory would be read for nothing but an empty answer. */
-static int ask_services(Fleet *fleet)
-{
-        _cleanup_free_ BusQuestion *questions = calloc(fleet->n + 1, ASKS * sizeof(*questions));
-        _cleanup_free_ Told *told = calloc(fleet->n + 1, sizeof(*told));
-        size_t n = 0;
-        int r;
-
-        if (!questions || !told)
-                return -ENOMEM;
-        for (size_t i = 0; i < fleet->n; i++) {
-                char unit[UNIT_NAME_MAX];
-
-                unit_name(fleet->sites[i].name, "service", unit);
-                if (units_find(&fleet->units, unit))
-                        ask_for(questions, &n, &fleet->sites[i], &told[i]);
-        }
-        r = bus_ask_many(fleet->bus, questions, n);
-        for (size_t i = 0; i < fleet->n; i++) {
-                take_told(&fleet->sites[i], &told[i]);
-                free(told[i].result);
-        }
+        for (size_t i = 0; r == 0 && i < n; i++)
+                if (strcmp(fleet->units.units[i].active, "inactive") != 0 &&
+                    name_from_unit(NAME_SOCKET_UNIT, fleet->units.units[i].name, name) &&
+                    (!only || strcmp(name, only) == 0) && !fleet_find(fleet, name)) {
+                        r = fleet_append(fleet, name, NULL, false);
+                        fleet_sort(fleet);
+                }
         return r;
 }
 
-static int ask_systemd(Fleet *fleet)
+static int fleet_ask_systemd(Fleet *fleet, const char *only, FleetDepth depth)
 {
-        int r;
+        _cleanup_free_ BusQuestion *questions = NULL;
+        size_t n = 0;
+        int r = bus_list_units(fleet->bus, "bellhop*@*", &fleet->units);
 
-        units_done(&fleet->units);
-        r = bus_list_units(fleet->bus, "bellhop*@*", &fleet->units);
-        for (size_t i = 0; i < fleet->n; i++) {
-                Member *site = &fleet->sites[i];
+        if (r == 0)
+                r = fleet_append_left_over(fleet, only);
+        questions = calloc(fleet->n + 1, ELEMENTSOF(asks) * sizeof(*questions));
+        if (r == 0 && !questions)
+                r = -ENOMEM;
+        for (size_t i = 0; r == 0 && i < fleet->n; i++) {
+                FleetEntry *entry = &fleet->entries[i];
 
-                free(site->status);
-                site->status = NULL;
-                site->state = r < 0 ? SITE_UNKNOWN : state_of(fleet, site->name);
-                site->n_open = site->state == SITE_IDLE ? 0 : UNKNOWN;
-                site->memory = site->cpu_nsec = UNKNOWN;
+                entry->state = fleet_state_of(fleet, entry->name);
+                n += fleet_put_questions(fleet, entry, depth, questions + n);
         }
-        return r < 0 ? r : ask_services(fleet);
+        return r == 0 ? bus_ask(fleet->bus, questions, n) : r;
 }
 
-int fleet_refresh(const Ctl *ctl, Fleet *fleet)
+/* --- the instance itself --- */
+
+/* It is the customer's word, and what is not of the right form says nothing. */
+static void fleet_read_state(const Ctl *ctl, FleetEntry *entry)
 {
-        ask_router(ctl, fleet);
-        if (fleet->router_error == -ENOMEM)
-                return -ENOMEM;
-        if (fleet->bus)
-                fleet->bus_error = ask_systemd(fleet);
-        return fleet->bus_error == -ENOMEM ? -ENOMEM : 0;
+        _cleanup_free_ char *dir = name_path(NAME_INSTANCE_RUNTIME, ctl->runtime_dir, entry->name);
+        State state;
+
+        if (!dir || state_read(dir, &state) < 0)
+                return;
+        entry->n_open = state.n_open;
+        if (entry->last_used == 0)
+                entry->last_used = state.last_handoff_usec / 1000000;
 }
 
-int fleet_load(const Ctl *ctl, const char *only, Fleet *ret)
+static void fleet_finish(const Ctl *ctl, FleetEntry *entry)
+{
+        if (entry->state == FLEET_IDLE)
+                entry->n_open = 0;
+        /* Without systemd's word, there is only that of the instance. */
+        if (entry->state == FLEET_ACTIVE || entry->state == FLEET_UNKNOWN)
+                fleet_read_state(ctl, entry);
+        /* A router that was started later knows of no hand-off before. */
+        if (entry->inactive_usec != UNKNOWN && entry->last_used == 0)
+                entry->last_used = entry->inactive_usec / 1000000;
+        /* It ends because it could not start, not because it was told to. */
+        if (entry->state == FLEET_STOPPING && entry->result &&
+            strcmp(entry->result, "success") != 0)
+                entry->state = FLEET_FAILED;
+}
+
+int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret)
 {
         Fleet fleet = { .n = 0 };
-        int r = load_sites(&fleet, ctl->config_dir, only);
+        int r = fleet_load_files(&fleet, ctl->config_dir, only);
 
         if (r == 0) {
-                fleet.bus_error = bus_open(&fleet.bus);
+                fleet.bus_error = sd_bus_open_system(&fleet.bus);
+                if (fleet.bus_error >= 0)
+                        fleet.bus_error = fleet_ask_systemd(&fleet, only, depth);
+                fleet_ask_router(ctl, &fleet);
                 for (size_t i = 0; i < fleet.n; i++)
-                        fleet.sites[i].n_open = fleet.sites[i].memory = fleet.sites[i].cpu_nsec =
-                                UNKNOWN;
-                r = fleet_refresh(ctl, &fleet);
+                        fleet_finish(ctl, &fleet.entries[i]);
+                if (fleet.router_error == -ENOMEM || fleet.bus_error == -ENOMEM)
+                        r = -ENOMEM;
         }
         if (r < 0) {
                 fleet_done(&fleet);
@@ -336,60 +329,57 @@ int fleet_load(const Ctl *ctl, const char *only, Fleet *ret)
 void fleet_done(Fleet *fleet)
 {
         for (size_t i = 0; i < fleet->n; i++) {
-                free(fleet->sites[i].name);
-                free(fleet->sites[i].status);
+                free(fleet->entries[i].name);
+                free(fleet->entries[i].result);
+                free(fleet->entries[i].said);
         }
-        free(fleet->sites);
+        free(fleet->entries);
         units_done(&fleet->units);
         samples_done(&fleet->samples);
         config_free(fleet->config);
-        fleet->bus = bus_close(fleet->bus);
+        sd_bus_flush_close_unref(fleet->bus);
         *fleet = (Fleet){ .n = 0 };
 }
 
-static int read_expiry(const char *path, time_t *ret)
-{
-        _cleanup_free_ char *text = NULL;
-        STACK_OF(X509) *certificates = NULL;
-        size_t size;
-        const int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+/* --- certificates --- */
 
-        if (r < 0)
-                return r;
-        if (certificates_parse(text, size, &certificates) != PEM_TAKEN)
-                return -EBADMSG;
+static int fleet_read_expiry(const char *path, time_t *ret)
+{
+        STACK_OF(X509) *certificates = NULL;
+        const int r = certificates_read(path, &certificates);
+
+        if (r != PEM_TAKEN)
+                return r < 0 ? r : -EBADMSG;
         *ret = certificate_not_after(sk_X509_value(certificates, 0));
         certificates_free(certificates);
         return 0;
 }
 
-static int credential_expiry(const Fleet *fleet, const char *name, time_t *ret)
+static int fleet_credential_expiry(const Fleet *fleet, const char *name, time_t *ret)
 {
         _cleanup_free_ char *path = NULL;
-        char unit[UNIT_NAME_MAX];
-        bool sealed = false;
+        char unit[NAME_UNIT_MAX];
+        bool encrypted = false;
 
-        unit_name(name, "service", unit);
+        (void)name_unit(NAME_SERVICE_UNIT, name, unit);
         if (!fleet->bus || !units_find(&fleet->units, unit) ||
-            bus_get_credential(fleet->bus, unit, "fullchain.pem", &path, &sealed) < 0 || !path)
+            bus_get_credential(fleet->bus, unit, "fullchain.pem", &path, &encrypted) < 0 || !path)
                 return -ENOENT;
-        return sealed ? -EACCES : read_expiry(path, ret);
+        return encrypted ? -EACCES : fleet_read_expiry(path, ret);
 }
 
 int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *ret)
 {
-        _cleanup_free_ char *path = NULL;
-        int r;
+        _cleanup_free_ char *path = name_path(NAME_CERTIFICATE, ctl->config_dir, name);
+        int r = -ENOENT;
 
-        if (asprintf(&path, "%s/tls/%s/fullchain.pem", ctl->config_dir, name) < 0) {
-                path = NULL;
+        if (!path)
                 return -ENOMEM;
-        }
-        /* Of thousands, those that have a folder are not asked for; of one, it is. */
-        r = fleet->n > 1 ? read_expiry(path, ret) : -ENOENT;
+        if (fleet->n > 1)
+                r = fleet_read_expiry(path, ret);
         if (r == -ENOENT)
-                r = credential_expiry(fleet, name, ret);
+                r = fleet_credential_expiry(fleet, name, ret);
         if (r == -ENOENT && fleet->n == 1)
-                r = read_expiry(path, ret);
+                r = fleet_read_expiry(path, ret);
         return r;
 }

@@ -1,69 +1,81 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All instances, with what the files, systemd and the router know of each. What one of them can't
- * tell is unknown, and the rest stays. Does not log.
+ * All instances, with what the files, systemd, the router and the instances themselves say of each.
+ * If one source does not answer, its fields are unknown; the others are still filled in. Does not
+ * log.
  */
 #pragma once
 
 #include <time.h>
 
 #include "config/config.h"
-#include "ctl/ask/bus-many.h"
+#include "ctl/ask/bus.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/ctl.h"
 
-#define UNKNOWN UINT64_MAX
+typedef enum FleetState {
+        FLEET_UNKNOWN, /* systemd does not say */
+        FLEET_OFF,     /* the hand-off socket is not there: visitors are refused */
+        FLEET_IDLE,    /* the next connection starts it */
+        FLEET_STARTING,
+        FLEET_ACTIVE,
+        FLEET_STOPPING,
+        FLEET_FAILED,
+        FLEET_STATES,
+} FleetState;
 
-typedef enum SiteState {
-        SITE_UNKNOWN, /* systemd did not tell */
-        SITE_OFF,     /* its socket is not there: its visitors are refused */
-        SITE_IDLE,    /* the next connection starts it */
-        SITE_STARTING,
-        SITE_ACTIVE,
-        SITE_STOPPING,
-        SITE_FAILED,
-        SITE_STATES,
-} SiteState;
+extern const char *const fleet_state_names[FLEET_STATES];
 
-extern const char *const site_state_names[SITE_STATES];
-
-typedef struct Member {
+/* Numbers are UNKNOWN where nobody says. */
+typedef struct FleetEntry {
         char *name;
-        const Instance *instance; /* NULL: there is a file, but it is not in use */
-        SiteState state;
-        char *status;        /* what its server says of itself; NULL: nothing */
+        const Instance *instance; /* NULL: its file is not in use, or has gone */
+        bool has_file;            /* false: only its socket is left */
+        FleetState state;
+        char *result;        /* how the service has ended; NULL: not known, as for the next */
+        char *said;          /* what the service says of itself */
         uint64_t n_open;     /* connections */
-        uint64_t n_handoffs; /* since the router was started */
-        uint64_t n_refused, n_redirected, n_waiting;
-        uint64_t memory;    /* bytes */
-        uint64_t cpu_nsec;  /* since the service was started */
-        uint64_t last_used; /* seconds since 1970; 0: not that anybody knew */
-} Member;
+        uint64_t n_handoffs; /* this and the next line: since the router was started */
+        uint64_t n_refused, n_redirected;
+        uint64_t n_waiting;
+        uint64_t memory;                        /* bytes */
+        uint64_t cpu_nsec;                      /* since the service was started */
+        uint64_t inactive_usec;                 /* when the service ended, since 1970 */
+        uint64_t last_used;                     /* seconds since 1970; 0: not that anybody knew */
+        uint64_t pid, since_usec, started_usec; /* of the service; times since 1970 */
+        bool private_network;                   /* where nobody says: as the file asks for */
+} FleetEntry;
 
 typedef struct Fleet {
         Config *config;
-        sd_bus *bus;      /* NULL: no systemd to ask */
-        int bus_error;    /* and why */
+        sd_bus *bus;      /* NULL: there is no systemd to ask */
+        int bus_error;    /* why states are not known; 0: they are */
         int router_error; /* why the router's numbers are not known; 0: they are */
         Units units;      /* all that are called bellhop and belong to an instance */
         Samples samples;
-        Member *sites; /* sorted by name */
+        FleetEntry *entries; /* sorted by name */
         size_t n;
-        size_t n_bad; /* those of which the file is not in use */
+        size_t n_bad; /* files that are not in use */
 } Fleet;
 
-/* only: one name, or NULL for all. Returns 0, or a negative errno when there is nothing to tell. */
-int fleet_load(const Ctl *ctl, const char *only, Fleet *ret);
+/* What is asked of systemd beside states, memory, processor time and last use. */
+typedef enum FleetDepth {
+        FLEET_FOR_LIST = 1 << 0,   /* nothing more */
+        FLEET_FOR_STATUS = 1 << 1, /* result, said, pid and since_usec */
+        FLEET_FOR_APPLY = 1 << 2,  /* started_usec and private_network */
+} FleetDepth;
+
+/* only: one name, or NULL for all. Returns 0, or a negative errno when nothing can be said. */
+int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret);
 void fleet_done(Fleet *fleet);
 
-/* The numbers once more: of the router, and of what runs by systemd. The sites stay the same. */
-int fleet_refresh(const Ctl *ctl, Fleet *fleet);
-
-Member *fleet_find(const Fleet *fleet, const char *name);
+/* NULL: there is none. */
+FleetEntry *fleet_find(const Fleet *fleet, const char *name);
 
 /*
  * Until when the certificate of an instance is valid. -ENOENT: it has none, and no HTTPS; -EACCES:
- * it may not be read; another negative errno for what is no certificate. One that systemd passes to
- * the server as a credential takes precedence, but for that, systemd has to be asked for each.
+ * it may not be read; another negative errno for what is no certificate. One that systemd passes as
+ * a credential takes precedence, but systemd is asked only where there is no other, or about one
+ * instance alone.
  */
 int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *ret);

@@ -1,43 +1,29 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/ask/hosts.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
-static bool append(char ***list, size_t *n, const char *text)
+Hosts *hosts_new(const HostMap *map, size_t n_instances)
 {
-        char **grown = reallocarray(*list, *n + 1, sizeof(*grown));
-
-        if (!grown)
-                return false;
-        *list = grown;
-        grown[*n] = strdup(text);
-        return grown[*n] && ++*n;
-}
-
-Hosts *hosts_new(const Config *config)
-{
-        Hosts *hosts = calloc(config->n_instances + 1, sizeof(*hosts));
+        Hosts *hosts = calloc(n_instances + 1, sizeof(*hosts));
         HostMapRoute route;
         size_t cursor = 0;
+        int r = 0;
 
-        while (hosts && hostmap_next(config->map, &cursor, &route)) {
+        while (hosts && r == 0 && hostmap_next(map, &cursor, &route)) {
                 Hosts *of = &hosts[route.instance];
 
-                if (route.is_address ? !append(&of->addresses, &of->n_addresses, route.what)
-                                     : !append(&of->hosts, &of->n_hosts, route.what))
-                        return hosts_free(hosts, config);
+                r = route.is_address ? texts_append(&of->addresses, &of->n_addresses, route.what)
+                                     : texts_append(&of->hosts, &of->n_hosts, route.what);
         }
-        return hosts;
+        return r == 0 ? hosts : hosts_free(hosts, n_instances);
 }
 
-Hosts *hosts_free(Hosts *hosts, const Config *config)
+Hosts *hosts_free(Hosts *hosts, size_t n_instances)
 {
-        for (size_t i = 0; hosts && i < config->n_instances; i++) {
-                for (size_t j = 0; j < hosts[i].n_hosts; j++)
-                        free(hosts[i].hosts[j]);
-                for (size_t j = 0; j < hosts[i].n_addresses; j++)
-                        free(hosts[i].addresses[j]);
-                free(hosts[i].hosts);
-                free(hosts[i].addresses);
+        for (size_t i = 0; hosts && i < n_instances; i++) {
+                texts_free(hosts[i].hosts, hosts[i].n_hosts);
+                texts_free(hosts[i].addresses, hosts[i].n_addresses);
         }
         free(hosts);
         return NULL;

@@ -11,6 +11,6 @@ typedef struct Hosts {
         size_t n_addresses;
 } Hosts;
 
-/* One for each instance, in the same order. NULL: no memory. */
-Hosts *hosts_new(const Config *config);
-Hosts *hosts_free(Hosts *hosts, const Config *config);
+/* One for each of n_instances, as the map numbers them. NULL: no memory. */
+Hosts *hosts_new(const HostMap *map, size_t n_instances);
+Hosts *hosts_free(Hosts *hosts, size_t n_instances);

@@ -3,15 +3,14 @@
  * Owns which lines of the journal are about an instance.
  */
 #include <systemd/sd-journal.h>
+#include <time.h>
 
-#include "ctl/ask/bus.h"
+#include "config/names.h"
 #include "ctl/ask/journal.h"
-#include "refuse/refuse.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
-#define ROUTER "_SYSTEMD_UNIT=bellhop-router.service"
-
-/* Lines that are passed over; more than that many of them, and it shall not take for ever. */
+/* After that many lines of another kind, the search ends. */
 #define LOOKED_AT_MAX 2000
 
 typedef sd_journal *Journal;
@@ -21,16 +20,8 @@ static void journal_donep(Journal *journal)
         sd_journal_close(*journal);
 }
 
-static int match(sd_journal *journal, const char *field, const char *value)
-{
-        char text[128];
-
-        (void)snprintf(text, sizeof(text), "%s%s", field, value);
-        return sd_journal_add_match(journal, text, 0);
-}
-
-/* To be freed. NULL: it has no such field. */
-static char *field_of(sd_journal *journal, const char *name)
+/* The text of a field, to be freed. NULL: the line has none. */
+static char *journal_field(sd_journal *journal, const char *name)
 {
         const size_t skip = strlen(name) + 1;
         const void *data;
@@ -41,158 +32,113 @@ static char *field_of(sd_journal *journal, const char *name)
         return strndup((const char *)data + skip, size - skip);
 }
 
-/* Messages may come from the customer's programs: nothing in them shall reach a terminal as more
- * than text. */
-static void make_printable(char *text)
+static char *journal_text(sd_journal *journal, bool refusal)
 {
-        for (char *c = text; *c; c++)
-                if ((unsigned char)*c < ' ' || *c == 0x7f)
-                        *c = ' ';
-}
-
-static int append(JournalLines *lines, sd_journal *journal, char *text_taken)
-{
-        JournalLine *grown = reallocarray(lines->lines, lines->n + 1, sizeof(*grown));
+        _cleanup_free_ char *a =
+                journal_field(journal, refusal ? "BELLHOP_REASON" : "SYSLOG_IDENTIFIER");
+        _cleanup_free_ char *b = journal_field(journal, refusal ? "BELLHOP_HOST" : "MESSAGE");
+        _cleanup_free_ char *c = refusal ? journal_field(journal, "BELLHOP_PEER") : NULL;
         uint64_t usec = 0;
+        char date[32], *text;
+        struct tm tm;
+        time_t then;
 
-        if (!grown || !text_taken) {
-                if (grown)
-                        lines->lines = grown;
-                free(text_taken);
-                return -ENOMEM;
-        }
-        lines->lines = grown;
         (void)sd_journal_get_realtime_usec(journal, &usec);
-        make_printable(text_taken);
-        grown[lines->n++] = (JournalLine){ .usec = usec, .text = text_taken };
-        return 0;
+        then = (time_t)(usec / 1000000);
+        (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&then, &tm));
+        text = text_format("%s %s: %s%s%s", date, a ? a : "?",
+                           b         ? b
+                           : refusal ? "no host"
+                                     : "",
+                           refusal ? " from " : "", c ? c : "");
+        /* Programs of the customer may have written it: a terminal must see nothing but text. */
+        for (char *at = text; at && *at; at++)
+                if ((unsigned char)*at < ' ' || *at == 0x7f)
+                        *at = ' ';
+        return text;
 }
 
-static char *refusal_text(sd_journal *journal)
+/* From the end backwards: the last line comes first. */
+static int journal_read_back(sd_journal *journal, bool refusals, size_t max, char ***texts,
+                             size_t *n)
 {
-        _cleanup_free_ char *reason = field_of(journal, "BELLHOP_REASON");
-        _cleanup_free_ char *host = field_of(journal, "BELLHOP_HOST");
-        _cleanup_free_ char *peer = field_of(journal, "BELLHOP_PEER");
-        char *text;
-
-        return asprintf(&text, "%s: %s from %s", reason ? reason : "?", host ? host : "no host",
-                        peer ? peer : "unknown") < 0
-                       ? NULL
-                       : text;
-}
-
-static char *line_text(sd_journal *journal)
-{
-        _cleanup_free_ char *who = field_of(journal, "SYSLOG_IDENTIFIER");
-        _cleanup_free_ char *what = field_of(journal, "MESSAGE");
-        char *text;
-
-        return asprintf(&text, "%s: %s", who ? who : "?", what ? what : "") < 0 ? NULL : text;
-}
-
-static void turn(JournalLines *lines)
-{
-        for (size_t i = 0; i < lines->n / 2; i++) {
-                const JournalLine line = lines->lines[i];
-
-                lines->lines[i] = lines->lines[lines->n - 1 - i];
-                lines->lines[lines->n - 1 - i] = line;
-        }
-}
-
-/* From the end back. refusals: those only, else all but those. */
-static int read_back(sd_journal *journal, bool refusals, size_t max, JournalLines *ret)
-{
-        JournalLines lines = { .n = 0 };
         int r = sd_journal_seek_tail(journal);
 
-        for (size_t i = 0; r >= 0 && lines.n < max && i < LOOKED_AT_MAX; i++) {
+        for (size_t i = 0; r >= 0 && *n < max && i < LOOKED_AT_MAX; i++) {
+                _cleanup_free_ char *text = NULL;
                 const void *data;
                 size_t size;
 
                 r = sd_journal_previous(journal);
                 if (r <= 0)
                         break;
-                if (refusals)
-                        r = append(&lines, journal, refusal_text(journal));
-                else if (sd_journal_get_data(journal, "BELLHOP_REASON", &data, &size) < 0)
-                        r = append(&lines, journal, line_text(journal));
+                if ((sd_journal_get_data(journal, "BELLHOP_REASON", &data, &size) >= 0) != refusals)
+                        continue;
+                text = journal_text(journal, refusals);
+                r = text ? texts_append(texts, n, text) : -ENOMEM;
         }
-        if (r < 0) {
-                journal_lines_done(&lines);
-                return r;
-        }
-        turn(&lines);
-        *ret = lines;
-        return 0;
-}
-
-static int match_refusals(sd_journal *journal, const char *instance)
-{
-        int r = match(journal, ROUTER, "");
-
-        if (r >= 0)
-                r = match(journal, "BELLHOP_INSTANCE=", instance);
-        for (RefuseReason i = 0; r >= 0 && i < REFUSE_REASON_COUNT; i++)
-                if (refuse_reason_is_of_instance(i))
-                        r = match(journal, "BELLHOP_REASON=", refuse_reason_name(i));
         return r;
 }
 
-/* Requests come to the journal by its own protocol, what goes wrong by the others. */
-static int match_lines(sd_journal *journal, const char *instance)
+/* Fields of one group with the same name are alternatives, as are the groups. */
+static int journal_match(sd_journal *journal, const char *instance, bool refusals)
 {
-        char services[2][UNIT_NAME_MAX], socket[UNIT_NAME_MAX];
-        int r = match(journal, ROUTER, "");
+        char service[NAME_UNIT_MAX], standin[NAME_UNIT_MAX], socket[NAME_UNIT_MAX];
+        const struct {
+                const char *field, *value; /* NULL: the next group begins */
+        } all[] = {
+                { "_SYSTEMD_UNIT", "bellhop-router.service" },
+                { "BELLHOP_INSTANCE", instance },
+                { NULL, NULL },
+                { "_SYSTEMD_UNIT", name_unit(NAME_SERVICE_UNIT, instance, service) },
+                { "_SYSTEMD_UNIT", name_unit(NAME_STANDIN_UNIT, instance, standin) },
+                /* Requests are logged by the journal's own protocol. */
+                { "_TRANSPORT", "stdout" },
+                { "_TRANSPORT", "syslog" },
+                { NULL, NULL },
+                { "_PID", "1" },
+                { "UNIT", service },
+                { "UNIT", standin },
+                { "UNIT", name_unit(NAME_SOCKET_UNIT, instance, socket) },
+        };
+        int r = 0;
 
-        unit_name(instance, "service", services[0]);
-        unit_name_of("bellhop-standin", instance, "service", services[1]);
-        unit_name(instance, "socket", socket);
-        if (r >= 0)
-                r = match(journal, "BELLHOP_INSTANCE=", instance);
-        if (r >= 0)
-                r = sd_journal_add_disjunction(journal);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(services); i++)
-                r = match(journal, "_SYSTEMD_UNIT=", services[i]);
-        if (r >= 0)
-                r = match(journal, "_TRANSPORT=", "stdout");
-        if (r >= 0)
-                r = match(journal, "_TRANSPORT=", "syslog");
-        if (r >= 0)
-                r = sd_journal_add_disjunction(journal);
-        if (r >= 0)
-                r = match(journal, "_PID=", "1");
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(services); i++)
-                r = match(journal, "UNIT=", services[i]);
-        if (r >= 0)
-                r = match(journal, "UNIT=", socket);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(all); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                if (!all[i].field && refusals)
+                        break;
+                if (all[i].field)
+                        text = text_format("%s=%s", all[i].field, all[i].value);
+                r = text           ? sd_journal_add_match(journal, text, 0)
+                    : all[i].field ? -ENOMEM
+                                   : sd_journal_add_disjunction(journal);
+        }
         return r;
 }
 
-static int read_journal(const char *instance, bool refusals, size_t max, JournalLines *ret)
+int journal_read(const char *instance, bool refusals, size_t max, char ***ret, size_t *ret_n)
 {
         _cleanup_(journal_donep) Journal journal = NULL;
+        char **texts = NULL;
+        size_t n = 0;
         int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
 
         if (r >= 0)
-                r = refusals ? match_refusals(journal, instance) : match_lines(journal, instance);
-        return r < 0 ? r : read_back(journal, refusals, max, ret);
-}
+                r = journal_match(journal, instance, refusals);
+        if (r >= 0)
+                r = journal_read_back(journal, refusals, max, &texts, &n);
+        if (r < 0) {
+                texts_free(texts, n);
+                return r;
+        }
+        for (size_t i = 0; i < n / 2; i++) {
+                char *text = texts[i];
 
-int journal_refusals(const char *instance, size_t max, JournalLines *ret)
-{
-        return read_journal(instance, true, max, ret);
-}
-
-int journal_lines(const char *instance, size_t max, JournalLines *ret)
-{
-        return read_journal(instance, false, max, ret);
-}
-
-void journal_lines_done(JournalLines *lines)
-{
-        for (size_t i = 0; i < lines->n; i++)
-                free(lines->lines[i].text);
-        free(lines->lines);
-        *lines = (JournalLines){ .n = 0 };
+                texts[i] = texts[n - 1 - i];
+                texts[n - 1 - i] = text;
+        }
+        *ret = texts;
+        *ret_n = n;
+        return 0;
 }

@@ -2,22 +2,13 @@
 /* The last lines about one instance in the journal of this machine. Does not log. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-typedef struct JournalLine {
-        uint64_t usec; /* since 1970 */
-        char *text;    /* of a refusal: reason, host and client; else who says what */
-} JournalLine;
-
-typedef struct JournalLines {
-        JournalLine *lines; /* the oldest first */
-        size_t n;
-} JournalLines;
-
-/* What the router has refused for it. */
-int journal_refusals(const char *instance, size_t max, JournalLines *ret);
-
-/* What its server, systemd and the router say, without the log of requests. */
-int journal_lines(const char *instance, size_t max, JournalLines *ret);
-void journal_lines_done(JournalLines *lines);
+/*
+ * The last lines, at most max, for texts_free(): with the time in front, printable, the oldest
+ * first. refusals: what the router has refused for the instance, as reason, host and client; else
+ * what its server, systemd and the router say, without the log of requests. Returns 0 or a negative
+ * errno.
+ */
+int journal_read(const char *instance, bool refusals, size_t max, char ***ret, size_t *ret_n);

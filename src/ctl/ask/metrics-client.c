@@ -7,27 +7,17 @@
 
 #include "ctl/ask/bus.h"
 #include "ctl/ask/metrics-client.h"
+#include "metrics/metrics.h"
+#include "util/array.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define FETCH_SECONDS 10L
 
-static int error_of(CURL *curl, CURLcode code)
-{
-        long error = 0;
-
-        if (code == CURLE_OUT_OF_MEMORY)
-                return -ENOMEM;
-        if (code == CURLE_OPERATION_TIMEDOUT)
-                return -ETIMEDOUT;
-        if (code != CURLE_COULDNT_CONNECT)
-                return -EPROTO;
-        (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
-        return error > 0 ? -(int)error : -ECONNREFUSED;
-}
-
-static int fetch(CURL *curl, const char *socket, const char *url, FILE *out)
+static int metrics_perform(CURL *curl, const char *socket, const char *url, FILE *out)
 {
         CURLcode code;
+        long error = 0;
 
         if (curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
@@ -36,56 +26,55 @@ static int fetch(CURL *curl, const char *socket, const char *url, FILE *out)
             curl_easy_setopt(curl, CURLOPT_WRITEDATA, out) != CURLE_OK)
                 return -ENOMEM;
         code = curl_easy_perform(curl);
-        return code == CURLE_OK ? 0 : error_of(curl, code);
+        if (code == CURLE_COULDNT_CONNECT)
+                (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
+        return code == CURLE_OK                   ? 0
+               : code == CURLE_OUT_OF_MEMORY      ? -ENOMEM
+               : code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT
+               : code == CURLE_COULDNT_CONNECT    ? -(int)(error > 0 ? error : ECONNREFUSED)
+                                                  : -EPROTO;
 }
 
-/* By systemd's word; where there is none, by that of the socket. */
-static bool is_stopped(const char *runtime_dir)
+/* Without an answer of systemd: false, as the socket has to be tried. */
+static bool metrics_router_is_stopped(const char *runtime_dir)
 {
         _cleanup_free_ char *state = NULL;
         sd_bus *bus;
-        bool stopped;
 
-        if (strcmp(runtime_dir, BELLHOP_RUNTIME_DIR) != 0 || bus_open(&bus) < 0)
+        if (strcmp(runtime_dir, BELLHOP_RUNTIME_DIR) != 0 || sd_bus_open_system(&bus) < 0)
                 return false;
-        stopped =
-                bus_get_string(bus, "bellhop-router.service", "Unit", "ActiveState", &state) == 0 &&
-                (strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0 ||
-                 strcmp(state, "deactivating") == 0);
-        (void)bus_close(bus);
-        return stopped;
+        (void)bus_get(bus, "bellhop-router.service", "Unit", "ActiveState", PROPERTY_STRING,
+                      &state);
+        sd_bus_flush_close_unref(bus);
+        return state && (strcmp(state, "inactive") == 0 || strcmp(state, "failed") == 0 ||
+                         strcmp(state, "deactivating") == 0);
 }
 
 int control_fetch(const char *runtime_dir, const char *path, char **ret)
 {
-        _cleanup_free_ char *socket = NULL, *url = NULL, *text = NULL;
+        _cleanup_free_ char *socket = text_format("%s/control", runtime_dir);
+        _cleanup_free_ char *url = text_format("http://localhost%s", path), *text = NULL;
         size_t size = 0;
         FILE *out;
         CURL *curl;
         int r = -ENOMEM;
 
-        if (asprintf(&socket, "%s/control", runtime_dir) < 0 ||
-            asprintf(&url, "http://localhost%s", path) < 0)
+        if (!socket || !url)
                 return -ENOMEM;
-        if (is_stopped(runtime_dir))
+        if (metrics_router_is_stopped(runtime_dir))
                 return -ESHUTDOWN;
         out = open_memstream(&text, &size);
         if (!out)
                 return -ENOMEM;
         curl = curl_easy_init();
         if (curl)
-                r = fetch(curl, socket, url, out);
+                r = metrics_perform(curl, socket, url, out);
         curl_easy_cleanup(curl);
         if (fclose(out) != 0 && r == 0)
                 r = -ENOMEM;
         if (r == 0)
                 *ret = take_ptr(text);
         return r;
-}
-
-int metrics_fetch(const char *runtime_dir, char **ret)
-{
-        return control_fetch(runtime_dir, "/metrics", ret);
 }
 
 const char *metrics_fetch_explain(int error)
@@ -97,90 +86,52 @@ const char *metrics_fetch_explain(int error)
         case ESHUTDOWN:
                 return "the router does not run; systemctl start bellhop.target";
         case ENOENT:
-                return "the control socket is not there; systemctl restart bellhop-router.service";
         case ECONNREFUSED:
                 return "nobody listens on the control socket; systemctl restart "
                        "bellhop-router.service";
         case ETIMEDOUT:
                 return "the router does not answer; see systemctl status bellhop-router.service";
         case EPROTO:
-                return "the answer is not the router's; see which program has the control socket "
-                       "(ss -xlp)";
+                return "the answer is not the router's; see who has the socket: ss -xlp";
         default:
                 return strerror(-error);
         }
 }
 
-static int samples_append(Samples *samples, size_t *room, const Sample *sample)
+/* Cuts the line up: NAME VALUE or NAME{LABELS} VALUE. False: it is no sample. */
+static bool metrics_parse_line(char *line, Sample *ret)
 {
-        if (samples->n == *room) {
-                const size_t more = *room ? *room * 2 : 256;
-                Sample *grown = reallocarray(samples->samples, more, sizeof(*grown));
-
-                if (!grown)
-                        return -ENOMEM;
-                samples->samples = grown;
-                *room = more;
-        }
-        samples->samples[samples->n++] = *sample;
-        return 0;
-}
-
-/* Behind the '}' that ends the labels: one in quotes does not. NULL: there is none. */
-static char *skip_labels(char *at)
-{
-        bool quoted = false;
-
-        for (; *at; at++) {
-                if (quoted && *at == '\\' && at[1])
-                        at++;
-                else if (*at == '"')
-                        quoted = !quoted;
-                else if (*at == '}' && !quoted)
-                        return at + 1;
-        }
-        return NULL;
-}
-
-/* Cuts the line up. False: it is no sample. */
-static bool parse_line(char *line, Sample *ret)
-{
-        char *at = line + strcspn(line, "{ "), *end;
+        char *space = strrchr(line, ' '), *brace = strchr(line, '{'), *end;
         Sample sample = { .name = line, .labels = "" };
 
-        if (at == line)
+        if (!space)
                 return false;
-        if (*at == '{') {
-                *at++ = 0;
-                sample.labels = at;
-                at = skip_labels(at);
-                if (!at)
+        *space = 0;
+        sample.value = strtod(space + 1, &end);
+        if (brace && brace < space) {
+                if (space[-1] != '}')
                         return false;
-                at[-1] = 0;
+                space[-1] = *brace = 0;
+                sample.labels = brace + 1;
         }
-        if (*at != ' ')
-                return false;
-        *at++ = 0;
-        sample.value = strtod(at, &end);
         *ret = sample;
-        return end > at && *end == 0;
+        return end > space + 1 && *end == 0 && *line && !strchr(line, ' ');
 }
 
 int samples_parse_consume(char *text, Samples *ret)
 {
         Samples samples = { .text = text };
-        size_t room = 0;
+        char *rest = text, *line;
         int r = 0;
 
-        for (char *line = text, *next; r == 0 && *line; line = next) {
-                char *end = strchrnul(line, '\n');
+        while (r == 0 && (line = strsep(&rest, "\n"))) {
                 Sample sample;
 
-                next = *end ? end + 1 : end;
-                *end = 0;
                 if (*line == 0 || *line == '#')
                         continue;
-                r = parse_line(line, &sample) ? samples_append(&samples, &room, &sample) : -EPROTO;
+                r = metrics_parse_line(line, &sample)
+                            ? array_append(samples.samples, samples.n, sample)
+                            : -EPROTO;
         }
         if (r < 0) {
                 samples_done(&samples);
@@ -200,31 +151,25 @@ void samples_done(Samples *samples)
 int samples_fetch(const char *runtime_dir, Samples *ret)
 {
         char *text;
-        const int r = metrics_fetch(runtime_dir, &text);
+        const int r = control_fetch(runtime_dir, "/metrics", &text);
 
         return r < 0 ? r : samples_parse_consume(text, ret);
 }
 
 bool sample_label(const Sample *sample, const char *label, char *ret, size_t size)
 {
-        const size_t length = strlen(label);
+        const char *at = sample->labels, *value;
 
-        for (const char *at = sample->labels; *at;) {
-                const char *value = strstr(at, "=\""), *end;
+        for (; (value = strstr(at, "=\"")); at += *at == ',') {
+                const size_t name = (size_t)(value - at), length = strcspn(value + 2, "\"");
 
-                if (!value)
+                if (value[2 + length] == 0)
                         return false;
-                value += 2;
-                end = strchr(value, '"');
-                if (!end)
-                        return false;
-                if ((size_t)(value - 2 - at) == length && memcmp(at, label, length) == 0 &&
-                    (size_t)(end - value) < size) {
-                        (void)snprintf(ret, size, "%.*s", (int)(end - value), value);
+                if (name == strlen(label) && memcmp(at, label, name) == 0 && length < size) {
+                        (void)snprintf(ret, size, "%.*s", (int)length, value + 2);
                         return true;
                 }
-                at = end + 1;
-                at += *at == ',';
+                at = value + 2 + length + 1;
         }
         return false;
 }
@@ -244,4 +189,17 @@ bool samples_find(const Samples *samples, const char *name, const char *label, c
                 }
         }
         return false;
+}
+
+int router_knows(const char *runtime_dir, const char *instance)
+{
+        Samples samples;
+        double n;
+        int r = samples_fetch(runtime_dir, &samples);
+
+        if (r < 0)
+                return r;
+        r = samples_find(&samples, METRIC_INSTANCE_HANDED_OFF, "instance", instance, &n);
+        samples_done(&samples);
+        return r;
 }

@@ -2,22 +2,20 @@
 #include <dirent.h>
 #include <fcntl.h>
 
+#include "config/names.h"
 #include "ctl/ask/stale.h"
+#include "instance/state.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/text.h"
 
-static uint64_t later(uint64_t a, uint64_t b)
+/* Files have the time of the kernel's last tick, which is up to 10 ms (CONFIG_HZ=100) behind the
+ * clock that a server takes its own time from. */
+#define STALE_TICK_USEC UINT64_C(10000)
+
+static uint64_t stale_later(uint64_t a, uint64_t b)
 {
         return a > b ? a : b;
-}
-
-uint64_t changed_file(const char *path)
-{
-        struct stat st;
-
-        if (stat(path, &st) < 0)
-                return 0;
-        return changed_inode(&st);
 }
 
 uint64_t changed_inode(const struct stat *st)
@@ -25,114 +23,94 @@ uint64_t changed_inode(const struct stat *st)
         return (uint64_t)st->st_ctim.tv_sec * NSEC_PER_SEC + (uint64_t)st->st_ctim.tv_nsec;
 }
 
-/* The files in it. */
-static uint64_t changed_in(const char *folder)
+uint64_t changed_file(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) < 0 ? 0 : changed_inode(&st);
+}
+
+/* The newest file in the folder. */
+static uint64_t stale_changed_in(const char *folder)
 {
         DIR *dir = opendir(folder);
         const struct dirent *entry;
         uint64_t last = 0;
+        struct stat st;
 
-        while (dir && (entry = readdir(dir))) {
-                _cleanup_free_ char *path = NULL;
-
-                if (entry->d_name[0] == '.')
-                        continue;
-                if (asprintf(&path, "%s/%s", folder, entry->d_name) < 0)
-                        path = NULL;
-                else
-                        last = later(last, changed_file(path));
-        }
+        while (dir && (entry = readdir(dir)))
+                if (entry->d_name[0] != '.' && fstatat(dirfd(dir), entry->d_name, &st, 0) == 0)
+                        last = stale_later(last, changed_inode(&st));
         if (dir)
                 (void)closedir(dir);
         return last;
 }
 
-static uint64_t changed_below(const char *config_dir, const char *name)
+/* A file, or a folder with the files in it. */
+static uint64_t stale_changed_below(const char *config_dir, const char *name)
 {
-        _cleanup_free_ char *folder = NULL;
+        _cleanup_free_ char *path = text_format("%s/%s", config_dir, name);
 
-        if (asprintf(&folder, "%s/%s", config_dir, name) < 0) {
-                folder = NULL;
-                return 0;
-        }
-        return later(changed_file(folder), changed_in(folder));
-}
-
-static uint64_t nsec_of(const struct statx_timestamp *time)
-{
-        return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
-}
-
-/* The first start of a server makes the folder of its snippets: that it is there is no change. */
-static uint64_t changed_own(const char *config_dir, const char *kind, const char *name,
-                            uint64_t *ret_made)
-{
-        _cleanup_free_ char *folder = NULL;
-        struct statx st;
-        uint64_t modified;
-
-        *ret_made = 0;
-        if (asprintf(&folder, "%s/%s/%s", config_dir, kind, name) < 0) {
-                folder = NULL;
-                return 0;
-        }
-        if (statx(AT_FDCWD, folder, 0, STATX_MTIME | STATX_BTIME, &st) < 0)
-                return 0;
-        modified = nsec_of(&st.stx_mtime);
-        if (st.stx_mask & STATX_BTIME)
-                *ret_made = nsec_of(&st.stx_btime);
-        return later(modified == *ret_made ? 0 : modified, changed_in(folder));
-}
-
-uint64_t changed_site(const char *config_dir, const char *name, uint64_t *ret_tls_made)
-{
-        uint64_t unused;
-
-        return later(changed_own(config_dir, "sites", name, &unused),
-                     changed_own(config_dir, "tls", name, ret_tls_made));
+        return path ? stale_later(changed_file(path), stale_changed_in(path)) : 0;
 }
 
 uint64_t changed_instances(const char *config_dir)
 {
-        return changed_below(config_dir, "instances");
+        return stale_changed_below(config_dir, "instances");
 }
 
 uint64_t changed_router(const char *config_dir)
 {
-        _cleanup_free_ char *path = NULL;
-        uint64_t last =
-                later(changed_instances(config_dir), changed_below(config_dir, "router.conf.d"));
-
-        if (asprintf(&path, "%s/router.conf", config_dir) < 0)
-                path = NULL;
-        else
-                last = later(last, changed_file(path));
-        return last;
+        return stale_later(changed_instances(config_dir),
+                           stale_later(stale_changed_below(config_dir, "router.conf.d"),
+                                       stale_changed_below(config_dir, "router.conf")));
 }
 
-bool is_behind(uint64_t read_nsec, uint64_t changed_nsec)
+static uint64_t stale_nsec(const struct statx_timestamp *time)
 {
-        return changed_nsec > 0 && changed_nsec >= read_nsec;
+        return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-void server_questions(const char *unit, ServerTimes *times,
-                      BusQuestion ret[static SERVER_QUESTIONS])
+/* The first start of a server makes the folder of its snippets, so a folder's birth is no change.
+ */
+static uint64_t stale_changed_own(NamePath kind, const char *config_dir, const char *name,
+                                  uint64_t *ret_made)
 {
-        ret[0] = (BusQuestion){ .interface = "Service",
-                                .property = "ExecMainStartTimestamp",
-                                .kind = PROPERTY_NUMBER,
-                                .ret = &times->started };
-        ret[1] = (BusQuestion){ .interface = "Service",
-                                .property = "ExecReload",
-                                .kind = PROPERTY_LAST_BEGIN,
-                                .ret = &times->reloaded };
-        for (size_t i = 0; i < SERVER_QUESTIONS; i++)
-                (void)snprintf(ret[i].unit, sizeof(ret[i].unit), "%s", unit);
+        _cleanup_free_ char *folder = name_path(kind, config_dir, name);
+        struct statx st;
+        uint64_t modified;
+
+        *ret_made = 0;
+        if (!folder || statx(AT_FDCWD, folder, 0, STATX_MTIME | STATX_BTIME, &st) < 0)
+                return 0;
+        modified = stale_nsec(&st.stx_mtime);
+        if (st.stx_mask & STATX_BTIME)
+                *ret_made = stale_nsec(&st.stx_btime);
+        return stale_later(modified == *ret_made ? 0 : modified, stale_changed_in(folder));
 }
 
-uint64_t server_read(const ServerTimes *times)
+uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_tls_made)
 {
-        return 1000 * later(times->started, times->reloaded);
+        uint64_t unused;
+
+        return stale_later(stale_changed_own(NAME_SNIPPET_DIR, config_dir, name, &unused),
+                           stale_changed_own(NAME_TLS_DIR, config_dir, name, ret_tls_made));
+}
+
+bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)
+{
+        return read_nsec != UNKNOWN && changed_nsec > 0 && changed_nsec >= read_nsec;
+}
+
+uint64_t stale_instance_read(const char *runtime_dir, const char *name)
+{
+        _cleanup_free_ char *dir = name_path(NAME_INSTANCE_RUNTIME, runtime_dir, name);
+        State state;
+
+        if (!dir || state_read(dir, &state) < 0 || state.read_usec <= STALE_TICK_USEC ||
+            state.read_usec > UNKNOWN / 1000)
+                return UNKNOWN;
+        return (state.read_usec - STALE_TICK_USEC) * 1000;
 }
 
 void wait_past(uint64_t changed_nsec)

@@ -1,186 +1,167 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns what is asked of an instance's certificate and key: that its user can read them, that they
- * fit each other, the hosts and the time.
+ * An instance's certificate and key: whether its user can read them, and whether they fit each
+ * other, the hosts and the time.
  */
-#include <sys/stat.h>
-
-#include "ctl/ask/file.h"
-#include "ctl/check/advice-site.h"
+#include "ctl/ask/certificate.h"
+#include "ctl/check/check.h"
 #include "util/cleanup.h"
 
-#define DAY_SECONDS 86400
+#define DAY_SECONDS     86400
+#define HOSTS_SHOWN_MAX 10
 
-static Place place_of(const Site *site, const char *path)
-{
-        return (Place){ site->instance->name, path, 0 };
-}
+#define ADVICE_CREDENTIAL                                                                    \
+        "Replace the files that LoadCredential= of bellhop@{name}.service names, then run '" \
+        "systemctl try-restart bellhop@{name}.service'."
+#define ADVICE_SIGN_AGAIN ADVICE_SELF_SIGNED " && " ADVICE_RELOAD
 
-static void add_unreadable(Check *check, const Site *site, const char *path,
-                           const AccessQuestion *question)
+/* The files of one instance, and what could be read of them. */
+typedef struct Pair {
+        InstanceCheck *inst;
+        char certificate_path[PATH_MAX];
+        char key_path[PATH_MAX];
+        STACK_OF(X509) * certificates; /* NULL: could not be read */
+        EVP_PKEY *key;                 /* NULL: likewise */
+        bool is_key_sealed;            /* by systemd-creds(1): only systemd can read it */
+        const char *advice; /* NULL: that of each kind, which is about the instance's folder */
+} Pair;
+
+#define tls_finding(pair, kind, path, ...) \
+        instance_finding((pair)->inst, kind, path, (pair)->advice, __VA_ARGS__)
+
+static void tls_add_unreadable(const Pair *pair, const char *path, const Access *access)
 {
-        if (question->error == -ENOENT)
-                finding_add(&check->findings, FINDING_CERTIFICATE_MISSING, place_of(site, path),
-                            cure_self_signed(check, site, true), "%s is not there",
-                            question->obstacle);
-        else if (question->error == -EACCES)
-                finding_add(&check->findings, FINDING_CERTIFICATE_UNREADABLE, place_of(site, path),
-                            cure_unreadable(check, site, question),
-                            "user %s can't read it: %s is closed to that user (owner uid %u, mode "
-                            "%04o)",
-                            site->instance->name, question->obstacle,
-                            (unsigned)question->stat.st_uid, question->stat.st_mode & 07777);
+        if (access->error == -ENOENT)
+                tls_finding(pair, FINDING_CERTIFICATE_MISSING, path, "%s is not there",
+                            access->obstacle);
         else
-                finding_add(&check->findings, FINDING_CERTIFICATE_UNREADABLE, place_of(site, path),
-                            cure_self_signed(check, site, true), "%s: %s", question->obstacle,
-                            strerror(-question->error));
+                instance_add_closed(pair->inst, FINDING_CERTIFICATE_UNREADABLE, path, pair->advice,
+                                    access);
 }
 
-static void check_exposure(Check *check, const Site *site, const Pair *pair, const struct stat *st)
+static void tls_check_exposure(const Pair *pair, const struct stat *st)
 {
-        const bool group =
-                (st->st_mode & S_IRWXG) && st->st_gid != site->user.gid && st->st_gid != 0;
+        const Identity *user = &pair->inst->user;
+        const bool by_group = (st->st_mode & S_IRWXG) && st->st_gid != user->gid && st->st_gid != 0;
+        const char *advice = NULL;
 
-        if (!(st->st_mode & S_IRWXO) && !group)
+        if (!(st->st_mode & S_IRWXO) && !by_group)
                 return;
-        finding_add(&check->findings, FINDING_KEY_EXPOSED, place_of(site, pair->key_path),
-                    cure_exposed_key(check, site, pair),
-                    "others than user %s may read the key (mode %04o)", site->instance->name,
-                    st->st_mode & 07777);
+        if (pair->inst->has_credentials)
+                advice = "Let root alone read it (mode 0400).";
+        else if (st->st_uid != user->uid)
+                advice = "As user {name} ('runuser --pty -u {name} -- sh'), replace it by a file "
+                         "with mode 0400, or run '" ADVICE_SELF_SIGNED "'; then run '" ADVICE_RELOAD
+                         "'.";
+        instance_finding(pair->inst, FINDING_KEY_EXPOSED, pair->key_path, advice,
+                         "others than user %s may read the key (mode %04o)", pair->inst->name,
+                         st->st_mode & 07777);
 }
 
-static void read_certificates(Check *check, const Site *site, Pair *pair)
+/* result: of certificates_read() or key_read(). */
+static void tls_add_unparsed(const Pair *pair, const char *path, int result, const char *what)
 {
-        _cleanup_free_ char *text = NULL;
-        PemResult result = PEM_BROKEN;
-        size_t size;
-
-        if (file_read(pair->certificate_path, CERTIFICATE_FILE_MAX_BYTES, &text, &size) == 0)
-                result = certificates_parse(text, size, &pair->certificates);
-        if (result != PEM_TAKEN)
-                finding_add(&check->findings, FINDING_CERTIFICATE_INVALID,
-                            place_of(site, pair->certificate_path),
-                            cure_self_signed(check, site, true), "%s",
-                            result == PEM_NOTHING ? "there is no certificate in it (PEM form)"
-                                                  : "a certificate in it is damaged");
-}
-
-static void read_key(Check *check, const Site *site, Pair *pair)
-{
-        _cleanup_free_ char *text = NULL;
-        PemResult result = PEM_BROKEN;
-        size_t size;
-
-        if (file_read(pair->key_path, CERTIFICATE_FILE_MAX_BYTES, &text, &size) == 0) {
-                result = key_parse(text, size, &pair->key);
-                explicit_bzero(text, size);
-        }
         if (result == PEM_ENCRYPTED)
-                finding_add(&check->findings, FINDING_KEY_ENCRYPTED, place_of(site, pair->key_path),
-                            cure_encrypted_key(site, pair), "the key is encrypted");
+                tls_finding(pair, FINDING_KEY_ENCRYPTED, path, "the key is encrypted");
         else if (result != PEM_TAKEN)
-                finding_add(&check->findings, FINDING_CERTIFICATE_INVALID,
-                            place_of(site, pair->key_path), cure_self_signed(check, site, true),
-                            "%s",
-                            result == PEM_NOTHING ? "there is no private key in it (PEM form)"
-                                                  : "the private key in it is damaged");
+                tls_finding(pair, FINDING_CERTIFICATE_INVALID, path,
+                            result == PEM_NOTHING ? "there is no %s in it (PEM form)"
+                                                  : "a %s in it is damaged",
+                            what);
 }
 
-/* False: there is nothing to judge. */
-static bool read_pair(Check *check, Site *site, Pair *pair)
+/* Returns whether there is a certificate to judge. */
+static bool tls_read_pair(Pair *pair)
 {
         static const Identity root = { .uid = 0 };
-        AccessQuestion questions[2] = {
-                { .path = pair->certificate_path, .mode = R_OK },
-                { .path = pair->key_path, .mode = R_OK },
-        };
-        const size_t n = pair->is_key_sealed ? 1 : 2;
-        Replaced replaced;
-        int r;
+        InstanceCheck *inst = pair->inst;
+        const Identity *who = inst->has_credentials ? &root : &inst->user;
+        Access answers[2];
 
-        replaced_init(check, &replaced);
-        r = access_ask(site->has_credentials ? &root : &site->user, replaced.list, questions, n);
-        check->n_needs_root += r < 0;
-        for (size_t i = 0; r == 0 && i < n; i++) {
-                const AccessQuestion *question = &questions[i];
-
-                if (question->error == 0)
-                        site_note_file(site, question->path, &question->stat);
-                /* What stands before both is told once. */
-                else if (i == 0 || questions[0].error == 0 ||
-                         strcmp(question->obstacle, questions[0].obstacle) != 0)
-                        add_unreadable(check, site, question->path, question);
+        if (access_ask(who, inst->replaced, pair->certificate_path, R_OK, &answers[0]) < 0 ||
+            access_ask(who, inst->replaced, pair->key_path, R_OK, &answers[1]) < 0) {
+                inst->check->n_needs_root++;
+                return false;
         }
-        if (r == 0 && questions[0].error == 0)
-                read_certificates(check, site, pair);
-        if (r == 0 && n > 1 && questions[1].error == 0) {
-                check_exposure(check, site, pair, &questions[1].stat);
-                read_key(check, site, pair);
+        if (answers[0].error < 0) {
+                tls_add_unreadable(pair, pair->certificate_path, &answers[0]);
+        } else {
+                newest_note(&inst->newest, pair->certificate_path, &answers[0].stat);
+                tls_add_unparsed(pair, pair->certificate_path,
+                                 certificates_read(pair->certificate_path, &pair->certificates),
+                                 "certificate");
         }
-        access_done(questions, n);
+        if (pair->is_key_sealed)
+                return pair->certificates;
+        if (answers[1].error == 0) {
+                newest_note(&inst->newest, pair->key_path, &answers[1].stat);
+                tls_check_exposure(pair, &answers[1].stat);
+                tls_add_unparsed(pair, pair->key_path, key_read(pair->key_path, &pair->key),
+                                 "private key");
+                /* An obstacle before both is one finding. */
+        } else if (answers[0].error == 0 || strcmp(answers[0].obstacle, answers[1].obstacle) != 0) {
+                tls_add_unreadable(pair, pair->key_path, &answers[1]);
+        }
         return pair->certificates;
 }
 
-typedef enum Source {
-        SOURCE_FOLDER,
-        SOURCE_CREDENTIALS, /* which take precedence */
-        SOURCE_CLOSED,      /* credentials that nobody but systemd can read */
-} Source;
-
-static Source find_credentials(const Check *check, const Site *site, Pair *pair)
+/* Whether systemd passes certificate and key in; that takes precedence over the folder. Closed:
+ * only systemd can read where they are from. */
+static bool tls_find_credentials(Pair *pair, bool *ret_closed)
 {
+        const InstanceCheck *inst = pair->inst;
+        const Check *check = inst->check;
         _cleanup_free_ char *certificate = NULL, *key = NULL;
-        char unit[UNIT_NAME_MAX];
+        char unit[NAME_UNIT_MAX];
         bool sealed, key_sealed;
 
-        unit_name(site->instance->name, "service", unit);
-        /* With thousands of units, those that systemd need not read for it first. */
-        if (!check->bus || (access(site->tls, F_OK) == 0 && !units_find(&check->units, unit)))
-                return SOURCE_FOLDER;
-        if (bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed) < 0 ||
+        (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
+        /* systemd would have to load the unit to say so: with thousands of instances, only one
+         * without a folder is worth that. */
+        if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)) ||
+            bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed) < 0 ||
             bus_get_credential(check->bus, unit, "fullchain.pem", &certificate, &sealed) < 0 ||
             !key || !certificate)
-                return SOURCE_FOLDER;
-        if (sealed || certificate[0] != '/' || key[0] != '/')
-                return SOURCE_CLOSED;
+                return false;
+        pair->is_key_sealed = key_sealed;
+        *ret_closed = sealed || certificate[0] != '/' || key[0] != '/';
         (void)snprintf(pair->certificate_path, PATH_MAX, "%s", certificate);
         (void)snprintf(pair->key_path, PATH_MAX, "%s", key);
-        pair->is_key_sealed = key_sealed;
-        return SOURCE_CREDENTIALS;
+        return true;
 }
 
-static void check_chain(Check *check, const Site *site, const Pair *pair, const Chain *chain)
+static void tls_check_chain(const Pair *pair, const Chain *chain)
 {
         _cleanup_free_ char *subject = certificate_subject(chain->last);
         _cleanup_free_ char *issuer = certificate_issuer(chain->last);
-        const Place place = place_of(site, pair->certificate_path);
+        _cleanup_free_ char *url = certificate_issuer_url(chain->last);
+        const char *path = pair->certificate_path;
 
         if (!chain->in_order)
-                finding_add(&check->findings, FINDING_CHAIN_ORDER, place,
-                            cure_order(site, pair, chain),
+                tls_finding(pair, FINDING_CHAIN_ORDER, path,
                             "the certificates in it are in the wrong order");
         switch (chain->state) {
         case CHAIN_TRUSTED:
                 break;
         case CHAIN_SELF_SIGNED:
-                finding_add(&check->findings, FINDING_SELF_SIGNED, place, NULL,
-                            "the certificate is signed by itself");
+                instance_finding(pair->inst, FINDING_SELF_SIGNED, path, NULL,
+                                 "the certificate is signed by itself");
                 break;
         case CHAIN_UNTRUSTED:
-                finding_add(&check->findings, FINDING_CHAIN_UNTRUSTED, place, NULL,
-                            "its authority is none that this machine trusts: %s",
-                            issuer ? issuer : "without name");
+                instance_finding(pair->inst, FINDING_CHAIN_UNTRUSTED, path, NULL,
+                                 "this machine does not trust its authority: %s",
+                                 issuer ? issuer : "without name");
                 break;
         case CHAIN_INCOMPLETE:
-                finding_add(&check->findings, FINDING_CHAIN_INCOMPLETE, place,
-                            cure_incomplete(site, pair, chain),
-                            "the certificate of the issuer (%s) of %s is missing",
-                            issuer ? issuer : "without name", subject ? subject : "the last one");
+                tls_finding(pair, FINDING_CHAIN_INCOMPLETE, path,
+                            "the certificate of the issuer (%s) of %s is missing%s%s",
+                            issuer ? issuer : "without name", subject ? subject : "the last one",
+                            url ? "; it is published at " : "", url ? url : "");
                 break;
         }
 }
 
-static void format_day(time_t time, char ret[static 32])
+static void tls_format_minute(time_t time, char ret[static 32])
 {
         struct tm tm;
 
@@ -188,116 +169,102 @@ static void format_day(time_t time, char ret[static 32])
         (void)strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm);
 }
 
-/* Of each certificate in the chain, as one that is over spoils it. */
-static void check_one(Check *check, const Site *site, const Pair *pair, const Chain *chain,
-                      X509 *certificate)
+/* Each certificate of the chain, as one that has expired spoils it. advice: NULL for the kind's. */
+static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, const char *advice)
 {
-        const bool is_leaf = certificate == chain->leaf;
-        const char *weakness = certificate_weakness(certificate);
-        const Place place = place_of(site, pair->certificate_path);
+        const time_t now = pair->inst->check->now, end = certificate_not_after(certificate);
+        const char *path = pair->certificate_path, *weakness = certificate_weakness(certificate);
         _cleanup_free_ char *subject = certificate_subject(certificate);
         const char *name = subject && subject[0] ? subject : "without name";
-        char day[32];
+        char from[32], until[32];
 
-        switch (certificate_validity(certificate, check->now)) {
+        tls_format_minute(certificate_not_before(certificate), from);
+        tls_format_minute(end, until);
+        switch (certificate_validity(certificate, now)) {
         case VALIDITY_GOOD:
                 break;
         case VALIDITY_NOT_YET:
-                format_day(certificate_not_before(certificate), day);
-                finding_add(&check->findings, FINDING_CERTIFICATE_NOT_YET_VALID, place,
-                            cure_new_certificate(check, site, chain->leaf),
-                            "the certificate (%s) is not valid before %s", name, day);
+                instance_finding(pair->inst, FINDING_CERTIFICATE_NOT_YET_VALID, path, advice,
+                                 "the certificate (%s) is not valid before %s", name, from);
                 break;
         case VALIDITY_ENDS_SOON:
-                format_day(certificate_not_after(certificate), day);
                 /* An authority renews its own. */
                 if (is_leaf)
-                        finding_add(&check->findings, FINDING_CERTIFICATE_EXPIRES, place,
-                                    cure_new_certificate(check, site, chain->leaf),
-                                    "the certificate (%s) expires in %ld days, on %s", name,
-                                    (long)((certificate_not_after(certificate) - check->now) /
-                                           DAY_SECONDS),
-                                    day);
+                        instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
+                                         "the certificate (%s) expires in %ld days, on %s", name,
+                                         (long)((end - now) / DAY_SECONDS), until);
                 break;
         case VALIDITY_OVER:
-                format_day(certificate_not_after(certificate), day);
-                finding_add(&check->findings, FINDING_CERTIFICATE_EXPIRED, place,
-                            cure_new_certificate(check, site, chain->leaf),
-                            "the certificate (%s) has expired on %s", name, day);
+                instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRED, path, advice,
+                                 "the certificate (%s) has expired on %s", name, until);
                 break;
         }
         if (weakness)
-                finding_add(&check->findings, FINDING_CERTIFICATE_WEAK, place,
-                            cure_self_signed(check, site, true), "the certificate (%s): %s", name,
+                tls_finding(pair, FINDING_CERTIFICATE_WEAK, path, "the certificate (%s): %s", name,
                             weakness);
 }
 
-static void check_hosts(Check *check, const Site *site, const Pair *pair, X509 *leaf)
+static void tls_check_hosts(const Pair *pair, X509 *leaf, const char *advice)
 {
-        const Hosts *hosts = site->hosts;
+        const Hosts *hosts = pair->inst->hosts;
         _cleanup_free_ char *missing = NULL;
         size_t size, n = 0;
-        FILE *out;
+        FILE *out = open_memstream(&missing, &size);
 
-        /* Snippets may have others for these. */
-        if (site->sets_certificate)
-                return;
-        out = open_memstream(&missing, &size);
         for (size_t i = 0; out && i < hosts->n_hosts; i++)
-                if (!certificate_covers(leaf, hosts->hosts[i]) && n++ < 10)
+                if (!certificate_covers(leaf, hosts->hosts[i]) && n++ < HOSTS_SHOWN_MAX)
                         fprintf(out, "%s%s", n > 1 ? ", " : "", hosts->hosts[i]);
-        if (!out || fclose(out) != 0 || n == 0)
-                return;
-        finding_add(&check->findings, FINDING_CERTIFICATE_LACKS_HOST,
-                    place_of(site, pair->certificate_path), cure_new_certificate(check, site, leaf),
-                    "the certificate does not name %s%s", missing, n > 10 ? " and others" : "");
+        if (out && fclose(out) == 0 && n > 0)
+                instance_finding(pair->inst, FINDING_CERTIFICATE_LACKS_HOST, pair->certificate_path,
+                                 advice, "the certificate does not name %s%s", missing,
+                                 n > HOSTS_SHOWN_MAX ? " and others" : "");
 }
 
-static void judge_pair(Check *check, const Site *site, const Pair *pair)
+static void tls_judge_pair(const Pair *pair)
 {
-        const Chain chain = chain_judge(pair->certificates, pair->key, check->store);
+        const char *advice = pair->advice;
+        const Chain chain = chain_judge(pair->certificates, pair->key, pair->inst->check->store);
 
+        if (!advice && certificate_is_self_signed(chain.leaf))
+                advice = ADVICE_SIGN_AGAIN;
         if (pair->key && X509_check_private_key(chain.leaf, pair->key) != 1)
-                finding_add(&check->findings, FINDING_KEY_MISMATCH, place_of(site, pair->key_path),
-                            cure_self_signed(check, site, true),
+                tls_finding(pair, FINDING_KEY_MISMATCH, pair->key_path,
                             "the key is not that of the certificate in fullchain.pem");
-        check_chain(check, site, pair, &chain);
-        for (int i = 0; i < chain.n_linked; i++)
-                check_one(check, site, pair, &chain,
-                          sk_X509_value(pair->certificates, chain.order[i]));
-        check_hosts(check, site, pair, chain.leaf);
+        tls_check_chain(pair, &chain);
+        for (int i = 0; i < chain.n; i++)
+                tls_check_one(pair, chain.linked[i], i == 0, advice);
+        /* Snippets may have other certificates for these. */
+        if (!pair->inst->sets_certificate)
+                tls_check_hosts(pair, chain.leaf, advice);
 }
 
-static void add_no_tls(Check *check, const Site *site)
+static void tls_add_none(InstanceCheck *inst)
 {
-        const Instance *instance = site->instance;
-
-        if (instance->http == HTTP_REDIRECT)
-                finding_add(&check->findings, FINDING_REDIRECT_WITHOUT_TLS,
-                            (Place){ instance->name, instance->file, 0 },
-                            cure_self_signed(check, site, false),
-                            "Http=redirect, but there is no certificate in %s", site->tls);
+        if (inst->instance->http == HTTP_REDIRECT)
+                instance_finding(inst, FINDING_REDIRECT_WITHOUT_TLS, inst->instance->file, NULL,
+                                 "Http=redirect, but there is no certificate in %s", inst->tls);
         else
-                finding_add(&check->findings, FINDING_NO_TLS, place_of(site, site->tls), NULL,
-                            "there is no certificate");
+                instance_finding(inst, FINDING_NO_TLS, inst->tls, NULL, "there is no certificate");
 }
 
-void check_tls(Check *check, Site *site)
+void check_tls(InstanceCheck *inst)
 {
-        Pair pair;
-        Source source;
+        const char *dir = inst->check->ctl->config_dir;
+        Pair pair = { .inst = inst };
+        bool closed = false;
 
-        if (!pair_init(&pair, site))
+        if (!name_path_fill(NAME_CERTIFICATE, dir, inst->name, pair.certificate_path) ||
+            !name_path_fill(NAME_PRIVATE_KEY, dir, inst->name, pair.key_path))
                 return;
-        source = find_credentials(check, site, &pair);
-        site->has_credentials = source != SOURCE_FOLDER;
-        if (source == SOURCE_CLOSED)
-                finding_add(&check->findings, FINDING_NOT_CHECKED,
-                            (Place){ .instance = site->instance->name }, NULL,
-                            "the certificate: only systemd can read this credential");
-        else if (source == SOURCE_FOLDER && access(site->tls, F_OK) < 0)
-                add_no_tls(check, site);
-        else if (read_pair(check, site, &pair))
-                judge_pair(check, site, &pair);
-        pair_done(&pair);
+        inst->has_credentials = tls_find_credentials(&pair, &closed);
+        pair.advice = inst->has_credentials ? ADVICE_CREDENTIAL : NULL;
+        if (closed)
+                instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
+                                 "the certificate: only systemd can read this credential");
+        else if (!inst->has_credentials && access(inst->tls, F_OK) < 0)
+                tls_add_none(inst);
+        else if (tls_read_pair(&pair))
+                tls_judge_pair(&pair);
+        certificates_free(pair.certificates);
+        EVP_PKEY_free(pair.key);
 }

@@ -1,82 +1,107 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns what systemd and the running router are asked: whether all runs, comes back after a boot,
- * and has read the files as they are now.
+ * What systemd and the running router say: whether everything runs, will after the next boot, and
+ * has read the files as they are now.
  */
-#include <dirent.h>
+#include <glob.h>
 #include <inttypes.h>
 
-#include "ctl/ask/bus-many.h"
+#include "ctl/ask/metrics-client.h"
 #include "ctl/check/check.h"
-#include "ctl/show/text.h"
+#include "metrics/metrics.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/text.h"
 
-#define QUEUE_LENGTH   "/proc/sys/net/unix/max_dgram_qlen"
-#define QUEUE_LEAST    64
-#define QUEUE_PROPOSED 512
+#define QUEUE_LENGTH "/proc/sys/net/unix/max_dgram_qlen"
+#define QUEUE_LEAST  64
 
-static const char *active_state(const Check *check, const char *unit)
+static void units_ask_router(Check *check)
+{
+        Samples samples;
+        double loaded;
+
+        if (samples_fetch(check->ctl->runtime_dir, &samples) < 0)
+                return;
+        if (samples_find(&samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded))
+                check->loaded = (uint64_t)(loaded * NSEC_PER_SEC);
+        samples_done(&samples);
+}
+
+void units_ask(Check *check)
+{
+        int r = sd_bus_open_system(&check->bus);
+
+        if (r >= 0)
+                r = bus_list_units(check->bus, "bellhop*", &check->units);
+        if (r < 0) {
+                check->bus = sd_bus_flush_close_unref(check->bus);
+                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                            "the units: systemd can't be asked (%s)", strerror(-r));
+        }
+        check->loaded = UNKNOWN;
+        units_ask_router(check);
+}
+
+static const char *units_state(const Check *check, const char *unit)
 {
         const UnitState *state = units_find(&check->units, unit);
 
         return state ? state->active : "inactive";
 }
 
-static bool is_active(const Check *check, const char *unit)
+/* Or on its way to that. */
+static bool units_is_active(const Check *check, const char *unit)
 {
-        const char *state = active_state(check, unit);
+        const char *state = units_state(check, unit);
 
         return strcmp(state, "active") == 0 || strcmp(state, "reloading") == 0 ||
                strcmp(state, "activating") == 0;
 }
 
-static bool is_enabled(const Check *check, const char *unit)
+static void units_check_queue(Check *check)
+{
+        _cleanup_fclose_ FILE *file = fopen(QUEUE_LENGTH, "re");
+        unsigned length;
+
+        if (file && fscanf(file, "%u", &length) == 1 && length < QUEUE_LEAST)
+                finding_add(&check->findings, FINDING_QUEUE_TOO_SHORT,
+                            (Place){ .file = QUEUE_LENGTH }, NULL,
+                            "a hand-off socket that is made now has room for %u connections",
+                            length);
+}
+
+static void units_check_target(Check *check)
 {
         _cleanup_free_ char *state = NULL;
 
-        return bus_get_string(check->bus, unit, "Unit", "UnitFileState", &state) == 0 &&
-               strncmp(state, "enabled", strlen("enabled")) == 0;
-}
-
-static void check_target(Check *check)
-{
-        if (!is_enabled(check, "bellhop.target"))
-                finding_add(&check->findings, FINDING_TARGET_NOT_ENABLED, (Place){ .line = 0 },
-                            command("systemctl enable bellhop.target"),
+        if (bus_get(check->bus, "bellhop.target", "Unit", "UnitFileState", PROPERTY_STRING,
+                    &state) < 0 ||
+            strncmp(state, "enabled", strlen("enabled")) != 0)
+                finding_add(&check->findings, FINDING_TARGET_NOT_ENABLED, NOWHERE, NULL,
                             "bellhop.target is not enabled");
 }
 
-static void check_router(Check *check)
+static void units_check_router(Check *check)
 {
-        if (!is_active(check, "bellhop-router.socket")) {
-                finding_add(&check->findings, FINDING_ROUTER_NOT_LISTENING, (Place){ .line = 0 },
-                            command("systemctl start bellhop.target bellhop-router.socket "
-                                    "bellhop-router.service"),
-                            "bellhop-router.socket is %s",
-                            active_state(check, "bellhop-router.socket"));
-                return;
-        }
-        if (strcmp(active_state(check, "bellhop-router.service"), "failed") == 0)
-                finding_add(&check->findings, FINDING_ROUTER_FAILED, (Place){ .line = 0 },
-                            command("systemctl restart bellhop-router.service || journalctl -n 20 "
-                                    "-u bellhop-router.service"),
-                            "bellhop-router.service has failed");
-        else if (check->loaded == 0)
-                finding_add(
-                        &check->findings, FINDING_NOT_CHECKED, (Place){ .line = 0 },
-                        geteuid() == 0 ? command("systemctl restart bellhop-router.service") : NULL,
-                        "whether the router has read the files as they are now: it does not tell");
+        static const char socket[] = "bellhop-router.socket", service[] = "bellhop-router.service";
+
+        if (!units_is_active(check, socket))
+                finding_add(&check->findings, FINDING_ROUTER_NOT_LISTENING, NOWHERE, NULL,
+                            "%s is %s", socket, units_state(check, socket));
+        else if (strcmp(units_state(check, service), "failed") == 0)
+                finding_add(&check->findings, FINDING_ROUTER_FAILED, NOWHERE, NULL, "%s has failed",
+                            service);
+        else if (check->loaded == UNKNOWN)
+                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE,
+                            geteuid() == 0 ? "systemctl restart bellhop-router.service" : NULL,
+                            "whether the router has read the files as they are now: it does not "
+                            "say");
 }
 
-/* The newest of what the router reads; folders too, as a file may have gone. */
-typedef struct Newest {
-        uint64_t changed;
-        char path[PATH_MAX];
-} Newest;
-
-static void note_newest(Newest *newest, const char *path)
+void newest_note(Newest *newest, const char *path, const struct stat *st)
 {
-        const uint64_t changed = changed_file(path);
+        const uint64_t changed = changed_inode(st);
 
         if (changed <= newest->changed)
                 return;
@@ -84,189 +109,127 @@ static void note_newest(Newest *newest, const char *path)
         (void)snprintf(newest->path, sizeof(newest->path), "%s", path);
 }
 
-static void note_folder(Newest *newest, const char *folder)
+static void units_check_reloaded(Check *check)
 {
-        DIR *dir = opendir(folder);
-        const struct dirent *entry;
-        char path[PATH_MAX];
-
-        while (dir && (entry = readdir(dir)))
-                if (entry->d_name[0] != '.' &&
-                    snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) < PATH_MAX)
-                        note_newest(newest, path);
-        if (dir)
-                (void)closedir(dir);
-        /* Last: it has changed as well when a file in it was replaced. */
-        note_newest(newest, folder);
-}
-
-static void check_reloaded(Check *check)
-{
-        const char *dir = check->ctl->config_dir;
+        /* Folders as well, as a file may have gone, and after their files: a file that replaces
+         * another one changes both. */
+        static const char *const patterns[] = { "router.conf", "router.conf.d/*", "router.conf.d",
+                                                "instances/*", "instances" };
         Newest newest = { .changed = 0 };
-        char path[PATH_MAX];
 
-        if (check->loaded == 0)
-                return;
-        if (snprintf(path, sizeof(path), "%s/router.conf", dir) < PATH_MAX)
-                note_newest(&newest, path);
-        if (snprintf(path, sizeof(path), "%s/router.conf.d", dir) < PATH_MAX)
-                note_folder(&newest, path);
-        if (snprintf(path, sizeof(path), "%s/instances", dir) < PATH_MAX)
-                note_folder(&newest, path);
-        if (is_behind(check->loaded, newest.changed))
+        for (size_t i = 0; i < ELEMENTSOF(patterns); i++) {
+                _cleanup_free_ char *pattern =
+                        text_format("%s/%s", check->ctl->config_dir, patterns[i]);
+                struct stat st;
+                glob_t found;
+
+                if (!pattern || glob(pattern, 0, NULL, &found) != 0)
+                        continue;
+                for (size_t j = 0; j < found.gl_pathc; j++)
+                        if (stat(found.gl_pathv[j], &st) == 0)
+                                newest_note(&newest, found.gl_pathv[j], &st);
+                globfree(&found);
+        }
+        if (is_stale(check->loaded, newest.changed))
                 finding_add(&check->findings, FINDING_ROUTER_NOT_RELOADED,
-                            (Place){ .file = newest.path }, cure_apply(check),
+                            (Place){ .file = newest.path }, NULL,
                             "it has changed since the router read it");
 }
 
-/* Whose name is in the unit's: bellhop@NAME.suffix. */
-static bool instance_of_unit(const char *unit, const char *suffix, char ret[static UNIT_NAME_MAX])
+static void units_check_left_over(Check *check)
 {
-        const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
-
-        if (!at || !dot || dot < at || strcmp(dot + 1, suffix) != 0 ||
-            strncmp(unit, "bellhop@", strlen("bellhop@")) != 0)
-                return false;
-        (void)snprintf(ret, UNIT_NAME_MAX, "%.*s", (int)(dot - at - 1), at + 1);
-        return true;
-}
-
-/* One whose file has a mistake is not left over. */
-static bool has_file(const Check *check, const char *instance)
-{
-        _cleanup_free_ char *path = NULL;
-
-        if (asprintf(&path, "%s/instances/%s.conf", check->ctl->config_dir, instance) < 0) {
-                path = NULL;
-                return true;
-        }
-        return access(path, F_OK) == 0;
-}
-
-static void check_left_over(Check *check)
-{
-        char instance[UNIT_NAME_MAX];
+        char name[NAME_UNIT_MAX];
 
         for (size_t i = 0; i < check->units.n; i++) {
                 const UnitState *unit = &check->units.units[i];
+                _cleanup_free_ char *path = NULL;
 
-                if (instance_of_unit(unit->name, "socket", instance) &&
-                    strcmp(unit->active, "active") == 0 && !has_file(check, instance))
+                if (!name_from_unit(NAME_SOCKET_UNIT, unit->name, name) ||
+                    strcmp(unit->active, "active") != 0)
+                        continue;
+                path = name_path(NAME_INSTANCE_FILE, check->ctl->config_dir, name);
+                /* An instance whose file has a mistake is not left over. */
+                if (path && access(path, F_OK) < 0)
                         finding_add(&check->findings, FINDING_SOCKET_LEFT_OVER,
-                                    (Place){ .instance = instance }, cure_apply(check),
+                                    (Place){ .instance = name }, NULL,
                                     "%s listens, but there is no file for this instance",
                                     unit->name);
         }
-}
-
-static void check_queue(Check *check)
-{
-        _cleanup_fclose_ FILE *file = fopen(QUEUE_LENGTH, "re");
-        unsigned length;
-
-        if (!file || fscanf(file, "%u", &length) != 1 || length >= QUEUE_LEAST)
-                return;
-        finding_add(
-                &check->findings, FINDING_QUEUE_TOO_SHORT, (Place){ .file = QUEUE_LENGTH },
-                command("echo net.unix.max_dgram_qlen=%d > /etc/sysctl.d/60-bellhop.conf && sysctl "
-                        "-p /etc/sysctl.d/60-bellhop.conf && systemctl restart 'bellhop@*.socket'",
-                        QUEUE_PROPOSED),
-                "a hand-off socket that is made now has room for %u connections", length);
 }
 
 void check_router_units(Check *check)
 {
         if (!check->bus)
                 return;
-        check_queue(check);
-        check_target(check);
-        check_router(check);
-        check_reloaded(check);
-        check_left_over(check);
+        units_check_queue(check);
+        units_check_target(check);
+        units_check_router(check);
+        units_check_reloaded(check);
+        units_check_left_over(check);
 }
 
-static void check_socket(Check *check, const Site *site)
+static void units_check_socket(InstanceCheck *inst)
 {
-        const Instance *instance = site->instance;
-        /* A file that the router has not read yet is a site that is only being made. */
-        const bool is_new =
-                check->loaded > 0 && is_behind(check->loaded, changed_file(instance->file));
-        char unit[UNIT_NAME_MAX];
+        const Check *check = inst->check;
+        char unit[NAME_UNIT_MAX];
         Finding *finding;
+        bool is_new;
 
-        unit_name(instance->name, "socket", unit);
-        if (is_active(check, unit))
+        (void)name_unit(NAME_SOCKET_UNIT, inst->name, unit);
+        if (units_is_active(check, unit))
                 return;
-        finding = finding_add(&check->findings, FINDING_SOCKET_NOT_STARTED,
-                              (Place){ instance->name, NULL, 0 },
-                              is_new ? cure_apply(check) : command("systemctl restart %s", unit),
-                              "%s is %s", unit, active_state(check, unit));
+        /* As long as the router has not read the file, the instance is only being made. */
+        is_new = is_stale(check->loaded, changed_file(inst->instance->file));
+        finding = instance_finding(inst, FINDING_SOCKET_NOT_STARTED, NULL,
+                                   is_new ? ADVICE_APPLY : NULL, "%s is %s", unit,
+                                   units_state(check, unit));
         if (finding && is_new)
                 finding->severity = SEVERITY_WARNING;
 }
 
-static bool has_older_files(const Check *check, const Site *site, const char *unit)
-{
-        ServerTimes times = { .started = 0 };
-        BusQuestion questions[SERVER_QUESTIONS];
-
-        server_questions(unit, &times, questions);
-        return bus_ask_many(check->bus, questions, SERVER_QUESTIONS) == 0 &&
-               questions[0].error == 0 && questions[1].error == 0 &&
-               is_behind(server_read(&times), site->changed);
-}
-
-/* A folder that has come since its start is not in its mount namespace, whatever it reads again. */
-static bool lacks_folder(const Check *check, const Site *site, const char *unit)
+/* A folder that was made after the start is not in the instance's mount namespace, whatever the
+ * instance reads again. */
+static bool units_lacks_folder(const InstanceCheck *inst, const char *unit)
 {
         _cleanup_free_ char *path = NULL;
         uint64_t pid;
 
-        if (bus_get_number(check->bus, unit, "Service", "MainPID", &pid) < 0 || pid == 0 ||
-            asprintf(&path, "/proc/%" PRIu64 "/root%s", pid, site->tls) < 0) {
-                path = NULL;
+        if (bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid) < 0 ||
+            pid == 0)
                 return false;
-        }
-        return access(site->tls, F_OK) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
+        path = text_format("/proc/%" PRIu64 "/root%s", pid, inst->tls);
+        return path && access(inst->tls, F_OK) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
 }
 
-static void check_service(Check *check, const Site *site)
+void check_instance_units(InstanceCheck *inst)
 {
-        const char *name = site->instance->name;
+        static const char restart[] = "systemctl try-restart bellhop@{name}.service";
+        Check *check = inst->check;
+        const uint64_t read = stale_instance_read(check->ctl->runtime_dir, inst->name);
         _cleanup_free_ char *result = NULL;
-        char unit[UNIT_NAME_MAX], standin[UNIT_NAME_MAX + 16];
+        char unit[NAME_UNIT_MAX], standin[NAME_UNIT_MAX];
 
-        unit_name(name, "service", unit);
-        /* The stand-in refuses its visitors for a while, before it is tried again. */
-        (void)snprintf(standin, sizeof(standin), "bellhop-standin@%s.service", name);
-        if (strcmp(active_state(check, unit), "failed") == 0 || is_active(check, standin)) {
-                (void)bus_get_string(check->bus, unit, "Service", "Result", &result);
-                finding_add(&check->findings, FINDING_SITE_FAILED, (Place){ name, NULL, 0 },
-                            command("systemctl restart %s || journalctl -n 20 -u %s", unit, unit),
-                            "%s has failed (%s)", unit, result ? result : "no reason known");
-                return;
-        }
-        if (strcmp(active_state(check, unit), "active") != 0)
-                return;
-        if (lacks_folder(check, site, unit))
-                finding_add(&check->findings, FINDING_SITE_NOT_RELOADED,
-                            (Place){ name, site->tls, 0 },
-                            command("systemctl try-restart bellhop@%s.service", name),
-                            "it has come since the site's server was started");
-        else if (has_older_files(check, site, unit))
-                finding_add(&check->findings, FINDING_SITE_NOT_RELOADED,
-                            (Place){ name, site->changed_file, 0 },
-                            site->has_credentials
-                                    ? command("systemctl try-restart bellhop@%s.service", name)
-                                    : command(RELOAD_SITE, name),
-                            "it has changed since the site's server read it");
-}
-
-void check_site_units(Check *check, const Site *site)
-{
         if (!check->bus)
                 return;
-        check_socket(check, site);
-        check_service(check, site);
+        units_check_socket(inst);
+        (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
+        (void)name_unit(NAME_STANDIN_UNIT, inst->name, standin);
+        /* The stand-in refuses connections for a while before the instance is tried again. */
+        if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
+                (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);
+                instance_finding(inst, FINDING_SITE_FAILED, NULL, NULL, "%s has failed (%s)", unit,
+                                 result ? result : "no reason known");
+        } else if (strcmp(units_state(check, unit), "active") != 0) {
+                return;
+        } else if (units_lacks_folder(inst, unit)) {
+                instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->tls, restart,
+                                 "it was made after the instance was started");
+        } else if (read == UNKNOWN) {
+                check->n_silent++;
+        } else if (is_stale(read, inst->newest.changed)) {
+                /* systemd passes credentials at the start only. */
+                instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
+                                 inst->has_credentials ? restart : NULL,
+                                 "it has changed since the instance read it");
+        }
 }

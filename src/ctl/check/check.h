@@ -4,9 +4,9 @@
 
 #include <limits.h>
 #include <openssl/x509.h>
-#include <time.h>
 
 #include "config/config.h"
+#include "config/names.h"
 #include "ctl/ask/access.h"
 #include "ctl/ask/bus.h"
 #include "ctl/ask/hosts.h"
@@ -14,69 +14,66 @@
 #include "ctl/check/findings.h"
 #include "ctl/ctl.h"
 
-/* Does nothing where the site does not run. */
-#define RELOAD_SITE "systemctl try-reload-or-restart bellhop@%s.service"
-
 typedef struct Check {
         const Ctl *ctl;
         Config *config;
         Hosts *hosts; /* of each instance */
         Findings findings;
         X509_STORE *store; /* the authorities that this machine trusts */
-        sd_bus *bus;       /* NULL: no systemd to ask */
-        Units units;       /* all that are called bellhop */
+        sd_bus *bus;       /* NULL: there is no systemd to ask */
+        Units units;       /* all whose names begin with bellhop */
         time_t now;
-        uint64_t loaded; /* when the router read its files, as behind.h has it; 0: not known */
-        size_t n_needs_root;
+        uint64_t loaded;     /* when the router read its files, as in stale.h */
+        size_t n_needs_root; /* questions that only root can ask */
+        size_t n_silent;     /* instances that run and do not say when they read their files */
 } Check;
 
-/* One instance, while it is looked at. */
-typedef struct Site {
+/* The file that has changed last, and when, as in stale.h; 0: there was none. */
+typedef struct Newest {
+        uint64_t changed;
+        char path[PATH_MAX];
+} Newest;
+
+void newest_note(Newest *newest, const char *path, const struct stat *st);
+
+/* One instance while it is checked. */
+typedef struct InstanceCheck {
+        Check *check;
         const Instance *instance;
+        const char *name;
         const Hosts *hosts;
         Identity user;
-        char tls[PATH_MAX]; /* the folders that are its own */
+        char tls[PATH_MAX]; /* its folders of the configuration */
         char snippets[PATH_MAX];
+        char own_folders[2][PATH_MAX]; /* those that the two are in */
+        const char *replaced[6];       /* for access_ask() */
         size_t n_snippets;
-        bool has_credentials; /* systemd passes certificate and key in, from where the pair is */
-        bool snippets_unreadable; /* one of them, for the site's user */
-        bool sets_document_root;  /* a snippet does */
-        bool sets_certificate;    /* a snippet does, for some of its hosts */
-        uint64_t changed;         /* the newest of the files that its server reads at its start */
-        char changed_file[PATH_MAX];
-} Site;
+        bool has_credentials; /* systemd passes certificate and key to it */
+        bool snippets_unreadable;
+        bool sets_document_root; /* a snippet does */
+        bool sets_certificate;   /* a snippet does, for some of the hosts */
+        Newest newest;           /* of the files that it reads at its start */
+} InstanceCheck;
 
-/* What mends it, and bellhopctl apply. To be freed; NULL: no memory, or nothing mends it. */
-char *cure_and_apply(const Check *check, const char *mend);
+/* As finding_add(), of this instance. file: NULL for none. */
+#define instance_finding(inst, kind, file, ...) \
+        finding_add(&(inst)->check->findings, kind, (Place){ (inst)->name, file, 0 }, __VA_ARGS__)
 
-/* bellhopctl apply alone. */
-char *cure_apply(const Check *check);
+/* Adds that the user can't read path, and why. */
+void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
+                         const char *advice, const Access *access);
 
-/* Files and folders of the configuration. */
+/* The configuration's files and folders. */
 void check_config(Check *check);
 
-/* The folders that an instance's sandbox replaces by its own; NULL ends the list. */
-#define REPLACED_MAX 6
-
-typedef struct Replaced {
-        char paths[2][PATH_MAX];
-        const char *list[REPLACED_MAX];
-} Replaced;
-
-void replaced_init(const Check *check, Replaced *ret);
-
-/* Makes it remember the file if none of the others is newer. */
-void site_note_file(Site *site, const char *path, const struct stat *st);
-
-/* Certificate and key; document root and snippets. */
-void check_tls(Check *check, Site *site);
-void look_at_snippets(Check *check, Site *site);
-void check_snippets(Check *check, const Site *site);
-void check_document_root(Check *check, const Site *site);
-
-/* Units, and whether what is in force is what the files say. */
+/* systemd, the running router, and other programs that have its ports; units_ask() first. */
+void units_ask(Check *check);
 void check_router_units(Check *check);
-void check_site_units(Check *check, const Site *site);
-
-/* Who else has the router's ports. */
 void check_ports(Check *check);
+
+/* One instance: snippets_look() first, then the others in any order. */
+void snippets_look(InstanceCheck *inst);
+void check_tls(InstanceCheck *inst);
+void check_document_root(InstanceCheck *inst);
+void check_snippets(InstanceCheck *inst);
+void check_instance_units(InstanceCheck *inst);

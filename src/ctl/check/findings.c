@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the table of all that can be found.
- */
+#include <assert.h>
 #include <stdarg.h>
 
 #include "ctl/check/findings.h"
-#include "ctl/show/text.h"
+#include "util/array.h"
 #include "util/cleanup.h"
-
-#define NO_HTTPS "Without it the site's server does not start."
+#include "util/text.h"
 
 const char *const severity_names[SEVERITIES] = {
         [SEVERITY_NOTE] = "note",
@@ -16,138 +13,70 @@ const char *const severity_names[SEVERITIES] = {
         [SEVERITY_ERROR] = "error",
 };
 
+#define NO_HTTPS    "Without it, the instance does not start."
+#define UNREACHABLE "No instance can be reached."
+#define NO_PAGES    "All that visitors get is an error."
+#define AS_USER     "As user {name} ('runuser --pty -u {name} -- sh'), "
+#define THEN_RELOAD "then run '" ADVICE_RELOAD "'."
+#define THEN_APPLY  "then run '" ADVICE_APPLY "'."
+#define OR_ANEW     "or run '" ADVICE_SELF_SIGNED "'; "
+#define ISSUED_ANEW "Have its authority issue one that is valid for all hosts, " THEN_RELOAD
+#define RESTART     "systemctl try-restart bellhop@{name}.service"
+
+#define RESTART_OR_WHY(unit) "systemctl restart " unit " || journalctl -n 20 -u " unit
+
+#define ROW(KIND, id, severity, ...) [FINDING_##KIND] = { id, SEVERITY_##severity, __VA_ARGS__ },
+
 const FindingInfo finding_infos[FINDING_KINDS] = {
-        [FINDING_CONFIG_ERROR] = { "config-error", SEVERITY_ERROR,
-                                   "A file with a mistake is left out as a whole: its site gets no "
-                                   "visitors, or "
-                                   "those that the file named before." },
-        [FINDING_SETTINGS_ERROR] = { "settings-error", SEVERITY_ERROR,
-                                     "The router leaves out a file of settings that has a "
-                                     "mistake." },
-        [FINDING_FOLDER_WRITABLE] = { "folder-writable", SEVERITY_ERROR,
-                                      "Who may write there can take the visitors of any site." },
-        [FINDING_SHARED_UID] = { "shared-uid", SEVERITY_ERROR,
-                                 "Nothing separates two sites that run as the same user: each can "
-                                 "read the key "
-                                 "of the other." },
-        [FINDING_IDLE_TOO_SHORT] = { "idle-too-short", SEVERITY_WARNING,
-                                     "The server would be started anew for nearly every visitor." },
-        [FINDING_NETWORK_NOT_CLOSED] = { "network-not-closed", SEVERITY_NOTE,
-                                         "Code that takes control of a site has ways to the "
-                                         "network that "
-                                         "Network=no should close; packets may leave, and nothing "
-                                         "comes back." },
-        [FINDING_REDIRECT_WITHOUT_TLS] = { "redirect-without-tls", SEVERITY_ERROR,
-                                           "Visitors are sent from HTTP to HTTPS, where nobody "
-                                           "answers." },
-        [FINDING_NO_TLS] = { "no-tls", SEVERITY_NOTE, "The site answers HTTP only." },
-        [FINDING_CERTIFICATE_MISSING] = { "certificate-missing", SEVERITY_ERROR, NO_HTTPS },
-        [FINDING_CERTIFICATE_UNREADABLE] = { "certificate-unreadable", SEVERITY_ERROR,
-                                             "The site's server runs as this user from its "
-                                             "start. " NO_HTTPS },
-        [FINDING_CERTIFICATE_INVALID] = { "certificate-invalid", SEVERITY_ERROR, NO_HTTPS },
-        [FINDING_CERTIFICATE_EXPIRED] = { "certificate-expired", SEVERITY_ERROR,
-                                          "Browsers refuse the site." },
-        [FINDING_CERTIFICATE_EXPIRES] = { "certificate-expires", SEVERITY_WARNING,
-                                          "Browsers refuse the site from then on." },
-        [FINDING_CERTIFICATE_NOT_YET_VALID] = { "certificate-not-yet-valid", SEVERITY_ERROR,
-                                                "Browsers refuse the site until then." },
-        [FINDING_CERTIFICATE_WEAK] = { "certificate-weak", SEVERITY_ERROR,
-                                       "OpenSSL and browsers refuse it." },
-        [FINDING_CERTIFICATE_LACKS_HOST] = { "certificate-lacks-host", SEVERITY_ERROR,
-                                             "Browsers refuse the site under these names." },
-        [FINDING_CHAIN_ORDER] = { "chain-order", SEVERITY_ERROR,
-                                  "The site's certificate must come first, then each one's issuer; "
-                                  "some "
-                                  "clients refuse another order." },
-        [FINDING_CHAIN_INCOMPLETE] = { "chain-incomplete", SEVERITY_ERROR,
-                                       "Clients that do not know the issuer from elsewhere refuse "
-                                       "the site." },
-        [FINDING_CHAIN_UNTRUSTED] = { "chain-untrusted", SEVERITY_NOTE,
-                                      "Only clients that have been told of this authority accept "
-                                      "the site." },
-        [FINDING_SELF_SIGNED] = { "self-signed", SEVERITY_NOTE, "Browsers warn of it." },
-        [FINDING_KEY_EXPOSED] = { "key-exposed", SEVERITY_ERROR,
-                                  "Who can read the key can pretend to be the site." },
-        [FINDING_KEY_ENCRYPTED] = { "key-encrypted", SEVERITY_ERROR,
-                                    "The site's server would ask for the pass phrase, and nobody "
-                                    "is there to type "
-                                    "it. " NO_HTTPS },
-        [FINDING_KEY_MISMATCH] = { "key-mismatch", SEVERITY_ERROR, NO_HTTPS },
-        [FINDING_DOCUMENT_ROOT_MISSING] = { "document-root-missing", SEVERITY_ERROR,
-                                            "All that visitors get is an error." },
-        [FINDING_DOCUMENT_ROOT_UNREADABLE] = { "document-root-unreadable", SEVERITY_ERROR,
-                                               "All that visitors get is an error." },
-        [FINDING_DOCUMENT_ROOT_WRITABLE] = { "document-root-writable", SEVERITY_WARNING,
-                                             "Every user of this machine can change the site and "
-                                             "run programs as "
-                                             "its user." },
-        [FINDING_SNIPPET_ERROR] = { "snippet-error", SEVERITY_ERROR,
-                                    "The site's server does not start; one that runs can't be "
-                                    "reloaded." },
-        [FINDING_TARGET_NOT_ENABLED] = { "target-not-enabled", SEVERITY_ERROR,
-                                         "After the next boot no site is there." },
-        [FINDING_ROUTER_NOT_LISTENING] = { "router-not-listening", SEVERITY_ERROR,
-                                           "No site can be reached." },
-        [FINDING_ROUTER_FAILED] = { "router-failed", SEVERITY_ERROR, "No site can be reached." },
-        [FINDING_ROUTER_NOT_RELOADED] = { "router-not-reloaded", SEVERITY_WARNING,
-                                          "What the files say now is not in force." },
-        [FINDING_SOCKET_NOT_STARTED] = { "socket-not-started", SEVERITY_ERROR,
-                                         "The router can't hand off the site's visitors: it "
-                                         "refuses them." },
-        [FINDING_SOCKET_LEFT_OVER] = { "socket-left-over", SEVERITY_WARNING,
-                                       "A site that no file describes any more still runs, or can "
-                                       "be started." },
-        [FINDING_SITE_FAILED] = { "site-failed", SEVERITY_ERROR,
-                                  "Its server does not start, or has ended with an error." },
-        [FINDING_SITE_NOT_RELOADED] = { "site-not-reloaded", SEVERITY_WARNING,
-                                        "The site's server goes on with what it has read before." },
-        [FINDING_PORT_TAKEN] = { "port-taken", SEVERITY_ERROR,
-                                 "The router can't listen there, so no site can be reached on that "
-                                 "port." },
-        [FINDING_WEB_SERVER_ENABLED] = { "web-server-enabled", SEVERITY_WARNING,
-                                         "At the next boot it may take ports 80 and 443 before the "
-                                         "router does." },
-        [FINDING_QUEUE_TOO_SHORT] = { "queue-too-short", SEVERITY_WARNING,
-                                      "Few visitors fit the queue of a site that is being started; "
-                                      "the others wait "
-                                      "in the router." },
-        [FINDING_NOT_CHECKED] = { "not-checked", SEVERITY_NOTE,
-                                  "What is wrong there was not seen." },
+#include "ctl/check/findings-table.h"
 };
 
-static void finding_done(Finding *finding)
+static void findings_free_one(Finding *finding)
 {
         free(finding->instance);
         free(finding->file);
         free(finding->what);
-        free(finding->cure);
+        free(finding->advice);
 }
 
 void findings_done(Findings *findings)
 {
         for (size_t i = 0; i < findings->n; i++)
-                finding_done(&findings->findings[i]);
+                findings_free_one(&findings->findings[i]);
         free(findings->findings);
         *findings = (Findings){ .n = 0 };
 }
 
-static bool append(Findings *findings, const Finding *finding)
+/* The advice with its placeholders replaced, to be freed; NULL: no memory. */
+static char *findings_fill(const Findings *findings, Place place, const char *advice)
 {
-        if (findings->n == findings->room) {
-                const size_t room = findings->room ? findings->room * 2 : 16;
-                Finding *grown = reallocarray(findings->findings, room, sizeof(*grown));
+        _cleanup_free_ char *filled = NULL, *config = NULL;
+        size_t size;
+        FILE *out = open_memstream(&filled, &size);
 
-                if (!grown)
-                        return false;
-                findings->findings = grown;
-                findings->room = room;
+        if (findings->config_dir)
+                config = text_format(" --config=%s", findings->config_dir);
+        const char *const words[][2] = { { "{name}", place.instance },
+                                         { "{file}", place.file },
+                                         { "{config}", config } };
+
+        while (out && *advice) {
+                size_t i = 0;
+
+                while (i < ELEMENTSOF(words) &&
+                       strncmp(advice, words[i][0], strlen(words[i][0])) != 0)
+                        i++;
+                if (i == ELEMENTSOF(words)) {
+                        (void)fputc(*advice++, out);
+                } else {
+                        (void)fputs(words[i][1] ? words[i][1] : "", out);
+                        advice += strlen(words[i][0]);
+                }
         }
-        findings->findings[findings->n++] = *finding;
-        return true;
+        return out && fclose(out) == 0 ? take_ptr(filled) : NULL;
 }
 
-Finding *finding_add(Findings *findings, FindingKind kind, Place place, char *cure,
+Finding *finding_add(Findings *findings, FindingKind kind, Place place, const char *advice,
                      const char *format, ...)
 {
         Finding finding = {
@@ -156,31 +85,39 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, char *cu
                 .instance = place.instance ? strdup(place.instance) : NULL,
                 .file = place.file ? strdup(place.file) : NULL,
                 .line = place.line,
-                .cure = cure,
         };
         va_list args;
 
+        assert(kind < FINDING_KINDS);
+        if (!advice)
+                advice = finding_infos[kind].advice;
+        if (advice)
+                finding.advice = findings_fill(findings, place, advice);
         va_start(args, format);
-        if (vasprintf(&finding.what, format, args) < 0)
-                finding.what = NULL;
+        finding.what = text_format_args(format, args);
         va_end(args);
-        if (!finding.what || (place.instance && !finding.instance) ||
-            (place.file && !finding.file) || !append(findings, &finding)) {
-                finding_done(&finding);
+        if (!finding.what || !finding.advice != !advice || !finding.instance != !place.instance ||
+            !finding.file != !place.file ||
+            array_append(findings->findings, findings->n, finding) < 0) {
+                findings_free_one(&finding);
                 findings->n_lost++;
                 return NULL;
         }
         text_make_harmless(finding.what);
         text_make_harmless(finding.file);
+        text_make_harmless(finding.advice);
         return &findings->findings[findings->n - 1];
 }
 
-void findings_sort(Findings *findings)
+void findings_finish(Findings *findings, bool strict)
 {
         Finding *sorted = reallocarray(NULL, findings->n + 1, sizeof(*sorted));
         size_t n = 0;
 
-        /* They are as right in any order. */
+        for (size_t i = 0; strict && i < findings->n; i++)
+                if (findings->findings[i].severity == SEVERITY_WARNING)
+                        findings->findings[i].severity = SEVERITY_ERROR;
+        /* They are as true in any order. */
         if (!sorted)
                 return;
         for (Severity severity = SEVERITIES; severity-- > 0;)
@@ -189,7 +126,6 @@ void findings_sort(Findings *findings)
                                 sorted[n++] = findings->findings[i];
         free(findings->findings);
         findings->findings = sorted;
-        findings->room = findings->n + 1;
 }
 
 size_t findings_count(const Findings *findings, Severity severity)
@@ -211,11 +147,4 @@ bool findings_have_error(const Findings *findings, const char *instance)
                         return true;
         }
         return false;
-}
-
-void findings_be_strict(Findings *findings)
-{
-        for (size_t i = 0; i < findings->n; i++)
-                if (findings->findings[i].severity == SEVERITY_WARNING)
-                        findings->findings[i].severity = SEVERITY_ERROR;
 }

@@ -1,69 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What has been found to be wrong. Each kind has a name that programs can rely on, a severity, and
- * the reason why it matters, all in one table; bellhopctl(1) explains them. Adding can't fail:
- * without memory, n_lost says so.
+ * What bellhopctl check has found, of the kinds in findings-table.h. Adding can't fail: without
+ * memory, n_lost counts.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#define ROW(KIND, ...) FINDING_##KIND,
+
 typedef enum FindingKind {
-        FINDING_CONFIG_ERROR,
-        FINDING_SETTINGS_ERROR,
-        FINDING_FOLDER_WRITABLE,
-        FINDING_SHARED_UID,
-        FINDING_IDLE_TOO_SHORT,
-        FINDING_NETWORK_NOT_CLOSED,
-        FINDING_REDIRECT_WITHOUT_TLS,
-        FINDING_NO_TLS,
-        FINDING_CERTIFICATE_MISSING,
-        FINDING_CERTIFICATE_UNREADABLE,
-        FINDING_CERTIFICATE_INVALID,
-        FINDING_CERTIFICATE_EXPIRED,
-        FINDING_CERTIFICATE_EXPIRES,
-        FINDING_CERTIFICATE_NOT_YET_VALID,
-        FINDING_CERTIFICATE_WEAK,
-        FINDING_CERTIFICATE_LACKS_HOST,
-        FINDING_CHAIN_ORDER,
-        FINDING_CHAIN_INCOMPLETE,
-        FINDING_CHAIN_UNTRUSTED,
-        FINDING_SELF_SIGNED,
-        FINDING_KEY_EXPOSED,
-        FINDING_KEY_ENCRYPTED,
-        FINDING_KEY_MISMATCH,
-        FINDING_DOCUMENT_ROOT_MISSING,
-        FINDING_DOCUMENT_ROOT_UNREADABLE,
-        FINDING_DOCUMENT_ROOT_WRITABLE,
-        FINDING_SNIPPET_ERROR,
-        FINDING_TARGET_NOT_ENABLED,
-        FINDING_ROUTER_NOT_LISTENING,
-        FINDING_ROUTER_FAILED,
-        FINDING_ROUTER_NOT_RELOADED,
-        FINDING_SOCKET_NOT_STARTED,
-        FINDING_SOCKET_LEFT_OVER,
-        FINDING_SITE_FAILED,
-        FINDING_SITE_NOT_RELOADED,
-        FINDING_PORT_TAKEN,
-        FINDING_WEB_SERVER_ENABLED,
-        FINDING_QUEUE_TOO_SHORT,
-        FINDING_NOT_CHECKED,
+#include "ctl/check/findings-table.h"
         FINDING_KINDS,
 } FindingKind;
 
+#undef ROW
+
 typedef enum Severity {
-        SEVERITY_NOTE,    /* to be known; never changes the exit status */
+        SEVERITY_NOTE,    /* worth knowing; never changes the exit status */
         SEVERITY_WARNING, /* will be wrong, or is not yet in force */
-        SEVERITY_ERROR, /* visitors are not served, now or after the next boot, or a secret is open
-                         */
+        SEVERITY_ERROR,   /* keeps visitors out, now or after the next boot, or opens a secret */
         SEVERITIES,
 } Severity;
+
+#define ADVICE_APPLY       "bellhopctl apply{config}"
+#define ADVICE_RELOAD      "systemctl try-reload-or-restart bellhop@{name}.service"
+#define ADVICE_SELF_SIGNED "bellhopctl cert {name} --self-signed --force{config}"
 
 typedef struct FindingInfo {
         const char *name;
         Severity severity;
         const char *why;
+        const char *advice;
 } FindingInfo;
 
 extern const FindingInfo finding_infos[FINDING_KINDS];
@@ -72,17 +41,17 @@ extern const char *const severity_names[SEVERITIES];
 typedef struct Finding {
         FindingKind kind;
         Severity severity;
-        char *instance; /* NULL: of none */
-        char *file;     /* NULL: in none */
-        unsigned line;  /* 0: as a whole */
+        char *instance; /* NULL: none */
+        char *file;     /* NULL: none */
+        unsigned line;  /* from 1; 0: the file as a whole */
         char *what;
-        char *cure; /* a command; NULL: there is none */
+        char *advice; /* NULL: none */
 } Finding;
 
 typedef struct Findings {
+        const char *config_dir; /* for {config}; NULL: the usual one */
         Finding *findings;
         size_t n;
-        size_t room;
         size_t n_lost;
 } Findings;
 
@@ -92,16 +61,19 @@ typedef struct Place {
         unsigned line;
 } Place;
 
-/* cure: from command(), and taken; NULL when there is none. Returns what was added, good until the
- * next one; NULL: lost. What comes from files is made harmless for terminals. */
-Finding *finding_add(Findings *findings, FindingKind kind, Place place, char *cure,
+#define NOWHERE ((Place){ .line = 0 })
+
+/*
+ * advice: in place of the kind's own; NULL: that one. Control characters become question marks.
+ * Returns the finding, valid until the next one is added; NULL: lost.
+ */
+Finding *finding_add(Findings *findings, FindingKind kind, Place place, const char *advice,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 void findings_done(Findings *findings);
 
-/* Warnings become errors. */
-void findings_be_strict(Findings *findings);
+/* After all are added: strict makes errors of warnings; the worst come first, those of one severity
+ * in the order in which they were added. */
+void findings_finish(Findings *findings, bool strict);
 
-/* By severity, worst first; else in the order in which they were found. */
-void findings_sort(Findings *findings);
 bool findings_have_error(const Findings *findings, const char *instance);
 size_t findings_count(const Findings *findings, Severity severity);

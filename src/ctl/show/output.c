@@ -2,17 +2,17 @@
 /*
  * Owns standard output while a verb runs: whether there are colours, and who shows it.
  */
-#include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
-#include <sys/wait.h>
 
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 /* As systemd's tools have it: quit if it fits the screen, keep colours, show all at the end, ... */
 #define LESS_OPTIONS "FRSXMK"
 
-static bool color_is_wanted(void)
+static bool output_color_is_wanted(void)
 {
         const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -20,59 +20,31 @@ static bool color_is_wanted(void)
                strcmp(term, "dumb") != 0;
 }
 
-/* NULL: none is wanted. */
-static const char *pager_command(void)
+/* NULL: none is wanted, or there. */
+static FILE *output_start_pager(void)
 {
         const char *command = getenv("SYSTEMD_PAGER");
+        _cleanup_free_ char *test = NULL;
+        FILE *pager;
 
         if (!command)
                 command = getenv("PAGER");
         if (!command)
                 command = "less";
-        return command[0] == 0 || strcmp(command, "cat") == 0 ? NULL : command;
-}
-
-_Noreturn static void run_pager(const char *command, int input, int other_end)
-{
-        const char *less = getenv("SYSTEMD_LESS");
-
-        if (dup2(input, STDIN_FILENO) < 0)
-                _exit(EXIT_FAILURE);
-        (void)close(input);
-        (void)close(other_end);
-        (void)setenv("LESS", less ? less : LESS_OPTIONS, true);
-        /* Who may only look as root shall not get a root shell by "!". */
+        if (command[0] == 0 || strcmp(command, "cat") == 0)
+                return NULL;
+        /* Without the program that it begins with, all output would vanish. */
+        test = text_format("command -v %.*s >/dev/null 2>&1", (int)strcspn(command, " \t"),
+                           command);
+        if (!test || system(test) != 0)
+                return NULL;
+        (void)setenv("LESS", getenv("SYSTEMD_LESS") ? getenv("SYSTEMD_LESS") : LESS_OPTIONS, true);
+        /* Somebody who may only look as root must not get a root shell by "!". */
         (void)setenv("LESSSECURE", "1", true);
-        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-        _exit(EXIT_FAILURE);
-}
-
-/* Whether its first word can be run; without less, what is printed must not vanish. */
-static bool can_run(const char *command)
-{
-        char test[256];
-        const int length = snprintf(test, sizeof(test), "command -v %.*s >/dev/null 2>&1",
-                                    (int)strcspn(command, " \t"), command);
-        const int status = length > 0 && (size_t)length < sizeof(test) ? system(test) : -1;
-
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-static pid_t start_pager(const char *command)
-{
-        int ends[2];
-        pid_t pid;
-
-        if (!command || !can_run(command) || pipe2(ends, O_CLOEXEC) < 0)
-                return 0;
-        pid = fork();
-        if (pid == 0)
-                run_pager(command, ends[0], ends[1]);
-        if (pid > 0 && dup2(ends[1], STDOUT_FILENO) < 0)
-                pid = 0;
-        (void)close(ends[0]);
-        (void)close(ends[1]);
-        return pid > 0 ? pid : 0;
+        pager = popen(command, "we");
+        if (pager)
+                (void)dup2(fileno(pager), STDOUT_FILENO);
+        return pager;
 }
 
 void output_start(const Ctl *ctl, Output *ret)
@@ -80,10 +52,10 @@ void output_start(const Ctl *ctl, Output *ret)
         *ret = (Output){
                 .json = ctl->json,
                 .legend = !ctl->no_legend,
-                .color = !ctl->json && color_is_wanted(),
+                .color = !ctl->json && output_color_is_wanted(),
         };
         if (isatty(STDOUT_FILENO) && !ctl->no_pager)
-                ret->pager = start_pager(pager_command());
+                ret->pager = output_start_pager();
 }
 
 CtlStatus output_done(Output *output, CtlStatus status)
@@ -91,12 +63,10 @@ CtlStatus output_done(Output *output, CtlStatus status)
         const bool failed = fflush(stdout) != 0 || ferror(stdout);
         const int error = errno;
 
-        if (output->pager > 0) {
-                /* It goes on until it sees the end. */
+        if (output->pager) {
+                /* The pager goes on until it sees the end. */
                 (void)close(STDOUT_FILENO);
-                while (waitpid(output->pager, NULL, 0) < 0 && errno == EINTR)
-                        ;
-                output->pager = 0;
+                (void)pclose(output->pager);
         } else if (failed) {
                 output_error("Not all could be written: %s", strerror(error));
                 return CTL_FAILED;
@@ -123,127 +93,118 @@ const char *output_color_end(const Output *output)
         return output->color ? "\033[0m" : "";
 }
 
-/* The lines of a cell are the members of an array. */
-static int add_column(const Output *output, Table *table, const Column *definition)
+/* --- tables --- */
+
+static int output_add_column(const Output *output, struct libscols_table *table,
+                             const Column *definition)
 {
         const bool array = definition->json_type == SCOLS_JSON_ARRAY_STRING;
         struct libscols_column *column =
                 scols_table_new_column(table, output->json ? definition->key : definition->heading,
                                        0, definition->flags | (array ? SCOLS_FL_WRAP : 0));
+        int r = column ? scols_column_set_json_type(column, definition->json_type) : -ENOMEM;
 
-        if (!column || scols_column_set_json_type(column, definition->json_type) < 0)
-                return -ENOMEM;
-        if (!array)
-                return 0;
-        return scols_column_set_safechars(column, "\n") < 0 ||
-                               scols_column_set_wrapfunc(column, scols_wrapnl_chunksize,
-                                                         scols_wrapnl_nextchunk, NULL) < 0
-                       ? -ENOMEM
-                       : 0;
+        /* The lines of a cell are the elements of the array. */
+        if (r == 0 && array)
+                r = scols_column_set_safechars(column, "\n");
+        if (r == 0 && array)
+                r = scols_column_set_wrapfunc(column, scols_wrapnl_chunksize,
+                                              scols_wrapnl_nextchunk, NULL);
+        return r;
 }
 
-Table *table_new(const Output *output, const char *name, const Column columns[], size_t n)
+Table table_new(const Output *output, const char *name, const Column columns[], size_t n)
 {
-        Table *table = scols_new_table();
+        Table table = { .output = output, .table = scols_new_table() };
 
-        if (!table)
-                return NULL;
-        for (size_t i = 0; i < n; i++)
-                if (add_column(output, table, &columns[i]) < 0)
-                        return table_free(table);
-        if (scols_table_set_name(table, name) < 0 ||
-            scols_table_enable_json(table, output->json) < 0 ||
-            scols_table_enable_noheadings(table, !output->legend) < 0 ||
-            scols_table_enable_colors(table, output->color) < 0)
-                return table_free(table);
+        table.failed = !table.table;
+        for (size_t i = 0; !table.failed && i < n; i++)
+                table.failed = output_add_column(output, table.table, &columns[i]) < 0;
+        table.failed = table.failed || scols_table_set_name(table.table, name) < 0 ||
+                       scols_table_enable_json(table.table, output->json) < 0 ||
+                       scols_table_enable_noheadings(table.table, !output->legend) < 0 ||
+                       scols_table_enable_colors(table.table, output->color) < 0;
         return table;
 }
 
-Table *table_free(Table *table)
+void table_add(Table *table)
 {
-        if (table)
-                scols_unref_table(table);
-        return NULL;
+        table->line = table->failed ? NULL : scols_table_new_line(table->table, NULL);
+        table->failed = !table->line;
 }
 
-TableLine *table_add(Table *table, TableLine *parent)
+void table_set(Table *table, size_t column, const char *text)
 {
-        return scols_table_new_line(table, parent);
+        if (!table->failed && text)
+                table->failed = scols_line_set_data(table->line, column, text) < 0;
 }
 
-int table_set(TableLine *line, size_t column, const char *text)
+void table_setf(Table *table, size_t column, const char *format, ...)
 {
-        return scols_line_set_data(line, column, text) < 0 ? -ENOMEM : 0;
+        _cleanup_free_ char *text = NULL;
+        va_list args;
+
+        va_start(args, format);
+        text = text_format_args(format, args);
+        va_end(args);
+        table_set(table, column, text);
+        table->failed = table->failed || !text;
 }
 
 /* As libsmartcols has it for JSON: what does not begin with '0' or 'n' is true. */
-int table_set_bool(TableLine *line, size_t column, bool value)
+void table_set_bool(Table *table, size_t column, bool value)
 {
-        return table_set(line, column, value ? "1" : "0");
+        table_set(table, column, value ? "1" : "0");
 }
 
-int table_set_color(const Output *output, TableLine *line, size_t column, OutputColor color)
+void table_set_color(Table *table, size_t column, OutputColor color)
 {
-        struct libscols_cell *cell = scols_line_get_cell(line, column);
+        const char *sequence = output_color(table->output, color);
 
-        if (!output->color || color == COLOR_NONE)
-                return 0;
-        return !cell || scols_cell_set_color(cell, output_color(output, color)) < 0 ? -ENOMEM : 0;
+        if (!table->failed && *sequence)
+                table->failed = scols_cell_set_color(scols_line_get_cell(table->line, column),
+                                                     sequence) < 0;
 }
 
-int table_setf(TableLine *line, size_t column, const char *format, ...)
+void table_set_number(Table *table, size_t column, uint64_t n,
+                      const char *(*show)(uint64_t n, char *text))
 {
-        char *text;
-        va_list args;
-        int r;
+        char text[64];
 
-        va_start(args, format);
-        r = vasprintf(&text, format, args);
-        va_end(args);
-        if (r < 0)
-                return -ENOMEM;
-        if (scols_line_refer_data(line, column, text) < 0) {
-                free(text);
-                return -ENOMEM;
-        }
-        return 0;
+        if (!table->output->json)
+                table_set(table, column, show(n, text));
+        else if (n != UNKNOWN)
+                table_setf(table, column, "%" PRIu64, n);
 }
 
-/* libsmartcols writes an array without members as one of null. Within a string there is no line
+/* libsmartcols writes an array without elements as one of null. Within a string there is no line
  * break, so it is found by its form. */
-static void print_json(const char *text)
+static void output_print_json(char *text)
 {
-        static const char null[] = "null";
+        for (char *at = text; (at = strstr(at, "[\n")); at++) {
+                const char *value = at + 1 + strspn(at + 1, "\n "), *end = value + strlen("null");
 
-        for (const char *at = text; *at;) {
-                const char *open = strchrnul(at, '['), *value;
-
-                (void)fwrite(at, 1, (size_t)(open - at), stdout);
-                if (*open == 0)
-                        return;
-                (void)putchar('[');
-                at = open + 1;
-                value = at + strspn(at, "\n ");
-                if (*at != '\n' || strncmp(value, null, strlen(null)) != 0)
+                if (strncmp(value, "null", strlen("null")) != 0)
                         continue;
-                value += strlen(null);
-                value += strspn(value, "\n ");
-                if (*value == ']')
-                        at = value;
+                end += strspn(end, "\n ");
+                if (*end == ']')
+                        memmove(at + 1, end, strlen(end) + 1);
         }
+        (void)fputs(text, stdout);
 }
 
 int table_print(Table *table)
 {
-        char *text;
+        _cleanup_free_ char *text = NULL;
 
-        if (!scols_table_is_json(table))
-                return scols_print_table(table) < 0 ? -ENOMEM : 0;
-        if (scols_print_table_to_string(table, &text) < 0)
-                return -ENOMEM;
-        print_json(text);
-        free(text);
-        return 0;
+        if (!table->failed && !table->output->json)
+                table->failed = scols_print_table(table->table) < 0;
+        else if (!table->failed)
+                table->failed = scols_print_table_to_string(table->table, &text) < 0;
+        if (text && !table->failed)
+                output_print_json(text);
+        scols_unref_table(table->table);
+        return table->failed ? -ENOMEM : 0;
 }
 
 void output_progress(const char *what, size_t done, size_t all)
@@ -271,5 +232,12 @@ void output_error(const char *format, ...)
 CtlStatus output_no_memory(void)
 {
         output_error("There is no memory left.");
+        return CTL_FAILED;
+}
+
+CtlStatus output_bad_configuration(const Ctl *ctl, int error)
+{
+        output_error("The configuration in %s can't be read: %s.", ctl->config_dir,
+                     strerror(-error));
         return CTL_FAILED;
 }

@@ -6,7 +6,8 @@
 #pragma once
 
 #include <libsmartcols/libsmartcols.h>
-#include <sys/types.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #include "ctl/ctl.h"
 
@@ -14,7 +15,7 @@ typedef struct Output {
         bool json;
         bool legend;
         bool color;  /* a terminal, and the user has nothing against it */
-        pid_t pager; /* 0: none */
+        FILE *pager; /* NULL: none */
 } Output;
 
 /* Starts the pager where there is one; to be ended by output_done(). Once in a process. */
@@ -40,31 +41,41 @@ typedef struct Column {
         const char *heading;
         const char *key; /* in JSON */
         int flags;       /* SCOLS_FL_... */
-        int json_type;   /* SCOLS_JSON_...; a cell of an array has a line for each member */
+        int json_type;   /* SCOLS_JSON_...; a cell of an array has a line for each element */
 } Column;
 
-typedef struct libscols_table Table;
-typedef struct libscols_line TableLine;
+/* Lines of cells. Missing memory is remembered, so only table_print() has to be looked at. */
+typedef struct Table {
+        const Output *output;
+        struct libscols_table *table;
+        struct libscols_line *line; /* the last one, which the cells are set in */
+        bool failed;
+} Table;
 
-/* name: what the lines are, the key of their array in JSON. NULL: no memory. */
-Table *table_new(const Output *output, const char *name, const Column columns[], size_t n);
-Table *table_free(Table *table);
+/* name: what the lines are, the key of their array in JSON. To be ended by table_print(). */
+Table table_new(const Output *output, const char *name, const Column columns[], size_t n);
+void table_add(Table *table); /* a line below all others, of empty cells, null in JSON */
 
-/* A line below all others; parent: NULL but in a tree. NULL: no memory. */
-TableLine *table_add(Table *table, TableLine *parent);
-
-/* NULL is an empty cell, null in JSON. They all return 0 or -ENOMEM. */
-int table_set(TableLine *line, size_t column, const char *text);
-int table_set_bool(TableLine *line, size_t column, bool value);
-int table_set_color(const Output *output, TableLine *line, size_t column, OutputColor color);
-int table_setf(TableLine *line, size_t column, const char *format, ...)
+/* NULL leaves the cell empty. */
+void table_set(Table *table, size_t column, const char *text);
+void table_setf(Table *table, size_t column, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+void table_set_bool(Table *table, size_t column, bool value);
+void table_set_color(Table *table, size_t column, OutputColor color);
 
+/* UNKNOWN is null in JSON. For people, as show() has it. */
+void table_set_number(Table *table, size_t column, uint64_t n,
+                      const char *(*show)(uint64_t n, char *text));
+
+/* Frees it too. Returns 0, or -ENOMEM, and then nothing is printed. */
 int table_print(Table *table);
 
-/* On a terminal, tells how far long work has got, on standard error; what NULL: wipes that out. */
+/* On a terminal, shows how far long work has got, on standard error; what NULL: wipes that out. */
 void output_progress(const char *what, size_t done, size_t all);
 
 /* One line to standard error: "bellhopctl: " and the text, which says what to do next. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Such a line about what keeps a verb from its work. CTL_FAILED. */
 CtlStatus output_no_memory(void);
+CtlStatus output_bad_configuration(const Ctl *ctl, int error);

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 
 #include "ctl/show/show.h"
 #include "util/cleanup.h"
 
-#define MINUTE 60
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
+#define HOUR 3600
+#define DAY  (24 * HOUR)
+
+static const struct {
+        unsigned seconds;
+        const char *name;
+} units[] = { { DAY, "d" }, { HOUR, "h" }, { 60, "min" }, { 1, "s" } };
+
+#define UNITS ELEMENTSOF(units)
 
 const char *show_count(uint64_t n, char ret[static SHOWN_MAX])
 {
@@ -20,7 +25,7 @@ const char *show_count(uint64_t n, char ret[static SHOWN_MAX])
 
 const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX])
 {
-        static const char units[] = "BKMGTPE";
+        static const char letters[] = "BKMGTPE";
         double value = (double)n;
         size_t i = 0;
 
@@ -29,7 +34,15 @@ const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX])
         /* What would be rounded to 1024 is one of the next unit. */
         for (; value >= 1023.95; i++)
                 value /= 1024;
-        (void)snprintf(ret, SHOWN_MAX, i == 0 ? "%.0f%c" : "%.1f%c", value, units[i]);
+        (void)snprintf(ret, SHOWN_MAX, i == 0 ? "%.0f%c" : "%.1f%c", value, letters[i]);
+        return ret;
+}
+
+const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX])
+{
+        if (n == UINT64_MAX)
+                return strcpy(ret, "-");
+        (void)snprintf(ret, SHOWN_MAX, "%.2fs", (double)n / 1e9);
         return ret;
 }
 
@@ -43,13 +56,9 @@ const char *show_rate(double per_second, char ret[static SHOWN_MAX])
 
 const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX])
 {
-        static const struct {
-                unsigned seconds;
-                const char *name;
-        } units[] = { { DAY, "d" }, { HOUR, "h" }, { MINUTE, "min" }, { 1, "s" } };
         size_t i = 0;
 
-        while (i < ELEMENTSOF(units) - 1 && (seconds == 0 || seconds % units[i].seconds != 0))
+        while (i < UNITS - 1 && (seconds == 0 || seconds % units[i].seconds != 0))
                 i++;
         (void)snprintf(ret, SHOWN_MAX, "%" PRIu64 "%s", seconds / units[i].seconds, units[i].name);
         return ret;
@@ -57,25 +66,14 @@ const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX])
 
 const char *show_ago(time_t then, time_t now, char ret[static SHOWN_MAX])
 {
-        static const struct {
-                long below, seconds;
-                const char *name;
-        } units[] = { { MINUTE, 1, "s" },
-                      { HOUR, MINUTE, "min" },
-                      { DAY, HOUR, "h" },
-                      { LONG_MAX, DAY, "d" } };
-        const long ago = (long)(now - then);
+        const uint64_t ago = then < now ? (uint64_t)(now - then) : 0;
+        size_t i = 0;
 
-        if (then == 0)
-                return strcpy(ret, "-");
-        if (ago <= 0)
-                return strcpy(ret, "now");
-        for (size_t i = 0; i < ELEMENTSOF(units); i++)
-                if (ago < units[i].below) {
-                        (void)snprintf(ret, SHOWN_MAX, "%ld%s ago", ago / units[i].seconds,
-                                       units[i].name);
-                        break;
-                }
+        if (then == 0 || ago == 0)
+                return strcpy(ret, then == 0 ? "-" : "now");
+        while (ago < units[i].seconds)
+                i++;
+        (void)snprintf(ret, SHOWN_MAX, "%" PRIu64 "%s ago", ago / units[i].seconds, units[i].name);
         return ret;
 }
 
@@ -83,14 +81,10 @@ const char *show_left(time_t then, time_t now, char ret[static SHOWN_MAX])
 {
         const long left = (long)(then - now);
 
-        if (then == 0)
-                return strcpy(ret, "-");
-        if (left <= 0)
-                return strcpy(ret, "over");
-        if (left < 2 * DAY)
-                (void)snprintf(ret, SHOWN_MAX, "in %ld hours", left / HOUR);
-        else
-                (void)snprintf(ret, SHOWN_MAX, "in %ld days", left / DAY);
+        if (then == 0 || left <= 0)
+                return strcpy(ret, then == 0 ? "-" : "over");
+        (void)snprintf(ret, SHOWN_MAX, left < 2 * DAY ? "in %ld hours" : "in %ld days",
+                       left / (left < 2 * DAY ? HOUR : DAY));
         return ret;
 }
 

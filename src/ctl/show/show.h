@@ -10,6 +10,7 @@
 /* UINT64_MAX is not known: "-". All return ret. */
 const char *show_count(uint64_t n, char ret[static SHOWN_MAX]);
 const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX]);      /* "812B", "11.4M" */
+const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX]);       /* "0.52s" */
 const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX]); /* "45s", "10min" */
 const char *show_rate(double per_second, char ret[static SHOWN_MAX]);
 

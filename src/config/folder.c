@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/folder.h"
+#include "config/names.h"
+#include "util/cleanup.h"
+
+static int folder_select(const struct dirent *entry)
+{
+        const size_t size = strlen(entry->d_name), suffix = strlen(NAME_CONF_SUFFIX);
+
+        return entry->d_name[0] != '.' && size > suffix &&
+               strcmp(entry->d_name + size - suffix, NAME_CONF_SUFFIX) == 0;
+}
+
+/* Not by locale: the order of files decides which one wins. */
+static int folder_compare(const void *a, const void *b)
+{
+        return strcmp((*(struct dirent *const *)a)->d_name, (*(struct dirent *const *)b)->d_name);
+}
+
+int folder_list(const char *path, Folder *ret)
+{
+        struct dirent **entries;
+        const int n = scandir(path, &entries, folder_select, NULL);
+
+        *ret = (Folder){ .n = 0 };
+        if (n < 0)
+                return errno == ENOENT ? 0 : -errno;
+        for (int i = 0; i < n; i++)
+                entries[i]->d_name[strlen(entries[i]->d_name) - strlen(NAME_CONF_SUFFIX)] = 0;
+        qsort(entries, (size_t)n, sizeof(*entries), folder_compare);
+        *ret = (Folder){ entries, n };
+        return 0;
+}
+
+void folder_done(Folder *folder)
+{
+        for (int i = 0; i < folder->n; i++)
+                free(folder->entries[i]);
+        free(folder->entries);
+        *folder = (Folder){ .n = 0 };
+}

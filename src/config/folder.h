@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* The configuration files in a folder. */
+#pragma once
+
+#include <dirent.h>
+
+typedef struct Folder {
+        struct dirent **entries; /* d_name: without ".conf"; sorted by bytes */
+        int n;
+} Folder;
+
+/* Lists the files of the form NAME.conf; a folder that does not exist has none. Returns 0 or a
+ * negative errno. */
+int folder_list(const char *path, Folder *ret);
+void folder_done(Folder *folder);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "config/names.h"
+#include "ctl/change/files.h"
+#include "ctl/show/output.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+#define WANTS_DIR "/etc/systemd/system/bellhop.target.wants"
+
+#define SAID_MAX 2048
+
+bool places_init(const Ctl *ctl, const char *name, Places *ret)
+{
+        const char *dir = ctl->config_dir;
+        char unit[NAME_UNIT_MAX];
+
+        (void)snprintf(ret->www, PATH_MAX, WWW_DIR "/%s", name);
+        (void)snprintf(ret->wanted, PATH_MAX, WANTS_DIR "/%s",
+                       name_unit(NAME_SOCKET_UNIT, name, unit));
+        return name_path_fill(NAME_INSTANCE_FILE, dir, name, ret->file) &&
+               name_path_fill(NAME_TLS_DIR, dir, name, ret->tls) &&
+               name_path_fill(NAME_SNIPPET_DIR, dir, name, ret->snippets);
+}
+
+bool place_exists(const char *path)
+{
+        struct stat st;
+
+        return lstat(path, &st) == 0;
+}
+
+/* --- what add writes --- */
+
+/* The same settings make the same text, in whatever order they are given. */
+char *instance_text(const Ctl *ctl)
+{
+        static const char *const keys[] = { "Host", "Address", "Default",
+                                            "Http", "IdleSec", "Network" };
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        if (!out)
+                return NULL;
+        fputs("# Made by bellhopctl add. After a change: bellhopctl apply\n[Instance]\n", out);
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                for (size_t j = 0; j < ctl->n_settings; j++)
+                        if (strcmp(ctl->settings[j].key, keys[i]) == 0)
+                                fprintf(out, "%s=%s\n", keys[i], ctl->settings[j].value);
+        return fclose(out) == 0 ? text : NULL;
+}
+
+/* With the name four times: letters, digits, '-' and '_' only, so nothing has to be escaped. */
+static const char page[] =
+        "<!DOCTYPE html>\n"
+        "<html lang=\"en\">\n"
+        "<meta charset=\"utf-8\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width\">\n"
+        "<meta name=\"robots\" content=\"noindex\">\n"
+        "<title>%s</title>\n"
+        "<style>:root { color-scheme: light dark; font: 1.1em/1.6 system-ui, sans-serif }\n"
+        "body { max-width: 32em; margin: 20vh auto; padding: 0 1.5em }</style>\n"
+        "<h1>%s</h1>\n"
+        "<p>The site of %s is served.\n"
+        "<p>It has no pages of its own yet. They go to <code>" WWW_DIR "/%s</code>, where this one "
+        "is <code>" FIRST_PAGE "</code>.\n";
+
+int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
+{
+        _cleanup_close_ int fd =
+                openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                       0640);
+
+        if (fd < 0 || dprintf(fd, page, name, name, name, name) < 0 || fchown(fd, uid, gid) < 0 ||
+            fchmod(fd, 0640) < 0 || fsync(fd) < 0)
+                return -errno;
+        return 0;
+}
+
+/* --- as a whole or not at all --- */
+
+/* "folder/name" to "folder/.name.new", which is no name of a file of ours. */
+static char *files_unfinished_path(const char *path)
+{
+        const char *name = strrchr(path, '/') + 1;
+
+        return text_format("%.*s.%s.new", (int)(name - path), path, name);
+}
+
+static int files_sync_parent(const char *path)
+{
+        _cleanup_free_ char *folder = strndup(path, (size_t)(strrchr(path, '/') - path));
+        _cleanup_close_ int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_write(const char *path, const char *text)
+{
+        _cleanup_free_ char *unfinished = files_unfinished_path(path);
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!unfinished)
+                return -ENOMEM;
+        fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return -errno;
+        /* Not with the mode that the umask leaves: the router reads it. */
+        r = dprintf(fd, "%s", text) < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0 ||
+                            rename(unfinished, path) < 0
+                    ? -errno
+                    : files_sync_parent(path);
+        if (r < 0)
+                (void)unlink(unfinished);
+        return r;
+}
+
+int file_remove(const char *path)
+{
+        if (unlink(path) < 0)
+                return errno == ENOENT ? 0 : -errno;
+        return files_sync_parent(path);
+}
+
+int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
+                int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
+                            const void *userdata),
+                const void *userdata)
+{
+        _cleanup_free_ char *unfinished = text_format(".%s.new", name);
+        _cleanup_close_ int parent_fd = -EBADF, fd = -EBADF;
+        int r;
+
+        if (!unfinished)
+                return -ENOMEM;
+        if (mkdir(parent, 0755) < 0 && errno != EEXIST)
+                return -errno;
+        parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        /* The parent is root's: nobody else can be in the way of the new name. */
+        if (parent_fd < 0 || (mkdirat(parent_fd, unfinished, 0700) < 0 && errno != EEXIST))
+                return -errno;
+        fd = openat(parent_fd, unfinished, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = fill(fd, name, uid, gid, userdata);
+        if (r == 0 &&
+            (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
+             renameat(parent_fd, unfinished, parent_fd, name) < 0 || fsync(parent_fd) < 0))
+                r = -errno;
+        return r;
+}
+
+/* --- programs --- */
+
+_Noreturn static void files_exec(const char *const arguments[], int output)
+{
+        const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        /* In a group of its own: a Ctrl-C is for us, and we wait for the program. */
+        if (setpgid(0, 0) == 0 && dup2(input, STDIN_FILENO) >= 0 &&
+            dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0)
+                (void)execvp(arguments[0], (char *const *)arguments);
+        (void)dprintf(output, "%s", strerror(errno));
+        _exit(EXIT_FAILURE);
+}
+
+bool program_run(const char *const arguments[])
+{
+        _cleanup_close_ int output = memfd_create("output", MFD_CLOEXEC);
+        const pid_t pid = output < 0 ? -1 : fork();
+        char said[SAID_MAX] = "it says nothing";
+        int status = 0;
+        ssize_t n;
+
+        if (pid == 0)
+                files_exec(arguments, output);
+        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        if (pid > 0 && status == 0)
+                return true;
+        if (pid < 0) {
+                (void)snprintf(said, sizeof(said), "%s", strerror(errno));
+        } else if (WIFSIGNALED(status)) {
+                (void)snprintf(said, sizeof(said), "%s", strsignal(WTERMSIG(status)));
+        } else if ((n = pread(output, said, sizeof(said) - 1, 0)) > 0) {
+                said[n] = 0;
+                said[n - (said[n - 1] == '\n')] = 0;
+        }
+        output_error("%s %s has failed: %s", arguments[0], arguments[1], said);
+        return false;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files and folders of an instance: where they are, what add puts there, and how, so that each is
+ * there as a whole or not at all. A negative errno says what is wrong; only program_run() prints.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "ctl/ctl.h"
+
+#define WWW_DIR    "/srv/www"
+#define FIRST_PAGE "index.html"
+
+/*
+ * The comment of a user that bellhopctl has made, in the user database itself: so it can't be
+ * there without the user, nor the user without it, and users can't change it.
+ */
+#define USER_MARK "bellhop customer"
+
+typedef struct Places {
+        char file[PATH_MAX];
+        char tls[PATH_MAX]; /* folders of the customer's */
+        char snippets[PATH_MAX];
+        char www[PATH_MAX];
+        char wanted[PATH_MAX]; /* the link of a socket that was enabled by hand */
+} Places;
+
+/* False: a path would be too long. */
+bool places_init(const Ctl *ctl, const char *name, Places *ret);
+
+/* Also of a link that leads nowhere. */
+bool place_exists(const char *path);
+
+/* The file of an instance with these settings, to be freed. NULL: no memory. */
+char *instance_text(const Ctl *ctl);
+
+/* Puts the page into a folder that a visitor sees before there are others; for folder_make(). */
+int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
+
+/* Whole or not there, owned by root and readable by all. */
+int file_write(const char *path, const char *text);
+
+/* 0 also if there is none. */
+int file_remove(const char *path);
+
+/* A folder of the user's in one of root's: there with all that fill() puts in, or not at all. */
+int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
+                int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
+                            const void *userdata),
+                const void *userdata);
+
+/* Runs a program with at least one argument, and prints what it says only if it fails. False: it
+ * has failed. */
+bool program_run(const char *const arguments[]);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of all findings, for findings.[ch] alone, which define ROW(KIND, id, severity, why,
+ * advice). Programs rely on the id, and bellhopctl(1) explains it.
+ *
+ * Advice is a command of ours or systemd's as it is typed, or sentences, which begin with a capital
+ * letter; NULL: nothing has to be done. Root may follow it whatever a customer does meanwhile in
+ * folders that the customer owns: what changes files there runs as the customer. {name}, {file} and
+ * {config} stand for the instance, the file and a --config= that is needed.
+ */
+ROW(CONFIG_ERROR, "config-error", ERROR,
+    "The file is left out as a whole; its instance has no visitors, or its old settings.",
+    "Correct the file, " THEN_APPLY)
+ROW(SETTINGS_ERROR, "settings-error", ERROR,
+    "The router leaves out a file of settings that has a mistake.", "Correct the file, " THEN_APPLY)
+ROW(FOLDER_WRITABLE, "folder-writable", ERROR,
+    "Whoever may write there can take the visitors of any instance.",
+    "Make root its owner, let nobody else write in it, and look through its files.")
+ROW(SHARED_UID, "shared-uid", ERROR,
+    "Two instances run as the same user, so each can read the key of the other.",
+    "Give each a user with a uid of its own, or run 'bellhopctl remove {name}{config}'.")
+ROW(IDLE_TOO_SHORT, "idle-too-short", WARNING,
+    "The instance would be started anew for nearly every visitor.",
+    "Write IdleSec=10min or remove the line, " THEN_APPLY)
+ROW(NETWORK_NOT_CLOSED, "network-not-closed", NOTE,
+    "Code in control of an instance can send packets out; nothing comes back.", NULL)
+ROW(REDIRECT_WITHOUT_TLS, "redirect-without-tls", ERROR,
+    "Visitors are sent from HTTP to HTTPS, where nobody answers.",
+    "bellhopctl cert {name} --self-signed{config} && " RESTART)
+ROW(NO_TLS, "no-tls", NOTE, "The instance answers HTTP only.", NULL)
+ROW(CERTIFICATE_MISSING, "certificate-missing", ERROR, NO_HTTPS,
+    AS_USER "put it there, " OR_ANEW THEN_RELOAD)
+ROW(CERTIFICATE_UNREADABLE, "certificate-unreadable", ERROR,
+    "The instance runs as this user from its start. " NO_HTTPS,
+    "Let user {name} read it, or put a copy there as user {name} ('runuser --pty -u {name} "
+    "-- sh'), " THEN_RELOAD)
+ROW(CERTIFICATE_INVALID, "certificate-invalid", ERROR, NO_HTTPS,
+    AS_USER "replace it, " OR_ANEW THEN_RELOAD)
+ROW(CERTIFICATE_EXPIRED, "certificate-expired", ERROR, "Browsers refuse the website.", ISSUED_ANEW)
+ROW(CERTIFICATE_EXPIRES, "certificate-expires", WARNING,
+    "Browsers refuse the website from then on.", ISSUED_ANEW)
+ROW(CERTIFICATE_NOT_YET_VALID, "certificate-not-yet-valid", ERROR,
+    "Browsers refuse the website until then.", ISSUED_ANEW)
+ROW(CERTIFICATE_WEAK, "certificate-weak", ERROR, "OpenSSL and browsers refuse it.",
+    "Have its authority issue one for a new key, " OR_ANEW THEN_RELOAD)
+ROW(CERTIFICATE_LACKS_HOST, "certificate-lacks-host", ERROR,
+    "Browsers refuse the website under these names.", ISSUED_ANEW)
+ROW(CHAIN_ORDER, "chain-order", ERROR,
+    "The instance's own comes first, then each one's issuer; some clients insist on it.",
+    AS_USER "put them in this order, " THEN_RELOAD)
+ROW(CHAIN_INCOMPLETE, "chain-incomplete", ERROR,
+    "Clients that do not know the issuer from elsewhere refuse the website.",
+    AS_USER "append the issuer's (often in chain.pem) to the file, " THEN_RELOAD)
+ROW(CHAIN_UNTRUSTED, "chain-untrusted", NOTE,
+    "Only clients that were given this authority accept the website.", NULL)
+ROW(SELF_SIGNED, "self-signed", NOTE, "Browsers warn of it.", NULL)
+ROW(KEY_EXPOSED, "key-exposed", ERROR, "Whoever can read the key can pretend to be the website.",
+    "runuser --pty -u {name} -- chmod 0400 {file}")
+ROW(KEY_ENCRYPTED, "key-encrypted", ERROR,
+    "Nobody is there to type the pass phrase when the instance starts. " NO_HTTPS,
+    AS_USER "remove the pass phrase with 'openssl pkey', " THEN_RELOAD)
+ROW(KEY_MISMATCH, "key-mismatch", ERROR, NO_HTTPS,
+    AS_USER "put the key of the certificate there, " OR_ANEW THEN_RELOAD)
+ROW(DOCUMENT_ROOT_MISSING, "document-root-missing", ERROR, NO_PAGES,
+    "Make the folder /srv/www/{name} with user {name} as its owner, then run '" RESTART "'.")
+ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
+    "Let user {name} read it, and enter the folders before it.")
+ROW(DOCUMENT_ROOT_WRITABLE, "document-root-writable", WARNING,
+    "Every user of this machine can change the website and run programs as its user.",
+    "runuser --pty -u {name} -- chmod o-w {file}")
+ROW(SNIPPET_ERROR, "snippet-error", ERROR,
+    "The instance does not start; one that runs can't be reloaded.",
+    AS_USER "correct it or move it away, " THEN_RELOAD)
+ROW(TARGET_NOT_ENABLED, "target-not-enabled", ERROR,
+    "After the next boot, no instance can be reached.", "systemctl enable bellhop.target")
+ROW(ROUTER_NOT_LISTENING, "router-not-listening", ERROR, UNREACHABLE,
+    "systemctl start bellhop.target bellhop-router.socket bellhop-router.service")
+ROW(ROUTER_FAILED, "router-failed", ERROR, UNREACHABLE, RESTART_OR_WHY("bellhop-router.service"))
+ROW(ROUTER_NOT_RELOADED, "router-not-reloaded", WARNING, "What the files say now is not in force.",
+    ADVICE_APPLY)
+ROW(SOCKET_NOT_STARTED, "socket-not-started", ERROR,
+    "The router can't hand off the instance's visitors: it refuses them.",
+    "systemctl restart bellhop@{name}.socket")
+ROW(SOCKET_LEFT_OVER, "socket-left-over", WARNING,
+    "An instance that no file describes any more still runs, or can be started.", ADVICE_APPLY)
+ROW(SITE_FAILED, "site-failed", ERROR, "The instance does not start, or has ended with an error.",
+    RESTART_OR_WHY("bellhop@{name}.service"))
+ROW(SITE_NOT_RELOADED, "site-not-reloaded", WARNING,
+    "The instance goes on with what it read before.", ADVICE_RELOAD)
+ROW(PORT_TAKEN, "port-taken", ERROR,
+    "The router can't listen there, so no instance can be reached on that port.",
+    "Find the program with 'ss -tlnp' and stop it, then run 'systemctl restart "
+    "bellhop-router.socket bellhop-router.service'.")
+ROW(WEB_SERVER_ENABLED, "web-server-enabled", WARNING,
+    "At the next boot it may take ports 80 and 443 before the router does.",
+    "Disable it with 'systemctl disable'.")
+ROW(QUEUE_TOO_SHORT, "queue-too-short", WARNING,
+    "Few visitors fit the queue of an instance that starts; others wait in the router.",
+    "Set net.unix.max_dgram_qlen=512 in /etc/sysctl.d (sysctl.d(5)), then run 'sysctl "
+    "--system' and \"systemctl restart 'bellhop@*.socket'\".")
+ROW(NOT_CHECKED, "not-checked", NOTE, "What is wrong there was not seen.", NULL)

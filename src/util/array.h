@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Growing arrays: a pointer to malloc()ed elements and a count, without a field for the room. The
+ * room follows from the count: ARRAY_ROOM_MIN, then each power of two. So an array that begins as
+ * NULL and 0 must only grow by these macros; taking elements off its end is allowed.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define ARRAY_ROOM_MIN 8
+
+/* Returns the array, or a larger copy of it where n elements fill its room; NULL without memory,
+ * and the array is as it was. */
+static inline void *array_make_room(void *array, size_t n, size_t element_bytes)
+{
+        if (n != 0 && (n < ARRAY_ROOM_MIN || (n & (n - 1)) != 0))
+                return array;
+        return reallocarray(array, n != 0 ? n * 2 : ARRAY_ROOM_MIN, element_bytes);
+}
+
+/* Makes room for one more element in an array of n. Evaluates to 0 or -ENOMEM. */
+#define array_reserve(array, n)                                                 \
+        ({                                                                      \
+                void *_room_ = array_make_room((array), (n), sizeof(*(array))); \
+                                                                                \
+                if (_room_)                                                     \
+                        (array) = _room_;                                       \
+                _room_ ? 0 : -ENOMEM;                                           \
+        })
+
+/* Appends a value, which may be a compound literal, and counts it in n. Evaluates to 0, or -ENOMEM
+ * with array and n as they were; the value then stays the caller's. */
+#define array_append(array, n, ...)                      \
+        ({                                               \
+                const int _r_ = array_reserve(array, n); \
+                                                         \
+                if (_r_ == 0) {                          \
+                        (array)[n] = __VA_ARGS__;        \
+                        (n)++;                           \
+                }                                        \
+                _r_;                                     \
+        })

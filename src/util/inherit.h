@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sockets that systemd passes to a service, found by their FileDescriptorName=: sd_listen_fds(3).
+ * A program takes those that it knows, reports the others, and inherit_done() closes them.
+ */
+#pragma once
+
+#include <stddef.h>
+
+typedef struct Inherited {
+        struct InheritedSocket {
+                int fd;     /* close-on-exec; -EBADF once it is taken */
+                char *name; /* "unknown" where systemd gives none */
+        } * sockets;
+        size_t n;
+} Inherited;
+
+/* Takes over what was passed, which may be nothing. Removes LISTEN_PID=, LISTEN_FDS= and
+ * LISTEN_FDNAMES= from the environment. Returns 0 or a negative errno. */
+int inherit_init(Inherited *inherited);
+
+/*
+ * The first socket of that name and kind that is not taken yet, now the caller's; -ENOENT: there is
+ * none. family, type and listening are those of sd_is_socket(3): AF_UNSPEC, 0 and -1 stand for any.
+ */
+int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening);
+
+/* The same for a descriptor of any kind. */
+int inherit_take_any(Inherited *inherited, const char *name);
+
+/* Closes all that is not taken. */
+void inherit_done(Inherited *inherited);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Strings made by a format, and numbers read from text. */
+#pragma once
+
+#include <stdarg.h>
+
+#include "util/span.h"
+
+/* A string to be freed, or NULL without memory. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *text_format_args(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
+/* Appends a copy to an array of strings, and counts it. 0 or -ENOMEM. */
+int texts_append(char ***texts, size_t *n, const char *text);
+void texts_free(char **texts, size_t n);
+
+/*
+ * A decimal number of digits alone, at most max. Zeros in front are allowed; a caller that wants
+ * one form for each number refuses them. False, with *ret as it was: it is nothing of that form, or
+ * too large. Pure.
+ */
+bool text_number(Span text, uint64_t max, uint64_t *ret);
+
+/*
+ * How many letters must be changed, added, left out or swapped with the next one to make a into b;
+ * upper and lower case are the same. SIZE_MAX where one of them has more than TEXT_DISTANCE_MAX
+ * bytes. Pure.
+ */
+#define TEXT_DISTANCE_MAX 32
+size_t text_distance(Span a, Span b);
+
+/* Replaces each control character by a question mark, so that a terminal only shows the text: of
+ * ASCII, and in UTF-8 those of ISO 6429. text may be NULL. */
+void text_make_harmless(char *text);

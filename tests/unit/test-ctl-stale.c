@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of when files have changed, and whether a process has read them since. */
+#include "config-dir.h"
+
+#include "ctl/ask/stale.h"
+#include "instance/state.h"
+#include "util/clock.h"
+
+/* A process that begins to read now has what was changed before, and not what is changed then. */
+static void assert_noticed(uint64_t (*changed)(const char *), const char *name)
+{
+        uint64_t read;
+
+        wait_past(changed(dir));
+        read = clock_nsec(CLOCK_REALTIME_COARSE);
+        assert_false(is_stale(read, changed(dir)));
+        put(name, "x");
+        assert_true(is_stale(read, changed(dir)));
+}
+
+static void test_files(void **state)
+{
+        (void)state;
+        assert_noticed(changed_router, "router.conf");
+        assert_noticed(changed_router, "router.conf.d/a.conf");
+        assert_noticed(changed_router, "instances/alice.conf");
+        assert_noticed(changed_instances, "instances/alice.conf");
+        assert_noticed(changed_instances, "instances/bob.conf");
+}
+
+static void test_what_is_gone_or_set_back(void **state)
+{
+        static const struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+        char path[DIR_MAX * 2];
+        uint64_t read;
+
+        (void)state;
+        in_dir(path, "instances/alice.conf");
+        put("instances/alice.conf", "x");
+        wait_past(changed_instances(dir));
+        read = clock_nsec(CLOCK_REALTIME_COARSE);
+        assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+        assert_true(is_stale(read, changed_instances(dir)));
+        wait_past(changed_instances(dir));
+        read = clock_nsec(CLOCK_REALTIME_COARSE);
+        assert_int_equal(unlink(path), 0);
+        assert_true(is_stale(read, changed_instances(dir)));
+}
+
+static uint64_t changed_alice(const char *folder)
+{
+        uint64_t tls_made;
+
+        return changed_instance(folder, "alice", &tls_made);
+}
+
+static void test_what_is_one_instances_own(void **state)
+{
+        uint64_t read = clock_nsec(CLOCK_REALTIME_COARSE), tls_made;
+        char path[DIR_MAX * 2];
+
+        (void)state;
+        make_folder("sites");
+        make_folder("sites/alice");
+        make_folder("tls");
+        assert_false(is_stale(read, changed_instance(dir, "alice", &tls_made)));
+        assert_int_equal(tls_made, 0);
+        make_folder("tls/alice");
+        (void)changed_instance(dir, "alice", &tls_made);
+        assert_true(is_stale(read, tls_made));
+        assert_noticed(changed_alice, "sites/alice/a.conf");
+        assert_noticed(changed_alice, "tls/alice/privkey.pem");
+        wait_past(changed_alice(dir));
+        read = clock_nsec(CLOCK_REALTIME_COARSE);
+        make_folder("sites/bob");
+        assert_false(is_stale(read, changed_alice(dir)));
+        in_dir(path, "sites/alice/a.conf");
+        assert_int_equal(unlink(path), 0);
+        assert_true(is_stale(read, changed_alice(dir)));
+}
+
+static void test_nothing_is_there(void **state)
+{
+        uint64_t tls_made;
+
+        (void)state;
+        assert_int_equal(changed_instance("/no/such/folder", "alice", &tls_made), 0);
+        assert_int_equal(changed_file("/no/such/file"), 0);
+        assert_int_equal(changed_router("/no/such/folder"), 0);
+        assert_false(is_stale(clock_nsec(CLOCK_REALTIME_COARSE), 0));
+}
+
+/* The word of an instance, in a runtime folder "dir/run". */
+static uint64_t read_of(const char *state_file)
+{
+        char run[DIR_MAX * 2];
+
+        in_dir(run, "run");
+        if (state_file)
+                put("run-instance/alice/" STATE_FILE, state_file);
+        return stale_instance_read(run, "alice");
+}
+
+static void test_when_an_instance_has_read(void **state)
+{
+        static const char *const nothing[] = {
+                "",
+                "VERSION=1\nSTATE=ready\nREAD_USEC=0\n",
+                "VERSION=1\nSTATE=ready\nREAD_USEC=1\n",
+                "VERSION=1\nSTATE=ready\nREAD_USEC=18446744073709551615\n",
+                "VERSION=1\nSTATE=ready\nREAD_USEC=-1\n",
+                "VERSION=2\nSTATE=ready\nREAD_USEC=1700000000000000\n",
+                "STATE=ready\nREAD_USEC=1700000000000000\n",
+                "[Instance]\nHost=alice.example\n",
+        };
+        char path[DIR_MAX * 2];
+
+        (void)state;
+        make_folder("run-instance");
+        assert_true(read_of(NULL) == UNKNOWN);
+        make_folder("run-instance/alice");
+        assert_true(read_of(NULL) == UNKNOWN);
+        for (size_t i = 0; i < ELEMENTSOF(nothing); i++)
+                assert_true(read_of(nothing[i]) == UNKNOWN);
+        /* Files may have the time of a tick before. */
+        assert_int_equal(read_of("VERSION=1\nSTATE=ready\nREAD_USEC=1700000000000000\n"),
+                         UINT64_C(1699999999990000) * 1000);
+        in_dir(path, "run-instance/alice/" STATE_FILE);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(mkfifo(path, 0644), 0);
+        assert_true(read_of(NULL) == UNKNOWN);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(symlink("/etc/passwd", path), 0);
+        assert_true(read_of(NULL) == UNKNOWN);
+}
+
+/* What nobody knows is no reason to do anything. */
+static void test_unknown_is_not_stale(void **state)
+{
+        (void)state;
+        assert_false(is_stale(UNKNOWN, 1));
+        assert_false(is_stale(UNKNOWN, clock_nsec(CLOCK_REALTIME_COARSE)));
+        assert_false(is_stale(UNKNOWN, UINT64_MAX));
+        assert_true(is_stale(0, 1));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_files, dir_setup, dir_teardown),
+                cmocka_unit_test_setup_teardown(test_what_is_gone_or_set_back, dir_setup,
+                                                dir_teardown),
+                cmocka_unit_test_setup_teardown(test_what_is_one_instances_own, dir_setup,
+                                                dir_teardown),
+                cmocka_unit_test(test_nothing_is_there),
+                cmocka_unit_test_setup_teardown(test_when_an_instance_has_read, dir_setup,
+                                                dir_teardown),
+                cmocka_unit_test(test_unknown_is_not_stale),
+        };
+
+        return cmocka_run_group_tests_name("ctl-stale", tests, NULL, NULL);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of what files, sockets and units of an instance are called. Units and documents have the
+ * same names, so a change here is one there. */
+#include "unit.h"
+
+#include "config/names.h"
+
+static void test_paths(void **state)
+{
+        static const struct {
+                NamePath what;
+                const char *dir, *path;
+        } cases[] = {
+                { NAME_INSTANCE_FILE, "/etc/bellhop", "/etc/bellhop/instances/alice.conf" },
+                { NAME_TLS_DIR, "/etc/bellhop", "/etc/bellhop/tls/alice" },
+                { NAME_CERTIFICATE, "/etc/bellhop", "/etc/bellhop/tls/alice/fullchain.pem" },
+                { NAME_PRIVATE_KEY, "/etc/bellhop", "/etc/bellhop/tls/alice/privkey.pem" },
+                { NAME_SNIPPET_DIR, "/etc/bellhop", "/etc/bellhop/sites/alice" },
+                { NAME_HANDOFF_SOCKET, "/run/bellhop", "/run/bellhop/alice.handoff" },
+                { NAME_INSTANCE_RUNTIME, "/run/bellhop", "/run/bellhop-instance/alice" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_free_ char *path = name_path(cases[i].what, cases[i].dir, "alice");
+
+                assert_string_equal(path, cases[i].path);
+        }
+}
+
+static void test_path_max(void **state)
+{
+        char dir[PATH_MAX], path[PATH_MAX];
+        const size_t rest = strlen("/alice.handoff");
+
+        memset(dir, 'x', sizeof(dir));
+        dir[PATH_MAX - 1 - rest] = 0;
+        assert_true(name_path_fill(NAME_HANDOFF_SOCKET, dir, "alice", path));
+        assert_int_equal(strlen(path), PATH_MAX - 1);
+        assert_false(name_path_fill(NAME_HANDOFF_SOCKET, dir, "alice2", path));
+}
+
+static void test_units(void **state)
+{
+        static const struct {
+                NameUnit what;
+                const char *unit;
+        } cases[] = {
+                { NAME_SOCKET_UNIT, "bellhop@alice.socket" },
+                { NAME_SERVICE_UNIT, "bellhop@alice.service" },
+                { NAME_STANDIN_UNIT, "bellhop-standin@alice.service" },
+                { NAME_SERVICE_DROP_IN_DIR, "bellhop@alice.service.d" },
+        };
+        char unit[NAME_UNIT_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                assert_string_equal(name_unit(cases[i].what, "alice", unit), cases[i].unit);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_path_max),
+                cmocka_unit_test(test_units),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

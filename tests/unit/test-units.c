@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of the files that a generator writes. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "config/units.h"
+
+static char dir[64];
+static unsigned n_reports;
+static char reported[64];
+static int reported_error;
+
+static void report(const char *instance, int error)
+{
+        n_reports++;
+        snprintf(reported, sizeof(reported), "%s", instance);
+        reported_error = error;
+}
+
+static int setup(void **state)
+{
+        n_reports = 0;
+        snprintf(dir, sizeof(dir), "/tmp/bellhop-unit-XXXXXX");
+        return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+        char command[128];
+
+        snprintf(command, sizeof(command), "rm -r %s", dir);
+        return system(command);
+}
+
+static const char *path_of(const char *name)
+{
+        static char path[256];
+
+        snprintf(path, sizeof(path), "%s/%s", dir, name);
+        return path;
+}
+
+static bool is_there(const char *name)
+{
+        return faccessat(AT_FDCWD, path_of(name), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static bool is_wanted(const char *socket)
+{
+        char name[128];
+
+        snprintf(name, sizeof(name), "bellhop.target.wants/%s", socket);
+        return is_there(name);
+}
+
+static void test_drop_in(void **state)
+{
+        Instance alice = { .name = (char *)"alice", .network = true };
+
+        assert_true(units_differ(dir, &alice));
+        assert_int_equal(units_write(dir, &alice), 0);
+        assert_true(is_there("bellhop@alice.service.d/50-network.conf"));
+        assert_false(units_differ(dir, &alice));
+        alice.network = false;
+        assert_true(units_differ(dir, &alice));
+        assert_int_equal(units_write(dir, &alice), 0);
+        assert_false(is_there("bellhop@alice.service.d"));
+        assert_false(units_differ(dir, &alice));
+        assert_int_equal(units_remove(dir, "alice"), 0);
+}
+
+static Config three(Instance instances[static 3])
+{
+        return (Config){ .instances = instances, .n_instances = 3 };
+}
+
+static void test_all(void **state)
+{
+        Instance instances[] = { { .name = (char *)"alice" },
+                                 { .name = (char *)"bob", .network = true },
+                                 { .name = (char *)"carol" } };
+        const Config config = three(instances);
+
+        /* Twice: what is there already is no error. */
+        for (int i = 0; i < 2; i++) {
+                assert_int_equal(units_write_all(dir, &config, report), 0);
+                assert_true(is_wanted("bellhop@alice.socket"));
+                assert_true(is_wanted("bellhop@bob.socket"));
+                assert_true(is_wanted("bellhop@carol.socket"));
+                assert_true(is_there("bellhop@bob.service.d/50-network.conf"));
+                assert_false(is_there("bellhop@alice.service.d"));
+        }
+        assert_int_equal(n_reports, 0);
+}
+
+/* An instance whose drop-in can't be written takes none of the others off the network at boot. */
+static void test_goes_on(void **state)
+{
+        Instance instances[] = { { .name = (char *)"alice", .network = true },
+                                 { .name = (char *)"bob", .network = true },
+                                 { .name = (char *)"carol" } };
+        const Config config = three(instances);
+        const int fd =
+                open(path_of("bellhop@alice.service.d"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+        assert_true(fd >= 0);
+        close_fd(fd);
+        assert_int_equal(units_write_all(dir, &config, report), -ENOTDIR);
+        assert_int_equal(n_reports, 1);
+        assert_string_equal(reported, "alice");
+        assert_int_equal(reported_error, -ENOTDIR);
+        /* Its socket is wanted all the same: it serves, without a network. */
+        assert_true(is_wanted("bellhop@alice.socket"));
+        assert_true(is_wanted("bellhop@bob.socket"));
+        assert_true(is_there("bellhop@bob.service.d/50-network.conf"));
+        assert_true(is_wanted("bellhop@carol.socket"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_drop_in, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_all, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_goes_on, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
