@@ -84,7 +84,7 @@ int config_read_instance(const char *dir, const char *name, InstanceSettings *re
 {
         _cleanup_(config_freep) Config *config = config_new();
         bool alone;
-        int r = config ? instances_load_one(config, dir, name, &alone) : -ENOMEM;
+        const int r = config ? instances_load_one(config, dir, name, &alone) : -ENOMEM;
 
         if (r < 0)
                 return r;

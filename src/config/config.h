@@ -81,7 +81,7 @@ typedef struct InstanceSettings {
         uint64_t idle_usec; /* 0: never exit */
 } InstanceSettings;
 
-/* By its file alone; defaults where there is none or it has mistakes. */
+/* From its file alone; the defaults if that is missing or has problems. */
 int config_read_instance(const char *dir, const char *name, InstanceSettings *ret);
 
 Config *config_free(Config *config);

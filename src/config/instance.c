@@ -28,7 +28,7 @@ bool instance_name_is_valid(const char *name)
 static int instance_duplicate(SettingsFile *file, Span word, uint64_t first_line)
 {
         return problem_add(file, PROBLEM_DUPLICATE,
-                           "%s=%.*s stands here twice, first in line %" PRIu64 "; remove one",
+                           "%s=%.*s is here twice, first in line %" PRIu64 "; remove one",
                            file->key, problem_shown(word), (const char *)word.data, first_line);
 }
 
@@ -76,12 +76,12 @@ static int instance_not_a_host(SettingsFile *file, Span word, Span plain, Hostna
 
         if (meant && memchr(meant, ' ', strlen(meant)))
                 return problem_value(file, word, meant,
-                                     "is no host name; write blanks between hosts");
+                                     "is not a host name; write blanks between hosts");
         if (form != HOSTNAME_ADDRESS)
-                return problem_value(
-                        file, word, meant,
-                        "is no host name; letters, digits, '-', '_' and dots, one '*.' in front, "
-                        "no port, other scripts in their xn-- form (idn2)");
+                return problem_value(file, word, meant,
+                                     "is not a host name; letters, digits, '-', '_' and dots, one "
+                                     "'*.' in front, "
+                                     "no port, other scripts in their xn-- form (idn2)");
         if (hostname_parse_with_port(plain, &hostname) == HOSTNAME_OK)
                 return problem_value(file, word, meant,
                                      "has a port; write the host alone, its connections lead here "
@@ -119,9 +119,10 @@ static int instance_add_address(SettingsFile *file, InstanceDraft *draft, Span w
         int r;
 
         if (!address_parse(word, &address))
-                return problem_value(file, word, NULL,
-                                     "is no address; write 192.0.2.7, 192.0.2.7:443, 2001:db8::7 "
-                                     "or [2001:db8::7]:443");
+                return problem_value(
+                        file, word, NULL,
+                        "is not an address; write 192.0.2.7, 192.0.2.7:443, 2001:db8::7 "
+                        "or [2001:db8::7]:443");
         r = hostmap_add_address(draft->routes, &address, 0, file->line, &first_line);
         return r == -EEXIST ? instance_duplicate(file, word, first_line) : r;
 }

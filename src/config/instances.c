@@ -25,8 +25,8 @@ static int instances_check_user(SettingsFile *file, const Users *users, const ch
                 return 0;
         case USER_MISSING:
                 return problem_add(file, PROBLEM_NO_USER,
-                                   "there is no user %s, and an instance runs as the user of its "
-                                   "name; create it (useradd -m %s) or rename the file",
+                                   "user %s does not exist, and an instance runs as the user of "
+                                   "its name; create it (useradd -m %s) or rename the file",
                                    name, name);
         case USER_IS_ROOT:
                 return problem_add(file, PROBLEM_USER,
@@ -63,10 +63,9 @@ static int instances_report_second_default(SettingsFile *file, unsigned line)
         const Instance *other = &file->config->instances[file->config->default_instance];
 
         file->line = line;
-        return problem_add(
-                file, PROBLEM_SECOND_DEFAULT,
-                "Default=yes stands in %s:%u already; only one instance may be the default",
-                other->file, other->default_line);
+        return problem_add(file, PROBLEM_SECOND_DEFAULT,
+                           "Default=yes is in %s:%u already; only one instance may be the default",
+                           other->file, other->default_line);
 }
 
 static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draft)
@@ -113,7 +112,7 @@ static int instances_load_file(Config *config, const char *dir, const char *name
         if (!instance_name_is_valid(name))
                 return problem_add(
                         &file, PROBLEM_NAME,
-                        "'%s' is no name for an instance; letters, digits, '-' and '_', at "
+                        "'%s' is not a name for an instance; letters, digits, '-' and '_', at "
                         "most 31, no digit or '-' first; rename the file",
                         name);
         r = settings_read_file(&file, &text, &size);

@@ -140,7 +140,7 @@ static const char *settings_check_file(const struct stat *st, ProblemKind *ret_k
 {
         *ret_kind = PROBLEM_FILE_UNUSABLE;
         if (!S_ISREG(st->st_mode))
-                return "is no regular file; replace it by one";
+                return "is not a regular file; replace it by one";
         if (st->st_size > CONFIG_FILE_MAX_BYTES)
                 return "is larger than 64 MiB; split it";
         *ret_kind = PROBLEM_FILE_OWNER;
@@ -278,7 +278,7 @@ int setting_parse_timespan(SettingsFile *file, Span value, void *target)
         if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
         return problem_value(file, value, NULL,
-                             "is no time span; write for example 30s, 10min or 1h 30min");
+                             "is not a time span; write for example 30s, 10min or 1h 30min");
 }
 
 int setting_parse_size(SettingsFile *file, Span value, void *target)
@@ -289,7 +289,7 @@ int setting_parse_size(SettingsFile *file, Span value, void *target)
 
         if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
-        return problem_value(file, value, NULL, "is no size; write bytes, or for example 64K");
+        return problem_value(file, value, NULL, "is not a size; write bytes, or for example 64K");
 }
 
 int setting_parse_count(SettingsFile *file, Span value, void *target)
@@ -298,5 +298,5 @@ int setting_parse_count(SettingsFile *file, Span value, void *target)
 
         if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
                 return 0;
-        return problem_value(file, value, NULL, "is no whole number");
+        return problem_value(file, value, NULL, "is not a whole number");
 }

@@ -68,9 +68,10 @@ static int trusted_add_prefix(SettingsFile *file, TrustedProxies *proxies, Span 
         case PREFIX_OK:
                 break;
         case PREFIX_INVALID:
-                return problem_value(file, word, NULL,
-                                     "is no address or prefix; write 192.0.2.7, 192.0.2.0/24 or "
-                                     "2001:db8::/32, no port");
+                return problem_value(
+                        file, word, NULL,
+                        "is not an address or prefix; write 192.0.2.7, 192.0.2.0/24 or "
+                        "2001:db8::/32, no port");
         case PREFIX_EVERYBODY:
                 return problem_value(file, word, NULL,
                                      "would trust everybody; write the addresses of your proxies");

@@ -38,7 +38,7 @@ static int generate_one(const char *name)
         int r;
 
         if (!instance_name_is_valid(name)) {
-                log_error("'%s' is no name for an instance", name);
+                log_error("'%s' is not a name for an instance", name);
                 return -EINVAL;
         }
         r = config_load_instance(BELLHOP_CONFIG_DIR, name, &config, &instance);

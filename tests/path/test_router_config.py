@@ -160,9 +160,9 @@ def test_conflict_names_both_places(mine, theirs, what):
 
 
 @pytest.mark.parametrize("name,shown", [
-    ("no-such-user-here", "useradd"), ("root", "uid 0"), ("9lives", "no name for an instance"),
-    ("a.b", "no name for an instance"), ("a" * 32, "no name for an instance"), ("-a", "no name for an instance"),
-    ("b@d", "no name for an instance"),
+    ("no-such-user-here", "useradd"), ("root", "uid 0"), ("9lives", "not a name for an instance"),
+    ("a.b", "not a name for an instance"), ("a" * 32, "not a name for an instance"), ("-a", "not a name for an instance"),
+    ("b@d", "not a name for an instance"),
 ])
 def test_name_that_can_be_no_instance(name, shown):
     router = Router(ALICE)
@@ -208,7 +208,7 @@ def test_things_that_are_no_files():
     router.write(f"instances/.{B}.conf", "[Instance]\nHost=hidden.example\n")
     router.write(f"instances/{B}.conf~", "[Instance]\nHost=backup.example\n")
     with router:
-        assert router.errors().count("no regular file") == 3
+        assert router.errors().count("not a regular file") == 3
         assert router.counts().instances == 1
         assert status_of(router, "hidden.example") == status_of(router, "backup.example") == 421
         router.expect(A, http("alice.example"))

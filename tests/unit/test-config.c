@@ -197,7 +197,8 @@ static void test_bad_file_holds_no_host(void **state)
         config = load(CONFIG_USERS_CHECK);
         assert_int_equal(config->n_problems, 2);
         assert_non_null(strstr(config->problems[0].text, "alice.conf:4: unknown key Foo="));
-        assert_non_null(strstr(config->problems[1].text, "nosuch.conf: there is no user nosuch"));
+        assert_non_null(
+                strstr(config->problems[1].text, "nosuch.conf: user nosuch does not exist"));
         assert_route(config, "shared.example", "bob");
         assert_route(config, "none.example", "+bob");
         assert_int_equal(config->n_instances, 2);
@@ -213,7 +214,7 @@ static void test_two_defaults(void **state)
         put("instances/bob.conf", HOST("bob.example") "\nDefault=yes\n");
         put("instances/carol.conf", HOST("carol.example"));
         config = load(CONFIG_USERS_CHECK);
-        assert_one_problem(config, "instances/bob.conf:4", "Default=yes stands in ");
+        assert_one_problem(config, "instances/bob.conf:4", "Default=yes is in ");
         in_dir(other, "instances/alice.conf");
         assert_non_null(strstr(config->problems[0].text, other));
         assert_route(config, "bob.example", "+alice");
@@ -223,10 +224,10 @@ static void test_two_defaults(void **state)
 static void test_file_names(void **state)
 {
         static const char *const problems[][2] = {
-                { "instances/-x.conf", "'-x' is no name for an instance" },
-                { "instances/9x.conf", "'9x' is no name" },
-                { "instances/a b.conf", "'a b' is no name" },
-                { "instances/a.b.conf", "'a.b' is no name" },
+                { "instances/-x.conf", "'-x' is not a name for an instance" },
+                { "instances/9x.conf", "'9x' is not a name" },
+                { "instances/a b.conf", "'a b' is not a name" },
+                { "instances/a.b.conf", "'a.b' is not a name" },
                 { "instances/a23456789012345678901234567890123.conf", "at most 31" },
         };
         _cleanup_config_ Config *config = NULL;
@@ -253,7 +254,7 @@ static void test_users(void **state)
         static const char *const problems[][2] = {
                 { "instances/bellhop.conf", "user bellhop is the router's" },
                 { "instances/ldaproot.conf", "user ldaproot has uid 0" },
-                { "instances/nosuch.conf", "there is no user nosuch" },
+                { "instances/nosuch.conf", "user nosuch does not exist" },
                 { "instances/root.conf", "user root has uid 0" },
                 { "instances/toor.conf", "user toor has uid 0" },
         };
@@ -464,8 +465,8 @@ static void make_socket(const char *name)
 static void test_no_regular_files(void **state)
 {
         static const char *const problems[][2] = {
-                { "instances/a.conf", "is no regular file" },
-                { "instances/alice.conf", "is no regular file" },
+                { "instances/a.conf", "is not a regular file" },
+                { "instances/alice.conf", "is not a regular file" },
                 { "instances/bob.conf", "Too many levels of symbolic links" },
         };
         char path[DIR_MAX * 2];
@@ -547,27 +548,27 @@ static void test_parts_of_a_problem(void **state)
                 { "alice", NULL, "Hots", "Host", 3, PROBLEM_KEY,
                   "unknown key Hots= in [Instance]; did you mean Host=?" },
                 { "alice", "IdleSec", NULL, NULL, 4, PROBLEM_VALUE,
-                  "IdleSec=never is no time span;" },
+                  "IdleSec=never is not a time span;" },
                 { "alice", "Host", "*.a.example,https://b.example/x", "*.a.example b.example", 5,
-                  PROBLEM_VALUE, "Host=*.a.example,https://b.example/x is no host name; write" },
+                  PROBLEM_VALUE, "Host=*.a.example,https://b.example/x is not a host name; write" },
                 { "alice", "Host", "192.0.2.7", NULL, 6, PROBLEM_VALUE,
                   "Host=192.0.2.7 is an address; write it as Address=" },
                 { "alice", "Host", "-,a.example", NULL, 6, PROBLEM_VALUE,
-                  "Host=-,a.example is no host name;" },
+                  "Host=-,a.example is not a host name;" },
                 { "alice", NULL, "Nothing", NULL, 7, PROBLEM_KEY, "unknown key Nothing=" },
                 { "alice", NULL, NULL, NULL, 8, PROBLEM_SYNTAX, "neither a [Section]" },
                 { "alice", NULL, NULL, "Instance", 9, PROBLEM_SECTION,
                   "unknown section [instance];" },
-                { "bad name", NULL, NULL, NULL, 0, PROBLEM_NAME, "'bad name' is no name" },
+                { "bad name", NULL, NULL, NULL, 0, PROBLEM_NAME, "'bad name' is not a name" },
                 { "carol", NULL, "b.example", NULL, 3, PROBLEM_CONFLICT,
                   "b.example already leads to bob (" },
                 { "dave", NULL, NULL, "Instance", 1, PROBLEM_NO_SECTION,
                   "Host= is before any section;" },
                 { "erin", "Host", "a.example", NULL, 3, PROBLEM_DUPLICATE,
-                  "Host=a.example stands here twice" },
+                  "Host=a.example is here twice" },
                 { "frank", NULL, NULL, NULL, 0, PROBLEM_NO_ROUTE, "nothing leads here" },
                 { "nobody-knows", NULL, NULL, NULL, 0, PROBLEM_NO_USER,
-                  "there is no user nobody-knows" },
+                  "user nobody-knows does not exist" },
                 { "root", NULL, NULL, NULL, 0, PROBLEM_USER, "user root has uid 0" },
         };
         _cleanup_config_ Config *config = NULL;

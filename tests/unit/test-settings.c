@@ -153,38 +153,38 @@ static const struct {
         { S("[\n" GOOD), 1, "closing bracket is missing" },
         { S("[Instance]x\nHost=a\n"), 1, "closing bracket is missing" },
         { S(GOOD "Host b\n"), 3, "neither a [Section] nor Key=Value" },
-        { S(SECTION "Host=a \\\nb\n"), 2, "is no host name" },
+        { S(SECTION "Host=a \\\nb\n"), 2, "is not a host name" },
         { S(SECTION "Host=\n"), 2, "Host= is empty" },
         { S(SECTION "Host= # a.example\n"), 2, "Host= is empty" },
-        { S(SECTION "Host=#a.example\n"), 2, "Host=#a.example is no host name" },
-        { S(SECTION "Host=a#b\n"), 2, "Host=a#b is no host name" },
-        { S(SECTION "Host=a ; b\n"), 2, "Host=; is no host name" },
+        { S(SECTION "Host=#a.example\n"), 2, "Host=#a.example is not a host name" },
+        { S(SECTION "Host=a#b\n"), 2, "Host=a#b is not a host name" },
+        { S(SECTION "Host=a ; b\n"), 2, "Host=; is not a host name" },
         { S(SECTION "Address=\n"), 2, "Address= is empty" },
         { S(GOOD "Default=\n"), 3, "Default= is neither yes nor no" },
         { S(GOOD "Network=\n"), 3, "Network= is neither yes nor no" },
-        { S(GOOD "IdleSec=\n"), 3, "IdleSec= is no time span" },
+        { S(GOOD "IdleSec=\n"), 3, "IdleSec= is not a time span" },
         { S(GOOD "Default=Yes\n"), 3, "Default=Yes is neither" },
-        { S(SECTION "Host=a.example,b.example\n"), 2, "is no host name" },
-        { S(SECTION "Host=\"a.example\"\n"), 2, "is no host name" },
+        { S(SECTION "Host=a.example,b.example\n"), 2, "is not a host name" },
+        { S(SECTION "Host=\"a.example\"\n"), 2, "is not a host name" },
         { S(SECTION "Host=b\xc3\xbc"
                     "cher.example\n"),
           2, "xn--" },
         { S(SECTION "Host=*\n"), 2, "write Default=yes for that" },
-        { S(SECTION "Host=*.\n"), 2, "is no host name" },
-        { S(SECTION "Host=*.*.a\n"), 2, "is no host name" },
-        { S(SECTION "Host=a.*.b\n"), 2, "is no host name" },
-        { S(SECTION "Host=*a.b\n"), 2, "is no host name" },
-        { S(SECTION "Host=.a.b\n"), 2, "is no host name" },
+        { S(SECTION "Host=*.\n"), 2, "is not a host name" },
+        { S(SECTION "Host=*.*.a\n"), 2, "is not a host name" },
+        { S(SECTION "Host=a.*.b\n"), 2, "is not a host name" },
+        { S(SECTION "Host=*a.b\n"), 2, "is not a host name" },
+        { S(SECTION "Host=.a.b\n"), 2, "is not a host name" },
         { S(SECTION "Host=a.example:443\n"), 2, "Host=a.example:443 has a port;" },
         { S(SECTION "Host=192.0.2.7\n"), 2, "Host=192.0.2.7 is an address" },
         { S(SECTION "Host=*.192.0.2.7\n"), 2, "is an address" },
         { S(SECTION "Host=[::1]\n"), 2, "is an address" },
         { S(SECTION "Host=https://a.example/\n"), 2, "Host=https://a.example/ is a URL" },
-        { S(SECTION "Address=a.example\n"), 2, "Address=a.example is no address" },
-        { S(SECTION "Address=0.0.0.0:443\n"), 2, "is no address" },
+        { S(SECTION "Address=a.example\n"), 2, "Address=a.example is not an address" },
+        { S(SECTION "Address=0.0.0.0:443\n"), 2, "is not an address" },
         { S(GOOD "Host=b A.EXAMPLE.\n"), 3, "twice, first in line 2" },
-        { S(SECTION "Host=a a\n"), 2, "Host=a stands here twice, first in line 2" },
-        { S(GOOD "\nHost=*.a\nHost=*.A\n"), 5, "Host=*.A stands here twice, first in line 4" },
+        { S(SECTION "Host=a a\n"), 2, "Host=a is here twice, first in line 2" },
+        { S(GOOD "\nHost=*.a\nHost=*.A\n"), 5, "Host=*.A is here twice, first in line 4" },
         { S(SECTION "Address=192.0.2.7\nAddress=::ffff:192.0.2.7\n"), 3, "twice, first in line 2" },
         { S("[Instance]\r\nHost=a\n"), 1, "CR LF" },
         { S("[Instance]\nHost=a\r\n"), 2, "dos2unix" },
@@ -253,7 +253,7 @@ static void test_too_many_errors(void **state)
                                               guarded_span(text, GUARDED_MAX)),
                          0);
         assert_int_equal(f.config->n_problems, 20);
-        assert_problem(&f, 19, 2, "Host=- is no host name");
+        assert_problem(&f, 19, 2, "Host=- is not a host name");
         fixture_done(&f);
 }
 
@@ -281,7 +281,7 @@ static void test_long_lines(void **state)
 
         memset(text + begin, 'a', GUARDED_MAX - begin);
         fixture_parse(&f, text, GUARDED_MAX);
-        assert_problem(&f, 0, 2, "is no host name");
+        assert_problem(&f, 0, 2, "is not a host name");
         assert_in_range(strlen(f.config->problems[0].text), 80, 400);
         fixture_done(&f);
 

@@ -32,8 +32,8 @@ ROW(CERTIFICATE_MISSING, "certificate-missing", ERROR, NO_HTTPS,
     AS_USER "put it there, " OR_ANEW THEN_RELOAD)
 ROW(CERTIFICATE_UNREADABLE, "certificate-unreadable", ERROR,
     "The instance runs as this user from its start. " NO_HTTPS,
-    "Let user {name} read it, or put a copy there as user {name} ('runuser --pty -u {name} "
-    "-- sh'), " THEN_RELOAD)
+    AS_USER
+    "put a file of that user's own there, and do not open what a link leads to; " THEN_RELOAD)
 ROW(CERTIFICATE_INVALID, "certificate-invalid", ERROR, NO_HTTPS,
     AS_USER "replace it, " OR_ANEW THEN_RELOAD)
 ROW(CERTIFICATE_EXPIRED, "certificate-expired", ERROR, "Browsers refuse the website.", ISSUED_ANEW)
@@ -64,7 +64,7 @@ ROW(KEY_MISMATCH, "key-mismatch", ERROR, NO_HTTPS,
 ROW(DOCUMENT_ROOT_MISSING, "document-root-missing", ERROR, NO_PAGES,
     "Make the folder /srv/www/{name} with user {name} as its owner, then run '" RESTART "'.")
 ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
-    "Let user {name} read it, and enter the folders before it.")
+    "Put a folder there that user {name} owns, and do not open what a link leads to.")
 ROW(DOCUMENT_ROOT_WRITABLE, "document-root-writable", WARNING,
     "Every user of this machine can change the website and run programs as its user.",
     "runuser --pty -u {name} -- chmod o-w {file}")

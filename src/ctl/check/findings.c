@@ -81,7 +81,6 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
 {
         Finding finding = {
                 .kind = kind,
-                .severity = finding_infos[kind].severity,
                 .instance = place.instance ? strdup(place.instance) : NULL,
                 .file = place.file ? strdup(place.file) : NULL,
                 .line = place.line,
@@ -89,6 +88,7 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
         va_list args;
 
         assert(kind < FINDING_KINDS);
+        finding.severity = finding_infos[kind].severity;
         if (!advice)
                 advice = finding_infos[kind].advice;
         if (advice)
