@@ -16,19 +16,14 @@
 
 static void main_help(void)
 {
-        printf("bellhopctl [OPTIONS...] VERB ...\n"
-               "\n"
-               "Looks after customers' websites.\n"
-               "\n"
-               "Verbs:\n");
+        printf("bellhopctl [OPTIONS...] VERB ...\n\nLooks after customers' websites.\n\nVerbs:\n");
         for (size_t i = 0; i < n_verbs; i++) {
                 const char *argument = verbs[i].argument ? verbs[i].argument : "";
                 const int room = 22 - (int)strlen(verbs[i].name);
 
                 printf("  %s %-*s %s\n", verbs[i].name, room, argument, verbs[i].help);
         }
-        printf("\n"
-               "Options:\n");
+        printf("\nOptions:\n");
         for (size_t i = 0; i < n_options; i++) {
                 const Option *o = &options[i];
                 char letter[] = { '-', o->letter, 0 };
@@ -138,9 +133,7 @@ static bool main_take_option(Ctl *ctl, const Option *option, const char *value, 
                         ctl->settings[ctl->n_settings++].value = value ? value : "yes";
                         return false;
                 }
-                output_error("There are more than %d settings; write several hosts in one, with "
-                             "blanks.",
-                             SETTINGS_MAX);
+                output_error("There are more than %d settings.", SETTINGS_MAX);
                 *status = CTL_USAGE;
                 return true;
         case OPTION_HELP:

@@ -32,30 +32,28 @@ typedef struct Add {
 
 /* --- what is asked for --- */
 
-/* What another instance has already. */
 static CtlStatus add_check_conflicts(Add *add)
 {
-        Config *config = add->config;
-        const Instance *other;
-        HostMapConflict conflict;
-        unsigned line;
-        int r;
+        const Config *config = add->config;
+        const Instance *other = NULL;
+        HostMapConflict conflict = { .what = "Default=yes" };
+        unsigned line = 0;
+        int r = -EEXIST;
 
         if (add->draft.instance.is_default && config->default_instance != ROUTE_NONE) {
                 other = &config->instances[config->default_instance];
-                output_error("%s is the default already (%s:%u); only one instance can be.",
-                             other->name, other->file, other->default_line);
-                return CTL_FAILED;
+                line = other->default_line;
+        } else {
+                r = hostmap_merge(config->map, add->draft.routes, ROUTE_NONE, 0, &conflict);
+                if (r == -EEXIST)
+                        other = config_origin(config, conflict.other, &line);
         }
-        r = hostmap_merge(config->map, add->draft.routes, ROUTE_NONE, 0, &conflict);
-        if (r == -EEXIST) {
-                other = config_origin(config, conflict.other, &line);
-                output_error("%s leads to %s already (%s:%u). Remove it there first, and "
-                             "'bellhopctl apply'.",
-                             conflict.what, other->name, other->file, line);
-                return CTL_FAILED;
-        }
-        return r < 0 ? output_no_memory() : CTL_FINE;
+        if (!other)
+                return r < 0 ? output_no_memory() : CTL_FINE;
+        output_error("%s leads to %s already (%s:%u). Remove it there first, and 'bellhopctl "
+                     "apply'.",
+                     conflict.what, other->name, other->file, line);
+        return CTL_FAILED;
 }
 
 static CtlStatus add_parse(Add *add)
@@ -360,10 +358,8 @@ CtlStatus verb_add(const Ctl *ctl, char *arguments[])
 
         if (status != CTL_FINE)
                 return status;
-        if (!places_init(ctl, add.name, &add.places)) {
-                output_error("The path %s is too long.", ctl->config_dir);
+        if (!places_init(ctl, add.name, &add.places))
                 return CTL_FAILED;
-        }
         status = change_begin(ctl, &add.change);
         if (status == CTL_FINE)
                 status = add_prepare(&add);

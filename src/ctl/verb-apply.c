@@ -29,7 +29,8 @@ typedef enum Need {
 typedef struct Apply {
         Change change;
         Fleet fleet;
-        unsigned *needs; /* of each of fleet.entries: of Need */
+        unsigned *needs; /* of each of fleet.entries, made of Need */
+        unsigned any;    /* all of them */
         bool *exact;     /* of each instance of the configuration: no other file matters to it */
         bool router_is_stale; /* it has read older files */
         int router_error;     /* why that is not known */
@@ -123,11 +124,13 @@ static int apply_find_needs(Apply *apply)
         apply->needs = calloc(fleet->n + 1, sizeof(*apply->needs));
         if (!apply->needs)
                 return -ENOMEM;
-        for (size_t i = 0; r == 0 && i < fleet->n; i++)
+        for (size_t i = 0; r == 0 && i < fleet->n; i++) {
                 if (fleet->entries[i].instance)
                         apply->needs[i] = apply_find_need(apply, &fleet->entries[i], changed);
                 else if (!fleet->entries[i].has_file)
                         apply->needs[i] = NEED_STOP;
+                apply->any |= apply->needs[i];
+        }
         return r;
 }
 
@@ -169,63 +172,42 @@ static int apply_find_all(Apply *apply)
 static bool apply_write_drop_ins(Apply *apply)
 {
         const Fleet *fleet = &apply->fleet;
-        bool any = false;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && i < fleet->n; i++) {
-                if (!(apply->needs[i] & NEED_DROP_IN) ||
-                    !change_step(&apply->change, "drop-in",
-                                 "let systemd know about the network of %s",
-                                 fleet->entries[i].name))
-                        continue;
-                r = units_write(UNITS_GENERATED_DIR, fleet->entries[i].instance);
-                any = true;
-        }
-        if (r == 0 && any)
+        for (size_t i = 0; r == 0 && i < fleet->n; i++)
+                if (apply->needs[i] & NEED_DROP_IN &&
+                    change_step(&apply->change, "drop-in",
+                                "let systemd know about the network of %s", fleet->entries[i].name))
+                        r = units_write(UNITS_GENERATED_DIR, fleet->entries[i].instance);
+        if (r == 0 && apply->any & NEED_DROP_IN && !apply->change.ctl->dry_run)
                 r = units_announce();
         return change_good(UNITS_GENERATED_DIR, r);
 }
 
 static bool apply_read_unit_files(Apply *apply)
 {
-        unsigned needs = 0;
-
-        for (size_t i = 0; i < apply->fleet.n; i++)
-                needs |= apply->needs[i];
-        if (!(needs & NEED_RESTART) ||
-            !change_step(&apply->change, "daemon-reload",
-                         "let systemd read all its unit files (with thousands of instances, a "
-                         "minute)"))
-                return true;
-        return program_run((const char *const[]){ "systemctl", "daemon-reload", NULL });
+        return !(apply->any & NEED_RESTART) ||
+               !change_step(&apply->change, "daemon-reload",
+                            "let systemd read all its unit files (with thousands of instances, a "
+                            "minute)") ||
+               program_run((const char *const[]){ "systemctl", "daemon-reload", NULL });
 }
 
-/* A command of systemctl for the units of all instances with that need. */
-typedef struct Work {
+/* Commands of systemctl for the units of all instances with that need. */
+static const struct {
         Need need;
         const char *verb;
         NameUnit unit;
         const char *kind;
         const char *what; /* before the name; NULL: was said already */
-} Work;
-
-static const Work start_sockets[] = {
+} works[] = {
         { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
-};
-
-/* systemd forgets units that nothing wants, and then reads them as they are now. */
-static const Work renew_units[] = {
+        /* systemd forgets units that nothing wants, and then reads them as they are now. */
         { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
         { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
         { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
-};
-
-static const Work stop_left_over[] = {
         { NEED_STOP, "stop", NAME_SOCKET_UNIT, "units", "stop, as its file has gone," },
         { NEED_STOP, "stop", NAME_SERVICE_UNIT, "units", NULL },
-};
-
-static const Work change_servers[] = {
         { NEED_RESTART, "try-restart", NAME_SERVICE_UNIT, "network",
           "restart, to change its network," },
         { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
@@ -234,25 +216,27 @@ static const Work change_servers[] = {
           "reload the server of" },
 };
 
-static bool apply_work(Apply *apply, const Work works[], size_t n_works)
+static bool apply_work(Apply *apply, unsigned needs)
 {
         const Fleet *fleet = &apply->fleet;
         char(*units)[NAME_UNIT_MAX] = calloc(fleet->n + 1, sizeof(*units));
         bool good = change_good("units", units ? 0 : -ENOMEM);
 
-        for (const Work *work = works; units && work < works + n_works; work++) {
+        for (size_t i = 0; units && i < ELEMENTSOF(works); i++) {
                 size_t n = 0;
 
-                for (size_t i = 0; i < fleet->n; i++) {
-                        if (!(apply->needs[i] & work->need))
+                for (size_t j = 0; works[i].need & needs && j < fleet->n; j++) {
+                        const char *name = fleet->entries[j].name;
+
+                        if (!(apply->needs[j] & works[i].need))
                                 continue;
-                        if (work->what)
-                                (void)change_step(&apply->change, work->kind, "%s %s", work->what,
-                                                  fleet->entries[i].name);
-                        (void)name_unit(work->unit, fleet->entries[i].name, units[n++]);
+                        if (works[i].what)
+                                (void)change_step(&apply->change, works[i].kind, "%s %s",
+                                                  works[i].what, name);
+                        (void)name_unit(works[i].unit, name, units[n++]);
                 }
                 if (!apply->change.ctl->dry_run)
-                        good = change_units(work->verb, units, n) && good;
+                        good = change_units(works[i].verb, units, n) && good;
         }
         free(units);
         return good;
@@ -272,15 +256,14 @@ static bool apply_reload_router(Apply *apply)
 /* An instance that gets the name later must not inherit them. */
 static bool apply_remove_drop_ins(Apply *apply)
 {
-        bool any = false;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && !apply->change.ctl->dry_run && i < apply->fleet.n; i++)
-                if (apply->needs[i] & NEED_STOP) {
+        if (!(apply->any & NEED_STOP) || apply->change.ctl->dry_run)
+                return true;
+        for (size_t i = 0; r == 0 && i < apply->fleet.n; i++)
+                if (apply->needs[i] & NEED_STOP)
                         r = units_remove(UNITS_GENERATED_DIR, apply->fleet.entries[i].name);
-                        any = true;
-                }
-        return change_good(UNITS_GENERATED_DIR, r == 0 && any ? units_announce() : r);
+        return change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r);
 }
 
 /* False: there are none. */
@@ -307,12 +290,10 @@ static CtlStatus apply_run(Apply *apply)
         /* Each goes as far as it can: what is in force is better than what is not. */
         bool good = apply_write_drop_ins(apply) && apply_read_unit_files(apply);
 
-        good = apply_work(apply, start_sockets, ELEMENTSOF(start_sockets)) && good;
-        good = apply_work(apply, renew_units, ELEMENTSOF(renew_units)) && good;
+        good = apply_work(apply, NEED_START | NEED_RENEW) && good;
         good = apply_reload_router(apply) && good;
-        good = apply_work(apply, stop_left_over, ELEMENTSOF(stop_left_over)) &&
-               apply_remove_drop_ins(apply) && good;
-        good = apply_work(apply, change_servers, ELEMENTSOF(change_servers)) && good;
+        good = apply_work(apply, NEED_STOP) && apply_remove_drop_ins(apply) && good;
+        good = apply_work(apply, NEED_RESTART | NEED_AGAIN | NEED_RELOAD) && good;
         if (!good) {
                 output_error("Not all is in force. Run the same command again when the cause is "
                              "gone.");

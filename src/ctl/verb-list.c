@@ -101,9 +101,8 @@ static void list_print_legend(const Fleet *fleet)
                 }
         printf("\n");
         if (fleet->n_bad > 0)
-                printf("%zu of the files %s. 'bellhopctl check' says which.\n", fleet->n_bad,
-                       fleet->n_bad == 1 ? "has a mistake and is not in use"
-                                         : "have a mistake and are not in use");
+                printf("Files with a mistake, which are not in use: %zu. See 'bellhopctl check'.\n",
+                       fleet->n_bad);
         if (fleet->bus_error < 0)
                 printf("States are not known: systemd does not answer: %s.\n",
                        strerror(-fleet->bus_error));

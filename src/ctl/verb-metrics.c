@@ -13,21 +13,21 @@ static int metrics_print_json(const Output *output, char *text)
                 { "LABELS", "labels", 0, SCOLS_JSON_STRING },
                 { "VALUE", "value", 0, SCOLS_JSON_NUMBER },
         };
-        Table table = table_new(output, "metrics", columns, ELEMENTSOF(columns));
         Samples samples = { .n = 0 };
-        int r = samples_parse_consume(text, &samples);
+        const int r = samples_parse_consume(text, &samples);
+        Table table;
 
+        if (r < 0)
+                return r;
+        table = table_new(output, "metrics", columns, ELEMENTSOF(columns));
         for (size_t i = 0; i < samples.n; i++) {
                 table_add(&table);
                 table_set(&table, 0, samples.samples[i].name);
                 table_set(&table, 1, samples.samples[i].labels);
                 table_setf(&table, 2, "%.17g", samples.samples[i].value);
         }
-        table.failed = table.failed || r < 0;
-        if (table_print(&table) < 0 && r == 0)
-                r = -ENOMEM;
         samples_done(&samples);
-        return r;
+        return table_print(&table);
 }
 
 CtlStatus verb_metrics(const Ctl *ctl, char *arguments[])

@@ -188,10 +188,8 @@ CtlStatus verb_remove(const Ctl *ctl, char *arguments[])
                              remove.name);
                 return CTL_USAGE;
         }
-        if (!places_init(ctl, remove.name, &remove.places)) {
-                output_error("The path %s is too long.", ctl->config_dir);
+        if (!places_init(ctl, remove.name, &remove.places))
                 return CTL_FAILED;
-        }
         status = remove_ask(ctl, remove.name);
         if (status != CTL_FINE)
                 return status;

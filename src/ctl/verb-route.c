@@ -92,10 +92,8 @@ static char *route_words(const Explanation *answer)
 
         if (answer->reason)
                 return text_format("%s%s%s", answer->reason, cause ? ": " : "", cause ? cause : "");
-        if (!answer->why)
-                return text_format("-");
-        if (!answer->route)
-                return text_format("default: no other route leads anywhere");
+        if (!answer->why || !answer->route)
+                return strdup(answer->why ? "default: no other route leads anywhere" : "-");
         return text_format("%s: %s=%s%s", answer->why,
                            strcmp(answer->why, "address") == 0 ? "Address" : "Host", answer->route,
                            strcmp(answer->outcome, "redirect") == 0 ? ", Http=redirect" : "");
@@ -272,10 +270,7 @@ CtlStatus verb_route(const Ctl *ctl, char *arguments[])
                 return CTL_FAILED;
         }
         r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &config);
-        if (r < 0) {
-                output_error("The configuration in %s can't be read: %s.", ctl->config_dir,
-                             strerror(-r));
-                return CTL_FAILED;
-        }
+        if (r < 0)
+                return output_bad_configuration(ctl, r);
         return route_answer(ctl, &wanted, config);
 }

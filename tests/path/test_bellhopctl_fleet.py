@@ -99,7 +99,7 @@ def test_list(fleet):
         assert list(listed) == sorted([*FLEET, "man"])
         assert listed[A]["user"] == A and isinstance(listed[A]["handoffs"], int) and listed["man"]["handoffs"] is None
         text = run("list", *where(fleet))
-        assert "1 of the files has a mistake" in text and text.splitlines()[1].split()[:2] == [B, B]
+        assert "Files with a mistake, which are not in use: 1." in text and text.splitlines()[1].split()[:2] == [B, B]
         assert len(run("list", "--no-legend", *where(fleet)).splitlines()) == len(listed)
     finally:
         os.unlink(path)

@@ -80,14 +80,13 @@ bool unit_is_active(const Units *units, const char *name)
 int bus_is_active(sd_bus *bus, const char *unit)
 {
         Units units;
-        bool active;
-        const int r = bus_list_units(bus, unit, &units);
+        int r = bus_list_units(bus, unit, &units);
 
         if (r < 0)
                 return r;
-        active = unit_is_active(&units, unit);
+        r = unit_is_active(&units, unit);
         units_done(&units);
-        return active;
+        return r;
 }
 
 /* --- questions --- */

@@ -29,7 +29,8 @@ void units_done(Units *units);
 const UnitState *units_find(const Units *units, const char *name);
 bool unit_is_active(const Units *units, const char *name);
 
-/* Whether one unit is active: 1, 0 or a negative errno. */
+/* Whether one unit is active: 1, 0 or a negative errno. systemd does not load it for that, so it
+ * can still be given a drop-in. */
 int bus_is_active(sd_bus *bus, const char *unit);
 
 typedef enum PropertyKind {

@@ -2,10 +2,9 @@
 /*
  * Owns what the state of an instance is called, and where each number comes from.
  */
-#include <dirent.h>
-
-#include "ctl/ask/certificate.h"
 #include "ctl/ask/fleet.h"
+#include "config/folder.h"
+#include "ctl/ask/certificate.h"
 #include "instance/state.h"
 #include "metrics/metrics.h"
 #include "util/array.h"
@@ -65,33 +64,23 @@ static int fleet_append(Fleet *fleet, const char *name, const Instance *instance
         return r;
 }
 
-/* Where NAME in "NAME.conf" is no name of an instance, the file is none of an instance. */
-static int fleet_append_file(Fleet *fleet, char *file, const char *only)
-{
-        const size_t length = strlen(file), suffix = strlen(NAME_CONF_SUFFIX);
-
-        if (length <= suffix || strcmp(file + length - suffix, NAME_CONF_SUFFIX) != 0)
-                return 0;
-        file[length - suffix] = 0;
-        if (!instance_name_is_valid(file) || (only && strcmp(file, only) != 0) ||
-            config_find_instance(fleet->config, file) != ROUTE_NONE)
-                return 0;
-        fleet->n_bad++;
-        return fleet_append(fleet, file, NULL, true);
-}
-
 /* Those with a mistake, too: they may well be served as before. */
 static int fleet_append_bad_files(Fleet *fleet, const char *config_dir, const char *only)
 {
-        _cleanup_free_ char *folder = text_format("%s/instances", config_dir);
-        DIR *dir = folder ? opendir(folder) : NULL;
-        struct dirent *entry;
-        int r = folder ? 0 : -ENOMEM;
+        _cleanup_free_ char *path = text_format("%s/instances", config_dir);
+        Folder folder = { .n = 0 };
+        int r = path ? folder_list(path, &folder) : -ENOMEM;
 
-        while (dir && r == 0 && (entry = readdir(dir)))
-                r = fleet_append_file(fleet, entry->d_name, only);
-        if (dir)
-                (void)closedir(dir);
+        for (int i = 0; r == 0 && i < folder.n; i++) {
+                const char *name = folder.entries[i]->d_name;
+
+                if (!instance_name_is_valid(name) || (only && strcmp(name, only) != 0) ||
+                    config_find_instance(fleet->config, name) != ROUTE_NONE)
+                        continue;
+                fleet->n_bad++;
+                r = fleet_append(fleet, name, NULL, true);
+        }
+        folder_done(&folder);
         return r;
 }
 
@@ -161,23 +150,18 @@ static const char *fleet_unit_active(const Fleet *fleet, NameUnit what, const ch
 
 static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 {
-        static const struct {
-                const char *active;
-                FleetState state;
-        } services[] = {
-                { "active", FLEET_ACTIVE },       { "reloading", FLEET_ACTIVE },
-                { "activating", FLEET_STARTING }, { "deactivating", FLEET_STOPPING },
-                { "failed", FLEET_FAILED },
-        };
         const char *service = fleet_unit_active(fleet, NAME_SERVICE_UNIT, name);
         const char *socket = fleet_unit_active(fleet, NAME_SOCKET_UNIT, name);
 
-        for (size_t i = 0; i < ELEMENTSOF(services); i++)
-                if (strcmp(service, services[i].active) == 0)
-                        return services[i].state;
-        return strcmp(socket, "active") == 0   ? FLEET_IDLE
-               : strcmp(socket, "failed") == 0 ? FLEET_FAILED
-                                               : FLEET_OFF;
+        if (strcmp(service, "active") == 0 || strcmp(service, "reloading") == 0)
+                return FLEET_ACTIVE;
+        if (strcmp(service, "activating") == 0)
+                return FLEET_STARTING;
+        if (strcmp(service, "deactivating") == 0)
+                return FLEET_STOPPING;
+        if (strcmp(service, "failed") == 0 || strcmp(socket, "failed") == 0)
+                return FLEET_FAILED;
+        return strcmp(socket, "active") == 0 ? FLEET_IDLE : FLEET_OFF;
 }
 
 #define ACTIVE   (1U << FLEET_ACTIVE)

@@ -52,9 +52,7 @@ static char *journal_text(sd_journal *journal, bool refusal)
                                      : "",
                            refusal ? " from " : "", c ? c : "");
         /* Programs of the customer may have written it: a terminal must see nothing but text. */
-        for (char *at = text; at && *at; at++)
-                if ((unsigned char)*at < ' ' || *at == 0x7f)
-                        *at = ' ';
+        text_make_harmless(text);
         return text;
 }
 

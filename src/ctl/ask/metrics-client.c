@@ -158,20 +158,15 @@ int samples_fetch(const char *runtime_dir, Samples *ret)
 
 bool sample_label(const Sample *sample, const char *label, char *ret, size_t size)
 {
+        _cleanup_free_ char *start = text_format("%s=\"", label);
         const char *at = sample->labels, *value;
 
-        for (; (value = strstr(at, "=\"")); at += *at == ',') {
-                const size_t name = (size_t)(value - at), length = strcspn(value + 2, "\"");
-
-                if (value[2 + length] == 0)
-                        return false;
-                if (name == strlen(label) && memcmp(at, label, name) == 0 && length < size) {
-                        (void)snprintf(ret, size, "%.*s", (int)length, value + 2);
-                        return true;
-                }
-                at = value + 2 + length + 1;
-        }
-        return false;
+        while (start && (at = strstr(at, start)) && at != sample->labels && at[-1] != ',')
+                at++;
+        if (!start || !at)
+                return false;
+        value = at + strlen(start);
+        return (size_t)snprintf(ret, size, "%.*s", (int)strcspn(value, "\""), value) < size;
 }
 
 bool samples_find(const Samples *samples, const char *name, const char *label, const char *value,

@@ -62,16 +62,18 @@ static Rates rates_of_all(const Fleet *before, const Fleet *now, double seconds,
 
 static Rates rates_of(const FleetEntry *before, const FleetEntry *now, double seconds)
 {
+        static const FleetEntry unknown = { .n_handoffs = UNKNOWN,
+                                            .n_refused = UNKNOWN,
+                                            .cpu_nsec = UNKNOWN };
+        const FleetEntry *then = before ? before : &unknown;
+
         return (Rates){
                 .name = now->name,
                 .state = now->state,
                 .accepted = NAN,
-                .handoffs = before ? rates_per_second(before->n_handoffs, now->n_handoffs, seconds)
-                                   : NAN,
-                .refused =
-                        before ? rates_per_second(before->n_refused, now->n_refused, seconds) : NAN,
-                .cpu = before ? rates_per_second(before->cpu_nsec, now->cpu_nsec, seconds * 1e9)
-                              : NAN,
+                .handoffs = rates_per_second(then->n_handoffs, now->n_handoffs, seconds),
+                .refused = rates_per_second(then->n_refused, now->n_refused, seconds),
+                .cpu = rates_per_second(then->cpu_nsec, now->cpu_nsec, seconds * 1e9),
                 .pending = now->n_waiting,
                 .n_open = now->n_open,
                 .memory = now->memory,

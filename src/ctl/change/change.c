@@ -57,7 +57,7 @@ CtlStatus change_begin(const Ctl *ctl, Change *ret)
                 { "", "change", 0, SCOLS_JSON_STRING },
                 { "", "what", 0, SCOLS_JSON_STRING },
         };
-        int r;
+        const char *what = "systemd can't be asked (is it running, and dbus installed?)";
 
         *ret = (Change){ .ctl = ctl, .lock = -EBADF };
         output_start(ctl, &ret->output);
@@ -68,12 +68,8 @@ CtlStatus change_begin(const Ctl *ctl, Change *ret)
                              "would be done.");
                 return CTL_FAILED;
         }
-        r = sd_bus_open_system(&ret->bus);
-        if (r < 0) {
-                output_error("systemd can't be asked: %s. Is it running, and dbus installed?",
-                             strerror(-r));
+        if (!change_good(what, sd_bus_open_system(&ret->bus)))
                 return CTL_FAILED;
-        }
         if (ctl->dry_run)
                 return CTL_FINE;
         change_delay_signals();
@@ -93,14 +89,10 @@ CtlStatus change_check_served(const Change *change)
 {
         const int r = bus_is_active(change->bus, ROUTER_SOCKET);
 
-        if (!change_good("systemd does not answer", r))
-                return CTL_FAILED;
-        if (r > 0)
-                return CTL_FINE;
-        output_error("%s is not active, so nobody would be served. First: systemctl enable --now "
-                     "bellhop.target",
-                     ROUTER_SOCKET);
-        return CTL_FAILED;
+        if (change_good("systemd does not answer", r) && r == 0)
+                output_error(ROUTER_SOCKET " is not active, so nobody would be served. First: "
+                                           "systemctl enable --now bellhop.target");
+        return r > 0 ? CTL_FINE : CTL_FAILED;
 }
 
 bool change_step(Change *change, const char *kind, const char *format, ...)

@@ -22,9 +22,12 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret)
         (void)snprintf(ret->www, PATH_MAX, WWW_DIR "/%s", name);
         (void)snprintf(ret->wanted, PATH_MAX, WANTS_DIR "/%s",
                        name_unit(NAME_SOCKET_UNIT, name, unit));
-        return name_path_fill(NAME_INSTANCE_FILE, dir, name, ret->file) &&
-               name_path_fill(NAME_TLS_DIR, dir, name, ret->tls) &&
-               name_path_fill(NAME_SNIPPET_DIR, dir, name, ret->snippets);
+        if (name_path_fill(NAME_INSTANCE_FILE, dir, name, ret->file) &&
+            name_path_fill(NAME_TLS_DIR, dir, name, ret->tls) &&
+            name_path_fill(NAME_SNIPPET_DIR, dir, name, ret->snippets))
+                return true;
+        output_error("The path %s is too long.", dir);
+        return false;
 }
 
 bool place_exists(const char *path)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Files and folders of an instance: where they are, what add puts there, and how, so that each is
- * there as a whole or not at all. A negative errno says what is wrong; only program_run() prints.
+ * there as a whole or not at all. A negative errno says what is wrong; only places_init() and
+ * program_run() print.
  */
 #pragma once
 
@@ -28,7 +29,7 @@ typedef struct Places {
         char wanted[PATH_MAX]; /* the link of a socket that was enabled by hand */
 } Places;
 
-/* False: a path would be too long. */
+/* False: a path would be too long, which is printed. */
 bool places_init(const Ctl *ctl, const char *name, Places *ret);
 
 /* Also of a link that leads nowhere. */
