@@ -408,8 +408,7 @@ static void conn_store_queue(StoreWriter *writer, const DeadlineQueue *queue)
 {
         Deadline *deadline;
 
-        TAILQ_FOREACH(deadline, &queue->list, link)
-        {
+        TAILQ_FOREACH (deadline, &queue->list, link) {
                 Conn *conn = container_of(deadline, Conn, deadline);
                 StoredConn stored = conn->past;
 
