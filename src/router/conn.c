@@ -78,7 +78,8 @@ static void conn_log_refusal(const Conn *conn, RefuseReason reason, const Outlet
         Address client;
         LogFields fields;
 
-        if (!log_limits_pass(router->log_limits, LOG_KIND_REFUSAL, router_now(router), &fields))
+        if (!log_limits_pass(router->log_limits, NULL, NULL, LOG_KIND_REFUSAL, router_now(router),
+                             &fields))
                 return;
         if (conn_client_address(conn, &client))
                 address_format(&client, peer);

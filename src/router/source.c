@@ -19,7 +19,7 @@ static int source_compare(const void *a, const void *b)
                       sizeof(struct in6_addr));
 }
 
-static struct in6_addr source_prefix_of(const SourceLimit *limit, const Address *client)
+static struct in6_addr source_prefix(const SourceLimit *limit, const Address *client)
 {
         const bool v4 = IN6_IS_ADDR_V4MAPPED(&client->ip);
 
@@ -29,7 +29,7 @@ static struct in6_addr source_prefix_of(const SourceLimit *limit, const Address 
 
 int source_charge(SourceTable *table, const SourceLimit *limit, const Address *client, Source **ret)
 {
-        const Source key = { .prefix = source_prefix_of(limit, client) };
+        const Source key = { .prefix = source_prefix(limit, client) };
         Source **found = tfind(&key, &table->root, source_compare);
         Source *source;
 
