@@ -95,16 +95,6 @@ int config_read_instance(const char *dir, const char *name, InstanceSettings *re
         return 0;
 }
 
-int config_read_network(const char *dir, const char *name, bool *ret)
-{
-        InstanceSettings settings;
-        const int r = config_read_instance(dir, name, &settings);
-
-        if (r == 0)
-                *ret = settings.network;
-        return r;
-}
-
 const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line)
 {
         assert(origin >> ORIGIN_LINE_BITS < config->n_instances);

@@ -84,9 +84,6 @@ typedef struct InstanceSettings {
 /* From its file alone; the defaults if that is missing or has problems. */
 int config_read_instance(const char *dir, const char *name, InstanceSettings *ret);
 
-/* Network= of one instance, likewise. */
-int config_read_network(const char *dir, const char *name, bool *ret);
-
 Config *config_free(Config *config);
 
 /* The instance and line that a route of config->map comes from. */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What was asked for on the command line, and how verbs answer. */
+/*
+ * What was asked for on the command line, and how verbs answer. bellhopctl keeps no state, and the
+ * router takes no orders from it: it reads the same files with the same code, asks systemd over
+ * D-Bus and the router for its metrics, and changes files and the state of units. verbs.c has all
+ * verbs and options as tables; each verb is a file verb-NAME.c.
+ */
 #pragma once
 
 #include <stdbool.h>

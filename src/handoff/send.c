@@ -2,6 +2,10 @@
 /*
  * The sending side of a hand-off: one connected datagram socket per receiver, one message per
  * connection. Never blocks, never closes what it was given, never receives.
+ *
+ * Why datagrams: the queue belongs to the socket, which is systemd's, so what an instance has not
+ * received survives its exit, crash or restart, and starts it again. There is no way back from an
+ * instance into the router, and it takes one system call on either side.
  */
 #include <fcntl.h>
 #include <sys/socket.h>

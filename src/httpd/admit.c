@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the instance's view of what is its own. A client may ask for any host on a connection that
- * is open (HTTP keep-alive, HTTP/2 coalescing), and only the instance sees that: the router looked
- * at the first bytes only. What is another customer's is refused, and never answered with this
- * customer's content.
- */
+/* Owns how Apache refuses what is not for this instance: never with the customer's content. */
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
@@ -12,6 +7,7 @@
 
 #include "httpd/admit.h"
 #include "httpd/inbox.h"
+#include "instance/admit.h"
 
 APLOG_USE_MODULE(bellhop);
 
@@ -51,33 +47,13 @@ int admit_connection(conn_rec *conn)
         return OK;
 }
 
-/* An unknown host is for the instance that takes unknown hosts, and for a whole address's owner. */
-static bool takes_unknown_hosts(const struct bellhop_handoff *handoff)
-{
-        return handoff->reason == BELLHOP_REASON_ADDRESS ||
-               handoff->reason == BELLHOP_REASON_DEFAULT ||
-               config->default_instance == own_instance;
-}
-
-static bool host_is_ours(const char *name, const struct bellhop_handoff *handoff)
-{
-        uint32_t instance;
-        Hostname host;
-
-        if (hostname_parse(span_from_string(name), &host) != HOSTNAME_OK)
-                return takes_unknown_hosts(handoff);
-        if (strcmp(host.name, handoff->host) == 0)
-                return true;
-        instance = hostmap_find_host(config->map, &host).instance;
-        return instance == ROUTE_NONE ? takes_unknown_hosts(handoff) : instance == own_instance;
-}
-
 int admit_request(request_rec *request)
 {
         conn_rec *conn = request->connection;
         const struct bellhop_handoff *handoff = inbox_handoff_of(conn);
 
-        if (!handoff || !request->hostname || host_is_ours(request->hostname, handoff))
+        if (!handoff || !request->hostname ||
+            admit_host(config, own_instance, request->hostname, handoff))
                 return DECLINED;
 
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,

@@ -20,7 +20,6 @@
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include <ap_listen.h>
@@ -31,8 +30,8 @@
 #include <http_log.h>
 
 #include "httpd/inbox.h"
-#include "httpd/shield.h"
-#include "httpd/tally.h"
+#include "httpd/sigmask.h"
+#include "instance/page.h"
 #include "util/address.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -72,49 +71,6 @@ typedef struct Received {
         bool is_taken;
 } Received;
 
-static bool is_handoff_socket(int fd, const char *name)
-{
-        return strcmp(name, INBOX_FD_NAME) == 0 && sd_is_socket(fd, AF_UNIX, SOCK_DGRAM, -1) > 0;
-}
-
-static void warn_without_credentials(server_rec *server, int fd)
-{
-        int on = 0;
-        socklen_t size = sizeof(on);
-
-        if (getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, &size) == 0 && on)
-                return;
-        ap_log_error(
-                APLOG_MARK, APLOG_ERR, 0, server,
-                "the hand-off socket doesn't tell who has sent a hand-off, so that all of them "
-                "will be refused; set PassCredentials=yes in bellhop@.socket and restart it");
-}
-
-int inbox_inherit(server_rec *server)
-{
-        char **names = NULL;
-        int found = -EBADF;
-        const int n = sd_listen_fds_with_names(1, &names);
-
-        for (int i = 0; i < n; i++) {
-                const int fd = SD_LISTEN_FDS_START + i;
-
-                if (found < 0 && is_handoff_socket(fd, names[i])) {
-                        found = fd;
-                        warn_without_credentials(server, fd);
-                } else {
-                        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
-                                     "closing inherited descriptor %d '%s': not a hand-off socket "
-                                     "(FileDescriptorName=%s, ListenDatagram=)",
-                                     fd, names[i], INBOX_FD_NAME);
-                        close_fd(fd);
-                }
-                free(names[i]);
-        }
-        free(names);
-        return found;
-}
-
 static void log_refused(int result)
 {
         static const char *const reasons[] = {
@@ -139,14 +95,14 @@ static void take(Received *received)
         if (received->is_taken)
                 return;
         received->is_taken = true;
-        tally_taken();
+        page_taken();
 }
 
 static apr_status_t end_connection(void *received)
 {
-        tally_ended(clock_monotonic_usec());
+        page_ended(clock_monotonic_usec());
         take(received); /* its client was gone before a worker saw it */
-        shield_down();
+        sigmask_unblock();
         return APR_SUCCESS;
 }
 
@@ -154,7 +110,7 @@ static apr_status_t end_connection(void *received)
  * expects. */
 static apr_status_t forget_connection(void *received)
 {
-        shield_down();
+        sigmask_unblock();
         return APR_SUCCESS;
 }
 
@@ -232,11 +188,11 @@ static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *ha
         received = apr_palloc(pool, sizeof(*received));
         *received = (Received){ .handoff = *handoff };
         (void)apr_socket_data_set(socket, received, SOCKET_DATA_KEY, NULL);
-        tally_opened(clock_monotonic_usec());
+        page_opened(clock_monotonic_usec());
         /* The MPMs clear this pool when the connection is over, upgraded and HTTP/2 ones included.
          */
         apr_pool_cleanup_register(pool, received, end_connection, forget_connection);
-        shield_up();
+        sigmask_block();
         *ret_socket = socket;
         return APR_SUCCESS;
 }
@@ -273,7 +229,7 @@ static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, a
         apr_status_t status;
 
         *ret_socket = NULL; /* the worker MPM looks at nothing else, and keeps the last one there */
-        if (!tally_reach()) {
+        if (!page_reach()) {
                 (void)nanosleep(&pause, NULL);
                 return APR_EAGAIN;
         }
@@ -281,7 +237,7 @@ static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, a
         if (status == APR_SUCCESS)
                 *ret_socket = socket;
         else
-                tally_missed();
+                page_missed();
         return status;
 }
 

@@ -9,22 +9,13 @@
 
 #include "handoff/bellhop.h"
 
-#define INBOX_FD_NAME "handoff" /* FileDescriptorName= of bellhop@.socket */
-
-/*
- * Finds the inherited hand-off socket; once in the life of the process, before anything else opens
- * files. Returns the descriptor, which stays open as long as the process, or -EBADF. Other
- * inherited descriptors are closed. Logs.
- */
-int inbox_inherit(server_rec *server);
-
 /*
  * Puts our listeners beside those of the server, until pconf goes. sender: the router's user. Call
  * it before the MPM looks at the listeners. Logs.
  */
 apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender);
 
-/* In a new child that has joined the tally: from now on it takes hand-offs, as soon as the MPM is
+/* In a new child that has joined the page: from now on it takes hand-offs, as soon as the MPM is
  * ready. Logs; no way back. */
 void inbox_join(server_rec *server);
 

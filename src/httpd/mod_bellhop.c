@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the directives, the hooks and the life of an instance: what starts it, and what it tells
- * systemd then and at its end; watch.c does in between. Never touches a connection or a request:
- * inbox.c and admit.c do.
- *
- * A reload unloads this file and loads it anew, so whatever outlives one is in struct Life.
+ * Owns the directives, the hooks, and what this process inherits from the supervisor of its
+ * instance. Never touches a connection or a request: inbox.c and admit.c do.
  */
-#include <inttypes.h>
 #include <pwd.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
 #include <ap_listen.h>
 #include <ap_mpm.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 #include <http_config.h>
 #include <http_connection.h>
@@ -23,46 +20,39 @@
 #include <mpm_common.h>
 
 #include "httpd/admit.h"
-#include "httpd/confine.h"
+#include "httpd/configtest.h"
 #include "httpd/inbox.h"
 #include "httpd/journal.h"
-#include "httpd/keys.h"
-#include "httpd/php.h"
-#include "httpd/shield.h"
-#include "httpd/stop.h"
-#include "httpd/trial.h"
-#include "httpd/watch.h"
+#include "httpd/sigmask.h"
+#include "instance/page.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/inherit.h"
 
 APLOG_USE_MODULE(bellhop);
 
 #define CONFIG_DIR_DEFAULT "/etc/bellhop"
 
-/* From the order to stop on; TimeoutStopSec= must be longer. */
-#define STOP_USEC UINT64_C(40000000)
+/* Lives in the process pool, as Apache reads its configuration twice and unloads this file between.
+ * A module of another version finds none of it: change the key with the struct. */
+#define INHERITANCE_KEY "bellhop-inheritance-1"
 
-/* Lives in the process pool. A module with another layout may be loaded over it when a new release
- * was installed: change the key with the struct, and with those of Watch, Tally and Php. */
-#define LIFE_KEY "bellhop-life-3"
-
-typedef struct Life {
+typedef struct Inheritance {
         int handoff_fd;
-        bool is_ready; /* systemd knows that we are up */
-        Watch watch;
-        Php php;
-} Life;
+        Page *page;
+        int bell;
+        const char *notify_socket; /* of the supervisor; NULL: it has been told */
+} Inheritance;
 
 static struct Settings {
         const char *instance;
         const char *config_dir;
         const char *router_user;
-        PhpSettings php;
 } settings;
 
 static Config *config;
 static uint32_t own_instance;
-static Life *life;
+static Inheritance *inheritance;
 
 static bool is_real_start(void)
 {
@@ -84,27 +74,73 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         return OK;
 }
 
-static int find_handoff_socket(server_rec *server)
+/* A server that systemd starts by itself, with a configuration of its own, has no supervisor:
+ * nobody reads its page, and nobody bars its gate. */
+static bool mod_make_page(Inheritance *ret)
+{
+        int page_fd;
+
+        ret->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (ret->bell < 0 || page_new(&ret->page, &page_fd) < 0)
+                return false;
+        close_fd(page_fd);
+        return true;
+}
+
+static bool mod_take_descriptors(Inheritance *ret)
+{
+        Inherited inherited;
+        int page_fd;
+
+        if (inherit_init(&inherited) < 0)
+                return false;
+        ret->handoff_fd = inherit_take(&inherited, PAGE_HANDOFF_NAME, AF_UNIX, SOCK_DGRAM, -1);
+        page_fd = inherit_take_any(&inherited, PAGE_FD_NAME);
+        ret->bell = inherit_take_any(&inherited, PAGE_BELL_NAME);
+        inherit_done(&inherited);
+        if (page_fd < 0)
+                return mod_make_page(ret);
+        if (ret->bell < 0 || page_open(page_fd, &ret->page) < 0)
+                return false;
+        close_fd(page_fd);
+        return true;
+}
+
+static int mod_find_inheritance(server_rec *server)
 {
         apr_pool_t *forever = server->process->pool;
         void *found = NULL;
 
-        (void)apr_pool_userdata_get(&found, LIFE_KEY, forever);
-        life = found;
-        if (!life) {
-                life = apr_pcalloc(forever, sizeof(*life));
-                life->handoff_fd = inbox_inherit(server);
-                php_init(&life->php);
-                (void)apr_pool_userdata_set(life, LIFE_KEY, NULL, forever);
-        }
-        if (life->handoff_fd >= 0)
+        (void)apr_pool_userdata_get(&found, INHERITANCE_KEY, forever);
+        inheritance = found;
+        if (inheritance)
                 return OK;
-        ap_log_error(
-                APLOG_MARK, APLOG_CRIT, 0, server,
-                "an instance gets its connections from a hand-off socket, and none was passed "
-                "in; start it by 'systemctl start bellhop@%s.socket', the service follows with "
-                "the first connection",
-                settings.instance);
+        inheritance = apr_pcalloc(forever, sizeof(*inheritance));
+        inheritance->notify_socket = apr_pstrdup(forever, getenv("NOTIFY_SOCKET"));
+        if (!mod_take_descriptors(inheritance)) {
+                ap_log_error(APLOG_MARK, APLOG_CRIT, errno, server,
+                             "can't take over what bellhop-instance passes, or make it; look at "
+                             "MemoryMax= and LimitNOFILE=");
+                return !OK;
+        }
+        (void)apr_pool_userdata_set(inheritance, INHERITANCE_KEY, NULL, forever);
+        return OK;
+}
+
+/* Before anything of the customer's runs: it finds nothing of this in its environment. */
+static int mod_inherit(server_rec *server)
+{
+        if (mod_find_inheritance(server) != OK)
+                return !OK;
+        (void)unsetenv("NOTIFY_SOCKET");
+        page_use(inheritance->page, inheritance->bell);
+        if (inheritance->handoff_fd >= 0)
+                return OK;
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
+                     "an instance gets its connections from a hand-off socket, and none was "
+                     "passed; run 'systemctl start bellhop@%s.socket', the service follows with "
+                     "the first connection",
+                     settings.instance);
         return !OK;
 }
 
@@ -165,62 +201,13 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         if (check_settings(server, &router) != OK)
                 return !OK;
         journal_init(settings.instance);
-        settings.php.instance = settings.instance;
-        settings.php.config_dir = settings.config_dir;
-        if (is_real_start() && (find_handoff_socket(server) != OK ||
-                                inbox_open(pconf, server, life->handoff_fd, router) != APR_SUCCESS))
+        if (is_real_start() &&
+            (mod_inherit(server) != OK ||
+             inbox_open(pconf, server, inheritance->handoff_fd, router) != APR_SUCCESS))
                 return !OK;
         if (!is_rehearsal() && load_config(pconf, server) != OK)
                 return !OK;
         admit_init(config, own_instance);
-        return OK;
-}
-
-/* The children are gone, and with them all requests for PHP: what it still does is work behind its
- * responses. */
-static void end(void)
-{
-        const uint64_t ended_usec = life->watch.ended_usec;
-
-        (void)sd_notify(0, "STOPPING=1");
-        php_end(&life->php, (ended_usec ? ended_usec : clock_monotonic_usec()) + STOP_USEC);
-}
-
-/* Also when a reload is due; the process that ends has nothing more to tell. */
-static apr_status_t leave_config(void *unused)
-{
-        stop_end();
-        watch_end(&life->watch);
-        if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_DESTROY_CONFIG)
-                (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_usec());
-        else
-                end();
-        return APR_SUCCESS;
-}
-
-static int make_tally(server_rec *server)
-{
-        apr_pool_t *forever = server->process->pool;
-        const int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        apr_shm_t *memory;
-        apr_status_t status;
-        int n_children = 1;
-
-        if (bell < 0) {
-                ap_log_error(APLOG_MARK, APLOG_CRIT, errno, server,
-                             "can't create an event descriptor; look at LimitNOFILE=");
-                return !OK;
-        }
-        (void)ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &n_children); /* can't change by a reload */
-        status = apr_shm_create(&memory, tally_size((size_t)n_children), NULL, forever);
-        if (status != APR_SUCCESS) {
-                ap_log_error(APLOG_MARK, APLOG_CRIT, status, server,
-                             "no shared memory for counters; raise MemoryMax= of this instance or "
-                             "lower ServerLimit");
-                return !OK;
-        }
-        watch_init(&life->watch, tally_init(apr_shm_baseaddr_get(memory), (size_t)n_children, bell),
-                   bell, life->handoff_fd);
         return OK;
 }
 
@@ -234,34 +221,27 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                         "a hand-off socket can't be multiplied; remove ListenCoresBucketsRatio");
                 return !OK;
         }
-        if (!life->watch.tally && make_tally(server) != OK)
-                return !OK;
-        keys_warn(server, settings.config_dir, settings.instance);
-        life->watch.generation++;
-        apr_pool_cleanup_register(pconf, NULL, leave_config, apr_pool_cleanup_null);
-        stop_begin(life->watch.bell);
-        php_set_up(&life->php, &settings.php, pconf, server);
-        /* A graceful restart doesn't come by pre_mpm. */
-        if (life->is_ready)
-                (void)sd_notify(0, "READY=1");
+        sigmask_handle_children();
         return OK;
 }
 
-static int pre_mpm(apr_pool_t *process, ap_scoreboard_e type)
+/* In the parent, when the MPM has set its handlers: from now on it takes signals. */
+static void mod_notify_ready(void)
 {
-        life->is_ready = true;
-        (void)sd_notifyf(0, "READY=1\nSTATUS=Ready for hand-offs");
-        return OK;
+        if (!inheritance->notify_socket)
+                return;
+        (void)setenv("NOTIFY_SOCKET", inheritance->notify_socket, 1);
+        (void)sd_notify(/* unset_environment = */ true, "READY=1");
+        inheritance->notify_socket = NULL;
 }
 
 static void child_init(apr_pool_t *pchild, server_rec *server)
 {
         int is_threaded = 0;
 
-        stop_leave();
         (void)ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
-        shield_init(!is_threaded);
-        tally_join(life->watch.tally, getpid(), life->watch.generation);
+        sigmask_init_child(!is_threaded);
+        page_join(getpid());
         inbox_join(server);
 }
 
@@ -269,13 +249,13 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
  */
 static int request_begins(request_rec *request)
 {
-        shield_up();
+        sigmask_block();
         return DECLINED;
 }
 
 static int request_ends(request_rec *request)
 {
-        shield_down();
+        sigmask_unblock();
         return DECLINED;
 }
 
@@ -285,38 +265,25 @@ static int connection_begins(conn_rec *conn)
         return admit_connection(conn);
 }
 
-/* In the parent, when the MPM has set its handlers; the first child is on its way, and need not
- * wait for any of it. */
-static void start_others(server_rec *server)
-{
-        const int r = watch_start(&life->watch, config->instances[own_instance].idle_usec);
-
-        if (r != 0)
-                ap_log_error(APLOG_MARK, APLOG_CRIT, r, server,
-                             "this instance can't watch itself, and neither ends when idle nor "
-                             "heeds orders until it can; look at TasksMax=");
-        php_run(&life->php);
-}
-
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
         if (state == MPM_CHILD_STARTED)
-                start_others(server);
+                mod_notify_ready();
         if (state == MPM_CHILD_EXITED)
-                tally_leave(life->watch.tally, pid, clock_monotonic_usec());
+                page_leave(pid, clock_monotonic_usec());
 }
 
 /* After a reload, it may take long until a child has a place. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
-        start_others(server);
+        mod_notify_ready();
         return OK;
 }
 
 static void test_config(apr_pool_t *pconf, server_rec *server)
 {
-        trial_run(pconf, server, &settings.php);
+        configtest_run(pconf, server);
 }
 
 static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
@@ -329,17 +296,6 @@ static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
         return NULL;
 }
 
-static const char *set_php(cmd_parms *cmd, void *unused, const char *socket, const char *program)
-{
-        const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-
-        if (error)
-                return error;
-        settings.php.socket = socket;
-        settings.php.program = program;
-        return NULL;
-}
-
 static const command_rec directives[] = {
         AP_INIT_TAKE1("BellhopInstance", set_string, &settings.instance, RSRC_CONF,
                       "name of this instance, the customer; required"),
@@ -347,13 +303,6 @@ static const command_rec directives[] = {
                       "folder with instances/NAME.conf (default " CONFIG_DIR_DEFAULT ")"),
         AP_INIT_TAKE1("BellhopRouterUser", set_string, &settings.router_user, RSRC_CONF,
                       "the only user whose hand-offs are taken (default " BELLHOP_ROUTER_USER ")"),
-        AP_INIT_TAKE2("BellhopPhp", set_php, NULL, RSRC_CONF,
-                      "where PHP-FPM is installed, the socket to find it at, and the program "
-                      "bellhop-php (default none)"),
-        AP_INIT_TAKE2(
-                "BellhopFence", confine, NULL, RSRC_CONF | EXEC_ON_READ,
-                "name of this instance and the folder with instances/NAME.conf: from here on, "
-                "this server and its programs are fenced in as Network= there says"),
         { .name = NULL },
 };
 
@@ -363,11 +312,15 @@ static void register_hooks(apr_pool_t *pool)
          */
         static const char *const before_fork[] = { "mpm_itk.c", NULL };
 
+        /* It keeps the customer's other programs from tracing this process, from the moment when it
+         * is executed: ptrace(2), "Ptrace access mode checking". What it executes itself is the
+         * customer's, and gets none. */
+        (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_REALLY_LAST);
-        ap_hook_pre_mpm(pre_mpm, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_status(child_status, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);

@@ -8,61 +8,49 @@
 #include "config/lines.h"
 #include "instance/state.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define VERSION  1
 #define NEW_FILE STATE_FILE ".new"
 
-static const char *const kind_names[STATE_KINDS] = {
+static const char *const state_kind_names[STATE_KINDS] = {
         [STATE_STARTING] = "starting",
         [STATE_READY] = "ready",
         [STATE_RELOADING] = "reloading",
         [STATE_STOPPING] = "stopping",
 };
 
-const char *state_kind_name(StateKind kind)
-{
-        assert(kind < STATE_KINDS);
-        return kind_names[kind];
-}
+static const char *const state_reload_names[STATE_RELOADS] = {
+        [STATE_RELOAD_NONE] = "none",
+        [STATE_RELOAD_RUNNING] = "running",
+        [STATE_RELOAD_DONE] = "done",
+        [STATE_RELOAD_FAILED] = "failed",
+};
 
 size_t state_format(const State *state, char ret[static STATE_MAX_BYTES])
 {
         const int n = snprintf(ret, STATE_MAX_BYTES,
                                "VERSION=%d\nSTATE=%s\nCONNECTIONS=%" PRIu64 "\nHANDOFFS=%" PRIu64
-                               "\nLAST_HANDOFF_USEC=%" PRIu64 "\nREAD_USEC=%" PRIu64 "\n",
-                               VERSION, state_kind_name(state->kind), state->n_open,
-                               state->n_handoffs, state->last_handoff_usec, state->read_usec);
+                               "\nLAST_HANDOFF_USEC=%" PRIu64 "\nREAD_USEC=%" PRIu64
+                               "\nRELOAD_USEC=%" PRIu64 "\nRELOAD=%s\n",
+                               VERSION, state_kind_names[state->kind], state->n_open,
+                               state->n_handoffs, state->last_handoff_usec, state->read_usec,
+                               state->reload_usec, state_reload_names[state->reload]);
 
         assert(n > 0 && n < STATE_MAX_BYTES);
         return (size_t)n;
 }
 
-static bool parse_number(Span text, uint64_t *ret)
+/* The index of text among names, or -1. */
+static int state_parse_word(Span text, const char *const names[], int n)
 {
-        uint64_t n = 0;
-
-        for (size_t i = 0; i < text.size; i++) {
-                const unsigned digit = (unsigned)text.data[i] - '0';
-
-                if (digit > 9 || n > (UINT64_MAX - digit) / 10)
-                        return false;
-                n = n * 10 + digit;
-        }
-        *ret = n;
-        return text.size > 0;
+        for (int i = 0; i < n; i++)
+                if (span_equals(text, names[i]))
+                        return i;
+        return -1;
 }
 
-static bool parse_kind(Span text, StateKind *ret)
-{
-        for (unsigned i = 0; i < STATE_KINDS; i++)
-                if (span_equals(text, kind_names[i])) {
-                        *ret = (StateKind)i;
-                        return true;
-                }
-        return false;
-}
-
-static bool parse_assignment(const Line *line, State *state, uint64_t *version, bool *has_kind)
+static bool state_parse_assignment(const Line *line, State *state, uint64_t *version, int *kind)
 {
         const struct {
                 const char *key;
@@ -73,15 +61,22 @@ static bool parse_assignment(const Line *line, State *state, uint64_t *version, 
                 { "HANDOFFS", &state->n_handoffs },
                 { "LAST_HANDOFF_USEC", &state->last_handoff_usec },
                 { "READ_USEC", &state->read_usec },
+                { "RELOAD_USEC", &state->reload_usec },
         };
+        int reload;
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
                 if (span_equals(line->key, numbers[i].key))
-                        return parse_number(line->value, numbers[i].value);
-        if (!span_equals(line->key, "STATE"))
+                        return text_number(line->value, UINT64_MAX, numbers[i].value);
+        if (span_equals(line->key, "STATE")) {
+                *kind = state_parse_word(line->value, state_kind_names, STATE_KINDS);
+                return *kind >= 0;
+        }
+        if (!span_equals(line->key, "RELOAD"))
                 return true;
-        *has_kind = parse_kind(line->value, &state->kind);
-        return *has_kind;
+        reload = state_parse_word(line->value, state_reload_names, STATE_RELOADS);
+        state->reload = reload < 0 ? STATE_RELOAD_NONE : (StateReload)reload;
+        return reload >= 0;
 }
 
 bool state_parse(Span text, State *ret)
@@ -89,7 +84,7 @@ bool state_parse(Span text, State *ret)
         LineReader reader = { .rest = text };
         State state = { .kind = STATE_STARTING };
         uint64_t version = 0;
-        bool has_kind = false;
+        int kind = -1;
 
         for (;;) {
                 const Line line = lines_next(&reader);
@@ -97,16 +92,17 @@ bool state_parse(Span text, State *ret)
                 if (line.kind == LINE_END)
                         break;
                 if (line.kind != LINE_ASSIGNMENT ||
-                    !parse_assignment(&line, &state, &version, &has_kind))
+                    !state_parse_assignment(&line, &state, &version, &kind))
                         return false;
         }
-        if (version != VERSION || !has_kind)
+        if (version != VERSION || kind < 0)
                 return false;
+        state.kind = (StateKind)kind;
         *ret = state;
         return true;
 }
 
-static int open_dir(const char *dir)
+static int state_open_dir(const char *dir)
 {
         const int fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -115,7 +111,7 @@ static int open_dir(const char *dir)
 
 int state_write(const char *dir, const State *state)
 {
-        _cleanup_close_ int dir_fd = open_dir(dir), fd = -EBADF;
+        _cleanup_close_ int dir_fd = state_open_dir(dir), fd = -EBADF;
         char text[STATE_MAX_BYTES];
         const size_t size = state_format(state, text);
 
@@ -132,7 +128,7 @@ int state_write(const char *dir, const State *state)
 
 int state_read(const char *dir, State *ret)
 {
-        _cleanup_close_ int dir_fd = open_dir(dir), fd = -EBADF;
+        _cleanup_close_ int dir_fd = state_open_dir(dir), fd = -EBADF;
         char text[STATE_MAX_BYTES];
         struct stat st;
         ssize_t n;

@@ -24,17 +24,25 @@ typedef enum StateKind {
         STATE_KINDS,
 } StateKind;
 
+/* How the last reload went. */
+typedef enum StateReload {
+        STATE_RELOAD_NONE, /* there was none */
+        STATE_RELOAD_RUNNING,
+        STATE_RELOAD_DONE,
+        STATE_RELOAD_FAILED, /* the server goes on with what it had */
+        STATE_RELOADS,
+} StateReload;
+
 typedef struct State {
         StateKind kind;
         uint64_t n_open;            /* connections */
         uint64_t n_handoffs;        /* since the start */
         uint64_t last_handoff_usec; /* CLOCK_REALTIME; 0: none yet */
-        uint64_t read_usec; /* CLOCK_REALTIME when the server last began to read its files; what
-                             * changed later is not in force. 0: not yet */
+        uint64_t read_usec;   /* CLOCK_REALTIME when the server last began to read its files; what
+                               * changed later is not in force. 0: not yet */
+        uint64_t reload_usec; /* CLOCK_MONOTONIC when the last reload began; 0: none yet */
+        StateReload reload;
 } State;
-
-/* "starting", "ready", ... */
-const char *state_kind_name(StateKind kind);
 
 /* "VERSION=1\nSTATE=ready\nCONNECTIONS=...\n", NUL-terminated. Returns its length. */
 size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);

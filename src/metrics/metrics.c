@@ -35,82 +35,78 @@ typedef struct Metric {
         size_t offset; /* in Metrics or InstanceMetrics */
         const char *label;
         const char *const *words;
-        size_t n_words;
+        size_t n_words; /* 0: one value without label */
 } Metric;
 
 static const char *const reason_words[] = { "address", "server-name", "host", "default" };
 static const char *const state_words[] = { "sniffing", "waiting" };
 static const char *const result_words[] = { "used", "used-with-errors", "failed" };
 
-#define WORDS(label, words) (label), (words), ELEMENTSOF(words)
-#define OF(field)           SHAPE_VALUE, offsetof(Metrics, field)
-#define OF_INSTANCE(field)  SHAPE_INSTANCE, offsetof(InstanceMetrics, field), NULL, NULL, 1
-#define ALONE               NULL, NULL, 1
+#define WORDS(name, list)  .label = (name), .words = (list), .n_words = ELEMENTSOF(list)
+#define OF(field)          .offset = offsetof(Metrics, field)
+#define OF_INSTANCE(field) .shape = SHAPE_INSTANCE, .offset = offsetof(InstanceMetrics, field)
 
 static const Metric metrics_table[] = {
-        { METRIC_ACCEPTED, "counter", "Connections accepted.", OF(accepted), ALONE },
+        { METRIC_ACCEPTED, "counter", "Connections accepted.", OF(accepted) },
         { METRIC_HANDED_OFF, "counter", "Connections handed off to an instance, by what named it.",
           OF(handed_off), WORDS("reason", reason_words) },
-        { METRIC_REFUSED, "counter", "Connections refused, by reason.", SHAPE_REFUSALS,
-          offsetof(Metrics, refused), ALONE },
+        { METRIC_REFUSED, "counter", "Connections refused, by reason.", .shape = SHAPE_REFUSALS,
+          .offset = offsetof(Metrics, refused) },
         { "bellhop_redirected_total", "counter",
-          "Plain HTTP connections answered with a redirect to HTTPS.", OF(redirected), ALONE },
+          "Plain HTTP connections answered with a redirect to HTTPS.", OF(redirected) },
         { "bellhop_gone_total", "counter",
-          "Connections that their clients left before they could be routed.", OF(gone), ALONE },
+          "Connections that their clients left before they could be routed.", OF(gone) },
         { METRIC_PENDING, "gauge",
           "Connections accepted and not yet handed off: sniffing waits for bytes, waiting for room "
           "in a hand-off socket, or for its instance's turn to start.",
           OF(pending), WORDS("state", state_words) },
         { "bellhop_pending_connections_max", "gauge",
           "How many connections may be pending: PendingMax=, or less if descriptors are too few.",
-          OF(pending_max), ALONE },
+          OF(pending_max) },
         { "bellhop_lingering_connections", "gauge",
-          "Refused connections whose clients may still take the reply.", OF(lingering), ALONE },
+          "Refused connections whose clients may still take the reply.", OF(lingering) },
         { "bellhop_pending_sources", "gauge", "Source prefixes that have connections pending.",
-          OF(sources), ALONE },
+          OF(sources) },
         { "bellhop_queue_full_waits_total", "counter",
-          "Connections that had to wait because a hand-off socket was full.", OF(queue_full_waits),
-          ALONE },
+          "Connections that had to wait because a hand-off socket was full.",
+          OF(queue_full_waits) },
         { "bellhop_in_flight_waits_total", "counter",
           "Connections that had to wait because too many descriptors were under way in all.",
-          OF(in_flight_waits), ALONE },
+          OF(in_flight_waits) },
         { "bellhop_start_waits_total", "counter",
-          "Connections that had to wait because too many instances were starting.", OF(start_waits),
-          ALONE },
-        { "bellhop_starts_total", "counter", "Hand-offs that started an instance.", OF(starts),
-          ALONE },
+          "Connections that had to wait because too many instances were starting.",
+          OF(start_waits) },
+        { "bellhop_starts_total", "counter", "Hand-offs that started an instance.", OF(starts) },
         { "bellhop_late_starts_total", "counter",
-          "Of these, those after which the instance received nobody in time.", OF(late_starts),
-          ALONE },
+          "Of these, those after which the instance received nobody in time.", OF(late_starts) },
         { "bellhop_starting_instances", "gauge",
-          "Instances that were started by a hand-off and have not yet received one.", OF(starting),
-          ALONE },
+          "Instances that were started by a hand-off and have not yet received one.",
+          OF(starting) },
         { "bellhop_starting_instances_max", "gauge",
           "How many may be at once: StartingMax=, or by the number of processors.",
-          OF(starting_max), ALONE },
+          OF(starting_max) },
         { "bellhop_accept_pauses_total", "counter",
           "Times that accepting paused because descriptors or memory had run out.",
-          OF(accept_pauses), ALONE },
+          OF(accept_pauses) },
         { "bellhop_handoff_latency_seconds", "histogram", "Time from accept to hand-off.",
-          SHAPE_HISTOGRAM, 0, ALONE },
+          .shape = SHAPE_HISTOGRAM },
         { "bellhop_config_reloads_total", "counter", "Reloads of the configuration, by result.",
           OF(reloads), WORDS("result", result_words) },
         { METRIC_CONFIG_LOADED, "gauge",
-          "When reading the configuration in force began, since 1970-01-01.", SHAPE_TIME,
-          offsetof(Metrics, loaded_nsec), ALONE },
-        { METRIC_CONFIG_PROBLEMS, "gauge", "Mistakes in the configuration in force.", OF(problems),
-          ALONE },
-        { "bellhop_instances", "gauge", "Instances in the configuration.", OF(instances), ALONE },
-        { "bellhop_routes", "gauge", "Hosts and addresses that lead to an instance.", OF(routes),
-          ALONE },
+          "When reading the configuration in force began, since 1970-01-01.", .shape = SHAPE_TIME,
+          .offset = offsetof(Metrics, loaded_nsec) },
+        { METRIC_CONFIG_PROBLEMS, "gauge", "Mistakes in the configuration in force.",
+          OF(problems) },
+        { "bellhop_instances", "gauge", "Instances in the configuration.", OF(instances) },
+        { "bellhop_routes", "gauge", "Hosts and addresses that lead to an instance.", OF(routes) },
         { METRIC_INSTANCE_HANDED_OFF, "counter", "Connections handed off to this instance.",
           OF_INSTANCE(handed_off) },
         { METRIC_INSTANCE_LAST_HANDOFF, "gauge",
           "When this instance got its last connection, since 1970-01-01; 0: not yet.",
           OF_INSTANCE(last_sec) },
         { METRIC_INSTANCE_REFUSED, "counter",
-          "Connections for this instance that were refused, by reason.", SHAPE_INSTANCE_REFUSALS,
-          offsetof(InstanceMetrics, refused), ALONE },
+          "Connections for this instance that were refused, by reason.",
+          .shape = SHAPE_INSTANCE_REFUSALS, .offset = offsetof(InstanceMetrics, refused) },
         { METRIC_INSTANCE_REDIRECTED, "counter",
           "Plain HTTP connections for this instance answered with a redirect to HTTPS.",
           OF_INSTANCE(redirected) },
@@ -133,7 +129,7 @@ static const Metric metrics_table[] = {
         { "bellhop_instance_late_starts_total", "counter",
           "Of these, those after which it received nobody in time.", OF_INSTANCE(late_starts) },
         { "bellhop_instance_handoff_latency_seconds", "summary",
-          "Time from accept to hand-off, for this instance.", SHAPE_INSTANCE_LATENCY, 0, ALONE },
+          "Time from accept to hand-off, for this instance.", .shape = SHAPE_INSTANCE_LATENCY },
 };
 
 void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
@@ -183,7 +179,7 @@ static void metrics_write_values(const Metric *metric, const Metrics *metrics,
 {
         const uint64_t *values = metrics_field(metrics, metric->offset);
 
-        for (size_t i = 0; i < metric->n_words; i++) {
+        for (size_t i = 0; i == 0 || i < metric->n_words; i++) {
                 const Label labels[2] = { { metric->label,
                                             metric->words ? metric->words[i] : "" } };
 

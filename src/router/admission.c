@@ -38,7 +38,8 @@ bool admission_has_room(Admission *admission, size_t n_pending, uint64_t now_use
         assert(admission->pending_max > 0);
         if (n_pending <= admission->pending_max)
                 return true;
-        if (log_limits_pass(admission->log_limits, LOG_KIND_PENDING_LIMIT, now_usec, &fields))
+        if (log_limits_pass(admission->log_limits, NULL, NULL, LOG_KIND_PENDING_LIMIT, now_usec,
+                            &fields))
                 log_full(LOG_WARNING, &fields,
                          "%zu connections are pending, which is the most (PendingMax=, bounded by "
                          "LimitNOFILE= of bellhop-router.service); the oldest make room",
@@ -52,8 +53,8 @@ bool admission_charge(Admission *admission, const Address *client, uint64_t now_
         char peer[ADDRESS_TEXT_MAX];
         LogFields fields;
 
-        if (r == -EDQUOT &&
-            log_limits_pass(admission->log_limits, LOG_KIND_SOURCE_LIMIT, now_usec, &fields)) {
+        if (r == -EDQUOT && log_limits_pass(admission->log_limits, NULL, NULL,
+                                            LOG_KIND_SOURCE_LIMIT, now_usec, &fields)) {
                 address_format(client, peer);
                 fields.peer = peer;
                 log_full(LOG_NOTICE, &fields,
@@ -70,8 +71,8 @@ bool admission_of_instance(Admission *admission, Outlet *outlet, uint64_t now_us
 
         if (outlet->n_waiting < admission->pending_max_per_instance)
                 return true;
-        if (log_limits_pass_instance(admission->log_limits, outlet->log_limits, outlet->name,
-                                     LOG_KIND_INSTANCE_LIMIT, now_usec, &fields))
+        if (log_limits_pass(admission->log_limits, outlet->log_limits, outlet->name,
+                            LOG_KIND_INSTANCE_LIMIT, now_usec, &fields))
                 log_full(LOG_WARNING, &fields,
                          "%s has reached PendingMaxPerInstance=; more visitors get 503 until it "
                          "receives: systemctl status bellhop@%s.service",

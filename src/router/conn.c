@@ -78,7 +78,8 @@ static void conn_log_refusal(const Conn *conn, RefuseReason reason, const Outlet
         Address client;
         LogFields fields;
 
-        if (!log_limits_pass(router->log_limits, LOG_KIND_REFUSAL, router_now(router), &fields))
+        if (!log_limits_pass(router->log_limits, NULL, NULL, LOG_KIND_REFUSAL, router_now(router),
+                             &fields))
                 return;
         if (conn_client_address(conn, &client))
                 address_format(&client, peer);
@@ -408,8 +409,7 @@ static void conn_store_queue(StoreWriter *writer, const DeadlineQueue *queue)
 {
         Deadline *deadline;
 
-        TAILQ_FOREACH(deadline, &queue->list, link)
-        {
+        TAILQ_FOREACH (deadline, &queue->list, link) {
                 Conn *conn = container_of(deadline, Conn, deadline);
                 StoredConn stored = conn->past;
 

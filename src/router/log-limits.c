@@ -36,13 +36,14 @@ void log_limits_init_instance(LogLimit limits[static LOG_KINDS_OF_INSTANCE])
                 limits[i] = (LogLimit){ .interval_usec = INTERVAL_INSTANCE_USEC, .burst = 1 };
 }
 
-static bool log_limits_pass_both(LogLimit *limit, LogLimit *of_instance, LogKind kind,
-                                 const char *name, uint64_t now_usec, LogFields *ret)
+bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, const char *name,
+                     LogKind kind, uint64_t now_usec, LogFields *ret)
 {
         unsigned left_out = 0, left_out_of_instance = 0;
 
-        if ((of_instance && !log_limit_pass(of_instance, now_usec, &left_out_of_instance)) ||
-            !log_limit_pass(limit, now_usec, &left_out))
+        assert(!of_instance || kind < LOG_KINDS_OF_INSTANCE);
+        if ((of_instance && !log_limit_pass(&of_instance[kind], now_usec, &left_out_of_instance)) ||
+            !log_limit_pass(&limits[kind], now_usec, &left_out))
                 return false;
         *ret = (LogFields){ .message_id = message_ids[kind], .instance = name };
         left_out += left_out_of_instance;
@@ -50,18 +51,4 @@ static bool log_limits_pass_both(LogLimit *limit, LogLimit *of_instance, LogKind
                 log_full(LOG_INFO, ret, "%u more like the next line were not written to the log",
                          left_out);
         return true;
-}
-
-bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogKind kind, uint64_t now_usec,
-                     LogFields *ret)
-{
-        return log_limits_pass_both(&limits[kind], NULL, kind, NULL, now_usec, ret);
-}
-
-bool log_limits_pass_instance(LogLimit limits[static LOG_KINDS],
-                              LogLimit of_instance[static LOG_KINDS_OF_INSTANCE], const char *name,
-                              LogKind kind, uint64_t now_usec, LogFields *ret)
-{
-        assert(kind < LOG_KINDS_OF_INSTANCE);
-        return log_limits_pass_both(&limits[kind], &of_instance[kind], kind, name, now_usec, ret);
 }

@@ -26,11 +26,6 @@ void log_limits_init(LogLimit limits[static LOG_KINDS]);
 void log_limits_init_instance(LogLimit limits[static LOG_KINDS_OF_INSTANCE]);
 
 /* Whether a line of that kind may be written now, and the fields for it. Writes how many were left
- * out before. */
-bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogKind kind, uint64_t now_usec,
-                     LogFields *ret);
-
-/* The same for an instance. name: its own, for the fields. */
-bool log_limits_pass_instance(LogLimit limits[static LOG_KINDS],
-                              LogLimit of_instance[static LOG_KINDS_OF_INSTANCE], const char *name,
-                              LogKind kind, uint64_t now_usec, LogFields *ret);
+ * out before. of_instance, name: of the instance that it concerns, or NULL. */
+bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, const char *name,
+                     LogKind kind, uint64_t now_usec, LogFields *ret);

@@ -119,49 +119,32 @@ static int set_nonblocking(int fd)
         return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-static int inherit_control(Router *router, int fd)
+/* All but connections, which are for later. */
+static int inherit_socket(Router *router, int fd, const char *name)
 {
+        const bool is_control = strcmp(name, "control") == 0 && router->control.fd < 0 &&
+                                sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
         int r;
 
-        if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0 || router->control.fd >= 0) {
-                log_warning("inherited descriptor %d, named 'control', is not a listening unix "
-                            "stream socket, or not the first; closing it (ListenStream= with one "
-                            "path in bellhop-router-control.socket)",
-                            fd);
+        if (!is_control && (strcmp(name, "public") != 0 || !is_public_socket(fd))) {
+                log_warning(
+                        "inherited descriptor %d, named '%s', is neither a listening TCP socket "
+                        "named 'public' nor the one listening unix stream socket named "
+                        "'control'; closing it (FileDescriptorName=public or =control in the "
+                        "socket unit)",
+                        fd, name);
                 close_fd(fd);
+                store_forget(name);
                 return 0;
         }
         r = set_nonblocking(fd);
         if (r < 0)
                 close_fd(fd);
-        else
+        else if (is_control)
                 router_set_control_consume(router, fd);
+        else
+                r = router_add_listener_consume(router, fd);
         return r;
-}
-
-static int inherit_public(Router *router, int fd)
-{
-        const int r = set_nonblocking(fd);
-
-        if (r == 0)
-                return router_add_listener_consume(router, fd);
-        close_fd(fd);
-        return r;
-}
-
-/* All but connections, which are for later. */
-static int inherit_socket(Router *router, int fd, const char *name)
-{
-        if (strcmp(name, "control") == 0)
-                return inherit_control(router, fd);
-        if (strcmp(name, "public") == 0 && is_public_socket(fd))
-                return inherit_public(router, fd);
-        log_warning("inherited descriptor %d, named '%s', is not a listening TCP socket named "
-                    "'public'; closing it (FileDescriptorName=public in the socket unit)",
-                    fd, name);
-        close_fd(fd);
-        store_forget(name);
-        return 0;
 }
 
 /* The number of what a former router has stored, which is below n; negative: it is not of that. */

@@ -35,8 +35,8 @@ static bool outlet_may_log(Outlet *outlet, LogKind kind, LogFields *ret)
         uint64_t now = 0;
 
         (void)sd_event_now(outlet->shared->event, CLOCK_MONOTONIC, &now);
-        return log_limits_pass_instance(outlet->shared->log_limits, outlet->log_limits,
-                                        outlet->name, kind, now, ret);
+        return log_limits_pass(outlet->shared->log_limits, outlet->log_limits, outlet->name, kind,
+                               now, ret);
 }
 
 /* The socket is writable when too many descriptors are under way, and when the instance has yet to

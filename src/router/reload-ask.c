@@ -2,20 +2,18 @@
 /* Owns waiting for a reload, for ExecReload=. A reload that began after our signal has read the
  * files as they are now: see reload.c. */
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/inotify.h>
-#include <sys/pidfd.h>
-#include <time.h>
 
 #include "router/reload.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/folder-watch.h"
+#include "util/text.h"
 
 /* Less than TimeoutStartSec=, with which systemd would end us without a word. */
 #define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
 
-static bool reload_find_result(const char *name, ReloadResult *ret)
+static bool ask_find_result(const char *name, ReloadResult *ret)
 {
         for (int i = 0; i < RELOAD_RESULT_COUNT; i++)
                 if (strcmp(name, reload_result_name((ReloadResult)i)) == 0) {
@@ -26,8 +24,8 @@ static bool reload_find_result(const char *name, ReloadResult *ret)
 }
 
 /* 1: it is about a reload that began at that time or later. 0: not yet. */
-static int reload_read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
-                              char **ret_text)
+static int ask_read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
+                           char **ret_text)
 {
         _cleanup_fclose_ FILE *file = fopen(path, "re");
         _cleanup_free_ char *text = NULL;
@@ -38,7 +36,7 @@ static int reload_read_result(const char *path, uint64_t since_usec, ReloadResul
         if (!file)
                 return errno == ENOENT ? 0 : -errno;
         if (fscanf(file, "BEGIN_USEC=%" SCNu64 " RESULT=%31s TEXT=", &begin_usec, name) != 2 ||
-            !reload_find_result(name, ret))
+            !ask_find_result(name, ret))
                 return -EBADMSG;
         if (begin_usec < since_usec)
                 return 0;
@@ -49,48 +47,24 @@ static int reload_read_result(const char *path, uint64_t since_usec, ReloadResul
         return 1;
 }
 
-/* Waits until something happens in the folder. */
-static int reload_wait_for_change(int watch, int process, uint64_t end_usec)
-{
-        struct pollfd fds[] = { { .fd = watch, .events = POLLIN },
-                                { .fd = process, .events = POLLIN } };
-        _Alignas(struct inotify_event) char events[4096];
-        const uint64_t now = clock_monotonic_usec();
-        int r = now < end_usec ? poll(fds, ELEMENTSOF(fds), (int)((end_usec - now) / 1000) + 1) : 0;
-
-        if (r < 0)
-                return errno == EINTR ? 0 : -errno;
-        if (r == 0)
-                return -ETIMEDOUT;
-        if (fds[1].revents)
-                return -ESRCH;
-        return read(watch, events, sizeof(events)) < 0 && errno != EAGAIN ? -errno : 0;
-}
-
 int reload_ask(pid_t router, ReloadResult *ret, char **ret_text)
 {
         const uint64_t begin = clock_monotonic_usec();
         const char *folder = getenv("RUNTIME_DIRECTORY");
-        _cleanup_close_ int process = pidfd_open(router, 0);
-        _cleanup_close_ int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        _cleanup_free_ char *path = NULL;
-        int r = 0;
+        _cleanup_free_ char *path = folder ? text_format("%s/" RELOAD_FILE, folder) : NULL;
+        FolderWatch watch;
+        int r;
 
-        if (!folder)
-                return -ENXIO;
-        if (process < 0 || watch < 0)
-                return -errno;
-        if (asprintf(&path, "%s/" RELOAD_FILE, folder) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        if (inotify_add_watch(watch, folder, IN_MOVED_TO) < 0 ||
-            pidfd_send_signal(process, SIGHUP, NULL, 0) < 0)
-                return -errno;
+        if (!path)
+                return folder ? -ENOMEM : -ENXIO;
+        r = folder_watch_init(&watch, folder, router);
+        if (r == 0)
+                r = folder_watch_signal(&watch, SIGHUP);
         while (r == 0) {
-                r = reload_wait_for_change(watch, process, begin + ASK_TIMEOUT_USEC);
+                r = folder_watch_wait(&watch, begin + ASK_TIMEOUT_USEC);
                 if (r == 0)
-                        r = reload_read_result(path, begin, ret, ret_text);
+                        r = ask_read_result(path, begin, ret, ret_text);
         }
+        folder_watch_done(&watch);
         return r < 0 ? r : 0;
 }

@@ -88,7 +88,8 @@ static void router_on_exhausted(void *userdata, int error)
         LogFields fields;
 
         router->metrics.accept_pauses++;
-        if (log_limits_pass(router->log_limits, LOG_KIND_EXHAUSTED, router_now(router), &fields)) {
+        if (log_limits_pass(router->log_limits, NULL, NULL, LOG_KIND_EXHAUSTED, router_now(router),
+                            &fields)) {
                 errno = error;
                 log_full(LOG_WARNING, &fields,
                          "can't accept connections for a moment: %m; they wait in the listening "

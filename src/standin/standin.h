@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Receives hand-offs in place of an instance that can't start, and refuses them. */
+/*
+ * Receives hand-offs in place of an instance that can't start, and refuses them. Otherwise such an
+ * instance would be started again and again while its visitors wait. bellhop-standin@.service names
+ * the hand-off socket in Sockets=, and while one of its services is starting or runs, a socket
+ * starts none; so the next visitor after the stand-in has ended starts the instance again.
+ */
 #pragma once
 
 #include <stdint.h>

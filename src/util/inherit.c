@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
 #include "util/cleanup.h"
@@ -27,16 +28,27 @@ int inherit_init(Inherited *inherited)
         return inherited->sockets ? 0 : -ENOMEM;
 }
 
-int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening)
+static int inherit_find(Inherited *inherited, const char *name, bool is_socket, int family,
+                        int type, int listening)
 {
         for (size_t i = 0; i < inherited->n; i++) {
                 struct InheritedSocket *socket = &inherited->sockets[i];
 
                 if (socket->fd >= 0 && strcmp(socket->name, name) == 0 &&
-                    sd_is_socket(socket->fd, family, type, listening) > 0)
+                    (!is_socket || sd_is_socket(socket->fd, family, type, listening) > 0))
                         return take_fd(socket->fd);
         }
         return -ENOENT;
+}
+
+int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening)
+{
+        return inherit_find(inherited, name, true, family, type, listening);
+}
+
+int inherit_take_any(Inherited *inherited, const char *name)
+{
+        return inherit_find(inherited, name, false, AF_UNSPEC, 0, -1);
 }
 
 void inherit_done(Inherited *inherited)

@@ -25,5 +25,8 @@ int inherit_init(Inherited *inherited);
  */
 int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening);
 
+/* The same for a descriptor of any kind. */
+int inherit_take_any(Inherited *inherited, const char *name);
+
 /* Closes all that is not taken. */
 void inherit_done(Inherited *inherited);

@@ -179,7 +179,7 @@ def shared_apache(text, mpm, address, assign_users):
         extra=f"AssignUserId {name} {name}" if assign_users else "") for name, host in HOSTS.items())
     files = "".join(f"<Directory /srv/www/{name}>\nOptions SymLinksIfOwnerMatch ExecCGI\nAllowOverride All\n"
                     "Require all granted\n</Directory>\n" for name in HOSTS)
-    head = head.replace("${BELLHOP_MPM}", mpm).replace("${RUNTIME_DIRECTORY}", "/run/bench/" + address)
+    head = head.replace("${BELLHOP_MPM}", mpm).replace("${BELLHOP_SERVER}", "1").replace("${RUNTIME_DIRECTORY}", "/run/bench/" + address)
     head = head.replace("${BELLHOP_CONFIG_DIR}/tls/${BELLHOP_INSTANCE}", CERTIFICATE).replace("${BELLHOP_INSTANCE}", "x")
     itk = f"LoadModule mpm_itk_module {PEERS}/usr/lib/apache2/modules/mpm_itk.so\n" if assign_users else ""
     users = "User root\nGroup root\n" if assign_users else "User www-data\nGroup www-data\n"
@@ -195,9 +195,10 @@ def direct_apache(text):
 def direct_unit(text, sandboxed):
     """bellhop@.service for a server that listens by itself: the same, but for the network that it needs."""
     text = text.replace("bellhop-instance", "direct-instance" if sandboxed else "bare-instance")
-    text = text.replace("/etc/bellhop/apache2/instance.conf", "/etc/bench/direct.conf")
+    text = text.replace("/usr/lib/bellhop/bellhop-instance %i", "/usr/sbin/apache2 -DFOREGROUND -f /etc/bench/direct.conf")
+    text = text.replace("Environment=BELLHOP_MPM=", "Environment=BELLHOP_INSTANCE=%i BELLHOP_SERVER=1 BELLHOP_MPM=")
     head, marker, sandbox = text.partition("## Privileges")
-    skip = ("Requires=", "After=", "PartOf=", "OnFailure", "Type=", "NotifyAccess=", "KillSignal=", "ExecReload=")
+    skip = ("Requires=", "After=", "PartOf=", "OnFailure", "Type=", "NotifyAccess=", "ExecReload=")
     head = "\n".join(line for line in head.splitlines() if not line.startswith(skip))
     sandbox = sandbox.replace("PrivateNetwork=yes", "PrivateNetwork=no").replace("IPAddressDeny=any", "")
     sandbox = sandbox.replace("AF_UNIX AF_INET", "AF_UNIX AF_INET AF_INET6")

@@ -34,8 +34,7 @@ def test_killing_all_ends_only_itself(box, mallory):
 
 
 def test_customers_other_programs_get_into_no_server(box, mallory):
-    """Not from the moment when it is started; else they had the hand-off socket. What waits for requests for PHP is no
-    server, and has no such socket."""
+    """Not from the moment when it is started; else they had the hand-off socket."""
     box.run("systemctl", "stop", mallory.unit)
     # No program of the site's runs, which he may do with as he likes.
     box.write(f"{mallory.folder}/still.txt", "still\n", 0o644)
@@ -48,7 +47,5 @@ def test_customers_other_programs_get_into_no_server(box, mallory):
     assert sum("EPERM" in outcomes["getfd"] for outcomes in seen.values()) >= 5 * 2, seen
     for who, outcomes in seen.items():
         assert "hand-off socket" not in outcomes["getfd"]
-        if who.endswith(" bellhop-php"):
-            continue
         assert set(outcomes["getfd"] + outcomes["trace"]) <= {"EPERM", "ESRCH"}, seen
         assert set(outcomes["mem"]) <= {"EACCES", "EPERM", "ESRCH", "ENOENT"}, seen

@@ -52,19 +52,15 @@ def state(box):
     return box.show(SITE, "ActiveState")
 
 
-def pids(box, name):
-    """Of carol's programs, as the kernel has their names."""
-    return [int(pid) for pid in box.try_run("pgrep", "-u", "carol", "-x", name).stdout.split()]
-
-
 def masters(box):
     """PHP-FPM, without its workers, which have its name for a moment, and never a process group of their own."""
     lines = [line.split(maxsplit=2) for line in box.try_run("ps", "-u", "carol", "-o", "pid=,pgid=,args=").stdout.splitlines()]
     return [int(pid) for pid, group, args in lines if args.startswith("php-fpm: master") and pid == group]
 
 
-def waiters(box):
-    return pids(box, "bellhop-php")
+def processes(box):
+    """Of PHP, starting ones included."""
+    return box.try_run("pgrep", "-u", "carol", "php-fpm").stdout.split()
 
 
 def wait_until_it_sleeps(box):
@@ -74,7 +70,7 @@ def wait_until_it_sleeps(box):
 
 def said_by_php(box):
     """Before it has read its configuration, and behind that."""
-    return box.journal("-u", SITE, "-t", "apache2", "-t", "bellhop-php-carol")
+    return box.journal("-u", SITE, "-t", "bellhop-instance", "-t", "bellhop-php-carol")
 
 
 def now(box):
@@ -161,10 +157,8 @@ def test_it_comes_with_the_first_page_and_goes_with_the_instance(box, site):
     assert box.try_run("pgrep", "-u", site).stdout == ""
     box.curl(f"http://{HOST}/load.txt")
     assert status_of(box, "missing.php") == "404"
-    waiter, = box.wait_for("it waits for a request", lambda: waiters(box))
-    assert masters(box) == []
-    assert page(box, "show.php")["master"] == waiter
-    assert (waiters(box), masters(box)) == ([], [waiter])
+    assert processes(box) == []
+    assert [page(box, "show.php")["master"]] == masters(box)
     box.write_instance(site, f"Host={HOST}\nIdleSec=1s\n")
     box.run("systemctl", "restart", SITE)
     page(box, "show.php")
@@ -270,14 +264,14 @@ def test_told_to_end_while_it_starts(box, site):
     for i in range(6):
         box.run("systemctl", "restart", SITE)
         box.curl(f"http://{HOST}/load.txt")
-        box.wait_for("it waits for a request", lambda: waiters(box))
+        assert processes(box) == []
         visitor = box.popen_client("curl", "-sS", "--resolve", f"{HOST}:80:127.0.0.1", f"http://{HOST}/load.php",
                                    stdout=subprocess.PIPE)
-        box.wait_for("PHP is starting", lambda: not waiters(box))
+        box.wait_for("PHP is starting", lambda: processes(box))
         time.sleep(i / 200)
         box.run("systemctl", "reload", SITE)
         assert visitor.communicate(timeout=30)[0] == f"{HOST}\n"
-    assert "does not work" not in box.journal("-t", "bellhop-carol", "--since", begin)
+    assert "does not work" not in box.journal("-u", SITE, "--since", begin)
 
 
 def test_reload_takes_up_what_has_changed(box, site):
@@ -307,7 +301,7 @@ def test_php_that_can_not_start_is_said_and_tried_again(box, site):
     box.run("systemctl", "restart", SITE)
     assert_unavailable(box)
     assert f"failed to load configuration file '{PHP_FPM}'" in said_by_php(box)
-    assert "PHP does not work (status 78)" in box.journal("-t", "bellhop-carol")
+    assert "PHP does not work (exit status 78)" in box.journal("-u", SITE)
     # What `bellhopctl status` shows.
     assert "failed to load" in box.run("bellhopctl", "status", site)
     box.path(PHP_FPM).unlink()
@@ -321,7 +315,7 @@ def test_php_that_ends_at_once(box, site, how):
     choose_fpm(box, "/usr/local/sbin/fpm")
     assert_unavailable(box)
     # Not as often as the processor allows: a few attempts, and then one for each request.
-    log = box.journal("-t", "bellhop-carol", "--since", begin)
+    log = box.journal("-u", SITE, "--since", begin)
     assert log.count("PHP was killed") == (4 if "SEGV" in how else 0) and 3 <= log.count("PHP does not work") <= 5
 
 
@@ -342,7 +336,7 @@ def test_without_php_no_source_is_shown(box, site):
         answer = box.curl(f"http://{HOST}/load.php", "-i")
         assert " 503 " in answer.splitlines()[0] and "<?php" not in answer
         assert box.curl(f"http://{HOST}/load.txt").strip() == HOST
-        assert waiters(box) == [] and not box.path(SOCKET).exists()
+        assert processes(box) == [] and not box.path(SOCKET).exists()
     finally:
         box.run("mv", "/usr/sbin/no-php", fpm)
     box.run("systemctl", "reload", SITE)
@@ -385,7 +379,7 @@ def test_a_page_reaches_only_what_is_the_customers(box, site, network):
     assert seen["processes"] == [box.uid(site)]
 
 
-# What the sandbox does not close is closed by a fence that mod_bellhop raises, for all that it starts.
+# What the sandbox does not close is closed by the fence that bellhop-instance raises, for all that it starts.
 FENCE = """/usr/bin/python3 -c '
 import socket
 def works(action, *args):

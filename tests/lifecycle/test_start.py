@@ -98,9 +98,8 @@ CAUSES = {
                    "243/CREDENTIALS"),
     "namespace": (drop_in("BindPaths=/opt/data-of-{0}", "mkdir /opt/data-of-{0}"), "226/NAMESPACE"),
     "nouser": (no_user(), "217/USER"),
-    "nobinary": (drop_in("ExecStart=\nExecStart=/usr/local/sbin/apache2-of-{0} -DFOREGROUND -f "
-                         "/etc/bellhop/apache2/instance.conf",
-                         "ln -s /usr/sbin/apache2 /usr/local/sbin/apache2-of-{0}"), "203/EXEC"),
+    "nobinary": (drop_in("ExecStart=\nExecStart=/usr/local/sbin/instance-of-{0} {0}",
+                         "ln -s /usr/lib/bellhop/bellhop-instance /usr/local/sbin/instance-of-{0}"), "203/EXEC"),
     # It asks for a passphrase. With less patience than the template has, so that the test is short.
     "hangs": (both(asks_for_passphrase("hangs"), drop_in("TimeoutStartSec=2s", "true")), "Result: timeout"),
     # That may be by chance, so it is tried again until the visitor has waited for five seconds.

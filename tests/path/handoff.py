@@ -202,7 +202,7 @@ class Instance:
         self.mpm, self.defines = mpm, defines
         self.folder = tempfile.mkdtemp(prefix="bellhop-test-")
         self.process = None
-        for name in ("config/instances", "www", "run", "module"):
+        for name in ("config/instances", "config/apache2", "www", "run", "module"):
             os.makedirs(f"{self.folder}/{name}")
         self.path("config/instances", self.user + ".conf", text=f"[Instance]\n{settings}\n")
         # Where no journal is, we still want to read errors.
@@ -210,7 +210,7 @@ class Instance:
         self.path("config/sites", self.user, "test.conf", text=f"ErrorLog {self.path('run/error')}\n{snippet}\n")
         self.path("www/index.html", text="hello\n")
         # A copy: the build folder need not be readable for the instance's user.
-        for name in ("mod_bellhop.so", "instance.conf"):
+        for name in ("mod_bellhop.so", "instance.conf", "bellhop-instance"):
             shutil.copy(f"{BUILD}/{name}", f"{self.folder}/module/{name}")
         if tls:
             os.makedirs(f"{self.folder}/config/tls/{self.user}")
@@ -235,16 +235,17 @@ class Instance:
         return name
 
     def command(self, *arguments):
+        defines = {"BELLHOP_MODULE": self.path("module/mod_bellhop.so"), "BELLHOP_WWW": self.path("www"),
+                   "BELLHOP_TLS_PORT": self.router.tls_port, **dict(self.defines)}
+        self.path("config/apache2/instance.conf", text="".join(
+            [*("Define %s %s\n" % item for item in defines.items()), f"Include {self.path('module/instance.conf')}\n",
+             f"BellhopRouterUser {self.router_user}\n"]))
         become = ["setpriv", "--reuid", self.user, "--regid", str(pwd.getpwnam(self.user).pw_gid),
                   "--clear-groups"] if AS_ROOT else []
-        defines = {"BELLHOP_CONFIG_DIR": self.path("config"), "BELLHOP_MODULE": self.path("module/mod_bellhop.so"),
-                   "BELLHOP_WWW": self.path("www"), "BELLHOP_TLS_PORT": self.router.tls_port, **dict(self.defines)}
-        return become + ["/usr/sbin/apache2", "-DFOREGROUND", "-f", self.path("module/instance.conf"),
-                         *(word for item in defines.items() for word in ("-C", "Define %s %s" % item)),
-                         "-c", f"BellhopRouterUser {self.router_user}", *arguments]
+        return [*become, self.path("module/bellhop-instance"), f"--config={self.path('config')}", *arguments, self.user]
 
     def environment(self, **more):
-        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "BELLHOP_INSTANCE": self.user, "BELLHOP_MPM": self.mpm,
+        return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "BELLHOP_MPM": self.mpm,
                 "RUNTIME_DIRECTORY": self.path("run"), "NOTIFY_SOCKET": self.notify.path, **more}
 
     def run(self, *arguments, **environment):
@@ -259,14 +260,13 @@ class Instance:
         def give_descriptor():
             os.dup2(number, 3)
             os.set_inheritable(3, True)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored by what a shell starts in the background
 
         self.log = open(self.path("stderr"), "ab")
         self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
             ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *self.command()],
             env=self.environment(LISTEN_FDS="1", LISTEN_FDNAMES=name), cwd="/", stdin=subprocess.DEVNULL,
             stdout=self.log, stderr=self.log, preexec_fn=give_descriptor, pass_fds=(3,),
-            start_new_session=True)  # prefork signals its whole process group
+            start_new_session=True)
         if wait:
             try:
                 self.notify.wait("^READY=1")
@@ -274,9 +274,20 @@ class Instance:
                 raise AssertionError(f"{error}; {self.errors()}") from None
         return self
 
+    def _children_of(self, pid):
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                return [int(child) for child in file.read().split()]
+        except FileNotFoundError:
+            return []  # it has ended
+
+    def servers(self):
+        """The Apaches of this instance: one, and those that finish what they have after a reload."""
+        return self._children_of(self.process.pid)
+
     def children(self):
-        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
-            return [int(pid) for pid in file.read().split()]
+        """The processes of Apache that receive."""
+        return [child for server in self.servers() for child in self._children_of(server)]
 
     def n_fds(self, pid=None):
         return len(os.listdir(f"/proc/{pid or self.process.pid}/fd"))
@@ -288,8 +299,8 @@ class Instance:
             assert time.monotonic() < deadline, f"never: {what}; {self.errors()}"
             time.sleep(0.01)
 
-    def stop(self, number=signal.SIGWINCH, timeout=TIMEOUT):
-        """Ends the server and returns its exit status."""
+    def stop(self, number=signal.SIGTERM, timeout=TIMEOUT):
+        """Ends the instance and returns its exit status."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(timeout) if self.process else None
@@ -304,7 +315,7 @@ class Instance:
 
     def close(self):
         if self.process and self.process.poll() is None:
-            self.stop(signal.SIGTERM)
+            self.stop()
         if self.process:
             self.log.close()
         self.router.close()

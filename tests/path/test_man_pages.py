@@ -69,15 +69,16 @@ def options_on(text):
     return dict(re.findall(r"\*(--[a-z-]+)=?\*(?:_([A-Z]+)_)?", text))
 
 
-def test_options_of_the_router():
-    options = section("bellhop-router.8", "OPTIONS")
-    assert options_on("\n".join(re.findall(r"^\*.*", options, re.MULTILINE))) == options_of("bellhop-router")
+@pytest.mark.parametrize("program", ["bellhop-router", "bellhop-instance"])
+def test_options(program):
+    options = section(f"{program}.8", "OPTIONS")
+    assert options_on("\n".join(re.findall(r"^\*.*", options, re.MULTILINE))) == options_of(program)
 
 
 def test_other_programs():
     entries = dict(re.findall(r"^\*(bellhop-[a-z]+)\* (.*\n(?:\t.*\n|\n(?=\t))+)", section("bellhop.7", "PROGRAMS"),
                               re.MULTILINE))
-    helpers = set(programs()) - {"bellhop-router", "bellhopctl"}
+    helpers = set(programs()) - {"bellhop-router", "bellhop-instance", "bellhopctl"}
     assert len(helpers) > 2 and set(entries) == helpers
     for program in helpers:
         assert options_on(entries[program]) == options_of(program), program
@@ -173,7 +174,7 @@ def test_definitions_and_environment():
     assert sorted(re.findall(r"^\*(\w+)\*$", definitions, re.MULTILINE)) == sorted(before)
     environment = set(re.findall(r"\$\{(\w+)\}", text)) - set(re.findall(r"^ *Define (\w+)", text, re.MULTILINE))
     page = section("mod_bellhop.8", "ENVIRONMENT").partition("Read by instance.conf:")[2]
-    told = set(re.findall(r"^_\$(\w+)_$", page, re.MULTILINE))
+    told = set(re.findall(r"_\$(\w+?)_(?=,|$)", "\n".join(re.findall(r"^_\$.*", page, re.MULTILINE)), re.MULTILINE))
     # What snippets may use, and instance.conf does not.
     assert told - {"STATE_DIRECTORY"} == environment
 

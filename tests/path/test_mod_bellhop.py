@@ -60,7 +60,7 @@ def access_log(instance):
 
 def test_configtest_needs_no_socket(mpm):
     with Instance(mpm) as instance:
-        done = instance.run("-t")
+        done = instance.run("--test")
         assert done.returncode == 0 and "Syntax OK" in done.stderr
 
 
@@ -71,7 +71,7 @@ def test_start_without_socket_says_what_to_do(mpm):
         assert f"systemctl start bellhop@{instance.user}.socket" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("-t",)])
+@pytest.mark.parametrize("arguments", [(), ("--test",)])
 def test_start_without_instance_file(arguments):
     with Instance() as instance:
         os.unlink(instance.path("config/instances", instance.user + ".conf"))
@@ -84,7 +84,7 @@ def test_start_without_instance_file(arguments):
 def test_missing_certificate_file_is_an_error():
     with Instance() as instance:
         os.unlink(instance.path("config/tls", instance.user, "privkey.pem"))
-        done = instance.run("-t")
+        done = instance.run("--test")
         assert done.returncode == 1 and "privkey.pem" in done.stderr
 
 
@@ -368,7 +368,7 @@ def test_reload_under_load(instance):
     assert instance.curl("/")[0] == 0
     with Load(instance) as load:
         for i in range(20):
-            instance.process.send_signal(signal.SIGUSR1)
+            instance.process.send_signal(signal.SIGHUP)
             assert "MONOTONIC_USEC=" in instance.notify.wait("^RELOADING=1")
             instance.notify.wait("^READY=1")
             done = load.n
@@ -381,7 +381,7 @@ def test_reload_under_load(instance):
     instance.wait_until(lambda: len(instance.children()) <= 4, "old children end")
     settle(instance)
     counts = {instance.n_fds(pid) for pid in instance.children()}
-    instance.process.send_signal(signal.SIGUSR1)
+    instance.process.send_signal(signal.SIGHUP)
     instance.notify.wait("^READY=1")
     assert instance.curl("/")[0] == 0
     settle(instance)
@@ -394,7 +394,7 @@ def test_reload_leaves_new_connections_alone(instance):
     with instance.connect() as connection, connection.makefile("rb") as file:
         instance.wait_until(lambda: instance.router.n_sent == 2, "handed off")
         settle(instance)
-        instance.process.send_signal(signal.SIGUSR1)
+        instance.process.send_signal(signal.SIGHUP)
         instance.notify.wait("^RELOADING=1")
         instance.notify.wait("^READY=1")
         get(connection, "alice.example", extra=b"Connection: close\r\n")
@@ -407,7 +407,7 @@ def test_reload_applies_new_hosts(instance):
 
     assert code() == "421"
     instance.path("config/instances", instance.user + ".conf", text="[Instance]\nHost=alice.example new.example\n")
-    instance.process.send_signal(signal.SIGUSR1)
+    instance.process.send_signal(signal.SIGHUP)
     instance.notify.wait("^READY=1")
     instance.wait_until(lambda: code() == "200", "new host")
 
@@ -421,7 +421,7 @@ def test_graceful_stop_finishes_what_is_in_progress(instance):
     client = threading.Thread(target=lambda: result.append(instance.curl("/slow.cgi")))
     client.start()
     instance.wait_until(lambda: os.path.exists(instance.path("run/begun")), "CGI started")
-    instance.process.send_signal(signal.SIGWINCH)
+    instance.process.send_signal(signal.SIGTERM)
     with open(instance.path("run/go"), "w", encoding="ascii") as go:
         go.write("\n")
     client.join(handoff.TIMEOUT)
@@ -479,7 +479,7 @@ ONE_THREAD = """<IfModule !mpm_prefork_module>
 """
 
 
-@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGUSR1], ids=["stop", "reload"])
+@pytest.mark.parametrize("order", [signal.SIGINT, signal.SIGHUP], ids=["stop", "reload"])
 def test_nothing_received_is_forgotten(mpm, order):
     with Instance(mpm, settings="Host=alice.example\nIdleSec=0", tls=False, snippet=ONE_THREAD) as instance:
         instance.start()
@@ -501,7 +501,7 @@ def test_stop_amidst_a_reload_is_heeded(instance):
     for delay_msec in range(0, 60, 4):
         instance.start()
         assert instance.curl("/")[0] == 0
-        instance.process.send_signal(signal.SIGUSR1)
+        instance.process.send_signal(signal.SIGHUP)
         time.sleep(delay_msec / 1000)  # not for something to happen: at any moment
         assert instance.stop(signal.SIGINT) == 0
         while handoff.select.select([instance.notify.socket], [], [], 0)[0]:
@@ -645,7 +645,7 @@ def test_client_behind_proxy_is_logged(proxied, version, tls):
     expected = []
     for reload in (False, True):
         if reload:
-            proxied.process.send_signal(signal.SIGUSR1)
+            proxied.process.send_signal(signal.SIGHUP)
             proxied.notify.wait("^READY=1")
         for address in ("127.0.0.1", "::1"):
             for source in ("192.0.2.7", "2001:db8::7"):

@@ -56,7 +56,7 @@ def test_children_of_a_burst_end_with_it(instance):
 def test_reload_while_all_children_are_at_work(instance):
     with Burst(instance, 3 * THREADS + 8) as burst:
         instance.wait_until(lambda: len(instance.children()) == 4, "all children")
-        instance.process.send_signal(signal.SIGUSR1)
+        instance.process.send_signal(signal.SIGHUP)
         instance.notify.wait("^READY=1")
         assert instance.curl("/") == (0, "hello\n")
         assert burst.finish(burst.connections) == OK

@@ -78,7 +78,7 @@ def test_other_sockets_are_closed_with_a_warning():
         plain = socket.socket()
         router.listeners.append(plain)
         router.start("public:other:public")
-        assert "'other'" in router.errors() and router.errors().count("is not a listening TCP socket") == 2
+        assert "'other'" in router.errors() and router.errors().count("is neither a listening TCP socket") == 2
         assert router.expect(A, http("alice.example")).host == "alice.example"
         sockets = [os.readlink(f"/proc/{router.process.pid}/fd/{fd}")
                    for fd in os.listdir(f"/proc/{router.process.pid}/fd")]

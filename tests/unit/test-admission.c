@@ -18,21 +18,16 @@ int source_charge(SourceTable *table, const SourceLimit *limit, const Address *c
         return charge_result;
 }
 
-bool log_limits_pass(LogLimit all[static LOG_KINDS], LogKind kind, uint64_t now_usec,
-                     LogFields *ret)
+bool log_limits_pass(LogLimit all[static LOG_KINDS], LogLimit *of_instance, const char *name,
+                     LogKind kind, uint64_t now_usec, LogFields *ret)
 {
         assert_ptr_equal(all, limits);
+        if (kind == LOG_KIND_INSTANCE_LIMIT)
+                assert_string_equal(name, "alice");
+        else
+                assert_null(of_instance);
         *ret = (LogFields){ .instance = NULL };
         return true;
-}
-
-bool log_limits_pass_instance(LogLimit all[static LOG_KINDS],
-                              LogLimit of_instance[static LOG_KINDS_OF_INSTANCE], const char *name,
-                              LogKind kind, uint64_t now_usec, LogFields *ret)
-{
-        assert_int_equal(kind, LOG_KIND_INSTANCE_LIMIT);
-        assert_string_equal(name, "alice");
-        return log_limits_pass(all, kind, now_usec, ret);
 }
 
 void log_full(int level, const LogFields *fields, const char *format, ...)

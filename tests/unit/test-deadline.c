@@ -51,8 +51,8 @@ static void assert_order(const char *expected)
         char found[16] = "";
         Deadline *deadline;
 
-        TAILQ_FOREACH(deadline, &queue.list, link)
-        found[strlen(found)] = container_of(deadline, Item, deadline)->name;
+        TAILQ_FOREACH (deadline, &queue.list, link)
+                found[strlen(found)] = container_of(deadline, Item, deadline)->name;
         assert_string_equal(found, expected);
         assert_int_equal(queue.n, strlen(expected));
 }

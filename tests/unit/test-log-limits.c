@@ -40,7 +40,7 @@ static unsigned n_that_pass(LogKind kind)
         LogFields fields;
         unsigned n = 0;
 
-        while (log_limits_pass(limits, kind, 0, &fields))
+        while (log_limits_pass(limits, NULL, NULL, kind, 0, &fields))
                 n++;
         return n;
 }
@@ -67,13 +67,11 @@ static void test_instances_are_apart(void **state)
                 log_limits_init_instance(of[i]);
         for (size_t i = 0; i < 7; i++)
                 for (int again = 0; again < 3; again++)
-                        n += log_limits_pass_instance(limits, of[i], "alice", LOG_KIND_ABSENT, 0,
-                                                      &fields);
+                        n += log_limits_pass(limits, of[i], "alice", LOG_KIND_ABSENT, 0, &fields);
         assert_int_equal(n, 5);
         /* One that was stopped by its own limit has not used the common one. */
         assert_int_equal(limits[LOG_KIND_ABSENT].n, 5);
-        assert_true(
-                log_limits_pass_instance(limits, of[0], "alice", LOG_KIND_QUEUE_FULL, 0, &fields));
+        assert_true(log_limits_pass(limits, of[0], "alice", LOG_KIND_QUEUE_FULL, 0, &fields));
         assert_string_equal(fields.instance, "alice");
         assert_non_null(fields.message_id);
 }
@@ -86,11 +84,11 @@ static void test_what_was_left_out_is_said(void **state)
         written[0] = 0;
         log_limits_init(limits);
         log_limits_init_instance(of);
-        assert_true(log_limits_pass_instance(limits, of, "a", LOG_KIND_ABSENT, 0, &fields));
+        assert_true(log_limits_pass(limits, of, "a", LOG_KIND_ABSENT, 0, &fields));
         assert_string_equal(written, "");
         limits[LOG_KIND_ABSENT].n_left_out = 3;
         of[LOG_KIND_ABSENT] = (LogLimit){ .burst = 1, .n_left_out = 4 };
-        assert_true(log_limits_pass_instance(limits, of, "a", LOG_KIND_ABSENT, 0, &fields));
+        assert_true(log_limits_pass(limits, of, "a", LOG_KIND_ABSENT, 0, &fields));
         assert_string_equal(written, "7 more like the next line were not written to the log");
 }
 
@@ -99,12 +97,12 @@ static void test_fields(void **state)
         LogFields fields = { .peer = "x" };
 
         log_limits_init(limits);
-        assert_true(log_limits_pass(limits, LOG_KIND_EXHAUSTED, 0, &fields));
+        assert_true(log_limits_pass(limits, NULL, NULL, LOG_KIND_EXHAUSTED, 0, &fields));
         assert_non_null(fields.message_id);
         assert_null(fields.peer);
         assert_null(fields.instance);
         /* A refusal is nothing that an administrator has to act on. */
-        assert_true(log_limits_pass(limits, LOG_KIND_REFUSAL, 0, &fields));
+        assert_true(log_limits_pass(limits, NULL, NULL, LOG_KIND_REFUSAL, 0, &fields));
         assert_null(fields.message_id);
 }
 

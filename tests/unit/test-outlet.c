@@ -81,11 +81,11 @@ void log_limits_init_instance(LogLimit all[static LOG_KINDS_OF_INSTANCE])
 {
 }
 
-bool log_limits_pass_instance(LogLimit all[static LOG_KINDS],
-                              LogLimit of_instance[static LOG_KINDS_OF_INSTANCE], const char *name,
-                              LogKind kind, uint64_t now_usec, LogFields *ret)
+bool log_limits_pass(LogLimit all[static LOG_KINDS], LogLimit *of_instance, const char *name,
+                     LogKind kind, uint64_t now_usec, LogFields *ret)
 {
         assert_ptr_equal(all, limits);
+        assert_non_null(of_instance);
         *ret = (LogFields){ .instance = name };
         return true;
 }

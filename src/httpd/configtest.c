@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the trial of a start, in the process of `apache2 -t` alone. */
-#include <errno.h>
+/* Owns the rest of a start, in the process of `apache2 -t` alone. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,24 +9,20 @@
 
 #include <http_config.h>
 
+#include "httpd/configtest.h"
 #include "httpd/inbox.h"
-#include "httpd/trial.h"
 
-void trial_run(apr_pool_t *pconf, server_rec *server, const PhpSettings *php)
+void configtest_run(apr_pool_t *pconf, server_rec *server)
 {
         const int terminal = dup(STDERR_FILENO);
         apr_pool_t *plog, *ptemp;
         bool is_good;
 
-        if (!php_try(php, pconf)) {
-                (void)fprintf(stderr, "PHP would not start: see above.\n");
-                exit(EXIT_FAILURE);
-        }
         /* All of it ends with the process. */
         apr_pool_create(&plog, pconf);
         apr_pool_create(&ptemp, pconf);
-        /* Logs come last, as they take the place of standard error, where all is said till then;
-         * and the MPM, which is asked as well, insists on something to listen to. */
+        /* Logs come last, since they take the place of standard error, which has all messages until
+         * then; and the MPM, which is asked as well, insists on something to listen to. */
         is_good = inbox_open(pconf, server, -EBADF, 0) == APR_SUCCESS &&
                   ap_run_post_config(pconf, plog, ptemp, server) == OK &&
                   ap_run_open_logs(pconf, plog, ptemp, server) == OK;

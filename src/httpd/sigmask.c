@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+
+#include <ap_mpm.h>
+#include <mpm_common.h>
+
+#include "httpd/sigmask.h"
+
+static bool is_needed; /* in this child */
+
+static void sigmask_on_child(int number)
+{
+}
+
+void sigmask_handle_children(void)
+{
+        const struct sigaction action = { .sa_handler = sigmask_on_child,
+                                          .sa_flags = SA_RESTART | SA_NOCLDSTOP };
+
+        (void)sigaction(SIGCHLD, &action, NULL);
+}
+
+void sigmask_init_child(bool is_prefork)
+{
+        is_needed = is_prefork;
+        (void)signal(SIGCHLD, SIG_DFL);
+}
+
+static void sigmask_change(int how)
+{
+        sigset_t graceful;
+
+        if (!is_needed)
+                return;
+        sigemptyset(&graceful);
+        sigaddset(&graceful, AP_SIG_GRACEFUL);
+        (void)pthread_sigmask(how, &graceful, NULL);
+}
+
+void sigmask_block(void)
+{
+        sigmask_change(SIG_BLOCK);
+}
+
+void sigmask_unblock(void)
+{
+        sigmask_change(SIG_UNBLOCK);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signals that Apache itself handles wrongly for an instance.
+ *
+ * A child of prefork that serves a connection blocks the graceful signal: APR does not resume a
+ * wait for the client that a signal has interrupted, so the request, or the TLS handshake, would be
+ * dropped. The signal stays pending until the connection is over. Threaded MPMs need none of it:
+ * their signals go to a thread that serves nobody.
+ *
+ * The parent looks for children that have ended once a second, so each stop would take a second. A
+ * signal that is handled interrupts its sleep.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* In the parent, and in a child of it. */
+void sigmask_handle_children(void);
+void sigmask_init_child(bool is_prefork);
+
+void sigmask_block(void);
+void sigmask_unblock(void);

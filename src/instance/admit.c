@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include <assert.h>
+#include <string.h>
+
+#include "instance/admit.h"
+
+/* An unknown host is for the instance that takes unknown hosts, and for the owner of the address.
+ */
+static bool admit_unknown(const Config *config, uint32_t own, const struct bellhop_handoff *handoff)
+{
+        return handoff->reason == BELLHOP_REASON_ADDRESS ||
+               handoff->reason == BELLHOP_REASON_DEFAULT || config->default_instance == own;
+}
+
+bool admit_host(const Config *config, uint32_t own, const char *name,
+                const struct bellhop_handoff *handoff)
+{
+        uint32_t instance;
+        Hostname host;
+
+        assert(config && own < config->n_instances);
+        if (hostname_parse(span_from_string(name), &host) != HOSTNAME_OK)
+                return admit_unknown(config, own, handoff);
+        if (strcmp(host.name, handoff->host) == 0)
+                return true;
+        instance = hostmap_find_host(config->map, &host).instance;
+        return instance == ROUTE_NONE ? admit_unknown(config, own, handoff) : instance == own;
+}

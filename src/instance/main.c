@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bellhop-instance: options, environment and the inherited socket; what to do with them.
+ */
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "config/config.h"
+#include "instance/confine.h"
+#include "instance/page.h"
+#include "instance/php.h"
+#include "instance/server.h"
+#include "instance/state.h"
+#include "instance/supervisor.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/folder-watch.h"
+#include "util/inherit.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define EXIT_USAGE 2
+
+/* More than a server has to get ready; TimeoutStartSec= of the unit ends this earlier. */
+#define RELOAD_WAIT_USEC UINT64_C(60000000)
+
+typedef struct Options {
+        SupervisorSettings settings;
+        bool test;
+        const char *reload; /* the pid of the supervisor */
+} Options;
+
+static void help(void)
+{
+        printf("Usage: bellhop-instance [OPTIONS...] NAME\n"
+               "\n"
+               "The main process of bellhop@NAME.service: runs the web server and the PHP of one\n"
+               "customer. systemd starts it as that user and passes the hand-off socket.\n"
+               "\n"
+               "      --config=DIR   Configuration (default: %s)\n"
+               "      --test         Test the configuration of server and PHP, and exit\n"
+               "      --reload=PID   Have the instance with this main process reload; exit when "
+               "it\n"
+               "                     is done\n"
+               "  -h, --help         Show this help\n"
+               "      --version      Show the version\n"
+               "\n"
+               "See bellhop-instance(8).\n",
+               BELLHOP_CONFIG_DIR);
+}
+
+/* 0: go on. 1: done. Negative: wrong usage. */
+static int parse_argv(int argc, char *argv[], Options *ret)
+{
+        enum { ARG_VERSION = 256, ARG_CONFIG, ARG_TEST, ARG_RELOAD };
+        static const struct option options[] = {
+                { "help", no_argument, NULL, 'h' },
+                { "version", no_argument, NULL, ARG_VERSION },
+                { "config", required_argument, NULL, ARG_CONFIG },
+                { "test", no_argument, NULL, ARG_TEST },
+                { "reload", required_argument, NULL, ARG_RELOAD },
+                { NULL, 0, NULL, 0 },
+        };
+        int c;
+
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case 'h':
+                        help();
+                        return 1;
+                case ARG_VERSION:
+                        printf("bellhop-instance %s\n", BELLHOP_VERSION);
+                        return 1;
+                case ARG_CONFIG:
+                        ret->settings.config_dir = optarg;
+                        break;
+                case ARG_TEST:
+                        ret->test = true;
+                        break;
+                case ARG_RELOAD:
+                        ret->reload = optarg;
+                        break;
+                default:
+                        fprintf(stderr, "Try 'bellhop-instance --help'.\n");
+                        return -EINVAL;
+                }
+        if (argc - optind != 1 || !instance_name_is_valid(argv[optind])) {
+                fprintf(stderr, "bellhop-instance takes the name of an instance. Try "
+                                "'bellhop-instance --help'.\n");
+                return -EINVAL;
+        }
+        ret->settings.instance = argv[optind];
+        return 0;
+}
+
+static const char *environment_or(const char *name, const char *otherwise)
+{
+        const char *value = getenv(name);
+
+        return value && *value ? value : otherwise;
+}
+
+/* --- --test --- */
+
+/* As an instance would run it: behind the fence. Returns only after a failure. */
+static int test(const SupervisorSettings *settings)
+{
+        const PhpSettings php = { .instance = settings->instance,
+                                  .config_dir = settings->config_dir,
+                                  .program = settings->php_program };
+        const ServerSettings server = { .instance = settings->instance,
+                                        .config_dir = settings->config_dir,
+                                        .mpm = settings->mpm };
+        Confined confined = { .raised = 0 };
+        InstanceSettings instance;
+        int r = config_read_instance(settings->config_dir, settings->instance, &instance);
+
+        if (r == 0)
+                r = confine(&confined, settings->instance, instance.network);
+        if (r < 0)
+                return r;
+        r = php_test(&php);
+        if (r > 0)
+                fprintf(stderr, "PHP would not start: see above.\n");
+        return r != 0 ? r : server_become_test(&server);
+}
+
+/* --- --reload --- */
+
+/* 1: it is about a reload that began at that time or later, and is over. 0: not yet. */
+static int read_reload(const char *dir, uint64_t since_usec, StateReload *ret)
+{
+        State state;
+        const int r = state_read(dir, &state);
+
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        *ret = state.reload;
+        return state.reload_usec >= since_usec && state.reload != STATE_RELOAD_RUNNING;
+}
+
+/*
+ * A signal has no answer: but the supervisor publishes when its last reload began, and one that
+ * began after the signal has read what is there now.
+ */
+static int reload(const SupervisorSettings *settings, const char *pid)
+{
+        const uint64_t begin = clock_monotonic_usec();
+        StateReload how = STATE_RELOAD_NONE;
+        FolderWatch watch = { -EBADF, -EBADF };
+        uint64_t number;
+        int r = text_number(span_from_string(pid), INT_MAX, &number)
+                        ? folder_watch_init(&watch, settings->runtime_dir, (pid_t)number)
+                        : -EINVAL;
+
+        if (r == 0)
+                r = folder_watch_signal(&watch, SIGHUP);
+        while (r == 0) {
+                r = folder_watch_wait(&watch, begin + RELOAD_WAIT_USEC);
+                if (r == 0)
+                        r = read_reload(settings->runtime_dir, begin, &how);
+        }
+        folder_watch_done(&watch);
+        if (r > 0 && how == STATE_RELOAD_DONE)
+                return 0;
+        if (r > 0)
+                fprintf(stderr, "The new server did not start: see above. The old one goes on.\n");
+        else
+                fprintf(stderr, "%s did not reload: %s\n", settings->instance, strerror(-r));
+        return -EIO;
+}
+
+/* --- the instance itself --- */
+
+static int inherit_handoff_socket(const char *instance)
+{
+        Inherited inherited;
+        int fd = inherit_init(&inherited);
+        int on = 0;
+        socklen_t size = sizeof(on);
+
+        if (fd == 0)
+                fd = inherit_take(&inherited, PAGE_HANDOFF_NAME, AF_UNIX, SOCK_DGRAM, -1);
+        for (size_t i = 0; i < inherited.n; i++)
+                if (inherited.sockets[i].fd >= 0)
+                        log_warning("closing inherited descriptor '%s': not a hand-off socket "
+                                    "(FileDescriptorName=" PAGE_HANDOFF_NAME ", ListenDatagram=)",
+                                    inherited.sockets[i].name);
+        inherit_done(&inherited);
+        if (fd < 0) {
+                log_error("an instance gets its connections from a hand-off socket, and none was "
+                          "passed; run 'systemctl start bellhop@%s.socket', the service follows "
+                          "with the first connection",
+                          instance);
+                return fd;
+        }
+        if (getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, &size) < 0 || !on)
+                log_error("the hand-off socket does not say who sent a hand-off, so all of them "
+                          "will be refused; set PassCredentials=yes in bellhop@.socket and "
+                          "restart it");
+        confine_handoff_socket(fd);
+        return fd;
+}
+
+static void block_signals(void)
+{
+        sigset_t blocked;
+
+        sigemptyset(&blocked);
+        sigaddset(&blocked, SIGCHLD);
+        sigaddset(&blocked, SIGTERM);
+        sigaddset(&blocked, SIGINT);
+        sigaddset(&blocked, SIGHUP);
+        (void)sigprocmask(SIG_BLOCK, &blocked, NULL);
+        (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* systemd, and the stand-in after it, see the end of the server in ours. */
+static int end_like(int status)
+{
+        const struct rlimit no_core = { 0 };
+        sigset_t all;
+
+        if (!WIFSIGNALED(status))
+                return WEXITSTATUS(status);
+        (void)setrlimit(RLIMIT_CORE, &no_core); /* the server left one */
+        (void)signal(WTERMSIG(status), SIG_DFL);
+        sigfillset(&all);
+        (void)sigprocmask(SIG_UNBLOCK, &all, NULL);
+        (void)raise(WTERMSIG(status));
+        return EXIT_FAILURE;
+}
+
+static int run(const SupervisorSettings *settings)
+{
+        _cleanup_close_ int handoff_fd = -EBADF;
+        int status = 0;
+
+        block_signals();
+        if (!settings->runtime_dir) {
+                log_error("$RUNTIME_DIRECTORY is not set; systemd sets it by RuntimeDirectory= in "
+                          "bellhop@.service");
+                return EXIT_FAILURE;
+        }
+        handoff_fd = inherit_handoff_socket(settings->instance);
+        if (handoff_fd < 0 || supervisor_run(settings, handoff_fd, &status) < 0)
+                return EXIT_FAILURE;
+        return end_like(status);
+}
+
+int main(int argc, char *argv[])
+{
+        Options options = {
+                .settings = {
+                        .config_dir = BELLHOP_CONFIG_DIR,
+                        .runtime_dir = environment_or("RUNTIME_DIRECTORY", NULL),
+                        .state_dir = environment_or("STATE_DIRECTORY", NULL),
+                        .mpm = environment_or("BELLHOP_MPM", "event"),
+                        .php_program = environment_or("BELLHOP_PHP_FPM", NULL),
+                },
+        };
+        const int r = parse_argv(argc, argv, &options);
+
+        if (r != 0)
+                return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+        log_open();
+        if (options.test)
+                return test(&options.settings) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+        if (options.reload)
+                return reload(&options.settings, options.reload) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return run(&options.settings);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A server's own numbers do not serve: the event MPM of Apache refreshes its scoreboard only when a
+ * timeout queue is due, so a process that looks idle may hold connections. Each process writes to a
+ * cache line of its own; the supervisor alone adds up.
+ */
+#include <assert.h>
+#include <fcntl.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "instance/page.h"
+#include "util/cleanup.h"
+
+#define CACHE_LINE 64
+
+/* More than TasksMax= of an instance; those beyond share the first slot. */
+#define SLOTS 1024
+
+typedef struct PageSlot {
+        alignas(CACHE_LINE) _Atomic pid_t pid; /* 0: free */
+        _Atomic uint32_t n_in_hand;
+        _Atomic uint64_t n_handoffs;
+        _Atomic uint64_t n_open;
+        _Atomic uint64_t last_usec;
+        _Atomic uint64_t ended_usec;
+} PageSlot;
+
+/* slots[0] is shared by processes that found no slot, and keeps what processes that are gone had
+ * received. */
+struct Page {
+        atomic_bool is_barred;
+        atomic_bool has_changed;
+        _Atomic size_t n_used; /* slots: memory is taken by those that were touched */
+        PageSlot slots[SLOTS];
+};
+
+static struct {
+        Page *page;
+        int bell;
+        PageSlot *slot; /* of this process */
+} own = { .bell = -EBADF };
+
+static int page_map(int fd, Page **ret)
+{
+        Page *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+        if (page == MAP_FAILED)
+                return -errno;
+        *ret = page;
+        return 0;
+}
+
+int page_new(Page **ret, int *ret_fd)
+{
+        _cleanup_close_ int fd = memfd_create("bellhop-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        int r;
+
+        if (fd < 0 || ftruncate(fd, sizeof(Page)) < 0)
+                return -errno;
+        /* A server that shrinks it would end the supervisor by SIGBUS. */
+        if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+                return -errno;
+        r = page_map(fd, ret);
+        if (r < 0)
+                return r;
+        *ret_fd = take_fd(fd);
+        return 0;
+}
+
+int page_open(int fd, Page **ret)
+{
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        return st.st_size == (off_t)sizeof(Page) ? page_map(fd, ret) : -EINVAL;
+}
+
+Page *page_free(Page *page)
+{
+        if (page)
+                (void)munmap(page, sizeof(*page));
+        return NULL;
+}
+
+void page_use(Page *page, int bell)
+{
+        assert(page && bell >= 0);
+        own.page = page;
+        own.bell = bell;
+        own.slot = &page->slots[0];
+}
+
+static void page_ring(void)
+{
+        (void)eventfd_write(own.bell, 1);
+}
+
+/* A busy server rings only as often as the supervisor listens: the flag is mostly set, and then
+ * only read. */
+static void page_note_change(void)
+{
+        if (!own.page->has_changed && !atomic_exchange(&own.page->has_changed, true))
+                page_ring();
+}
+
+/* While the gate is barred, the supervisor waits for each. */
+static void page_let_go(void)
+{
+        own.slot->n_in_hand--;
+        if (own.page->is_barred)
+                page_ring();
+}
+
+static void page_count_used(size_t n)
+{
+        size_t old = own.page->n_used;
+
+        while (old < n && !atomic_compare_exchange_weak(&own.page->n_used, &old, n))
+                ;
+}
+
+void page_join(pid_t pid)
+{
+        assert(own.page);
+        own.slot = &own.page->slots[0];
+        page_count_used(1);
+        for (size_t i = 1; i < SLOTS; i++) {
+                pid_t nobody = 0;
+
+                if (atomic_compare_exchange_strong(&own.page->slots[i].pid, &nobody, pid)) {
+                        own.slot = &own.page->slots[i];
+                        page_count_used(i + 1);
+                        return;
+                }
+        }
+}
+
+static size_t page_slots_used(const Page *page)
+{
+        const size_t n = page->n_used;
+
+        return n < SLOTS ? n : SLOTS;
+}
+
+static void page_raise(_Atomic uint64_t *usec, uint64_t value)
+{
+        uint64_t old = *usec;
+
+        while (old < value && !atomic_compare_exchange_weak(usec, &old, value))
+                ;
+}
+
+void page_leave(pid_t pid, uint64_t now_usec)
+{
+        PageSlot *gone = &own.page->slots[0];
+
+        for (size_t i = 1; i < page_slots_used(own.page); i++) {
+                PageSlot *slot = &own.page->slots[i];
+
+                if (slot->pid != pid)
+                        continue;
+                page_raise(&gone->last_usec, slot->last_usec);
+                page_raise(&gone->ended_usec, slot->n_open > 0 ? now_usec : slot->ended_usec);
+                gone->n_handoffs += atomic_exchange(&slot->n_handoffs, 0);
+                slot->last_usec = 0;
+                slot->ended_usec = 0;
+                slot->n_open = 0;
+                slot->n_in_hand = 0;
+                slot->pid = 0;
+                page_ring();
+                page_note_change();
+        }
+}
+
+/* Either this process sees the bar, or the supervisor sees that something is in hand. */
+bool page_reach(void)
+{
+        own.slot->n_in_hand++;
+        if (!own.page->is_barred)
+                return true;
+        page_let_go();
+        return false;
+}
+
+void page_missed(void)
+{
+        page_let_go();
+}
+
+void page_opened(uint64_t now_usec)
+{
+        own.slot->n_open++;
+        own.slot->n_handoffs++;
+        own.slot->last_usec = now_usec;
+        page_note_change();
+}
+
+void page_taken(void)
+{
+        page_let_go();
+}
+
+void page_ended(uint64_t now_usec)
+{
+        own.slot->ended_usec = now_usec;
+        own.slot->n_open--;
+        page_note_change();
+}
+
+void page_bar(Page *page, bool barred)
+{
+        page->is_barred = barred;
+}
+
+bool page_has_changed(const Page *page)
+{
+        return page->has_changed;
+}
+
+void page_listen(Page *page)
+{
+        page->has_changed = false;
+}
+
+static void page_keep_later(uint64_t *usec, uint64_t value)
+{
+        if (value > *usec)
+                *usec = value;
+}
+
+PageSum page_sum(const Page *page)
+{
+        PageSum sum = { .n_handoffs = 0 };
+
+        for (size_t i = 0; i < page_slots_used(page); i++) {
+                const PageSlot *slot = &page->slots[i];
+
+                sum.n_handoffs += slot->n_handoffs;
+                sum.n_open += slot->n_open;
+                sum.n_in_hand += slot->n_in_hand;
+                page_keep_later(&sum.last_usec, slot->last_usec);
+                page_keep_later(&sum.ended_usec, slot->ended_usec);
+        }
+        return sum;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shared page of a server: what its processes have received and what is still open, and the
+ * gate through which they receive. bellhop-instance makes one for each server that it starts; the
+ * server's module finds it by an inherited descriptor. It belongs to the customer: nothing outside
+ * of the instance believes it. Apart from page_new() and page_open(), nothing here allocates,
+ * fails, logs or takes a lock.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Names of the descriptors that a server inherits, as in FileDescriptorName= of systemd.socket(5).
+ */
+#define PAGE_HANDOFF_NAME "handoff"
+#define PAGE_FD_NAME      "page"
+#define PAGE_BELL_NAME    "bell"
+
+typedef struct Page Page;
+
+typedef struct PageSum {
+        uint64_t n_handoffs; /* received since the server was started */
+        uint64_t n_open;     /* connections, idle and upgraded ones included */
+        uint64_t n_in_hand;  /* a process is about to receive, or a worker has yet to take it */
+        uint64_t last_usec;  /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
+        uint64_t ended_usec; /* CLOCK_MONOTONIC of the last end of a connection, 0: none yet */
+} PageSum;
+
+/* A page of zeros in a memfd of its own. The caller owns *ret_fd and *ret. 0 or a negative errno.
+ */
+int page_new(Page **ret, int *ret_fd);
+
+/* The same memory, in the server. fd stays the caller's. 0, -EINVAL (not a page) or a negative
+ * errno. */
+int page_open(int fd, Page **ret);
+
+/* Returns NULL. */
+Page *page_free(Page *page);
+
+/*
+ * In the server. bell: an eventfd(2), written to when the page has changed after page_listen(), and
+ * while the gate is barred. Once, in the parent of the processes that receive.
+ */
+void page_use(Page *page, int bell);
+/* In a process that receives, once: takes a slot. */
+void page_join(pid_t pid);
+/* In the parent, when a process is gone, however it ended: its open connections are gone with it.
+ */
+void page_leave(pid_t pid, uint64_t now_usec);
+
+/*
+ * The steps of a connection, in a process that has joined: reach, then missed or opened; taken by a
+ * worker; ended. reach returns false, and nothing is in hand, when the gate is barred.
+ */
+bool page_reach(void);
+void page_missed(void);
+void page_opened(uint64_t now_usec);
+void page_taken(void);
+void page_ended(uint64_t now_usec);
+
+/*
+ * In the supervisor. While the gate is barred the server receives nothing; what it has in hand, a
+ * worker still takes, and the bell rings for each.
+ */
+void page_bar(Page *page, bool barred);
+
+/* In the supervisor: whether the numbers have changed since page_listen(); only the first change
+ * rings. */
+bool page_has_changed(const Page *page);
+void page_listen(Page *page);
+
+PageSum page_sum(const Page *page);

@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whatever happens, supervisor_advance() looks at everything that may be due and sets one timer for
+ * the next time. So no event can be missed by coming at a wrong moment.
+ *
+ * A reload starts a new server beside the old one, which finishes what it has. If the new server
+ * does not get ready, the old one goes on: a reload can't take an instance down. Both receive from
+ * the same queue meanwhile.
+ *
+ * A stop bars the gate, ends the server and leaves the queue to the next start. systemd starts a
+ * unit again only when its processes are gone, so a slow download would keep new connections
+ * waiting: in that case another server serves them until the old one has finished.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+
+#include "config/config.h"
+#include "handoff/hangup.h"
+#include "instance/confine.h"
+#include "instance/keys.h"
+#include "instance/php.h"
+#include "instance/server.h"
+#include "instance/state.h"
+#include "instance/supervisor.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#define USEC_PER_SEC UINT64_C(1000000)
+#define FOREVER      UINT64_MAX
+
+/* Between two reports of a busy instance: each costs systemd a little. At most IdleSec=, or the end
+ * of the last connection would be noticed too late. */
+#define REPORT_USEC USEC_PER_SEC
+
+/* Until an idle instance with something in its queue looks again whether it was received. */
+#define WAITING_USEC UINT64_C(100000)
+
+/* For a server that a reload starts to get ready, as TimeoutStartSec= for the first one. */
+#define RELOAD_USEC (15 * USEC_PER_SEC)
+
+/* From the order to stop on: no further server is started, connections are cut, PHP is cut.
+ * TimeoutStopSec= of the unit is longer. */
+#define STOP_SERVE_USEC (25 * USEC_PER_SEC)
+#define STOP_CUT_USEC   (30 * USEC_PER_SEC)
+#define STOP_END_USEC   (40 * USEC_PER_SEC)
+
+/* How long nobody receives while a server finishes, before another one does. */
+#define HANDOVER_USEC USEC_PER_SEC
+
+/* Servers that finish long connections of before a reload; the oldest is ended beyond that. */
+#define LEAVING_MAX 4
+
+typedef struct Supervisor {
+        const SupervisorSettings *settings;
+        ServerSettings server_settings;
+        PhpSettings php_settings;
+        sd_event *event;
+        sd_event_source *timer, *handoff, *bell;
+        int handoff_fd;
+        int bell_fd;
+        Confined confined;
+
+        Server *current; /* receives, or will when it is ready; NULL: none, while stopping */
+        Server *next;    /* of a reload, until it is ready */
+        LIST_HEAD(, Server) servers; /* these two, and those that are leaving; the newest first */
+        Php php;
+
+        PageSum gone;       /* what servers that have ended had received */
+        uint64_t idle_usec; /* 0: never */
+        uint64_t began_usec;
+        bool reload_again;    /* asked for while one was under way */
+        uint64_t stop_usec;   /* when the order came; 0: it did not */
+        bool is_cut;          /* connections have had their time */
+        bool is_queue_left;   /* a server for those who wait could not be started */
+        uint64_t nobody_usec; /* since when no server receives */
+        State state;          /* as it was published */
+        uint64_t report_usec; /* when the next report may be made */
+        int end_status;
+} Supervisor;
+
+static uint64_t supervisor_earlier(uint64_t a, uint64_t b)
+{
+        return a < b ? a : b;
+}
+
+static uint64_t supervisor_later(uint64_t a, uint64_t b)
+{
+        return a > b ? a : b;
+}
+
+static bool supervisor_is_stopping(const Supervisor *supervisor)
+{
+        return supervisor->stop_usec > 0;
+}
+
+/* --- what is counted, and who hears of it --- */
+
+static void supervisor_add(PageSum *sum, const PageSum *more)
+{
+        sum->n_handoffs += more->n_handoffs;
+        sum->n_open += more->n_open;
+        sum->last_usec = supervisor_later(sum->last_usec, more->last_usec);
+        sum->ended_usec = supervisor_later(sum->ended_usec, more->ended_usec);
+}
+
+static PageSum supervisor_sum(const Supervisor *supervisor)
+{
+        PageSum sum = supervisor->gone, own;
+        Server *server;
+
+        LIST_FOREACH (server, &supervisor->servers, link) {
+                own = page_sum(server->page);
+                supervisor_add(&sum, &own);
+        }
+        return sum;
+}
+
+/* event: what systemd hears with it, "READY=1\n" or the like. */
+static void supervisor_publish(const Supervisor *supervisor, const char *event)
+{
+        const State *state = &supervisor->state;
+        char last[CLOCK_DATE_SIZE] = "never";
+        const int r = state_write(supervisor->settings->runtime_dir, state);
+
+        if (r < 0) {
+                errno = -r;
+                log_warning("can't write %s/" STATE_FILE ": %m; bellhopctl shows old figures",
+                            supervisor->settings->runtime_dir);
+        }
+        if (state->last_handoff_usec > 0)
+                clock_date(state->last_handoff_usec / USEC_PER_SEC, last);
+        (void)sd_notifyf(0,
+                         "%sSTATUS=%" PRIu64 " connections, %" PRIu64
+                         " hand-offs, last hand-off: %s",
+                         event, state->n_open, state->n_handoffs, last);
+}
+
+static void supervisor_report_now(Supervisor *supervisor, const char *event, uint64_t now)
+{
+        State *state = &supervisor->state;
+        Server *server;
+        PageSum sum;
+
+        LIST_FOREACH (server, &supervisor->servers, link)
+                page_listen(server->page);
+        sum = supervisor_sum(supervisor);
+        state->n_open = sum.n_open;
+        state->n_handoffs = sum.n_handoffs;
+        if (sum.last_usec > 0)
+                state->last_handoff_usec = clock_nsec(CLOCK_REALTIME) / 1000 -
+                                           (now - supervisor_earlier(now, sum.last_usec));
+        if (supervisor->current)
+                state->read_usec = supervisor->current->read_usec;
+        supervisor->report_usec =
+                now + (supervisor->idle_usec > 0
+                               ? supervisor_earlier(supervisor->idle_usec, REPORT_USEC)
+                               : REPORT_USEC);
+        supervisor_publish(supervisor, event);
+}
+
+/* Returns when to look again. */
+static uint64_t supervisor_report(Supervisor *supervisor, uint64_t now)
+{
+        bool has_changed = false;
+        Server *server;
+
+        LIST_FOREACH (server, &supervisor->servers, link)
+                has_changed |= page_has_changed(server->page);
+        if (!has_changed)
+                return FOREVER;
+        if (now < supervisor->report_usec)
+                return supervisor->report_usec;
+        supervisor_report_now(supervisor, "", now);
+        return FOREVER;
+}
+
+static void supervisor_set_kind(Supervisor *supervisor, StateKind kind, const char *event)
+{
+        supervisor->state.kind = kind;
+        supervisor_report_now(supervisor, event, clock_monotonic_usec());
+}
+
+/* --- servers come and go --- */
+
+static void supervisor_advance(Supervisor *supervisor);
+static const ServerEvents server_events;
+
+static int supervisor_start_server(Supervisor *supervisor, Server **ret)
+{
+        int r;
+
+        supervisor->server_settings.number++;
+        r = server_start(supervisor->event, &supervisor->server_settings, &server_events,
+                         supervisor, ret);
+        if (r == 0)
+                LIST_INSERT_HEAD(&supervisor->servers, *ret, link);
+        return r;
+}
+
+/* How many servers finish what they have, and which of them began first. */
+static size_t supervisor_count_leaving(const Supervisor *supervisor, Server **ret_oldest)
+{
+        Server *server;
+        size_t n = 0;
+
+        LIST_FOREACH (server, &supervisor->servers, link)
+                if (server->leaving_usec > 0) {
+                        *ret_oldest = server;
+                        n++;
+                }
+        return n;
+}
+
+static void supervisor_leave(Supervisor *supervisor, Server **server)
+{
+        Server *oldest;
+
+        if (!*server)
+                return;
+        server_leave(*server, clock_monotonic_usec());
+        *server = NULL;
+        if (supervisor_count_leaving(supervisor, &oldest) <= LEAVING_MAX)
+                return;
+        log_warning("%d servers finish connections of before a reload; the oldest is ended with "
+                    "all that it serves",
+                    LEAVING_MAX);
+        server_kill(oldest, SIGTERM);
+}
+
+static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
+{
+        supervisor->state.reload = how;
+        supervisor_set_kind(supervisor, STATE_READY, "READY=1\n");
+}
+
+static void supervisor_fail_reload(Supervisor *supervisor)
+{
+        log_error("the reload of %s failed: its new server does not start; the old one goes on "
+                  "with the settings that it has",
+                  supervisor->settings->instance);
+        supervisor_end_reload(supervisor, STATE_RELOAD_FAILED);
+}
+
+/* Settings that the supervisor itself heeds. What they forbid can be added to the fence, and
+ * nothing can be taken away. */
+static int supervisor_read_settings(Supervisor *supervisor)
+{
+        InstanceSettings settings;
+        int r = config_read_instance(supervisor->settings->config_dir,
+                                     supervisor->settings->instance, &settings);
+
+        if (r < 0) {
+                errno = -r;
+                log_error("can't read the settings of %s: %m", supervisor->settings->instance);
+                return r;
+        }
+        supervisor->idle_usec = settings.idle_usec;
+        return confine(&supervisor->confined, supervisor->settings->instance, settings.network);
+}
+
+static void supervisor_reload(Supervisor *supervisor)
+{
+        char event[64];
+
+        assert(!supervisor->next && !supervisor_is_stopping(supervisor));
+        supervisor->reload_again = false;
+        supervisor->state.reload_usec = clock_monotonic_usec();
+        supervisor->state.reload = STATE_RELOAD_RUNNING;
+        (void)snprintf(event, sizeof(event), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n",
+                       supervisor->state.reload_usec);
+        supervisor_set_kind(supervisor, STATE_RELOADING, event);
+        if (supervisor_read_settings(supervisor) < 0 ||
+            supervisor_start_server(supervisor, &supervisor->next) < 0)
+                supervisor_fail_reload(supervisor);
+}
+
+static void supervisor_on_ready(Server *server, void *userdata)
+{
+        Supervisor *supervisor = userdata;
+
+        if (server == supervisor->next) {
+                supervisor_leave(supervisor, &supervisor->current);
+                supervisor->current = take_ptr(supervisor->next);
+                php_load(&supervisor->php);
+                keys_warn(supervisor->settings->config_dir, supervisor->settings->instance);
+                supervisor_end_reload(supervisor, STATE_RELOAD_DONE);
+        } else if (supervisor->state.kind == STATE_STARTING) {
+                supervisor_set_kind(supervisor, STATE_READY, "READY=1\n");
+        }
+        if (supervisor->reload_again && !supervisor_is_stopping(supervisor))
+                supervisor_reload(supervisor);
+        supervisor_advance(supervisor);
+}
+
+static void supervisor_describe(int status, char *ret, size_t size)
+{
+        if (WIFSIGNALED(status))
+                (void)snprintf(ret, size, "signal %d", WTERMSIG(status));
+        else
+                (void)snprintf(ret, size, "exit status %d", WEXITSTATUS(status));
+}
+
+static void supervisor_lose_server(Supervisor *supervisor, bool was_ready, int status)
+{
+        char how[32];
+
+        supervisor->current = NULL;
+        supervisor->nobody_usec = clock_monotonic_usec();
+        supervisor_describe(status, how, sizeof(how));
+        if (supervisor_is_stopping(supervisor)) {
+                supervisor->is_queue_left = true;
+                return;
+        }
+        log_error("the server of %s ended %s (%s)", supervisor->settings->instance,
+                  was_ready ? "by itself" : "before it was ready", how);
+        supervisor->end_status = status;
+        (void)sd_event_exit(supervisor->event, 0);
+}
+
+static void supervisor_on_end(Server *server, int status, void *userdata)
+{
+        Supervisor *supervisor = userdata;
+        PageSum sum = page_sum(server->page);
+
+        sum.n_open = 0;
+        if (page_sum(server->page).n_open > 0)
+                sum.ended_usec = clock_monotonic_usec();
+        supervisor_add(&supervisor->gone, &sum);
+        LIST_REMOVE(server, link);
+        if (server == supervisor->current) {
+                supervisor_lose_server(supervisor, server->is_ready, status);
+        } else if (server == supervisor->next) {
+                supervisor->next = NULL;
+                supervisor_fail_reload(supervisor);
+        }
+        (void)server_free(server);
+        supervisor_advance(supervisor);
+}
+
+static const ServerEvents server_events = {
+        .on_ready = supervisor_on_ready,
+        .on_end = supervisor_on_end,
+};
+
+/* --- the end --- */
+
+static void supervisor_stop(Supervisor *supervisor, const char *why)
+{
+        if (supervisor_is_stopping(supervisor))
+                return;
+        supervisor->stop_usec = supervisor->nobody_usec = clock_monotonic_usec();
+        supervisor_set_kind(supervisor, STATE_STOPPING, "STOPPING=1\n");
+        (void)sd_notifyf(0, "STATUS=%s", why);
+        supervisor_leave(supervisor, &supervisor->next);
+        supervisor_leave(supervisor, &supervisor->current);
+}
+
+static bool supervisor_has_queue(const Supervisor *supervisor)
+{
+        struct pollfd queue = { .fd = supervisor->handoff_fd, .events = POLLIN };
+
+        return poll(&queue, 1, 0) > 0;
+}
+
+static void supervisor_watch_queue(Supervisor *supervisor, bool watch)
+{
+        (void)sd_event_source_set_io_events(supervisor->handoff,
+                                            watch ? EPOLLIN | EPOLLRDHUP : EPOLLRDHUP);
+}
+
+/*
+ * While a server finishes what it has, and systemd waits for it, another one serves new
+ * connections. Returns when to look again.
+ */
+static uint64_t supervisor_hand_over(Supervisor *supervisor, uint64_t now)
+{
+        const uint64_t due = supervisor->nobody_usec + HANDOVER_USEC;
+        const bool wanted = !supervisor->current && !supervisor->is_queue_left &&
+                            now < supervisor->stop_usec + STOP_SERVE_USEC;
+
+        supervisor_watch_queue(supervisor, wanted && now >= due);
+        if (!wanted)
+                return FOREVER;
+        if (now < due)
+                return due;
+        if (!supervisor_has_queue(supervisor))
+                return supervisor->stop_usec + STOP_SERVE_USEC;
+        supervisor->is_queue_left = supervisor_start_server(supervisor, &supervisor->current) < 0;
+        supervisor_watch_queue(supervisor, false);
+        return FOREVER;
+}
+
+static void supervisor_kill_all(Supervisor *supervisor, int number)
+{
+        Server *server;
+
+        LIST_FOREACH (server, &supervisor->servers, link)
+                server_kill(server, number);
+}
+
+/* Returns when to look again. */
+static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
+{
+        const uint64_t cut = supervisor->stop_usec + STOP_CUT_USEC;
+        const uint64_t end = supervisor->stop_usec + STOP_END_USEC;
+        Server *oldest;
+
+        if (now >= cut && !supervisor->is_cut) {
+                supervisor->is_cut = true;
+                supervisor_kill_all(supervisor, SIGTERM);
+        }
+        if (LIST_EMPTY(&supervisor->servers))
+                php_leave(&supervisor->php);
+        if (now >= end || (LIST_EMPTY(&supervisor->servers) && !php_is_leaving(&supervisor->php))) {
+                (void)sd_event_exit(supervisor->event, 0);
+                return FOREVER;
+        }
+        if (supervisor->current && supervisor_count_leaving(supervisor, &oldest) == 0 &&
+            !php_is_leaving(&supervisor->php)) {
+                supervisor_leave(supervisor, &supervisor->current);
+                supervisor->nobody_usec = now;
+                return now;
+        }
+        return supervisor_earlier(supervisor_hand_over(supervisor, now), now < cut ? cut : end);
+}
+
+/*
+ * A connection that comes while we look is served by this server or by the next start: what was not
+ * received stays in the queue, which is systemd's, and starts the instance again. Returns when to
+ * look again.
+ */
+static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
+{
+        Server *server = supervisor->current;
+        const PageSum sum = supervisor_sum(supervisor);
+        const uint64_t since = supervisor_later(supervisor->began_usec,
+                                                supervisor_later(sum.last_usec, sum.ended_usec));
+        Server *oldest;
+        PageSum barred;
+
+        if (!server || !server->is_ready || supervisor->next || sum.n_open > 0 ||
+            supervisor_count_leaving(supervisor, &oldest) > 0 || supervisor->idle_usec == 0 ||
+            supervisor->idle_usec >= FOREVER - since)
+                return FOREVER;
+        if (now < since + supervisor->idle_usec)
+                return since + supervisor->idle_usec;
+        if (supervisor_has_queue(supervisor))
+                return now + WAITING_USEC;
+        page_bar(server->page, true);
+        barred = page_sum(server->page);
+        if (barred.n_in_hand > 0 ||
+            supervisor->gone.n_handoffs + barred.n_handoffs != sum.n_handoffs ||
+            supervisor_has_queue(supervisor)) {
+                page_bar(server->page, false);
+                return now + WAITING_USEC;
+        }
+        supervisor_stop(supervisor, "Idle, ending until the next hand-off");
+        return now;
+}
+
+/* --- the loop --- */
+
+static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
+{
+        uint64_t next = supervisor_report(supervisor, now);
+        Server *server;
+
+        LIST_FOREACH (server, &supervisor->servers, link)
+                if (server->leaving_usec > 0)
+                        next = supervisor_earlier(next, server_leave_step(server, now));
+        if (supervisor_is_stopping(supervisor))
+                return supervisor_earlier(next, supervisor_finish(supervisor, now));
+        if (supervisor->next && now >= supervisor->next->began_usec + RELOAD_USEC) {
+                supervisor_leave(supervisor, &supervisor->next);
+                supervisor_fail_reload(supervisor);
+                return now;
+        }
+        if (supervisor->next)
+                next = supervisor_earlier(next, supervisor->next->began_usec + RELOAD_USEC);
+        return supervisor_earlier(next, supervisor_end_if_idle(supervisor, now));
+}
+
+static void supervisor_advance(Supervisor *supervisor)
+{
+        const uint64_t next = supervisor_step(supervisor, clock_monotonic_usec());
+
+        if (next == FOREVER) {
+                (void)sd_event_source_set_enabled(supervisor->timer, SD_EVENT_OFF);
+                return;
+        }
+        (void)sd_event_source_set_time(supervisor->timer, next);
+        (void)sd_event_source_set_enabled(supervisor->timer, SD_EVENT_ONESHOT);
+}
+
+static int supervisor_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        supervisor_advance(userdata);
+        return 0;
+}
+
+static int supervisor_on_bell(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        eventfd_t unused;
+
+        (void)eventfd_read(fd, &unused);
+        supervisor_advance(userdata);
+        return 0;
+}
+
+static int supervisor_on_handoff(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Supervisor *supervisor = userdata;
+
+        if (hangup_complete(fd)) {
+                supervisor->is_queue_left = true;
+                (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+                supervisor_stop(supervisor, "The hand-off socket has been shut by somebody");
+        }
+        supervisor_advance(supervisor);
+        return 0;
+}
+
+static int supervisor_on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
+                              void *userdata)
+{
+        supervisor_stop(userdata, "Finishing connections in progress");
+        supervisor_advance(userdata);
+        return 0;
+}
+
+static int supervisor_on_reload(sd_event_source *source, const struct signalfd_siginfo *info,
+                                void *userdata)
+{
+        Supervisor *supervisor = userdata;
+
+        if (supervisor_is_stopping(supervisor))
+                return 0;
+        if (supervisor->next || !supervisor->current->is_ready)
+                supervisor->reload_again = true;
+        else
+                supervisor_reload(supervisor);
+        supervisor_advance(supervisor);
+        return 0;
+}
+
+static void supervisor_on_php_end(void *userdata)
+{
+        supervisor_advance(userdata);
+}
+
+static int supervisor_watch(Supervisor *supervisor)
+{
+        static const int stops[] = { SIGTERM, SIGINT };
+        int r = sd_event_add_time(supervisor->event, &supervisor->timer, CLOCK_MONOTONIC, 0, 1000,
+                                  supervisor_on_timer, supervisor);
+
+        if (r >= 0)
+                r = sd_event_source_set_enabled(supervisor->timer, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_add_io(supervisor->event, &supervisor->bell, supervisor->bell_fd,
+                                    EPOLLIN, supervisor_on_bell, supervisor);
+        if (r >= 0)
+                r = sd_event_add_io(supervisor->event, &supervisor->handoff, supervisor->handoff_fd,
+                                    EPOLLRDHUP, supervisor_on_handoff, supervisor);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(stops); i++)
+                r = sd_event_add_signal(supervisor->event, NULL, stops[i], supervisor_on_stop,
+                                        supervisor);
+        if (r >= 0)
+                r = sd_event_add_signal(supervisor->event, NULL, SIGHUP, supervisor_on_reload,
+                                        supervisor);
+        return r < 0 ? r : 0;
+}
+
+static int supervisor_begin(Supervisor *supervisor)
+{
+        int r = supervisor_read_settings(supervisor);
+
+        if (r < 0)
+                return r;
+        r = supervisor_start_server(supervisor, &supervisor->current);
+        if (r < 0)
+                return r;
+        r = supervisor_watch(supervisor);
+        if (r < 0) {
+                errno = -r;
+                log_error("can't watch the server of %s: %m", supervisor->settings->instance);
+                return r;
+        }
+        php_init(&supervisor->php, supervisor->event, &supervisor->php_settings,
+                 supervisor_on_php_end, supervisor);
+        php_load(&supervisor->php);
+        keys_warn(supervisor->settings->config_dir, supervisor->settings->instance);
+        supervisor_set_kind(supervisor, STATE_STARTING, "");
+        supervisor_advance(supervisor);
+        return 0;
+}
+
+static void supervisor_done(Supervisor *supervisor)
+{
+        supervisor_kill_all(supervisor, SIGKILL);
+        while (!LIST_EMPTY(&supervisor->servers)) {
+                Server *server = LIST_FIRST(&supervisor->servers);
+
+                LIST_REMOVE(server, link);
+                (void)server_free(server);
+        }
+        php_done(&supervisor->php);
+        sd_event_source_disable_unref(supervisor->timer);
+        sd_event_source_disable_unref(supervisor->handoff);
+        sd_event_source_disable_unref(supervisor->bell);
+        sd_event_unref(supervisor->event);
+        close_fd(supervisor->bell_fd);
+}
+
+int supervisor_run(const SupervisorSettings *settings, int handoff_fd, int *ret_status)
+{
+        Supervisor supervisor = {
+                .settings = settings,
+                .handoff_fd = handoff_fd,
+                .bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+                .php.socket = -EBADF,
+                .began_usec = clock_monotonic_usec(),
+        };
+        int r = supervisor.bell_fd < 0 ? -errno : sd_event_new(&supervisor.event);
+
+        supervisor.server_settings = (ServerSettings){ .instance = settings->instance,
+                                                       .config_dir = settings->config_dir,
+                                                       .runtime_dir = settings->runtime_dir,
+                                                       .mpm = settings->mpm,
+                                                       .handoff_fd = handoff_fd,
+                                                       .bell = supervisor.bell_fd };
+        supervisor.php_settings = (PhpSettings){ .instance = settings->instance,
+                                                 .config_dir = settings->config_dir,
+                                                 .runtime_dir = settings->runtime_dir,
+                                                 .state_dir = settings->state_dir,
+                                                 .program = settings->php_program };
+        if (r >= 0)
+                r = supervisor_begin(&supervisor);
+        if (r >= 0)
+                r = sd_event_loop(supervisor.event);
+        supervisor_done(&supervisor);
+        (void)hangup_complete(handoff_fd);
+        *ret_status = supervisor.end_status;
+        return r < 0 ? r : 0;
+}

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""bellhop-instance with the real Apache: what it starts, what it publishes, and that no server's end or failure loses anything."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import handoff
+import pytest
+from handoff import Instance
+
+SLOW = """#!/bin/sh
+printf 'Content-Type: text/plain\\n\\n'
+echo >{run}/begun-$QUERY_STRING
+read x <{run}/go-$QUERY_STRING
+echo done
+"""
+
+
+@pytest.fixture(name="instance")
+def _instance():
+    with Instance(settings="Host=alice.example\nIdleSec=0", tls=False) as instance:
+        yield instance.start()
+
+
+def state(instance):
+    """What the instance publishes, as bellhopctl reads it."""
+    with open(instance.path("run/state"), encoding="ascii") as file:
+        return dict(line.split("=", 1) for line in file.read().splitlines())
+
+
+def serves(instance):
+    return instance.curl("/") == (0, "hello\n")
+
+
+class Slow:
+    """Requests that take until somebody lets them go."""
+
+    def __init__(self, instance, *names):
+        self.instance, self.threads, self.answers = instance, {}, {}
+        instance.path("www/slow.cgi", text=SLOW.format(run=instance.path("run")), mode=0o755)
+        for name in names:
+            self.begin(name)
+
+    def begin(self, name):
+        os.mkfifo(self.instance.path(f"run/go-{name}"))
+        os.chmod(self.instance.path(f"run/go-{name}"), 0o666)
+        self.threads[name] = threading.Thread(target=lambda: self.answers.update(
+            {name: self.instance.curl(f"/slow.cgi?{name}")}))
+        self.threads[name].start()
+        self.instance.wait_until(lambda: os.path.exists(self.instance.path(f"run/begun-{name}")), f"{name} has begun")
+
+    def finish(self, name):
+        with open(self.instance.path(f"run/go-{name}"), "w", encoding="ascii") as go:
+            go.write("\n")
+        self.threads[name].join(handoff.TIMEOUT)
+        return self.answers.get(name)
+
+
+def reload(instance, wait=True):
+    instance.process.send_signal(signal.SIGHUP)
+    instance.notify.wait("^RELOADING=1")
+    if wait:
+        instance.notify.wait("^READY=1")
+
+
+# --- what it publishes ---
+
+
+def test_state(instance):
+    began = time.time()
+    assert (state(instance)["VERSION"], state(instance)["STATE"], state(instance)["HANDOFFS"]) == ("1", "ready", "0")
+    read = int(state(instance)["READ_USEC"])
+    assert serves(instance)
+    instance.wait_until(lambda: (state(instance)["HANDOFFS"], state(instance)["CONNECTIONS"]) == ("1", "0"), "counted")
+    assert began - 1 < int(state(instance)["LAST_HANDOFF_USEC"]) / 1e6 < time.time() + 1
+    reload(instance)
+    assert (state(instance)["STATE"], state(instance)["RELOAD"]) == ("ready", "done")
+    assert read < int(state(instance)["READ_USEC"]) < time.time() * 1e6
+    # Whoever goes on counts as well.
+    assert state(instance)["HANDOFFS"] == "1"
+    assert instance.stop() == 0
+    assert state(instance)["STATE"] == "stopping"
+
+
+def test_what_runs_finds_nothing_of_the_supervisor(instance):
+    """Programs of the site, piped logs, and whoever reads the environment of the server."""
+    instance.path("www/env.cgi", text="#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nenv\n", mode=0o755)
+    instance.path("config/sites", instance.user, "pipe.conf",
+                  text=f'CustomLog "|/bin/sh -c \'env >{instance.path("run/piped")}; cat >/dev/null\'" "%h"\n')
+    reload(instance)
+    texts = [instance.curl("/env.cgi")[1]]
+    instance.wait_until(lambda: os.path.exists(instance.path("run/piped")) and os.path.getsize(instance.path("run/piped")),
+                        "piped log")
+    with open(instance.path("run/piped"), encoding="utf-8") as file:
+        texts.append(file.read())
+    for text in texts:
+        assert "PATH=" in text and not [line for line in text.splitlines() if
+                                        line.startswith(("NOTIFY_", "LISTEN_", "BELLHOP_", "WATCHDOG_"))]
+
+
+# --- reload ---
+
+
+def test_reload_that_fails_leaves_the_old_server(instance):
+    server = instance.servers()
+    instance.path("config/sites", instance.user, "broken.conf", text="NoSuchDirective on\n")
+    reload(instance)
+    assert state(instance)["RELOAD"] == "failed" and instance.servers() == server and serves(instance)
+    os.unlink(instance.path("config/sites", instance.user, "broken.conf"))
+    reload(instance)
+    assert state(instance)["RELOAD"] == "done" and serves(instance)
+    instance.wait_until(lambda: len(instance.servers()) == 1 and instance.servers() != server, "one new server")
+
+
+def test_reload_command_tells_how_it_went(instance):
+    command = [instance.path("module/bellhop-instance"), f"--config={instance.path('config')}",
+               f"--reload={instance.process.pid}", instance.user]
+
+    def run():
+        return subprocess.run(command, env=instance.environment(), capture_output=True, text=True,
+                              timeout=handoff.TIMEOUT, check=False)
+
+    server = instance.servers()
+    assert run().returncode == 0 and not set(server) & set(instance.servers()[-1:])
+    instance.path("config/sites", instance.user, "broken.conf", text="NoSuchDirective on\n")
+    done = run()
+    assert done.returncode == 1 and "The old one goes on" in done.stderr and serves(instance)
+    assert instance.stop() == 0
+    assert run().returncode == 1
+
+
+def test_reloads_that_come_together(instance):
+    """None is lost: the last one has read what was there when it was asked for."""
+    for i in range(5):
+        instance.path("config/instances", instance.user + ".conf",
+                      text=f"[Instance]\nHost=alice.example host{i}.example\nIdleSec=0\n")
+        instance.process.send_signal(signal.SIGHUP)
+    instance.wait_until(lambda: instance.curl("/", "-H", "Host: host4.example", "-w", "%{http_code}")[1][-3:] == "200",
+                        "the last one is in force")
+    instance.wait_until(lambda: len(instance.servers()) == 1, "one server")
+
+
+def test_server_that_never_gets_ready_is_given_up(instance):
+    """Its log can't be opened, say: the old server goes on, and a stop does not wait for the new one."""
+    os.mkfifo(instance.path("run/fifo"))
+    os.chmod(instance.path("run/fifo"), 0o666)
+    instance.path("config/sites", instance.user, "zz-hang.conf", text=f"ErrorLog {instance.path('run/fifo')}\n")
+    reload(instance, wait=False)
+    assert serves(instance)
+    assert instance.stop() == 0
+
+
+def test_connections_of_before_a_reload_have_their_time_but_not_without_bound(instance):
+    """Four old servers may finish what they have; beyond that the oldest is ended."""
+    slow = Slow(instance)
+    for name in "abcde":
+        assert not slow.answers
+        slow.begin(name)
+        reload(instance)
+    slow.threads["a"].join(handoff.TIMEOUT)
+    assert slow.answers["a"] != (0, "done\n")
+    assert [slow.finish(name) for name in "bcde"] == [(0, "done\n")] * 4
+    assert serves(instance)
+    instance.wait_until(lambda: len(instance.servers()) == 1, "one server")
+
+
+# --- stop and end ---
+
+
+def test_new_connections_are_served_while_an_old_one_finishes(instance):
+    """systemd starts the unit again when all has ended: nobody waits that long."""
+    slow = Slow(instance, "old")
+    server = instance.servers()
+    instance.process.send_signal(signal.SIGTERM)
+    instance.notify.wait("^STOPPING=1")
+    began = time.monotonic()
+    assert serves(instance)
+    assert time.monotonic() - began < 5
+    assert set(server) < set(instance.servers())
+    assert slow.finish("old") == (0, "done\n")
+    assert instance.process.wait(handoff.TIMEOUT) == 0
+    # What came behind the end is for the next start.
+    with instance.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: alice.example\r\nConnection: close\r\n\r\n")
+        instance.start()
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+def test_stop_with_a_broken_configuration(instance):
+    """No other server starts, so the queue waits for the next start."""
+    slow = Slow(instance, "old")
+    instance.path("config/sites", instance.user, "broken.conf", text="NoSuchDirective on\n")
+    instance.process.send_signal(signal.SIGTERM)
+    instance.notify.wait("^STOPPING=1")
+    with instance.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: alice.example\r\nConnection: close\r\n\r\n")
+        instance.wait_until(lambda: "NoSuchDirective" in instance.errors(), "another server was tried")
+        assert slow.finish("old") == (0, "done\n")
+        assert instance.process.wait(handoff.TIMEOUT) == 0
+        os.unlink(instance.path("config/sites", instance.user, "broken.conf"))
+        instance.start()
+        assert connection.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_end_of_the_server_is_that_of_the_instance(instance, number):
+    """systemd and the stand-in judge by it."""
+    assert serves(instance)
+    os.kill(instance.servers()[0], number)
+    assert instance.process.wait(handoff.TIMEOUT) == -number
+    assert f"ended by itself (signal {int(number)})" in instance.errors()
+    instance.start()
+    assert serves(instance)
+
+
+def test_start_that_fails_says_which_step():
+    with Instance(tls=False, snippet="NoSuchDirective on") as instance:
+        instance.start(wait=False)
+        assert instance.process.wait(handoff.TIMEOUT) == 1
+        assert "NoSuchDirective" in instance.errors() and "ended before it was ready (exit status 1)" in instance.errors()
+    with Instance(tls=False) as instance:
+        os.rmdir(instance.path("run"))
+        instance.start(wait=False)
+        assert instance.process.wait(handoff.TIMEOUT) == 1
+        assert "can't start Apache: can't listen for its readiness" in instance.errors()
+        os.mkdir(instance.path("run"))
+
+
+def test_handoff_socket_that_is_shut_ends_the_instance(instance):
+    instance.handoff.socket.shutdown(handoff.socket.SHUT_RD)
+    assert instance.process.wait(handoff.TIMEOUT) == 0
+    instance.notify.wait("shut by somebody")
