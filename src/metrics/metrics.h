@@ -6,8 +6,9 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "handoff/bellhop.h"
-#include "metrics/exposition.h"
 #include "refuse/refuse.h"
 
 /* Names that other code reads as well; the others are only in the table of metrics.c. */
@@ -34,6 +35,8 @@ typedef enum ReloadResult {
         RELOAD_FAILED,           /* the old configuration is in force */
         RELOAD_RESULT_COUNT,
 } ReloadResult;
+
+extern const char *const reload_result_names[RELOAD_RESULT_COUNT];
 
 /* All are uint64_t, as the table knows them by their offsets. */
 typedef struct Metrics {
@@ -96,6 +99,18 @@ typedef struct MetricsSource {
         const void *userdata;
 } MetricsSource;
 
+#define EXPOSITION_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+/* Prometheus's text format, or a piece of it. */
+typedef struct Exposition {
+        size_t size;
+        bool failed; /* it had no room for all */
+        char data[48 * 1024];
+} Exposition;
+
+void exposition_printf(Exposition *exposition, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
 #define METRICS_NAME_MAX 64
 
 /* How far a scrape has got. Begins as { 0 }. */
@@ -106,6 +121,9 @@ typedef struct MetricsCursor {
                                         place */
 } MetricsCursor;
 
-/* Appends samples until the buffer has at least so many bytes. False: that was all. */
+/* Takes about 0.1 ms to write, in which the router does nothing else. */
+#define METRICS_PIECE_MAX (32 * 1024)
+
+/* Appends samples until there are at least so many bytes. False: that was all. */
 bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Exposition *exposition,
                    size_t bytes);

@@ -14,8 +14,6 @@
 #include "util/cleanup.h"
 
 #define REQUEST_BYTES_MAX 4096
-/* Formatted at once, between two looks at the other sockets: about 0.1 ms of work. */
-#define PIECE_BYTES 32768
 /* For request and answer together. */
 #define CLIENT_USEC   (10 * UINT64_C(1000000))
 #define RESUME_USEC   (1 * UINT64_C(1000000))
@@ -55,7 +53,7 @@ static void control_format(ControlClient *client)
         client->sent_bytes = 0;
         if (client->chunked)
                 exposition_printf(answer, "00000000\r\n");
-        client->more = metrics_write(&source, &client->cursor, answer, PIECE_BYTES);
+        client->more = metrics_write(&source, &client->cursor, answer, METRICS_PIECE_MAX);
         if (!client->chunked || answer->failed)
                 return;
         snprintf(size, sizeof(size), "%08zx", answer->size - strlen("00000000\r\n"));
@@ -70,7 +68,6 @@ static ControlClient *control_free_client(ControlClient *client)
         client->io = sd_event_source_disable_unref(client->io);
         client->deadline = sd_event_source_disable_unref(client->deadline);
         close_fd(client->fd);
-        exposition_done(&client->answer);
         LIST_REMOVE(client, by_control);
         control->n_clients--;
         (void)sd_event_source_set_enabled(control->io, SD_EVENT_ON);

@@ -16,7 +16,7 @@
 static bool ask_find_result(const char *name, ReloadResult *ret)
 {
         for (int i = 0; i < RELOAD_RESULT_COUNT; i++)
-                if (strcmp(name, reload_result_name((ReloadResult)i)) == 0) {
+                if (strcmp(name, reload_result_names[i]) == 0) {
                         *ret = (ReloadResult)i;
                         return true;
                 }

@@ -51,17 +51,6 @@ struct Reload {
         int error;
 };
 
-const char *reload_result_name(ReloadResult result)
-{
-        static const char *const names[RELOAD_RESULT_COUNT] = {
-                [RELOAD_USED] = "used",
-                [RELOAD_USED_WITH_ERRORS] = "used-with-errors",
-                [RELOAD_FAILED] = "failed",
-        };
-
-        return names[result];
-}
-
 const char *reload_note(const Reload *reload)
 {
         return reload->note;
@@ -128,7 +117,7 @@ static int reload_write(const Reload *reload, ReloadResult result, const char *f
         if (!file)
                 return -errno;
         fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%s\nTEXT=%s\n", reload->begin_usec,
-                reload_result_name(result), reload->note);
+                reload_result_names[result], reload->note);
         failed = ferror(file);
         return fclose(file) != 0 || failed || rename(unfinished, path) < 0 ? -errno : 0;
 }

@@ -20,8 +20,6 @@ typedef struct ReloadHooks {
         void (*on_end)(void *userdata, ReloadResult result, bool is_last);
 } ReloadHooks;
 
-const char *reload_result_name(ReloadResult result);
-
 /* In $RUNTIME_DIRECTORY, for the process that has asked for the reload:
  * "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n" */
 #define RELOAD_FILE "reload"
