@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns what is known of a connection: its local address, if any route has one, else a peek at its
- * first bytes. One buffer serves all connections. Changes nothing at the connection.
- */
+/* One buffer serves all connections. */
 #include <sys/socket.h>
 
 #include "router/look.h"

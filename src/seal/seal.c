@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the filter on public sockets and on what they accept. Never looks at a byte of a client's.
- */
+/* Never looks at a byte of a client's. */
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The header of the PROXY protocol, versions 1 and 2, that a proxy puts before what its client
- * says. Pure, like all sniffing: no allocation, no system call, no state between calls.
- *
- * Whom to believe is the caller's decision: what stands in a header is only what its sender says.
- */
+/* The header of the PROXY protocol, versions 1 and 2, that a proxy puts before what its client
+ * says. Pure. Whether to believe it is the caller's decision. */
 #pragma once
 
 #include "util/address.h"

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sniffing: protocol and host from the first bytes of a connection, which stay unread. Pure
- * functions over hostile bytes: no allocation, no system call, no state between calls. Every call
- * starts from the first byte; need_bytes tells how many must be there before another call is worth
- * it. How many bytes are waited for at most is the caller's limit: a need_bytes beyond it can be
- * refused at once.
+ * Protocol and host from the first bytes of a connection, which stay unread. Pure functions over
+ * hostile bytes, without state between calls: every call starts from the first byte. How many bytes
+ * are waited for at most is the caller's limit: a need_bytes beyond it can be refused at once.
  */
 #pragma once
 

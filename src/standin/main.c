@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * bellhop-standin: options, the inherited socket, what has happened, what to do about it.
- */
+/* bellhop-standin: what has happened to the instance, and what to do about it. */
 #include <getopt.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
@@ -20,18 +18,13 @@
 
 static void help(void)
 {
-        printf("Usage: bellhop-standin NAME\n"
-               "\n"
-               "Started by systemd when the instance NAME has failed: "
-               "bellhop-standin@NAME.service.\n"
-               "If it could not start, refuses its visitors for %d seconds; if it was ready "
-               "before, "
-               "ends at\n"
-               "once, so that it is started again. Inherits the hand-off socket, named 'handoff'.\n"
-               "\n"
+        printf("Usage: bellhop-standin NAME\n\n"
+               "Started by systemd when the instance NAME has failed. If it could not start,\n"
+               "refuses its visitors for %d seconds; if it was ready before, ends at once, so "
+               "that\n"
+               "it is started again. Inherits the hand-off socket, named 'handoff'.\n\n"
                "  -h, --help     Show this help\n"
-               "      --version  Show the version\n"
-               "\n"
+               "      --version  Show the version\n\n"
                "See bellhop(7).\n",
                (int)(STANDIN_PAUSE_USEC / 1000000));
 }
@@ -102,10 +95,10 @@ static int run(const char *instance)
         }
         r = ending_ask(instance, &facts, cause);
         if (r < 0) {
-                errno = -r;
-                log_warning("can't ask systemd whether %s was ready (%m); visitors in the queue "
-                            "are refused",
-                            instance);
+                log_warning_errno(r,
+                                  "can't ask systemd whether %s was ready (%m); visitors in "
+                                  "the queue are refused",
+                                  instance);
                 facts.is_loaded = false;
         }
         facts.waited_usec = standin_waited_usec(handoff_fd);
@@ -134,9 +127,7 @@ int main(int argc, char *argv[])
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         log_open();
         r = run(argv[optind]);
-        if (r < 0 && r != -ENOTCONN) {
-                errno = -r;
-                log_error("bellhop-standin ends: %m");
-        }
+        if (r < 0 && r != -ENOTCONN)
+                log_error_errno(r, "bellhop-standin ends: %m");
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the hand-off socket for a while. Never reads what a client has sent but to throw it away,
- * and remembers nothing of it.
- */
+/* Never reads what a client has sent but to throw it away. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
