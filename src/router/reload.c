@@ -12,7 +12,6 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -66,16 +65,8 @@ const char *reload_note(const Reload *reload)
 }
 
 /* One line of text that systemd takes: a value from a file may have any bytes. */
-static void reload_set_note(Reload *reload, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
-
-static void reload_set_note(Reload *reload, const char *format, ...)
+static void reload_clean_note(Reload *reload)
 {
-        va_list args;
-
-        va_start(args, format);
-        (void)vsnprintf(reload->note, sizeof(reload->note), format, args);
-        va_end(args);
         for (char *c = reload->note; *c; c++)
                 if (*c < ' ' || *c > '~')
                         *c = '?';
@@ -100,16 +91,19 @@ static void reload_report_problems(Reload *reload, const Config *config)
                 snprintf(kept, sizeof(kept), "%s stay as they were", settings);
         log_warning("what is named above is left out%s%s; all else is served",
                     kept[0] ? ", but " : "", kept);
-        reload_set_note(reload, "configuration has errors, see the journal%s%s: %s",
-                        kept[0] ? "; " : "", kept, config->problems[0].text);
+        snprintf(reload->note, sizeof(reload->note),
+                 "configuration has errors, see the journal%s%s: %s", kept[0] ? "; " : "", kept,
+                 config->problems[0].text);
+        reload_clean_note(reload);
 }
 
 static void reload_report_failure(Reload *reload, int error)
 {
         errno = -error;
-        reload_set_note(reload,
-                        "the configuration in %s can't be read: %m; the old one stays in force",
-                        reload->dir);
+        snprintf(reload->note, sizeof(reload->note),
+                 "the configuration in %s can't be read: %m; the old one stays in force",
+                 reload->dir);
+        reload_clean_note(reload);
         log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED }, "%s", reload->note);
 }
 

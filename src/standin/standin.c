@@ -131,6 +131,7 @@ int standin_run_consume(int handoff_fd, const char *instance, const char *cause,
         int r;
 
         assert(handoff_fd >= 0);
+        standin_notify_status(&standin);
         r = standin_init(&standin, pause_usec);
         if (r >= 0)
                 r = sd_event_loop(standin.event);
