@@ -273,13 +273,6 @@ static void conn_redirect(Conn *conn, const Look *look, Outlet *outlet)
         linger_reply_consume(&router->lingering, conn_release(conn), reply, size);
 }
 
-static void conn_learn(Conn *conn, const Look *look)
-{
-        conn->protocol = look->protocol;
-        conn->client = look->client;
-        conn->told = look->told;
-}
-
 static void conn_follow(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -297,7 +290,9 @@ static void conn_follow(Conn *conn, const Look *look)
 
 static void conn_act(Conn *conn, const Look *look)
 {
-        conn_learn(conn, look);
+        conn->protocol = look->protocol;
+        conn->client = look->client;
+        conn->told = look->told;
         if (look->kind == LOOK_MORE) {
                 conn_wait_for_bytes(conn, look);
         } else if (look->kind == LOOK_DECIDED) {
@@ -374,12 +369,9 @@ static void conn_begin_consume(Router *router, int fd, const StoredConn *past, b
 
         router->metrics.accepted++;
         look_at(router->config, router->peek, fd, false, &look);
-        if (!is_unsure || look.kind == LOOK_GONE || seal_connection(fd) == 0 || !router->seals) {
-                conn_act(&conn, &look);
-        } else {
-                conn_learn(&conn, &look);
-                conn_refuse(&conn, REFUSE_OVERLOAD, NULL, "");
-        }
+        if (is_unsure && look.kind != LOOK_GONE && seal_connection(fd) < 0 && router->seals)
+                look_refuse(&look, REFUSE_OVERLOAD);
+        conn_act(&conn, &look);
         conn_make_room(router);
 }
 
@@ -434,9 +426,7 @@ void conn_store_all(Router *router)
                 r = store_give(fds, stored, n);
         }
         if (r < 0)
-                log_warning_errno(r,
-                                  "can't store all of %zu pending connections: %m; they are closed",
-                                  n);
+                log_warning_errno(r, "can't store all of %zu pending connections: %m", n);
         else
                 log_info("stored %d pending connections for the next start", r);
 }

@@ -3,7 +3,6 @@
 #include <sys/socket.h>
 
 #include "router/look.h"
-#include "sniff/sniff-proxy.h"
 #include "util/cleanup.h"
 
 /* Costs nothing where no proxy is trusted. */
@@ -22,7 +21,7 @@ static bool look_at_address(const Config *config, int fd, Look *look)
                decide_address(config, &local, &look->decision);
 }
 
-static void look_refuse(Look *look, RefuseReason reason)
+void look_refuse(Look *look, RefuseReason reason)
 {
         look->kind = LOOK_DECIDED;
         look->decision = (Decision){ .kind = DECISION_REFUSE,

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 
 #include "sniff/reader.h"
-#include "sniff/sniff-proxy.h"
 #include "util/text.h"
 
 /* Section 2.1: the longest line, with CR LF; and the shortest, "PROXY UNKNOWN\r\n". */
