@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the text forms of questions and decisions. Decides nothing. */
 #include "decide/explain.h"
 #include "util/cleanup.h"
 

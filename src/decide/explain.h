@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Questions and decisions as text: the router's control socket answers with them about the
- * configuration in force, and bellhopctl reads them. A test holds the answers against what the
- * router does. Pure.
- */
+/* Questions and decisions as text: the router's control socket answers with them about the
+ * configuration in force, and bellhopctl reads them. Pure. */
 #pragma once
 
 #include "decide/decide.h"

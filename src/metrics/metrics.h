@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the router counts, and how each metric is called: one struct, and one table in metrics.c.
- * bellhop-metrics(7) explains them all. To count is to add one to a field; nothing here allocates
- * or asks a clock but the writing.
- */
+/* What the router counts: one struct, and one table in metrics.c with the names. bellhop-metrics(7)
+ * explains them all. */
 #pragma once
 
 #include <stddef.h>

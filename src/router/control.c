@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the control socket and its clients. Takes no orders: there is nothing here by which a client
- * could change what the router does. An answer is made in pieces, one for each turn of the event
- * loop and only when the last one has been taken. It remembers its place by the name of an
- * instance, so it goes on correctly after a reload.
+ * Takes no orders: no client can change what the router does. An answer is made in pieces, one for
+ * each turn of the event loop and only when the last one has been taken. It remembers its place by
+ * the name of an instance, so it goes on correctly after a reload.
  */
 #include <assert.h>
 #include <sys/socket.h>
@@ -277,8 +276,6 @@ int control_start(ControlSocket *control)
                 return 0;
         r = sd_event_add_time(control->event, &control->resume, CLOCK_MONOTONIC, UINT64_MAX,
                               ACCURACY_USEC, control_on_resume, control);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(control->resume, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_add_io(control->event, &control->io, control->fd, EPOLLIN,
                                     control_on_readable, control);

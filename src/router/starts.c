@@ -222,8 +222,6 @@ int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks)
         r = sd_event_add_time(event, &starts->limit, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_USEC,
                               starts_on_limit, starts);
         if (r >= 0)
-                r = sd_event_source_set_enabled(starts->limit, SD_EVENT_OFF);
-        if (r >= 0)
                 r = sd_event_add_defer(event, &starts->next, starts_on_next, starts);
         if (r >= 0)
                 r = sd_event_source_set_enabled(starts->next, SD_EVENT_OFF);

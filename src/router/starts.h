@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * How many instances may start at the same time: StartingMax=. A hand-off to one that does not run
- * starts it, and a crawler may visit a thousand. So it needs one of so many slots first; instances
- * without one wait in the order in which they asked.
+/* How many instances may start at the same time: StartingMax=. A hand-off to one that does not run
+ * starts it, so it needs one of so many slots first; others wait in the order in which they asked.
  */
 #pragma once
 

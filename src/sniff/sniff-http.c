@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the reading of the head of an HTTP/1 request. Must never be more lenient than Apache with
- * its default "HttpProtocolOptions Strict", nor take another host than Apache does: what the two
- * could read in two ways is malformed. It keeps nothing but the host, and judges no field but Host.
+ * Must never be more lenient than Apache with its default "HttpProtocolOptions Strict", nor take
+ * another host than Apache does: what the two could read in two ways is malformed. It keeps nothing
+ * but the host, and judges no field but Host.
  */
 #include "sniff/reader.h"
 

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the form of PROXY headers, as "The PROXY protocol, versions 1 & 2" of HAProxy describes it.
- * Stricter than a receiver must be: where another one could see the end of the header elsewhere, it
- * is malformed. TLVs of version 2 are skipped, not looked at.
- */
+/* As "The PROXY protocol, versions 1 & 2" of HAProxy has it, but stricter: where another receiver
+ * could see the end of the header elsewhere, it is malformed. TLVs are skipped. */
 #include <arpa/inet.h>
 
 #include "sniff/reader.h"
-#include "sniff/sniff-proxy.h"
 #include "util/text.h"
 
 /* Section 2.1: the longest line, with CR LF; and the shortest, "PROXY UNKNOWN\r\n". */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the reading of a TLS ClientHello. Must never be more lenient than the OpenSSL of the
- * instance: a hello that is routed here by one name must not mean another there. What does not
- * concern the name (versions, suites, other extensions) is checked in structure only and is the
- * instance's to judge.
+ * Must never be more lenient than the OpenSSL of the instance: a hello that is routed here by one
+ * name must not mean another there. What does not concern the name (versions, suites, other
+ * extensions) is checked in structure only and is the instance's to judge.
  */
 #include "sniff/reader.h"
 
