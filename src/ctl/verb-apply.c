@@ -50,16 +50,17 @@ static int apply_find_exact(Apply *apply)
 {
         const Config *config = apply->fleet.config;
         HostMapRoute route;
-        size_t cursor = 0;
 
         apply->exact = malloc(config->n_instances + 1);
         if (!apply->exact)
                 return -ENOMEM;
         for (size_t i = 0; i < config->n_instances; i++)
                 apply->exact[i] = !config->instances[i].is_default;
-        while (hostmap_next(config->map, &cursor, &route))
+        for (size_t i = 0; i < hostmap_size(config->map); i++) {
+                hostmap_route(config->map, i, &route);
                 if (route.is_address || route.what[0] == '*')
                         apply->exact[route.instance] = false;
+        }
         return 0;
 }
 
