@@ -147,7 +147,7 @@ static void add_find_needs(const Add *add, bool needs[static STEPS])
         /* instance.conf finds pages in either place: those of an older website stay in use. */
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[CERTIFICATE] = ctl->self_signed && !place_exists(add->places.tls);
-        needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, &add->draft.instance);
+        needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, add->name, add->draft.instance.network);
         needs[INSTANCE_FILE] = !add->has_file;
         /* If systemd does not answer, the start says so. */
         needs[SOCKET] = add_is_active(add, NAME_SOCKET_UNIT) != 1;
@@ -210,8 +210,8 @@ static bool add_do(Add *add, int step)
         case CERTIFICATE:
                 return add_sign(add);
         case DROP_IN:
-                return change_good(UNITS_GENERATED_DIR,
-                                   units_write(UNITS_GENERATED_DIR, &add->draft.instance)) &&
+                return change_good(UNITS_GENERATED_DIR, units_write(UNITS_GENERATED_DIR, add->name,
+                                                                    add->draft.instance.network)) &&
                        change_good(UNITS_GENERATED_DIR, units_announce());
         case INSTANCE_FILE:
                 return change_good(add->places.file, file_write(add->places.file, add->text));
@@ -249,7 +249,7 @@ static void add_undo(Add *add, int step)
                 add_remove_folder(add->places.www, FIRST_PAGE, "");
         else if (step == CERTIFICATE)
                 add_remove_folder(add->places.tls, "fullchain.pem", "privkey.pem");
-        else if (step == DROP_IN && units_remove(UNITS_GENERATED_DIR, add->name) == 0)
+        else if (step == DROP_IN && units_write(UNITS_GENERATED_DIR, add->name, false) == 0)
                 (void)units_announce();
         else if (step == INSTANCE_FILE)
                 (void)file_remove(add->places.file);

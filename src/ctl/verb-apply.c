@@ -100,7 +100,9 @@ static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry, uin
 {
         const Instance *instance = entry->instance;
         const uint32_t number = config_find_instance(apply->fleet.config, entry->name);
-        const unsigned drop_in = units_differ(UNITS_GENERATED_DIR, instance) ? NEED_DROP_IN : 0;
+        const unsigned drop_in =
+                units_differ(UNITS_GENERATED_DIR, instance->name, instance->network) ? NEED_DROP_IN
+                                                                                     : 0;
         char socket[NAME_UNIT_MAX];
         unsigned need;
 
@@ -179,7 +181,8 @@ static bool apply_write_drop_ins(Apply *apply)
                 if (apply->needs[i] & NEED_DROP_IN &&
                     change_step(&apply->change, "drop-in",
                                 "let systemd know about the network of %s", fleet->entries[i].name))
-                        r = units_write(UNITS_GENERATED_DIR, fleet->entries[i].instance);
+                        r = units_write(UNITS_GENERATED_DIR, fleet->entries[i].name,
+                                        fleet->entries[i].instance->network);
         if (r == 0 && apply->any & NEED_DROP_IN && !apply->change.ctl->dry_run)
                 r = units_announce();
         return change_good(UNITS_GENERATED_DIR, r);
@@ -263,7 +266,7 @@ static bool apply_remove_drop_ins(Apply *apply)
                 return true;
         for (size_t i = 0; r == 0 && i < apply->fleet.n; i++)
                 if (apply->needs[i] & NEED_STOP)
-                        r = units_remove(UNITS_GENERATED_DIR, apply->fleet.entries[i].name);
+                        r = units_write(UNITS_GENERATED_DIR, apply->fleet.entries[i].name, false);
         return change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r);
 }
 

@@ -126,7 +126,9 @@ static PageSum supervisor_sum(const Supervisor *supervisor)
 static void supervisor_publish(const Supervisor *supervisor, const char *event)
 {
         const State *state = &supervisor->state;
-        char last[CLOCK_DATE_SIZE] = "never";
+        const time_t last_sec = (time_t)(state->last_handoff_usec / USEC_PER_SEC);
+        char last[64] = "never";
+        struct tm tm;
         const int r = state_write(supervisor->settings->runtime_dir, state);
 
         if (r < 0) {
@@ -135,7 +137,8 @@ static void supervisor_publish(const Supervisor *supervisor, const char *event)
                             supervisor->settings->runtime_dir);
         }
         if (state->last_handoff_usec > 0)
-                clock_date(state->last_handoff_usec / USEC_PER_SEC, last);
+                (void)strftime(last, sizeof(last), "%a, %d %b %Y %H:%M:%S GMT",
+                               gmtime_r(&last_sec, &tm));
         (void)sd_notifyf(0,
                          "%sSTATUS=%" PRIu64 " connections, %" PRIu64
                          " hand-offs, last hand-off: %s",
