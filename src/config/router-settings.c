@@ -3,7 +3,6 @@
 #include "config/folder.h"
 #include "config/names.h"
 #include "config/settings.h"
-#include "config/trusted.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -21,7 +20,7 @@ const RouterSettings router_settings_default = {
 };
 
 #define SETTING(name, parser, field) \
-        .section = "Router", .key = name, .parse = parser, .offset = offsetof(RouterSettings, field)
+        .key = name, .parse = parser, .offset = offsetof(RouterSettings, field)
 #define MORE_THAN_0   .low = 1, .high = UINT64_MAX, .range = "more than 0"
 #define AT_MOST(most) .high = most, .range = "at most " #most
 
@@ -44,6 +43,9 @@ static const Setting router_settings[] = {
         { SETTING("TrustedProxy", setting_parse_trusted_proxies, trusted_proxies) },
 };
 
+static const SettingsTable router_table = { "Router", router_settings,
+                                            ELEMENTSOF(router_settings) };
+
 /* A file with an error is left out as a whole: half of it may be the opposite of what was meant. */
 static int router_settings_load_file(Config *config, const char *path)
 {
@@ -53,12 +55,9 @@ static int router_settings_load_file(Config *config, const char *path)
         size_t size;
         int r = settings_read_file(&file, &text, &size);
 
-        if (r == -ENOENT)
-                return 0;
         if (r < 0 || !text)
                 return r;
-        r = settings_parse(&file, (Span){ (const uint8_t *)text, size }, router_settings,
-                           ELEMENTSOF(router_settings), &settings);
+        r = settings_parse(&file, (Span){ (const uint8_t *)text, size }, &router_table, &settings);
         if (r == 0 && file.n_problems == 0)
                 config->router = settings;
         return r;

@@ -95,8 +95,8 @@ static bool mod_take_descriptors(Inheritance *ret)
         if (inherit_init(&inherited) < 0)
                 return false;
         ret->handoff_fd = inherit_take(&inherited, PAGE_HANDOFF_NAME, AF_UNIX, SOCK_DGRAM, -1);
-        page_fd = inherit_take_any(&inherited, PAGE_FD_NAME);
-        ret->bell = inherit_take_any(&inherited, PAGE_BELL_NAME);
+        page_fd = inherit_take(&inherited, PAGE_FD_NAME, AF_UNSPEC, 0, -1);
+        ret->bell = inherit_take(&inherited, PAGE_BELL_NAME, AF_UNSPEC, 0, -1);
         inherit_done(&inherited);
         if (page_fd < 0)
                 return mod_make_page(ret);

@@ -4,6 +4,7 @@
  * Pure.
  */
 #include "route/hostname.h"
+#include "util/text.h"
 
 #define LABEL_MAX 63
 #define PORT_MAX  65535
@@ -79,23 +80,12 @@ HostnameResult hostname_parse(Span in, Hostname *ret)
 
 static bool port_is_valid(Span port)
 {
-        uint32_t value = 0;
+        uint64_t value;
 
-        /*
-         * RFC 3986 section 3.2.3 allows a colon with nothing after it. Apache refuses that, and
+        /* RFC 3986 section 3.2.3 allows a colon with nothing after it. Apache refuses that, and
          * with "HttpProtocolOptions Unsafe" the colon is part of the name, and the host another
-         * one.
-         */
-        if (port.size == 0)
-                return false;
-        for (size_t i = 0; i < port.size; i++) {
-                if (!is_digit(port.data[i]))
-                        return false;
-                value = value * 10 + (port.data[i] - '0');
-                if (value > PORT_MAX)
-                        return false;
-        }
-        return true;
+         * one. */
+        return text_number(port, PORT_MAX, &value);
 }
 
 HostnameResult hostname_parse_with_port(Span in, Hostname *ret)

@@ -5,13 +5,6 @@
 #include "util/address.h"
 #include "util/text.h"
 
-int address_compare(const Address *a, const Address *b)
-{
-        const int r = memcmp(&a->ip, &b->ip, sizeof(a->ip));
-
-        return r != 0 ? r : (int)a->port - (int)b->port;
-}
-
 void address_format(const Address *address, char ret[static ADDRESS_TEXT_MAX])
 {
         const bool v4 = IN6_IS_ADDR_V4MAPPED(&address->ip);
