@@ -77,23 +77,12 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         return OK;
 }
 
-/* A server that systemd starts by itself, with a configuration of its own, has no supervisor:
- * nobody reads its page, and nobody bars its gate. */
-static bool mod_make_page(Inheritance *ret)
-{
-        int page_fd;
-
-        ret->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (ret->bell < 0 || page_new(&ret->page, &page_fd) < 0)
-                return false;
-        close_fd(page_fd);
-        return true;
-}
-
+/* A server that systemd starts by itself, with a configuration of its own, has no supervisor: it
+ * gets a page that nobody else reads. */
 static bool mod_take_descriptors(Inheritance *ret)
 {
         Inherited inherited;
-        int page_fd;
+        int page_fd, r;
 
         if (inherit_init(&inherited) < 0)
                 return false;
@@ -101,12 +90,11 @@ static bool mod_take_descriptors(Inheritance *ret)
         page_fd = inherit_take_any(&inherited, PAGE_FD_NAME);
         ret->bell = inherit_take_any(&inherited, PAGE_BELL_NAME);
         inherit_done(&inherited);
-        if (page_fd < 0)
-                return mod_make_page(ret);
-        if (ret->bell < 0 || page_open(page_fd, &ret->page) < 0)
-                return false;
+        if (ret->bell < 0)
+                ret->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        r = page_fd < 0 ? page_new(&ret->page, &page_fd) : page_open(page_fd, &ret->page);
         close_fd(page_fd);
-        return true;
+        return r == 0 && ret->bell >= 0;
 }
 
 static bool mod_find_inheritance(server_rec *server)
@@ -295,12 +283,13 @@ static int monitor(apr_pool_t *pool, server_rec *server)
  * A client that starts TLS where no certificate is would get "400 Bad Request" in plain text, which
  * it can't read. It gets the alert of a server that doesn't have that name (RFC 6066 section 3).
  */
-static int admit_connection(conn_rec *conn)
+static int connection_begins(conn_rec *conn)
 {
         static const char unrecognized_name[] = { 0x15, 3, 3, 0, 2, 2, 0x70 };
         const struct bellhop_handoff *handoff = inbox_handoff_of(conn);
         apr_size_t size = sizeof(unrecognized_name);
 
+        inbox_taken(conn);
         if (conn->master || !handoff || handoff->protocol != BELLHOP_PROTOCOL_TLS ||
             ap_ssl_conn_is_ssl(conn))
                 return DECLINED;
@@ -318,11 +307,14 @@ static int admit_connection(conn_rec *conn)
         return OK;
 }
 
-static int admit_request(request_rec *request)
+/* Between the requests of a connection that is kept alive, a graceful stop may interrupt the wait.
+ */
+static int request_begins(request_rec *request)
 {
         conn_rec *conn = request->connection;
         const struct bellhop_handoff *handoff = inbox_handoff_of(conn);
 
+        sigmask_change(SIG_BLOCK);
         if (!handoff || !request->hostname ||
             admit_host(config, own_instance, request->hostname, handoff))
                 return DECLINED;
@@ -337,24 +329,10 @@ static int admit_request(request_rec *request)
         return HTTP_MISDIRECTED_REQUEST;
 }
 
-/* Between the requests of a connection that is kept alive, a graceful stop may interrupt the wait.
- */
-static int request_begins(request_rec *request)
-{
-        sigmask_change(SIG_BLOCK);
-        return DECLINED;
-}
-
 static int request_ends(request_rec *request)
 {
         sigmask_change(SIG_UNBLOCK);
         return DECLINED;
-}
-
-static int connection_begins(conn_rec *conn)
-{
-        inbox_taken(conn);
-        return admit_connection(conn);
 }
 
 /* --- what Apache is told --- */
@@ -399,10 +377,9 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
-        ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         /* Before mod_ssl compares names and before any rewriting: a foreign host runs no customer's
          * rule. */
-        ap_hook_post_read_request(admit_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
 /* The one symbol that mod_so looks for; all others are hidden. */
