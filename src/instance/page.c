@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 
 #include "instance/page.h"
@@ -80,11 +81,10 @@ int page_open(int fd, Page **ret)
         return st.st_size == (off_t)sizeof(Page) ? page_map(fd, ret) : -EINVAL;
 }
 
-Page *page_free(Page *page)
+void page_free(Page *page)
 {
         if (page)
                 (void)munmap(page, sizeof(*page));
-        return NULL;
 }
 
 void page_use(Page *page, int bell)
@@ -109,7 +109,7 @@ static void page_note_change(void)
 }
 
 /* While the gate is barred, the supervisor waits for each. */
-static void page_let_go(void)
+void page_let_go(void)
 {
         own.slot->n_in_hand--;
         if (own.page->is_barred)
@@ -140,6 +140,7 @@ void page_join(pid_t pid)
         }
 }
 
+/* A customer may write anything there. */
 static size_t page_slots_used(const Page *page)
 {
         const size_t n = page->n_used;
@@ -187,22 +188,12 @@ bool page_reach(void)
         return false;
 }
 
-void page_missed(void)
-{
-        page_let_go();
-}
-
 void page_opened(uint64_t now_usec)
 {
         own.slot->n_open++;
         own.slot->n_handoffs++;
         own.slot->last_usec = now_usec;
         page_note_change();
-}
-
-void page_taken(void)
-{
-        page_let_go();
 }
 
 void page_ended(uint64_t now_usec)
@@ -227,24 +218,15 @@ void page_listen(Page *page)
         page->has_changed = false;
 }
 
-static void page_keep_later(uint64_t *usec, uint64_t value)
+void page_add(const Page *page, PageSum *sum)
 {
-        if (value > *usec)
-                *usec = value;
-}
-
-PageSum page_sum(const Page *page)
-{
-        PageSum sum = { .n_handoffs = 0 };
-
         for (size_t i = 0; i < page_slots_used(page); i++) {
                 const PageSlot *slot = &page->slots[i];
 
-                sum.n_handoffs += slot->n_handoffs;
-                sum.n_open += slot->n_open;
-                sum.n_in_hand += slot->n_in_hand;
-                page_keep_later(&sum.last_usec, slot->last_usec);
-                page_keep_later(&sum.ended_usec, slot->ended_usec);
+                sum->n_handoffs += slot->n_handoffs;
+                sum->n_open += slot->n_open;
+                sum->n_in_hand += slot->n_in_hand;
+                sum->last_usec = MAX(sum->last_usec, slot->last_usec);
+                sum->ended_usec = MAX(sum->ended_usec, slot->ended_usec);
         }
-        return sum;
 }
