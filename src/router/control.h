@@ -5,13 +5,11 @@
  */
 #pragma once
 
-#include <sys/queue.h>
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
 #include "metrics/metrics.h"
-
-typedef struct ControlClient ControlClient;
+#include "util/deadline.h"
 
 /* More wait in the socket's backlog. */
 #define CONTROL_CLIENTS_MAX 8
@@ -24,8 +22,7 @@ typedef struct ControlSocket {
         int fd; /* negative: systemd passed none */
         sd_event_source *io;
         sd_event_source *resume; /* listens again after descriptors or memory ran out */
-        LIST_HEAD(, ControlClient) clients;
-        size_t n_clients;
+        DeadlineQueue clients;
 } ControlSocket;
 
 /* The fields up to event are set before. */

@@ -209,7 +209,7 @@ static void router_get_metrics(void *userdata, MetricsSource *ret)
         metrics->pending_max = router->admission.pending_max;
         metrics->lingering = router->lingering.deadlines.n;
         metrics->sources = router->admission.sources.n;
-        metrics->starting = router->outlet_shared.starts.n_starting;
+        metrics->starting = router->outlet_shared.starts.starting.n;
         metrics->starting_max = router->outlet_shared.starts.max;
         metrics->instances = router->config->n_instances;
         metrics->routes = hostmap_size(router->config->map);
