@@ -18,11 +18,3 @@ static inline uint64_t clock_monotonic_usec(void)
 {
         return clock_nsec(CLOCK_MONOTONIC) / 1000;
 }
-
-#define CLOCK_DATE_SIZE 64 /* also for years of ten digits */
-
-/*
- * Seconds since 1970 as RFC 9110 writes a date. Takes no lock, as the C library does for time
- * zones, so a thread may call it while another one forks.
- */
-void clock_date(uint64_t sec, char ret[static CLOCK_DATE_SIZE]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the readers of spans, of the limit on log lines, of the name of a peer, and of dates. */
+/* Tests of the readers of spans, of the limit on log lines, and of the name of a peer. */
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -209,23 +209,6 @@ static void test_ends(void **state)
         assert_false(address_local(other, &address));
 }
 
-/* The C library knows better, but takes a lock. */
-static void test_date(void **state)
-{
-        (void)state;
-        /* Each day until 2110, at another second. */
-        for (uint64_t sec = 0; sec < UINT64_C(4417977600); sec += 86399) {
-                const time_t time = (time_t)sec;
-                char date[CLOCK_DATE_SIZE], expected[CLOCK_DATE_SIZE];
-                struct tm tm;
-
-                clock_date(sec, date);
-                assert_true(strftime(expected, sizeof(expected), "%a, %d %b %Y %H:%M:%S GMT",
-                                     gmtime_r(&time, &tm)) > 0);
-                assert_string_equal(date, expected);
-        }
-}
-
 static void test_cleanup(void **state)
 {
         const size_t n_fds = count_fds();
@@ -256,7 +239,6 @@ int main(void)
                 cmocka_unit_test(test_take_vector), cmocka_unit_test(test_equals),
                 cmocka_unit_test(test_log_limit),   cmocka_unit_test(test_log_limit_nothing),
                 cmocka_unit_test(test_ends),        cmocka_unit_test(test_cleanup),
-                cmocka_unit_test(test_date),
         };
 
         return cmocka_run_group_tests_name("util", tests, NULL, NULL);
