@@ -3,9 +3,8 @@
  * Each MPM stores the function that accepts into its listeners, in each child, after the child_init
  * hooks. Ours must take its place, and must not be polled before that. So the listener's descriptor
  * is an epoll instance that watches nothing until a short-lived thread has replaced the MPM's
- * function; only then it watches the hand-off socket.
- * The thread can go with the first version of httpd whose MPMs leave an accept_func alone that is
- * set already; 2.4.71 (November 2026) does not.
+ * function; only then it watches the hand-off socket. The thread can go with the first version of
+ * httpd whose MPMs leave an accept_func alone that is set already; 2.4.71 (November 2026) does not.
  *
  * A second listener never becomes readable. Prefork and worker don't poll a listener that is alone:
  * they would call the MPM's accept at once.

@@ -82,7 +82,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 static bool mod_take_descriptors(Inheritance *ret)
 {
         Inherited inherited;
-        int page_fd, r;
+        int page_fd, r = 0;
 
         if (inherit_init(&inherited) < 0)
                 return false;
@@ -92,9 +92,12 @@ static bool mod_take_descriptors(Inheritance *ret)
         inherit_done(&inherited);
         if (ret->bell < 0)
                 ret->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        r = page_fd < 0 ? page_new(&ret->page, &page_fd) : page_open(page_fd, &ret->page);
+        if (page_fd < 0)
+                page_fd = page_new(&ret->page);
+        else
+                r = page_open(page_fd, &ret->page);
         close_fd(page_fd);
-        return r == 0 && ret->bell >= 0;
+        return page_fd >= 0 && r == 0 && ret->bell >= 0;
 }
 
 static bool mod_find_inheritance(server_rec *server)

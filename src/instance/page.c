@@ -35,7 +35,7 @@ typedef struct PageSlot {
 struct Page {
         atomic_bool is_barred;
         atomic_bool has_changed;
-        _Atomic size_t n_used; /* slots: memory is taken by those that were touched */
+        _Atomic uint64_t n_used; /* slots: memory is taken by those that were touched */
         PageSlot slots[SLOTS];
 };
 
@@ -45,17 +45,7 @@ static struct {
         PageSlot *slot; /* of this process */
 } own = { .bell = -EBADF };
 
-static int page_map(int fd, Page **ret)
-{
-        Page *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-        if (page == MAP_FAILED)
-                return -errno;
-        *ret = page;
-        return 0;
-}
-
-int page_new(Page **ret, int *ret_fd)
+int page_new(Page **ret)
 {
         _cleanup_close_ int fd = memfd_create("bellhop-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         int r;
@@ -65,20 +55,24 @@ int page_new(Page **ret, int *ret_fd)
         /* A server that shrinks it would end the supervisor by SIGBUS. */
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
-        r = page_map(fd, ret);
-        if (r < 0)
-                return r;
-        *ret_fd = take_fd(fd);
-        return 0;
+        r = page_open(fd, ret);
+        return r < 0 ? r : take_fd(fd);
 }
 
 int page_open(int fd, Page **ret)
 {
         struct stat st;
+        void *page;
 
         if (fstat(fd, &st) < 0)
                 return -errno;
-        return st.st_size == (off_t)sizeof(Page) ? page_map(fd, ret) : -EINVAL;
+        if (st.st_size != (off_t)sizeof(Page))
+                return -EINVAL;
+        page = mmap(NULL, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (page == MAP_FAILED)
+                return -errno;
+        *ret = page;
+        return 0;
 }
 
 void page_free(Page *page)
@@ -116,11 +110,11 @@ void page_let_go(void)
                 page_ring();
 }
 
-static void page_count_used(size_t n)
+static void page_raise(_Atomic uint64_t *number, uint64_t least)
 {
-        size_t old = own.page->n_used;
+        uint64_t old = *number;
 
-        while (old < n && !atomic_compare_exchange_weak(&own.page->n_used, &old, n))
+        while (old < least && !atomic_compare_exchange_weak(number, &old, least))
                 ;
 }
 
@@ -128,13 +122,13 @@ void page_join(pid_t pid)
 {
         assert(own.page);
         own.slot = &own.page->slots[0];
-        page_count_used(1);
+        page_raise(&own.page->n_used, 1);
         for (size_t i = 1; i < SLOTS; i++) {
                 pid_t nobody = 0;
 
                 if (atomic_compare_exchange_strong(&own.page->slots[i].pid, &nobody, pid)) {
                         own.slot = &own.page->slots[i];
-                        page_count_used(i + 1);
+                        page_raise(&own.page->n_used, i + 1);
                         return;
                 }
         }
@@ -143,17 +137,9 @@ void page_join(pid_t pid)
 /* A customer may write anything there. */
 static size_t page_slots_used(const Page *page)
 {
-        const size_t n = page->n_used;
+        const uint64_t n = page->n_used;
 
         return n < SLOTS ? n : SLOTS;
-}
-
-static void page_raise(_Atomic uint64_t *usec, uint64_t value)
-{
-        uint64_t old = *usec;
-
-        while (old < value && !atomic_compare_exchange_weak(usec, &old, value))
-                ;
 }
 
 void page_leave(pid_t pid, uint64_t now_usec)

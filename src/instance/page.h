@@ -29,9 +29,9 @@ typedef struct PageSum {
         uint64_t ended_usec; /* CLOCK_MONOTONIC of the last end of a connection, 0: none yet */
 } PageSum;
 
-/* A page of zeros in a memfd of its own. The caller owns *ret_fd and *ret. 0 or a negative errno.
+/* A page of zeros. Returns its descriptor, which is the caller's as *ret is, or a negative errno.
  */
-int page_new(Page **ret, int *ret_fd);
+int page_new(Page **ret);
 
 /* The same memory, in the server. fd stays the caller's. 0, -EINVAL (not a page) or a negative
  * errno. */

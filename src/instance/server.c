@@ -209,9 +209,9 @@ static int server_init(Server *server, sd_event *event, const Context *context,
         int r;
 
         *ret_step = "make shared memory for its counters";
-        r = page_new(&server->page, &page_fd);
-        if (r < 0)
-                return r;
+        page_fd = page_new(&server->page);
+        if (page_fd < 0)
+                return page_fd;
         *ret_step = "listen for its readiness";
         r = server_open_notify(server, event, context, ++number);
         if (r < 0)
