@@ -7,22 +7,14 @@
 #define GUESS_MAX         512
 #define INSTANCE_NAME_MAX 31 /* useradd(8): user names of up to 32 bytes with their NUL */
 
-static bool instance_is_alpha(char c)
-{
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+#define INSTANCE_NAME_FIRST "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
 bool instance_name_is_valid(const char *name)
 {
         const size_t length = strlen(name);
 
-        if (length == 0 || length > INSTANCE_NAME_MAX || !instance_is_alpha(name[0]))
-                return false;
-        for (size_t i = 1; i < length; i++)
-                if (!instance_is_alpha(name[i]) && (name[i] < '0' || name[i] > '9') &&
-                    name[i] != '-')
-                        return false;
-        return true;
+        return length > 0 && length <= INSTANCE_NAME_MAX && strchr(INSTANCE_NAME_FIRST, name[0]) &&
+               strspn(name, INSTANCE_NAME_FIRST "0123456789-") == length;
 }
 
 static int instance_duplicate(SettingsFile *file, Span word, uint64_t first_line)

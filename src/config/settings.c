@@ -160,13 +160,11 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
 
 int setting_parse_bool(SettingsFile *file, Span value, void *target)
 {
-        static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no",
-                                                                                       "false",
-                                                                                       "off", "0" };
+        static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" };
 
-        for (size_t i = 0; i < ELEMENTSOF(yes); i++)
-                if (span_equals(value, yes[i]) || span_equals(value, no[i])) {
-                        *(bool *)target = span_equals(value, yes[i]);
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (span_equals(value, words[i])) {
+                        *(bool *)target = i % 2 != 0;
                         return 0;
                 }
         return problem_value(file, value, NULL, "is neither yes nor no");
@@ -187,11 +185,6 @@ static bool settings_find_unit(const Unit *units, size_t n, Span name, uint64_t 
         return false;
 }
 
-static bool settings_is_digit(uint8_t c)
-{
-        return c >= '0' && c <= '9';
-}
-
 /* Sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare number. */
 static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
 {
@@ -204,10 +197,10 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
                 uint64_t number, factor;
                 size_t digits = 0, size;
 
-                while (digits < value.size && settings_is_digit(value.data[digits]))
+                while (digits < value.size && text_is_digit(value.data[digits]))
                         digits++;
                 size = digits;
-                while (size < value.size && !settings_is_digit(value.data[size]) &&
+                while (size < value.size && !text_is_digit(value.data[size]) &&
                        value.data[size] != ' ')
                         size++;
                 /* A bare number stands alone: "16 384" is not 400. */

@@ -46,8 +46,6 @@ int setting_parse_bool(SettingsFile *file, Span value, void *target);     /* boo
 int setting_parse_timespan(SettingsFile *file, Span value, void *target); /* uint64_t: usec */
 int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uint64_t: bytes */
 int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uint64_t */
-/* TrustedProxies: adds to it; an empty value forgets those before. */
-int setting_parse_trusted_proxies(SettingsFile *file, Span value, void *target);
 
 /* A file that is no configuration has an error in every line; more than these are not reported. */
 #define PROBLEMS_PER_FILE_MAX 20

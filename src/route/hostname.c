@@ -9,17 +9,12 @@
 #define LABEL_MAX 63
 #define PORT_MAX  65535
 
-static bool is_digit(uint8_t c)
-{
-        return c >= '0' && c <= '9';
-}
-
 /* The locale must have no say in what a host is, so no tolower(3). */
 static bool canonical_byte(uint8_t c, char *ret)
 {
         if (c >= 'A' && c <= 'Z')
                 *ret = (char)(c - 'A' + 'a');
-        else if ((c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_' || c == '.')
+        else if ((c >= 'a' && c <= 'z') || text_is_digit(c) || c == '-' || c == '_' || c == '.')
                 *ret = (char)c;
         else
                 return false;
@@ -44,7 +39,7 @@ static bool labels_are_valid(const char *name)
  * ("127.1", "2130706433"), see the URL standard's "ends in a number". */
 static bool ends_in_number(const char *name, size_t length)
 {
-        while (length > 0 && is_digit((uint8_t)name[length - 1]))
+        while (length > 0 && text_is_digit((uint8_t)name[length - 1]))
                 length--;
         return length == 0 || name[length - 1] == '.';
 }

@@ -43,22 +43,24 @@ bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret)
         return false;
 }
 
-bool address_local(int fd, Address *ret)
+static bool address_of_end(int fd, bool peer, Address *ret)
 {
         struct sockaddr_storage sa;
+        struct sockaddr *any = (struct sockaddr *)&sa;
         socklen_t size = sizeof(sa);
 
-        return getsockname(fd, (struct sockaddr *)&sa, &size) == 0 &&
+        return (peer ? getpeername(fd, any, &size) : getsockname(fd, any, &size)) == 0 &&
                address_from_sockaddr(&sa, ret);
+}
+
+bool address_local(int fd, Address *ret)
+{
+        return address_of_end(fd, false, ret);
 }
 
 bool address_peer(int fd, Address *ret)
 {
-        struct sockaddr_storage sa;
-        socklen_t size = sizeof(sa);
-
-        return getpeername(fd, (struct sockaddr *)&sa, &size) == 0 &&
-               address_from_sockaddr(&sa, ret);
+        return address_of_end(fd, true, ret);
 }
 
 struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits)
