@@ -27,7 +27,9 @@ int folder_list(const char *path, Folder *ret)
                 return errno == ENOENT ? 0 : -errno;
         for (int i = 0; i < n; i++)
                 entries[i]->d_name[strlen(entries[i]->d_name) - strlen(NAME_CONF_SUFFIX)] = 0;
-        qsort(entries, (size_t)n, sizeof(*entries), folder_compare);
+        /* Of none, scandir(3) makes NULL, which qsort(3) may not have. */
+        if (n > 0)
+                qsort(entries, (size_t)n, sizeof(*entries), folder_compare);
         *ret = (Folder){ entries, n };
         return 0;
 }

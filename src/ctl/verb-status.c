@@ -86,11 +86,15 @@ static void status_put_list(Status *status, const char *heading, const char *key
         _cleanup_free_ char *shown = NULL, *lines = NULL;
 
         for (size_t i = 0; i < n; i++) {
-                _cleanup_free_ char *shown_before = shown, *lines_before = lines;
                 const bool first = i == 0 && separator[0] != '\n';
+                char *longer =
+                        text_format("%s%s%s", shown ? shown : "", first ? "" : separator, texts[i]);
 
-                shown = text_format("%s%s%s", shown ? shown : "", first ? "" : separator, texts[i]);
-                lines = text_format("%s%s%s", lines ? lines : "", i > 0 ? "\n" : "", texts[i]);
+                free(shown);
+                shown = longer;
+                longer = text_format("%s%s%s", lines ? lines : "", i > 0 ? "\n" : "", texts[i]);
+                free(lines);
+                lines = longer;
         }
         status_put(status, heading, key, SCOLS_JSON_ARRAY_STRING, shown, lines);
 }

@@ -8,7 +8,8 @@
  * take its place, and must not be polled before that. So the listener's descriptor is an epoll
  * instance that watches nothing until a short-lived thread has seen the MPM's function and has
  * replaced it; only then it watches the hand-off socket. Until then the listener can't become
- * readable, whatever waits in the queue.
+ * readable, whatever waits in the queue. The thread can go with the first version of httpd whose
+ * MPMs leave an accept_func alone that is set already; 2.4.71 (November 2026) does not.
  *
  * The second listener never becomes readable. It is there because prefork and worker don't poll a
  * listener that is alone: they would call the MPM's accept at once.
@@ -78,8 +79,7 @@ static void log_refused(int result)
                         "its sender is not the router's user (BellhopRouterUser)",
                 [BELLHOP_RECEIVE_INVALID] = "it is not of protocol version 1; router and module "
                                             "should come from the same release",
-                [BELLHOP_RECEIVE_SOCKET] = "it doesn't bring exactly one connected TCP socket, or "
-                                           "LimitNOFILE= of this instance is used up",
+                [BELLHOP_RECEIVE_SOCKET] = "it does not bring exactly one connected TCP socket",
         };
         unsigned n_left_out;
 
@@ -211,7 +211,8 @@ static apr_status_t receive(apr_pool_t *pool, apr_socket_t **ret_socket)
                 } else if (r < 0) {
                         ap_log_error(
                                 APLOG_MARK, APLOG_CRIT, -r, inbox.server,
-                                "can't receive hand-offs; this child ends and another takes over");
+                                "can't receive hand-offs; this child ends and another takes over%s",
+                                r == -EMFILE ? "; raise LimitNOFILE= of this instance" : "");
                         return APR_EGENERAL;
                 } else if (make_socket(fd, &handoff, pool, ret_socket) == APR_SUCCESS) {
                         return APR_SUCCESS;

@@ -126,8 +126,8 @@ static PageSum supervisor_sum(const Supervisor *supervisor)
 static void supervisor_publish(const Supervisor *supervisor, const char *event)
 {
         const State *state = &supervisor->state;
-        const time_t last_sec = (time_t)(state->last_handoff_usec / USEC_PER_SEC);
-        char last[64] = "never";
+        const time_t then = (time_t)(state->last_handoff_usec / USEC_PER_SEC);
+        char last[sizeof("Thu, 01 Jan 1970 00:00:00 GMT")] = "never";
         struct tm tm;
         const int r = state_write(supervisor->settings->runtime_dir, state);
 
@@ -136,9 +136,9 @@ static void supervisor_publish(const Supervisor *supervisor, const char *event)
                 log_warning("can't write %s/" STATE_FILE ": %m; bellhopctl shows old figures",
                             supervisor->settings->runtime_dir);
         }
-        if (state->last_handoff_usec > 0)
+        if (then > 0)
                 (void)strftime(last, sizeof(last), "%a, %d %b %Y %H:%M:%S GMT",
-                               gmtime_r(&last_sec, &tm));
+                               gmtime_r(&then, &tm));
         (void)sd_notifyf(0,
                          "%sSTATUS=%" PRIu64 " connections, %" PRIu64
                          " hand-offs, last hand-off: %s",

@@ -4,13 +4,13 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
-#include <netinet/in.h>
-#include <systemd/sd-daemon.h>
+#include <sys/socket.h>
 
 #include "router/router.h"
 #include "seal/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/inherit.h"
 
 #define EXIT_USAGE 2
 
@@ -105,12 +105,6 @@ static int parse_argv(int argc, char *argv[])
         return 0;
 }
 
-static bool is_public_socket(int fd)
-{
-        return sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
-               sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0;
-}
-
 /* The listening socket stays non-blocking for PID 1 too, which only polls it. */
 static int set_nonblocking(int fd)
 {
@@ -119,48 +113,33 @@ static int set_nonblocking(int fd)
         return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-/* All but connections, which are for later. */
-static int inherit_socket(Router *router, int fd, const char *name)
+static int take_public(Router *router, Inherited *inherited, int family)
 {
-        const bool is_control = strcmp(name, "control") == 0 && router->control.fd < 0 &&
-                                sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0;
-        int r;
+        int fd, r = 0;
 
-        if (!is_control && (strcmp(name, "public") != 0 || !is_public_socket(fd))) {
-                log_warning(
-                        "inherited descriptor %d, named '%s', is neither a listening TCP socket "
-                        "named 'public' nor the one listening unix stream socket named "
-                        "'control'; closing it (FileDescriptorName=public or =control in the "
-                        "socket unit)",
-                        fd, name);
-                close_fd(fd);
-                store_forget(name);
-                return 0;
+        while (r == 0 && (fd = inherit_take(inherited, "public", family, SOCK_STREAM, 1)) >= 0) {
+                r = set_nonblocking(fd);
+                if (r < 0)
+                        close_fd(fd);
+                else
+                        r = router_add_listener_consume(router, fd);
         }
-        r = set_nonblocking(fd);
-        if (r < 0)
-                close_fd(fd);
-        else if (is_control)
-                router_set_control_consume(router, fd);
-        else
-                r = router_add_listener_consume(router, fd);
         return r;
 }
 
-/* The number of what a former router has stored, which is below n; negative: it is not of that. */
-static int pending_number(const char *name, int n)
+static int take_control(Router *router, Inherited *inherited)
 {
-        char pending[STORE_NAME_MAX];
+        const int fd = inherit_take(inherited, "control", AF_UNIX, SOCK_STREAM, 1);
+        const int r = fd < 0 ? 0 : set_nonblocking(fd);
 
-        for (int i = 0; i < n; i++) {
-                snprintf(pending, sizeof(pending), STORE_NAME_FORMAT, (size_t)i);
-                if (strcmp(name, pending) == 0)
-                        return i;
-        }
-        return -1;
+        if (r < 0)
+                close_fd(fd);
+        else if (fd >= 0)
+                router_set_control_consume(router, fd);
+        return r;
 }
 
-static void inherit_pending(Router *router, int fd, const char *name)
+static void take_pending(Router *router, int fd, const char *name)
 {
         const int n = store_take_up_consume(fd, conn_resume_consume, router);
 
@@ -173,57 +152,79 @@ static void inherit_pending(Router *router, int fd, const char *name)
         store_forget(name);
 }
 
-/* In the order of their numbers, which systemd does not keep: with the earliest deadlines first,
- * each connection goes to the end of a queue. */
-static void inherit_connections(Router *router, char **names, int n)
+/* The stored ones in the order of their numbers, which systemd does not keep: with the earliest
+ * deadlines first, each connection goes to the end of a queue. */
+static void take_connections(Router *router, Inherited *inherited)
 {
-        for (int number = 0; number < n; number++)
-                for (int i = 0; i < n; i++)
-                        if (pending_number(names[i], n) == number)
-                                inherit_pending(router, SD_LISTEN_FDS_START + i, names[i]);
-        for (int i = 0; i < n; i++)
-                if (strcmp(names[i], SEAL_EARLY_NAME) == 0)
-                        conn_resume_consume(router, SD_LISTEN_FDS_START + i,
-                                            &(StoredConn){ .accepted_nsec =
-                                                                   clock_nsec(CLOCK_MONOTONIC) });
+        char name[STORE_NAME_MAX];
+        int fd;
+
+        for (size_t number = 0; number < inherited->n; number++) {
+                snprintf(name, sizeof(name), STORE_NAME_FORMAT, number);
+                while ((fd = inherit_take(inherited, name, AF_UNSPEC, 0, -1)) >= 0)
+                        take_pending(router, fd, name);
+        }
+        while ((fd = inherit_take(inherited, SEAL_EARLY_NAME, AF_UNSPEC, 0, -1)) >= 0)
+                conn_resume_consume(router, fd,
+                                    &(StoredConn){ .accepted_nsec = clock_nsec(CLOCK_MONOTONIC) });
+}
+
+static void report_others(const Inherited *inherited)
+{
+        for (size_t i = 0; i < inherited->n; i++)
+                if (inherited->sockets[i].fd >= 0)
+                        log_warning("inherited descriptor %d, named '%s', is neither a listening "
+                                    "TCP socket named 'public' nor the one listening unix stream "
+                                    "socket named 'control'; closing it (FileDescriptorName=public "
+                                    "or =control in the socket unit)",
+                                    inherited->sockets[i].fd, inherited->sockets[i].name);
 }
 
 /* Listening sockets first: whether connections need a seal depends on them. */
-static int inherit_sockets(Router *router, char **names, int n)
+static int take_sockets(Router *router, Inherited *inherited)
 {
-        int r = n < 0 ? n : 0;
+        int r = take_public(router, inherited, AF_INET);
 
-        for (int i = 0; r >= 0 && i < n; i++)
-                if (pending_number(names[i], n) < 0 && strcmp(names[i], SEAL_EARLY_NAME) != 0)
-                        r = inherit_socket(router, SD_LISTEN_FDS_START + i, names[i]);
+        if (r == 0)
+                r = take_public(router, inherited, AF_INET6);
+        if (r == 0)
+                r = take_control(router, inherited);
         if (r < 0) {
                 errno = -r;
                 log_error("can't take over the inherited sockets: %m");
                 return r;
         }
         if (router->n_listeners == 0) {
+                report_others(inherited);
                 log_error("no listening socket was passed; start bellhop-router.socket, or see "
                           "--help");
                 return -ENOTCONN;
         }
         router_seal(router);
-        inherit_connections(router, names, n);
+        take_connections(router, inherited);
+        report_others(inherited);
+        for (size_t i = 0; i < inherited->n; i++)
+                if (inherited->sockets[i].fd >= 0)
+                        store_forget(inherited->sockets[i].name);
         return 0;
 }
 
 static int run(void)
 {
         _cleanup_(router_done) Router router;
-        char **names = NULL;
-        int n = 0, r = router_init(&router, config_dir, runtime_dir);
+        Inherited inherited;
+        int r = router_init(&router, config_dir, runtime_dir);
 
-        if (r >= 0) {
-                n = sd_listen_fds_with_names(1, &names);
-                r = inherit_sockets(&router, names, n);
+        if (r < 0)
+                return r;
+        r = inherit_init(&inherited);
+        if (r < 0) {
+                errno = -r;
+                log_error("can't take over the inherited sockets: %m");
+                return r;
         }
-        for (int i = 0; i < n; i++)
-                free(names[i]);
-        free(names);
+        r = take_sockets(&router, &inherited);
+        inherit_done(&inherited);
         return r < 0 ? r : router_run(&router);
 }
 

@@ -9,6 +9,7 @@
 #include "standin/ending.h"
 #include "standin/standin.h"
 #include "util/cleanup.h"
+#include "util/inherit.h"
 #include "util/log-ids.h"
 #include "util/log.h"
 
@@ -66,22 +67,14 @@ static int parse_argv(int argc, char *argv[])
 
 static int inherit_handoff_socket(void)
 {
-        char **names = NULL;
-        int found = -EBADF;
-        const int n = sd_listen_fds_with_names(1, &names);
+        Inherited inherited;
+        int fd = inherit_init(&inherited);
 
-        for (int i = 0; i < n; i++) {
-                const int fd = SD_LISTEN_FDS_START + i;
-
-                if (found < 0 && strcmp(names[i], "handoff") == 0 &&
-                    sd_is_socket(fd, AF_UNIX, SOCK_DGRAM, -1) > 0)
-                        found = fd;
-                else
-                        close_fd(fd);
-                free(names[i]);
-        }
-        free(names);
-        return found;
+        if (fd < 0)
+                return fd;
+        fd = inherit_take(&inherited, "handoff", AF_UNIX, SOCK_DGRAM, -1);
+        inherit_done(&inherited);
+        return fd;
 }
 
 static int stand_in_consume(int handoff_fd, const char *instance, const char *cause)

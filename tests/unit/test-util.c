@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of the readers of spans, of the limit on log lines, of the name of a peer, and of dates. */
+/* Tests of the readers of spans, of the limit on log lines, and of the name of a peer. */
 #include "unit.h"
 
 #include <arpa/inet.h>
