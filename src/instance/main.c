@@ -116,7 +116,7 @@ static int test(const SupervisorSettings *settings)
                                         .config_dir = settings->config_dir,
                                         .mpm = settings->mpm };
         Confined confined = { .raised = 0 };
-        InstanceSettings instance;
+        Instance instance;
         int r = config_read_instance(settings->config_dir, settings->instance, &instance);
 
         if (r == 0)

@@ -255,7 +255,7 @@ static void supervisor_fail_reload(Supervisor *supervisor)
  * nothing can be taken away. */
 static int supervisor_read_settings(Supervisor *supervisor)
 {
-        InstanceSettings settings;
+        Instance settings;
         int r = config_read_instance(supervisor->settings->config_dir,
                                      supervisor->settings->instance, &settings);
 
