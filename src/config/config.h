@@ -84,14 +84,9 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
 
 #define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)
 
-/* What an instance itself heeds of its file. */
-typedef struct InstanceSettings {
-        bool network;
-        uint64_t idle_usec; /* 0: never exit */
-} InstanceSettings;
-
-/* From its file alone; the defaults if that is missing or has problems. */
-int config_read_instance(const char *dir, const char *name, InstanceSettings *ret);
+/* The settings of an instance from its file alone, without name and file; the defaults if that is
+ * missing or has problems. */
+int config_read_instance(const char *dir, const char *name, Instance *ret);
 
 Config *config_free(Config *config);
 

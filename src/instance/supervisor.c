@@ -213,7 +213,7 @@ static void supervisor_leave(Supervisor *supervisor, Server **server)
  * nothing can be taken away. */
 static int supervisor_read_settings(Supervisor *supervisor)
 {
-        InstanceSettings settings;
+        Instance settings;
         const int r = confine(supervisor->context, &settings);
 
         if (r == 0)

@@ -92,10 +92,10 @@ static Slot *hostmap_slot(const HostMap *map, const char *key, size_t length, ui
 
         for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
                 Slot *slot = &map->slots[i];
-                const char *held = map->arena + slot->key;
 
-                if (slot->entry == 0 || (slot->check == hash >> 32 && (uint8_t)held[0] == length &&
-                                         memcmp(held + 1, key, length) == 0))
+                if (slot->entry == 0 ||
+                    (slot->check == hash >> 32 && (uint8_t)map->arena[slot->key] == length &&
+                     memcmp(map->arena + slot->key + 1, key, length) == 0))
                         return slot;
         }
 }
