@@ -51,38 +51,28 @@ int problem_add_meant(SettingsFile *file, const char *meant, const char *format,
         return r;
 }
 
-/* The key that was probably meant, or NULL. */
-static const char *settings_nearest(const SettingsTable *table, Span key)
+static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, Span key)
 {
-        size_t least = SIZE_MAX;
-        const char *nearest = NULL;
+        size_t used = 0, least = SIZE_MAX;
+        const char *nearest = "";
+        char known[256] = "";
 
         for (size_t i = 0; i < table->n; i++) {
-                const size_t distance =
-                        text_distance(key, span_from_string(table->settings[i].key));
+                const char *name = table->settings[i].key;
+                const size_t distance = text_distance(key, span_from_string(name));
 
                 if (distance < least) {
                         least = distance;
-                        nearest = table->settings[i].key;
+                        nearest = name;
                 }
+                if (used < sizeof(known))
+                        used += (size_t)snprintf(known + used, sizeof(known) - used, " %s=", name);
         }
         /* More than a third of the letters is more than a typing mistake. */
-        return nearest && least <= strlen(nearest) / 3 ? nearest : NULL;
-}
-
-static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, Span key)
-{
-        const char *nearest = settings_nearest(table, key);
-        char known[256] = "";
-        size_t used = 0;
-
-        if (nearest)
+        if (least <= strlen(nearest) / 3)
                 return problem_add_meant(file, nearest,
                                          "unknown key %.*s= in [%s]; did you mean %s=?",
                                          PROBLEM_SHOWN(key), table->section, nearest);
-        for (size_t i = 0; i < table->n && used < sizeof(known); i++)
-                used += (size_t)snprintf(known + used, sizeof(known) - used,
-                                         " %s=", table->settings[i].key);
         return problem_add(file, "unknown key %.*s= in [%s]; known are%s", PROBLEM_SHOWN(key),
                            table->section, known);
 }

@@ -73,3 +73,7 @@ int problem_add_meant(SettingsFile *file, const char *meant, const char *format,
         })
 
 void problem_done(Problem *problem);
+
+/* Reads DIR/router.conf and DIR/router.conf.d/X.conf over config->router. A file with a mistake
+ * changes no setting. Returns 0 or a negative errno. */
+int router_settings_load(Config *config, const char *dir);
