@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the order in which routes are looked for (local address, exact host, longest wildcard,
- * default) and what the router answers without waking an instance. Of what a client sent, only the
- * path comes back, in a Location that the parser has found free of blanks and control characters.
- */
+/* Local address, else exact host, longest wildcard, default. Of what a client sent, only the path
+ * comes back, in a Location; the parser has found it free of blanks and control characters. */
 #include "decide/decide.h"
 #include "util/cleanup.h"
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What becomes of a connection: which instance gets it, that the router redirects it to HTTPS, or
- * that it is refused and why. The router, its control socket and bellhopctl all ask here. Pure.
- */
+/* What becomes of a connection: which instance gets it, that the router redirects it to HTTPS, or
+ * that it is refused and why. The router, its control socket and bellhopctl all ask here. Pure. */
 #pragma once
 
 #include "config/config.h"

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the text forms of questions and decisions. Decides nothing. */
 #include "decide/explain.h"
 #include "util/cleanup.h"
 
@@ -13,26 +12,11 @@ static bool explain_take_value(Span word, const char *key, Span *ret)
         return true;
 }
 
-static bool explain_parse_port(Span text, uint16_t *ret)
-{
-        uint32_t port = 0;
-
-        if (text.size == 0 || text.size > strlen("65535") || text.data[0] == '0')
-                return false;
-        for (size_t i = 0; i < text.size; i++) {
-                if (text.data[i] < '0' || text.data[i] > '9')
-                        return false;
-                port = port * 10 + (text.data[i] - '0');
-        }
-        *ret = (uint16_t)port;
-        return port <= UINT16_MAX;
-}
-
 bool explain_parse_question(Span text, Question *ret)
 {
-        Span protocol = { 0 }, host = { 0 }, address = { 0 }, port = { 0 }, word;
-        bool more = true, tls;
+        Span protocol = { 0 }, host = { 0 }, address = { 0 }, word;
         Address local = { 0 };
+        bool more = true, tls;
 
         while (more) {
                 more = span_take_until(&text, '&', &word);
@@ -40,16 +24,12 @@ bool explain_parse_question(Span text, Question *ret)
                         word = text;
                 if (!explain_take_value(word, "protocol=", &protocol) &&
                     !explain_take_value(word, "host=", &host) &&
-                    !explain_take_value(word, "address=", &address) &&
-                    !explain_take_value(word, "port=", &port))
+                    !explain_take_value(word, "address=", &address))
                         return false;
         }
         tls = span_equals(protocol, "tls");
-        if ((!tls && !span_equals(protocol, "http")) || !address.data != !port.data)
-                return false;
-        /* An address with a port in it would have two. */
-        if (address.data && (!address_parse(address, &local) || local.port != 0 ||
-                             !explain_parse_port(port, &local.port)))
+        if ((!tls && !span_equals(protocol, "http")) ||
+            (address.data && (!address_parse(address, &local) || local.port == 0)))
                 return false;
         *ret = (Question){ .protocol = tls ? BELLHOP_PROTOCOL_TLS : BELLHOP_PROTOCOL_HTTP,
                            .has_local = address.data,
@@ -61,19 +41,15 @@ bool explain_parse_question(Span text, Question *ret)
 
 bool explain_format_question(const Question *question, char *ret, size_t size)
 {
-        const Address ip = { .ip = question->local.ip };
-        char address[ADDRESS_TEXT_MAX] = "", port[16] = "";
+        char address[ADDRESS_TEXT_MAX] = "";
         int n;
 
-        if (question->has_local) {
-                address_format(&ip, address);
-                snprintf(port, sizeof(port), "&port=%u", question->local.port);
-        }
-        n = snprintf(ret, size, "protocol=%s%s%.*s%s%s%s",
+        if (question->has_local)
+                address_format(&question->local, address);
+        n = snprintf(ret, size, "protocol=%s%s%.*s%s%s",
                      question->protocol == BELLHOP_PROTOCOL_TLS ? "tls" : "http",
                      question->host.data ? "&host=" : "", (int)question->host.size,
-                     (const char *)question->host.data, address[0] ? "&address=" : "", address,
-                     port);
+                     (const char *)question->host.data, address[0] ? "&address=" : "", address);
         return n > 0 && (size_t)n < size;
 }
 
@@ -103,16 +79,13 @@ static void explain_write(Explanation *explanation, char ret[static EXPLAIN_MAX]
 {
         size_t used = 0;
 
+        ret[0] = 0;
         for (size_t i = 0; i < ELEMENTSOF(explain_lines); i++) {
                 const char *value = *explain_value(explanation, i);
-                const size_t room = EXPLAIN_MAX - used;
-                const int n =
-                        value ? snprintf(ret + used, room, "%s%s\n", explain_lines[i].key, value)
-                              : 0;
 
-                if (n > 0 && (size_t)n < room)
-                        used += (size_t)n;
-                ret[used] = 0;
+                if (value && used < EXPLAIN_MAX)
+                        used += (size_t)snprintf(ret + used, EXPLAIN_MAX - used, "%s%s\n",
+                                                 explain_lines[i].key, value);
         }
 }
 

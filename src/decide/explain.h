@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Questions and decisions as text: the router's control socket answers with them about the
- * configuration in force, and bellhopctl reads them. A test holds the answers against what the
- * router does. Pure.
- */
+/* Questions and decisions as text: the router's control socket answers with them about the
+ * configuration in force, and bellhopctl reads them. Pure. */
 #pragma once
 
 #include "decide/decide.h"
 
 /*
- * "protocol=tls|http", and of "host=", "address=", "port=" those that are known, each at most once,
- * separated by '&'. An address and a port belong together. No escapes: no valid value needs one.
- * False: it is not of that form. As browsers speak, a host is required over HTTP.
+ * "protocol=tls|http", and of "host=" and "address=IP:PORT" what is known, each at most once,
+ * separated by '&'. No escapes: no valid value needs one. False: it is not of that form. As
+ * browsers speak, a host is required over HTTP.
  */
 bool explain_parse_question(Span text, Question *ret);
 

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the names. A label's value is a word of ours or the name of an instance in the
- * configuration, never anything from the network: no client can add a series.
- */
+/* A label's value is a word of ours or the name of an instance in the configuration, never anything
+ * from the network: no client can add a series. */
+#include <inttypes.h>
+#include <stdarg.h>
+
 #include "metrics/metrics.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
 #define USEC UINT64_C(1000)
 #define MSEC UINT64_C(1000000)
+
+#define NUMBER_MAX 32
+#define LABELS_MAX (METRICS_NAME_MAX + 64)
 
 static const uint64_t latency_bounds_nsec[LATENCY_BOUNDS] = {
         25 * USEC,   50 * USEC,        100 * USEC,        250 * USEC,        500 * USEC,
@@ -40,7 +44,12 @@ typedef struct Metric {
 
 static const char *const reason_words[] = { "address", "server-name", "host", "default" };
 static const char *const state_words[] = { "sniffing", "waiting" };
-static const char *const result_words[] = { "used", "used-with-errors", "failed" };
+
+const char *const reload_result_names[RELOAD_RESULT_COUNT] = {
+        [RELOAD_USED] = "used",
+        [RELOAD_USED_WITH_ERRORS] = "used-with-errors",
+        [RELOAD_FAILED] = "failed",
+};
 
 #define WORDS(name, list)  .label = (name), .words = (list), .n_words = ELEMENTSOF(list)
 #define OF(field)          .offset = offsetof(Metrics, field)
@@ -91,7 +100,7 @@ static const Metric metrics_table[] = {
         { "bellhop_handoff_latency_seconds", "histogram", "Time from accept to hand-off.",
           .shape = SHAPE_HISTOGRAM },
         { "bellhop_config_reloads_total", "counter", "Reloads of the configuration, by result.",
-          OF(reloads), WORDS("result", result_words) },
+          OF(reloads), WORDS("result", reload_result_names) },
         { METRIC_CONFIG_LOADED, "gauge",
           "When reading the configuration in force began, since 1970-01-01.", .shape = SHAPE_TIME,
           .offset = offsetof(Metrics, loaded_nsec) },
@@ -174,75 +183,118 @@ static const uint64_t *metrics_field(const void *base, size_t offset)
         return at;
 }
 
+void exposition_printf(Exposition *exposition, const char *format, ...)
+{
+        const size_t room = sizeof(exposition->data) - exposition->size;
+        va_list args;
+        int n;
+
+        va_start(args, format);
+        n = vsnprintf(exposition->data + exposition->size, room, format, args);
+        va_end(args);
+        if (n < 0 || (size_t)n >= room)
+                exposition->failed = true;
+        else
+                exposition->size += (size_t)n;
+}
+
+/* suffix: "" or what histograms and summaries add to the name. Labels are in braces. */
+static void metrics_write_count(Exposition *exposition, const Metric *metric, const char *suffix,
+                                const char *labels, uint64_t value)
+{
+        exposition_printf(exposition, "%s%s%s %" PRIu64 "\n", metric->name, suffix, labels, value);
+}
+
+/* Nanoseconds as seconds, without needless zeros and without floating point. */
+static const char *metrics_seconds(uint64_t nsec, char ret[static NUMBER_MAX])
+{
+        int n = snprintf(ret, NUMBER_MAX, "%" PRIu64 ".%09" PRIu64, nsec / NSEC_PER_SEC,
+                         nsec % NSEC_PER_SEC);
+
+        while (ret[n - 1] == '0')
+                n--;
+        if (ret[n - 1] == '.')
+                n--;
+        ret[n] = '\0';
+        return ret;
+}
+
+static void metrics_write_seconds(Exposition *exposition, const Metric *metric, const char *suffix,
+                                  const char *labels, uint64_t nsec)
+{
+        char number[NUMBER_MAX];
+
+        exposition_printf(exposition, "%s%s%s %s\n", metric->name, suffix, labels,
+                          metrics_seconds(nsec, number));
+}
+
 static void metrics_write_values(const Metric *metric, const Metrics *metrics,
                                  Exposition *exposition)
 {
         const uint64_t *values = metrics_field(metrics, metric->offset);
+        char labels[LABELS_MAX] = "";
 
         for (size_t i = 0; i == 0 || i < metric->n_words; i++) {
-                const Label labels[2] = { { metric->label,
-                                            metric->words ? metric->words[i] : "" } };
-
-                exposition_sample(exposition, metric->name, "", labels, values[i],
-                                  metric->shape == SHAPE_TIME ? SAMPLE_NSEC : SAMPLE_COUNT);
+                if (metric->words)
+                        snprintf(labels, sizeof(labels), "{%s=\"%s\"}", metric->label,
+                                 metric->words[i]);
+                metrics_write_count(exposition, metric, "", labels, values[i]);
         }
 }
 
-static void metrics_write_refusals(const Metric *metric, const MetricsSource *source,
-                                   const InstanceMetrics *instance, const char *name,
-                                   Exposition *exposition)
+/* instance: its label and a comma, or "" for all. */
+static void metrics_write_refusals(const Metric *metric, const uint64_t *values,
+                                   const char *instance, Exposition *exposition)
 {
-        const uint64_t *values = instance ? instance->refused : source->metrics->refused;
+        char labels[LABELS_MAX];
 
         for (RefuseReason i = 0; i < REFUSE_REASON_COUNT; i++) {
-                const Label labels[2] = { { name ? "instance" : NULL, name },
-                                          { "reason", refuse_reason_name(i) } };
-
-                if (!name || refuse_reason_is_of_instance(i))
-                        exposition_sample(exposition, metric->name, "", labels, values[i],
-                                          SAMPLE_COUNT);
+                if (instance[0] && !refuse_reason_is_of_instance(i))
+                        continue;
+                snprintf(labels, sizeof(labels), "{%sreason=\"%s\"}", instance,
+                         refuse_reason_name(i));
+                metrics_write_count(exposition, metric, "", labels, values[i]);
         }
 }
 
 static void metrics_write_histogram(const Metric *metric, const Metrics *metrics,
                                     Exposition *exposition)
 {
-        const Label none[2] = { { NULL, NULL } };
+        char bound[NUMBER_MAX], labels[LABELS_MAX];
         uint64_t count = 0;
 
         for (size_t i = 0; i <= LATENCY_BOUNDS; i++) {
-                char bound[EXPOSITION_NUMBER_MAX] = "+Inf";
-                const Label labels[2] = { { "le", bound } };
-
-                if (i < LATENCY_BOUNDS)
-                        exposition_seconds(latency_bounds_nsec[i], bound);
+                snprintf(labels, sizeof(labels), "{le=\"%s\"}",
+                         i < LATENCY_BOUNDS ? metrics_seconds(latency_bounds_nsec[i], bound)
+                                            : "+Inf");
                 count += metrics->latency[i];
-                exposition_sample(exposition, metric->name, "_bucket", labels, count, SAMPLE_COUNT);
+                metrics_write_count(exposition, metric, "_bucket", labels, count);
         }
-        exposition_sample(exposition, metric->name, "_sum", none, metrics->latency_nsec,
-                          SAMPLE_NSEC);
-        exposition_sample(exposition, metric->name, "_count", none, count, SAMPLE_COUNT);
+        metrics_write_seconds(exposition, metric, "_sum", "", metrics->latency_nsec);
+        metrics_write_count(exposition, metric, "_count", "", count);
 }
 
 static void metrics_write_instance(const Metric *metric, const MetricsSource *source, size_t i,
                                    Exposition *exposition)
 {
         static const InstanceMetrics nothing;
-        const char *name = source->instance_name(source->userdata, i);
         const InstanceMetrics *found = source->instance_metrics(source->userdata, i);
         const InstanceMetrics *instance = found ? found : &nothing;
-        const Label labels[2] = { { "instance", name } };
+        const uint64_t *values = metrics_field(instance, metric->offset);
+        const char *name = source->instance_name(source->userdata, i);
+        char labels[LABELS_MAX];
 
         if (metric->shape == SHAPE_INSTANCE_REFUSALS) {
-                metrics_write_refusals(metric, source, instance, name, exposition);
-        } else if (metric->shape == SHAPE_INSTANCE_LATENCY) {
-                exposition_sample(exposition, metric->name, "_sum", labels, instance->latency_nsec,
-                                  SAMPLE_NSEC);
-                exposition_sample(exposition, metric->name, "_count", labels, instance->handed_off,
-                                  SAMPLE_COUNT);
+                snprintf(labels, sizeof(labels), "instance=\"%s\",", name);
+                metrics_write_refusals(metric, values, labels, exposition);
+                return;
+        }
+        snprintf(labels, sizeof(labels), "{instance=\"%s\"}", name);
+        if (metric->shape == SHAPE_INSTANCE_LATENCY) {
+                metrics_write_seconds(exposition, metric, "_sum", labels, instance->latency_nsec);
+                metrics_write_count(exposition, metric, "_count", labels, instance->handed_off);
         } else {
-                exposition_sample(exposition, metric->name, "", labels,
-                                  *metrics_field(instance, metric->offset), SAMPLE_COUNT);
+                metrics_write_count(exposition, metric, "", labels, *values);
         }
 }
 
@@ -267,7 +319,7 @@ static bool metrics_write_instances(const Metric *metric, const MetricsSource *s
                                     MetricsCursor *cursor, Exposition *exposition, size_t bytes)
 {
         for (size_t i = metrics_next_instance(source, cursor); i < source->n_instances; i++) {
-                if (exposition->size >= bytes || exposition->failed)
+                if (exposition->size >= bytes)
                         return false;
                 metrics_write_instance(metric, source, i, exposition);
                 (void)snprintf(cursor->last, sizeof(cursor->last), "%s",
@@ -282,7 +334,7 @@ bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Expositio
         for (; cursor->metric < ELEMENTSOF(metrics_table); cursor->metric++) {
                 const Metric *metric = &metrics_table[cursor->metric];
 
-                if (exposition->size >= bytes || exposition->failed)
+                if (exposition->size >= bytes)
                         return true;
                 if (!cursor->begun)
                         exposition_printf(exposition, "# HELP %s %s\n# TYPE %s %s\n", metric->name,
@@ -290,11 +342,14 @@ bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Expositio
                 cursor->begun = true;
                 switch (metric->shape) {
                 case SHAPE_VALUE:
-                case SHAPE_TIME:
                         metrics_write_values(metric, source->metrics, exposition);
                         break;
+                case SHAPE_TIME:
+                        metrics_write_seconds(exposition, metric, "", "",
+                                              *metrics_field(source->metrics, metric->offset));
+                        break;
                 case SHAPE_REFUSALS:
-                        metrics_write_refusals(metric, source, NULL, NULL, exposition);
+                        metrics_write_refusals(metric, source->metrics->refused, "", exposition);
                         break;
                 case SHAPE_HISTOGRAM:
                         metrics_write_histogram(metric, source->metrics, exposition);

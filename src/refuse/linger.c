@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the last moments of a connection. Without reading what the client sent, close(2) would send
- * a reset, which can destroy our reply on its way (RFC 9112 section 9.6). Never waits.
- */
+/* Without reading what the client sent, close(2) would send a reset, which can destroy our reply on
+ * its way (RFC 9112 section 9.6). Never waits. */
 #include <assert.h>
 #include <sys/socket.h>
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * How a connection ends that no instance gets: the client shall see the reply and not a reset. So
- * it is kept for a moment, until the client has taken the reply and closes its side.
- */
+/* How a connection ends that no instance gets: it is kept for a moment, until the client has taken
+ * the reply and closes its side. */
 #pragma once
 
 #include "refuse/refuse.h"

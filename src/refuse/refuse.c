@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the table of reasons. Nothing that a client sent is ever sent back. */
+/* Nothing that a client sent is ever sent back. */
 #include "refuse/refuse.h"
 #include "util/cleanup.h"
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Reasons to refuse a connection, and the reply for each: a TLS alert or an HTTP error. All that is
- * known of a reason is one row of the table in refuse.c. Pure.
- */
+/* Reasons to refuse a connection, and the reply for each: a TLS alert or an HTTP error. All that is
+ * known of a reason is one row of the table in refuse.c. Pure. */
 #pragma once
 
 #include "handoff/bellhop.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the limits on pending connections. Counts those of each source; others count theirs. */
+/* Counts the connections of each source; others count theirs. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/resource.h>
@@ -31,49 +31,40 @@ void admission_set(Admission *admission, const RouterSettings *settings, size_t 
         };
 }
 
-bool admission_has_room(Admission *admission, size_t n_pending, uint64_t now_usec)
+bool admission_has_room(Admission *admission, size_t n_pending)
 {
-        LogFields fields;
-
         assert(admission->pending_max > 0);
         if (n_pending <= admission->pending_max)
                 return true;
-        if (log_limits_pass(admission->log_limits, NULL, NULL, LOG_KIND_PENDING_LIMIT, now_usec,
-                            &fields))
-                log_full(LOG_WARNING, &fields,
+        log_limits_write(admission->log_limits, NULL, LOG_KIND_PENDING_LIMIT, (LogFields){ 0 },
                          "%zu connections are pending, which is the most (PendingMax=, bounded by "
                          "LimitNOFILE= of bellhop-router.service); the oldest make room",
                          admission->pending_max);
         return false;
 }
 
-bool admission_charge(Admission *admission, const Address *client, uint64_t now_usec, Source **ret)
+bool admission_charge(Admission *admission, const Address *client, Source **ret)
 {
         const int r = source_charge(&admission->sources, &admission->source_limit, client, ret);
         char peer[ADDRESS_TEXT_MAX];
-        LogFields fields;
 
-        if (r == -EDQUOT && log_limits_pass(admission->log_limits, NULL, NULL,
-                                            LOG_KIND_SOURCE_LIMIT, now_usec, &fields)) {
+        if (r == -EDQUOT) {
                 address_format(client, peer);
-                fields.peer = peer;
-                log_full(LOG_NOTICE, &fields,
-                         "the network of %s has reached PendingMaxPerSource=; more connections "
-                         "from there get 429",
-                         peer);
+                log_limits_write(admission->log_limits, NULL, LOG_KIND_SOURCE_LIMIT,
+                                 (LogFields){ .peer = peer },
+                                 "the network of %s has reached PendingMaxPerSource=; more "
+                                 "connections from there get 429",
+                                 peer);
         }
         return r == 0;
 }
 
-bool admission_of_instance(Admission *admission, Outlet *outlet, uint64_t now_usec)
+bool admission_of_instance(Admission *admission, Outlet *outlet)
 {
-        LogFields fields;
-
         if (outlet->n_waiting < admission->pending_max_per_instance)
                 return true;
-        if (log_limits_pass(admission->log_limits, outlet->log_limits, outlet->name,
-                            LOG_KIND_INSTANCE_LIMIT, now_usec, &fields))
-                log_full(LOG_WARNING, &fields,
+        log_limits_write(admission->log_limits, outlet->log_limits, LOG_KIND_INSTANCE_LIMIT,
+                         (LogFields){ .instance = outlet->name },
                          "%s has reached PendingMaxPerInstance=; more visitors get 503 until it "
                          "receives: systemctl status bellhop@%s.service",
                          outlet->name, outlet->name);

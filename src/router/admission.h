@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Which connections may be pending: PendingMax= in all, PendingMaxPerSource= for each source,
- * PendingMaxPerInstance= in each outlet. Writes to the log when a limit is reached.
- */
+/* Which connections may be pending: PendingMax= in all, PendingMaxPerSource= for each source,
+ * PendingMaxPerInstance= in each outlet. Logs when a limit is reached. */
 #pragma once
 
 #include "router/outlet.h"
@@ -20,11 +18,11 @@ typedef struct Admission {
 void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors);
 
 /* Whether so many may be pending. */
-bool admission_has_room(Admission *admission, size_t n_pending, uint64_t now_usec);
+bool admission_has_room(Admission *admission, size_t n_pending);
 
 /* Whether one more of this client may be pending; then *ret is to be given back by
  * source_release(). */
-bool admission_charge(Admission *admission, const Address *client, uint64_t now_usec, Source **ret);
+bool admission_charge(Admission *admission, const Address *client, Source **ret);
 
 /* Whether one more may wait in the outlet. */
-bool admission_of_instance(Admission *admission, Outlet *outlet, uint64_t now_usec);
+bool admission_of_instance(Admission *admission, Outlet *outlet);

@@ -73,17 +73,14 @@ static bool conn_client_address(const Conn *conn, Address *ret)
 static void conn_log_refusal(const Conn *conn, RefuseReason reason, const Outlet *outlet,
                              const char *host)
 {
-        Router *router = conn->router;
         char peer[ADDRESS_TEXT_MAX] = "unknown";
         Address client;
-        LogFields fields;
+        LogFields fields = { .instance = outlet ? outlet->name : NULL };
 
-        if (!log_limits_pass(router->log_limits, NULL, NULL, LOG_KIND_REFUSAL, router_now(router),
-                             &fields))
+        if (!log_limits_pass(conn->router->log_limits, NULL, LOG_KIND_REFUSAL, &fields))
                 return;
         if (conn_client_address(conn, &client))
                 address_format(&client, peer);
-        fields.instance = outlet ? outlet->name : NULL;
         fields.host = host[0] ? host : NULL;
         fields.peer = peer;
         fields.reason = refuse_reason_name(reason);
@@ -126,14 +123,17 @@ void conn_on_deadline(Deadline *deadline)
 static uint64_t conn_deadline(const Conn *conn)
 {
         const RouterSettings *settings = &conn->router->config->router;
+        const StoredConn *past = &conn->past;
+        uint64_t now = 0;
 
         if (conn->state == CONN_SNIFFING)
-                return conn->past.sniffing_deadline_usec > 0
-                               ? conn->past.sniffing_deadline_usec
-                               : conn->past.accepted_nsec / 1000 + settings->sniff_timeout_usec;
-        return conn->past.waiting_deadline_usec > 0
-                       ? conn->past.waiting_deadline_usec
-                       : router_now(conn->router) + settings->handoff_timeout_usec;
+                return past->sniffing_deadline_usec > 0
+                               ? past->sniffing_deadline_usec
+                               : past->accepted_nsec / 1000 + settings->sniff_timeout_usec;
+        if (past->waiting_deadline_usec > 0)
+                return past->waiting_deadline_usec;
+        (void)sd_event_now(conn->router->event, CLOCK_MONOTONIC, &now);
+        return now + settings->handoff_timeout_usec;
 }
 
 /* It has to wait. Returns the connection, which a new one is no more at its old place, or NULL
@@ -170,8 +170,7 @@ static bool conn_charge_source(Conn *conn)
         if (conn->source || conn->client == LOOK_CLIENT_UNKNOWN ||
             !conn_client_address(conn, &client))
                 return true;
-        return admission_charge(&conn->router->admission, &client, router_now(conn->router),
-                                &conn->source);
+        return admission_charge(&conn->router->admission, &client, &conn->source);
 }
 
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
@@ -202,7 +201,7 @@ static void conn_wait_for_outlet(Conn *conn, Outlet *outlet, const struct bellho
                 conn_refuse(conn, REFUSE_SOURCE_LIMIT, outlet, handoff->host);
                 return;
         }
-        if (!admission_of_instance(&router->admission, outlet, router_now(router))) {
+        if (!admission_of_instance(&router->admission, outlet)) {
                 conn_refuse(conn, REFUSE_INSTANCE_LIMIT, outlet, handoff->host);
                 return;
         }
@@ -279,44 +278,29 @@ static void conn_follow(Conn *conn, const Look *look)
         const Decision *decision = &look->decision;
         Outlet *outlet = conn_outlet(conn->router, decision->instance);
 
-        switch (decision->kind) {
-        case DECISION_ROUTE:
-                if (outlet)
-                        conn_route(conn, look, outlet);
-                else
-                        conn_refuse(conn, REFUSE_OVERLOAD, NULL, decision->host.name);
-                return;
-        case DECISION_REDIRECT:
-                conn_redirect(conn, look, outlet);
-                return;
-        case DECISION_REFUSE:
+        if (decision->kind == DECISION_REFUSE)
                 conn_refuse(conn, decision->refuse, outlet, decision->host.name);
-                return;
-        }
-}
-
-static void conn_learn(Conn *conn, const Look *look)
-{
-        conn->protocol = look->protocol;
-        conn->client = look->client;
-        conn->told = look->told;
+        else if (decision->kind == DECISION_REDIRECT)
+                conn_redirect(conn, look, outlet);
+        else if (outlet)
+                conn_route(conn, look, outlet);
+        else
+                conn_refuse(conn, REFUSE_OVERLOAD, NULL, decision->host.name);
 }
 
 static void conn_act(Conn *conn, const Look *look)
 {
-        conn_learn(conn, look);
-        switch (look->kind) {
-        case LOOK_MORE:
+        conn->protocol = look->protocol;
+        conn->client = look->client;
+        conn->told = look->told;
+        if (look->kind == LOOK_MORE) {
                 conn_wait_for_bytes(conn, look);
-                return;
-        case LOOK_DECIDED:
+        } else if (look->kind == LOOK_DECIDED) {
                 conn_follow(conn, look);
-                return;
-        case LOOK_GONE:
+        } else {
                 conn->router->metrics.gone++;
                 router_touch_status(conn->router);
                 conn_close(conn);
-                return;
         }
 }
 
@@ -370,7 +354,7 @@ void conn_shed_oldest(Router *router, size_t n)
  */
 static void conn_make_room(Router *router)
 {
-        if (admission_has_room(&router->admission, router_n_pending(router), router_now(router)))
+        if (admission_has_room(&router->admission, router_n_pending(router)))
                 return;
         while (router_n_pending(router) > router->admission.pending_max)
                 conn_refuse_pending(conn_first(router->sniffing.n > 0 ? &router->sniffing
@@ -385,12 +369,9 @@ static void conn_begin_consume(Router *router, int fd, const StoredConn *past, b
 
         router->metrics.accepted++;
         look_at(router->config, router->peek, fd, false, &look);
-        if (!is_unsure || look.kind == LOOK_GONE || seal_connection(fd) == 0 || !router->seals) {
-                conn_act(&conn, &look);
-        } else {
-                conn_learn(&conn, &look);
-                conn_refuse(&conn, REFUSE_OVERLOAD, NULL, "");
-        }
+        if (is_unsure && look.kind != LOOK_GONE && seal_connection(fd) < 0 && router->seals)
+                look_refuse(&look, REFUSE_OVERLOAD);
+        conn_act(&conn, &look);
         conn_make_room(router);
 }
 
@@ -405,45 +386,49 @@ void conn_resume_consume(void *userdata, int fd, const StoredConn *past)
         conn_begin_consume(userdata, fd, past, true);
 }
 
-static void conn_store_queue(StoreWriter *writer, const DeadlineQueue *queue)
+/* Returns how many there are. */
+static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn *stored)
 {
         Deadline *deadline;
 
         TAILQ_FOREACH (deadline, &queue->list, link) {
                 Conn *conn = container_of(deadline, Conn, deadline);
-                StoredConn stored = conn->past;
 
                 /* A look that finds too little sets it again. */
                 if (conn->low_water_set)
                         conn_set_low_water(conn, 1);
                 /* A waiting connection is sniffed again by the next router, within the rest of its
                  * deadline. */
-                stored.sniffing_deadline_usec = deadline->usec;
+                *stored = conn->past;
+                stored->sniffing_deadline_usec = deadline->usec;
                 if (conn->state == CONN_WAITING)
-                        stored.waiting_deadline_usec = deadline->usec;
-                store_add(writer, conn->fd, &stored);
+                        stored->waiting_deadline_usec = deadline->usec;
+                *fds++ = conn->fd;
+                stored++;
         }
+        return queue->n;
 }
 
 void conn_store_all(Router *router)
 {
         const size_t n = router_n_pending(router);
-        StoreWriter writer;
-        int r;
+        _cleanup_free_ StoredConn *stored = calloc(n + 1, sizeof(*stored));
+        _cleanup_free_ int *fds = calloc(n + 1, sizeof(*fds));
+        int r = -ENOMEM;
 
         if (n == 0 || !getenv("NOTIFY_SOCKET"))
                 return;
-        store_begin(&writer);
-        /* Those that wait for room came first. */
-        conn_store_queue(&writer, &router->waiting);
-        conn_store_queue(&writer, &router->sniffing);
-        r = store_end(&writer);
-        if (r < 0) {
-                errno = -r;
-                log_warning("can't store all of %zu pending connections: %m; they are closed", n);
-        } else {
-                log_info("stored %d pending connections for the next start", r);
+        if (stored && fds) {
+                /* Those that wait for room came first. */
+                const size_t n_waiting = conn_store_queue(&router->waiting, fds, stored);
+
+                (void)conn_store_queue(&router->sniffing, fds + n_waiting, stored + n_waiting);
+                r = store_give(fds, stored, n);
         }
+        if (r < 0)
+                log_warning_errno(r, "can't store all of %zu pending connections: %m", n);
+        else
+                log_info("stored %d pending connections for the next start", r);
 }
 
 void conn_close_all(Router *router)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One accepted connection on its way. Most find their first bytes there when they are accepted, and
- * are handed off at once: their Conn is on the stack. One that has to wait is moved to the heap.
- */
+/* One accepted connection. Most have their first bytes there when they are accepted, and are handed
+ * off at once: their Conn is on the stack. One that has to wait is moved to the heap. */
 #pragma once
 
 #include "router/look.h"

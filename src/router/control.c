@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the control socket and its clients. Takes no orders: there is nothing here by which a client
- * could change what the router does. An answer is made in pieces, one for each turn of the event
- * loop and only when the last one has been taken. It remembers its place by the name of an
- * instance, so it goes on correctly after a reload.
+ * Takes no orders: no client can change what the router does. An answer is made in pieces, one for
+ * each turn of the event loop and only when the last one has been taken. It remembers its place by
+ * the name of an instance, so it goes on correctly after a reload.
  */
 #include <assert.h>
 #include <sys/socket.h>
@@ -12,10 +11,9 @@
 #include "router/control.h"
 #include "sniff/sniff.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 
 #define REQUEST_BYTES_MAX 4096
-/* Formatted at once, between two looks at the other sockets: about 0.1 ms of work. */
-#define PIECE_BYTES 32768
 /* For request and answer together. */
 #define CLIENT_USEC   (10 * UINT64_C(1000000))
 #define RESUME_USEC   (1 * UINT64_C(1000000))
@@ -27,20 +25,19 @@
 #define COMMON_FIELDS "Cache-Control: no-store\r\nConnection: close\r\n"
 #define NO_QUESTION   "Ask for example " ROUTE_PATH "?protocol=tls&host=alice.example.\n"
 
-struct ControlClient {
+typedef struct ControlClient {
         ControlSocket *control;
         int fd;
         sd_event_source *io;
-        sd_event_source *deadline;
+        Deadline deadline;
         size_t request_bytes;
         Exposition answer; /* the piece that is being sent */
         size_t sent_bytes;
         bool more; /* another piece follows */
         bool chunked;
         MetricsCursor cursor;
-        LIST_ENTRY(ControlClient) by_control;
         char request[REQUEST_BYTES_MAX];
-};
+} ControlClient;
 
 /* The next piece, as a chunk (RFC 9112 section 7.1) where the client knows these. */
 static void control_format(ControlClient *client)
@@ -55,7 +52,7 @@ static void control_format(ControlClient *client)
         client->sent_bytes = 0;
         if (client->chunked)
                 exposition_printf(answer, "00000000\r\n");
-        client->more = metrics_write(&source, &client->cursor, answer, PIECE_BYTES);
+        client->more = metrics_write(&source, &client->cursor, answer, METRICS_PIECE_MAX);
         if (!client->chunked || answer->failed)
                 return;
         snprintf(size, sizeof(size), "%08zx", answer->size - strlen("00000000\r\n"));
@@ -63,19 +60,15 @@ static void control_format(ControlClient *client)
         exposition_printf(answer, "%s", client->more ? "\r\n" : "\r\n0\r\n\r\n");
 }
 
-static ControlClient *control_free_client(ControlClient *client)
+static void control_free_client(ControlClient *client)
 {
         ControlSocket *control = client->control;
 
-        client->io = sd_event_source_disable_unref(client->io);
-        client->deadline = sd_event_source_disable_unref(client->deadline);
+        deadline_queue_remove(&control->clients, &client->deadline);
+        sd_event_source_disable_unref(client->io);
         close_fd(client->fd);
-        exposition_done(&client->answer);
-        LIST_REMOVE(client, by_control);
-        control->n_clients--;
         (void)sd_event_source_set_enabled(control->io, SD_EVENT_ON);
         free(client);
-        return NULL;
 }
 
 /* At most one piece, then others have their turn. False: the client is done with. */
@@ -196,10 +189,9 @@ static int control_on_client_io(sd_event_source *source, int fd, uint32_t revent
         return 0;
 }
 
-static int control_on_client_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void control_on_deadline(Deadline *deadline)
 {
-        control_free_client(userdata);
-        return 0;
+        control_free_client(container_of(deadline, ControlClient, deadline));
 }
 
 static int control_new_client_consume(ControlSocket *control, int fd)
@@ -213,13 +205,11 @@ static int control_new_client_consume(ControlSocket *control, int fd)
         }
         client->control = control;
         client->fd = fd;
-        LIST_INSERT_HEAD(&control->clients, client, by_control);
-        control->n_clients++;
-        r = sd_event_add_io(control->event, &client->io, fd, EPOLLIN, control_on_client_io, client);
+        r = deadline_queue_add(&control->clients, &client->deadline,
+                               clock_monotonic_usec() + CLIENT_USEC);
         if (r >= 0)
-                r = sd_event_add_time_relative(control->event, &client->deadline, CLOCK_MONOTONIC,
-                                               CLIENT_USEC, ACCURACY_USEC,
-                                               control_on_client_deadline, client);
+                r = sd_event_add_io(control->event, &client->io, fd, EPOLLIN, control_on_client_io,
+                                    client);
         if (r < 0)
                 control_free_client(client);
         return r;
@@ -231,7 +221,7 @@ static int control_on_readable(sd_event_source *source, int fd, uint32_t revents
         const int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         int r = client < 0 ? -errno : control_new_client_consume(control, client);
 
-        if (control->n_clients >= CONTROL_CLIENTS_MAX)
+        if (control->clients.n >= CONTROL_CLIENTS_MAX)
                 return sd_event_source_set_enabled(control->io, SD_EVENT_OFF);
         if (r >= 0 || r == -EAGAIN || r == -EINTR || r == -ECONNABORTED)
                 return 0;
@@ -246,7 +236,7 @@ static int control_on_resume(sd_event_source *source, uint64_t usec, void *userd
 {
         const ControlSocket *control = userdata;
 
-        if (control->n_clients < CONTROL_CLIENTS_MAX)
+        if (control->clients.n < CONTROL_CLIENTS_MAX)
                 (void)sd_event_source_set_enabled(control->io, SD_EVENT_ON);
         return 0;
 }
@@ -255,13 +245,13 @@ void control_init(ControlSocket *control)
 {
         assert(control->config && control->get_metrics);
         control->fd = -EBADF;
-        LIST_INIT(&control->clients);
 }
 
 void control_done(ControlSocket *control)
 {
-        while (!LIST_EMPTY(&control->clients))
-                control_free_client(LIST_FIRST(&control->clients));
+        while (control->clients.n > 0)
+                control_on_deadline(deadline_queue_first(&control->clients));
+        deadline_queue_done(&control->clients);
         control->io = sd_event_source_disable_unref(control->io);
         control->resume = sd_event_source_disable_unref(control->resume);
         control->fd = close_fd(control->fd);
@@ -278,10 +268,10 @@ int control_start(ControlSocket *control)
 
         if (control->fd < 0)
                 return 0;
-        r = sd_event_add_time(control->event, &control->resume, CLOCK_MONOTONIC, UINT64_MAX,
-                              ACCURACY_USEC, control_on_resume, control);
+        r = deadline_queue_init(&control->clients, control->event, control_on_deadline);
         if (r >= 0)
-                r = sd_event_source_set_enabled(control->resume, SD_EVENT_OFF);
+                r = sd_event_add_time(control->event, &control->resume, CLOCK_MONOTONIC, UINT64_MAX,
+                                      ACCURACY_USEC, control_on_resume, control);
         if (r >= 0)
                 r = sd_event_add_io(control->event, &control->io, control->fd, EPOLLIN,
                                     control_on_readable, control);

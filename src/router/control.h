@@ -1,33 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The control socket: HTTP/1 over an inherited unix socket, on which everybody whom its mode lets
- * in may read the metrics (GET /metrics) and ask what becomes of a connection (GET /route). One
- * request for each connection, at most a few connections at once, and never more than one piece of
- * an answer in memory: a slow scraper delays only itself.
+ * in may read the metrics (GET /metrics) and ask what becomes of a connection (GET /route).
  */
 #pragma once
 
-#include <sys/queue.h>
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
 #include "metrics/metrics.h"
-
-typedef struct ControlClient ControlClient;
+#include "util/deadline.h"
 
 /* More wait in the socket's backlog. */
 #define CONTROL_CLIENTS_MAX 8
 
 typedef struct ControlSocket {
-        Config *const *config; /* the one in force; not owned, like event */
+        const Config *const *config; /* the one in force; not owned, like event */
         void (*get_metrics)(void *userdata, MetricsSource *ret); /* for each piece of an answer */
         void *userdata;
         sd_event *event;
         int fd; /* negative: systemd passed none */
         sd_event_source *io;
         sd_event_source *resume; /* listens again after descriptors or memory ran out */
-        LIST_HEAD(, ControlClient) clients;
-        size_t n_clients;
+        DeadlineQueue clients;
 } ControlSocket;
 
 /* The fields up to event are set before. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How often the router writes each kind of line to the log. Each kind has a limit of its own, so
- * that one that any client can cause hides no other, and where it concerns an instance, one for
+ * that one that any client can cause hides no other; a kind that concerns an instance has one for
  * each instance too.
  */
 #pragma once
@@ -25,7 +25,12 @@ typedef enum LogKind {
 void log_limits_init(LogLimit limits[static LOG_KINDS]);
 void log_limits_init_instance(LogLimit limits[static LOG_KINDS_OF_INSTANCE]);
 
-/* Whether a line of that kind may be written now, and the fields for it. Writes how many were left
- * out before. of_instance, name: of the instance that it concerns, or NULL. */
-bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, const char *name,
-                     LogKind kind, uint64_t now_usec, LogFields *ret);
+/* Writes a line, or counts it for the next one of its kind. of_instance: the limits of the instance
+ * that it concerns, or NULL. fields: but for message_id. */
+void log_limits_write(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
+                      LogFields fields, const char *format, ...)
+        __attribute__((format(printf, 5, 6)));
+
+/* For a line whose fields are costly: whether it may be written. */
+bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
+                     const LogFields *fields);

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns what is known of a connection: its local address, if any route has one, else a peek at its
- * first bytes. One buffer serves all connections. Changes nothing at the connection.
- */
+/* One buffer serves all connections. */
 #include <sys/socket.h>
 
 #include "router/look.h"
-#include "sniff/sniff-proxy.h"
 #include "util/cleanup.h"
 
 /* Costs nothing where no proxy is trusted. */
@@ -25,7 +21,7 @@ static bool look_at_address(const Config *config, int fd, Look *look)
                decide_address(config, &local, &look->decision);
 }
 
-static void look_refuse(Look *look, RefuseReason reason)
+void look_refuse(Look *look, RefuseReason reason)
 {
         look->kind = LOOK_DECIDED;
         look->decision = (Decision){ .kind = DECISION_REFUSE,

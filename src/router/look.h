@@ -34,3 +34,6 @@ typedef struct Look {
  * found point there. end_of_input: the client will send nothing more, so what is there must do.
  */
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
+
+/* Decides that it is refused, for a reason that is not in its bytes. */
+void look_refuse(Look *look, RefuseReason reason);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * bellhop-router: options, inherited sockets, run.
- */
-#include <fcntl.h>
+/* bellhop-router: options, inherited sockets, run. */
 #include <getopt.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "router/router.h"
@@ -11,6 +9,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/inherit.h"
+#include "util/text.h"
 
 #define EXIT_USAGE 2
 
@@ -20,37 +19,29 @@ static pid_t reload_pid = 0;
 
 static void help(void)
 {
-        printf("Usage: bellhop-router [OPTIONS...]\n"
-               "\n"
-               "Accepts connections on inherited sockets named 'public' and passes each, unread, "
-               "to the\n"
-               "instance whose host or address it asks for. Normally started by "
-               "bellhop-router.socket.\n"
-               "On one named 'control', a unix socket, it answers with its metrics: "
-               "bellhop-metrics(7).\n"
-               "\n"
+        printf("Usage: bellhop-router [OPTIONS...]\n\n"
+               "Passes connections on inherited sockets named 'public', unread, to the instances\n"
+               "whose hosts or addresses they ask for. Answers with metrics on a unix socket "
+               "named\n"
+               "'control': bellhop-metrics(7). Normally started by bellhop-router.socket.\n\n"
                "      --config=DIR   Configuration (default: %s)\n"
                "      --runtime=DIR  Hand-off sockets NAME.handoff (default: %s)\n"
-               "      --reload=PID   Ask the router with that process id to read its configuration "
-               "again, and\n"
-               "                     wait until it has (for ExecReload=)\n"
+               "      --reload=PID   Have the router with that process id read its configuration\n"
+               "                     again, and wait until it has (for ExecReload=)\n"
                "  -h, --help         Show this help\n"
-               "      --version      Show the version\n"
-               "\n"
+               "      --version      Show the version\n\n"
                "Without systemd as PID 1, for a try in any folder:\n"
-               "  systemd-socket-activate -l 127.0.0.1:8080 --fdname=public bellhop-router "
-               "--config=DIR --runtime=DIR\n"
-               "\n"
+               "  systemd-socket-activate -l 127.0.0.1:8080 --fdname=public \\\n"
+               "      bellhop-router --config=DIR --runtime=DIR\n\n"
                "See bellhop-router(8).\n",
                config_dir, runtime_dir);
 }
 
 static int parse_pid(const char *text)
 {
-        char *end;
-        const long pid = strtol(text, &end, 10);
+        uint64_t pid = 0;
 
-        if (*end || end == text || pid <= 0 || pid > INT32_MAX) {
+        if (!text_number(span_from_string(text), INT32_MAX, &pid) || pid == 0) {
                 fprintf(stderr, "--reload=%s is not a process id. Try 'bellhop-router --help'.\n",
                         text);
                 return -EINVAL;
@@ -96,46 +87,29 @@ static int parse_argv(int argc, char *argv[])
                         return -EINVAL;
                 }
         if (optind < argc) {
-                fprintf(stderr,
-                        "bellhop-router takes no arguments, but was given '%s'. Try "
-                        "'bellhop-router --help'.\n",
-                        argv[optind]);
+                fprintf(stderr, "'%s' is no option. Try 'bellhop-router --help'.\n", argv[optind]);
                 return -EINVAL;
         }
         return 0;
 }
 
-/* The listening socket stays non-blocking for PID 1 too, which only polls it. */
-static int set_nonblocking(int fd)
+/* The first one that is not taken yet. It stays non-blocking for PID 1 too, which only polls it. */
+static int take_listening(Inherited *inherited, const char *name, int family)
 {
-        const int flags = fcntl(fd, F_GETFL);
+        int fd = inherit_take(inherited, name, family, SOCK_STREAM, 1);
 
-        return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+        if (fd < 0 || ioctl(fd, FIONBIO, &(int){ 1 }) == 0)
+                return fd;
+        fd = close_fd(fd);
+        return -errno;
 }
 
 static int take_public(Router *router, Inherited *inherited, int family)
 {
         int fd, r = 0;
 
-        while (r == 0 && (fd = inherit_take(inherited, "public", family, SOCK_STREAM, 1)) >= 0) {
-                r = set_nonblocking(fd);
-                if (r < 0)
-                        close_fd(fd);
-                else
-                        r = router_add_listener_consume(router, fd);
-        }
-        return r;
-}
-
-static int take_control(Router *router, Inherited *inherited)
-{
-        const int fd = inherit_take(inherited, "control", AF_UNIX, SOCK_STREAM, 1);
-        const int r = fd < 0 ? 0 : set_nonblocking(fd);
-
-        if (r < 0)
-                close_fd(fd);
-        else if (fd >= 0)
-                router_set_control_consume(router, fd);
+        while (r == 0 && (fd = take_listening(inherited, "public", family)) != -ENOENT)
+                r = fd < 0 ? fd : router_add_listener_consume(router, fd);
         return r;
 }
 
@@ -143,12 +117,10 @@ static void take_pending(Router *router, int fd, const char *name)
 {
         const int n = store_take_up_consume(fd, conn_resume_consume, router);
 
-        if (n < 0) {
-                errno = -n;
-                log_warning("can't take up all connections that were pending before: %m");
-        } else {
+        if (n < 0)
+                log_warning_errno(n, "can't take up all connections that were pending before: %m");
+        else
                 log_info("took up %d connections that were pending before", n);
-        }
         store_forget(name);
 }
 
@@ -171,42 +143,40 @@ static void take_connections(Router *router, Inherited *inherited)
 
 static void report_others(const Inherited *inherited)
 {
-        for (size_t i = 0; i < inherited->n; i++)
-                if (inherited->sockets[i].fd >= 0)
-                        log_warning("inherited descriptor %d, named '%s', is neither a listening "
-                                    "TCP socket named 'public' nor the one listening unix stream "
-                                    "socket named 'control'; closing it (FileDescriptorName=public "
-                                    "or =control in the socket unit)",
-                                    inherited->sockets[i].fd, inherited->sockets[i].name);
+        for (size_t i = 0; i < inherited->n; i++) {
+                const struct InheritedSocket *other = &inherited->sockets[i];
+
+                if (other->fd < 0)
+                        continue;
+                log_warning("inherited descriptor %d, named '%s', is neither a listening TCP "
+                            "socket named 'public' nor the one listening unix stream socket named "
+                            "'control'; closing it (FileDescriptorName=public or =control in the "
+                            "socket unit)",
+                            other->fd, other->name);
+                store_forget(other->name);
+        }
 }
 
 /* Listening sockets first: whether connections need a seal depends on them. */
 static int take_sockets(Router *router, Inherited *inherited)
 {
-        int r = take_public(router, inherited, AF_INET);
+        const int control = take_listening(inherited, "control", AF_UNIX);
+        int r = control < 0 && control != -ENOENT ? control : 0;
 
+        if (control >= 0)
+                router_set_control_consume(router, control);
+        if (r == 0)
+                r = take_public(router, inherited, AF_INET);
         if (r == 0)
                 r = take_public(router, inherited, AF_INET6);
-        if (r == 0)
-                r = take_control(router, inherited);
-        if (r < 0) {
-                errno = -r;
-                log_error("can't take over the inherited sockets: %m");
+        if (r < 0)
                 return r;
+        if (router->n_listeners > 0) {
+                router_seal(router);
+                take_connections(router, inherited);
         }
-        if (router->n_listeners == 0) {
-                report_others(inherited);
-                log_error("no listening socket was passed; start bellhop-router.socket, or see "
-                          "--help");
-                return -ENOTCONN;
-        }
-        router_seal(router);
-        take_connections(router, inherited);
         report_others(inherited);
-        for (size_t i = 0; i < inherited->n; i++)
-                if (inherited->sockets[i].fd >= 0)
-                        store_forget(inherited->sockets[i].name);
-        return 0;
+        return router->n_listeners > 0 ? 0 : -ENOTCONN;
 }
 
 static int run(void)
@@ -218,14 +188,17 @@ static int run(void)
         if (r < 0)
                 return r;
         r = inherit_init(&inherited);
-        if (r < 0) {
-                errno = -r;
-                log_error("can't take over the inherited sockets: %m");
-                return r;
-        }
-        r = take_sockets(&router, &inherited);
+        if (r == 0)
+                r = take_sockets(&router, &inherited);
         inherit_done(&inherited);
-        return r < 0 ? r : router_run(&router);
+        if (r == 0)
+                return router_run(&router);
+        if (r == -ENOTCONN)
+                log_error("no listening socket was passed; start bellhop-router.socket, or see "
+                          "--help");
+        else
+                log_error_errno(r, "can't take over the inherited sockets: %m");
+        return r;
 }
 
 static int ask_for_reload(void)
@@ -241,8 +214,7 @@ static int ask_for_reload(void)
                 log_error("the router has not answered yet; it may still read its configuration, "
                           "see systemctl status bellhop-router");
         } else if (r < 0) {
-                errno = -r;
-                log_error("can't reload the router, process %d: %m", (int)reload_pid);
+                log_error_errno(r, "can't reload the router, process %d: %m", (int)reload_pid);
         } else if (result == RELOAD_FAILED) {
                 log_error("%s", text);
         } else if (result == RELOAD_USED_WITH_ERRORS) {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the hand-off sockets as the router sees them. Never receives: an instance has no way back.
- */
+/* Stays connected from the first hand-off on; the instance need not run. */
 #include <assert.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -25,18 +23,13 @@
 /* Counts for the instance and for all. */
 #define OUTLET_COUNT(outlet, field) ((outlet)->metrics.field++, (outlet)->shared->metrics->field++)
 
+#define OUTLET_LOG(outlet, kind, ...)                                              \
+        log_limits_write((outlet)->shared->log_limits, (outlet)->log_limits, kind, \
+                         (LogFields){ .instance = (outlet)->name }, __VA_ARGS__)
+
 static Outlet *outlet_of(const Start *start)
 {
         return container_of(start, Outlet, start);
-}
-
-static bool outlet_may_log(Outlet *outlet, LogKind kind, LogFields *ret)
-{
-        uint64_t now = 0;
-
-        (void)sd_event_now(outlet->shared->event, CLOCK_MONOTONIC, &now);
-        return log_limits_pass(outlet->shared->log_limits, outlet->log_limits, outlet->name, kind,
-                               now, ret);
 }
 
 /* The socket is writable when too many descriptors are under way, and when the instance has yet to
@@ -89,29 +82,25 @@ static void outlet_on_turn(Start *start)
 static void outlet_on_waited(const Start *start, uint64_t usec)
 {
         Outlet *outlet = outlet_of(start);
-        LogFields fields;
 
-        if (outlet_may_log(outlet, LOG_KIND_START_WAIT, &fields))
-                log_full(LOG_NOTICE, &fields,
-                         "visitors of %s waited %.1f s because %zu other instances, the most that "
-                         "StartingMax= allows, were starting",
-                         outlet->name, (double)usec / 1e6, outlet->shared->starts.max);
+        OUTLET_LOG(outlet, LOG_KIND_START_WAIT,
+                   "visitors of %s waited %.1f s because %zu other instances, the most that "
+                   "StartingMax= allows, were starting",
+                   outlet->name, (double)usec / 1e6, outlet->shared->starts.max);
 }
 
 static void outlet_on_left(Start *start, bool is_late)
 {
         Outlet *outlet = outlet_of(start);
-        LogFields fields;
 
         (void)outlet_watch(outlet);
         if (!is_late)
                 return;
         OUTLET_COUNT(outlet, late_starts);
-        if (outlet_may_log(outlet, LOG_KIND_LATE_START, &fields))
-                log_full(LOG_WARNING, &fields,
-                         "%s was started by a visitor and received nobody for %d s: systemctl "
-                         "status bellhop@%s.service",
-                         outlet->name, (int)(START_SLOT_USEC / 1000000), outlet->name);
+        OUTLET_LOG(outlet, LOG_KIND_LATE_START,
+                   "%s was started by a visitor and received nobody for %d s: systemctl "
+                   "status bellhop@%s.service",
+                   outlet->name, (int)(START_SLOT_USEC / 1000000), outlet->name);
 }
 
 int outlet_shared_init(OutletShared *shared)
@@ -223,19 +212,6 @@ static int outlet_connect(Outlet *outlet)
         return r;
 }
 
-static void outlet_log_absent(Outlet *outlet, int error)
-{
-        LogFields fields;
-
-        if (!outlet_may_log(outlet, LOG_KIND_ABSENT, &fields))
-                return;
-        errno = -error;
-        log_full(LOG_WARNING, &fields,
-                 "nobody takes hand-offs for %s (%m); its visitors get 503 until bellhop@%s.socket "
-                 "runs: systemctl start bellhop@%s.socket",
-                 outlet->name, outlet->name, outlet->name);
-}
-
 /* 0: the queue has it. BELLHOP_SEND_FULL, BELLHOP_SEND_IN_FLIGHT: later. Negative: never. */
 static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
 {
@@ -287,7 +263,12 @@ static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff 
                 return OUTLET_WAIT;
         }
         starts_forget(&outlet->shared->starts, &outlet->start);
-        outlet_log_absent(outlet, r);
+        errno = -r;
+        OUTLET_LOG(
+                outlet, LOG_KIND_ABSENT,
+                "nobody takes hand-offs for %s (%m); its visitors get 503 until bellhop@%s.socket "
+                "runs: systemctl start bellhop@%s.socket",
+                outlet->name, outlet->name, outlet->name);
         return OUTLET_ABSENT;
 }
 
@@ -318,22 +299,17 @@ void outlet_flush(Outlet *outlet)
 
 static void outlet_count_wait(Outlet *outlet)
 {
-        LogFields fields;
-
         if (outlet->start.state == START_WAITING) {
                 OUTLET_COUNT(outlet, start_waits);
-                return;
-        }
-        if (outlet->in_flight) {
+        } else if (outlet->in_flight) {
                 OUTLET_COUNT(outlet, in_flight_waits);
-                return;
+        } else {
+                OUTLET_COUNT(outlet, queue_full_waits);
+                OUTLET_LOG(outlet, LOG_KIND_QUEUE_FULL,
+                           "the hand-off socket of %s is full; its visitors wait until it "
+                           "receives: systemctl status bellhop@%s.service",
+                           outlet->name, outlet->name);
         }
-        OUTLET_COUNT(outlet, queue_full_waits);
-        if (outlet_may_log(outlet, LOG_KIND_QUEUE_FULL, &fields))
-                log_full(LOG_NOTICE, &fields,
-                         "the hand-off socket of %s is full; its visitors wait until it receives: "
-                         "systemctl status bellhop@%s.service",
-                         outlet->name, outlet->name);
 }
 
 int outlet_enqueue(Outlet *outlet, Waiter *waiter)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * An outlet: the router's end of one instance's hand-off socket, and the connections that wait, in
- * their order, for room in it or for the instance's turn to start. It stays connected from the
- * first hand-off on; the instance need not run. A reload keeps it, with its counters.
+/* The router's end of one instance's hand-off socket, and the connections that wait, in their
+ * order, for room in it or for the instance's turn to start. A reload keeps it, with its counters.
  */
 #pragma once
 

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns reloading: the one thread beside the event loop, and what is said about its result. The
- * thread reads files and the user database, and touches nothing of the router's. A file that has
- * become bad keeps what it had: config_load() has the old configuration beside it.
+ * The thread reads files and the user database, and touches nothing of the router's. A file that
+ * has become bad keeps what it had: config_load() has the old configuration beside it.
  *
- * A reload is asked for by SIGHUP, which has no answer. So it is written down when the last one
- * began and how it went, and ExecReload= (reload-ask.c) waits for one that began after its signal.
- * Type=notify-reload, from systemd 253 on, would wait as well, but cannot report a failure.
+ * A reload is asked for by SIGHUP, which has no answer. So its begin and result are written to a
+ * file, and ExecReload= waits for one that began after its signal. Type=notify-reload, from systemd
+ * 253 on, would wait as well, but cannot report a failure.
  */
 #include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <pthread.h>
-#include <stdarg.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -21,11 +20,20 @@
 #include "router/reload.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/folder-watch.h"
 #include "util/log-ids.h"
 #include "util/log.h"
+#include "util/text.h"
+
+/* In $RUNTIME_DIRECTORY, for the process that has asked for the reload:
+ * "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n" */
+#define RELOAD_FILE "reload"
 
 #define NOTE_MAX         400
 #define END_TIMEOUT_NSEC (500 * 1000 * 1000L)
+
+/* Less than TimeoutStartSec=, with which systemd would end us without a word. */
+#define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
 
 typedef enum ReloadWork {
         RELOAD_IDLE,
@@ -46,21 +54,10 @@ struct Reload {
 
         /* The thread's as long as it runs. */
         const char *dir;
-        const Config *in_force; /* the router's; NULL: none yet */
-        Config *config;         /* loaded, or to be freed */
+        Config *in_force; /* NULL: none yet */
+        Config *config;   /* loaded, or to be freed */
         int error;
 };
-
-const char *reload_result_name(ReloadResult result)
-{
-        static const char *const names[RELOAD_RESULT_COUNT] = {
-                [RELOAD_USED] = "used",
-                [RELOAD_USED_WITH_ERRORS] = "used-with-errors",
-                [RELOAD_FAILED] = "failed",
-        };
-
-        return names[result];
-}
 
 const char *reload_note(const Reload *reload)
 {
@@ -68,16 +65,8 @@ const char *reload_note(const Reload *reload)
 }
 
 /* One line of text that systemd takes: a value from a file may have any bytes. */
-static void reload_set_note(Reload *reload, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
-
-static void reload_set_note(Reload *reload, const char *format, ...)
+static void reload_clean_note(Reload *reload)
 {
-        va_list args;
-
-        va_start(args, format);
-        (void)vsnprintf(reload->note, sizeof(reload->note), format, args);
-        va_end(args);
         for (char *c = reload->note; *c; c++)
                 if (*c < ' ' || *c > '~')
                         *c = '?';
@@ -102,33 +91,36 @@ static void reload_report_problems(Reload *reload, const Config *config)
                 snprintf(kept, sizeof(kept), "%s stay as they were", settings);
         log_warning("what is named above is left out%s%s; all else is served",
                     kept[0] ? ", but " : "", kept);
-        reload_set_note(reload, "configuration has errors, see the journal%s%s: %s",
-                        kept[0] ? "; " : "", kept, config->problems[0].text);
+        snprintf(reload->note, sizeof(reload->note),
+                 "configuration has errors, see the journal%s%s: %s", kept[0] ? "; " : "", kept,
+                 config->problems[0].text);
+        reload_clean_note(reload);
 }
 
 static void reload_report_failure(Reload *reload, int error)
 {
         errno = -error;
-        reload_set_note(reload,
-                        "the configuration in %s can't be read: %m; the old one stays in force",
-                        reload->dir);
+        snprintf(reload->note, sizeof(reload->note),
+                 "the configuration in %s can't be read: %m; the old one stays in force",
+                 reload->dir);
+        reload_clean_note(reload);
         log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED }, "%s", reload->note);
 }
 
 static int reload_write(const Reload *reload, ReloadResult result, const char *folder)
 {
-        _cleanup_free_ char *path = NULL, *unfinished = NULL;
+        _cleanup_free_ char *path = text_format("%s/" RELOAD_FILE, folder);
+        _cleanup_free_ char *unfinished = text_format("%s/" RELOAD_FILE ".new", folder);
         FILE *file;
         bool failed;
 
-        if (asprintf(&path, "%s/" RELOAD_FILE, folder) < 0 ||
-            asprintf(&unfinished, "%s.new", path) < 0)
+        if (!path || !unfinished)
                 return -ENOMEM;
         file = fopen(unfinished, "we");
         if (!file)
                 return -errno;
         fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%s\nTEXT=%s\n", reload->begin_usec,
-                reload_result_name(result), reload->note);
+                reload_result_names[result], reload->note);
         failed = ferror(file);
         return fclose(file) != 0 || failed || rename(unfinished, path) < 0 ? -errno : 0;
 }
@@ -138,12 +130,11 @@ static void reload_write_result(const Reload *reload, ReloadResult result)
         const char *folder = getenv("RUNTIME_DIRECTORY");
         const int r = folder ? reload_write(reload, result, folder) : 0;
 
-        if (r < 0) {
-                errno = -r;
-                log_warning("can't write %s/" RELOAD_FILE ": %m; systemctl reload will not see "
-                            "the end of this one",
-                            folder);
-        }
+        if (r < 0)
+                log_warning_errno(r,
+                                  "can't write %s/" RELOAD_FILE ": %m; systemctl reload will "
+                                  "not see the end of this one",
+                                  folder);
 }
 
 /* Gives back the memory of what was replaced, and what reading took besides. */
@@ -179,21 +170,20 @@ static int reload_start_thread(Reload *reload, ReloadWork work)
 
 static ReloadResult reload_use(Reload *reload)
 {
-        const Config *config = reload->config;
-        ReloadResult result;
+        Config *config = reload->config;
         int r = reload->error;
 
         if (r >= 0)
-                r = reload->hooks->swap(reload->userdata, &reload->config);
+                r = reload->hooks->use(reload->userdata, config);
         if (r < 0) {
                 reload_report_failure(reload, r);
                 return RELOAD_FAILED;
         }
+        reload->config = reload->in_force;
         reload->in_force = config;
-        result = config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
         reload_report_problems(reload, config);
         log_info("serving %zu instances from %s", config->n_instances, reload->dir);
-        return result;
+        return config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
 }
 
 /* The hook notifies systemd first, so that it knows that the reload is over when ExecReload= does.
@@ -283,11 +273,12 @@ int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void 
         return 0;
 }
 
-bool reload_is_busy(Reload *reload)
+/* Waits a moment for the thread. */
+static bool reload_is_busy(Reload *reload)
 {
         struct timespec end;
 
-        if (!reload || reload->work == RELOAD_IDLE)
+        if (reload->work == RELOAD_IDLE)
                 return false;
         (void)clock_gettime(CLOCK_REALTIME, &end);
         end.tv_nsec += END_TIMEOUT_NSEC;
@@ -307,10 +298,64 @@ Reload *reload_free(Reload *reload)
                 return NULL;
         reload->done = sd_event_source_disable_unref(reload->done);
         /* The thread keeps what it works with until the process ends. */
-        if (reload->work != RELOAD_IDLE)
+        if (reload_is_busy(reload))
                 return NULL;
         config_free(reload->config);
+        config_free(reload->in_force);
         close_fd(reload->done_fd);
         free(reload);
         return NULL;
+}
+
+/* --- ExecReload=: a reload that began after our signal has read the files as they are now --- */
+
+/* 1: it is about a reload that began at that time or later. 0: not yet. */
+static int reload_read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
+                              char **ret_text)
+{
+        _cleanup_fclose_ FILE *file = fopen(path, "re");
+        _cleanup_free_ char *text = NULL;
+        uint64_t begin_usec;
+        char name[32];
+        size_t size = 0;
+        int result = 0;
+
+        if (!file)
+                return errno == ENOENT ? 0 : -errno;
+        if (fscanf(file, "BEGIN_USEC=%" SCNu64 " RESULT=%31s TEXT=", &begin_usec, name) != 2)
+                return -EBADMSG;
+        while (result < RELOAD_RESULT_COUNT && strcmp(name, reload_result_names[result]) != 0)
+                result++;
+        if (result == RELOAD_RESULT_COUNT)
+                return -EBADMSG;
+        if (begin_usec < since_usec)
+                return 0;
+        if (getline(&text, &size, file) < 0)
+                return -EBADMSG;
+        text[strcspn(text, "\n")] = 0;
+        *ret = (ReloadResult)result;
+        *ret_text = take_ptr(text);
+        return 1;
+}
+
+int reload_ask(pid_t router, ReloadResult *ret, char **ret_text)
+{
+        const uint64_t begin = clock_monotonic_usec();
+        const char *folder = getenv("RUNTIME_DIRECTORY");
+        _cleanup_free_ char *path = folder ? text_format("%s/" RELOAD_FILE, folder) : NULL;
+        FolderWatch watch;
+        int r;
+
+        if (!path)
+                return folder ? -ENOMEM : -ENXIO;
+        r = folder_watch_init(&watch, folder, router);
+        if (r == 0)
+                r = folder_watch_signal(&watch, SIGHUP);
+        while (r == 0) {
+                r = folder_watch_wait(&watch, begin + ASK_TIMEOUT_USEC);
+                if (r == 0)
+                        r = reload_read_result(path, begin, ret, ret_text);
+        }
+        folder_watch_done(&watch);
+        return r < 0 ? r : 0;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Reading the configuration again while the event loop goes on: a thread reads the files, and frees
- * what they replace; the loop only swaps the two.
- */
+/* Reading the configuration again while the event loop goes on: a thread reads the files, and frees
+ * what they replace. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -13,24 +11,19 @@
 typedef struct Reload Reload;
 
 typedef struct ReloadHooks {
-        /* Takes *config into force, and gives back the one that was (NULL: none). After an error
-         * all is as it was. */
-        int (*swap)(void *userdata, Config **config);
+        /* Takes a configuration into force, which stays Reload's; the last one must not be used
+         * any more. After an error all is as it was. */
+        int (*use)(void *userdata, const Config *config);
         /* A reload is over; is_last: no other one follows at once. */
         void (*on_end)(void *userdata, ReloadResult result, bool is_last);
 } ReloadHooks;
-
-const char *reload_result_name(ReloadResult result);
-
-/* In $RUNTIME_DIRECTORY, for the process that has asked for the reload:
- * "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n" */
-#define RELOAD_FILE "reload"
 
 /* dir: the configuration folder, which must live as long. */
 int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void *userdata,
                Reload **ret);
 
-/* Returns NULL. After reload_is_busy(); leaves the thread what it is busy with. */
+/* Frees the configuration in force too, unless the thread still needs it after a moment, for
+ * example because the user database does not answer. Returns NULL. */
 Reload *reload_free(Reload *reload);
 
 /* Reads the configuration for the first time, here and now. */
@@ -41,10 +34,6 @@ void reload_request(Reload *reload);
 
 /* What there is to say about the configuration in the status, or "". */
 const char *reload_note(const Reload *reload);
-
-/* Waits a moment for the thread. True: it goes on, for example because the user database does not
- * answer, and the configuration in force must not be freed. */
-bool reload_is_busy(Reload *reload);
 
 /* The other side: asks a running router for a reload, waits until it is over, and gives back how it
  * went, with a text to be freed. */

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns what connections share: configuration, outlets, listeners, timers, counters, signals. One
- * event loop in one thread does all of this; a reload has a thread of its own. No peer's bytes and
- * no customer's mistake ends it.
- */
+/* One thread with one event loop; a reload has a thread of its own. */
 #include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -41,10 +37,8 @@ static void router_notify(const Router *router, const char *state)
 /* Logs which step of the start has failed. */
 static int router_step(int r, const char *step)
 {
-        if (r < 0) {
-                errno = -r;
-                log_error("can't %s: %m", step);
-        }
+        if (r < 0)
+                log_error_errno(r, "can't %s: %m", step);
         return r;
 }
 
@@ -85,16 +79,12 @@ static int router_on_resume(sd_event_source *source, uint64_t usec, void *userda
 static void router_on_exhausted(void *userdata, int error)
 {
         Router *router = userdata;
-        LogFields fields;
 
         router->metrics.accept_pauses++;
-        if (log_limits_pass(router->log_limits, NULL, NULL, LOG_KIND_EXHAUSTED, router_now(router),
-                            &fields)) {
-                errno = error;
-                log_full(LOG_WARNING, &fields,
+        errno = error;
+        log_limits_write(router->log_limits, NULL, LOG_KIND_EXHAUSTED, (LogFields){ 0 },
                          "can't accept connections for a moment: %m; they wait in the listening "
                          "sockets (raise LimitNOFILE= of bellhop-router.service if this stays)");
-        }
         if (!router_arm(router->resume, RESUME_USEC))
                 return;
         router_pause_listeners(router, true);
@@ -148,28 +138,26 @@ static void router_move_outlets(Router *router, Outlet **outlets, const Config *
         router->outlets = outlets;
 }
 
-static int router_swap_config(void *userdata, Config **config)
+static int router_use_config(void *userdata, const Config *config)
 {
         Router *router = userdata;
-        Outlet **outlets = calloc((*config)->n_instances + 1, sizeof(*outlets));
-        uint8_t *peek = malloc((*config)->router.sniff_max_bytes);
-        Config *old = router->config;
+        Outlet **outlets = calloc(config->n_instances + 1, sizeof(*outlets));
+        uint8_t *peek = malloc(config->router.sniff_max_bytes);
 
         if (!outlets || !peek) {
                 free(outlets);
                 free(peek);
                 return -ENOMEM;
         }
-        router_move_outlets(router, outlets, *config);
+        router_move_outlets(router, outlets, config);
         free(router->peek);
         router->peek = peek;
-        router->config = *config;
-        router->metrics.loaded_nsec = router->config->begun_nsec;
+        router->config = config;
+        router->metrics.loaded_nsec = config->begun_nsec;
         router_set_limits(router);
-        for (size_t i = 0; i < router->config->n_instances; i++)
-                if (router->outlets[i])
-                        outlet_bound(router->outlets[i]);
-        *config = old;
+        for (size_t i = 0; i < config->n_instances; i++)
+                if (outlets[i])
+                        outlet_bound(outlets[i]);
         return 0;
 }
 
@@ -221,7 +209,7 @@ static void router_get_metrics(void *userdata, MetricsSource *ret)
         metrics->pending_max = router->admission.pending_max;
         metrics->lingering = router->lingering.deadlines.n;
         metrics->sources = router->admission.sources.n;
-        metrics->starting = router->outlet_shared.starts.n_starting;
+        metrics->starting = router->outlet_shared.starts.starting.n;
         metrics->starting_max = router->outlet_shared.starts.max;
         metrics->instances = router->config->n_instances;
         metrics->routes = hostmap_size(router->config->map);
@@ -312,7 +300,7 @@ static int router_init_outlets(Router *router, const char *runtime_dir)
 
 int router_init(Router *router, const char *config_dir, const char *runtime_dir)
 {
-        static const ReloadHooks reload_hooks = { router_swap_config, router_on_reload_end };
+        static const ReloadHooks reload_hooks = { router_use_config, router_on_reload_end };
         int r;
 
         *router = (Router){ .admission.log_limits = router->log_limits };
@@ -356,21 +344,20 @@ void router_set_control_consume(Router *router, int fd)
 
 void router_seal(Router *router)
 {
-        router->seals = true;
-        for (size_t i = 0; i < router->n_listeners; i++) {
-                const int r = listener_seal(&router->listeners[i]);
+        int r = 0;
 
-                if (r == 0)
-                        continue;
-                if (router->seals) {
-                        errno = -r;
-                        log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_UNSEALED },
-                                 "can't seal the public sockets (%m): an attacker who controls an "
-                                 "instance with Network=no could use a passed one for connections "
-                                 "of their own; see bellhop-router(8), THE SEAL");
-                }
-                router->seals = false;
+        for (size_t i = 0; i < router->n_listeners; i++) {
+                const int sealed = listener_seal(&router->listeners[i]);
+
+                r = r < 0 ? r : sealed;
         }
+        router->seals = r == 0;
+        errno = -r;
+        if (r < 0)
+                log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_UNSEALED },
+                         "can't seal the public sockets (%m): an attacker who controls an instance "
+                         "with Network=no could use a passed one for connections of their own; see "
+                         "bellhop-router(8), THE SEAL");
 }
 
 int router_run(Router *router)
@@ -401,8 +388,6 @@ void router_done(Router *router)
         router_move_outlets(router, NULL, NULL);
         starts_done(&router->outlet_shared.starts);
         linger_done(&router->lingering);
-        if (!reload_is_busy(router->reload))
-                router->config = config_free(router->config);
         router->reload = reload_free(router->reload);
         free(router->peek);
         sd_event_source_disable_unref(router->resume);

@@ -13,7 +13,7 @@
 
 struct Router {
         sd_event *event;
-        Config *config;
+        const Config *config; /* owned by reload */
         Reload *reload;
         Outlet **outlets; /* one for each of config->instances, or NULL until its first use */
         OutletShared outlet_shared;
@@ -50,15 +50,6 @@ void router_done(Router *router);
 
 /* Something was counted: the status line that systemctl shows follows within a second. */
 void router_touch_status(Router *router);
-
-/* CLOCK_MONOTONIC when this turn of the event loop began, microseconds. */
-static inline uint64_t router_now(const Router *router)
-{
-        uint64_t now = 0;
-
-        (void)sd_event_now(router->event, CLOCK_MONOTONIC, &now);
-        return now;
-}
 
 static inline size_t router_n_pending(const Router *router)
 {

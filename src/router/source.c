@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the counting of pending connections by source. Holds nothing for a source that has none.
- */
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * How many connections each source has pending. A source is a prefix of the client's address, as
- * a client with one IPv6 address usually has 2^64.
- */
+/* How many connections each source has pending: a prefix of the client's address, as a client with
+ * one IPv6 address usually has 2^64. */
 #pragma once
 
 #include <stddef.h>

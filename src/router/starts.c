@@ -11,14 +11,13 @@
 #include <unistd.h>
 
 #include "router/starts.h"
+#include "util/cleanup.h"
 
 /* See above. */
 #define HOT_USEC (1 * UINT64_C(1000000))
 
 /* A shorter wait for a slot is not worth a line in the log. */
 #define HARMLESS_USEC (3 * UINT64_C(1000000))
-
-#define ACCURACY_USEC 10000
 
 /* An unread datagram is charged to its sender's socket by more than this. */
 #define CHARGE_MIN 256
@@ -39,7 +38,7 @@ static uint64_t starts_now(const Starts *starts)
 /* Instances that do not come up shall not take all slots from those that would. */
 static bool starts_has_free_slot(const Starts *starts, bool late)
 {
-        return starts->n_starting < starts->max &&
+        return starts->starting.n < starts->max &&
                (!late || starts->n_late < (starts->max + 1) / 2);
 }
 
@@ -55,16 +54,6 @@ static void starts_arm_next(const Starts *starts)
 {
         if (starts_next(starts))
                 (void)sd_event_source_set_enabled(starts->next, SD_EVENT_ONESHOT);
-}
-
-static void starts_arm_limit(const Starts *starts)
-{
-        const Start *first = TAILQ_FIRST(&starts->starting);
-
-        if (!first)
-                (void)sd_event_source_set_enabled(starts->limit, SD_EVENT_OFF);
-        else if (sd_event_source_set_time(starts->limit, first->since_usec + START_SLOT_USEC) >= 0)
-                (void)sd_event_source_set_enabled(starts->limit, SD_EVENT_ONESHOT);
 }
 
 static void starts_enter(const Starts *starts, Start *start, StartState state)
@@ -94,23 +83,18 @@ static void starts_take_slot(Starts *starts, Start *start)
         assert(start->state == START_NONE);
         starts_enter(starts, start, START_HAS_SLOT);
         start->unread_bytes = starts->hooks->unread_bytes(start);
-        TAILQ_INSERT_TAIL(&starts->starting, start, link);
+        start->starts = starts;
+        (void)deadline_queue_add(&starts->starting, &start->deadline,
+                                 start->since_usec + START_SLOT_USEC);
         starts->n_late += start->is_late;
-        if (starts->n_starting++ == 0)
-                starts_arm_limit(starts);
 }
 
 static void starts_leave_slot(Starts *starts, Start *start, bool is_late)
 {
-        const bool was_first = start == TAILQ_FIRST(&starts->starting);
-
-        assert(start->state == START_HAS_SLOT && starts->n_starting > 0);
-        TAILQ_REMOVE(&starts->starting, start, link);
+        assert(start->state == START_HAS_SLOT);
+        deadline_queue_remove(&starts->starting, &start->deadline);
         starts->n_late -= start->is_late;
-        starts->n_starting--;
         starts_enter(starts, start, START_NONE);
-        if (was_first)
-                starts_arm_limit(starts);
         starts_arm_next(starts);
         starts->hooks->on_left(start, is_late);
 }
@@ -177,24 +161,17 @@ void starts_look(Starts *starts, Start *start)
                 starts_has_received(starts, start);
 }
 
-static int starts_on_limit(sd_event_source *source, uint64_t usec, void *userdata)
+static void starts_on_passed(Deadline *deadline)
 {
-        Starts *starts = userdata;
-        const uint64_t now = starts_now(starts);
-        Start *first;
+        Start *start = container_of(deadline, Start, deadline);
 
-        while ((first = TAILQ_FIRST(&starts->starting)) &&
-               first->since_usec + START_SLOT_USEC <= now) {
-                starts_look(starts, first);
-                if (first->state != START_HAS_SLOT)
-                        continue;
-                starts_leave_slot(starts, first, true);
-                first->is_late = true;
-                /* What comes next needs a slot again, unless it runs. */
-                first->sent_usec = 0;
-        }
-        starts_arm_limit(starts);
-        return 0;
+        starts_look(start->starts, start);
+        if (start->state != START_HAS_SLOT)
+                return;
+        starts_leave_slot(start->starts, start, true);
+        start->is_late = true;
+        /* What comes next needs a slot again, unless it runs. */
+        start->sent_usec = 0;
 }
 
 /* An event of its own, as sending to one may free the slot for the next, and so on. */
@@ -216,13 +193,9 @@ int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks)
         int r;
 
         *starts = (Starts){ .hooks = hooks, .event = event };
-        TAILQ_INIT(&starts->starting);
         TAILQ_INIT(&starts->waiting);
         TAILQ_INIT(&starts->waiting_late);
-        r = sd_event_add_time(event, &starts->limit, CLOCK_MONOTONIC, UINT64_MAX, ACCURACY_USEC,
-                              starts_on_limit, starts);
-        if (r >= 0)
-                r = sd_event_source_set_enabled(starts->limit, SD_EVENT_OFF);
+        r = deadline_queue_init(&starts->starting, event, starts_on_passed);
         if (r >= 0)
                 r = sd_event_add_defer(event, &starts->next, starts_on_next, starts);
         if (r >= 0)
@@ -232,7 +205,7 @@ int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks)
 
 void starts_done(Starts *starts)
 {
-        starts->limit = sd_event_source_disable_unref(starts->limit);
+        deadline_queue_done(&starts->starting);
         starts->next = sd_event_source_disable_unref(starts->next);
 }
 

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * How many instances may start at the same time: StartingMax=. A hand-off to one that does not run
- * starts it, and a crawler may visit a thousand. So it needs one of so many slots first; instances
- * without one wait in the order in which they asked.
+/* How many instances may start at the same time: StartingMax=. A hand-off to one that does not run
+ * starts it, so it needs one of so many slots first; others wait in the order in which they asked.
  */
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/queue.h>
-#include <systemd/sd-event.h>
+
+#include "util/deadline.h"
 
 typedef enum StartState {
         START_NONE,     /* runs, as far as is known, or is sent nothing */
@@ -21,11 +17,13 @@ typedef enum StartState {
 /* One instance's part. */
 typedef struct Start {
         StartState state;
-        uint64_t since_usec; /* when that began */
-        uint64_t sent_usec;  /* the last hand-off */
-        int unread_bytes;    /* START_HAS_SLOT: of its hand-offs, at the last look */
-        bool is_late;        /* the last time, its time was over before it received */
-        TAILQ_ENTRY(Start) link;
+        uint64_t since_usec;     /* when that began */
+        uint64_t sent_usec;      /* the last hand-off */
+        int unread_bytes;        /* START_HAS_SLOT: of its hand-offs, at the last look */
+        bool is_late;            /* the last time, its time was over before it received */
+        TAILQ_ENTRY(Start) link; /* START_WAITING */
+        Deadline deadline;       /* START_HAS_SLOT */
+        struct Starts *starts;   /* likewise */
 } Start;
 
 /* What is asked about an instance, and what is said about it. */
@@ -44,13 +42,11 @@ typedef struct Starts {
         const StartHooks *hooks;
         sd_event *event; /* not owned */
         size_t max;
-        size_t n_starting;
-        size_t n_late;      /* of them */
-        StartList starting; /* by since_usec */
+        DeadlineQueue starting; /* that have a slot */
+        size_t n_late;          /* of them */
         StartList waiting;
         StartList waiting_late;
-        sd_event_source *limit; /* the first of starting has had its time */
-        sd_event_source *next;  /* on while the turn of an instance has come */
+        sd_event_source *next; /* on while the turn of an instance has come */
 } Starts;
 
 /* How long an instance keeps its slot without receiving. */

@@ -6,7 +6,6 @@
  * they wait, with what must be known of them, in the queue of a socket pair, and it is the reading
  * end that is stored. One queue holds thousands.
  */
-#include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -18,40 +17,50 @@
 /* systemd may be busy for a minute, for example with a daemon-reload; TimeoutStopSec= is longer. */
 #define BARRIER_USEC (75 * UINT64_C(1000000))
 
+/* The kernel takes no more descriptors in one message (SCM_MAX_FD). */
+#define BATCH_MAX 253
+
+/* One message. */
+typedef struct StoreBatch {
+        uint32_t magic;
+        uint32_t n;
+        StoredConn conns[BATCH_MAX];
+} StoreBatch;
+
 typedef union StoreControl {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(STORE_BATCH_MAX * sizeof(int))];
+        char bytes[CMSG_SPACE(BATCH_MAX * sizeof(int))];
 } StoreControl;
 
-static size_t store_batch_size(size_t n)
-{
-        return offsetof(StoreBatch, conns) + n * sizeof(StoredConn);
-}
+/* A socket pair that is being filled: read, write. */
+typedef struct StoreQueue {
+        int ends[2];
+        size_t number;
+        bool has_batches;
+} StoreQueue;
 
 /* systemd must not watch the descriptor: the hang-up of the writing end is no reason to drop it. */
-static int store_give_queue(StoreWriter *writer)
+static int store_give_queue(StoreQueue *queue)
 {
         static const char format[] = "FDSTORE=1\nFDPOLL=0\nFDNAME=" STORE_NAME_FORMAT;
         char text[sizeof(format) + STORE_NAME_MAX];
         int r = 0;
 
-        if (writer->n_queued > 0) {
-                snprintf(text, sizeof(text), format, writer->n_queues++);
-                r = sd_pid_notify_with_fds(0, false, text, (const int *)writer->queue, 1);
+        if (queue->has_batches) {
+                snprintf(text, sizeof(text), format, queue->number++);
+                r = sd_pid_notify_with_fds(0, false, text, (const int *)queue->ends, 1);
         }
-        if (r > 0)
-                writer->n_stored += writer->n_queued;
-        writer->n_queued = 0;
-        for (size_t i = 0; i < ELEMENTSOF(writer->queue); i++)
-                writer->queue[i] = close_fd(writer->queue[i]);
+        queue->has_batches = false;
+        for (size_t i = 0; i < ELEMENTSOF(queue->ends); i++)
+                queue->ends[i] = close_fd(queue->ends[i]);
         return r < 0 ? r : 0;
 }
 
-static int store_send_batch(StoreWriter *writer)
+static int store_send_batch(StoreQueue *queue, const int *fds, const StoredConn *conns, size_t n)
 {
-        const size_t n = writer->batch.n;
+        StoreBatch batch = { .magic = STORE_MAGIC, .n = (uint32_t)n };
         StoreControl control = { .bytes = { 0 } };
-        struct iovec iov = { .iov_base = &writer->batch, .iov_len = store_batch_size(n) };
+        struct iovec iov = { .iov_base = &batch, .iov_len = offsetof(StoreBatch, conns[n]) };
         struct msghdr message = {
                 .msg_iov = &iov,
                 .msg_iovlen = 1,
@@ -59,61 +68,41 @@ static int store_send_batch(StoreWriter *writer)
                 .msg_controllen = CMSG_SPACE(n * sizeof(int)),
         };
 
-        if (writer->queue[1] < 0 &&
-            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, writer->queue) < 0)
+        if (queue->ends[1] < 0 &&
+            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, queue->ends) < 0)
                 return -errno;
+        memcpy(batch.conns, conns, n * sizeof(*conns));
         control.header.cmsg_level = SOL_SOCKET;
         control.header.cmsg_type = SCM_RIGHTS;
         control.header.cmsg_len = CMSG_LEN(n * sizeof(int));
-        memcpy(CMSG_DATA(&control.header), writer->fds, n * sizeof(int));
-        return sendmsg(writer->queue[1], &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+        memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
+        if (sendmsg(queue->ends[1], &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+                return -errno;
+        queue->has_batches = true;
+        return 0;
 }
 
-static int store_flush(StoreWriter *writer)
+int store_give(const int *fds, const StoredConn *conns, size_t n)
 {
-        int r = store_send_batch(writer);
+        StoreQueue queue = { .ends = { -EBADF, -EBADF } };
+        size_t n_now;
+        int r = 0, last;
 
-        /* Full: this queue goes, and the next one has room. */
-        if (r == -EAGAIN && writer->n_queued > 0) {
-                r = store_give_queue(writer);
-                if (r == 0)
-                        r = store_send_batch(writer);
+        for (size_t i = 0; r == 0 && i < n; i += n_now) {
+                n_now = n - i < BATCH_MAX ? n - i : BATCH_MAX;
+                r = store_send_batch(&queue, fds + i, conns + i, n_now);
+                /* Full: this queue goes, and the next one has room. */
+                if (r == -EAGAIN && queue.has_batches) {
+                        r = store_give_queue(&queue);
+                        if (r == 0)
+                                r = store_send_batch(&queue, fds + i, conns + i, n_now);
+                }
         }
-        if (r == 0)
-                writer->n_queued += writer->batch.n;
-        writer->batch.n = 0;
-        return r;
-}
-
-void store_begin(StoreWriter *writer)
-{
-        *writer = (StoreWriter){ .queue = { -EBADF, -EBADF }, .batch.magic = STORE_MAGIC };
-}
-
-void store_add(StoreWriter *writer, int fd, const StoredConn *conn)
-{
-        assert(writer->batch.magic == STORE_MAGIC && writer->batch.n < STORE_BATCH_MAX);
-        if (writer->error < 0)
-                return;
-        writer->fds[writer->batch.n] = fd;
-        writer->batch.conns[writer->batch.n++] = *conn;
-        if (writer->batch.n == STORE_BATCH_MAX)
-                writer->error = store_flush(writer);
-}
-
-int store_end(StoreWriter *writer)
-{
-        int r;
-
-        if (writer->error == 0 && writer->batch.n > 0)
-                writer->error = store_flush(writer);
-        r = store_give_queue(writer);
+        last = store_give_queue(&queue);
         /* What a process has sent that is gone when systemd reads it belongs to nobody. */
-        if (r == 0)
-                r = sd_notify_barrier(0, BARRIER_USEC);
-        if (writer->error < 0)
-                r = writer->error;
-        return r < 0 ? r : (int)writer->n_stored;
+        if (last == 0)
+                last = sd_notify_barrier(0, BARRIER_USEC);
+        return r < 0 ? r : last < 0 ? last : (int)n;
 }
 
 /* Whatever store_send_batch() has not sent is closed. */
@@ -121,7 +110,7 @@ static int store_take_batch(const StoreBatch *batch, size_t size, const struct m
                             void (*take_consume)(void *, int, const StoredConn *), void *userdata)
 {
         struct cmsghdr *control = CMSG_FIRSTHDR(message);
-        int fds[STORE_BATCH_MAX];
+        int fds[BATCH_MAX];
         size_t n_fds = 0;
         bool is_valid;
 
@@ -130,7 +119,7 @@ static int store_take_batch(const StoreBatch *batch, size_t size, const struct m
                 memcpy(fds, CMSG_DATA(control), n_fds * sizeof(int));
         }
         is_valid = size >= offsetof(StoreBatch, conns) && batch->magic == STORE_MAGIC &&
-                   n_fds > 0 && batch->n == n_fds && size == store_batch_size(n_fds) &&
+                   n_fds > 0 && batch->n == n_fds && size == offsetof(StoreBatch, conns[n_fds]) &&
                    !(message->msg_flags & (MSG_TRUNC | MSG_CTRUNC));
         for (size_t i = 0; i < n_fds; i++)
                 if (is_valid && sd_is_socket_inet(fds[i], AF_UNSPEC, SOCK_STREAM, 0, 0) > 0)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Pending connections on their way from one router process to the next, through systemd's
- * descriptor store (FileDescriptorStoreMax= in the unit).
- */
+/* Pending connections on their way from one router process to the next, through systemd's
+ * descriptor store (FileDescriptorStoreMax= in the unit). */
 #pragma once
 
 #include <stddef.h>
@@ -20,33 +18,9 @@ typedef struct StoredConn {
         uint64_t waiting_deadline_usec;
 } StoredConn;
 
-/* The kernel takes no more descriptors in one message (SCM_MAX_FD). */
-#define STORE_BATCH_MAX 253
-
-/* One message. */
-typedef struct StoreBatch {
-        uint32_t magic;
-        uint32_t n;
-        StoredConn conns[STORE_BATCH_MAX];
-} StoreBatch;
-
-typedef struct StoreWriter {
-        int queue[2]; /* a socket pair: read, write */
-        size_t n_queued;
-        size_t n_queues;
-        size_t n_stored;
-        int error;        /* the first one; nothing more is written then */
-        StoreBatch batch; /* being filled */
-        int fds[STORE_BATCH_MAX];
-} StoreWriter;
-
-/* Gives connections to systemd, in the order in which to take them up. The descriptors stay the
- * caller's, to be closed after store_end(). */
-void store_begin(StoreWriter *writer);
-void store_add(StoreWriter *writer, int fd, const StoredConn *conn);
-
-/* Returns how many systemd has, or a negative errno if it does not have all. */
-int store_end(StoreWriter *writer);
+/* Gives systemd n connections, in the order in which to take them up. The descriptors stay the
+ * caller's. Returns n, or a negative errno if systemd does not have all. */
+int store_give(const int *fds, const StoredConn *conns, size_t n);
 
 /* Takes up what a former router has stored in this descriptor. Returns how many there were. A
  * negative errno: the rest is lost. */

@@ -8,7 +8,7 @@
  * and inherited by the router under a name of their own. No byte of theirs is looked at.
  */
 #include <fcntl.h>
-#include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
@@ -19,12 +19,6 @@
 
 /* More is left to the router, which refuses what it can't seal. */
 #define EARLY_MAX 4096
-
-static bool is_listener(int fd)
-{
-        return sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0 ||
-               sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) > 0;
-}
 
 /* The number after the last one that is inherited. */
 static int accept_early(int listener, int next)
@@ -49,12 +43,10 @@ static int seal_inherited(int end)
         int next = end;
 
         for (int fd = SD_LISTEN_FDS_START; fd < end; fd++) {
-                const int flags = fcntl(fd, F_GETFL);
-
                 /* For the program; sd_listen_fds() has taken it for ours. */
                 (void)fcntl(fd, F_SETFD, 0);
-                if (is_listener(fd) && seal_listener(fd) == 0 && flags >= 0 &&
-                    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0)
+                if (sd_is_socket_inet(fd, AF_UNSPEC, SOCK_STREAM, 1, 0) > 0 &&
+                    seal_listener(fd) == 0 && ioctl(fd, FIONBIO, &(int){ 1 }) == 0)
                         next = accept_early(fd, next);
         }
         return next;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the filter on public sockets and on what they accept. Never looks at a byte of a client's.
- */
+/* Never looks at a byte of a client's. */
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
@@ -8,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "seal/seal.h"
+#include "util/address.h"
 #include "util/cleanup.h"
 
 /* Port, protocol, address. */
@@ -31,32 +31,20 @@ static void seal_want(Seal *seal, unsigned short size, int offset, uint32_t valu
                 (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
 }
 
-static void seal_want_protocol(Seal *seal, uint32_t protocol)
+/* An address of any means that each of that family will do. */
+static void seal_want_address(Seal *seal, const struct in6_addr *ip, bool only_ipv6)
 {
-        seal_want(seal, BPF_W, SKF_AD_OFF + SKF_AD_PROTOCOL, protocol);
-}
+        const bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(ip), is_any = IN6_IS_ADDR_UNSPECIFIED(ip);
 
-static void seal_want_ipv4(Seal *seal, const struct sockaddr_in *local)
-{
-        seal_want(seal, BPF_H, TCP_DESTINATION_PORT, ntohs(local->sin_port));
-        if (local->sin_addr.s_addr != INADDR_ANY)
-                seal_want(seal, BPF_W, IPV4_DESTINATION, ntohl(local->sin_addr.s_addr));
-}
-
-static void seal_want_ipv6(Seal *seal, const struct sockaddr_in6 *local, bool only)
-{
-        const bool is_any = IN6_IS_ADDR_UNSPECIFIED(&local->sin6_addr);
-        const bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(&local->sin6_addr);
-        uint32_t words[4];
-
-        memcpy(words, &local->sin6_addr, sizeof(words));
-        seal_want(seal, BPF_H, TCP_DESTINATION_PORT, ntohs(local->sin6_port));
-        if (!is_any || only)
-                seal_want_protocol(seal, is_ipv4 ? ETH_P_IP : ETH_P_IPV6);
+        if (is_ipv4 && ip->s6_addr32[3] == INADDR_ANY)
+                return;
+        if (!is_any || only_ipv6)
+                seal_want(seal, BPF_W, SKF_AD_OFF + SKF_AD_PROTOCOL,
+                          is_ipv4 ? ETH_P_IP : ETH_P_IPV6);
         if (is_ipv4)
-                seal_want(seal, BPF_W, IPV4_DESTINATION, ntohl(words[3]));
+                seal_want(seal, BPF_W, IPV4_DESTINATION, ntohl(ip->s6_addr32[3]));
         for (int i = 0; !is_any && !is_ipv4 && i < 4; i++)
-                seal_want(seal, BPF_W, IPV6_DESTINATION_WORD + 4 * i, ntohl(words[i]));
+                seal_want(seal, BPF_W, IPV6_DESTINATION_WORD + 4 * i, ntohl(ip->s6_addr32[i]));
 }
 
 /* Each check that fails leads to the last instruction. */
@@ -80,23 +68,18 @@ static bool seal_has_option(int fd, int level, int option)
 
 static int seal_put_on(int fd)
 {
-        union {
-                struct sockaddr any;
-                struct sockaddr_in ipv4;
-                struct sockaddr_in6 ipv6;
-        } local = { .any.sa_family = AF_UNSPEC };
-        socklen_t size = sizeof(local);
         Seal made = { .n = 0 };
         struct sock_fprog program = { .filter = made.code };
+        struct sockaddr_storage name;
+        socklen_t size = sizeof(name);
+        Address local;
 
-        if (getsockname(fd, &local.any, &size) < 0)
+        if (getsockname(fd, (struct sockaddr *)&name, &size) < 0)
                 return -errno;
-        if (local.any.sa_family == AF_INET)
-                seal_want_ipv4(&made, &local.ipv4);
-        else if (local.any.sa_family == AF_INET6)
-                seal_want_ipv6(&made, &local.ipv6, seal_has_option(fd, IPPROTO_IPV6, IPV6_V6ONLY));
-        else
+        if (!address_from_sockaddr(&name, &local))
                 return -EAFNOSUPPORT;
+        seal_want(&made, BPF_H, TCP_DESTINATION_PORT, local.port);
+        seal_want_address(&made, &local.ip, seal_has_option(fd, IPPROTO_IPV6, IPV6_V6ONLY));
         seal_finish(&made);
         program.len = (unsigned short)made.n;
         if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ||

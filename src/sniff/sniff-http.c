@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the reading of the head of an HTTP/1 request. Must never be more lenient than Apache with
- * its default "HttpProtocolOptions Strict", nor take another host than Apache does: what the two
- * could read in two ways is malformed. It keeps nothing but the host, and judges no field but Host.
+ * Must never be more lenient than Apache with its default "HttpProtocolOptions Strict", nor take
+ * another host than Apache does: what the two could read in two ways is malformed. It keeps nothing
+ * but the host, and judges no field but Host.
  */
-#include "sniff/sniff.h"
+#include "sniff/reader.h"
 
 #include <strings.h>
 
@@ -51,45 +51,25 @@ static const uint8_t classes[256] = {
 };
 
 typedef struct Head {
-        Span rest;            /* input from here */
-        SniffOutcome verdict; /* why reading has stopped */
-        bool host_demanded;   /* by the version */
-        bool host_seen;       /* there is a Host field, which may be empty */
-        Span host;            /* its value */
-        Span target_host;     /* the host in the request target, if that form has one */
+        Reader in;
+        bool host_demanded; /* by the version */
+        bool host_seen;     /* there is a Host field, which may be empty */
+        Span host;          /* its value */
+        Span target_host;   /* the host in the request target, if that form has one */
         bool target_is_https;
         Span method;
         Span path; /* and query */
 } Head;
-
-static bool head_stop(Head *h, SniffOutcome verdict)
-{
-        h->verdict = verdict;
-        return false;
-}
 
 /* Takes the longest run of a class, which ends before the end of the input. */
 static bool head_take(Head *h, uint8_t class, Span *ret)
 {
         size_t n = 0;
 
-        while (n < h->rest.size && (classes[h->rest.data[n]] & class) != 0)
+        while (n < h->in.rest.size && (classes[h->in.rest.data[n]] & class) != 0)
                 n++;
-        if (n == h->rest.size || !span_take(&h->rest, n, ret))
-                return head_stop(h, SNIFF_MORE);
-        return true;
-}
-
-static bool head_expect(Head *h, const char *literal)
-{
-        uint32_t c;
-
-        for (; *literal != '\0'; literal++) {
-                if (!span_take_uint(&h->rest, 1, &c))
-                        return head_stop(h, SNIFF_MORE);
-                if (c != (uint8_t)*literal)
-                        return head_stop(h, SNIFF_MALFORMED);
-        }
+        if (n == h->in.rest.size || !span_take(&h->in.rest, n, ret))
+                return reader_stop(&h->in, SNIFF_MORE);
         return true;
 }
 
@@ -148,32 +128,32 @@ static bool head_check_target(Head *h, Span method, Span target)
 {
         if (span_equals(method, "CONNECT")) {
                 h->target_host = target;
-                return (is_authority(target) && has_port(target)) || head_stop(h, SNIFF_MALFORMED);
+                return reader_check(&h->in, is_authority(target) && has_port(target));
         }
         h->path = target;
         if (target.size > 0 && target.data[0] == '/')
                 return true;
         if (span_equals(target, "*"))
-                return span_equals(method, "OPTIONS") || head_stop(h, SNIFF_MALFORMED);
+                return reader_check(&h->in, span_equals(method, "OPTIONS"));
         /* Other schemes are for proxies; Apache would take the Host field and serve it. */
         h->target_is_https = span_take_word(&target, "https://");
         if (!h->target_is_https && !span_take_word(&target, "http://"))
-                return head_stop(h, SNIFF_MALFORMED);
+                return reader_stop(&h->in, SNIFF_MALFORMED);
         h->target_host = (Span){ .data = target.data };
         while (h->target_host.size < target.size && target.data[h->target_host.size] != '/' &&
                target.data[h->target_host.size] != '?')
                 h->target_host.size++;
         h->path = (Span){ .data = target.data + h->target_host.size,
                           .size = target.size - h->target_host.size };
-        return is_authority(h->target_host) || head_stop(h, SNIFF_MALFORMED);
+        return reader_check(&h->in, is_authority(h->target_host));
 }
 
 static bool head_skip_empty_lines(Head *h)
 {
-        for (size_t n = 0; h->rest.size > 0 && h->rest.data[0] == '\r'; n++) {
+        for (size_t n = 0; h->in.rest.size > 0 && h->in.rest.data[0] == '\r'; n++) {
                 if (n == EMPTY_LINES_MAX)
-                        return head_stop(h, SNIFF_MALFORMED);
-                if (!head_expect(h, "\r\n"))
+                        return reader_stop(&h->in, SNIFF_MALFORMED);
+                if (!reader_expect_text(&h->in, "\r\n"))
                         return false;
         }
         return true;
@@ -183,22 +163,22 @@ static bool head_take_request_line(Head *h)
 {
         Span target, minor;
 
-        if (!head_take(h, TARGET, &target) || !head_expect(h, " ") ||
-            !head_check_target(h, h->method, target) || !head_expect(h, "HTTP/1."))
+        if (!head_take(h, TARGET, &target) || !reader_expect_text(&h->in, " ") ||
+            !head_check_target(h, h->method, target) || !reader_expect_text(&h->in, "HTTP/1."))
                 return false;
-        if (!span_take(&h->rest, 1, &minor))
-                return head_stop(h, SNIFF_MORE);
+        if (!span_take(&h->in.rest, 1, &minor))
+                return reader_stop(&h->in, SNIFF_MORE);
         if (minor.data[0] != '0' && minor.data[0] != '1')
-                return head_stop(h, SNIFF_MALFORMED);
+                return reader_stop(&h->in, SNIFF_MALFORMED);
         h->host_demanded = minor.data[0] == '1';
-        return head_expect(h, "\r\n");
+        return reader_expect_text(&h->in, "\r\n");
 }
 
 static bool head_take_host_field(Head *h, Span value)
 {
         /* RFC 9112 section 3.2: 400. Apache joins the two by a comma, others take either. */
         if (h->host_seen)
-                return head_stop(h, SNIFF_MALFORMED);
+                return reader_stop(&h->in, SNIFF_MALFORMED);
         h->host_seen = true;
         while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
                 value.data++;
@@ -208,7 +188,7 @@ static bool head_take_host_field(Head *h, Span value)
                (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t'))
                 value.size--;
         h->host = value;
-        return is_host(value) || head_stop(h, SNIFF_MALFORMED);
+        return reader_check(&h->in, is_host(value));
 }
 
 static bool head_take_fields(Head *h)
@@ -224,8 +204,9 @@ static bool head_take_fields(Head *h)
                  * one of two parsers.
                  */
                 if (name.size == 0)
-                        return head_expect(h, "\r\n");
-                if (!head_expect(h, ":") || !head_take(h, VALUE, &value) || !head_expect(h, "\r\n"))
+                        return reader_expect_text(&h->in, "\r\n");
+                if (!reader_expect_text(&h->in, ":") || !head_take(h, VALUE, &value) ||
+                    !reader_expect_text(&h->in, "\r\n"))
                         return false;
                 if (span_is_word(name, "Host") && !head_take_host_field(h, value))
                         return false;
@@ -239,8 +220,8 @@ static bool head_take_fields(Head *h)
  */
 static bool head_check_agreement(Head *h)
 {
-        return !h->target_is_https || spans_equal_any_case(h->target_host, h->host) ||
-               head_stop(h, SNIFF_MALFORMED);
+        return reader_check(&h->in,
+                            !h->target_is_https || spans_equal_any_case(h->target_host, h->host));
 }
 
 static bool head_parse(Head *h)
@@ -248,8 +229,8 @@ static bool head_parse(Head *h)
         if (!head_skip_empty_lines(h) || !head_take(h, TOKEN, &h->method))
                 return false;
         if (h->method.size == 0)
-                return head_stop(h, SNIFF_MALFORMED);
-        if (!head_expect(h, " "))
+                return reader_stop(&h->in, SNIFF_MALFORMED);
+        if (!reader_expect_text(&h->in, " "))
                 return false;
         /*
          * The preface of HTTP/2 without TLS, RFC 9113 section 3.4: meant to look like a request
@@ -258,7 +239,7 @@ static bool head_parse(Head *h)
          */
         if (span_equals(h->method, "PRI")) {
                 h->host_demanded = true;
-                return head_expect(h, "* HTTP/2.0\r\n\r\n");
+                return reader_expect_text(&h->in, "* HTTP/2.0\r\n\r\n");
         }
         return head_take_request_line(h) && head_take_fields(h) && head_check_agreement(h);
 }
@@ -277,14 +258,14 @@ static size_t n_to_empty_line(Span in)
 Sniff sniff_http(Span in)
 {
         Sniff s = {};
-        Head h = { .rest = in };
+        Head h = { .in.rest = in };
         Span host;
 
         if (in.size > 0 &&
             ((classes[in.data[0]] & TOKEN) != 0 || in.data[0] == '\r' || in.data[0] == '\n'))
                 s.protocol = BELLHOP_PROTOCOL_HTTP;
         if (!head_parse(&h)) {
-                s.outcome = h.verdict;
+                s.outcome = h.in.verdict;
                 if (s.outcome == SNIFF_MORE)
                         s.need_bytes = in.size + n_to_empty_line(in);
                 return s;

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the form of PROXY headers, as "The PROXY protocol, versions 1 & 2" of HAProxy describes it.
- * Stricter than a receiver must be: where another one could see the end of the header elsewhere, it
- * is malformed. TLVs of version 2 are skipped, not looked at.
- */
+/* As "The PROXY protocol, versions 1 & 2" of HAProxy has it, but stricter: where another receiver
+ * could see the end of the header elsewhere, it is malformed. TLVs are skipped. */
 #include <arpa/inet.h>
-#include <stdlib.h>
 
-#include "sniff/sniff-proxy.h"
+#include "sniff/reader.h"
+#include "util/text.h"
 
 /* Section 2.1: the longest line, with CR LF; and the shortest, "PROXY UNKNOWN\r\n". */
 #define V1_SIZE_MAX 107
@@ -30,159 +27,118 @@ static const uint8_t v2_signature[] = {
         '\r', '\n', '\r', '\n', '\0', '\r', '\n', 'Q', 'U', 'I', 'T', '\n',
 };
 
-typedef enum Step {
-        STEP_DONE,
-        STEP_MORE,
-        STEP_WRONG,
-} Step;
-
-static SniffProxy malformed(void)
+static SniffProxy proxy_stopped(const Reader *reader, size_t need_bytes)
 {
-        return (SniffProxy){ .outcome = SNIFF_PROXY_MALFORMED };
-}
-
-static Step take_bytes(Span *rest, const void *bytes, size_t size)
-{
-        const size_t here = rest->size < size ? rest->size : size;
-        Span taken;
-
-        if (here > 0 && memcmp(rest->data, bytes, here) != 0)
-                return STEP_WRONG;
-        return span_take(rest, size, &taken) ? STEP_DONE : STEP_MORE;
-}
-
-static Step take_text(Span *rest, const char *text)
-{
-        return take_bytes(rest, text, strlen(text));
+        if (reader->verdict == SNIFF_MALFORMED)
+                return (SniffProxy){ .outcome = SNIFF_PROXY_MALFORMED };
+        return (SniffProxy){ .outcome = SNIFF_PROXY_MORE, .need_bytes = need_bytes };
 }
 
 /* A word of 1 to max of these letters, and the byte that ends it. */
-static Step take_word(Span *rest, const char *letters, uint8_t end, size_t max, char *ret)
+static bool take_word(Reader *reader, const char *letters, uint8_t end, size_t max, char *ret)
 {
-        for (size_t i = 0; i < rest->size; i++) {
-                const uint8_t c = rest->data[i];
+        for (size_t i = 0; i < reader->rest.size; i++) {
+                const uint8_t c = reader->rest.data[i];
 
                 if (c == end && i > 0) {
-                        memcpy(ret, rest->data, i);
+                        memcpy(ret, reader->rest.data, i);
                         ret[i] = 0;
-                        *rest = (Span){ .data = rest->data + i + 1, .size = rest->size - i - 1 };
-                        return STEP_DONE;
+                        reader->rest.data += i + 1;
+                        reader->rest.size -= i + 1;
+                        return true;
                 }
                 if (i >= max || c == 0 || !strchr(letters, c))
-                        return STEP_WRONG;
+                        return reader_stop(reader, SNIFF_MALFORMED);
         }
-        return STEP_MORE;
+        return reader_stop(reader, SNIFF_MORE);
 }
 
 #define DIGITS "0123456789"
 
-static Step take_ip(Span *rest, int family, struct in6_addr *ret)
+static bool take_ip(Reader *reader, bool v4, struct in6_addr *ret)
 {
-        const bool v4 = family == AF_INET;
         char text[INET6_ADDRSTRLEN];
         struct in_addr ipv4;
-        const Step step = take_word(rest, v4 ? DIGITS "." : DIGITS "abcdefABCDEF:.", ' ',
-                                    (v4 ? INET_ADDRSTRLEN : INET6_ADDRSTRLEN) - 1, text);
 
-        if (step != STEP_DONE)
-                return step;
-        if (inet_pton(family, text, v4 ? (void *)&ipv4 : ret) != 1)
-                return STEP_WRONG;
-        if (v4)
-                *ret = address_map_ipv4(ipv4);
-        return STEP_DONE;
+        if (!take_word(reader, v4 ? DIGITS "." : DIGITS "abcdefABCDEF:.", ' ',
+                       (v4 ? INET_ADDRSTRLEN : INET6_ADDRSTRLEN) - 1, text))
+                return false;
+        if (!v4)
+                return reader_check(reader, inet_pton(AF_INET6, text, ret) == 1);
+        if (inet_pton(AF_INET, text, &ipv4) != 1)
+                return reader_stop(reader, SNIFF_MALFORMED);
+        *ret = address_map_ipv4(ipv4);
+        return true;
 }
 
-static Step take_port(Span *rest, uint8_t end, uint16_t *ret)
+static bool take_port(Reader *reader, uint8_t end, uint16_t *ret)
 {
         char text[sizeof("65535")];
-        const Step step = take_word(rest, DIGITS, end, sizeof(text) - 1, text);
-        unsigned long port;
+        uint64_t port = 0;
 
-        if (step != STEP_DONE)
-                return step;
-        port = strtoul(text, NULL, 10);
-        if (port > UINT16_MAX || (text[0] == '0' && text[1] != 0))
-                return STEP_WRONG;
+        if (!take_word(reader, DIGITS, end, sizeof(text) - 1, text))
+                return false;
+        if (!text_number(span_from_string(text), UINT16_MAX, &port) ||
+            (text[0] == '0' && text[1] != 0))
+                return reader_stop(reader, SNIFF_MALFORMED);
         *ret = (uint16_t)port;
-        return STEP_DONE;
+        return true;
 }
 
 /* "TCP4 SOURCE DESTINATION PORT PORT\r\n" */
-static Step take_tcp(Span *rest, Address *ret)
+static bool take_tcp(Reader *reader, Address *ret)
 {
         struct in6_addr destination;
         uint16_t destination_port;
-        Step step = take_text(rest, "TCP");
-        int family;
+        bool v4;
 
-        if (step != STEP_DONE || rest->size == 0)
-                return step == STEP_DONE ? STEP_MORE : step;
-        family = rest->data[0] == '4' ? AF_INET : AF_INET6;
-        step = take_text(rest, family == AF_INET ? "4 " : "6 ");
-        if (step == STEP_DONE)
-                step = take_ip(rest, family, &ret->ip);
-        if (step == STEP_DONE)
-                step = take_ip(rest, family, &destination);
-        if (step == STEP_DONE)
-                step = take_port(rest, ' ', &ret->port);
-        if (step == STEP_DONE)
-                step = take_port(rest, '\r', &destination_port);
-        return step == STEP_DONE ? take_text(rest, "\n") : step;
+        if (!reader_expect_text(reader, "TCP"))
+                return false;
+        v4 = reader->rest.size > 0 && reader->rest.data[0] == '4';
+        return reader_expect_text(reader, v4 ? "4 " : "6 ") && take_ip(reader, v4, &ret->ip) &&
+               take_ip(reader, v4, &destination) && take_port(reader, ' ', &ret->port) &&
+               take_port(reader, '\r', &destination_port) && reader_expect_text(reader, "\n");
 }
 
 /* "UNKNOWN\r\n", or with anything before the end of the line. No control characters: some take a
  * bare LF for the end, and would see another request than we. */
-static Step take_unknown(Span *rest)
+static bool take_unknown(Reader *reader)
 {
-        Step step = take_text(rest, "UNKNOWN");
+        uint32_t c;
 
-        if (step != STEP_DONE || rest->size == 0)
-                return step == STEP_DONE ? STEP_MORE : step;
-        if (rest->data[0] != ' ' && rest->data[0] != '\r')
-                return STEP_WRONG;
-        for (size_t i = 0; i < rest->size; i++) {
-                const uint8_t c = rest->data[i];
-
-                if (c == '\r') {
-                        *rest = (Span){ .data = rest->data + i + 1, .size = rest->size - i - 1 };
-                        return take_text(rest, "\n");
-                }
+        if (!reader_expect_text(reader, "UNKNOWN"))
+                return false;
+        if (reader->rest.size > 0 && reader->rest.data[0] != ' ' && reader->rest.data[0] != '\r')
+                return reader_stop(reader, SNIFF_MALFORMED);
+        while (span_take_uint(&reader->rest, 1, &c)) {
+                if (c == '\r')
+                        return reader_expect_text(reader, "\n");
                 if (c < ' ' || c > '~')
-                        return STEP_WRONG;
+                        return reader_stop(reader, SNIFF_MALFORMED);
         }
-        return STEP_MORE;
+        return reader_stop(reader, SNIFF_MORE);
 }
 
 static SniffProxy sniff_v1(Span in)
 {
-        Span rest = { .data = in.data, .size = in.size < V1_SIZE_MAX ? in.size : V1_SIZE_MAX };
-        const size_t whole = rest.size;
-        SniffProxy proxy = { .outcome = SNIFF_PROXY_NO_SOURCE };
-        Step step = take_text(&rest, "PROXY ");
+        const size_t size = in.size < V1_SIZE_MAX ? in.size : V1_SIZE_MAX;
+        size_t need_bytes = size + (in.data[size - 1] == '\r' ? 1 : 2);
+        Reader reader = { .rest = { in.data, size } };
+        SniffProxy proxy = { .outcome = SNIFF_PROXY_SOURCE };
+        bool complete = reader_expect_text(&reader, "PROXY ");
 
-        if (step == STEP_DONE && rest.size == 0)
-                step = STEP_MORE;
-        if (step == STEP_DONE && rest.data[0] == 'U') {
-                step = take_unknown(&rest);
-        } else if (step == STEP_DONE) {
-                proxy.outcome = SNIFF_PROXY_SOURCE;
-                step = take_tcp(&rest, &proxy.source);
+        if (complete && reader.rest.size > 0 && reader.rest.data[0] == 'U') {
+                proxy.outcome = SNIFF_PROXY_NO_SOURCE;
+                complete = take_unknown(&reader);
+        } else if (complete) {
+                complete = take_tcp(&reader, &proxy.source);
         }
-        switch (step) {
-        case STEP_DONE:
-                proxy.size = whole - rest.size;
+        proxy.size = size - reader.rest.size;
+        if (complete)
                 return proxy;
-        case STEP_MORE:
-                proxy = (SniffProxy){ .outcome = SNIFF_PROXY_MORE };
-                proxy.need_bytes = whole + (in.data[whole - 1] == '\r' ? 1 : 2);
-                if (proxy.need_bytes < V1_SIZE_MIN)
-                        proxy.need_bytes = V1_SIZE_MIN;
-                return proxy.need_bytes > V1_SIZE_MAX ? malformed() : proxy;
-        case STEP_WRONG:
-                break;
-        }
-        return malformed();
+        if (need_bytes > V1_SIZE_MAX)
+                reader.verdict = SNIFF_MALFORMED;
+        return proxy_stopped(&reader, need_bytes < V1_SIZE_MIN ? V1_SIZE_MIN : need_bytes);
 }
 
 /* How many bytes of addresses there must be. False when the family is not for TCP. With LOCAL it
@@ -216,33 +172,28 @@ static Address v2_source(Span addresses, uint8_t family)
 
 static SniffProxy sniff_v2(Span in)
 {
-        SniffProxy proxy = { .outcome = SNIFF_PROXY_MORE, .need_bytes = V2_SIZE_MIN };
-        size_t address_bytes = 0;
-        Span rest = in, body;
+        size_t address_bytes = 0, need_bytes = V2_SIZE_MIN;
+        Reader reader = { .rest = in };
         uint32_t command, family, size;
-        const Step step = take_bytes(&rest, v2_signature, sizeof(v2_signature));
+        Span body;
 
-        if (step != STEP_DONE || !span_take_uint(&rest, 1, &command))
-                return step == STEP_WRONG ? malformed() : proxy;
-        if (command != V2_LOCAL && command != V2_PROXY)
-                return malformed();
-        if (!span_take_uint(&rest, 1, &family))
-                return proxy;
-        if (!v2_address_bytes((uint8_t)command, (uint8_t)family, &address_bytes))
-                return malformed();
-        if (!span_take_uint(&rest, 2, &size))
-                return proxy;
-        if (size < address_bytes)
-                return malformed();
-        proxy.need_bytes = V2_SIZE_MIN + size;
-        if (!span_take(&rest, size, &body))
-                return proxy;
-        proxy = (SniffProxy){ .outcome = SNIFF_PROXY_NO_SOURCE, .size = V2_SIZE_MIN + size };
-        if (address_bytes > 0) {
-                proxy.outcome = SNIFF_PROXY_SOURCE;
-                proxy.source = v2_source(body, (uint8_t)family);
-        }
-        return proxy;
+        if (!reader_expect(&reader, v2_signature, sizeof(v2_signature)) ||
+            !span_take_uint(&reader.rest, 1, &command) ||
+            !reader_check(&reader, command == V2_LOCAL || command == V2_PROXY) ||
+            !span_take_uint(&reader.rest, 1, &family) ||
+            !reader_check(&reader,
+                          v2_address_bytes((uint8_t)command, (uint8_t)family, &address_bytes)) ||
+            !span_take_uint(&reader.rest, 2, &size) ||
+            !reader_check(&reader, size >= address_bytes))
+                return proxy_stopped(&reader, need_bytes);
+        need_bytes += size;
+        if (!span_take(&reader.rest, size, &body))
+                return proxy_stopped(&reader, need_bytes);
+        if (address_bytes == 0)
+                return (SniffProxy){ .outcome = SNIFF_PROXY_NO_SOURCE, .size = need_bytes };
+        return (SniffProxy){ .outcome = SNIFF_PROXY_SOURCE,
+                             .size = need_bytes,
+                             .source = v2_source(body, (uint8_t)family) };
 }
 
 SniffProxy sniff_proxy(Span in)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the reading of a TLS ClientHello. Must never be more lenient than the OpenSSL of the
- * instance: a hello that is routed here by one name must not mean another there. What does not
- * concern the name (versions, suites, other extensions) is checked in structure only and is the
- * instance's to judge.
+ * Must never be more lenient than the OpenSSL of the instance: a hello that is routed here by one
+ * name must not mean another there. What does not concern the name (versions, suites, other
+ * extensions) is checked in structure only and is the instance's to judge.
  */
-#include "sniff/sniff.h"
+#include "sniff/reader.h"
 
 /* RFC 8446 section 5.1. */
 #define RECORD_HANDSHAKE   22
@@ -34,18 +33,11 @@
 
 /* Reads the handshake message as if there were no records. */
 typedef struct Cursor {
-        Span rest;            /* input from here */
-        size_t record_left;   /* of the open record, whether it has arrived or not */
-        size_t message_left;  /* same of the message; the least it can be until its length is known
-                               */
-        SniffOutcome verdict; /* why reading has stopped */
+        Reader in;
+        size_t record_left;  /* of the open record, whether it has arrived or not */
+        size_t message_left; /* same of the message; the least it can be until its length is known
+                              */
 } Cursor;
-
-static bool cursor_stop(Cursor *c, SniffOutcome verdict)
-{
-        c->verdict = verdict;
-        return false;
-}
 
 /*
  * Takes a record header. Each byte is checked when it is there: whoever waits for the rest of a
@@ -53,22 +45,19 @@ static bool cursor_stop(Cursor *c, SniffOutcome verdict)
  */
 static bool cursor_open_record(Cursor *c)
 {
-        Span header = c->rest;
-        uint32_t type, version, size;
+        const Span before = c->in.rest;
+        uint32_t minor_version, size;
 
-        if (header.size >= 1 && header.data[0] != RECORD_HANDSHAKE)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        if (header.size >= 2 && header.data[1] != 3)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        if (!span_take_uint(&header, 1, &type) || !span_take_uint(&header, 2, &version) ||
-            !span_take_uint(&header, 2, &size))
-                return cursor_stop(c, SNIFF_MORE);
-        /* RFC 8446 section 5.1: no handshake record is empty. Endless ones would cost us time. */
-        if (size == 0 || size > RECORD_SIZE_MAX)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        c->rest = header;
+        if (!reader_expect(&c->in, (const uint8_t[]){ RECORD_HANDSHAKE, 3 }, 2))
+                return false;
+        if (!span_take_uint(&c->in.rest, 1, &minor_version) ||
+            !span_take_uint(&c->in.rest, 2, &size)) {
+                c->in.rest = before;
+                return reader_stop(&c->in, SNIFF_MORE);
+        }
         c->record_left = size;
-        return true;
+        /* RFC 8446 section 5.1: no handshake record is empty. Endless ones would cost us time. */
+        return reader_check(&c->in, size > 0 && size <= RECORD_SIZE_MAX);
 }
 
 /* Takes size bytes of the message, over record headers; to may be NULL. */
@@ -77,7 +66,7 @@ static bool cursor_take(Cursor *c, size_t size, uint8_t *to)
         Span part;
 
         if (size > c->message_left)
-                return cursor_stop(c, SNIFF_MALFORMED);
+                return reader_stop(&c->in, SNIFF_MALFORMED);
         while (size > 0) {
                 size_t n = size;
 
@@ -85,10 +74,10 @@ static bool cursor_take(Cursor *c, size_t size, uint8_t *to)
                         return false;
                 if (n > c->record_left)
                         n = c->record_left;
-                if (n > c->rest.size)
-                        n = c->rest.size;
-                if (n == 0 || !span_take(&c->rest, n, &part))
-                        return cursor_stop(c, SNIFF_MORE);
+                if (n > c->in.rest.size)
+                        n = c->in.rest.size;
+                if (n == 0 || !span_take(&c->in.rest, n, &part))
+                        return reader_stop(&c->in, SNIFF_MORE);
                 for (size_t i = 0; to != NULL && i < n; i++)
                         *to++ = part.data[i];
                 c->record_left -= n;
@@ -122,23 +111,19 @@ static size_t cursor_need(const Cursor *c, size_t input_size)
         size_t beyond = c->message_left > c->record_left ? c->message_left - c->record_left : 0;
         size_t n_records = (beyond + RECORD_SIZE_MAX - 1) / RECORD_SIZE_MAX;
 
-        return input_size - c->rest.size + c->record_left + beyond + n_records * RECORD_HEADER_SIZE;
+        return input_size - c->in.rest.size + c->record_left + beyond +
+               n_records * RECORD_HEADER_SIZE;
 }
 
 static bool take_handshake_header(Cursor *c)
 {
         uint32_t type, size;
 
-        if (!cursor_take_uint(c, 1, &type))
+        if (!cursor_take_uint(c, 1, &type) ||
+            !reader_check(&c->in, type == HANDSHAKE_CLIENT_HELLO) || !cursor_take_uint(c, 3, &size))
                 return false;
-        if (type != HANDSHAKE_CLIENT_HELLO)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        if (!cursor_take_uint(c, 3, &size))
-                return false;
-        if (size < HELLO_SIZE_MIN || size > HELLO_SIZE_MAX)
-                return cursor_stop(c, SNIFF_MALFORMED);
         c->message_left = size;
-        return true;
+        return reader_check(&c->in, size >= HELLO_SIZE_MIN && size <= HELLO_SIZE_MAX);
 }
 
 /* legacy_version to legacy_compression_methods. */
@@ -146,19 +131,11 @@ static bool skip_hello_fields(Cursor *c)
 {
         uint32_t size;
 
-        if (!cursor_skip(c, VERSION_RANDOM_SIZE) || !cursor_take_uint(c, 1, &size))
-                return false;
-        if (size > SESSION_ID_SIZE_MAX)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        if (!cursor_skip(c, size) || !cursor_take_uint(c, 2, &size))
-                return false;
-        if (size == 0 || size % 2 != 0)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        if (!cursor_skip(c, size) || !cursor_take_uint(c, 1, &size))
-                return false;
-        if (size == 0)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        return cursor_skip(c, size);
+        return cursor_skip(c, VERSION_RANDOM_SIZE) && cursor_take_uint(c, 1, &size) &&
+               reader_check(&c->in, size <= SESSION_ID_SIZE_MAX) && cursor_skip(c, size) &&
+               cursor_take_uint(c, 2, &size) && reader_check(&c->in, size > 0 && size % 2 == 0) &&
+               cursor_skip(c, size) && cursor_take_uint(c, 1, &size) &&
+               reader_check(&c->in, size > 0) && cursor_skip(c, size);
 }
 
 /*
@@ -168,30 +145,18 @@ static bool skip_hello_fields(Cursor *c)
  */
 static bool take_server_name(Cursor *c, size_t extension_size, Sniff *s)
 {
-        uint32_t list_size, type, name_length;
+        uint32_t size, type;
 
-        if (extension_size <= SERVER_NAME_PREFIX ||
-            extension_size > SERVER_NAME_PREFIX + SERVER_NAME_LENGTH_MAX)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        if (!cursor_take_uint(c, 2, &list_size))
-                return false;
-        if (list_size != extension_size - 2)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        if (!cursor_take_uint(c, 1, &type))
-                return false;
-        if (type != NAME_TYPE_HOST_NAME)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        if (!cursor_take_uint(c, 2, &name_length))
-                return false;
-        if (name_length != extension_size - SERVER_NAME_PREFIX)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        if (!cursor_take(c, name_length, s->host))
-                return false;
-        /* "good.example\0.evil.example": one name to us, another to whoever uses C strings. */
-        if (memchr(s->host, '\0', name_length) != NULL)
-                return cursor_stop(c, SNIFF_MALFORMED);
-        s->host_length = name_length;
-        return true;
+        s->host_length = extension_size - SERVER_NAME_PREFIX;
+        return reader_check(&c->in, extension_size > SERVER_NAME_PREFIX &&
+                                            s->host_length <= SERVER_NAME_LENGTH_MAX) &&
+               cursor_take_uint(c, 2, &size) && reader_check(&c->in, size == extension_size - 2) &&
+               cursor_take_uint(c, 1, &type) && reader_check(&c->in, type == NAME_TYPE_HOST_NAME) &&
+               cursor_take_uint(c, 2, &size) && reader_check(&c->in, size == s->host_length) &&
+               cursor_take(c, size, s->host) &&
+               /* "good.example\0.evil.example": one name to us, another to whoever uses C strings.
+                */
+               reader_check(&c->in, !memchr(s->host, '\0', size));
 }
 
 static bool take_extensions(Cursor *c, Sniff *s)
@@ -201,25 +166,19 @@ static bool take_extensions(Cursor *c, Sniff *s)
         /* Before TLS 1.3 a hello could end here: RFC 5246 section 7.4.1.2. */
         if (c->message_left == 0)
                 return true;
-        if (!cursor_take_uint(c, 2, &size))
+        if (!cursor_take_uint(c, 2, &size) || !reader_check(&c->in, size == c->message_left))
                 return false;
-        if (size != c->message_left)
-                return cursor_stop(c, SNIFF_MALFORMED);
         while (c->message_left > 0) {
                 if (!cursor_take_uint(c, 4, &head))
                         return false;
                 size = head & 0xffff;
-                if (size > c->message_left)
-                        return cursor_stop(c, SNIFF_MALFORMED);
-                if (head >> 16 != EXTENSION_SERVER_NAME) {
-                        if (!cursor_skip(c, size))
-                                return false;
-                        continue;
-                }
+                if (!reader_check(&c->in, size <= c->message_left))
+                        return false;
+                if (head >> 16 != EXTENSION_SERVER_NAME && !cursor_skip(c, size))
+                        return false;
                 /* RFC 8446 section 4.2: one of each type. */
-                if (s->host_length > 0)
-                        return cursor_stop(c, SNIFF_MALFORMED);
-                if (!take_server_name(c, size, s))
+                if (head >> 16 == EXTENSION_SERVER_NAME &&
+                    (!reader_check(&c->in, s->host_length == 0) || !take_server_name(c, size, s)))
                         return false;
         }
         return true;
@@ -228,20 +187,20 @@ static bool take_extensions(Cursor *c, Sniff *s)
 /* OpenSSL reads whole records: an instance that is woken before could do nothing but wait. */
 static bool await_record_end(Cursor *c)
 {
-        return c->rest.size >= c->record_left || cursor_stop(c, SNIFF_MORE);
+        return c->in.rest.size >= c->record_left || reader_stop(&c->in, SNIFF_MORE);
 }
 
 Sniff sniff_tls(Span in)
 {
         Sniff s = { .protocol = BELLHOP_PROTOCOL_TLS };
-        Cursor c = { .rest = in, .message_left = HANDSHAKE_HEADER_SIZE + HELLO_SIZE_MIN };
+        Cursor c = { .in.rest = in, .message_left = HANDSHAKE_HEADER_SIZE + HELLO_SIZE_MIN };
 
         if (take_handshake_header(&c) && skip_hello_fields(&c) && take_extensions(&c, &s) &&
             await_record_end(&c)) {
                 s.outcome = s.host_length > 0 ? SNIFF_HOST : SNIFF_NO_HOST;
                 return s;
         }
-        s = (Sniff){ .outcome = c.verdict, .protocol = BELLHOP_PROTOCOL_TLS };
+        s = (Sniff){ .outcome = c.in.verdict, .protocol = BELLHOP_PROTOCOL_TLS };
         if (s.outcome == SNIFF_MORE)
                 s.need_bytes = cursor_need(&c, in.size);
         return s;

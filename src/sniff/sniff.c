@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the choice of the parser by the first byte. Must never look further than that byte, nor
- * guess: what is neither a TLS handshake nor the start of an HTTP request is malformed.
- */
+/* The first byte chooses the parser. What is neither a TLS handshake nor the start of an HTTP
+ * request is malformed. */
 #include "sniff/sniff.h"
 
 /* Content types of a TLS record, RFC 8446 section 5.1 and RFC 6520 section 3. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sniffing: protocol and host from the first bytes of a connection, which stay unread. Pure
- * functions over hostile bytes: no allocation, no system call, no state between calls. Every call
- * starts from the first byte; need_bytes tells how many must be there before another call is worth
- * it. How many bytes are waited for at most is the caller's limit: a need_bytes beyond it can be
- * refused at once.
+ * Protocol and host from the first bytes of a connection, which stay unread. Pure functions over
+ * hostile bytes, without state between calls: every call starts from the first byte. How many bytes
+ * are waited for at most is the caller's limit: a need_bytes beyond it can be refused at once.
  */
 #pragma once
 
 #include "handoff/bellhop.h"
+#include "util/address.h"
 #include "util/span.h"
 
 /*
@@ -53,3 +52,22 @@ Sniff sniff_tls(Span in);
  * have the same host as the field.
  */
 Sniff sniff_http(Span in);
+
+typedef enum SniffProxyOutcome {
+        SNIFF_PROXY_MORE,      /* undecided: wait for need_bytes */
+        SNIFF_PROXY_SOURCE,    /* complete, and it names the client */
+        SNIFF_PROXY_NO_SOURCE, /* complete, and the client is the connection's own peer: LOCAL (the
+                                * proxy itself, a health check), UNKNOWN, UNSPEC */
+        SNIFF_PROXY_MALFORMED, /* no header of either version, whatever more bytes come */
+} SniffProxyOutcome;
+
+typedef struct SniffProxy {
+        SniffProxyOutcome outcome;
+        size_t need_bytes; /* SNIFF_PROXY_MORE: > size of the input; no fewer bytes are complete */
+        size_t size;       /* when complete: of the header; what the client says comes behind it */
+        Address source;    /* SNIFF_PROXY_SOURCE */
+} SniffProxy;
+
+/* The header of the PROXY protocol, versions 1 and 2, that a proxy puts before what its client
+ * says. Whether to believe it is the caller's decision. */
+SniffProxy sniff_proxy(Span in);

@@ -40,11 +40,6 @@ Ending ending_judge(const EndingFacts *facts)
         return ENDING_CRASH;
 }
 
-static int ending_get_usec(sd_bus *bus, const char *path, const char *name, uint64_t *ret)
-{
-        return sd_bus_get_property_trivial(bus, SYSTEMD, path, SYSTEMD_UNIT, name, NULL, 't', ret);
-}
-
 /* As in systemd.exec(5), $SERVICE_RESULT. */
 static bool ending_is_by_signal(const char *result)
 {
@@ -70,14 +65,22 @@ static int ending_ask_cause(sd_bus *bus, const char *path, bool *ret_is_killed,
         return 0;
 }
 
-static int ending_ask_facts(sd_bus *bus, const char *path, EndingFacts *facts)
+static int ending_ask_times(sd_bus *bus, const char *path, const char *own_path, EndingFacts *facts)
 {
-        int r = ending_get_usec(bus, path, "InactiveExitTimestampMonotonic", &facts->start_usec);
+        const struct {
+                const char *path, *property;
+                uint64_t *usec;
+        } times[] = {
+                { path, "InactiveExitTimestampMonotonic", &facts->start_usec },
+                { path, "ActiveEnterTimestampMonotonic", &facts->ready_usec },
+                { path, "InactiveEnterTimestampMonotonic", &facts->end_usec },
+                { own_path, "InactiveEnterTimestampMonotonic", &facts->last_stand_in_usec },
+        };
+        int r = 0;
 
-        if (r >= 0)
-                r = ending_get_usec(bus, path, "ActiveEnterTimestampMonotonic", &facts->ready_usec);
-        if (r >= 0)
-                r = ending_get_usec(bus, path, "InactiveEnterTimestampMonotonic", &facts->end_usec);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(times); i++)
+                r = sd_bus_get_property_trivial(bus, SYSTEMD, times[i].path, SYSTEMD_UNIT,
+                                                times[i].property, NULL, 't', times[i].usec);
         return r;
 }
 
@@ -102,13 +105,8 @@ static int ending_ask_bus(sd_bus *bus, const char *instance, EndingFacts *facts,
                 snprintf(ret_cause, ENDING_CAUSE_MAX, "%s", load_state);
                 return 0;
         }
-        r = ending_ask_facts(bus, path, facts);
-        if (r >= 0)
-                r = ending_ask_cause(bus, path, &facts->is_killed, ret_cause);
-        if (r >= 0)
-                r = ending_get_usec(bus, own_path, "InactiveEnterTimestampMonotonic",
-                                    &facts->last_stand_in_usec);
-        return r;
+        r = ending_ask_times(bus, path, own_path, facts);
+        return r < 0 ? r : ending_ask_cause(bus, path, &facts->is_killed, ret_cause);
 }
 
 int ending_ask(const char *instance, EndingFacts *ret, char ret_cause[static ENDING_CAUSE_MAX])

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * bellhop-standin: options, the inherited socket, what has happened, what to do about it.
- */
-#include <getopt.h>
+/* bellhop-standin: what has happened to the instance, and what to do about it. */
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -20,18 +17,13 @@
 
 static void help(void)
 {
-        printf("Usage: bellhop-standin NAME\n"
-               "\n"
-               "Started by systemd when the instance NAME has failed: "
-               "bellhop-standin@NAME.service.\n"
-               "If it could not start, refuses its visitors for %d seconds; if it was ready "
-               "before, "
-               "ends at\n"
-               "once, so that it is started again. Inherits the hand-off socket, named 'handoff'.\n"
-               "\n"
+        printf("Usage: bellhop-standin NAME\n\n"
+               "Started by systemd when the instance NAME has failed. If it could not start,\n"
+               "refuses its visitors for %d seconds; if it was ready before, ends at once, so "
+               "that\n"
+               "it is started again. Inherits the hand-off socket, named 'handoff'.\n\n"
                "  -h, --help     Show this help\n"
-               "      --version  Show the version\n"
-               "\n"
+               "      --version  Show the version\n\n"
                "See bellhop(7).\n",
                (int)(STANDIN_PAUSE_USEC / 1000000));
 }
@@ -39,27 +31,17 @@ static void help(void)
 /* 0: go on. 1: done. Negative: wrong usage. */
 static int parse_argv(int argc, char *argv[])
 {
-        enum { ARG_VERSION = 256 };
-        static const struct option options[] = {
-                { "help", no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, ARG_VERSION },
-                { NULL, 0, NULL, 0 },
-        };
-        int c;
+        const char *first = argc == 2 ? argv[1] : "-";
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        help();
-                        return 1;
-                case ARG_VERSION:
-                        printf("bellhop-standin %s\n", BELLHOP_VERSION);
-                        return 1;
-                default:
-                        fprintf(stderr, "Try 'bellhop-standin --help'.\n");
-                        return -EINVAL;
-                }
-        if (argc - optind == 1)
+        if (strcmp(first, "-h") == 0 || strcmp(first, "--help") == 0) {
+                help();
+                return 1;
+        }
+        if (strcmp(first, "--version") == 0) {
+                printf("bellhop-standin %s\n", BELLHOP_VERSION);
+                return 1;
+        }
+        if (first[0] != '-')
                 return 0;
         fprintf(stderr, "bellhop-standin takes one argument. Try 'bellhop-standin --help'.\n");
         return -EINVAL;
@@ -83,7 +65,6 @@ static int stand_in_consume(int handoff_fd, const char *instance, const char *ca
                  "instance %s can't start (%s); its visitors are refused for %d s, then the next "
                  "one starts it again; see systemctl status bellhop@%s.service",
                  instance, cause, (int)(STANDIN_PAUSE_USEC / 1000000), instance);
-        (void)sd_notifyf(0, "STATUS=%s can't start (%s); refuses its visitors", instance, cause);
         /* The router runs as the same user. */
         return standin_run_consume(handoff_fd, instance, cause, getuid(), STANDIN_PAUSE_USEC);
 }
@@ -102,10 +83,10 @@ static int run(const char *instance)
         }
         r = ending_ask(instance, &facts, cause);
         if (r < 0) {
-                errno = -r;
-                log_warning("can't ask systemd whether %s was ready (%m); visitors in the queue "
-                            "are refused",
-                            instance);
+                log_warning_errno(r,
+                                  "can't ask systemd whether %s was ready (%m); visitors in "
+                                  "the queue are refused",
+                                  instance);
                 facts.is_loaded = false;
         }
         facts.waited_usec = standin_waited_usec(handoff_fd);
@@ -133,10 +114,8 @@ int main(int argc, char *argv[])
         if (r != 0)
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         log_open();
-        r = run(argv[optind]);
-        if (r < 0 && r != -ENOTCONN) {
-                errno = -r;
-                log_error("bellhop-standin ends: %m");
-        }
+        r = run(argv[1]);
+        if (r < 0 && r != -ENOTCONN)
+                log_error_errno(r, "bellhop-standin ends: %m");
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

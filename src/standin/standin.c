@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the hand-off socket for a while. Never reads what a client has sent but to throw it away,
- * and remembers nothing of it.
- */
+/* Never reads what a client has sent but to throw it away. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
@@ -134,6 +131,7 @@ int standin_run_consume(int handoff_fd, const char *instance, const char *cause,
         int r;
 
         assert(handoff_fd >= 0);
+        standin_notify_status(&standin);
         r = standin_init(&standin, pause_usec);
         if (r >= 0)
                 r = sd_event_loop(standin.event);

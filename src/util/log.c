@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #define SD_JOURNAL_SUPPRESS_LOCATION
-#include <stdarg.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
@@ -55,21 +54,26 @@ static void log_write_journal(int level, const LogFields *fields, const char *li
         (void)sd_journal_sendv(iov, n);
 }
 
-void log_full(int level, const LogFields *fields, const char *format, ...)
+void log_full_args(int level, const LogFields *fields, const char *format, va_list args)
 {
         const int saved = errno;
         char line[LINE_MAX_BYTES];
-        va_list args;
 
-        va_start(args, format);
         (void)vsnprintf(line, sizeof(line), format, args);
-        va_end(args);
-
         if (log_to_journal)
                 log_write_journal(level, fields ? fields : &(LogFields){ .host = NULL }, line);
         else
                 fprintf(stderr, "<%d>%s\n", level, line);
         errno = saved;
+}
+
+void log_full(int level, const LogFields *fields, const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        log_full_args(level, fields, format, args);
+        va_end(args);
 }
 
 bool log_limit_pass(LogLimit *limit, uint64_t now_usec, unsigned *ret_left_out)

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,10 +27,16 @@ void log_open(void);
 
 void log_full(int level, const LogFields *fields, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+void log_full_args(int level, const LogFields *fields, const char *format, va_list args)
+        __attribute__((format(printf, 3, 0)));
 
 #define log_info(...)    log_full(LOG_INFO, NULL, __VA_ARGS__)
 #define log_warning(...) log_full(LOG_WARNING, NULL, __VA_ARGS__)
 #define log_error(...)   log_full(LOG_ERR, NULL, __VA_ARGS__)
+
+/* error: a negative errno, which %m writes. */
+#define log_warning_errno(error, ...) (errno = -(error), log_warning(__VA_ARGS__))
+#define log_error_errno(error, ...)   (errno = -(error), log_error(__VA_ARGS__))
 
 /* At most burst lines in each interval. The next line that passes gets the number of those left
  * out. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz target: the parser of PROXY headers. Decisions are final, and a header that was found is
  * found again when it is written anew from what was understood. */
-#include "sniff/sniff-proxy.h"
+#include "sniff/sniff.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

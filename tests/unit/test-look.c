@@ -5,7 +5,6 @@
 #include "handoff-pair.h"
 
 #include "router/look.h"
-#include "sniff/sniff-proxy.h"
 
 #define SNIFF_MAX 64
 

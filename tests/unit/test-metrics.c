@@ -5,56 +5,6 @@
 #include "metrics/metrics.h"
 #include "util/clock.h"
 
-static void expect_text(Exposition *exposition, const char *text)
-{
-        assert_false(exposition->failed);
-        assert_int_equal(exposition->size, strlen(text));
-        assert_memory_equal(exposition->data, text, exposition->size);
-        exposition_done(exposition);
-        assert_null(exposition->data);
-}
-
-static void test_sample(void **state)
-{
-        Exposition exposition = { 0 };
-
-        (void)state;
-        exposition_sample(&exposition, "a", "", (const Label[2]){ { NULL, NULL } }, 0,
-                          SAMPLE_COUNT);
-        exposition_sample(&exposition, "a", "_sum", (const Label[2]){ { "x", "y" } }, UINT64_MAX,
-                          SAMPLE_COUNT);
-        exposition_sample(&exposition, "a", "", (const Label[2]){ { NULL, NULL }, { "x", "" } }, 1,
-                          SAMPLE_NSEC);
-        exposition_sample(&exposition, "a", "", (const Label[2]){ { "x", "y" }, { "z", "a" } }, 1,
-                          SAMPLE_COUNT);
-        expect_text(&exposition, "a 0\n"
-                                 "a_sum{x=\"y\"} 18446744073709551615\n"
-                                 "a{x=\"\"} 0.000000001\n"
-                                 "a{x=\"y\",z=\"a\"} 1\n");
-}
-
-static void test_seconds(void **state)
-{
-        static const struct {
-                uint64_t nsec;
-                const char *text;
-        } cases[] = {
-                { 0, "0" },
-                { 1, "0.000000001" },
-                { 25000, "0.000025" },
-                { 2500000000, "2.5" },
-                { 10 * NSEC_PER_SEC, "10" },
-                { UINT64_MAX, "18446744073.709551615" },
-        };
-        char text[EXPOSITION_NUMBER_MAX];
-
-        (void)state;
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                exposition_seconds(cases[i].nsec, text);
-                assert_string_equal(text, cases[i].text);
-        }
-}
-
 static void test_count_handoff(void **state)
 {
         static const struct {
@@ -114,39 +64,18 @@ static MetricsSource source_of(const Metrics *metrics, const Names *names, size_
 
 static void write_all(const MetricsSource *source, size_t piece_bytes, Exposition *whole)
 {
+        static Exposition piece;
         MetricsCursor cursor = { 0 };
-        Exposition piece = { 0 };
         bool more = true;
 
+        *whole = (Exposition){ .size = 0 };
         while (more) {
                 piece.size = 0;
                 more = metrics_write(source, &cursor, &piece, piece_bytes);
-                assert_true(piece.size > 0);
-                for (size_t i = 0; i < piece.size; i++)
-                        exposition_printf(whole, "%c", piece.data[i]);
+                assert_true(piece.size > 0 && !piece.failed);
+                exposition_printf(whole, "%s", piece.data);
         }
-        exposition_done(&piece);
-}
-
-static void test_pieces_make_the_same_whole(void **state)
-{
-        const Names names = { { "a", "b", "c", "d\"e" } };
-        const Metrics metrics = { .accepted = 42 };
-        const MetricsSource source = source_of(&metrics, &names, 4);
-        Exposition at_once = { 0 };
-
-        (void)state;
-        write_all(&source, SIZE_MAX, &at_once);
-        assert_true(at_once.size > 4096);
-        for (size_t bytes = 1; bytes < 600; bytes += 7) {
-                Exposition pieces = { 0 };
-
-                write_all(&source, bytes, &pieces);
-                assert_int_equal(pieces.size, at_once.size);
-                assert_memory_equal(pieces.data, at_once.data, at_once.size);
-                exposition_done(&pieces);
-        }
-        exposition_done(&at_once);
+        assert_false(whole->failed);
 }
 
 static size_t count_text(const Exposition *in, const char *text)
@@ -158,6 +87,64 @@ static size_t count_text(const Exposition *in, const char *text)
         return n;
 }
 
+static void test_seconds(void **state)
+{
+        static const struct {
+                uint64_t nsec;
+                const char *text;
+        } cases[] = {
+                { 0, "0" },
+                { 1, "0.000000001" },
+                { 25000, "0.000025" },
+                { 2500000000, "2.5" },
+                { 10 * NSEC_PER_SEC, "10" },
+                { UINT64_MAX, "18446744073.709551615" },
+        };
+        static Exposition all;
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const Metrics metrics = { .latency_nsec = cases[i].nsec };
+                const MetricsSource source = source_of(&metrics, NULL, 0);
+                char line[128];
+
+                write_all(&source, SIZE_MAX, &all);
+                snprintf(line, sizeof(line), "\nbellhop_handoff_latency_seconds_sum %s\n",
+                         cases[i].text);
+                assert_int_equal(count_text(&all, line), 1);
+        }
+}
+
+static void test_no_room(void **state)
+{
+        static Exposition full;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(full.data) - 1; i++)
+                exposition_printf(&full, "%c", 'x');
+        assert_false(full.failed);
+        exposition_printf(&full, "%c", 'x');
+        assert_true(full.failed);
+        assert_int_equal(full.size, sizeof(full.data) - 1);
+}
+
+static void test_pieces_make_the_same_whole(void **state)
+{
+        const Names names = { { "a", "b", "c", "d\"e" } };
+        const Metrics metrics = { .accepted = 42 };
+        const MetricsSource source = source_of(&metrics, &names, 4);
+        static Exposition at_once, pieces;
+
+        (void)state;
+        write_all(&source, SIZE_MAX, &at_once);
+        assert_true(at_once.size > 4096);
+        for (size_t bytes = 1; bytes < 600; bytes += 7) {
+                write_all(&source, bytes, &pieces);
+                assert_int_equal(pieces.size, at_once.size);
+                assert_memory_equal(pieces.data, at_once.data, at_once.size);
+        }
+}
+
 /* A reload in the middle of an answer: what stays is written once, wherever its place is now. */
 static void test_instances_change_meanwhile(void **state)
 {
@@ -167,7 +154,7 @@ static void test_instances_change_meanwhile(void **state)
                             new = source_of(&metrics, &after, 5);
         const char *last = "bellhop_instance_handed_off_total{instance=\"c\"}";
         MetricsCursor cursor = { 0 };
-        Exposition exposition = { 0 };
+        static Exposition exposition;
         bool more = true;
 
         (void)state;
@@ -189,7 +176,6 @@ static void test_instances_change_meanwhile(void **state)
         assert_int_equal(count_text(&exposition,
                                     "\nbellhop_instance_waiting_connections{instance=\"a\"}"),
                          1);
-        exposition_done(&exposition);
 }
 
 static void test_instance_values(void **state)
@@ -197,7 +183,7 @@ static void test_instance_values(void **state)
         const Names names = { { "a", "b" } };
         const Metrics metrics = { .refused = { [REFUSE_TIMEOUT] = 5, [REFUSE_PLAIN_HTTP] = 6 } };
         const MetricsSource source = source_of(&metrics, &names, 2);
-        Exposition all = { 0 };
+        static Exposition all;
 
         (void)state;
         write_all(&source, SIZE_MAX, &all);
@@ -214,13 +200,12 @@ static void test_instance_values(void **state)
                          1);
         assert_int_equal(count_text(&all, "{instance=\"b\",reason=\"plain-http\"} 0\n"), 1);
         assert_int_equal(count_text(&all, "{instance=\"b\",reason=\"timeout\"}"), 0);
-        exposition_done(&all);
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_sample),
+                cmocka_unit_test(test_no_room),
                 cmocka_unit_test(test_seconds),
                 cmocka_unit_test(test_count_handoff),
                 cmocka_unit_test(test_pieces_make_the_same_whole),

@@ -81,17 +81,12 @@ void log_limits_init_instance(LogLimit all[static LOG_KINDS_OF_INSTANCE])
 {
 }
 
-bool log_limits_pass(LogLimit all[static LOG_KINDS], LogLimit *of_instance, const char *name,
-                     LogKind kind, uint64_t now_usec, LogFields *ret)
+void log_limits_write(LogLimit all[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
+                      LogFields fields, const char *format, ...)
 {
         assert_ptr_equal(all, limits);
         assert_non_null(of_instance);
-        *ret = (LogFields){ .instance = name };
-        return true;
-}
-
-void log_full(int level, const LogFields *fields, const char *format, ...)
-{
+        assert_non_null(fields.instance);
         n_log_lines++;
 }
 

@@ -2,7 +2,6 @@
 /* Tests of the parser of PROXY headers, and that no other parser takes one. */
 #include "unit.h"
 
-#include "sniff/sniff-proxy.h"
 #include "sniff/sniff.h"
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"

@@ -109,7 +109,7 @@ static void test_running_needs_no_slot(void **state)
 
         for (int i = 0; i < 5; i++)
                 assert_false(send_to(&a));
-        assert_int_equal(starts.n_starting, 0);
+        assert_int_equal(starts.starting.n, 0);
         assert_int_equal(a.start.state, START_NONE);
         /* It was sent something a moment ago, so it is not even looked at. */
         a.runs = false;
@@ -119,7 +119,7 @@ static void test_running_needs_no_slot(void **state)
         assert_true(starts_may_send(&starts, &a.start));
         assert_int_equal(a.start.state, START_HAS_SLOT);
         starts_forget(&starts, &a.start);
-        assert_int_equal(starts.n_starting, 0);
+        assert_int_equal(starts.starting.n, 0);
 }
 
 static void test_bound_and_order(void **state)
@@ -132,7 +132,7 @@ static void test_bound_and_order(void **state)
                 assert_int_equal(send_to(&f[i]), i < 2);
                 assert_int_equal(f[i].start.state, i < 2 ? START_HAS_SLOT : START_WAITING);
         }
-        assert_int_equal(starts.n_starting, 2);
+        assert_int_equal(starts.starting.n, 2);
         /* A second one to the same does not start it again. */
         assert_false(send_to(&f[0]));
         turn();
@@ -152,12 +152,12 @@ static void test_bound_and_order(void **state)
         assert_int_equal(f[3].n_turns, 1);
         assert_int_equal(f[3].start.state, START_NONE);
         assert_int_equal(f[4].start.state, START_HAS_SLOT);
-        assert_int_equal(starts.n_starting, 2);
+        assert_int_equal(starts.starting.n, 2);
         for (size_t i = 0; i < 5; i++) {
                 assert_int_equal(f[i].waited_usec, 0);
                 starts_forget(&starts, &f[i].start);
         }
-        assert_int_equal(starts.n_starting, 0);
+        assert_int_equal(starts.starting.n, 0);
 }
 
 static void test_one_that_receives_at_once_is_not_starting(void **state)
@@ -210,7 +210,7 @@ static void test_late_ones_leave_half(void **state)
         assert_int_equal(late[1].start.state, START_HAS_SLOT);
         for (size_t i = 0; i < 3; i++)
                 starts_forget(&starts, &late[i].start);
-        assert_int_equal(starts.n_starting + starts.n_late, 0);
+        assert_int_equal(starts.starting.n + starts.n_late, 0);
 }
 
 static void test_settings(void **state)
