@@ -87,8 +87,7 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         return 0;
 }
 
-/* Appends the instance as it was before, if it was there. Its routes follow once all instances are
- * read. */
+/* Appends the instance as it was before, if it was. Its routes follow once all files are read. */
 static int instances_keep(Loading *loading, const char *name)
 {
         const Config *old = loading->old;
@@ -191,13 +190,13 @@ int instances_load(Config *config, const char *dir, ConfigUsers check, const Con
         _cleanup_(instances_loading_done) Loading loading = { config, dir, .old = old };
         _cleanup_free_ char *path = text_format("%s/instances", dir);
         _cleanup_(folder_done) Folder folder = { .n = 0 };
+        const size_t n_old = old ? old->n_instances : 0;
         int r;
 
-        if (old)
-                loading.kept_as = calloc(old->n_instances + 1, sizeof(*loading.kept_as));
-        if (!path || (old && !loading.kept_as))
+        loading.kept_as = calloc(n_old + 1, sizeof(*loading.kept_as));
+        if (!path || !loading.kept_as)
                 return -ENOMEM;
-        for (size_t i = 0; old && i < old->n_instances; i++)
+        for (size_t i = 0; i < n_old; i++)
                 loading.kept_as[i] = ROUTE_NONE;
         r = folder_list(path, &folder);
         if (r == 0)

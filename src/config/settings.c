@@ -202,14 +202,13 @@ typedef struct Unit {
         uint64_t factor;
 } Unit;
 
-static bool settings_find_unit(const Unit *units, size_t n, Span name, uint64_t *ret)
+/* 0: there is no such unit. */
+static uint64_t settings_unit_factor(const Unit *units, size_t n, Span name)
 {
         for (size_t i = 0; i < n; i++)
-                if (span_equals(name, units[i].name)) {
-                        *ret = units[i].factor;
-                        return true;
-                }
-        return false;
+                if (span_equals(name, units[i].name))
+                        return units[i].factor;
+        return 0;
 }
 
 /* Sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare number. */
@@ -218,11 +217,9 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
         const size_t whole = value.size;
         uint64_t sum = 0;
 
-        if (whole == 0)
-                return false;
-        while (value.size > 0) {
-                uint64_t number, factor;
+        do {
                 size_t digits = 0, size;
+                uint64_t number, factor;
 
                 while (digits < value.size && text_is_digit(value.data[digits]))
                         digits++;
@@ -230,18 +227,18 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
                 while (size < value.size && !text_is_digit(value.data[size]) &&
                        value.data[size] != ' ')
                         size++;
+                factor = settings_unit_factor(units, n,
+                                              (Span){ value.data + digits, size - digits });
                 /* A bare number stands alone: "16 384" is not 400. */
                 if ((size == digits && size != whole) ||
                     !text_number((Span){ value.data, digits }, UINT64_MAX, &number) ||
-                    !settings_find_unit(units, n, (Span){ value.data + digits, size - digits },
-                                        &factor) ||
-                    __builtin_mul_overflow(number, factor, &number) ||
+                    factor == 0 || __builtin_mul_overflow(number, factor, &number) ||
                     __builtin_add_overflow(sum, number, &sum))
                         return false;
                 while (size < value.size && value.data[size] == ' ')
                         size++;
                 value = (Span){ .data = value.data + size, .size = value.size - size };
-        }
+        } while (value.size > 0);
         *ret = sum;
         return true;
 }
