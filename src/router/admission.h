@@ -7,7 +7,7 @@
 #include "router/source.h"
 
 typedef struct Admission {
-        LogLimit *log_limits; /* as in log_limits_init(), not owned */
+        LogLimit *log_limits; /* one for each LogKind; not owned */
         size_t pending_max;   /* PendingMax=, or less when there are too few descriptors for it */
         size_t pending_max_per_instance;
         SourceLimit source_limit;

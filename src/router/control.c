@@ -15,9 +15,11 @@
 
 #define REQUEST_BYTES_MAX 4096
 /* For request and answer together. */
-#define CLIENT_USEC   (10 * UINT64_C(1000000))
-#define RESUME_USEC   (1 * UINT64_C(1000000))
-#define ACCURACY_USEC 100000
+#define CLIENT_USEC (10 * UINT64_C(1000000))
+
+/* How often it accepts: without descriptors or memory, it would spin. */
+#define RATE_USEC  (1 * UINT64_C(1000000))
+#define RATE_BURST 500
 
 #define METRICS_PATH  "/metrics"
 #define ROUTE_PATH    "/route"
@@ -194,51 +196,33 @@ static void control_on_deadline(Deadline *deadline)
         control_free_client(container_of(deadline, ControlClient, deadline));
 }
 
-static int control_new_client_consume(ControlSocket *control, int fd)
+static void control_new_client_consume(ControlSocket *control, int fd)
 {
         ControlClient *client = calloc(1, sizeof(*client));
-        int r;
 
         if (!client) {
                 close_fd(fd);
-                return -ENOMEM;
+                return;
         }
         client->control = control;
         client->fd = fd;
-        r = deadline_queue_add(&control->clients, &client->deadline,
-                               clock_monotonic_usec() + CLIENT_USEC);
-        if (r >= 0)
-                r = sd_event_add_io(control->event, &client->io, fd, EPOLLIN, control_on_client_io,
-                                    client);
-        if (r < 0)
+        if (deadline_queue_add(&control->clients, &client->deadline,
+                               clock_monotonic_usec() + CLIENT_USEC) < 0 ||
+            sd_event_add_io(control->event, &client->io, fd, EPOLLIN, control_on_client_io,
+                            client) < 0)
                 control_free_client(client);
-        return r;
 }
 
 static int control_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         ControlSocket *control = userdata;
         const int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        int r = client < 0 ? -errno : control_new_client_consume(control, client);
 
-        if (control->clients.n >= CONTROL_CLIENTS_MAX)
-                return sd_event_source_set_enabled(control->io, SD_EVENT_OFF);
-        if (r >= 0 || r == -EAGAIN || r == -EINTR || r == -ECONNABORTED)
-                return 0;
-        /* Listening on would spin. */
-        if (sd_event_source_set_time_relative(control->resume, RESUME_USEC) >= 0 &&
-            sd_event_source_set_enabled(control->resume, SD_EVENT_ONESHOT) >= 0)
-                (void)sd_event_source_set_enabled(control->io, SD_EVENT_OFF);
-        return 0;
-}
-
-static int control_on_resume(sd_event_source *source, uint64_t usec, void *userdata)
-{
-        const ControlSocket *control = userdata;
-
-        if (control->clients.n < CONTROL_CLIENTS_MAX)
-                (void)sd_event_source_set_enabled(control->io, SD_EVENT_ON);
-        return 0;
+        if (client >= 0)
+                control_new_client_consume(control, client);
+        return control->clients.n < CONTROL_CLIENTS_MAX
+                       ? 0
+                       : sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
 void control_init(ControlSocket *control)
@@ -253,7 +237,6 @@ void control_done(ControlSocket *control)
                 control_on_deadline(deadline_queue_first(&control->clients));
         deadline_queue_done(&control->clients);
         control->io = sd_event_source_disable_unref(control->io);
-        control->resume = sd_event_source_disable_unref(control->resume);
         control->fd = close_fd(control->fd);
 }
 
@@ -270,10 +253,7 @@ int control_start(ControlSocket *control)
                 return 0;
         r = deadline_queue_init(&control->clients, control->event, control_on_deadline);
         if (r >= 0)
-                r = sd_event_add_time(control->event, &control->resume, CLOCK_MONOTONIC, UINT64_MAX,
-                                      ACCURACY_USEC, control_on_resume, control);
-        if (r >= 0)
                 r = sd_event_add_io(control->event, &control->io, control->fd, EPOLLIN,
                                     control_on_readable, control);
-        return r;
+        return r < 0 ? r : sd_event_source_set_ratelimit(control->io, RATE_USEC, RATE_BURST);
 }

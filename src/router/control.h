@@ -21,7 +21,6 @@ typedef struct ControlSocket {
         sd_event *event;
         int fd; /* negative: systemd passed none */
         sd_event_source *io;
-        sd_event_source *resume; /* listens again after descriptors or memory ran out */
         DeadlineQueue clients;
 } ControlSocket;
 

@@ -26,28 +26,25 @@ static const struct {
         [LOG_KIND_REFUSAL] = { LOG_INFO, NULL },
 };
 
-void log_limits_init(LogLimit limits[static LOG_KINDS])
+static bool log_limits_pass_one(LogLimit *limit, uint64_t interval_usec, unsigned burst,
+                                unsigned *n_left_out)
 {
-        for (size_t i = 0; i < LOG_KINDS; i++)
-                limits[i] = (LogLimit){ .interval_usec = INTERVAL_USEC, .burst = BURST };
-        limits[LOG_KIND_REFUSAL].burst = BURST_REFUSALS;
-}
-
-void log_limits_init_instance(LogLimit limits[static LOG_KINDS_OF_INSTANCE])
-{
-        for (size_t i = 0; i < LOG_KINDS_OF_INSTANCE; i++)
-                limits[i] = (LogLimit){ .interval_usec = INTERVAL_INSTANCE_USEC, .burst = 1 };
+        limit->interval_usec = interval_usec;
+        limit->burst = burst;
+        return log_limit_pass(limit, clock_monotonic_usec(), n_left_out);
 }
 
 bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                      const LogFields *fields)
 {
-        const uint64_t now = clock_monotonic_usec();
         unsigned left_out = 0, left_out_of_instance = 0;
 
         assert(!of_instance || kind < LOG_KINDS_OF_INSTANCE);
-        if ((of_instance && !log_limit_pass(&of_instance[kind], now, &left_out_of_instance)) ||
-            !log_limit_pass(&limits[kind], now, &left_out))
+        if (of_instance && !log_limits_pass_one(&of_instance[kind], INTERVAL_INSTANCE_USEC, 1,
+                                                &left_out_of_instance))
+                return false;
+        if (!log_limits_pass_one(&limits[kind], INTERVAL_USEC,
+                                 kind == LOG_KIND_REFUSAL ? BURST_REFUSALS : BURST, &left_out))
                 return false;
         left_out += left_out_of_instance;
         if (left_out > 0)

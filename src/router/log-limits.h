@@ -22,11 +22,8 @@ typedef enum LogKind {
         LOG_KINDS,
 } LogKind;
 
-void log_limits_init(LogLimit limits[static LOG_KINDS]);
-void log_limits_init_instance(LogLimit limits[static LOG_KINDS_OF_INSTANCE]);
-
 /* Writes a line, or counts it for the next one of its kind. of_instance: the limits of the instance
- * that it concerns, or NULL. fields: but for message_id. */
+ * that it concerns, or NULL. Limits begin as { 0 }. fields: but for message_id. */
 void log_limits_write(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                       LogFields fields, const char *format, ...)
         __attribute__((format(printf, 5, 6)));

@@ -158,7 +158,6 @@ Outlet *outlet_new(OutletShared *shared, const char *name)
                 return NULL;
         outlet->shared = shared;
         outlet->fd = -EBADF;
-        log_limits_init_instance(outlet->log_limits);
         TAILQ_INIT(&outlet->waiting);
         outlet->name = strdup(name);
         return outlet->name ? outlet : outlet_free(outlet);

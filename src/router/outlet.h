@@ -31,7 +31,7 @@ typedef struct OutletShared {
         const char *runtime_dir; /* of the hand-off sockets */
         sd_event_source *retry;  /* a timer that flushes all outlets */
         Metrics *metrics;        /* of all instances together */
-        LogLimit *log_limits;    /* as in log_limits_init() */
+        LogLimit *log_limits;    /* one for each LogKind */
         size_t in_flight_max;    /* hand-offs of each instance that are not yet received */
         Starts starts;           /* by outlet_shared_init() */
         void (*on_result)(Waiter *waiter, OutletResult result); /* sent or absent: dequeue it */

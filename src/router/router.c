@@ -304,7 +304,6 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
         int r;
 
         *router = (Router){ .admission.log_limits = router->log_limits };
-        log_limits_init(router->log_limits);
         r = router_step(router_init_events(router), "set up the event loop");
         router->control = (ControlSocket){ .config = &router->config,
                                            .get_metrics = router_get_metrics,

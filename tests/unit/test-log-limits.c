@@ -64,7 +64,7 @@ static size_t write_one(LogLimit *of_instance, LogKind kind)
 /* A kind that is used up hides no other. */
 static void test_kinds_are_apart(void **state)
 {
-        log_limits_init(limits);
+        memset(limits, 0, sizeof(limits));
         for (LogKind kind = 0; kind < LOG_KINDS; kind++) {
                 assert_int_equal(n_that_pass(kind), kind == LOG_KIND_REFUSAL ? 20 : 5);
                 assert_true(limits[kind].interval_usec == 10 * SEC);
@@ -74,12 +74,10 @@ static void test_kinds_are_apart(void **state)
 /* Neither does an instance hide others, but for what all may write together. */
 static void test_instances_are_apart(void **state)
 {
-        LogLimit of[7][LOG_KINDS_OF_INSTANCE];
+        LogLimit of[7][LOG_KINDS_OF_INSTANCE] = { 0 };
         size_t n = 0;
 
-        log_limits_init(limits);
-        for (size_t i = 0; i < 7; i++)
-                log_limits_init_instance(of[i]);
+        memset(limits, 0, sizeof(limits));
         for (size_t i = 0; i < 7; i++)
                 for (int again = 0; again < 3; again++)
                         n += write_one(of[i], LOG_KIND_ABSENT);
@@ -91,10 +89,9 @@ static void test_instances_are_apart(void **state)
 
 static void test_what_was_left_out_is_said(void **state)
 {
-        LogLimit of[LOG_KINDS_OF_INSTANCE];
+        LogLimit of[LOG_KINDS_OF_INSTANCE] = { 0 };
 
-        log_limits_init(limits);
-        log_limits_init_instance(of);
+        memset(limits, 0, sizeof(limits));
         assert_int_equal(write_one(of, LOG_KIND_ABSENT), 1);
         limits[LOG_KIND_ABSENT].n_left_out = 3;
         of[LOG_KIND_ABSENT] = (LogLimit){ .burst = 1, .n_left_out = 4 };
@@ -104,7 +101,7 @@ static void test_what_was_left_out_is_said(void **state)
 
 static void test_fields(void **state)
 {
-        log_limits_init(limits);
+        memset(limits, 0, sizeof(limits));
         assert_int_equal(write_one(NULL, LOG_KIND_EXHAUSTED), 1);
         assert_string_equal(last.instance, "alice");
         assert_non_null(last.message_id);

@@ -77,10 +77,6 @@ int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd)
         return send_result;
 }
 
-void log_limits_init_instance(LogLimit all[static LOG_KINDS_OF_INSTANCE])
-{
-}
-
 void log_limits_write(LogLimit all[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                       LogFields fields, const char *format, ...)
 {
