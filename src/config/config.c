@@ -106,10 +106,9 @@ static int config_compare_name(const void *name, const void *instance)
 
 uint32_t config_find_instance(const Config *config, const char *name)
 {
-        const Instance *found = config->n_instances > 0
-                                        ? bsearch(name, config->instances, config->n_instances,
-                                                  sizeof(*config->instances), config_compare_name)
-                                        : NULL;
+        const Instance *all = config->instances, *found = NULL;
 
-        return found ? (uint32_t)(found - config->instances) : ROUTE_NONE;
+        if (config->n_instances > 0)
+                found = bsearch(name, all, config->n_instances, sizeof(*all), config_compare_name);
+        return found ? (uint32_t)(found - all) : ROUTE_NONE;
 }

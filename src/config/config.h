@@ -106,8 +106,7 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
 /*
  * What one instance needs to know: which hosts the router sends to it. Reads NAME.conf alone where
  * all its hosts are exact; otherwise everything, since another instance may have a more exact host
- * below a wildcard of this one. -ENOENT: the file does not exist or has problems; *ret is then set
- * as well.
+ * below a wildcard of this one. -ENOENT: the file does not exist or has problems; *ret is set too.
  */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
 

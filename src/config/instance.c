@@ -19,7 +19,8 @@ bool instance_name_is_valid(const char *name)
 
 static int instance_duplicate(SettingsFile *file, Span word, uint64_t first_line)
 {
-        return problem_add(file, "%s=%.*s is here twice, first in line %" PRIu64 "; remove one",
+        return problem_add(file, NULL,
+                           "%s=%.*s is here twice, first in line %" PRIu64 "; remove one",
                            file->key, PROBLEM_SHOWN(word), first_line);
 }
 
@@ -195,7 +196,8 @@ int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *n
         if (r < 0 || file->n_problems > 0)
                 return r;
         if (hostmap_size(draft->routes) == 0 && !draft->instance.is_default)
-                return problem_add(file, "nothing leads here; add Host=, Address= or Default=yes");
+                return problem_add(file, NULL,
+                                   "nothing leads here; add Host=, Address= or Default=yes");
         return 0;
 }
 

@@ -31,11 +31,11 @@ static int instances_report_user(SettingsFile *file, UserVerdict verdict)
 
         file->lacks_user = verdict == USER_MISSING;
         if (file->lacks_user)
-                return problem_add(file,
+                return problem_add(file, NULL,
                                    "user %s does not exist, and an instance runs as the user of "
                                    "its name; create it (useradd -m %s) or rename the file",
                                    name, name);
-        return problem_add(file, "user %s %s; rename the file", name,
+        return problem_add(file, NULL, "user %s %s; rename the file", name,
                            verdict == USER_IS_ROOT
                                    ? "has uid 0, and no instance runs as root"
                                    : "is the router's, which may send to all instances");
@@ -48,7 +48,8 @@ static int instances_report_conflict(SettingsFile *file, const HostMapRoute *tak
         const Instance *other = config_origin(file->config, origin, &line);
 
         file->line = (unsigned)taken->origin;
-        return problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
+        return problem_add(file, NULL,
+                           "%s already leads to %s (%s:%u); remove it in one of the two",
                            taken->what, other->name, other->file, line);
 }
 
@@ -57,7 +58,7 @@ static int instances_report_second_default(SettingsFile *file, unsigned line)
         const Instance *other = &file->config->instances[file->config->default_instance];
 
         file->line = line;
-        return problem_add(file,
+        return problem_add(file, NULL,
                            "Default=yes is in %s:%u already; only one instance may be the default",
                            other->file, other->default_line);
 }
@@ -86,8 +87,7 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         return 0;
 }
 
-/* Appends the instance as it was before, if it was there. Its routes follow once all instances are
- * read. */
+/* Appends the instance as it was before, if it was. Its routes follow once all files are read. */
 static int instances_keep(Loading *loading, const char *name)
 {
         const Config *old = loading->old;
@@ -125,7 +125,7 @@ static int instances_load_file(Loading *loading, const char *name)
                 return -ENOMEM;
         if (!instance_name_is_valid(name))
                 return problem_add(
-                        &file,
+                        &file, NULL,
                         "'%s' is not a name for an instance; letters, digits, '-' and '_', at "
                         "most 31, no digit or '-' first; rename the file",
                         name);
@@ -153,8 +153,8 @@ static int instances_report_lost(Config *config, const Instance *instance, const
         unsigned line;
         const Instance *other = config_origin(config, origin, &line);
 
-        return problem_add(&file, "%s leads to %s (%s:%u) now; this instance keeps the rest", what,
-                           other->name, other->file, line);
+        return problem_add(&file, NULL, "%s leads to %s (%s:%u) now; this instance keeps the rest",
+                           what, other->name, other->file, line);
 }
 
 /* Adds the routes of the instances that were kept, where no other instance has them now. */
@@ -190,13 +190,13 @@ int instances_load(Config *config, const char *dir, ConfigUsers check, const Con
         _cleanup_(instances_loading_done) Loading loading = { config, dir, .old = old };
         _cleanup_free_ char *path = text_format("%s/instances", dir);
         _cleanup_(folder_done) Folder folder = { .n = 0 };
+        const size_t n_old = old ? old->n_instances : 0;
         int r;
 
-        if (old)
-                loading.kept_as = calloc(old->n_instances + 1, sizeof(*loading.kept_as));
-        if (!path || (old && !loading.kept_as))
+        loading.kept_as = calloc(n_old + 1, sizeof(*loading.kept_as));
+        if (!path || !loading.kept_as)
                 return -ENOMEM;
-        for (size_t i = 0; old && i < old->n_instances; i++)
+        for (size_t i = 0; i < n_old; i++)
                 loading.kept_as[i] = ROUTE_NONE;
         r = folder_list(path, &folder);
         if (r == 0)

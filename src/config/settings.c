@@ -22,7 +22,7 @@ static bool settings_copy(const char *string, char **ret)
         return *ret || !string;
 }
 
-int problem_add_meant(SettingsFile *file, const char *meant, const char *format, ...)
+int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
 {
         _cleanup_(problem_done)
                 Problem problem = { .line = file->line, .lacks_user = file->lacks_user };
@@ -70,10 +70,9 @@ static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, 
         }
         /* More than a third of the letters is more than a typing mistake. */
         if (least <= strlen(nearest) / 3)
-                return problem_add_meant(file, nearest,
-                                         "unknown key %.*s= in [%s]; did you mean %s=?",
-                                         PROBLEM_SHOWN(key), table->section, nearest);
-        return problem_add(file, "unknown key %.*s= in [%s]; known are%s", PROBLEM_SHOWN(key),
+                return problem_add(file, nearest, "unknown key %.*s= in [%s]; did you mean %s=?",
+                                   PROBLEM_SHOWN(key), table->section, nearest);
+        return problem_add(file, NULL, "unknown key %.*s= in [%s]; known are%s", PROBLEM_SHOWN(key),
                            table->section, known);
 }
 
@@ -112,19 +111,19 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
                (line = lines_next(&reader)).kind != LINE_END) {
                 file->line = line.number;
                 if (line.kind == LINE_INVALID) {
-                        r = problem_add(file, "%s", line.error);
+                        r = problem_add(file, NULL, "%s", line.error);
                 } else if (line.kind == LINE_SECTION) {
                         section = span_equals(line.key, table->section) ? INSIDE : ELSEWHERE;
                         if (section == ELSEWHERE)
-                                r = problem_add_meant(file, table->section,
-                                                      "unknown section [%.*s]; write [%s]",
-                                                      PROBLEM_SHOWN(line.key), table->section);
+                                r = problem_add(file, table->section,
+                                                "unknown section [%.*s]; write [%s]",
+                                                PROBLEM_SHOWN(line.key), table->section);
                 } else if (section == INSIDE) {
                         r = settings_assign(file, table, &line, base);
                 } else if (section == BEFORE) {
-                        r = problem_add_meant(file, table->section,
-                                              "%.*s= is before any section; write [%s] above it",
-                                              PROBLEM_SHOWN(line.key), table->section);
+                        r = problem_add(file, table->section,
+                                        "%.*s= is before any section; write [%s] above it",
+                                        PROBLEM_SHOWN(line.key), table->section);
                 }
         }
         file->line = 0;
@@ -161,13 +160,13 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
                 /* All but these is about this file alone, and leaves out no other. */
                 if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
                         return -errno;
-                return problem_add(file, "can't be read: %m; make it readable (chmod a+r)");
+                return problem_add(file, NULL, "can't be read: %m; make it readable (chmod a+r)");
         }
         if (fstat(fd, &st) < 0)
                 return -errno;
         wrong = settings_check_file(&st);
         if (wrong)
-                return problem_add(file, "%s", wrong);
+                return problem_add(file, NULL, "%s", wrong);
 
         text = malloc((size_t)st.st_size + 1);
         if (!text)
@@ -203,14 +202,13 @@ typedef struct Unit {
         uint64_t factor;
 } Unit;
 
-static bool settings_find_unit(const Unit *units, size_t n, Span name, uint64_t *ret)
+/* 0: there is no such unit. */
+static uint64_t settings_unit_factor(const Unit *units, size_t n, Span name)
 {
         for (size_t i = 0; i < n; i++)
-                if (span_equals(name, units[i].name)) {
-                        *ret = units[i].factor;
-                        return true;
-                }
-        return false;
+                if (span_equals(name, units[i].name))
+                        return units[i].factor;
+        return 0;
 }
 
 /* Sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare number. */
@@ -219,11 +217,9 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
         const size_t whole = value.size;
         uint64_t sum = 0;
 
-        if (whole == 0)
-                return false;
-        while (value.size > 0) {
-                uint64_t number, factor;
+        do {
                 size_t digits = 0, size;
+                uint64_t number, factor;
 
                 while (digits < value.size && text_is_digit(value.data[digits]))
                         digits++;
@@ -231,18 +227,18 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
                 while (size < value.size && !text_is_digit(value.data[size]) &&
                        value.data[size] != ' ')
                         size++;
+                factor = settings_unit_factor(units, n,
+                                              (Span){ value.data + digits, size - digits });
                 /* A bare number stands alone: "16 384" is not 400. */
                 if ((size == digits && size != whole) ||
                     !text_number((Span){ value.data, digits }, UINT64_MAX, &number) ||
-                    !settings_find_unit(units, n, (Span){ value.data + digits, size - digits },
-                                        &factor) ||
-                    __builtin_mul_overflow(number, factor, &number) ||
+                    factor == 0 || __builtin_mul_overflow(number, factor, &number) ||
                     __builtin_add_overflow(sum, number, &sum))
                         return false;
                 while (size < value.size && value.data[size] == ' ')
                         size++;
                 value = (Span){ .data = value.data + size, .size = value.size - size };
-        }
+        } while (value.size > 0);
         *ret = sum;
         return true;
 }

@@ -59,17 +59,16 @@ int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uin
                 (const char *)(value).data
 
 /* Adds what is wrong at the place where file is. meant is as in Problem. Returns 0 or -ENOMEM. */
-int problem_add_meant(SettingsFile *file, const char *meant, const char *format, ...)
+int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
-#define problem_add(file, ...) problem_add_meant(file, NULL, __VA_ARGS__)
 
 /* The same for a value, or one word of it, of the setting that is being read: "KEY=VALUE " and what
  * format says, which is a literal. */
-#define problem_value(file, value, meant, format, ...)                         \
-        ({                                                                     \
-                assert((file)->key);                                           \
-                problem_add_meant(file, meant, "%s=%.*s " format, (file)->key, \
-                                  PROBLEM_SHOWN(value), ##__VA_ARGS__);        \
+#define problem_value(file, value, meant, format, ...)                                         \
+        ({                                                                                     \
+                assert((file)->key);                                                           \
+                problem_add(file, meant, "%s=%.*s " format, (file)->key, PROBLEM_SHOWN(value), \
+                            ##__VA_ARGS__);                                                    \
         })
 
 void problem_done(Problem *problem);

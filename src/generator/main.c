@@ -12,8 +12,7 @@
 
 static void report(const char *instance, int error)
 {
-        errno = -error;
-        log_error("can't write the units of %s: %m", instance);
+        log_error_errno(error, "can't write the units of %s: %m", instance);
 }
 
 static int generate(const char *dir)
@@ -64,10 +63,8 @@ int main(int argc, char *argv[])
                         argv[0], argv[0]);
                 return EXIT_FAILURE;
         }
-        if (r < 0) {
-                errno = -r;
-                log_error("bellhop-generator: can't make units from %s: %m", BELLHOP_CONFIG_DIR);
-                return EXIT_FAILURE;
-        }
-        return EXIT_SUCCESS;
+        if (r < 0)
+                log_error_errno(r, "bellhop-generator: can't make units from " BELLHOP_CONFIG_DIR
+                                   ": %m");
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

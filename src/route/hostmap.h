@@ -7,8 +7,7 @@
  * for one or more labels before the suffix, as Apache's ServerAlias does, and never for the suffix
  * itself.
  *
- * The names come from root-owned files, so nobody can choose them to collide: the hash needs no
- * key.
+ * The names come from root's files, so nobody can make them collide: the hash needs no key.
  */
 #pragma once
 

@@ -3,7 +3,6 @@
 #include "util/text.h"
 
 #define LABEL_MAX 63
-#define PORT_MAX  65535
 
 /* The locale must have no say in what a host is, so no tolower(3). */
 static bool canonical_byte(uint8_t c, char *ret)
@@ -76,7 +75,7 @@ static bool port_is_valid(Span port)
         /* RFC 3986 section 3.2.3 allows a colon with nothing after it. Apache refuses that, and
          * with "HttpProtocolOptions Unsafe" the colon is part of the name, and the host another
          * one. */
-        return text_number(port, PORT_MAX, &value);
+        return text_number(port, UINT16_MAX, &value);
 }
 
 HostnameResult hostname_parse_with_port(Span in, Hostname *ret)
