@@ -2,7 +2,7 @@
 #include <assert.h>
 
 #include "config/config.h"
-#include "config/instances.h"
+#include "config/instance.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 
@@ -27,7 +27,9 @@ Config *config_free(Config *config)
                 free(config->instances[i].file);
         }
         free(config->instances);
-        problems_free(config->problems, config->n_problems);
+        for (size_t i = 0; i < config->n_problems; i++)
+                problem_done(&config->problems[i]);
+        free(config->problems);
         hostmap_free(config->map);
         free(config);
         return NULL;
@@ -52,22 +54,19 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
         }
         if (r == 0)
                 r = instances_load(config, dir, check, old);
-        if (r < 0)
-                return r;
-        *ret = take_ptr(config);
-        return 0;
+        if (r == 0)
+                *ret = take_ptr(config);
+        return r;
 }
 
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance)
 {
         _cleanup_(config_freep) Config *config = config_new();
-        bool alone;
-        int r;
+        int r = config ? instances_load_one(config, dir, name) : -ENOMEM;
 
-        if (!config)
-                return -ENOMEM;
-        r = instances_load_one(config, dir, name, &alone);
-        if (r == 0 && config->n_instances > 0 && !alone) {
+        /* Only where all its hosts are exact, no other file can change what leads to it. */
+        if (r == 0 && config->n_instances > 0 &&
+            (config->default_instance != ROUTE_NONE || !hostmap_is_exact(config->map))) {
                 config_freep(&config);
                 config = config_new();
                 r = config ? instances_load(config, dir, CONFIG_USERS_CHECK, NULL) : -ENOMEM;
@@ -75,16 +74,14 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         if (r < 0)
                 return r;
         *ret_instance = config_find_instance(config, name);
-        r = *ret_instance == ROUTE_NONE ? -ENOENT : 0;
         *ret = take_ptr(config);
-        return r;
+        return *ret_instance == ROUTE_NONE ? -ENOENT : 0;
 }
 
 int config_read_instance(const char *dir, const char *name, InstanceSettings *ret)
 {
         _cleanup_(config_freep) Config *config = config_new();
-        bool alone;
-        const int r = config ? instances_load_one(config, dir, name, &alone) : -ENOMEM;
+        const int r = config ? instances_load_one(config, dir, name) : -ENOMEM;
 
         if (r < 0)
                 return r;
@@ -102,20 +99,17 @@ const Instance *config_origin(const Config *config, uint64_t origin, unsigned *r
         return &config->instances[origin >> ORIGIN_LINE_BITS];
 }
 
+static int config_compare_name(const void *name, const void *instance)
+{
+        return strcmp(name, ((const Instance *)instance)->name);
+}
+
 uint32_t config_find_instance(const Config *config, const char *name)
 {
-        size_t low = 0, high = config->n_instances;
+        const Instance *found = config->n_instances > 0
+                                        ? bsearch(name, config->instances, config->n_instances,
+                                                  sizeof(*config->instances), config_compare_name)
+                                        : NULL;
 
-        while (low < high) {
-                const size_t middle = low + (high - low) / 2;
-                const int r = strcmp(config->instances[middle].name, name);
-
-                if (r == 0)
-                        return (uint32_t)middle;
-                if (r < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return ROUTE_NONE;
+        return found ? (uint32_t)(found - config->instances) : ROUTE_NONE;
 }

@@ -6,12 +6,10 @@
  * do. A mistake in the file of an instance leaves out that instance and no other.
  *
  * Who reads a line: lines.c splits it, settings.c looks its key up in a table, instance.c and
- * router-settings.c hold the tables, instances.c puts instances beside each other, keep.c keeps on
- * a reload what has a mistake now.
+ * router-settings.c hold the tables, instances.c puts instances beside each other.
  */
 #pragma once
 
-#include "config/problem.h"
 #include "config/router-settings.h"
 #include "route/hostmap.h"
 
@@ -34,6 +32,17 @@ typedef struct Instance {
         bool network;
         uint64_t idle_usec; /* 0: never exit */
 } Instance;
+
+/* What is wrong with a file: as data for programs, which never read the text, and for people. */
+typedef struct Problem {
+        char *instance;   /* by the name of its file, which need not be a valid one; NULL: router */
+        char *file;       /* path */
+        unsigned line;    /* from 1; 0: the file as a whole */
+        bool lacks_user;  /* there is no user of the instance's name */
+        char *meant;      /* what to write instead of what is wrong; NULL: nothing is near */
+        char *text;       /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
+        const char *what; /* the same without the place; points into text */
+} Problem;
 
 typedef struct Config {
         RouterSettings router;

@@ -7,29 +7,20 @@
 #define GUESS_MAX         512
 #define INSTANCE_NAME_MAX 31 /* useradd(8): user names of up to 32 bytes with their NUL */
 
-static bool instance_is_alpha(char c)
-{
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
+#define INSTANCE_NAME_FIRST "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
 bool instance_name_is_valid(const char *name)
 {
         const size_t length = strlen(name);
 
-        if (length == 0 || length > INSTANCE_NAME_MAX || !instance_is_alpha(name[0]))
-                return false;
-        for (size_t i = 1; i < length; i++)
-                if (!instance_is_alpha(name[i]) && (name[i] < '0' || name[i] > '9') &&
-                    name[i] != '-')
-                        return false;
-        return true;
+        return length > 0 && length <= INSTANCE_NAME_MAX && strchr(INSTANCE_NAME_FIRST, name[0]) &&
+               strspn(name, INSTANCE_NAME_FIRST "0123456789-") == length;
 }
 
 static int instance_duplicate(SettingsFile *file, Span word, uint64_t first_line)
 {
-        return problem_add(file, PROBLEM_DUPLICATE,
-                           "%s=%.*s is here twice, first in line %" PRIu64 "; remove one",
-                           file->key, problem_shown(word), (const char *)word.data, first_line);
+        return problem_add(file, "%s=%.*s is here twice, first in line %" PRIu64 "; remove one",
+                           file->key, PROBLEM_SHOWN(word), first_line);
 }
 
 /* Takes "*." off the front. */
@@ -135,11 +126,8 @@ static int instance_parse_list(SettingsFile *file, Span value, InstanceDraft *dr
 
         if (value.size == 0)
                 return problem_value(file, value, NULL, "is empty; remove the line or name one");
-        while (r == 0 && words_next(&value, &word)) {
-                file->word = word;
+        while (r == 0 && words_next(&value, &word))
                 r = add(file, draft, word);
-                file->word = (Span){ .size = 0 };
-        }
         return r;
 }
 
@@ -178,18 +166,22 @@ static int instance_parse_http(SettingsFile *file, Span value, void *target)
         return problem_value(file, value, NULL, "is none of serve, redirect, refuse");
 }
 
-#define SETTING(name, parser) .section = "Instance", .key = name, .parse = parser
-#define FIELD(field)          .offset = offsetof(InstanceDraft, instance.field)
-
-/* Without a field, the target is the draft itself. */
+/* Without an offset, the target is the draft itself. */
 static const Setting instance_settings[] = {
-        { SETTING("Host", instance_parse_host) },
-        { SETTING("Address", instance_parse_address) },
-        { SETTING("Default", instance_parse_default) },
-        { SETTING("Http", instance_parse_http) },
-        { SETTING("IdleSec", setting_parse_timespan), FIELD(idle_usec) },
-        { SETTING("Network", setting_parse_bool), FIELD(network) },
+        { .key = "Host", .parse = instance_parse_host },
+        { .key = "Address", .parse = instance_parse_address },
+        { .key = "Default", .parse = instance_parse_default },
+        { .key = "Http", .parse = instance_parse_http },
+        { .key = "IdleSec",
+          .parse = setting_parse_timespan,
+          .offset = offsetof(InstanceDraft, instance.idle_usec) },
+        { .key = "Network",
+          .parse = setting_parse_bool,
+          .offset = offsetof(InstanceDraft, instance.network) },
 };
+
+static const SettingsTable instance_table = { "Instance", instance_settings,
+                                              ELEMENTSOF(instance_settings) };
 
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text)
 {
@@ -202,12 +194,11 @@ int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *n
         if (!draft->instance.name || !draft->instance.file || !draft->routes)
                 return -ENOMEM;
 
-        r = settings_parse(file, text, instance_settings, ELEMENTSOF(instance_settings), draft);
+        r = settings_parse(file, text, &instance_table, draft);
         if (r < 0 || file->n_problems > 0)
                 return r;
         if (hostmap_size(draft->routes) == 0 && !draft->instance.is_default)
-                return problem_add(file, PROBLEM_NO_ROUTE,
-                                   "nothing leads here; add Host=, Address= or Default=yes");
+                return problem_add(file, "nothing leads here; add Host=, Address= or Default=yes");
         return 0;
 }
 

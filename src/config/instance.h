@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The file of one instance: the keys of bellhop.instance(5), not yet compared with other files. */
+/*
+ * The files of instances: instance.c parses one by itself, instances.c checks their users and puts
+ * their routes beside each other. A file with a mistake leaves out its instance and no other.
+ */
 #pragma once
 
 #include "config/settings.h"
@@ -13,3 +16,12 @@ typedef struct InstanceDraft {
  * errno; instance_draft_done() is needed in both cases. */
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text);
 void instance_draft_done(InstanceDraft *draft);
+
+/* Where a route of Config.map comes from, as its origin: instance number and line. */
+#define ORIGIN_LINE_BITS 32
+
+/* All of DIR/instances. old: as for config_load(). Returns 0 or a negative errno. */
+int instances_load(Config *config, const char *dir, ConfigUsers check, const Config *old);
+
+/* DIR/instances/NAME.conf alone, which may not exist. Returns 0 or a negative errno. */
+int instances_load_one(Config *config, const char *dir, const char *name);

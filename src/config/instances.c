@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/instances.h"
+#include <assert.h>
+
 #include "config/folder.h"
 #include "config/instance.h"
-#include "config/keep.h"
 #include "config/names.h"
 #include "config/settings.h"
 #include "config/users.h"
@@ -10,52 +10,46 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* *ret_keep: this alone is no reason to end what is in force. */
-static int instances_check_user(SettingsFile *file, const Users *users, const char *name,
-                                bool *ret_keep)
-{
-        UserVerdict verdict = USER_MISSING;
-        const int r = users_check(users, name, &verdict);
+/* What reading all files shares. */
+typedef struct Loading {
+        Config *config;
+        const char *dir;
+        Users users;
+        const Config *old; /* NULL: there was nothing before */
+        uint32_t *kept_as; /* for each instance of old: its number in config, or ROUTE_NONE */
+} Loading;
 
-        if (r < 0)
-                return r;
-        *ret_keep = verdict == USER_FITS || verdict == USER_MISSING;
-        switch (verdict) {
-        case USER_FITS:
-                return 0;
-        case USER_MISSING:
-                return problem_add(file, PROBLEM_NO_USER,
+static void instances_loading_done(Loading *loading)
+{
+        users_done(&loading->users);
+        free(loading->kept_as);
+}
+
+static int instances_report_user(SettingsFile *file, UserVerdict verdict)
+{
+        const char *name = file->instance;
+
+        file->lacks_user = verdict == USER_MISSING;
+        if (file->lacks_user)
+                return problem_add(file,
                                    "user %s does not exist, and an instance runs as the user of "
                                    "its name; create it (useradd -m %s) or rename the file",
                                    name, name);
-        case USER_IS_ROOT:
-                return problem_add(file, PROBLEM_USER,
-                                   "user %s has uid 0, and no instance runs as root; rename the "
-                                   "file",
-                                   name);
-        case USER_IS_ROUTER:
-                return problem_add(file, PROBLEM_USER,
-                                   "user %s is the router's, which may send to all instances; "
-                                   "rename the file",
-                                   name);
-        }
-        return 0;
+        return problem_add(file, "user %s %s; rename the file", name,
+                           verdict == USER_IS_ROOT
+                                   ? "has uid 0, and no instance runs as root"
+                                   : "is the router's, which may send to all instances");
 }
 
-/* Names both places. */
-static int instances_report_conflict(SettingsFile *file, const HostMapConflict *conflict)
+/* origin: of the route that is there already. Names both places. */
+static int instances_report_conflict(SettingsFile *file, const HostMapRoute *taken, uint64_t origin)
 {
         unsigned line;
-        const Instance *other = config_origin(file->config, conflict->other, &line);
-        int r;
+        const Instance *other = config_origin(file->config, origin, &line);
 
-        file->line = (unsigned)conflict->origin;
-        file->word = span_from_string(conflict->what);
-        r = problem_add(file, PROBLEM_CONFLICT,
-                        "%s already leads to %s (%s:%u); remove it in one of the two",
-                        conflict->what, other->name, other->file, line);
-        file->word = (Span){ .size = 0 };
-        return r;
+        file->line = (unsigned)taken->origin;
+        return problem_add(file, "%s already leads to %s (%s:%u); remove it in one of the two",
+                           taken->what, other->name, other->file, line);
 }
 
 static int instances_report_second_default(SettingsFile *file, unsigned line)
@@ -63,7 +57,7 @@ static int instances_report_second_default(SettingsFile *file, unsigned line)
         const Instance *other = &file->config->instances[file->config->default_instance];
 
         file->line = line;
-        return problem_add(file, PROBLEM_SECOND_DEFAULT,
+        return problem_add(file,
                            "Default=yes is in %s:%u already; only one instance may be the default",
                            other->file, other->default_line);
 }
@@ -71,20 +65,19 @@ static int instances_report_second_default(SettingsFile *file, unsigned line)
 static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draft)
 {
         const uint32_t number = (uint32_t)config->n_instances;
-        HostMapConflict conflict;
+        HostMapRoute taken;
+        uint64_t other;
         int r;
 
         if (draft->instance.is_default && config->default_instance != ROUTE_NONE)
                 return instances_report_second_default(file, draft->instance.default_line);
 
         r = hostmap_merge(config->map, draft->routes, number, (uint64_t)number << ORIGIN_LINE_BITS,
-                          &conflict);
+                          &taken, &other);
         if (r == -EEXIST)
-                return instances_report_conflict(file, &conflict);
-        if (r < 0)
-                return r;
-
-        r = array_append(config->instances, config->n_instances, draft->instance);
+                return instances_report_conflict(file, &taken, other);
+        if (r == 0)
+                r = array_append(config->instances, config->n_instances, draft->instance);
         if (r < 0)
                 return r;
         draft->instance = (Instance){ .name = NULL };
@@ -93,71 +86,129 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         return 0;
 }
 
-/* *ret_alone: no other file can change what leads to this instance. */
-static int instances_load_file(Config *config, const char *dir, const char *name,
-                               const Users *users, const Keep *keep, bool *ret_alone)
+/* Appends the instance as it was before, if it was there. Its routes follow once all instances are
+ * read. */
+static int instances_keep(Loading *loading, const char *name)
+{
+        const Config *old = loading->old;
+        const uint32_t before = old ? config_find_instance(old, name) : ROUTE_NONE;
+        _cleanup_free_ char *name_copy = NULL, *file_copy = NULL;
+        Config *config = loading->config;
+        Instance instance;
+
+        if (before == ROUTE_NONE)
+                return 0;
+        assert(loading->kept_as[before] == ROUTE_NONE);
+        instance = old->instances[before];
+        name_copy = instance.name = strdup(name);
+        file_copy = instance.file = strdup(instance.file);
+        instance.is_default = false;
+        if (!name_copy || !file_copy ||
+            array_append(config->instances, config->n_instances, instance) < 0)
+                return -ENOMEM;
+        name_copy = file_copy = NULL;
+        loading->kept_as[before] = (uint32_t)config->n_instances - 1;
+        config->n_kept++;
+        return 0;
+}
+
+static int instances_load_file(Loading *loading, const char *name)
 {
         _cleanup_(instance_draft_done) InstanceDraft draft = { .routes = NULL };
-        _cleanup_free_ char *path = NULL, *text = NULL;
-        SettingsFile file = { .instance = name, .config = config };
+        _cleanup_free_ char *path = name_path(NAME_INSTANCE_FILE, loading->dir, name), *text = NULL;
+        SettingsFile file = { .path = path, .instance = name, .config = loading->config };
         bool may_keep = true;
         size_t size;
         int r;
 
-        *ret_alone = false;
-        path = name_path(NAME_INSTANCE_FILE, dir, name);
         if (!path)
                 return -ENOMEM;
-        file.path = path;
         if (!instance_name_is_valid(name))
                 return problem_add(
-                        &file, PROBLEM_NAME,
+                        &file,
                         "'%s' is not a name for an instance; letters, digits, '-' and '_', at "
                         "most 31, no digit or '-' first; rename the file",
                         name);
         r = settings_read_file(&file, &text, &size);
-        if (r == -ENOENT)
-                return 0;
         if (r == 0 && text)
                 r = instance_draft_parse(&draft, &file, name,
                                          (Span){ (const uint8_t *)text, size });
-        if (r == 0 && file.n_problems == 0)
-                r = instances_check_user(&file, users, name, &may_keep);
-        if (r == 0 && file.n_problems == 0) {
-                *ret_alone = hostmap_is_exact(draft.routes) && !draft.instance.is_default;
-                r = instances_add(config, &file, &draft);
+        if (r == 0 && text && file.n_problems == 0) {
+                r = users_check(&loading->users, name);
+                /* Whoever is root or the router now must not go on. */
+                may_keep = r == USER_FITS || r == USER_MISSING;
+                r = r > 0 ? instances_report_user(&file, r) : r;
         }
-        return r == 0 && file.n_problems > 0 && may_keep ? keep_instance(config, keep, name) : r;
+        if (r == 0 && text && file.n_problems == 0)
+                r = instances_add(loading->config, &file, &draft);
+        return r == 0 && file.n_problems > 0 && may_keep ? instances_keep(loading, name) : r;
+}
+
+static int instances_report_lost(Config *config, uint32_t number, const char *what, uint64_t origin)
+{
+        const Instance *instance = &config->instances[number];
+        SettingsFile file = { .path = instance->file,
+                              .instance = instance->name,
+                              .config = config };
+        unsigned line;
+        const Instance *other = config_origin(config, origin, &line);
+
+        return problem_add(&file, "%s leads to %s (%s:%u) now; this instance keeps the rest", what,
+                           other->name, other->file, line);
+}
+
+/* Adds the routes of the instances that were kept, where no other instance has them now. */
+static int instances_keep_routes(const Loading *loading)
+{
+        Config *config = loading->config;
+        const Config *old = loading->old;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < hostmap_size(old->map); i++) {
+                HostMapRoute route;
+                uint64_t other;
+                uint32_t number;
+
+                hostmap_route(old->map, i, &route);
+                number = loading->kept_as[route.instance];
+                if (number == ROUTE_NONE)
+                        continue;
+                route.origin = (uint64_t)number << ORIGIN_LINE_BITS | (uint32_t)route.origin;
+                r = hostmap_copy(config->map, old->map, i, number, route.origin, &other);
+                if (r == -EEXIST)
+                        r = instances_report_lost(config, number, route.what, other);
+        }
+        if (r < 0 || config->default_instance != ROUTE_NONE || old->default_instance == ROUTE_NONE)
+                return r;
+        config->default_instance = loading->kept_as[old->default_instance];
+        if (config->default_instance != ROUTE_NONE)
+                config->instances[config->default_instance].is_default = true;
+        return 0;
 }
 
 int instances_load(Config *config, const char *dir, ConfigUsers check, const Config *old)
 {
-        _cleanup_(keep_done) Keep keep = { .old = NULL };
+        _cleanup_(instances_loading_done) Loading loading = { config, dir, .old = old };
         _cleanup_free_ char *path = text_format("%s/instances", dir);
         _cleanup_(folder_done) Folder folder = { .n = 0 };
-        _cleanup_(users_done) Users users = { .n = 0 };
         int r;
 
-        if (!path)
+        if (old)
+                loading.kept_as = calloc(old->n_instances + 1, sizeof(*loading.kept_as));
+        if (!path || (old && !loading.kept_as))
                 return -ENOMEM;
+        for (size_t i = 0; old && i < old->n_instances; i++)
+                loading.kept_as[i] = ROUTE_NONE;
         r = folder_list(path, &folder);
         if (r == 0)
-                r = keep_init(&keep, old);
-        if (r == 0)
-                r = users_init(&users, check == CONFIG_USERS_TRUST);
-        for (int i = 0; r == 0 && i < folder.n; i++) {
-                bool alone;
-
-                r = instances_load_file(config, dir, folder.entries[i]->d_name, &users, &keep,
-                                        &alone);
-        }
-        return r == 0 ? keep_routes(config, &keep) : r;
+                r = users_init(&loading.users, check == CONFIG_USERS_TRUST);
+        for (int i = 0; r == 0 && i < folder.n; i++)
+                r = instances_load_file(&loading, folder.entries[i]->d_name);
+        return r == 0 && config->n_kept > 0 ? instances_keep_routes(&loading) : r;
 }
 
-int instances_load_one(Config *config, const char *dir, const char *name, bool *ret_alone)
+int instances_load_one(Config *config, const char *dir, const char *name)
 {
-        const Users ask_by_name = { .n = 0 };
-        const Keep nothing = { .old = NULL };
-
-        return instances_load_file(config, dir, name, &ask_by_name, &nothing, ret_alone);
+        /* Without a list of users, each is asked for by name. */
+        return instances_load_file(&(Loading){ .config = config, .dir = dir }, name);
 }

@@ -38,7 +38,6 @@ static const char *lines_check_bytes(Span s)
 static Line lines_parse(Span text, unsigned number)
 {
         Line line = { .kind = LINE_INVALID, .number = number };
-        const uint8_t *equals;
 
         if (text.data[0] == '[') {
                 if (text.data[text.size - 1] != ']') {
@@ -47,34 +46,26 @@ static Line lines_parse(Span text, unsigned number)
                 }
                 line.kind = LINE_SECTION;
                 line.key = (Span){ .data = text.data + 1, .size = text.size - 2 };
-                return line;
-        }
-        equals = memchr(text.data, '=', text.size);
-        if (!equals) {
+        } else if (span_take_until(&text, '=', &line.key)) {
+                line.kind = LINE_ASSIGNMENT;
+                line.key = lines_trim(line.key);
+                line.value = lines_trim(text);
+        } else {
                 line.error = "neither a [Section] nor Key=Value; lines are not continued, write "
                              "the key again";
-                return line;
         }
-        line.kind = LINE_ASSIGNMENT;
-        line.key = lines_trim((Span){ .data = text.data, .size = (size_t)(equals - text.data) });
-        line.value = lines_trim(
-                (Span){ .data = equals + 1, .size = text.size - (size_t)(equals - text.data) - 1 });
         return line;
 }
 
 Line lines_next(LineReader *reader)
 {
         while (reader->rest.size > 0) {
-                const uint8_t *newline = memchr(reader->rest.data, '\n', reader->rest.size);
-                const size_t size =
-                        newline ? (size_t)(newline - reader->rest.data) : reader->rest.size;
-                Span text = { .data = reader->rest.data, .size = size };
                 const char *error;
+                Span text;
 
-                reader->rest.data += size + (newline ? 1 : 0);
-                reader->rest.size -= size + (newline ? 1 : 0);
+                if (!span_take_until(&reader->rest, '\n', &text))
+                        (void)span_take(&reader->rest, reader->rest.size, &text);
                 reader->number++;
-
                 error = lines_check_bytes(text);
                 if (error)
                         return (Line){ .kind = LINE_INVALID,
@@ -89,15 +80,10 @@ Line lines_next(LineReader *reader)
 
 bool words_next(Span *list, Span *ret_word)
 {
-        Span word = lines_trim(*list);
+        size_t size = 0;
 
-        for (size_t i = 0; i < word.size; i++)
-                if (lines_is_blank(word.data[i])) {
-                        *list = (Span){ .data = word.data + i, .size = word.size - i };
-                        *ret_word = (Span){ .data = word.data, .size = i };
-                        return true;
-                }
-        *list = (Span){ .data = word.data + word.size, .size = 0 };
-        *ret_word = word;
-        return word.size > 0;
+        *list = lines_trim(*list);
+        while (size < list->size && !lines_is_blank(list->data[size]))
+                size++;
+        return size > 0 && span_take(list, size, ret_word);
 }

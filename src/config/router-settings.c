@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/config.h"
 #include "config/folder.h"
 #include "config/names.h"
 #include "config/settings.h"
-#include "config/trusted.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -20,8 +18,82 @@ const RouterSettings router_settings_default = {
         .source_prefix_ipv6 = 64,
 };
 
+bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
+{
+        for (size_t i = 0; i < proxies->n; i++) {
+                const struct in6_addr prefix = address_prefix(&peer->ip, proxies->prefixes[i].bits);
+
+                if (IN6_ARE_ADDR_EQUAL(&prefix, &proxies->prefixes[i].ip))
+                        return true;
+        }
+        return false;
+}
+
+/* Strict, since a trusted proxy may name any client. bits: of the IPv6 or mapped address. */
+static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
+{
+        const uint8_t *slash = memchr(word.data, '/', word.size);
+        const size_t size = slash ? (size_t)(slash - word.data) : word.size;
+        const bool v6 = memchr(word.data, ':', size) != NULL;
+        uint64_t bits = v6 ? 128 : 32;
+
+        /* One form for each number: no zero in front. */
+        if (slash && (!text_number((Span){ slash + 1, word.size - size - 1 }, bits, &bits) ||
+                      slash[1] == '0'))
+                return false;
+        *ret_bits = (unsigned)bits + (v6 ? 0 : ADDRESS_IPV4_MAPPED_BITS);
+        return word.data[0] != '[' && address_parse((Span){ word.data, size }, ret) &&
+               ret->port == 0;
+}
+
+static int router_add_proxy(SettingsFile *file, TrustedProxies *proxies, Span word)
+{
+        char ip[ADDRESS_TEXT_MAX], meant[ADDRESS_TEXT_MAX + sizeof("/128")];
+        Address address, prefix = { .port = 0 };
+        unsigned bits;
+
+        if (word.size > 2 && memcmp(word.data + word.size - 2, "/0", 2) == 0)
+                return problem_value(file, word, NULL,
+                                     "would trust everybody; write the addresses of your proxies");
+        if (!router_parse_prefix(word, &address, &bits))
+                return problem_value(
+                        file, word, NULL,
+                        "is not an address or prefix; write 192.0.2.7, 192.0.2.0/24 or "
+                        "2001:db8::/32, no port");
+        prefix.ip = address_prefix(&address.ip, bits);
+        if (!IN6_ARE_ADDR_EQUAL(&prefix.ip, &address.ip)) {
+                address_format(&prefix, ip);
+                if (IN6_IS_ADDR_V4MAPPED(&prefix.ip))
+                        bits -= ADDRESS_IPV4_MAPPED_BITS;
+                snprintf(meant, sizeof(meant), "%s/%u", ip, bits);
+                return problem_value(file, word, meant,
+                                     "has more address than its prefix; write %s", meant);
+        }
+        if (proxies->n >= TRUSTED_PROXIES_MAX)
+                return problem_value(file, word, NULL, "is one too many, at most %d; join prefixes",
+                                     TRUSTED_PROXIES_MAX);
+        proxies->prefixes[proxies->n].ip = address.ip;
+        proxies->prefixes[proxies->n].bits = bits;
+        proxies->n++;
+        return 0;
+}
+
+/* Adds to the TrustedProxies; an empty value forgets those before. */
+static int router_parse_proxies(SettingsFile *file, Span value, void *target)
+{
+        TrustedProxies *proxies = target;
+        Span word;
+        int r = 0;
+
+        if (value.size == 0)
+                proxies->n = 0;
+        while (r == 0 && words_next(&value, &word))
+                r = router_add_proxy(file, proxies, word);
+        return r;
+}
+
 #define SETTING(name, parser, field) \
-        .section = "Router", .key = name, .parse = parser, .offset = offsetof(RouterSettings, field)
+        .key = name, .parse = parser, .offset = offsetof(RouterSettings, field)
 #define MORE_THAN_0   .low = 1, .high = UINT64_MAX, .range = "more than 0"
 #define AT_MOST(most) .high = most, .range = "at most " #most
 
@@ -41,8 +113,11 @@ static const Setting router_settings[] = {
         { SETTING("StartingMax", setting_parse_count, starting_max) },
         { SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4), AT_MOST(32) },
         { SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6), AT_MOST(128) },
-        { SETTING("TrustedProxy", setting_parse_trusted_proxies, trusted_proxies) },
+        { SETTING("TrustedProxy", router_parse_proxies, trusted_proxies) },
 };
+
+static const SettingsTable router_table = { "Router", router_settings,
+                                            ELEMENTSOF(router_settings) };
 
 /* A file with an error is left out as a whole: half of it may be the opposite of what was meant. */
 static int router_settings_load_file(Config *config, const char *path)
@@ -53,12 +128,9 @@ static int router_settings_load_file(Config *config, const char *path)
         size_t size;
         int r = settings_read_file(&file, &text, &size);
 
-        if (r == -ENOENT)
-                return 0;
         if (r < 0 || !text)
                 return r;
-        r = settings_parse(&file, (Span){ (const uint8_t *)text, size }, router_settings,
-                           ELEMENTSOF(router_settings), &settings);
+        r = settings_parse(&file, (Span){ (const uint8_t *)text, size }, &router_table, &settings);
         if (r == 0 && file.n_problems == 0)
                 config->router = settings;
         return r;

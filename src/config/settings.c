@@ -7,59 +7,40 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-static const Setting *settings_find(const Setting *table, size_t n, Span section, Span key)
-{
-        for (size_t i = 0; i < n; i++)
-                if (span_equals(section, table[i].section) && span_equals(key, table[i].key))
-                        return &table[i];
-        return NULL;
-}
-
-static bool settings_have_section(const Setting *table, size_t n, Span section)
-{
-        for (size_t i = 0; i < n; i++)
-                if (span_equals(section, table[i].section))
-                        return true;
-        return false;
-}
-
-/* The key of the section that was probably meant, or NULL. */
-static const char *settings_nearest(const Setting *table, size_t n, Span section, Span key)
+/* The key that was probably meant, or NULL. */
+static const char *settings_nearest(const SettingsTable *table, Span key)
 {
         size_t least = SIZE_MAX;
         const char *nearest = NULL;
 
-        for (size_t i = 0; i < n; i++) {
-                const size_t distance = text_distance(key, span_from_string(table[i].key));
+        for (size_t i = 0; i < table->n; i++) {
+                const size_t distance =
+                        text_distance(key, span_from_string(table->settings[i].key));
 
-                if (span_equals(section, table[i].section) && distance < least) {
+                if (distance < least) {
                         least = distance;
-                        nearest = table[i].key;
+                        nearest = table->settings[i].key;
                 }
         }
         /* More than a third of the letters is more than a typing mistake. */
         return nearest && least <= strlen(nearest) / 3 ? nearest : NULL;
 }
 
-static int settings_unknown_key(SettingsFile *file, const Setting *table, size_t n, Span section,
-                                Span key)
+static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, Span key)
 {
-        const char *nearest = settings_nearest(table, n, section, key);
+        const char *nearest = settings_nearest(table, key);
         char known[256] = "";
         size_t used = 0;
-        int r;
 
-        for (size_t i = 0; i < n && used < sizeof(known); i++)
-                if (span_equals(section, table[i].section))
-                        used += (size_t)snprintf(known + used, sizeof(known) - used,
-                                                 "%s%s=", used ? " " : "", table[i].key);
-        file->word = key;
-        r = problem_add_meant(file, PROBLEM_KEY, nearest, "unknown key %.*s= in [%.*s]; %s%s%s",
-                              problem_shown(key), (const char *)key.data, problem_shown(section),
-                              (const char *)section.data, nearest ? "did you mean " : "known are ",
-                              nearest ? nearest : known, nearest ? "=?" : "");
-        file->word = (Span){ .size = 0 };
-        return r;
+        if (nearest)
+                return problem_add_meant(file, nearest,
+                                         "unknown key %.*s= in [%s]; did you mean %s=?",
+                                         PROBLEM_SHOWN(key), table->section, nearest);
+        for (size_t i = 0; i < table->n && used < sizeof(known); i++)
+                used += (size_t)snprintf(known + used, sizeof(known) - used,
+                                         " %s=", table->settings[i].key);
+        return problem_add(file, "unknown key %.*s= in [%s]; known are%s", PROBLEM_SHOWN(key),
+                           table->section, known);
 }
 
 static int settings_parse_value(SettingsFile *file, const Setting *setting, Span value,
@@ -74,60 +55,48 @@ static int settings_parse_value(SettingsFile *file, const Setting *setting, Span
         return problem_value(file, value, NULL, "is out of range; it must be %s", setting->range);
 }
 
-static int settings_assign(SettingsFile *file, const Setting *table, size_t n, Span section,
-                           const Line *line, void *base)
+static int settings_assign(SettingsFile *file, const SettingsTable *table, const Line *line,
+                           void *base)
 {
-        const Setting *setting = settings_find(table, n, section, line->key);
-        int r;
+        for (size_t i = 0; i < table->n; i++) {
+                const Setting *setting = &table->settings[i];
+                int r;
 
-        if (section.size == 0)
-                return problem_add_meant(file, PROBLEM_NO_SECTION, table[0].section,
-                                         "%.*s= is before any section; write [%s] above it",
-                                         problem_shown(line->key), (const char *)line->key.data,
-                                         table[0].section);
-        if (!setting)
-                return settings_unknown_key(file, table, n, section, line->key);
-        file->key = setting->key;
-        r = settings_parse_value(file, setting, line->value, (char *)base + setting->offset);
-        file->key = NULL;
-        return r;
+                if (!span_equals(line->key, setting->key))
+                        continue;
+                file->key = setting->key;
+                r = settings_parse_value(file, setting, line->value,
+                                         (char *)base + setting->offset);
+                file->key = NULL;
+                return r;
+        }
+        return settings_unknown_key(file, table, line->key);
 }
 
-static int settings_unknown_section(SettingsFile *file, const Setting *table, Span section)
+int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, void *base)
 {
-        return problem_add_meant(file, PROBLEM_SECTION, table[0].section,
-                                 "unknown section [%.*s]; write [%s]", problem_shown(section),
-                                 (const char *)section.data, table[0].section);
-}
-
-int settings_parse(SettingsFile *file, Span text, const Setting *table, size_t n, void *base)
-{
+        enum { BEFORE, INSIDE, ELSEWHERE } section = BEFORE;
         LineReader reader = { .rest = text };
-        Span section = { .size = 0 };
-        bool section_known = true;
+        Line line;
         int r = 0;
 
-        while (r == 0 && file->n_problems < PROBLEMS_PER_FILE_MAX) {
-                const Line line = lines_next(&reader);
-
+        while (r == 0 && file->n_problems < PROBLEMS_PER_FILE_MAX &&
+               (line = lines_next(&reader)).kind != LINE_END) {
                 file->line = line.number;
-                switch (line.kind) {
-                case LINE_END:
-                        file->line = 0;
-                        return 0;
-                case LINE_INVALID:
-                        r = problem_add(file, PROBLEM_SYNTAX, "%s", line.error);
-                        break;
-                case LINE_SECTION:
-                        section = line.key;
-                        section_known = settings_have_section(table, n, section);
-                        if (!section_known)
-                                r = settings_unknown_section(file, table, section);
-                        break;
-                case LINE_ASSIGNMENT:
-                        if (section_known)
-                                r = settings_assign(file, table, n, section, &line, base);
-                        break;
+                if (line.kind == LINE_INVALID) {
+                        r = problem_add(file, "%s", line.error);
+                } else if (line.kind == LINE_SECTION) {
+                        section = span_equals(line.key, table->section) ? INSIDE : ELSEWHERE;
+                        if (section == ELSEWHERE)
+                                r = problem_add_meant(file, table->section,
+                                                      "unknown section [%.*s]; write [%s]",
+                                                      PROBLEM_SHOWN(line.key), table->section);
+                } else if (section == INSIDE) {
+                        r = settings_assign(file, table, &line, base);
+                } else if (section == BEFORE) {
+                        r = problem_add_meant(file, table->section,
+                                              "%.*s= is before any section; write [%s] above it",
+                                              PROBLEM_SHOWN(line.key), table->section);
                 }
         }
         file->line = 0;
@@ -136,17 +105,14 @@ int settings_parse(SettingsFile *file, Span text, const Setting *table, size_t n
 
 /* Whoever writes a route can take another instance's visitors: root alone may, or who we are when
  * run without root. Returns what is wrong, or NULL. */
-static const char *settings_check_file(const struct stat *st, ProblemKind *ret_kind)
+static const char *settings_check_file(const struct stat *st)
 {
-        *ret_kind = PROBLEM_FILE_UNUSABLE;
         if (!S_ISREG(st->st_mode))
                 return "is not a regular file; replace it by one";
         if (st->st_size > CONFIG_FILE_MAX_BYTES)
                 return "is larger than 64 MiB; split it";
-        *ret_kind = PROBLEM_FILE_OWNER;
         if (st->st_uid != 0 && st->st_uid != geteuid())
                 return "must be owned by root (chown root)";
-        *ret_kind = PROBLEM_FILE_MODE;
         if (st->st_mode & (S_IWGRP | S_IWOTH))
                 return "must be writable by its owner alone (chmod go-w)";
         return NULL;
@@ -157,23 +123,23 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
         _cleanup_close_ int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
         _cleanup_free_ char *text = NULL;
         const char *wrong;
-        ProblemKind kind;
         struct stat st;
         size_t size = 0;
 
         *ret = NULL;
         if (fd < 0) {
+                if (errno == ENOENT)
+                        return 0;
                 /* All but these is about this file alone, and leaves out no other. */
-                if (errno == ENOENT || errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+                if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
                         return -errno;
-                return problem_add(file, PROBLEM_FILE_UNUSABLE,
-                                   "can't be read: %m; make it readable (chmod a+r)");
+                return problem_add(file, "can't be read: %m; make it readable (chmod a+r)");
         }
         if (fstat(fd, &st) < 0)
                 return -errno;
-        wrong = settings_check_file(&st, &kind);
+        wrong = settings_check_file(&st);
         if (wrong)
-                return problem_add(file, kind, "%s", wrong);
+                return problem_add(file, "%s", wrong);
 
         text = malloc((size_t)st.st_size + 1);
         if (!text)
@@ -194,13 +160,11 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
 
 int setting_parse_bool(SettingsFile *file, Span value, void *target)
 {
-        static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no",
-                                                                                       "false",
-                                                                                       "off", "0" };
+        static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" };
 
-        for (size_t i = 0; i < ELEMENTSOF(yes); i++)
-                if (span_equals(value, yes[i]) || span_equals(value, no[i])) {
-                        *(bool *)target = span_equals(value, yes[i]);
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (span_equals(value, words[i])) {
+                        *(bool *)target = i % 2 != 0;
                         return 0;
                 }
         return problem_value(file, value, NULL, "is neither yes nor no");
@@ -221,11 +185,6 @@ static bool settings_find_unit(const Unit *units, size_t n, Span name, uint64_t 
         return false;
 }
 
-static bool settings_is_digit(uint8_t c)
-{
-        return c >= '0' && c <= '9';
-}
-
 /* Sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare number. */
 static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
 {
@@ -235,19 +194,18 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
         if (whole == 0)
                 return false;
         while (value.size > 0) {
-                uint64_t number = 0, factor;
+                uint64_t number, factor;
                 size_t digits = 0, size;
 
-                for (; digits < value.size && settings_is_digit(value.data[digits]); digits++)
-                        if (__builtin_mul_overflow(number, 10U, &number) ||
-                            __builtin_add_overflow(number, value.data[digits] - '0', &number))
-                                return false;
+                while (digits < value.size && text_is_digit(value.data[digits]))
+                        digits++;
                 size = digits;
-                while (size < value.size && !settings_is_digit(value.data[size]) &&
+                while (size < value.size && !text_is_digit(value.data[size]) &&
                        value.data[size] != ' ')
                         size++;
                 /* A bare number stands alone: "16 384" is not 400. */
-                if (digits == 0 || (size == digits && size != whole) ||
+                if ((size == digits && size != whole) ||
+                    !text_number((Span){ value.data, digits }, UINT64_MAX, &number) ||
                     !settings_find_unit(units, n, (Span){ value.data + digits, size - digits },
                                         &factor) ||
                     __builtin_mul_overflow(number, factor, &number) ||

@@ -9,14 +9,15 @@
 #include "util/text.h"
 
 #define SYSTEMD_DIR "/run/systemd/system"
-#define DROP_IN     "50-network.conf"
+#define DROP_IN     "/50-network.conf"
 
-/* The folder of the drop-ins, to be freed, or NULL without memory. */
-static char *units_drop_ins(const char *dir, const char *name)
+/* The folder of the drop-ins with file "" or the drop-in in it, to be freed, or NULL without
+ * memory. */
+static char *units_path(const char *dir, const char *name, const char *file)
 {
         char unit[NAME_UNIT_MAX];
 
-        return text_format("%s/%s", dir, name_unit(NAME_SERVICE_DROP_IN_DIR, name, unit));
+        return text_format("%s/%s%s", dir, name_unit(NAME_SERVICE_DROP_IN_DIR, name, unit), file);
 }
 
 static int units_make_folder(const char *path)
@@ -25,16 +26,10 @@ static int units_make_folder(const char *path)
 }
 
 /* Lifts what the template sets for Network=no; it has the reasons. */
-static int units_open_network(const char *dir, const char *folder, const char *path)
+static int units_open_network(const char *path)
 {
-        _cleanup_fclose_ FILE *file = NULL;
-        int r = units_make_folder(dir);
+        _cleanup_fclose_ FILE *file = fopen(path, "we");
 
-        if (r == 0)
-                r = units_make_folder(folder);
-        if (r < 0)
-                return r;
-        file = fopen(path, "we");
         if (!file)
                 return -errno;
         fprintf(file, "# Made by bellhop-generator: Network=yes in the file of this instance.\n"
@@ -45,36 +40,30 @@ static int units_open_network(const char *dir, const char *folder, const char *p
         return fflush(file) == 0 ? 0 : -errno;
 }
 
-static int units_set(const char *dir, const char *name, bool network)
+int units_write(const char *dir, const char *name, bool network)
 {
-        _cleanup_free_ char *folder = units_drop_ins(dir, name);
-        _cleanup_free_ char *path = folder ? text_format("%s/" DROP_IN, folder) : NULL;
+        _cleanup_free_ char *folder = units_path(dir, name, "");
+        _cleanup_free_ char *path = units_path(dir, name, DROP_IN);
+        int r;
 
-        if (!path)
+        if (!folder || !path)
                 return -ENOMEM;
-        if (network)
-                return units_open_network(dir, folder, path);
+        if (network) {
+                r = units_make_folder(dir);
+                if (r == 0)
+                        r = units_make_folder(folder);
+                return r == 0 ? units_open_network(path) : r;
+        }
         if (unlink(path) < 0 && errno != ENOENT)
                 return -errno;
         return rmdir(folder) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int units_write(const char *dir, const Instance *instance)
+bool units_differ(const char *dir, const char *name, bool network)
 {
-        return units_set(dir, instance->name, instance->network);
-}
+        _cleanup_free_ char *path = units_path(dir, name, DROP_IN);
 
-int units_remove(const char *dir, const char *name)
-{
-        return units_set(dir, name, false);
-}
-
-bool units_differ(const char *dir, const Instance *instance)
-{
-        _cleanup_free_ char *folder = units_drop_ins(dir, instance->name);
-        _cleanup_free_ char *path = folder ? text_format("%s/" DROP_IN, folder) : NULL;
-
-        return !path || (access(path, F_OK) == 0) != instance->network;
+        return !path || (access(path, F_OK) == 0) != network;
 }
 
 static int units_want_socket(const char *wants, const char *name)
@@ -98,13 +87,13 @@ int units_write_all(const char *dir, const Config *config,
         if (first_error < 0)
                 return first_error;
         for (size_t i = 0; i < config->n_instances; i++) {
-                int r = units_want_socket(wants, config->instances[i].name);
+                const Instance *instance = &config->instances[i];
+                int r = units_want_socket(wants, instance->name);
 
                 if (r == 0)
-                        r = units_write(dir, &config->instances[i]);
-                if (r == 0)
-                        continue;
-                report(config->instances[i].name, r);
+                        r = units_write(dir, instance->name, instance->network);
+                if (r < 0)
+                        report(instance->name, r);
                 if (first_error == 0)
                         first_error = r;
         }

@@ -13,15 +13,11 @@
 /* Where generators write, and where systemd reads while the machine runs. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
 
-/* Writes or removes the drop-in, as the instance needs. Returns 0 or a negative errno. */
-int units_write(const char *dir, const Instance *instance);
+/* Writes or removes the drop-in of an instance, as Network= says. Returns 0 or a negative errno. */
+int units_write(const char *dir, const char *name, bool network);
 
 /* Whether units_write() would change anything. */
-bool units_differ(const char *dir, const Instance *instance);
-
-/* Removes the drop-in of an instance that does not exist any more. Returns 0 or a negative errno.
- */
-int units_remove(const char *dir, const char *name);
+bool units_differ(const char *dir, const char *name, bool network);
 
 /*
  * All of a generator's work: for each instance the drop-in, and that bellhop.target wants its

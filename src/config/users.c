@@ -2,8 +2,8 @@
 #include <pwd.h>
 
 #include "config/users.h"
-#include "util/array.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 static int users_compare(const void *a, const void *b)
 {
@@ -21,71 +21,50 @@ static uid_t users_router_uid(void)
 
 int users_init(Users *users, bool trust)
 {
-        _cleanup_free_ char *name = NULL;
         const struct passwd *pw;
         uid_t router;
+        int r = 0;
 
         *users = (Users){ .trust = trust };
         if (trust)
                 return 0;
         router = users_router_uid();
         setpwent();
-        while ((pw = getpwent())) {
-                if (pw->pw_uid == 0 || pw->pw_uid == router ||
-                    strcmp(pw->pw_name, BELLHOP_ROUTER_USER) == 0)
-                        continue;
-                name = strdup(pw->pw_name);
-                if (!name || array_append(users->names, users->n, name) < 0)
-                        break;
-                name = NULL;
-        }
+        while (r == 0 && (pw = getpwent()))
+                if (pw->pw_uid != 0 && pw->pw_uid != router &&
+                    strcmp(pw->pw_name, BELLHOP_ROUTER_USER) != 0)
+                        r = texts_append(&users->names, &users->n, pw->pw_name);
         endpwent();
-        if (pw) {
-                users_done(users);
-                return -ENOMEM;
-        }
-        if (users->n > 0)
+        if (r == 0 && users->n > 0)
                 qsort(users->names, users->n, sizeof(*users->names), users_compare);
-        return 0;
+        return r;
 }
 
 void users_done(Users *users)
 {
-        for (size_t i = 0; i < users->n; i++)
-                free(users->names[i]);
-        free(users->names);
+        texts_free(users->names, users->n);
         *users = (Users){ .n = 0 };
 }
 
-int users_check(const Users *users, const char *name, UserVerdict *ret)
+int users_check(const Users *users, const char *name)
 {
         const struct passwd *pw;
+        uid_t uid;
 
         if (users->n > 0 &&
-            bsearch(&name, users->names, users->n, sizeof(*users->names), users_compare)) {
-                *ret = USER_FITS;
-                return 0;
-        }
-        if (strcmp(name, BELLHOP_ROUTER_USER) == 0) {
-                *ret = USER_IS_ROUTER;
-                return 0;
-        }
-        if (users->trust) {
-                *ret = strcmp(name, "root") == 0 ? USER_IS_ROOT : USER_FITS;
-                return 0;
-        }
+            bsearch(&name, users->names, users->n, sizeof(*users->names), users_compare))
+                return USER_FITS;
+        if (strcmp(name, BELLHOP_ROUTER_USER) == 0)
+                return USER_IS_ROUTER;
+        if (users->trust)
+                return strcmp(name, "root") == 0 ? USER_IS_ROOT : USER_FITS;
         errno = 0;
         pw = getpwnam(name);
-        if (pw) {
-                const uid_t uid = pw->pw_uid;
-
-                *ret = uid == 0                    ? USER_IS_ROOT
-                       : uid == users_router_uid() ? USER_IS_ROUTER
-                                                   : USER_FITS;
-        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-                return -errno;
-        } else {
-                *ret = USER_MISSING;
-        }
-        return 0;
+        if (!pw)
+                return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? -errno
+                                                                             : USER_MISSING;
+        uid = pw->pw_uid;
+        if (uid == 0)
+                return USER_IS_ROOT;
+        return uid == users_router_uid() ? USER_IS_ROUTER : USER_FITS;
 }

@@ -26,5 +26,5 @@ typedef struct Users {
 int users_init(Users *users, bool trust);
 void users_done(Users *users);
 
-/* Returns 0, or a negative errno if the database could not be asked. */
-int users_check(const Users *users, const char *name, UserVerdict *ret);
+/* Returns a UserVerdict, or a negative errno if the database could not be asked. */
+int users_check(const Users *users, const char *name);

@@ -36,7 +36,8 @@ static CtlStatus add_check_conflicts(Add *add)
 {
         const Config *config = add->config;
         const Instance *other = NULL;
-        HostMapConflict conflict = { .what = "Default=yes" };
+        HostMapRoute taken = { .what = "Default=yes" };
+        uint64_t origin;
         unsigned line = 0;
         int r = -EEXIST;
 
@@ -44,15 +45,15 @@ static CtlStatus add_check_conflicts(Add *add)
                 other = &config->instances[config->default_instance];
                 line = other->default_line;
         } else {
-                r = hostmap_merge(config->map, add->draft.routes, ROUTE_NONE, 0, &conflict);
+                r = hostmap_merge(config->map, add->draft.routes, ROUTE_NONE, 0, &taken, &origin);
                 if (r == -EEXIST)
-                        other = config_origin(config, conflict.other, &line);
+                        other = config_origin(config, origin, &line);
         }
         if (!other)
                 return r < 0 ? output_no_memory() : CTL_FINE;
         output_error("%s leads to %s already (%s:%u). Remove it there first, and 'bellhopctl "
                      "apply'.",
-                     conflict.what, other->name, other->file, line);
+                     taken.what, other->name, other->file, line);
         return CTL_FAILED;
 }
 
@@ -95,9 +96,9 @@ static CtlStatus add_check_file(Add *add)
 static CtlStatus add_check_user(const Add *add)
 {
         const Users ask_by_name = { .n = 0 };
-        UserVerdict verdict = USER_MISSING;
+        const int verdict = users_check(&ask_by_name, add->name);
 
-        if (!change_good("The users can't be read", users_check(&ask_by_name, add->name, &verdict)))
+        if (!change_good("The users can't be read", verdict < 0 ? verdict : 0))
                 return CTL_FAILED;
         if (verdict == USER_FITS || (verdict == USER_MISSING && add->change.ctl->create_user))
                 return CTL_FINE;
@@ -146,7 +147,7 @@ static void add_find_needs(const Add *add, bool needs[static STEPS])
         /* instance.conf finds pages in either place: those of an older website stay in use. */
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[CERTIFICATE] = ctl->self_signed && !place_exists(add->places.tls);
-        needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, &add->draft.instance);
+        needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, add->name, add->draft.instance.network);
         needs[INSTANCE_FILE] = !add->has_file;
         /* If systemd does not answer, the start says so. */
         needs[SOCKET] = add_is_active(add, NAME_SOCKET_UNIT) != 1;
@@ -209,8 +210,8 @@ static bool add_do(Add *add, int step)
         case CERTIFICATE:
                 return add_sign(add);
         case DROP_IN:
-                return change_good(UNITS_GENERATED_DIR,
-                                   units_write(UNITS_GENERATED_DIR, &add->draft.instance)) &&
+                return change_good(UNITS_GENERATED_DIR, units_write(UNITS_GENERATED_DIR, add->name,
+                                                                    add->draft.instance.network)) &&
                        change_good(UNITS_GENERATED_DIR, units_announce());
         case INSTANCE_FILE:
                 return change_good(add->places.file, file_write(add->places.file, add->text));
@@ -248,7 +249,7 @@ static void add_undo(Add *add, int step)
                 add_remove_folder(add->places.www, FIRST_PAGE, "");
         else if (step == CERTIFICATE)
                 add_remove_folder(add->places.tls, "fullchain.pem", "privkey.pem");
-        else if (step == DROP_IN && units_remove(UNITS_GENERATED_DIR, add->name) == 0)
+        else if (step == DROP_IN && units_write(UNITS_GENERATED_DIR, add->name, false) == 0)
                 (void)units_announce();
         else if (step == INSTANCE_FILE)
                 (void)file_remove(add->places.file);
@@ -288,18 +289,19 @@ static void add_print_end(const Add *add)
         const bool has_tls = place_exists(add->places.tls);
         _cleanup_free_ char *nothing = text_format("%s is there already, as asked for.", add->name);
         HostMapRoute route;
-        size_t cursor = 0;
 
         change_say_end(&add->change, nothing ? nothing : add->name);
         if (ctl->no_legend || ctl->json || ctl->dry_run)
                 return;
-        while (add->change.n_steps > 0 && hostmap_next(add->draft.routes, &cursor, &route))
+        for (size_t i = 0; add->change.n_steps > 0 && i < hostmap_size(add->draft.routes); i++) {
+                hostmap_route(add->draft.routes, i, &route);
                 if (!route.is_address && route.what[0] != '*') {
                         printf("See http%s://%s/%s\n", has_tls ? "s" : "", route.what,
                                add->has_signed ? " (browsers warn of a self-signed certificate)"
                                                : "");
                         break;
                 }
+        }
         if (!has_tls)
                 printf("It has no certificate yet, and so no HTTPS. Put one there as "
                        "mod_bellhop(8) "

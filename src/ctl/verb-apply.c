@@ -50,16 +50,17 @@ static int apply_find_exact(Apply *apply)
 {
         const Config *config = apply->fleet.config;
         HostMapRoute route;
-        size_t cursor = 0;
 
         apply->exact = malloc(config->n_instances + 1);
         if (!apply->exact)
                 return -ENOMEM;
         for (size_t i = 0; i < config->n_instances; i++)
                 apply->exact[i] = !config->instances[i].is_default;
-        while (hostmap_next(config->map, &cursor, &route))
+        for (size_t i = 0; i < hostmap_size(config->map); i++) {
+                hostmap_route(config->map, i, &route);
                 if (route.is_address || route.what[0] == '*')
                         apply->exact[route.instance] = false;
+        }
         return 0;
 }
 
@@ -99,7 +100,9 @@ static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry, uin
 {
         const Instance *instance = entry->instance;
         const uint32_t number = config_find_instance(apply->fleet.config, entry->name);
-        const unsigned drop_in = units_differ(UNITS_GENERATED_DIR, instance) ? NEED_DROP_IN : 0;
+        const unsigned drop_in =
+                units_differ(UNITS_GENERATED_DIR, instance->name, instance->network) ? NEED_DROP_IN
+                                                                                     : 0;
         char socket[NAME_UNIT_MAX];
         unsigned need;
 
@@ -178,7 +181,8 @@ static bool apply_write_drop_ins(Apply *apply)
                 if (apply->needs[i] & NEED_DROP_IN &&
                     change_step(&apply->change, "drop-in",
                                 "let systemd know about the network of %s", fleet->entries[i].name))
-                        r = units_write(UNITS_GENERATED_DIR, fleet->entries[i].instance);
+                        r = units_write(UNITS_GENERATED_DIR, fleet->entries[i].name,
+                                        fleet->entries[i].instance->network);
         if (r == 0 && apply->any & NEED_DROP_IN && !apply->change.ctl->dry_run)
                 r = units_announce();
         return change_good(UNITS_GENERATED_DIR, r);
@@ -262,7 +266,7 @@ static bool apply_remove_drop_ins(Apply *apply)
                 return true;
         for (size_t i = 0; r == 0 && i < apply->fleet.n; i++)
                 if (apply->needs[i] & NEED_STOP)
-                        r = units_remove(UNITS_GENERATED_DIR, apply->fleet.entries[i].name);
+                        r = units_write(UNITS_GENERATED_DIR, apply->fleet.entries[i].name, false);
         return change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r);
 }
 

@@ -65,14 +65,13 @@ static bool remove_units(Remove *remove)
 /* An instance that gets the name later must not inherit it. */
 static bool remove_drop_in(Remove *remove)
 {
-        const Instance none = { .name = (char *)remove->name, .network = false };
         int r;
 
-        if (!units_differ(UNITS_GENERATED_DIR, &none) ||
+        if (!units_differ(UNITS_GENERATED_DIR, remove->name, false) ||
             !change_step(&remove->change, "drop-in", "let systemd forget about the network of %s",
                          remove->name))
                 return true;
-        r = units_remove(UNITS_GENERATED_DIR, remove->name);
+        r = units_write(UNITS_GENERATED_DIR, remove->name, false);
         if (r == 0)
                 r = units_announce();
         return change_good(UNITS_GENERATED_DIR, r);

@@ -79,23 +79,27 @@ static void status_put_bool(Status *status, const char *heading, const char *key
                    known ? truth ? "1" : "0" : NULL);
 }
 
-/* separator: between elements for people; of lines, it begins with a line break. */
-static void status_put_list(Status *status, const char *heading, const char *key,
-                            char *const texts[], size_t n, const char *separator)
+static char *status_join(char *const texts[], size_t n, const char *separator)
 {
-        _cleanup_free_ char *shown = NULL, *lines = NULL;
+        char *joined = NULL;
 
         for (size_t i = 0; i < n; i++) {
-                const bool first = i == 0 && separator[0] != '\n';
-                char *longer =
-                        text_format("%s%s%s", shown ? shown : "", first ? "" : separator, texts[i]);
+                char *longer = text_format("%s%s%s", joined ? joined : "", i > 0 ? separator : "",
+                                           texts[i]);
 
-                free(shown);
-                shown = longer;
-                longer = text_format("%s%s%s", lines ? lines : "", i > 0 ? "\n" : "", texts[i]);
-                free(lines);
-                lines = longer;
+                free(joined);
+                joined = longer;
         }
+        return joined;
+}
+
+/* A heading that begins with a line break is above the elements, one a line. */
+static void status_put_list(Status *status, const char *heading, const char *key,
+                            char *const texts[], size_t n)
+{
+        _cleanup_free_ char *shown = status_join(texts, n, heading[0] == '\n' ? "\n  " : " ");
+        _cleanup_free_ char *lines = status_join(texts, n, "\n");
+
         status_put(status, heading, key, SCOLS_JSON_ARRAY_STRING, shown, lines);
 }
 
@@ -114,8 +118,8 @@ static void status_put_settings(Status *status)
         const Hosts *own = instance && hosts ? &hosts[instance - config->instances] : &none;
         char span[SHOWN_MAX], seconds[SHOWN_MAX];
 
-        status_put_list(status, "Hosts", "hosts", own->hosts, own->n_hosts, " ");
-        status_put_list(status, "Addresses", "addresses", own->addresses, own->n_addresses, " ");
+        status_put_list(status, "Hosts", "hosts", own->hosts, own->n_hosts);
+        status_put_list(status, "Addresses", "addresses", own->addresses, own->n_addresses);
         hosts_free(hosts, config->n_instances);
         status_put_bool(status, "Default", "default", instance, instance && instance->is_default);
         status_put_text(status, "Plain HTTP", "http", instance ? policies[instance->http] : NULL);
@@ -225,8 +229,8 @@ static void status_put_journal(Status *status)
 
         (void)journal_read(status->name, true, REFUSALS_SHOWN, &refusals, &n_refusals);
         (void)journal_read(status->name, false, LINES_SHOWN, &lines, &n_lines);
-        status_put_list(status, "Refused", "refusals", refusals, n_refusals, "\n  ");
-        status_put_list(status, "Journal", "journal", lines, n_lines, "\n  ");
+        status_put_list(status, "\nRefused", "refusals", refusals, n_refusals);
+        status_put_list(status, "\nJournal", "journal", lines, n_lines);
         texts_free(refusals, n_refusals);
         texts_free(lines, n_lines);
         if (fleet->bus_error < 0)
@@ -236,7 +240,7 @@ static void status_put_journal(Status *status)
                               metrics_fetch_explain(fleet->router_error));
         if (geteuid() != 0)
                 status_advise(status, "Without root, not all of this can be seen: use sudo");
-        status_put_list(status, "To do", "to_do", status->advice, status->n_advice, "\n  ");
+        status_put_list(status, "\nTo do", "to_do", status->advice, status->n_advice);
 }
 
 /* 1: there is no such instance. */
@@ -296,8 +300,8 @@ static void status_print_text(const Output *output, const Status *status)
         for (size_t i = 0; i < status->n_fields; i++) {
                 const char *heading = status->columns[i].heading, *shown = status->shown[i];
 
-                if (heading && shown && shown[0] == '\n')
-                        printf("\n%s%s:%s%s\n", strong, heading, end, shown);
+                if (heading && shown && heading[0] == '\n')
+                        printf("\n%s%s:%s\n  %s\n", strong, heading + 1, end, shown);
                 else if (heading && shown)
                         printf("%12s: %s\n", heading, shown);
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/verbs.h"
+#include "config/lines.h"
 #include "util/cleanup.h"
 
 const Verb verbs[] = {
@@ -68,16 +69,10 @@ const Verb *verb_find(const char *name)
 
 bool option_is_for(const Option *option, const Verb *verb)
 {
-        const size_t length = verb ? strlen(verb->name) : 0;
+        Span list = span_from_string(option->verbs ? option->verbs : ""), word;
+        bool found = !option->verbs || !verb;
 
-        if (!option->verbs || !verb)
-                return true;
-        for (const char *at = option->verbs; *at; at += strspn(at, " ")) {
-                const size_t word = strcspn(at, " ");
-
-                if (word == length && memcmp(at, verb->name, length) == 0)
-                        return true;
-                at += word;
-        }
-        return false;
+        while (!found && words_next(&list, &word))
+                found = span_equals(word, verb->name);
+        return found;
 }

@@ -42,17 +42,12 @@ unsigned fence_offered(void)
 
 const char *fence_gap(FencePart part)
 {
-        switch (part) {
-        case FENCE_TCP:
+        if (part == FENCE_TCP)
                 return "without Landlock for TCP (Linux 6.7), code in it could send empty packets "
                        "from a passed socket to any address, though no connection comes of it";
-        case FENCE_ABSTRACT:
+        if (part == FENCE_ABSTRACT)
                 return "without Landlock for abstract unix sockets (Linux 6.12), code in it "
                        "reaches those of all other users";
-        case FENCE_FAST_OPEN:
-        case FENCE_SHUT:
-                break;
-        }
         return NULL;
 }
 
@@ -70,74 +65,49 @@ static int raise_landlock(unsigned parts)
         return 0;
 }
 
-static int deny_flag(scmp_filter_ctx filter, int call, unsigned argument)
-{
-        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1,
-                                SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, MSG_FASTOPEN));
-}
+/* The kernel takes an int; what is above it in the register is the caller's. */
+#define IS(argument, value)      SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
+#define HAS_FLAG(argument, flag) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, flag, flag)
 
-static int deny_tcp_option(scmp_filter_ctx filter, int option)
-{
-        /* The kernel takes an int; what stands above it in the register is the caller's. */
-        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setsockopt), 2,
-                                SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, IPPROTO_TCP),
-                                SCMP_CMP(2, SCMP_CMP_MASKED_EQ, UINT32_MAX, (unsigned)option));
-}
-
-/*
- * Landlock sees connect(2) and bind(2). These connect by the way (measured on Linux 6.18:
- * MSG_FASTOPEN passes by Landlock), put data into the first packet, or turn the socket into one of
- * another kind.
- */
-static int deny_fast_open(scmp_filter_ctx filter)
-{
-        static const int options[] = { TCP_FASTOPEN_CONNECT, TCP_FASTOPEN_NO_COOKIE, TCP_ULP };
-        int r = deny_flag(filter, SCMP_SYS(sendto), 3);
-
-        if (r == 0)
-                r = deny_flag(filter, SCMP_SYS(sendmsg), 2);
-        if (r == 0)
-                r = deny_flag(filter, SCMP_SYS(sendmmsg), 3);
-        for (size_t i = 0; r == 0 && i < ELEMENTSOF(options); i++)
-                r = deny_tcp_option(filter, options[i]);
-        return r;
-}
-
-/*
- * A datagram socket that is shut for reading alone stays readable for ever, with nothing to read:
- * that of an instance is also polled by systemd, which runs no job any more, for any unit, while it
- * is to stop such a socket (measured with systemd 252). Shut for both it tells, and the unit fails.
- */
-static int deny_shut(scmp_filter_ctx filter)
-{
-        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(shutdown), 1,
-                                SCMP_CMP(1, SCMP_CMP_MASKED_EQ, UINT32_MAX, SHUT_RD));
-}
-
-/* io_uring has all calls once more, and no filter sees what is in its rings. */
-static int deny_rings(scmp_filter_ctx filter)
-{
-        static const int rings[] = { SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter),
-                                     SCMP_SYS(io_uring_register) };
-        int r = 0;
-
-        for (size_t i = 0; r == 0 && i < ELEMENTSOF(rings); i++)
-                r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), rings[i], 0);
-        return r;
-}
+/* Calls that fail with EPERM; part 0: always. */
+static const struct {
+        FencePart part;
+        int call;
+        unsigned n;
+        struct scmp_arg_cmp arguments[2];
+} denied[] = {
+        /* io_uring has all calls once more, and no filter sees what is in its rings. */
+        { .call = SCMP_SYS(io_uring_setup) },
+        { .call = SCMP_SYS(io_uring_enter) },
+        { .call = SCMP_SYS(io_uring_register) },
+        /* Landlock sees connect(2) and bind(2). These connect by the way (measured on Linux 6.18:
+         * MSG_FASTOPEN passes by Landlock), put data into the first packet, or turn the socket into
+         * one of another kind. */
+        { FENCE_FAST_OPEN, SCMP_SYS(sendto), 1, { HAS_FLAG(3, MSG_FASTOPEN) } },
+        { FENCE_FAST_OPEN, SCMP_SYS(sendmsg), 1, { HAS_FLAG(2, MSG_FASTOPEN) } },
+        { FENCE_FAST_OPEN, SCMP_SYS(sendmmsg), 1, { HAS_FLAG(3, MSG_FASTOPEN) } },
+        { FENCE_FAST_OPEN,
+          SCMP_SYS(setsockopt),
+          2,
+          { IS(1, IPPROTO_TCP), IS(2, TCP_FASTOPEN_CONNECT) } },
+        { FENCE_FAST_OPEN,
+          SCMP_SYS(setsockopt),
+          2,
+          { IS(1, IPPROTO_TCP), IS(2, TCP_FASTOPEN_NO_COOKIE) } },
+        { FENCE_FAST_OPEN, SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_ULP) } },
+        /* A hand-off socket that is shut for reading alone blocks systemd: handoff/hangup.h. */
+        { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },
+};
 
 static int raise_seccomp(unsigned parts)
 {
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-        int r;
+        int r = filter ? 0 : -ENOMEM;
 
-        if (!filter)
-                return -ENOMEM;
-        r = deny_rings(filter);
-        if (r == 0 && parts & FENCE_FAST_OPEN)
-                r = deny_fast_open(filter);
-        if (r == 0 && parts & FENCE_SHUT)
-                r = deny_shut(filter);
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(denied); i++)
+                if (denied[i].part == 0 || denied[i].part & parts)
+                        r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), denied[i].call,
+                                                   denied[i].n, denied[i].arguments);
         if (r == 0)
                 r = seccomp_load(filter);
         seccomp_release(filter);

@@ -43,9 +43,9 @@ static int generate_one(const char *name)
         }
         r = config_load_instance(BELLHOP_CONFIG_DIR, name, &config, &instance);
         if (r == 0)
-                r = units_write(UNITS_GENERATED_DIR, &config->instances[instance]);
+                r = units_write(UNITS_GENERATED_DIR, name, config->instances[instance].network);
         else if (r == -ENOENT && config->n_problems == 0)
-                r = units_remove(UNITS_GENERATED_DIR, name);
+                r = units_write(UNITS_GENERATED_DIR, name, false);
         for (size_t i = 0; r < 0 && config && i < config->n_problems; i++)
                 log_error("%s", config->problems[i].text);
         config_free(config);

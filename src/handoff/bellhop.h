@@ -29,8 +29,7 @@ enum bellhop_reason {
         BELLHOP_REASON_ADDRESS = 1,     /* by the local address; not one byte was looked at */
         BELLHOP_REASON_SERVER_NAME = 2, /* by the TLS server name */
         BELLHOP_REASON_HOST = 3,        /* by the HTTP Host or an absolute request target */
-        BELLHOP_REASON_DEFAULT =
-                4, /* no route knows the host, if there was one; this is the default */
+        BELLHOP_REASON_DEFAULT = 4,     /* no route knows the host, or there was none */
 };
 
 /* What the first bytes look like. */

@@ -7,7 +7,17 @@
  */
 #pragma once
 
+#include <poll.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 
 /* Shuts a socket for writing too if it is shut for reading. Returns whether it is. */
-bool hangup_complete(int fd);
+static inline bool hangup_complete(int fd)
+{
+        struct pollfd end = { .fd = fd, .events = POLLRDHUP };
+
+        if (poll(&end, 1, 0) <= 0 || !(end.revents & POLLRDHUP))
+                return false;
+        (void)shutdown(fd, SHUT_RDWR);
+        return true;
+}

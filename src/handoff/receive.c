@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 
 #include "handoff/bellhop.h"
-#include "handoff/export.h"
 #include "util/cleanup.h"
 
 /* A control message holds at most SCM_MAX_FD descriptors; with less room the kernel would drop some
@@ -91,8 +90,8 @@ static bool is_tcp_connection(int fd)
                info.tcpi_state != TCP_LISTEN;
 }
 
-EXPORT int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
-                           int *ret_fd)
+int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
+                    int *ret_fd)
 {
         struct bellhop_header header;
         char host[BELLHOP_HOST_MAX + 1];

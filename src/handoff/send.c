@@ -12,14 +12,13 @@
 #include <sys/un.h>
 
 #include "handoff/bellhop.h"
-#include "handoff/export.h"
 #include "util/cleanup.h"
 
 /* A message without room in the sender's buffer looks like a full queue; the queue alone shall
  * decide. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
-EXPORT int bellhop_connect(const char *path)
+int bellhop_connect(const char *path)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = -EBADF;
@@ -64,7 +63,7 @@ static int send_result(int error)
         }
 }
 
-EXPORT int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd)
+int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd)
 {
         const size_t host_length = strnlen(handoff->host, sizeof(handoff->host));
         struct bellhop_header header = {

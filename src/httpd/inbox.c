@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the hand-off socket and the two listeners by which the server polls it. Never reads from or
- * writes to a connection, never waits, and never hands a connection back.
+ * Each MPM stores the function that accepts into its listeners, in each child, after the child_init
+ * hooks. Ours must take its place, and must not be polled before that. So the listener's descriptor
+ * is an epoll instance that watches nothing until a short-lived thread has replaced the MPM's
+ * function; only then it watches the hand-off socket. The thread can go with the first version of
+ * httpd whose MPMs leave an accept_func alone that is set already; 2.4.71 (November 2026) does not.
  *
- * The server knows only listeners that it can poll and accept(2) from, and each MPM stores the
- * function that accepts into its listeners, in each child, after the child_init hooks. Ours must
- * take its place, and must not be polled before that. So the listener's descriptor is an epoll
- * instance that watches nothing until a short-lived thread has seen the MPM's function and has
- * replaced it; only then it watches the hand-off socket. Until then the listener can't become
- * readable, whatever waits in the queue. The thread can go with the first version of httpd whose
- * MPMs leave an accept_func alone that is set already; 2.4.71 (November 2026) does not.
- *
- * The second listener never becomes readable. It is there because prefork and worker don't poll a
- * listener that is alone: they would call the MPM's accept at once.
+ * A second listener never becomes readable. Prefork and worker don't poll a listener that is alone:
+ * they would call the MPM's accept at once.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -42,16 +37,15 @@ APLOG_USE_MODULE(bellhop);
 
 #define SOCKET_DATA_KEY "bellhop"
 
-/* Refused messages that one wake looks past. Each costs its sender a system call and us two; the
- * MPMs throw away a pool for each fruitless accept, so giving up at the first would cost more. */
+/* Refused messages that one wake looks past: the MPMs throw away a pool for each fruitless accept,
+ * so giving up at the first would cost more. */
 #define REFUSED_PER_WAKE 64
 
-/* Before the MPM hears that it has to stop, what it shall not receive any more keeps it awake: not
- * more often than this. */
+/* Before the MPM hears that it has to stop, what it may not receive any more wakes it: not more
+ * often than this. */
 #define BARRED_NSEC 1000000L
 
-/* So long the arming thread sleeps between looks, at first and at most. The MPMs need some 100 µs.
- */
+/* The pause of the arming thread between looks, at first and at most. The MPMs need some 100 µs. */
 #define ARM_NSEC_FIRST 20000L
 #define ARM_NSEC_MOST  200000L
 
@@ -92,17 +86,16 @@ static void log_refused(int result)
 
 static void take(Received *received)
 {
-        if (received->is_taken)
-                return;
+        if (!received->is_taken)
+                page_let_go();
         received->is_taken = true;
-        page_taken();
 }
 
 static apr_status_t end_connection(void *received)
 {
         page_ended(clock_monotonic_usec());
         take(received); /* its client was gone before a worker saw it */
-        sigmask_unblock();
+        sigmask_change(SIG_UNBLOCK);
         return APR_SUCCESS;
 }
 
@@ -110,16 +103,15 @@ static apr_status_t end_connection(void *received)
  * expects. */
 static apr_status_t forget_connection(void *received)
 {
-        sigmask_unblock();
+        sigmask_change(SIG_UNBLOCK);
         return APR_SUCCESS;
 }
 
 /*
- * mod_remoteip reads PROXY headers only on ports that a listener of the server has, so that it
- * leaves alone what the server itself connects to. So each port that connections come to gets a
- * record in that list, which is only looked at: the MPMs have taken what they poll before the first
- * connection comes. One thread of a child accepts, so one adds; others see a record whole or not at
- * all.
+ * mod_remoteip reads PROXY headers only on ports that a listener of the server has. So each port
+ * that connections come to gets a record in that list, which is only looked at: the MPMs have taken
+ * what they poll before the first connection comes. One thread of a child accepts, so one adds;
+ * others see a record whole or not at all.
  */
 static void show_port(const struct sockaddr_storage *local)
 {
@@ -149,10 +141,8 @@ static void show_port(const struct sockaddr_storage *local)
 }
 
 /*
- * TCP_NODELAY is the server's to set: core does it for every connection, by one system call for a
- * socket of which APR doesn't know where it comes from. O_NONBLOCK likewise, when the server sets
- * its first timeout. The client's address is asked for through APR, which would ask again if it
- * were told.
+ * TCP_NODELAY is the server's to set, for every connection, and O_NONBLOCK with its first timeout.
+ * The client's address is asked for through APR, which would ask again if it were told.
  */
 static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
                                 apr_pool_t *pool, apr_socket_t **ret_socket)
@@ -185,14 +175,13 @@ static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *ha
         }
 
         show_port(&local);
-        received = apr_palloc(pool, sizeof(*received));
-        *received = (Received){ .handoff = *handoff };
+        received = apr_pcalloc(pool, sizeof(*received));
+        received->handoff = *handoff;
         (void)apr_socket_data_set(socket, received, SOCKET_DATA_KEY, NULL);
         page_opened(clock_monotonic_usec());
-        /* The MPMs clear this pool when the connection is over, upgraded and HTTP/2 ones included.
-         */
+        /* The MPMs clear it when the connection is over, upgraded and HTTP/2 ones included. */
         apr_pool_cleanup_register(pool, received, end_connection, forget_connection);
-        sigmask_block();
+        sigmask_change(SIG_BLOCK);
         *ret_socket = socket;
         return APR_SUCCESS;
 }
@@ -235,10 +224,9 @@ static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, a
                 return APR_EAGAIN;
         }
         status = receive(pool, &socket);
-        if (status == APR_SUCCESS)
-                *ret_socket = socket;
-        else
-                page_missed();
+        if (status != APR_SUCCESS)
+                page_let_go();
+        *ret_socket = socket;
         return status;
 }
 
@@ -292,9 +280,9 @@ apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, u
 }
 
 /*
- * epoll_fd is a descriptor of our own, not the listener's: the MPM may close that one any time.
- * Several idle children wake for one hand-off, as with any listener under the event MPM;
- * EPOLLEXCLUSIVE would not change that, for nobody waits on this epoll instance itself (measured).
+ * epoll_fd is not the listener's descriptor, which the MPM may close any time. Several idle
+ * children wake for one hand-off, as with any listener under the event MPM; EPOLLEXCLUSIVE has no
+ * effect here, since nobody waits on this epoll instance itself (measured).
  */
 static void *arm(void *baton)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns the directives, the hooks, and what this process inherits from the supervisor of its
- * instance. Never touches a connection or a request: inbox.c and admit.c do.
+ * instance. inbox.c receives; here is refused what is not for this instance, never with the
+ * customer's content.
  */
 #include <pwd.h>
 #include <sys/eventfd.h>
@@ -17,13 +18,13 @@
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
+#include <http_ssl.h>
 #include <mpm_common.h>
 
-#include "httpd/admit.h"
-#include "httpd/configtest.h"
 #include "httpd/inbox.h"
 #include "httpd/journal.h"
 #include "httpd/sigmask.h"
+#include "instance/admit.h"
 #include "instance/page.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -54,6 +55,8 @@ static Config *config;
 static uint32_t own_instance;
 static Inheritance *inheritance;
 
+/* --- start --- */
+
 static bool is_real_start(void)
 {
         return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
@@ -74,39 +77,30 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         return OK;
 }
 
-/* A server that systemd starts by itself, with a configuration of its own, has no supervisor:
- * nobody reads its page, and nobody bars its gate. */
-static bool mod_make_page(Inheritance *ret)
-{
-        int page_fd;
-
-        ret->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (ret->bell < 0 || page_new(&ret->page, &page_fd) < 0)
-                return false;
-        close_fd(page_fd);
-        return true;
-}
-
+/* A server that systemd starts by itself, with a configuration of its own, has no supervisor: it
+ * gets a page that nobody else reads. */
 static bool mod_take_descriptors(Inheritance *ret)
 {
         Inherited inherited;
-        int page_fd;
+        int page_fd, r = 0;
 
         if (inherit_init(&inherited) < 0)
                 return false;
         ret->handoff_fd = inherit_take(&inherited, PAGE_HANDOFF_NAME, AF_UNIX, SOCK_DGRAM, -1);
-        page_fd = inherit_take_any(&inherited, PAGE_FD_NAME);
-        ret->bell = inherit_take_any(&inherited, PAGE_BELL_NAME);
+        page_fd = inherit_take(&inherited, PAGE_FD_NAME, AF_UNSPEC, 0, -1);
+        ret->bell = inherit_take(&inherited, PAGE_BELL_NAME, AF_UNSPEC, 0, -1);
         inherit_done(&inherited);
+        if (ret->bell < 0)
+                ret->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (page_fd < 0)
-                return mod_make_page(ret);
-        if (ret->bell < 0 || page_open(page_fd, &ret->page) < 0)
-                return false;
+                page_fd = page_new(&ret->page);
+        else
+                r = page_open(page_fd, &ret->page);
         close_fd(page_fd);
-        return true;
+        return page_fd >= 0 && r == 0 && ret->bell >= 0;
 }
 
-static int mod_find_inheritance(server_rec *server)
+static bool mod_find_inheritance(server_rec *server)
 {
         apr_pool_t *forever = server->process->pool;
         void *found = NULL;
@@ -114,34 +108,32 @@ static int mod_find_inheritance(server_rec *server)
         (void)apr_pool_userdata_get(&found, INHERITANCE_KEY, forever);
         inheritance = found;
         if (inheritance)
-                return OK;
+                return true;
         inheritance = apr_pcalloc(forever, sizeof(*inheritance));
         inheritance->notify_socket = apr_pstrdup(forever, getenv("NOTIFY_SOCKET"));
-        if (!mod_take_descriptors(inheritance)) {
-                ap_log_error(APLOG_MARK, APLOG_CRIT, errno, server,
-                             "can't take over what bellhop-instance passes, or make it; look at "
-                             "MemoryMax= and LimitNOFILE=");
-                return !OK;
-        }
         (void)apr_pool_userdata_set(inheritance, INHERITANCE_KEY, NULL, forever);
-        return OK;
+        if (mod_take_descriptors(inheritance))
+                return true;
+        ap_log_error(APLOG_MARK, APLOG_CRIT, errno, server,
+                     "can't take over what bellhop-instance passes, or make it; look at "
+                     "MemoryMax= and LimitNOFILE=");
+        return false;
 }
 
 /* Before anything of the customer's runs: it finds nothing of this in its environment. */
-static int mod_inherit(server_rec *server)
+static bool mod_inherit(server_rec *server)
 {
-        if (mod_find_inheritance(server) != OK)
-                return !OK;
+        if (!mod_find_inheritance(server))
+                return false;
         (void)unsetenv("NOTIFY_SOCKET");
         page_use(inheritance->page, inheritance->bell);
-        if (inheritance->handoff_fd >= 0)
-                return OK;
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
-                     "an instance gets its connections from a hand-off socket, and none was "
-                     "passed; run 'systemctl start bellhop@%s.socket', the service follows with "
-                     "the first connection",
-                     settings.instance);
-        return !OK;
+        if (inheritance->handoff_fd < 0)
+                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
+                             "an instance gets its connections from a hand-off socket, and none "
+                             "was passed; run 'systemctl start bellhop@%s.socket', the service "
+                             "follows with the first connection",
+                             settings.instance);
+        return inheritance->handoff_fd >= 0;
 }
 
 static apr_status_t free_config(void *unused)
@@ -202,12 +194,11 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
                 return !OK;
         journal_init(settings.instance);
         if (is_real_start() &&
-            (mod_inherit(server) != OK ||
+            (!mod_inherit(server) ||
              inbox_open(pconf, server, inheritance->handoff_fd, router) != APR_SUCCESS))
                 return !OK;
         if (!is_rehearsal() && load_config(pconf, server) != OK)
                 return !OK;
-        admit_init(config, own_instance);
         return OK;
 }
 
@@ -224,6 +215,34 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         sigmask_handle_children();
         return OK;
 }
+
+/*
+ * `apache2 -t` leaves out what only a start opens: logs, certificates and keys. bellhopctl check
+ * and a reload ask before they touch what runs, so the process that tests does the rest of a start.
+ */
+static void test_config(apr_pool_t *pconf, server_rec *server)
+{
+        const int terminal = dup(STDERR_FILENO);
+        apr_pool_t *plog, *ptemp;
+        bool is_good;
+
+        /* All of it ends with the process. */
+        apr_pool_create(&plog, pconf);
+        apr_pool_create(&ptemp, pconf);
+        /* Logs come last, since they take the place of standard error, which has all messages until
+         * then; and the MPM, which is asked as well, insists on something to listen to. */
+        is_good = inbox_open(pconf, server, -EBADF, 0) == APR_SUCCESS &&
+                  ap_run_post_config(pconf, plog, ptemp, server) == OK &&
+                  ap_run_open_logs(pconf, plog, ptemp, server) == OK;
+        (void)dup2(terminal, STDERR_FILENO);
+        close(terminal);
+        if (is_good)
+                return;
+        (void)fprintf(stderr, "The server would not start: see above, or the error log.\n");
+        exit(EXIT_FAILURE);
+}
+
+/* --- processes --- */
 
 /* In the parent, when the MPM has set its handlers: from now on it takes signals. */
 static void mod_notify_ready(void)
@@ -245,26 +264,6 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
         inbox_join(server);
 }
 
-/* Between the requests of a connection that is kept alive, a graceful stop may interrupt the wait.
- */
-static int request_begins(request_rec *request)
-{
-        sigmask_block();
-        return DECLINED;
-}
-
-static int request_ends(request_rec *request)
-{
-        sigmask_unblock();
-        return DECLINED;
-}
-
-static int connection_begins(conn_rec *conn)
-{
-        inbox_taken(conn);
-        return admit_connection(conn);
-}
-
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
@@ -281,10 +280,65 @@ static int monitor(apr_pool_t *pool, server_rec *server)
         return OK;
 }
 
-static void test_config(apr_pool_t *pconf, server_rec *server)
+/* --- connections and requests --- */
+
+/*
+ * A client that starts TLS where no certificate is would get "400 Bad Request" in plain text, which
+ * it can't read. It gets the alert of a server that doesn't have that name (RFC 6066 section 3).
+ */
+static int connection_begins(conn_rec *conn)
 {
-        configtest_run(pconf, server);
+        static const char unrecognized_name[] = { 0x15, 3, 3, 0, 2, 2, 0x70 };
+        const struct bellhop_handoff *handoff = inbox_handoff_of(conn);
+        apr_size_t size = sizeof(unrecognized_name);
+
+        inbox_taken(conn);
+        if (conn->master || !handoff || handoff->protocol != BELLHOP_PROTOCOL_TLS ||
+            ap_ssl_conn_is_ssl(conn))
+                return DECLINED;
+
+        ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, conn,
+                      "a client speaks TLS to '%s', but this instance has no certificate; put it "
+                      "below /etc/bellhop/tls",
+                      handoff->host);
+        (void)apr_socket_send(ap_get_conn_socket(conn), unrecognized_name, &size);
+        /* The MPM reads on for a while before it closes, so that unread bytes don't become a reset
+         * that overtakes the alert. */
+        conn->keepalive = AP_CONN_CLOSE;
+        if (conn->cs)
+                conn->cs->state = CONN_STATE_LINGER;
+        return OK;
 }
+
+/* Between the requests of a connection that is kept alive, a graceful stop may interrupt the wait.
+ */
+static int request_begins(request_rec *request)
+{
+        conn_rec *conn = request->connection;
+        const struct bellhop_handoff *handoff = inbox_handoff_of(conn);
+
+        sigmask_change(SIG_BLOCK);
+        if (!handoff || !request->hostname ||
+            admit_host(config, own_instance, request->hostname, handoff))
+                return DECLINED;
+
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,
+                      "misdirected: host '%s' on a connection for '%s'", request->hostname,
+                      handoff->host);
+        /* In HTTP/2 the stream ends and the browser opens a connection for the other host; in
+         * HTTP/1.1 the connection has to end for that. */
+        if (!conn->master)
+                conn->keepalive = AP_CONN_CLOSE;
+        return HTTP_MISDIRECTED_REQUEST;
+}
+
+static int request_ends(request_rec *request)
+{
+        sigmask_change(SIG_UNBLOCK);
+        return DECLINED;
+}
+
+/* --- what Apache is told --- */
 
 static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
 {
@@ -326,10 +380,9 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
-        ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         /* Before mod_ssl compares names and before any rewriting: a foreign host runs no customer's
          * rule. */
-        ap_hook_post_read_request(admit_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
 /* The one symbol that mod_so looks for; all others are hidden. */

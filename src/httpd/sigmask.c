@@ -26,7 +26,7 @@ void sigmask_init_child(bool is_prefork)
         (void)signal(SIGCHLD, SIG_DFL);
 }
 
-static void sigmask_change(int how)
+void sigmask_change(int how)
 {
         sigset_t graceful;
 
@@ -35,14 +35,4 @@ static void sigmask_change(int how)
         sigemptyset(&graceful);
         sigaddset(&graceful, AP_SIG_GRACEFUL);
         (void)pthread_sigmask(how, &graceful, NULL);
-}
-
-void sigmask_block(void)
-{
-        sigmask_change(SIG_BLOCK);
-}
-
-void sigmask_unblock(void)
-{
-        sigmask_change(SIG_UNBLOCK);
 }

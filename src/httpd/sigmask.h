@@ -18,5 +18,5 @@
 void sigmask_handle_children(void);
 void sigmask_init_child(bool is_prefork);
 
-void sigmask_block(void);
-void sigmask_unblock(void);
+/* SIG_BLOCK while a connection is served, SIG_UNBLOCK while it waits for its next request. */
+void sigmask_change(int how);

@@ -3,6 +3,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
 #include "instance/child.h"
@@ -10,6 +14,9 @@
 
 /* Above what the program gets, so that moving one descriptor into place overwrites none. */
 #define FDS_ABOVE 32
+
+/* As a shell has it. */
+#define EXIT_CANT_RUN 127
 
 static int child_set_signals(void)
 {
@@ -34,36 +41,20 @@ static bool child_is_ours(const char *variable)
         return false;
 }
 
-static int child_clear_environment(void)
-{
-        for (char **at = environ; *at;) {
-                char name[64];
-                const size_t length = strcspn(*at, "=");
-
-                if (!child_is_ours(*at)) {
-                        at++;
-                        continue;
-                }
-                if (length >= sizeof(name))
-                        return -ENAMETOOLONG;
-                memcpy(name, *at, length);
-                name[length] = 0;
-                if (unsetenv(name) < 0)
-                        return -errno;
-                at = environ;
-        }
-        return 0;
-}
-
 static int child_set_environment(const Child *child)
 {
         char pid[16], n[16];
-        int r = child_clear_environment();
+        char **kept = environ;
 
-        for (size_t i = 0; r == 0 && child->environment && child->environment[i]; i++)
-                r = putenv((char *)child->environment[i]) == 0 ? 0 : -errno;
-        if (r < 0 || !child->fd_names)
-                return r;
+        for (char **at = environ; *at; at++)
+                if (!child_is_ours(*at))
+                        *kept++ = *at;
+        *kept = NULL;
+        for (size_t i = 0; child->environment && child->environment[i]; i++)
+                if (putenv((char *)child->environment[i]) != 0)
+                        return -errno;
+        if (!child->fd_names)
+                return 0;
         (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
         (void)snprintf(n, sizeof(n), "%zu", child->n_fds);
         if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", n, 1) < 0 ||
@@ -106,17 +97,82 @@ int child_become(const Child *child)
         return -errno;
 }
 
-pid_t child_start(const Child *child)
+static pid_t child_fork(const Child *child)
 {
         const pid_t pid = fork();
 
-        if (pid < 0)
-                return -errno;
-        if (pid > 0)
-                return pid;
+        if (pid != 0)
+                return pid < 0 ? -errno : pid;
         /* A group of its own: servers signal theirs, and it can be ended as a whole. */
         (void)setsid();
         errno = -child_become(child);
         (void)fprintf(stderr, "bellhop-instance: can't run %s: %m\n", child->argv[0]);
-        _exit(CHILD_EXIT_CANT_RUN);
+        _exit(EXIT_CANT_RUN);
+}
+
+static int child_on_end(sd_event_source *source, const siginfo_t *info, void *userdata)
+{
+        Process *process = userdata;
+
+        process->has_ended = true;
+        process->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
+                                                      : W_EXITCODE(0, info->si_status);
+        return 0;
+}
+
+int child_start(const Child *child, sd_event *event, Process *ret)
+{
+        const pid_t pid = child_fork(child);
+
+        if (pid < 0)
+                return (int)pid;
+        *ret = (Process){ .pid = pid };
+        return sd_event_add_child(event, &ret->source, pid, WEXITED, child_on_end, ret);
+}
+
+int child_run(const Child *child)
+{
+        const pid_t pid = child_fork(child);
+        int status;
+
+        if (pid < 0)
+                return (int)pid;
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return status;
+}
+
+void child_kill(const Process *process, int number)
+{
+        assert(process->pid > 0);
+        if (!process->has_ended)
+                (void)kill(process->pid, number);
+}
+
+void child_done(Process *process)
+{
+        process->source = sd_event_source_disable_unref(process->source);
+        /* It may not have its group yet. */
+        if (process->pid > 0 && !process->has_ended && kill(-process->pid, SIGKILL) < 0)
+                (void)kill(process->pid, SIGKILL);
+}
+
+int child_bind(const char *path, int type)
+{
+        _cleanup_close_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        if (fd < 0)
+                return -errno;
+        if (!path)
+                return -ENOMEM;
+        if (strlen(path) >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(address.sun_path, path, strlen(path));
+        (void)unlink(path);
+        /* The file gets the mode that the socket has. */
+        if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return -errno;
+        return take_fd(fd);
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* How an instance starts a program: descriptors, environment, signals and privileges in one place.
- */
+/* How an instance starts a program, is reached by it, and learns of its end. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <systemd/sd-event.h>
 
 #define CHILD_FDS_MAX 4
-
-/* The program could not be executed; the reason is on standard error. As a shell has it. */
-#define CHILD_EXIT_CANT_RUN 127
 
 typedef struct Child {
         const char *const *argv; /* ends with NULL; argv[0] is a path */
@@ -22,11 +19,34 @@ typedef struct Child {
         bool keeps_capability;          /* the ambient one: see bellhop@.service */
 } Child;
 
+typedef struct Process {
+        pid_t pid; /* 0: not started */
+        bool has_ended;
+        int status; /* of waitpid(2), once it has */
+        sd_event_source *source;
+} Process;
+
 /*
  * Starts it in a session of its own, with default signals, without our NOTIFY_SOCKET, LISTEN_* and
- * BELLHOP_* variables. Returns its pid or a negative errno.
+ * BELLHOP_* variables. The event loop writes down its end in *ret, which stays where it is until
+ * child_done(). Returns 0 or a negative errno. A program that can't be executed says why on
+ * standard error, and its exit status is 127.
  */
-pid_t child_start(const Child *child);
+int child_start(const Child *child, sd_event *event, Process *ret);
+
+/* The same until it ends, without an event loop. Returns its waitpid(2) status or a negative
+ * errno. */
+int child_run(const Child *child);
 
 /* The same in this process; returns only the negative errno of a failure. */
 int child_become(const Child *child);
+
+/* Nothing once it has ended: its number may be another process's. */
+void child_kill(const Process *process, int number);
+
+/* Kills it if it has not ended, with its process group. */
+void child_done(Process *process);
+
+/* A unix socket at path, in place of one that a killed supervisor has left. Takes NULL for want of
+ * memory. Returns the descriptor or a negative errno. */
+int child_bind(const char *path, int type);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <sys/socket.h>
+#include <sys/stat.h>
 
+#include "config/names.h"
 #include "fence/fence.h"
 #include "instance/confine.h"
 #include "util/cleanup.h"
@@ -17,11 +18,20 @@ static void confine_report_gaps(const char *instance, unsigned missing)
                                  "the fence of %s has a gap: %s", instance, fence_gap(1U << i));
 }
 
-int confine(Confined *confined, const char *instance, bool network)
+int confine(const Context *context, InstanceSettings *ret)
 {
-        const unsigned wanted = fence_wanted(network) & ~confined->raised;
-        const int r = fence_raise(wanted);
+        static unsigned raised; /* around this process */
+        const char *instance = context->instance;
+        int r = config_read_instance(context->config_dir, instance, ret);
+        unsigned wanted;
 
+        if (r < 0) {
+                errno = -r;
+                log_error("can't read the settings of %s: %m", instance);
+                return r;
+        }
+        wanted = fence_wanted(ret->network) & ~raised;
+        r = fence_raise(wanted);
         if (r < 0) {
                 errno = -r;
                 log_error("can't raise the fence of %s: %m; see the kernel's messages in the "
@@ -29,17 +39,24 @@ int confine(Confined *confined, const char *instance, bool network)
                           instance, instance);
                 return r;
         }
-        confined->raised |= wanted;
+        raised |= wanted;
         confine_report_gaps(instance, wanted & ~fence_offered());
         return 0;
 }
 
-/*
- * The hand-off socket outlives the instance. A filter on it that drops everything would do so
- * without a word to the router, even when systemd has long made a new socket (measured on
- * Linux 6.18).
- */
-void confine_handoff_socket(int handoff_fd)
+/* A program that renews certificates as root may leave the key open to everybody: the sandbox hides
+ * it from other instances all the same, but not from other users of the machine. */
+void confine_warn_key(const Context *context)
 {
-        (void)setsockopt(handoff_fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
+        char folder[PATH_MAX], key[PATH_MAX];
+        struct stat folder_status, key_status;
+
+        if (!name_path_fill(NAME_TLS_DIR, context->config_dir, context->instance, folder) ||
+            !name_path_fill(NAME_PRIVATE_KEY, context->config_dir, context->instance, key) ||
+            stat(folder, &folder_status) < 0 || stat(key, &key_status) < 0)
+                return;
+        if ((folder_status.st_mode & S_IXOTH) && (key_status.st_mode & S_IROTH))
+                log_warning("everybody on this machine can read the private key %s; take the "
+                            "permission from others: mode 0400, owned by %s",
+                            key, context->instance);
 }

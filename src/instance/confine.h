@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Confines this process, and all that it starts from then on, before anything of the customer's is
- * executed: whatever server or program runs in the instance is behind the fence.
- */
+/* Keeps the customer's programs, and others on the machine, from what they should not reach. */
 #pragma once
 
-#include <stdbool.h>
+#include "config/config.h"
+#include "instance/context.h"
 
-/* What of the fence this process has: a reload can add to it, nothing takes away. */
-typedef struct Confined {
-        unsigned raised;
-} Confined;
+/*
+ * Reads the instance file, and raises the fence around this process and all that it starts from
+ * then on: whatever server or program runs in the instance is behind it. A later call can add to
+ * the fence; nothing takes away. Logs; returns 0 or a negative errno.
+ */
+int confine(const Context *context, InstanceSettings *ret);
 
-/* network: Network=yes. Logs; returns 0 or a negative errno. */
-int confine(Confined *confined, const char *instance, bool network);
-
-/* Nobody can put a filter on the hand-off socket from then on. */
-void confine_handoff_socket(int handoff_fd);
+/* Logs if everybody on the machine can read the private key; the instance serves all the same. */
+void confine_warn_key(const Context *context);

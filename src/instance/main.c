@@ -9,9 +9,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "config/config.h"
 #include "instance/confine.h"
-#include "instance/page.h"
 #include "instance/php.h"
 #include "instance/server.h"
 #include "instance/state.h"
@@ -29,7 +27,7 @@
 #define RELOAD_WAIT_USEC UINT64_C(60000000)
 
 typedef struct Options {
-        SupervisorSettings settings;
+        Context context;
         bool test;
         const char *reload; /* the pid of the supervisor */
 } Options;
@@ -43,9 +41,7 @@ static void help(void)
                "\n"
                "      --config=DIR   Configuration (default: %s)\n"
                "      --test         Test the configuration of server and PHP, and exit\n"
-               "      --reload=PID   Have the instance with this main process reload; exit when "
-               "it\n"
-               "                     is done\n"
+               "      --reload=PID   Have the instance with this main process reload, and wait\n"
                "  -h, --help         Show this help\n"
                "      --version      Show the version\n"
                "\n"
@@ -76,7 +72,7 @@ static int parse_argv(int argc, char *argv[], Options *ret)
                         printf("bellhop-instance %s\n", BELLHOP_VERSION);
                         return 1;
                 case ARG_CONFIG:
-                        ret->settings.config_dir = optarg;
+                        ret->context.config_dir = optarg;
                         break;
                 case ARG_TEST:
                         ret->test = true;
@@ -93,7 +89,7 @@ static int parse_argv(int argc, char *argv[], Options *ret)
                                 "'bellhop-instance --help'.\n");
                 return -EINVAL;
         }
-        ret->settings.instance = argv[optind];
+        ret->context.instance = argv[optind];
         return 0;
 }
 
@@ -104,74 +100,52 @@ static const char *environment_or(const char *name, const char *otherwise)
         return value && *value ? value : otherwise;
 }
 
-/* --- --test --- */
-
 /* As an instance would run it: behind the fence. Returns only after a failure. */
-static int test(const SupervisorSettings *settings)
+static void test(const Context *context)
 {
-        const PhpSettings php = { .instance = settings->instance,
-                                  .config_dir = settings->config_dir,
-                                  .program = settings->php_program };
-        const ServerSettings server = { .instance = settings->instance,
-                                        .config_dir = settings->config_dir,
-                                        .mpm = settings->mpm };
-        Confined confined = { .raised = 0 };
-        InstanceSettings instance;
-        int r = config_read_instance(settings->config_dir, settings->instance, &instance);
+        InstanceSettings settings;
+        int r = confine(context, &settings);
 
-        if (r == 0)
-                r = confine(&confined, settings->instance, instance.network);
         if (r < 0)
-                return r;
-        r = php_test(&php);
-        if (r > 0)
+                return;
+        r = php_test(context);
+        if (r == 0)
+                r = server_become_test(context);
+        if (r < 0)
+                fprintf(stderr, "can't test %s: %s\n", context->instance, strerror(-r));
+        else
                 fprintf(stderr, "PHP would not start: see above.\n");
-        return r != 0 ? r : server_become_test(&server);
 }
 
 /* --- --reload --- */
-
-/* 1: it is about a reload that began at that time or later, and is over. 0: not yet. */
-static int read_reload(const char *dir, uint64_t since_usec, StateReload *ret)
-{
-        State state;
-        const int r = state_read(dir, &state);
-
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        *ret = state.reload;
-        return state.reload_usec >= since_usec && state.reload != STATE_RELOAD_RUNNING;
-}
 
 /*
  * A signal has no answer: but the supervisor publishes when its last reload began, and one that
  * began after the signal has read what is there now.
  */
-static int reload(const SupervisorSettings *settings, const char *pid)
+static bool reload(const Context *context, const char *pid)
 {
         const uint64_t begin = clock_monotonic_usec();
-        StateReload how = STATE_RELOAD_NONE;
+        State state = { .reload = STATE_RELOAD_NONE };
         FolderWatch watch = { -EBADF, -EBADF };
         uint64_t number;
         int r = text_number(span_from_string(pid), INT_MAX, &number)
-                        ? folder_watch_init(&watch, settings->runtime_dir, (pid_t)number)
+                        ? folder_watch_init(&watch, context->runtime_dir, (pid_t)number)
                         : -EINVAL;
 
         if (r == 0)
                 r = folder_watch_signal(&watch, SIGHUP);
-        while (r == 0) {
+        while (r == 0 && (state.reload_usec < begin || state.reload == STATE_RELOAD_RUNNING)) {
                 r = folder_watch_wait(&watch, begin + RELOAD_WAIT_USEC);
                 if (r == 0)
-                        r = read_reload(settings->runtime_dir, begin, &how);
+                        r = state_read(context->runtime_dir, &state);
         }
         folder_watch_done(&watch);
-        if (r > 0 && how == STATE_RELOAD_DONE)
-                return 0;
-        if (r > 0)
+        if (r < 0)
+                fprintf(stderr, "%s did not reload: %s\n", context->instance, strerror(-r));
+        else if (state.reload != STATE_RELOAD_DONE)
                 fprintf(stderr, "The new server did not start: see above. The old one goes on.\n");
-        else
-                fprintf(stderr, "%s did not reload: %s\n", settings->instance, strerror(-r));
-        return -EIO;
+        return r == 0 && state.reload == STATE_RELOAD_DONE;
 }
 
 /* --- the instance itself --- */
@@ -202,7 +176,9 @@ static int inherit_handoff_socket(const char *instance)
                 log_error("the hand-off socket does not say who sent a hand-off, so all of them "
                           "will be refused; set PassCredentials=yes in bellhop@.socket and "
                           "restart it");
-        confine_handoff_socket(fd);
+        /* It outlives the instance, and a filter that drops everything would do so without a word
+         * to the router, even when systemd has long made a new socket (measured on Linux 6.18). */
+        (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;
 }
 
@@ -235,27 +211,28 @@ static int end_like(int status)
         return EXIT_FAILURE;
 }
 
-static int run(const SupervisorSettings *settings)
+static int run(Context *context)
 {
         _cleanup_close_ int handoff_fd = -EBADF;
-        int status = 0;
+        int status;
 
         block_signals();
-        if (!settings->runtime_dir) {
+        if (!context->runtime_dir) {
                 log_error("$RUNTIME_DIRECTORY is not set; systemd sets it by RuntimeDirectory= in "
                           "bellhop@.service");
                 return EXIT_FAILURE;
         }
-        handoff_fd = inherit_handoff_socket(settings->instance);
-        if (handoff_fd < 0 || supervisor_run(settings, handoff_fd, &status) < 0)
+        handoff_fd = context->handoff_fd = inherit_handoff_socket(context->instance);
+        if (handoff_fd < 0)
                 return EXIT_FAILURE;
-        return end_like(status);
+        status = supervisor_run(context);
+        return status < 0 ? EXIT_FAILURE : end_like(status);
 }
 
 int main(int argc, char *argv[])
 {
         Options options = {
-                .settings = {
+                .context = {
                         .config_dir = BELLHOP_CONFIG_DIR,
                         .runtime_dir = environment_or("RUNTIME_DIRECTORY", NULL),
                         .state_dir = environment_or("STATE_DIRECTORY", NULL),
@@ -268,9 +245,10 @@ int main(int argc, char *argv[])
         if (r != 0)
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         log_open();
-        if (options.test)
-                return test(&options.settings) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         if (options.reload)
-                return reload(&options.settings, options.reload) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-        return run(&options.settings);
+                return reload(&options.context, options.reload) ? EXIT_SUCCESS : EXIT_FAILURE;
+        if (!options.test)
+                return run(&options.context);
+        test(&options.context);
+        return EXIT_FAILURE;
 }

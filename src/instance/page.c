@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 
 #include "instance/page.h"
@@ -34,7 +35,7 @@ typedef struct PageSlot {
 struct Page {
         atomic_bool is_barred;
         atomic_bool has_changed;
-        _Atomic size_t n_used; /* slots: memory is taken by those that were touched */
+        _Atomic uint64_t n_used; /* slots: memory is taken by those that were touched */
         PageSlot slots[SLOTS];
 };
 
@@ -44,17 +45,7 @@ static struct {
         PageSlot *slot; /* of this process */
 } own = { .bell = -EBADF };
 
-static int page_map(int fd, Page **ret)
-{
-        Page *page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-        if (page == MAP_FAILED)
-                return -errno;
-        *ret = page;
-        return 0;
-}
-
-int page_new(Page **ret, int *ret_fd)
+int page_new(Page **ret)
 {
         _cleanup_close_ int fd = memfd_create("bellhop-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
         int r;
@@ -64,27 +55,30 @@ int page_new(Page **ret, int *ret_fd)
         /* A server that shrinks it would end the supervisor by SIGBUS. */
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
-        r = page_map(fd, ret);
-        if (r < 0)
-                return r;
-        *ret_fd = take_fd(fd);
-        return 0;
+        r = page_open(fd, ret);
+        return r < 0 ? r : take_fd(fd);
 }
 
 int page_open(int fd, Page **ret)
 {
         struct stat st;
+        void *page;
 
         if (fstat(fd, &st) < 0)
                 return -errno;
-        return st.st_size == (off_t)sizeof(Page) ? page_map(fd, ret) : -EINVAL;
+        if (st.st_size != (off_t)sizeof(Page))
+                return -EINVAL;
+        page = mmap(NULL, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        if (page == MAP_FAILED)
+                return -errno;
+        *ret = page;
+        return 0;
 }
 
-Page *page_free(Page *page)
+void page_free(Page *page)
 {
         if (page)
                 (void)munmap(page, sizeof(*page));
-        return NULL;
 }
 
 void page_use(Page *page, int bell)
@@ -109,18 +103,18 @@ static void page_note_change(void)
 }
 
 /* While the gate is barred, the supervisor waits for each. */
-static void page_let_go(void)
+void page_let_go(void)
 {
         own.slot->n_in_hand--;
         if (own.page->is_barred)
                 page_ring();
 }
 
-static void page_count_used(size_t n)
+static void page_raise(_Atomic uint64_t *number, uint64_t least)
 {
-        size_t old = own.page->n_used;
+        uint64_t old = *number;
 
-        while (old < n && !atomic_compare_exchange_weak(&own.page->n_used, &old, n))
+        while (old < least && !atomic_compare_exchange_weak(number, &old, least))
                 ;
 }
 
@@ -128,31 +122,24 @@ void page_join(pid_t pid)
 {
         assert(own.page);
         own.slot = &own.page->slots[0];
-        page_count_used(1);
+        page_raise(&own.page->n_used, 1);
         for (size_t i = 1; i < SLOTS; i++) {
                 pid_t nobody = 0;
 
                 if (atomic_compare_exchange_strong(&own.page->slots[i].pid, &nobody, pid)) {
                         own.slot = &own.page->slots[i];
-                        page_count_used(i + 1);
+                        page_raise(&own.page->n_used, i + 1);
                         return;
                 }
         }
 }
 
+/* A customer may write anything there. */
 static size_t page_slots_used(const Page *page)
 {
-        const size_t n = page->n_used;
+        const uint64_t n = page->n_used;
 
         return n < SLOTS ? n : SLOTS;
-}
-
-static void page_raise(_Atomic uint64_t *usec, uint64_t value)
-{
-        uint64_t old = *usec;
-
-        while (old < value && !atomic_compare_exchange_weak(usec, &old, value))
-                ;
 }
 
 void page_leave(pid_t pid, uint64_t now_usec)
@@ -187,22 +174,12 @@ bool page_reach(void)
         return false;
 }
 
-void page_missed(void)
-{
-        page_let_go();
-}
-
 void page_opened(uint64_t now_usec)
 {
         own.slot->n_open++;
         own.slot->n_handoffs++;
         own.slot->last_usec = now_usec;
         page_note_change();
-}
-
-void page_taken(void)
-{
-        page_let_go();
 }
 
 void page_ended(uint64_t now_usec)
@@ -227,24 +204,15 @@ void page_listen(Page *page)
         page->has_changed = false;
 }
 
-static void page_keep_later(uint64_t *usec, uint64_t value)
+void page_add(const Page *page, PageSum *sum)
 {
-        if (value > *usec)
-                *usec = value;
-}
-
-PageSum page_sum(const Page *page)
-{
-        PageSum sum = { .n_handoffs = 0 };
-
         for (size_t i = 0; i < page_slots_used(page); i++) {
                 const PageSlot *slot = &page->slots[i];
 
-                sum.n_handoffs += slot->n_handoffs;
-                sum.n_open += slot->n_open;
-                sum.n_in_hand += slot->n_in_hand;
-                page_keep_later(&sum.last_usec, slot->last_usec);
-                page_keep_later(&sum.ended_usec, slot->ended_usec);
+                sum->n_handoffs += slot->n_handoffs;
+                sum->n_open += slot->n_open;
+                sum->n_in_hand += slot->n_in_hand;
+                sum->last_usec = MAX(sum->last_usec, slot->last_usec);
+                sum->ended_usec = MAX(sum->ended_usec, slot->ended_usec);
         }
-        return sum;
 }

@@ -29,16 +29,16 @@ typedef struct PageSum {
         uint64_t ended_usec; /* CLOCK_MONOTONIC of the last end of a connection, 0: none yet */
 } PageSum;
 
-/* A page of zeros in a memfd of its own. The caller owns *ret_fd and *ret. 0 or a negative errno.
+/* A page of zeros. Returns its descriptor, which is the caller's as *ret is, or a negative errno.
  */
-int page_new(Page **ret, int *ret_fd);
+int page_new(Page **ret);
 
 /* The same memory, in the server. fd stays the caller's. 0, -EINVAL (not a page) or a negative
  * errno. */
 int page_open(int fd, Page **ret);
 
-/* Returns NULL. */
-Page *page_free(Page *page);
+/* Takes NULL. */
+void page_free(Page *page);
 
 /*
  * In the server. bell: an eventfd(2), written to when the page has changed after page_listen(), and
@@ -52,13 +52,13 @@ void page_join(pid_t pid);
 void page_leave(pid_t pid, uint64_t now_usec);
 
 /*
- * The steps of a connection, in a process that has joined: reach, then missed or opened; taken by a
- * worker; ended. reach returns false, and nothing is in hand, when the gate is barred.
+ * The steps of a connection, in a process that has joined: reach; let go if nothing was received,
+ * else opened, let go when a worker has taken it, and ended. reach returns false, and nothing is in
+ * hand, when the gate is barred.
  */
 bool page_reach(void);
-void page_missed(void);
+void page_let_go(void);
 void page_opened(uint64_t now_usec);
-void page_taken(void);
 void page_ended(uint64_t now_usec);
 
 /*
@@ -72,4 +72,5 @@ void page_bar(Page *page, bool barred);
 bool page_has_changed(const Page *page);
 void page_listen(Page *page);
 
-PageSum page_sum(const Page *page);
+/* Adds to *sum what the page has. */
+void page_add(const Page *page, PageSum *sum);

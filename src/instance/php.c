@@ -5,10 +5,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 
-#include "instance/child.h"
 #include "instance/php.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -31,23 +29,21 @@
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
 
 struct PhpProcess {
-        Php *php;
-        pid_t pid;
-        sd_event_source *end_source;
+        Process process;
         LIST_ENTRY(PhpProcess) link;
 };
 
 /* --- what is installed --- */
 
 /* NULL: none. */
-static char *php_find_program(const PhpSettings *settings)
+static char *php_find_program(const Context *context)
 {
         const char *newest = NULL;
         char *found = NULL;
         glob_t all;
 
-        if (settings->program)
-                return strdup(settings->program);
+        if (context->php_program)
+                return strdup(context->php_program);
         if (glob(BELLHOP_PHP_FPM, GLOB_NOSORT, NULL, &all) != 0)
                 return NULL;
         for (size_t i = 0; i < all.gl_pathc; i++)
@@ -60,11 +56,11 @@ static char *php_find_program(const PhpSettings *settings)
 }
 
 /* The customer's own file includes that of all. NULL: there is neither. */
-static char *php_find_config(const PhpSettings *settings)
+static char *php_find_config(const Context *context)
 {
         _cleanup_free_ char *own =
-                text_format("%s/sites/%s/php.fpm", settings->config_dir, settings->instance);
-        _cleanup_free_ char *common = text_format("%s/php/fpm.conf", settings->config_dir);
+                text_format("%s/sites/%s/php.fpm", context->config_dir, context->instance);
+        _cleanup_free_ char *common = text_format("%s/php/fpm.conf", context->config_dir);
 
         if (own && access(own, F_OK) == 0)
                 return take_ptr(own);
@@ -82,32 +78,13 @@ static void php_command_done(PhpCommand *command)
 }
 
 /* False: there is no PHP. */
-static bool php_find(const PhpSettings *settings, PhpCommand *ret)
+static bool php_find(const Context *context, PhpCommand *ret)
 {
-        *ret = (PhpCommand){ php_find_program(settings), php_find_config(settings) };
+        *ret = (PhpCommand){ php_find_program(context), php_find_config(context) };
         return ret->program && ret->config;
 }
 
 /* --- the socket --- */
-
-static int php_make_socket(const char *runtime_dir)
-{
-        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        const int n =
-                snprintf(address.sun_path, sizeof(address.sun_path), "%s/php.sock", runtime_dir);
-
-        if (fd < 0)
-                return -errno;
-        if (n < 0 || (size_t)n >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        (void)unlink(address.sun_path); /* of a supervisor that was killed */
-        /* The file gets the mode that the socket has. */
-        if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-            listen(fd, BACKLOG) < 0)
-                return -errno;
-        return take_fd(fd);
-}
 
 /*
  * Waiting requests get an error now rather than a time-out later. Only for this moment the socket
@@ -128,25 +105,51 @@ static void php_refuse_waiting(const Php *php)
         (void)fcntl(php->socket, F_SETFL, flags);
 }
 
-/* The supervisor waits for requests only while no process takes them. */
-static void php_listen(Php *php)
+static void php_close(Php *php)
 {
-        if (php->requests)
-                (void)sd_event_source_set_enabled(php->requests,
-                                                  php->current ? SD_EVENT_OFF : SD_EVENT_ON);
+        if (php->socket < 0)
+                return;
+        php_refuse_waiting(php);
+        /* Old workers have it, too. */
+        (void)shutdown(php->socket, SHUT_RDWR);
+        php->requests = sd_event_source_disable_unref(php->requests);
+        php->socket = close_fd(php->socket);
+}
+
+static int php_on_request(sd_event_source *source, int fd, uint32_t revents, void *userdata);
+
+static int php_try_to_open(Php *php)
+{
+        _cleanup_free_ char *path = text_format("%s/php.sock", php->context->runtime_dir);
+
+        php->socket = child_bind(path, SOCK_STREAM);
+        if (php->socket < 0)
+                return php->socket;
+        if (listen(php->socket, BACKLOG) < 0)
+                return -errno;
+        return sd_event_add_io(php->event, &php->requests, php->socket, EPOLLIN, php_on_request,
+                               php);
+}
+
+static void php_open(Php *php)
+{
+        const int r = php_try_to_open(php);
+
+        if (r >= 0)
+                return;
+        errno = -r;
+        log_error("no PHP: can't listen on %s/php.sock: %m", php->context->runtime_dir);
+        php_close(php);
 }
 
 /* --- processes --- */
 
-static void php_process_free(PhpProcess *process)
+static void php_process_free(Php *php, PhpProcess *process)
 {
-        Php *php = process->php;
-
         if (php->current == process)
                 php->current = NULL;
-        else
-                LIST_REMOVE(process, link);
-        sd_event_source_disable_unref(process->end_source);
+        LIST_REMOVE(process, link);
+        child_done(&process->process);
         free(process);
 }
 
@@ -174,30 +177,13 @@ static void php_after_unasked_end(Php *php, pid_t pid, int status)
                           "bellhop@%s.service",
                           WIFSIGNALED(status) ? "signal" : "exit status",
                           WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-                          php->settings->instance);
+                          php->context->instance);
                 php_refuse_waiting(php);
         } else if (status != 0) {
                 log_warning("PHP was killed (signal %d): its requests in progress are lost, and "
                             "the next request starts it again",
                             WTERMSIG(status));
         }
-}
-
-static int php_on_end(sd_event_source *source, const siginfo_t *info, void *userdata)
-{
-        PhpProcess *process = userdata;
-        Php *php = process->php;
-        const bool was_current = php->current == process;
-        const pid_t pid = process->pid;
-
-        php_process_free(process);
-        if (was_current)
-                php_after_unasked_end(php, pid,
-                                      info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
-                                                                  : W_EXITCODE(0, info->si_status));
-        php_listen(php);
-        php->on_end(php->userdata);
-        return 0;
 }
 
 static void php_make_session_folder(const char *state_dir)
@@ -212,35 +198,39 @@ static int php_start(Php *php)
 {
         _cleanup_(php_command_done) PhpCommand command = { 0 };
         PhpProcess *process;
+        int r;
 
         assert(!php->current && php->socket >= 0);
-        if (!php_find(php->settings, &command))
+        if (!php_find(php->context, &command))
                 return -ENOENT;
         process = calloc(1, sizeof(*process));
         if (!process)
                 return -ENOMEM;
-        php_make_session_folder(php->settings->state_dir);
-        process->php = php;
-        process->pid = child_start(&(Child){
-                .argv = (const char *const[]){ command.program, "--nodaemonize", "--fpm-config",
-                                               command.config, NULL },
-                .fds = { php->socket },
-                .n_fds = 1,
-                .environment = (const char *const[]){ FPM_SOCKETS, FPM_INI, NULL },
-        });
-        if (process->pid < 0) {
-                const int r = (int)process->pid;
-
-                free(process);
-                return r;
-        }
-        php->current = process;
-        return sd_event_add_child(php->event, &process->end_source, process->pid, WEXITED,
-                                  php_on_end, process);
+        php_make_session_folder(php->context->state_dir);
+        LIST_INSERT_HEAD(&php->processes, process, link);
+        r = child_start(
+                &(Child){
+                        .argv = (const char *const[]){ command.program, "--nodaemonize",
+                                                       "--fpm-config", command.config, NULL },
+                        .fds = { php->socket },
+                        .n_fds = 1,
+                        .environment = (const char *const[]){ FPM_SOCKETS, FPM_INI, NULL },
+                },
+                php->event, &process->process);
+        if (r < 0)
+                php_process_free(php, process);
+        else
+                php->current = process;
+        return r;
 }
 
-static int php_open(Php *php);
-static void php_close(Php *php);
+/* The supervisor waits for requests only while no process takes them. */
+static void php_listen(Php *php)
+{
+        if (php->requests)
+                (void)sd_event_source_set_enabled(php->requests,
+                                                  php->current ? SD_EVENT_OFF : SD_EVENT_ON);
+}
 
 static int php_on_request(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
@@ -252,7 +242,7 @@ static int php_on_request(sd_event_source *source, int fd, uint32_t revents, voi
         if (revents & (EPOLLHUP | EPOLLERR)) {
                 log_warning("the socket of PHP was shut by somebody; there is a new one");
                 php_close(php);
-                (void)php_open(php);
+                php_open(php);
                 return 0;
         }
         r = php_start(php);
@@ -260,7 +250,7 @@ static int php_on_request(sd_event_source *source, int fd, uint32_t revents, voi
                 errno = -r;
                 log_error("can't start PHP: %m; waiting requests get 503 Service Unavailable; look "
                           "at MemoryMax=, TasksMax= and LimitNOFILE= of bellhop@%s.service",
-                          php->settings->instance);
+                          php->context->instance);
                 php_refuse_waiting(php);
         }
         php_listen(php);
@@ -269,101 +259,69 @@ static int php_on_request(sd_event_source *source, int fd, uint32_t revents, voi
 
 /* --- what the supervisor does with it --- */
 
-void php_init(Php *php, sd_event *event, const PhpSettings *settings,
-              void (*on_end)(void *userdata), void *userdata)
+void php_init(Php *php, sd_event *event, const Context *context)
 {
-        *php = (Php){ .event = event,
-                      .settings = settings,
-                      .on_end = on_end,
-                      .userdata = userdata,
-                      .socket = -EBADF };
-}
-
-static void php_close(Php *php)
-{
-        if (php->socket < 0)
-                return;
-        php_refuse_waiting(php);
-        /* Old workers have it, too. */
-        (void)shutdown(php->socket, SHUT_RDWR);
-        php->requests = sd_event_source_disable_unref(php->requests);
-        php->socket = close_fd(php->socket);
-}
-
-static int php_open(Php *php)
-{
-        if (php->socket >= 0)
-                return 0;
-        php->socket = php_make_socket(php->settings->runtime_dir);
-        if (php->socket < 0)
-                return php->socket;
-        return sd_event_add_io(php->event, &php->requests, php->socket, EPOLLIN, php_on_request,
-                               php);
+        *php = (Php){ .event = event, .context = context, .socket = -EBADF };
 }
 
 void php_load(Php *php)
 {
         _cleanup_(php_command_done) PhpCommand command = { 0 };
-        int r;
 
         php_leave(php);
-        if (!php_find(php->settings, &command)) {
+        if (!php_find(php->context, &command))
                 php_close(php);
-                return;
-        }
-        r = php_open(php);
-        if (r < 0) {
-                errno = -r;
-                log_error("no PHP: can't listen on %s/php.sock: %m", php->settings->runtime_dir);
-                php_close(php);
-        }
+        else if (php->socket < 0)
+                php_open(php);
 }
 
 void php_leave(Php *php)
 {
         PhpProcess *process = take_ptr(php->current);
 
-        if (!process)
-                return;
-        LIST_INSERT_HEAD(&php->leaving, process, link);
-        (void)kill(process->pid, SIGQUIT);
+        if (process)
+                child_kill(&process->process, SIGQUIT);
+        php_listen(php);
+}
+
+void php_step(Php *php)
+{
+        PhpProcess *next;
+
+        for (PhpProcess *at = LIST_FIRST(&php->processes); at; at = next) {
+                next = LIST_NEXT(at, link);
+                if (!at->process.has_ended)
+                        continue;
+                if (at == php->current)
+                        php_after_unasked_end(php, at->process.pid, at->process.status);
+                php_process_free(php, at);
+        }
         php_listen(php);
 }
 
 bool php_is_leaving(const Php *php)
 {
-        return !LIST_EMPTY(&php->leaving);
+        const PhpProcess *newest = LIST_FIRST(&php->processes);
+
+        return newest && (newest != php->current || LIST_NEXT(newest, link));
 }
 
 void php_done(Php *php)
 {
-        php_leave(php);
         php_close(php);
-        while (!LIST_EMPTY(&php->leaving)) {
-                PhpProcess *process = LIST_FIRST(&php->leaving);
-
-                (void)kill(-process->pid, SIGKILL);
-                php_process_free(process);
-        }
+        while (!LIST_EMPTY(&php->processes))
+                php_process_free(php, LIST_FIRST(&php->processes));
 }
 
-int php_test(const PhpSettings *settings)
+int php_test(const Context *context)
 {
         _cleanup_(php_command_done) PhpCommand command = { 0 };
-        int status = 0;
-        pid_t pid;
 
-        if (!php_find(settings, &command))
+        if (!php_find(context, &command))
                 return 0;
-        pid = child_start(&(Child){
+        return child_run(&(Child){
                 .argv = (const char *const[]){ command.program, "-t", "--fpm-config",
                                                command.config, NULL },
                 .environment = (const char *const[]){ FPM_INI, NULL },
         });
-        if (pid < 0)
-                return (int)pid;
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return status;
 }

@@ -11,10 +11,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
-#include "instance/child.h"
 #include "instance/server.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -37,39 +34,43 @@ typedef struct ServerCommand {
 
 typedef struct ServerKind {
         const char *name; /* in messages */
-        /* Adds the arguments by server_add(). */
-        void (*make_command)(const ServerSettings *settings, bool test, ServerCommand *command);
+        /* Adds the arguments by server_add(). number: for files that two servers may not share. */
+        void (*make_command)(const Context *context, bool test, unsigned number,
+                             ServerCommand *command);
         int stop_signal; /* ends it gracefully, once it is ready */
         int wake_signal; /* has it look for processes of its own that have ended */
 } ServerKind;
 
-/* NULL, for want of memory, ends the list of arguments. */
-static void server_add(ServerCommand *command, char *argument)
+__attribute__((format(printf, 2, 3))) static void server_add(ServerCommand *command,
+                                                             const char *format, ...)
 {
+        va_list args;
+
         assert(command->n + 1 < ELEMENTSOF(command->arguments));
-        command->arguments[command->n++] = argument;
+        va_start(args, format);
+        command->arguments[command->n++] = text_format_args(format, args);
+        va_end(args);
 }
 
-static void server_make_apache_command(const ServerSettings *settings, bool test,
+static void server_make_apache_command(const Context *context, bool test, unsigned number,
                                        ServerCommand *command)
 {
-        char number[16];
         const char *const defines[][2] = {
-                { "BELLHOP_CONFIG_DIR", settings->config_dir },
-                { "BELLHOP_INSTANCE", settings->instance },
-                { "BELLHOP_MPM", settings->mpm },
-                { "BELLHOP_SERVER", number },
+                { "CONFIG_DIR", context->config_dir },
+                { "INSTANCE", context->instance },
+                { "MPM", context->mpm },
         };
 
-        (void)snprintf(number, sizeof(number), "%u", settings->number);
-        server_add(command, strdup(BELLHOP_APACHE));
-        server_add(command, strdup(test ? "-t" : "-DFOREGROUND"));
+        server_add(command, "%s", BELLHOP_APACHE);
+        server_add(command, "%s", test ? "-t" : "-DFOREGROUND");
         for (size_t i = 0; i < ELEMENTSOF(defines); i++) {
-                server_add(command, strdup("-C"));
-                server_add(command, text_format("Define %s %s", defines[i][0], defines[i][1]));
+                server_add(command, "-C");
+                server_add(command, "Define BELLHOP_%s %s", defines[i][0], defines[i][1]);
         }
-        server_add(command, strdup("-f"));
-        server_add(command, text_format("%s/apache2/instance.conf", settings->config_dir));
+        server_add(command, "-C");
+        server_add(command, "Define BELLHOP_SERVER %u", number);
+        server_add(command, "-f");
+        server_add(command, "%s/apache2/instance.conf", context->config_dir);
 }
 
 static const ServerKind kinds[] = {
@@ -86,24 +87,23 @@ static void server_command_done(ServerCommand *command)
 }
 
 /* -ENOMEM: an argument could not be made. */
-static int server_make_command(const ServerSettings *settings, bool test, ServerCommand *command)
+static int server_make_command(const Context *context, bool test, unsigned number,
+                               ServerCommand *command)
 {
         *command = (ServerCommand){ .n = 0 };
-        kind->make_command(settings, test, command);
+        kind->make_command(context, test, number, command);
         for (size_t i = 0; i < command->n; i++)
                 if (!command->arguments[i])
                         return -ENOMEM;
         return 0;
 }
 
-int server_become_test(const ServerSettings *settings)
+int server_become_test(const Context *context)
 {
         _cleanup_(server_command_done) ServerCommand command;
-        const int r = server_make_command(settings, true, &command);
+        const int r = server_make_command(context, true, 0, &command);
 
-        if (r < 0)
-                return r;
-        return child_become(&(Child){ .argv = (const char *const *)command.arguments });
+        return r < 0 ? r : child_become(&(Child){ .argv = (const char *const *)command.arguments });
 }
 
 /* --- readiness --- */
@@ -117,28 +117,26 @@ static void server_close_notify(Server *server)
         free(take_ptr(server->notify_path));
 }
 
+/* The kernel puts the sender first. */
 static pid_t server_sender(struct msghdr *message)
 {
-        struct cmsghdr *control;
+        const struct cmsghdr *control = CMSG_FIRSTHDR(message);
         struct ucred sender;
 
-        for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control))
-                if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_CREDENTIALS &&
-                    control->cmsg_len == CMSG_LEN(sizeof(sender))) {
-                        memcpy(&sender, CMSG_DATA(control), sizeof(sender));
-                        return sender.pid;
-                }
-        return 0;
+        if (!control || control->cmsg_level != SOL_SOCKET ||
+            control->cmsg_type != SCM_CREDENTIALS || control->cmsg_len != CMSG_LEN(sizeof(sender)))
+                return 0;
+        memcpy(&sender, CMSG_DATA(control), sizeof(sender));
+        return sender.pid;
 }
 
-static bool server_says_ready(const char *text)
+static bool server_says_ready(char *text)
 {
-        for (const char *line = text; line; line = strchr(line, '\n')) {
-                line += *line == '\n';
-                if (strncmp(line, "READY=1", strlen("READY=1")) == 0 &&
-                    (line[7] == '\n' || line[7] == 0))
+        char *rest = text, *line;
+
+        while ((line = strsep(&rest, "\n")))
+                if (strcmp(line, "READY=1") == 0)
                         return true;
-        }
         return false;
 }
 
@@ -159,30 +157,21 @@ static int server_on_notify(sd_event_source *source, int fd, uint32_t revents, v
                 return 0;
         text[n] = 0;
         /* Programs of the customer's can write to this socket as well. */
-        if (server_sender(&message) != server->pid || !server_says_ready(text))
+        if (server_sender(&message) != server->process.pid || !server_says_ready(text))
                 return 0;
         server_close_notify(server);
         server->is_ready = true;
-        server->events->on_ready(server, server->userdata);
         return 0;
 }
 
-static int server_open_notify(Server *server, sd_event *event, const ServerSettings *settings)
+static int server_open_notify(Server *server, sd_event *event, const Context *context,
+                              unsigned number)
 {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-        server->notify_path = text_format("%s/notify-%u", settings->runtime_dir, settings->number);
-        if (!server->notify_path)
-                return -ENOMEM;
-        if (strlen(server->notify_path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(address.sun_path, server->notify_path, strlen(server->notify_path));
-        server->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        server->notify_path = text_format("%s/notify-%u", context->runtime_dir, number);
+        server->notify_fd = child_bind(server->notify_path, SOCK_DGRAM);
         if (server->notify_fd < 0)
-                return -errno;
-        (void)unlink(server->notify_path); /* of a supervisor that was killed */
-        if (setsockopt(server->notify_fd, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)) < 0 ||
-            bind(server->notify_fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return server->notify_fd;
+        if (setsockopt(server->notify_fd, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int)) < 0)
                 return -errno;
         return sd_event_add_io(event, &server->notify_source, server->notify_fd, EPOLLIN,
                                server_on_notify, server);
@@ -190,102 +179,82 @@ static int server_open_notify(Server *server, sd_event *event, const ServerSetti
 
 /* --- start and end --- */
 
-static int server_on_end(sd_event_source *source, const siginfo_t *info, void *userdata)
-{
-        Server *server = userdata;
-        const int status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
-                                                       : W_EXITCODE(0, info->si_status);
-
-        server->events->on_end(server, status, server->userdata);
-        return 0;
-}
-
-static int server_run(Server *server, const ServerSettings *settings, int page_fd)
+static int server_run(Server *server, sd_event *event, const Context *context, unsigned number,
+                      int page_fd)
 {
         _cleanup_(server_command_done) ServerCommand command;
         _cleanup_free_ char *notify = text_format("NOTIFY_SOCKET=%s", server->notify_path);
-        const int r = server_make_command(settings, false, &command);
+        const int r = server_make_command(context, false, number, &command);
 
         if (r < 0 || !notify)
                 return -ENOMEM;
         server->read_usec = clock_nsec(CLOCK_REALTIME) / 1000;
-        server->pid = child_start(&(Child){
-                .argv = (const char *const *)command.arguments,
-                .fds = { settings->handoff_fd, page_fd, settings->bell },
-                .n_fds = 3,
-                .fd_names = PAGE_HANDOFF_NAME ":" PAGE_FD_NAME ":" PAGE_BELL_NAME,
-                .environment = (const char *const[]){ notify, NULL },
-                .keeps_capability = true,
-        });
-        return server->pid < 0 ? (int)server->pid : 0;
+        return child_start(
+                &(Child){
+                        .argv = (const char *const *)command.arguments,
+                        .fds = { context->handoff_fd, page_fd, context->bell_fd },
+                        .n_fds = 3,
+                        .fd_names = PAGE_HANDOFF_NAME ":" PAGE_FD_NAME ":" PAGE_BELL_NAME,
+                        .environment = (const char *const[]){ notify, NULL },
+                        .keeps_capability = true,
+                },
+                event, &server->process);
 }
 
-static int server_init(Server *server, sd_event *event, const ServerSettings *settings,
+static int server_init(Server *server, sd_event *event, const Context *context,
                        const char **ret_step)
 {
+        static unsigned number;
         _cleanup_close_ int page_fd = -EBADF;
         int r;
 
         *ret_step = "make shared memory for its counters";
-        r = page_new(&server->page, &page_fd);
-        if (r < 0)
-                return r;
+        page_fd = page_new(&server->page);
+        if (page_fd < 0)
+                return page_fd;
         *ret_step = "listen for its readiness";
-        r = server_open_notify(server, event, settings);
+        r = server_open_notify(server, event, context, ++number);
         if (r < 0)
                 return r;
         *ret_step = "start a process";
-        r = server_run(server, settings, page_fd);
-        if (r < 0)
-                return r;
-        *ret_step = "watch the process";
-        return sd_event_add_child(event, &server->end_source, server->pid, WEXITED, server_on_end,
-                                  server);
+        return server_run(server, event, context, number, page_fd);
 }
 
-int server_start(sd_event *event, const ServerSettings *settings, const ServerEvents *events,
-                 void *userdata, Server **ret)
+int server_start(sd_event *event, const Context *context, Server **ret)
 {
         Server *server = calloc(1, sizeof(*server));
         const char *step = "get memory";
         int r = -ENOMEM;
 
         if (server) {
-                *server = (Server){ .notify_fd = -EBADF,
-                                    .began_usec = clock_monotonic_usec(),
-                                    .events = events,
-                                    .userdata = userdata };
-                r = server_init(server, event, settings, &step);
+                *server = (Server){ .notify_fd = -EBADF, .began_usec = clock_monotonic_usec() };
+                r = server_init(server, event, context, &step);
         }
         if (r < 0) {
                 errno = -r;
                 log_error("can't start %s: can't %s: %m; look at MemoryMax=, TasksMax= and "
                           "LimitNOFILE= of bellhop@%s.service",
-                          kind->name, step, settings->instance);
-                if (server && server->pid > 0)
-                        server_kill(server, SIGKILL);
-                (void)server_free(server);
+                          kind->name, step, context->instance);
+                server_free(server);
                 return r;
         }
         *ret = server;
         return 0;
 }
 
-Server *server_free(Server *server)
+void server_free(Server *server)
 {
         if (!server)
-                return NULL;
+                return;
         server_close_notify(server);
-        sd_event_source_disable_unref(server->end_source);
+        child_done(&server->process);
         page_free(server->page);
         free(server);
-        return NULL;
 }
 
-void server_kill(Server *server, int number)
+void server_cut(Server *server)
 {
-        assert(server->pid > 0);
-        (void)kill(number == SIGKILL ? -server->pid : server->pid, number);
+        child_kill(&server->process, SIGTERM);
         server->is_told = true;
 }
 
@@ -305,7 +274,7 @@ static uint64_t server_wake(Server *server, uint64_t now_usec)
         if (now_usec < server->wake_usec)
                 return server->wake_usec;
         if (server->wake_usec > 0)
-                (void)kill(server->pid, kind->wake_signal);
+                child_kill(&server->process, kind->wake_signal);
         server->wake_pause_usec =
                 server->wake_usec > 0 ? server->wake_pause_usec * 2 : WAKE_USEC_FIRST;
         server->wake_usec = now_usec + server->wake_pause_usec;
@@ -315,15 +284,17 @@ static uint64_t server_wake(Server *server, uint64_t now_usec)
 uint64_t server_leave_step(Server *server, uint64_t now_usec)
 {
         const uint64_t drained_usec = server->leaving_usec + DRAIN_USEC;
-        const PageSum sum = page_sum(server->page);
+        PageSum sum = { 0 };
 
         assert(server->leaving_usec > 0);
+        page_add(server->page, &sum);
         if (server->is_told)
                 return server_wake(server, now_usec);
         if (now_usec < drained_usec &&
             (sum.n_in_hand > 0 || (!server->is_ready && sum.n_handoffs > 0)))
                 return drained_usec;
         /* What has received nothing has nothing to finish. */
-        server_kill(server, server->is_ready ? kind->stop_signal : SIGTERM);
+        child_kill(&server->process, server->is_ready ? kind->stop_signal : SIGTERM);
+        server->is_told = true;
         return server_wake(server, now_usec);
 }

@@ -5,61 +5,34 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/queue.h>
-#include <sys/types.h>
-#include <systemd/sd-event.h>
 
+#include "instance/child.h"
+#include "instance/context.h"
 #include "instance/page.h"
 
-typedef struct Server Server;
-
-/* What all servers of an instance have in common. The strings live as long as the instance. */
-typedef struct ServerSettings {
-        const char *instance;
-        const char *config_dir;
-        const char *runtime_dir; /* writable for the instance */
-        const char *mpm;         /* event, worker or prefork */
-        unsigned number;         /* of the next server, for files that two may not share */
-        int handoff_fd;
-        int bell; /* eventfd(2) that all pages ring */
-} ServerSettings;
-
-/* Called with the userdata of server_start(). */
-typedef struct ServerEvents {
-        /* It receives hand-offs, and takes signals as documented. */
-        void (*on_ready)(Server *server, void *userdata);
-        /* It is gone, with this waitpid(2) status; server_free() it. */
-        void (*on_end)(Server *server, int status, void *userdata);
-} ServerEvents;
-
-struct Server {
-        pid_t pid;
+typedef struct Server {
+        Process process; /* has_ended: server_free() it */
         Page *page;
-        uint64_t read_usec; /* CLOCK_REALTIME when it was started, and began to read its files */
-        bool is_ready;
-        bool is_told;        /* to end */
-        uint64_t began_usec; /* CLOCK_MONOTONIC */
-        uint64_t
-                leaving_usec; /* CLOCK_MONOTONIC since its gate was barred for good; 0: it is not */
+        bool is_ready;         /* it receives hand-offs, and takes signals as documented */
+        bool is_told;          /* to end */
+        uint64_t read_usec;    /* CLOCK_REALTIME when it was started, and began to read its files */
+        uint64_t began_usec;   /* the same, and all below: CLOCK_MONOTONIC */
+        uint64_t leaving_usec; /* since its gate was barred for good; 0: it is not */
         LIST_ENTRY(Server) link;
 
         uint64_t wake_usec, wake_pause_usec;
         int notify_fd;
         char *notify_path;
         sd_event_source *notify_source;
-        sd_event_source *end_source;
-        const ServerEvents *events;
-        void *userdata;
-};
+} Server;
 
-/* 0 or a negative errno; the failing step is logged. */
-int server_start(sd_event *event, const ServerSettings *settings, const ServerEvents *events,
-                 void *userdata, Server **ret);
+/* The event loop writes down in the server when it gets ready, and when it has ended. Returns 0 or
+ * a negative errno; the failing step is logged. */
+int server_start(sd_event *event, const Context *context, Server **ret);
 
-/* Returns NULL. The process has ended, or goes on without a supervisor. */
-Server *server_free(Server *server);
+/* Kills it if it has not ended. */
+void server_free(Server *server);
 
 /* Bars the gate for good: server_leave_step() then ends it when nothing is in hand any more. */
 void server_leave(Server *server, uint64_t now_usec);
@@ -71,9 +44,9 @@ void server_leave(Server *server, uint64_t now_usec);
  */
 uint64_t server_leave_step(Server *server, uint64_t now_usec);
 
-/* At once: SIGTERM, or SIGKILL to the whole process group. */
-void server_kill(Server *server, int number);
+/* Ends it at once, with all that it serves. */
+void server_cut(Server *server);
 
 /* Tests the configuration of the server as its start would read it: does not return but for a
  * negative errno. */
-int server_become_test(const ServerSettings *settings);
+int server_become_test(const Context *context);

@@ -41,16 +41,17 @@ size_t state_format(const State *state, char ret[static STATE_MAX_BYTES])
         return (size_t)n;
 }
 
-/* The index of text among names, or -1. */
-static int state_parse_word(Span text, const char *const names[], int n)
+/* The index of text among n names, or n. */
+static unsigned state_parse_word(Span text, const char *const names[], unsigned n)
 {
-        for (int i = 0; i < n; i++)
-                if (span_equals(text, names[i]))
-                        return i;
-        return -1;
+        unsigned i = 0;
+
+        while (i < n && !span_equals(text, names[i]))
+                i++;
+        return i;
 }
 
-static bool state_parse_assignment(const Line *line, State *state, uint64_t *version, int *kind)
+static bool state_parse_assignment(const Line *line, State *state, uint64_t *version)
 {
         const struct {
                 const char *key;
@@ -63,41 +64,30 @@ static bool state_parse_assignment(const Line *line, State *state, uint64_t *ver
                 { "READ_USEC", &state->read_usec },
                 { "RELOAD_USEC", &state->reload_usec },
         };
-        int reload;
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
                 if (span_equals(line->key, numbers[i].key))
                         return text_number(line->value, UINT64_MAX, numbers[i].value);
-        if (span_equals(line->key, "STATE")) {
-                *kind = state_parse_word(line->value, state_kind_names, STATE_KINDS);
-                return *kind >= 0;
-        }
-        if (!span_equals(line->key, "RELOAD"))
-                return true;
-        reload = state_parse_word(line->value, state_reload_names, STATE_RELOADS);
-        state->reload = reload < 0 ? STATE_RELOAD_NONE : (StateReload)reload;
-        return reload >= 0;
+        if (span_equals(line->key, "STATE"))
+                state->kind = state_parse_word(line->value, state_kind_names, STATE_KINDS);
+        if (span_equals(line->key, "RELOAD"))
+                state->reload = state_parse_word(line->value, state_reload_names, STATE_RELOADS);
+        return true;
 }
 
 bool state_parse(Span text, State *ret)
 {
         LineReader reader = { .rest = text };
-        State state = { .kind = STATE_STARTING };
+        State state = { .kind = STATE_KINDS };
         uint64_t version = 0;
-        int kind = -1;
+        Line line;
 
-        for (;;) {
-                const Line line = lines_next(&reader);
-
-                if (line.kind == LINE_END)
-                        break;
+        for (line = lines_next(&reader); line.kind != LINE_END; line = lines_next(&reader))
                 if (line.kind != LINE_ASSIGNMENT ||
-                    !state_parse_assignment(&line, &state, &version, &kind))
+                    !state_parse_assignment(&line, &state, &version))
                         return false;
-        }
-        if (version != VERSION || kind < 0)
+        if (version != VERSION || state.kind >= STATE_KINDS || state.reload >= STATE_RELOADS)
                 return false;
-        state.kind = (StateKind)kind;
         *ret = state;
         return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whatever happens, supervisor_advance() looks at everything that may be due and sets one timer for
- * the next time. So no event can be missed by coming at a wrong moment.
+ * The event loop writes down what happens. After each event, supervisor_advance() looks at
+ * everything that may be due and sets one timer for the next time. So no event can be missed by
+ * coming at a wrong moment.
  *
  * A reload starts a new server beside the old one, which finishes what it has. If the new server
  * does not get ready, the old one goes on: a reload can't take an instance down. Both receive from
@@ -16,14 +17,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/param.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
 
-#include "config/config.h"
 #include "handoff/hangup.h"
 #include "instance/confine.h"
-#include "instance/keys.h"
 #include "instance/php.h"
 #include "instance/server.h"
 #include "instance/state.h"
@@ -33,7 +32,7 @@
 #include "util/log.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
-#define FOREVER      UINT64_MAX
+#define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at that time */
 
 /* Between two reports of a busy instance: each costs systemd a little. At most IdleSec=, or the end
  * of the last connection would be noticed too late. */
@@ -58,14 +57,9 @@
 #define LEAVING_MAX 4
 
 typedef struct Supervisor {
-        const SupervisorSettings *settings;
-        ServerSettings server_settings;
-        PhpSettings php_settings;
+        const Context *context;
         sd_event *event;
-        sd_event_source *timer, *handoff, *bell;
-        int handoff_fd;
-        int bell_fd;
-        Confined confined;
+        sd_event_source *timer, *handoff;
 
         Server *current; /* receives, or will when it is ready; NULL: none, while stopping */
         Server *next;    /* of a reload, until it is ready */
@@ -75,24 +69,19 @@ typedef struct Supervisor {
         PageSum gone;       /* what servers that have ended had received */
         uint64_t idle_usec; /* 0: never */
         uint64_t began_usec;
-        bool reload_again;    /* asked for while one was under way */
+        bool is_reload_wanted;
         uint64_t stop_usec;   /* when the order came; 0: it did not */
         bool is_cut;          /* connections have had their time */
         bool is_queue_left;   /* a server for those who wait could not be started */
         uint64_t nobody_usec; /* since when no server receives */
         State state;          /* as it was published */
+        bool is_state_old;    /* a server took its part of the numbers with it */
         uint64_t report_usec; /* when the next report may be made */
-        int end_status;
 } Supervisor;
 
 static uint64_t supervisor_earlier(uint64_t a, uint64_t b)
 {
         return a < b ? a : b;
-}
-
-static uint64_t supervisor_later(uint64_t a, uint64_t b)
-{
-        return a > b ? a : b;
 }
 
 static bool supervisor_is_stopping(const Supervisor *supervisor)
@@ -102,23 +91,13 @@ static bool supervisor_is_stopping(const Supervisor *supervisor)
 
 /* --- what is counted, and who hears of it --- */
 
-static void supervisor_add(PageSum *sum, const PageSum *more)
-{
-        sum->n_handoffs += more->n_handoffs;
-        sum->n_open += more->n_open;
-        sum->last_usec = supervisor_later(sum->last_usec, more->last_usec);
-        sum->ended_usec = supervisor_later(sum->ended_usec, more->ended_usec);
-}
-
 static PageSum supervisor_sum(const Supervisor *supervisor)
 {
-        PageSum sum = supervisor->gone, own;
+        PageSum sum = supervisor->gone;
         Server *server;
 
-        LIST_FOREACH (server, &supervisor->servers, link) {
-                own = page_sum(server->page);
-                supervisor_add(&sum, &own);
-        }
+        LIST_FOREACH (server, &supervisor->servers, link)
+                page_add(server->page, &sum);
         return sum;
 }
 
@@ -129,12 +108,12 @@ static void supervisor_publish(const Supervisor *supervisor, const char *event)
         const time_t then = (time_t)(state->last_handoff_usec / USEC_PER_SEC);
         char last[sizeof("Thu, 01 Jan 1970 00:00:00 GMT")] = "never";
         struct tm tm;
-        const int r = state_write(supervisor->settings->runtime_dir, state);
+        const int r = state_write(supervisor->context->runtime_dir, state);
 
         if (r < 0) {
                 errno = -r;
                 log_warning("can't write %s/" STATE_FILE ": %m; bellhopctl shows old figures",
-                            supervisor->settings->runtime_dir);
+                            supervisor->context->runtime_dir);
         }
         if (then > 0)
                 (void)strftime(last, sizeof(last), "%a, %d %b %Y %H:%M:%S GMT",
@@ -161,26 +140,25 @@ static void supervisor_report_now(Supervisor *supervisor, const char *event, uin
                                            (now - supervisor_earlier(now, sum.last_usec));
         if (supervisor->current)
                 state->read_usec = supervisor->current->read_usec;
-        supervisor->report_usec =
-                now + (supervisor->idle_usec > 0
-                               ? supervisor_earlier(supervisor->idle_usec, REPORT_USEC)
-                               : REPORT_USEC);
+        supervisor->is_state_old = false;
+        supervisor->report_usec = now + REPORT_USEC;
+        if (supervisor->idle_usec > 0 && supervisor->idle_usec < REPORT_USEC)
+                supervisor->report_usec = now + supervisor->idle_usec;
         supervisor_publish(supervisor, event);
 }
 
 /* Returns when to look again. */
 static uint64_t supervisor_report(Supervisor *supervisor, uint64_t now)
 {
-        bool has_changed = false;
+        bool is_old = supervisor->is_state_old;
         Server *server;
 
         LIST_FOREACH (server, &supervisor->servers, link)
-                has_changed |= page_has_changed(server->page);
-        if (!has_changed)
-                return FOREVER;
-        if (now < supervisor->report_usec)
+                is_old |= page_has_changed(server->page);
+        if (is_old && now < supervisor->report_usec)
                 return supervisor->report_usec;
-        supervisor_report_now(supervisor, "", now);
+        if (is_old)
+                supervisor_report_now(supervisor, "", now);
         return FOREVER;
 }
 
@@ -192,16 +170,10 @@ static void supervisor_set_kind(Supervisor *supervisor, StateKind kind, const ch
 
 /* --- servers come and go --- */
 
-static void supervisor_advance(Supervisor *supervisor);
-static const ServerEvents server_events;
-
 static int supervisor_start_server(Supervisor *supervisor, Server **ret)
 {
-        int r;
+        const int r = server_start(supervisor->event, supervisor->context, ret);
 
-        supervisor->server_settings.number++;
-        r = server_start(supervisor->event, &supervisor->server_settings, &server_events,
-                         supervisor, ret);
         if (r == 0)
                 LIST_INSERT_HEAD(&supervisor->servers, *ret, link);
         return r;
@@ -234,7 +206,19 @@ static void supervisor_leave(Supervisor *supervisor, Server **server)
         log_warning("%d servers finish connections of before a reload; the oldest is ended with "
                     "all that it serves",
                     LEAVING_MAX);
-        server_kill(oldest, SIGTERM);
+        server_cut(oldest);
+}
+
+/* Settings that the supervisor itself heeds. What they forbid can be added to the fence, and
+ * nothing can be taken away. */
+static int supervisor_read_settings(Supervisor *supervisor)
+{
+        InstanceSettings settings;
+        const int r = confine(supervisor->context, &settings);
+
+        if (r == 0)
+                supervisor->idle_usec = settings.idle_usec;
+        return r;
 }
 
 static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
@@ -247,33 +231,16 @@ static void supervisor_fail_reload(Supervisor *supervisor)
 {
         log_error("the reload of %s failed: its new server does not start; the old one goes on "
                   "with the settings that it has",
-                  supervisor->settings->instance);
+                  supervisor->context->instance);
         supervisor_end_reload(supervisor, STATE_RELOAD_FAILED);
 }
 
-/* Settings that the supervisor itself heeds. What they forbid can be added to the fence, and
- * nothing can be taken away. */
-static int supervisor_read_settings(Supervisor *supervisor)
-{
-        InstanceSettings settings;
-        int r = config_read_instance(supervisor->settings->config_dir,
-                                     supervisor->settings->instance, &settings);
-
-        if (r < 0) {
-                errno = -r;
-                log_error("can't read the settings of %s: %m", supervisor->settings->instance);
-                return r;
-        }
-        supervisor->idle_usec = settings.idle_usec;
-        return confine(&supervisor->confined, supervisor->settings->instance, settings.network);
-}
-
-static void supervisor_reload(Supervisor *supervisor)
+static void supervisor_begin_reload(Supervisor *supervisor)
 {
         char event[64];
 
         assert(!supervisor->next && !supervisor_is_stopping(supervisor));
-        supervisor->reload_again = false;
+        supervisor->is_reload_wanted = false;
         supervisor->state.reload_usec = clock_monotonic_usec();
         supervisor->state.reload = STATE_RELOAD_RUNNING;
         (void)snprintf(event, sizeof(event), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n",
@@ -284,73 +251,72 @@ static void supervisor_reload(Supervisor *supervisor)
                 supervisor_fail_reload(supervisor);
 }
 
-static void supervisor_on_ready(Server *server, void *userdata)
+/* Returns when to look again. */
+static uint64_t supervisor_reload(Supervisor *supervisor, uint64_t now)
 {
-        Supervisor *supervisor = userdata;
-
-        if (server == supervisor->next) {
+        if (supervisor->next && supervisor->next->is_ready) {
                 supervisor_leave(supervisor, &supervisor->current);
                 supervisor->current = take_ptr(supervisor->next);
                 php_load(&supervisor->php);
-                keys_warn(supervisor->settings->config_dir, supervisor->settings->instance);
+                confine_warn_key(supervisor->context);
                 supervisor_end_reload(supervisor, STATE_RELOAD_DONE);
-        } else if (supervisor->state.kind == STATE_STARTING) {
-                supervisor_set_kind(supervisor, STATE_READY, "READY=1\n");
+        } else if (supervisor->next && now >= supervisor->next->began_usec + RELOAD_USEC) {
+                supervisor_leave(supervisor, &supervisor->next);
+                supervisor_fail_reload(supervisor);
         }
-        if (supervisor->reload_again && !supervisor_is_stopping(supervisor))
-                supervisor_reload(supervisor);
-        supervisor_advance(supervisor);
+        if (supervisor->is_reload_wanted && !supervisor->next && supervisor->current &&
+            supervisor->current->is_ready)
+                supervisor_begin_reload(supervisor);
+        return supervisor->next ? supervisor->next->began_usec + RELOAD_USEC : FOREVER;
 }
 
-static void supervisor_describe(int status, char *ret, size_t size)
+static void supervisor_lose_current(Supervisor *supervisor, uint64_t now)
 {
-        if (WIFSIGNALED(status))
-                (void)snprintf(ret, size, "signal %d", WTERMSIG(status));
-        else
-                (void)snprintf(ret, size, "exit status %d", WEXITSTATUS(status));
-}
+        const Server *server = take_ptr(supervisor->current);
+        const int status = server->process.status;
 
-static void supervisor_lose_server(Supervisor *supervisor, bool was_ready, int status)
-{
-        char how[32];
-
-        supervisor->current = NULL;
-        supervisor->nobody_usec = clock_monotonic_usec();
-        supervisor_describe(status, how, sizeof(how));
+        supervisor->nobody_usec = now;
         if (supervisor_is_stopping(supervisor)) {
                 supervisor->is_queue_left = true;
                 return;
         }
-        log_error("the server of %s ended %s (%s)", supervisor->settings->instance,
-                  was_ready ? "by itself" : "before it was ready", how);
-        supervisor->end_status = status;
-        (void)sd_event_exit(supervisor->event, 0);
+        log_error("the server of %s ended %s (%s %d)", supervisor->context->instance,
+                  server->is_ready ? "by itself" : "before it was ready",
+                  WIFSIGNALED(status) ? "signal" : "exit status",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+        (void)sd_event_exit(supervisor->event, status);
 }
 
-static void supervisor_on_end(Server *server, int status, void *userdata)
+static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now)
 {
-        Supervisor *supervisor = userdata;
-        PageSum sum = page_sum(server->page);
+        const uint64_t n_open = supervisor->gone.n_open;
 
-        sum.n_open = 0;
-        if (page_sum(server->page).n_open > 0)
-                sum.ended_usec = clock_monotonic_usec();
-        supervisor_add(&supervisor->gone, &sum);
+        page_add(server->page, &supervisor->gone);
+        if (supervisor->gone.n_open > n_open)
+                supervisor->gone.ended_usec = now;
+        supervisor->gone.n_open = supervisor->gone.n_in_hand = 0;
+        supervisor->is_state_old = true;
         LIST_REMOVE(server, link);
         if (server == supervisor->current) {
-                supervisor_lose_server(supervisor, server->is_ready, status);
+                supervisor_lose_current(supervisor, now);
         } else if (server == supervisor->next) {
                 supervisor->next = NULL;
                 supervisor_fail_reload(supervisor);
         }
-        (void)server_free(server);
-        supervisor_advance(supervisor);
+        server_free(server);
 }
 
-static const ServerEvents server_events = {
-        .on_ready = supervisor_on_ready,
-        .on_end = supervisor_on_end,
-};
+static void supervisor_collect(Supervisor *supervisor, uint64_t now)
+{
+        Server *next;
+
+        for (Server *server = LIST_FIRST(&supervisor->servers); server; server = next) {
+                next = LIST_NEXT(server, link);
+                if (server->process.has_ended)
+                        supervisor_lose(supervisor, server, now);
+        }
+        php_step(&supervisor->php);
+}
 
 /* --- the end --- */
 
@@ -367,7 +333,7 @@ static void supervisor_stop(Supervisor *supervisor, const char *why)
 
 static bool supervisor_has_queue(const Supervisor *supervisor)
 {
-        struct pollfd queue = { .fd = supervisor->handoff_fd, .events = POLLIN };
+        struct pollfd queue = { .fd = supervisor->context->handoff_fd, .events = POLLIN };
 
         return poll(&queue, 1, 0) > 0;
 }
@@ -400,24 +366,17 @@ static uint64_t supervisor_hand_over(Supervisor *supervisor, uint64_t now)
         return FOREVER;
 }
 
-static void supervisor_kill_all(Supervisor *supervisor, int number)
-{
-        Server *server;
-
-        LIST_FOREACH (server, &supervisor->servers, link)
-                server_kill(server, number);
-}
-
 /* Returns when to look again. */
 static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
 {
         const uint64_t cut = supervisor->stop_usec + STOP_CUT_USEC;
         const uint64_t end = supervisor->stop_usec + STOP_END_USEC;
-        Server *oldest;
+        Server *server;
 
         if (now >= cut && !supervisor->is_cut) {
                 supervisor->is_cut = true;
-                supervisor_kill_all(supervisor, SIGTERM);
+                LIST_FOREACH (server, &supervisor->servers, link)
+                        server_cut(server);
         }
         if (LIST_EMPTY(&supervisor->servers))
                 php_leave(&supervisor->php);
@@ -425,11 +384,10 @@ static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
                 (void)sd_event_exit(supervisor->event, 0);
                 return FOREVER;
         }
-        if (supervisor->current && supervisor_count_leaving(supervisor, &oldest) == 0 &&
+        if (supervisor->current && supervisor_count_leaving(supervisor, &server) == 0 &&
             !php_is_leaving(&supervisor->php)) {
                 supervisor_leave(supervisor, &supervisor->current);
                 supervisor->nobody_usec = now;
-                return now;
         }
         return supervisor_earlier(supervisor_hand_over(supervisor, now), now < cut ? cut : end);
 }
@@ -443,8 +401,7 @@ static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
 {
         Server *server = supervisor->current;
         const PageSum sum = supervisor_sum(supervisor);
-        const uint64_t since = supervisor_later(supervisor->began_usec,
-                                                supervisor_later(sum.last_usec, sum.ended_usec));
+        const uint64_t since = MAX(supervisor->began_usec, MAX(sum.last_usec, sum.ended_usec));
         Server *oldest;
         PageSum barred;
 
@@ -457,54 +414,50 @@ static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
         if (supervisor_has_queue(supervisor))
                 return now + WAITING_USEC;
         page_bar(server->page, true);
-        barred = page_sum(server->page);
-        if (barred.n_in_hand > 0 ||
-            supervisor->gone.n_handoffs + barred.n_handoffs != sum.n_handoffs ||
+        barred = supervisor_sum(supervisor);
+        if (barred.n_in_hand > 0 || barred.n_handoffs != sum.n_handoffs ||
             supervisor_has_queue(supervisor)) {
                 page_bar(server->page, false);
                 return now + WAITING_USEC;
         }
         supervisor_stop(supervisor, "Idle, ending until the next hand-off");
-        return now;
+        return FOREVER;
 }
 
 /* --- the loop --- */
 
 static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
 {
-        uint64_t next = supervisor_report(supervisor, now);
+        uint64_t next = FOREVER;
         Server *server;
 
+        supervisor_collect(supervisor, now);
+        if (supervisor->state.kind == STATE_STARTING && supervisor->current &&
+            supervisor->current->is_ready)
+                supervisor_set_kind(supervisor, STATE_READY, "READY=1\n");
+        if (!supervisor_is_stopping(supervisor))
+                next = supervisor_earlier(supervisor_reload(supervisor, now),
+                                          supervisor_end_if_idle(supervisor, now));
+        if (supervisor_is_stopping(supervisor))
+                next = supervisor_finish(supervisor, now);
         LIST_FOREACH (server, &supervisor->servers, link)
                 if (server->leaving_usec > 0)
                         next = supervisor_earlier(next, server_leave_step(server, now));
-        if (supervisor_is_stopping(supervisor))
-                return supervisor_earlier(next, supervisor_finish(supervisor, now));
-        if (supervisor->next && now >= supervisor->next->began_usec + RELOAD_USEC) {
-                supervisor_leave(supervisor, &supervisor->next);
-                supervisor_fail_reload(supervisor);
-                return now;
-        }
-        if (supervisor->next)
-                next = supervisor_earlier(next, supervisor->next->began_usec + RELOAD_USEC);
-        return supervisor_earlier(next, supervisor_end_if_idle(supervisor, now));
+        return supervisor_earlier(next, supervisor_report(supervisor, now));
 }
 
-static void supervisor_advance(Supervisor *supervisor)
+static int supervisor_advance(sd_event_source *source, void *userdata)
 {
+        Supervisor *supervisor = userdata;
         const uint64_t next = supervisor_step(supervisor, clock_monotonic_usec());
 
-        if (next == FOREVER) {
-                (void)sd_event_source_set_enabled(supervisor->timer, SD_EVENT_OFF);
-                return;
-        }
         (void)sd_event_source_set_time(supervisor->timer, next);
         (void)sd_event_source_set_enabled(supervisor->timer, SD_EVENT_ONESHOT);
+        return 0;
 }
 
 static int supervisor_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-        supervisor_advance(userdata);
         return 0;
 }
 
@@ -513,7 +466,6 @@ static int supervisor_on_bell(sd_event_source *source, int fd, uint32_t revents,
         eventfd_t unused;
 
         (void)eventfd_read(fd, &unused);
-        supervisor_advance(userdata);
         return 0;
 }
 
@@ -526,7 +478,6 @@ static int supervisor_on_handoff(sd_event_source *source, int fd, uint32_t reven
                 (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
                 supervisor_stop(supervisor, "The hand-off socket has been shut by somebody");
         }
-        supervisor_advance(supervisor);
         return 0;
 }
 
@@ -534,7 +485,6 @@ static int supervisor_on_stop(sd_event_source *source, const struct signalfd_sig
                               void *userdata)
 {
         supervisor_stop(userdata, "Finishing connections in progress");
-        supervisor_advance(userdata);
         return 0;
 }
 
@@ -543,113 +493,86 @@ static int supervisor_on_reload(sd_event_source *source, const struct signalfd_s
 {
         Supervisor *supervisor = userdata;
 
-        if (supervisor_is_stopping(supervisor))
-                return 0;
-        if (supervisor->next || !supervisor->current->is_ready)
-                supervisor->reload_again = true;
-        else
-                supervisor_reload(supervisor);
-        supervisor_advance(supervisor);
+        supervisor->is_reload_wanted = true;
         return 0;
-}
-
-static void supervisor_on_php_end(void *userdata)
-{
-        supervisor_advance(userdata);
 }
 
 static int supervisor_watch(Supervisor *supervisor)
 {
-        static const int stops[] = { SIGTERM, SIGINT };
-        int r = sd_event_add_time(supervisor->event, &supervisor->timer, CLOCK_MONOTONIC, 0, 1000,
-                                  supervisor_on_timer, supervisor);
+        static const struct {
+                int number;
+                sd_event_signal_handler_t handler;
+        } signals[] = {
+                { SIGTERM, supervisor_on_stop },
+                { SIGINT, supervisor_on_stop },
+                { SIGHUP, supervisor_on_reload },
+        };
+        const Context *context = supervisor->context;
+        int r = context->bell_fd < 0 ? -errno : sd_event_new(&supervisor->event);
 
         if (r >= 0)
-                r = sd_event_source_set_enabled(supervisor->timer, SD_EVENT_OFF);
+                r = sd_event_add_post(supervisor->event, NULL, supervisor_advance, supervisor);
         if (r >= 0)
-                r = sd_event_add_io(supervisor->event, &supervisor->bell, supervisor->bell_fd,
-                                    EPOLLIN, supervisor_on_bell, supervisor);
+                r = sd_event_add_time(supervisor->event, &supervisor->timer, CLOCK_MONOTONIC,
+                                      FOREVER, 1000, supervisor_on_timer, supervisor);
         if (r >= 0)
-                r = sd_event_add_io(supervisor->event, &supervisor->handoff, supervisor->handoff_fd,
+                r = sd_event_add_io(supervisor->event, NULL, context->bell_fd, EPOLLIN,
+                                    supervisor_on_bell, supervisor);
+        if (r >= 0)
+                r = sd_event_add_io(supervisor->event, &supervisor->handoff, context->handoff_fd,
                                     EPOLLRDHUP, supervisor_on_handoff, supervisor);
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(stops); i++)
-                r = sd_event_add_signal(supervisor->event, NULL, stops[i], supervisor_on_stop,
-                                        supervisor);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
+                r = sd_event_add_signal(supervisor->event, NULL, signals[i].number,
+                                        signals[i].handler, supervisor);
         if (r >= 0)
-                r = sd_event_add_signal(supervisor->event, NULL, SIGHUP, supervisor_on_reload,
-                                        supervisor);
-        return r < 0 ? r : 0;
+                return 0;
+        errno = -r;
+        log_error("can't watch what happens to %s: %m", context->instance);
+        return r;
 }
 
 static int supervisor_begin(Supervisor *supervisor)
 {
-        int r = supervisor_read_settings(supervisor);
+        int r = supervisor_watch(supervisor);
 
+        php_init(&supervisor->php, supervisor->event, supervisor->context);
+        if (r == 0)
+                r = supervisor_read_settings(supervisor);
+        if (r == 0)
+                r = supervisor_start_server(supervisor, &supervisor->current);
         if (r < 0)
                 return r;
-        r = supervisor_start_server(supervisor, &supervisor->current);
-        if (r < 0)
-                return r;
-        r = supervisor_watch(supervisor);
-        if (r < 0) {
-                errno = -r;
-                log_error("can't watch the server of %s: %m", supervisor->settings->instance);
-                return r;
-        }
-        php_init(&supervisor->php, supervisor->event, &supervisor->php_settings,
-                 supervisor_on_php_end, supervisor);
         php_load(&supervisor->php);
-        keys_warn(supervisor->settings->config_dir, supervisor->settings->instance);
+        confine_warn_key(supervisor->context);
         supervisor_set_kind(supervisor, STATE_STARTING, "");
-        supervisor_advance(supervisor);
-        return 0;
+        return supervisor_advance(NULL, supervisor);
 }
 
 static void supervisor_done(Supervisor *supervisor)
 {
-        supervisor_kill_all(supervisor, SIGKILL);
         while (!LIST_EMPTY(&supervisor->servers)) {
                 Server *server = LIST_FIRST(&supervisor->servers);
 
                 LIST_REMOVE(server, link);
-                (void)server_free(server);
+                server_free(server);
         }
         php_done(&supervisor->php);
         sd_event_source_disable_unref(supervisor->timer);
         sd_event_source_disable_unref(supervisor->handoff);
-        sd_event_source_disable_unref(supervisor->bell);
         sd_event_unref(supervisor->event);
-        close_fd(supervisor->bell_fd);
 }
 
-int supervisor_run(const SupervisorSettings *settings, int handoff_fd, int *ret_status)
+int supervisor_run(Context *context)
 {
-        Supervisor supervisor = {
-                .settings = settings,
-                .handoff_fd = handoff_fd,
-                .bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-                .php.socket = -EBADF,
-                .began_usec = clock_monotonic_usec(),
-        };
-        int r = supervisor.bell_fd < 0 ? -errno : sd_event_new(&supervisor.event);
+        Supervisor supervisor = { .context = context, .began_usec = clock_monotonic_usec() };
+        int r;
 
-        supervisor.server_settings = (ServerSettings){ .instance = settings->instance,
-                                                       .config_dir = settings->config_dir,
-                                                       .runtime_dir = settings->runtime_dir,
-                                                       .mpm = settings->mpm,
-                                                       .handoff_fd = handoff_fd,
-                                                       .bell = supervisor.bell_fd };
-        supervisor.php_settings = (PhpSettings){ .instance = settings->instance,
-                                                 .config_dir = settings->config_dir,
-                                                 .runtime_dir = settings->runtime_dir,
-                                                 .state_dir = settings->state_dir,
-                                                 .program = settings->php_program };
-        if (r >= 0)
-                r = supervisor_begin(&supervisor);
-        if (r >= 0)
+        context->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        r = supervisor_begin(&supervisor);
+        if (r == 0)
                 r = sd_event_loop(supervisor.event);
         supervisor_done(&supervisor);
-        (void)hangup_complete(handoff_fd);
-        *ret_status = supervisor.end_status;
-        return r < 0 ? r : 0;
+        context->bell_fd = close_fd(context->bell_fd);
+        (void)hangup_complete(context->handoff_fd);
+        return r;
 }

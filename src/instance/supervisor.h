@@ -5,20 +5,11 @@
  */
 #pragma once
 
-#include <stdint.h>
-
-typedef struct SupervisorSettings {
-        const char *instance;
-        const char *config_dir;
-        const char *runtime_dir;
-        const char *state_dir;   /* NULL: none */
-        const char *mpm;         /* of Apache */
-        const char *php_program; /* NULL: the newest */
-} SupervisorSettings;
+#include "instance/context.h"
 
 /*
  * Raises the fence, starts the server and works until it is idle, told to stop or its server is
- * gone. handoff_fd: the hand-off socket, which stays the caller's. SIGCHLD, SIGTERM, SIGINT and
- * SIGHUP are blocked. Returns 0 and the waitpid(2) status to end with, or a negative errno; logs.
+ * gone. SIGCHLD, SIGTERM, SIGINT and SIGHUP are blocked. The hand-off socket stays the caller's.
+ * Returns the waitpid(2) status to end with, or a negative errno; logs.
  */
-int supervisor_run(const SupervisorSettings *settings, int handoff_fd, int *ret_status);
+int supervisor_run(Context *context);

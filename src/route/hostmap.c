@@ -1,45 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the routes: an open-addressing table of hosts and wildcard suffixes, and a short list of
- * addresses. Names lie one after the other in one arena, so that a hundred thousand cost no
- * allocation each.
+ * Owns the routes: an open-addressing table of hosts, wildcard suffixes and addresses. Their keys
+ * lie one after the other in one arena, so that a hundred thousand cost no allocation each.
  */
+#include <assert.h>
+
 #include "route/hostmap.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 
-#define SLOTS_MIN 64U
+#define SLOTS_MIN       64U
+#define ARENA_MIN_BYTES 1024U
 
-typedef struct Host {
+/* The key of an address is this, which is in no host, then IP and port. */
+#define ADDRESS_MARK      ':'
+#define ADDRESS_KEY_BYTES (1 + sizeof(struct in6_addr) + sizeof(uint16_t))
+
+typedef struct Entry {
         uint64_t hash;
         uint64_t origin;
-        uint32_t name; /* where in the arena */
+        uint32_t key; /* where in the arena: a byte with the length, then the bytes */
         uint32_t instance;
-} Host;
+} Entry;
 
-/* A lookup reads one slot and one name, nothing else: in a large table, each costs a cache miss. */
+/* A lookup reads one slot and one key, nothing else: in a large table, each costs a cache miss. */
 typedef struct Slot {
-        uint32_t host;  /* index into hosts plus one; 0: empty */
+        uint32_t entry; /* index into entries plus one; 0: empty */
         uint32_t check; /* the half of the hash that does not choose the slot */
-        uint32_t name;  /* as in the host */
+        uint32_t key;   /* as in the entry */
         uint32_t instance;
 } Slot;
-
-typedef struct AddressRoute {
-        Address address;
-        uint32_t instance;
-        uint64_t origin;
-} AddressRoute;
 
 struct HostMap {
         char *arena;
         size_t arena_used, arena_size;
-        Host *hosts;
-        size_t n_hosts, hosts_size;
+        Entry *entries; /* in the order in which they were added */
+        size_t n_entries;
         Slot *slots; /* at most half are taken */
         uint32_t n_slots;
-        bool has_wildcards;
-        AddressRoute *addresses; /* sorted while being added to: they are few */
-        size_t n_addresses;
+        bool has_wildcards, has_addresses;
 };
 
 /*
@@ -61,12 +60,12 @@ static uint64_t hash_finish(uint64_t hash)
         return hash ^ hash >> 29;
 }
 
-static uint64_t hash_name(const char *name, size_t length)
+static uint64_t hash_key(const char *key, size_t length)
 {
         uint64_t hash = HASH_START;
 
         while (length > 0)
-                hash = hash_step(hash, name[--length]);
+                hash = hash_step(hash, key[--length]);
         return hash_finish(hash);
 }
 
@@ -80,45 +79,52 @@ HostMap *hostmap_free(HostMap *map)
         if (!map)
                 return NULL;
         free(map->arena);
-        free(map->hosts);
+        free(map->entries);
         free(map->slots);
-        free(map->addresses);
         free(map);
         return NULL;
 }
 
-/* The slot that holds the name, or the empty one where it would go. */
-static Slot *hostmap_slot(const HostMap *map, const char *name, size_t length, uint64_t hash)
+/* The slot that holds the key, or the empty one where it would go. */
+static Slot *hostmap_slot(const HostMap *map, const char *key, size_t length, uint64_t hash)
 {
         const uint32_t mask = map->n_slots - 1;
 
         for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
                 Slot *slot = &map->slots[i];
+                const char *held = map->arena + slot->key;
 
-                if (slot->host == 0 || (slot->check == hash >> 32 &&
-                                        strncmp(map->arena + slot->name, name, length) == 0 &&
-                                        map->arena[slot->name + length] == 0))
+                if (slot->entry == 0 || (slot->check == hash >> 32 && (uint8_t)held[0] == length &&
+                                         memcmp(held + 1, key, length) == 0))
                         return slot;
         }
 }
 
-static Slot slot_of(const HostMap *map, size_t host)
+/* NULL: the map does not have the key. */
+static const Slot *hostmap_find(const HostMap *map, const char *key, size_t length, uint64_t hash)
+{
+        const Slot *slot = map->n_slots > 0 ? hostmap_slot(map, key, length, hash) : NULL;
+
+        return slot && slot->entry != 0 ? slot : NULL;
+}
+
+static Slot slot_of(const HostMap *map, size_t entry)
 {
         return (Slot){
-                .host = (uint32_t)host + 1,
-                .check = (uint32_t)(map->hosts[host].hash >> 32),
-                .name = map->hosts[host].name,
-                .instance = map->hosts[host].instance,
+                .entry = (uint32_t)entry + 1,
+                .check = (uint32_t)(map->entries[entry].hash >> 32),
+                .key = map->entries[entry].key,
+                .instance = map->entries[entry].instance,
         };
 }
 
-/* Makes room for n_more hosts. */
+/* Makes room for n_more entries. */
 static int hostmap_grow_slots(HostMap *map, size_t n_more)
 {
         uint32_t n = map->n_slots ? map->n_slots : SLOTS_MIN;
         Slot *slots;
 
-        while (map->n_hosts + n_more > n / 2)
+        while (map->n_entries + n_more > n / 2)
                 n *= 2;
         if (n == map->n_slots)
                 return 0;
@@ -128,67 +134,59 @@ static int hostmap_grow_slots(HostMap *map, size_t n_more)
         free(map->slots);
         map->slots = slots;
         map->n_slots = n;
-        for (size_t i = 0; i < map->n_hosts; i++) {
-                uint32_t slot = (uint32_t)map->hosts[i].hash & (n - 1);
+        for (size_t i = 0; i < map->n_entries; i++) {
+                uint32_t slot = (uint32_t)map->entries[i].hash & (n - 1);
 
-                while (slots[slot].host != 0)
+                while (slots[slot].entry != 0)
                         slot = (slot + 1) & (n - 1);
                 slots[slot] = slot_of(map, i);
         }
         return 0;
 }
 
-/* Makes room for n more elements by doubling. */
-static int grow(void **array, size_t *size, size_t used, size_t n, size_t element)
+/* Makes room for n more bytes of keys. */
+static int hostmap_grow_arena(HostMap *map, size_t n)
 {
-        size_t wanted = *size ? *size : 64;
-        void *bigger;
+        size_t size = map->arena_size ? map->arena_size : ARENA_MIN_BYTES;
+        char *arena;
 
-        if (used + n <= *size)
+        while (size < map->arena_used + n)
+                size *= 2;
+        if (size == map->arena_size)
                 return 0;
-        while (wanted < used + n)
-                wanted *= 2;
-        if (wanted > UINT32_MAX)
+        arena = size <= UINT32_MAX ? realloc(map->arena, size) : NULL;
+        if (!arena)
                 return -ENOMEM;
-        bigger = reallocarray(*array, wanted, element);
-        if (!bigger)
-                return -ENOMEM;
-        *array = bigger;
-        *size = wanted;
+        map->arena = arena;
+        map->arena_size = size;
         return 0;
 }
 
-static int hostmap_add_name(HostMap *map, const char *name, uint32_t instance, uint64_t origin,
-                            uint64_t *ret_other)
+static int hostmap_add(HostMap *map, const char *key, size_t length, uint32_t instance,
+                       uint64_t origin, uint64_t *ret_other)
 {
-        const size_t length = strlen(name);
-        const uint64_t hash = hash_name(name, length);
-        Slot *slot;
+        const Entry entry = { hash_key(key, length), origin, (uint32_t)map->arena_used, instance };
+        const Slot *taken = hostmap_find(map, key, length, entry.hash);
         int r;
 
-        r = hostmap_grow_slots(map, 1);
-        if (r == 0)
-                r = grow((void **)&map->arena, &map->arena_size, map->arena_used, length + 1, 1);
-        if (r == 0)
-                r = grow((void **)&map->hosts, &map->hosts_size, map->n_hosts, 1, sizeof(Host));
-        if (r < 0)
-                return r;
-
-        slot = hostmap_slot(map, name, length, hash);
-        if (slot->host != 0) {
-                *ret_other = map->hosts[slot->host - 1].origin;
+        assert(length <= UINT8_MAX);
+        if (taken) {
+                *ret_other = map->entries[taken->entry - 1].origin;
                 return -EEXIST;
         }
-        memcpy(map->arena + map->arena_used, name, length + 1);
-        map->hosts[map->n_hosts] = (Host){
-                .hash = hash,
-                .origin = origin,
-                .name = (uint32_t)map->arena_used,
-                .instance = instance,
-        };
-        map->arena_used += length + 1;
-        map->has_wildcards |= name[0] == '.';
-        *slot = slot_of(map, map->n_hosts++);
+        r = hostmap_grow_slots(map, 1);
+        if (r == 0)
+                r = hostmap_grow_arena(map, 1 + length);
+        if (r == 0)
+                r = array_append(map->entries, map->n_entries, entry);
+        if (r < 0)
+                return r;
+        map->arena[map->arena_used] = (char)length;
+        memcpy(map->arena + map->arena_used + 1, key, length);
+        map->arena_used += 1 + length;
+        map->has_wildcards |= key[0] == '.';
+        map->has_addresses |= key[0] == ADDRESS_MARK;
+        *hostmap_slot(map, key, length, entry.hash) = slot_of(map, map->n_entries - 1);
         return 0;
 }
 
@@ -196,26 +194,38 @@ int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t
                      uint64_t *ret_other)
 {
         /* "*.suffix" is kept as ".suffix", which no exact host can be. */
-        return hostmap_add_name(map, host[0] == '*' ? host + 1 : host, instance, origin, ret_other);
+        const char *key = host[0] == '*' ? host + 1 : host;
+
+        return hostmap_add(map, key, strlen(key), instance, origin, ret_other);
 }
 
-static const Slot *hostmap_taken_slot(const HostMap *map, const char *name, size_t length,
-                                      uint64_t hash)
+static void hostmap_address_key(const Address *address, char ret[static ADDRESS_KEY_BYTES])
 {
-        const Slot *slot = hostmap_slot(map, name, length, hash);
-
-        return slot->host == 0 ? NULL : slot;
+        ret[0] = ADDRESS_MARK;
+        memcpy(ret + 1, &address->ip, sizeof(address->ip));
+        memcpy(ret + 1 + sizeof(address->ip), &address->port, sizeof(address->port));
 }
 
-/* NULL: no route leads anywhere. */
-static const Slot *hostmap_find_slot(const HostMap *map, const Hostname *host)
+int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
+                        uint64_t *ret_other)
+{
+        char key[ADDRESS_KEY_BYTES];
+
+        hostmap_address_key(address, key);
+        return hostmap_add(map, key, sizeof(key), instance, origin, ret_other);
+}
+
+static HostMapMatch hostmap_match(const Slot *slot)
+{
+        return slot ? (HostMapMatch){ .instance = slot->instance, .route = slot->entry - 1 }
+                    : (HostMapMatch){ .instance = ROUTE_NONE };
+}
+
+HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host)
 {
         uint64_t suffixes[HOSTNAME_MAX / 2 + 1], hash = HASH_START;
         size_t dots[HOSTNAME_MAX / 2 + 1], n = 0;
         const Slot *found;
-
-        if (map->n_hosts == 0)
-                return NULL;
 
         for (size_t i = host->length; i > 0; i--) {
                 hash = hash_step(hash, host->name[i - 1]);
@@ -224,203 +234,91 @@ static const Slot *hostmap_find_slot(const HostMap *map, const Hostname *host)
                         dots[n++] = i - 1;
                 }
         }
-        found = hostmap_taken_slot(map, host->name, host->length, hash_finish(hash));
+        found = hostmap_find(map, host->name, host->length, hash_finish(hash));
 
         /* The longest suffix was met last. */
         while (!found && n > 0) {
                 n--;
-                found = hostmap_taken_slot(map, host->name + dots[n], host->length - dots[n],
-                                           suffixes[n]);
+                found = hostmap_find(map, host->name + dots[n], host->length - dots[n],
+                                     suffixes[n]);
         }
-        return found;
-}
-
-HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host)
-{
-        const Slot *slot = hostmap_find_slot(map, host);
-
-        return slot ? (HostMapMatch){ .instance = slot->instance, .route = slot->host - 1 }
-                    : (HostMapMatch){ .instance = ROUTE_NONE };
-}
-
-/* The place of the address, or the one where it would go. */
-static size_t hostmap_address_place(const HostMap *map, const Address *address)
-{
-        size_t low = 0, high = map->n_addresses;
-
-        while (low < high) {
-                const size_t middle = low + (high - low) / 2;
-
-                if (address_compare(&map->addresses[middle].address, address) < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
-static const AddressRoute *hostmap_address(const HostMap *map, const Address *address)
-{
-        const size_t place = hostmap_address_place(map, address);
-
-        if (place < map->n_addresses &&
-            address_compare(&map->addresses[place].address, address) == 0)
-                return &map->addresses[place];
-        return NULL;
-}
-
-int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
-                        uint64_t *ret_other)
-{
-        const AddressRoute *other = hostmap_address(map, address);
-        const size_t place = hostmap_address_place(map, address);
-        AddressRoute *addresses;
-
-        if (other) {
-                *ret_other = other->origin;
-                return -EEXIST;
-        }
-        addresses = reallocarray(map->addresses, map->n_addresses + 1, sizeof(*addresses));
-        if (!addresses)
-                return -ENOMEM;
-        map->addresses = addresses;
-        memmove(addresses + place + 1, addresses + place,
-                (map->n_addresses - place) * sizeof(*addresses));
-        addresses[place] =
-                (AddressRoute){ .address = *address, .instance = instance, .origin = origin };
-        map->n_addresses++;
-        return 0;
+        return hostmap_match(found);
 }
 
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local)
 {
-        const Address any_port = { .ip = local->ip };
-        const AddressRoute *route = hostmap_address(map, local);
+        const Address addresses[] = { *local, { .ip = local->ip } };
+        const Slot *found = NULL;
+        char key[ADDRESS_KEY_BYTES];
 
-        if (!route)
-                route = hostmap_address(map, &any_port);
-        if (!route)
-                return (HostMapMatch){ .instance = ROUTE_NONE };
-        return (HostMapMatch){ .instance = route->instance,
-                               .route = (uint32_t)(map->n_hosts +
-                                                   (size_t)(route - map->addresses)) };
+        for (size_t i = 0; !found && i < ELEMENTSOF(addresses); i++) {
+                hostmap_address_key(&addresses[i], key);
+                found = hostmap_find(map, key, sizeof(key), hash_key(key, sizeof(key)));
+        }
+        return hostmap_match(found);
 }
 
 bool hostmap_has_addresses(const HostMap *map)
 {
-        return map->n_addresses > 0;
+        return map->has_addresses;
 }
 
-/* -EEXIST when the map has a route for the same already. */
-static int hostmap_find_conflict(const HostMap *map, const HostMap *from, size_t route,
-                                 HostMapConflict *ret)
+int hostmap_copy(HostMap *map, const HostMap *from, size_t route, uint32_t instance,
+                 uint64_t origin, uint64_t *ret_other)
 {
-        HostMapRoute added;
+        const char *key = from->arena + from->entries[route].key;
 
-        if (route < from->n_hosts) {
-                const char *name = from->arena + from->hosts[route].name;
-                const Slot *slot = map->n_hosts > 0 ? hostmap_slot(map, name, strlen(name),
-                                                                   from->hosts[route].hash)
-                                                    : NULL;
-
-                if (!slot || slot->host == 0)
-                        return 0;
-                ret->other = map->hosts[slot->host - 1].origin;
-        } else {
-                const AddressRoute *other =
-                        hostmap_address(map, &from->addresses[route - from->n_hosts].address);
-
-                if (!other)
-                        return 0;
-                ret->other = other->origin;
-        }
-        hostmap_route(from, route, &added);
-        memcpy(ret->what, added.what, sizeof(ret->what));
-        ret->origin = added.origin;
-        return -EEXIST;
-}
-
-static int hostmap_copy(HostMap *map, const HostMap *from, size_t route, const HostMapMove *move)
-{
-        uint64_t other;
-
-        if (route < from->n_hosts)
-                return hostmap_add_name(map, from->arena + from->hosts[route].name, move->instance,
-                                        from->hosts[route].origin + move->origin_shift, &other);
-        route -= from->n_hosts;
-        return hostmap_add_address(map, &from->addresses[route].address, move->instance,
-                                   from->addresses[route].origin + move->origin_shift, &other);
+        return hostmap_add(map, key + 1, (uint8_t)key[0], instance, origin, ret_other);
 }
 
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
-                  HostMapConflict *ret_conflict)
+                  HostMapRoute *ret_taken, uint64_t *ret_other)
 {
-        const HostMapMove move = { .instance = instance, .origin_shift = origin_base };
-        int r = 0;
+        int r;
 
-        for (size_t i = 0; r == 0 && i < hostmap_size(from); i++)
-                r = hostmap_find_conflict(map, from, i, ret_conflict);
-        if (r == 0 && from->n_hosts > 0)
-                r = hostmap_grow_slots(map, from->n_hosts);
-        for (size_t i = 0; r == 0 && i < hostmap_size(from); i++)
-                r = hostmap_copy(map, from, i, &move);
-        return r;
-}
+        for (size_t i = 0; i < from->n_entries; i++) {
+                const char *key = from->arena + from->entries[i].key;
+                const Slot *taken =
+                        hostmap_find(map, key + 1, (uint8_t)key[0], from->entries[i].hash);
 
-int hostmap_keep(HostMap *map, const HostMap *from, const HostMapMove *moves, size_t *cursor,
-                 HostMapConflict *ret_conflict, uint32_t *ret_instance)
-{
-        int r = 0;
-
-        while (r == 0 && *cursor < hostmap_size(from)) {
-                const size_t route = (*cursor)++;
-                const HostMapMove *move =
-                        &moves[route < from->n_hosts
-                                       ? from->hosts[route].instance
-                                       : from->addresses[route - from->n_hosts].instance];
-
-                *ret_instance = move->instance;
-                if (move->instance == ROUTE_NONE)
+                if (!taken)
                         continue;
-                r = hostmap_find_conflict(map, from, route, ret_conflict);
-                if (r == 0)
-                        r = hostmap_copy(map, from, route, move);
+                hostmap_route(from, i, ret_taken);
+                *ret_other = map->entries[taken->entry - 1].origin;
+                return -EEXIST;
         }
+        r = hostmap_grow_slots(map, from->n_entries);
+        for (size_t i = 0; r == 0 && i < from->n_entries; i++)
+                r = hostmap_copy(map, from, i, instance, origin_base + from->entries[i].origin,
+                                 ret_other);
         return r;
 }
 
 bool hostmap_is_exact(const HostMap *map)
 {
-        return !map->has_wildcards && map->n_addresses == 0;
+        return !map->has_wildcards && !map->has_addresses;
 }
 
 size_t hostmap_size(const HostMap *map)
 {
-        return map->n_hosts + map->n_addresses;
+        return map->n_entries;
 }
 
 void hostmap_route(const HostMap *map, size_t route, HostMapRoute *ret)
 {
-        if (route < map->n_hosts) {
-                const Host *host = &map->hosts[route];
-                const char *name = map->arena + host->name;
+        const Entry *entry = &map->entries[route];
+        const char *key = map->arena + entry->key + 1;
+        const int length = (uint8_t)key[-1];
+        Address address;
 
-                *ret = (HostMapRoute){ .instance = host->instance, .origin = host->origin };
-                snprintf(ret->what, sizeof(ret->what), "%s%s", name[0] == '.' ? "*" : "", name);
+        *ret = (HostMapRoute){ .instance = entry->instance, .origin = entry->origin };
+        if (key[0] == ADDRESS_MARK) {
+                ret->is_address = true;
+                memcpy(&address.ip, key + 1, sizeof(address.ip));
+                memcpy(&address.port, key + 1 + sizeof(address.ip), sizeof(address.port));
+                address_format(&address, ret->what);
         } else {
-                const AddressRoute *address = &map->addresses[route - map->n_hosts];
-
-                *ret = (HostMapRoute){ .instance = address->instance,
-                                       .origin = address->origin,
-                                       .is_address = true };
-                address_format(&address->address, ret->what);
+                snprintf(ret->what, sizeof(ret->what), "%s%.*s", key[0] == '.' ? "*" : "", length,
+                         key);
         }
-}
-
-bool hostmap_next(const HostMap *map, size_t *cursor, HostMapRoute *ret)
-{
-        if (*cursor >= hostmap_size(map))
-                return false;
-        hostmap_route(map, (*cursor)++, ret);
-        return true;
 }

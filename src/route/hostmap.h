@@ -32,38 +32,6 @@ int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t
 int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
                         uint64_t *ret_other);
 
-typedef struct HostMapConflict {
-        char what[HOSTNAME_MAX + 3]; /* the host or address that both have */
-        uint64_t origin;             /* in the map that was to be added */
-        uint64_t other;              /* in the map that has it already */
-} HostMapConflict;
-
-/*
- * Adds all routes of another map, as those of the given instance; origin_base is added to each
- * origin. Returns 0, -ENOMEM, or -EEXIST, fills ret_conflict and has added nothing.
- */
-int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
-                  HostMapConflict *ret_conflict);
-
-/* What becomes of the routes of an instance that go from one map to another. */
-typedef struct HostMapMove {
-        uint32_t instance;     /* its number there; ROUTE_NONE: they do not go */
-        uint64_t origin_shift; /* added to each origin; may wrap */
-} HostMapMove;
-
-/*
- * Adds the routes of another map that are still free, those of its instance i by moves[i]. Start
- * with *cursor 0. Returns 0 at the end, -ENOMEM, or -EEXIST for a route that is taken: ret_conflict
- * says which, *ret_instance whose it would have been, and the next call goes on after it.
- */
-int hostmap_keep(HostMap *map, const HostMap *from, const HostMapMove *moves, size_t *cursor,
-                 HostMapConflict *ret_conflict, uint32_t *ret_instance);
-
-/* Whether another instance could get something that this map, standing alone, would give to its
- * own. */
-bool hostmap_is_exact(const HostMap *map);
-size_t hostmap_size(const HostMap *map);
-
 typedef struct HostMapRoute {
         char what[HOSTNAME_MAX + 3]; /* the host, wildcard or address */
         bool is_address;
@@ -71,12 +39,24 @@ typedef struct HostMapRoute {
         uint64_t origin;
 } HostMapRoute;
 
-/* All routes are numbered from 0 to hostmap_size() - 1: hosts first, in the order in which they
- * were added, then addresses. */
+/* Routes are numbered from 0 to hostmap_size() - 1, in the order in which they were added. */
+size_t hostmap_size(const HostMap *map);
 void hostmap_route(const HostMap *map, size_t route, HostMapRoute *ret);
 
-/* The next one; start with *cursor 0. False at the end. */
-bool hostmap_next(const HostMap *map, size_t *cursor, HostMapRoute *ret);
+/*
+ * Adds all routes of another map, as those of the given instance; origin_base is added to each
+ * origin. Returns 0, -ENOMEM, or -EEXIST: ret_taken is a route of from that the map has already,
+ * *ret_other the origin that it has there, and nothing was added.
+ */
+int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
+                  HostMapRoute *ret_taken, uint64_t *ret_other);
+
+/* Adds one route of another map; returns as hostmap_add_host() does. */
+int hostmap_copy(HostMap *map, const HostMap *from, size_t route, uint32_t instance,
+                 uint64_t origin, uint64_t *ret_other);
+
+/* Whether no other map could take a connection away from this one. */
+bool hostmap_is_exact(const HostMap *map);
 
 typedef struct HostMapMatch {
         uint32_t instance; /* ROUTE_NONE: no route leads anywhere */

@@ -4,21 +4,17 @@
  * Pure.
  */
 #include "route/hostname.h"
+#include "util/text.h"
 
 #define LABEL_MAX 63
 #define PORT_MAX  65535
-
-static bool is_digit(uint8_t c)
-{
-        return c >= '0' && c <= '9';
-}
 
 /* The locale must have no say in what a host is, so no tolower(3). */
 static bool canonical_byte(uint8_t c, char *ret)
 {
         if (c >= 'A' && c <= 'Z')
                 *ret = (char)(c - 'A' + 'a');
-        else if ((c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_' || c == '.')
+        else if ((c >= 'a' && c <= 'z') || text_is_digit(c) || c == '-' || c == '_' || c == '.')
                 *ret = (char)c;
         else
                 return false;
@@ -43,7 +39,7 @@ static bool labels_are_valid(const char *name)
  * ("127.1", "2130706433"), see the URL standard's "ends in a number". */
 static bool ends_in_number(const char *name, size_t length)
 {
-        while (length > 0 && is_digit((uint8_t)name[length - 1]))
+        while (length > 0 && text_is_digit((uint8_t)name[length - 1]))
                 length--;
         return length == 0 || name[length - 1] == '.';
 }
@@ -79,23 +75,12 @@ HostnameResult hostname_parse(Span in, Hostname *ret)
 
 static bool port_is_valid(Span port)
 {
-        uint32_t value = 0;
+        uint64_t value;
 
-        /*
-         * RFC 3986 section 3.2.3 allows a colon with nothing after it. Apache refuses that, and
+        /* RFC 3986 section 3.2.3 allows a colon with nothing after it. Apache refuses that, and
          * with "HttpProtocolOptions Unsafe" the colon is part of the name, and the host another
-         * one.
-         */
-        if (port.size == 0)
-                return false;
-        for (size_t i = 0; i < port.size; i++) {
-                if (!is_digit(port.data[i]))
-                        return false;
-                value = value * 10 + (port.data[i] - '0');
-                if (value > PORT_MAX)
-                        return false;
-        }
-        return true;
+         * one. */
+        return text_number(port, PORT_MAX, &value);
 }
 
 HostnameResult hostname_parse_with_port(Span in, Hostname *ret)

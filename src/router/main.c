@@ -133,10 +133,10 @@ static void take_connections(Router *router, Inherited *inherited)
 
         for (size_t number = 0; number < inherited->n; number++) {
                 snprintf(name, sizeof(name), STORE_NAME_FORMAT, number);
-                while ((fd = inherit_take_any(inherited, name)) >= 0)
+                while ((fd = inherit_take(inherited, name, AF_UNSPEC, 0, -1)) >= 0)
                         take_pending(router, fd, name);
         }
-        while ((fd = inherit_take_any(inherited, SEAL_EARLY_NAME)) >= 0)
+        while ((fd = inherit_take(inherited, SEAL_EARLY_NAME, AF_UNSPEC, 0, -1)) >= 0)
                 conn_resume_consume(router, fd,
                                     &(StoredConn){ .accepted_nsec = clock_nsec(CLOCK_MONOTONIC) });
 }

@@ -5,13 +5,6 @@
 #include "util/address.h"
 #include "util/text.h"
 
-int address_compare(const Address *a, const Address *b)
-{
-        const int r = memcmp(&a->ip, &b->ip, sizeof(a->ip));
-
-        return r != 0 ? r : (int)a->port - (int)b->port;
-}
-
 void address_format(const Address *address, char ret[static ADDRESS_TEXT_MAX])
 {
         const bool v4 = IN6_IS_ADDR_V4MAPPED(&address->ip);
@@ -50,22 +43,24 @@ bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret)
         return false;
 }
 
-bool address_local(int fd, Address *ret)
+static bool address_of_end(int fd, bool peer, Address *ret)
 {
         struct sockaddr_storage sa;
+        struct sockaddr *any = (struct sockaddr *)&sa;
         socklen_t size = sizeof(sa);
 
-        return getsockname(fd, (struct sockaddr *)&sa, &size) == 0 &&
+        return (peer ? getpeername(fd, any, &size) : getsockname(fd, any, &size)) == 0 &&
                address_from_sockaddr(&sa, ret);
+}
+
+bool address_local(int fd, Address *ret)
+{
+        return address_of_end(fd, false, ret);
 }
 
 bool address_peer(int fd, Address *ret)
 {
-        struct sockaddr_storage sa;
-        socklen_t size = sizeof(sa);
-
-        return getpeername(fd, (struct sockaddr *)&sa, &size) == 0 &&
-               address_from_sockaddr(&sa, ret);
+        return address_of_end(fd, true, ret);
 }
 
 struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits)

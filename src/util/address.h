@@ -34,6 +34,3 @@ void address_format(const Address *address, char ret[static ADDRESS_TEXT_MAX]);
 struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits);
 
 #define ADDRESS_IPV4_MAPPED_BITS 96
-
-/* Like memcmp(3). */
-int address_compare(const Address *a, const Address *b);

@@ -14,41 +14,30 @@ int inherit_init(Inherited *inherited)
         if (n <= 0)
                 return n;
         inherited->sockets = calloc((size_t)n, sizeof(*inherited->sockets));
-        for (int i = 0; i < n; i++) {
-                const int fd = SD_LISTEN_FDS_START + i;
-
-                if (inherited->sockets) {
-                        inherited->sockets[i] = (struct InheritedSocket){ fd, names[i] };
-                } else {
-                        close_fd(fd);
+        if (!inherited->sockets) {
+                for (int i = 0; i < n; i++) {
+                        close_fd(SD_LISTEN_FDS_START + i);
                         free(names[i]);
                 }
+                return -ENOMEM;
         }
-        inherited->n = inherited->sockets ? (size_t)n : 0;
-        return inherited->sockets ? 0 : -ENOMEM;
+        for (int i = 0; i < n; i++)
+                inherited->sockets[i] =
+                        (struct InheritedSocket){ SD_LISTEN_FDS_START + i, names[i] };
+        inherited->n = (size_t)n;
+        return 0;
 }
 
-static int inherit_find(Inherited *inherited, const char *name, bool is_socket, int family,
-                        int type, int listening)
+int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening)
 {
         for (size_t i = 0; i < inherited->n; i++) {
                 struct InheritedSocket *socket = &inherited->sockets[i];
 
                 if (socket->fd >= 0 && strcmp(socket->name, name) == 0 &&
-                    (!is_socket || sd_is_socket(socket->fd, family, type, listening) > 0))
+                    (type == 0 || sd_is_socket(socket->fd, family, type, listening) > 0))
                         return take_fd(socket->fd);
         }
         return -ENOENT;
-}
-
-int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening)
-{
-        return inherit_find(inherited, name, true, family, type, listening);
-}
-
-int inherit_take_any(Inherited *inherited, const char *name)
-{
-        return inherit_find(inherited, name, false, AF_UNSPEC, 0, -1);
 }
 
 void inherit_done(Inherited *inherited)

@@ -21,12 +21,9 @@ int inherit_init(Inherited *inherited);
 
 /*
  * The first socket of that name and kind that is not taken yet, now the caller's; -ENOENT: there is
- * none. family, type and listening are those of sd_is_socket(3): AF_UNSPEC, 0 and -1 stand for any.
+ * none. family, type and listening are those of sd_is_socket(3); type 0: a descriptor of any kind.
  */
 int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening);
-
-/* The same for a descriptor of any kind. */
-int inherit_take_any(Inherited *inherited, const char *name);
 
 /* Closes all that is not taken. */
 void inherit_done(Inherited *inherited);

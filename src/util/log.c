@@ -23,37 +23,33 @@ void log_open(void)
                          st.st_ino == inode;
 }
 
-static void log_add_field(struct iovec *iov, int *n, char *buffer, size_t size, const char *name,
-                          const char *value)
-{
-        int length;
-
-        if (!value)
-                return;
-        length = snprintf(buffer, size, "%s=%s", name, value);
-        if (length < 0)
-                return;
-        iov[(*n)++] = (struct iovec){ buffer, (size_t)length < size ? (size_t)length : size - 1 };
-}
-
 static void log_write_journal(int level, const LogFields *fields, const char *line)
 {
-        char message[LINE_MAX_BYTES + 16], priority[16], instance[64], host[512], peer[128];
-        char level_text[8], message_id[64], reason[64];
-        struct iovec iov[7];
+        const char priority[] = { (char)('0' + level), 0 };
+        const char *const all[][2] = {
+                { "MESSAGE", line },
+                { "PRIORITY", priority },
+                { "MESSAGE_ID", fields->message_id },
+                { "BELLHOP_INSTANCE", fields->instance },
+                { "BELLHOP_HOST", fields->host },
+                { "BELLHOP_PEER", fields->peer },
+                { "BELLHOP_REASON", fields->reason },
+        };
+        char buffer[LINE_MAX_BYTES + 1024];
+        struct iovec iov[ELEMENTSOF(all)];
+        size_t used = 0;
         int n = 0;
 
-        snprintf(level_text, sizeof(level_text), "%d", level);
-        log_add_field(iov, &n, message, sizeof(message), "MESSAGE", line);
-        log_add_field(iov, &n, priority, sizeof(priority), "PRIORITY", level_text);
-        if (fields) {
-                log_add_field(iov, &n, message_id, sizeof(message_id), "MESSAGE_ID",
-                              fields->message_id);
-                log_add_field(iov, &n, instance, sizeof(instance), "BELLHOP_INSTANCE",
-                              fields->instance);
-                log_add_field(iov, &n, host, sizeof(host), "BELLHOP_HOST", fields->host);
-                log_add_field(iov, &n, peer, sizeof(peer), "BELLHOP_PEER", fields->peer);
-                log_add_field(iov, &n, reason, sizeof(reason), "BELLHOP_REASON", fields->reason);
+        for (size_t i = 0; i < ELEMENTSOF(all); i++) {
+                const size_t room = sizeof(buffer) - used;
+                const int size =
+                        all[i][1] ? snprintf(buffer + used, room, "%s=%s", all[i][0], all[i][1])
+                                  : 0;
+
+                if (size <= 0 || (size_t)size >= room)
+                        continue;
+                iov[n++] = (struct iovec){ buffer + used, (size_t)size };
+                used += (size_t)size;
         }
         (void)sd_journal_sendv(iov, n);
 }
@@ -65,7 +61,7 @@ void log_full_args(int level, const LogFields *fields, const char *format, va_li
 
         (void)vsnprintf(line, sizeof(line), format, args);
         if (log_to_journal)
-                log_write_journal(level, fields, line);
+                log_write_journal(level, fields ? fields : &(LogFields){ .host = NULL }, line);
         else
                 fprintf(stderr, "<%d>%s\n", level, line);
         errno = saved;

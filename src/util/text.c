@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdio.h>
+#include <sys/param.h>
 
 #include "util/array.h"
 #include "util/text.h"
@@ -61,11 +62,6 @@ static bool text_same_letter(uint8_t a, uint8_t b)
         return (a | 0x20) == (b | 0x20);
 }
 
-static size_t text_least(size_t a, size_t b)
-{
-        return a < b ? a : b;
-}
-
 /* d[i][j]: the distance between the first i bytes of a and the first j of b. */
 size_t text_distance(Span a, Span b)
 {
@@ -79,12 +75,12 @@ size_t text_distance(Span a, Span b)
                                 d[i][j] = i + j;
                                 continue;
                         }
-                        d[i][j] = text_least(text_least(d[i - 1][j], d[i][j - 1]) + 1,
-                                             d[i - 1][j - 1] + !text_same_letter(a.data[i - 1],
-                                                                                 b.data[j - 1]));
+                        d[i][j] = MIN(MIN(d[i - 1][j], d[i][j - 1]) + 1,
+                                      d[i - 1][j - 1] +
+                                              !text_same_letter(a.data[i - 1], b.data[j - 1]));
                         if (i > 1 && j > 1 && text_same_letter(a.data[i - 1], b.data[j - 2]) &&
                             text_same_letter(a.data[i - 2], b.data[j - 1]))
-                                d[i][j] = text_least(d[i][j], d[i - 2][j - 2] + 1);
+                                d[i][j] = MIN(d[i][j], d[i - 2][j - 2] + 1);
                 }
         return d[a.size][b.size];
 }

@@ -14,6 +14,11 @@ char *text_format_args(const char *format, va_list args) __attribute__((format(p
 int texts_append(char ***texts, size_t *n, const char *text);
 void texts_free(char **texts, size_t n);
 
+static inline bool text_is_digit(uint8_t c)
+{
+        return c >= '0' && c <= '9';
+}
+
 /*
  * A decimal number of digits alone, at most max. Zeros in front are allowed; a caller that wants
  * one form for each number refuses them. False, with *ret as it was: it is nothing of that form, or

@@ -114,15 +114,16 @@ static Config *parse_instance(Span in, InstanceDraft *draft)
 static void check_merge(Config *config, const InstanceDraft *draft)
 {
         const size_t n = hostmap_size(draft->routes);
-        HostMapConflict conflict;
+        HostMapRoute taken;
+        uint64_t other;
 
         require(n > 0 || draft->instance.is_default);
-        require(hostmap_merge(config->map, draft->routes, 7, 0, &conflict) == 0);
+        require(hostmap_merge(config->map, draft->routes, 7, 0, &taken, &other) == 0);
         require(hostmap_size(config->map) == n);
         require(hostmap_is_exact(config->map) == hostmap_is_exact(draft->routes));
         if (n > 0) {
-                require(hostmap_merge(config->map, draft->routes, 8, 0, &conflict) == -EEXIST);
-                require(conflict.origin == conflict.other && conflict.what[0] != 0);
+                require(hostmap_merge(config->map, draft->routes, 8, 0, &taken, &other) == -EEXIST);
+                require(taken.origin == other && taken.what[0] != 0);
         }
         require(hostmap_size(config->map) == n);
 }
@@ -153,31 +154,28 @@ typedef struct Values {
 static void check_values(Span in)
 {
         static const Setting table[] = {
-                { .section = "Router",
-                  .key = "SniffTimeoutSec",
+                { .key = "SniffTimeoutSec",
                   .parse = setting_parse_timespan,
                   .offset = offsetof(Values, timespan) },
-                { .section = "Router",
-                  .key = "SniffMaxBytes",
+                { .key = "SniffMaxBytes",
                   .parse = setting_parse_size,
                   .offset = offsetof(Values, size),
                   .low = 4096,
                   .high = 1048576,
                   .range = "from 4K to 1M" },
-                { .section = "Router",
-                  .key = "PendingMax",
+                { .key = "PendingMax",
                   .parse = setting_parse_count,
                   .offset = offsetof(Values, count) },
-                { .section = "Other",
-                  .key = "Network",
+                { .key = "Network",
                   .parse = setting_parse_bool,
                   .offset = offsetof(Values, boolean) },
         };
+        static const SettingsTable settings = { "Router", table, sizeof(table) / sizeof(table[0]) };
         Config *config = new_config();
         SettingsFile file = { .path = PATH, .config = config };
         Values values = { .count = 0 };
 
-        require(settings_parse(&file, in, table, sizeof(table) / sizeof(table[0]), &values) == 0);
+        require(settings_parse(&file, in, &settings, &values) == 0);
         check_problems(config);
         (void)config_free(config);
 }

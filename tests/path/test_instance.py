@@ -85,6 +85,15 @@ def test_state(instance):
     assert state(instance)["STATE"] == "stopping"
 
 
+def test_last_connection_of_an_old_server_is_counted(instance):
+    """Its end is published although the server is gone at the same moment."""
+    slow = Slow(instance, "old")
+    reload(instance)
+    assert slow.finish("old") == (0, "done\n")
+    instance.wait_until(lambda: len(instance.servers()) == 1, "one server")
+    instance.wait_until(lambda: state(instance)["CONNECTIONS"] == "0", "no connection")
+
+
 def test_what_runs_finds_nothing_of_the_supervisor(instance):
     """Programs of the site, piped logs, and whoever reads the environment of the server."""
     instance.path("www/env.cgi", text="#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nenv\n", mode=0o755)
@@ -151,6 +160,23 @@ def test_server_that_never_gets_ready_is_given_up(instance):
     reload(instance, wait=False)
     assert serves(instance)
     assert instance.stop() == 0
+
+
+def test_reload_that_is_asked_for_while_another_one_fails(instance):
+    """The second one may read files that the first one has not seen, so it is not lost with it."""
+    server = instance.servers()
+    os.mkfifo(instance.path("run/fifo"))
+    os.chmod(instance.path("run/fifo"), 0o666)
+    instance.path("config/sites", instance.user, "zz-hang.conf", text=f"ErrorLog {instance.path('run/fifo')}\n")
+    reload(instance, wait=False)
+    instance.wait_until(lambda: len(instance.servers()) == 2, "a new server")
+    (new,) = set(instance.servers()) - set(server)
+    os.unlink(instance.path("config/sites", instance.user, "zz-hang.conf"))
+    instance.process.send_signal(signal.SIGHUP)
+    os.kill(new, signal.SIGKILL)
+    instance.notify.wait("^RELOADING=1")
+    instance.notify.wait("^READY=1")
+    assert state(instance)["RELOAD"] == "done" and serves(instance)
 
 
 def test_connections_of_before_a_reload_have_their_time_but_not_without_bound(instance):

@@ -376,7 +376,8 @@ def test_reload_under_load(instance):
             if i == 1:
                 parent = instance.n_fds()
     assert load.failures == [] and load.n > 40
-    assert instance.n_fds() == parent
+    # The old server of the last reload may still be ending.
+    instance.wait_until(lambda: instance.n_fds() <= parent, "descriptors closed after reload")
     # The last generation alone remains, with as many descriptors as a fresh child has.
     instance.wait_until(lambda: len(instance.children()) <= 4, "old children end")
     settle(instance)

@@ -241,15 +241,15 @@ static void test_merge(void **state)
 {
         _cleanup_map_ HostMap *map = hostmap_new(), *from = hostmap_new(), *empty = hostmap_new();
         const Address address = address_of("192.0.2.7:443");
-        HostMapConflict conflict;
+        HostMapRoute taken;
         uint64_t other;
 
         (void)state;
         assert_int_equal(hostmap_add_host(from, "a.example", 0, 3, &other), 0);
         assert_int_equal(hostmap_add_host(from, "*.a.example", 0, 4, &other), 0);
         add_address(from, "192.0.2.7:443", 0, 5);
-        assert_int_equal(hostmap_merge(map, from, 7, UINT64_C(7) << 32, &conflict), 0);
-        assert_int_equal(hostmap_merge(map, empty, 8, 0, &conflict), 0);
+        assert_int_equal(hostmap_merge(map, from, 7, UINT64_C(7) << 32, &taken, &other), 0);
+        assert_int_equal(hostmap_merge(map, empty, 8, 0, &taken, &other), 0);
         assert_int_equal(hostmap_size(map), 3);
         assert_int_equal(find(map, "a.example"), 7);
         assert_int_equal(find(map, "b.a.example"), 7);
@@ -264,7 +264,7 @@ static void check_conflict(const char *host, const char *address, const char *wh
 {
         _cleanup_map_ HostMap *map = hostmap_new(), *from = hostmap_new();
         const Address new_address = address_of("198.51.100.1");
-        HostMapConflict conflict;
+        HostMapRoute taken;
         uint64_t other;
 
         assert_int_equal(hostmap_add_host(from, "new.example", 0, 1, &other), 0);
@@ -277,10 +277,10 @@ static void check_conflict(const char *host, const char *address, const char *wh
                 add_address(map, address, 1, 11);
                 add_address(from, address, 0, 3);
         }
-        assert_int_equal(hostmap_merge(map, from, 2, 1000, &conflict), -EEXIST);
-        assert_string_equal(conflict.what, what);
-        assert_int_equal(conflict.origin, 3);
-        assert_int_equal(conflict.other, 11);
+        assert_int_equal(hostmap_merge(map, from, 2, 1000, &taken, &other), -EEXIST);
+        assert_string_equal(taken.what, what);
+        assert_int_equal(taken.origin, 3);
+        assert_int_equal(other, 11);
 
         assert_int_equal(hostmap_size(map), 1);
         assert_int_equal(find(map, "new.example"), ROUTE_NONE);
@@ -464,29 +464,27 @@ static void test_address_from_sockaddr(void **state)
         assert_int_equal(address.port, 443);
 }
 
-static void test_next(void **state)
+static void test_routes(void **state)
 {
         static const char *const expected[] = { "b.example", "*.a.example", "192.0.2.7",
                                                 "[2001:db8::7]:443" };
         _cleanup_map_ HostMap *map = hostmap_new();
         HostMapRoute route;
-        size_t cursor = 0;
         uint64_t other;
 
         (void)state;
-        assert_false(hostmap_next(map, &cursor, &route));
-        add_address(map, "[2001:db8::7]:443", 3, 13);
-        add_address(map, "192.0.2.7", 2, 12);
         assert_int_equal(hostmap_add_host(map, "b.example", 0, 10, &other), 0);
         assert_int_equal(hostmap_add_host(map, "*.a.example", 1, 11, &other), 0);
+        add_address(map, "192.0.2.7", 2, 12);
+        add_address(map, "[2001:db8::7]:443", 3, 13);
+        assert_int_equal(hostmap_size(map), ELEMENTSOF(expected));
         for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
-                assert_true(hostmap_next(map, &cursor, &route));
+                hostmap_route(map, i, &route);
                 assert_string_equal(route.what, expected[i]);
                 assert_int_equal(route.is_address, i >= 2);
                 assert_int_equal(route.instance, i);
                 assert_int_equal(route.origin, 10 + i);
         }
-        assert_false(hostmap_next(map, &cursor, &route));
 }
 
 static void assert_match(const HostMap *map, const char *what, const char *route, uint32_t instance,
@@ -552,7 +550,7 @@ int main(void)
                 cmocka_unit_test(test_merge),
                 cmocka_unit_test(test_merge_conflict),
                 cmocka_unit_test(test_merge_conflict_longest),
-                cmocka_unit_test(test_next),
+                cmocka_unit_test(test_routes),
                 cmocka_unit_test(test_address_parse),
                 cmocka_unit_test(test_address_parse_refuses),
                 cmocka_unit_test(test_address_any_mapped),

@@ -67,6 +67,11 @@ static void test_take(void **state)
         for (int i = 0; i < 2; i++)
                 assert_int_equal(inherit_take(&inherited, "public", AF_INET, SOCK_STREAM, 1),
                                  SD_LISTEN_FDS_START + i);
+        assert_int_equal(inherit_take(&inherited, "public", AF_UNSPEC, SOCK_STREAM, -1), -ENOENT);
+        /* The pipe, where any kind will do. */
+        assert_int_equal(inherit_take(&inherited, "public", AF_UNSPEC, 0, -1),
+                         SD_LISTEN_FDS_START + 3);
+        close_fd(SD_LISTEN_FDS_START + 3);
         assert_int_equal(inherit_take(&inherited, "public", AF_UNSPEC, 0, -1), -ENOENT);
         assert_int_equal(inherit_take(&inherited, "handoff", AF_UNIX, SOCK_DGRAM, -1),
                          SD_LISTEN_FDS_START + 2);

@@ -56,12 +56,31 @@ static void test_units(void **state)
                 assert_string_equal(name_unit(cases[i].what, "alice", unit), cases[i].unit);
 }
 
+static void test_name_of_a_unit(void **state)
+{
+        static const char *const others[] = { "bellhop@.socket",       "bellhop@alice.service",
+                                              "bellhop@alice.socket2", "bellhop@",
+                                              "bellhop-router.socket", "" };
+        char name[NAME_UNIT_MAX], *long_unit = NULL;
+
+        assert_true(name_from_unit(NAME_SOCKET_UNIT, "bellhop@alice.socket", name));
+        assert_string_equal(name, "alice");
+        assert_true(name_from_unit(NAME_STANDIN_UNIT, "bellhop-standin@a-b.service", name));
+        assert_string_equal(name, "a-b");
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
+                assert_false(name_from_unit(NAME_SOCKET_UNIT, others[i], name));
+        assert_true(asprintf(&long_unit, "bellhop@%0*d.socket", NAME_UNIT_MAX, 0) > 0);
+        assert_false(name_from_unit(NAME_SOCKET_UNIT, long_unit, name));
+        free(long_unit);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_path_max),
                 cmocka_unit_test(test_units),
+                cmocka_unit_test(test_name_of_a_unit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,8 @@ static int set_up(void **state)
         assert_non_null(fixture);
         fixture->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         assert_true(fixture->bell >= 0);
-        assert_int_equal(page_new(&fixture->page, &fixture->fd), 0);
+        fixture->fd = page_new(&fixture->page);
+        assert_true(fixture->fd >= 0);
         page_use(fixture->page, fixture->bell);
         *state = fixture;
         return 0;
@@ -45,11 +46,19 @@ static unsigned n_rings(const Fixture *fixture)
         return (unsigned)n;
 }
 
+static PageSum sum_of(const Page *page)
+{
+        PageSum sum = { 0 };
+
+        page_add(page, &sum);
+        return sum;
+}
+
 static void receive(uint64_t now_usec)
 {
         assert_true(page_reach());
         page_opened(now_usec);
-        page_taken();
+        page_let_go();
 }
 
 static void test_way_of_a_connection(void **state)
@@ -59,22 +68,22 @@ static void test_way_of_a_connection(void **state)
 
         page_join(100);
         assert_true(page_reach());
-        assert_int_equal(page_sum(fixture->page).n_in_hand, 1);
-        page_missed();
-        sum = page_sum(fixture->page);
+        assert_int_equal(sum_of(fixture->page).n_in_hand, 1);
+        page_let_go();
+        sum = sum_of(fixture->page);
         assert_int_equal(sum.n_in_hand + sum.n_handoffs + sum.n_open, 0);
 
         assert_true(page_reach());
         page_opened(1000);
-        sum = page_sum(fixture->page);
+        sum = sum_of(fixture->page);
         assert_int_equal(sum.n_in_hand, 1);
         assert_int_equal(sum.n_open, 1);
         assert_int_equal(sum.n_handoffs, 1);
         assert_int_equal(sum.last_usec, 1000);
-        page_taken();
-        assert_int_equal(page_sum(fixture->page).n_in_hand, 0);
+        page_let_go();
+        assert_int_equal(sum_of(fixture->page).n_in_hand, 0);
         page_ended(3000);
-        sum = page_sum(fixture->page);
+        sum = sum_of(fixture->page);
         assert_int_equal(sum.n_open, 0);
         assert_int_equal(sum.n_handoffs, 1);
         assert_int_equal(sum.last_usec, 1000);
@@ -95,7 +104,7 @@ static void test_rings_for_the_first_change(void **state)
         assert_false(page_has_changed(fixture->page));
         /* To look and find nothing is no change. */
         assert_true(page_reach());
-        page_missed();
+        page_let_go();
         assert_int_equal(n_rings(fixture), 0);
         page_ended(200);
         assert_int_equal(n_rings(fixture), 1);
@@ -110,15 +119,15 @@ static void test_gate(void **state)
         page_opened(1);
         page_bar(fixture->page, true);
         (void)n_rings(fixture);
-        assert_int_equal(page_sum(fixture->page).n_in_hand, 1);
-        page_taken();
+        assert_int_equal(sum_of(fixture->page).n_in_hand, 1);
+        page_let_go();
         assert_int_equal(n_rings(fixture), 1);
         assert_false(page_reach());
-        assert_int_equal(page_sum(fixture->page).n_in_hand, 0);
+        assert_int_equal(sum_of(fixture->page).n_in_hand, 0);
         page_bar(fixture->page, false);
         (void)n_rings(fixture);
         receive(2);
-        assert_int_equal(page_sum(fixture->page).n_handoffs, 2);
+        assert_int_equal(sum_of(fixture->page).n_handoffs, 2);
         /* The first change since page_listen() has rung already. */
         assert_int_equal(n_rings(fixture), 0);
 }
@@ -138,12 +147,12 @@ static void test_children_that_are_gone(void **state)
         (void)n_rings(fixture);
 
         page_leave(101, 5000);
-        sum = page_sum(fixture->page);
+        sum = sum_of(fixture->page);
         assert_int_equal(sum.n_open, 1);
         assert_int_equal(sum.ended_usec, 600);
         /* Its connection ended when it did, and nobody waits for what it had in hand. */
         page_leave(100, 6000);
-        sum = page_sum(fixture->page);
+        sum = sum_of(fixture->page);
         assert_int_equal(sum.n_open + sum.n_in_hand, 0);
         assert_int_equal(sum.ended_usec, 6000);
         assert_int_equal(sum.last_usec, 1000);
@@ -162,11 +171,11 @@ static void test_more_processes_than_slots(void **state)
         }
         for (pid_t pid = 100; pid < 1200; pid++)
                 page_leave(pid, 2);
-        assert_int_equal(page_sum(fixture->page).n_handoffs, 1100);
+        assert_int_equal(sum_of(fixture->page).n_handoffs, 1100);
         page_join(1200);
         receive(1);
         page_leave(1200, 2);
-        assert_int_equal(page_sum(fixture->page).n_handoffs, 1101);
+        assert_int_equal(sum_of(fixture->page).n_handoffs, 1101);
 }
 
 static void test_same_memory_for_the_server(void **state)
@@ -177,7 +186,7 @@ static void test_same_memory_for_the_server(void **state)
         assert_int_equal(page_open(fixture->fd, &other), 0);
         page_join(100);
         receive(1);
-        assert_int_equal(page_sum(other).n_handoffs, 1);
+        assert_int_equal(sum_of(other).n_handoffs, 1);
         page_free(other);
         /* Whoever has the descriptor can neither shrink nor replace what the supervisor reads. */
         assert_int_equal(ftruncate(fixture->fd, 0), -1);

@@ -58,18 +58,15 @@ static bool is_wanted(const char *socket)
 
 static void test_drop_in(void **state)
 {
-        Instance alice = { .name = (char *)"alice", .network = true };
-
-        assert_true(units_differ(dir, &alice));
-        assert_int_equal(units_write(dir, &alice), 0);
+        assert_true(units_differ(dir, "alice", true));
+        assert_int_equal(units_write(dir, "alice", true), 0);
         assert_true(is_there("bellhop@alice.service.d/50-network.conf"));
-        assert_false(units_differ(dir, &alice));
-        alice.network = false;
-        assert_true(units_differ(dir, &alice));
-        assert_int_equal(units_write(dir, &alice), 0);
+        assert_false(units_differ(dir, "alice", true));
+        assert_true(units_differ(dir, "alice", false));
+        assert_int_equal(units_write(dir, "alice", false), 0);
         assert_false(is_there("bellhop@alice.service.d"));
-        assert_false(units_differ(dir, &alice));
-        assert_int_equal(units_remove(dir, "alice"), 0);
+        assert_false(units_differ(dir, "alice", false));
+        assert_int_equal(units_write(dir, "alice", false), 0);
 }
 
 static Config three(Instance instances[static 3])

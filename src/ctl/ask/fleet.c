@@ -131,13 +131,6 @@ static void fleet_take_sample(Fleet *fleet, const Sample *sample)
         }
 }
 
-static void fleet_ask_router(const Ctl *ctl, Fleet *fleet)
-{
-        fleet->router_error = samples_fetch(ctl->runtime_dir, &fleet->samples);
-        for (size_t i = 0; i < fleet->samples.n; i++)
-                fleet_take_sample(fleet, &fleet->samples.samples[i]);
-}
-
 /* --- systemd --- */
 
 static const char *fleet_unit_active(const Fleet *fleet, NameUnit what, const char *name)
@@ -258,28 +251,20 @@ static int fleet_ask_systemd(Fleet *fleet, const char *only, FleetDepth depth)
 
 /* --- the instance itself --- */
 
-/* It is the customer's word, and what is not of the right form says nothing. */
-static void fleet_read_state(const Ctl *ctl, FleetEntry *entry)
+static void fleet_finish(const Ctl *ctl, FleetEntry *entry)
 {
         _cleanup_free_ char *dir = name_path(NAME_INSTANCE_RUNTIME, ctl->runtime_dir, entry->name);
-        State state;
+        State state = { .n_open = entry->state == FLEET_IDLE ? 0 : UNKNOWN };
 
-        if (!dir || state_read(dir, &state) < 0)
-                return;
+        /* It is the customer's word, and what is not of the right form says nothing. If systemd
+         * does not answer, there is no other. */
+        if (dir && (entry->state == FLEET_ACTIVE || entry->state == FLEET_UNKNOWN))
+                (void)state_read(dir, &state);
         entry->n_open = state.n_open;
         if (entry->last_used == 0)
                 entry->last_used = state.last_handoff_usec / 1000000;
-}
-
-static void fleet_finish(const Ctl *ctl, FleetEntry *entry)
-{
-        if (entry->state == FLEET_IDLE)
-                entry->n_open = 0;
-        /* Without systemd's word, there is only that of the instance. */
-        if (entry->state == FLEET_ACTIVE || entry->state == FLEET_UNKNOWN)
-                fleet_read_state(ctl, entry);
         /* A router that was started later knows of no hand-off before. */
-        if (entry->inactive_usec != UNKNOWN && entry->last_used == 0)
+        if (entry->last_used == 0 && entry->inactive_usec != UNKNOWN)
                 entry->last_used = entry->inactive_usec / 1000000;
         /* It ends because it could not start, not because it was told to. */
         if (entry->state == FLEET_STOPPING && entry->result &&
@@ -296,7 +281,9 @@ int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret)
                 fleet.bus_error = sd_bus_open_system(&fleet.bus);
                 if (fleet.bus_error >= 0)
                         fleet.bus_error = fleet_ask_systemd(&fleet, only, depth);
-                fleet_ask_router(ctl, &fleet);
+                fleet.router_error = samples_fetch(ctl->runtime_dir, &fleet.samples);
+                for (size_t i = 0; i < fleet.samples.n; i++)
+                        fleet_take_sample(&fleet, &fleet.samples.samples[i]);
                 for (size_t i = 0; i < fleet.n; i++)
                         fleet_finish(ctl, &fleet.entries[i]);
                 if (fleet.router_error == -ENOMEM || fleet.bus_error == -ENOMEM)

@@ -7,12 +7,13 @@ Hosts *hosts_new(const HostMap *map, size_t n_instances)
 {
         Hosts *hosts = calloc(n_instances + 1, sizeof(*hosts));
         HostMapRoute route;
-        size_t cursor = 0;
         int r = 0;
 
-        while (hosts && r == 0 && hostmap_next(map, &cursor, &route)) {
-                Hosts *of = &hosts[route.instance];
+        for (size_t i = 0; hosts && r == 0 && i < hostmap_size(map); i++) {
+                Hosts *of;
 
+                hostmap_route(map, i, &route);
+                of = &hosts[route.instance];
                 r = route.is_address ? texts_append(&of->addresses, &of->n_addresses, route.what)
                                      : texts_append(&of->hosts, &of->n_hosts, route.what);
         }

@@ -12,7 +12,7 @@ static void config_add_problem(Check *check, const Problem *problem)
         const Place place = { problem->instance, problem->file, problem->line };
         _cleanup_free_ char *advice = NULL;
 
-        if (problem->kind == PROBLEM_NO_USER)
+        if (problem->lacks_user)
                 advice = strdup("useradd --create-home {name} && " ADVICE_APPLY);
         else if (problem->meant)
                 advice = text_format("Did you mean '%s'? Correct the line, then run '" ADVICE_APPLY

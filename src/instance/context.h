@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What all parts of a supervisor know of its instance. */
+#pragma once
+
+/* The strings live as long as the process. */
+typedef struct Context {
+        const char *instance;
+        const char *config_dir;
+        const char *runtime_dir; /* writable for the instance */
+        const char *state_dir;   /* NULL: none */
+        const char *mpm;         /* of Apache: event, worker or prefork */
+        const char *php_program; /* NULL: the newest that is installed */
+        int handoff_fd;          /* the hand-off socket */
+        int bell_fd;             /* eventfd(2) that the pages of all servers ring */
+} Context;
