@@ -78,17 +78,17 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         return *ret_instance == ROUTE_NONE ? -ENOENT : 0;
 }
 
-int config_read_instance(const char *dir, const char *name, InstanceSettings *ret)
+int config_read_instance(const char *dir, const char *name, Instance *ret)
 {
         _cleanup_(config_freep) Config *config = config_new();
         const int r = config ? instances_load_one(config, dir, name) : -ENOMEM;
 
         if (r < 0)
                 return r;
-        *ret = (InstanceSettings){ .idle_usec = INSTANCE_IDLE_USEC_DEFAULT };
+        *ret = (Instance){ .idle_usec = INSTANCE_IDLE_USEC_DEFAULT };
         if (config->n_instances > 0)
-                *ret = (InstanceSettings){ .network = config->instances[0].network,
-                                           .idle_usec = config->instances[0].idle_usec };
+                *ret = config->instances[0];
+        ret->name = ret->file = NULL;
         return 0;
 }
 

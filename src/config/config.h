@@ -10,10 +10,40 @@
  */
 #pragma once
 
-#include "config/router-settings.h"
 #include "route/hostmap.h"
+#include "util/address.h"
 
 #define CONFIG_FILE_MAX_BYTES (64U * 1024 * 1024)
+
+#define TRUSTED_PROXIES_MAX 256
+
+/* Proxies whose PROXY header is trusted to name the client. */
+typedef struct TrustedProxies {
+        struct TrustedPrefix {
+                struct in6_addr ip;
+                unsigned bits;
+        } prefixes[TRUSTED_PROXIES_MAX];
+        size_t n;
+} TrustedProxies;
+
+bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer);
+
+/* bellhop.router.conf(5) */
+typedef struct RouterSettings {
+        uint64_t sniff_timeout_usec;
+        uint64_t sniff_max_bytes;
+        uint64_t handoff_timeout_usec;
+        uint64_t pending_max;
+        uint64_t pending_max_per_instance;
+        uint64_t in_flight_max_per_instance; /* 0: a share of RLIMIT_NOFILE */
+        uint64_t pending_max_per_source;     /* 0: no limit */
+        uint64_t starting_max;               /* 0: by the number of processors */
+        uint64_t source_prefix_ipv4;         /* bits */
+        uint64_t source_prefix_ipv6;         /* bits */
+        TrustedProxies trusted_proxies;
+} RouterSettings;
+
+extern const RouterSettings router_settings_default;
 
 /* What is done with plain HTTP. */
 typedef enum HttpPolicy {
@@ -64,8 +94,7 @@ typedef enum ConfigUsers {
 
 /*
  * Reads everything below dir, where any file may be missing. Returns 0 even with problems; a
- * negative errno only for what has nothing to do with the contents of the files (-ENOMEM, -EMFILE,
- * ...).
+ * negative errno only for what has nothing to do with the contents of the files (-ENOMEM).
  *
  * old: the configuration in force, or NULL. An instance whose file has a mistake now stays as it is
  * in old, but for routes that belong to another instance now; so do the settings of the router.
@@ -84,14 +113,9 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
 
 #define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)
 
-/* What an instance itself heeds of its file. */
-typedef struct InstanceSettings {
-        bool network;
-        uint64_t idle_usec; /* 0: never exit */
-} InstanceSettings;
-
-/* From its file alone; the defaults if that is missing or has problems. */
-int config_read_instance(const char *dir, const char *name, InstanceSettings *ret);
+/* The settings of an instance from its file alone, without name and file; the defaults if that is
+ * missing or has problems. */
+int config_read_instance(const char *dir, const char *name, Instance *ret);
 
 Config *config_free(Config *config);
 

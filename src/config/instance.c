@@ -62,24 +62,21 @@ static const char *instance_guess_hosts(Span word, char ret[static GUESS_MAX])
 static int instance_not_a_host(SettingsFile *file, Span word, Span plain, HostnameResult form)
 {
         char guess[GUESS_MAX];
-        const char *meant = instance_guess_hosts(word, guess);
+        const char *meant = instance_guess_hosts(word, guess), *wrong;
         Hostname hostname;
 
-        if (meant && memchr(meant, ' ', strlen(meant)))
-                return problem_value(file, word, meant,
-                                     "is not a host name; write blanks between hosts");
-        if (form != HOSTNAME_ADDRESS)
-                return problem_value(file, word, meant,
-                                     "is not a host name; letters, digits, '-', '_' and dots, one "
-                                     "'*.' in front, "
-                                     "no port, other scripts in their xn-- form (idn2)");
-        if (hostname_parse_with_port(plain, &hostname) == HOSTNAME_OK)
-                return problem_value(file, word, meant,
-                                     "has a port; write the host alone, its connections lead here "
-                                     "on all ports");
-        if (memmem(plain.data, plain.size, "://", 3))
-                return problem_value(file, word, meant, "is a URL; write the host alone");
-        return problem_value(file, word, NULL, "is an address; write it as Address=");
+        if (meant && strchr(meant, ' '))
+                wrong = "is not a host name; write blanks between hosts";
+        else if (form != HOSTNAME_ADDRESS)
+                wrong = "is not a host name; letters, digits, '-', '_' and dots, one '*.' in "
+                        "front, no port, other scripts in their xn-- form (idn2)";
+        else if (hostname_parse_with_port(plain, &hostname) == HOSTNAME_OK)
+                wrong = "has a port; write the host alone, its connections lead here on all ports";
+        else if (memmem(plain.data, plain.size, "://", 3))
+                wrong = "is a URL; write the host alone";
+        else
+                return problem_value(file, word, NULL, "is an address; write it as Address=");
+        return problem_value(file, word, meant, "%s", wrong);
 }
 
 static int instance_add_host(SettingsFile *file, InstanceDraft *draft, Span word)

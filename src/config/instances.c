@@ -144,9 +144,9 @@ static int instances_load_file(Loading *loading, const char *name)
         return r == 0 && file.n_problems > 0 && may_keep ? instances_keep(loading, name) : r;
 }
 
-static int instances_report_lost(Config *config, uint32_t number, const char *what, uint64_t origin)
+static int instances_report_lost(Config *config, const Instance *instance, const char *what,
+                                 uint64_t origin)
 {
-        const Instance *instance = &config->instances[number];
         SettingsFile file = { .path = instance->file,
                               .instance = instance->name,
                               .config = config };
@@ -165,18 +165,17 @@ static int instances_keep_routes(const Loading *loading)
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < hostmap_size(old->map); i++) {
-                HostMapRoute route;
+                const HostMapRoute route = hostmap_route(old->map, i);
+                const uint64_t number = loading->kept_as[route.instance];
                 uint64_t other;
-                uint32_t number;
 
-                hostmap_route(old->map, i, &route);
-                number = loading->kept_as[route.instance];
                 if (number == ROUTE_NONE)
                         continue;
-                route.origin = (uint64_t)number << ORIGIN_LINE_BITS | (uint32_t)route.origin;
-                r = hostmap_copy(config->map, old->map, i, number, route.origin, &other);
+                r = hostmap_copy(config->map, old->map, i, (uint32_t)number,
+                                 number << ORIGIN_LINE_BITS | (uint32_t)route.origin, &other);
                 if (r == -EEXIST)
-                        r = instances_report_lost(config, number, route.what, other);
+                        r = instances_report_lost(config, &config->instances[number], route.what,
+                                                  other);
         }
         if (r < 0 || config->default_instance != ROUTE_NONE || old->default_instance == ROUTE_NONE)
                 return r;

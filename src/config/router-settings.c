@@ -72,9 +72,7 @@ static int router_add_proxy(SettingsFile *file, TrustedProxies *proxies, Span wo
         if (proxies->n >= TRUSTED_PROXIES_MAX)
                 return problem_value(file, word, NULL, "is one too many, at most %d; join prefixes",
                                      TRUSTED_PROXIES_MAX);
-        proxies->prefixes[proxies->n].ip = address.ip;
-        proxies->prefixes[proxies->n].bits = bits;
-        proxies->n++;
+        proxies->prefixes[proxies->n++] = (struct TrustedPrefix){ address.ip, bits };
         return 0;
 }
 

@@ -1,76 +1,104 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
-#include <inttypes.h>
 #include <sys/stat.h>
 
 #include "config/settings.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The key that was probably meant, or NULL. */
-static const char *settings_nearest(const SettingsTable *table, Span key)
+void problem_done(Problem *problem)
 {
-        size_t least = SIZE_MAX;
-        const char *nearest = NULL;
+        free(problem->instance);
+        free(problem->file);
+        free(problem->meant);
+        free(problem->text);
+}
 
-        for (size_t i = 0; i < table->n; i++) {
-                const size_t distance =
-                        text_distance(key, span_from_string(table->settings[i].key));
+/* False without memory. */
+static bool settings_copy(const char *string, char **ret)
+{
+        *ret = string ? strdup(string) : NULL;
+        return *ret || !string;
+}
 
-                if (distance < least) {
-                        least = distance;
-                        nearest = table->settings[i].key;
-                }
-        }
-        /* More than a third of the letters is more than a typing mistake. */
-        return nearest && least <= strlen(nearest) / 3 ? nearest : NULL;
+int problem_add_meant(SettingsFile *file, const char *meant, const char *format, ...)
+{
+        _cleanup_(problem_done)
+                Problem problem = { .line = file->line, .lacks_user = file->lacks_user };
+        Config *config = file->config;
+        _cleanup_free_ char *what = NULL;
+        va_list args;
+        int r;
+
+        if (file->n_problems++ >= PROBLEMS_PER_FILE_MAX)
+                return 0;
+        va_start(args, format);
+        what = text_format_args(format, args);
+        va_end(args);
+        if (what && file->line > 0)
+                problem.text = text_format("%s:%u: %s", file->path, file->line, what);
+        else if (what)
+                problem.text = text_format("%s: %s", file->path, what);
+        if (!problem.text || !settings_copy(file->path, &problem.file) ||
+            !settings_copy(file->instance, &problem.instance) ||
+            !settings_copy(meant, &problem.meant))
+                return -ENOMEM;
+        problem.what = problem.text + strlen(problem.text) - strlen(what);
+        r = array_append(config->problems, config->n_problems, problem);
+        if (r == 0)
+                problem = (Problem){ .text = NULL };
+        return r;
 }
 
 static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, Span key)
 {
-        const char *nearest = settings_nearest(table, key);
+        size_t used = 0, least = SIZE_MAX;
+        const char *nearest = "";
         char known[256] = "";
-        size_t used = 0;
 
-        if (nearest)
+        for (size_t i = 0; i < table->n; i++) {
+                const char *name = table->settings[i].key;
+                const size_t distance = text_distance(key, span_from_string(name));
+
+                if (distance < least) {
+                        least = distance;
+                        nearest = name;
+                }
+                if (used < sizeof(known))
+                        used += (size_t)snprintf(known + used, sizeof(known) - used, " %s=", name);
+        }
+        /* More than a third of the letters is more than a typing mistake. */
+        if (least <= strlen(nearest) / 3)
                 return problem_add_meant(file, nearest,
                                          "unknown key %.*s= in [%s]; did you mean %s=?",
                                          PROBLEM_SHOWN(key), table->section, nearest);
-        for (size_t i = 0; i < table->n && used < sizeof(known); i++)
-                used += (size_t)snprintf(known + used, sizeof(known) - used,
-                                         " %s=", table->settings[i].key);
         return problem_add(file, "unknown key %.*s= in [%s]; known are%s", PROBLEM_SHOWN(key),
                            table->section, known);
-}
-
-static int settings_parse_value(SettingsFile *file, const Setting *setting, Span value,
-                                void *target)
-{
-        const size_t before = file->n_problems;
-        const int r = setting->parse(file, value, target);
-
-        if (r < 0 || file->n_problems > before || setting->high == 0 ||
-            (*(uint64_t *)target >= setting->low && *(uint64_t *)target <= setting->high))
-                return r;
-        return problem_value(file, value, NULL, "is out of range; it must be %s", setting->range);
 }
 
 static int settings_assign(SettingsFile *file, const SettingsTable *table, const Line *line,
                            void *base)
 {
-        for (size_t i = 0; i < table->n; i++) {
-                const Setting *setting = &table->settings[i];
-                int r;
+        const size_t before = file->n_problems;
+        const Setting *setting = NULL;
+        void *target;
+        int r;
 
-                if (!span_equals(line->key, setting->key))
-                        continue;
-                file->key = setting->key;
-                r = settings_parse_value(file, setting, line->value,
-                                         (char *)base + setting->offset);
-                file->key = NULL;
-                return r;
-        }
-        return settings_unknown_key(file, table, line->key);
+        for (size_t i = 0; !setting && i < table->n; i++)
+                if (span_equals(line->key, table->settings[i].key))
+                        setting = &table->settings[i];
+        if (!setting)
+                return settings_unknown_key(file, table, line->key);
+        file->key = setting->key;
+        target = (char *)base + setting->offset;
+        r = setting->parse(file, line->value, target);
+        if (r == 0 && file->n_problems == before && setting->high > 0 &&
+            (*(uint64_t *)target < setting->low || *(uint64_t *)target > setting->high))
+                r = problem_value(file, line->value, NULL, "is out of range; it must be %s",
+                                  setting->range);
+        file->key = NULL;
+        return r;
 }
 
 int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, void *base)
@@ -252,9 +280,7 @@ int setting_parse_size(SettingsFile *file, Span value, void *target)
 
 int setting_parse_count(SettingsFile *file, Span value, void *target)
 {
-        static const Unit units[] = { { "", 1 } };
-
-        if (settings_parse_quantity(value, units, ELEMENTSOF(units), target))
+        if (text_number(value, UINT64_MAX, target))
                 return 0;
         return problem_value(file, value, NULL, "is not a whole number");
 }

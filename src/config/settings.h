@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <assert.h>
+
 #include "config/config.h"
 #include "config/lines.h"
 
@@ -62,8 +64,16 @@ int problem_add_meant(SettingsFile *file, const char *meant, const char *format,
 #define problem_add(file, ...) problem_add_meant(file, NULL, __VA_ARGS__)
 
 /* The same for a value, or one word of it, of the setting that is being read: "KEY=VALUE " and what
- * format says. */
-int problem_value(SettingsFile *file, Span value, const char *meant, const char *format, ...)
-        __attribute__((format(printf, 4, 5)));
+ * format says, which is a literal. */
+#define problem_value(file, value, meant, format, ...)                         \
+        ({                                                                     \
+                assert((file)->key);                                           \
+                problem_add_meant(file, meant, "%s=%.*s " format, (file)->key, \
+                                  PROBLEM_SHOWN(value), ##__VA_ARGS__);        \
+        })
 
 void problem_done(Problem *problem);
+
+/* Reads DIR/router.conf and DIR/router.conf.d/X.conf over config->router. A file with a mistake
+ * changes no setting. Returns 0 or a negative errno. */
+int router_settings_load(Config *config, const char *dir);

@@ -11,8 +11,7 @@
 #define SYSTEMD_DIR "/run/systemd/system"
 #define DROP_IN     "/50-network.conf"
 
-/* The folder of the drop-ins with file "" or the drop-in in it, to be freed, or NULL without
- * memory. */
+/* file: "" for the folder of drop-ins. A string to be freed, or NULL without memory. */
 static char *units_path(const char *dir, const char *name, const char *file)
 {
         char unit[NAME_UNIT_MAX];

@@ -43,7 +43,6 @@ int users_init(Users *users, bool trust)
 void users_done(Users *users)
 {
         texts_free(users->names, users->n);
-        *users = (Users){ .n = 0 };
 }
 
 int users_check(const Users *users, const char *name)

@@ -288,13 +288,13 @@ static void add_print_end(const Add *add)
         const Ctl *ctl = add->change.ctl;
         const bool has_tls = place_exists(add->places.tls);
         _cleanup_free_ char *nothing = text_format("%s is there already, as asked for.", add->name);
-        HostMapRoute route;
 
         change_say_end(&add->change, nothing ? nothing : add->name);
         if (ctl->no_legend || ctl->json || ctl->dry_run)
                 return;
         for (size_t i = 0; add->change.n_steps > 0 && i < hostmap_size(add->draft.routes); i++) {
-                hostmap_route(add->draft.routes, i, &route);
+                const HostMapRoute route = hostmap_route(add->draft.routes, i);
+
                 if (!route.is_address && route.what[0] != '*') {
                         printf("See http%s://%s/%s\n", has_tls ? "s" : "", route.what,
                                add->has_signed ? " (browsers warn of a self-signed certificate)"

@@ -49,7 +49,6 @@ static void apply_done(Apply *apply)
 static int apply_find_exact(Apply *apply)
 {
         const Config *config = apply->fleet.config;
-        HostMapRoute route;
 
         apply->exact = malloc(config->n_instances + 1);
         if (!apply->exact)
@@ -57,7 +56,8 @@ static int apply_find_exact(Apply *apply)
         for (size_t i = 0; i < config->n_instances; i++)
                 apply->exact[i] = !config->instances[i].is_default;
         for (size_t i = 0; i < hostmap_size(config->map); i++) {
-                hostmap_route(config->map, i, &route);
+                const HostMapRoute route = hostmap_route(config->map, i);
+
                 if (route.is_address || route.what[0] == '*')
                         apply->exact[route.instance] = false;
         }

@@ -72,9 +72,7 @@ static bool remove_drop_in(Remove *remove)
                          remove->name))
                 return true;
         r = units_write(UNITS_GENERATED_DIR, remove->name, false);
-        if (r == 0)
-                r = units_announce();
-        return change_good(UNITS_GENERATED_DIR, r);
+        return change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r);
 }
 
 /* rm(1) can go through folders that their owner changes meanwhile. */

@@ -112,7 +112,7 @@ void explain(const Config *config, const Question *question, char ret[static EXP
                 number = config->instances[decision.instance].default_line;
         }
         if (decision.route != ROUTE_NONE) {
-                hostmap_route(config->map, decision.route, &route);
+                route = hostmap_route(config->map, decision.route);
                 explanation.why = route.is_address       ? "address"
                                   : route.what[0] == '*' ? "wildcard"
                                                          : "exact";

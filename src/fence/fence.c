@@ -27,8 +27,7 @@ typedef struct LandlockRules {
 
 unsigned fence_wanted(bool network)
 {
-        /* Abstract sockets belong to a network namespace, so without Network=yes it sees its own.
-         */
+        /* Abstract sockets belong to a network namespace: without Network=yes it sees its own. */
         return FENCE_SHUT | (network ? FENCE_ABSTRACT : FENCE_TCP | FENCE_FAST_OPEN);
 }
 
@@ -57,9 +56,9 @@ static int raise_landlock(unsigned parts)
                 .net = parts & FENCE_TCP ? LANDLOCK_BIND_TCP | LANDLOCK_CONNECT_TCP : 0,
                 .scoped = parts & FENCE_ABSTRACT ? LANDLOCK_SCOPE_ABSTRACT : 0,
         };
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_close_ int fd =
+                (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 
-        fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
         if (fd < 0 || syscall(SYS_landlock_restrict_self, fd, 0) < 0)
                 return -errno;
         return 0;

@@ -23,8 +23,7 @@ unsigned fence_wanted(bool network);
 /* What of that this kernel has, as it was started. */
 unsigned fence_offered(void);
 
-/* What an instance is without: "without Landlock for TCP (Linux 6.7), ...". NULL for no part of
- * ours. */
+/* What an instance without that part can do; NULL: every kernel has the part. */
 const char *fence_gap(FencePart part);
 
 /* Parts that the kernel does not have are left out. Returns 0 or a negative errno. */

@@ -35,13 +35,8 @@ static int generate_one(const char *name)
 {
         Config *config = NULL;
         uint32_t instance = ROUTE_NONE;
-        int r;
+        int r = config_load_instance(BELLHOP_CONFIG_DIR, name, &config, &instance);
 
-        if (!instance_name_is_valid(name)) {
-                log_error("'%s' is not a name for an instance", name);
-                return -EINVAL;
-        }
-        r = config_load_instance(BELLHOP_CONFIG_DIR, name, &config, &instance);
         if (r == 0)
                 r = units_write(UNITS_GENERATED_DIR, name, config->instances[instance].network);
         else if (r == -ENOENT && config->n_problems == 0)

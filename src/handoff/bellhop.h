@@ -46,8 +46,7 @@ struct bellhop_header {
         uint8_t reason;         /* enum bellhop_reason */
         uint8_t protocol;       /* enum bellhop_protocol */
         uint8_t host_length;    /* bytes of host that follow, 0 to BELLHOP_HOST_MAX */
-        uint64_t accepted_nsec; /* CLOCK_MONOTONIC when the router accepted the connection,
-                                   nanoseconds */
+        uint64_t accepted_nsec; /* when the router accepted it: CLOCK_MONOTONIC */
 };
 
 /* One hand-off as a program sees it. */
@@ -58,8 +57,7 @@ struct bellhop_handoff {
         char host[BELLHOP_HOST_MAX + 1]; /* canonical, NUL-terminated; "" when none was seen */
 };
 
-/* What receiving may come to, beside 0 (received) and a negative errno (the socket itself has
- * failed). */
+/* What receiving may come to, beside 0 (received) and a negative errno (the socket has failed). */
 enum bellhop_receive_result {
         BELLHOP_RECEIVE_EMPTY = 1,   /* nothing waits */
         BELLHOP_RECEIVE_FOREIGN = 2, /* somebody else than the router has sent it */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The receiving side of a hand-off: takes one datagram and believes nothing in it before it is
- * checked. Whatever is refused leaves no descriptor behind.
- */
+/* The receiving side of a hand-off: believes nothing in a datagram before it is checked. Whatever
+ * is refused leaves no descriptor behind. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The sending side of a hand-off: one connected datagram socket per receiver, one message per
- * connection. Never blocks, never closes what it was given, never receives.
- *
- * Why datagrams: the queue belongs to the socket, which is systemd's, so what an instance has not
- * received survives its exit, crash or restart, and starts it again. There is no way back from an
- * instance into the router, and it takes one system call on either side.
+ * The sending side of a hand-off. A datagram is one system call on either side, and the queue
+ * belongs to the socket, which is systemd's: what an instance has not received survives its exit,
+ * crash or restart, and starts it again.
  */
 #include <fcntl.h>
 #include <sys/socket.h>

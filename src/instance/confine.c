@@ -18,7 +18,7 @@ static void confine_report_gaps(const char *instance, unsigned missing)
                                  "the fence of %s has a gap: %s", instance, fence_gap(1U << i));
 }
 
-int confine(const Context *context, InstanceSettings *ret)
+int confine(const Context *context, Instance *ret)
 {
         static unsigned raised; /* around this process */
         const char *instance = context->instance;

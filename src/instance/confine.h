@@ -10,7 +10,7 @@
  * then on: whatever server or program runs in the instance is behind it. A later call can add to
  * the fence; nothing takes away. Logs; returns 0 or a negative errno.
  */
-int confine(const Context *context, InstanceSettings *ret);
+int confine(const Context *context, Instance *ret);
 
 /* Logs if everybody on the machine can read the private key; the instance serves all the same. */
 void confine_warn_key(const Context *context);

@@ -41,8 +41,9 @@
 /* Until an idle instance with something in its queue looks again whether it was received. */
 #define WAITING_USEC UINT64_C(100000)
 
-/* For a server that a reload starts to get ready, as TimeoutStartSec= for the first one. */
-#define RELOAD_USEC (15 * USEC_PER_SEC)
+/* For a server that a reload starts to get ready: TimeoutStartSec=, which also bounds ExecReload=,
+ * is longer. */
+#define RELOAD_USEC (12 * USEC_PER_SEC)
 
 /* From the order to stop on: no further server is started, connections are cut, PHP is cut.
  * TimeoutStopSec= of the unit is longer. */
@@ -213,7 +214,7 @@ static void supervisor_leave(Supervisor *supervisor, Server **server)
  * nothing can be taken away. */
 static int supervisor_read_settings(Supervisor *supervisor)
 {
-        InstanceSettings settings;
+        Instance settings;
         const int r = confine(supervisor->context, &settings);
 
         if (r == 0)

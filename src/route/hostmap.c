@@ -92,10 +92,10 @@ static Slot *hostmap_slot(const HostMap *map, const char *key, size_t length, ui
 
         for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
                 Slot *slot = &map->slots[i];
-                const char *held = map->arena + slot->key;
 
-                if (slot->entry == 0 || (slot->check == hash >> 32 && (uint8_t)held[0] == length &&
-                                         memcmp(held + 1, key, length) == 0))
+                if (slot->entry == 0 ||
+                    (slot->check == hash >> 32 && (uint8_t)map->arena[slot->key] == length &&
+                     memcmp(map->arena + slot->key + 1, key, length) == 0))
                         return slot;
         }
 }
@@ -283,7 +283,7 @@ int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t
 
                 if (!taken)
                         continue;
-                hostmap_route(from, i, ret_taken);
+                *ret_taken = hostmap_route(from, i);
                 *ret_other = map->entries[taken->entry - 1].origin;
                 return -EEXIST;
         }
@@ -304,21 +304,22 @@ size_t hostmap_size(const HostMap *map)
         return map->n_entries;
 }
 
-void hostmap_route(const HostMap *map, size_t route, HostMapRoute *ret)
+HostMapRoute hostmap_route(const HostMap *map, size_t route)
 {
         const Entry *entry = &map->entries[route];
+        HostMapRoute ret = { .instance = entry->instance, .origin = entry->origin };
         const char *key = map->arena + entry->key + 1;
         const int length = (uint8_t)key[-1];
         Address address;
 
-        *ret = (HostMapRoute){ .instance = entry->instance, .origin = entry->origin };
-        if (key[0] == ADDRESS_MARK) {
-                ret->is_address = true;
+        ret.is_address = key[0] == ADDRESS_MARK;
+        if (ret.is_address) {
                 memcpy(&address.ip, key + 1, sizeof(address.ip));
                 memcpy(&address.port, key + 1 + sizeof(address.ip), sizeof(address.port));
-                address_format(&address, ret->what);
+                address_format(&address, ret.what);
         } else {
-                snprintf(ret->what, sizeof(ret->what), "%s%.*s", key[0] == '.' ? "*" : "", length,
+                snprintf(ret.what, sizeof(ret.what), "%s%.*s", key[0] == '.' ? "*" : "", length,
                          key);
         }
+        return ret;
 }

@@ -41,7 +41,7 @@ typedef struct HostMapRoute {
 
 /* Routes are numbered from 0 to hostmap_size() - 1, in the order in which they were added. */
 size_t hostmap_size(const HostMap *map);
-void hostmap_route(const HostMap *map, size_t route, HostMapRoute *ret);
+HostMapRoute hostmap_route(const HostMap *map, size_t route);
 
 /*
  * Adds all routes of another map, as those of the given instance; origin_base is added to each

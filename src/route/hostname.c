@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the canonical form of a host. Whoever compares, stores or logs a host has it from here.
- * Pure.
- */
 #include "route/hostname.h"
 #include "util/text.h"
 

@@ -76,16 +76,6 @@ struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits)
         return prefix;
 }
 
-static bool address_parse_port(const char *text, uint16_t *ret)
-{
-        uint64_t port;
-
-        if (text[0] == '0' || !text_number(span_from_string(text), UINT16_MAX, &port))
-                return false;
-        *ret = (uint16_t)port;
-        return true;
-}
-
 /* An address that means "any" is refused: as a route it would take every connection. */
 static bool address_parse_ip(const char *text, bool v6, struct in6_addr *ret)
 {
@@ -105,6 +95,7 @@ bool address_parse(Span in, Address *ret)
         char text[INET6_ADDRSTRLEN + sizeof("[]:65535")];
         Address address = { .port = 0 };
         char *ip = text, *colon;
+        uint64_t port = 0;
         bool v6;
 
         if (in.size >= sizeof(text) || memchr(in.data, 0, in.size))
@@ -126,10 +117,12 @@ bool address_parse(Span in, Address *ret)
                 if (colon)
                         *colon = 0;
         }
-        if (colon && !address_parse_port(colon + 1, &address.port))
+        if (colon &&
+            (colon[1] == '0' || !text_number(span_from_string(colon + 1), UINT16_MAX, &port)))
                 return false;
         if (!address_parse_ip(ip, v6, &address.ip))
                 return false;
+        address.port = (uint16_t)port;
         *ret = address;
         return true;
 }

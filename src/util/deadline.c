@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the order of deadlines and the timer. Knows nothing of what they are for. */
 #include <assert.h>
 #include <time.h>
 

@@ -19,10 +19,8 @@ typedef struct Inherited {
  * LISTEN_FDNAMES= from the environment. Returns 0 or a negative errno. */
 int inherit_init(Inherited *inherited);
 
-/*
- * The first socket of that name and kind that is not taken yet, now the caller's; -ENOENT: there is
- * none. family, type and listening are those of sd_is_socket(3); type 0: a descriptor of any kind.
- */
+/* The first socket of that name and kind that is not taken yet, now the caller's, or -ENOENT.
+ * family, type and listening are those of sd_is_socket(3); type 0: a descriptor of any kind. */
 int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening);
 
 /* Closes all that is not taken. */

@@ -13,8 +13,7 @@
 #include <stdint.h>
 #include <syslog.h>
 
-/* What the line is about; NULL where it does not apply. Text from the network must already be
- * escaped. */
+/* What the line is about; NULL where it does not apply. Text from the network must be escaped. */
 typedef struct LogFields {
         const char *message_id; /* of util/log-ids.h, if an administrator has to act */
         const char *instance;

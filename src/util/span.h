@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A span: bytes that somebody else owns. Readers that cannot overrun, for parsers of hostile bytes.
+/* A span: bytes that somebody else owns. Readers that can't overrun, for parsers of hostile bytes.
  */
 #pragma once
 

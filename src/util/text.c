@@ -71,10 +71,9 @@ size_t text_distance(Span a, Span b)
                 return SIZE_MAX;
         for (size_t i = 0; i <= a.size; i++)
                 for (size_t j = 0; j <= b.size; j++) {
-                        if (i == 0 || j == 0) {
-                                d[i][j] = i + j;
+                        d[i][j] = i + j;
+                        if (i == 0 || j == 0)
                                 continue;
-                        }
                         d[i][j] = MIN(MIN(d[i - 1][j], d[i][j - 1]) + 1,
                                       d[i - 1][j - 1] +
                                               !text_same_letter(a.data[i - 1], b.data[j - 1]));

@@ -201,7 +201,8 @@ def test_few_attempts_while_visitors_come(box, carol, journal):
     while time.monotonic() < end:
         assert get(box, "carol.example")[0] == 503
         n += 1
-    assert n > 20
+    # More visitors than attempts, however slow the machine is.
+    assert n > 4
     assert journal("bellhop", "_PID=1").count("Failed with result") == 2
 
 
@@ -269,7 +270,8 @@ def test_crash_is_no_failed_start(box, carol, journal):
 
 
 CRASHES = """#!/bin/sh
-sleep 0.1
+until grep -q STATE=ready "$RUNTIME_DIRECTORY/state"; do sleep 0.01; done
+sleep 0.05
 kill -SEGV $PPID
 sleep 60
 """

@@ -125,8 +125,8 @@ static void test_router_limits(void **state)
                 "[Router]\nSniffMaxBytes=1M\n",
                 "[Router]\nSniffTimeoutSec=1us\n",
                 "[Router]\nPendingMaxPerSource=0\nStartingMax=0\nInFlightMaxPerInstance=0\n",
-                "[Router]\nInFlightMaxPerInstance=65536\nSourcePrefixIPv4=32\nSourcePrefixIPv6="
-                "128\n",
+                "[Router]\nInFlightMaxPerInstance=65536\nSourcePrefixIPv4=32\n",
+                "[Router]\nSourcePrefixIPv6=128\n",
                 "[Router]\n",
                 ""
         };

@@ -328,7 +328,7 @@ static void test_user_with_routers_uid(void **state)
 
 static bool network_of(const char *name)
 {
-        InstanceSettings settings = { .network = true };
+        Instance settings = { .network = true };
 
         assert_int_equal(config_read_instance(dir, name, &settings), 0);
         return settings.network;

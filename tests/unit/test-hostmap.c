@@ -479,7 +479,7 @@ static void test_routes(void **state)
         add_address(map, "[2001:db8::7]:443", 3, 13);
         assert_int_equal(hostmap_size(map), ELEMENTSOF(expected));
         for (size_t i = 0; i < ELEMENTSOF(expected); i++) {
-                hostmap_route(map, i, &route);
+                route = hostmap_route(map, i);
                 assert_string_equal(route.what, expected[i]);
                 assert_int_equal(route.is_address, i >= 2);
                 assert_int_equal(route.instance, i);
@@ -508,7 +508,7 @@ static void assert_match(const HostMap *map, const char *what, const char *route
                 return;
         }
         assert_int_equal(match.instance, instance);
-        hostmap_route(map, match.route, &found);
+        found = hostmap_route(map, match.route);
         assert_string_equal(found.what, route);
         assert_int_equal(found.is_address, address);
         assert_int_equal(found.instance, instance);

@@ -6,14 +6,12 @@
 Hosts *hosts_new(const HostMap *map, size_t n_instances)
 {
         Hosts *hosts = calloc(n_instances + 1, sizeof(*hosts));
-        HostMapRoute route;
         int r = 0;
 
         for (size_t i = 0; hosts && r == 0 && i < hostmap_size(map); i++) {
-                Hosts *of;
+                const HostMapRoute route = hostmap_route(map, i);
+                Hosts *of = &hosts[route.instance];
 
-                hostmap_route(map, i, &route);
-                of = &hosts[route.instance];
                 r = route.is_address ? texts_append(&of->addresses, &of->n_addresses, route.what)
                                      : texts_append(&of->hosts, &of->n_hosts, route.what);
         }
