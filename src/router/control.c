@@ -225,12 +225,6 @@ static int control_on_readable(sd_event_source *source, int fd, uint32_t revents
                        : sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
-void control_init(ControlSocket *control)
-{
-        assert(control->config && control->get_metrics);
-        control->fd = -EBADF;
-}
-
 void control_done(ControlSocket *control)
 {
         while (control->clients.n > 0)
@@ -249,6 +243,7 @@ int control_start(ControlSocket *control)
 {
         int r;
 
+        assert(control->config && control->get_metrics && control->event);
         if (control->fd < 0)
                 return 0;
         r = deadline_queue_init(&control->clients, control->event, control_on_deadline);

@@ -24,12 +24,11 @@ typedef struct ControlSocket {
         DeadlineQueue clients;
 } ControlSocket;
 
-/* The fields up to event are set before. */
-void control_init(ControlSocket *control);
 void control_done(ControlSocket *control);
 
 /* How many descriptors it may need. */
 size_t control_descriptors(const ControlSocket *control);
 
-/* Listens, if control->fd is a listening unix stream socket; it must be non-blocking. */
+/* Listens, if fd is set: to a listening unix stream socket, which must be non-blocking. The fields
+ * up to fd are set before. */
 int control_start(ControlSocket *control);

@@ -286,18 +286,6 @@ static int router_init_events(Router *router)
         return r;
 }
 
-static int router_init_outlets(Router *router, const char *runtime_dir)
-{
-        OutletShared *shared = &router->outlet_shared;
-
-        shared->event = router->event;
-        shared->runtime_dir = runtime_dir;
-        shared->metrics = &router->metrics;
-        shared->log_limits = router->log_limits;
-        shared->on_result = conn_on_result;
-        return outlet_shared_init(shared);
-}
-
 int router_init(Router *router, const char *config_dir, const char *runtime_dir)
 {
         static const ReloadHooks reload_hooks = { router_use_config, router_on_reload_end };
@@ -308,10 +296,15 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
         router->control = (ControlSocket){ .config = &router->config,
                                            .get_metrics = router_get_metrics,
                                            .userdata = router,
-                                           .event = router->event };
-        control_init(&router->control);
+                                           .event = router->event,
+                                           .fd = -EBADF };
+        router->outlet_shared.event = router->event;
+        router->outlet_shared.runtime_dir = runtime_dir;
+        router->outlet_shared.metrics = &router->metrics;
+        router->outlet_shared.log_limits = router->log_limits;
+        router->outlet_shared.on_result = conn_on_result;
         if (r >= 0)
-                r = router_step(router_init_outlets(router, runtime_dir), "set up outlets");
+                r = router_step(outlet_shared_init(&router->outlet_shared), "set up outlets");
         if (r >= 0)
                 r = router_step(reload_new(router->event, config_dir, &reload_hooks, router,
                                            &router->reload),

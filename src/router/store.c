@@ -107,7 +107,7 @@ int store_give(const int *fds, const StoredConn *conns, size_t n)
 
 /* Whatever store_send_batch() has not sent is closed. */
 static int store_take_batch(const StoreBatch *batch, size_t size, const struct msghdr *message,
-                            void (*take_consume)(void *, int, const StoredConn *), void *userdata)
+                            StoreTake take, void *userdata)
 {
         struct cmsghdr *control = CMSG_FIRSTHDR(message);
         int fds[BATCH_MAX];
@@ -123,15 +123,13 @@ static int store_take_batch(const StoreBatch *batch, size_t size, const struct m
                    !(message->msg_flags & (MSG_TRUNC | MSG_CTRUNC));
         for (size_t i = 0; i < n_fds; i++)
                 if (is_valid && sd_is_socket_inet(fds[i], AF_UNSPEC, SOCK_STREAM, 0, 0) > 0)
-                        take_consume(userdata, fds[i], &batch->conns[i]);
+                        take(userdata, fds[i], &batch->conns[i]);
                 else
                         close_fd(fds[i]);
         return is_valid ? (int)n_fds : -EBADMSG;
 }
 
-int store_take_up_consume(int fd_consume,
-                          void (*take_consume)(void *userdata, int fd, const StoredConn *),
-                          void *userdata)
+int store_take_up_consume(int fd_consume, StoreTake take, void *userdata)
 {
         _cleanup_close_ int fd = fd_consume;
         int n = 0, r;
@@ -152,7 +150,7 @@ int store_take_up_consume(int fd_consume,
                         return n;
                 if (size < 0)
                         return -errno;
-                r = store_take_batch(&batch, (size_t)size, &message, take_consume, userdata);
+                r = store_take_batch(&batch, (size_t)size, &message, take, userdata);
                 if (r < 0)
                         return r;
                 n += r;

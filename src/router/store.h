@@ -24,8 +24,8 @@ int store_give(const int *fds, const StoredConn *conns, size_t n);
 
 /* Takes up what a former router has stored in this descriptor. Returns how many there were. A
  * negative errno: the rest is lost. */
-int store_take_up_consume(int fd, void (*take_consume)(void *userdata, int fd, const StoredConn *),
-                          void *userdata);
+typedef void (*StoreTake)(void *userdata, int fd_consume, const StoredConn *conn);
+int store_take_up_consume(int fd, StoreTake take, void *userdata);
 
 /* Makes systemd forget what it has stored by that name. */
 void store_forget(const char *name);
