@@ -276,6 +276,8 @@ static void supervisor_lose_current(Supervisor *supervisor, uint64_t now)
         const Server *server = take_ptr(supervisor->current);
         const int status = server->process.status;
 
+        /* Processes that it leaves behind would receive until systemd ends them. */
+        page_bar(server->page, true);
         supervisor->nobody_usec = now;
         if (supervisor_is_stopping(supervisor)) {
                 supervisor->is_queue_left = true;

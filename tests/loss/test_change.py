@@ -75,7 +75,8 @@ def kill(box, name, who):
     """Of the instance's processes; there may be none at that moment."""
     unit = f"bellhop@{name}.service"
     if who == "children":
-        box.try_run("pkill", "-KILL", "-P", box.show(unit, "MainPID"), "apache2")
+        servers = box.try_run("pgrep", "-d,", "-P", box.show(unit, "MainPID"), "apache2").stdout.strip()
+        box.try_run("pkill", "-KILL", "-P", servers or "0", "apache2")
     else:
         box.try_run("systemctl", "kill", "--signal=KILL", *(["--kill-who=main"] if who == "parent" else []), unit)
 
