@@ -276,8 +276,6 @@ static void supervisor_lose_current(Supervisor *supervisor, uint64_t now)
         const Server *server = take_ptr(supervisor->current);
         const int status = server->process.status;
 
-        /* Processes that it leaves behind would receive until systemd ends them. */
-        page_bar(server->page, true);
         supervisor->nobody_usec = now;
         if (supervisor_is_stopping(supervisor)) {
                 supervisor->is_queue_left = true;
@@ -294,6 +292,8 @@ static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now
 {
         const uint64_t n_open = supervisor->gone.n_open;
 
+        /* Processes that it leaves behind would receive until systemd ends them. */
+        page_bar(server->page, true);
         page_add(server->page, &supervisor->gone);
         if (supervisor->gone.n_open > n_open)
                 supervisor->gone.ended_usec = now;
