@@ -212,7 +212,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                         "a hand-off socket can't be multiplied; remove ListenCoresBucketsRatio");
                 return !OK;
         }
-        sigmask_handle_children();
+        sigmask_handle_children(pconf);
         return OK;
 }
 

@@ -12,12 +12,20 @@ static void sigmask_on_child(int number)
 {
 }
 
-void sigmask_handle_children(void)
+static apr_status_t sigmask_forget_children(void *unused)
+{
+        (void)signal(SIGCHLD, SIG_DFL);
+        return APR_SUCCESS;
+}
+
+void sigmask_handle_children(apr_pool_t *pconf)
 {
         const struct sigaction action = { .sa_handler = sigmask_on_child,
                                           .sa_flags = SA_RESTART | SA_NOCLDSTOP };
 
         (void)sigaction(SIGCHLD, &action, NULL);
+        /* A reload unloads this file, and children end meanwhile. */
+        apr_pool_cleanup_register(pconf, NULL, sigmask_forget_children, apr_pool_cleanup_null);
 }
 
 void sigmask_init_child(bool is_prefork)

@@ -12,10 +12,11 @@
  */
 #pragma once
 
+#include <apr_pools.h>
 #include <stdbool.h>
 
-/* In the parent, and in a child of it. */
-void sigmask_handle_children(void);
+/* In the parent, for one configuration; and in a child of it. */
+void sigmask_handle_children(apr_pool_t *pconf);
 void sigmask_init_child(bool is_prefork);
 
 /* SIG_BLOCK while a connection is served, SIG_UNBLOCK while it waits for its next request. */

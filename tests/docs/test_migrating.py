@@ -65,6 +65,10 @@ def test_old_server_is_looked_after_as_before(old):
     with steady(old, "alice.example"):
         for verb in ("reload", "restart", "reload"):
             old.run("systemctl", verb, "apache2.service", timeout=4)
+        pid = old.show("apache2.service", "MainPID")
+        for _ in range(20):
+            old.run("systemctl", "reload", "apache2.service")
+        assert old.show("apache2.service", "MainPID") == pid
     log = old.path("/var/log/apache2/other_vhosts_access.log").read_text()
     assert "blog.alice.example:443 127.0.0.1" in log or "alice.example:443 127.0.0.1" in log
 
