@@ -364,6 +364,8 @@ def test_apply_leaves_alone_what_it_does_not_know(box):
     box.curl(f"http://{ALICE}/")
     box.run("systemctl", "reload", "bellhop@alice.service")
     box.write(snippet, "Header set Greeting hello\n")
+    pid = main_pid(box, "alice")
+    box.run("kill", "-STOP", str(pid))  # else it may write the file anew meanwhile
     try:
         for say in (f"rm -f {state}", f"echo VERSION=0 > {state}", f"rm {state}; mkfifo {state}",
                     f"rm {state}; ln -s /etc/passwd {state}", f"rm {state}; head -c 1M /dev/zero > {state}"):
@@ -373,7 +375,7 @@ def test_apply_leaves_alone_what_it_does_not_know(box):
             assert re.search("^Not known, whether they have read their files:.* alice", said) and "All else is" in said
     finally:
         box.path(snippet).unlink()
-        box.shell(f"rm -f {state}; systemctl restart bellhop@alice.service")
+        box.shell(f"kill -CONT {pid}; rm -f {state}; systemctl restart bellhop@alice.service")
 
 
 @pytest.mark.usefixtures("clean", "quiet")
