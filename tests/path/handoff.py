@@ -25,6 +25,8 @@ PROTOCOL_UNKNOWN, PROTOCOL_TLS, PROTOCOL_HTTP = 0, 1, 2
 TIMEOUT = float(os.environ.get("BELLHOP_TIMEOUT", "20"))  # of one wait; nothing takes that long unless it is broken
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("BELLHOP_BUILD", os.path.join(ROOT, "build")))
+# Apache does not carry the sanitizers, so with a sanitized build its module comes from a plain one.
+MODULE = os.environ.get("BELLHOP_MODULE", f"{BUILD}/mod_bellhop.so")
 AS_ROOT = os.getuid() == 0
 
 
@@ -198,7 +200,7 @@ class Instance:
     router_user = pwd.getpwuid(os.getuid()).pw_name
 
     def __init__(self, mpm="event", settings="Host=alice.example *.shop.example", tls=True, snippet="", defines=()):
-        assert os.path.exists(f"{BUILD}/mod_bellhop.so"), f"build first, or set BELLHOP_BUILD: {BUILD} has no module"
+        assert os.path.exists(MODULE), f"build first, or set BELLHOP_BUILD: {BUILD} has no module"
         self.mpm, self.defines = mpm, defines
         self.folder = tempfile.mkdtemp(prefix="bellhop-test-")
         self.process = None
@@ -210,8 +212,8 @@ class Instance:
         self.path("config/sites", self.user, "test.conf", text=f"ErrorLog {self.path('run/error')}\n{snippet}\n")
         self.path("www/index.html", text="hello\n")
         # A copy: the build folder need not be readable for the instance's user.
-        for name in ("mod_bellhop.so", "instance.conf", "bellhop-instance"):
-            shutil.copy(f"{BUILD}/{name}", f"{self.folder}/module/{name}")
+        for path in (MODULE, f"{BUILD}/instance.conf", f"{BUILD}/bellhop-instance"):
+            shutil.copy(path, f"{self.folder}/module")
         if tls:
             os.makedirs(f"{self.folder}/config/tls/{self.user}")
             self_signed(f"{self.folder}/config/tls/{self.user}", "alice.example", "*.shop.example")
