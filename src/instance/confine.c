@@ -26,17 +26,16 @@ int confine(const Context *context, Instance *ret)
         unsigned wanted;
 
         if (r < 0) {
-                errno = -r;
-                log_error("can't read the settings of %s: %m", instance);
+                log_error_errno(r, "can't read the settings of %s: %m", instance);
                 return r;
         }
         wanted = fence_wanted(ret->network) & ~raised;
         r = fence_raise(wanted);
         if (r < 0) {
-                errno = -r;
-                log_error("can't raise the fence of %s: %m; see the kernel's messages in the "
-                          "journal, and SystemCallFilter= of bellhop@%s.service",
-                          instance, instance);
+                log_error_errno(r,
+                                "can't raise the fence of %s: %m; see the kernel's messages in the "
+                                "journal, and SystemCallFilter= of bellhop@%s.service",
+                                instance, instance);
                 return r;
         }
         raised |= wanted;

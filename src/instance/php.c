@@ -137,8 +137,7 @@ static void php_open(Php *php)
 
         if (r >= 0)
                 return;
-        errno = -r;
-        log_error("no PHP: can't listen on %s/php.sock: %m", php->context->runtime_dir);
+        log_error_errno(r, "no PHP: can't listen on %s/php.sock: %m", php->context->runtime_dir);
         php_close(php);
 }
 
@@ -247,10 +246,11 @@ static int php_on_request(sd_event_source *source, int fd, uint32_t revents, voi
         }
         r = php_start(php);
         if (r < 0) {
-                errno = -r;
-                log_error("can't start PHP: %m; waiting requests get 503 Service Unavailable; look "
-                          "at MemoryMax=, TasksMax= and LimitNOFILE= of bellhop@%s.service",
-                          php->context->instance);
+                log_error_errno(
+                        r,
+                        "can't start PHP: %m; waiting requests get 503 Service Unavailable; look "
+                        "at MemoryMax=, TasksMax= and LimitNOFILE= of bellhop@%s.service",
+                        php->context->instance);
                 php_refuse_waiting(php);
         }
         php_listen(php);

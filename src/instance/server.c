@@ -231,10 +231,10 @@ int server_start(sd_event *event, const Context *context, Server **ret)
                 r = server_init(server, event, context, &step);
         }
         if (r < 0) {
-                errno = -r;
-                log_error("can't start %s: can't %s: %m; look at MemoryMax=, TasksMax= and "
-                          "LimitNOFILE= of bellhop@%s.service",
-                          kind->name, step, context->instance);
+                log_error_errno(r,
+                                "can't start %s: can't %s: %m; look at MemoryMax=, TasksMax= and "
+                                "LimitNOFILE= of bellhop@%s.service",
+                                kind->name, step, context->instance);
                 server_free(server);
                 return r;
         }

@@ -111,11 +111,10 @@ static void supervisor_publish(const Supervisor *supervisor, const char *event)
         struct tm tm;
         const int r = state_write(supervisor->context->runtime_dir, state);
 
-        if (r < 0) {
-                errno = -r;
-                log_warning("can't write %s/" STATE_FILE ": %m; bellhopctl shows old figures",
-                            supervisor->context->runtime_dir);
-        }
+        if (r < 0)
+                log_warning_errno(r,
+                                  "can't write %s/" STATE_FILE ": %m; bellhopctl shows old figures",
+                                  supervisor->context->runtime_dir);
         if (then > 0)
                 (void)strftime(last, sizeof(last), "%a, %d %b %Y %H:%M:%S GMT",
                                gmtime_r(&then, &tm));
@@ -529,8 +528,7 @@ static int supervisor_watch(Supervisor *supervisor)
                                         signals[i].handler, supervisor);
         if (r >= 0)
                 return 0;
-        errno = -r;
-        log_error("can't watch what happens to %s: %m", context->instance);
+        log_error_errno(r, "can't watch what happens to %s: %m", context->instance);
         return r;
 }
 
