@@ -49,7 +49,7 @@ def test_a_browser_shows_the_site(box, sites, tmp_path, name):
         colours = image.convert("RGB").getcolors(SIZE[0] * SIZE[1])
     paper = max(colours)[0]
     # Most of it is paper; letters, with their edges smoothed, are the rest.
-    assert len(colours) > 20 and 0.01 < 1 - paper / (SIZE[0] * SIZE[1]) < 0.5
+    assert len(colours) > 20 and 0.005 < 1 - paper / (SIZE[0] * SIZE[1]) < 0.5
 
 
 def test_a_browser_takes_no_other_certificate(box, sites, tmp_path):

@@ -70,8 +70,8 @@ static const char page[] =
         "body { max-width: 32em; margin: 20vh auto; padding: 0 1.5em }</style>\n"
         "<h1>%s</h1>\n"
         "<p>The site of %s is served.\n"
-        "<p>It has no pages of its own yet. They go to <code>" WWW_DIR "/%s</code>, where this one "
-        "is <code>" FIRST_PAGE "</code>.\n";
+        "<p>It has no pages of its own yet. Put them into <code>" WWW_DIR "/%s</code>, and replace "
+        "this page, which is <code>" FIRST_PAGE "</code> there.\n";
 
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
