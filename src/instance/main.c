@@ -119,33 +119,39 @@ static void test(const Context *context)
 
 /* --- --reload --- */
 
-/*
- * A signal has no answer: but the supervisor publishes when its last reload began, and one that
- * began after the signal has read what is there now.
- */
+typedef struct Reload {
+        const char *dir;
+        uint64_t begin_usec;
+        State state;
+} Reload;
+
+/* The supervisor publishes when its last reload began, and one that began after the signal has read
+ * what is there now. */
+static int look_for_end(void *userdata)
+{
+        Reload *reload = userdata;
+        const int r = state_read(reload->dir, &reload->state);
+
+        return r < 0 ? r
+                     : reload->state.reload_usec >= reload->begin_usec &&
+                               reload->state.reload != STATE_RELOAD_RUNNING;
+}
+
 static bool reload(const Context *context, const char *pid)
 {
-        const uint64_t begin = clock_monotonic_usec();
-        State state = { .reload = STATE_RELOAD_NONE };
-        FolderWatch watch = { -EBADF, -EBADF };
+        Reload ours = { .dir = context->runtime_dir, .begin_usec = clock_monotonic_usec() };
         uint64_t number;
-        int r = text_number(span_from_string(pid), INT_MAX, &number)
-                        ? folder_watch_init(&watch, context->runtime_dir, (pid_t)number)
+        const int r =
+                text_number(span_from_string(pid), INT_MAX, &number)
+                        ? folder_watch(ours.dir, (pid_t)number, SIGHUP,
+                                       ours.begin_usec + RELOAD_WAIT_USEC, look_for_end, &ours)
                         : -EINVAL;
 
-        if (r == 0)
-                r = folder_watch_signal(&watch, SIGHUP);
-        while (r == 0 && (state.reload_usec < begin || state.reload == STATE_RELOAD_RUNNING)) {
-                r = folder_watch_wait(&watch, begin + RELOAD_WAIT_USEC);
-                if (r == 0)
-                        r = state_read(context->runtime_dir, &state);
-        }
-        folder_watch_done(&watch);
         if (r < 0)
                 fprintf(stderr, "%s did not reload: %s\n", context->instance, strerror(-r));
-        else if (state.reload != STATE_RELOAD_DONE)
+        else if (ours.state.reload != STATE_RELOAD_DONE)
                 fprintf(stderr, "The new server did not start: see above. The old one goes on.\n");
-        return r == 0 && state.reload == STATE_RELOAD_DONE;
+        return r == 0 && ours.state.reload == STATE_RELOAD_DONE;
 }
 
 /* --- the instance itself --- */
@@ -160,10 +166,10 @@ static int inherit_handoff_socket(const char *instance)
         if (fd == 0)
                 fd = inherit_take(&inherited, PAGE_HANDOFF_NAME, AF_UNIX, SOCK_DGRAM, -1);
         for (size_t i = 0; i < inherited.n; i++)
-                if (inherited.sockets[i].fd >= 0)
+                if (inherited.names[i])
                         log_warning("closing inherited descriptor '%s': not a hand-off socket "
                                     "(FileDescriptorName=" PAGE_HANDOFF_NAME ", ListenDatagram=)",
-                                    inherited.sockets[i].name);
+                                    inherited.names[i]);
         inherit_done(&inherited);
         if (fd < 0) {
                 log_error("an instance gets its connections from a hand-off socket, and none was "

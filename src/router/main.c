@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 
 #include "router/router.h"
 #include "seal/seal.h"
@@ -144,16 +145,14 @@ static void take_connections(Router *router, Inherited *inherited)
 static void report_others(const Inherited *inherited)
 {
         for (size_t i = 0; i < inherited->n; i++) {
-                const struct InheritedSocket *other = &inherited->sockets[i];
-
-                if (other->fd < 0)
+                if (!inherited->names[i])
                         continue;
-                log_warning("inherited descriptor %d, named '%s', is neither a listening TCP "
+                log_warning("inherited descriptor %zu, named '%s', is neither a listening TCP "
                             "socket named 'public' nor the one listening unix stream socket named "
                             "'control'; closing it (FileDescriptorName=public or =control in the "
                             "socket unit)",
-                            other->fd, other->name);
-                store_forget(other->name);
+                            SD_LISTEN_FDS_START + i, inherited->names[i]);
+                store_forget(inherited->names[i]);
         }
 }
 
@@ -203,9 +202,8 @@ static int run(void)
 
 static int ask_for_reload(void)
 {
-        ReloadResult result = RELOAD_FAILED;
-        _cleanup_free_ char *text = NULL;
-        const int r = reload_ask(reload_pid, &result, &text);
+        ReloadAnswer answer = { .result = RELOAD_FAILED };
+        const int r = reload_ask(reload_pid, &answer);
 
         if (r == -ENXIO) {
                 log_error("RUNTIME_DIRECTORY is not set; --reload= is for ExecReload= in a unit "
@@ -215,12 +213,12 @@ static int ask_for_reload(void)
                           "see systemctl status bellhop-router");
         } else if (r < 0) {
                 log_error_errno(r, "can't reload the router, process %d: %m", (int)reload_pid);
-        } else if (result == RELOAD_FAILED) {
-                log_error("%s", text);
-        } else if (result == RELOAD_USED_WITH_ERRORS) {
-                log_warning("%s", text);
+        } else if (answer.result == RELOAD_FAILED) {
+                log_error("%s", answer.text);
+        } else if (answer.result == RELOAD_USED_WITH_ERRORS) {
+                log_warning("%s", answer.text);
         }
-        return r < 0 || result == RELOAD_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
+        return r < 0 || answer.result == RELOAD_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char *argv[])

@@ -10,12 +10,11 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "router/reload.h"
 #include "util/cleanup.h"
@@ -29,8 +28,7 @@
  * "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n" */
 #define RELOAD_FILE "reload"
 
-#define NOTE_MAX         400
-#define END_TIMEOUT_NSEC (500 * 1000 * 1000L)
+#define END_TIMEOUT_MSEC 500
 
 /* Less than TimeoutStartSec=, with which systemd would end us without a word. */
 #define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
@@ -50,7 +48,7 @@ struct Reload {
         ReloadWork work;
         bool again; /* another one was asked for while the thread was busy */
         uint64_t begin_usec;
-        char note[NOTE_MAX];
+        char note[RELOAD_NOTE_MAX];
 
         /* The thread's as long as it runs. */
         const char *dir;
@@ -119,8 +117,8 @@ static int reload_write(const Reload *reload, ReloadResult result, const char *f
         file = fopen(unfinished, "we");
         if (!file)
                 return -errno;
-        fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%s\nTEXT=%s\n", reload->begin_usec,
-                reload_result_names[result], reload->note);
+        fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%u\nTEXT=%s\n", reload->begin_usec,
+                (unsigned)result, reload->note);
         failed = ferror(file);
         return fclose(file) != 0 || failed || rename(unfinished, path) < 0 ? -errno : 0;
 }
@@ -274,21 +272,15 @@ int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void 
 }
 
 /* Waits a moment for the thread. */
-static bool reload_is_busy(Reload *reload)
+static bool reload_is_busy(const Reload *reload)
 {
-        struct timespec end;
+        struct pollfd end = { .fd = reload->done_fd, .events = POLLIN };
 
         if (reload->work == RELOAD_IDLE)
                 return false;
-        (void)clock_gettime(CLOCK_REALTIME, &end);
-        end.tv_nsec += END_TIMEOUT_NSEC;
-        if (end.tv_nsec >= 1000000000) {
-                end.tv_sec++;
-                end.tv_nsec -= 1000000000;
-        }
-        if (pthread_timedjoin_np(reload->thread, NULL, &end) != 0)
+        if (poll(&end, 1, END_TIMEOUT_MSEC) <= 0)
                 return true;
-        reload->work = RELOAD_IDLE;
+        (void)pthread_join(reload->thread, NULL);
         return false;
 }
 
@@ -309,53 +301,40 @@ Reload *reload_free(Reload *reload)
 
 /* --- ExecReload=: a reload that began after our signal has read the files as they are now --- */
 
-/* 1: it is about a reload that began at that time or later. 0: not yet. */
-static int reload_read_result(const char *path, uint64_t since_usec, ReloadResult *ret,
-                              char **ret_text)
-{
-        _cleanup_fclose_ FILE *file = fopen(path, "re");
-        _cleanup_free_ char *text = NULL;
+typedef struct ReloadQuestion {
+        const char *path;
         uint64_t begin_usec;
-        char name[32];
-        size_t size = 0;
-        int result = 0;
+        ReloadAnswer *answer;
+} ReloadQuestion;
+
+/* 1: it is about a reload that began when we asked, or later. 0: not yet. */
+static int reload_read_answer(void *userdata)
+{
+        const ReloadQuestion *question = userdata;
+        _cleanup_fclose_ FILE *file = fopen(question->path, "re");
+        ReloadAnswer *answer = question->answer;
+        uint64_t begin_usec;
+        unsigned result;
 
         if (!file)
                 return errno == ENOENT ? 0 : -errno;
-        if (fscanf(file, "BEGIN_USEC=%" SCNu64 " RESULT=%31s TEXT=", &begin_usec, name) != 2)
+        if (fscanf(file, "BEGIN_USEC=%" SCNu64 " RESULT=%u TEXT=", &begin_usec, &result) != 2 ||
+            result >= RELOAD_RESULT_COUNT || !fgets(answer->text, sizeof(answer->text), file))
                 return -EBADMSG;
-        while (result < RELOAD_RESULT_COUNT && strcmp(name, reload_result_names[result]) != 0)
-                result++;
-        if (result == RELOAD_RESULT_COUNT)
-                return -EBADMSG;
-        if (begin_usec < since_usec)
-                return 0;
-        if (getline(&text, &size, file) < 0)
-                return -EBADMSG;
-        text[strcspn(text, "\n")] = 0;
-        *ret = (ReloadResult)result;
-        *ret_text = take_ptr(text);
-        return 1;
+        answer->text[strcspn(answer->text, "\n")] = 0;
+        answer->result = (ReloadResult)result;
+        return begin_usec >= question->begin_usec;
 }
 
-int reload_ask(pid_t router, ReloadResult *ret, char **ret_text)
+int reload_ask(pid_t router, ReloadAnswer *ret)
 {
         const uint64_t begin = clock_monotonic_usec();
         const char *folder = getenv("RUNTIME_DIRECTORY");
         _cleanup_free_ char *path = folder ? text_format("%s/" RELOAD_FILE, folder) : NULL;
-        FolderWatch watch;
-        int r;
+        ReloadQuestion question = { path, begin, ret };
 
         if (!path)
                 return folder ? -ENOMEM : -ENXIO;
-        r = folder_watch_init(&watch, folder, router);
-        if (r == 0)
-                r = folder_watch_signal(&watch, SIGHUP);
-        while (r == 0) {
-                r = folder_watch_wait(&watch, begin + ASK_TIMEOUT_USEC);
-                if (r == 0)
-                        r = reload_read_result(path, begin, ret, ret_text);
-        }
-        folder_watch_done(&watch);
-        return r < 0 ? r : 0;
+        return folder_watch(folder, router, SIGHUP, begin + ASK_TIMEOUT_USEC, reload_read_answer,
+                            &question);
 }

@@ -10,6 +10,8 @@
 
 typedef struct Reload Reload;
 
+#define RELOAD_NOTE_MAX 400
+
 typedef struct ReloadHooks {
         /* Takes a configuration into force, which stays Reload's; the last one must not be used
          * any more. After an error all is as it was. */
@@ -35,6 +37,10 @@ void reload_request(Reload *reload);
 /* What there is to say about the configuration in the status, or "". */
 const char *reload_note(const Reload *reload);
 
-/* The other side: asks a running router for a reload, waits until it is over, and gives back how it
- * went, with a text to be freed. */
-int reload_ask(pid_t router, ReloadResult *ret, char **ret_text);
+typedef struct ReloadAnswer {
+        ReloadResult result;
+        char text[RELOAD_NOTE_MAX + 1]; /* the note */
+} ReloadAnswer;
+
+/* The other side: asks a running router for a reload, and waits until it is over. */
+int reload_ask(pid_t router, ReloadAnswer *ret);

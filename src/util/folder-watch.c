@@ -7,49 +7,40 @@
 #include "util/clock.h"
 #include "util/folder-watch.h"
 
-int folder_watch_init(FolderWatch *watch, const char *folder, pid_t process)
+/* 0: something may have changed. */
+static int folder_watch_wait(int changes, int process, uint64_t end_usec)
 {
-        *watch = (FolderWatch){ inotify_init1(IN_CLOEXEC | IN_NONBLOCK), -EBADF };
-        if (watch->changes < 0)
-                return -errno;
-        watch->process = pidfd_open(process, 0);
-        if (watch->process < 0 || inotify_add_watch(watch->changes, folder, IN_MOVED_TO) < 0)
-                return -errno;
-        return 0;
-}
-
-int folder_watch_signal(const FolderWatch *watch, int number)
-{
-        return pidfd_send_signal(watch->process, number, NULL, 0) < 0 ? -errno : 0;
-}
-
-int folder_watch_wait(const FolderWatch *watch, uint64_t end_usec)
-{
-        struct pollfd fds[] = { { .fd = watch->changes, .events = POLLIN },
-                                { .fd = watch->process, .events = POLLIN } };
+        struct pollfd fds[] = { { .fd = changes, .events = POLLIN },
+                                { .fd = process, .events = POLLIN } };
         _Alignas(struct inotify_event) char events[4096];
+        const uint64_t now = clock_monotonic_usec();
+        const int r =
+                now < end_usec ? poll(fds, ELEMENTSOF(fds), (int)((end_usec - now) / 1000) + 1) : 0;
 
-        for (;;) {
-                const uint64_t now = clock_monotonic_usec();
-                const int r = now < end_usec ? poll(fds, ELEMENTSOF(fds),
-                                                    (int)((end_usec - now) / 1000) + 1)
-                                             : 0;
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        return -errno;
-                if (r == 0)
-                        return -ETIMEDOUT;
-                if (fds[1].revents)
-                        return -ESRCH;
-                return read(watch->changes, events, sizeof(events)) < 0 && errno != EAGAIN ? -errno
-                                                                                           : 0;
-        }
+        if (r == 0)
+                return -ETIMEDOUT;
+        if (r < 0)
+                return errno == EINTR ? 0 : -errno;
+        if (fds[1].revents)
+                return -ESRCH;
+        return read(changes, events, sizeof(events)) < 0 && errno != EAGAIN ? -errno : 0;
 }
 
-void folder_watch_done(FolderWatch *watch)
+int folder_watch(const char *folder, pid_t process, int number, uint64_t end_usec,
+                 int (*look)(void *userdata), void *userdata)
 {
-        watch->changes = close_fd(watch->changes);
-        watch->process = close_fd(watch->process);
+        _cleanup_close_ int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        /* No other process that has got its number since is signalled. */
+        _cleanup_close_ int pidfd = changes < 0 ? -EBADF : pidfd_open(process, 0);
+        int r = 0;
+
+        if (pidfd < 0 || inotify_add_watch(changes, folder, IN_MOVED_TO) < 0 ||
+            pidfd_send_signal(pidfd, number, NULL, 0) < 0)
+                return -errno;
+        while (r == 0) {
+                r = folder_watch_wait(changes, pidfd, end_usec);
+                if (r == 0)
+                        r = look(userdata);
+        }
+        return r < 0 ? r : 0;
 }

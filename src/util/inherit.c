@@ -7,45 +7,35 @@
 
 int inherit_init(Inherited *inherited)
 {
-        _cleanup_free_ char **names = NULL;
-        const int n = sd_listen_fds_with_names(/* unset_environment = */ true, &names);
+        int n;
 
         *inherited = (Inherited){ .n = 0 };
-        if (n <= 0)
-                return n;
-        inherited->sockets = calloc((size_t)n, sizeof(*inherited->sockets));
-        if (!inherited->sockets) {
-                for (int i = 0; i < n; i++) {
-                        close_fd(SD_LISTEN_FDS_START + i);
-                        free(names[i]);
-                }
-                return -ENOMEM;
-        }
-        for (int i = 0; i < n; i++)
-                inherited->sockets[i] =
-                        (struct InheritedSocket){ SD_LISTEN_FDS_START + i, names[i] };
-        inherited->n = (size_t)n;
-        return 0;
+        n = sd_listen_fds_with_names(/* unset_environment = */ true, &inherited->names);
+        inherited->n = n > 0 ? (size_t)n : 0;
+        return n < 0 ? n : 0;
 }
 
 int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening)
 {
         for (size_t i = 0; i < inherited->n; i++) {
-                struct InheritedSocket *socket = &inherited->sockets[i];
+                const int fd = SD_LISTEN_FDS_START + (int)i;
 
-                if (socket->fd >= 0 && strcmp(socket->name, name) == 0 &&
-                    (type == 0 || sd_is_socket(socket->fd, family, type, listening) > 0))
-                        return take_fd(socket->fd);
+                if (inherited->names[i] && strcmp(inherited->names[i], name) == 0 &&
+                    (type == 0 || sd_is_socket(fd, family, type, listening) > 0)) {
+                        free(take_ptr(inherited->names[i]));
+                        return fd;
+                }
         }
         return -ENOENT;
 }
 
 void inherit_done(Inherited *inherited)
 {
-        for (size_t i = 0; i < inherited->n; i++) {
-                close_fd(inherited->sockets[i].fd);
-                free(inherited->sockets[i].name);
-        }
-        free(inherited->sockets);
+        for (size_t i = 0; i < inherited->n; i++)
+                if (inherited->names[i]) {
+                        close_fd(SD_LISTEN_FDS_START + (int)i);
+                        free(inherited->names[i]);
+                }
+        free(inherited->names);
         *inherited = (Inherited){ .n = 0 };
 }

@@ -8,10 +8,7 @@
 #include <stddef.h>
 
 typedef struct Inherited {
-        struct InheritedSocket {
-                int fd;     /* close-on-exec; -EBADF once it is taken */
-                char *name; /* "unknown" where systemd gives none */
-        } * sockets;
+        char **names; /* of descriptor SD_LISTEN_FDS_START and on; NULL: it is taken */
         size_t n;
 } Inherited;
 
