@@ -19,79 +19,25 @@
 #include "util/folder-watch.h"
 #include "util/inherit.h"
 #include "util/log.h"
+#include "util/options.h"
 #include "util/text.h"
-
-#define EXIT_USAGE 2
 
 /* More than a server has to get ready; TimeoutStartSec= of the unit ends this earlier. */
 #define RELOAD_WAIT_USEC UINT64_C(60000000)
 
-typedef struct Options {
-        Context context;
-        bool test;
-        const char *reload; /* the pid of the supervisor */
-} Options;
-
-static void help(void)
-{
-        printf("Usage: bellhop-instance [OPTIONS...] NAME\n"
-               "\n"
-               "The main process of bellhop@NAME.service: runs the web server and the PHP of one\n"
-               "customer. systemd starts it as that user and passes the hand-off socket.\n"
-               "\n"
-               "      --config=DIR   Configuration (default: %s)\n"
-               "      --test         Test the configuration of server and PHP, and exit\n"
-               "      --reload=PID   Have the instance with this main process reload, and wait\n"
-               "  -h, --help         Show this help\n"
-               "      --version      Show the version\n"
-               "\n"
-               "See bellhop-instance(8).\n",
-               BELLHOP_CONFIG_DIR);
-}
-
-/* 0: go on. 1: done. Negative: wrong usage. */
-static int parse_argv(int argc, char *argv[], Options *ret)
-{
-        enum { ARG_VERSION = 256, ARG_CONFIG, ARG_TEST, ARG_RELOAD };
-        static const struct option options[] = {
-                { "help", no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, ARG_VERSION },
-                { "config", required_argument, NULL, ARG_CONFIG },
-                { "test", no_argument, NULL, ARG_TEST },
-                { "reload", required_argument, NULL, ARG_RELOAD },
-                { NULL, 0, NULL, 0 },
-        };
-        int c;
-
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case 'h':
-                        help();
-                        return 1;
-                case ARG_VERSION:
-                        printf("bellhop-instance %s\n", BELLHOP_VERSION);
-                        return 1;
-                case ARG_CONFIG:
-                        ret->context.config_dir = optarg;
-                        break;
-                case ARG_TEST:
-                        ret->test = true;
-                        break;
-                case ARG_RELOAD:
-                        ret->reload = optarg;
-                        break;
-                default:
-                        fprintf(stderr, "Try 'bellhop-instance --help'.\n");
-                        return -EINVAL;
-                }
-        if (argc - optind != 1 || !instance_name_is_valid(argv[optind])) {
-                fprintf(stderr, "bellhop-instance takes the name of an instance. Try "
-                                "'bellhop-instance --help'.\n");
-                return -EINVAL;
-        }
-        ret->context.instance = argv[optind];
-        return 0;
-}
+static const char help[] =
+        "Usage: bellhop-instance [OPTIONS...] NAME\n"
+        "\n"
+        "The main process of bellhop@NAME.service: runs the web server and the PHP of one\n"
+        "customer. systemd starts it as that user and passes the hand-off socket.\n"
+        "\n"
+        "      --config=DIR   Configuration (default: " BELLHOP_CONFIG_DIR ")\n"
+        "      --test         Test the configuration of server and PHP, and exit\n"
+        "      --reload=PID   Have the instance with this main process reload, and wait\n"
+        "  -h, --help         Show this help\n"
+        "      --version      Show the version\n"
+        "\n"
+        "See bellhop-instance(8).\n";
 
 static const char *environment_or(const char *name, const char *otherwise)
 {
@@ -237,24 +183,35 @@ static int run(Context *context)
 
 int main(int argc, char *argv[])
 {
-        Options options = {
-                .context = {
-                        .config_dir = BELLHOP_CONFIG_DIR,
-                        .runtime_dir = environment_or("RUNTIME_DIRECTORY", NULL),
-                        .state_dir = environment_or("STATE_DIRECTORY", NULL),
-                        .mpm = environment_or("BELLHOP_MPM", "event"),
-                        .php_program = environment_or("BELLHOP_PHP_FPM", NULL),
-                },
+        Context context = {
+                .config_dir = BELLHOP_CONFIG_DIR,
+                .runtime_dir = environment_or("RUNTIME_DIRECTORY", NULL),
+                .state_dir = environment_or("STATE_DIRECTORY", NULL),
+                .mpm = environment_or("BELLHOP_MPM", "event"),
+                .php_program = environment_or("BELLHOP_PHP_FPM", NULL),
         };
-        const int r = parse_argv(argc, argv, &options);
+        const char *tests = NULL, *reload_pid = NULL;
+        const ProgramOption options[] = {
+                { "config", required_argument, &context.config_dir },
+                { "test", no_argument, &tests },
+                { "reload", required_argument, &reload_pid },
+                { NULL, 0, NULL },
+        };
+        const int r = options_parse(argc, argv, 1, options, help);
 
         if (r != 0)
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+        context.instance = argv[optind];
+        if (!instance_name_is_valid(context.instance)) {
+                fprintf(stderr, "'%s' is no name of an instance. Try 'bellhop-instance --help'.\n",
+                        context.instance);
+                return EXIT_USAGE;
+        }
         log_open();
-        if (options.reload)
-                return reload(&options.context, options.reload) ? EXIT_SUCCESS : EXIT_FAILURE;
-        if (!options.test)
-                return run(&options.context);
-        test(&options.context);
+        if (reload_pid)
+                return reload(&context, reload_pid) ? EXIT_SUCCESS : EXIT_FAILURE;
+        if (!tests)
+                return run(&context);
+        test(&context);
         return EXIT_FAILURE;
 }

@@ -10,89 +10,24 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/inherit.h"
+#include "util/options.h"
 #include "util/text.h"
 
-#define EXIT_USAGE 2
-
-static const char *config_dir = BELLHOP_CONFIG_DIR;
-static const char *runtime_dir = BELLHOP_RUNTIME_DIR;
-static pid_t reload_pid = 0;
-
-static void help(void)
-{
-        printf("Usage: bellhop-router [OPTIONS...]\n\n"
-               "Passes connections on inherited sockets named 'public', unread, to the instances\n"
-               "whose hosts or addresses they ask for. Answers with metrics on a unix socket "
-               "named\n"
-               "'control': bellhop-metrics(7). Normally started by bellhop-router.socket.\n\n"
-               "      --config=DIR   Configuration (default: %s)\n"
-               "      --runtime=DIR  Hand-off sockets NAME.handoff (default: %s)\n"
-               "      --reload=PID   Have the router with that process id read its configuration\n"
-               "                     again, and wait until it has (for ExecReload=)\n"
-               "  -h, --help         Show this help\n"
-               "      --version      Show the version\n\n"
-               "Without systemd as PID 1, for a try in any folder:\n"
-               "  systemd-socket-activate -l 127.0.0.1:8080 --fdname=public \\\n"
-               "      bellhop-router --config=DIR --runtime=DIR\n\n"
-               "See bellhop-router(8).\n",
-               config_dir, runtime_dir);
-}
-
-static int parse_pid(const char *text)
-{
-        uint64_t pid = 0;
-
-        if (!text_number(span_from_string(text), INT32_MAX, &pid) || pid == 0) {
-                fprintf(stderr, "--reload=%s is not a process id. Try 'bellhop-router --help'.\n",
-                        text);
-                return -EINVAL;
-        }
-        reload_pid = (pid_t)pid;
-        return 0;
-}
-
-/* 0: go on. 1: done. Negative: wrong usage. */
-static int parse_argv(int argc, char *argv[])
-{
-        enum { ARG_CONFIG = 256, ARG_RUNTIME, ARG_RELOAD, ARG_VERSION };
-        static const struct option options[] = {
-                { "config", required_argument, NULL, ARG_CONFIG },
-                { "runtime", required_argument, NULL, ARG_RUNTIME },
-                { "reload", required_argument, NULL, ARG_RELOAD },
-                { "help", no_argument, NULL, 'h' },
-                { "version", no_argument, NULL, ARG_VERSION },
-                { NULL, 0, NULL, 0 },
-        };
-        int c;
-
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case ARG_CONFIG:
-                        config_dir = optarg;
-                        break;
-                case ARG_RUNTIME:
-                        runtime_dir = optarg;
-                        break;
-                case ARG_RELOAD:
-                        if (parse_pid(optarg) < 0)
-                                return -EINVAL;
-                        break;
-                case 'h':
-                        help();
-                        return 1;
-                case ARG_VERSION:
-                        printf("bellhop-router %s\n", BELLHOP_VERSION);
-                        return 1;
-                default:
-                        fprintf(stderr, "Try 'bellhop-router --help'.\n");
-                        return -EINVAL;
-                }
-        if (optind < argc) {
-                fprintf(stderr, "'%s' is no option. Try 'bellhop-router --help'.\n", argv[optind]);
-                return -EINVAL;
-        }
-        return 0;
-}
+static const char help[] =
+        "Usage: bellhop-router [OPTIONS...]\n\n"
+        "Passes connections on inherited sockets named 'public', unread, to the instances\n"
+        "whose hosts or addresses they ask for. Answers with metrics on a unix socket named\n"
+        "'control': bellhop-metrics(7). Normally started by bellhop-router.socket.\n\n"
+        "      --config=DIR   Configuration (default: " BELLHOP_CONFIG_DIR ")\n"
+        "      --runtime=DIR  Hand-off sockets NAME.handoff (default: " BELLHOP_RUNTIME_DIR ")\n"
+        "      --reload=PID   Have the router with that process id read its configuration\n"
+        "                     again, and wait until it has (for ExecReload=)\n"
+        "  -h, --help         Show this help\n"
+        "      --version      Show the version\n\n"
+        "Without systemd as PID 1, for a try in any folder:\n"
+        "  systemd-socket-activate -l 127.0.0.1:8080 --fdname=public \\\n"
+        "      bellhop-router --config=DIR --runtime=DIR\n\n"
+        "See bellhop-router(8).\n";
 
 /* The first one that is not taken yet. It stays non-blocking for PID 1 too, which only polls it. */
 static int take_listening(Inherited *inherited, const char *name, int family)
@@ -178,7 +113,7 @@ static int take_sockets(Router *router, Inherited *inherited)
         return router->n_listeners > 0 ? 0 : -ENOTCONN;
 }
 
-static int run(void)
+static int run(const char *config_dir, const char *runtime_dir)
 {
         _cleanup_(router_done) Router router;
         Inherited inherited;
@@ -200,11 +135,17 @@ static int run(void)
         return r;
 }
 
-static int ask_for_reload(void)
+static int ask_for_reload(const char *pid)
 {
         ReloadAnswer answer = { .result = RELOAD_FAILED };
-        const int r = reload_ask(reload_pid, &answer);
+        uint64_t number = 0;
+        int r;
 
+        if (!text_number(span_from_string(pid), INT32_MAX, &number) || number == 0) {
+                log_error("--reload=%s is not a process id", pid);
+                return EXIT_USAGE;
+        }
+        r = reload_ask((pid_t)number, &answer);
         if (r == -ENXIO) {
                 log_error("RUNTIME_DIRECTORY is not set; --reload= is for ExecReload= in a unit "
                           "with RuntimeDirectory=");
@@ -212,7 +153,7 @@ static int ask_for_reload(void)
                 log_error("the router has not answered yet; it may still read its configuration, "
                           "see systemctl status bellhop-router");
         } else if (r < 0) {
-                log_error_errno(r, "can't reload the router, process %d: %m", (int)reload_pid);
+                log_error_errno(r, "can't reload the router, process %s: %m", pid);
         } else if (answer.result == RELOAD_FAILED) {
                 log_error("%s", answer.text);
         } else if (answer.result == RELOAD_USED_WITH_ERRORS) {
@@ -223,13 +164,20 @@ static int ask_for_reload(void)
 
 int main(int argc, char *argv[])
 {
-        int r = parse_argv(argc, argv);
+        const char *config_dir = BELLHOP_CONFIG_DIR, *runtime_dir = BELLHOP_RUNTIME_DIR;
+        const char *reload_pid = NULL;
+        const ProgramOption options[] = {
+                { "config", required_argument, &config_dir },
+                { "runtime", required_argument, &runtime_dir },
+                { "reload", required_argument, &reload_pid },
+                { NULL, 0, NULL },
+        };
+        const int r = options_parse(argc, argv, 0, options, help);
 
         if (r != 0)
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
-
         log_open();
-        if (reload_pid > 0)
-                return ask_for_reload();
-        return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        if (reload_pid)
+                return ask_for_reload(reload_pid);
+        return run(config_dir, runtime_dir) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

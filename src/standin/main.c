@@ -1,51 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhop-standin: what has happened to the instance, and what to do about it. */
+#include <getopt.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
-#include "standin/ending.h"
 #include "standin/standin.h"
 #include "util/cleanup.h"
 #include "util/inherit.h"
 #include "util/log-ids.h"
 #include "util/log.h"
-
-#define EXIT_USAGE 2
+#include "util/options.h"
 
 /* Between two starts of an instance that crashes as soon as it is ready. Its visitors wait. */
 #define LOOP_PAUSE_USEC 500000
 
-static void help(void)
-{
-        printf("Usage: bellhop-standin NAME\n\n"
-               "Started by systemd when the instance NAME has failed. If it could not start,\n"
-               "refuses its visitors for %d seconds; if it was ready before, ends at once, so "
-               "that\n"
-               "it is started again. Inherits the hand-off socket, named 'handoff'.\n\n"
-               "  -h, --help     Show this help\n"
-               "      --version  Show the version\n\n"
-               "See bellhop(7).\n",
-               (int)(STANDIN_PAUSE_USEC / 1000000));
-}
-
-/* 0: go on. 1: done. Negative: wrong usage. */
-static int parse_argv(int argc, char *argv[])
-{
-        const char *first = argc == 2 ? argv[1] : "-";
-
-        if (strcmp(first, "-h") == 0 || strcmp(first, "--help") == 0) {
-                help();
-                return 1;
-        }
-        if (strcmp(first, "--version") == 0) {
-                printf("bellhop-standin %s\n", BELLHOP_VERSION);
-                return 1;
-        }
-        if (first[0] != '-')
-                return 0;
-        fprintf(stderr, "bellhop-standin takes one argument. Try 'bellhop-standin --help'.\n");
-        return -EINVAL;
-}
+static const char help[] =
+        "Usage: bellhop-standin NAME\n\n"
+        "Started by systemd when the instance NAME has failed. If it could not start, refuses\n"
+        "its visitors for a moment; if it was ready before, ends at once, so that it is started\n"
+        "again. Inherits the hand-off socket, named 'handoff'.\n\n"
+        "  -h, --help     Show this help\n"
+        "      --version  Show the version\n\n"
+        "See bellhop(7).\n";
 
 static int inherit_handoff_socket(void)
 {
@@ -72,8 +48,7 @@ static int stand_in_consume(int handoff_fd, const char *instance, const char *ca
 static int run(const char *instance)
 {
         _cleanup_close_ int handoff_fd = inherit_handoff_socket();
-        char cause[ENDING_CAUSE_MAX] = "unknown cause";
-        EndingFacts facts = { .is_loaded = false };
+        EndingFacts facts;
         int r;
 
         if (handoff_fd < 0) {
@@ -81,16 +56,14 @@ static int run(const char *instance)
                           "see --help");
                 return -ENOTCONN;
         }
-        r = ending_ask(instance, &facts, cause);
-        if (r < 0) {
+        r = standin_ask(instance, &facts);
+        if (r < 0)
                 log_warning_errno(r,
                                   "can't ask systemd whether %s was ready (%m); visitors in "
                                   "the queue are refused",
                                   instance);
-                facts.is_loaded = false;
-        }
         facts.waited_usec = standin_waited_usec(handoff_fd);
-        switch (ending_judge(&facts)) {
+        switch (standin_judge(&facts)) {
         case ENDING_CRASH:
                 return 0;
         case ENDING_CRASH_LOOP:
@@ -98,23 +71,23 @@ static int run(const char *instance)
                          &(LogFields){ .message_id = LOG_ID_CRASH_LOOP, .instance = instance },
                          "instance %s crashes (%s) again and again as soon as it has started; "
                          "see systemctl status bellhop@%s.service",
-                         instance, cause, instance);
+                         instance, facts.cause, instance);
                 (void)usleep(LOOP_PAUSE_USEC);
                 return 0;
         case ENDING_NEVER_READY:
-                return stand_in_consume(take_fd(handoff_fd), instance, cause);
+                return stand_in_consume(take_fd(handoff_fd), instance, facts.cause);
         }
         return -EINVAL;
 }
 
 int main(int argc, char *argv[])
 {
-        int r = parse_argv(argc, argv);
+        int r = options_parse(argc, argv, 1, (const ProgramOption[]){ { NULL, 0, NULL } }, help);
 
         if (r != 0)
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         log_open();
-        r = run(argv[1]);
+        r = run(argv[optind]);
         if (r < 0 && r != -ENOTCONN)
                 log_error_errno(r, "bellhop-standin ends: %m");
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Never reads what a client has sent but to throw it away. */
+/*
+ * An instance that was ready is started again at once, because what is in its queue can be served;
+ * after a pause, if it crashed within a second of starting, twice in a row. One that was killed
+ * while it started counts as crashed until somebody in the queue has waited for five seconds.
+ *
+ * Never reads what a client has sent but to throw it away.
+ */
 #include <assert.h>
 #include <sys/socket.h>
+#include <systemd/sd-bus.h>
 #include <systemd/sd-daemon.h>
 
+#include "config/names.h"
 #include "handoff/hangup.h"
 #include "refuse/linger.h"
 #include "sniff/sniff.h"
@@ -12,8 +20,112 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+#define SYSTEMD           "org.freedesktop.systemd1"
+#define SYSTEMD_UNIT      SYSTEMD ".Unit"
+#define SYSTEMD_SERVICE   SYSTEMD ".Service"
+#define SYSTEMD_UNIT_PATH "/org/freedesktop/systemd1/unit"
+
+/* systemd may be busy with a daemon-reload of thousands of units; visitors wait meanwhile. */
+#define ASK_USEC (5 * UINT64_C(1000000))
+
+/* A crash so soon after READY=1, so soon after the last one, is a loop. */
+#define LOOP_RAN_USEC   UINT64_C(1000000)
+#define LOOP_APART_USEC (2 * UINT64_C(1000000))
+
+#define PATIENCE_USEC (5 * UINT64_C(1000000))
+
 /* Below the usual LimitNOFILE= of 1024, with room for what one message may bring. */
 #define STANDIN_LINGERING_MAX 512
+
+Ending standin_judge(const EndingFacts *facts)
+{
+        const bool was_ready = facts->ready_usec > 0 && facts->ready_usec >= facts->start_usec;
+        const uint64_t ran_usec = was_ready ? facts->end_usec - facts->ready_usec : 0;
+
+        if (!facts->is_loaded ||
+            (!was_ready && (!facts->is_killed || facts->waited_usec >= PATIENCE_USEC)))
+                return ENDING_NEVER_READY;
+        if (ran_usec < LOOP_RAN_USEC && facts->last_stand_in_usec > 0 &&
+            facts->end_usec - facts->last_stand_in_usec < LOOP_APART_USEC)
+                return ENDING_CRASH_LOOP;
+        return ENDING_CRASH;
+}
+
+/* As in systemd.exec(5), $SERVICE_RESULT. */
+static bool standin_is_by_signal(const char *result)
+{
+        return strcmp(result, "signal") == 0 || strcmp(result, "core-dump") == 0 ||
+               strcmp(result, "oom-kill") == 0;
+}
+
+static int standin_ask_times(sd_bus *bus, const char *path, const char *own_path,
+                             EndingFacts *facts)
+{
+        const struct {
+                const char *path, *property;
+                uint64_t *usec;
+        } times[] = {
+                { path, "InactiveExitTimestampMonotonic", &facts->start_usec },
+                { path, "ActiveEnterTimestampMonotonic", &facts->ready_usec },
+                { path, "InactiveEnterTimestampMonotonic", &facts->end_usec },
+                { own_path, "InactiveEnterTimestampMonotonic", &facts->last_stand_in_usec },
+        };
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(times); i++)
+                r = sd_bus_get_property_trivial(bus, SYSTEMD, times[i].path, SYSTEMD_UNIT,
+                                                times[i].property, NULL, 't', times[i].usec);
+        return r;
+}
+
+static int standin_ask_bus(sd_bus *bus, const char *instance, EndingFacts *facts)
+{
+        _cleanup_free_ char *path = NULL, *own_path = NULL, *load_state = NULL, *result = NULL;
+        char unit[NAME_UNIT_MAX];
+        int32_t status = 0;
+        int r = sd_bus_path_encode(SYSTEMD_UNIT_PATH, name_unit(NAME_SERVICE_UNIT, instance, unit),
+                                   &path);
+
+        if (r >= 0)
+                r = sd_bus_path_encode(SYSTEMD_UNIT_PATH,
+                                       name_unit(NAME_STANDIN_UNIT, instance, unit), &own_path);
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, SYSTEMD, path, SYSTEMD_UNIT, "LoadState", NULL,
+                                               &load_state);
+        if (r < 0)
+                return r;
+        if (strcmp(load_state, "loaded") != 0) {
+                snprintf(facts->cause, sizeof(facts->cause), "%s", load_state);
+                return 0;
+        }
+        r = standin_ask_times(bus, path, own_path, facts);
+        if (r >= 0)
+                r = sd_bus_get_property_string(bus, SYSTEMD, path, SYSTEMD_SERVICE, "Result", NULL,
+                                               &result);
+        if (r >= 0)
+                r = sd_bus_get_property_trivial(bus, SYSTEMD, path, SYSTEMD_SERVICE,
+                                                "ExecMainStatus", NULL, 'i', &status);
+        if (r < 0)
+                return r;
+        facts->is_loaded = true;
+        facts->is_killed = standin_is_by_signal(result);
+        snprintf(facts->cause, sizeof(facts->cause), "%s %d", result, status);
+        return 0;
+}
+
+int standin_ask(const char *instance, EndingFacts *ret)
+{
+        sd_bus *bus = NULL;
+        int r = sd_bus_open_system(&bus);
+
+        *ret = (EndingFacts){ .cause = "unknown cause" };
+        if (r >= 0)
+                r = sd_bus_set_method_call_timeout(bus, ASK_USEC);
+        if (r >= 0)
+                r = standin_ask_bus(bus, instance, ret);
+        sd_bus_flush_close_unref(bus);
+        return r;
+}
 
 typedef struct Standin {
         sd_event *event;
@@ -21,8 +133,7 @@ typedef struct Standin {
         const char *instance;
         const char *cause;
         uid_t sender;
-        sd_event_source *handoff;
-        sd_event_source *post; /* once it is ending */
+        sd_event_source *handoff; /* NULL: the pause is over */
         LingerQueue lingering;
         size_t n_refused;
 } Standin;
@@ -84,22 +195,12 @@ static int standin_on_handoff(sd_event_source *source, int fd, uint32_t revents,
         return 0;
 }
 
-/* After whatever else has happened in this turn. */
-static int standin_on_post(sd_event_source *source, void *userdata)
-{
-        const Standin *standin = userdata;
-
-        return standin->lingering.deadlines.n == 0 ? sd_event_exit(standin->event, 0) : 0;
-}
-
 static int standin_on_end(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Standin *standin = userdata;
 
         standin->handoff = sd_event_source_disable_unref(standin->handoff);
-        if (standin->lingering.deadlines.n == 0)
-                return sd_event_exit(standin->event, 0);
-        return sd_event_add_post(standin->event, &standin->post, standin_on_post, standin);
+        return 0;
 }
 
 static int standin_init(Standin *standin, uint64_t pause_usec)
@@ -133,16 +234,16 @@ int standin_run_consume(int handoff_fd, const char *instance, const char *cause,
         assert(handoff_fd >= 0);
         standin_notify_status(&standin);
         r = standin_init(&standin, pause_usec);
-        if (r >= 0)
-                r = sd_event_loop(standin.event);
+        while (r >= 0 && sd_event_get_state(standin.event) != SD_EVENT_FINISHED &&
+               (standin.handoff || standin.lingering.deadlines.n > 0))
+                r = sd_event_run(standin.event, UINT64_MAX);
 
         linger_done(&standin.lingering);
         sd_event_source_disable_unref(standin.handoff);
-        sd_event_source_disable_unref(standin.post);
         sd_event_unref(standin.event);
         close_fd(handoff_fd);
         log_full(LOG_INFO, &(LogFields){ .instance = instance },
                  "refused %zu visitors of %s; the next one starts it again", standin.n_refused,
                  instance);
-        return r;
+        return r < 0 ? r : 0;
 }

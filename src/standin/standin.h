@@ -1,19 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Receives hand-offs in place of an instance that can't start, and refuses them. Otherwise such an
- * instance would be started again and again while its visitors wait. bellhop-standin@.service names
- * the hand-off socket in Sockets=, and while one of its services is starting or runs, a socket
- * starts none; so the next visitor after the stand-in has ended starts the instance again.
+ * How an instance has ended, as systemd has seen it: nothing that the customer could forge. And
+ * what is done in place of one that can't start: its hand-offs are received and refused, as
+ * otherwise it would be started again and again while its visitors wait.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-/* As Retry-After: in the refusal says. */
-#define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
+typedef enum Ending {
+        ENDING_NEVER_READY, /* it could not start */
+        ENDING_CRASH,       /* it had been ready, or was killed while it started */
+        ENDING_CRASH_LOOP,  /* soon after its start, and so it was last time */
+} Ending;
+
+/* What systemd knows, and the queue. Times are CLOCK_MONOTONIC, 0: never. */
+typedef struct EndingFacts {
+        bool is_loaded;              /* the unit's files are valid */
+        bool is_killed;              /* by a signal, whoever sent it */
+        uint64_t start_usec;         /* the instance's last start */
+        uint64_t ready_usec;         /* when it was ready last */
+        uint64_t end_usec;           /* when it ended */
+        uint64_t last_stand_in_usec; /* when the stand-in before us ended */
+        uint64_t waited_usec;        /* how long the first in the queue has waited */
+        char cause[64];              /* in systemd's words: "exit-code 1" */
+} EndingFacts;
+
+/* Asks systemd over the system bus for all but waited_usec. A negative errno: it does not answer,
+ * and *ret says as much as of a unit that is not loaded. */
+int standin_ask(const char *instance, EndingFacts *ret);
 
 /* How long the first connection in the queue has waited; 0: there is none. */
 uint64_t standin_waited_usec(int handoff_fd);
+
+Ending standin_judge(const EndingFacts *facts);
+
+/* As Retry-After: in the refusal says. */
+#define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
 
 /*
  * Refuses for pause_usec whatever is in the queue of the hand-off socket or comes, then ends.

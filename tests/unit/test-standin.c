@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 
 #include "refuse/linger.h"
-#include "standin/ending.h"
 #include "standin/standin.h"
 #include "util/clock.h"
 
@@ -26,28 +25,30 @@ static void test_judgement(void **state)
                 Ending expected;
         } cases[] = {
                 /* loaded, killed; start, ready, end, end of the last stand-in; waited */
-                { { 1, 0, 100 * SEC, 0, 101 * SEC, 0, 0 }, ENDING_NEVER_READY },
-                { { 1, 0, 100 * SEC, 50 * SEC, 101 * SEC, 0, 0 }, ENDING_NEVER_READY },
-                { { 1, 0, 100 * SEC, 50 * SEC, 101 * SEC, 99 * SEC, 0 }, ENDING_NEVER_READY },
-                { { 0, 0, 100 * SEC, 101 * SEC, 110 * SEC, 0, 0 }, ENDING_NEVER_READY },
-                { { 1, 0, 0, 0, 0, 0, 0 }, ENDING_NEVER_READY },
+                { { 1, 0, 100 * SEC, 0, 101 * SEC, 0, 0, "" }, ENDING_NEVER_READY },
+                { { 1, 0, 100 * SEC, 50 * SEC, 101 * SEC, 0, 0, "" }, ENDING_NEVER_READY },
+                { { 1, 0, 100 * SEC, 50 * SEC, 101 * SEC, 99 * SEC, 0, "" }, ENDING_NEVER_READY },
+                { { 0, 0, 100 * SEC, 101 * SEC, 110 * SEC, 0, 0, "" }, ENDING_NEVER_READY },
+                { { 1, 0, 0, 0, 0, 0, 0, "" }, ENDING_NEVER_READY },
                 /* Ready once, whatever ended it and however long others wait. */
-                { { 1, 0, 100 * SEC, 101 * SEC, 110 * SEC, 0, 0 }, ENDING_CRASH },
-                { { 1, 1, 100 * SEC, 101 * SEC, 110 * SEC, 109 * SEC, 60 * SEC }, ENDING_CRASH },
-                { { 1, 1, 100 * SEC, 101 * SEC, 101 * SEC + 1, 0, 0 }, ENDING_CRASH },
-                { { 1, 1, 100 * SEC, 101 * SEC, 101 * SEC + 1, 99 * SEC, 0 }, ENDING_CRASH },
-                { { 1, 1, 100 * SEC, 101 * SEC, 101 * SEC + 1, 100 * SEC, 0 }, ENDING_CRASH_LOOP },
+                { { 1, 0, 100 * SEC, 101 * SEC, 110 * SEC, 0, 0, "" }, ENDING_CRASH },
+                { { 1, 1, 100 * SEC, 101 * SEC, 110 * SEC, 109 * SEC, 60 * SEC, "" },
+                  ENDING_CRASH },
+                { { 1, 1, 100 * SEC, 101 * SEC, 101 * SEC + 1, 0, 0, "" }, ENDING_CRASH },
+                { { 1, 1, 100 * SEC, 101 * SEC, 101 * SEC + 1, 99 * SEC, 0, "" }, ENDING_CRASH },
+                { { 1, 1, 100 * SEC, 101 * SEC, 101 * SEC + 1, 100 * SEC, 0, "" },
+                  ENDING_CRASH_LOOP },
                 /* Killed while it started. */
-                { { 1, 1, 100 * SEC, 50 * SEC, 101 * SEC, 0, 0 }, ENDING_CRASH },
-                { { 1, 1, 100 * SEC, 50 * SEC, 101 * SEC, 98 * SEC, 0 }, ENDING_CRASH },
-                { { 1, 1, 100 * SEC, 0, 101 * SEC, 100 * SEC, SEC }, ENDING_CRASH_LOOP },
-                { { 1, 1, 100 * SEC, 50 * SEC, 101 * SEC, 100 * SEC, 5 * SEC },
+                { { 1, 1, 100 * SEC, 50 * SEC, 101 * SEC, 0, 0, "" }, ENDING_CRASH },
+                { { 1, 1, 100 * SEC, 50 * SEC, 101 * SEC, 98 * SEC, 0, "" }, ENDING_CRASH },
+                { { 1, 1, 100 * SEC, 0, 101 * SEC, 100 * SEC, SEC, "" }, ENDING_CRASH_LOOP },
+                { { 1, 1, 100 * SEC, 50 * SEC, 101 * SEC, 100 * SEC, 5 * SEC, "" },
                   ENDING_NEVER_READY },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-                if (ending_judge(&cases[i].facts) != cases[i].expected)
-                        fail_msg("case %zu: %d", i, ending_judge(&cases[i].facts));
+                if (standin_judge(&cases[i].facts) != cases[i].expected)
+                        fail_msg("case %zu: %d", i, standin_judge(&cases[i].facts));
 }
 
 static void run_consume(int fd, uint64_t pause_usec)

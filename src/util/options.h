@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The command lines of our services, which have few options; all know --help and --version. */
+#pragma once
+
+#define OPTIONS_MAX 8
+
+#define EXIT_USAGE 2
+
+typedef struct ProgramOption {
+        const char *name; /* without "--"; NULL: the end of the table */
+        int has_argument; /* as in getopt_long(3) */
+        const char **ret; /* gets the argument, or "" */
+} ProgramOption;
+
+/* 0: go on; the words, which are as many as wanted, begin at argv[optind]. 1: done. Negative: wrong
+ * usage, which has been reported. */
+int options_parse(int argc, char *argv[], int n_words, const ProgramOption *options,
+                  const char *help);
