@@ -21,31 +21,21 @@ typedef struct Linger {
         Deadline deadline;
 } Linger;
 
-static void linger_free(Linger *linger)
+static void linger_free(Deadline *deadline)
 {
+        Linger *linger = container_of(deadline, Linger, deadline);
+
         deadline_queue_remove(&linger->queue->deadlines, &linger->deadline);
         sd_event_source_disable_unref(linger->io);
         close_fd(linger->fd);
         free(linger);
 }
 
-static void linger_on_passed(Deadline *deadline)
-{
-        linger_free(container_of(deadline, Linger, deadline));
-}
-
 int linger_init(LingerQueue *queue, sd_event *event, size_t max)
 {
         queue->event = event;
         queue->max = max;
-        return deadline_queue_init(&queue->deadlines, event, linger_on_passed);
-}
-
-void linger_done(LingerQueue *queue)
-{
-        while (queue->deadlines.n > 0)
-                linger_on_passed(deadline_queue_first(&queue->deadlines));
-        deadline_queue_done(&queue->deadlines);
+        return deadline_queue_init(&queue->deadlines, event, linger_free);
 }
 
 /* Throws away what has arrived, up to a limit in all, which *n_discarded counts. False: close the
@@ -69,14 +59,13 @@ static int linger_on_io(sd_event_source *source, int fd, uint32_t revents, void 
         Linger *linger = userdata;
 
         if (!linger_discard(fd, &linger->n_discarded))
-                linger_free(linger);
+                linger_free(&linger->deadline);
         return 0;
 }
 
 static void linger_keep_consume(LingerQueue *queue, int fd, size_t n_discarded)
 {
         Linger *linger = calloc(1, sizeof(*linger));
-        uint64_t now = 0;
 
         if (!linger) {
                 close_fd(fd);
@@ -84,12 +73,12 @@ static void linger_keep_consume(LingerQueue *queue, int fd, size_t n_discarded)
         }
         *linger = (Linger){ .queue = queue, .fd = fd, .n_discarded = n_discarded };
         if (queue->deadlines.n >= queue->max)
-                linger_on_passed(deadline_queue_first(&queue->deadlines));
-        (void)sd_event_now(queue->event, CLOCK_MONOTONIC, &now);
-        if (deadline_queue_add(&queue->deadlines, &linger->deadline, now + LINGER_USEC) < 0 ||
+                linger_free(deadline_queue_first(&queue->deadlines));
+        if (deadline_queue_add(&queue->deadlines, &linger->deadline,
+                               event_now(queue->event) + LINGER_USEC) < 0 ||
             sd_event_add_io(queue->event, &linger->io, fd, EPOLLIN | EPOLLRDHUP, linger_on_io,
                             linger) < 0)
-                linger_free(linger);
+                linger_free(&linger->deadline);
 }
 
 void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size)

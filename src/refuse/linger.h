@@ -9,6 +9,7 @@
 /* How long a client may take. */
 #define LINGER_USEC (2 * UINT64_C(1000000))
 
+/* deadline_queue_done() closes what still lingers. */
 typedef struct LingerQueue {
         sd_event *event;         /* not owned */
         DeadlineQueue deadlines; /* of the connections that linger */
@@ -16,9 +17,6 @@ typedef struct LingerQueue {
 } LingerQueue;
 
 int linger_init(LingerQueue *queue, sd_event *event, size_t max);
-
-/* Closes what still lingers. */
-void linger_done(LingerQueue *queue);
 
 /* Sends the last reply to a client and throws away what the client sends. Takes fd. */
 void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size);

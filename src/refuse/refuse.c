@@ -73,38 +73,31 @@ bool refuse_reason_is_of_instance(RefuseReason reason)
         return refusals[reason].is_of_instance;
 }
 
-static size_t refuse_alert(const Refusal *refusal, char *ret)
-{
-        /* Record of type alert, two bytes long: fatal, description. */
-        const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, refusal->alert };
-
-        memcpy(ret, alert, sizeof(alert));
-        return sizeof(alert);
-}
-
-static size_t refuse_http(const Refusal *refusal, char *ret)
-{
-        const bool later = refusal->status[0] == '5';
-        const int n = snprintf(ret, REFUSE_REPLY_MAX,
-                               "HTTP/1.1 %s\r\n"
-                               "Content-Type: text/plain; charset=utf-8\r\n"
-                               "Content-Length: %zu\r\n"
-                               "%s"
-                               "Cache-Control: no-store\r\n"
-                               "Connection: close\r\n"
-                               "\r\n"
-                               "%s",
-                               refusal->status, strlen(refusal->body),
-                               later ? "Retry-After: 5\r\n" : "", refusal->body);
-
-        return n < 0 || n >= REFUSE_REPLY_MAX ? 0 : (size_t)n;
-}
-
 size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol,
                     char ret[static REFUSE_REPLY_MAX])
 {
+        const Refusal *refusal = &refusals[reason];
+        /* Record of type alert, two bytes long: fatal, description. */
+        const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, refusal->alert };
+        const bool later = refusal->status[0] == '5';
+        int n;
+
+        if (protocol == BELLHOP_PROTOCOL_TLS) {
+                memcpy(ret, alert, sizeof(alert));
+                return sizeof(alert);
+        }
         /* A client that is silent or speaks something else reads in plain words what is expected.
          */
-        return protocol == BELLHOP_PROTOCOL_TLS ? refuse_alert(&refusals[reason], ret)
-                                                : refuse_http(&refusals[reason], ret);
+        n = snprintf(ret, REFUSE_REPLY_MAX,
+                     "HTTP/1.1 %s\r\n"
+                     "Content-Type: text/plain; charset=utf-8\r\n"
+                     "Content-Length: %zu\r\n"
+                     "%s"
+                     "Cache-Control: no-store\r\n"
+                     "Connection: close\r\n"
+                     "\r\n"
+                     "%s",
+                     refusal->status, strlen(refusal->body), later ? "Retry-After: 5\r\n" : "",
+                     refusal->body);
+        return n < 0 || n >= REFUSE_REPLY_MAX ? 0 : (size_t)n;
 }

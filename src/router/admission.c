@@ -6,29 +6,19 @@
 
 #include "router/admission.h"
 
-/* Connections must not take the descriptors that hand-off sockets, notification and reloading need.
- */
-static size_t admission_pending_max(size_t setting, size_t n_descriptors)
+void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors)
 {
         struct rlimit limit;
         uint64_t room;
 
+        admission->settings = settings;
+        admission->pending_max = settings->pending_max;
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return setting;
+                return;
         /* As many again may linger. */
         room = limit.rlim_cur > n_descriptors + 2 ? (limit.rlim_cur - n_descriptors) / 2 : 1;
-        return room < setting ? room : setting;
-}
-
-void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors)
-{
-        admission->pending_max = admission_pending_max(settings->pending_max, n_descriptors);
-        admission->pending_max_per_instance = settings->pending_max_per_instance;
-        admission->source_limit = (SourceLimit){
-                .ipv4_bits = (unsigned)settings->source_prefix_ipv4,
-                .ipv6_bits = (unsigned)settings->source_prefix_ipv6,
-                .n = settings->pending_max_per_source,
-        };
+        if (room < admission->pending_max)
+                admission->pending_max = room;
 }
 
 bool admission_has_room(Admission *admission, size_t n_pending)
@@ -45,7 +35,7 @@ bool admission_has_room(Admission *admission, size_t n_pending)
 
 bool admission_charge(Admission *admission, const Address *client, Source **ret)
 {
-        const int r = source_charge(&admission->sources, &admission->source_limit, client, ret);
+        const int r = source_charge(&admission->sources, admission->settings, client, ret);
         char peer[ADDRESS_TEXT_MAX];
 
         if (r == -EDQUOT) {
@@ -61,7 +51,7 @@ bool admission_charge(Admission *admission, const Address *client, Source **ret)
 
 bool admission_of_instance(Admission *admission, Outlet *outlet)
 {
-        if (outlet->n_waiting < admission->pending_max_per_instance)
+        if (outlet->n_waiting < admission->settings->pending_max_per_instance)
                 return true;
         log_limits_write(admission->log_limits, outlet->log_limits, LOG_KIND_INSTANCE_LIMIT,
                          (LogFields){ .instance = outlet->name },

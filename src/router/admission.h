@@ -7,14 +7,14 @@
 #include "router/source.h"
 
 typedef struct Admission {
-        LogLimit *log_limits; /* one for each LogKind; not owned */
-        size_t pending_max;   /* PendingMax=, or less when there are too few descriptors for it */
-        size_t pending_max_per_instance;
-        SourceLimit source_limit;
+        LogLimit *log_limits;           /* one for each LogKind; not owned */
+        const RouterSettings *settings; /* in force; not owned */
+        size_t pending_max; /* PendingMax=, or less when there are too few descriptors for it */
         SourceTable sources;
 } Admission;
 
-/* n_descriptors: how many others need, which connections must not take. */
+/* n_descriptors: how many hand-off sockets, notification, reloading and others need. Connections
+ * must not take them. */
 void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors);
 
 /* Whether so many may be pending. */

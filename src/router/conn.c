@@ -124,16 +124,14 @@ static uint64_t conn_deadline(const Conn *conn)
 {
         const RouterSettings *settings = &conn->router->config->router;
         const StoredConn *past = &conn->past;
-        uint64_t now = 0;
 
         if (conn->state == CONN_SNIFFING)
                 return past->sniffing_deadline_usec > 0
                                ? past->sniffing_deadline_usec
                                : past->accepted_nsec / 1000 + settings->sniff_timeout_usec;
-        if (past->waiting_deadline_usec > 0)
-                return past->waiting_deadline_usec;
-        (void)sd_event_now(conn->router->event, CLOCK_MONOTONIC, &now);
-        return now + settings->handoff_timeout_usec;
+        return past->waiting_deadline_usec > 0
+                       ? past->waiting_deadline_usec
+                       : event_now(conn->router->event) + settings->handoff_timeout_usec;
 }
 
 /* It has to wait. Returns the connection, which a new one is no more at its old place, or NULL

@@ -11,7 +11,6 @@
 #include "router/control.h"
 #include "sniff/sniff.h"
 #include "util/cleanup.h"
-#include "util/clock.h"
 
 #define REQUEST_BYTES_MAX 4096
 /* For request and answer together. */
@@ -62,8 +61,9 @@ static void control_format(ControlClient *client)
         exposition_printf(answer, "%s", client->more ? "\r\n" : "\r\n0\r\n\r\n");
 }
 
-static void control_free_client(ControlClient *client)
+static void control_free_client(Deadline *deadline)
 {
+        ControlClient *client = container_of(deadline, ControlClient, deadline);
         ControlSocket *control = client->control;
 
         deadline_queue_remove(&control->clients, &client->deadline);
@@ -187,13 +187,8 @@ static int control_on_client_io(sd_event_source *source, int fd, uint32_t revent
         ControlClient *client = userdata;
 
         if (!(client->answer.size > 0 ? control_send(client) : control_receive(client)))
-                control_free_client(client);
+                control_free_client(&client->deadline);
         return 0;
-}
-
-static void control_on_deadline(Deadline *deadline)
-{
-        control_free_client(container_of(deadline, ControlClient, deadline));
 }
 
 static void control_new_client_consume(ControlSocket *control, int fd)
@@ -207,10 +202,10 @@ static void control_new_client_consume(ControlSocket *control, int fd)
         client->control = control;
         client->fd = fd;
         if (deadline_queue_add(&control->clients, &client->deadline,
-                               clock_monotonic_usec() + CLIENT_USEC) < 0 ||
+                               event_now(control->event) + CLIENT_USEC) < 0 ||
             sd_event_add_io(control->event, &client->io, fd, EPOLLIN, control_on_client_io,
                             client) < 0)
-                control_free_client(client);
+                control_free_client(&client->deadline);
 }
 
 static int control_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
@@ -227,8 +222,6 @@ static int control_on_readable(sd_event_source *source, int fd, uint32_t revents
 
 void control_done(ControlSocket *control)
 {
-        while (control->clients.n > 0)
-                control_on_deadline(deadline_queue_first(&control->clients));
         deadline_queue_done(&control->clients);
         control->io = sd_event_source_disable_unref(control->io);
         control->fd = close_fd(control->fd);
@@ -246,7 +239,7 @@ int control_start(ControlSocket *control)
         assert(control->config && control->get_metrics && control->event);
         if (control->fd < 0)
                 return 0;
-        r = deadline_queue_init(&control->clients, control->event, control_on_deadline);
+        r = deadline_queue_init(&control->clients, control->event, control_free_client);
         if (r >= 0)
                 r = sd_event_add_io(control->event, &control->io, control->fd, EPOLLIN,
                                     control_on_readable, control);

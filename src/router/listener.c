@@ -12,6 +12,7 @@
 #include "seal/seal.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/deadline.h"
 
 /* At once, then the other listeners and the pending connections have their turn. */
 #define ACCEPT_BATCH 64
@@ -69,23 +70,15 @@ static bool listener_accept(Listener *listener)
         return true;
 }
 
-static void listener_settle(Listener *listener, unsigned n_waiting)
-{
-        uint64_t now = 0;
-
-        (void)sd_event_now(sd_event_source_get_event(listener->io), CLOCK_MONOTONIC, &now);
-        if (now > listener->sealed_usec + SETTLE_USEC)
-                listener->n_unsure = n_waiting;
-}
-
 /* Connections that come after the queue was looked at are another edge, and another turn. */
 static int listener_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         Listener *listener = userdata;
         const unsigned n_waiting = listener_backlog(fd);
 
-        if (listener->n_unsure == UINT64_MAX && listener->sealed_usec > 0)
-                listener_settle(listener, n_waiting);
+        if (listener->n_unsure == UINT64_MAX && listener->sealed_usec > 0 &&
+            event_now(sd_event_source_get_event(source)) > listener->sealed_usec + SETTLE_USEC)
+                listener->n_unsure = n_waiting;
         for (unsigned i = 0; i < n_waiting && i < ACCEPT_BATCH; i++)
                 if (!listener_accept(listener))
                         return 0;

@@ -379,7 +379,7 @@ void router_done(Router *router)
         deadline_queue_done(&router->waiting);
         router_move_outlets(router, NULL, NULL);
         starts_done(&router->outlet_shared.starts);
-        linger_done(&router->lingering);
+        deadline_queue_done(&router->lingering.deadlines);
         router->reload = reload_free(router->reload);
         free(router->peek);
         sd_event_source_disable_unref(router->resume);

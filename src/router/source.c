@@ -16,22 +16,19 @@ static int source_compare(const void *a, const void *b)
                       sizeof(struct in6_addr));
 }
 
-static struct in6_addr source_prefix(const SourceLimit *limit, const Address *client)
+int source_charge(SourceTable *table, const RouterSettings *settings, const Address *client,
+                  Source **ret)
 {
-        const bool v4 = IN6_IS_ADDR_V4MAPPED(&client->ip);
-
-        return address_prefix(&client->ip,
-                              v4 ? ADDRESS_IPV4_MAPPED_BITS + limit->ipv4_bits : limit->ipv6_bits);
-}
-
-int source_charge(SourceTable *table, const SourceLimit *limit, const Address *client, Source **ret)
-{
-        const Source key = { .prefix = source_prefix(limit, client) };
+        const uint64_t bits = IN6_IS_ADDR_V4MAPPED(&client->ip)
+                                      ? ADDRESS_IPV4_MAPPED_BITS + settings->source_prefix_ipv4
+                                      : settings->source_prefix_ipv6;
+        const Source key = { .prefix = address_prefix(&client->ip, (unsigned)bits) };
         Source **found = tfind(&key, &table->root, source_compare);
         Source *source;
 
         if (found) {
-                if (limit->n > 0 && (*found)->n >= limit->n)
+                if (settings->pending_max_per_source > 0 &&
+                    (*found)->n >= settings->pending_max_per_source)
                         return -EDQUOT;
                 (*found)->n++;
                 *ret = *found;

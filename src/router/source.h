@@ -3,18 +3,9 @@
  * one IPv6 address usually has 2^64. */
 #pragma once
 
-#include <stddef.h>
-
-#include "util/address.h"
+#include "config/config.h"
 
 typedef struct Source Source;
-
-/* Prefix lengths and the limit, all settings; n of 0: no limit. */
-typedef struct SourceLimit {
-        unsigned ipv4_bits;
-        unsigned ipv6_bits;
-        size_t n;
-} SourceLimit;
 
 typedef struct SourceTable {
         void *root; /* tsearch(3): a tree needs no hash, whose collisions a client could choose */
@@ -22,7 +13,7 @@ typedef struct SourceTable {
 } SourceTable;
 
 /* Counts one connection. 0 and *ret; -EDQUOT: the source has as many as it may; -ENOMEM. */
-int source_charge(SourceTable *table, const SourceLimit *limit, const Address *client,
+int source_charge(SourceTable *table, const RouterSettings *settings, const Address *client,
                   Source **ret);
 
 /* Gives it back. Returns NULL. */

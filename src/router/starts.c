@@ -27,14 +27,6 @@
 #define STARTING_PER_PROCESSOR 2
 #define STARTING_LEAST         4
 
-static uint64_t starts_now(const Starts *starts)
-{
-        uint64_t now = 0;
-
-        (void)sd_event_now(starts->event, CLOCK_MONOTONIC, &now);
-        return now;
-}
-
 /* Instances that do not come up shall not take all slots from those that would. */
 static bool starts_has_free_slot(const Starts *starts, bool late)
 {
@@ -59,7 +51,7 @@ static void starts_arm_next(const Starts *starts)
 static void starts_enter(const Starts *starts, Start *start, StartState state)
 {
         start->state = state;
-        start->since_usec = starts_now(starts);
+        start->since_usec = event_now(starts->event);
 }
 
 static StartList *starts_queue_of(Starts *starts, const Start *start)
@@ -69,7 +61,7 @@ static StartList *starts_queue_of(Starts *starts, const Start *start)
 
 static void starts_leave_queue(Starts *starts, Start *start)
 {
-        const uint64_t waited = starts_now(starts) - start->since_usec;
+        const uint64_t waited = event_now(starts->event) - start->since_usec;
 
         assert(start->state == START_WAITING);
         TAILQ_REMOVE(starts_queue_of(starts, start), start, link);
@@ -120,7 +112,7 @@ bool starts_may_send(Starts *starts, Start *start)
         assert(starts->max > 0);
         if (start->state != START_NONE)
                 return start->state == START_HAS_SLOT;
-        if (starts_now(starts) - start->sent_usec < HOT_USEC || starts->hooks->runs(start))
+        if (event_now(starts->event) - start->sent_usec < HOT_USEC || starts->hooks->runs(start))
                 return true;
         if (TAILQ_EMPTY(queue) && starts_has_free_slot(starts, start->is_late)) {
                 starts_take_slot(starts, start);
@@ -150,7 +142,7 @@ bool starts_sent(Starts *starts, Start *start)
                         starts_has_received(starts, start);
                 start->unread_bytes = unread;
         }
-        start->sent_usec = starts_now(starts);
+        start->sent_usec = event_now(starts->event);
         return is_first;
 }
 

@@ -238,7 +238,7 @@ int standin_run_consume(int handoff_fd, const char *instance, const char *cause,
                (standin.handoff || standin.lingering.deadlines.n > 0))
                 r = sd_event_run(standin.event, UINT64_MAX);
 
-        linger_done(&standin.lingering);
+        deadline_queue_done(&standin.lingering.deadlines);
         sd_event_source_disable_unref(standin.handoff);
         sd_event_unref(standin.event);
         close_fd(handoff_fd);

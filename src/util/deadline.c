@@ -11,20 +11,24 @@ static int deadline_arm(DeadlineQueue *queue)
         return r < 0 ? r : sd_event_source_set_enabled(queue->timer, SD_EVENT_ONESHOT);
 }
 
-static int deadline_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void deadline_pass(DeadlineQueue *queue, uint64_t now)
 {
-        DeadlineQueue *queue = userdata;
-        uint64_t now = usec;
         Deadline *first;
 
-        (void)sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now);
         while ((first = deadline_queue_first(queue)) && first->usec <= now) {
                 const size_t n = queue->n;
 
                 queue->on_passed(first);
                 assert(queue->n < n);
         }
-        return first ? deadline_arm(queue) : 0;
+}
+
+static int deadline_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        DeadlineQueue *queue = userdata;
+
+        deadline_pass(queue, event_now(sd_event_source_get_event(source)));
+        return queue->n > 0 ? deadline_arm(queue) : 0;
 }
 
 int deadline_queue_init(DeadlineQueue *queue, sd_event *event,
@@ -41,7 +45,7 @@ int deadline_queue_init(DeadlineQueue *queue, sd_event *event,
 
 void deadline_queue_done(DeadlineQueue *queue)
 {
-        assert(queue->n == 0);
+        deadline_pass(queue, UINT64_MAX);
         queue->timer = sd_event_source_disable_unref(queue->timer);
 }
 

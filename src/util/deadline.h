@@ -10,6 +10,15 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
+/* CLOCK_MONOTONIC, the same for a whole turn of the loop. */
+static inline uint64_t event_now(sd_event *event)
+{
+        uint64_t now = 0;
+
+        (void)sd_event_now(event, CLOCK_MONOTONIC, &now);
+        return now;
+}
+
 /* Part of whatever has the deadline. */
 typedef struct Deadline {
         uint64_t usec; /* CLOCK_MONOTONIC */
@@ -27,7 +36,7 @@ typedef struct DeadlineQueue {
 int deadline_queue_init(DeadlineQueue *queue, sd_event *event,
                         void (*on_passed)(Deadline *deadline));
 
-/* The queue must be empty. */
+/* What is left counts as passed. */
 void deadline_queue_done(DeadlineQueue *queue);
 
 /* Returns 0, or a negative errno without a timer; then it is in the queue all the same. */

@@ -21,7 +21,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-        linger_done(&queue);
+        deadline_queue_done(&queue.deadlines);
         event = sd_event_unref(event);
         return 0;
 }

@@ -13,11 +13,12 @@ static Address address(const char *text)
         return a;
 }
 
-static int charge(SourceTable *table, const SourceLimit *limit, const char *text, Source **ret)
+static int charge(SourceTable *table, const RouterSettings *settings, const char *text,
+                  Source **ret)
 {
         const Address a = address(text);
 
-        return source_charge(table, limit, &a, ret);
+        return source_charge(table, settings, &a, ret);
 }
 
 static void test_prefixes(void **state)
@@ -42,7 +43,9 @@ static void test_prefixes(void **state)
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                const SourceLimit limit = { cases[i].ipv4_bits, cases[i].ipv6_bits, 1 };
+                const RouterSettings limit = { .source_prefix_ipv4 = cases[i].ipv4_bits,
+                                               .source_prefix_ipv6 = cases[i].ipv6_bits,
+                                               .pending_max_per_source = 1 };
                 SourceTable table = { .n = 0 };
                 Source *a = NULL, *b = NULL;
 
@@ -61,7 +64,9 @@ static void test_many(void **state)
 {
         enum { N_SOURCES = 300, N_EACH = 3 };
         static Source *sources[N_SOURCES][N_EACH];
-        const SourceLimit limit = { 32, 64, N_EACH };
+        const RouterSettings limit = { .source_prefix_ipv4 = 32,
+                                       .source_prefix_ipv6 = 64,
+                                       .pending_max_per_source = N_EACH };
         SourceTable table = { .n = 0 };
         Source *more = NULL;
 
@@ -85,7 +90,9 @@ static void test_many(void **state)
 
 static void test_no_limit(void **state)
 {
-        const SourceLimit limit = { 32, 64, 0 };
+        const RouterSettings limit = { .source_prefix_ipv4 = 32,
+                                       .source_prefix_ipv6 = 64,
+                                       .pending_max_per_source = 0 };
         SourceTable table = { .n = 0 };
         Source *sources[1000];
 
