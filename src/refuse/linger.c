@@ -96,23 +96,17 @@ void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t 
                 close_fd(fd);
 }
 
-static bool linger_is_https_port(int fd)
-{
-        Address local;
-
-        return address_local(fd, &local) && local.port == PORT_HTTPS;
-}
-
 void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
                            enum bellhop_protocol protocol)
 {
         char reply[REFUSE_REPLY_MAX];
+        Address local;
         size_t size = 0;
 
         /* A client that waits silently on the port of HTTPS would take an HTTP error for a broken
          * TLS handshake. */
         if (protocol != BELLHOP_PROTOCOL_UNKNOWN || reason == REFUSE_MALFORMED ||
-            !linger_is_https_port(fd))
+            !address_local(fd, &local) || local.port != PORT_HTTPS)
                 size = refuse_reply(reason, protocol, reply);
         linger_reply_consume(queue, fd, reply, size);
 }

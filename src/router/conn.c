@@ -360,8 +360,9 @@ static void conn_make_room(Router *router)
                                     REFUSE_OVERLOAD);
 }
 
-static void conn_begin_consume(Router *router, int fd, const StoredConn *past, bool is_unsure)
+void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure)
 {
+        Router *router = userdata;
         Conn conn = { .router = router, .fd = fd, .past = *past };
         Look look;
 
@@ -373,15 +374,9 @@ static void conn_begin_consume(Router *router, int fd, const StoredConn *past, b
         conn_make_room(router);
 }
 
-void conn_accept_consume(void *userdata, int fd, uint64_t accepted_nsec, bool is_unsure)
-{
-        conn_begin_consume(userdata, fd, &(StoredConn){ .accepted_nsec = accepted_nsec },
-                           is_unsure);
-}
-
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past)
 {
-        conn_begin_consume(userdata, fd, past, true);
+        conn_accept_consume(userdata, fd, past, true);
 }
 
 /* Returns how many there are. */

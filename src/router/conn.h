@@ -33,7 +33,7 @@ typedef struct Conn {
 } Conn;
 
 /* For ListenerHooks. userdata: the router. */
-void conn_accept_consume(void *userdata, int fd, uint64_t accepted_nsec, bool is_unsure);
+void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure);
 
 /* Takes a connection that was accepted before this router began to; it may lack a seal. userdata:
  * the router. */

@@ -57,7 +57,9 @@ static bool listener_accept(Listener *listener)
 
                 if (is_unsure && listener->n_unsure != UINT64_MAX)
                         listener->n_unsure--;
-                listener->hooks->accept_consume(listener->userdata, fd, clock_nsec(CLOCK_MONOTONIC),
+                listener->hooks->accept_consume(listener->userdata, fd,
+                                                &(StoredConn){ .accepted_nsec = clock_nsec(
+                                                                       CLOCK_MONOTONIC) },
                                                 is_unsure);
         } else if (errno == EAGAIN) {
                 return false;

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "router/store.h"
+
 typedef struct ListenerHooks {
-        /* Takes fd, accepted at that time (CLOCK_MONOTONIC). is_unsure: it may lack a seal that it
-         * could have. */
-        void (*accept_consume)(void *userdata, int fd, uint64_t accepted_nsec, bool is_unsure);
+        /* is_unsure: it may lack a seal that it could have. */
+        void (*accept_consume)(void *userdata, int fd, const StoredConn *past, bool is_unsure);
         /* Descriptors or memory have run out: pause it, or it spins. */
         void (*on_exhausted)(void *userdata, int error);
 } ListenerHooks;

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/param.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -13,8 +14,8 @@
 #define RETRY_USEC (20 * UINT64_C(1000))
 
 /* Enough for a burst, and no more than fits a hand-off socket's queue under systemd. */
-#define IN_FLIGHT_LOW  16
-#define IN_FLIGHT_HIGH 512
+#define IN_FLIGHT_LOW  UINT64_C(16)
+#define IN_FLIGHT_HIGH UINT64_C(512)
 
 /* What a datagram with a descriptor and an ordinary host takes of SO_SNDBUF; with a long host it is
  * more, and fewer are under way. The kernel doubles what is set: socket(7). */
@@ -122,23 +123,16 @@ int outlet_shared_init(OutletShared *shared)
  * ETOOMANYREFS). Half of it is shared out, so that no number of instances that receive nothing can
  * keep others from receiving.
  */
-static size_t outlet_in_flight_max(const RouterSettings *settings, size_t n_instances)
+void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances)
 {
         uint64_t share = IN_FLIGHT_HIGH;
         struct rlimit limit;
 
-        if (settings->in_flight_max_per_instance > 0)
-                return settings->in_flight_max_per_instance;
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && n_instances > 0)
-                share = limit.rlim_cur / 2 / n_instances;
-        return share < IN_FLIGHT_LOW    ? IN_FLIGHT_LOW
-               : share > IN_FLIGHT_HIGH ? IN_FLIGHT_HIGH
-                                        : share;
-}
-
-void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances)
-{
-        shared->in_flight_max = outlet_in_flight_max(settings, n_instances);
+                share = MIN(limit.rlim_cur / 2 / n_instances, IN_FLIGHT_HIGH);
+        shared->in_flight_max = settings->in_flight_max_per_instance > 0
+                                        ? settings->in_flight_max_per_instance
+                                        : MAX(share, IN_FLIGHT_LOW);
         starts_set_max(&shared->starts, settings->starting_max);
 }
 

@@ -236,12 +236,18 @@ void reload_request(Reload *reload)
                 reload->again = true;
 }
 
-int reload_first(Reload *reload)
+static int reload_init(Reload *reload, sd_event *event)
 {
-        assert(!reload->in_force);
-        reload->error = config_load(reload->dir, CONFIG_USERS_CHECK, NULL, &reload->config);
-        if (reload->error < 0)
-                return reload->error;
+        int r;
+
+        reload->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (reload->done_fd < 0)
+                return -errno;
+        r = sd_event_add_io(event, &reload->done, reload->done_fd, EPOLLIN, reload_on_done, reload);
+        if (r >= 0)
+                r = config_load(reload->dir, CONFIG_USERS_CHECK, NULL, &reload->config);
+        if (r < 0)
+                return r;
         if (reload_use(reload) == RELOAD_FAILED)
                 return -ENOMEM;
         reload_release(reload);
@@ -256,13 +262,8 @@ int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void 
 
         if (!reload)
                 return -ENOMEM;
-        reload->hooks = hooks;
-        reload->userdata = userdata;
-        reload->dir = dir;
-        reload->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        r = reload->done_fd < 0 ? -errno
-                                : sd_event_add_io(event, &reload->done, reload->done_fd, EPOLLIN,
-                                                  reload_on_done, reload);
+        *reload = (Reload){ .hooks = hooks, .userdata = userdata, .dir = dir };
+        r = reload_init(reload, event);
         if (r < 0) {
                 reload_free(reload);
                 return r;

@@ -20,16 +20,13 @@ typedef struct ReloadHooks {
         void (*on_end)(void *userdata, ReloadResult result, bool is_last);
 } ReloadHooks;
 
-/* dir: the configuration folder, which must live as long. */
+/* Reads the configuration for the first time. dir: its folder, which must live as long. */
 int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void *userdata,
                Reload **ret);
 
 /* Frees the configuration in force too, unless the thread still needs it after a moment, for
  * example because the user database does not answer. Returns NULL. */
 Reload *reload_free(Reload *reload);
-
-/* Reads the configuration for the first time, here and now. */
-int reload_first(Reload *reload);
 
 /* Reads it again; if that is under way, once more after it. */
 void reload_request(Reload *reload);

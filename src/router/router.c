@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "router/router.h"
+#include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log-ids.h"
@@ -253,24 +254,24 @@ static int router_add_timer(Router *router, sd_event_source **ret, sd_event_time
         return r < 0 ? r : sd_event_source_set_enabled(*ret, SD_EVENT_OFF);
 }
 
-static int router_add_signal(Router *router, int signal, sd_event_signal_handler_t callback)
-{
-        return sd_event_add_signal(router->event, NULL, signal | SD_EVENT_SIGNAL_PROCMASK, callback,
-                                   router);
-}
-
 static int router_init_events(Router *router)
 {
+        static const struct {
+                int number;
+                sd_event_signal_handler_t handler;
+        } signals[] = {
+                { SIGHUP, router_on_sighup },
+                { SIGTERM, router_on_end },
+                { SIGINT, router_on_end },
+        };
         int r = sd_event_new(&router->event);
 
         if (r >= 0)
                 r = sd_event_set_watchdog(router->event, true);
-        if (r >= 0)
-                r = router_add_signal(router, SIGHUP, router_on_sighup);
-        if (r >= 0)
-                r = router_add_signal(router, SIGTERM, router_on_end);
-        if (r >= 0)
-                r = router_add_signal(router, SIGINT, router_on_end);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
+                r = sd_event_add_signal(router->event, NULL,
+                                        signals[i].number | SD_EVENT_SIGNAL_PROCMASK,
+                                        signals[i].handler, router);
         if (r >= 0)
                 r = router_add_timer(router, &router->resume, router_on_resume);
         if (r >= 0)
@@ -291,39 +292,37 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
         static const ReloadHooks reload_hooks = { router_use_config, router_on_reload_end };
         int r;
 
-        *router = (Router){ .admission.log_limits = router->log_limits };
+        *router = (Router){
+                .admission.log_limits = router->log_limits,
+                .control = { .config = &router->config,
+                             .get_metrics = router_get_metrics,
+                             .userdata = router,
+                             .fd = -EBADF },
+                .outlet_shared = { .runtime_dir = runtime_dir,
+                                   .metrics = &router->metrics,
+                                   .log_limits = router->log_limits,
+                                   .on_result = conn_on_result },
+        };
         r = router_step(router_init_events(router), "set up the event loop");
-        router->control = (ControlSocket){ .config = &router->config,
-                                           .get_metrics = router_get_metrics,
-                                           .userdata = router,
-                                           .event = router->event,
-                                           .fd = -EBADF };
-        router->outlet_shared.event = router->event;
-        router->outlet_shared.runtime_dir = runtime_dir;
-        router->outlet_shared.metrics = &router->metrics;
-        router->outlet_shared.log_limits = router->log_limits;
-        router->outlet_shared.on_result = conn_on_result;
+        router->control.event = router->outlet_shared.event = router->event;
         if (r >= 0)
                 r = router_step(outlet_shared_init(&router->outlet_shared), "set up outlets");
         if (r >= 0)
                 r = router_step(reload_new(router->event, config_dir, &reload_hooks, router,
                                            &router->reload),
-                                "prepare for reloading");
-        return r < 0 ? r : router_step(reload_first(router->reload), "read the configuration");
+                                "read the configuration");
+        return r;
 }
 
 int router_add_listener_consume(Router *router, int fd)
 {
         static const ListenerHooks hooks = { conn_accept_consume, router_on_exhausted };
-        Listener *bigger =
-                reallocarray(router->listeners, router->n_listeners + 1, sizeof(*bigger));
 
-        if (!bigger) {
+        if (array_reserve(router->listeners, router->n_listeners) < 0) {
                 close_fd(fd);
                 return -ENOMEM;
         }
-        router->listeners = bigger;
-        listener_init_consume(&bigger[router->n_listeners++], fd, &hooks, router);
+        listener_init_consume(&router->listeners[router->n_listeners++], fd, &hooks, router);
         return 0;
 }
 

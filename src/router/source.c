@@ -47,12 +47,11 @@ int source_charge(SourceTable *table, const RouterSettings *settings, const Addr
         return 0;
 }
 
-Source *source_release(SourceTable *table, Source *source)
+void source_release(SourceTable *table, Source *source)
 {
         if (!source || --source->n > 0)
-                return NULL;
+                return;
         (void)tdelete(source, &table->root, source_compare);
         table->n--;
         free(source);
-        return NULL;
 }

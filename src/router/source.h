@@ -16,5 +16,5 @@ typedef struct SourceTable {
 int source_charge(SourceTable *table, const RouterSettings *settings, const Address *client,
                   Source **ret);
 
-/* Gives it back. Returns NULL. */
-Source *source_release(SourceTable *table, Source *source);
+/* Gives it back, which may be NULL. */
+void source_release(SourceTable *table, Source *source);

@@ -94,8 +94,7 @@ int store_give(const int *fds, const StoredConn *conns, size_t n)
                 /* Full: this queue goes, and the next one has room. */
                 if (r == -EAGAIN && queue.has_batches) {
                         r = store_give_queue(&queue);
-                        if (r == 0)
-                                r = store_send_batch(&queue, fds + i, conns + i, n_now);
+                        n_now = 0;
                 }
         }
         last = store_give_queue(&queue);

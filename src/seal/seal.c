@@ -88,15 +88,11 @@ static int seal_put_on(int fd)
         return 0;
 }
 
-/* Nobody else locks filters on these sockets, and the seal of a former router is as good. */
-static bool seal_is_on(int fd)
-{
-        return seal_has_option(fd, SOL_SOCKET, SO_LOCK_FILTER);
-}
-
 int seal_connection(int fd)
 {
-        return seal_is_on(fd) ? 0 : seal_put_on(fd);
+        /* Nobody else locks filters on these sockets, and the seal of a former router is as good.
+         */
+        return seal_has_option(fd, SOL_SOCKET, SO_LOCK_FILTER) ? 0 : seal_put_on(fd);
 }
 
 int seal_listener(int fd)

@@ -23,35 +23,16 @@ static const char help[] =
         "      --version  Show the version\n\n"
         "See bellhop(7).\n";
 
-static int inherit_handoff_socket(void)
-{
-        Inherited inherited;
-        int fd = inherit_init(&inherited);
-
-        if (fd < 0)
-                return fd;
-        fd = inherit_take(&inherited, "handoff", AF_UNIX, SOCK_DGRAM, -1);
-        inherit_done(&inherited);
-        return fd;
-}
-
-static int stand_in_consume(int handoff_fd, const char *instance, const char *cause)
-{
-        log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_NO_START, .instance = instance },
-                 "instance %s can't start (%s); its visitors are refused for %d s, then the next "
-                 "one starts it again; see systemctl status bellhop@%s.service",
-                 instance, cause, (int)(STANDIN_PAUSE_USEC / 1000000), instance);
-        /* The router runs as the same user. */
-        return standin_run_consume(handoff_fd, instance, cause, getuid(), STANDIN_PAUSE_USEC);
-}
-
 static int run(const char *instance)
 {
-        _cleanup_close_ int handoff_fd = inherit_handoff_socket();
+        Inherited inherited;
         EndingFacts facts;
-        int r;
+        int r = inherit_init(&inherited);
+        _cleanup_close_ int handoff_fd =
+                inherit_take(&inherited, "handoff", AF_UNIX, SOCK_DGRAM, -1);
 
-        if (handoff_fd < 0) {
+        inherit_done(&inherited);
+        if (r < 0 || handoff_fd < 0) {
                 log_error("no hand-off socket was passed; bellhop-standin is started by systemd, "
                           "see --help");
                 return -ENOTCONN;
@@ -75,7 +56,14 @@ static int run(const char *instance)
                 (void)usleep(LOOP_PAUSE_USEC);
                 return 0;
         case ENDING_NEVER_READY:
-                return stand_in_consume(take_fd(handoff_fd), instance, facts.cause);
+                log_full(LOG_WARNING,
+                         &(LogFields){ .message_id = LOG_ID_NO_START, .instance = instance },
+                         "instance %s can't start (%s); its visitors are refused for %d s, then "
+                         "the next one starts it again; see systemctl status bellhop@%s.service",
+                         instance, facts.cause, (int)(STANDIN_PAUSE_USEC / 1000000), instance);
+                /* The router runs as the same user. */
+                return standin_run_consume(take_fd(handoff_fd), instance, facts.cause, getuid(),
+                                           STANDIN_PAUSE_USEC);
         }
         return -EINVAL;
 }

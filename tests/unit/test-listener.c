@@ -20,7 +20,7 @@ int seal_listener(int fd)
         return seal_result;
 }
 
-static void accept_consume(void *userdata, int fd, uint64_t accepted_nsec, bool is_unsure)
+static void accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure)
 {
         n_accepted++;
         n_unsure += is_unsure;
