@@ -2,6 +2,7 @@
 /* Counts the connections of each source; others count theirs. */
 #include <assert.h>
 #include <errno.h>
+#include <sys/param.h>
 #include <sys/resource.h>
 
 #include "router/admission.h"
@@ -17,8 +18,7 @@ void admission_set(Admission *admission, const RouterSettings *settings, size_t 
                 return;
         /* As many again may linger. */
         room = limit.rlim_cur > n_descriptors + 2 ? (limit.rlim_cur - n_descriptors) / 2 : 1;
-        if (room < admission->pending_max)
-                admission->pending_max = room;
+        admission->pending_max = MIN(room, settings->pending_max);
 }
 
 bool admission_has_room(Admission *admission, size_t n_pending)

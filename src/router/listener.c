@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns accepting, and which connections may lack a seal. Never looks at a byte. systemd's sockets
- * have DeferAcceptSec=, so most connections come with their first bytes.
- */
+/* Owns accepting, and which connections may lack a seal. Never looks at a byte. */
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -41,11 +38,6 @@ static unsigned listener_backlog(int fd)
                                                                        : info.tcpi_unacked;
 }
 
-static bool listener_is_exhaustion(int error)
-{
-        return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 /* False: there is no more to accept, or no room for it. */
 static bool listener_accept(Listener *listener)
 {
@@ -63,7 +55,7 @@ static bool listener_accept(Listener *listener)
                                                 is_unsure);
         } else if (errno == EAGAIN) {
                 return false;
-        } else if (listener_is_exhaustion(errno)) {
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
                 listener->hooks->on_exhausted(listener->userdata, errno);
                 return false;
         }

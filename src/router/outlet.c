@@ -225,16 +225,6 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
         return -ECONNREFUSED;
 }
 
-static void outlet_on_sent(Outlet *outlet)
-{
-        const bool had_slot = outlet->start.state == START_HAS_SLOT;
-
-        if (starts_sent(&outlet->shared->starts, &outlet->start))
-                OUTLET_COUNT(outlet, starts);
-        if (had_slot)
-                (void)outlet_watch(outlet);
-}
-
 static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
 {
         int r;
@@ -244,7 +234,12 @@ static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff 
         r = outlet_try(outlet, handoff, fd);
         outlet->in_flight = r == BELLHOP_SEND_IN_FLIGHT;
         if (r == 0) {
-                outlet_on_sent(outlet);
+                const bool had_slot = outlet->start.state == START_HAS_SLOT;
+
+                if (starts_sent(&outlet->shared->starts, &outlet->start))
+                        OUTLET_COUNT(outlet, starts);
+                if (had_slot)
+                        (void)outlet_watch(outlet);
                 return OUTLET_SENT;
         }
         if (r == BELLHOP_SEND_FULL)

@@ -105,34 +105,24 @@ static void reload_report_failure(Reload *reload, int error)
         log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED }, "%s", reload->note);
 }
 
-static int reload_write(const Reload *reload, ReloadResult result, const char *folder)
-{
-        _cleanup_free_ char *path = text_format("%s/" RELOAD_FILE, folder);
-        _cleanup_free_ char *unfinished = text_format("%s/" RELOAD_FILE ".new", folder);
-        FILE *file;
-        bool failed;
-
-        if (!path || !unfinished)
-                return -ENOMEM;
-        file = fopen(unfinished, "we");
-        if (!file)
-                return -errno;
-        fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%u\nTEXT=%s\n", reload->begin_usec,
-                (unsigned)result, reload->note);
-        failed = ferror(file);
-        return fclose(file) != 0 || failed || rename(unfinished, path) < 0 ? -errno : 0;
-}
-
 static void reload_write_result(const Reload *reload, ReloadResult result)
 {
         const char *folder = getenv("RUNTIME_DIRECTORY");
-        const int r = folder ? reload_write(reload, result, folder) : 0;
+        _cleanup_free_ char *path = NULL, *unfinished = NULL;
+        FILE *file;
+        bool failed;
 
-        if (r < 0)
-                log_warning_errno(r,
-                                  "can't write %s/" RELOAD_FILE ": %m; systemctl reload will "
-                                  "not see the end of this one",
-                                  folder);
+        if (!folder)
+                return;
+        path = text_format("%s/" RELOAD_FILE, folder);
+        unfinished = text_format("%s/" RELOAD_FILE ".new", folder);
+        file = path && unfinished ? fopen(unfinished, "we") : NULL;
+        failed = !file || fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%u\nTEXT=%s\n",
+                                  reload->begin_usec, (unsigned)result, reload->note) < 0;
+        if ((file && fclose(file) != 0) || failed || rename(unfinished, path) < 0)
+                log_warning("can't write %s/" RELOAD_FILE ": %m; systemctl reload will not see the "
+                            "end of this one",
+                            folder);
 }
 
 /* Gives back the memory of what was replaced, and what reading took besides. */
@@ -196,10 +186,9 @@ static void reload_begin(Reload *reload)
 {
         int r;
 
-        assert(reload->work == RELOAD_IDLE);
+        assert(reload->work == RELOAD_IDLE && !reload->config);
         reload->again = false;
         reload->begin_usec = clock_monotonic_usec();
-        reload->config = NULL;
         r = reload_start_thread(reload, RELOAD_LOADING);
         if (r < 0) {
                 reload_report_failure(reload, r);
@@ -236,39 +225,29 @@ void reload_request(Reload *reload)
                 reload->again = true;
 }
 
-static int reload_init(Reload *reload, sd_event *event)
-{
-        int r;
-
-        reload->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (reload->done_fd < 0)
-                return -errno;
-        r = sd_event_add_io(event, &reload->done, reload->done_fd, EPOLLIN, reload_on_done, reload);
-        if (r >= 0)
-                r = config_load(reload->dir, CONFIG_USERS_CHECK, NULL, &reload->config);
-        if (r < 0)
-                return r;
-        if (reload_use(reload) == RELOAD_FAILED)
-                return -ENOMEM;
-        reload_release(reload);
-        return 0;
-}
+DEFINE_CLEANUP(Reload *, reload_free);
 
 int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void *userdata,
                Reload **ret)
 {
-        Reload *reload = calloc(1, sizeof(*reload));
+        _cleanup_(reload_freep) Reload *reload = calloc(1, sizeof(*reload));
         int r;
 
         if (!reload)
                 return -ENOMEM;
         *reload = (Reload){ .hooks = hooks, .userdata = userdata, .dir = dir };
-        r = reload_init(reload, event);
-        if (r < 0) {
-                reload_free(reload);
+        reload->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (reload->done_fd < 0)
+                return -errno;
+        r = sd_event_add_io(event, &reload->done, reload->done_fd, EPOLLIN, reload_on_done, reload);
+        if (r >= 0)
+                r = config_load(dir, CONFIG_USERS_CHECK, NULL, &reload->config);
+        if (r < 0)
                 return r;
-        }
-        *ret = reload;
+        if (reload_use(reload) == RELOAD_FAILED)
+                return -ENOMEM;
+        reload_release(reload);
+        *ret = take_ptr(reload);
         return 0;
 }
 

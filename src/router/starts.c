@@ -7,6 +7,7 @@
  * handed something within the last second is not looked at, so a busy one costs nothing here.
  */
 #include <assert.h>
+#include <sys/param.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -205,11 +206,8 @@ void starts_set_max(Starts *starts, size_t setting)
 {
         const long processors = sysconf(_SC_NPROCESSORS_ONLN);
 
-        starts->max = setting;
-        if (setting == 0) {
-                starts->max = processors > 0 ? (size_t)processors * STARTING_PER_PROCESSOR : 0;
-                if (starts->max < STARTING_LEAST)
-                        starts->max = STARTING_LEAST;
-        }
+        starts->max = setting > 0
+                              ? setting
+                              : (size_t)MAX(processors * STARTING_PER_PROCESSOR, STARTING_LEAST);
         starts_arm_next(starts);
 }

@@ -23,16 +23,13 @@
 /* The number after the last one that is inherited. */
 static int accept_early(int listener, int next)
 {
-        while (next < SD_LISTEN_FDS_START + EARLY_MAX) {
+        for (; next < SD_LISTEN_FDS_START + EARLY_MAX; next++) {
                 const int fd = accept4(listener, NULL, NULL, 0);
 
-                if (fd < 0)
-                        return next;
                 if (fd != next || seal_connection(fd) < 0) {
                         close_fd(fd);
-                        return next;
+                        break;
                 }
-                next++;
         }
         return next;
 }
