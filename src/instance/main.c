@@ -203,7 +203,8 @@ int main(int argc, char *argv[])
                 return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
         context.instance = argv[optind];
         if (!instance_name_is_valid(context.instance)) {
-                fprintf(stderr, "'%s' is no name of an instance. Try 'bellhop-instance --help'.\n",
+                fprintf(stderr,
+                        "'%s' is not a valid instance name. Try 'bellhop-instance --help'.\n",
                         context.instance);
                 return EXIT_USAGE;
         }

@@ -8,7 +8,7 @@
 #include "router/store.h"
 
 typedef struct ListenerHooks {
-        /* is_unsure: it may lack a seal that it could have. */
+        /* Takes fd. is_unsure: it may lack a seal that it could have. */
         void (*accept_consume)(void *userdata, int fd, const StoredConn *past, bool is_unsure);
         /* Descriptors or memory have run out: pause it, or it spins. */
         void (*on_exhausted)(void *userdata, int error);

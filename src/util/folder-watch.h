@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A signal has no answer: but the process may write one down in a folder. */
+/* A signal has no answer, but the process may write one down in a folder. */
 #pragma once
 
 #include <stdint.h>

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 typedef struct Inherited {
-        char **names; /* of descriptor SD_LISTEN_FDS_START and on; NULL: it is taken */
+        char **names; /* of SD_LISTEN_FDS_START and on, close-on-exec; NULL: it is taken */
         size_t n;
 } Inherited;
 

@@ -5,9 +5,10 @@ import os
 import re
 import signal
 import socket
+import subprocess
 
 import pytest
-from handoff import AS_ROOT, REASON_DEFAULT
+from handoff import AS_ROOT, BUILD, REASON_DEFAULT, TIMEOUT
 from router import A, ALERT_HANDSHAKE_FAILURE, B, C, D, QUEUE, Router, alert, hello, http, parse_reply, read_to_end
 
 ALICE = {A: "Host=alice.example"}
@@ -49,6 +50,15 @@ def test_wrong_usage(idle, option, shown):
     done = idle.run(option)
     assert done.returncode == 2 and not done.stdout
     assert shown in done.stderr and "--help" in done.stderr
+
+
+@pytest.mark.parametrize("program", ["bellhop-instance", "bellhop-standin"])
+@pytest.mark.parametrize("words,shown", [([], "missing"), (["alice", "bob"], "'bob'"), (["-x", "alice"], "'x'")])
+def test_wrong_usage_of_other_programs(program, words, shown):
+    done = subprocess.run([f"{BUILD}/{program}", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          timeout=TIMEOUT, check=False)
+    assert done.returncode == 2 and not done.stdout
+    assert shown in done.stderr and done.stderr.endswith(f"Try '{program} --help'.\n")
 
 
 # --- inherited sockets ---
