@@ -21,26 +21,21 @@ static const uint64_t latency_bounds_nsec[LATENCY_BOUNDS] = {
         2500 * MSEC, 5 * NSEC_PER_SEC, 10 * NSEC_PER_SEC, 30 * NSEC_PER_SEC,
 };
 
-typedef enum Shape {
-        SHAPE_VALUE,     /* one value, or one for each word of the label */
-        SHAPE_TIME,      /* one value, in nanoseconds */
-        SHAPE_REFUSALS,  /* one for each reason to refuse */
-        SHAPE_HISTOGRAM, /* the latency */
-        SHAPE_INSTANCE,  /* one for each instance */
-        SHAPE_INSTANCE_REFUSALS,
-        SHAPE_INSTANCE_LATENCY,
-} Shape;
+typedef struct Metric Metric;
 
-typedef struct Metric {
+struct Metric {
         const char *name;
         const char *type;
         const char *help;
-        Shape shape;
-        size_t offset; /* in Metrics or InstanceMetrics */
+        /* base: a Metrics, or an InstanceMetrics; instance: its label, or "" */
+        void (*write)(const Metric *metric, const void *base, const char *instance,
+                      Exposition *exposition);
+        bool is_of_instance;
+        size_t offset; /* from base */
         const char *label;
         const char *const *words;
         size_t n_words; /* 0: one value without label */
-} Metric;
+};
 
 static const char *const reason_words[] = { "address", "server-name", "host", "default" };
 static const char *const state_words[] = { "sniffing", "waiting" };
@@ -51,16 +46,134 @@ const char *const reload_result_names[RELOAD_RESULT_COUNT] = {
         [RELOAD_FAILED] = "failed",
 };
 
-#define WORDS(name, list)  .label = (name), .words = (list), .n_words = ELEMENTSOF(list)
-#define OF(field)          .offset = offsetof(Metrics, field)
-#define OF_INSTANCE(field) .shape = SHAPE_INSTANCE, .offset = offsetof(InstanceMetrics, field)
+void exposition_printf(Exposition *exposition, const char *format, ...)
+{
+        const size_t room = sizeof(exposition->data) - exposition->size;
+        va_list args;
+        int n;
+
+        va_start(args, format);
+        n = vsnprintf(exposition->data + exposition->size, room, format, args);
+        va_end(args);
+        if (n < 0 || (size_t)n >= room)
+                exposition->failed = true;
+        else
+                exposition->size += (size_t)n;
+}
+
+static const uint64_t *metrics_values(const Metric *metric, const void *base)
+{
+        const void *at = (const char *)base + metric->offset;
+
+        return at;
+}
+
+/* suffix: "" or what histograms and summaries add to the name. */
+static void metrics_write_count(Exposition *exposition, const Metric *metric, const char *suffix,
+                                const char *labels, uint64_t value)
+{
+        exposition_printf(exposition, labels[0] ? "%s%s{%s} %" PRIu64 "\n" : "%s%s%s %" PRIu64 "\n",
+                          metric->name, suffix, labels, value);
+}
+
+/* Nanoseconds as seconds, without needless zeros and without floating point. */
+static const char *metrics_seconds(uint64_t nsec, char ret[static NUMBER_MAX])
+{
+        int n = snprintf(ret, NUMBER_MAX, "%" PRIu64 ".%09" PRIu64, nsec / NSEC_PER_SEC,
+                         nsec % NSEC_PER_SEC);
+
+        while (ret[n - 1] == '0')
+                n--;
+        if (ret[n - 1] == '.')
+                n--;
+        ret[n] = '\0';
+        return ret;
+}
+
+static void metrics_write_seconds(Exposition *exposition, const Metric *metric, const char *suffix,
+                                  const char *labels, uint64_t nsec)
+{
+        char number[NUMBER_MAX];
+
+        exposition_printf(exposition, labels[0] ? "%s%s{%s} %s\n" : "%s%s%s %s\n", metric->name,
+                          suffix, labels, metrics_seconds(nsec, number));
+}
+
+/* One value, or one for each word of the label. */
+static void metrics_write_values(const Metric *metric, const void *base, const char *instance,
+                                 Exposition *exposition)
+{
+        const uint64_t *values = metrics_values(metric, base);
+        char labels[LABELS_MAX];
+
+        if (!metric->words)
+                metrics_write_count(exposition, metric, "", instance, *values);
+        for (size_t i = 0; i < metric->n_words; i++) {
+                snprintf(labels, sizeof(labels), "%s=\"%s\"", metric->label, metric->words[i]);
+                metrics_write_count(exposition, metric, "", labels, values[i]);
+        }
+}
+
+static void metrics_write_time(const Metric *metric, const void *base, const char *instance,
+                               Exposition *exposition)
+{
+        metrics_write_seconds(exposition, metric, "", instance, *metrics_values(metric, base));
+}
+
+static void metrics_write_refusals(const Metric *metric, const void *base, const char *instance,
+                                   Exposition *exposition)
+{
+        const uint64_t *values = metrics_values(metric, base);
+        char labels[LABELS_MAX];
+
+        for (RefuseReason i = 0; i < REFUSE_REASON_COUNT; i++) {
+                if (instance[0] && !refuse_reason_is_of_instance(i))
+                        continue;
+                snprintf(labels, sizeof(labels), "%s%sreason=\"%s\"", instance,
+                         instance[0] ? "," : "", refuse_reason_name(i));
+                metrics_write_count(exposition, metric, "", labels, values[i]);
+        }
+}
+
+static void metrics_write_histogram(const Metric *metric, const void *base, const char *instance,
+                                    Exposition *exposition)
+{
+        const Metrics *metrics = base;
+        char bound[NUMBER_MAX], labels[LABELS_MAX];
+        uint64_t count = 0;
+
+        for (size_t i = 0; i <= LATENCY_BOUNDS; i++) {
+                snprintf(labels, sizeof(labels), "le=\"%s\"",
+                         i < LATENCY_BOUNDS ? metrics_seconds(latency_bounds_nsec[i], bound)
+                                            : "+Inf");
+                count += metrics->latency[i];
+                metrics_write_count(exposition, metric, "_bucket", labels, count);
+        }
+        metrics_write_seconds(exposition, metric, "_sum", "", metrics->latency_nsec);
+        metrics_write_count(exposition, metric, "_count", "", count);
+}
+
+static void metrics_write_latency(const Metric *metric, const void *base, const char *instance,
+                                  Exposition *exposition)
+{
+        const InstanceMetrics *metrics = base;
+
+        metrics_write_seconds(exposition, metric, "_sum", instance, metrics->latency_nsec);
+        metrics_write_count(exposition, metric, "_count", instance, metrics->handed_off);
+}
+
+#define WORDS(name, list) .label = (name), .words = (list), .n_words = ELEMENTSOF(list)
+#define OF(field)         .write = metrics_write_values, .offset = offsetof(Metrics, field)
+#define OF_INSTANCE(field)                                     \
+        .write = metrics_write_values, .is_of_instance = true, \
+        .offset = offsetof(InstanceMetrics, field)
+#define REFUSALS(of) .write = metrics_write_refusals, .offset = offsetof(of, refused)
 
 static const Metric metrics_table[] = {
         { METRIC_ACCEPTED, "counter", "Connections accepted.", OF(accepted) },
         { METRIC_HANDED_OFF, "counter", "Connections handed off to an instance, by what named it.",
           OF(handed_off), WORDS("reason", reason_words) },
-        { METRIC_REFUSED, "counter", "Connections refused, by reason.", .shape = SHAPE_REFUSALS,
-          .offset = offsetof(Metrics, refused) },
+        { METRIC_REFUSED, "counter", "Connections refused, by reason.", REFUSALS(Metrics) },
         { "bellhop_redirected_total", "counter",
           "Plain HTTP connections answered with a redirect to HTTPS.", OF(redirected) },
         { "bellhop_gone_total", "counter",
@@ -98,12 +211,12 @@ static const Metric metrics_table[] = {
           "Times that accepting paused because descriptors or memory had run out.",
           OF(accept_pauses) },
         { "bellhop_handoff_latency_seconds", "histogram", "Time from accept to hand-off.",
-          .shape = SHAPE_HISTOGRAM },
+          .write = metrics_write_histogram },
         { "bellhop_config_reloads_total", "counter", "Reloads of the configuration, by result.",
           OF(reloads), WORDS("result", reload_result_names) },
         { METRIC_CONFIG_LOADED, "gauge",
-          "When reading the configuration in force began, since 1970-01-01.", .shape = SHAPE_TIME,
-          .offset = offsetof(Metrics, loaded_nsec) },
+          "When reading the configuration in force began, since 1970-01-01.",
+          .write = metrics_write_time, .offset = offsetof(Metrics, loaded_nsec) },
         { METRIC_CONFIG_PROBLEMS, "gauge", "Mistakes in the configuration in force.",
           OF(problems) },
         { "bellhop_instances", "gauge", "Instances in the configuration.", OF(instances) },
@@ -114,8 +227,8 @@ static const Metric metrics_table[] = {
           "When this instance got its last connection, since 1970-01-01; 0: not yet.",
           OF_INSTANCE(last_sec) },
         { METRIC_INSTANCE_REFUSED, "counter",
-          "Connections for this instance that were refused, by reason.",
-          .shape = SHAPE_INSTANCE_REFUSALS, .offset = offsetof(InstanceMetrics, refused) },
+          "Connections for this instance that were refused, by reason.", REFUSALS(InstanceMetrics),
+          .is_of_instance = true },
         { METRIC_INSTANCE_REDIRECTED, "counter",
           "Plain HTTP connections for this instance answered with a redirect to HTTPS.",
           OF_INSTANCE(redirected) },
@@ -138,7 +251,8 @@ static const Metric metrics_table[] = {
         { "bellhop_instance_late_starts_total", "counter",
           "Of these, those after which it received nobody in time.", OF_INSTANCE(late_starts) },
         { "bellhop_instance_handoff_latency_seconds", "summary",
-          "Time from accept to hand-off, for this instance.", .shape = SHAPE_INSTANCE_LATENCY },
+          "Time from accept to hand-off, for this instance.", .write = metrics_write_latency,
+          .is_of_instance = true },
 };
 
 void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
@@ -176,128 +290,6 @@ uint64_t metrics_refused(const Metrics *metrics)
         return metrics_sum(metrics->refused, ELEMENTSOF(metrics->refused));
 }
 
-static const uint64_t *metrics_field(const void *base, size_t offset)
-{
-        const void *at = (const char *)base + offset;
-
-        return at;
-}
-
-void exposition_printf(Exposition *exposition, const char *format, ...)
-{
-        const size_t room = sizeof(exposition->data) - exposition->size;
-        va_list args;
-        int n;
-
-        va_start(args, format);
-        n = vsnprintf(exposition->data + exposition->size, room, format, args);
-        va_end(args);
-        if (n < 0 || (size_t)n >= room)
-                exposition->failed = true;
-        else
-                exposition->size += (size_t)n;
-}
-
-/* suffix: "" or what histograms and summaries add to the name. Labels are in braces. */
-static void metrics_write_count(Exposition *exposition, const Metric *metric, const char *suffix,
-                                const char *labels, uint64_t value)
-{
-        exposition_printf(exposition, "%s%s%s %" PRIu64 "\n", metric->name, suffix, labels, value);
-}
-
-/* Nanoseconds as seconds, without needless zeros and without floating point. */
-static const char *metrics_seconds(uint64_t nsec, char ret[static NUMBER_MAX])
-{
-        int n = snprintf(ret, NUMBER_MAX, "%" PRIu64 ".%09" PRIu64, nsec / NSEC_PER_SEC,
-                         nsec % NSEC_PER_SEC);
-
-        while (ret[n - 1] == '0')
-                n--;
-        if (ret[n - 1] == '.')
-                n--;
-        ret[n] = '\0';
-        return ret;
-}
-
-static void metrics_write_seconds(Exposition *exposition, const Metric *metric, const char *suffix,
-                                  const char *labels, uint64_t nsec)
-{
-        char number[NUMBER_MAX];
-
-        exposition_printf(exposition, "%s%s%s %s\n", metric->name, suffix, labels,
-                          metrics_seconds(nsec, number));
-}
-
-static void metrics_write_values(const Metric *metric, const Metrics *metrics,
-                                 Exposition *exposition)
-{
-        const uint64_t *values = metrics_field(metrics, metric->offset);
-        char labels[LABELS_MAX] = "";
-
-        for (size_t i = 0; i == 0 || i < metric->n_words; i++) {
-                if (metric->words)
-                        snprintf(labels, sizeof(labels), "{%s=\"%s\"}", metric->label,
-                                 metric->words[i]);
-                metrics_write_count(exposition, metric, "", labels, values[i]);
-        }
-}
-
-/* instance: its label and a comma, or "" for all. */
-static void metrics_write_refusals(const Metric *metric, const uint64_t *values,
-                                   const char *instance, Exposition *exposition)
-{
-        char labels[LABELS_MAX];
-
-        for (RefuseReason i = 0; i < REFUSE_REASON_COUNT; i++) {
-                if (instance[0] && !refuse_reason_is_of_instance(i))
-                        continue;
-                snprintf(labels, sizeof(labels), "{%sreason=\"%s\"}", instance,
-                         refuse_reason_name(i));
-                metrics_write_count(exposition, metric, "", labels, values[i]);
-        }
-}
-
-static void metrics_write_histogram(const Metric *metric, const Metrics *metrics,
-                                    Exposition *exposition)
-{
-        char bound[NUMBER_MAX], labels[LABELS_MAX];
-        uint64_t count = 0;
-
-        for (size_t i = 0; i <= LATENCY_BOUNDS; i++) {
-                snprintf(labels, sizeof(labels), "{le=\"%s\"}",
-                         i < LATENCY_BOUNDS ? metrics_seconds(latency_bounds_nsec[i], bound)
-                                            : "+Inf");
-                count += metrics->latency[i];
-                metrics_write_count(exposition, metric, "_bucket", labels, count);
-        }
-        metrics_write_seconds(exposition, metric, "_sum", "", metrics->latency_nsec);
-        metrics_write_count(exposition, metric, "_count", "", count);
-}
-
-static void metrics_write_instance(const Metric *metric, const MetricsSource *source, size_t i,
-                                   Exposition *exposition)
-{
-        static const InstanceMetrics nothing;
-        const InstanceMetrics *found = source->instance_metrics(source->userdata, i);
-        const InstanceMetrics *instance = found ? found : &nothing;
-        const uint64_t *values = metrics_field(instance, metric->offset);
-        const char *name = source->instance_name(source->userdata, i);
-        char labels[LABELS_MAX];
-
-        if (metric->shape == SHAPE_INSTANCE_REFUSALS) {
-                snprintf(labels, sizeof(labels), "instance=\"%s\",", name);
-                metrics_write_refusals(metric, values, labels, exposition);
-                return;
-        }
-        snprintf(labels, sizeof(labels), "{instance=\"%s\"}", name);
-        if (metric->shape == SHAPE_INSTANCE_LATENCY) {
-                metrics_write_seconds(exposition, metric, "_sum", labels, instance->latency_nsec);
-                metrics_write_count(exposition, metric, "_count", labels, instance->handed_off);
-        } else {
-                metrics_write_count(exposition, metric, "", labels, *values);
-        }
-}
-
 /* Where to go on: the first instance after the last one that was written. */
 static size_t metrics_next_instance(const MetricsSource *source, const MetricsCursor *cursor)
 {
@@ -318,12 +310,18 @@ static size_t metrics_next_instance(const MetricsSource *source, const MetricsCu
 static bool metrics_write_instances(const Metric *metric, const MetricsSource *source,
                                     MetricsCursor *cursor, Exposition *exposition, size_t bytes)
 {
+        static const InstanceMetrics nothing;
+        char label[LABELS_MAX];
+
         for (size_t i = metrics_next_instance(source, cursor); i < source->n_instances; i++) {
+                const InstanceMetrics *metrics = source->instance_metrics(source->userdata, i);
+                const char *name = source->instance_name(source->userdata, i);
+
                 if (exposition->size >= bytes)
                         return false;
-                metrics_write_instance(metric, source, i, exposition);
-                (void)snprintf(cursor->last, sizeof(cursor->last), "%s",
-                               source->instance_name(source->userdata, i));
+                snprintf(label, sizeof(label), "instance=\"%s\"", name);
+                metric->write(metric, metrics ? metrics : &nothing, label, exposition);
+                (void)snprintf(cursor->last, sizeof(cursor->last), "%s", name);
         }
         return true;
 }
@@ -340,27 +338,10 @@ bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Expositio
                         exposition_printf(exposition, "# HELP %s %s\n# TYPE %s %s\n", metric->name,
                                           metric->help, metric->name, metric->type);
                 cursor->begun = true;
-                switch (metric->shape) {
-                case SHAPE_VALUE:
-                        metrics_write_values(metric, source->metrics, exposition);
-                        break;
-                case SHAPE_TIME:
-                        metrics_write_seconds(exposition, metric, "", "",
-                                              *metrics_field(source->metrics, metric->offset));
-                        break;
-                case SHAPE_REFUSALS:
-                        metrics_write_refusals(metric, source->metrics->refused, "", exposition);
-                        break;
-                case SHAPE_HISTOGRAM:
-                        metrics_write_histogram(metric, source->metrics, exposition);
-                        break;
-                case SHAPE_INSTANCE:
-                case SHAPE_INSTANCE_REFUSALS:
-                case SHAPE_INSTANCE_LATENCY:
-                        if (!metrics_write_instances(metric, source, cursor, exposition, bytes))
-                                return true;
-                        break;
-                }
+                if (!metric->is_of_instance)
+                        metric->write(metric, source->metrics, "", exposition);
+                else if (!metrics_write_instances(metric, source, cursor, exposition, bytes))
+                        return true;
                 cursor->begun = false;
                 cursor->last[0] = '\0';
         }
