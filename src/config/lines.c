@@ -1,26 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/lines.h"
 
-static bool lines_is_blank(uint8_t c)
-{
-        return c == ' ' || c == '\t';
-}
-
-static Span lines_trim(Span s)
-{
-        while (s.size > 0 && lines_is_blank(s.data[0])) {
-                s.data++;
-                s.size--;
-        }
-        while (s.size > 0 && lines_is_blank(s.data[s.size - 1]))
-                s.size--;
-        return s;
-}
-
 static Span lines_cut_comment(Span s)
 {
         for (size_t i = 0; i < s.size; i++)
-                if (s.data[i] == '#' && (i == 0 || lines_is_blank(s.data[i - 1])))
+                if (s.data[i] == '#' && (i == 0 || span_is_blank(s.data[i - 1])))
                         s.size = i;
         return s;
 }
@@ -48,8 +32,8 @@ static Line lines_parse(Span text, unsigned number)
                 line.key = (Span){ .data = text.data + 1, .size = text.size - 2 };
         } else if (span_take_until(&text, '=', &line.key)) {
                 line.kind = LINE_ASSIGNMENT;
-                line.key = lines_trim(line.key);
-                line.value = lines_trim(text);
+                line.key = span_trim(line.key);
+                line.value = span_trim(text);
         } else {
                 line.error = "neither a [Section] nor Key=Value; lines are not continued, write "
                              "the key again";
@@ -71,7 +55,7 @@ Line lines_next(LineReader *reader)
                         return (Line){ .kind = LINE_INVALID,
                                        .number = reader->number,
                                        .error = error };
-                text = lines_trim(lines_cut_comment(text));
+                text = span_trim(lines_cut_comment(text));
                 if (text.size > 0 && text.data[0] != ';')
                         return lines_parse(text, reader->number);
         }
@@ -82,8 +66,8 @@ bool words_next(Span *list, Span *ret_word)
 {
         size_t size = 0;
 
-        *list = lines_trim(*list);
-        while (size < list->size && !lines_is_blank(list->data[size]))
+        *list = span_trim(*list);
+        while (size < list->size && !span_is_blank(list->data[size]))
                 size++;
         return size > 0 && span_take(list, size, ret_word);
 }

@@ -50,7 +50,7 @@ const char *fence_gap(FencePart part)
         return NULL;
 }
 
-static int raise_landlock(unsigned parts)
+static int fence_raise_landlock(unsigned parts)
 {
         const LandlockRules rules = {
                 .net = parts & FENCE_TCP ? LANDLOCK_BIND_TCP | LANDLOCK_CONNECT_TCP : 0,
@@ -98,7 +98,7 @@ static const struct {
         { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },
 };
 
-static int raise_seccomp(unsigned parts)
+static int fence_raise_seccomp(unsigned parts)
 {
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
         int r = filter ? 0 : -ENOMEM;
@@ -124,8 +124,8 @@ int fence_raise(unsigned parts)
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
         if (parts & (FENCE_TCP | FENCE_ABSTRACT))
-                r = raise_landlock(parts);
+                r = fence_raise_landlock(parts);
         if (r == 0 && parts & (FENCE_FAST_OPEN | FENCE_SHUT))
-                r = raise_seccomp(parts);
+                r = fence_raise_seccomp(parts);
         return r;
 }

@@ -25,7 +25,7 @@ typedef struct Received {
         size_t n_fds; /* all of them, the others are closed already */
 } Received;
 
-static void received_take_fds(Received *received, const struct cmsghdr *cmsg)
+static void receive_take_fds(Received *received, const struct cmsghdr *cmsg)
 {
         const size_t n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -41,14 +41,14 @@ static void received_take_fds(Received *received, const struct cmsghdr *cmsg)
 }
 
 /* With SO_PASSCRED the credentials come first and the descriptors after them: walk all. */
-static void received_collect(Received *received, struct msghdr *message)
+static void receive_collect(Received *received, struct msghdr *message)
 {
         for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
              cmsg = CMSG_NXTHDR(message, cmsg)) {
                 if (cmsg->cmsg_level != SOL_SOCKET)
                         continue;
                 if (cmsg->cmsg_type == SCM_RIGHTS) {
-                        received_take_fds(received, cmsg);
+                        receive_take_fds(received, cmsg);
                 } else if (cmsg->cmsg_type == SCM_CREDENTIALS &&
                            cmsg->cmsg_len == CMSG_LEN(sizeof(struct ucred))) {
                         memcpy(&received->sender, CMSG_DATA(cmsg), sizeof(struct ucred));
@@ -57,7 +57,8 @@ static void received_collect(Received *received, struct msghdr *message)
         }
 }
 
-static bool header_is_valid(const struct bellhop_header *header, const char *host, size_t size)
+static bool receive_header_is_valid(const struct bellhop_header *header, const char *host,
+                                    size_t size)
 {
         return size >= sizeof(*header) &&
                memcmp(header->magic, BELLHOP_MAGIC, sizeof(header->magic)) == 0 &&
@@ -76,7 +77,7 @@ static bool header_is_valid(const struct bellhop_header *header, const char *hos
  * TCP answer for it, has another protocol. A connection that the client has reset meanwhile still
  * counts: the server finds out as with accept(2).
  */
-static bool is_tcp_connection(int fd)
+static bool receive_is_tcp(int fd)
 {
         struct tcp_info info = { .tcpi_state = TCP_LISTEN };
         socklen_t info_size = offsetof(struct tcp_info, tcpi_ca_state), size = sizeof(int);
@@ -114,7 +115,7 @@ int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *re
         if (size < 0)
                 return errno == EAGAIN ? BELLHOP_RECEIVE_EMPTY : -errno;
 
-        received_collect(&received, &message);
+        receive_collect(&received, &message);
         fd = received.fd;
 
         if (!received.has_sender || received.sender.uid != sender_uid)
@@ -124,9 +125,9 @@ int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *re
         if (message.msg_flags & MSG_CTRUNC)
                 return -EMFILE;
         /* Checked before the host is looked at: with MSG_TRUNC the size is that of the buffer. */
-        if (message.msg_flags & MSG_TRUNC || !header_is_valid(&header, host, (size_t)size))
+        if (message.msg_flags & MSG_TRUNC || !receive_header_is_valid(&header, host, (size_t)size))
                 return BELLHOP_RECEIVE_INVALID;
-        if (received.n_fds != 1 || !is_tcp_connection(fd))
+        if (received.n_fds != 1 || !receive_is_tcp(fd))
                 return BELLHOP_RECEIVE_SOCKET;
 
         ret_handoff->reason = header.reason;

@@ -47,26 +47,26 @@ struct HostMap {
  */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
-static uint64_t hash_step(uint64_t hash, char c)
+static uint64_t hostmap_hash_step(uint64_t hash, char c)
 {
         return (hash ^ (uint8_t)c) * UINT64_C(0x100000001b3);
 }
 
 /* FNV's low bits know little of the last bytes hashed, which here are the first of the name. */
-static uint64_t hash_finish(uint64_t hash)
+static uint64_t hostmap_hash_finish(uint64_t hash)
 {
         hash ^= hash >> 32;
         hash *= UINT64_C(0x9e3779b97f4a7c15);
         return hash ^ hash >> 29;
 }
 
-static uint64_t hash_key(const char *key, size_t length)
+static uint64_t hostmap_hash(const char *key, size_t length)
 {
         uint64_t hash = HASH_START;
 
         while (length > 0)
-                hash = hash_step(hash, key[--length]);
-        return hash_finish(hash);
+                hash = hostmap_hash_step(hash, key[--length]);
+        return hostmap_hash_finish(hash);
 }
 
 HostMap *hostmap_new(void)
@@ -108,7 +108,7 @@ static const Slot *hostmap_find(const HostMap *map, const char *key, size_t leng
         return slot && slot->entry != 0 ? slot : NULL;
 }
 
-static Slot slot_of(const HostMap *map, size_t entry)
+static Slot hostmap_slot_of(const HostMap *map, size_t entry)
 {
         return (Slot){
                 .entry = (uint32_t)entry + 1,
@@ -118,15 +118,13 @@ static Slot slot_of(const HostMap *map, size_t entry)
         };
 }
 
-/* Makes room for n_more entries. */
-static int hostmap_grow_slots(HostMap *map, size_t n_more)
+/* Makes room for one more entry. */
+static int hostmap_grow_slots(HostMap *map)
 {
-        uint32_t n = map->n_slots ? map->n_slots : SLOTS_MIN;
+        const uint32_t n = map->n_slots ? map->n_slots * 2 : SLOTS_MIN;
         Slot *slots;
 
-        while (map->n_entries + n_more > n / 2)
-                n *= 2;
-        if (n == map->n_slots)
+        if (map->n_entries < map->n_slots / 2)
                 return 0;
         slots = calloc(n, sizeof(*slots));
         if (!slots)
@@ -139,7 +137,7 @@ static int hostmap_grow_slots(HostMap *map, size_t n_more)
 
                 while (slots[slot].entry != 0)
                         slot = (slot + 1) & (n - 1);
-                slots[slot] = slot_of(map, i);
+                slots[slot] = hostmap_slot_of(map, i);
         }
         return 0;
 }
@@ -165,7 +163,8 @@ static int hostmap_grow_arena(HostMap *map, size_t n)
 static int hostmap_add(HostMap *map, const char *key, size_t length, uint32_t instance,
                        uint64_t origin, uint64_t *ret_other)
 {
-        const Entry entry = { hash_key(key, length), origin, (uint32_t)map->arena_used, instance };
+        const Entry entry = { hostmap_hash(key, length), origin, (uint32_t)map->arena_used,
+                              instance };
         const Slot *taken = hostmap_find(map, key, length, entry.hash);
         int r;
 
@@ -174,7 +173,7 @@ static int hostmap_add(HostMap *map, const char *key, size_t length, uint32_t in
                 *ret_other = map->entries[taken->entry - 1].origin;
                 return -EEXIST;
         }
-        r = hostmap_grow_slots(map, 1);
+        r = hostmap_grow_slots(map);
         if (r == 0)
                 r = hostmap_grow_arena(map, 1 + length);
         if (r == 0)
@@ -186,7 +185,7 @@ static int hostmap_add(HostMap *map, const char *key, size_t length, uint32_t in
         map->arena_used += 1 + length;
         map->has_wildcards |= key[0] == '.';
         map->has_addresses |= key[0] == ADDRESS_MARK;
-        *hostmap_slot(map, key, length, entry.hash) = slot_of(map, map->n_entries - 1);
+        *hostmap_slot(map, key, length, entry.hash) = hostmap_slot_of(map, map->n_entries - 1);
         return 0;
 }
 
@@ -228,13 +227,13 @@ HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host)
         const Slot *found;
 
         for (size_t i = host->length; i > 0; i--) {
-                hash = hash_step(hash, host->name[i - 1]);
+                hash = hostmap_hash_step(hash, host->name[i - 1]);
                 if (map->has_wildcards && host->name[i - 1] == '.') {
-                        suffixes[n] = hash_finish(hash);
+                        suffixes[n] = hostmap_hash_finish(hash);
                         dots[n++] = i - 1;
                 }
         }
-        found = hostmap_find(map, host->name, host->length, hash_finish(hash));
+        found = hostmap_find(map, host->name, host->length, hostmap_hash_finish(hash));
 
         /* The longest suffix was met last. */
         while (!found && n > 0) {
@@ -253,7 +252,7 @@ HostMapMatch hostmap_find_address(const HostMap *map, const Address *local)
 
         for (size_t i = 0; !found && i < ELEMENTSOF(addresses); i++) {
                 hostmap_address_key(&addresses[i], key);
-                found = hostmap_find(map, key, sizeof(key), hash_key(key, sizeof(key)));
+                found = hostmap_find(map, key, sizeof(key), hostmap_hash(key, sizeof(key)));
         }
         return hostmap_match(found);
 }
@@ -274,7 +273,7 @@ int hostmap_copy(HostMap *map, const HostMap *from, size_t route, uint32_t insta
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
                   HostMapRoute *ret_taken, uint64_t *ret_other)
 {
-        int r;
+        int r = 0;
 
         for (size_t i = 0; i < from->n_entries; i++) {
                 const char *key = from->arena + from->entries[i].key;
@@ -287,7 +286,6 @@ int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t
                 *ret_other = map->entries[taken->entry - 1].origin;
                 return -EEXIST;
         }
-        r = hostmap_grow_slots(map, from->n_entries);
         for (size_t i = 0; r == 0 && i < from->n_entries; i++)
                 r = hostmap_copy(map, from, i, instance, origin_base + from->entries[i].origin,
                                  ret_other);

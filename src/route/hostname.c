@@ -5,7 +5,7 @@
 #define LABEL_MAX 63
 
 /* The locale must have no say in what a host is, so no tolower(3). */
-static bool canonical_byte(uint8_t c, char *ret)
+static bool hostname_fold(uint8_t c, char *ret)
 {
         if (c >= 'A' && c <= 'Z')
                 *ret = (char)(c - 'A' + 'a');
@@ -16,7 +16,7 @@ static bool canonical_byte(uint8_t c, char *ret)
         return true;
 }
 
-static bool labels_are_valid(const char *name)
+static bool hostname_has_valid_labels(const char *name)
 {
         for (;;) {
                 const size_t size = strcspn(name, ".");
@@ -30,9 +30,8 @@ static bool labels_are_valid(const char *name)
 }
 
 /* A last label of digits alone is never a top-level domain; resolvers take such names for IPv4
- * addresses
- * ("127.1", "2130706433"), see the URL standard's "ends in a number". */
-static bool ends_in_number(const char *name, size_t length)
+ * addresses ("127.1", "2130706433"), see the URL standard's "ends in a number". */
+static bool hostname_ends_in_number(const char *name, size_t length)
 {
         while (length > 0 && text_is_digit((uint8_t)name[length - 1]))
                 length--;
@@ -54,28 +53,18 @@ HostnameResult hostname_parse(Span in, Hostname *ret)
                 return HOSTNAME_INVALID;
 
         for (size_t i = 0; i < in.size; i++)
-                if (!canonical_byte(in.data[i], &hostname.name[i]))
+                if (!hostname_fold(in.data[i], &hostname.name[i]))
                         return HOSTNAME_INVALID;
         hostname.name[in.size] = 0;
         hostname.length = in.size;
 
-        if (!labels_are_valid(hostname.name))
+        if (!hostname_has_valid_labels(hostname.name))
                 return HOSTNAME_INVALID;
-        if (ends_in_number(hostname.name, hostname.length))
+        if (hostname_ends_in_number(hostname.name, hostname.length))
                 return HOSTNAME_ADDRESS;
         memcpy(ret->name, hostname.name, hostname.length + 1);
         ret->length = hostname.length;
         return HOSTNAME_OK;
-}
-
-static bool port_is_valid(Span port)
-{
-        uint64_t value;
-
-        /* RFC 3986 section 3.2.3 allows a colon with nothing after it. Apache refuses that, and
-         * with "HttpProtocolOptions Unsafe" the colon is part of the name, and the host another
-         * one. */
-        return text_number(port, UINT16_MAX, &value);
 }
 
 HostnameResult hostname_parse_with_port(Span in, Hostname *ret)
@@ -86,9 +75,12 @@ HostnameResult hostname_parse_with_port(Span in, Hostname *ret)
 
         if (colon) {
                 const size_t size = (size_t)(colon - in.data);
-                const Span port = { .data = colon + 1, .size = in.size - size - 1 };
+                uint64_t port;
 
-                if (!port_is_valid(port))
+                /* RFC 3986 section 3.2.3 allows a colon with nothing after it. Apache refuses that,
+                 * and with "HttpProtocolOptions Unsafe" the colon is part of the name, and the host
+                 * another one. */
+                if (!text_number((Span){ colon + 1, in.size - size - 1 }, UINT16_MAX, &port))
                         return HOSTNAME_INVALID;
                 in.size = size;
         }

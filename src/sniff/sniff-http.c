@@ -4,9 +4,10 @@
  * another host than Apache does: what the two could read in two ways is malformed. It keeps nothing
  * but the host, and judges no field but Host.
  */
-#include "sniff/reader.h"
-
 #include <strings.h>
+
+#include "sniff/reader.h"
+#include "util/text.h"
 
 /* Empty lines before the request line: RFC 9112 section 2.2 wants one, Apache bears ten. */
 #define EMPTY_LINES_MAX 10
@@ -62,7 +63,7 @@ typedef struct Head {
 } Head;
 
 /* Takes the longest run of a class, which ends before the end of the input. */
-static bool head_take(Head *h, uint8_t class, Span *ret)
+static bool http_take(Head *h, uint8_t class, Span *ret)
 {
         size_t n = 0;
 
@@ -73,29 +74,29 @@ static bool head_take(Head *h, uint8_t class, Span *ret)
         return true;
 }
 
-static bool spans_equal_any_case(Span a, Span b)
+static bool http_equals(Span a, Span b)
 {
         return a.size == b.size &&
                strncasecmp((const char *)a.data, (const char *)b.data, a.size) == 0;
 }
 
-static bool span_is_word(Span s, const char *word)
+static bool http_is_word(Span s, const char *word)
 {
-        return spans_equal_any_case(s, span_from_string(word));
+        return http_equals(s, span_from_string(word));
 }
 
 /* Takes a prefix off the front in any case. */
-static bool span_take_word(Span *s, const char *word)
+static bool http_take_word(Span *s, const char *word)
 {
         Span rest = *s, taken;
 
-        if (!span_take(&rest, strlen(word), &taken) || !span_is_word(taken, word))
+        if (!span_take(&rest, strlen(word), &taken) || !http_is_word(taken, word))
                 return false;
         *s = rest;
         return true;
 }
 
-static bool is_host(Span s)
+static bool http_is_host(Span s)
 {
         for (size_t i = 0; i < s.size; i++)
                 if ((classes[s.data[i]] & HOST) == 0)
@@ -107,28 +108,27 @@ static bool is_host(Span s)
  * RFC 9110 section 4.2.1: a URI with an empty host is invalid. '@' is not of class HOST: userinfo
  * is a phishing attempt (section 4.2.4), and "a@b" is where parsers disagree.
  */
-static bool is_authority(Span s)
+static bool http_is_authority(Span s)
 {
-        return s.size > 0 && s.data[0] != ':' && is_host(s);
+        return s.size > 0 && s.data[0] != ':' && http_is_host(s);
 }
 
 /* RFC 9112 section 3.2.3: the authority-form has a port. */
-static bool has_port(Span s)
+static bool http_has_port(Span s)
 {
         size_t n_digits = 0;
 
-        while (n_digits < s.size && s.data[s.size - 1 - n_digits] >= '0' &&
-               s.data[s.size - 1 - n_digits] <= '9')
+        while (n_digits < s.size && text_is_digit(s.data[s.size - 1 - n_digits]))
                 n_digits++;
         return n_digits > 0 && n_digits < s.size && s.data[s.size - 1 - n_digits] == ':';
 }
 
 /* RFC 9112 section 3.2. */
-static bool head_check_target(Head *h, Span method, Span target)
+static bool http_check_target(Head *h, Span method, Span target)
 {
         if (span_equals(method, "CONNECT")) {
                 h->target_host = target;
-                return reader_check(&h->in, is_authority(target) && has_port(target));
+                return reader_check(&h->in, http_is_authority(target) && http_has_port(target));
         }
         h->path = target;
         if (target.size > 0 && target.data[0] == '/')
@@ -136,8 +136,8 @@ static bool head_check_target(Head *h, Span method, Span target)
         if (span_equals(target, "*"))
                 return reader_check(&h->in, span_equals(method, "OPTIONS"));
         /* Other schemes are for proxies; Apache would take the Host field and serve it. */
-        h->target_is_https = span_take_word(&target, "https://");
-        if (!h->target_is_https && !span_take_word(&target, "http://"))
+        h->target_is_https = http_take_word(&target, "https://");
+        if (!h->target_is_https && !http_take_word(&target, "http://"))
                 return reader_stop(&h->in, SNIFF_MALFORMED);
         h->target_host = (Span){ .data = target.data };
         while (h->target_host.size < target.size && target.data[h->target_host.size] != '/' &&
@@ -145,10 +145,10 @@ static bool head_check_target(Head *h, Span method, Span target)
                 h->target_host.size++;
         h->path = (Span){ .data = target.data + h->target_host.size,
                           .size = target.size - h->target_host.size };
-        return reader_check(&h->in, is_authority(h->target_host));
+        return reader_check(&h->in, http_is_authority(h->target_host));
 }
 
-static bool head_skip_empty_lines(Head *h)
+static bool http_skip_empty_lines(Head *h)
 {
         for (size_t n = 0; h->in.rest.size > 0 && h->in.rest.data[0] == '\r'; n++) {
                 if (n == EMPTY_LINES_MAX)
@@ -159,44 +159,36 @@ static bool head_skip_empty_lines(Head *h)
         return true;
 }
 
-static bool head_take_request_line(Head *h)
+static bool http_take_request_line(Head *h)
 {
         Span target, minor;
 
-        if (!head_take(h, TARGET, &target) || !reader_expect_text(&h->in, " ") ||
-            !head_check_target(h, h->method, target) || !reader_expect_text(&h->in, "HTTP/1."))
+        if (!http_take(h, TARGET, &target) || !reader_expect_text(&h->in, " ") ||
+            !http_check_target(h, h->method, target) || !reader_expect_text(&h->in, "HTTP/1."))
                 return false;
         if (!span_take(&h->in.rest, 1, &minor))
                 return reader_stop(&h->in, SNIFF_MORE);
-        if (minor.data[0] != '0' && minor.data[0] != '1')
-                return reader_stop(&h->in, SNIFF_MALFORMED);
         h->host_demanded = minor.data[0] == '1';
-        return reader_expect_text(&h->in, "\r\n");
+        return reader_check(&h->in, h->host_demanded || minor.data[0] == '0') &&
+               reader_expect_text(&h->in, "\r\n");
 }
 
-static bool head_take_host_field(Head *h, Span value)
+static bool http_take_host(Head *h, Span value)
 {
         /* RFC 9112 section 3.2: 400. Apache joins the two by a comma, others take either. */
         if (h->host_seen)
                 return reader_stop(&h->in, SNIFF_MALFORMED);
         h->host_seen = true;
-        while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
-                value.data++;
-                value.size--;
-        }
-        while (value.size > 0 &&
-               (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t'))
-                value.size--;
-        h->host = value;
-        return reader_check(&h->in, is_host(value));
+        h->host = span_trim(value);
+        return reader_check(&h->in, http_is_host(h->host));
 }
 
-static bool head_take_fields(Head *h)
+static bool http_take_fields(Head *h)
 {
         Span name, value;
 
         for (;;) {
-                if (!head_take(h, TOKEN, &name))
+                if (!http_take(h, TOKEN, &name))
                         return false;
                 /*
                  * No name: the empty line, or a mistake. Among these is obs-fold, a line that
@@ -205,32 +197,18 @@ static bool head_take_fields(Head *h)
                  */
                 if (name.size == 0)
                         return reader_expect_text(&h->in, "\r\n");
-                if (!reader_expect_text(&h->in, ":") || !head_take(h, VALUE, &value) ||
+                if (!reader_expect_text(&h->in, ":") || !http_take(h, VALUE, &value) ||
                     !reader_expect_text(&h->in, "\r\n"))
                         return false;
-                if (span_is_word(name, "Host") && !head_take_host_field(h, value))
+                if (http_is_word(name, "Host") && !http_take_host(h, value))
                         return false;
         }
 }
 
-/*
- * RFC 9112 section 3.2.2 lets the target override the field. Apache does so only for the scheme of
- * the connection, and here that is not TLS: with https it goes by the field. Honest clients say the
- * same in both.
- */
-static bool head_check_agreement(Head *h)
+static bool http_parse(Head *h)
 {
-        return reader_check(&h->in,
-                            !h->target_is_https || spans_equal_any_case(h->target_host, h->host));
-}
-
-static bool head_parse(Head *h)
-{
-        if (!head_skip_empty_lines(h) || !head_take(h, TOKEN, &h->method))
-                return false;
-        if (h->method.size == 0)
-                return reader_stop(&h->in, SNIFF_MALFORMED);
-        if (!reader_expect_text(&h->in, " "))
+        if (!http_skip_empty_lines(h) || !http_take(h, TOKEN, &h->method) ||
+            !reader_check(&h->in, h->method.size > 0) || !reader_expect_text(&h->in, " "))
                 return false;
         /*
          * The preface of HTTP/2 without TLS, RFC 9113 section 3.4: meant to look like a request
@@ -241,11 +219,17 @@ static bool head_parse(Head *h)
                 h->host_demanded = true;
                 return reader_expect_text(&h->in, "* HTTP/2.0\r\n\r\n");
         }
-        return head_take_request_line(h) && head_take_fields(h) && head_check_agreement(h);
+        /*
+         * RFC 9112 section 3.2.2 lets the target override the field. Apache does so only for the
+         * scheme of the connection, and here that is not TLS: with https it goes by the field.
+         * Honest clients say the same in both.
+         */
+        return http_take_request_line(h) && http_take_fields(h) &&
+               reader_check(&h->in, !h->target_is_https || http_equals(h->target_host, h->host));
 }
 
 /* The least number of bytes by which in can come to end with an empty line. */
-static size_t n_to_empty_line(Span in)
+static size_t http_to_empty_line(Span in)
 {
         const char *end = "\r\n\r\n";
         size_t n = strlen(end) - 1;
@@ -264,10 +248,10 @@ Sniff sniff_http(Span in)
         if (in.size > 0 &&
             ((classes[in.data[0]] & TOKEN) != 0 || in.data[0] == '\r' || in.data[0] == '\n'))
                 s.protocol = BELLHOP_PROTOCOL_HTTP;
-        if (!head_parse(&h)) {
+        if (!http_parse(&h)) {
                 s.outcome = h.in.verdict;
                 if (s.outcome == SNIFF_MORE)
-                        s.need_bytes = in.size + n_to_empty_line(in);
+                        s.need_bytes = in.size + http_to_empty_line(in);
                 return s;
         }
         /* RFC 9112 section 3.2: the target overrides the field, which HTTP/1.1 demands even so. */

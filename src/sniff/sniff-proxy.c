@@ -35,7 +35,7 @@ static SniffProxy proxy_stopped(const Reader *reader, size_t need_bytes)
 }
 
 /* A word of 1 to max of these letters, and the byte that ends it. */
-static bool take_word(Reader *reader, const char *letters, uint8_t end, size_t max, char *ret)
+static bool proxy_take_word(Reader *reader, const char *letters, uint8_t end, size_t max, char *ret)
 {
         for (size_t i = 0; i < reader->rest.size; i++) {
                 const uint8_t c = reader->rest.data[i];
@@ -55,28 +55,22 @@ static bool take_word(Reader *reader, const char *letters, uint8_t end, size_t m
 
 #define DIGITS "0123456789"
 
-static bool take_ip(Reader *reader, bool v4, struct in6_addr *ret)
+static bool proxy_take_ip(Reader *reader, bool v4, struct in6_addr *ret)
 {
         char text[INET6_ADDRSTRLEN];
-        struct in_addr ipv4;
 
-        if (!take_word(reader, v4 ? DIGITS "." : DIGITS "abcdefABCDEF:.", ' ',
-                       (v4 ? INET_ADDRSTRLEN : INET6_ADDRSTRLEN) - 1, text))
+        if (!proxy_take_word(reader, v4 ? DIGITS "." : DIGITS "abcdefABCDEF:.", ' ',
+                             (v4 ? INET_ADDRSTRLEN : INET6_ADDRSTRLEN) - 1, text))
                 return false;
-        if (!v4)
-                return reader_check(reader, inet_pton(AF_INET6, text, ret) == 1);
-        if (inet_pton(AF_INET, text, &ipv4) != 1)
-                return reader_stop(reader, SNIFF_MALFORMED);
-        *ret = address_map_ipv4(ipv4);
-        return true;
+        return reader_check(reader, address_parse_ip(text, v4, ret));
 }
 
-static bool take_port(Reader *reader, uint8_t end, uint16_t *ret)
+static bool proxy_take_port(Reader *reader, uint8_t end, uint16_t *ret)
 {
         char text[sizeof("65535")];
         uint64_t port = 0;
 
-        if (!take_word(reader, DIGITS, end, sizeof(text) - 1, text))
+        if (!proxy_take_word(reader, DIGITS, end, sizeof(text) - 1, text))
                 return false;
         if (!text_number(span_from_string(text), UINT16_MAX, &port) ||
             (text[0] == '0' && text[1] != 0))
@@ -86,7 +80,7 @@ static bool take_port(Reader *reader, uint8_t end, uint16_t *ret)
 }
 
 /* "TCP4 SOURCE DESTINATION PORT PORT\r\n" */
-static bool take_tcp(Reader *reader, Address *ret)
+static bool proxy_take_tcp(Reader *reader, Address *ret)
 {
         struct in6_addr destination;
         uint16_t destination_port;
@@ -95,14 +89,15 @@ static bool take_tcp(Reader *reader, Address *ret)
         if (!reader_expect_text(reader, "TCP"))
                 return false;
         v4 = reader->rest.size > 0 && reader->rest.data[0] == '4';
-        return reader_expect_text(reader, v4 ? "4 " : "6 ") && take_ip(reader, v4, &ret->ip) &&
-               take_ip(reader, v4, &destination) && take_port(reader, ' ', &ret->port) &&
-               take_port(reader, '\r', &destination_port) && reader_expect_text(reader, "\n");
+        return reader_expect_text(reader, v4 ? "4 " : "6 ") &&
+               proxy_take_ip(reader, v4, &ret->ip) && proxy_take_ip(reader, v4, &destination) &&
+               proxy_take_port(reader, ' ', &ret->port) &&
+               proxy_take_port(reader, '\r', &destination_port) && reader_expect_text(reader, "\n");
 }
 
 /* "UNKNOWN\r\n", or with anything before the end of the line. No control characters: some take a
  * bare LF for the end, and would see another request than we. */
-static bool take_unknown(Reader *reader)
+static bool proxy_take_unknown(Reader *reader)
 {
         uint32_t c;
 
@@ -119,7 +114,7 @@ static bool take_unknown(Reader *reader)
         return reader_stop(reader, SNIFF_MORE);
 }
 
-static SniffProxy sniff_v1(Span in)
+static SniffProxy proxy_v1(Span in)
 {
         const size_t size = in.size < V1_SIZE_MAX ? in.size : V1_SIZE_MAX;
         size_t need_bytes = size + (in.data[size - 1] == '\r' ? 1 : 2);
@@ -129,9 +124,9 @@ static SniffProxy sniff_v1(Span in)
 
         if (complete && reader.rest.size > 0 && reader.rest.data[0] == 'U') {
                 proxy.outcome = SNIFF_PROXY_NO_SOURCE;
-                complete = take_unknown(&reader);
+                complete = proxy_take_unknown(&reader);
         } else if (complete) {
-                complete = take_tcp(&reader, &proxy.source);
+                complete = proxy_take_tcp(&reader, &proxy.source);
         }
         proxy.size = size - reader.rest.size;
         if (complete)
@@ -143,7 +138,7 @@ static SniffProxy sniff_v1(Span in)
 
 /* How many bytes of addresses there must be. False when the family is not for TCP. With LOCAL it
  * has no meaning. */
-static bool v2_address_bytes(uint8_t command, uint8_t family, size_t *ret)
+static bool proxy_address_bytes(uint8_t command, uint8_t family, size_t *ret)
 {
         *ret = 0;
         if (command == V2_LOCAL || family == V2_UNSPEC)
@@ -152,7 +147,7 @@ static bool v2_address_bytes(uint8_t command, uint8_t family, size_t *ret)
         return family == V2_TCP4 || family == V2_TCP6;
 }
 
-static Address v2_source(Span addresses, uint8_t family)
+static Address proxy_source(Span addresses, uint8_t family)
 {
         Address source = { .port = 0 };
         struct in_addr ipv4;
@@ -170,7 +165,7 @@ static Address v2_source(Span addresses, uint8_t family)
         return source;
 }
 
-static SniffProxy sniff_v2(Span in)
+static SniffProxy proxy_v2(Span in)
 {
         size_t address_bytes = 0, need_bytes = V2_SIZE_MIN;
         Reader reader = { .rest = in };
@@ -182,7 +177,7 @@ static SniffProxy sniff_v2(Span in)
             !reader_check(&reader, command == V2_LOCAL || command == V2_PROXY) ||
             !span_take_uint(&reader.rest, 1, &family) ||
             !reader_check(&reader,
-                          v2_address_bytes((uint8_t)command, (uint8_t)family, &address_bytes)) ||
+                          proxy_address_bytes((uint8_t)command, (uint8_t)family, &address_bytes)) ||
             !span_take_uint(&reader.rest, 2, &size) ||
             !reader_check(&reader, size >= address_bytes))
                 return proxy_stopped(&reader, need_bytes);
@@ -193,12 +188,12 @@ static SniffProxy sniff_v2(Span in)
                 return (SniffProxy){ .outcome = SNIFF_PROXY_NO_SOURCE, .size = need_bytes };
         return (SniffProxy){ .outcome = SNIFF_PROXY_SOURCE,
                              .size = need_bytes,
-                             .source = v2_source(body, (uint8_t)family) };
+                             .source = proxy_source(body, (uint8_t)family) };
 }
 
 SniffProxy sniff_proxy(Span in)
 {
         if (in.size == 0)
                 return (SniffProxy){ .outcome = SNIFF_PROXY_MORE, .need_bytes = V1_SIZE_MIN };
-        return in.data[0] == v2_signature[0] ? sniff_v2(in) : sniff_v1(in);
+        return in.data[0] == v2_signature[0] ? proxy_v2(in) : proxy_v1(in);
 }

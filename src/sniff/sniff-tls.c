@@ -43,7 +43,7 @@ typedef struct Cursor {
  * Takes a record header. Each byte is checked when it is there: whoever waits for the rest of a
  * header that is wrong already would wait for nothing.
  */
-static bool cursor_open_record(Cursor *c)
+static bool tls_open_record(Cursor *c)
 {
         const Span before = c->in.rest;
         uint32_t minor_version, size;
@@ -61,7 +61,7 @@ static bool cursor_open_record(Cursor *c)
 }
 
 /* Takes size bytes of the message, over record headers; to may be NULL. */
-static bool cursor_take(Cursor *c, size_t size, uint8_t *to)
+static bool tls_take(Cursor *c, size_t size, uint8_t *to)
 {
         Span part;
 
@@ -70,7 +70,7 @@ static bool cursor_take(Cursor *c, size_t size, uint8_t *to)
         while (size > 0) {
                 size_t n = size;
 
-                if (c->record_left == 0 && !cursor_open_record(c))
+                if (c->record_left == 0 && !tls_open_record(c))
                         return false;
                 if (n > c->record_left)
                         n = c->record_left;
@@ -87,18 +87,13 @@ static bool cursor_take(Cursor *c, size_t size, uint8_t *to)
         return true;
 }
 
-static bool cursor_skip(Cursor *c, size_t size)
-{
-        return cursor_take(c, size, NULL);
-}
-
 /* Takes an unsigned integer of size <= 4 bytes. */
-static bool cursor_take_uint(Cursor *c, size_t size, uint32_t *ret)
+static bool tls_take_uint(Cursor *c, size_t size, uint32_t *ret)
 {
         uint8_t bytes[4];
         Span s = { .data = bytes, .size = size };
 
-        return cursor_take(c, size, bytes) && span_take_uint(&s, size, ret);
+        return tls_take(c, size, bytes) && span_take_uint(&s, size, ret);
 }
 
 /*
@@ -106,7 +101,7 @@ static bool cursor_take_uint(Cursor *c, size_t size, uint32_t *ret)
  * open record, the rest of the message, and the headers of as few records as can hold it. Waiting
  * for that much makes a hello of n records of one byte cost O(log n) calls, not O(n).
  */
-static size_t cursor_need(const Cursor *c, size_t input_size)
+static size_t tls_need(const Cursor *c, size_t input_size)
 {
         size_t beyond = c->message_left > c->record_left ? c->message_left - c->record_left : 0;
         size_t n_records = (beyond + RECORD_SIZE_MAX - 1) / RECORD_SIZE_MAX;
@@ -115,27 +110,27 @@ static size_t cursor_need(const Cursor *c, size_t input_size)
                n_records * RECORD_HEADER_SIZE;
 }
 
-static bool take_handshake_header(Cursor *c)
+static bool tls_take_header(Cursor *c)
 {
         uint32_t type, size;
 
-        if (!cursor_take_uint(c, 1, &type) ||
-            !reader_check(&c->in, type == HANDSHAKE_CLIENT_HELLO) || !cursor_take_uint(c, 3, &size))
+        if (!tls_take_uint(c, 1, &type) || !reader_check(&c->in, type == HANDSHAKE_CLIENT_HELLO) ||
+            !tls_take_uint(c, 3, &size))
                 return false;
         c->message_left = size;
         return reader_check(&c->in, size >= HELLO_SIZE_MIN && size <= HELLO_SIZE_MAX);
 }
 
 /* legacy_version to legacy_compression_methods. */
-static bool skip_hello_fields(Cursor *c)
+static bool tls_skip_fields(Cursor *c)
 {
         uint32_t size;
 
-        return cursor_skip(c, VERSION_RANDOM_SIZE) && cursor_take_uint(c, 1, &size) &&
-               reader_check(&c->in, size <= SESSION_ID_SIZE_MAX) && cursor_skip(c, size) &&
-               cursor_take_uint(c, 2, &size) && reader_check(&c->in, size > 0 && size % 2 == 0) &&
-               cursor_skip(c, size) && cursor_take_uint(c, 1, &size) &&
-               reader_check(&c->in, size > 0) && cursor_skip(c, size);
+        return tls_take(c, VERSION_RANDOM_SIZE, NULL) && tls_take_uint(c, 1, &size) &&
+               reader_check(&c->in, size <= SESSION_ID_SIZE_MAX) && tls_take(c, size, NULL) &&
+               tls_take_uint(c, 2, &size) && reader_check(&c->in, size > 0 && size % 2 == 0) &&
+               tls_take(c, size, NULL) && tls_take_uint(c, 1, &size) &&
+               reader_check(&c->in, size > 0) && tls_take(c, size, NULL);
 }
 
 /*
@@ -143,51 +138,46 @@ static bool skip_hello_fields(Cursor *c)
  * no other type was ever defined: what it would refuse must not be routed by the first name of
  * several.
  */
-static bool take_server_name(Cursor *c, size_t extension_size, Sniff *s)
+static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
 {
         uint32_t size, type;
 
         s->host_length = extension_size - SERVER_NAME_PREFIX;
         return reader_check(&c->in, extension_size > SERVER_NAME_PREFIX &&
                                             s->host_length <= SERVER_NAME_LENGTH_MAX) &&
-               cursor_take_uint(c, 2, &size) && reader_check(&c->in, size == extension_size - 2) &&
-               cursor_take_uint(c, 1, &type) && reader_check(&c->in, type == NAME_TYPE_HOST_NAME) &&
-               cursor_take_uint(c, 2, &size) && reader_check(&c->in, size == s->host_length) &&
-               cursor_take(c, size, s->host) &&
+               tls_take_uint(c, 2, &size) && reader_check(&c->in, size == extension_size - 2) &&
+               tls_take_uint(c, 1, &type) && reader_check(&c->in, type == NAME_TYPE_HOST_NAME) &&
+               tls_take_uint(c, 2, &size) && reader_check(&c->in, size == s->host_length) &&
+               tls_take(c, size, s->host) &&
                /* "good.example\0.evil.example": one name to us, another to whoever uses C strings.
                 */
                reader_check(&c->in, !memchr(s->host, '\0', size));
 }
 
-static bool take_extensions(Cursor *c, Sniff *s)
+static bool tls_take_extensions(Cursor *c, Sniff *s)
 {
         uint32_t size, head;
 
         /* Before TLS 1.3 a hello could end here: RFC 5246 section 7.4.1.2. */
         if (c->message_left == 0)
                 return true;
-        if (!cursor_take_uint(c, 2, &size) || !reader_check(&c->in, size == c->message_left))
+        if (!tls_take_uint(c, 2, &size) || !reader_check(&c->in, size == c->message_left))
                 return false;
         while (c->message_left > 0) {
-                if (!cursor_take_uint(c, 4, &head))
+                if (!tls_take_uint(c, 4, &head))
                         return false;
                 size = head & 0xffff;
                 if (!reader_check(&c->in, size <= c->message_left))
                         return false;
-                if (head >> 16 != EXTENSION_SERVER_NAME && !cursor_skip(c, size))
+                if (head >> 16 != EXTENSION_SERVER_NAME && !tls_take(c, size, NULL))
                         return false;
                 /* RFC 8446 section 4.2: one of each type. */
                 if (head >> 16 == EXTENSION_SERVER_NAME &&
-                    (!reader_check(&c->in, s->host_length == 0) || !take_server_name(c, size, s)))
+                    (!reader_check(&c->in, s->host_length == 0) ||
+                     !tls_take_server_name(c, size, s)))
                         return false;
         }
         return true;
-}
-
-/* OpenSSL reads whole records: an instance that is woken before could do nothing but wait. */
-static bool await_record_end(Cursor *c)
-{
-        return c->in.rest.size >= c->record_left || reader_stop(&c->in, SNIFF_MORE);
 }
 
 Sniff sniff_tls(Span in)
@@ -195,13 +185,14 @@ Sniff sniff_tls(Span in)
         Sniff s = { .protocol = BELLHOP_PROTOCOL_TLS };
         Cursor c = { .in.rest = in, .message_left = HANDSHAKE_HEADER_SIZE + HELLO_SIZE_MIN };
 
-        if (take_handshake_header(&c) && skip_hello_fields(&c) && take_extensions(&c, &s) &&
-            await_record_end(&c)) {
+        /* OpenSSL reads whole records: an instance woken before their end could only wait. */
+        if (tls_take_header(&c) && tls_skip_fields(&c) && tls_take_extensions(&c, &s) &&
+            (c.in.rest.size >= c.record_left || reader_stop(&c.in, SNIFF_MORE))) {
                 s.outcome = s.host_length > 0 ? SNIFF_HOST : SNIFF_NO_HOST;
                 return s;
         }
         s = (Sniff){ .outcome = c.in.verdict, .protocol = BELLHOP_PROTOCOL_TLS };
         if (s.outcome == SNIFF_MORE)
-                s.need_bytes = cursor_need(&c, in.size);
+                s.need_bytes = tls_need(&c, in.size);
         return s;
 }

@@ -76,18 +76,22 @@ struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits)
         return prefix;
 }
 
-/* An address that means "any" is refused: as a route it would take every connection. */
-static bool address_parse_ip(const char *text, bool v6, struct in6_addr *ret)
+bool address_parse_ip(const char *text, bool v4, struct in6_addr *ret)
 {
         struct in_addr ipv4;
 
-        if (v6)
-                return inet_pton(AF_INET6, text, ret) == 1 && !IN6_IS_ADDR_UNSPECIFIED(ret) &&
-                       !(IN6_IS_ADDR_V4MAPPED(ret) && ret->s6_addr32[3] == INADDR_ANY);
-        if (inet_pton(AF_INET, text, &ipv4) != 1 || ipv4.s_addr == INADDR_ANY)
+        if (!v4)
+                return inet_pton(AF_INET6, text, ret) == 1;
+        if (inet_pton(AF_INET, text, &ipv4) != 1)
                 return false;
         *ret = address_map_ipv4(ipv4);
         return true;
+}
+
+static bool address_is_any(const struct in6_addr *ip)
+{
+        return IN6_IS_ADDR_UNSPECIFIED(ip) ||
+               (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr32[3] == INADDR_ANY);
 }
 
 bool address_parse(Span in, Address *ret)
@@ -120,7 +124,7 @@ bool address_parse(Span in, Address *ret)
         if (colon &&
             (colon[1] == '0' || !text_number(span_from_string(colon + 1), UINT16_MAX, &port)))
                 return false;
-        if (!address_parse_ip(ip, v6, &address.ip))
+        if (!address_parse_ip(ip, !v6, &address.ip) || address_is_any(&address.ip))
                 return false;
         address.port = (uint16_t)port;
         *ret = address;

@@ -22,7 +22,11 @@ bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret);
 bool address_local(int fd, Address *ret);
 bool address_peer(int fd, Address *ret);
 
-/* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False for anything else. */
+/* Without port, as inet_pton(3) takes it. */
+bool address_parse_ip(const char *text, bool v4, struct in6_addr *ret);
+
+/* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False for anything else, and
+ * for an address that means "any": as a route it would take every connection. */
 bool address_parse(Span in, Address *ret);
 
 #define ADDRESS_TEXT_MAX (INET6_ADDRSTRLEN + sizeof("[]:65535"))

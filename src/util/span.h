@@ -53,17 +53,21 @@ static inline bool span_take_uint(Span *s, size_t n, uint32_t *ret)
         return true;
 }
 
-/* Takes a vector whose length stands before it in n bytes (TLS presentation language, RFC 8446
- * section 3.4). */
-static inline bool span_take_vector(Span *s, size_t n, Span *ret)
+static inline bool span_is_blank(uint8_t c)
 {
-        Span rest = *s;
-        uint32_t size;
+        return c == ' ' || c == '\t';
+}
 
-        if (!span_take_uint(&rest, n, &size) || !span_take(&rest, size, ret))
-                return false;
-        *s = rest;
-        return true;
+/* Without the blanks at its ends. */
+static inline Span span_trim(Span s)
+{
+        while (s.size > 0 && span_is_blank(s.data[0])) {
+                s.data++;
+                s.size--;
+        }
+        while (s.size > 0 && span_is_blank(s.data[s.size - 1]))
+                s.size--;
+        return s;
 }
 
 static inline bool span_equals(Span s, const char *string)

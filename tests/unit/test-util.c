@@ -50,55 +50,6 @@ static void test_take_uint(void **state)
                 }
 }
 
-static void test_take_vector(void **state)
-{
-        static const struct {
-                const char *data;
-                size_t size, n;
-                int taken; /* -1: false */
-        } cases[] = {
-                { S(""), 1, -1 },
-                { S("\0"), 1, 0 },
-                { S("\1"), 1, -1 },
-                { S("\1a"), 1, 1 },
-                { S("\1ab"), 1, 1 },
-                { S("\2a"), 1, -1 },
-                { S("\xff"
-                    "ab"),
-                  1, -1 },
-                { S("\0"), 2, -1 },
-                { S("\0\0"), 2, 0 },
-                { S("\0\2ab"), 2, 2 },
-                { S("\1\2ab"), 2, -1 },
-                { S("\0\0\3abcd"), 3, 3 },
-                { S("\xff\xff\xff"
-                    "abc"),
-                  3, -1 },
-                { S("\xff\xff\xff\xff"), 4, -1 },
-                { S("\0\0\0\1a"), 4, 1 },
-                { S("\xff\xff\xff\xfc"
-                    "abc"),
-                  4, -1 },
-        };
-
-        (void)state;
-        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-                Span s = guarded_span(cases[i].data, cases[i].size), vector = { .size = 99 };
-                const uint8_t *begin = s.data;
-                const bool ok = span_take_vector(&s, cases[i].n, &vector);
-
-                assert_int_equal(ok, cases[i].taken >= 0);
-                if (ok) {
-                        assert_int_equal(vector.size, cases[i].taken);
-                        assert_ptr_equal(vector.data, begin + cases[i].n);
-                        assert_ptr_equal(s.data, vector.data + vector.size);
-                        assert_int_equal(s.size, cases[i].size - cases[i].n - vector.size);
-                } else {
-                        assert_true(s.data == begin && s.size == cases[i].size);
-                }
-        }
-}
-
 static void test_equals(void **state)
 {
         (void)state;
@@ -235,10 +186,13 @@ static void test_cleanup(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_take),        cmocka_unit_test(test_take_uint),
-                cmocka_unit_test(test_take_vector), cmocka_unit_test(test_equals),
-                cmocka_unit_test(test_log_limit),   cmocka_unit_test(test_log_limit_nothing),
-                cmocka_unit_test(test_ends),        cmocka_unit_test(test_cleanup),
+                cmocka_unit_test(test_take),
+                cmocka_unit_test(test_take_uint),
+                cmocka_unit_test(test_equals),
+                cmocka_unit_test(test_log_limit),
+                cmocka_unit_test(test_log_limit_nothing),
+                cmocka_unit_test(test_ends),
+                cmocka_unit_test(test_cleanup),
         };
 
         return cmocka_run_group_tests_name("util", tests, NULL, NULL);

@@ -54,6 +54,19 @@ static inline void mutant_put_uint(Mutant *m, size_t size, size_t value)
                 mutant_put(m, &(uint8_t){ (uint8_t)(value >> 8 * i) }, 1);
 }
 
+/* Takes a vector whose length stands before it in n bytes (TLS presentation language, RFC 8446
+ * section 3.4). */
+static inline bool take_vector(Span *s, size_t n, Span *ret)
+{
+        Span rest = *s;
+        uint32_t size;
+
+        if (!span_take_uint(&rest, n, &size) || !span_take(&rest, size, ret))
+                return false;
+        *s = rest;
+        return true;
+}
+
 /* False when it is none of which the extensions can be told apart. */
 static inline bool hello_read(Span in, Hello *hello)
 {
@@ -70,12 +83,12 @@ static inline bool hello_read(Span in, Hello *hello)
         }
         rest = (Span){ .data = hello->message, .size = hello->size };
         /* Other messages may follow. */
-        if (!span_take_uint(&rest, 1, &size) || size != 1 || !span_take_vector(&rest, 3, &body))
+        if (!span_take_uint(&rest, 1, &size) || size != 1 || !take_vector(&rest, 3, &body))
                 return false;
         rest = body;
         hello->before.data = rest.data;
-        if (!span_take(&rest, 34, &part) || !span_take_vector(&rest, 1, &part) ||
-            !span_take_vector(&rest, 2, &part) || !span_take_vector(&rest, 1, &part))
+        if (!span_take(&rest, 34, &part) || !take_vector(&rest, 1, &part) ||
+            !take_vector(&rest, 2, &part) || !take_vector(&rest, 1, &part))
                 return false;
         hello->before.size = (size_t)(rest.data - hello->before.data);
         if (!span_take_uint(&rest, 2, &size) || size != rest.size)
