@@ -24,6 +24,11 @@ static int instance_duplicate(SettingsFile *file, Span word, uint64_t first_line
                            file->key, PROBLEM_SHOWN(word), first_line);
 }
 
+static int instance_empty(SettingsFile *file, Span value)
+{
+        return problem_value(file, value, NULL, "is empty; remove the line or name one");
+}
+
 /* Takes "*." off the front. */
 static bool instance_take_wildcard(Span *host)
 {
@@ -80,8 +85,9 @@ static int instance_not_a_host(SettingsFile *file, Span word, Span plain, Hostna
         return problem_value(file, word, meant, "%s", wrong);
 }
 
-static int instance_add_host(SettingsFile *file, InstanceDraft *draft, Span word)
+static int instance_parse_host(SettingsFile *file, Span word, void *target)
 {
+        InstanceDraft *draft = target;
         Span plain = word;
         const bool wildcard = instance_take_wildcard(&plain);
         char host[HOSTNAME_MAX + 3];
@@ -90,6 +96,8 @@ static int instance_add_host(SettingsFile *file, InstanceDraft *draft, Span word
         uint64_t first_line;
         int r;
 
+        if (word.size == 0)
+                return instance_empty(file, word);
         if (span_equals(word, "*"))
                 return problem_value(file, word, NULL,
                                      "would be every host; write Default=yes for that");
@@ -101,12 +109,15 @@ static int instance_add_host(SettingsFile *file, InstanceDraft *draft, Span word
         return r == -EEXIST ? instance_duplicate(file, word, first_line) : r;
 }
 
-static int instance_add_address(SettingsFile *file, InstanceDraft *draft, Span word)
+static int instance_parse_address(SettingsFile *file, Span word, void *target)
 {
+        InstanceDraft *draft = target;
         Address address;
         uint64_t first_line;
         int r;
 
+        if (word.size == 0)
+                return instance_empty(file, word);
         if (!address_parse(word, &address))
                 return problem_value(
                         file, word, NULL,
@@ -114,29 +125,6 @@ static int instance_add_address(SettingsFile *file, InstanceDraft *draft, Span w
                         "or [2001:db8::7]:443");
         r = hostmap_add_address(draft->routes, &address, 0, file->line, &first_line);
         return r == -EEXIST ? instance_duplicate(file, word, first_line) : r;
-}
-
-static int instance_parse_list(SettingsFile *file, Span value, InstanceDraft *draft,
-                               int (*add)(SettingsFile *, InstanceDraft *, Span))
-{
-        Span word;
-        int r = 0;
-
-        if (value.size == 0)
-                return problem_value(file, value, NULL, "is empty; remove the line or name one");
-        while (r == 0 && words_next(&value, &word))
-                r = add(file, draft, word);
-        return r;
-}
-
-static int instance_parse_host(SettingsFile *file, Span value, void *target)
-{
-        return instance_parse_list(file, value, target, instance_add_host);
-}
-
-static int instance_parse_address(SettingsFile *file, Span value, void *target)
-{
-        return instance_parse_list(file, value, target, instance_add_address);
 }
 
 static int instance_parse_default(SettingsFile *file, Span value, void *target)
@@ -166,8 +154,8 @@ static int instance_parse_http(SettingsFile *file, Span value, void *target)
 
 /* Without an offset, the target is the draft itself. */
 static const Setting instance_settings[] = {
-        { .key = "Host", .parse = instance_parse_host },
-        { .key = "Address", .parse = instance_parse_address },
+        { .key = "Host", .parse = instance_parse_host, .is_list = true },
+        { .key = "Address", .parse = instance_parse_address, .is_list = true },
         { .key = "Default", .parse = instance_parse_default },
         { .key = "Http", .parse = instance_parse_http },
         { .key = "IdleSec",

@@ -41,42 +41,32 @@ static int instances_report_user(SettingsFile *file, UserVerdict verdict)
                                    : "is the router's, which may send to all instances");
 }
 
-/* origin: of the route that is there already. Names both places. */
-static int instances_report_conflict(SettingsFile *file, const HostMapRoute *taken, uint64_t origin)
-{
-        unsigned line;
-        const Instance *other = config_origin(file->config, origin, &line);
-
-        file->line = (unsigned)taken->origin;
-        return problem_add(file, NULL,
-                           "%s already leads to %s (%s:%u); remove it in one of the two",
-                           taken->what, other->name, other->file, line);
-}
-
-static int instances_report_second_default(SettingsFile *file, unsigned line)
-{
-        const Instance *other = &file->config->instances[file->config->default_instance];
-
-        file->line = line;
-        return problem_add(file, NULL,
-                           "Default=yes is in %s:%u already; only one instance may be the default",
-                           other->file, other->default_line);
-}
-
 static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draft)
 {
         const uint32_t number = (uint32_t)config->n_instances;
+        const Instance *other;
         HostMapRoute taken;
-        uint64_t other;
+        uint64_t origin;
+        unsigned line;
         int r;
 
-        if (draft->instance.is_default && config->default_instance != ROUTE_NONE)
-                return instances_report_second_default(file, draft->instance.default_line);
-
+        if (draft->instance.is_default && config->default_instance != ROUTE_NONE) {
+                other = &config->instances[config->default_instance];
+                file->line = draft->instance.default_line;
+                return problem_add(file, NULL,
+                                   "Default=yes is in %s:%u already; only one instance may be the "
+                                   "default",
+                                   other->file, other->default_line);
+        }
         r = hostmap_merge(config->map, draft->routes, number, (uint64_t)number << ORIGIN_LINE_BITS,
-                          &taken, &other);
-        if (r == -EEXIST)
-                return instances_report_conflict(file, &taken, other);
+                          &taken, &origin);
+        if (r == -EEXIST) {
+                other = config_origin(config, origin, &line);
+                file->line = (unsigned)taken.origin;
+                return problem_add(file, NULL,
+                                   "%s already leads to %s (%s:%u); remove it in one of the two",
+                                   taken.what, other->name, other->file, line);
+        }
         if (r == 0)
                 r = array_append(config->instances, config->n_instances, draft->instance);
         if (r < 0)

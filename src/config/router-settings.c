@@ -46,12 +46,18 @@ static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
                ret->port == 0;
 }
 
-static int router_add_proxy(SettingsFile *file, TrustedProxies *proxies, Span word)
+/* Adds to the TrustedProxies; an empty value forgets those before. */
+static int router_parse_proxy(SettingsFile *file, Span word, void *target)
 {
+        TrustedProxies *proxies = target;
         char ip[ADDRESS_TEXT_MAX], meant[ADDRESS_TEXT_MAX + sizeof("/128")];
         Address address, prefix = { .port = 0 };
         unsigned bits;
 
+        if (word.size == 0) {
+                proxies->n = 0;
+                return 0;
+        }
         if (word.size > 2 && memcmp(word.data + word.size - 2, "/0", 2) == 0)
                 return problem_value(file, word, NULL,
                                      "would trust everybody; write the addresses of your proxies");
@@ -76,20 +82,6 @@ static int router_add_proxy(SettingsFile *file, TrustedProxies *proxies, Span wo
         return 0;
 }
 
-/* Adds to the TrustedProxies; an empty value forgets those before. */
-static int router_parse_proxies(SettingsFile *file, Span value, void *target)
-{
-        TrustedProxies *proxies = target;
-        Span word;
-        int r = 0;
-
-        if (value.size == 0)
-                proxies->n = 0;
-        while (r == 0 && words_next(&value, &word))
-                r = router_add_proxy(file, proxies, word);
-        return r;
-}
-
 #define SETTING(name, parser, field) \
         .key = name, .parse = parser, .offset = offsetof(RouterSettings, field)
 #define MORE_THAN_0   .low = 1, .high = UINT64_MAX, .range = "more than 0"
@@ -111,7 +103,7 @@ static const Setting router_settings[] = {
         { SETTING("StartingMax", setting_parse_count, starting_max) },
         { SETTING("SourcePrefixIPv4", setting_parse_count, source_prefix_ipv4), AT_MOST(32) },
         { SETTING("SourcePrefixIPv6", setting_parse_count, source_prefix_ipv6), AT_MOST(128) },
-        { SETTING("TrustedProxy", router_parse_proxies, trusted_proxies) },
+        { SETTING("TrustedProxy", router_parse_proxy, trusted_proxies), .is_list = true },
 };
 
 static const SettingsTable router_table = { "Router", router_settings,

@@ -80,6 +80,7 @@ static int settings_assign(SettingsFile *file, const SettingsTable *table, const
                            void *base)
 {
         const size_t before = file->n_problems;
+        Span rest = line->value, value = line->value;
         const Setting *setting = NULL;
         void *target;
         int r;
@@ -91,7 +92,11 @@ static int settings_assign(SettingsFile *file, const SettingsTable *table, const
                 return settings_unknown_key(file, table, line->key);
         file->key = setting->key;
         target = (char *)base + setting->offset;
-        r = setting->parse(file, line->value, target);
+        do {
+                if (setting->is_list)
+                        (void)words_next(&rest, &value);
+                r = setting->parse(file, value, target);
+        } while (r == 0 && setting->is_list && rest.size > 0);
         if (r == 0 && file->n_problems == before && setting->high > 0 &&
             (*(uint64_t *)target < setting->low || *(uint64_t *)target > setting->high))
                 r = problem_value(file, line->value, NULL, "is out of range; it must be %s",

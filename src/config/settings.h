@@ -25,6 +25,7 @@ typedef struct Setting {
         const char *key;
         /* 0, or a negative errno; a wrong value is reported by problem_value() */
         int (*parse)(SettingsFile *file, Span value, void *target);
+        bool is_list;       /* parse gets the words of the value one by one, or an empty value */
         size_t offset;      /* of the target in the structure that is being filled */
         uint64_t low, high; /* of a uint64_t; high 0: any */
         const char *range;  /* the same for people */
