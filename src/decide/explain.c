@@ -53,41 +53,9 @@ bool explain_format_question(const Question *question, char *ret, size_t size)
         return n > 0 && (size_t)n < size;
 }
 
-typedef struct ExplainLine {
-        const char *key;
-        size_t offset; /* in Explanation, of the value */
-} ExplainLine;
-
-static const ExplainLine explain_lines[] = {
-        { "OUTCOME=", offsetof(Explanation, outcome) },
-        { "REASON=", offsetof(Explanation, reason) },
-        { "INSTANCE=", offsetof(Explanation, instance) },
-        { "WHY=", offsetof(Explanation, why) },
-        { "ROUTE=", offsetof(Explanation, route) },
-        { "FILE=", offsetof(Explanation, file) },
-        { "LINE=", offsetof(Explanation, line) },
+static const char *const explain_keys[EXPLAIN_LINES] = {
+        "OUTCOME=", "REASON=", "INSTANCE=", "WHY=", "ROUTE=", "FILE=", "LINE=",
 };
-
-static const char **explain_value(Explanation *explanation, size_t line)
-{
-        void *at = (char *)explanation + explain_lines[line].offset;
-
-        return at;
-}
-
-static void explain_write(Explanation *explanation, char ret[static EXPLAIN_MAX])
-{
-        size_t used = 0;
-
-        ret[0] = 0;
-        for (size_t i = 0; i < ELEMENTSOF(explain_lines); i++) {
-                const char *value = *explain_value(explanation, i);
-
-                if (value && used < EXPLAIN_MAX)
-                        used += (size_t)snprintf(ret + used, EXPLAIN_MAX - used, "%s%s\n",
-                                                 explain_lines[i].key, value);
-        }
-}
 
 void explain(const Config *config, const Question *question, char ret[static EXPLAIN_MAX])
 {
@@ -99,6 +67,7 @@ void explain(const Config *config, const Question *question, char ret[static EXP
         HostMapRoute route;
         Decision decision;
         unsigned number = 0;
+        size_t used = 0;
 
         decide(config, question, &decision);
         explanation = (Explanation){ .outcome = outcomes[decision.kind] };
@@ -120,7 +89,11 @@ void explain(const Config *config, const Question *question, char ret[static EXP
                 number = (unsigned)route.origin;
         }
         snprintf(line, sizeof(line), "%u", number);
-        explain_write(&explanation, ret);
+        ret[0] = 0;
+        for (size_t i = 0; i < EXPLAIN_LINES && used < EXPLAIN_MAX; i++)
+                if (explanation.values[i])
+                        used += (size_t)snprintf(ret + used, EXPLAIN_MAX - used, "%s%s\n",
+                                                 explain_keys[i], explanation.values[i]);
 }
 
 void explain_parse(char *text, Explanation *ret)
@@ -129,7 +102,7 @@ void explain_parse(char *text, Explanation *ret)
 
         *ret = (Explanation){ .outcome = NULL };
         while ((line = strsep(&text, "\n")))
-                for (size_t i = 0; i < ELEMENTSOF(explain_lines); i++)
-                        if (strncmp(line, explain_lines[i].key, strlen(explain_lines[i].key)) == 0)
-                                *explain_value(ret, i) = line + strlen(explain_lines[i].key);
+                for (size_t i = 0; i < EXPLAIN_LINES; i++)
+                        if (strncmp(line, explain_keys[i], strlen(explain_keys[i])) == 0)
+                                ret->values[i] = line + strlen(explain_keys[i]);
 }

@@ -17,16 +17,23 @@ bool explain_format_question(const Question *question, char *ret, size_t size);
 
 #define EXPLAIN_MAX 5120
 
+#define EXPLAIN_LINES 7
+
 /* A decision as lines "KEY=VALUE" in this order; NULL, and no line: does not apply. */
-typedef struct Explanation {
-        const char *outcome;  /* OUTCOME=: hand-off, redirect or refuse */
-        const char *reason;   /* REASON=: of a refusal, as in logs and metrics */
-        const char *instance; /* INSTANCE=: also if it is redirected or refused for that one */
-        const char *why;      /* WHY=: address, exact, wildcard or default */
-        const char *route;    /* ROUTE=: the host, wildcard or address as in the file */
-        const char *file;     /* FILE=, LINE=: where that is written */
-        const char *line;
+typedef union Explanation {
+        struct {
+                const char *outcome;  /* OUTCOME=: hand-off, redirect or refuse */
+                const char *reason;   /* REASON=: of a refusal, as in logs and metrics */
+                const char *instance; /* INSTANCE=: also if redirected or refused for that one */
+                const char *why;      /* WHY=: address, exact, wildcard or default */
+                const char *route;    /* ROUTE=: the host, wildcard or address as in the file */
+                const char *file;     /* FILE=, LINE=: where that is written */
+                const char *line;
+        };
+        const char *values[EXPLAIN_LINES];
 } Explanation;
+
+_Static_assert(sizeof(Explanation) == EXPLAIN_LINES * sizeof(char *), "each value has its line");
 
 /* Decides, and writes the lines. Nothing of the question comes back. */
 void explain(const Config *config, const Question *question, char ret[static EXPLAIN_MAX]);
