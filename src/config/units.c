@@ -65,38 +65,17 @@ bool units_differ(const char *dir, const char *name, bool network)
         return !path || (access(path, F_OK) == 0) != network;
 }
 
-static int units_want_socket(const char *wants, const char *name)
+int units_write_wanted(const char *dir, const char *name, bool network)
 {
         char unit[NAME_UNIT_MAX];
-        _cleanup_free_ char *link =
-                text_format("%s/%s", wants, name_unit(NAME_SOCKET_UNIT, name, unit));
-
-        if (!link)
-                return -ENOMEM;
-        return symlink(BELLHOP_UNIT_DIR "/bellhop@.socket", link) < 0 && errno != EEXIST ? -errno
-                                                                                         : 0;
-}
-
-int units_write_all(const char *dir, const Config *config,
-                    void (*report)(const char *instance, int error))
-{
         _cleanup_free_ char *wants = text_format("%s/bellhop.target.wants", dir);
-        int first_error = wants ? units_make_folder(wants) : -ENOMEM;
+        _cleanup_free_ char *link = text_format("%s/bellhop.target.wants/%s", dir,
+                                                name_unit(NAME_SOCKET_UNIT, name, unit));
+        int r = wants && link ? units_make_folder(wants) : -ENOMEM;
 
-        if (first_error < 0)
-                return first_error;
-        for (size_t i = 0; i < config->n_instances; i++) {
-                const Instance *instance = &config->instances[i];
-                int r = units_want_socket(wants, instance->name);
-
-                if (r == 0)
-                        r = units_write(dir, instance->name, instance->network);
-                if (r < 0)
-                        report(instance->name, r);
-                if (first_error == 0)
-                        first_error = r;
-        }
-        return first_error;
+        if (r == 0 && symlink(BELLHOP_UNIT_DIR "/bellhop@.socket", link) < 0 && errno != EEXIST)
+                r = -errno;
+        return r == 0 ? units_write(dir, name, network) : r;
 }
 
 int units_announce(void)

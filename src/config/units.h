@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "config/config.h"
+#include <stdbool.h>
 
 /* Where generators write, and where systemd reads while the machine runs. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
@@ -19,12 +19,8 @@ int units_write(const char *dir, const char *name, bool network);
 /* Whether units_write() would change anything. */
 bool units_differ(const char *dir, const char *name, bool network);
 
-/*
- * All of a generator's work: for each instance the drop-in, and that bellhop.target wants its
- * socket. One that fails is reported, and the others follow. Returns 0, or the first error.
- */
-int units_write_all(const char *dir, const Config *config,
-                    void (*report)(const char *instance, int error));
+/* The same after bellhop.target wants the socket, which it does even if the rest fails. */
+int units_write_wanted(const char *dir, const char *name, bool network);
 
 /*
  * Makes systemd see what has changed in UNITS_GENERATED_DIR when it loads a unit the next time,

@@ -10,11 +10,7 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-static void report(const char *instance, int error)
-{
-        log_error_errno(error, "can't write the units of %s: %m", instance);
-}
-
+/* An instance whose units can't be written takes no other off the network. */
 static int generate(const char *dir)
 {
         Config *config = NULL;
@@ -24,7 +20,15 @@ static int generate(const char *dir)
                 return r;
         for (size_t i = 0; i < config->n_problems; i++)
                 log_warning("%s", config->problems[i].text);
-        r = units_write_all(dir, config, report);
+        for (size_t i = 0; i < config->n_instances; i++) {
+                const Instance *instance = &config->instances[i];
+                const int error = units_write_wanted(dir, instance->name, instance->network);
+
+                if (error < 0) {
+                        log_error_errno(error, "can't write the units of %s: %m", instance->name);
+                        r = error;
+                }
+        }
         config_free(config);
         return r;
 }

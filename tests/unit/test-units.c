@@ -9,20 +9,9 @@
 #include "config/units.h"
 
 static char dir[64];
-static unsigned n_reports;
-static char reported[64];
-static int reported_error;
-
-static void report(const char *instance, int error)
-{
-        n_reports++;
-        snprintf(reported, sizeof(reported), "%s", instance);
-        reported_error = error;
-}
 
 static int setup(void **state)
 {
-        n_reports = 0;
         snprintf(dir, sizeof(dir), "/tmp/bellhop-unit-XXXXXX");
         return mkdtemp(dir) ? 0 : -1;
 }
@@ -69,59 +58,37 @@ static void test_drop_in(void **state)
         assert_int_equal(units_write(dir, "alice", false), 0);
 }
 
-static Config three(Instance instances[static 3])
+static void test_wanted(void **state)
 {
-        return (Config){ .instances = instances, .n_instances = 3 };
-}
-
-static void test_all(void **state)
-{
-        Instance instances[] = { { .name = (char *)"alice" },
-                                 { .name = (char *)"bob", .network = true },
-                                 { .name = (char *)"carol" } };
-        const Config config = three(instances);
-
         /* Twice: what is there already is no error. */
         for (int i = 0; i < 2; i++) {
-                assert_int_equal(units_write_all(dir, &config, report), 0);
+                assert_int_equal(units_write_wanted(dir, "alice", false), 0);
+                assert_int_equal(units_write_wanted(dir, "bob", true), 0);
                 assert_true(is_wanted("bellhop@alice.socket"));
                 assert_true(is_wanted("bellhop@bob.socket"));
-                assert_true(is_wanted("bellhop@carol.socket"));
                 assert_true(is_there("bellhop@bob.service.d/50-network.conf"));
                 assert_false(is_there("bellhop@alice.service.d"));
         }
-        assert_int_equal(n_reports, 0);
 }
 
-/* An instance whose drop-in can't be written takes none of the others off the network at boot. */
-static void test_goes_on(void **state)
+static void test_wanted_without_drop_in(void **state)
 {
-        Instance instances[] = { { .name = (char *)"alice", .network = true },
-                                 { .name = (char *)"bob", .network = true },
-                                 { .name = (char *)"carol" } };
-        const Config config = three(instances);
         const int fd =
                 open(path_of("bellhop@alice.service.d"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 
         assert_true(fd >= 0);
         close_fd(fd);
-        assert_int_equal(units_write_all(dir, &config, report), -ENOTDIR);
-        assert_int_equal(n_reports, 1);
-        assert_string_equal(reported, "alice");
-        assert_int_equal(reported_error, -ENOTDIR);
+        assert_int_equal(units_write_wanted(dir, "alice", true), -ENOTDIR);
         /* Its socket is wanted all the same: it serves, without a network. */
         assert_true(is_wanted("bellhop@alice.socket"));
-        assert_true(is_wanted("bellhop@bob.socket"));
-        assert_true(is_there("bellhop@bob.service.d/50-network.conf"));
-        assert_true(is_wanted("bellhop@carol.socket"));
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_drop_in, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_all, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_goes_on, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_wanted, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_wanted_without_drop_in, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
