@@ -27,11 +27,11 @@ struct Metric {
         const char *name;
         const char *type;
         const char *help;
-        /* base: a Metrics, or an InstanceMetrics; instance: its label, or "" */
-        void (*write)(const Metric *metric, const void *base, const char *instance,
+        /* at: the first value; instance: its label, or "" */
+        void (*write)(const Metric *metric, const void *at, const char *instance,
                       Exposition *exposition);
         bool is_of_instance;
-        size_t offset; /* from base */
+        size_t offset; /* of the first value in Metrics or InstanceMetrics */
         const char *label;
         const char *const *words;
         size_t n_words; /* 0: one value without label */
@@ -59,13 +59,6 @@ void exposition_printf(Exposition *exposition, const char *format, ...)
                 exposition->failed = true;
         else
                 exposition->size += (size_t)n;
-}
-
-static const uint64_t *metrics_values(const Metric *metric, const void *base)
-{
-        const void *at = (const char *)base + metric->offset;
-
-        return at;
 }
 
 /* suffix: "" or what histograms and summaries add to the name. */
@@ -100,10 +93,10 @@ static void metrics_write_seconds(Exposition *exposition, const Metric *metric, 
 }
 
 /* One value, or one for each word of the label. */
-static void metrics_write_values(const Metric *metric, const void *base, const char *instance,
+static void metrics_write_values(const Metric *metric, const void *at, const char *instance,
                                  Exposition *exposition)
 {
-        const uint64_t *values = metrics_values(metric, base);
+        const uint64_t *values = at;
         char labels[LABELS_MAX];
 
         if (!metric->words)
@@ -114,16 +107,16 @@ static void metrics_write_values(const Metric *metric, const void *base, const c
         }
 }
 
-static void metrics_write_time(const Metric *metric, const void *base, const char *instance,
+static void metrics_write_time(const Metric *metric, const void *at, const char *instance,
                                Exposition *exposition)
 {
-        metrics_write_seconds(exposition, metric, "", instance, *metrics_values(metric, base));
+        metrics_write_seconds(exposition, metric, "", instance, *(const uint64_t *)at);
 }
 
-static void metrics_write_refusals(const Metric *metric, const void *base, const char *instance,
+static void metrics_write_refusals(const Metric *metric, const void *at, const char *instance,
                                    Exposition *exposition)
 {
-        const uint64_t *values = metrics_values(metric, base);
+        const uint64_t *values = at;
         char labels[LABELS_MAX];
 
         for (RefuseReason i = 0; i < REFUSE_REASON_COUNT; i++) {
@@ -135,10 +128,10 @@ static void metrics_write_refusals(const Metric *metric, const void *base, const
         }
 }
 
-static void metrics_write_histogram(const Metric *metric, const void *base, const char *instance,
+static void metrics_write_histogram(const Metric *metric, const void *at, const char *instance,
                                     Exposition *exposition)
 {
-        const Metrics *metrics = base;
+        const Metrics *metrics = at;
         char bound[NUMBER_MAX], labels[LABELS_MAX];
         uint64_t count = 0;
 
@@ -153,10 +146,10 @@ static void metrics_write_histogram(const Metric *metric, const void *base, cons
         metrics_write_count(exposition, metric, "_count", "", count);
 }
 
-static void metrics_write_latency(const Metric *metric, const void *base, const char *instance,
+static void metrics_write_latency(const Metric *metric, const void *at, const char *instance,
                                   Exposition *exposition)
 {
-        const InstanceMetrics *metrics = base;
+        const InstanceMetrics *metrics = at;
 
         metrics_write_seconds(exposition, metric, "_sum", instance, metrics->latency_nsec);
         metrics_write_count(exposition, metric, "_count", instance, metrics->handed_off);
@@ -314,13 +307,14 @@ static bool metrics_write_instances(const Metric *metric, const MetricsSource *s
         char label[LABELS_MAX];
 
         for (size_t i = metrics_next_instance(source, cursor); i < source->n_instances; i++) {
-                const InstanceMetrics *metrics = source->instance_metrics(source->userdata, i);
+                const void *metrics = source->instance_metrics(source->userdata, i);
                 const char *name = source->instance_name(source->userdata, i);
 
                 if (exposition->size >= bytes)
                         return false;
                 snprintf(label, sizeof(label), "instance=\"%s\"", name);
-                metric->write(metric, metrics ? metrics : &nothing, label, exposition);
+                metric->write(metric, (const char *)(metrics ? metrics : &nothing) + metric->offset,
+                              label, exposition);
                 (void)snprintf(cursor->last, sizeof(cursor->last), "%s", name);
         }
         return true;
@@ -339,7 +333,8 @@ bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Expositio
                                           metric->help, metric->name, metric->type);
                 cursor->begun = true;
                 if (!metric->is_of_instance)
-                        metric->write(metric, source->metrics, "", exposition);
+                        metric->write(metric, (const char *)source->metrics + metric->offset, "",
+                                      exposition);
                 else if (!metrics_write_instances(metric, source, cursor, exposition, bytes))
                         return true;
                 cursor->begun = false;
