@@ -85,9 +85,8 @@ int config_read_instance(const char *dir, const char *name, Instance *ret)
 
         if (r < 0)
                 return r;
-        *ret = (Instance){ .idle_usec = INSTANCE_IDLE_USEC_DEFAULT };
-        if (config->n_instances > 0)
-                *ret = config->instances[0];
+        *ret = config->n_instances > 0 ? config->instances[0]
+                                       : (Instance){ .idle_usec = INSTANCE_IDLE_USEC_DEFAULT };
         ret->name = ret->file = NULL;
         return 0;
 }

@@ -61,6 +61,7 @@ typedef struct Instance {
         HttpPolicy http;
         bool network;
         uint64_t idle_usec; /* 0: never exit */
+        bool is_kept;       /* as it was before a reload */
 } Instance;
 
 /* What is wrong with a file: as data for programs, which never read the text, and for people. */
@@ -83,7 +84,7 @@ typedef struct Config {
         Problem *problems;
         size_t n_problems;
         uint64_t begun_nsec; /* since 1970, when reading began: later changes are not in it */
-        size_t n_kept;       /* instances that stay as they were before a reload */
+        size_t n_kept;       /* instances with is_kept */
         bool settings_kept;  /* the settings of the router stay as they were */
 } Config;
 

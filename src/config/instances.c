@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <assert.h>
-
 #include "config/folder.h"
 #include "config/instance.h"
 #include "config/names.h"
@@ -16,14 +14,7 @@ typedef struct Loading {
         const char *dir;
         Users users;
         const Config *old; /* NULL: there was nothing before */
-        uint32_t *kept_as; /* for each instance of old: its number in config, or ROUTE_NONE */
 } Loading;
-
-static void instances_loading_done(Loading *loading)
-{
-        users_done(&loading->users);
-        free(loading->kept_as);
-}
 
 static int instances_report_user(SettingsFile *file, UserVerdict verdict)
 {
@@ -88,16 +79,15 @@ static int instances_keep(Loading *loading, const char *name)
 
         if (before == ROUTE_NONE)
                 return 0;
-        assert(loading->kept_as[before] == ROUTE_NONE);
         instance = old->instances[before];
         name_copy = instance.name = strdup(name);
         file_copy = instance.file = strdup(instance.file);
         instance.is_default = false;
+        instance.is_kept = true;
         if (!name_copy || !file_copy ||
             array_append(config->instances, config->n_instances, instance) < 0)
                 return -ENOMEM;
         name_copy = file_copy = NULL;
-        loading->kept_as[before] = (uint32_t)config->n_instances - 1;
         config->n_kept++;
         return 0;
 }
@@ -147,16 +137,22 @@ static int instances_report_lost(Config *config, const Instance *instance, const
                            what, other->name, other->file, line);
 }
 
-/* Adds the routes of the instances that were kept, where no other instance has them now. */
-static int instances_keep_routes(const Loading *loading)
+/* The number in config of an instance of old, or ROUTE_NONE if it was not kept. */
+static uint32_t instances_kept_as(const Config *config, const Config *old, uint32_t before)
 {
-        Config *config = loading->config;
-        const Config *old = loading->old;
+        const uint32_t number = config_find_instance(config, old->instances[before].name);
+
+        return number != ROUTE_NONE && config->instances[number].is_kept ? number : ROUTE_NONE;
+}
+
+/* Adds the routes of the instances that were kept, where no other instance has them now. */
+static int instances_keep_routes(Config *config, const Config *old)
+{
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < hostmap_size(old->map); i++) {
                 const HostMapRoute route = hostmap_route(old->map, i);
-                const uint64_t number = loading->kept_as[route.instance];
+                const uint64_t number = instances_kept_as(config, old, route.instance);
                 uint64_t other;
 
                 if (number == ROUTE_NONE)
@@ -169,7 +165,7 @@ static int instances_keep_routes(const Loading *loading)
         }
         if (r < 0 || config->default_instance != ROUTE_NONE || old->default_instance == ROUTE_NONE)
                 return r;
-        config->default_instance = loading->kept_as[old->default_instance];
+        config->default_instance = instances_kept_as(config, old, old->default_instance);
         if (config->default_instance != ROUTE_NONE)
                 config->instances[config->default_instance].is_default = true;
         return 0;
@@ -177,23 +173,17 @@ static int instances_keep_routes(const Loading *loading)
 
 int instances_load(Config *config, const char *dir, ConfigUsers check, const Config *old)
 {
-        _cleanup_(instances_loading_done) Loading loading = { config, dir, .old = old };
         _cleanup_free_ char *path = text_format("%s/instances", dir);
         _cleanup_(folder_done) Folder folder = { .n = 0 };
-        const size_t n_old = old ? old->n_instances : 0;
-        int r;
+        Loading loading = { config, dir, .old = old };
+        int r = path ? folder_list(path, &folder) : -ENOMEM;
 
-        loading.kept_as = calloc(n_old + 1, sizeof(*loading.kept_as));
-        if (!path || !loading.kept_as)
-                return -ENOMEM;
-        for (size_t i = 0; i < n_old; i++)
-                loading.kept_as[i] = ROUTE_NONE;
-        r = folder_list(path, &folder);
         if (r == 0)
                 r = users_init(&loading.users, check == CONFIG_USERS_TRUST);
         for (int i = 0; r == 0 && i < folder.n; i++)
                 r = instances_load_file(&loading, folder.entries[i]->d_name);
-        return r == 0 && config->n_kept > 0 ? instances_keep_routes(&loading) : r;
+        users_done(&loading.users);
+        return r == 0 && config->n_kept > 0 ? instances_keep_routes(config, old) : r;
 }
 
 int instances_load_one(Config *config, const char *dir, const char *name)
