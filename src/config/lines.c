@@ -19,9 +19,9 @@ static const char *lines_check_bytes(Span s)
         return NULL;
 }
 
-static Line lines_parse(Span text, unsigned number)
+static Line lines_parse(Span text)
 {
-        Line line = { .kind = LINE_INVALID, .number = number };
+        Line line = { .kind = LINE_INVALID };
 
         if (text.data[0] == '[') {
                 if (text.data[text.size - 1] != ']') {
@@ -52,14 +52,12 @@ Line lines_next(LineReader *reader)
                 reader->number++;
                 error = lines_check_bytes(text);
                 if (error)
-                        return (Line){ .kind = LINE_INVALID,
-                                       .number = reader->number,
-                                       .error = error };
+                        return (Line){ .kind = LINE_INVALID, .error = error };
                 text = span_trim(lines_cut_comment(text));
                 if (text.size > 0 && text.data[0] != ';')
-                        return lines_parse(text, reader->number);
+                        return lines_parse(text);
         }
-        return (Line){ .kind = LINE_END, .number = reader->number };
+        return (Line){ .kind = LINE_END };
 }
 
 bool words_next(Span *list, Span *ret_word)

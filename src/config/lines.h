@@ -17,7 +17,6 @@ typedef enum LineKind {
 
 typedef struct Line {
         LineKind kind;
-        unsigned number; /* from 1 */
         Span key;
         Span value;
         const char *error;
@@ -25,7 +24,7 @@ typedef struct Line {
 
 typedef struct LineReader {
         Span rest;
-        unsigned number;
+        unsigned number; /* of the last line, from 1 */
 } LineReader;
 
 /* The next line that is neither empty nor a comment. */

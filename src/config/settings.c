@@ -114,7 +114,7 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
 
         while (r == 0 && file->n_problems < PROBLEMS_PER_FILE_MAX &&
                (line = lines_next(&reader)).kind != LINE_END) {
-                file->line = line.number;
+                file->line = reader.number;
                 if (line.kind == LINE_INVALID) {
                         r = problem_add(file, NULL, "%s", line.error);
                 } else if (line.kind == LINE_SECTION) {
@@ -207,15 +207,6 @@ typedef struct Unit {
         uint64_t factor;
 } Unit;
 
-/* 0: there is no such unit. */
-static uint64_t settings_unit_factor(const Unit *units, size_t n, Span name)
-{
-        for (size_t i = 0; i < n; i++)
-                if (span_equals(name, units[i].name))
-                        return units[i].factor;
-        return 0;
-}
-
 /* Sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare number. */
 static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
 {
@@ -223,8 +214,8 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
         uint64_t sum = 0;
 
         do {
-                size_t digits = 0, size;
-                uint64_t number, factor;
+                size_t digits = 0, size, unit = 0;
+                uint64_t number;
 
                 while (digits < value.size && text_is_digit(value.data[digits]))
                         digits++;
@@ -232,12 +223,13 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
                 while (size < value.size && !text_is_digit(value.data[size]) &&
                        value.data[size] != ' ')
                         size++;
-                factor = settings_unit_factor(units, n,
-                                              (Span){ value.data + digits, size - digits });
+                while (unit < n &&
+                       !span_equals((Span){ value.data + digits, size - digits }, units[unit].name))
+                        unit++;
                 /* A bare number stands alone: "16 384" is not 400. */
-                if ((size == digits && size != whole) ||
+                if ((size == digits && size != whole) || unit == n ||
                     !text_number((Span){ value.data, digits }, UINT64_MAX, &number) ||
-                    factor == 0 || __builtin_mul_overflow(number, factor, &number) ||
+                    __builtin_mul_overflow(number, units[unit].factor, &number) ||
                     __builtin_add_overflow(sum, number, &sum))
                         return false;
                 while (size < value.size && value.data[size] == ' ')

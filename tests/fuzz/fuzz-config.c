@@ -51,9 +51,9 @@ static void check_lines(Span in)
         for (;;) {
                 const Line line = lines_next(&reader);
 
-                require(line.number >= last && line.number <= in.size);
-                require(line.kind == LINE_END || line.number > last);
-                last = line.number;
+                require(reader.number >= last && reader.number <= in.size);
+                require(line.kind == LINE_END || reader.number > last);
+                last = reader.number;
                 switch (line.kind) {
                 case LINE_END:
                         require(reader.rest.size == 0);
