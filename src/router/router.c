@@ -318,11 +318,11 @@ int router_add_listener_consume(Router *router, int fd)
 {
         static const ListenerHooks hooks = { conn_accept_consume, router_on_exhausted };
 
-        if (array_reserve(router->listeners, router->n_listeners) < 0) {
+        if (array_append(router->listeners, router->n_listeners, (Listener){ .fd = -EBADF }) < 0) {
                 close_fd(fd);
                 return -ENOMEM;
         }
-        listener_init_consume(&router->listeners[router->n_listeners++], fd, &hooks, router);
+        listener_init_consume(&router->listeners[router->n_listeners - 1], fd, &hooks, router);
         return 0;
 }
 

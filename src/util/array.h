@@ -2,7 +2,7 @@
 /*
  * Growing arrays: a pointer to malloc()ed elements and a count, without a field for the room. The
  * room follows from the count: ARRAY_ROOM_MIN, then each power of two. So an array that begins as
- * NULL and 0 must only grow by these macros; taking elements off its end is allowed.
+ * NULL and 0 must only grow by array_append(); taking elements off its end is allowed.
  */
 #pragma once
 
@@ -20,25 +20,16 @@ static inline void *array_make_room(void *array, size_t n, size_t element_bytes)
         return reallocarray(array, n != 0 ? n * 2 : ARRAY_ROOM_MIN, element_bytes);
 }
 
-/* Makes room for one more element in an array of n. Evaluates to 0 or -ENOMEM. */
-#define array_reserve(array, n)                                                 \
+/* Appends a value, which may be a compound literal, and counts it in n. Evaluates to 0, or -ENOMEM
+ * with array and n as they were; the value then stays the caller's. */
+#define array_append(array, n, ...)                                             \
         ({                                                                      \
                 void *_room_ = array_make_room((array), (n), sizeof(*(array))); \
                                                                                 \
-                if (_room_)                                                     \
+                if (_room_) {                                                   \
                         (array) = _room_;                                       \
+                        (array)[n] = __VA_ARGS__;                               \
+                        (n)++;                                                  \
+                }                                                               \
                 _room_ ? 0 : -ENOMEM;                                           \
-        })
-
-/* Appends a value, which may be a compound literal, and counts it in n. Evaluates to 0, or -ENOMEM
- * with array and n as they were; the value then stays the caller's. */
-#define array_append(array, n, ...)                      \
-        ({                                               \
-                const int _r_ = array_reserve(array, n); \
-                                                         \
-                if (_r_ == 0) {                          \
-                        (array)[n] = __VA_ARGS__;        \
-                        (n)++;                           \
-                }                                        \
-                _r_;                                     \
         })
