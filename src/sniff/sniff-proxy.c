@@ -10,10 +10,8 @@
 #define V1_SIZE_MAX 107
 #define V1_SIZE_MIN 15
 
-/* Section 2.2: the header before the addresses, and the addresses of both ends. */
-#define V2_SIZE_MIN   16
-#define V2_TCP4_BYTES 12
-#define V2_TCP6_BYTES 36
+/* Section 2.2: the header before the addresses of both ends. */
+#define V2_SIZE_MIN 16
 
 enum {
         V2_LOCAL = 0x20,
@@ -136,38 +134,24 @@ static SniffProxy proxy_v1(Span in)
         return proxy_stopped(&reader, need_bytes < V1_SIZE_MIN ? V1_SIZE_MIN : need_bytes);
 }
 
-/* How many bytes of addresses there must be. False when the family is not for TCP. With LOCAL it
- * has no meaning. */
-static bool proxy_address_bytes(uint8_t command, uint8_t family, size_t *ret)
+static Address proxy_source(Span addresses, size_t ip_bytes)
 {
-        *ret = 0;
-        if (command == V2_LOCAL || family == V2_UNSPEC)
-                return true;
-        *ret = family == V2_TCP4 ? V2_TCP4_BYTES : V2_TCP6_BYTES;
-        return family == V2_TCP4 || family == V2_TCP6;
-}
-
-static Address proxy_source(Span addresses, uint8_t family)
-{
-        Address source = { .port = 0 };
+        const uint8_t *port = addresses.data + 2 * ip_bytes;
+        Address source = { .port = (uint16_t)(port[0] << 8 | port[1]) };
         struct in_addr ipv4;
-        size_t at_port;
 
-        if (family == V2_TCP4) {
+        if (ip_bytes == sizeof(ipv4)) {
                 memcpy(&ipv4, addresses.data, sizeof(ipv4));
                 source.ip = address_map_ipv4(ipv4);
-                at_port = 2 * sizeof(ipv4);
         } else {
                 memcpy(&source.ip, addresses.data, sizeof(source.ip));
-                at_port = 2 * sizeof(source.ip);
         }
-        source.port = (uint16_t)(addresses.data[at_port] << 8 | addresses.data[at_port + 1]);
         return source;
 }
 
 static SniffProxy proxy_v2(Span in)
 {
-        size_t address_bytes = 0, need_bytes = V2_SIZE_MIN;
+        size_t ip_bytes = 0, need_bytes = V2_SIZE_MIN;
         Reader reader = { .rest = in };
         uint32_t command, family, size;
         Span body;
@@ -175,20 +159,23 @@ static SniffProxy proxy_v2(Span in)
         if (!reader_expect(&reader, v2_signature, sizeof(v2_signature)) ||
             !span_take_uint(&reader.rest, 1, &command) ||
             !reader_check(&reader, command == V2_LOCAL || command == V2_PROXY) ||
-            !span_take_uint(&reader.rest, 1, &family) ||
-            !reader_check(&reader,
-                          proxy_address_bytes((uint8_t)command, (uint8_t)family, &address_bytes)) ||
+            !span_take_uint(&reader.rest, 1, &family))
+                return proxy_stopped(&reader, need_bytes);
+        /* With LOCAL, the family has no meaning. */
+        if (command == V2_PROXY && family != V2_UNSPEC)
+                ip_bytes = family == V2_TCP4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+        if (!reader_check(&reader, ip_bytes == 0 || family == V2_TCP4 || family == V2_TCP6) ||
             !span_take_uint(&reader.rest, 2, &size) ||
-            !reader_check(&reader, size >= address_bytes))
+            !reader_check(&reader, ip_bytes == 0 || size >= 2 * (ip_bytes + sizeof(uint16_t))))
                 return proxy_stopped(&reader, need_bytes);
         need_bytes += size;
         if (!span_take(&reader.rest, size, &body))
                 return proxy_stopped(&reader, need_bytes);
-        if (address_bytes == 0)
+        if (ip_bytes == 0)
                 return (SniffProxy){ .outcome = SNIFF_PROXY_NO_SOURCE, .size = need_bytes };
         return (SniffProxy){ .outcome = SNIFF_PROXY_SOURCE,
                              .size = need_bytes,
-                             .source = proxy_source(body, (uint8_t)family) };
+                             .source = proxy_source(body, ip_bytes) };
 }
 
 SniffProxy sniff_proxy(Span in)
