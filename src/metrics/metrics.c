@@ -264,23 +264,13 @@ void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
         instance->last_nsec = now_nsec;
 }
 
-static uint64_t metrics_sum(const uint64_t *values, size_t n)
+uint64_t metrics_sum(const uint64_t *values, size_t n)
 {
         uint64_t total = 0;
 
         for (size_t i = 0; i < n; i++)
                 total += values[i];
         return total;
-}
-
-uint64_t metrics_handed_off(const Metrics *metrics)
-{
-        return metrics_sum(metrics->handed_off, ELEMENTSOF(metrics->handed_off));
-}
-
-uint64_t metrics_refused(const Metrics *metrics)
-{
-        return metrics_sum(metrics->refused, ELEMENTSOF(metrics->refused));
 }
 
 /* Where to go on: the first instance after the last one that was written. */

@@ -83,8 +83,8 @@ typedef struct InstanceMetrics {
 void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
                            const struct bellhop_handoff *handoff, uint64_t now_nsec);
 
-uint64_t metrics_handed_off(const Metrics *metrics);
-uint64_t metrics_refused(const Metrics *metrics);
+/* The sum of what is counted by reason. */
+uint64_t metrics_sum(const uint64_t *values, size_t n);
 
 /* Where the values come from. Instances are in the order of their names (strcmp). */
 typedef struct MetricsSource {

@@ -30,9 +30,10 @@ static void router_notify(const Router *router, const char *state)
                          ", refused %" PRIu64 ", gone %" PRIu64
                          ", pending %zu, redirected %" PRIu64,
                          state, router->config->n_instances, note[0] ? " (" : "", note,
-                         note[0] ? ")" : "", metrics->accepted, metrics_handed_off(metrics),
-                         metrics_refused(metrics), metrics->gone, router_n_pending(router),
-                         metrics->redirected);
+                         note[0] ? ")" : "", metrics->accepted,
+                         metrics_sum(metrics->handed_off, BELLHOP_REASON_DEFAULT),
+                         metrics_sum(metrics->refused, REFUSE_REASON_COUNT), metrics->gone,
+                         router_n_pending(router), metrics->redirected);
 }
 
 /* Logs which step of the start has failed. */
