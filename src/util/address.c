@@ -88,12 +88,6 @@ bool address_parse_ip(const char *text, bool v4, struct in6_addr *ret)
         return true;
 }
 
-static bool address_is_any(const struct in6_addr *ip)
-{
-        return IN6_IS_ADDR_UNSPECIFIED(ip) ||
-               (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr32[3] == INADDR_ANY);
-}
-
 bool address_parse(Span in, Address *ret)
 {
         char text[INET6_ADDRSTRLEN + sizeof("[]:65535")];
@@ -124,7 +118,8 @@ bool address_parse(Span in, Address *ret)
         if (colon &&
             (colon[1] == '0' || !text_number(span_from_string(colon + 1), UINT16_MAX, &port)))
                 return false;
-        if (!address_parse_ip(ip, !v6, &address.ip) || address_is_any(&address.ip))
+        if (!address_parse_ip(ip, !v6, &address.ip) || IN6_IS_ADDR_UNSPECIFIED(&address.ip) ||
+            (IN6_IS_ADDR_V4MAPPED(&address.ip) && address.ip.s6_addr32[3] == INADDR_ANY))
                 return false;
         address.port = (uint16_t)port;
         *ret = address;
