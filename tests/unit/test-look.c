@@ -12,6 +12,7 @@ static bool has_addresses, address_decides, proxy_is_trusted;
 static SniffProxy proxy;
 static Sniff sniffed;
 static Question asked;
+static char asked_host[8];
 static unsigned n_sniffs, n_decisions;
 static Span seen;
 
@@ -32,6 +33,8 @@ void decide(const Config *config, const Question *question, Decision *ret)
 {
         n_decisions++;
         asked = *question;
+        (void)snprintf(asked_host, sizeof(asked_host), "%.*s", (int)asked.host.size,
+                       asked.host.data);
         *ret = (Decision){ .kind = DECISION_ROUTE, .instance = 7 };
 }
 
@@ -119,7 +122,7 @@ static void test_host(void **state)
         assert_int_equal(found.client, LOOK_CLIENT_PEER);
         assert_int_equal(found.decision.instance, 7);
         assert_false(asked.has_local);
-        assert_true(span_equals(asked.host, "a"));
+        assert_string_equal(asked_host, "a");
         /* None is a question too, and what the protocol demands is passed on. */
         sniffed.outcome = SNIFF_NO_HOST;
         sniffed.host_length = 0;
