@@ -117,6 +117,9 @@ static int child_on_end(sd_event_source *source, const siginfo_t *info, void *us
         process->has_ended = true;
         process->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
                                                       : W_EXITCODE(0, info->si_status);
+        /* Its number is still its own: sd-event waits for it only after this. */
+        if (process->status != 0)
+                (void)kill(-process->pid, process->orphan_signal);
         return 0;
 }
 
@@ -126,7 +129,7 @@ int child_start(const Child *child, sd_event *event, Process *ret)
 
         if (pid < 0)
                 return (int)pid;
-        *ret = (Process){ .pid = pid };
+        *ret = (Process){ .pid = pid, .orphan_signal = child->orphan_signal };
         return sd_event_add_child(event, &ret->source, pid, WEXITED, child_on_end, ret);
 }
 
@@ -150,12 +153,17 @@ void child_kill(const Process *process, int number)
                 (void)kill(process->pid, number);
 }
 
-void child_done(Process *process)
+void child_kill_all(const Process *process)
 {
-        process->source = sd_event_source_disable_unref(process->source);
         /* It may not have its group yet. */
         if (process->pid > 0 && !process->has_ended && kill(-process->pid, SIGKILL) < 0)
                 (void)kill(process->pid, SIGKILL);
+}
+
+void child_done(Process *process)
+{
+        process->source = sd_event_source_disable_unref(process->source);
+        child_kill_all(process);
 }
 
 int child_bind(const char *path, int type)

@@ -17,12 +17,14 @@ typedef struct Child {
                                          * NULL: the program knows the numbers */
         const char *const *environment; /* "KEY=VALUE" beside our own, ends with NULL; or NULL */
         bool keeps_capability;          /* the ambient one: see bellhop@.service */
+        int orphan_signal;              /* for its group, if it fails or is killed */
 } Child;
 
 typedef struct Process {
         pid_t pid; /* 0: not started */
         bool has_ended;
         int status; /* of waitpid(2), once it has */
+        int orphan_signal;
         sd_event_source *source;
 } Process;
 
@@ -43,6 +45,9 @@ int child_become(const Child *child);
 
 /* Nothing once it has ended: its number may be another process's. */
 void child_kill(const Process *process, int number);
+
+/* The same by SIGKILL, with its process group. */
+void child_kill_all(const Process *process);
 
 /* Kills it if it has not ended, with its process group. */
 void child_done(Process *process);

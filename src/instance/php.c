@@ -165,11 +165,8 @@ static bool php_is_useless(Php *php, int status)
         return ++php->n_ends >= ENDS_MOST;
 }
 
-static void php_after_unasked_end(Php *php, pid_t pid, int status)
+static void php_after_unasked_end(Php *php, int status)
 {
-        /* Its workers finish what they do, and would take requests for ever without this. */
-        if (status != 0)
-                (void)kill(-pid, SIGQUIT);
         if (php_is_useless(php, status)) {
                 log_error("PHP does not work (%s %d): waiting requests get 503 Service "
                           "Unavailable, and the next request tries again; see systemctl status "
@@ -214,6 +211,7 @@ static int php_start(Php *php)
                         .fds = { php->socket },
                         .n_fds = 1,
                         .environment = (const char *const[]){ FPM_SOCKETS, FPM_INI, NULL },
+                        .orphan_signal = SIGQUIT, /* workers finish what they do */
                 },
                 php->event, &process->process);
         if (r < 0)
@@ -293,7 +291,7 @@ void php_step(Php *php)
                 if (!at->process.has_ended)
                         continue;
                 if (at == php->current)
-                        php_after_unasked_end(php, at->process.pid, at->process.status);
+                        php_after_unasked_end(php, at->process.status);
                 php_process_free(php, at);
         }
         php_listen(php);

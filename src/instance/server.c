@@ -10,6 +10,7 @@
  */
 #include <assert.h>
 #include <signal.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 
 #include "instance/server.h"
@@ -21,6 +22,10 @@
 /* A worker takes in microseconds what is in hand. A process that does not within this time has been
  * stopped by somebody, and must not keep the instance from ending. */
 #define DRAIN_USEC UINT64_C(5000000)
+
+/* For a server that has nothing to finish to end, before it is told to end at once, and is killed.
+ */
+#define END_USEC UINT64_C(5000000)
 
 /* The first processes of a server that ends are gone after this time. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
@@ -197,6 +202,7 @@ static int server_run(Server *server, sd_event *event, const Context *context, u
                         .fd_names = PAGE_HANDOFF_NAME ":" PAGE_FD_NAME ":" PAGE_BELL_NAME,
                         .environment = (const char *const[]){ notify, NULL },
                         .keeps_capability = true,
+                        .orphan_signal = SIGKILL, /* children of Apache ignore SIGTERM */
                 },
                 event, &server->process);
 }
@@ -252,17 +258,38 @@ void server_free(Server *server)
         free(server);
 }
 
-void server_cut(Server *server)
+void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec)
 {
-        child_kill(&server->process, SIGTERM);
-        server->is_told = true;
+        assert(server->phase == SERVER_RECEIVES);
+        server->phase = SERVER_DRAINS;
+        server->drained_usec = now_usec + DRAIN_USEC;
+        server->deadline_usec = deadline_usec;
+        page_bar(server->page, true);
 }
 
-void server_leave(Server *server, uint64_t now_usec)
+void server_hurry(Server *server, uint64_t deadline_usec)
 {
-        assert(server->leaving_usec == 0);
-        server->leaving_usec = now_usec;
-        page_bar(server->page, true);
+        assert(server->phase != SERVER_RECEIVES);
+        server->deadline_usec = MIN(server->deadline_usec, deadline_usec);
+}
+
+void server_cut(Server *server, uint64_t now_usec)
+{
+        assert(server->phase < SERVER_IS_CUT);
+        child_kill(&server->process, SIGTERM);
+        server->phase = SERVER_IS_CUT;
+        server->deadline_usec = now_usec + END_USEC;
+}
+
+static void server_meet_deadline(Server *server, uint64_t now_usec)
+{
+        if (server->phase < SERVER_IS_CUT) {
+                server_cut(server, now_usec);
+                return;
+        }
+        child_kill_all(&server->process);
+        server->phase = SERVER_IS_KILLED;
+        server->deadline_usec = UINT64_MAX;
 }
 
 /* The server looks for processes of its own that have ended, then sleeps for a second: one that
@@ -281,20 +308,23 @@ static uint64_t server_wake(Server *server, uint64_t now_usec)
         return server->wake_usec;
 }
 
-uint64_t server_leave_step(Server *server, uint64_t now_usec)
+uint64_t server_step(Server *server, uint64_t now_usec)
 {
-        const uint64_t drained_usec = server->leaving_usec + DRAIN_USEC;
         PageSum sum = { 0 };
 
-        assert(server->leaving_usec > 0);
+        assert(server->phase != SERVER_RECEIVES);
         page_add(server->page, &sum);
-        if (server->is_told)
-                return server_wake(server, now_usec);
-        if (now_usec < drained_usec &&
-            (sum.n_in_hand > 0 || (!server->is_ready && sum.n_handoffs > 0)))
-                return drained_usec;
-        /* What has received nothing has nothing to finish. */
-        child_kill(&server->process, server->is_ready ? kind->stop_signal : SIGTERM);
-        server->is_told = true;
-        return server_wake(server, now_usec);
+        if (now_usec >= server->deadline_usec)
+                server_meet_deadline(server, now_usec);
+        if (server->phase == SERVER_DRAINS) {
+                if (now_usec < server->drained_usec &&
+                    (sum.n_in_hand > 0 || (!server->is_ready && sum.n_handoffs > 0)))
+                        return MIN(server->drained_usec, server->deadline_usec);
+                /* What has received nothing has nothing to finish. */
+                child_kill(&server->process, server->is_ready ? kind->stop_signal : SIGTERM);
+                server->phase = SERVER_FINISHES;
+        }
+        if (server->phase == SERVER_FINISHES && sum.n_open == 0)
+                server_hurry(server, now_usec + END_USEC);
+        return MIN(server_wake(server, now_usec), server->deadline_usec);
 }

@@ -11,16 +11,26 @@
 #include "instance/context.h"
 #include "instance/page.h"
 
+/* The way out goes through all of them, or directly to SERVER_CUT. */
+typedef enum ServerPhase {
+        SERVER_RECEIVES,  /* or will, once it is ready */
+        SERVER_DRAINS,    /* its gate is barred; workers take what is in hand */
+        SERVER_FINISHES,  /* it was told to stop, and ends with its last connection */
+        SERVER_IS_CUT,    /* it was told to end at once */
+        SERVER_IS_KILLED, /* it did not */
+} ServerPhase;
+
 typedef struct Server {
         Process process; /* has_ended: server_free() it */
         Page *page;
-        bool is_ready;         /* it receives hand-offs, and takes signals as documented */
-        bool is_told;          /* to end */
-        uint64_t read_usec;    /* CLOCK_REALTIME when it was started, and began to read its files */
-        uint64_t began_usec;   /* the same, and all below: CLOCK_MONOTONIC */
-        uint64_t leaving_usec; /* since its gate was barred for good; 0: it is not */
+        bool is_ready; /* it receives hand-offs, and takes signals as documented */
+        ServerPhase phase;
+        uint64_t read_usec;  /* CLOCK_REALTIME when it was started, and began to read its files */
+        uint64_t began_usec; /* the same, and all below: CLOCK_MONOTONIC */
         LIST_ENTRY(Server) link;
 
+        uint64_t drained_usec;  /* when it is told to stop, whatever it has in hand */
+        uint64_t deadline_usec; /* of its phase, on the way out */
         uint64_t wake_usec, wake_pause_usec;
         int notify_fd;
         char *notify_path;
@@ -34,18 +44,22 @@ int server_start(sd_event *event, const Context *context, Server **ret);
 /* Kills it if it has not ended. */
 void server_free(Server *server);
 
-/* Bars the gate for good: server_leave_step() then ends it when nothing is in hand any more. */
-void server_leave(Server *server, uint64_t now_usec);
+/* Bars the gate for good. Afterwards server_step() ends it: gracefully when nothing is in hand any
+ * more, with all that it still serves at the deadline (UINT64_MAX: none). */
+void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec);
+
+/* An earlier deadline for a server that is leaving. */
+void server_hurry(Server *server, uint64_t deadline_usec);
+
+/* Ends it now, with all that it serves; a server that does not end is killed some seconds later. */
+void server_cut(Server *server, uint64_t now_usec);
 
 /*
- * The next step on its way out, if its time has come: it is told to end when a worker has each
- * connection that it received, and reminded to look for processes of its own that have ended.
- * Returns when to call this again (CLOCK_MONOTONIC), at the latest.
+ * The next step of a server on its way out, if its time has come. It is also reminded to look for
+ * processes of its own that have ended. Returns when to call this again (CLOCK_MONOTONIC), at the
+ * latest.
  */
-uint64_t server_leave_step(Server *server, uint64_t now_usec);
-
-/* Ends it at once, with all that it serves. */
-void server_cut(Server *server);
+uint64_t server_step(Server *server, uint64_t now_usec);
 
 /* Tests the configuration of the server as its start would read it: does not return but for a
  * negative errno. */

@@ -45,10 +45,10 @@
  * is longer. */
 #define RELOAD_USEC (12 * USEC_PER_SEC)
 
-/* From the order to stop on: no further server is started, connections are cut, PHP is cut.
- * TimeoutStopSec= of the unit is longer. */
-#define STOP_SERVE_USEC (25 * USEC_PER_SEC)
+/* From the order to stop on: connections of before it are cut, new ones are left to the next
+ * start, all is cut. TimeoutStopSec= of the unit is longer. */
 #define STOP_CUT_USEC   (30 * USEC_PER_SEC)
+#define STOP_SERVE_USEC (37 * USEC_PER_SEC)
 #define STOP_END_USEC   (40 * USEC_PER_SEC)
 
 /* How long nobody receives while a server finishes, before another one does. */
@@ -72,7 +72,7 @@ typedef struct Supervisor {
         uint64_t began_usec;
         bool is_reload_wanted;
         uint64_t stop_usec;   /* when the order came; 0: it did not */
-        bool is_cut;          /* connections have had their time */
+        bool has_ended;       /* the event loop is about to end */
         bool is_queue_left;   /* a server for those who wait could not be started */
         uint64_t nobody_usec; /* since when no server receives */
         State state;          /* as it was published */
@@ -179,34 +179,43 @@ static int supervisor_start_server(Supervisor *supervisor, Server **ret)
         return r;
 }
 
-/* How many servers finish what they have, and which of them began first. */
-static size_t supervisor_count_leaving(const Supervisor *supervisor, Server **ret_oldest)
+static bool supervisor_has_leaving(const Supervisor *supervisor)
 {
-        Server *server;
-        size_t n = 0;
+        const Server *server;
 
         LIST_FOREACH (server, &supervisor->servers, link)
-                if (server->leaving_usec > 0) {
-                        *ret_oldest = server;
-                        n++;
-                }
-        return n;
+                if (server->phase != SERVER_RECEIVES)
+                        return true;
+        return false;
 }
 
-static void supervisor_leave(Supervisor *supervisor, Server **server)
+/* Takes NULL. */
+static void supervisor_leave(Supervisor *supervisor, Server **leaving, uint64_t deadline)
 {
-        Server *oldest;
+        const uint64_t now = clock_monotonic_usec();
+        Server *server, *oldest = NULL;
+        size_t n = 0;
 
-        if (!*server)
+        if (!*leaving)
                 return;
-        server_leave(*server, clock_monotonic_usec());
-        *server = NULL;
-        if (supervisor_count_leaving(supervisor, &oldest) <= LEAVING_MAX)
+        server_leave(take_ptr(*leaving), now, deadline);
+        LIST_FOREACH (server, &supervisor->servers, link)
+                if (server->phase == SERVER_DRAINS || server->phase == SERVER_FINISHES) {
+                        oldest = server;
+                        n++;
+                }
+        if (n <= LEAVING_MAX)
                 return;
         log_warning("%d servers finish connections of before a reload; the oldest is ended with "
                     "all that it serves",
                     LEAVING_MAX);
-        server_cut(oldest);
+        server_cut(oldest, now);
+}
+
+static void supervisor_end(Supervisor *supervisor, int status)
+{
+        supervisor->has_ended = true;
+        (void)sd_event_exit(supervisor->event, status);
 }
 
 /* Settings that the supervisor itself heeds. What they forbid can be added to the fence, and
@@ -227,12 +236,21 @@ static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
         supervisor_set_kind(supervisor, STATE_READY, "READY=1\n");
 }
 
-static void supervisor_fail_reload(Supervisor *supervisor)
+/* status: of the new server, for an instance that has no other any more. */
+static void supervisor_fail_reload(Supervisor *supervisor, int status)
 {
-        log_error("the reload of %s failed: its new server does not start; the old one goes on "
-                  "with the settings that it has",
-                  supervisor->context->instance);
-        supervisor_end_reload(supervisor, STATE_RELOAD_FAILED);
+        const char *instance = supervisor->context->instance;
+
+        if (supervisor->current) {
+                log_error("the reload of %s failed: its new server does not start; the old one "
+                          "goes on with the settings that it has",
+                          instance);
+                supervisor_end_reload(supervisor, STATE_RELOAD_FAILED);
+        } else {
+                log_error("the reload of %s failed as well: its new server does not start",
+                          instance);
+                supervisor_end(supervisor, status);
+        }
 }
 
 static void supervisor_begin_reload(Supervisor *supervisor)
@@ -248,21 +266,21 @@ static void supervisor_begin_reload(Supervisor *supervisor)
         supervisor_set_kind(supervisor, STATE_RELOADING, event);
         if (supervisor_read_settings(supervisor) < 0 ||
             supervisor_start_server(supervisor, &supervisor->next) < 0)
-                supervisor_fail_reload(supervisor);
+                supervisor_fail_reload(supervisor, W_EXITCODE(EXIT_FAILURE, 0));
 }
 
 /* Returns when to look again. */
 static uint64_t supervisor_reload(Supervisor *supervisor, uint64_t now)
 {
         if (supervisor->next && supervisor->next->is_ready) {
-                supervisor_leave(supervisor, &supervisor->current);
+                supervisor_leave(supervisor, &supervisor->current, FOREVER);
                 supervisor->current = take_ptr(supervisor->next);
                 php_load(&supervisor->php);
                 confine_warn_key(supervisor->context);
                 supervisor_end_reload(supervisor, STATE_RELOAD_DONE);
         } else if (supervisor->next && now >= supervisor->next->began_usec + RELOAD_USEC) {
-                supervisor_leave(supervisor, &supervisor->next);
-                supervisor_fail_reload(supervisor);
+                supervisor_leave(supervisor, &supervisor->next, now + RELOAD_USEC);
+                supervisor_fail_reload(supervisor, W_EXITCODE(EXIT_FAILURE, 0));
         }
         if (supervisor->is_reload_wanted && !supervisor->next && supervisor->current &&
             supervisor->current->is_ready)
@@ -280,11 +298,13 @@ static void supervisor_lose_current(Supervisor *supervisor, uint64_t now)
                 supervisor->is_queue_left = true;
                 return;
         }
-        log_error("the server of %s ended %s (%s %d)", supervisor->context->instance,
+        log_error("the server of %s ended %s (%s %d)%s", supervisor->context->instance,
                   server->is_ready ? "by itself" : "before it was ready",
                   WIFSIGNALED(status) ? "signal" : "exit status",
-                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-        (void)sd_event_exit(supervisor->event, status);
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                  supervisor->next ? "; the one that a reload has started takes over" : "");
+        if (!supervisor->next)
+                supervisor_end(supervisor, status);
 }
 
 static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now)
@@ -303,7 +323,7 @@ static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now
                 supervisor_lose_current(supervisor, now);
         } else if (server == supervisor->next) {
                 supervisor->next = NULL;
-                supervisor_fail_reload(supervisor);
+                supervisor_fail_reload(supervisor, server->process.status);
         }
         server_free(server);
 }
@@ -324,13 +344,17 @@ static void supervisor_collect(Supervisor *supervisor, uint64_t now)
 
 static void supervisor_stop(Supervisor *supervisor, const char *why)
 {
+        Server *server;
+
         if (supervisor_is_stopping(supervisor))
                 return;
         supervisor->stop_usec = supervisor->nobody_usec = clock_monotonic_usec();
         supervisor_set_kind(supervisor, STATE_STOPPING, "STOPPING=1\n");
         (void)sd_notifyf(0, "STATUS=%s", why);
-        supervisor_leave(supervisor, &supervisor->next);
-        supervisor_leave(supervisor, &supervisor->current);
+        supervisor_leave(supervisor, &supervisor->next, FOREVER);
+        supervisor_leave(supervisor, &supervisor->current, FOREVER);
+        LIST_FOREACH (server, &supervisor->servers, link)
+                server_hurry(server, supervisor->stop_usec + STOP_CUT_USEC);
 }
 
 static bool supervisor_has_queue(const Supervisor *supervisor)
@@ -371,27 +395,21 @@ static uint64_t supervisor_hand_over(Supervisor *supervisor, uint64_t now)
 /* Returns when to look again. */
 static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
 {
-        const uint64_t cut = supervisor->stop_usec + STOP_CUT_USEC;
+        const uint64_t serve = supervisor->stop_usec + STOP_SERVE_USEC;
         const uint64_t end = supervisor->stop_usec + STOP_END_USEC;
-        Server *server;
 
-        if (now >= cut && !supervisor->is_cut) {
-                supervisor->is_cut = true;
-                LIST_FOREACH (server, &supervisor->servers, link)
-                        server_cut(server);
-        }
         if (LIST_EMPTY(&supervisor->servers))
                 php_leave(&supervisor->php);
         if (now >= end || (LIST_EMPTY(&supervisor->servers) && !php_is_leaving(&supervisor->php))) {
-                (void)sd_event_exit(supervisor->event, 0);
+                supervisor_end(supervisor, 0);
                 return FOREVER;
         }
-        if (supervisor->current && supervisor_count_leaving(supervisor, &server) == 0 &&
-            !php_is_leaving(&supervisor->php)) {
-                supervisor_leave(supervisor, &supervisor->current);
+        if (supervisor->current && (now >= serve || (!supervisor_has_leaving(supervisor) &&
+                                                     !php_is_leaving(&supervisor->php)))) {
+                supervisor_leave(supervisor, &supervisor->current, end);
                 supervisor->nobody_usec = now;
         }
-        return supervisor_earlier(supervisor_hand_over(supervisor, now), now < cut ? cut : end);
+        return supervisor_earlier(supervisor_hand_over(supervisor, now), now < serve ? serve : end);
 }
 
 /*
@@ -404,11 +422,10 @@ static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
         Server *server = supervisor->current;
         const PageSum sum = supervisor_sum(supervisor);
         const uint64_t since = MAX(supervisor->began_usec, MAX(sum.last_usec, sum.ended_usec));
-        Server *oldest;
         PageSum barred;
 
         if (!server || !server->is_ready || supervisor->next || sum.n_open > 0 ||
-            supervisor_count_leaving(supervisor, &oldest) > 0 || supervisor->idle_usec == 0 ||
+            supervisor_has_leaving(supervisor) || supervisor->idle_usec == 0 ||
             supervisor->idle_usec >= FOREVER - since)
                 return FOREVER;
         if (now < since + supervisor->idle_usec)
@@ -434,6 +451,8 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         Server *server;
 
         supervisor_collect(supervisor, now);
+        if (supervisor->has_ended)
+                return FOREVER;
         if (supervisor->state.kind == STATE_STARTING && supervisor->current &&
             supervisor->current->is_ready)
                 supervisor_set_kind(supervisor, STATE_READY, "READY=1\n");
@@ -443,8 +462,8 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         if (supervisor_is_stopping(supervisor))
                 next = supervisor_finish(supervisor, now);
         LIST_FOREACH (server, &supervisor->servers, link)
-                if (server->leaving_usec > 0)
-                        next = supervisor_earlier(next, server_leave_step(server, now));
+                if (server->phase != SERVER_RECEIVES)
+                        next = supervisor_earlier(next, server_step(server, now));
         return supervisor_earlier(next, supervisor_report(supervisor, now));
 }
 

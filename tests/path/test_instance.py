@@ -193,7 +193,65 @@ def test_connections_of_before_a_reload_have_their_time_but_not_without_bound(in
     instance.wait_until(lambda: len(instance.servers()) == 1, "one server")
 
 
+def test_server_that_does_not_end_is_killed(instance):
+    """However many there are: the instance has no more servers than it may, and sleeps when all of them are gone."""
+    for _ in range(6):
+        os.kill(max(instance.servers()), signal.SIGSTOP)
+        reload(instance)
+    assert serves(instance)
+    instance.wait_until(lambda: len(instance.servers()) == 1, "one server")
+
+
+def test_server_that_ends_during_a_reload_is_followed_by_the_new_one(instance):
+    server = instance.servers()
+    reload(instance, wait=False)
+    os.kill(server[0], signal.SIGKILL)
+    instance.notify.wait("^READY=1")
+    assert state(instance)["RELOAD"] == "done" and serves(instance)
+    assert "the one that a reload has started takes over" in instance.errors()
+
+
+def test_both_servers_of_a_reload_end(instance):
+    server = instance.servers()
+    os.mkfifo(instance.path("run/fifo"))
+    os.chmod(instance.path("run/fifo"), 0o666)
+    instance.path("config/sites", instance.user, "zz-hang.conf", text=f"ErrorLog {instance.path('run/fifo')}\n")
+    reload(instance, wait=False)
+    instance.wait_until(lambda: len(instance.servers()) == 2, "a new server")
+    (new,) = set(instance.servers()) - set(server)
+    os.kill(server[0], signal.SIGKILL)
+    instance.wait_until(lambda: instance.servers() == [new], "the old one is gone")
+    os.kill(new, signal.SIGKILL)
+    assert instance.process.wait(handoff.TIMEOUT) == -signal.SIGKILL
+
+
+def test_killed_server_leaves_no_process_behind(instance):
+    """They would hold memory and connections that nobody counts any more."""
+    slow = Slow(instance, "old")
+    server, = instance.servers()
+    children = instance.children()
+    reload(instance)
+    os.kill(server, signal.SIGKILL)
+    instance.wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "its children are gone")
+    slow.threads["old"].join(handoff.TIMEOUT)
+    assert slow.answers["old"] != (0, "done\n") and serves(instance)
+
+
 # --- stop and end ---
+
+
+def test_stop_that_lasts_loses_no_visitor(instance):
+    """What is cut after 30 seconds is what came before the order to stop, not a request of that moment."""
+    slow = Slow(instance, "old")
+    instance.path("www/short.cgi", text="#!/bin/sh\nsleep 0.3\nprintf 'Content-Type: text/plain\\n\\nshort\\n'\n", mode=0o755)
+    instance.process.send_signal(signal.SIGTERM)
+    answers = []
+    while "old" not in slow.answers:
+        answers.append(instance.curl("/short.cgi"))
+        instance.notify.wait("STATUS=")
+    answers += [instance.curl("/") for _ in range(5)]
+    assert set(answers) == {(0, "short\n"), (0, "hello\n")}
+    assert instance.process.wait(handoff.TIMEOUT) == 0
 
 
 def test_new_connections_are_served_while_an_old_one_finishes(instance):
