@@ -34,7 +34,7 @@ static int conn_release(Conn *conn)
         if (conn->state != CONN_NEW) {
                 deadline_queue_remove(conn_queue(conn), &conn->deadline);
                 free(conn->waiter.handoff);
-                free(conn);
+                free(conn->allocated);
         }
         return fd;
 }
@@ -150,6 +150,7 @@ static Conn *conn_enter(Conn *conn, ConnState state)
         }
         if (kept != conn)
                 *kept = *conn;
+        kept->allocated = kept;
         kept->state = state;
         if (deadline_queue_add(conn_queue(kept), &kept->deadline, conn_deadline(kept)) < 0) {
                 conn_refuse_pending(kept, REFUSE_OVERLOAD);

@@ -19,6 +19,7 @@ typedef enum ConnState {
 
 typedef struct Conn {
         Router *router;
+        struct Conn *allocated; /* itself; NULL: a new one, on the stack */
         int fd;
         ConnState state;
         enum bellhop_protocol protocol;
