@@ -194,8 +194,8 @@ def direct_apache(text):
 
 def direct_unit(text, sandboxed):
     """bellhop@.service for a server that listens by itself: the same, but for the network that it needs."""
-    text = text.replace("bellhop-instance", "direct-instance" if sandboxed else "bare-instance")
     text = text.replace("/usr/lib/bellhop/bellhop-instance %i", "/usr/sbin/apache2 -DFOREGROUND -f /etc/bench/direct.conf")
+    text = text.replace("bellhop-instance", "direct-instance" if sandboxed else "bare-instance")
     text = text.replace("Environment=BELLHOP_MPM=", "Environment=BELLHOP_INSTANCE=%i BELLHOP_SERVER=1 BELLHOP_MPM=")
     head, marker, sandbox = text.partition("## Privileges")
     skip = ("Requires=", "After=", "PartOf=", "OnFailure", "Type=", "NotifyAccess=", "ExecReload=")
