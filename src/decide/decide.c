@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Local address, else exact host, longest wildcard, default. Of what a client sent, only the path
- * comes back, in a Location; the parser has found it free of blanks and control characters. */
+/* Sends back only a request's path, in a Location; it has no blanks or control characters. */
 #include "decide/decide.h"
 #include "util/cleanup.h"
 
-/* RFC 8555 section 8.3: HTTP-01 asks there, over plain HTTP, whether a host is under our control.
- */
+/* RFC 8555 section 8.3: HTTP-01 asks here over plain HTTP whether we control a host. */
 #define ACME_CHALLENGE "/.well-known/acme-challenge/"
 
 /* What a redirect has beside host and path. */

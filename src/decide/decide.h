@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What becomes of a connection: which instance gets it, that the router redirects it to HTTPS, or
- * that it is refused and why. The router, its control socket and bellhopctl all ask here. Pure. */
+/* Decides which instance gets a connection, or whether the router redirects or refuses it. Pure. */
 #pragma once
 
 #include "config/config.h"

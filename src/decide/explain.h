@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions and decisions as text: the router's control socket answers with them about the
- * configuration in force, and bellhopctl reads them. Pure. */
+/* Questions and decisions as text, for the router's control socket and bellhopctl. Pure. */
 #pragma once
 
 #include "decide/decide.h"
 
-/*
- * "protocol=tls|http", and of "host=" and "address=IP:PORT" what is known, each at most once,
- * separated by '&'. No escapes: no valid value needs one. False: it is not of that form. As
- * browsers speak, a host is required over HTTP.
- */
+/* "protocol=tls|http", and of "host=" and "address=IP:PORT" what is known, each at most once,
+ * separated by '&'. No escapes: no valid value needs one. False: it is not of that form. A host is
+ * required over HTTP, as browsers send one. */
 bool explain_parse_question(Span text, Question *ret);
 
 /* The same form back; false: size is too small. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A label's value is a word of ours or the name of an instance in the configuration, never anything
- * from the network: no client can add a series. */
+/* A label's value is a word of ours or a configured instance's name: no client can add a series. */
 #include <inttypes.h>
 #include <stdarg.h>
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the router counts: one struct, and one table in metrics.c with the names. bellhop-metrics(7)
- * explains them all. */
+/* What the router counts, in one struct; metrics.c has the names, bellhop-metrics(7) explains. */
 #pragma once
 
 #include <stddef.h>
@@ -52,7 +51,7 @@ typedef struct Metrics {
         uint64_t latency_nsec;
         uint64_t reloads[RELOAD_RESULT_COUNT];
         uint64_t loaded_nsec; /* when reading the configuration in force began, since 1970 */
-        /* How things are at the moment: filled in when they are asked for. */
+        /* The present state, filled in when it is asked for. */
         uint64_t pending[PENDING_STATES];
         uint64_t pending_max;
         uint64_t lingering;
@@ -75,7 +74,7 @@ typedef struct InstanceMetrics {
         uint64_t late_starts;
         uint64_t latency_nsec;
         uint64_t last_nsec; /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
-        /* How things are at the moment: filled in when they are asked for. */
+        /* The present state, filled in when it is asked for. */
         uint64_t waiting;
         uint64_t last_sec; /* the last hand-off, since 1970 */
 } InstanceMetrics;
@@ -114,8 +113,7 @@ void exposition_printf(Exposition *exposition, const char *format, ...)
 typedef struct MetricsCursor {
         size_t metric;               /* in the table */
         bool begun;                  /* its HELP and TYPE are written */
-        char last[METRICS_NAME_MAX]; /* instance that is written, by name: a reload may move its
-                                        place */
+        char last[METRICS_NAME_MAX]; /* name of the current instance: a reload may move its place */
 } MetricsCursor;
 
 /* Takes about 0.1 ms to write, in which the router does nothing else. */

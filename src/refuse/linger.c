@@ -38,8 +38,7 @@ int linger_init(LingerQueue *queue, sd_event *event, size_t max)
         return deadline_queue_init(&queue->deadlines, event, linger_free);
 }
 
-/* Throws away what has arrived, up to a limit in all, which *n_discarded counts. False: close the
- * connection, at the end of input or beyond the limit. */
+/* Throws away what has arrived and counts it. False: close it, at end of input or at the limit. */
 static bool linger_discard(int fd, size_t *n_discarded)
 {
         while (*n_discarded < LINGER_BYTES_MAX) {
@@ -103,8 +102,7 @@ void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
         Address local;
         size_t size = 0;
 
-        /* A client that waits silently on the port of HTTPS would take an HTTP error for a broken
-         * TLS handshake. */
+        /* On the port of HTTPS, a silent client would take an HTTP error for broken TLS. */
         if (protocol != BELLHOP_PROTOCOL_UNKNOWN || reason == REFUSE_MALFORMED ||
             !address_local(fd, &local) || local.port != PORT_HTTPS)
                 size = refuse_reply(reason, protocol, reply);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How a connection ends that no instance gets: it is kept for a moment, until the client has taken
- * the reply and closes its side. */
+/* Keeps a refused connection for a moment, until the client has the reply and closes its side. */
 #pragma once
 
 #include "refuse/refuse.h"

@@ -86,8 +86,7 @@ size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol,
                 memcpy(ret, alert, sizeof(alert));
                 return sizeof(alert);
         }
-        /* A client that is silent or speaks something else reads in plain words what is expected.
-         */
+        /* A silent client, or one of another protocol, reads in words what is expected. */
         n = snprintf(ret, REFUSE_REPLY_MAX,
                      "HTTP/1.1 %s\r\n"
                      "Content-Type: text/plain; charset=utf-8\r\n"

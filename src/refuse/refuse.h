@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reasons to refuse a connection, and the reply for each: a TLS alert or an HTTP error. All that is
- * known of a reason is one row of the table in refuse.c. Pure. */
+/* Reasons to refuse a connection, and for each a TLS alert and an HTTP error. Pure. */
 #pragma once
 
 #include "handoff/bellhop.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the routes: an open-addressing table of hosts, wildcard suffixes and addresses. Their keys
- * lie one after the other in one arena, so that a hundred thousand cost no allocation each.
- */
+/* Owns the routes: an open-addressing table of hosts, wildcard suffixes and addresses. One arena
+ * holds all keys, so that a hundred thousand cost no allocation each. */
 #include <assert.h>
 
 #include "route/hostmap.h"
@@ -41,10 +39,8 @@ struct HostMap {
         bool has_wildcards, has_addresses;
 };
 
-/*
- * FNV-1a, from the last byte to the first, so that one pass over a host gives the hash of each of
- * its suffixes too: that of ".example.org" is met on the way to that of "www.example.org".
- */
+/* FNV-1a from the last byte to the first, so that one pass over a host hashes each suffix too: it
+ * meets ".example.org" on the way to "www.example.org". */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
 static uint64_t hostmap_hash_step(uint64_t hash, char c)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Routes: which instance gets a host or a local address. Built once, then read-only; a reload
- * builds another and swaps it in. An instance is a number here (its place in Config.instances).
+ * Routes: which instance, by its place in Config.instances, gets a host or a local address. Built
+ * once, then read-only. The names come from root's files, so nobody can make them collide: the hash
+ * needs no key.
  *
- * An exact host wins over a wildcard, the longest suffix wins among wildcards. "*.suffix" stands
- * for one or more labels before the suffix, as Apache's ServerAlias does, and never for the suffix
- * itself.
- *
- * The names come from root's files, so nobody can make them collide: the hash needs no key.
+ * An exact host wins over a wildcard, the longest suffix wins among wildcards. "*.suffix" matches
+ * one or more labels before the suffix, as Apache's ServerAlias does, and never the suffix itself.
  */
 #pragma once
 
@@ -21,11 +19,8 @@ typedef struct HostMap HostMap;
 HostMap *hostmap_new(void);
 HostMap *hostmap_free(HostMap *map);
 
-/*
- * host: canonical, or "*." and a canonical suffix. origin: any number of the caller's (file and
- * line, say). Returns 0, -ENOMEM, or -EEXIST and in ret_other the origin of the entry that has this
- * host already.
- */
+/* host: canonical, or "*." and a canonical suffix. origin: any number of the caller's. Returns 0,
+ * -ENOMEM, or -EEXIST and in ret_other the origin of the entry that has this host already. */
 int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
                      uint64_t *ret_other);
 int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
@@ -42,11 +37,9 @@ typedef struct HostMapRoute {
 size_t hostmap_size(const HostMap *map);
 HostMapRoute hostmap_route(const HostMap *map, size_t route);
 
-/*
- * Adds all routes of another map, as those of the given instance; origin_base is added to each
- * origin. Returns 0, -ENOMEM, or -EEXIST: ret_taken is a route of from that the map has already,
- * *ret_other the origin that it has there, and nothing was added.
- */
+/* Adds all routes of another map to the given instance, with origin_base added to each origin.
+ * Returns 0, -ENOMEM, or -EEXIST with nothing added: ret_taken is a route that the map has already,
+ * *ret_other its origin there. */
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
                   HostMapRoute *ret_taken, uint64_t *ret_other);
 

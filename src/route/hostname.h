@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The one canonical form of a host, in which it is compared, stored and logged: lower case, no
- * trailing dot, no port, A-labels only. Letters, digits, '-' and '_' (RFC 1123 section 2.1, and the
- * underscore that browsers and Apache accept), labels of 1 to 63 bytes, 253 in all. Addresses are
- * no hosts: routes by address have their own key. Pure.
- */
+/* The canonical form in which a host is compared, stored and logged: lower case, no trailing dot,
+ * no port, A-labels only. Letters, digits, '-' and '_' (RFC 1123 section 2.1, and the underscore
+ * that browsers and Apache accept), labels of 1 to 63 bytes, 253 in all. No addresses. Pure. */
 #pragma once
 
 #include "util/span.h"

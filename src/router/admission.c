@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts the connections of each source; others count theirs. */
+/* Counts connections by source only: the router and the outlets count theirs. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/param.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which connections may be pending: PendingMax= in all, PendingMaxPerSource= for each source,
- * PendingMaxPerInstance= in each outlet. Logs when a limit is reached. */
+/* Enforces PendingMax=, PendingMaxPerSource=, PendingMaxPerInstance=; logs each limit reached. */
 #pragma once
 
 #include "router/outlet.h"
@@ -13,15 +12,13 @@ typedef struct Admission {
         SourceTable sources;
 } Admission;
 
-/* n_descriptors: how many hand-off sockets, notification, reloading and others need. Connections
- * must not take them. */
+/* n_descriptors: needed by hand-off sockets, reloads and others; connections must not take them. */
 void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors);
 
 /* Whether so many may be pending. */
 bool admission_has_room(Admission *admission, size_t n_pending);
 
-/* Whether one more of this client may be pending; then *ret is to be given back by
- * source_release(). */
+/* Whether one more of this client may be pending; then source_release() must give *ret back. */
 bool admission_charge(Admission *admission, const Address *client, Source **ret);
 
 /* Whether one more may wait in the outlet. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns a connection from accept to hand-off or refusal: look, decide, hand off. Before a hand-off
- * it never reads, writes or keeps a byte; it reads and writes only what it refuses.
+ * Owns a connection from accept to hand-off or refusal. Reads and writes only what it refuses.
  *
  * Waiting for bytes is edge-triggered, as peeked bytes stay readable, with a low-water mark at what
  * is needed and one deadline that bytes do not extend. Before a hand-off the event source is
@@ -118,8 +117,7 @@ void conn_on_deadline(Deadline *deadline)
                             conn->state == CONN_SNIFFING ? REFUSE_TIMEOUT : REFUSE_UNAVAILABLE);
 }
 
-/* Each state has a time limit of its own, counted from when it begins; but that may have been in a
- * former router. */
+/* Each state has a time limit of its own, which may have begun in a former router. */
 static uint64_t conn_deadline(const Conn *conn)
 {
         const RouterSettings *settings = &conn->router->config->router;
@@ -134,8 +132,7 @@ static uint64_t conn_deadline(const Conn *conn)
                        : event_now(conn->router->event) + settings->handoff_timeout_usec;
 }
 
-/* It has to wait. Returns the connection, which a new one is no more at its old place, or NULL
- * without memory: then it has been refused. */
+/* Makes it wait. Returns it at its new place, or NULL without memory: then it has been refused. */
 static Conn *conn_enter(Conn *conn, ConnState state)
 {
         Conn *kept = conn;
@@ -349,8 +346,7 @@ void conn_shed_oldest(Router *router, size_t n)
                 conn_refuse_pending(conn_first(&router->sniffing), REFUSE_OVERLOAD);
 }
 
-/* The oldest has had the most time to say what it wants; an attacker's half-open hellos go first.
- */
+/* Refuses the oldest, which had the most time to speak: an attacker's half-open hellos go first. */
 static void conn_make_room(Router *router)
 {
         if (admission_has_room(&router->admission, router_n_pending(router)))
@@ -391,8 +387,7 @@ static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn 
                 /* A look that finds too little sets it again. */
                 if (conn->low_water_set)
                         conn_set_low_water(conn, 1);
-                /* A waiting connection is sniffed again by the next router, within the rest of its
-                 * deadline. */
+                /* The next router sniffs a waiting one again, in the rest of its deadline. */
                 *stored = conn->past;
                 stored->sniffing_deadline_usec = deadline->usec;
                 if (conn->state == CONN_WAITING)

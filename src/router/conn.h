@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One accepted connection. Most have their first bytes there when they are accepted, and are handed
- * off at once: their Conn is on the stack. One that has to wait is moved to the heap. */
+/* One accepted connection: most never wait and stay on the stack; one that waits is on the heap. */
 #pragma once
 
 #include "router/look.h"
@@ -36,8 +35,7 @@ typedef struct Conn {
 /* For ListenerHooks. userdata: the router. */
 void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure);
 
-/* Takes a connection that was accepted before this router began to; it may lack a seal. userdata:
- * the router. */
+/* For a connection accepted before this router began; it may lack a seal. userdata: the router. */
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past);
 
 /* For the queues of deadlines. */

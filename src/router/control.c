@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Takes no orders: no client can change what the router does. An answer is made in pieces, one for
- * each turn of the event loop and only when the last one has been taken. It remembers its place by
- * the name of an instance, so it goes on correctly after a reload.
- */
+/* Takes no orders: no client can change what the router does. Makes an answer in pieces, one for
+ * each turn of the event loop, when the client has taken the last one. Remembers its place by the
+ * name of an instance, so it goes on correctly after a reload. */
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -81,7 +79,7 @@ static bool control_send(ControlClient *client)
 
         if (client->sent_bytes == answer->size && client->more)
                 control_format(client);
-        /* Cut off, a chunked answer is seen not to be whole. */
+        /* A chunked answer that is cut off is visibly incomplete. */
         if (answer->failed)
                 return false;
         n = send(client->fd, answer->data + client->sent_bytes, answer->size - client->sent_bytes,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The control socket: HTTP/1 over an inherited unix socket, on which everybody whom its mode lets
- * in may read the metrics (GET /metrics) and ask what becomes of a connection (GET /route).
- */
+/* The control socket: HTTP/1 over an inherited unix socket, on which everybody whom its mode lets
+ * in may read the metrics (GET /metrics) and ask what becomes of a connection (GET /route). */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -29,6 +27,5 @@ void control_done(ControlSocket *control);
 /* How many descriptors it may need. */
 size_t control_descriptors(const ControlSocket *control);
 
-/* Listens, if fd is set: to a listening unix stream socket, which must be non-blocking. The fields
- * up to fd are set before. */
+/* The fields up to fd are set before. fd: a non-blocking listening unix stream socket, or none. */
 int control_start(ControlSocket *control);

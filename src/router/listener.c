@@ -17,18 +17,13 @@
 /* Edge-triggered, so that the kernel need not look once more before each sleep. */
 #define EVENTS (EPOLLIN | EPOLLET)
 
-/*
- * A connection is born with the seal of its listener when its handshake ends, in the kernel's own
- * time, perhaps on another processor, and enters the queue a little later. So all that are accepted
- * in this time after the seal was put on are unsure, and all that are in the queue at its end.
- */
+/* A connection gets its listener's seal when its handshake ends, perhaps on another processor, and
+ * enters the queue a little later. So all that are accepted this soon after the seal was put on are
+ * unsure, and all that are in the queue at the end of this time. */
 #define SETTLE_USEC (1 * UINT64_C(1000000))
 
-/*
- * How many connections wait. An accept4 that finds none costs nearly as much as one that finds one,
- * since the kernel makes socket and file before it looks; of a listening socket, TCP_INFO has the
- * length of its queue in tcpi_unacked.
- */
+/* How many connections wait: tcpi_unacked of a listening socket. An accept4 that finds none costs
+ * nearly as much as one that finds one, since the kernel makes socket and file before it looks. */
 static unsigned listener_backlog(int fd)
 {
         struct tcp_info info;
@@ -59,8 +54,7 @@ static bool listener_accept(Listener *listener)
                 listener->hooks->on_exhausted(listener->userdata, errno);
                 return false;
         }
-        /* Anything else is about that one connection, which is gone: accept(2), "Error handling".
-         */
+        /* Other errors concern one connection, which is gone: accept(2), "Error handling". */
         return true;
 }
 

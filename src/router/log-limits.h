@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * How often the router writes each kind of line to the log. Each kind has a limit of its own, so
- * that one that any client can cause hides no other; a kind that concerns an instance has one for
- * each instance too.
- */
+/* How often the router logs each kind of line. Each kind has its own limit, so that one that any
+ * client can cause hides no other; a kind that concerns an instance also has one for each. */
 #pragma once
 
 #include "util/log.h"

@@ -38,8 +38,7 @@ static void look_for_more(const Config *config, size_t need_bytes, Look *look)
                 look_refuse(look, REFUSE_TOO_LARGE);
 }
 
-/* A trusted proxy speaks first. Steps over its header, which is for the instance to read; false
- * when there is nothing to sniff after it. */
+/* Steps over a trusted proxy's header, left for the instance. False: nothing to sniff follows. */
 static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
 {
         const SniffProxy proxy = sniff_proxy(*bytes);
@@ -57,7 +56,7 @@ static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
                 look->client = LOOK_CLIENT_PEER;
                 break;
         case SNIFF_PROXY_MALFORMED:
-                /* If it is just missing, the client is told so in its own protocol's words. */
+                /* If it is just missing, the reply says so in the client's own protocol. */
                 look->protocol = sniff(*bytes).protocol;
                 look_refuse(look, REFUSE_MALFORMED);
                 return false;
@@ -103,8 +102,7 @@ static void look_at_input(const Config *config, Span bytes, bool end_of_input, L
 
         if (look->kind != LOOK_MORE || !end_of_input)
                 return;
-        /* A proxy's header alone is as if nothing had been said: its client went, or it only wanted
-         * to see whether we are there. */
+        /* A header alone says nothing: its client went, or the proxy only checked on us. */
         if (bytes.size > 0)
                 look_refuse(look, REFUSE_MALFORMED);
         else

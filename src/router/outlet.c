@@ -118,11 +118,8 @@ int outlet_shared_init(OutletShared *shared)
         return starts_init(&shared->starts, shared->event, &hooks);
 }
 
-/*
- * Descriptors under way come out of one pot, RLIMIT_NOFILE, whoever they are for (unix(7),
- * ETOOMANYREFS). Half of it is shared out, so that no number of instances that receive nothing can
- * keep others from receiving.
- */
+/* All descriptors under way count against one RLIMIT_NOFILE (unix(7), ETOOMANYREFS). Half of it is
+ * shared out, so that instances that receive nothing can't keep others from receiving. */
 void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances)
 {
         uint64_t share = IN_FLIGHT_HIGH;

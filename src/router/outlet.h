@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The router's end of one instance's hand-off socket, and the connections that wait, in their
- * order, for room in it or for the instance's turn to start. A reload keeps it, with its counters.
- */
+/* The router's end of one instance's hand-off socket, and the connections that wait, in order, for
+ * room in it or for the instance's turn to start. A reload keeps it, with its counters. */
 #pragma once
 
 #include "config/config.h"

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The thread reads files and the user database, and touches nothing of the router's. A file that
- * has become bad keeps what it had: config_load() has the old configuration beside it.
- *
- * A reload is asked for by SIGHUP, which has no answer. So its begin and result are written to a
- * file, and ExecReload= waits for one that began after its signal. Type=notify-reload, from systemd
- * 253 on, would wait as well, but cannot report a failure.
- */
+/* The thread reads files and the user database, and touches nothing of the router's. As SIGHUP has
+ * no answer, begin and result go to a file, and ExecReload= waits for a reload that began after its
+ * signal. Type=notify-reload, from systemd 253 on, would wait as well, but can't report failure. */
 #include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -24,8 +19,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* In $RUNTIME_DIRECTORY, for the process that has asked for the reload:
- * "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n" */
+/* In $RUNTIME_DIRECTORY, for ExecReload=: "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n" */
 #define RELOAD_FILE "reload"
 
 #define END_TIMEOUT_MSEC 500
@@ -174,8 +168,7 @@ static ReloadResult reload_use(Reload *reload)
         return config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
 }
 
-/* The hook notifies systemd first, so that it knows that the reload is over when ExecReload= does.
- */
+/* The hook notifies systemd first, so that it knows of the end when ExecReload= does. */
 static void reload_end(Reload *reload, ReloadResult result)
 {
         reload->hooks->on_end(reload->userdata, result, !reload->again);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading the configuration again while the event loop goes on: a thread reads the files, and frees
- * what they replace. */
+/* Reads the configuration again in a thread, which also frees what it replaces. */
 #pragma once
 
 #include <systemd/sd-event.h>

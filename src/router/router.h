@@ -32,16 +32,14 @@ struct Router {
         LogLimit log_limits[LOG_KINDS];
 };
 
-/* Reads the configuration. The strings must live as long as the router. A step that fails is
- * logged. */
+/* Reads the configuration. The strings must outlive the router. Logs the step that fails. */
 int router_init(Router *router, const char *config_dir, const char *runtime_dir);
 
 /* Both take non-blocking listening sockets. */
 int router_add_listener_consume(Router *router, int fd);
 void router_set_control_consume(Router *router, int fd);
 
-/* Puts seals on the listeners, which must all be there. Connections that were accepted before are
- * for conn_resume_consume() after that. */
+/* Seals the listeners, which must all be there; call it before conn_resume_consume(). */
 void router_seal(Router *router);
 
 /* Tells systemd that it is ready and works until a signal ends it. A step that fails is logged. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How many connections each source has pending: a prefix of the client's address, as a client with
- * one IPv6 address usually has 2^64. */
+/* Counts pending connections by address prefix, as an IPv6 client usually has 2^64 addresses. */
 #pragma once
 
 #include "config/config.h"

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the slots. An instance has no way back to the router, so it cannot report that it has
- * started. But while its service runs, systemd keeps a runtime folder for it; and the kernel knows
- * how much of what a connected datagram socket has sent is unread (SIOCOUTQ): when that shrinks, an
- * edge-triggered EPOLLOUT wakes the router, and the instance has received. An instance that was
- * handed something within the last second is not looked at, so a busy one costs nothing here.
- */
+/* An instance has no way to report its start to the router. But systemd keeps its runtime folder
+ * while its service runs; and when the unread part of what a datagram socket has sent (SIOCOUTQ)
+ * shrinks, an edge-triggered EPOLLOUT wakes the router: the instance has received. */
 #include <assert.h>
 #include <sys/param.h>
 #include <time.h>
@@ -14,7 +10,7 @@
 #include "router/starts.h"
 #include "util/cleanup.h"
 
-/* See above. */
+/* An instance that was sent to this recently is not looked at, so a busy one costs nothing. */
 #define HOT_USEC (1 * UINT64_C(1000000))
 
 /* A shorter wait for a slot is not worth a line in the log. */
@@ -23,8 +19,7 @@
 /* An unread datagram is charged to its sender's socket by more than this. */
 #define CHARGE_MIN 256
 
-/* Starting is mostly the processor's work. More at once than this end no sooner, and hold up all
- * else on the machine. */
+/* Starting is mostly the processor's work: more at once end no sooner, and hold up all else. */
 #define STARTING_PER_PROCESSOR 2
 #define STARTING_LEAST         4
 

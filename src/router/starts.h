@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How many instances may start at the same time: StartingMax=. A hand-off to one that does not run
- * starts it, so it needs one of so many slots first; others wait in the order in which they asked.
- */
+ * needs a slot first, as it starts it; others wait in the order in which they asked. */
 #pragma once
 
 #include <stdbool.h>

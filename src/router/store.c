@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the form in which pending connections are stored. They are not stored one by one: systemd
- * compares each new descriptor with all that it has, which takes it seconds for thousands, and
- * passes the names of all in one environment variable, which execve(2) refuses above 128 KiB. So
- * they wait, with what must be known of them, in the queue of a socket pair, and it is the reading
- * end that is stored. One queue holds thousands.
- */
+/* Pending connections, with what must be known of them, wait in the queue of a socket pair, whose
+ * reading end is stored. One by one, systemd would compare each with all others, for seconds with
+ * thousands, and pass all names in one variable, which execve(2) refuses above 128 KiB. */
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -39,7 +35,7 @@ typedef struct StoreQueue {
         bool has_batches;
 } StoreQueue;
 
-/* systemd must not watch the descriptor: the hang-up of the writing end is no reason to drop it. */
+/* systemd must not watch the descriptor, or it drops it when the writing end hangs up. */
 static int store_give_queue(StoreQueue *queue)
 {
         static const char format[] = "FDSTORE=1\nFDPOLL=0\nFDNAME=" STORE_NAME_FORMAT;
@@ -98,7 +94,7 @@ int store_give(const int *fds, const StoredConn *conns, size_t n)
                 }
         }
         last = store_give_queue(&queue);
-        /* What a process has sent that is gone when systemd reads it belongs to nobody. */
+        /* systemd drops what was sent by a process that is gone when it reads it. */
         if (last == 0)
                 last = sd_notify_barrier(0, BARRIER_USEC);
         return r < 0 ? r : last < 0 ? last : (int)n;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Pending connections on their way from one router process to the next, through systemd's
- * descriptor store (FileDescriptorStoreMax= in the unit). */
+/* Gives pending connections to the next router by systemd's store (FileDescriptorStoreMax=). */
 #pragma once
 
 #include <stddef.h>
@@ -10,8 +9,7 @@
 #define STORE_NAME_FORMAT "pending-%zu"
 #define STORE_NAME_MAX    sizeof("pending-18446744073709551615")
 
-/* What of a connection's past decides about its future. Routers of another version must understand
- * it. */
+/* What a connection's past says about its future. Routers of other versions must understand it. */
 typedef struct StoredConn {
         uint64_t accepted_nsec;
         uint64_t sniffing_deadline_usec; /* 0: as the settings say, from now on */
