@@ -44,7 +44,7 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
 
         if (!config)
                 return -ENOMEM;
-        /* Times of files are of this clock: what changes from now on is not older. */
+        /* File times use this clock, so a file that changes from now on is not older. */
         config->begun_nsec = clock_nsec(CLOCK_REALTIME_COARSE);
         r = router_settings_load(config, dir);
         /* Which of the files a setting came from is not known, so all stay as they were. */

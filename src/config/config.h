@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The configuration as a whole: DIR/router.conf, DIR/router.conf.d/X.conf and
- * DIR/instances/NAME.conf. These files are the only source of truth, and all programs read them
- * with this code. It does not log: mistakes come back as problems, each with its place and what to
- * do. A mistake in the file of an instance leaves out that instance and no other.
+ * The whole configuration: DIR/router.conf, DIR/router.conf.d/X.conf and DIR/instances/NAME.conf,
+ * the only source of truth, which all programs read with this code. It does not log: a mistake
+ * becomes a Problem, and one in the file of an instance leaves out that instance alone.
  *
- * Who reads a line: lines.c splits it, settings.c looks its key up in a table, instance.c and
- * router-settings.c hold the tables, instances.c puts instances beside each other.
+ * lines.c splits a line, settings.c looks up its key, instance.c and router-settings.c hold the
+ * tables, instances.c merges the instances.
  */
 #pragma once
 
@@ -64,7 +63,7 @@ typedef struct Instance {
         bool is_kept;       /* as it was before a reload */
 } Instance;
 
-/* What is wrong with a file: as data for programs, which never read the text, and for people. */
+/* A mistake in a file: fields for programs, which never parse the text, and text for people. */
 typedef struct Problem {
         char *instance;   /* by the name of its file, which need not be a valid one; NULL: router */
         char *file;       /* path */
@@ -95,20 +94,16 @@ typedef enum ConfigUsers {
 
 /*
  * Reads everything below dir, where any file may be missing. Returns 0 even with problems; a
- * negative errno only for what has nothing to do with the contents of the files (-ENOMEM).
- *
- * old: the configuration in force, or NULL. An instance whose file has a mistake now stays as it is
- * in old, but for routes that belong to another instance now; so do the settings of the router.
- *
- * Works in any thread while no other thread asks the user database.
+ * negative errno never concerns the contents of files (-ENOMEM). old: the configuration in force,
+ * or NULL. An instance whose file has a mistake now stays as it is there, except routes that
+ * another instance has now; so do the router's settings. Works in any thread while no other thread
+ * asks the user database.
  */
 int config_load(const char *dir, ConfigUsers check, const Config *old, Config **ret);
 
-/*
- * What one instance needs to know: which hosts the router sends to it. Reads NAME.conf alone where
- * all its hosts are exact; otherwise everything, since another instance may have a more exact host
- * below a wildcard of this one. -ENOENT: the file does not exist or has problems; *ret is set too.
- */
+/* Reads what the router sends to one instance: NAME.conf alone if all its hosts are exact, else
+ * everything, since another instance may have a more exact host below its wildcard. -ENOENT: the
+ * file does not exist or has problems; *ret is set too. */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
 
 #define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)

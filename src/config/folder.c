@@ -27,7 +27,7 @@ int folder_list(const char *path, Folder *ret)
                 return errno == ENOENT ? 0 : -errno;
         for (int i = 0; i < n; i++)
                 entries[i]->d_name[strlen(entries[i]->d_name) - strlen(NAME_CONF_SUFFIX)] = 0;
-        /* Of none, scandir(3) makes NULL, which qsort(3) may not have. */
+        /* scandir(3) returns NULL for no entries, which qsort(3) must not get. */
         if (n > 0)
                 qsort(entries, (size_t)n, sizeof(*entries), folder_compare);
         *ret = (Folder){ entries, n };

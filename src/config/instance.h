@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The files of instances: instance.c parses one by itself, instances.c checks their users and puts
- * their routes beside each other. A file with a mistake leaves out its instance and no other.
- */
+/* The files of instances: instance.c parses one, instances.c checks users and merges routes. */
 #pragma once
 
 #include "config/settings.h"

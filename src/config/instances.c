@@ -115,7 +115,7 @@ static int instances_load_file(Loading *loading, const char *name)
                                          (Span){ (const uint8_t *)text, size });
         if (r == 0 && text && file.n_problems == 0) {
                 r = users_check(&loading->users, name);
-                /* Whoever is root or the router now must not go on. */
+                /* A user that is root or the router now must not keep an instance. */
                 may_keep = r == USER_FITS || r == USER_MISSING;
                 r = r > 0 ? instances_report_user(&file, r) : r;
         }
@@ -145,7 +145,7 @@ static uint32_t instances_kept_as(const Config *config, const Config *old, uint3
         return number != ROUTE_NONE && config->instances[number].is_kept ? number : ROUTE_NONE;
 }
 
-/* Adds the routes of the instances that were kept, where no other instance has them now. */
+/* Adds the routes of kept instances that no other instance has now. */
 static int instances_keep_routes(Config *config, const Config *old)
 {
         int r = 0;

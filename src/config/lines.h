@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The syntax of all configuration files: lines "Key=Value" in sections "[Name]". '#' and ';' start
- * a comment at the start of a line, '#' also after a blank. No continuation, no quotes. Knows
- * nothing of keys and their meaning. Pure, no allocation.
- */
+/* The syntax of all configuration files: lines "Key=Value" in sections "[Name]". '#' and ';' start
+ * a comment at the start of a line, '#' also after a blank. No continuation, no quotes. Pure. */
 #pragma once
 
 #include "util/span.h"

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What the files, sockets and units of an instance are called. Each form is written here and
- * nowhere else in the code, so that programs find each other's. Pure.
- */
+/* The only place for names of instance files, sockets and units, so that programs agree. Pure. */
 #pragma once
 
 #include <limits.h>
@@ -18,8 +15,7 @@ typedef enum NamePath {
         NAME_PRIVATE_KEY,      /* CONFIG/tls/NAME/privkey.pem */
         NAME_SNIPPET_DIR,      /* CONFIG/sites/NAME */
         NAME_HANDOFF_SOCKET,   /* RUNTIME/NAME.handoff */
-        NAME_INSTANCE_RUNTIME, /* RUNTIME-instance/NAME: RuntimeDirectory= of bellhop@.service,
-                                * there while its unit runs */
+        NAME_INSTANCE_RUNTIME, /* RUNTIME-instance/NAME: RuntimeDirectory= while the unit runs */
 } NamePath;
 
 /* dir: the configuration folder, or the runtime folder for the last two. Returns a string

@@ -135,7 +135,7 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
         return r;
 }
 
-/* Whoever writes a route can take another instance's visitors: root alone may, or who we are when
+/* A route can take another instance's visitors, so only root may write it, or our own user if we
  * run without root. Returns what is wrong, or NULL. */
 static const char *settings_check_file(const struct stat *st)
 {
@@ -162,7 +162,7 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
         if (fd < 0) {
                 if (errno == ENOENT)
                         return 0;
-                /* All but these is about this file alone, and leaves out no other. */
+                /* Any other error concerns this file alone and leaves out no other. */
                 if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
                         return -errno;
                 return problem_add(file, NULL, "can't be read: %m; make it readable (chmod a+r)");
@@ -226,7 +226,7 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
                 while (unit < n &&
                        !span_equals((Span){ value.data + digits, size - digits }, units[unit].name))
                         unit++;
-                /* A bare number stands alone: "16 384" is not 400. */
+                /* A bare number must be the whole value: "16 384" is not 400. */
                 if ((size == digits && size != whole) || unit == n ||
                     !text_number((Span){ value.data, digits }, UINT64_MAX, &number) ||
                     __builtin_mul_overflow(number, units[unit].factor, &number) ||

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Reads a configuration file by a table: key, how the value is parsed, where it goes. Mistakes are
- * collected as problems and reading goes on, so that all of them are shown at once.
- */
+/* Reads a configuration file by a table: key, how the value is parsed, where it goes. Collects
+ * mistakes as problems and reads on, so that all are shown at once. */
 #pragma once
 
 #include <assert.h>
@@ -50,7 +48,7 @@ int setting_parse_timespan(SettingsFile *file, Span value, void *target); /* uin
 int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uint64_t: bytes */
 int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uint64_t */
 
-/* A file that is no configuration has an error in every line; more than these are not reported. */
+/* In a file of another kind every line is a mistake; no more than these are reported. */
 #define PROBLEMS_PER_FILE_MAX 20
 
 /* For %.*s: what a problem shows of a value. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Which names are users that may run an instance. getpwnam(3) reads /etc/passwd from its start each
- * time, which takes seconds with thousands of instances. So the database is read once, and asked by
- * name only for users that it does not list (LDAP and the like).
- */
+/* Which names are users that may run an instance. Reads the database once, as getpwnam(3) reads
+ * /etc/passwd from its start each time, which takes seconds with thousands of instances; asks by
+ * name only for users that it does not list (LDAP and the like). */
 #pragma once
 
 #include <stdbool.h>

@@ -120,7 +120,7 @@ int fence_raise(unsigned parts)
         parts &= fence_offered();
         if (parts == 0)
                 return 0;
-        /* The unit has set it already; without it, neither is for the unprivileged. */
+        /* Landlock and seccomp need it without privilege; the unit has set it already. */
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
         if (parts & (FENCE_TCP | FENCE_ABSTRACT))

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A fence around this process and all that it will start, for the rest of their lives: what code in
- * it can't do with sockets, whatever user it runs as and wherever the sockets come from. Needs no
- * privilege. Non-logging.
- */
+/* What this process and all that it starts can't do with sockets any more, whatever user they run
+ * as and wherever the sockets come from. Needs no privilege. Does not log. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * bellhop-generator: at boot and at daemon-reload, turns the files of instances into units
- * (config/units.h). As systemd.generator(7) demands, it writes into the folder that it is given and
- * talks to no other process. With --instance=NAME it writes the drop-in of one instance while the
- * machine runs; the next daemon-reload makes all of them again from the files of instances.
- */
+/* bellhop-generator: turns instance files into units (config/units.h). As systemd.generator(7)
+ * demands, it writes only into the given folder and talks to no process. --instance=NAME writes one
+ * drop-in while the machine runs; the next daemon-reload makes all again. */
 #include "config/config.h"
 #include "config/units.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/* An instance whose units can't be written takes no other off the network. */
+/* Goes on after an instance whose units can't be written, so that the others get theirs. */
 static int generate(const char *dir)
 {
         Config *config = NULL;

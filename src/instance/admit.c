@@ -4,8 +4,7 @@
 
 #include "instance/admit.h"
 
-/* An unknown host is for the instance that takes unknown hosts, and for the owner of the address.
- */
+/* Unknown hosts are for the default instance and for the owner of the address. */
 static bool admit_unknown(const Config *config, uint32_t own, const struct bellhop_handoff *handoff)
 {
         return handoff->reason == BELLHOP_REASON_ADDRESS ||

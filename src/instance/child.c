@@ -28,8 +28,7 @@ static int child_set_signals(void)
         return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-/* systemd hears of the instance from the supervisor alone, and programs of the customer's find none
- * of our own words. */
+/* Only the supervisor speaks to systemd, and the customer's programs see no variable of ours. */
 static bool child_is_ours(const char *variable)
 {
         static const char *const prefixes[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_",

@@ -13,8 +13,7 @@ typedef struct Child {
         const char *const *argv; /* ends with NULL; argv[0] is a path */
         int fds[CHILD_FDS_MAX];  /* become 3, 4, ...; they stay the caller's */
         size_t n_fds;
-        const char *fd_names;           /* "a:b", passed as by systemd: sd_listen_fds_with_names(3);
-                                         * NULL: the program knows the numbers */
+        const char *fd_names;           /* "a:b" as from systemd: sd_listen_fds(3); NULL: none */
         const char *const *environment; /* "KEY=VALUE" beside our own, ends with NULL; or NULL */
         bool keeps_capability;          /* the ambient one: see bellhop@.service */
         int orphan_signal;              /* for its group, if it fails or is killed */
@@ -28,16 +27,12 @@ typedef struct Process {
         sd_event_source *source;
 } Process;
 
-/*
- * Starts it in a session of its own, with default signals, without our NOTIFY_SOCKET, LISTEN_* and
- * BELLHOP_* variables. The event loop writes down its end in *ret, which stays where it is until
- * child_done(). Returns 0 or a negative errno. A program that can't be executed says why on
- * standard error, and its exit status is 127.
- */
+/* Starts it in a session of its own, with default signals, without our NOTIFY_SOCKET, LISTEN_* and
+ * BELLHOP_*. The event loop records its end in *ret, which must not move until child_done().
+ * Returns 0 or a negative errno; a failed exec is reported on stderr and exits with 127. */
 int child_start(const Child *child, sd_event *event, Process *ret);
 
-/* The same until it ends, without an event loop. Returns its waitpid(2) status or a negative
- * errno. */
+/* The same, but waits for its end. Returns its waitpid(2) status or a negative errno. */
 int child_run(const Child *child);
 
 /* The same in this process; returns only the negative errno of a failure. */

@@ -5,11 +5,8 @@
 #include "config/config.h"
 #include "instance/context.h"
 
-/*
- * Reads the instance file, and raises the fence around this process and all that it starts from
- * then on: whatever server or program runs in the instance is behind it. A later call can add to
- * the fence; nothing takes away. Logs; returns 0 or a negative errno.
- */
+/* Reads the instance file, and raises the fence around this process and all that it starts from
+ * then on. A later call can only add to the fence. Logs; returns 0 or a negative errno. */
 int confine(const Context *context, Instance *ret);
 
 /* Logs if everybody on the machine can read the private key; the instance serves all the same. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What all parts of a supervisor know of its instance. */
+/* What all parts of a supervisor know. The strings live as long as the process. */
 #pragma once
 
-/* The strings live as long as the process. */
 typedef struct Context {
         const char *instance;
         const char *config_dir;

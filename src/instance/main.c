@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * bellhop-instance: options, environment and the inherited socket; what to do with them.
- */
+/* bellhop-instance: options, environment and the inherited socket; what to do with them. */
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -71,8 +69,7 @@ typedef struct Reload {
         State state;
 } Reload;
 
-/* The supervisor publishes when its last reload began, and one that began after the signal has read
- * what is there now. */
+/* The supervisor publishes when its last reload began: ours began after the signal. */
 static int look_for_end(void *userdata)
 {
         Reload *reload = userdata;
@@ -147,7 +144,7 @@ static void block_signals(void)
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* systemd, and the stand-in after it, see the end of the server in ours. */
+/* Ends as the server did, so that systemd and then the stand-in see how. */
 static int end_like(int status)
 {
         const struct rlimit no_core = { 0 };

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A server's own numbers do not serve: the event MPM of Apache refreshes its scoreboard only when a
+/* A server's own numbers do not serve: the event MPM of Apache refreshes its scoreboard only when a
  * timeout queue is due, so a process that looks idle may hold connections. Each process writes to a
- * cache line of its own; the supervisor alone adds up.
- */
+ * cache line of its own; the supervisor alone adds up. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdalign.h>
@@ -30,8 +28,7 @@ typedef struct PageSlot {
         _Atomic uint64_t ended_usec;
 } PageSlot;
 
-/* slots[0] is shared by processes that found no slot, and keeps what processes that are gone had
- * received. */
+/* slots[0] serves processes that found no slot, and keeps what ended processes had received. */
 struct Page {
         atomic_bool is_barred;
         atomic_bool has_changed;
@@ -94,8 +91,7 @@ static void page_ring(void)
         (void)eventfd_write(own.bell, 1);
 }
 
-/* A busy server rings only as often as the supervisor listens: the flag is mostly set, and then
- * only read. */
+/* Rings only as often as the supervisor listens: the flag is mostly set, and then only read. */
 static void page_note_change(void)
 {
         if (!own.page->has_changed && !atomic_exchange(&own.page->has_changed, true))

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The shared page of a server: what its processes have received and what is still open, and the
- * gate through which they receive. bellhop-instance makes one for each server that it starts; the
- * server's module finds it by an inherited descriptor. It belongs to the customer: nothing outside
- * of the instance believes it. Apart from page_new() and page_open(), nothing here allocates,
- * fails, logs or takes a lock.
+ * gate through which they receive. It belongs to the customer: nothing outside the instance
+ * believes it. Apart from page_new() and page_open(), nothing here allocates, fails, logs or
+ * locks.
  */
 #pragma once
 
@@ -13,8 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Names of the descriptors that a server inherits, as in FileDescriptorName= of systemd.socket(5).
- */
+/* Descriptors that a server inherits: FileDescriptorName= of systemd.socket(5). */
 #define PAGE_HANDOFF_NAME "handoff"
 #define PAGE_FD_NAME      "page"
 #define PAGE_BELL_NAME    "bell"
@@ -29,46 +27,36 @@ typedef struct PageSum {
         uint64_t ended_usec; /* CLOCK_MONOTONIC of the last end of a connection, 0: none yet */
 } PageSum;
 
-/* A page of zeros. Returns its descriptor, which is the caller's as *ret is, or a negative errno.
- */
+/* A page of zeros. Returns its descriptor, the caller's like *ret, or a negative errno. */
 int page_new(Page **ret);
 
-/* The same memory, in the server. fd stays the caller's. 0, -EINVAL (not a page) or a negative
- * errno. */
+/* Maps it in the server; fd stays the caller's. 0, -EINVAL (not a page) or a negative errno. */
 int page_open(int fd, Page **ret);
 
 /* Takes NULL. */
 void page_free(Page *page);
 
-/*
- * In the server. bell: an eventfd(2), written to when the page has changed after page_listen(), and
- * while the gate is barred. Once, in the parent of the processes that receive.
- */
+/* In the server, once, in the parent of the processes that receive. bell: an eventfd(2), written to
+ * when the page has changed after page_listen(), and while the gate is barred. */
 void page_use(Page *page, int bell);
 /* In a process that receives, once: takes a slot. */
 void page_join(pid_t pid);
-/* In the parent, when a process is gone, however it ended: its open connections are gone with it.
- */
+/* In the parent, when a process has ended, however it did: its connections ended with it. */
 void page_leave(pid_t pid, uint64_t now_usec);
 
-/*
- * The steps of a connection, in a process that has joined: reach; let go if nothing was received,
- * else opened, let go when a worker has taken it, and ended. reach returns false, and nothing is in
- * hand, when the gate is barred.
- */
+/* The steps of a connection in a process that has joined: reach; let go if nothing was received,
+ * else opened, let go when a worker has it, and ended. reach returns false, with nothing in hand,
+ * when the gate is barred. */
 bool page_reach(void);
 void page_let_go(void);
 void page_opened(uint64_t now_usec);
 void page_ended(uint64_t now_usec);
 
-/*
- * In the supervisor. While the gate is barred the server receives nothing; what it has in hand, a
- * worker still takes, and the bell rings for each.
- */
+/* In the supervisor. While the gate is barred, the server receives nothing; workers still take what
+ * it has in hand, and the bell rings for each. */
 void page_bar(Page *page, bool barred);
 
-/* In the supervisor: whether the numbers have changed since page_listen(); only the first change
- * rings. */
+/* In the supervisor: whether numbers have changed since page_listen(); the first change rings. */
 bool page_has_changed(const Page *page);
 void page_listen(Page *page);
 

@@ -13,17 +13,14 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* Requests that wait while PHP starts or all its workers are busy; the kernel cuts it to
- * net.core.somaxconn. */
+/* Requests that wait for a worker; the kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 1024
 
-/* A process that ends unasked is followed by the next. If this many do, each within this time of
- * the one before, they are of no use: waiting requests are refused. */
+/* After so many unasked ends, each this soon after the last, waiting requests are refused. */
 #define ENDS_MOST 5
 #define SOON_USEC UINT64_C(2000000)
 
-/* As `listen` in fpm.conf names it, and PHP-FPM's own variable for a socket that it did not open.
- */
+/* As `listen` in fpm.conf has it; PHP-FPM's own variable for a socket that it inherits. */
 #define FPM_SOCKETS "FPM_SOCKETS=/dev/fd/3=3"
 /* The empty first folder is the machine's own. */
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
@@ -86,10 +83,8 @@ static bool php_find(const Context *context, PhpCommand *ret)
 
 /* --- the socket --- */
 
-/*
- * Waiting requests get an error now rather than a time-out later. Only for this moment the socket
- * must not block: PHP-FPM knows it as one that does.
- */
+/* Waiting requests get an error now rather than a time-out later. The socket is non-blocking only
+ * for this moment: PHP-FPM knows it as a blocking one. */
 static void php_refuse_waiting(const Php *php)
 {
         const int flags = fcntl(php->socket, F_GETFL);

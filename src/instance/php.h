@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The customer's PHP, where PHP-FPM is installed: the supervisor holds its socket, and starts
- * PHP-FPM with the first request. What waits in the socket outlives a process that ends or is told
- * to.
- */
+/* The customer's PHP, where PHP-FPM is installed: the supervisor holds its socket, and starts it
+ * with the first request. What waits in the socket outlives any process. */
 #pragma once
 
 #include <stdint.h>
@@ -27,12 +24,11 @@ typedef struct Php {
 
 void php_init(Php *php, sd_event *event, const Context *context);
 
-/* At the start and at each reload: looks for program and files again. A process that runs finishes
- * what it does, and the next request starts another. An instance without PHP is better than none,
- * so this can't fail. Logs. */
+/* At the start and at each reload: looks for program and files again. A running process finishes,
+ * and the next request starts another. Never fails: no PHP is better than no instance. Logs. */
 void php_load(Php *php);
 
-/* Tells PHP-FPM to finish what it does. A request that comes later starts another. */
+/* Has PHP-FPM finish what it does. A later request starts another. */
 void php_leave(Php *php);
 
 /* To be called when the event loop has seen the end of a process. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readiness comes by the notify protocol, sd_notify(3), through a socket that only this server has,
- * as long as it starts. From then on it takes signals: Apache ignores SIGWINCH, its graceful stop,
- * until its handlers are set, and would be ended by others.
+ * Readiness comes by sd_notify(3), through a socket of this server alone. Until its handlers are
+ * set, Apache ignores SIGWINCH, its graceful stop, and other signals would end it.
  *
- * A server that is told to stop may forget what it has accepted and no worker has taken (the event
- * MPM of Apache does). So its gate is barred first: it receives nothing more, what waits in the
- * queue is for the next server, and it is told when nothing is in hand any more.
+ * A server may forget at its stop signal what it has accepted and no worker has taken (the event
+ * MPM of Apache does). So its gate is barred first, what waits in the queue is for the next server,
+ * and the signal is sent when nothing is in hand any more.
  */
 #include <assert.h>
 #include <signal.h>
@@ -19,12 +18,11 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* A worker takes in microseconds what is in hand. A process that does not within this time has been
- * stopped by somebody, and must not keep the instance from ending. */
+/* A worker takes what is in hand within microseconds; one that somebody has stopped must not keep
+ * the instance from ending. */
 #define DRAIN_USEC UINT64_C(5000000)
 
-/* For a server that has nothing to finish to end, before it is told to end at once, and is killed.
- */
+/* How long a server with nothing to finish may take to end, and then to end at once. */
 #define END_USEC UINT64_C(5000000)
 
 /* The first processes of a server that ends are gone after this time. */
@@ -296,8 +294,7 @@ static void server_meet_deadline(Server *server, uint64_t now_usec)
         server->deadline_usec = UINT64_MAX;
 }
 
-/* The server looks for processes of its own that have ended, then sleeps for a second: one that
- * ends in between goes unnoticed that long, and the next start waits for it. */
+/* The server looks for its ended processes once a second, for which the next start would wait. */
 static uint64_t server_wake(Server *server, uint64_t now_usec)
 {
         if (server->wake_pause_usec >= WAKE_USEC_MOST)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One server process: how it is started, how it reports that it is ready, and how it ends without
- * losing a connection. What differs between kinds of servers is one row of a table in server.c.
- */
+/* One server process: its start, its readiness, and an end that loses no connection. What differs
+ * between kinds of servers is one row of a table in server.c. */
 #pragma once
 
 #include <sys/queue.h>
@@ -15,8 +13,8 @@
 typedef enum ServerPhase {
         SERVER_RECEIVES,  /* or will, once it is ready */
         SERVER_DRAINS,    /* its gate is barred; workers take what is in hand */
-        SERVER_FINISHES,  /* it was told to stop, and ends with its last connection */
-        SERVER_IS_CUT,    /* it was told to end at once */
+        SERVER_FINISHES,  /* has its stop signal, and ends with its last connection */
+        SERVER_IS_CUT,    /* has the signal to end at once */
         SERVER_IS_KILLED, /* it did not */
 } ServerPhase;
 
@@ -29,7 +27,7 @@ typedef struct Server {
         uint64_t began_usec; /* the same, and all below: CLOCK_MONOTONIC */
         LIST_ENTRY(Server) link;
 
-        uint64_t drained_usec;  /* when it is told to stop, whatever it has in hand */
+        uint64_t drained_usec;  /* when it gets its stop signal, whatever it has in hand */
         uint64_t deadline_usec; /* of its phase, on the way out */
         uint64_t wake_usec, wake_pause_usec;
         int notify_fd;
@@ -37,8 +35,8 @@ typedef struct Server {
         sd_event_source *notify_source;
 } Server;
 
-/* The event loop writes down in the server when it gets ready, and when it has ended. Returns 0 or
- * a negative errno; the failing step is logged. */
+/* The event loop records in the server when it is ready and when it has ended. Returns 0 or a
+ * negative errno; logs the step that failed. */
 int server_start(sd_event *event, const Context *context, Server **ret);
 
 /* Kills it if it has not ended. */
@@ -54,13 +52,9 @@ void server_hurry(Server *server, uint64_t deadline_usec);
 /* Ends it now, with all that it serves; a server that does not end is killed some seconds later. */
 void server_cut(Server *server, uint64_t now_usec);
 
-/*
- * The next step of a server on its way out, if its time has come. It is also reminded to look for
- * processes of its own that have ended. Returns when to call this again (CLOCK_MONOTONIC), at the
- * latest.
- */
+/* Takes the next step of a server on its way out, if it is due, and reminds it to look for its
+ * ended processes. Returns when to call this again at the latest (CLOCK_MONOTONIC). */
 uint64_t server_step(Server *server, uint64_t now_usec);
 
-/* Tests the configuration of the server as its start would read it: does not return but for a
- * negative errno. */
+/* Becomes the test of the configuration that a start would read; returns only a negative errno. */
 int server_become_test(const Context *context);

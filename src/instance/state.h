@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * What an instance says of itself, as data: a small file in its runtime folder, which
- * bellhop-instance replaces as a whole and bellhopctl reads. It is the customer's word: a process
- * of the customer's can write anything there, so it is shown and never acted on in a way that could
- * harm others.
- */
+/* What an instance says of itself: a small file in its runtime folder, which bellhop-instance
+ * replaces as a whole and bellhopctl reads. A process of the customer's can write anything there,
+ * so it is shown and never acted on in a way that could harm others. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,8 +35,7 @@ typedef struct State {
         uint64_t n_open;            /* connections */
         uint64_t n_handoffs;        /* since the start */
         uint64_t last_handoff_usec; /* CLOCK_REALTIME; 0: none yet */
-        uint64_t read_usec;   /* CLOCK_REALTIME when the server last began to read its files; what
-                               * changed later is not in force. 0: not yet */
+        uint64_t read_usec;   /* CLOCK_REALTIME when it last began to read files; 0: not yet */
         uint64_t reload_usec; /* CLOCK_MONOTONIC when the last reload began; 0: none yet */
         StateReload reload;
 } State;
@@ -53,9 +49,6 @@ bool state_parse(Span text, State *ret);
 /* Replaces STATE_FILE in dir. Returns 0 or a negative errno. */
 int state_write(const char *dir, const State *state);
 
-/*
- * Reads STATE_FILE in dir without following links, blocking or opening anything but a regular file.
- * Returns 0, -ENOENT (no such instance runs), -EBADMSG (not of that form) or another negative
- * errno.
- */
+/* Reads STATE_FILE in dir without following links, blocking or opening anything but a regular file.
+ * Returns 0, -ENOENT (not running), -EBADMSG (not of that form) or another negative errno. */
 int state_read(const char *dir, State *ret);

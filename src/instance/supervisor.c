@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loop writes down what happens. After each event, supervisor_advance() looks at
- * everything that may be due and sets one timer for the next time. So no event can be missed by
- * coming at a wrong moment.
+ * The event loop records what happens. After each event, supervisor_advance() looks at everything
+ * that may be due and sets one timer for the next time, so no event can come at a wrong moment.
  *
- * A reload starts a new server beside the old one, which finishes what it has. If the new server
- * does not get ready, the old one goes on: a reload can't take an instance down. Both receive from
- * the same queue meanwhile.
+ * A reload starts a new server beside the old one, which finishes what it has; both receive
+ * meanwhile. If the new one does not get ready, the old one goes on: a reload can't take an
+ * instance down.
  *
  * A stop bars the gate, ends the server and leaves the queue to the next start. systemd starts a
- * unit again only when its processes are gone, so a slow download would keep new connections
- * waiting: in that case another server serves them until the old one has finished.
+ * unit again only when its processes are gone, so while the old server finishes a slow download,
+ * another one serves new connections.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -41,8 +40,7 @@
 /* Until an idle instance with something in its queue looks again whether it was received. */
 #define WAITING_USEC UINT64_C(100000)
 
-/* For a server that a reload starts to get ready: TimeoutStartSec=, which also bounds ExecReload=,
- * is longer. */
+/* For a reload's server to get ready; TimeoutStartSec=, which bounds ExecReload= too, is longer. */
 #define RELOAD_USEC (12 * USEC_PER_SEC)
 
 /* From the order to stop on: connections of before it are cut, new ones are left to the next
@@ -218,8 +216,7 @@ static void supervisor_end(Supervisor *supervisor, int status)
         (void)sd_event_exit(supervisor->event, status);
 }
 
-/* Settings that the supervisor itself heeds. What they forbid can be added to the fence, and
- * nothing can be taken away. */
+/* Settings that the supervisor itself heeds; confine() adds what they forbid to the fence. */
 static int supervisor_read_settings(Supervisor *supervisor)
 {
         Instance settings;
@@ -370,10 +367,7 @@ static void supervisor_watch_queue(Supervisor *supervisor, bool watch)
                                             watch ? EPOLLIN | EPOLLRDHUP : EPOLLRDHUP);
 }
 
-/*
- * While a server finishes what it has, and systemd waits for it, another one serves new
- * connections. Returns when to look again.
- */
+/* While systemd waits for a finishing server, another one serves. Returns when to look again. */
 static uint64_t supervisor_hand_over(Supervisor *supervisor, uint64_t now)
 {
         const uint64_t due = supervisor->nobody_usec + HANDOVER_USEC;
@@ -412,11 +406,8 @@ static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
         return supervisor_earlier(supervisor_hand_over(supervisor, now), now < serve ? serve : end);
 }
 
-/*
- * A connection that comes while we look is served by this server or by the next start: what was not
- * received stays in the queue, which is systemd's, and starts the instance again. Returns when to
- * look again.
- */
+/* A connection that comes while we look is not lost: what was not received stays in systemd's queue
+ * and starts the instance again. Returns when to look again. */
 static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
 {
         Server *server = supervisor->current;

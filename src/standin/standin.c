@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * An instance that was ready is started again at once, because what is in its queue can be served;
- * after a pause, if it crashed within a second of starting, twice in a row. One that was killed
- * while it started counts as crashed until somebody in the queue has waited for five seconds.
- *
- * Never reads what a client has sent but to throw it away.
- */
+/* An instance that was ready is started again at once, as its queue can be served, but after a
+ * pause if it crashed soon after its start twice in a row. One killed while it started counts as
+ * crashed until somebody in the queue has waited PATIENCE_USEC. Discards what clients send. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
@@ -150,7 +146,7 @@ uint64_t standin_waited_usec(int handoff_fd)
         return (now - header.accepted_nsec) / 1000;
 }
 
-/* Of a connection that was routed by its local address the router has not looked at a byte. */
+/* The router has looked at no byte of a connection that it routed by the local address. */
 static enum bellhop_protocol standin_find_protocol(int fd, const struct bellhop_handoff *handoff)
 {
         uint8_t first[16];

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * How an instance has ended, as systemd has seen it: nothing that the customer could forge. And
- * what is done in place of one that can't start: its hand-offs are received and refused, as
- * otherwise it would be started again and again while its visitors wait.
- */
+/* How an instance has ended, as systemd saw it, which no customer can forge. The hand-offs of one
+ * that can't start are refused; else they would start it again and again while visitors wait. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,9 +37,7 @@ Ending standin_judge(const EndingFacts *facts);
 /* As Retry-After: in the refusal says. */
 #define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
 
-/*
- * Refuses for pause_usec whatever is in the queue of the hand-off socket or comes, then ends.
- * cause: why the instance can't start, for the status. sender_uid: as in bellhop_receive().
- */
+/* Refuses for pause_usec whatever is in the queue of the hand-off socket or comes, then ends.
+ * cause: why the instance can't start, for the status. sender_uid: as in bellhop_receive(). */
 int standin_run_consume(int handoff_fd, const char *instance, const char *cause, uid_t sender_uid,
                         uint64_t pause_usec);
