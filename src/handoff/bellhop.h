@@ -2,13 +2,11 @@
 /*
  * libbellhop: the hand-off protocol, version 1. See bellhop-handoff(7) and libbellhop(3).
  *
- * A hand-off is one datagram on a unix socket of type SOCK_DGRAM: a header of 16 bytes, then the
- * host as canonical name without a terminating NUL (0 to 253 bytes), and beside it one SCM_RIGHTS
- * control message with exactly one connected TCP socket. The bytes that the client has sent are
- * still unread in that socket. Numbers are in the byte order of the machine: a hand-off never
- * leaves it.
- *
- * It goes one way only. The receiver never answers, the sender never receives.
+ * A hand-off is one datagram on a unix socket of type SOCK_DGRAM: a header of 16 bytes, the
+ * canonical host without a terminating NUL (0 to 253 bytes), and one SCM_RIGHTS control message
+ * with exactly one connected TCP socket, in which the client's bytes are still unread. Numbers are
+ * in the machine's byte order, as a hand-off never leaves it. The receiver never answers, the
+ * sender never receives.
  */
 #pragma once
 
@@ -72,27 +70,22 @@ enum bellhop_send_result {
         BELLHOP_SEND_IN_FLIGHT = 3, /* too many descriptors are under way in all (RLIMIT_NOFILE) */
 };
 
-/*
- * Connects a new datagram socket to the hand-off socket at path (at most 107 bytes). Returns the
- * descriptor, close-on-exec and non-blocking, which the caller owns, or a negative errno: -ENOENT
- * and -ECONNREFUSED say that nobody listens there.
- */
+/* Connects a new datagram socket to the hand-off socket at path (at most 107 bytes). Returns a
+ * close-on-exec, non-blocking descriptor that the caller owns, or a negative errno: -ENOENT and
+ * -ECONNREFUSED say that nobody listens there. */
 int bellhop_connect(const char *path);
 
-/*
- * Sends one connection. handoff_fd: from bellhop_connect. fd: the connection, which stays the
- * caller's; close it after success. Never blocks. Returns 0, an enum bellhop_send_result, or a
- * negative errno (-EINVAL: host too long, reason or protocol out of range).
- */
+/* Sends one connection over a socket of bellhop_connect(). fd stays the caller's; close it after
+ * success. Never blocks. Returns 0, an enum bellhop_send_result, or a negative errno (-EINVAL: host
+ * too long, reason or protocol out of range). */
 int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
 
 /*
- * Receives one connection. handoff_fd: the hand-off socket, with SO_PASSCRED set before anything
- * was sent. sender_uid: the only user whose hand-offs are taken (the router's). Never blocks. On 0,
- * *ret_handoff is filled and *ret_fd is a connection that the caller owns, close-on-exec and
- * otherwise as accept(2) gave it to the router. Descriptors of refused messages are closed, and the
- * message is gone: call again for the next. -EMFILE: we had no room for the descriptor, and the
- * connection is lost.
+ * Receives one connection. SO_PASSCRED must be set on handoff_fd before anything is sent; only
+ * hand-offs of sender_uid, the router's user, are taken. Never blocks. On 0, the caller owns
+ * *ret_fd, a connection that is close-on-exec and otherwise as accept(2) gave it to the router. A
+ * refused message is gone with its descriptors: call again for the next. -EMFILE: no descriptor was
+ * free, and the connection is lost.
  */
 int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
                     int *ret_fd);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * A hand-off socket that an instance has shut for reading stays readable for ever, with nothing to
- * read (unix(7), poll(2)). systemd polls it while the instance does not run, and systemd 252 runs
- * no job of any unit while it is to stop such a socket. A socket that is shut for both ways hangs
- * up instead, so its unit fails at once, and alone.
- */
+/* A hand-off socket that an instance has shut for reading stays readable for ever with nothing to
+ * read (unix(7), poll(2)). systemd polls it while the instance is down, and 252 runs no job of any
+ * unit while it is to stop such a socket. Shut for both ways, it hangs up: its unit alone fails. */
 #pragma once
 
 #include <poll.h>

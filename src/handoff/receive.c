@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The receiving side of a hand-off: believes nothing in a datagram before it is checked. Whatever
- * is refused leaves no descriptor behind. */
+/* Believes nothing in a datagram unchecked; a refused one leaves no descriptor behind. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -71,12 +70,9 @@ static bool receive_header_is_valid(const struct bellhop_header *header, const c
                memchr(host, 0, header->host_length) == NULL;
 }
 
-/*
- * Two questions instead of one for each of family, type, protocol and SO_ACCEPTCONN, as this is
- * asked of each connection: only TCP, over IPv4 or IPv6, answers TCP_INFO, and MPTCP, which lets
- * TCP answer for it, has another protocol. A connection that the client has reset meanwhile still
- * counts: the server finds out as with accept(2).
- */
+/* Two calls per connection instead of four, for family, type, protocol and SO_ACCEPTCONN: only TCP
+ * over IPv4 or IPv6 answers TCP_INFO, and MPTCP, for which TCP answers, has another protocol. A
+ * connection that the client has reset counts: the server finds out as with accept(2). */
 static bool receive_is_tcp(int fd)
 {
         struct tcp_info info = { .tcpi_state = TCP_LISTEN };
@@ -120,8 +116,8 @@ int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *re
 
         if (!received.has_sender || received.sender.uid != sender_uid)
                 return BELLHOP_RECEIVE_FOREIGN;
-        /* The buffer holds all that a message can bring, so what is missing found no room among our
-         * own descriptors. It is lost; -EMFILE lets the server do something about it. */
+        /* The buffer holds all that a message can bring, so our descriptors ran out. The connection
+         * is lost; -EMFILE lets the server react. */
         if (message.msg_flags & MSG_CTRUNC)
                 return -EMFILE;
         /* Checked before the host is looked at: with MSG_TRUNC the size is that of the buffer. */

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The sending side of a hand-off. A datagram is one system call on either side, and the queue
- * belongs to the socket, which is systemd's: what an instance has not received survives its exit,
- * crash or restart, and starts it again.
- */
+/* A hand-off is one datagram, and so one system call on either side. */
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -11,8 +7,7 @@
 #include "handoff/bellhop.h"
 #include "util/cleanup.h"
 
-/* A message without room in the sender's buffer looks like a full queue; the queue alone shall
- * decide. */
+/* Large enough that only the receiver's queue limits us: both look the same when full. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
 int bellhop_connect(const char *path)
@@ -35,8 +30,7 @@ int bellhop_connect(const char *path)
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
                 return -errno;
 
-        /* A receiver that could send to us might hand us descriptors: nothing is ever taken from
-         * it. */
+        /* Takes nothing from the receiver, which might send us descriptors. */
         if (shutdown(fd, SHUT_RD) < 0)
                 return -errno;
         return take_fd(fd);

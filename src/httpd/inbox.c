@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each MPM stores the function that accepts into its listeners, in each child, after the child_init
- * hooks. Ours must take its place, and must not be polled before that. So the listener's descriptor
- * is an epoll instance that watches nothing until a short-lived thread has replaced the MPM's
- * function; only then it watches the hand-off socket. The thread can go with the first version of
- * httpd whose MPMs leave an accept_func alone that is set already; 2.4.71 (November 2026) does not.
+ * Each MPM stores its accept function into its listeners, in each child, after the child_init
+ * hooks. Ours must replace it, and must not be polled before that. So the listener's descriptor is
+ * an epoll instance that watches nothing until a thread has replaced the function. The thread can
+ * go once MPMs leave alone an accept_func that is set; httpd 2.4.71 (November 2026) does not.
  *
- * A second listener never becomes readable. Prefork and worker don't poll a listener that is alone:
- * they would call the MPM's accept at once.
+ * A second listener never becomes readable: prefork and worker don't poll a listener that is alone,
+ * but call the MPM's accept at once.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -37,20 +36,17 @@ APLOG_USE_MODULE(bellhop);
 
 #define SOCKET_DATA_KEY "bellhop"
 
-/* Refused messages that one wake looks past: the MPMs throw away a pool for each fruitless accept,
- * so giving up at the first would cost more. */
+/* Refused messages skipped in one wake, as each fruitless accept costs the MPM a pool. */
 #define REFUSED_PER_WAKE 64
 
-/* Before the MPM hears that it has to stop, what it may not receive any more wakes it: not more
- * often than this. */
+/* The least time between wakes by what a barred gate keeps the MPM from receiving. */
 #define BARRED_NSEC 1000000L
 
 /* The pause of the arming thread between looks, at first and at most. The MPMs need some 100 µs. */
 #define ARM_NSEC_FIRST 20000L
 #define ARM_NSEC_MOST  200000L
 
-/* Set by the parent for one configuration, inherited by its children; a reload loads this file
- * anew. */
+/* The parent sets it for one configuration and its children inherit it; a reload starts anew. */
 static struct Inbox {
         server_rec *server;
         int handoff_fd;
@@ -99,20 +95,16 @@ static apr_status_t end_connection(void *received)
         return APR_SUCCESS;
 }
 
-/* In a process that was forked to become a CGI program: it starts with the signal mask that it
- * expects. */
+/* Gives a child that becomes a CGI program the signal mask that it expects. */
 static apr_status_t forget_connection(void *received)
 {
         sigmask_change(SIG_UNBLOCK);
         return APR_SUCCESS;
 }
 
-/*
- * mod_remoteip reads PROXY headers only on ports that a listener of the server has. So each port
- * that connections come to gets a record in that list, which is only looked at: the MPMs have taken
- * what they poll before the first connection comes. One thread of a child accepts, so one adds;
- * others see a record whole or not at all.
- */
+/* mod_remoteip reads PROXY headers only on ports of the server's listeners, so each port that
+ * connections come to gets a record in that list. The MPMs chose what they poll before that. Only
+ * the one thread of a child that accepts adds records; others see a record whole or not at all. */
 static void show_port(const struct sockaddr_storage *local)
 {
         struct PortRecord {
@@ -140,10 +132,8 @@ static void show_port(const struct sockaddr_storage *local)
         __atomic_store_n(&last->next, &record->listener, __ATOMIC_RELEASE);
 }
 
-/*
- * TCP_NODELAY is the server's to set, for every connection, and O_NONBLOCK with its first timeout.
- * The client's address is asked for through APR, which would ask again if it were told.
- */
+/* Leaves TCP_NODELAY to the server, and O_NONBLOCK, which it sets with its first timeout. Asks for
+ * the client's address through APR, which would ask again if we set it. */
 static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
                                 apr_pool_t *pool, apr_socket_t **ret_socket)
 {
@@ -206,7 +196,7 @@ static apr_status_t receive(apr_pool_t *pool, apr_socket_t **ret_socket)
                 } else if (make_socket(fd, &handoff, pool, ret_socket) == APR_SUCCESS) {
                         return APR_SUCCESS;
                 }
-                /* Else the client has gone already: that is no event. */
+                /* Else the client has gone already, which is normal. */
         }
         return APR_EAGAIN;
 }
@@ -247,10 +237,8 @@ static bool make_placeholder(apr_pool_t *pconf, ap_listen_rec **ret)
         return true;
 }
 
-/*
- * The server keeps last time's listeners to reuse those that are still configured. Ours live in
- * pconf, so they leave the list before pconf goes.
- */
+/* The server keeps last time's listeners to reuse those that are still configured. Ours live in
+ * pconf, so they leave the list before pconf goes. */
 static apr_status_t remove_listeners(void *unused)
 {
         for (ap_listen_rec **at = &ap_listeners; *at;) {
@@ -279,11 +267,9 @@ apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, u
         return APR_SUCCESS;
 }
 
-/*
- * epoll_fd is not the listener's descriptor, which the MPM may close any time. Several idle
- * children wake for one hand-off, as with any listener under the event MPM; EPOLLEXCLUSIVE has no
- * effect here, since nobody waits on this epoll instance itself (measured).
- */
+/* epoll_fd is not the listener's descriptor, which the MPM may close any time. One hand-off wakes
+ * several idle children, as any listener under the event MPM does; EPOLLEXCLUSIVE has no effect,
+ * since nobody waits on this epoll instance itself (measured). */
 static void *arm(void *baton)
 {
         const int epoll_fd = (int)(intptr_t)baton;
@@ -335,8 +321,7 @@ void inbox_join(server_rec *server)
         int r;
 
         (void)apr_os_sock_get(&listener_fd, inbox.listener->sd);
-        /* Prefork closes listeners in a signal handler: this child has been told to go before it
-         * began. */
+        /* Prefork closed it in a signal handler: this child has to end before it began. */
         if (listener_fd < 0)
                 return;
         r = start_arming(listener_fd);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the lines of `CustomLog journal:`, one journal entry for each. Never touches other logs:
- * their writer gets what it would have got without us.
- */
+/* Writes each line of `CustomLog journal:` as a journal entry; other logs keep their writer. */
 #include <mod_log_config.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
@@ -65,8 +62,7 @@ void journal_init(const char *instance)
                 return;
         apr_snprintf(field, sizeof(field), "BELLHOP_INSTANCE=%s", instance);
         instance_field = field;
-        /* mod_log_config forgets both at the next reload, before it would call into what is
-         * unloaded. */
+        /* mod_log_config forgets both at a reload, before this file is unloaded. */
         next_init = set_init(open_log);
         next_writer = set_writer(write_line);
 }

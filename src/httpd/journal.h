@@ -6,9 +6,6 @@
 
 #define JOURNAL_LOG_NAME "journal:"
 
-/*
- * Puts itself before mod_log_config's writer. Call it when all directives are read (BufferedLogs
- * sets the writer, too) and before logs are opened. instance must live as long as requests are
- * served.
- */
+/* Puts itself before mod_log_config's writer. Call it when all directives are read (BufferedLogs
+ * sets the writer, too) and before logs are opened. instance must outlive all requests. */
 void journal_init(const char *instance);

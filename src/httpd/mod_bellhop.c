@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Owns the directives, the hooks, and what this process inherits from the supervisor of its
- * instance. inbox.c receives; here is refused what is not for this instance, never with the
- * customer's content.
- */
+/* Owns the directives, the hooks, and what this process inherits from the supervisor. Refuses what
+ * is not for this instance, never with the customer's content. */
 #include <pwd.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -35,14 +32,14 @@ APLOG_USE_MODULE(bellhop);
 #define CONFIG_DIR_DEFAULT "/etc/bellhop"
 
 /* Lives in the process pool, as Apache reads its configuration twice and unloads this file between.
- * A module of another version finds none of it: change the key with the struct. */
+ * Change the key with the struct, so that a module of another version does not find it. */
 #define INHERITANCE_KEY "bellhop-inheritance-1"
 
 typedef struct Inheritance {
         int handoff_fd;
         Page *page;
         int bell;
-        const char *notify_socket; /* of the supervisor; NULL: it has been told */
+        const char *notify_socket; /* of the supervisor; NULL: it knows that we are ready */
 } Inheritance;
 
 static struct Settings {
@@ -77,8 +74,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         return OK;
 }
 
-/* A server that systemd starts by itself, with a configuration of its own, has no supervisor: it
- * gets a page that nobody else reads. */
+/* A server that systemd starts directly has no supervisor, and gets a page of its own. */
 static bool mod_take_descriptors(Inheritance *ret)
 {
         Inherited inherited;
@@ -120,7 +116,7 @@ static bool mod_find_inheritance(server_rec *server)
         return false;
 }
 
-/* Before anything of the customer's runs: it finds nothing of this in its environment. */
+/* Runs before the customer's code, which must find none of this in its environment. */
 static bool mod_inherit(server_rec *server)
 {
         if (!mod_find_inheritance(server))
@@ -216,10 +212,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return OK;
 }
 
-/*
- * `apache2 -t` leaves out what only a start opens: logs, certificates and keys. bellhopctl check
- * and a reload ask before they touch what runs, so the process that tests does the rest of a start.
- */
+/* `apache2 -t` skips what only a start opens: logs, certificates and keys. bellhopctl check and a
+ * reload need them tested before they touch what runs, so this does the rest of a start. */
 static void test_config(apr_pool_t *pconf, server_rec *server)
 {
         const int terminal = dup(STDERR_FILENO);
@@ -273,7 +267,7 @@ static void child_status(server_rec *server, pid_t pid, ap_generation_t generati
                 page_leave(pid, clock_monotonic_usec());
 }
 
-/* After a reload, it may take long until a child has a place. */
+/* After a reload, a child may have to wait long for its place. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
         mod_notify_ready();
@@ -282,10 +276,8 @@ static int monitor(apr_pool_t *pool, server_rec *server)
 
 /* --- connections and requests --- */
 
-/*
- * A client that starts TLS where no certificate is would get "400 Bad Request" in plain text, which
- * it can't read. It gets the alert of a server that doesn't have that name (RFC 6066 section 3).
- */
+/* A client that starts TLS where no certificate is can't read Apache's plain "400 Bad Request". It
+ * gets the alert of a server that doesn't have that name (RFC 6066 section 3). */
 static int connection_begins(conn_rec *conn)
 {
         static const char unrecognized_name[] = { 0x15, 3, 3, 0, 2, 2, 0x70 };
@@ -302,16 +294,14 @@ static int connection_begins(conn_rec *conn)
                       "below /etc/bellhop/tls",
                       handoff->host);
         (void)apr_socket_send(ap_get_conn_socket(conn), unrecognized_name, &size);
-        /* The MPM reads on for a while before it closes, so that unread bytes don't become a reset
-         * that overtakes the alert. */
+        /* The MPM reads on before it closes, so that no reset overtakes the alert. */
         conn->keepalive = AP_CONN_CLOSE;
         if (conn->cs)
                 conn->cs->state = CONN_STATE_LINGER;
         return OK;
 }
 
-/* Between the requests of a connection that is kept alive, a graceful stop may interrupt the wait.
- */
+/* While a kept-alive connection waits for its next request, a graceful stop may interrupt it. */
 static int request_begins(request_rec *request)
 {
         conn_rec *conn = request->connection;
@@ -325,8 +315,7 @@ static int request_begins(request_rec *request)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,
                       "misdirected: host '%s' on a connection for '%s'", request->hostname,
                       handoff->host);
-        /* In HTTP/2 the stream ends and the browser opens a connection for the other host; in
-         * HTTP/1.1 the connection has to end for that. */
+        /* The browser connects anew for that host; HTTP/1.1 must end this connection first. */
         if (!conn->master)
                 conn->keepalive = AP_CONN_CLOSE;
         return HTTP_MISDIRECTED_REQUEST;
@@ -362,12 +351,11 @@ static const command_rec directives[] = {
 
 static void register_hooks(apr_pool_t *pool)
 {
-        /* It forks there for each connection, and what was noted behind that would be noted twice.
-         */
+        /* mpm_itk forks there for each connection; what is noted after it is noted twice. */
         static const char *const before_fork[] = { "mpm_itk.c", NULL };
 
-        /* It keeps the customer's other programs from tracing this process, from the moment when it
-         * is executed: ptrace(2), "Ptrace access mode checking". What it executes itself is the
+        /* The capability keeps the customer's other programs from tracing this process from its
+         * exec on: ptrace(2), "Ptrace access mode checking". What it executes itself is the
          * customer's, and gets none. */
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 
@@ -380,8 +368,7 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
-        /* Before mod_ssl compares names and before any rewriting: a foreign host runs no customer's
-         * rule. */
+        /* Before mod_ssl compares names and any rewriting: a foreign host runs no rule. */
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 

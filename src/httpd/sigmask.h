@@ -2,13 +2,12 @@
 /*
  * Signals that Apache itself handles wrongly for an instance.
  *
- * A child of prefork that serves a connection blocks the graceful signal: APR does not resume a
- * wait for the client that a signal has interrupted, so the request, or the TLS handshake, would be
- * dropped. The signal stays pending until the connection is over. Threaded MPMs need none of it:
- * their signals go to a thread that serves nobody.
+ * A child of prefork blocks the graceful signal while it serves a connection: APR does not resume a
+ * wait that a signal has interrupted, so the request or TLS handshake would be dropped. Threaded
+ * MPMs need none of it: their signals go to a thread that serves nobody.
  *
- * The parent looks for children that have ended once a second, so each stop would take a second. A
- * signal that is handled interrupts its sleep.
+ * The parent looks for ended children once a second, so each stop would take a second. A signal
+ * that is handled interrupts its sleep.
  */
 #pragma once
 

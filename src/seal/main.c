@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhop-seal PROGRAM [ARGUMENT...]: seals the inherited listening sockets, gives up the privilege
- * that this takes, and becomes PROGRAM. So the router never has it.
+ * that this takes, and becomes PROGRAM, so that the router never has it.
  *
- * Connections that wait in a listening socket from before it had its seal need one each; the first
- * visitor, whose connection has started the router, is always one of them. They are accepted here,
- * and inherited by the router under a name of their own. No byte of theirs is looked at.
+ * Connections older than their listener's seal need one each; the first visitor's, which has
+ * started the router, always does. They are accepted here, unread, and inherited by a name of their
+ * own.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -34,7 +34,7 @@ static int accept_early(int listener, int next)
         return next;
 }
 
-/* What fails is told by the router, which finds out for itself. */
+/* Reports nothing: the router finds out for itself what failed. */
 static int seal_inherited(int end)
 {
         int next = end;

@@ -90,8 +90,7 @@ static int seal_put_on(int fd)
 
 int seal_connection(int fd)
 {
-        /* Nobody else locks filters on these sockets, and the seal of a former router is as good.
-         */
+        /* Nobody else locks filters here, and the seal of a former router is as good. */
         return seal_has_option(fd, SOL_SOCKET, SO_LOCK_FILTER) ? 0 : seal_put_on(fd);
 }
 

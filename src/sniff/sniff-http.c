@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Must never be more lenient than Apache with its default "HttpProtocolOptions Strict", nor take
- * another host than Apache does: what the two could read in two ways is malformed. It keeps nothing
- * but the host, and judges no field but Host.
- */
+/* Must never be more lenient than Apache with its default "HttpProtocolOptions Strict", nor take
+ * another host: what the two could read in two ways is malformed. Judges no field but Host. */
 #include <strings.h>
 
 #include "sniff/reader.h"
@@ -104,10 +101,8 @@ static bool http_is_host(Span s)
         return s.size <= SNIFF_HOST_MAX;
 }
 
-/*
- * RFC 9110 section 4.2.1: a URI with an empty host is invalid. '@' is not of class HOST: userinfo
- * is a phishing attempt (section 4.2.4), and "a@b" is where parsers disagree.
- */
+/* RFC 9110 section 4.2.1: an empty host is invalid. '@' is not of class HOST: userinfo is a
+ * phishing attempt (section 4.2.4), and parsers disagree about "a@b". */
 static bool http_is_authority(Span s)
 {
         return s.size > 0 && s.data[0] != ':' && http_is_host(s);
@@ -190,11 +185,8 @@ static bool http_take_fields(Head *h)
         for (;;) {
                 if (!http_take(h, TOKEN, &name))
                         return false;
-                /*
-                 * No name: the empty line, or a mistake. Among these is obs-fold, a line that
-                 * begins with a space (RFC 9112 section 5.2), by which a Host can be hidden from
-                 * one of two parsers.
-                 */
+                /* No name: the empty line or a mistake, such as obs-fold (RFC 9112 section 5.2),
+                 * which can hide a Host from one of two parsers. */
                 if (name.size == 0)
                         return reader_expect_text(&h->in, "\r\n");
                 if (!reader_expect_text(&h->in, ":") || !http_take(h, VALUE, &value) ||
@@ -210,20 +202,15 @@ static bool http_parse(Head *h)
         if (!http_skip_empty_lines(h) || !http_take(h, TOKEN, &h->method) ||
             !reader_check(&h->in, h->method.size > 0) || !reader_expect_text(&h->in, " "))
                 return false;
-        /*
-         * The preface of HTTP/2 without TLS, RFC 9113 section 3.4: meant to look like a request
-         * that any HTTP/1 server refuses. Its authority comes later, in HPACK, so it can only be
-         * told that we miss a host. The method is reserved for it.
-         */
+        /* RFC 9113 section 3.4: the preface of HTTP/2 without TLS, whose method is reserved. Its
+         * authority comes later, in HPACK, so the only answer is that a host is missing. */
         if (span_equals(h->method, "PRI")) {
                 h->host_demanded = true;
                 return reader_expect_text(&h->in, "* HTTP/2.0\r\n\r\n");
         }
-        /*
-         * RFC 9112 section 3.2.2 lets the target override the field. Apache does so only for the
-         * scheme of the connection, and here that is not TLS: with https it goes by the field.
-         * Honest clients say the same in both.
-         */
+        /* RFC 9112 section 3.2.2 lets the target override the field. Apache does so only for the
+         * connection's scheme, which is not TLS here: with https it goes by the field. Honest
+         * clients say the same in both. */
         return http_take_request_line(h) && http_take_fields(h) &&
                reader_check(&h->in, !h->target_is_https || http_equals(h->target_host, h->host));
 }

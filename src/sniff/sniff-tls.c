@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Must never be more lenient than the OpenSSL of the instance: a hello that is routed here by one
- * name must not mean another there. What does not concern the name (versions, suites, other
- * extensions) is checked in structure only and is the instance's to judge.
- */
+/* Must never be more lenient than the instance's OpenSSL: a hello must not mean another name there.
+ * What does not concern the name is checked in structure only; the instance judges it. */
 #include "sniff/reader.h"
 
 /* RFC 8446 section 5.1. */
@@ -15,11 +12,8 @@
 #define HANDSHAKE_CLIENT_HELLO 1
 #define HANDSHAKE_HEADER_SIZE  4
 
-/*
- * What the types of RFC 8446 section 4.1.2 allow, lengths included: at least one suite, one
- * compression method and no extensions; at most 34 + 33 + 2 + 65534 + 256 + 2 + 65535. OpenSSL sets
- * the same limits.
- */
+/* The limits of RFC 8446 section 4.1.2 and of OpenSSL: at least one suite, one compression method
+ * and no extensions; at most 34 + 33 + 2 + 65534 + 256 + 2 + 65535. */
 #define VERSION_RANDOM_SIZE (2 + 32)
 #define HELLO_SIZE_MIN      (VERSION_RANDOM_SIZE + 1 + 2 + 2 + 1 + 1)
 #define HELLO_SIZE_MAX      131396
@@ -35,14 +29,10 @@
 typedef struct Cursor {
         Reader in;
         size_t record_left;  /* of the open record, whether it has arrived or not */
-        size_t message_left; /* same of the message; the least it can be until its length is known
-                              */
+        size_t message_left; /* of the message; the least it can be, until its length is known */
 } Cursor;
 
-/*
- * Takes a record header. Each byte is checked when it is there: whoever waits for the rest of a
- * header that is wrong already would wait for nothing.
- */
+/* Takes a record header, checking each byte at once: the rest of a wrong one may never come. */
 static bool tls_open_record(Cursor *c)
 {
         const Span before = c->in.rest;
@@ -96,11 +86,9 @@ static bool tls_take_uint(Cursor *c, size_t size, uint32_t *ret)
         return tls_take(c, size, bytes) && span_take_uint(&s, size, ret);
 }
 
-/*
- * The least size of the whole input with which the hello can be complete: what is announced for the
- * open record, the rest of the message, and the headers of as few records as can hold it. Waiting
- * for that much makes a hello of n records of one byte cost O(log n) calls, not O(n).
- */
+/* The least input size that can complete the hello: the open record as announced, the rest of the
+ * message, and the headers of as few records as can hold it. So a hello of n records of one byte
+ * costs O(log n) calls, not O(n). */
 static size_t tls_need(const Cursor *c, size_t input_size)
 {
         size_t beyond = c->message_left > c->record_left ? c->message_left - c->record_left : 0;
@@ -133,11 +121,8 @@ static bool tls_skip_fields(Cursor *c)
                reader_check(&c->in, size > 0) && tls_take(c, size, NULL);
 }
 
-/*
- * RFC 6066 allows a list of names of different types. OpenSSL takes exactly one, a host_name, and
- * no other type was ever defined: what it would refuse must not be routed by the first name of
- * several.
- */
+/* RFC 6066 allows a list of names of different types, but OpenSSL takes exactly one host_name, and
+ * no other type exists: what it refuses must not be routed by the first name of several. */
 static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
 {
         uint32_t size, type;
@@ -149,8 +134,7 @@ static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
                tls_take_uint(c, 1, &type) && reader_check(&c->in, type == NAME_TYPE_HOST_NAME) &&
                tls_take_uint(c, 2, &size) && reader_check(&c->in, size == s->host_length) &&
                tls_take(c, size, s->host) &&
-               /* "good.example\0.evil.example": one name to us, another to whoever uses C strings.
-                */
+               /* "good.example\0.evil.example": one name to us, another to C strings. */
                reader_check(&c->in, !memchr(s->host, '\0', size));
 }
 

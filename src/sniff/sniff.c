@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The first byte chooses the parser. What is neither a TLS handshake nor the start of an HTTP
- * request is malformed. */
+/* The first byte chooses the parser; what is neither TLS handshake nor HTTP is malformed. */
 #include "sniff/sniff.h"
 
 /* Content types of a TLS record, RFC 8446 section 5.1 and RFC 6520 section 3. */

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Protocol and host from the first bytes of a connection, which stay unread. Pure functions over
- * hostile bytes, without state between calls: every call starts from the first byte. How many bytes
- * are waited for at most is the caller's limit: a need_bytes beyond it can be refused at once.
- */
+/* Protocol and host from the first bytes of a connection, which stay unread. Pure functions over
+ * hostile bytes; every call starts from the first byte. The caller limits how many bytes are waited
+ * for: a need_bytes beyond that can be refused at once. */
 #pragma once
 
 #include "handoff/bellhop.h"
 #include "util/address.h"
 #include "util/span.h"
 
-/*
- * Longest host: a name of 253 bytes with its trailing dot and ":65535". A TLS server name, at most
- * 255 bytes in OpenSSL, fits as well. It is a copy: a server name may be split by record headers.
- */
+/* Longest host: a name of 253 bytes, a trailing dot and ":65535"; OpenSSL's 255 bytes of TLS server
+ * name fit too. It is a copy, as record headers may split a server name. */
 #define SNIFF_HOST_MAX (BELLHOP_HOST_MAX + 1 + 6)
 
 typedef enum SniffOutcome {
@@ -40,17 +36,12 @@ typedef struct Sniff {
 /* Finds out the protocol by the first byte and asks its parser. */
 Sniff sniff(Span in);
 
-/*
- * A TLS ClientHello (RFC 8446 section 4.1.2, RFC 6066 section 3), over any number of records. It is
- * complete with the record that holds its last byte; what follows is not looked at.
- */
+/* A TLS ClientHello (RFC 8446 section 4.1.2, RFC 6066 section 3), over any number of records. It is
+ * complete with the record of its last byte; what follows is not looked at. */
 Sniff sniff_tls(Span in);
 
-/*
- * The head of an HTTP/1 request (RFC 9112 sections 2 to 5), complete with its empty line. The host
- * is that of the request target if it has one, else that of the Host field. An https target must
- * have the same host as the field.
- */
+/* The head of an HTTP/1 request (RFC 9112 sections 2 to 5), complete with its empty line. The host
+ * is the request target's, else the Host field's; an https target must have the field's. */
 Sniff sniff_http(Span in);
 
 typedef enum SniffProxyOutcome {
