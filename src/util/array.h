@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Growing arrays: a pointer to malloc()ed elements and a count, without a field for the room. The
- * room follows from the count: ARRAY_ROOM_MIN, then each power of two. So an array that begins as
- * NULL and 0 must only grow by array_append(); taking elements off its end is allowed.
- */
+/* Growing arrays: malloc()ed elements and a count, from which the room follows: ARRAY_ROOM_MIN,
+ * then each power of two. So an array begins as NULL and 0 and grows by array_append() alone;
+ * taking elements off its end is allowed. */
 #pragma once
 
 #include <errno.h>

@@ -20,8 +20,7 @@
         }                                   \
         struct cleanup_needs_a_semicolon_##func
 
-/* Closes and returns the empty value, so that `fd = close_fd(fd)` closes and resets in one line.
- * Keeps errno. */
+/* Returns the empty value, so that `fd = close_fd(fd)` closes and resets. Keeps errno. */
 static inline int close_fd(int fd)
 {
         if (fd >= 0) {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Deadlines in their order, and the one timer that they need. Usually all in a queue have the same
- * time limit, so a new one goes to the end.
- */
+/* Deadlines in their order, and the one timer that they need. Usually all in a queue have the same
+ * time limit, so a new one goes to the end. */
 #pragma once
 
 #include <stddef.h>

@@ -5,11 +5,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/*
- * Signals a process, and calls look() each time that it has written something, until look() says
- * so: positive, that was it; 0, not yet; or a negative errno. Files are written under another name
- * and renamed: only that counts. Returns 0; -ETIMEDOUT at end_usec (CLOCK_MONOTONIC); -ESRCH when
- * the process is gone; or another negative errno.
- */
+/* Signals a process, then calls look() for each file that it renames into the folder, until look()
+ * returns positive (found) or a negative errno; 0 is not yet. Returns 0, -ETIMEDOUT at end_usec
+ * (CLOCK_MONOTONIC), -ESRCH when the process is gone, or another negative errno. */
 int folder_watch(const char *folder, pid_t process, int number, uint64_t end_usec,
                  int (*look)(void *userdata), void *userdata);

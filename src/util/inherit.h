@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Sockets that systemd passes to a service, found by their FileDescriptorName=: sd_listen_fds(3).
- * A program takes those that it knows, reports the others, and inherit_done() closes them.
- */
+/* Sockets that systemd passes to a service, by their FileDescriptorName=: sd_listen_fds(3). A
+ * program takes those that it knows and reports the others, which inherit_done() closes. */
 #pragma once
 
 #include <stddef.h>

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * MESSAGE_ID= of the lines by which an administrator is told to do something. Each is explained in
- * conf/bellhop.catalog, which journalctl -x shows. An id never changes its meaning.
- */
+/* MESSAGE_ID= of lines that ask an administrator to act, explained in conf/bellhop.catalog, which
+ * journalctl -x shows. An id never changes its meaning. */
 #pragma once
 
 #define LOG_ID_CONFIG_PROBLEM "460455030f64d1852a41b48895ed7b48"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * One line for one event: to the journal with fields if stderr leads there, else to stderr with the
- * level in front. Only programs log, that is folders with a main.c; all that they include returns
- * outcomes, so that an event is logged once. mod_bellhop logs through Apache.
- */
+/* One line for one event: to the journal with fields if stderr leads there, else to stderr with the
+ * level in front. Only folders with a main.c log: what they include returns outcomes, so that an
+ * event is logged once. mod_bellhop logs through Apache. */
 #pragma once
 
 #include <errno.h>
@@ -38,8 +36,7 @@ void log_full_args(int level, const LogFields *fields, const char *format, va_li
 #define log_warning_errno(error, ...) (errno = -(error), log_warning(__VA_ARGS__))
 #define log_error_errno(error, ...)   (errno = -(error), log_error(__VA_ARGS__))
 
-/* At most burst lines in each interval. The next line that passes gets the number of those left
- * out. */
+/* At most burst lines in each interval; the next line that passes gets the number left out. */
 typedef struct LogLimit {
         uint64_t interval_usec;
         unsigned burst;

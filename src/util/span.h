@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A span: bytes that somebody else owns. Readers that can't overrun, for parsers of hostile bytes.
- */
+/* A span: bytes that somebody else owns. Its readers can't overrun, whatever the bytes. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,8 +28,7 @@ static inline bool span_take(Span *s, size_t n, Span *ret_taken)
         return true;
 }
 
-/* Takes what is before the first such byte, and the byte itself. False, and nothing taken, when
- * there is none. */
+/* Takes what is before the first such byte, and drops that byte. False, and nothing taken: none. */
 static inline bool span_take_until(Span *s, uint8_t end, Span *ret)
 {
         const uint8_t *at = s->size > 0 ? memchr(s->data, end, s->size) : NULL;

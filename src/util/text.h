@@ -19,18 +19,12 @@ static inline bool text_is_digit(uint8_t c)
         return c >= '0' && c <= '9';
 }
 
-/*
- * A decimal number of digits alone, at most max. Zeros in front are allowed; a caller that wants
- * one form for each number refuses them. False, with *ret as it was: it is nothing of that form, or
- * too large. Pure.
- */
+/* A decimal number of digits alone, at most max. Zeros in front are allowed; callers may refuse
+ * them. False, with *ret as it was: it is not of that form, or too large. Pure. */
 bool text_number(Span text, uint64_t max, uint64_t *ret);
 
-/*
- * How many letters must be changed, added, left out or swapped with the next one to make a into b;
- * upper and lower case are the same. SIZE_MAX where one of them has more than TEXT_DISTANCE_MAX
- * bytes. Pure.
- */
+/* How many letters must be changed, added, left out or swapped with the next one to make a into b,
+ * ignoring case. SIZE_MAX if one of them has more than TEXT_DISTANCE_MAX bytes. Pure. */
 #define TEXT_DISTANCE_MAX 32
 size_t text_distance(Span a, Span b);
 
