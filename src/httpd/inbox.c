@@ -30,7 +30,7 @@
 #include "util/address.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/log.h"
+#include "util/log-limit.h"
 
 APLOG_USE_MODULE(bellhop);
 

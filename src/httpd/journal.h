@@ -9,3 +9,6 @@
 /* Puts itself before mod_log_config's writer. Call it when all directives are read (BufferedLogs
  * sets the writer, too) and before logs are opened. instance must outlive all requests. */
 void journal_init(const char *instance);
+
+/* In a new child, which then can write. */
+void journal_join(void);

@@ -5,7 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <systemd/sd-daemon.h>
+#include <sys/un.h>
 
 #include <ap_listen.h>
 #include <ap_mpm.h>
@@ -241,11 +241,24 @@ static void test_config(apr_pool_t *pconf, server_rec *server)
 /* In the parent, when the MPM has set its handlers: from now on it takes signals. */
 static void mod_notify_ready(void)
 {
+        static const char ready[] = "READY=1";
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = -EBADF;
+        const char *path;
+        size_t size;
+
         if (!inheritance->notify_socket)
                 return;
-        (void)setenv("NOTIFY_SOCKET", inheritance->notify_socket, 1);
-        (void)sd_notify(/* unset_environment = */ true, "READY=1");
-        inheritance->notify_socket = NULL;
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        path = take_ptr(inheritance->notify_socket);
+        size = strlen(path);
+        if (fd < 0 || size >= sizeof(address.sun_path))
+                return;
+        memcpy(address.sun_path, path, size);
+        if (*path == '@')
+                *address.sun_path = 0;
+        (void)sendto(fd, ready, strlen(ready), MSG_NOSIGNAL, (struct sockaddr *)&address,
+                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
 }
 
 static void child_init(apr_pool_t *pchild, server_rec *server)
@@ -254,6 +267,7 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
 
         (void)ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
         sigmask_init_child(!is_threaded);
+        journal_join();
         page_join(getpid());
         inbox_join(server);
 }

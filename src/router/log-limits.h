@@ -3,6 +3,7 @@
  * client can cause hides no other; a kind that concerns an instance also has one for each. */
 #pragma once
 
+#include "util/log-limit.h"
 #include "util/log.h"
 
 typedef enum LogKind {

@@ -5,8 +5,10 @@
 
 #include <stddef.h>
 
+#define INHERIT_FD_FIRST 3
+
 typedef struct Inherited {
-        char **names; /* of SD_LISTEN_FDS_START and on, close-on-exec; NULL: it is taken */
+        char **names; /* of INHERIT_FD_FIRST and on, close-on-exec; NULL: it is taken */
         size_t n;
 } Inherited;
 

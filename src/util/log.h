@@ -35,15 +35,3 @@ void log_full_args(int level, const LogFields *fields, const char *format, va_li
 /* error: a negative errno, which %m writes. */
 #define log_warning_errno(error, ...) (errno = -(error), log_warning(__VA_ARGS__))
 #define log_error_errno(error, ...)   (errno = -(error), log_error(__VA_ARGS__))
-
-/* At most burst lines in each interval; the next line that passes gets the number left out. */
-typedef struct LogLimit {
-        uint64_t interval_usec;
-        unsigned burst;
-        uint64_t begin_usec;
-        unsigned n;
-        unsigned n_left_out;
-} LogLimit;
-
-/* Whether a line may be written now; *ret_left_out: how many were left out since the last one. */
-bool log_limit_pass(LogLimit *limit, uint64_t now_usec, unsigned *ret_left_out);

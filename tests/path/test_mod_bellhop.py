@@ -574,22 +574,42 @@ def test_no_listing_no_link_to_others(instance):
         assert instance.curl("/link", "-o", "/dev/null", "-w", "%{http_code}")[1] == "403"
 
 
-def test_access_log_in_journal(instance):
+@pytest.fixture(name="journal")
+def _journal():
+    """Receives the entries of access logs, as the journal would."""
     if not handoff.AS_ROOT or os.path.exists("/run/systemd/journal/socket"):
         pytest.skip("needs root and no journal, to play one")
     os.makedirs("/run/systemd/journal", exist_ok=True)
     journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     journal.settimeout(handoff.TIMEOUT)
+
+    def receive():
+        entry = b""
+        while b"\nSYSLOG_IDENTIFIER=bellhop-access\n" not in entry:  # others may write to the journal, too
+            entry = journal.recv(65536)
+        return entry
+
     try:
         journal.bind("/run/systemd/journal/socket")
         os.chmod("/run/systemd/journal/socket", 0o777)
-        assert instance.curl("/")[0] == 0
-        lines = []
-        while "SYSLOG_IDENTIFIER=bellhop-access" not in lines:  # others may write to the journal, too
-            lines = journal.recv(65536).decode(errors="replace").splitlines()
+        yield receive
     finally:
         journal.close()
         os.unlink("/run/systemd/journal/socket")
+
+
+def test_log_line_adds_no_field_to_its_journal_entry(journal):
+    with Instance("event", snippet='CustomLog journal: "%U\\nPRIORITY=0\\nX=y"') as instance:
+        instance.start()
+        assert instance.curl("/")[0] == 0
+        entries = [journal(), journal()]
+        message = b"/index.html\nPRIORITY=0\nX=y"
+        assert b"MESSAGE\n" + len(message).to_bytes(8, "little") + message + b"\nPRIORITY=6\n" in b"".join(entries)
+
+
+def test_access_log_in_journal(instance, journal):
+    assert instance.curl("/")[0] == 0
+    lines = journal().decode().splitlines()
     assert "PRIORITY=6" in lines
     assert f"BELLHOP_INSTANCE={instance.user}" in lines
     text = next(line for line in lines if line.startswith("MESSAGE="))

@@ -9,7 +9,7 @@
 
 #include "util/address.h"
 #include "util/clock.h"
-#include "util/log.h"
+#include "util/log-limit.h"
 
 static void test_take(void **state)
 {
