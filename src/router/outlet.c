@@ -192,6 +192,8 @@ static int outlet_connect(Outlet *outlet)
         if (outlet->fd < 0)
                 return outlet->fd;
         outlet_bound(outlet);
+        /* Else the empty new queue would look as if the instance had received. */
+        outlet->start.unread_bytes = 0;
 
         r = sd_event_add_io(outlet->shared->event, &outlet->writable, outlet->fd, EPOLLOUT,
                             outlet_on_writable, outlet);

@@ -179,6 +179,7 @@ static void test_connects_again_when_the_other_end_has_gone(void **state)
 {
         assert_int_equal(send_one(0), OUTLET_SENT);
         send_result = BELLHOP_SEND_GONE;
+        outlet->start.unread_bytes = 4096; /* in the queue that has gone */
         assert_int_equal(send_one(1), OUTLET_ABSENT);
         assert_int_equal(n_connects, 2);
         assert_int_equal(n_log_lines, 1);
@@ -187,6 +188,7 @@ static void test_connects_again_when_the_other_end_has_gone(void **state)
         assert_int_equal(send_one(1), OUTLET_SENT);
         assert_int_equal(n_connects, 3);
         assert_string_equal(sent, "ab");
+        assert_int_equal(outlet->start.unread_bytes, 0);
 }
 
 static void test_absent(void **state)
