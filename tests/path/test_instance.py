@@ -66,6 +66,14 @@ def reload(instance, wait=True):
         instance.notify.wait("^READY=1")
 
 
+def reload_that_hangs(instance):
+    """Its new server waits for somebody to read its log."""
+    os.mkfifo(instance.path("run/fifo"))
+    os.chmod(instance.path("run/fifo"), 0o666)
+    instance.path("config/sites", instance.user, "zz-hang.conf", text=f"ErrorLog {instance.path('run/fifo')}\n")
+    reload(instance, wait=False)
+
+
 # --- what it publishes ---
 
 
@@ -154,10 +162,7 @@ def test_reloads_that_come_together(instance):
 
 def test_server_that_never_gets_ready_is_given_up(instance):
     """Its log can't be opened, say: the old server goes on, and a stop does not wait for the new one."""
-    os.mkfifo(instance.path("run/fifo"))
-    os.chmod(instance.path("run/fifo"), 0o666)
-    instance.path("config/sites", instance.user, "zz-hang.conf", text=f"ErrorLog {instance.path('run/fifo')}\n")
-    reload(instance, wait=False)
+    reload_that_hangs(instance)
     assert serves(instance)
     assert instance.stop() == 0
 
@@ -165,10 +170,7 @@ def test_server_that_never_gets_ready_is_given_up(instance):
 def test_reload_that_is_asked_for_while_another_one_fails(instance):
     """The second one may read files that the first one has not seen, so it is not lost with it."""
     server = instance.servers()
-    os.mkfifo(instance.path("run/fifo"))
-    os.chmod(instance.path("run/fifo"), 0o666)
-    instance.path("config/sites", instance.user, "zz-hang.conf", text=f"ErrorLog {instance.path('run/fifo')}\n")
-    reload(instance, wait=False)
+    reload_that_hangs(instance)
     instance.wait_until(lambda: len(instance.servers()) == 2, "a new server")
     (new,) = set(instance.servers()) - set(server)
     os.unlink(instance.path("config/sites", instance.user, "zz-hang.conf"))
@@ -213,10 +215,7 @@ def test_server_that_ends_during_a_reload_is_followed_by_the_new_one(instance):
 
 def test_both_servers_of_a_reload_end(instance):
     server = instance.servers()
-    os.mkfifo(instance.path("run/fifo"))
-    os.chmod(instance.path("run/fifo"), 0o666)
-    instance.path("config/sites", instance.user, "zz-hang.conf", text=f"ErrorLog {instance.path('run/fifo')}\n")
-    reload(instance, wait=False)
+    reload_that_hangs(instance)
     instance.wait_until(lambda: len(instance.servers()) == 2, "a new server")
     (new,) = set(instance.servers()) - set(server)
     os.kill(server[0], signal.SIGKILL)
