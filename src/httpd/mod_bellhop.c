@@ -315,20 +315,27 @@ static int connection_begins(conn_rec *conn)
         return OK;
 }
 
+/* NULL: the request names none there. */
+static bool mod_admits(const char *host, const struct bellhop_handoff *handoff)
+{
+        return !host || admit_host(config, own_instance, host, handoff);
+}
+
 /* While a kept-alive connection waits for its next request, a graceful stop may interrupt it. */
 static int request_begins(request_rec *request)
 {
         conn_rec *conn = request->connection;
         const struct bellhop_handoff *handoff = inbox_handoff_of(conn);
+        /* Apache ignores the host of a target whose scheme is not that of the connection. */
+        const char *target = request->parsed_uri.hostname;
 
         sigmask_change(SIG_BLOCK);
-        if (!handoff || !request->hostname ||
-            admit_host(config, own_instance, request->hostname, handoff))
+        if (!handoff || (mod_admits(request->hostname, handoff) && mod_admits(target, handoff)))
                 return DECLINED;
 
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,
-                      "misdirected: host '%s' on a connection for '%s'", request->hostname,
-                      handoff->host);
+                      "misdirected: host '%s' on a connection for '%s'",
+                      target ? target : request->hostname, handoff->host);
         /* The browser connects anew for that host; HTTP/1.1 must end this connection first. */
         if (!conn->master)
                 conn->keepalive = AP_CONN_CLOSE;

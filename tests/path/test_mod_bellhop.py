@@ -172,6 +172,28 @@ def test_first_request_for_another_host(instance, target):
         assert file.read() == b""
 
 
+@pytest.mark.parametrize("scheme", ["http", "https", "HTTPS"])  # Apache answers 400 to others
+@pytest.mark.parametrize("tls", [False, True])
+def test_target_for_another_host(instance, scheme, tls):
+    """Whatever its scheme and the Host, as the router refuses it in a first request."""
+    with instance.connect(tls) as connection:
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            connection = context.wrap_socket(connection, server_hostname="alice.example")
+        with connection, connection.makefile("rb") as file:
+            get(connection, "alice.example", f"{scheme}://alice.example/")
+            assert read_response(file)[0] == 200
+            get(connection, "alice.example", f"{scheme}://bob.example/")
+            assert read_response(file)[0] == 421
+
+
+def test_target_for_another_host_without_host(instance):
+    with instance.connect() as connection, connection.makefile("rb") as file:
+        connection.sendall(b"GET https://bob.example/ HTTP/1.0\r\n\r\n")
+        assert b" 421 " in file.readline()
+
+
 def test_no_host_is_fine(instance):
     with instance.connect() as connection:
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
