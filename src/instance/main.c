@@ -116,15 +116,15 @@ static int inherit_handoff_socket(const char *instance)
         inherit_done(&inherited);
         if (fd < 0) {
                 log_error("an instance gets its connections from a hand-off socket, and none was "
-                          "passed; run 'systemctl start bellhop@%s.socket', the service follows "
-                          "with the first connection",
+                          "passed; run 'systemctl start bellhop@%s.socket'",
                           instance);
                 return fd;
         }
         if (getsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, &size) < 0 || !on)
-                log_error("the hand-off socket does not say who sent a hand-off, so all of them "
-                          "will be refused; set PassCredentials=yes in bellhop@.socket and "
-                          "restart it");
+                log_error("the hand-off socket passes no credentials, so every hand-off will be "
+                          "refused; set PassCredentials=yes in bellhop@.socket, and run "
+                          "'systemctl restart bellhop@%s.socket'",
+                          instance);
         /* It outlives the instance, and a filter that drops everything would do so without a word
          * to the router, even when systemd has long made a new socket (measured on Linux 6.18). */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));

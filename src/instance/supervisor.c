@@ -204,8 +204,8 @@ static void supervisor_leave(Supervisor *supervisor, Server **leaving, uint64_t 
                 }
         if (n <= LEAVING_MAX)
                 return;
-        log_warning("%d servers finish connections of before a reload; the oldest is ended with "
-                    "all that it serves",
+        log_warning("more than %d old servers finish connections after reloads; the oldest is "
+                    "ended, with its connections",
                     LEAVING_MAX);
         server_cut(oldest, now);
 }
@@ -244,8 +244,7 @@ static void supervisor_fail_reload(Supervisor *supervisor, int status)
                           instance);
                 supervisor_end_reload(supervisor, STATE_RELOAD_FAILED);
         } else {
-                log_error("the reload of %s failed as well: its new server does not start",
-                          instance);
+                log_error("the reload of %s failed too: its new server did not start", instance);
                 supervisor_end(supervisor, status);
         }
 }
@@ -488,7 +487,7 @@ static int supervisor_on_handoff(sd_event_source *source, int fd, uint32_t reven
         if (hangup_complete(fd)) {
                 supervisor->is_queue_left = true;
                 (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-                supervisor_stop(supervisor, "The hand-off socket has been shut by somebody");
+                supervisor_stop(supervisor, "The hand-off socket was shut by somebody");
         }
         return 0;
 }
@@ -538,7 +537,7 @@ static int supervisor_watch(Supervisor *supervisor)
                                         signals[i].handler, supervisor);
         if (r >= 0)
                 return 0;
-        log_error_errno(r, "can't watch what happens to %s: %m", context->instance);
+        log_error_errno(r, "can't set up the event loop of %s: %m", context->instance);
         return r;
 }
 
