@@ -171,6 +171,11 @@ static bool conn_charge_source(Conn *conn)
 
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
+/* Each look parses all bytes again, so a client that trickles them must not cause one for each.
+ * Clients need one or two; a request that is typed by hand waits a second at most. */
+#define LOOKS_BURST         8
+#define LOOKS_INTERVAL_USEC UINT64_C(1000000)
+
 static void conn_wait_for_bytes(Conn *conn, const Look *look)
 {
         if (!conn_charge_source(conn)) {
@@ -184,8 +189,11 @@ static void conn_wait_for_bytes(Conn *conn, const Look *look)
         }
         if (conn->low_water_set || look->need_bytes > look->n_bytes + 1)
                 conn_set_low_water(conn, look->need_bytes);
-        if (!conn->io && sd_event_add_io(conn->router->event, &conn->io, conn->fd,
-                                         EPOLLIN | EPOLLRDHUP | EPOLLET, conn_on_io, conn) < 0)
+        if (conn->io)
+                return;
+        if (sd_event_add_io(conn->router->event, &conn->io, conn->fd,
+                            EPOLLIN | EPOLLRDHUP | EPOLLET, conn_on_io, conn) < 0 ||
+            sd_event_source_set_ratelimit(conn->io, LOOKS_INTERVAL_USEC, LOOKS_BURST) < 0)
                 conn_refuse_pending(conn, REFUSE_OVERLOAD);
 }
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Limits on pending connections: per source and per instance."""
 
+import time
+
 import pytest
 from router import A, ALERT_INTERNAL_ERROR, B, QUEUE, Router, alert, hello, http, parse_reply, read_to_end
 
@@ -86,3 +88,19 @@ def test_stuck_instances_leave_descriptors_for_others():
             router.instances[A].receive().socket.close()
         router.wait_for(pending=0)
         close_all(clients)
+
+
+def test_trickled_bytes_are_looked_at_a_few_times():
+    """Each look parses the whole head again; many such clients would take all of the router's time."""
+    request = http("alice.example", "/" + "x" * 300)
+    with Router(HOSTS) as router:
+        client = router.connect(send=request[:1])
+        router.wait_for(pending=1)
+        before = router.n_wakes()
+        for i in range(1, len(request)):
+            client.sendall(request[i:i + 1])
+            time.sleep(0.003)  # the pace of the client
+        # Of 300 bytes; a status line wakes it as well.
+        assert router.n_wakes() - before < 60
+        router.deliver(A, request, client)
+        client.close()
