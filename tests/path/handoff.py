@@ -260,6 +260,7 @@ class Instance:
         number = self.handoff.socket.fileno() if fd is None else fd
 
         def give_descriptor():
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test in the background of a shell ignores it
             os.dup2(number, 3)
             os.set_inheritable(3, True)
 
