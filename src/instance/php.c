@@ -16,7 +16,8 @@
 /* Requests that wait for a worker; the kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 1024
 
-/* After so many unasked ends, each this soon after the last, waiting requests are refused. */
+/* PHP that ends by itself this often, each time within SOON_USEC, has its waiting requests refused.
+ */
 #define ENDS_MOST 5
 #define SOON_USEC UINT64_C(2000000)
 

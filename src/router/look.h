@@ -29,8 +29,8 @@ typedef struct Look {
         Sniff sniffed;                  /* its spans point into the buffer */
 } Look;
 
-/* Looks at a connection without changing it. buffer: room for SniffMaxBytes=; the spans of what is
- * found point there. end_of_input: the client will send nothing more, so what is there must do. */
+/* Looks at a connection without changing it. buffer: room for SniffMaxBytes=, into which the spans
+ * of *ret point. end_of_input: the client sends no more, so these bytes decide. */
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
 
 /* Decides that it is refused, for a reason that is not in its bytes. */

@@ -3,7 +3,6 @@
 #include <getopt.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <systemd/sd-daemon.h>
 
 #include "router/router.h"
 #include "seal/seal.h"
@@ -86,7 +85,7 @@ static void report_others(const Inherited *inherited)
                             "socket named 'public' nor the one listening unix stream socket named "
                             "'control'; closing it (FileDescriptorName=public or =control in the "
                             "socket unit)",
-                            SD_LISTEN_FDS_START + i, inherited->names[i]);
+                            INHERIT_FD_FIRST + i, inherited->names[i]);
                 store_forget(inherited->names[i]);
         }
 }

@@ -19,7 +19,8 @@
 /* An unread datagram is charged to its sender's socket by more than this. */
 #define CHARGE_MIN 256
 
-/* Starting is mostly the processor's work: more at once end no sooner, and hold up all else. */
+/* A start keeps a processor busy: more starts at once finish no sooner, and delay everything else.
+ */
 #define STARTING_PER_PROCESSOR 2
 #define STARTING_LEAST         4
 

@@ -31,19 +31,6 @@ void log_full(int level, const LogFields *fields, const char *format, ...)
         va_end(args);
 }
 
-/* Likewise: passes up to burst lines, and never again. */
-bool log_limit_pass(LogLimit *limit, uint64_t now_usec, unsigned *ret_left_out)
-{
-        *ret_left_out = limit->n_left_out;
-        if (limit->n >= limit->burst) {
-                limit->n_left_out++;
-                return false;
-        }
-        limit->n++;
-        limit->n_left_out = 0;
-        return true;
-}
-
 static unsigned n_that_pass(LogKind kind)
 {
         unsigned n = 0;
