@@ -16,7 +16,7 @@ static const Form paths[] = {
         [NAME_PRIVATE_KEY] = { "/tls/", "/privkey.pem" },
         [NAME_SNIPPET_DIR] = { "/sites/", "" },
         [NAME_HANDOFF_SOCKET] = { "/", ".handoff" },
-        [NAME_INSTANCE_RUNTIME] = { "-instance/", "" },
+        [NAME_RUNNING_SIGN] = { "/", ".running" },
 };
 
 static const Form units[] = {

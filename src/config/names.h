@@ -9,13 +9,13 @@
 #define NAME_CONF_SUFFIX ".conf"
 
 typedef enum NamePath {
-        NAME_INSTANCE_FILE,    /* CONFIG/instances/NAME.conf */
-        NAME_TLS_DIR,          /* CONFIG/tls/NAME */
-        NAME_CERTIFICATE,      /* CONFIG/tls/NAME/fullchain.pem */
-        NAME_PRIVATE_KEY,      /* CONFIG/tls/NAME/privkey.pem */
-        NAME_SNIPPET_DIR,      /* CONFIG/sites/NAME */
-        NAME_HANDOFF_SOCKET,   /* RUNTIME/NAME.handoff */
-        NAME_INSTANCE_RUNTIME, /* RUNTIME-instance/NAME: RuntimeDirectory= while the unit runs */
+        NAME_INSTANCE_FILE,  /* CONFIG/instances/NAME.conf */
+        NAME_TLS_DIR,        /* CONFIG/tls/NAME */
+        NAME_CERTIFICATE,    /* CONFIG/tls/NAME/fullchain.pem */
+        NAME_PRIVATE_KEY,    /* CONFIG/tls/NAME/privkey.pem */
+        NAME_SNIPPET_DIR,    /* CONFIG/sites/NAME */
+        NAME_HANDOFF_SOCKET, /* RUNTIME/NAME.handoff */
+        NAME_RUNNING_SIGN,   /* RUNTIME/NAME.running: a folder while the unit runs */
 } NamePath;
 
 /* dir: the configuration folder, or the runtime folder for the last two. Returns a string

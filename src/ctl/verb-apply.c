@@ -80,7 +80,8 @@ static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry, ui
         const Ctl *ctl = apply->change.ctl;
         const uint64_t started =
                 entry->started_usec == UNKNOWN ? UNKNOWN : entry->started_usec * 1000;
-        const uint64_t read = stale_instance_read(ctl->runtime_dir, entry->name);
+        _cleanup_free_ char *dir = fleet_state_dir(entry);
+        const uint64_t read = stale_instance_read(dir);
         uint64_t tls_made;
         const uint64_t own = changed_instance(ctl->config_dir, entry->name, &tls_made);
 

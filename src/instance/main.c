@@ -82,13 +82,17 @@ static int look_for_end(void *userdata)
 
 static bool reload(const Context *context, const char *pid)
 {
-        Reload ours = { .dir = context->runtime_dir, .begin_usec = clock_monotonic_usec() };
+        Reload ours = { .begin_usec = clock_monotonic_usec() };
+        _cleanup_free_ char *dir = NULL;
         uint64_t number;
-        const int r =
-                text_number(span_from_string(pid), INT_MAX, &number)
-                        ? folder_watch(ours.dir, (pid_t)number, SIGHUP,
+        int r = -EINVAL;
+
+        if (text_number(span_from_string(pid), INT_MAX, &number)) {
+                ours.dir = dir = state_dir_of(number, context->runtime_dir);
+                r = dir ? folder_watch(dir, (pid_t)number, SIGHUP,
                                        ours.begin_usec + RELOAD_WAIT_USEC, look_for_end, &ours)
-                        : -EINVAL;
+                        : -ENOMEM;
+        }
 
         if (r < 0)
                 fprintf(stderr, "%s did not reload: %s\n", context->instance, strerror(-r));
@@ -167,8 +171,7 @@ static int run(Context *context)
 
         block_signals();
         if (!context->runtime_dir) {
-                log_error("$RUNTIME_DIRECTORY is not set; systemd sets it by RuntimeDirectory= in "
-                          "bellhop@.service");
+                log_error("$RUNTIME_DIRECTORY is not set; bellhop@.service sets it");
                 return EXIT_FAILURE;
         }
         handoff_fd = context->handoff_fd = inherit_handoff_socket(context->instance);

@@ -116,6 +116,11 @@ int state_write(const char *dir, const State *state)
         return renameat(dir_fd, NEW_FILE, dir_fd, STATE_FILE) < 0 ? -errno : 0;
 }
 
+char *state_dir_of(uint64_t pid, const char *dir)
+{
+        return text_format("/proc/%" PRIu64 "/root%s", pid, dir);
+}
+
 int state_read(const char *dir, State *ret)
 {
         _cleanup_close_ int dir_fd = state_open_dir(dir), fd = -EBADF;

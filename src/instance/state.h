@@ -13,6 +13,10 @@
 #define STATE_FILE      "state"
 #define STATE_MAX_BYTES 512
 
+/* The runtime folder of an instance: a file system that only the mount namespace of its unit has.
+ */
+#define STATE_DIR "/run/bellhop-instance"
+
 typedef enum StateKind {
         STATE_STARTING,  /* the server has not yet been ready */
         STATE_READY,     /* it receives hand-offs */
@@ -45,6 +49,10 @@ size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);
 
 /* False: another version, or not of that form. Unknown keys are passed over. Pure. */
 bool state_parse(Span text, State *ret);
+
+/* The path by which other processes reach dir in the mount namespace of that one, to be freed; NULL
+ * without memory. See proc(5), /proc/pid/root: for root, and for a process of the same unit. */
+char *state_dir_of(uint64_t pid, const char *dir);
 
 /* Replaces STATE_FILE in dir. Returns 0 or a negative errno. */
 int state_write(const char *dir, const State *state);

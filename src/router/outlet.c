@@ -57,8 +57,7 @@ static bool outlet_runs(const Start *start)
         const Outlet *outlet = outlet_of(start);
         char path[PATH_MAX];
 
-        return name_path_fill(NAME_INSTANCE_RUNTIME, outlet->shared->runtime_dir, outlet->name,
-                              path) &&
+        return name_path_fill(NAME_RUNNING_SIGN, outlet->shared->runtime_dir, outlet->name, path) &&
                access(path, F_OK) == 0;
 }
 

@@ -7,6 +7,7 @@ connection may not survive: for each thing tried "done", the name of the error, 
 is for the tests to say.
 """
 
+import contextlib
 import ctypes
 import errno
 import json
@@ -27,7 +28,7 @@ MSG_FASTOPEN = 0x20000000
 TCP_FASTOPEN_CONNECT, TCP_ULP, TCP_FASTOPEN_NO_COOKIE, TCP_ESTABLISHED = 30, 31, 34, 1
 CALLS = {"process_vm_readv": 310, "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
          "pidfd_open": 434, "pidfd_getfd": 438, "sendmmsg": 307, "ptrace": 101, "bpf": 321, "keyctl": 250,
-         "perf_event_open": 298, "userfaultfd": 323, "add_key": 248}
+         "perf_event_open": 298, "userfaultfd": 323, "add_key": 248, "io_setup": 206}
 
 
 def attempt(function, *args):
@@ -193,6 +194,7 @@ def LIBC_unshare(flags):
 def calls():
     """System calls that lead to the kernel's less tested sides, or to what belongs to all."""
     return {name: attempt(call, name, *args) for name, args in {
+        "io_setup": (60000, ctypes.create_string_buffer(8)),
         "io_uring_setup": (1, ctypes.create_string_buffer(120)),
         "io_uring_enter": (0, 0, 0, 0, 0, 0),
         "io_uring_register": (0, 0, 0, 0),
@@ -519,6 +521,47 @@ def eats_descriptors():
     for fd in fds:
         os.close(fd)
     return result
+
+
+def folders_by_descriptor():
+    """Of its own processes, the server among them: what a folder leads to is not bound by the sandbox."""
+    found = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if path.is_dir():
+                found[str(path)] = os.readlink(path)
+    return found
+
+
+def file_systems(of):
+    """Each by the number of its device, which is one for the whole machine."""
+    return {path: os.stat(path).st_dev for path in of}
+
+
+def fills(folder, files, size):
+    """Makes files until there is no room; how many, and why no more."""
+    for n in range(files):
+        try:
+            with open(f"{folder}/fill-{n}", "wb") as file:
+                file.write(b"x" * size)
+        except OSError as error:
+            return n, errno.errorcode[error.errno]
+    return files, "done"
+
+
+def empties(folder):
+    for path in pathlib.Path(folder).glob("fill-*"):
+        path.unlink()
+
+
+def opens_terminals(most):
+    """Pseudo-terminals, of which the machine has a number for all."""
+    for n in range(most):
+        try:
+            os.openpty()
+        except OSError as error:
+            return n, errno.errorcode[error.errno]
+    return most, "done"
 
 
 def talks_over_unix():

@@ -14,7 +14,7 @@ FOLDERS = {
     "/srv/www": ["mallory"],
     "/etc/bellhop/tls": ["mallory"],
     "/etc/bellhop/sites": ["mallory"],
-    "/run/bellhop-instance": ["mallory"],
+    "/run/bellhop-instance": ["php.sock", "pid-1", "state"],
     "/var/lib/bellhop": ["mallory"],
     "/run/bellhop": "EACCES",
     "/run/dbus": "EACCES",
@@ -62,8 +62,8 @@ def test_writes_only_to_its_own_places(mallory):
     in_memory = {"/home", "/root", "/run/user"}
     assert places & in_memory in (in_memory, set())
     assert places - in_memory - {"/home/mallory"} == {
-        "/srv/www/mallory", "/run/bellhop-instance/mallory", "/var/lib/bellhop/mallory", "/tmp", "/var/tmp",
-        "/dev/shm", "/dev/mqueue"}
+        "/srv/www/mallory", "/run/bellhop-instance", "/var/lib/bellhop/mallory", "/var/cache/bellhop/mallory", "/tmp",
+        "/var/tmp", "/dev/shm", "/dev/mqueue"}
 
 
 def test_changes_nothing_of_the_machine(mallory):

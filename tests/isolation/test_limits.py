@@ -5,6 +5,8 @@ Memory, tasks and processor need cgroup controllers, which a container may have 
 in which now and then a unit hangs when it ends, so every wait in it is bounded.
 """
 
+import os
+
 import pytest
 from box import Box
 from mallory import Hostile, assert_neighbours_are_well
@@ -25,6 +27,48 @@ def test_descriptors_in_flight_delay_nobody(box, mallory):
     assert error in ("EMFILE", "ETOOMANYREFS") and n < 16000
     assert_neighbours_are_well(box)
     request.wait()
+
+
+def test_writes_to_no_file_system_that_others_use_without_a_quota(box, mallory):
+    """What is on the disk, a quota of the user bounds; in memory, each instance has file systems of its own."""
+    places = mallory.do("file_systems", of=mallory.do("writable_places"))
+    disk = {os.stat(box.path(path)).st_dev for path in ("/home", "/srv", "/var/lib", "/var/cache")}
+    assert_neighbours_are_well(box)
+    mounted = box.run("cat", f"/proc/{box.show('bellhop@bob.service', 'MainPID')}/mountinfo", "/proc/1/mountinfo")
+    numbers = {line.split()[2] for line in mounted.splitlines() if " - mqueue " not in line}
+    others = {os.makedev(*map(int, number.split(":"))) for number in numbers} - disk
+    assert {path for path, number in places.items() if number in others} == set(), places
+
+
+@pytest.mark.parametrize("folder", ["/run/bellhop-instance", "/tmp", "/dev/shm"])
+@pytest.mark.parametrize("size", [0, 1 << 20])
+def test_full_file_system_is_its_own(box, mallory, folder, size):
+    """By files and by bytes. Everything that needs room in memory goes on elsewhere."""
+    box.run("systemctl", "stop", "bellhop@bob.service")
+    n, error = mallory.do("fills", folder=folder, files=200000, size=size)
+    assert (0 < n < 200000, error) == (True, "ENOSPC")
+    assert_neighbours_are_well(box)
+    box.run("systemctl", "daemon-reload")
+    box.reload_router()
+    for path in ("/run", "/tmp", "/dev/shm"):
+        status = os.statvfs(box.path(path))
+        assert status.f_bavail * status.f_frsize > 64 << 20 and status.f_favail != 0
+    assert mallory.serves()
+    mallory.do("empties", folder=folder)
+
+
+def test_takes_no_place_that_the_machine_has_few_of(mallory):
+    assert mallory.do("opens_terminals", most=100) == [0, "EPERM"]
+    assert mallory.do("calls")["io_setup"] == "EPERM"
+
+
+def test_shared_memory_of_the_customers_other_programs_survives_an_idle_exit(box, carol):
+    box.start_customer(carol)
+    assert box.curl("http://carol.example/load.txt").strip() == "carol.example"
+    box.shell("runuser -u carol -- ipcmk --shmem 4096; runuser -u carol -- touch /dev/shm/of-carol")
+    box.run("systemctl", "stop", "bellhop@carol.service")
+    box.run("systemctl", "daemon-reload")
+    assert " carol " in box.run("ipcs", "-m") and box.path("/dev/shm/of-carol").exists()
 
 
 def test_flooded_journal_still_has_others_lines(box, mallory):

@@ -16,7 +16,7 @@ OPEN = {"/dev/log", "/run/systemd/journal/dev-log", "/run/systemd/journal/socket
         # PID 1 answers systemd-oomd there and nobody else.
         "/run/systemd/io.system.ManagedOOM", "/run/systemd/io.systemd.ManagedOOM",
         # Its own PHP.
-        "/run/bellhop-instance/mallory/php.sock"}
+        "/run/bellhop-instance/php.sock"}
 CLOSED = ["/run/bellhop/bob.handoff", "/run/bellhop/mallory.handoff", "/run/bellhop/control", "/run/systemd/private",
           "/run/dbus/system_bus_socket", "/run/udev/control", "/run/systemd/journal/io.systemd.journal"]
 

@@ -247,7 +247,7 @@ class Router:
 
     def set_running(self, name, running):
         """Its service has a runtime directory while it runs. All run, but where tests say otherwise."""
-        folder = f"{self.folder}/run-instance/{name}"
+        folder = f"{self.folder}/run/{name}.running"
         if os.path.exists(folder) != running:
             (os.mkdir if running else os.rmdir)(folder)
 

@@ -85,7 +85,7 @@ def test_other_programs():
 
 
 def test_units():
-    files = {name.removesuffix(".in") for name in os.listdir(f"{ROOT}/units")}
+    files = {name.removesuffix(".in") for name in os.listdir(f"{ROOT}/units") if "bellhop" in name}
     listed = re.findall(r"^\*.*\*$", section("bellhop.7", "UNITS"), re.MULTILINE)
     units = {re.sub(r"[*_]", "", unit).replace("@NAME", "@") for line in listed for unit in line.split(", ")}
     mentioned = {unit.replace("NAME", "") for page in PLAIN.values()

@@ -184,6 +184,10 @@ class Box:
         """Returns when the new configuration is in force."""
         self.run("systemctl", "reload", "bellhop-router.service")
 
+    def runtime(self, name, file=""):
+        """The path inside by which root reaches the runtime folder of a customer's instance; it need not run."""
+        return f"/proc/{self.show(f'bellhop@{name}.service', 'MainPID')}/root/run/bellhop-instance/{file}"
+
     def uid(self, name):
         return int(self.run("id", "-u", name))
 

@@ -360,9 +360,10 @@ def test_apply_sees_snippets_and_certificates(box):
 
 def test_apply_leaves_alone_what_it_does_not_know(box):
     """When the instance has read its files is its own word; without it, nothing is reloaded or restarted."""
-    snippet, state = "/etc/bellhop/sites/alice/greeting.conf", "/run/bellhop-instance/alice/state"
+    snippet = "/etc/bellhop/sites/alice/greeting.conf"
     box.curl(f"http://{ALICE}/")
     box.run("systemctl", "reload", "bellhop@alice.service")
+    state = box.runtime("alice", "state")
     box.write(snippet, "Header set Greeting hello\n")
     pid = main_pid(box, "alice")
     box.run("kill", "-STOP", str(pid))  # else it may write the file anew meanwhile
@@ -375,7 +376,7 @@ def test_apply_leaves_alone_what_it_does_not_know(box):
             assert re.search("^Not known, whether they have read their files:.* alice", said) and "All else is" in said
     finally:
         box.path(snippet).unlink()
-        box.shell(f"kill -CONT {pid}; rm -f {state}; systemctl restart bellhop@alice.service")
+        box.shell(f"rm -f {state}; kill -CONT {pid}; systemctl restart bellhop@alice.service")
 
 
 @pytest.mark.usefixtures("clean", "quiet")

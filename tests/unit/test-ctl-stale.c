@@ -97,8 +97,8 @@ static uint64_t read_of(const char *state_file)
 
         in_dir(run, "run");
         if (state_file)
-                put("run-instance/alice/" STATE_FILE, state_file);
-        return stale_instance_read(run, "alice");
+                put("run/" STATE_FILE, state_file);
+        return stale_instance_read(run);
 }
 
 static void test_when_an_instance_has_read(void **state)
@@ -116,16 +116,16 @@ static void test_when_an_instance_has_read(void **state)
         char path[DIR_MAX * 2];
 
         (void)state;
-        make_folder("run-instance");
+        assert_true(stale_instance_read(NULL) == UNKNOWN);
         assert_true(read_of(NULL) == UNKNOWN);
-        make_folder("run-instance/alice");
+        make_folder("run");
         assert_true(read_of(NULL) == UNKNOWN);
         for (size_t i = 0; i < ELEMENTSOF(nothing); i++)
                 assert_true(read_of(nothing[i]) == UNKNOWN);
         /* Files may have the time of a tick before. */
         assert_int_equal(read_of("VERSION=1\nSTATE=ready\nREAD_USEC=1700000000000000\n"),
                          UINT64_C(1699999999990000) * 1000);
-        in_dir(path, "run-instance/alice/" STATE_FILE);
+        in_dir(path, "run/" STATE_FILE);
         assert_int_equal(unlink(path), 0);
         assert_int_equal(mkfifo(path, 0644), 0);
         assert_true(read_of(NULL) == UNKNOWN);

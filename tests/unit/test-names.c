@@ -17,7 +17,7 @@ static void test_paths(void **state)
                 { NAME_PRIVATE_KEY, "/etc/bellhop", "/etc/bellhop/tls/alice/privkey.pem" },
                 { NAME_SNIPPET_DIR, "/etc/bellhop", "/etc/bellhop/sites/alice" },
                 { NAME_HANDOFF_SOCKET, "/run/bellhop", "/run/bellhop/alice.handoff" },
-                { NAME_INSTANCE_RUNTIME, "/run/bellhop", "/run/bellhop-instance/alice" },
+                { NAME_RUNNING_SIGN, "/run/bellhop", "/run/bellhop/alice.running" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

@@ -179,7 +179,7 @@ static const struct {
           FLEET_FOR_LIST | FLEET_FOR_APPLY },
         { "Service", "Result", PROPERTY_STRING, FIELD(result), ALWAYS, FLEET_FOR_STATUS },
         { "Service", "StatusText", PROPERTY_STRING, FIELD(said), ALWAYS, FLEET_FOR_STATUS },
-        { "Service", "MainPID", PROPERTY_NUMBER, FIELD(pid), ACTIVE, FLEET_FOR_STATUS },
+        { "Service", "MainPID", PROPERTY_NUMBER, FIELD(pid), ACTIVE, FOR_ALL },
         { "Unit", "StateChangeTimestamp", PROPERTY_NUMBER, FIELD(since_usec), ALWAYS,
           FLEET_FOR_STATUS },
         { "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER, FIELD(started_usec), ACTIVE,
@@ -251,14 +251,19 @@ static int fleet_ask_systemd(Fleet *fleet, const char *only, FleetDepth depth)
 
 /* --- the instance itself --- */
 
-static void fleet_finish(const Ctl *ctl, FleetEntry *entry)
+char *fleet_state_dir(const FleetEntry *entry)
 {
-        _cleanup_free_ char *dir = name_path(NAME_INSTANCE_RUNTIME, ctl->runtime_dir, entry->name);
+        return entry->pid == UNKNOWN || entry->pid == 0 ? NULL
+                                                        : state_dir_of(entry->pid, STATE_DIR);
+}
+
+static void fleet_finish(FleetEntry *entry)
+{
+        _cleanup_free_ char *dir = fleet_state_dir(entry);
         State state = { .n_open = entry->state == FLEET_IDLE ? 0 : UNKNOWN };
 
-        /* It is the customer's word, and what is not of the right form says nothing. If systemd
-         * does not answer, there is no other. */
-        if (dir && (entry->state == FLEET_ACTIVE || entry->state == FLEET_UNKNOWN))
+        /* It is the customer's word, and what is not of the right form says nothing. */
+        if (dir)
                 (void)state_read(dir, &state);
         entry->n_open = state.n_open;
         if (entry->last_used == 0)
@@ -285,7 +290,7 @@ int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret)
                 for (size_t i = 0; i < fleet.samples.n; i++)
                         fleet_take_sample(&fleet, &fleet.samples.samples[i]);
                 for (size_t i = 0; i < fleet.n; i++)
-                        fleet_finish(ctl, &fleet.entries[i]);
+                        fleet_finish(&fleet.entries[i]);
                 if (fleet.router_error == -ENOMEM || fleet.bus_error == -ENOMEM)
                         r = -ENOMEM;
         }

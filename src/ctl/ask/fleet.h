@@ -58,10 +58,10 @@ typedef struct Fleet {
         size_t n_bad; /* files that are not in use */
 } Fleet;
 
-/* What is asked of systemd beside states, memory, processor time and last use. */
+/* What is asked of systemd beside states, main processes, memory, processor time and last use. */
 typedef enum FleetDepth {
         FLEET_FOR_LIST = 1 << 0,   /* nothing more */
-        FLEET_FOR_STATUS = 1 << 1, /* result, said, pid and since_usec */
+        FLEET_FOR_STATUS = 1 << 1, /* result, said and since_usec */
         FLEET_FOR_APPLY = 1 << 2,  /* started_usec and private_network */
 } FleetDepth;
 
@@ -71,6 +71,9 @@ void fleet_done(Fleet *fleet);
 
 /* NULL: there is none. */
 FleetEntry *fleet_find(const Fleet *fleet, const char *name);
+
+/* Where its state is, to be freed; NULL: it does not run as far as is known, or no memory. */
+char *fleet_state_dir(const FleetEntry *entry);
 
 /*
  * Until when the certificate of an instance is valid. -ENOENT: it has none, and no HTTPS; -EACCES:

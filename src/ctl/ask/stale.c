@@ -102,9 +102,8 @@ bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)
         return read_nsec != UNKNOWN && changed_nsec > 0 && changed_nsec >= read_nsec;
 }
 
-uint64_t stale_instance_read(const char *runtime_dir, const char *name)
+uint64_t stale_instance_read(const char *dir)
 {
-        _cleanup_free_ char *dir = name_path(NAME_INSTANCE_RUNTIME, runtime_dir, name);
         State state;
 
         if (!dir || state_read(dir, &state) < 0 || state.read_usec <= STALE_TICK_USEC ||

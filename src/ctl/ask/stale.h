@@ -28,9 +28,9 @@ uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *re
  * lack the change. UNKNOWN: false, as nothing may be done because of what nobody knows. */
 bool is_stale(uint64_t read_nsec, uint64_t changed_nsec);
 
-/* When the server of an instance began to read its files, by its own word. UNKNOWN: it does
- * not say, or has not begun. */
-uint64_t stale_instance_read(const char *runtime_dir, const char *name);
+/* When the server of an instance began to read its files, by its own word; dir: where its state is,
+ * or NULL. UNKNOWN: it does not say, or has not begun. */
+uint64_t stale_instance_read(const char *dir);
 
 /* Returns when a process that begins to read now has the change for certain: after some
  * milliseconds. */

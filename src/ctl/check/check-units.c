@@ -8,6 +8,7 @@
 
 #include "ctl/ask/metrics-client.h"
 #include "ctl/check/check.h"
+#include "instance/state.h"
 #include "metrics/metrics.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -189,23 +190,37 @@ static void units_check_socket(InstanceCheck *inst)
 
 /* A folder that was made after the start is not in the instance's mount namespace, whatever the
  * instance reads again. */
-static bool units_lacks_folder(const InstanceCheck *inst, const char *unit)
+static bool units_lacks_folder(const InstanceCheck *inst, uint64_t pid)
 {
-        _cleanup_free_ char *path = NULL;
-        uint64_t pid;
+        _cleanup_free_ char *path = state_dir_of(pid, inst->tls);
 
-        if (bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid) < 0 ||
-            pid == 0)
-                return false;
-        path = text_format("/proc/%" PRIu64 "/root%s", pid, inst->tls);
         return path && access(inst->tls, F_OK) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
+}
+
+static void units_check_active(InstanceCheck *inst, const char *unit)
+{
+        static const char restart[] = "systemctl try-restart bellhop@{name}.service";
+        _cleanup_free_ char *dir = NULL;
+        uint64_t pid = 0, read;
+
+        (void)bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid);
+        dir = pid > 0 ? state_dir_of(pid, STATE_DIR) : NULL;
+        read = stale_instance_read(dir);
+        if (pid > 0 && units_lacks_folder(inst, pid))
+                instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->tls, restart,
+                                 "it was made after the instance was started");
+        else if (read == UNKNOWN)
+                inst->check->n_silent++;
+        else if (is_stale(read, inst->newest.changed))
+                /* systemd passes credentials at the start only. */
+                instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
+                                 inst->has_credentials ? restart : NULL,
+                                 "it has changed since the instance read it");
 }
 
 void check_instance_units(InstanceCheck *inst)
 {
-        static const char restart[] = "systemctl try-restart bellhop@{name}.service";
         Check *check = inst->check;
-        const uint64_t read = stale_instance_read(check->ctl->runtime_dir, inst->name);
         _cleanup_free_ char *result = NULL;
         char unit[NAME_UNIT_MAX], standin[NAME_UNIT_MAX];
 
@@ -219,17 +234,7 @@ void check_instance_units(InstanceCheck *inst)
                 (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);
                 instance_finding(inst, FINDING_SITE_FAILED, NULL, NULL, "%s has failed (%s)", unit,
                                  result ? result : "no reason known");
-        } else if (strcmp(units_state(check, unit), "active") != 0) {
-                return;
-        } else if (units_lacks_folder(inst, unit)) {
-                instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->tls, restart,
-                                 "it was made after the instance was started");
-        } else if (read == UNKNOWN) {
-                check->n_silent++;
-        } else if (is_stale(read, inst->newest.changed)) {
-                /* systemd passes credentials at the start only. */
-                instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
-                                 inst->has_credentials ? restart : NULL,
-                                 "it has changed since the instance read it");
+        } else if (strcmp(units_state(check, unit), "active") == 0) {
+                units_check_active(inst, unit);
         }
 }
