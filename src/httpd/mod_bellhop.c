@@ -19,7 +19,7 @@
 #include <mpm_common.h>
 
 #include "httpd/inbox.h"
-#include "httpd/journal.h"
+#include "httpd/logs.h"
 #include "httpd/sigmask.h"
 #include "instance/admit.h"
 #include "instance/page.h"
@@ -188,13 +188,23 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
 
         if (check_settings(server, &router) != OK)
                 return !OK;
-        journal_init(settings.instance);
+        logs_init(server, settings.instance);
+        /* In the rehearsal standard error has all messages until logs are opened. */
+        if (is_real_start() && !is_rehearsal())
+                logs_open(pconf);
         if (is_real_start() &&
             (!mod_inherit(server) ||
              inbox_open(pconf, server, inheritance->handoff_fd, router) != APR_SUCCESS))
                 return !OK;
         if (!is_rehearsal() && load_config(pconf, server) != OK)
                 return !OK;
+        return OK;
+}
+
+static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
+{
+        if (is_real_start())
+                logs_open(pconf);
         return OK;
 }
 
@@ -267,7 +277,7 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
 
         (void)ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
         sigmask_init_child(!is_threaded);
-        journal_join();
+        logs_join();
         page_join(getpid());
         inbox_join(server);
 }
@@ -382,6 +392,8 @@ static void register_hooks(apr_pool_t *pool)
 
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
+        logs_register_hooks();
+        ap_hook_open_logs(open_logs, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);

@@ -202,6 +202,8 @@ static const Metric metrics_table[] = {
         { "bellhop_accept_pauses_total", "counter",
           "Times that accepting paused because descriptors or memory had run out.",
           OF(accept_pauses) },
+        { "bellhop_log_lines_lost_total", "counter",
+          "Lines of the router's log that journald did not take in time.", OF(log_lines_lost) },
         { "bellhop_handoff_latency_seconds", "histogram", "Time from accept to hand-off.",
           .write = metrics_write_histogram },
         { "bellhop_config_reloads_total", "counter", "Reloads of the configuration, by result.",

@@ -51,7 +51,8 @@ typedef struct Metrics {
         uint64_t latency_nsec;
         uint64_t reloads[RELOAD_RESULT_COUNT];
         uint64_t loaded_nsec; /* when reading the configuration in force began, since 1970 */
-        /* The present state, filled in when it is asked for. */
+        /* Filled in when it is asked for, as is the present state. */
+        uint64_t log_lines_lost;
         uint64_t pending[PENDING_STATES];
         uint64_t pending_max;
         uint64_t lingering;

@@ -216,6 +216,7 @@ static void router_get_metrics(void *userdata, MetricsSource *ret)
         metrics->instances = router->config->n_instances;
         metrics->routes = hostmap_size(router->config->map);
         metrics->problems = router->config->n_problems;
+        metrics->log_lines_lost = journal_n_lost();
         *ret = (MetricsSource){
                 .metrics = metrics,
                 .n_instances = router->config->n_instances,

@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* One line for one event: to the journal with fields if stderr leads there, else to stderr with the
- * level in front. Only folders with a main.c log: what they include returns outcomes, so that an
- * event is logged once. mod_bellhop logs through Apache. */
+ * level in front; util/journal.h says what becomes of it where that is not possible at once. Only
+ * folders with a main.c log: what they include returns outcomes, so that an event is logged once.
+ * mod_bellhop logs through Apache. */
 #pragma once
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <syslog.h>
 
-/* What the line is about; NULL where it does not apply. Text from the network must be escaped. */
-typedef struct LogFields {
-        const char *message_id; /* of util/log-ids.h, if an administrator has to act */
-        const char *instance;
-        const char *host;
-        const char *peer;
-        const char *reason; /* of a refusal */
-} LogFields;
+#include "util/journal.h"
 
 /* Finds out whether stderr is the journal. To be called once, before all others. */
 void log_open(void);

@@ -195,7 +195,7 @@ def test_message_ids():
 
 
 def test_fields_of_the_journal():
-    code = re.findall(r'\{ "(BELLHOP_[A-Z]+)", fields', CODE[pathlib.Path(ROOT, "src/util/log.c")])
+    code = re.findall(r'\{ "(BELLHOP_[A-Z]+)", line->fields', CODE[pathlib.Path(ROOT, "src/util/journal.c")])
     page = re.findall(r"^_(BELLHOP_[A-Z]+)=_$", section("bellhop-router.8", "LOG"), re.MULTILINE)
     assert len(code) > 3 and sorted(page) == sorted(code)
 

@@ -3,6 +3,7 @@
 
 import os
 import pwd
+import re
 import signal
 import socket
 import ssl
@@ -598,16 +599,17 @@ def test_no_listing_no_link_to_others(instance):
 
 @pytest.fixture(name="journal")
 def _journal():
-    """Receives the entries of access logs, as the journal would."""
+    """Receives entries, as the journal would: those of access logs, or with another identifier."""
     if not handoff.AS_ROOT or os.path.exists("/run/systemd/journal/socket"):
         pytest.skip("needs root and no journal, to play one")
     os.makedirs("/run/systemd/journal", exist_ok=True)
     journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     journal.settimeout(handoff.TIMEOUT)
 
-    def receive():
+    def receive(identifier="bellhop-access"):
         entry = b""
-        while b"\nSYSLOG_IDENTIFIER=bellhop-access\n" not in entry:  # others may write to the journal, too
+        # Others may write to the journal, too; what was said before it was there is lost.
+        while f"\nSYSLOG_IDENTIFIER={identifier}\n".encode() not in entry or b" lines of this log are lost" in entry:
             entry = journal.recv(65536)
         return entry
 
@@ -627,6 +629,46 @@ def test_log_line_adds_no_field_to_its_journal_entry(journal):
         entries = [journal(), journal()]
         message = b"/index.html\nPRIORITY=0\nX=y"
         assert b"MESSAGE\n" + len(message).to_bytes(8, "little") + message + b"\nPRIORITY=6\n" in b"".join(entries)
+
+
+PROGRAM = """#!/bin/sh
+echo "wrong: $QUERY_STRING" >&2
+printf 'Content-Type: text/plain\\n\\nanswer\\n'
+"""
+OWN_LOG = """<VirtualHost *:*>
+    ServerName own.shop.example
+    ErrorLog {0}/run/own
+</VirtualHost>
+<VirtualHost *:*>
+    ServerName alice.example
+</VirtualHost>
+"""
+
+
+def test_error_log_in_journal(journal):
+    """As Apache writes to syslog: with its level, without notices. A server's own log has its lines, and nobody else."""
+    with Instance("event", tls=False) as instance:
+        identifier = f"bellhop-{instance.user}"
+        instance.path("config/sites", instance.user, "zz.conf", text="ErrorLog journal:\n" + OWN_LOG.format(instance.folder))
+        instance.path("www/wrong.cgi", text=PROGRAM, mode=0o755)
+        instance.start()
+        assert instance.curl("/wrong.cgi?own", host="own.shop.example") == (0, "answer\n")
+        assert instance.curl("/wrong.cgi?main", "-H", "Referer: a\tb") == (0, "answer\n")
+        lines = journal(identifier).decode().splitlines()
+        assert re.fullmatch(r"MESSAGE=\[cgi:error\] \[client 127\.0\.0\.1:\d+\] AH\d+: stderr from .*/wrong\.cgi: wrong: main, "
+                            r"referer: a\\tb", lines[0]), lines
+        assert lines[1:] == ["PRIORITY=3", f"SYSLOG_IDENTIFIER={identifier}", f"BELLHOP_INSTANCE={instance.user}"]
+        with open(instance.path("run/own"), encoding="utf-8") as file:
+            assert "wrong: own" in file.read()
+        assert "wrong" not in instance.errors()
+
+
+def test_error_log_says_why_there_is_no_start(journal):
+    """Once Apache has opened its logs: what it says before is on standard error."""
+    with Instance("event", tls=False, settings="Host=alice.example\nHost=b@d") as instance:
+        instance.path("config/sites", instance.user, "zz.conf", text="ErrorLog journal:\n")
+        instance.start(wait=False)
+        assert b"b@d" in journal(f"bellhop-{instance.user}")
 
 
 def test_access_log_in_journal(instance, journal):

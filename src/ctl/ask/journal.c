@@ -82,6 +82,8 @@ static int journal_read_back(sd_journal *journal, bool refusals, size_t max, cha
 static int journal_match(sd_journal *journal, const char *instance, bool refusals)
 {
         char service[NAME_UNIT_MAX], standin[NAME_UNIT_MAX], socket[NAME_UNIT_MAX];
+        _cleanup_free_ char *errors = text_format("bellhop-%s", instance);
+        _cleanup_free_ char *php = text_format("bellhop-php-%s", instance);
         const struct {
                 const char *field, *value; /* NULL: the next group begins */
         } all[] = {
@@ -90,16 +92,23 @@ static int journal_match(sd_journal *journal, const char *instance, bool refusal
                 { NULL, NULL },
                 { "_SYSTEMD_UNIT", name_unit(NAME_SERVICE_UNIT, instance, service) },
                 { "_SYSTEMD_UNIT", name_unit(NAME_STANDIN_UNIT, instance, standin) },
-                /* Requests are logged by the journal's own protocol. */
                 { "_TRANSPORT", "stdout" },
                 { "_TRANSPORT", "syslog" },
+                { NULL, NULL },
+                /* By the journal's own protocol, as are requests, which are left out. */
+                { "_SYSTEMD_UNIT", service },
+                { "_SYSTEMD_UNIT", standin },
+                { "SYSLOG_IDENTIFIER", errors },
+                { "SYSLOG_IDENTIFIER", php },
+                { "SYSLOG_IDENTIFIER", "bellhop-instance" },
+                { "SYSLOG_IDENTIFIER", "bellhop-standin" },
                 { NULL, NULL },
                 { "_PID", "1" },
                 { "UNIT", service },
                 { "UNIT", standin },
                 { "UNIT", name_unit(NAME_SOCKET_UNIT, instance, socket) },
         };
-        int r = 0;
+        int r = errors && php ? 0 : -ENOMEM;
 
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(all); i++) {
                 _cleanup_free_ char *text = NULL;
