@@ -18,7 +18,6 @@
 #include <sys/eventfd.h>
 #include <sys/param.h>
 #include <sys/wait.h>
-#include <systemd/sd-daemon.h>
 
 #include "handoff/hangup.h"
 #include "instance/confine.h"
@@ -29,6 +28,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/notify.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
 #define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at that time */
@@ -58,6 +58,7 @@
 typedef struct Supervisor {
         const Context *context;
         sd_event *event;
+        Notify notify;
         sd_event_source *timer, *handoff;
 
         Server *current; /* receives, or will when it is ready; NULL: none, while stopping */
@@ -100,8 +101,8 @@ static PageSum supervisor_sum(const Supervisor *supervisor)
         return sum;
 }
 
-/* event: what systemd hears with it, "READY=1\n" or the like. */
-static void supervisor_publish(const Supervisor *supervisor, const char *event)
+/* happened: what systemd is told with it. */
+static void supervisor_publish(Supervisor *supervisor, NotifyEvent happened)
 {
         const State *state = &supervisor->state;
         const time_t then = (time_t)(state->last_handoff_usec / USEC_PER_SEC);
@@ -116,13 +117,12 @@ static void supervisor_publish(const Supervisor *supervisor, const char *event)
         if (then > 0)
                 (void)strftime(last, sizeof(last), "%a, %d %b %Y %H:%M:%S GMT",
                                gmtime_r(&then, &tm));
-        (void)sd_notifyf(0,
-                         "%sSTATUS=%" PRIu64 " connections, %" PRIu64
-                         " hand-offs, last hand-off: %s",
-                         event, state->n_open, state->n_handoffs, last);
+        notify_send(&supervisor->notify, happened,
+                    "%" PRIu64 " connections, %" PRIu64 " hand-offs, last hand-off: %s",
+                    state->n_open, state->n_handoffs, last);
 }
 
-static void supervisor_report_now(Supervisor *supervisor, const char *event, uint64_t now)
+static void supervisor_report_now(Supervisor *supervisor, NotifyEvent happened, uint64_t now)
 {
         State *state = &supervisor->state;
         Server *server;
@@ -142,7 +142,7 @@ static void supervisor_report_now(Supervisor *supervisor, const char *event, uin
         supervisor->report_usec = now + REPORT_USEC;
         if (supervisor->idle_usec > 0 && supervisor->idle_usec < REPORT_USEC)
                 supervisor->report_usec = now + supervisor->idle_usec;
-        supervisor_publish(supervisor, event);
+        supervisor_publish(supervisor, happened);
 }
 
 /* Returns when to look again. */
@@ -156,14 +156,14 @@ static uint64_t supervisor_report(Supervisor *supervisor, uint64_t now)
         if (is_old && now < supervisor->report_usec)
                 return supervisor->report_usec;
         if (is_old)
-                supervisor_report_now(supervisor, "", now);
+                supervisor_report_now(supervisor, NOTIFY_NOTHING, now);
         return FOREVER;
 }
 
-static void supervisor_set_kind(Supervisor *supervisor, StateKind kind, const char *event)
+static void supervisor_set_kind(Supervisor *supervisor, StateKind kind, NotifyEvent happened)
 {
         supervisor->state.kind = kind;
-        supervisor_report_now(supervisor, event, clock_monotonic_usec());
+        supervisor_report_now(supervisor, happened, clock_monotonic_usec());
 }
 
 /* --- servers come and go --- */
@@ -230,7 +230,7 @@ static int supervisor_read_settings(Supervisor *supervisor)
 static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
 {
         supervisor->state.reload = how;
-        supervisor_set_kind(supervisor, STATE_READY, "READY=1\n");
+        supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
 }
 
 /* status: of the new server, for an instance that has no other any more. */
@@ -251,15 +251,11 @@ static void supervisor_fail_reload(Supervisor *supervisor, int status)
 
 static void supervisor_begin_reload(Supervisor *supervisor)
 {
-        char event[64];
-
         assert(!supervisor->next && !supervisor_is_stopping(supervisor));
         supervisor->is_reload_wanted = false;
         supervisor->state.reload_usec = clock_monotonic_usec();
         supervisor->state.reload = STATE_RELOAD_RUNNING;
-        (void)snprintf(event, sizeof(event), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\n",
-                       supervisor->state.reload_usec);
-        supervisor_set_kind(supervisor, STATE_RELOADING, event);
+        supervisor_set_kind(supervisor, STATE_RELOADING, NOTIFY_RELOADING);
         if (supervisor_read_settings(supervisor) < 0 ||
             supervisor_start_server(supervisor, &supervisor->next) < 0)
                 supervisor_fail_reload(supervisor, W_EXITCODE(EXIT_FAILURE, 0));
@@ -345,8 +341,8 @@ static void supervisor_stop(Supervisor *supervisor, const char *why)
         if (supervisor_is_stopping(supervisor))
                 return;
         supervisor->stop_usec = supervisor->nobody_usec = clock_monotonic_usec();
-        supervisor_set_kind(supervisor, STATE_STOPPING, "STOPPING=1\n");
-        (void)sd_notifyf(0, "STATUS=%s", why);
+        supervisor_set_kind(supervisor, STATE_STOPPING, NOTIFY_STOPPING);
+        notify_send(&supervisor->notify, NOTIFY_NOTHING, "%s", why);
         supervisor_leave(supervisor, &supervisor->next, FOREVER);
         supervisor_leave(supervisor, &supervisor->current, FOREVER);
         LIST_FOREACH (server, &supervisor->servers, link)
@@ -445,7 +441,7 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
                 return FOREVER;
         if (supervisor->state.kind == STATE_STARTING && supervisor->current &&
             supervisor->current->is_ready)
-                supervisor_set_kind(supervisor, STATE_READY, "READY=1\n");
+                supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
         if (!supervisor_is_stopping(supervisor))
                 next = supervisor_earlier(supervisor_reload(supervisor, now),
                                           supervisor_end_if_idle(supervisor, now));
@@ -522,6 +518,8 @@ static int supervisor_watch(Supervisor *supervisor)
         int r = context->bell_fd < 0 ? -errno : sd_event_new(&supervisor->event);
 
         if (r >= 0)
+                r = notify_open(&supervisor->notify, supervisor->event);
+        if (r >= 0)
                 r = sd_event_add_post(supervisor->event, NULL, supervisor_advance, supervisor);
         if (r >= 0)
                 r = sd_event_add_time(supervisor->event, &supervisor->timer, CLOCK_MONOTONIC,
@@ -554,7 +552,7 @@ static int supervisor_begin(Supervisor *supervisor)
                 return r;
         php_load(&supervisor->php);
         confine_warn_key(supervisor->context);
-        supervisor_set_kind(supervisor, STATE_STARTING, "");
+        supervisor_set_kind(supervisor, STATE_STARTING, NOTIFY_NOTHING);
         return supervisor_advance(NULL, supervisor);
 }
 
@@ -567,6 +565,7 @@ static void supervisor_done(Supervisor *supervisor)
                 server_free(server);
         }
         php_done(&supervisor->php);
+        notify_done(&supervisor->notify);
         sd_event_source_disable_unref(supervisor->timer);
         sd_event_source_disable_unref(supervisor->handoff);
         sd_event_unref(supervisor->event);
@@ -574,7 +573,11 @@ static void supervisor_done(Supervisor *supervisor)
 
 int supervisor_run(Context *context)
 {
-        Supervisor supervisor = { .context = context, .began_usec = clock_monotonic_usec() };
+        Supervisor supervisor = {
+                .context = context,
+                .began_usec = clock_monotonic_usec(),
+                .notify.fd = -EBADF,
+        };
         int r;
 
         context->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

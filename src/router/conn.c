@@ -413,14 +413,14 @@ void conn_store_all(Router *router)
         _cleanup_free_ int *fds = calloc(n + 1, sizeof(*fds));
         int r = -ENOMEM;
 
-        if (n == 0 || !getenv("NOTIFY_SOCKET"))
+        if (n == 0 || router->notify.fd < 0)
                 return;
         if (stored && fds) {
                 /* Those that wait for room came first. */
                 const size_t n_waiting = conn_store_queue(&router->waiting, fds, stored);
 
                 (void)conn_store_queue(&router->sniffing, fds + n_waiting, stored + n_waiting);
-                r = store_give(fds, stored, n);
+                r = store_give(&router->notify, fds, stored, n);
         }
         if (r < 0)
                 log_warning_errno(r, "can't store all of %zu pending connections: %m", n);

@@ -56,7 +56,7 @@ static void take_pending(Router *router, int fd, const char *name)
                 log_warning_errno(n, "can't take up all connections that were pending before: %m");
         else
                 log_info("took up %d connections that were pending before", n);
-        store_forget(name);
+        store_forget(&router->notify, name);
 }
 
 /* The stored ones in the order of their numbers, which systemd does not keep: with the earliest
@@ -76,7 +76,7 @@ static void take_connections(Router *router, Inherited *inherited)
                                     &(StoredConn){ .accepted_nsec = clock_nsec(CLOCK_MONOTONIC) });
 }
 
-static void report_others(const Inherited *inherited)
+static void report_others(const Router *router, const Inherited *inherited)
 {
         for (size_t i = 0; i < inherited->n; i++) {
                 if (!inherited->names[i])
@@ -86,7 +86,7 @@ static void report_others(const Inherited *inherited)
                             "'control'; closing it (FileDescriptorName=public or =control in the "
                             "socket unit)",
                             INHERIT_FD_FIRST + i, inherited->names[i]);
-                store_forget(inherited->names[i]);
+                store_forget(&router->notify, inherited->names[i]);
         }
 }
 
@@ -108,7 +108,7 @@ static int take_sockets(Router *router, Inherited *inherited)
                 router_seal(router);
                 take_connections(router, inherited);
         }
-        report_others(inherited);
+        report_others(router, inherited);
         return router->n_listeners > 0 ? 0 : -ENOTCONN;
 }
 

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <systemd/sd-daemon.h>
 
 #include "router/reload.h"
 #include "util/cleanup.h"
@@ -211,7 +210,6 @@ static int reload_on_done(sd_event_source *source, int fd, uint32_t revents, voi
 
 void reload_request(Reload *reload)
 {
-        (void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_usec());
         if (reload->work == RELOAD_IDLE)
                 reload_begin(reload);
         else

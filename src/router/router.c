@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <systemd/sd-daemon.h>
 
 #include "router/router.h"
 #include "util/array.h"
@@ -19,21 +18,19 @@
 /* Standard streams, listeners, event loop, and a few for a moment. */
 #define DESCRIPTORS_OWN 24
 
-/* state: what is said to systemd beside the status. */
-static void router_notify(const Router *router, const char *state)
+/* happened: what systemd is told beside the status. */
+static void router_notify(Router *router, NotifyEvent happened)
 {
         const Metrics *metrics = &router->metrics;
         const char *note = reload_note(router->reload);
 
-        (void)sd_notifyf(0,
-                         "%sSTATUS=%zu instances%s%s%s; accepted %" PRIu64 ", handed off %" PRIu64
-                         ", refused %" PRIu64 ", gone %" PRIu64
-                         ", pending %zu, redirected %" PRIu64,
-                         state, router->config->n_instances, note[0] ? " (" : "", note,
-                         note[0] ? ")" : "", metrics->accepted,
-                         metrics_sum(metrics->handed_off, BELLHOP_REASON_DEFAULT),
-                         metrics_sum(metrics->refused, REFUSE_REASON_COUNT), metrics->gone,
-                         router_n_pending(router), metrics->redirected);
+        notify_send(&router->notify, happened,
+                    "%zu instances%s%s%s; accepted %" PRIu64 ", handed off %" PRIu64
+                    ", refused %" PRIu64 ", gone %" PRIu64 ", pending %zu, redirected %" PRIu64,
+                    router->config->n_instances, note[0] ? " (" : "", note, note[0] ? ")" : "",
+                    metrics->accepted, metrics_sum(metrics->handed_off, BELLHOP_REASON_DEFAULT),
+                    metrics_sum(metrics->refused, REFUSE_REASON_COUNT), metrics->gone,
+                    router_n_pending(router), metrics->redirected);
 }
 
 /* Logs which step of the start has failed. */
@@ -54,7 +51,7 @@ static bool router_arm(sd_event_source *timer, uint64_t usec)
 
 static int router_on_status(sd_event_source *source, uint64_t usec, void *userdata)
 {
-        router_notify(userdata, "");
+        router_notify(userdata, NOTIFY_NOTHING);
         return 0;
 }
 
@@ -169,7 +166,7 @@ static void router_on_reload_end(void *userdata, ReloadResult result, bool is_la
 
         router->metrics.reloads[result]++;
         if (is_last)
-                router_notify(router, "READY=1\n");
+                router_notify(router, NOTIFY_READY);
 }
 
 /* --- the control socket --- */
@@ -233,6 +230,7 @@ static int router_on_sighup(sd_event_source *source, const struct signalfd_sigin
 {
         Router *router = userdata;
 
+        router_notify(router, NOTIFY_RELOADING);
         reload_request(router->reload);
         return 0;
 }
@@ -244,7 +242,7 @@ static int router_on_end(sd_event_source *source, const struct signalfd_siginfo 
 
         router_pause_listeners(router, true);
         conn_store_all(router);
-        router_notify(router, "STOPPING=1\n");
+        router_notify(router, NOTIFY_STOPPING);
         return sd_event_exit(router->event, 0);
 }
 
@@ -269,7 +267,7 @@ static int router_init_events(Router *router)
         int r = sd_event_new(&router->event);
 
         if (r >= 0)
-                r = sd_event_set_watchdog(router->event, true);
+                r = notify_open(&router->notify, router->event);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
                 r = sd_event_add_signal(router->event, NULL,
                                         signals[i].number | SD_EVENT_SIGNAL_PROCMASK,
@@ -295,6 +293,7 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
         int r;
 
         *router = (Router){
+                .notify.fd = -EBADF,
                 .admission.log_limits = router->log_limits,
                 .control = { .config = &router->config,
                              .get_metrics = router_get_metrics,
@@ -365,7 +364,7 @@ int router_run(Router *router)
                 r = router_step(control_start(&router->control), "watch the control socket");
         if (r < 0)
                 return r;
-        router_notify(router, "READY=1\n");
+        router_notify(router, NOTIFY_READY);
         return router_step(sd_event_loop(router->event), "go on with the event loop");
 }
 
@@ -386,5 +385,6 @@ void router_done(Router *router)
         sd_event_source_disable_unref(router->resume);
         sd_event_source_disable_unref(router->outlet_shared.retry);
         sd_event_source_disable_unref(router->status);
+        notify_done(&router->notify);
         sd_event_unref(router->event);
 }

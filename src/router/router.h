@@ -10,9 +10,11 @@
 #include "router/control.h"
 #include "router/listener.h"
 #include "router/reload.h"
+#include "util/notify.h"
 
 struct Router {
         sd_event *event;
+        Notify notify;
         const Config *config; /* owned by reload */
         Reload *reload;
         Outlet **outlets; /* one for each of config->instances, or NULL until its first use */

@@ -7,11 +7,14 @@
 
 #include "router/store.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/text.h"
 
 #define STORE_MAGIC UINT32_C(0x31504842)
 
-/* systemd may be busy for a minute, for example with a daemon-reload; TimeoutStopSec= is longer. */
-#define BARRIER_USEC (75 * UINT64_C(1000000))
+/* For all that is given: systemd may be busy for a minute, for example with a daemon-reload;
+ * TimeoutStopSec= is longer. */
+#define STORE_USEC (75 * UINT64_C(1000000))
 
 /* The kernel takes no more descriptors in one message (SCM_MAX_FD). */
 #define BATCH_MAX 253
@@ -30,6 +33,8 @@ typedef union StoreControl {
 
 /* A socket pair that is being filled: read, write. */
 typedef struct StoreQueue {
+        const Notify *notify;
+        uint64_t deadline_usec;
         int ends[2];
         size_t number;
         bool has_batches;
@@ -44,12 +49,12 @@ static int store_give_queue(StoreQueue *queue)
 
         if (queue->has_batches) {
                 snprintf(text, sizeof(text), format, queue->number++);
-                r = sd_pid_notify_with_fds(0, false, text, (const int *)queue->ends, 1);
+                r = notify_give_fd(queue->notify, text, queue->ends[0], queue->deadline_usec);
         }
         queue->has_batches = false;
         for (size_t i = 0; i < ELEMENTSOF(queue->ends); i++)
                 queue->ends[i] = close_fd(queue->ends[i]);
-        return r < 0 ? r : 0;
+        return r;
 }
 
 static int store_send_batch(StoreQueue *queue, const int *fds, const StoredConn *conns, size_t n)
@@ -78,9 +83,13 @@ static int store_send_batch(StoreQueue *queue, const int *fds, const StoredConn 
         return 0;
 }
 
-int store_give(const int *fds, const StoredConn *conns, size_t n)
+int store_give(const Notify *notify, const int *fds, const StoredConn *conns, size_t n)
 {
-        StoreQueue queue = { .ends = { -EBADF, -EBADF } };
+        StoreQueue queue = {
+                .notify = notify,
+                .deadline_usec = clock_monotonic_usec() + STORE_USEC,
+                .ends = { -EBADF, -EBADF },
+        };
         size_t n_now;
         int r = 0, last;
 
@@ -96,7 +105,7 @@ int store_give(const int *fds, const StoredConn *conns, size_t n)
         last = store_give_queue(&queue);
         /* systemd drops what was sent by a process that is gone when it reads it. */
         if (last == 0)
-                last = sd_notify_barrier(0, BARRIER_USEC);
+                last = notify_barrier(notify, queue.deadline_usec);
         return r < 0 ? r : last < 0 ? last : (int)n;
 }
 
@@ -152,7 +161,10 @@ int store_take_up_consume(int fd_consume, StoreTake take, void *userdata)
         }
 }
 
-void store_forget(const char *name)
+void store_forget(const Notify *notify, const char *name)
 {
-        (void)sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
+        _cleanup_free_ char *text = text_format("FDSTOREREMOVE=1\nFDNAME=%s", name);
+
+        if (text)
+                (void)notify_give_fd(notify, text, -EBADF, 0);
 }

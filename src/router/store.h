@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/notify.h"
+
 /* How stored descriptors are named: numbered from 0, in the order in which to take them up. */
 #define STORE_NAME_FORMAT "pending-%zu"
 #define STORE_NAME_MAX    sizeof("pending-18446744073709551615")
@@ -17,13 +19,15 @@ typedef struct StoredConn {
 } StoredConn;
 
 /* Gives systemd n connections, in the order in which to take them up. The descriptors stay the
- * caller's. Returns n, or a negative errno if systemd does not have all. */
-int store_give(const int *fds, const StoredConn *conns, size_t n);
+ * caller's. Waits for systemd, 75 seconds at most. Returns n, or a negative errno if systemd does
+ * not have all. */
+int store_give(const Notify *notify, const int *fds, const StoredConn *conns, size_t n);
 
 /* Takes up what a former router has stored in this descriptor. Returns how many there were. A
  * negative errno: the rest is lost. */
 typedef void (*StoreTake)(void *userdata, int fd_consume, const StoredConn *conn);
 int store_take_up_consume(int fd, StoreTake take, void *userdata);
 
-/* Makes systemd forget what it has stored by that name. */
-void store_forget(const char *name);
+/* Makes systemd forget what it has stored by that name. If it does not hear of it, the next router
+ * gets an empty queue and forgets it. */
+void store_forget(const Notify *notify, const char *name);

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
-#include <systemd/sd-daemon.h>
 
 #include "config/names.h"
 #include "handoff/hangup.h"
@@ -15,13 +14,15 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/notify.h"
 
 #define SYSTEMD           "org.freedesktop.systemd1"
 #define SYSTEMD_UNIT      SYSTEMD ".Unit"
 #define SYSTEMD_SERVICE   SYSTEMD ".Service"
 #define SYSTEMD_UNIT_PATH "/org/freedesktop/systemd1/unit"
 
-/* systemd may be busy with a daemon-reload of thousands of units; visitors wait meanwhile. */
+/* For all answers: systemd may be busy with a daemon-reload of thousands of units, and it or D-Bus
+ * may hang. Visitors wait meanwhile. */
 #define ASK_USEC (5 * UINT64_C(1000000))
 
 /* A crash so soon after READY=1, so soon after the last one, is a loop. */
@@ -54,8 +55,17 @@ static bool standin_is_by_signal(const char *result)
                strcmp(result, "oom-kill") == 0;
 }
 
-static int standin_ask_times(sd_bus *bus, const char *path, const char *own_path,
-                             EndingFacts *facts)
+/* Before each call. */
+static int standin_limit(sd_bus *bus, uint64_t deadline_usec)
+{
+        const uint64_t now = clock_monotonic_usec();
+
+        return now < deadline_usec ? sd_bus_set_method_call_timeout(bus, deadline_usec - now)
+                                   : -ETIMEDOUT;
+}
+
+static int standin_ask_times(sd_bus *bus, uint64_t deadline_usec, const char *path,
+                             const char *own_path, EndingFacts *facts)
 {
         const struct {
                 const char *path, *property;
@@ -68,13 +78,18 @@ static int standin_ask_times(sd_bus *bus, const char *path, const char *own_path
         };
         int r = 0;
 
-        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(times); i++)
-                r = sd_bus_get_property_trivial(bus, SYSTEMD, times[i].path, SYSTEMD_UNIT,
-                                                times[i].property, NULL, 't', times[i].usec);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(times); i++) {
+                r = standin_limit(bus, deadline_usec);
+                if (r >= 0)
+                        r = sd_bus_get_property_trivial(bus, SYSTEMD, times[i].path, SYSTEMD_UNIT,
+                                                        times[i].property, NULL, 't',
+                                                        times[i].usec);
+        }
         return r;
 }
 
-static int standin_ask_bus(sd_bus *bus, const char *instance, EndingFacts *facts)
+static int standin_ask_bus(sd_bus *bus, uint64_t deadline_usec, const char *instance,
+                           EndingFacts *facts)
 {
         _cleanup_free_ char *path = NULL, *own_path = NULL, *load_state = NULL, *result = NULL;
         char unit[NAME_UNIT_MAX];
@@ -86,6 +101,8 @@ static int standin_ask_bus(sd_bus *bus, const char *instance, EndingFacts *facts
                 r = sd_bus_path_encode(SYSTEMD_UNIT_PATH,
                                        name_unit(NAME_STANDIN_UNIT, instance, unit), &own_path);
         if (r >= 0)
+                r = standin_limit(bus, deadline_usec);
+        if (r >= 0)
                 r = sd_bus_get_property_string(bus, SYSTEMD, path, SYSTEMD_UNIT, "LoadState", NULL,
                                                &load_state);
         if (r < 0)
@@ -94,10 +111,14 @@ static int standin_ask_bus(sd_bus *bus, const char *instance, EndingFacts *facts
                 snprintf(facts->cause, sizeof(facts->cause), "%s", load_state);
                 return 0;
         }
-        r = standin_ask_times(bus, path, own_path, facts);
+        r = standin_ask_times(bus, deadline_usec, path, own_path, facts);
+        if (r >= 0)
+                r = standin_limit(bus, deadline_usec);
         if (r >= 0)
                 r = sd_bus_get_property_string(bus, SYSTEMD, path, SYSTEMD_SERVICE, "Result", NULL,
                                                &result);
+        if (r >= 0)
+                r = standin_limit(bus, deadline_usec);
         if (r >= 0)
                 r = sd_bus_get_property_trivial(bus, SYSTEMD, path, SYSTEMD_SERVICE,
                                                 "ExecMainStatus", NULL, 'i', &status);
@@ -109,22 +130,43 @@ static int standin_ask_bus(sd_bus *bus, const char *instance, EndingFacts *facts
         return 0;
 }
 
+/* Logging in by itself would have a limit of 90 seconds. */
+static int standin_log_in(sd_bus *bus, uint64_t deadline_usec)
+{
+        int r;
+
+        while ((r = sd_bus_is_ready(bus)) == 0) {
+                const uint64_t now = clock_monotonic_usec();
+
+                if (now >= deadline_usec)
+                        return -ETIMEDOUT;
+                r = sd_bus_process(bus, NULL);
+                if (r == 0)
+                        r = sd_bus_wait(bus, deadline_usec - now);
+                if (r < 0)
+                        return r;
+        }
+        return r;
+}
+
 int standin_ask(const char *instance, EndingFacts *ret)
 {
+        const uint64_t deadline_usec = clock_monotonic_usec() + ASK_USEC;
         sd_bus *bus = NULL;
         int r = sd_bus_open_system(&bus);
 
         *ret = (EndingFacts){ .cause = "unknown cause" };
         if (r >= 0)
-                r = sd_bus_set_method_call_timeout(bus, ASK_USEC);
+                r = standin_log_in(bus, deadline_usec);
         if (r >= 0)
-                r = standin_ask_bus(bus, instance, ret);
-        sd_bus_flush_close_unref(bus);
+                r = standin_ask_bus(bus, deadline_usec, instance, ret);
+        sd_bus_close_unref(bus);
         return r;
 }
 
 typedef struct Standin {
         sd_event *event;
+        Notify notify;
         int handoff_fd;
         const char *instance;
         const char *cause;
@@ -159,10 +201,10 @@ static enum bellhop_protocol standin_find_protocol(int fd, const struct bellhop_
                      : BELLHOP_PROTOCOL_UNKNOWN;
 }
 
-static void standin_notify_status(const Standin *standin)
+static void standin_notify_status(Standin *standin)
 {
-        (void)sd_notifyf(0, "STATUS=%s can't start (%s); refused %zu visitors", standin->instance,
-                         standin->cause, standin->n_refused);
+        notify_send(&standin->notify, NOTIFY_NOTHING, "%s can't start (%s); refused %zu visitors",
+                    standin->instance, standin->cause, standin->n_refused);
 }
 
 /* All that is there in one turn: the queue is short. */
@@ -204,6 +246,8 @@ static int standin_init(Standin *standin, uint64_t pause_usec)
         int r = sd_event_new(&standin->event);
 
         if (r >= 0)
+                r = notify_open(&standin->notify, standin->event);
+        if (r >= 0)
                 r = sd_event_set_signal_exit(standin->event, true);
         if (r >= 0)
                 r = linger_init(&standin->lingering, standin->event, STANDIN_LINGERING_MAX);
@@ -220,6 +264,7 @@ int standin_run_consume(int handoff_fd, const char *instance, const char *cause,
                         uint64_t pause_usec)
 {
         Standin standin = {
+                .notify.fd = -EBADF,
                 .handoff_fd = handoff_fd,
                 .instance = instance,
                 .cause = cause,
@@ -228,14 +273,15 @@ int standin_run_consume(int handoff_fd, const char *instance, const char *cause,
         int r;
 
         assert(handoff_fd >= 0);
-        standin_notify_status(&standin);
         r = standin_init(&standin, pause_usec);
+        standin_notify_status(&standin);
         while (r >= 0 && sd_event_get_state(standin.event) != SD_EVENT_FINISHED &&
                (standin.handoff || standin.lingering.deadlines.n > 0))
                 r = sd_event_run(standin.event, UINT64_MAX);
 
         deadline_queue_done(&standin.lingering.deadlines);
         sd_event_source_disable_unref(standin.handoff);
+        notify_done(&standin.notify);
         sd_event_unref(standin.event);
         close_fd(handoff_fd);
         log_full(LOG_INFO, &(LogFields){ .instance = instance },

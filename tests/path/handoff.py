@@ -6,6 +6,7 @@ mistake in one of them is seen. Nothing here sleeps to wait for something: it wa
 """
 
 import errno
+import itertools
 import os
 import pwd
 import re
@@ -80,6 +81,21 @@ class HandoffSocket:
         self.socket.close()
 
 
+def fill(path):
+    """Fills the queue of a datagram socket, which nobody reads meanwhile."""
+    while True:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            sender.connect(path)
+            for n in itertools.count():
+                try:
+                    sender.send(b"FULL=1")
+                except BlockingIOError:
+                    break
+        if n == 0:
+            return
+
+
 # --- systemd's ear ---
 
 
@@ -97,6 +113,10 @@ class Notify:
         self.socket.settimeout(max(0.001, deadline - time.monotonic()))
         self.messages.append(self.socket.recv(4096).decode())
         return self.messages[-1]
+
+    def fill(self):
+        """Others fill its queue, so that nobody has room until wait() reads."""
+        fill(self.path)
 
     def wait(self, pattern, timeout=TIMEOUT):
         """The next message, of those not yet looked at, in which the regular expression is found."""

@@ -70,6 +70,17 @@ def set_settings(router, settings):
     router.write("router.conf", f"[Router]\n{settings}\n")
 
 
+def test_pending_wait_for_a_systemd_that_is_busy():
+    with StoredRouter(HOSTS, "SniffTimeoutSec=1h") as router:
+        data = http("alice.example")
+        client = router.connect(send=data[:8])
+        router.wait_for(pending=1)
+        router.notify.fill()
+        router.restart()
+        client.sendall(data[8:])
+        router.deliver(A, data, client)
+
+
 def test_pending_survive_a_restart():
     with StoredRouter(HOSTS, "SniffTimeoutSec=1h") as router:
         begun = [(A, http("alice.example"), 8), (B, hello("bob.example"), 5), (B, hello("bob.example", 9000), 4000),

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What a service tells systemd, sd_notify(3), without waiting: PID 1 may be busy or hang, and any
+ * program of the machine can fill its queue. A status is dropped then, as a newer one follows. What
+ * systemd acts upon is kept, and sent as soon as there is room: the last reload or stop, and
+ * readiness after it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+typedef enum NotifyEvent {
+        NOTIFY_NOTHING, /* but a status */
+        NOTIFY_READY,
+        NOTIFY_RELOADING,
+        NOTIFY_STOPPING,
+} NotifyEvent;
+
+typedef struct Notify {
+        sd_event *event;
+        int fd;                /* negative: nobody listens */
+        sd_event_source *room; /* enabled while something is kept */
+        sd_event_source *watchdog;
+        uint64_t watchdog_usec;
+        bool keeps_alive;        /* the rest is kept, in the order in which it is sent */
+        uint64_t reloading_usec; /* when the reload began; 0: none */
+        NotifyEvent state;       /* ready, stopping or nothing */
+} Notify;
+
+/* To $NOTIFY_SOCKET; without it all functions do nothing. Answers the watchdog of the service, if
+ * there is one. Returns 0 or a negative errno. */
+int notify_open(Notify *notify, sd_event *event);
+void notify_done(Notify *notify);
+
+/* format: of the status. */
+void notify_send(Notify *notify, NotifyEvent happened, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* These two wait, until deadline_usec of CLOCK_MONOTONIC at most. 0, -ETIMEDOUT or another negative
+ * errno. The descriptor stays the caller's. */
+int notify_give_fd(const Notify *notify, const char *text, int fd, uint64_t deadline_usec);
+/* Until systemd has read everything that was sent before. */
+int notify_barrier(const Notify *notify, uint64_t deadline_usec);
