@@ -21,7 +21,8 @@
 #define ENDS_MOST 5
 #define SOON_USEC UINT64_C(2000000)
 
-/* As `listen` in fpm.conf has it; PHP-FPM's own variable for a socket that it inherits. */
+/* As `listen` in fpm.conf has it, beside `error_log`, which is the next descriptor; PHP-FPM's own
+ * variable for a socket that it inherits. */
 #define FPM_SOCKETS "FPM_SOCKETS=/dev/fd/3=3"
 /* The empty first folder is the machine's own. */
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
@@ -137,6 +138,57 @@ static void php_open(Php *php)
         php_close(php);
 }
 
+/* --- the log: PHP-FPM itself would wait for a journald that hangs --- */
+
+static void php_log(const Php *php, const char *line, size_t size)
+{
+        _cleanup_free_ char *identifier = text_format("bellhop-php-%s", php->context->instance);
+        _cleanup_free_ char *text = strndup(line, size);
+
+        if (identifier && text)
+                (void)journal_write(&(JournalLine){
+                        .identifier = identifier, .level = LOG_WARNING, .text = text });
+}
+
+static int php_on_log(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Php *php = userdata;
+        const ssize_t n =
+                read(fd, php->log_text + php->log_size, sizeof(php->log_text) - php->log_size);
+        char *line = php->log_text, *end;
+
+        if (n <= 0)
+                return 0;
+        php->log_size += (size_t)n;
+        while ((end = memchr(line, '\n', php->log_size))) {
+                php_log(php, line, (size_t)(end - line));
+                php->log_size -= (size_t)(end + 1 - line);
+                line = end + 1;
+        }
+        if (php->log_size == sizeof(php->log_text)) {
+                php_log(php, line, php->log_size);
+                php->log_size = 0;
+        }
+        memmove(php->log_text, line, php->log_size);
+        return 0;
+}
+
+static int php_open_log(Php *php)
+{
+        if (php->log[1] >= 0)
+                return 0;
+        if (pipe2(php->log, O_CLOEXEC) < 0)
+                return -errno;
+        return sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN, php_on_log, php);
+}
+
+static void php_close_log(Php *php)
+{
+        php->log_source = sd_event_source_disable_unref(php->log_source);
+        for (size_t i = 0; i < ELEMENTSOF(php->log); i++)
+                php->log[i] = close_fd(php->log[i]);
+}
+
 /* --- processes --- */
 
 static void php_process_free(Php *php, PhpProcess *process)
@@ -198,14 +250,19 @@ static int php_start(Php *php)
         process = calloc(1, sizeof(*process));
         if (!process)
                 return -ENOMEM;
+        r = php_open_log(php);
+        if (r < 0) {
+                free(process);
+                return r;
+        }
         php_make_session_folder(php->context->state_dir);
         LIST_INSERT_HEAD(&php->processes, process, link);
         r = child_start(
                 &(Child){
                         .argv = (const char *const[]){ command.program, "--nodaemonize",
                                                        "--fpm-config", command.config, NULL },
-                        .fds = { php->socket },
-                        .n_fds = 1,
+                        .fds = { php->socket, php->log[1] },
+                        .n_fds = 2,
                         .environment = (const char *const[]){ FPM_SOCKETS, FPM_INI, NULL },
                         .orphan_signal = SIGQUIT, /* workers finish what they do */
                 },
@@ -255,7 +312,12 @@ static int php_on_request(sd_event_source *source, int fd, uint32_t revents, voi
 
 void php_init(Php *php, sd_event *event, const Context *context)
 {
-        *php = (Php){ .event = event, .context = context, .socket = -EBADF };
+        *php = (Php){
+                .event = event,
+                .context = context,
+                .socket = -EBADF,
+                .log = { -EBADF, -EBADF },
+        };
 }
 
 void php_load(Php *php)
@@ -305,15 +367,20 @@ void php_done(Php *php)
         php_close(php);
         while (!LIST_EMPTY(&php->processes))
                 php_process_free(php, LIST_FIRST(&php->processes));
+        php_close_log(php);
 }
 
 int php_test(const Context *context)
 {
         _cleanup_(php_command_done) PhpCommand command = { 0 };
+        _cleanup_close_ int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
         if (!php_find(context, &command))
                 return 0;
+        /* It opens its log as well; what it finds wrong goes to standard error. */
         return child_run(&(Child){
+                .fds = { null_fd, null_fd },
+                .n_fds = 2,
                 .argv = (const char *const[]){ command.program, "-t", "--fpm-config",
                                                command.config, NULL },
                 .environment = (const char *const[]){ FPM_INI, NULL },

@@ -20,6 +20,10 @@ typedef struct Php {
         PhpProcess *current; /* takes requests; NULL: none yet. Others finish what they do */
         uint64_t ended_usec; /* when a current one ended unasked, CLOCK_MONOTONIC */
         unsigned n_ends;     /* one soon after the other */
+        int log[2];          /* the pipe to which PHP-FPM writes its log: read, write */
+        sd_event_source *log_source;
+        char log_text[4096]; /* read, without the end of its line yet */
+        size_t log_size;
 } Php;
 
 void php_init(Php *php, sd_event *event, const Context *context);
