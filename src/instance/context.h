@@ -9,6 +9,7 @@ typedef struct Context {
         const char *state_dir;   /* NULL: none */
         const char *mpm;         /* of Apache: event, worker or prefork */
         const char *php_program; /* NULL: the newest that is installed */
+        int systemd_fd;          /* /run/systemd of the machine, until it is used; negative: none */
         int handoff_fd;          /* the hand-off socket */
         int bell_fd;             /* eventfd(2) that the pages of all servers ring */
 } Context;

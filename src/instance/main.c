@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhop-instance: options, environment and the inherited socket; what to do with them. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "instance/confine.h"
@@ -36,6 +38,22 @@ static const char help[] =
         "      --version      Show the version\n"
         "\n"
         "See bellhop-instance(8).\n";
+
+/* The sandbox hides systemd's sockets from the site, so the unit passes their folder as standard
+ * input. It leads out of the sandbox. Returns a descriptor of it, or a negative number. */
+static int take_systemd_folder(void)
+{
+        struct stat st;
+        int fd;
+
+        if (fstat(STDIN_FILENO, &st) < 0 || !S_ISDIR(st.st_mode))
+                return -EBADF;
+        fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        (void)close(STDIN_FILENO);
+        if (open("/dev/null", O_RDONLY) != STDIN_FILENO)
+                fd = close_fd(fd);
+        return fd;
+}
 
 static const char *environment_or(const char *name, const char *otherwise)
 {
@@ -189,6 +207,7 @@ int main(int argc, char *argv[])
                 .state_dir = environment_or("STATE_DIRECTORY", NULL),
                 .mpm = environment_or("BELLHOP_MPM", "event"),
                 .php_program = environment_or("BELLHOP_PHP_FPM", NULL),
+                .systemd_fd = take_systemd_folder(),
         };
         const char *tests = NULL, *reload_pid = NULL;
         const ProgramOption options[] = {
@@ -209,6 +228,8 @@ int main(int argc, char *argv[])
                 return EXIT_USAGE;
         }
         log_open();
+        if (tests || reload_pid)
+                context.systemd_fd = close_fd(context.systemd_fd);
         if (reload_pid)
                 return reload(&context, reload_pid) ? EXIT_SUCCESS : EXIT_FAILURE;
         if (!tests)

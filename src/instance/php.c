@@ -179,6 +179,9 @@ static int php_open_log(Php *php)
                 return 0;
         if (pipe2(php->log, O_CLOEXEC) < 0)
                 return -errno;
+        /* A program of the site's may open it again and read what is for us. */
+        if (fcntl(php->log[0], F_SETFL, O_NONBLOCK) < 0)
+                return -errno;
         return sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN, php_on_log, php);
 }
 

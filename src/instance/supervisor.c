@@ -518,7 +518,8 @@ static int supervisor_watch(Supervisor *supervisor)
         int r = context->bell_fd < 0 ? -errno : sd_event_new(&supervisor->event);
 
         if (r >= 0)
-                r = notify_open(&supervisor->notify, supervisor->event);
+                r = notify_open_consume(&supervisor->notify, supervisor->event,
+                                        context->systemd_fd);
         if (r >= 0)
                 r = sd_event_add_post(supervisor->event, NULL, supervisor_advance, supervisor);
         if (r >= 0)

@@ -267,7 +267,7 @@ static int router_init_events(Router *router)
         int r = sd_event_new(&router->event);
 
         if (r >= 0)
-                r = notify_open(&router->notify, router->event);
+                r = notify_open_consume(&router->notify, router->event, -EBADF);
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
                 r = sd_event_add_signal(router->event, NULL,
                                         signals[i].number | SD_EVENT_SIGNAL_PROCMASK,

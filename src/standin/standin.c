@@ -246,7 +246,7 @@ static int standin_init(Standin *standin, uint64_t pause_usec)
         int r = sd_event_new(&standin->event);
 
         if (r >= 0)
-                r = notify_open(&standin->notify, standin->event);
+                r = notify_open_consume(&standin->notify, standin->event, -EBADF);
         if (r >= 0)
                 r = sd_event_set_signal_exit(standin->event, true);
         if (r >= 0)

@@ -142,14 +142,22 @@ static int notify_start_watchdog(Notify *notify)
         return r < 0 ? r : sd_event_source_set_enabled(notify->watchdog, SD_EVENT_ON);
 }
 
-int notify_open(Notify *notify, sd_event *event)
+int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume)
 {
+        _cleanup_close_ int dir_fd = dir_fd_consume;
         const char *path = getenv("NOTIFY_SOCKET");
+        const char *slash = path ? strrchr(path, '/') : NULL;
+        char within[sizeof(struct sockaddr_un)];
         int r;
 
         *notify = (Notify){ .event = event, .fd = -EBADF };
         if (!path)
                 return 0;
+        /* connect(2) has no form that takes the descriptor of a folder. */
+        if (slash && dir_fd >= 0) {
+                (void)snprintf(within, sizeof(within), "/proc/self/fd/%d%s", dir_fd, slash);
+                path = within;
+        }
         notify->fd = notify_connect(path);
         if (notify->fd < 0)
                 return notify->fd;

@@ -27,9 +27,10 @@ typedef struct Notify {
         NotifyEvent state;       /* ready, stopping or nothing */
 } Notify;
 
-/* To $NOTIFY_SOCKET; without it all functions do nothing. Answers the watchdog of the service, if
- * there is one. Returns 0 or a negative errno. */
-int notify_open(Notify *notify, sd_event *event);
+/* To $NOTIFY_SOCKET; without it all functions do nothing. dir_fd_consume: its folder, where a
+ * sandbox hides that, or negative. Answers the watchdog of the service, if there is one. Returns 0
+ * or a negative errno. */
+int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume);
 void notify_done(Notify *notify);
 
 /* format: of the status. */

@@ -372,9 +372,10 @@ def knock(path):
 
 def tells_systemd(pid):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
-        own.connect("/run/systemd/notify")
-        socket.send_fds(own, [f"MAINPID={pid}\nSTATUS=all is well\nFDSTORE=1\nREADY=1".encode()], [0])
-    return "done"
+        outcome = attempt(own.connect, "/run/systemd/notify")
+        if outcome == "done":
+            socket.send_fds(own, [f"MAINPID={pid}\nSTATUS=all is well\nFDSTORE=1\nREADY=1".encode()], [0])
+    return outcome
 
 
 def handoff():
