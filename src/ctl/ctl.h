@@ -36,7 +36,7 @@ typedef struct Ctl {
         const char *count, *delay; /* top; NULL: not given */
         bool strict;               /* check */
         bool self_signed;          /* cert, add */
-        bool force;                /* cert */
+        bool force, install;       /* cert */
         bool json, no_legend, no_pager;
         const char *config_dir, *runtime_dir;
 } Ctl;

@@ -95,15 +95,17 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
                                const bool given[static OPTIONS_MAX])
 {
         const Verb *verb = n > 0 ? verb_find(words[0]) : NULL;
-        const bool fits = verb && n - 1 == (verb->argument ? 1 : 0);
+        const int words_of_install = ctl->install && verb && verb->run == verb_cert ? 2 : 0;
+        const bool fits = verb && n - 1 == (verb->argument ? 1 : 0) + words_of_install;
 
         if (n == 0)
                 output_error("Say what to do. " HELP_HINT);
         else if (!verb)
                 output_error("There is no verb '%s'. " HELP_HINT, words[0]);
         else if (!fits)
-                output_error("Write 'bellhopctl %s%s%s'. " HELP_HINT, verb->name,
-                             verb->argument ? " " : "", verb->argument ? verb->argument : "");
+                output_error("Write 'bellhopctl %s%s%s%s'. " HELP_HINT, verb->name,
+                             verb->argument ? " " : "", verb->argument ? verb->argument : "",
+                             words_of_install ? " --install CERT KEY" : "");
         if (!fits)
                 return CTL_USAGE;
         for (size_t i = 0; i < n_options; i++)

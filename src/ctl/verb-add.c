@@ -173,11 +173,11 @@ static bool add_sign(Add *add)
                             : -ENOMEM;
 
         hosts_free(hosts, 1);
-        if (r == SELF_SIGNED_NO_NAME)
+        if (r == TLS_FILES_NO_NAME)
                 output_error("A certificate needs a --host or --address to name.");
-        else if (r == SELF_SIGNED_NO_USER)
+        else if (r == TLS_FILES_NO_USER)
                 output_error("User %s has gone.", add->name);
-        add->has_signed = change_good(add->places.tls, r) && r == SELF_SIGNED_MADE;
+        add->has_signed = change_good(add->places.tls, r) && r == TLS_FILES_PUT;
         return add->has_signed;
 }
 

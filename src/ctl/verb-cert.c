@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhopctl cert: shows the certificate of an instance, or makes one. */
+/* bellhopctl cert: shows the certificate of an instance, makes one, or installs one. */
 #include "config/names.h"
+#include "config/users.h"
+#include "ctl/ask/access.h"
 #include "ctl/ask/certificate.h"
+#include "ctl/ask/stale.h"
+#include "ctl/change/change.h"
 #include "ctl/change/self-signed.h"
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define DAY_SECONDS 86400
 
@@ -182,21 +187,21 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, int made)
         const char *dir = ctl->config_dir;
 
         switch (made) {
-        case SELF_SIGNED_MADE:
+        case TLS_FILES_PUT:
                 if (!ctl->no_legend)
                         printf("Made %s/tls/%s/{fullchain,privkey}.pem. To use it: systemctl "
                                "try-restart bellhop@%s.service\n",
                                dir, name, name);
                 return CTL_FINE;
-        case SELF_SIGNED_EXISTS:
+        case TLS_FILES_EXIST:
                 output_error("%s has a certificate or key in %s/tls/%s. --force replaces it.", name,
                              dir, name);
                 break;
-        case SELF_SIGNED_NO_NAME:
+        case TLS_FILES_NO_NAME:
                 output_error("%s has no Host= and no Address= that a certificate could name.",
                              name);
                 break;
-        case SELF_SIGNED_NO_USER:
+        case TLS_FILES_NO_USER:
                 output_error("There is no user %s. 'useradd --create-home %s' makes one.", name,
                              name);
                 break;
@@ -235,6 +240,147 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name)
         return status;
 }
 
+/* --- a pair of root's files --- */
+
+/* A customer who can change the way to the files could have a neighbour's installed. */
+static CtlStatus cert_check_source(const char *path)
+{
+        _cleanup_free_ char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
+        _cleanup_free_ char *whole =
+                text_format("%s%s%s", folder ? folder : "", folder ? "/" : "", path);
+        Access access;
+        int r = whole && whole[0] == '/' ? access_ask_roots(whole, &access) : -ENOMEM;
+
+        if (r == 0 && access.error == 0)
+                return CTL_FINE;
+        if (r == 0 && access.error == -EPERM)
+                output_error("%s: others than root can change %s. Copy the file to a folder that "
+                             "only root can change.",
+                             path, access.obstacle);
+        else
+                output_error("%s: %s.", path, strerror(r < 0 ? -r : -access.error));
+        return CTL_FAILED;
+}
+
+/* result: of certificates_read() or key_read(). */
+static CtlStatus cert_check_result(const char *path, const char *what, int result)
+{
+        if (result == -EINVAL)
+                output_error("%s is not a regular file.", path);
+        else if (result < 0)
+                output_error("%s: %s.", path, strerror(-result));
+        else if (result == PEM_ENCRYPTED)
+                output_error("%s: the key is encrypted. Remove the pass phrase with 'openssl "
+                             "pkey', as nobody is there to type it when the instance starts.",
+                             path);
+        else if (result != PEM_TAKEN)
+                output_error(result == PEM_NOTHING ? "%s: there is no %s in it (PEM form)."
+                                                   : "%s: a %s in it is damaged.",
+                             path, what);
+        return result == PEM_TAKEN ? CTL_FINE : CTL_FAILED;
+}
+
+static CtlStatus cert_check_pair(const TlsPair *pair, const char *certificate, const char *key)
+{
+        X509 *leaf = sk_X509_value(pair->chain, 0);
+        const char *weakness = certificate_weakness(leaf);
+
+        if (X509_check_private_key(leaf, pair->key) != 1)
+                output_error("The key in %s is not that of the first certificate in %s.", key,
+                             certificate);
+        else if (weakness)
+                output_error("%s: %s. OpenSSL refuses it.", certificate, weakness);
+        else
+                return CTL_FINE;
+        return CTL_FAILED;
+}
+
+/* Where the status is not CTL_FINE, too, the pair is to be freed. */
+static CtlStatus cert_read_pair(char *files[], TlsPair *pair)
+{
+        CtlStatus status = CTL_FINE;
+
+        for (size_t i = 0; status == CTL_FINE && i < 2; i++)
+                status = cert_check_source(files[i]);
+        if (status == CTL_FINE)
+                status = cert_check_result(files[0], "certificate",
+                                           certificates_read(files[0], &pair->chain));
+        if (status == CTL_FINE)
+                status = cert_check_result(files[1], "private key", key_read(files[1], &pair->key));
+        return status == CTL_FINE ? cert_check_pair(pair, files[0], files[1]) : status;
+}
+
+static CtlStatus cert_check_user(const char *name)
+{
+        const Users ask_by_name = { .n = 0 };
+        const int verdict = users_check(&ask_by_name, name);
+
+        if (verdict == USER_FITS)
+                return CTL_FINE;
+        if (verdict < 0)
+                output_error("The users can't be read: %s.", strerror(-verdict));
+        else if (verdict == USER_MISSING)
+                output_error("There is no user %s. 'useradd --create-home %s' makes one.", name,
+                             name);
+        else
+                output_error("%s is no user for an instance.", name);
+        return CTL_FAILED;
+}
+
+/* A server that runs reads the new pair by a reload, but does not see a folder that has come since
+ * its start. */
+static bool cert_renew_server(const Change *change, const char *name)
+{
+        uint64_t started_usec = UNKNOWN, made;
+        const uint64_t changed = changed_instance(change->ctl->config_dir, name, &made);
+        char unit[NAME_UNIT_MAX];
+        int r = bus_is_active(change->bus, name_unit(NAME_SERVICE_UNIT, name, unit));
+
+        if (r > 0)
+                r = bus_get(change->bus, unit, "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER,
+                            &started_usec);
+        if (!change_good("systemd does not answer", r))
+                return false;
+        wait_past(changed);
+        return started_usec == UNKNOWN ||
+               change_unit(is_stale(started_usec * 1000, made) ? "try-restart"
+                                                               : "try-reload-or-restart",
+                           unit);
+}
+
+static CtlStatus cert_write_pair(Change *change, const char *name, const TlsPair *pair)
+{
+        const char *dir = change->ctl->config_dir;
+        int r;
+
+        (void)change_step(change, "certificate", "install the certificate of %s", name);
+        r = tls_files_put(dir, name, pair, true);
+        if (r != TLS_FILES_PUT)
+                return cert_say_made(change->ctl, name, r);
+        if (cert_renew_server(change, name))
+                return CTL_FINE;
+        output_error("The new certificate is in %s/tls/%s; the instance does not use it yet.", dir,
+                     name);
+        return CTL_FAILED;
+}
+
+static CtlStatus cert_install(const Ctl *ctl, const char *name, char *files[])
+{
+        TlsPair pair = { .chain = NULL };
+        Change change;
+        CtlStatus status = change_begin(ctl, &change);
+
+        if (status == CTL_FINE)
+                status = cert_check_user(name);
+        if (status == CTL_FINE)
+                status = cert_read_pair(files, &pair);
+        if (status == CTL_FINE)
+                status = cert_write_pair(&change, name, &pair);
+        certificates_free(pair.chain);
+        EVP_PKEY_free(pair.key);
+        return change_done(&change, status);
+}
+
 CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
 {
         const char *name = arguments[0];
@@ -243,9 +389,15 @@ CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
                 output_error("--force is for --self-signed.");
                 return CTL_USAGE;
         }
+        if (ctl->install && ctl->self_signed) {
+                output_error("Either --install or --self-signed.");
+                return CTL_USAGE;
+        }
         if (!instance_name_is_valid(name)) {
                 output_error("'%s' is no name of an instance.", name);
                 return CTL_FAILED;
         }
+        if (ctl->install)
+                return cert_install(ctl, name, arguments + 1);
         return ctl->self_signed ? cert_make(ctl, name) : cert_show(ctl, name);
 }

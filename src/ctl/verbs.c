@@ -13,7 +13,7 @@ const Verb verbs[] = {
         { "remove", "NAME", "Remove an instance, and keep its files", verb_remove },
         { "apply", NULL, "Bring into force what has changed in the files", verb_apply },
         { "check", NULL, "Find what is wrong, and say how to fix it", verb_check },
-        { "cert", "NAME", "Show the certificate of an instance, or make one", verb_cert },
+        { "cert", "NAME", "Show the certificate of an instance, make or install one", verb_cert },
         { "metrics", NULL, "Print the router's metrics, for Prometheus", verb_metrics },
 };
 const size_t n_verbs = ELEMENTSOF(verbs);
@@ -44,6 +44,8 @@ const Option options[] = {
         { "delay", 'd', "SEC", "top", "Wait SEC seconds in between (default: 2)", STRING(delay) },
         { "strict", 0, NULL, "check", "Warnings are errors", FLAG(strict) },
         { "self-signed", 0, NULL, "cert add", "Make a self-signed certificate", FLAG(self_signed) },
+        { "install", 0, NULL, "cert", "Install the files CERT and KEY, which follow NAME",
+          FLAG(install) },
         { "force", 0, NULL, "cert", "Replace the certificate that is there", FLAG(force) },
         { "json", 0, NULL, NULL, "Print JSON", FLAG(json) },
         { "no-legend", 0, NULL, NULL, "Print neither headings nor summary", FLAG(no_legend) },

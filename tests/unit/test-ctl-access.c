@@ -197,6 +197,46 @@ static void test_nothing_is_left(void **state)
         assert_int_equal(faccessat(AT_FDCWD, in("b"), R_OK, AT_EACCESS), 0);
 }
 
+static void assert_roots(const char *path, int error, const char *obstacle)
+{
+        Access access;
+
+        assert_int_equal(access_ask_roots(path, &access), 0);
+        assert_int_equal(access.error, error);
+        if (error < 0)
+                assert_string_equal(access.obstacle, obstacle);
+}
+
+/* Where somebody else can change a part of the way, the file is whatever they like. */
+static void test_only_root_can_change(void **state)
+{
+        const bool is_root = geteuid() == 0;
+
+        make("roots", 0755);
+        put("roots/key", 0600);
+        assert_roots(in("roots/key"), 0, NULL);
+        assert_roots(in("roots/none"), -ENOENT, in("roots/none"));
+        assert_int_equal(symlink("roots/key", in("roots-link")), 0);
+        assert_roots(in("roots-link"), 0, NULL);
+        assert_int_equal(chmod(in("roots"), 0777), 0);
+        assert_roots(in("roots/key"), -EPERM, in("roots"));
+        assert_roots(in("roots-link"), -EPERM, in("roots"));
+        assert_int_equal(chmod(in("roots"), 01777), 0);
+        assert_roots(in("roots/key"), 0, NULL);
+        assert_int_equal(chmod(in("roots/key"), 0622), 0);
+        assert_roots(in("roots/key"), -EPERM, in("roots/key"));
+        assert_int_equal(chmod(in("roots/key"), 0600), 0);
+        if (!is_root)
+                return;
+        assert_int_equal(lchown(in("roots-link"), NOBODY, NOBODY), 0);
+        assert_roots(in("roots-link"), -EPERM, in("roots-link"));
+        assert_int_equal(chown(in("roots/key"), NOBODY, NOBODY), 0);
+        assert_roots(in("roots/key"), -EPERM, in("roots/key"));
+        assert_int_equal(chmod(in("roots"), 0755), 0);
+        assert_int_equal(chown(in("roots"), NOBODY, 0), 0);
+        assert_roots(in("roots/key"), -EPERM, in("roots"));
+}
+
 static void test_identity(void **state)
 {
         Identity identity;
@@ -211,8 +251,13 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-                TEST(test_reachable), TEST(test_closed), TEST(test_closed_on_the_way),
-                TEST(test_links),     TEST(test_groups), TEST(test_nothing_is_left),
+                TEST(test_reachable),
+                TEST(test_closed),
+                TEST(test_closed_on_the_way),
+                TEST(test_links),
+                TEST(test_groups),
+                TEST(test_nothing_is_left),
+                TEST(test_only_root_can_change),
                 TEST(test_identity),
         };
 

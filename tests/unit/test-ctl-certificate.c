@@ -481,9 +481,9 @@ static void test_self_signed(void **state)
 
         (void)state;
         assert_non_null(mkdtemp(folder));
-        assert_int_equal(self_signed_make(folder, "bob", &hosts, false), SELF_SIGNED_NO_USER);
-        assert_int_equal(self_signed_make(folder, "alice", &none, false), SELF_SIGNED_NO_NAME);
-        assert_int_equal(self_signed_make(folder, "alice", &hosts, false), SELF_SIGNED_MADE);
+        assert_int_equal(self_signed_make(folder, "bob", &hosts, false), TLS_FILES_NO_USER);
+        assert_int_equal(self_signed_make(folder, "alice", &none, false), TLS_FILES_NO_NAME);
+        assert_int_equal(self_signed_make(folder, "alice", &hosts, false), TLS_FILES_PUT);
         key = read_key(folder);
         certificates = read_certificates(folder);
         leaf = sk_X509_value(certificates, 0);
@@ -495,11 +495,11 @@ static void test_self_signed(void **state)
         listed = certificate_names(leaf);
         assert_string_equal(listed, "a.example\n*.shop.example\n192.0.2.7\n2001:db8::7");
 
-        assert_int_equal(self_signed_make(folder, "alice", &hosts, false), SELF_SIGNED_EXISTS);
+        assert_int_equal(self_signed_make(folder, "alice", &hosts, false), TLS_FILES_EXIST);
         other = read_key(folder);
         assert_int_equal(EVP_PKEY_eq(key, other), 1);
         EVP_PKEY_free(other);
-        assert_int_equal(self_signed_make(folder, "alice", &hosts, true), SELF_SIGNED_MADE);
+        assert_int_equal(self_signed_make(folder, "alice", &hosts, true), TLS_FILES_PUT);
         other = read_key(folder);
         assert_int_not_equal(EVP_PKEY_eq(key, other), 1);
 

@@ -29,7 +29,7 @@ bool identity_of(const char *user, Identity *ret)
 }
 
 typedef struct Walk {
-        const Identity *who;
+        const Identity *who; /* NULL: what is asked is whether only root can change it */
         const char *const *replaced;
         int mode;
         Access *access;
@@ -133,6 +133,16 @@ static bool access_is_replaced(const Walk *walk)
         return false;
 }
 
+/* In a sticky folder others can add names, and can't replace what is root's. */
+static bool access_is_roots(const struct stat *st)
+{
+        const mode_t others = S_IWOTH | (st->st_gid == 0 ? 0 : S_IWGRP);
+        const bool is_sticky = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX);
+
+        return (st->st_uid == 0 || st->st_uid == geteuid()) &&
+               (S_ISLNK(st->st_mode) || is_sticky || !(st->st_mode & others));
+}
+
 /* Follows a link, or judges anything else. */
 static int access_step(Walk *walk)
 {
@@ -149,6 +159,10 @@ static int access_step(Walk *walk)
                 }
                 return 0;
         }
+        if (!walk->who && !access_is_roots(&access->stat)) {
+                access->error = -EPERM;
+                return 0;
+        }
         if (S_ISLNK(access->stat.st_mode)) {
                 access->error = access_follow(walk);
                 return 0;
@@ -157,30 +171,44 @@ static int access_step(Walk *walk)
                 access->error = -ENOTDIR;
                 return 0;
         }
-        if (!is_last && access_is_replaced(walk))
+        if (!walk->who || (!is_last && access_is_replaced(walk)))
                 return 0;
         return access_judge(walk, fd, is_last ? walk->mode : X_OK);
+}
+
+static int access_walk(Walk *walk, const char *path)
+{
+        Access *access = walk->access;
+        int r = 0;
+
+        assert(path[0] == '/');
+        access->error = 0;
+        if (strlen(path) >= sizeof(walk->rest))
+                return -ENAMETOOLONG;
+        (void)snprintf(walk->rest, sizeof(walk->rest), "%s", path);
+        while (r == 0 && access->error == 0 && walk->rest[strspn(walk->rest, "/")]) {
+                access->error = access_next_part(walk);
+                if (access->error == 0)
+                        r = access_step(walk);
+        }
+        if (access->error < 0)
+                (void)snprintf(access->obstacle, sizeof(access->obstacle), "%s", access_path(walk));
+        return r;
 }
 
 int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
                Access *ret)
 {
         Walk walk = { .who = who, .replaced = replaced, .mode = mode, .access = ret };
-        int r = 0;
 
-        assert(path[0] == '/');
-        ret->error = 0;
         if (who->uid != geteuid() && geteuid() != 0)
                 return -EPERM;
-        if (strlen(path) >= sizeof(walk.rest))
-                return -ENAMETOOLONG;
-        (void)snprintf(walk.rest, sizeof(walk.rest), "%s", path);
-        while (r == 0 && ret->error == 0 && walk.rest[strspn(walk.rest, "/")]) {
-                ret->error = access_next_part(&walk);
-                if (ret->error == 0)
-                        r = access_step(&walk);
-        }
-        if (ret->error < 0)
-                (void)snprintf(ret->obstacle, sizeof(ret->obstacle), "%s", access_path(&walk));
-        return r;
+        return access_walk(&walk, path);
+}
+
+int access_ask_roots(const char *path, Access *ret)
+{
+        Walk walk = { .access = ret };
+
+        return access_walk(&walk, path);
 }

@@ -35,3 +35,7 @@ typedef struct Access {
  */
 int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
                Access *ret);
+
+/* Whether nobody but root (or the caller) can change what an absolute path leads to: each folder
+ * and link on the way and the file itself. ret->error is -EPERM where somebody else can. */
+int access_ask_roots(const char *path, Access *ret);

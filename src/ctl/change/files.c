@@ -20,6 +20,7 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret)
         char unit[NAME_UNIT_MAX];
 
         (void)snprintf(ret->www, PATH_MAX, WWW_DIR "/%s", name);
+        (void)snprintf(ret->state, PATH_MAX, STATE_DIR "/%s", name);
         (void)snprintf(ret->wanted, PATH_MAX, WANTS_DIR "/%s",
                        name_unit(NAME_SOCKET_UNIT, name, unit));
         if (name_path_fill(NAME_INSTANCE_FILE, dir, name, ret->file) &&
@@ -75,10 +76,12 @@ static const char page[] =
 
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
-        _cleanup_close_ int fd =
-                openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                       0640);
+        _cleanup_close_ int fd = -EBADF;
 
+        /* After a kill the folder may be the customer's already. */
+        if (unlinkat(folder, FIRST_PAGE, 0) < 0 && errno != ENOENT)
+                return -errno;
+        fd = openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
         if (fd < 0 || dprintf(fd, page, name, name, name, name) < 0 || fchown(fd, uid, gid) < 0 ||
             fchmod(fd, 0640) < 0 || fsync(fd) < 0)
                 return -errno;
@@ -87,8 +90,7 @@ int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const voi
 
 /* --- as a whole or not at all --- */
 
-/* "folder/name" to "folder/.name.new", which is no name of a file of ours. */
-static char *files_unfinished_path(const char *path)
+char *unfinished_path(const char *path)
 {
         const char *name = strrchr(path, '/') + 1;
 
@@ -105,7 +107,7 @@ static int files_sync_parent(const char *path)
 
 int file_write(const char *path, const char *text)
 {
-        _cleanup_free_ char *unfinished = files_unfinished_path(path);
+        _cleanup_free_ char *unfinished = unfinished_path(path);
         _cleanup_close_ int fd = -EBADF;
         int r;
 

@@ -13,6 +13,7 @@
 #include "ctl/ctl.h"
 
 #define WWW_DIR    "/srv/www"
+#define STATE_DIR  "/var/lib/bellhop"
 #define FIRST_PAGE "index.html"
 
 /*
@@ -26,6 +27,7 @@ typedef struct Places {
         char tls[PATH_MAX]; /* folders of the customer's */
         char snippets[PATH_MAX];
         char www[PATH_MAX];
+        char state[PATH_MAX];
         char wanted[PATH_MAX]; /* the link of a socket that was enabled by hand */
 } Places;
 
@@ -40,6 +42,9 @@ char *instance_text(const Ctl *ctl);
 
 /* Puts the page into a folder that a visitor sees before there are others; for folder_make(). */
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
+
+/* Where a file or folder is made: "folder/name" to "folder/.name.new". To be freed. */
+char *unfinished_path(const char *path);
 
 /* Whole or not there, owned by root and readable by all. */
 int file_write(const char *path, const char *text);

@@ -1,18 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The folder belongs to the customer, so nothing in it is trusted: it is opened once, and a file is
- * written under a new name in it, which is then renamed.
- */
-#include <fcntl.h>
 #include <openssl/bn.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
-#include <pwd.h>
-#include <sys/stat.h>
 
-#include "config/names.h"
-#include "ctl/change/files.h"
 #include "ctl/change/self-signed.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -20,9 +10,6 @@
 #define DAYS            825 /* some clients refuse a longer life, whoever has signed */
 #define SERIAL_BITS     127
 #define COMMON_NAME_MAX 64 /* RFC 5280, ub-common-name */
-
-#define CERTIFICATE_NAME "fullchain.pem"
-#define KEY_NAME         "privkey.pem"
 
 /* "DNS:a.example,IP:192.0.2.7", to be freed; NULL without memory. */
 static char *self_signed_names(const Hosts *hosts)
@@ -115,86 +102,23 @@ static X509 *self_signed_certificate(EVP_PKEY *key, const Hosts *hosts)
         return NULL;
 }
 
-/* Writes the certificate, or the key if that is NULL. The file gets the name by which it is read
- * when it is whole and has its owner. */
-static int self_signed_put(int folder, const char *name, uid_t uid, gid_t gid, X509 *certificate,
-                           EVP_PKEY *key)
-{
-        _cleanup_close_ int fd = -EBADF;
-        _cleanup_fclose_ FILE *file = NULL;
-        char new_name[32];
-        int r;
-
-        (void)snprintf(new_name, sizeof(new_name), ".%s.new", name);
-        if (unlinkat(folder, new_name, 0) < 0 && errno != ENOENT)
-                return -errno;
-        fd = openat(folder, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
-        file = fd < 0 ? NULL : fdopen(fd, "w");
-        if (!file)
-                return -errno;
-        fd = -EBADF;
-        errno = EIO; /* OpenSSL's functions need not set it */
-        if (fchown(fileno(file), uid, gid) == 0 &&
-            (certificate ? PEM_write_X509(file, certificate) == 1
-                         : PEM_write_PKCS8PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) == 1) &&
-            fflush(file) == 0 && fsync(fileno(file)) == 0 &&
-            renameat(folder, new_name, folder, name) == 0)
-                return 0;
-        r = -errno;
-        (void)unlinkat(folder, new_name, 0);
-        return r;
-}
-
-/* For folder_make(); userdata: the hosts. */
-static int self_signed_fill(int folder, const char *name, uid_t uid, gid_t gid,
-                            const void *userdata)
-{
-        EVP_PKEY *key = EVP_EC_gen("P-256");
-        X509 *certificate = key ? self_signed_certificate(key, userdata) : NULL;
-        int r = certificate ? 0 : -ENOMEM;
-
-        /* An instance that is started in between finds a pair that does not match, and not half a
-         * file. */
-        if (r == 0)
-                r = self_signed_put(folder, KEY_NAME, uid, gid, NULL, key);
-        if (r == 0)
-                r = self_signed_put(folder, CERTIFICATE_NAME, uid, gid, certificate, NULL);
-        if (r == 0 && fsync(folder) < 0)
-                r = -errno;
-        X509_free(certificate);
-        EVP_PKEY_free(key);
-        ERR_clear_error();
-        return r;
-}
-
-static bool self_signed_exists(int folder, const char *name)
-{
-        return faccessat(folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 int self_signed_make(const char *config_dir, const char *instance, const Hosts *hosts, bool replace)
 {
-        _cleanup_free_ char *tls = text_format("%s/tls", config_dir);
-        _cleanup_free_ char *path = name_path(NAME_TLS_DIR, config_dir, instance);
-        _cleanup_close_ int folder = -EBADF;
-        const struct passwd *user = getpwnam(instance);
+        TlsPair pair = { .chain = NULL };
+        X509 *certificate = NULL;
+        int r = -ENOMEM;
 
-        if (!user)
-                return SELF_SIGNED_NO_USER;
         if (hosts->n_hosts == 0 && hosts->n_addresses == 0)
-                return SELF_SIGNED_NO_NAME;
-        if (!tls || !path)
-                return -ENOMEM;
-        if (mkdir(tls, 0711) < 0 && errno != EEXIST)
-                return -errno;
-        folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        /* An empty folder would keep the instance from starting, so a new one is filled first. */
-        if (folder < 0)
-                return errno == ENOENT ? folder_make(tls, instance, user->pw_uid, user->pw_gid,
-                                                     0750, self_signed_fill, hosts)
-                                       : -errno;
-        if (!replace &&
-            (self_signed_exists(folder, CERTIFICATE_NAME) || self_signed_exists(folder, KEY_NAME)))
-                return SELF_SIGNED_EXISTS;
-        return self_signed_fill(folder, instance, user->pw_uid, user->pw_gid, hosts);
+                return TLS_FILES_NO_NAME;
+        pair.chain = sk_X509_new_null();
+        pair.key = EVP_EC_gen("P-256");
+        if (pair.chain && pair.key)
+                certificate = self_signed_certificate(pair.key, hosts);
+        if (certificate && sk_X509_push(pair.chain, certificate) > 0)
+                r = tls_files_put(config_dir, instance, &pair, replace);
+        sk_X509_free(pair.chain);
+        X509_free(certificate);
+        EVP_PKEY_free(pair.key);
+        ERR_clear_error();
+        return r;
 }
