@@ -3,7 +3,9 @@
  * bellhopctl remove: the file goes first, so that whatever ends this in the middle, the instance is
  * gone at the next boot, and the same command goes on with what is left.
  */
+#include <fcntl.h>
 #include <pwd.h>
+#include <sys/stat.h>
 
 #include "config/config.h"
 #include "config/units.h"
@@ -75,13 +77,113 @@ static bool remove_drop_in(Remove *remove)
         return change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r);
 }
 
-/* rm(1) can go through folders that their owner changes meanwhile. */
+/* Drop-ins and properties of the instance's units, which systemctl(1) knows where to find. */
+static bool remove_settings(Remove *remove)
+{
+        static const NameUnit units[] = { NAME_SERVICE_UNIT, NAME_SOCKET_UNIT, NAME_STANDIN_UNIT };
+        static const char *const folders[] = { "/etc/systemd/system", "/etc/systemd/system.control",
+                                               "/run/systemd/system",
+                                               "/run/systemd/system.control" };
+        char names[ELEMENTSOF(units)][NAME_UNIT_MAX];
+        bool any = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
+                (void)name_unit(units[i], remove->name, names[i]);
+                for (size_t j = 0; j < ELEMENTSOF(folders); j++) {
+                        _cleanup_free_ char *file = text_format("%s/%s", folders[j], names[i]);
+                        _cleanup_free_ char *drop_ins =
+                                text_format("%s/%s.d", folders[j], names[i]);
+
+                        if (!file || !drop_ins)
+                                return change_good(folders[j], -ENOMEM);
+                        any = any || place_exists(file) || place_exists(drop_ins);
+                        if (!remove_file(remove, "settings", file))
+                                return false;
+                }
+        }
+        return !any ||
+               !change_step(&remove->change, "settings",
+                            "let systemd forget the settings of the units of %s", remove->name) ||
+               program_run((const char *const[]){ "systemctl", "revert", "--", names[0], names[1],
+                                                  names[2], NULL });
+}
+
+/* What is mounted below a folder is not the customer's, and rm(1) knows only other file systems.
+ * Returns a string to be freed, or NULL. */
+static char *remove_find_mount(const char *path)
+{
+        _cleanup_fclose_ FILE *mounts = fopen("/proc/self/mountinfo", "re");
+        _cleanup_free_ char *line = NULL;
+        const size_t length = strlen(path);
+        size_t size = 0;
+
+        while (mounts && getline(&line, &size, mounts) >= 0) {
+                char *at = line, *end;
+
+                for (int i = 0; at && i < 4; i++) {
+                        at = strchr(at, ' ');
+                        at += at != NULL;
+                }
+                end = at ? strchr(at, ' ') : NULL;
+                if (end && strncmp(at, path, length) == 0 &&
+                    (at[length] == '/' || at[length] == ' '))
+                        return strndup(at, (size_t)(end - at));
+        }
+        return NULL;
+}
+
+/* So that the customer's programs come to nothing in it any more, and can't hinder the removal. */
+static void remove_close_folder(const char *path)
+{
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd >= 0 && fchown(fd, 0, 0) == 0)
+                (void)fchmod(fd, 0700);
+}
+
+/* The path is a name in a folder of root's, and rm(1) follows no link below it, whatever the
+ * customer changes meanwhile. */
 static bool remove_folder(Remove *remove, const char *kind, const char *path)
 {
-        return !place_exists(path) ||
-               !change_step(&remove->change, kind, "remove %s and all that is in it", path) ||
-               program_run((const char *const[]){ "rm", "--recursive", "--force",
+        _cleanup_free_ char *mount = NULL;
+
+        if (!place_exists(path) ||
+            !change_step(&remove->change, kind, "remove %s and all that is in it", path))
+                return true;
+        mount = remove_find_mount(path);
+        if (mount) {
+                output_error("%s is not removed, as something is mounted there: umount %s", path,
+                             mount);
+                return false;
+        }
+        remove_close_folder(path);
+        return program_run((const char *const[]){ "rm", "--recursive", "--force",
                                                   "--one-file-system", "--", path, NULL });
+}
+
+static bool remove_folders(Remove *remove)
+{
+        const Places *places = &remove->places;
+        const struct {
+                const char *kind, *path;
+                bool is_made; /* by folder_make(), which a kill may have ended */
+        } folders[] = {
+                { "certificate", places->tls, true },
+                { "snippets", places->snippets, false },
+                { "document-root", places->www, true },
+                { "state", places->state, false },
+        };
+        bool good = true;
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                _cleanup_free_ char *unfinished =
+                        folders[i].is_made ? unfinished_path(folders[i].path) : NULL;
+
+                good = remove_folder(remove, folders[i].kind, folders[i].path) && good;
+                if (unfinished)
+                        good = remove_folder(remove, folders[i].kind, unfinished) && good;
+        }
+        return good;
 }
 
 /* Made by bellhopctl add --create-user. */
@@ -94,15 +196,35 @@ static bool remove_is_marked(const struct passwd *user)
                (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
 }
 
+/* What others keep by the name of a user, and userdel(8) leaves. */
+static bool remove_kept(Remove *remove)
+{
+        static const char *const folders[] = { "/var/spool/cron/crontabs", "/var/spool/cron",
+                                               "/var/lib/systemd/linger" };
+        bool good = true;
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                _cleanup_free_ char *path = text_format("%s/%s", folders[i], remove->name);
+                struct stat st;
+
+                if (path && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+                        good = remove_file(remove, "user", path) && good;
+        }
+        return good;
+}
+
 static bool remove_user(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);
 
-        return !user || !remove_is_marked(user) ||
-               !change_step(&remove->change, "user", "remove user %s and %s", remove->name,
-                            user->pw_dir) ||
-               program_run(
-                       (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL });
+        if (user && !remove_is_marked(user))
+                return true;
+        return remove_kept(remove) &&
+               (!user ||
+                !change_step(&remove->change, "user", "remove user %s and %s", remove->name,
+                             user->pw_dir) ||
+                program_run(
+                        (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }));
 }
 
 static bool remove_all(Remove *remove)
@@ -116,17 +238,27 @@ static bool remove_all(Remove *remove)
 
         if (!good || !remove->change.ctl->purge)
                 return good;
-        good = remove_folder(remove, "certificate", places->tls);
-        good = remove_folder(remove, "snippets", places->snippets) && good;
-        good = remove_folder(remove, "document-root", places->www) && good;
+        good = remove_settings(remove);
+        good = remove_folders(remove) && good;
         return remove_user(remove) && good;
+}
+
+/* Whether there was anything of that name. */
+static bool remove_is_known(const Remove *remove)
+{
+        const Places *places = &remove->places;
+        const struct passwd *user = getpwnam(remove->name);
+
+        return remove->change.n_steps > 0 || place_exists(places->www) ||
+               place_exists(places->tls) || place_exists(places->snippets) ||
+               place_exists(places->state) || (user && remove_is_marked(user));
 }
 
 static void remove_print_rest(const Remove *remove)
 {
         const Ctl *ctl = remove->change.ctl;
         const char *const places[] = { remove->places.www, remove->places.tls,
-                                       remove->places.snippets };
+                                       remove->places.snippets, remove->places.state };
         const char *separator = "Left as they are: ";
         _cleanup_free_ char *nothing =
                 text_format("Nothing of %s is left to be removed.", remove->name);
@@ -192,7 +324,14 @@ CtlStatus verb_remove(const Ctl *ctl, char *arguments[])
                 return status;
         status = change_begin(ctl, &remove.change);
         if (status == CTL_FINE && remove_all(&remove)) {
-                remove_print_rest(&remove);
+                if (remove_is_known(&remove)) {
+                        remove_print_rest(&remove);
+                } else {
+                        output_error("There is no instance '%s', and nothing is left of one. "
+                                     "'bellhopctl list' shows all.",
+                                     remove.name);
+                        status = CTL_FAILED;
+                }
         } else if (status == CTL_FINE) {
                 output_error("Not all is done. Run the same command again when the cause is gone.");
                 status = CTL_FAILED;
