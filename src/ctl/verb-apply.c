@@ -12,8 +12,6 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define WANTS_DIR UNITS_GENERATED_DIR "/bellhop.target.wants"
-
 /* What one instance needs. */
 typedef enum Need {
         NEED_DROP_IN = 1 << 0, /* its drop-in is not what the file asks for */
@@ -64,16 +62,6 @@ static int apply_find_exact(Apply *apply)
         return 0;
 }
 
-/* True also without memory to say: then all units are read again. */
-static bool apply_is_wanted_since_boot(const char *name)
-{
-        char unit[NAME_UNIT_MAX];
-        _cleanup_free_ char *path =
-                text_format(WANTS_DIR "/%s", name_unit(NAME_SOCKET_UNIT, name, unit));
-
-        return !path || access(path, F_OK) == 0;
-}
-
 /* Of an instance that runs. */
 static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry, uint64_t changed)
 {
@@ -111,7 +99,7 @@ static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry, uin
         need = unit_is_active(&apply->fleet.units, socket) ? 0 : NEED_START;
         if (entry->private_network == instance->network)
                 return drop_in |
-                       (apply_is_wanted_since_boot(entry->name) ? need | NEED_RESTART : NEED_RENEW);
+                       (change_keeps_units(entry->name) ? need | NEED_RESTART : NEED_RENEW);
         if (entry->state == FLEET_ACTIVE)
                 need |= apply_find_stale(apply, entry,
                                          apply->exact[number] ? changed_file(instance->file)
@@ -191,11 +179,7 @@ static bool apply_write_drop_ins(Apply *apply)
 
 static bool apply_read_unit_files(Apply *apply)
 {
-        return !(apply->any & NEED_RESTART) ||
-               !change_step(&apply->change, "daemon-reload",
-                            "let systemd read all its unit files (with thousands of instances, a "
-                            "minute)") ||
-               program_run((const char *const[]){ "systemctl", "daemon-reload", NULL });
+        return !(apply->any & NEED_RESTART) || change_read_unit_files(&apply->change);
 }
 
 /* Commands of systemctl for the units of all instances with that need. */

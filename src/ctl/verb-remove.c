@@ -64,17 +64,27 @@ static bool remove_units(Remove *remove)
         return remove->change.ctl->dry_run || change_unit("reset-failed", pattern);
 }
 
-/* An instance that gets the name later must not inherit it. */
-static bool remove_drop_in(Remove *remove)
+/* An instance that gets the name later must not inherit the network, neither from the drop-in nor
+ * from what systemd has read of it. */
+static bool remove_network(Remove *remove)
 {
-        int r;
+        bool is_private = true;
+        char unit[NAME_UNIT_MAX];
+        int r = 0;
 
-        if (!units_differ(UNITS_GENERATED_DIR, remove->name, false) ||
-            !change_step(&remove->change, "drop-in", "let systemd forget about the network of %s",
-                         remove->name))
+        if (units_differ(UNITS_GENERATED_DIR, remove->name, false) &&
+            change_step(&remove->change, "drop-in", "let systemd forget about the network of %s",
+                        remove->name)) {
+                r = units_write(UNITS_GENERATED_DIR, remove->name, false);
+                if (!change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r))
+                        return false;
+        }
+        if (!change_keeps_units(remove->name))
                 return true;
-        r = units_write(UNITS_GENERATED_DIR, remove->name, false);
-        return change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r);
+        r = bus_get(remove->change.bus, name_unit(NAME_SERVICE_UNIT, remove->name, unit), "Service",
+                    "PrivateNetwork", PROPERTY_BOOL, &is_private);
+        return change_good("systemd does not answer", r) &&
+               (is_private || change_read_unit_files(&remove->change));
 }
 
 /* Drop-ins and properties of the instance's units, which systemctl(1) knows where to find. */
@@ -234,7 +244,7 @@ static bool remove_all(Remove *remove)
         bool good = remove_file(remove, "file", places->file) &&
                     remove_file(remove, "enabled", places->wanted) &&
                     remove_routes(remove, had_file) && remove_units(remove) &&
-                    remove_drop_in(remove);
+                    remove_network(remove);
 
         if (!good || !remove->change.ctl->purge)
                 return good;

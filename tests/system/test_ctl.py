@@ -284,15 +284,85 @@ def test_purge(box):
     assert box.path("/home/emil").exists() and not box.path("/srv/www/emil").exists()
 
 
+KEPT = {"MemoryMax": "infinity", "CPUQuotaPerSecUSec": "infinity", "TasksMax": "512"}
+
+
+@pytest.mark.usefixtures("clean")
+def test_purge_leaves_nothing(box):
+    """For the next customer of the name, who is another user."""
+    add(box, "dora")
+    assert is_served(box, "dora")
+    box.shell("""
+        runuser -u dora -- sh -c 'echo old >/var/lib/bellhop/dora/session'
+        mkdir -p /etc/systemd/system/bellhop@dora.service.d /etc/systemd/system/bellhop@dora.socket.d \
+                /var/spool/cron/crontabs /var/lib/systemd/linger /srv/www/.dora.new
+        printf '[Service]\nMemoryMax=1G\nEnvironment=OLD=yes\n' >/etc/systemd/system/bellhop@dora.service.d/old.conf
+        printf '[Socket]\nReceiveBuffer=9K\n' >/etc/systemd/system/bellhop@dora.socket.d/old.conf
+        systemctl daemon-reload
+        systemctl set-property bellhop@dora.service CPUQuota=50%
+        systemctl set-property --runtime bellhop@dora.service TasksMax=33
+        systemctl set-property bellhop-standin@dora.service TasksMax=44
+        echo '* * * * * true' >/var/spool/cron/crontabs/dora
+        touch /var/lib/systemd/linger/dora
+    """)
+    uid = box.uid("dora")
+    said = ctl(box, "remove", "dora", "--purge", "--dry-run")
+    assert "remove /var/lib/bellhop/dora" in said and "forget the settings of the units of dora" in said
+    ctl(box, "remove", "dora", "--purge", "--yes")
+    assert left_of(box, "dora") == []
+    places = ("/etc", "/srv", "/var/lib", "/var/spool", "/run")
+    assert box.run("find", *places, "-xdev", "-name", "*dora*", "-not", "-path", "/run/sdbox/*") == ""
+    box.shell(f"id -un {uid} >/dev/null 2>&1 || useradd --uid {uid} stranger")
+    try:
+        add(box, "dora")
+        assert is_served(box, "dora") and box.uid("dora") != uid
+        assert {name: box.show("bellhop@dora.service", name) for name in KEPT} == KEPT
+        assert box.show("bellhop-standin@dora.service", "TasksMax") != "44"
+        assert box.run("ls", "-A", "/var/lib/bellhop/dora") == ""
+    finally:
+        box.run("userdel", "stranger")
+
+
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("options", [[], ["--purge", "--yes"]])
+def test_network_is_not_inherited(box, options):
+    """From an instance whose units systemd has kept since the boot, or since it has read all of them."""
+    add(box, "dora", "--network")
+    box.run("systemctl", "daemon-reload")
+    assert is_served(box, "dora")
+    ctl(box, "remove", "dora", *options)
+    add(box, "dora")
+    assert is_served(box, "dora") and box.show("bellhop@dora.service", "PrivateNetwork") == "yes"
+
+
+@pytest.mark.usefixtures("clean")
+def test_purge_crosses_no_mount(box):
+    add(box, "dora")
+    box.shell("mkdir -p /root/bound /srv/www/dora/bound; echo precious >/root/bound/file; "
+              "mount --bind /root/bound /srv/www/dora/bound")
+    try:
+        assert "umount /srv/www/dora/bound" in ctl(box, "remove", "dora", "--purge", "--yes", status=1)
+        assert box.path("/root/bound/file").read_text() == "precious\n"
+    finally:
+        box.run("umount", "/srv/www/dora/bound")
+    ctl(box, "remove", "dora", "--purge", "--yes")
+    assert left_of(box, "dora") == []
+
+
+def test_remove_of_a_name_that_nobody_has(box):
+    for options in ([], ["--dry-run"], ["--purge", "--yes"]):
+        assert "There is no instance 'nobody-there'" in ctl(box, "remove", "nobody-there", *options, status=1)
+
+
 @pytest.mark.usefixtures("clean")
 def test_killed_while_removing(box, strike):
     for at in range(1, 40, 3):
         add(box, "dora", "--network")
         ended = strike(at, signal.SIGKILL, "remove", "--purge", "--yes", "dora")
-        ctl(box, "remove", "--purge", "--yes", "dora")
-        assert left_of(box, "dora") == []
         if ended.returncode == 0:
             break
+        box.try_run("bellhopctl", "remove", "--purge", "--yes", "dora")
+        assert left_of(box, "dora") == []
     assert at > 4
 
 

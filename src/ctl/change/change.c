@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <sys/file.h>
 
+#include "config/units.h"
 #include "ctl/ask/stale.h"
 #include "ctl/change/change.h"
 #include "ctl/change/files.h"
@@ -158,6 +159,23 @@ bool change_unit(const char *verb, const char *unit)
                 return true;
         output_error("See: systemctl status %s; journalctl -xeu %s", unit, unit);
         return false;
+}
+
+bool change_keeps_units(const char *name)
+{
+        char unit[NAME_UNIT_MAX];
+        _cleanup_free_ char *path = text_format(UNITS_GENERATED_DIR "/bellhop.target.wants/%s",
+                                                name_unit(NAME_SOCKET_UNIT, name, unit));
+
+        return !path || access(path, F_OK) == 0;
+}
+
+bool change_read_unit_files(Change *change)
+{
+        return !change_step(change, "daemon-reload",
+                            "let systemd read all its unit files (with thousands of instances, a "
+                            "minute)") ||
+               program_run((const char *const[]){ "systemctl", "daemon-reload", NULL });
 }
 
 bool change_reload_router(const Change *change)

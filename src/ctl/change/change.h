@@ -45,6 +45,12 @@ bool change_good(const char *what, int r);
 bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n);
 bool change_unit(const char *verb, const char *unit);
 
+/* Whether systemd keeps the units of an instance as they were at the boot or the last
+ * daemon-reload: bellhop.target wants them. True also without memory to say. */
+bool change_keeps_units(const char *name);
+/* A daemon-reload, as a step. */
+bool change_read_unit_files(Change *change);
+
 /* Makes the router read all that was changed; a router that does not run reads it at its start.
  * False: it could not read the files at all. */
 bool change_reload_router(const Change *change);
