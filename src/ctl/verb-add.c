@@ -303,10 +303,10 @@ static void add_print_end(const Add *add)
                 }
         }
         if (!has_tls)
-                printf("It has no certificate yet, and so no HTTPS. Put one there as "
-                       "mod_bellhop(8) "
-                       "says, or: bellhopctl cert %s --self-signed\n",
-                       add->name);
+                printf("It has no certificate yet, and so no HTTPS. To have one: bellhopctl cert "
+                       "%s "
+                       "--install CERT KEY, or bellhopctl cert %s --self-signed\n",
+                       add->name, add->name);
 }
 
 static CtlStatus add_prepare(Add *add)

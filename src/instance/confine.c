@@ -55,7 +55,7 @@ void confine_warn_key(const Context *context)
             stat(folder, &folder_status) < 0 || stat(key, &key_status) < 0)
                 return;
         if ((folder_status.st_mode & S_IXOTH) && (key_status.st_mode & S_IROTH))
-                log_warning("everybody on this machine can read the private key %s; give it the "
-                            "mode 0400 and the owner %s",
-                            key, context->instance);
+                log_warning("everybody on this machine can read the private key %s; 'bellhopctl "
+                            "check' says how to close it",
+                            key);
 }

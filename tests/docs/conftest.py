@@ -6,7 +6,7 @@ import sys
 import pytest
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TESTS / "system"), str(TESTS / "loss")]
+sys.path[:0] = [str(TESTS / "system"), str(TESTS / "loss"), str(TESTS / "path")]
 
 from box import BUILD, Box  # noqa: E402
 from fixtures import machine_with_customers  # noqa: E402

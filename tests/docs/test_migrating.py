@@ -116,7 +116,7 @@ def test_bob_moves(old, step, before):
     # What he writes now, the old server may read.
     old.run("setpriv", "--reuid=bob", "--regid=bob", "--clear-groups", "sh", "-c",
             "umask 027; mkdir /srv/www/bob/new; echo new >/srv/www/bob/new/page.html")
-    old.run("setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups", "cat", "/srv/www/bob/new/page.html")
+    old.run("setpriv", "--reuid=www-data", "--regid=www-data", "--init-groups", "cat", "/srv/www/bob/new/page.html")
 
 
 def test_after_a_boot(old, before):

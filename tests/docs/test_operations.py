@@ -181,7 +181,6 @@ def wreck(box, *names):
         box.shell(f"""
             bellhopctl remove --purge --yes {name}
             userdel -rf {name} 2>/dev/null
-            rm -rf /var/lib/bellhop/{name} /etc/systemd/system.control/bellhop@{name}.service.d
             # So that the uid, by which files are owned, becomes somebody else's.
             id stranger-{name} >/dev/null 2>&1 || useradd --no-create-home stranger-{name}
         """)

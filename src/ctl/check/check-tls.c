@@ -50,8 +50,8 @@ static void tls_check_exposure(const Pair *pair, const struct stat *st)
         if (pair->inst->has_credentials)
                 advice = "Let root alone read it (mode 0400).";
         else if (st->st_uid != user->uid)
-                advice = "As user {name} ('runuser --pty -u {name} -- sh'), replace it by a file "
-                         "with mode 0400, or run '" ADVICE_SELF_SIGNED "'; then run '" ADVICE_RELOAD
+                advice = "Install certificate and key with '" ADVICE_INSTALL
+                         "', or make new ones with '" ADVICE_SELF_SIGNED "' and '" ADVICE_RELOAD
                          "'.";
         instance_finding(pair->inst, FINDING_KEY_EXPOSED, pair->key_path, advice,
                          "others than user %s may read the key (mode %04o)", pair->inst->name,

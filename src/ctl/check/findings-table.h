@@ -28,29 +28,26 @@ ROW(REDIRECT_WITHOUT_TLS, "redirect-without-tls", ERROR,
     "Visitors are sent from HTTP to HTTPS, where nobody answers.",
     "bellhopctl cert {name} --self-signed{config} && " RESTART)
 ROW(NO_TLS, "no-tls", NOTE, "The instance answers HTTP only.", NULL)
-ROW(CERTIFICATE_MISSING, "certificate-missing", ERROR, NO_HTTPS,
-    AS_USER "put it there, " OR_ANEW THEN_RELOAD)
+ROW(CERTIFICATE_MISSING, "certificate-missing", ERROR, NO_HTTPS, "Install " PAIR OR_ANEW)
 ROW(CERTIFICATE_UNREADABLE, "certificate-unreadable", ERROR,
     "The instance runs as this user from its start. " NO_HTTPS,
-    AS_USER
-    "put a file of that user's own there, and do not open what a link leads to; " THEN_RELOAD)
-ROW(CERTIFICATE_INVALID, "certificate-invalid", ERROR, NO_HTTPS,
-    AS_USER "replace it, " OR_ANEW THEN_RELOAD)
+    "Do not open what a link leads to. Install " PAIR ".")
+ROW(CERTIFICATE_INVALID, "certificate-invalid", ERROR, NO_HTTPS, "Install " PAIR OR_ANEW)
 ROW(CERTIFICATE_EXPIRED, "certificate-expired", ERROR, "Browsers refuse the website.", ISSUED_ANEW)
 ROW(CERTIFICATE_EXPIRES, "certificate-expires", WARNING,
     "Browsers refuse the website from then on.", ISSUED_ANEW)
 ROW(CERTIFICATE_NOT_YET_VALID, "certificate-not-yet-valid", ERROR,
     "Browsers refuse the website until then.", ISSUED_ANEW)
 ROW(CERTIFICATE_WEAK, "certificate-weak", ERROR, "OpenSSL and browsers refuse it.",
-    "Have its authority issue one for a new key, " OR_ANEW THEN_RELOAD)
+    "Have its authority issue one for a new key, then install " PAIR OR_ANEW)
 ROW(CERTIFICATE_LACKS_HOST, "certificate-lacks-host", ERROR,
     "Browsers refuse the website under these names.", ISSUED_ANEW)
 ROW(CHAIN_ORDER, "chain-order", ERROR,
     "The instance's own comes first, then each one's issuer; some clients insist on it.",
-    AS_USER "put them in this order, " THEN_RELOAD)
+    "Put them in this order into a new file, then install " PAIR ".")
 ROW(CHAIN_INCOMPLETE, "chain-incomplete", ERROR,
     "Clients that do not know the issuer from elsewhere refuse the website.",
-    AS_USER "append the issuer's (often in chain.pem) to the file, " THEN_RELOAD)
+    "Put it and the issuer's (often in chain.pem) into a new file, then install " PAIR ".")
 ROW(CHAIN_UNTRUSTED, "chain-untrusted", NOTE,
     "Only clients that were given this authority accept the website.", NULL)
 ROW(SELF_SIGNED, "self-signed", NOTE, "Browsers warn of it.", NULL)
@@ -58,9 +55,8 @@ ROW(KEY_EXPOSED, "key-exposed", ERROR, "Whoever can read the key can pretend to 
     "runuser --pty -u {name} -- chmod 0400 {file}")
 ROW(KEY_ENCRYPTED, "key-encrypted", ERROR,
     "Nobody is there to type the pass phrase when the instance starts. " NO_HTTPS,
-    AS_USER "remove the pass phrase with 'openssl pkey', " THEN_RELOAD)
-ROW(KEY_MISMATCH, "key-mismatch", ERROR, NO_HTTPS,
-    AS_USER "put the key of the certificate there, " OR_ANEW THEN_RELOAD)
+    "Remove the pass phrase from a copy with 'openssl pkey', then install " PAIR ".")
+ROW(KEY_MISMATCH, "key-mismatch", ERROR, NO_HTTPS, "Install " PAIR " that belong together" OR_ANEW)
 ROW(DOCUMENT_ROOT_MISSING, "document-root-missing", ERROR, NO_PAGES,
     "Make the folder /srv/www/{name} with user {name} as its owner, then run '" RESTART "'.")
 ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
@@ -70,7 +66,8 @@ ROW(DOCUMENT_ROOT_WRITABLE, "document-root-writable", WARNING,
     "runuser --pty -u {name} -- chmod o-w {file}")
 ROW(SNIPPET_ERROR, "snippet-error", ERROR,
     "The instance does not start; one that runs can't be reloaded.",
-    AS_USER "correct it or move it away, " THEN_RELOAD)
+    "Open a shell as the customer with 'runuser --pty -u {name} -- sh', correct the file or move "
+    "it away there, and leave the shell. Then run '" ADVICE_RELOAD "'.")
 ROW(TARGET_NOT_ENABLED, "target-not-enabled", ERROR,
     "After the next boot, no instance can be reached.", "systemctl enable bellhop.target")
 ROW(ROUTER_NOT_LISTENING, "router-not-listening", ERROR, UNREACHABLE,

@@ -16,12 +16,12 @@ const char *const severity_names[SEVERITIES] = {
 #define NO_HTTPS    "Without it, the instance does not start."
 #define UNREACHABLE "No instance can be reached."
 #define NO_PAGES    "All that visitors get is an error."
-#define AS_USER     "As user {name} ('runuser --pty -u {name} -- sh'), "
-#define THEN_RELOAD "then run '" ADVICE_RELOAD "'."
+#define PAIR        "certificate and key with '" ADVICE_INSTALL "'"
 #define THEN_APPLY  "then run '" ADVICE_APPLY "'."
-#define OR_ANEW     "or run '" ADVICE_SELF_SIGNED "'; "
-#define ISSUED_ANEW "Have its authority issue one that is valid for all hosts, " THEN_RELOAD
-#define RESTART     "systemctl try-restart bellhop@{name}.service"
+#define OR_ANEW     ", or make new ones with '" ADVICE_SELF_SIGNED "' and '" ADVICE_RELOAD "'."
+#define ISSUED_ANEW \
+        "Have its authority issue one that is valid for all hosts, then install " PAIR "."
+#define RESTART "systemctl try-restart bellhop@{name}.service"
 
 #define RESTART_OR_WHY(unit) "systemctl restart " unit " || journalctl -n 20 -u " unit
 
