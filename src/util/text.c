@@ -3,6 +3,7 @@
 #include <sys/param.h>
 
 #include "util/array.h"
+#include "util/cleanup.h"
 #include "util/text.h"
 
 char *text_format_args(const char *format, va_list args)
@@ -84,14 +85,56 @@ size_t text_distance(Span a, Span b)
         return d[a.size][b.size];
 }
 
-void text_make_harmless(char *text)
-{
-        for (; text && *text; text++) {
-                const unsigned char c = (unsigned char)text[0], next = (unsigned char)text[1];
+/* --- text to show --- */
 
-                if (c < ' ' || c == 0x7f)
-                        *text = '?';
-                else if (c == 0xc2 && next >= 0x80 && next < 0xa0)
-                        text[0] = text[1] = '?';
+/* Code points that show nothing, or change what is shown around them. */
+static const struct {
+        uint32_t first, last;
+} text_hidden[] = {
+        { 0x00, 0x1f },        { 0x7f, 0x9f },     { 0xad, 0xad },       { 0x34f, 0x34f },
+        { 0x61c, 0x61c },      { 0x115f, 0x1160 }, { 0x17b4, 0x17b5 },   { 0x180b, 0x180f },
+        { 0x200b, 0x200f },    { 0x2028, 0x202e }, { 0x2060, 0x206f },   { 0x3164, 0x3164 },
+        { 0xd800, 0xf8ff },    { 0xfdd0, 0xfdef }, { 0xfe00, 0xfe0f },   { 0xfeff, 0xfeff },
+        { 0xffa0, 0xffa0 },    { 0xfff0, 0xfffb }, { 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
+        { 0xe0000, 0x10ffff },
+};
+
+static bool text_is_hidden(uint32_t c)
+{
+        for (size_t i = 0; i < ELEMENTSOF(text_hidden); i++)
+                if (c >= text_hidden[i].first && c <= text_hidden[i].last)
+                        return true;
+        return (c & 0xfffe) == 0xfffe;
+}
+
+/* The size of the character that text begins with; 0: its first byte begins none (RFC 3629). */
+static size_t text_decode(const unsigned char *text, uint32_t *ret)
+{
+        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+        const size_t size = text[0] < 0x80                      ? 1
+                            : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
+                            : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
+                            : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
+                                                                : 0;
+        uint32_t c = size < 2 ? text[0] : text[0] & (0x7fU >> size);
+
+        for (size_t i = 1; i < size; i++) {
+                if ((text[i] & 0xc0) != 0x80)
+                        return 0;
+                c = c << 6 | (text[i] & 0x3f);
+        }
+        *ret = c;
+        return size > 0 && c >= least[size] && c <= 0x10ffff ? size : 0;
+}
+
+void text_make_harmless(char *text, char kept)
+{
+        while (text && *text) {
+                uint32_t c = 0;
+                const size_t size = text_decode((const unsigned char *)text, &c);
+
+                if (size == 0 || (text_is_hidden(c) && c != (unsigned char)kept))
+                        memset(text, '?', size > 0 ? size : 1);
+                text += size > 0 ? size : 1;
         }
 }

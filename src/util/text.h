@@ -28,6 +28,8 @@ bool text_number(Span text, uint64_t max, uint64_t *ret);
 #define TEXT_DISTANCE_MAX 32
 size_t text_distance(Span a, Span b);
 
-/* Replaces each control character by a question mark, so that a terminal only shows the text: of
- * ASCII, and in UTF-8 those of ISO 6429. text may be NULL. */
-void text_make_harmless(char *text);
+/* Leaves nothing but valid UTF-8 that a terminal only shows: question marks replace all else, byte
+ * by byte, so the length stays. That is control characters, what has no width or changes the
+ * direction, separators of lines, and code points that have no meaning for everybody. kept: a
+ * control character that stays, or 0. text may be NULL. */
+void text_make_harmless(char *text, char kept);

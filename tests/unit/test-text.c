@@ -2,6 +2,10 @@
 /* Tests of strings made by a format, of arrays of them, and of numbers read from text. */
 #include "unit.h"
 
+#include <locale.h>
+#include <wchar.h>
+#include <wctype.h>
+
 #include "util/text.h"
 
 static void test_format(void **state)
@@ -124,8 +128,22 @@ static void test_harmless(void **state)
                 { "plain \303\274", "plain \303\274" },
                 { "\033[31mred\n", "?[31mred?" },
                 { "\302\2331m", "??1m" },
-                { "\302", "\302" },
+                { "\2331m", "?1m" },
+                { "\302", "?" },
                 { "\302\240\177", "\302\240?" },
+                { "a\342\200\256b", "a???b" },
+                { "a\342\200\250b", "a???b" },
+                { "a\342\201\246b", "a???b" },
+                { "a\342\200\213b", "a???b" },
+                { "\342\202\254", "\342\202\254" },
+                { "\342\202x", "??x" },
+                { "\360\237\220\221", "\360\237\220\221" },
+                { "\360\237\220", "???" },
+                { "\364\217\277\277", "????" },
+                { "\364\220\200\200", "????" },
+                { "\360\217\277\277", "????" },
+                { "\363\240\201\201", "????" },
+                { "\370\210\200\200\200", "?????" },
         };
 
         (void)state;
@@ -133,18 +151,72 @@ static void test_harmless(void **state)
                 char text[32];
 
                 snprintf(text, sizeof(text), "%s", cases[i][0]);
-                text_make_harmless(text);
+                text_make_harmless(text, 0);
                 assert_string_equal(text, cases[i][1]);
         }
-        text_make_harmless(NULL);
+        text_make_harmless(NULL, 0);
+}
+
+static void test_harmless_but_one(void **state)
+{
+        char text[] = "a\nb\tc\n\342\200\250";
+
+        (void)state;
+        text_make_harmless(text, '\n');
+        assert_string_equal(text, "a\nb?c\n???");
+}
+
+/* A letter or sign without a mark on it, as the C library has it. */
+static bool is_plain(wchar_t c)
+{
+        static const wchar_t fillers[] = { 0x115f, 0x1160, 0x3164, 0xffa0 };
+
+        return iswgraph((wint_t)c) && wcwidth(c) > 0 && c != 0xad && (c < 0xe000 || c > 0xf8ff) &&
+               (c < 0xfff0 || c > 0xfffb) && !wmemchr(fillers, c, ELEMENTSOF(fillers));
+}
+
+/* Compared with the C library: texts of up to three bytes, the longest of which begin as a
+ * character of more than one does. */
+static void test_harmless_as_the_library(void **state)
+{
+        (void)state;
+        if (!setlocale(LC_CTYPE, "C.UTF-8"))
+                skip();
+        for (unsigned i = 1; i < 1U << 24; i = i == 0xffff ? 0xc00000 : i + 1) {
+                const char all[] = { (char)(i >> 16), (char)(i >> 8), (char)i, 0 };
+                const char *before = all + (i < 1U << 16) + (i < 1U << 8);
+                const size_t size = strlen(before);
+                wchar_t c[4], shown[4];
+                char text[4];
+
+                if (before + size != all + 3)
+                        continue;
+                memcpy(text, before, size + 1);
+                text_make_harmless(text, 0);
+                if (strlen(text) != size || mbstowcs(shown, text, 4) == (size_t)-1)
+                        fail_msg("%06x becomes '%s'", i, text);
+                for (size_t j = 0; shown[j]; j++)
+                        if (iswcntrl((wint_t)shown[j]))
+                                fail_msg("%06x: a control character stays", i);
+                if (mbstowcs(c, before, 4) == 1 && is_plain(c[0]) && strcmp(text, before) != 0)
+                        fail_msg("%06x does not stay", i);
+                for (size_t j = 0; j < size; j++)
+                        if (text[j] != before[j] && text[j] != '?')
+                                fail_msg("%06x: byte %zu is new", i, j);
+        }
 }
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_format),   cmocka_unit_test(test_texts),
-                cmocka_unit_test(test_number),   cmocka_unit_test(test_number_limits),
-                cmocka_unit_test(test_harmless), cmocka_unit_test(test_distance),
+                cmocka_unit_test(test_format),
+                cmocka_unit_test(test_texts),
+                cmocka_unit_test(test_number),
+                cmocka_unit_test(test_number_limits),
+                cmocka_unit_test(test_harmless),
+                cmocka_unit_test(test_distance),
+                cmocka_unit_test(test_harmless_but_one),
+                cmocka_unit_test(test_harmless_as_the_library),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,7 +258,7 @@ static char *certificate_name_of(const X509_NAME *name)
                 const long size = BIO_get_mem_data(bio, &data);
 
                 text = strndup(data, (size_t)size);
-                text_make_harmless(text);
+                text_make_harmless(text, 0);
         }
         BIO_free(bio);
         ERR_clear_error();
@@ -287,7 +287,7 @@ static void certificate_put_name(FILE *out, const GENERAL_NAME *name)
         if (type == GEN_DNS) {
                 _cleanup_free_ char *host = strndup((const char *)data, (size_t)size);
 
-                text_make_harmless(host);
+                text_make_harmless(host, 0);
                 fprintf(out, "%s\n", host ? host : "");
         } else if (type == GEN_IPADD && (size == 4 || size == 16)) {
                 fprintf(out, "%s\n",

@@ -52,7 +52,7 @@ static char *journal_text(sd_journal *journal, bool refusal)
                                      : "",
                            refusal ? " from " : "", c ? c : "");
         /* Programs of the customer may have written it: a terminal must see nothing but text. */
-        text_make_harmless(text);
+        text_make_harmless(text, 0);
         return text;
 }
 

@@ -103,9 +103,9 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
                 findings->n_lost++;
                 return NULL;
         }
-        text_make_harmless(finding.what);
-        text_make_harmless(finding.file);
-        text_make_harmless(finding.advice);
+        text_make_harmless(finding.what, 0);
+        text_make_harmless(finding.file, 0);
+        text_make_harmless(finding.advice, 0);
         return &findings->findings[findings->n - 1];
 }
 
