@@ -296,17 +296,17 @@ static void add_print_end(const Add *add)
                 const HostMapRoute route = hostmap_route(add->draft.routes, i);
 
                 if (!route.is_address && route.what[0] != '*') {
-                        printf("See http%s://%s/%s\n", has_tls ? "s" : "", route.what,
-                               add->has_signed ? " (browsers warn of a self-signed certificate)"
-                                               : "");
+                        output_print("See http%s://%s/%s\n", has_tls ? "s" : "", route.what,
+                                     add->has_signed
+                                             ? " (browsers warn of a self-signed certificate)"
+                                             : "");
                         break;
                 }
         }
         if (!has_tls)
-                printf("It has no certificate yet, and so no HTTPS. To have one: bellhopctl cert "
-                       "%s "
-                       "--install CERT KEY, or bellhopctl cert %s --self-signed\n",
-                       add->name, add->name);
+                output_print("It has no certificate yet, and so no HTTPS. To have one: bellhopctl "
+                             "cert %s --install CERT KEY, or bellhopctl cert %s --self-signed\n",
+                             add->name, add->name);
 }
 
 static CtlStatus add_prepare(Add *add)

@@ -263,13 +263,13 @@ static bool apply_say_unknown(const Apply *apply)
 
         for (size_t i = 0; !quiet && i < apply->fleet.n; i++)
                 if (apply->needs[i] & NEED_UNKNOWN) {
-                        printf("%s%s",
-                               any ? " " : "Not known, whether they have read their files: ",
-                               apply->fleet.entries[i].name);
+                        output_print("%s%s",
+                                     any ? " " : "Not known, whether they have read their files: ",
+                                     apply->fleet.entries[i].name);
                         any = true;
                 }
         if (any)
-                printf(". To make sure: systemctl reload bellhop@NAME.service\n");
+                output_print(". To make sure: systemctl reload bellhop@NAME.service\n");
         return any;
 }
 

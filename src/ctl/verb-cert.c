@@ -139,23 +139,23 @@ static void cert_print_one(X509 *certificate, bool is_first)
                 text = cert_fields[i].text(certificate);
                 for (char *at = text; at && *at; at++)
                         *at = *at == '\n' ? ' ' : *at;
-                printf("%12s: %s", cert_fields[i].heading, text ? text : "none");
+                output_print("%12s: %s", cert_fields[i].heading, text ? text : "none");
                 if (cert_fields[i].text == cert_end)
-                        printf(" (%ld days %s)", labs((long)(left / DAY_SECONDS)),
-                               left < 0 ? "over" : "left");
-                (void)putchar('\n');
+                        output_print(" (%ld days %s)", labs((long)(left / DAY_SECONDS)),
+                                     left < 0 ? "over" : "left");
+                output_print("\n");
         }
 }
 
 static void cert_print_text(const Output *output, const Shown *shown, const char *name)
 {
-        printf("%s%s%s: %s\n", output_color(output, COLOR_STRONG), name, output_color_end(output),
-               shown->path);
+        output_paint(output, COLOR_STRONG, "%s", name);
+        output_print(": %s\n", shown->path);
         cert_print_one(sk_X509_value(shown->certificates, 0), true);
-        printf("%12s: %s (%s)\n", "Private key", shown->key_path,
-               shown->key_match ? shown->key_match : strerror(-shown->key_error));
+        output_print("%12s: %s (%s)\n", "Private key", shown->key_path,
+                     shown->key_match ? shown->key_match : strerror(-shown->key_error));
         for (int i = 1; i < sk_X509_num(shown->certificates); i++) {
-                (void)putchar('\n');
+                output_print("\n");
                 cert_print_one(sk_X509_value(shown->certificates, i), false);
         }
 }
@@ -189,9 +189,9 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, int made)
         switch (made) {
         case TLS_FILES_PUT:
                 if (!ctl->no_legend)
-                        printf("Made %s/tls/%s/{fullchain,privkey}.pem. To use it: systemctl "
-                               "try-restart bellhop@%s.service\n",
-                               dir, name, name);
+                        output_print("Made %s/tls/%s/{fullchain,privkey}.pem. To use it: systemctl "
+                                     "try-restart bellhop@%s.service\n",
+                                     dir, name, name);
                 return CTL_FINE;
         case TLS_FILES_EXIST:
                 output_error("%s has a certificate or key in %s/tls/%s. --force replaces it.", name,

@@ -155,18 +155,19 @@ static void check_print_finding(const Output *output, const Finding *finding)
                 [SEVERITY_ERROR] = COLOR_ERROR,
         };
 
-        printf("%s%s%s", output_color(output, colors[finding->severity]),
-               severity_names[finding->severity], output_color_end(output));
+        output_paint(output, colors[finding->severity], "%s", severity_names[finding->severity]);
         if (finding->instance)
-                printf(" %s", finding->instance);
+                output_print(" %s", finding->instance);
         if (finding->file)
-                printf(": %s", finding->file);
+                output_print(": %s", finding->file);
         if (finding->line > 0)
-                printf(":%u", finding->line);
-        printf(": %s\n  why:    %s\n", finding->what, finding_infos[finding->kind].why);
-        if (finding->advice)
-                printf("  advice: %s%s%s\n", output_color(output, COLOR_STRONG), finding->advice,
-                       output_color_end(output));
+                output_print(":%u", finding->line);
+        output_print(": %s\n  why:    %s\n", finding->what, finding_infos[finding->kind].why);
+        if (!finding->advice)
+                return;
+        output_print("  advice: ");
+        output_paint(output, COLOR_STRONG, "%s", finding->advice);
+        output_print("\n");
 }
 
 static void check_print_summary(const Check *check)
@@ -175,9 +176,9 @@ static void check_print_summary(const Check *check)
         const size_t warnings = findings_count(&check->findings, SEVERITY_WARNING);
         const size_t instances = check->config->n_instances;
 
-        printf("%s%zu instance%s checked: %zu error%s, %zu warning%s.\n",
-               check->findings.n > 0 ? "\n" : "", instances, instances == 1 ? "" : "s", errors,
-               errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
+        output_print("%s%zu instance%s checked: %zu error%s, %zu warning%s.\n",
+                     check->findings.n > 0 ? "\n" : "", instances, instances == 1 ? "" : "s",
+                     errors, errors == 1 ? "" : "s", warnings, warnings == 1 ? "" : "s");
 }
 
 static CtlStatus check_print(const Check *check)

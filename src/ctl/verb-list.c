@@ -91,24 +91,25 @@ static void list_print_legend(const Fleet *fleet)
         for (size_t i = 0; i < fleet->n; i++)
                 in_state[fleet->entries[i].state]++;
         if (fleet->n == 0)
-                printf("There are no instances. 'bellhopctl add NAME --host HOST' adds one.");
+                output_print("There are no instances. 'bellhopctl add NAME --host HOST' adds one.");
         else
-                printf("\n%zu instance%s", fleet->n, fleet->n == 1 ? "" : "s");
+                output_print("\n%zu instance%s", fleet->n, fleet->n == 1 ? "" : "s");
         for (size_t i = 0; i < FLEET_STATES; i++)
                 if (in_state[i] > 0 && fleet->bus) {
-                        printf("%s %zu %s", separator, in_state[i], fleet_state_names[i]);
+                        output_print("%s %zu %s", separator, in_state[i], fleet_state_names[i]);
                         separator = ",";
                 }
-        printf("\n");
+        output_print("\n");
         if (fleet->n_bad > 0)
-                printf("Files with a mistake, which are not in use: %zu. See 'bellhopctl check'.\n",
-                       fleet->n_bad);
+                output_print("Files with a mistake, which are not in use: %zu. See 'bellhopctl "
+                             "check'.\n",
+                             fleet->n_bad);
         if (fleet->bus_error < 0)
-                printf("States are not known: systemd does not answer: %s.\n",
-                       strerror(-fleet->bus_error));
+                output_print("States are not known: systemd does not answer: %s.\n",
+                             strerror(-fleet->bus_error));
         if (fleet->router_error < 0)
-                printf("Hand-offs are not known: %s.\n",
-                       metrics_fetch_explain(fleet->router_error));
+                output_print("Hand-offs are not known: %s.\n",
+                             metrics_fetch_explain(fleet->router_error));
 }
 
 CtlStatus verb_list(const Ctl *ctl, char *arguments[])

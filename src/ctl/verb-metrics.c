@@ -41,7 +41,7 @@ CtlStatus verb_metrics(const Ctl *ctl, char *arguments[])
         if (r == 0 && ctl->json)
                 r = metrics_print_json(&output, take_ptr(text));
         else if (r == 0)
-                (void)fputs(text, stdout);
+                output_print("%s", text);
         if (r < 0) {
                 output_error("No metrics: %s.", metrics_fetch_explain(r));
                 status = CTL_FAILED;

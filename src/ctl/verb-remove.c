@@ -278,16 +278,16 @@ static void remove_print_rest(const Remove *remove)
                 return;
         for (size_t i = 0; i < ELEMENTSOF(places); i++)
                 if (place_exists(places[i])) {
-                        printf("%s%s", separator, places[i]);
+                        output_print("%s%s", separator, places[i]);
                         separator = ", ";
                 }
         if (getpwnam(remove->name) && (*separator == ',' || ctl->purge)) {
-                printf("%suser %s", separator, remove->name);
+                output_print("%suser %s", separator, remove->name);
                 separator = ", ";
         }
         if (*separator == ',')
-                printf(".%s\n", ctl->purge ? " bellhopctl has not made the user."
-                                           : " With --purge, they are removed too.");
+                output_print(".%s\n", ctl->purge ? " bellhopctl has not made the user."
+                                                 : " With --purge, they are removed too.");
 }
 
 /* What is purged does not come back. */

@@ -180,15 +180,17 @@ static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config
                 if (!answers[i].is.outcome || route_answers_agree(&answers[i].is, &files[i].is))
                         continue;
                 why = route_words(&files[i].is);
-                printf("\nBy the files, it is another one: %s%s%s, %s. 'bellhopctl apply' brings "
-                       "them into force.\n",
-                       files[i].is.outcome, files[i].is.instance ? " " : "",
-                       files[i].is.instance ? files[i].is.instance : "", why ? why : "");
+                output_print(
+                        "\nBy the files, it is another one: %s%s%s, %s. 'bellhopctl apply' brings "
+                        "them into force.\n",
+                        files[i].is.outcome, files[i].is.instance ? " " : "",
+                        files[i].is.instance ? files[i].is.instance : "", why ? why : "");
                 break;
         }
         if (!wanted->is_address && hostmap_has_addresses(config->map))
-                printf("\nA connection to an address that an instance has by Address= is always "
-                       "that one's, see 'bellhopctl route ADDR'.\n");
+                output_print(
+                        "\nA connection to an address that an instance has by Address= is always "
+                        "that one's, see 'bellhopctl route ADDR'.\n");
         for (int i = 0; i < PROTOCOLS; i++) {
                 _cleanup_free_ char *path = NULL;
 
@@ -197,9 +199,9 @@ static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config
                 path = name_path(NAME_HANDOFF_SOCKET, ctl->runtime_dir, answers[i].is.instance);
                 if (!path || access(path, F_OK) == 0 || errno != ENOENT)
                         continue;
-                printf("\nThe hand-off socket of %s is not there, so it would be refused "
-                       "(unavailable). 'bellhopctl apply' starts it.\n",
-                       answers[i].is.instance);
+                output_print("\nThe hand-off socket of %s is not there, so it would be refused "
+                             "(unavailable). 'bellhopctl apply' starts it.\n",
+                             answers[i].is.instance);
                 break;
         }
 }

@@ -61,6 +61,7 @@ static void status_put(Status *status, const char *heading, const char *key, int
 static void status_put_text(Status *status, const char *heading, const char *key, const char *text)
 {
         status_put(status, heading, key, SCOLS_JSON_STRING, text, text);
+        text_make_harmless(status->shown[status->n_fields - 1], 0);
 }
 
 static void status_put_number(Status *status, const char *heading, const char *key, uint64_t n,
@@ -97,9 +98,13 @@ static char *status_join(char *const texts[], size_t n, const char *separator)
 static void status_put_list(Status *status, const char *heading, const char *key,
                             char *const texts[], size_t n)
 {
-        _cleanup_free_ char *shown = status_join(texts, n, heading[0] == '\n' ? "\n  " : " ");
-        _cleanup_free_ char *lines = status_join(texts, n, "\n");
+        _cleanup_free_ char *shown = NULL, *lines = NULL;
 
+        /* A line break in one of them would make two of it. */
+        for (size_t i = 0; i < n; i++)
+                text_make_harmless(texts[i], 0);
+        shown = status_join(texts, n, heading[0] == '\n' ? "\n  " : " ");
+        lines = status_join(texts, n, "\n");
         status_put(status, heading, key, SCOLS_JSON_ARRAY_STRING, shown, lines);
 }
 
@@ -281,7 +286,6 @@ static int status_print_json(const Output *output, const Status *status)
 
 static void status_print_text(const Output *output, const Status *status)
 {
-        const char *strong = output_color(output, COLOR_STRONG), *end = output_color_end(output);
         const FleetEntry *entry = status->entry;
         const FleetState state = entry->state;
         const OutputColor color = state == FLEET_ACTIVE || state == FLEET_IDLE  ? COLOR_GOOD
@@ -289,21 +293,28 @@ static void status_print_text(const Output *output, const Status *status)
                                                                                 : COLOR_WARNING;
         char ago[SHOWN_MAX];
 
-        printf("%s●%s %s%s%s - %s", output_color(output, color), end, strong, status->name, end,
-               fleet_state_names[state]);
+        output_paint(output, color, "●");
+        output_print(" ");
+        output_paint(output, COLOR_STRONG, "%s", status->name);
+        output_print(" - %s", fleet_state_names[state]);
         if (state == FLEET_FAILED && entry->result)
-                printf(" (%s)", entry->result);
+                output_print(" (%s)", entry->result);
         if (entry->since_usec != UNKNOWN && entry->since_usec > 0)
-                printf(", %s",
-                       show_ago((time_t)(entry->since_usec / USEC_PER_SEC), time(NULL), ago));
-        printf("\n");
+                output_print(", %s",
+                             show_ago((time_t)(entry->since_usec / USEC_PER_SEC), time(NULL), ago));
+        output_print("\n");
         for (size_t i = 0; i < status->n_fields; i++) {
                 const char *heading = status->columns[i].heading, *shown = status->shown[i];
 
-                if (heading && shown && heading[0] == '\n')
-                        printf("\n%s%s:%s\n  %s\n", strong, heading + 1, end, shown);
-                else if (heading && shown)
-                        printf("%12s: %s\n", heading, shown);
+                if (!heading || !shown)
+                        continue;
+                if (heading[0] == '\n') {
+                        output_print("\n");
+                        output_paint(output, COLOR_STRONG, "%s:", heading + 1);
+                        output_print("\n  %s\n", shown);
+                } else {
+                        output_print("%12s: %s\n", heading, shown);
+                }
         }
 }
 

@@ -116,9 +116,10 @@ static void top_print_head(const Top *top)
                 n_active += fleet->entries[i].state == FLEET_ACTIVE;
         (void)localtime_r(&now, &tm);
         (void)strftime(text, sizeof(text), "%H:%M:%S", &tm);
-        printf("%s  %zu instance%s, %zu active%s%s\n", text, fleet->n, fleet->n == 1 ? "" : "s",
-               n_active, fleet->router_error < 0 ? "; no numbers: " : "",
-               fleet->router_error < 0 ? metrics_fetch_explain(fleet->router_error) : "");
+        output_print("%s  %zu instance%s, %zu active%s%s\n", text, fleet->n,
+                     fleet->n == 1 ? "" : "s", n_active,
+                     fleet->router_error < 0 ? "; no numbers: " : "",
+                     fleet->router_error < 0 ? metrics_fetch_explain(fleet->router_error) : "");
 }
 
 static int top_print_frame(const Top *top)
@@ -143,7 +144,7 @@ static int top_print_frame(const Top *top)
                 }
         r = table_print(&table);
         if (legend && !top->screen)
-                (void)putchar('\n');
+                output_print("\n");
         (void)fflush(stdout);
         return rates ? r : -ENOMEM;
 }

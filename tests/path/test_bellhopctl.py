@@ -8,8 +8,10 @@ import pty
 import pwd
 import re
 import socket
+import ssl
 import subprocess
 import tempfile
+import unicodedata
 
 import pytest
 from handoff import AS_ROOT, BUILD, TIMEOUT
@@ -301,3 +303,75 @@ def test_fifo_as_certificate(config):
         os.mkfifo(config / f"tls/{NAME}/{name}", 0o644)
     assert "certificate-invalid" in check(config)
     assert "can't be read as certificates" in run("cert", NAME, f"--config={config}", status=1)
+
+
+# --- text that customers have chosen ---
+
+# Each has as many bytes as the first, in whose place it comes.
+PLACE = b"placeplaceplace"
+HOSTILE = [text.ljust(len(PLACE), b"x") for text in (
+    PLACE, b"\x1b[31mred", b"\x9b31mred", "\x9b31mred".encode(), "\u202eexe.\u202c".encode(), "\u2066\u2069".encode(),
+    "\u2028line\u2029".encode(), "\u200bzero\ufeff".encode(), b"\xff\xfe\xc0\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80",
+    b"host\0.evil", b"\",\\\"}]\\", b"a\nb\r\tc", "m\u00fcller \u20ac".encode(), "\U000e0041tag".encode(), b"%s%n\xe2\x82")]
+
+
+@pytest.fixture(name="hostile_certificate", scope="module")
+def hostile_certificate_fixture(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / "tls/alice").mkdir(parents=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-subj",
+                    f"/CN={PLACE.decode()}", "-addext", f"subjectAltName=DNS:{PLACE.decode()}", "-outform", "DER", "-out",
+                    folder / "der", "-keyout", folder / "tls/alice/privkey.pem"], check=True, capture_output=True)
+
+    def put(text):
+        der = (folder / "der").read_bytes()
+        assert der.count(PLACE) == 3  # issuer, subject and name
+        # OpenSSL takes no certificate whose issuer or subject is of broken UTF-8.
+        is_valid = text.decode(errors="ignore").encode() == text
+        names, _, rest = der.rpartition(PLACE)
+        der = (names.replace(PLACE, text) if is_valid else names) + text + rest
+        (folder / "tls/alice/fullchain.pem").write_text(ssl.DER_cert_to_PEM_cert(der))
+        return folder
+
+    return put
+
+
+def assert_only_shows(output):
+    """Text is valid, and nothing in it is hidden or changes what is shown around it."""
+    for character in output.decode():
+        assert character == "\n" or unicodedata.category(character)[0] not in "C" and (
+            unicodedata.category(character) not in ("Zl", "Zp")), (character, output)
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_of_a_certificate(hostile_certificate, text, locale):
+    folder = hostile_certificate(text)
+    for options in (["--json"], []):
+        done = subprocess.run([BELLHOPCTL, f"--config={folder}", "cert", "alice", *options], capture_output=True,
+                              env=dict(os.environ, LC_ALL=locale), timeout=TIMEOUT, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert_only_shows(done.stdout)
+        if options:
+            shown = json.loads(done.stdout)["certificates"][0]
+            assert len(shown["names"]) == 1 and len(shown["names"][0].encode()) == len(PLACE)
+            if text == PLACE or "m\u00fcller".encode() in text:
+                assert shown["names"] == [text.decode()]
+                assert shown["subject"] == "CN=" + text.decode()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_of_an_error(text):
+    """Names that a script takes from elsewhere, for example from folders."""
+    name = text.replace(b"\0", b"?")
+    done = subprocess.run([BELLHOPCTL, "cert", name], capture_output=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == 1 and done.stderr.count(b"\n") == 1
+    assert_only_shows(done.stderr)
+
+
+def test_all_text_is_shown_by_one_file():
+    for path in pathlib.Path(SOURCE, "src/ctl").rglob("*.c"):
+        if path.name not in ("output.c", "main.c"):
+            past = re.findall(r"(?<!\w)v?printf\(.*|(?<!\w)puts\(.*|fprintf\(stdout.*|fputs\((?!SCREEN_).*stdout.*|putchar\(.*",
+                              path.read_text())
+            assert past == [], path

@@ -258,7 +258,6 @@ static char *certificate_name_of(const X509_NAME *name)
                 const long size = BIO_get_mem_data(bio, &data);
 
                 text = strndup(data, (size_t)size);
-                text_make_harmless(text, 0);
         }
         BIO_free(bio);
         ERR_clear_error();
@@ -285,8 +284,11 @@ static void certificate_put_name(FILE *out, const GENERAL_NAME *name)
         const int size = ASN1_STRING_length(value);
 
         if (type == GEN_DNS) {
-                _cleanup_free_ char *host = strndup((const char *)data, (size_t)size);
+                _cleanup_free_ char *host = calloc(1, (size_t)size + 1);
 
+                /* A NUL must not hide the rest. */
+                for (int i = 0; host && i < size; i++)
+                        host[i] = data[i] ? (char)data[i] : '?';
                 text_make_harmless(host, 0);
                 fprintf(out, "%s\n", host ? host : "");
         } else if (type == GEN_IPADD && (size == 4 || size == 16)) {

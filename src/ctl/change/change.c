@@ -110,8 +110,8 @@ bool change_step(Change *change, const char *kind, const char *format, ...)
                 table_set(&change->steps, 0, kind);
                 table_set(&change->steps, 1, text);
         } else {
-                printf("%s%s%s\n", output_color(&change->output, COLOR_FAINT), text ? text : kind,
-                       output_color_end(&change->output));
+                output_paint(&change->output, COLOR_FAINT, "%s", text ? text : kind);
+                output_print("\n");
                 (void)fflush(stdout);
         }
         return !change->ctl->dry_run;
@@ -122,9 +122,9 @@ void change_say_end(const Change *change, const char *nothing_to_do)
         if (change->ctl->no_legend || change->ctl->json)
                 return;
         if (change->n_steps == 0)
-                printf("%s\n", nothing_to_do);
+                output_print("%s\n", nothing_to_do);
         else if (change->ctl->dry_run)
-                printf("This is what would be done.\n");
+                output_print("This is what would be done.\n");
 }
 
 bool change_good(const char *what, int r)

@@ -74,7 +74,8 @@ CtlStatus output_done(Output *output, CtlStatus status)
         return status;
 }
 
-const char *output_color(const Output *output, OutputColor color)
+/* The sequence that begins a colour; "" where there are no colours. */
+static const char *output_color(const Output *output, OutputColor color)
 {
         static const char *const sequences[] = {
                 [COLOR_NONE] = "",
@@ -88,9 +89,36 @@ const char *output_color(const Output *output, OutputColor color)
         return output->color ? sequences[color] : "";
 }
 
-const char *output_color_end(const Output *output)
+static void output_print_args(const char *format, va_list args)
 {
-        return output->color ? "\033[0m" : "";
+        _cleanup_free_ char *text = text_format_args(format, args);
+
+        text_make_harmless(text, '\n');
+        if (!text)
+                output_error("There is no memory left.");
+        else
+                (void)fputs(text, stdout);
+}
+
+void output_print(const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        output_print_args(format, args);
+        va_end(args);
+}
+
+void output_paint(const Output *output, OutputColor color, const char *format, ...)
+{
+        va_list args;
+
+        (void)fputs(output_color(output, color), stdout);
+        va_start(args, format);
+        output_print_args(format, args);
+        va_end(args);
+        if (output->color)
+                (void)fputs("\033[0m", stdout);
 }
 
 /* --- tables --- */
@@ -135,8 +163,16 @@ void table_add(Table *table)
 
 void table_set(Table *table, size_t column, const char *text)
 {
-        if (!table->failed && text)
-                table->failed = scols_line_set_data(table->line, column, text) < 0;
+        struct libscols_column *place;
+        char *copy;
+
+        if (table->failed || !text)
+                return;
+        place = scols_table_get_column(table->table, column);
+        copy = strdup(text);
+        /* Lines are the elements of an array. */
+        text_make_harmless(copy, scols_column_is_wrap(place) ? '\n' : 0);
+        table->failed = !copy || scols_line_refer_data(table->line, column, copy) < 0;
 }
 
 void table_setf(Table *table, size_t column, const char *format, ...)
@@ -220,13 +256,14 @@ void output_progress(const char *what, size_t done, size_t all)
 
 void output_error(const char *format, ...)
 {
+        _cleanup_free_ char *text = NULL;
         va_list args;
 
-        fputs("bellhopctl: ", stderr);
         va_start(args, format);
-        vfprintf(stderr, format, args);
+        text = text_format_args(format, args);
         va_end(args);
-        fputc('\n', stderr);
+        text_make_harmless(text, 0);
+        fprintf(stderr, "bellhopctl: %s\n", text ? text : "There is no memory left.");
 }
 
 CtlStatus output_no_memory(void)

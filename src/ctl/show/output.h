@@ -33,9 +33,12 @@ typedef enum OutputColor {
         COLOR_FAINT,
 } OutputColor;
 
-/* The sequence that begins a colour and the one that ends each; "" where there are no colours. */
-const char *output_color(const Output *output, OutputColor color);
-const char *output_color_end(const Output *output);
+/* Text to standard output, where lines end as they do in it. The texts that bellhopctl shows may
+ * come from customers: each goes through text_make_harmless() here, in table_set() or in
+ * output_error(), and by no other way. */
+void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void output_paint(const Output *output, OutputColor color, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
 
 typedef struct Column {
         const char *heading;
