@@ -8,6 +8,7 @@
 #include "config/lines.h"
 #include "instance/state.h"
 #include "util/cleanup.h"
+#include "util/open-regular.h"
 #include "util/text.h"
 
 #define VERSION  1
@@ -130,13 +131,9 @@ int state_read(const char *dir, State *ret)
 
         if (dir_fd < 0)
                 return dir_fd;
-        fd = openat(dir_fd, STATE_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        fd = open_regular(dir_fd, STATE_FILE, O_NOFOLLOW, &st);
         if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EBADMSG;
+                return fd == -EINVAL ? -EBADMSG : fd;
         n = read(fd, text, sizeof(text));
         if (n < 0)
                 return -errno;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """bellhopctl as a command: usage, what describes it, and what it says of a router that runs."""
 
+import ctypes
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import pwd
 import re
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import unicodedata
@@ -296,6 +298,51 @@ def test_links_of_a_customer_lead_nowhere(config):
     assert "can't be written" in run("cert", NAME, "--self-signed", "--force", option, status=1)
 
 
+@pytest.mark.parametrize("link", [False, True], ids=["itself", "link"])
+@pytest.mark.parametrize("verb", ["check", "cert", "list", "status"])
+def test_fifo_of_a_customer_is_not_opened(config, verb, link):
+    """Nor any other device: to open some of them has effects. A writer of a fifo learns whether somebody has opened it."""
+    tls, state = config / f"tls/{NAME}", config / f"run/{NAME}/state"
+    places = [tls / "fullchain.pem", tls / "privkey.pem", state]
+    (config / "fifos").mkdir()
+    for number, place in enumerate(places):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        fifo = config / f"fifos/{number}" if link else place
+        os.mkfifo(fifo, 0o644)
+        if link:
+            place.symlink_to(fifo)
+    watch = inotify_opens([path.resolve() for path in places])
+    done = start(verb, *([NAME] if verb in ("cert", "status") else []), "--json", f"--config={config}",
+                 *([f"--runtime={config}/run"] if verb in ("list", "status") else []))
+    assert watch() == [], done
+
+
+def inotify_opens(paths):
+    """Returns what tells which of these files have been opened since, by the kernel's word; O_PATH opens nothing."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.inotify_init1(os.O_NONBLOCK)
+    watched = {libc.inotify_add_watch(fd, bytes(path), 0x20): path for path in paths}  # IN_OPEN
+    assert -1 not in watched and fd >= 0
+
+    def opened():
+        try:
+            events = os.read(fd, 4096)
+        except BlockingIOError:
+            return []
+        finally:
+            os.close(fd)
+        return [watched[struct.unpack_from("i", events, at)[0]] for at in range(0, len(events), 16)]
+
+    return opened
+
+
+def test_watch_sees_who_opens(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    watch = inotify_opens([tmp_path / "fifo"])
+    os.close(os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK))
+    assert watch() == [tmp_path / "fifo"]
+
+
 def test_fifo_as_certificate(config):
     """What never ends does not hold it up."""
     (config / f"tls/{NAME}").mkdir(parents=True)
@@ -303,6 +350,16 @@ def test_fifo_as_certificate(config):
         os.mkfifo(config / f"tls/{NAME}/{name}", 0o644)
     assert "certificate-invalid" in check(config)
     assert "can't be read as certificates" in run("cert", NAME, f"--config={config}", status=1)
+
+
+@pytest.mark.parametrize("target", ["/proc/sys/kernel/ctrl-alt-del", "/sys/kernel/vmcoreinfo"])
+def test_certificate_leads_to_the_kernel(config, target):
+    """Its files look regular."""
+    (config / f"tls/{NAME}").mkdir(parents=True)
+    (config / f"tls/{NAME}/fullchain.pem").symlink_to(target)
+    watch = inotify_opens([pathlib.Path(target)])
+    assert "can't be read as certificates" in run("cert", NAME, f"--config={config}", status=1)
+    assert watch() == []
 
 
 # --- text that customers have chosen ---

@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "ctl/ask/file.h"
 #include "util/cleanup.h"
+#include "util/open-regular.h"
 
 int file_read(const char *path, size_t size_max, char **ret, size_t *ret_size)
 {
-        /* A fifo without a writer must not hold us up. */
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
-        struct stat st;
+        struct stat st = { 0 };
+        _cleanup_close_ int fd = open_regular(AT_FDCWD, path, 0, &st);
 
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EINVAL;
+        if (fd < 0 && !(S_ISREG(st.st_mode) && st.st_size == 0))
+                return fd;
         if (st.st_size < 0 || (size_t)st.st_size > size_max)
                 return -EFBIG;
         text = malloc((size_t)st.st_size + 1);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* The way to open a file whose path somebody else may have made: opening a device, a fifo or a file
+ * of the kernel's can block or have effects, whatever is then read from it. */
+#pragma once
+
+#include <sys/stat.h>
+
+/*
+ * Opens a regular file to read. folder: as for openat(2). flags: O_NOFOLLOW, or 0 to follow links.
+ * Returns the descriptor, with the file's status in *ret; -EINVAL: it is not a regular file, or
+ * empty, as most of the kernel's own files are; or another negative errno.
+ */
+int open_regular(int folder, const char *path, int flags, struct stat *ret);
