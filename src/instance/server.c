@@ -106,7 +106,9 @@ int server_become_test(const Context *context)
         _cleanup_(server_command_done) ServerCommand command;
         const int r = server_make_command(context, true, 0, &command);
 
-        return r < 0 ? r : child_become(&(Child){ .argv = (const char *const *)command.arguments });
+        return r < 0 ? r
+                     : child_become(&(Child){ .argv = (const char *const *)command.arguments,
+                                              .keeps_capability = true });
 }
 
 /* --- readiness --- */

@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The customer's own files: document root and snippets. Apache itself judges the snippets, as the
- * user as whom the instance reads them.
+ * The customer's own files: document root and snippets. bellhop-instance tests the snippets, as it
+ * does before a reload.
  */
-#include <fcntl.h>
 #include <glob.h>
-#include <grp.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "ctl/ask/file.h"
 #include "ctl/check/check.h"
+#include "ctl/check/configtest.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
-#define APACHE_SECONDS    30
-#define APACHE_PATH       "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define OUTPUT_MAX_BYTES  (64U * 1024)
+#define ENVIRONMENT_MAX   256
+#define PROGRAMS_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static bool snippets_have(const char *text, const char *directive)
 {
@@ -73,79 +68,65 @@ static void snippets_look_at(InstanceCheck *inst, const char *path)
 
 void snippets_look(InstanceCheck *inst)
 {
-        _cleanup_free_ char *pattern = text_format("%s/*.conf", inst->snippets);
+        _cleanup_free_ char *pattern = text_format("%s/{*.conf,php.fpm}", inst->snippets);
         glob_t found;
 
-        if (!pattern || glob(pattern, 0, NULL, &found) != 0)
+        if (!pattern || glob(pattern, GLOB_BRACE, NULL, &found) != 0)
                 return;
         for (size_t i = 0; i < found.gl_pathc; i++)
                 snippets_look_at(inst, found.gl_pathv[i]);
         globfree(&found);
 }
 
-/* unit: the environment of the unit, drop-ins included, or NULL. */
-_Noreturn static void snippets_exec(const InstanceCheck *inst, const char *runtime,
-                                    char *const unit[], int output)
-{
-        const char *dir = inst->check->ctl->config_dir;
-        char *file = text_format("%s/apache2/instance.conf", dir);
-        char *define = text_format("Define BELLHOP_CONFIG_DIR %s", dir);
-
-        if (!file || !define || clearenv() != 0 || setenv("BELLHOP_MPM", "event", true) < 0)
-                _exit(EXIT_FAILURE);
-        for (; unit && *unit; unit++)
-                (void)putenv(*unit);
-        if (setenv("BELLHOP_INSTANCE", inst->name, true) < 0 ||
-            setenv("RUNTIME_DIRECTORY", runtime, true) < 0 ||
-            setenv("PATH", APACHE_PATH, true) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-            dup2(output, STDERR_FILENO) < 0 || close(STDIN_FILENO) < 0 ||
-            open("/dev/null", O_RDONLY) != STDIN_FILENO ||
-            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-            setgroups((size_t)inst->user.n_groups, inst->user.groups) < 0 ||
-            setresgid(inst->user.gid, inst->user.gid, inst->user.gid) < 0 ||
-            setresuid(inst->user.uid, inst->user.uid, inst->user.uid) < 0)
-                _exit(EXIT_FAILURE);
-        /* A snippet may include a file that never ends. */
-        (void)alarm(APACHE_SECONDS);
-        execl(BELLHOP_APACHE, BELLHOP_APACHE, "-t", "-C", define, "-f", file, (char *)NULL);
-        dprintf(STDERR_FILENO, "%s can't be run: %m\n", BELLHOP_APACHE);
-        _exit(EXIT_FAILURE);
-}
-
-/* What Apache says is wrong, to be freed; NULL: nothing, or it could not be asked. */
-static char *snippets_ask_apache(const InstanceCheck *inst)
+/* As the instance has it before a reload: with the environment of its unit, drop-ins included, in a
+ * folder of its own. */
+static int snippets_try(const InstanceCheck *inst, char **ret_said)
 {
         const Check *check = inst->check;
-        char runtime[] = "/tmp/bellhopctl-XXXXXX", unit[NAME_UNIT_MAX];
-        _cleanup_close_ int output = memfd_create("bellhopctl", MFD_CLOEXEC);
-        char **environment = NULL, *text;
-        int status = 0;
-        pid_t pid;
+        _cleanup_free_ char *config = text_format("--config=%s", check->ctl->config_dir);
+        _cleanup_free_ char *state = text_format("STATE_DIRECTORY=/var/lib/bellhop/%s", inst->name);
+        char unit[NAME_UNIT_MAX], **environment = NULL;
+        const char *all[ENVIRONMENT_MAX] = { "RUNTIME_DIRECTORY=" CONFIGTEST_FOLDER, state };
+        size_t n = 2;
+        int r;
 
-        if (output < 0 || !mkdtemp(runtime))
-                return NULL;
+        if (!config || !state)
+                return -ENOMEM;
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
         if (check->bus &&
             bus_get(check->bus, unit, "Service", "Environment", PROPERTY_STRINGS, &environment) < 0)
                 environment = NULL;
-        pid = chown(runtime, inst->user.uid, inst->user.gid) < 0 ? -1 : fork();
-        if (pid == 0)
-                snippets_exec(inst, runtime, environment, output);
-        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        (void)rmdir(runtime);
+        for (char **at = environment; at && *at && n < ENVIRONMENT_MAX - 2; at++)
+                all[n++] = *at;
+        all[n] = "PATH=" PROGRAMS_PATH;
+        r = configtest_run(
+                &(ConfigTest){
+                        .who = &inst->user,
+                        .network = inst->instance->network,
+                        .argv = (const char *const[]){ BELLHOP_INSTANCE_PROGRAM, "--test", config,
+                                                       "--", inst->name, NULL },
+                        .environment = (char *const *)all,
+                },
+                ret_said);
         bus_free_strings(environment);
-        if (pid < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
-                return NULL;
-        text = calloc(1, OUTPUT_MAX_BYTES);
-        if (text && pread(output, text, OUTPUT_MAX_BYTES - 1, 0) <= 0)
-                (void)snprintf(text, OUTPUT_MAX_BYTES, "Apache did not end within %d seconds",
-                               APACHE_SECONDS);
-        return text;
+        return r;
+}
+
+/* The first line that has an error, else the first one, of which bellhop-instance puts a level
+ * before its own. */
+static const char *snippets_find_words(char *text)
+{
+        char *found = strcasestr(text, "error");
+
+        while (found && found > text && found[-1] != '\n')
+                found--;
+        found = found ? found : text;
+        found[strcspn(found, "\n")] = 0;
+        return found[0] == '<' && found[1] && found[2] == '>' ? found + 3 : found;
 }
 
 /* "...yntax error on line 3 of FILE:" and what is wrong, behind it or in the next line; or other
- * words, of which the first line counts. */
+ * words. */
 static void snippets_add_error(InstanceCheck *inst, char *text)
 {
         _cleanup_free_ char *file = NULL, *what = NULL;
@@ -155,19 +136,20 @@ static void snippets_add_error(InstanceCheck *inst, char *text)
 
         if (!found ||
             sscanf(found, "error on line %u of %m[^:\n]: %m[^\n]", &line, &file, &what) != 3)
-                text[strcspn(text, "\n")] = 0;
+                what = NULL;
         is_snippet = what && strncmp(file, inst->snippets, strlen(inst->snippets)) == 0;
-        /* Apache looks at certificates and the document root too, and says less about them. */
+        /* The test looks at certificates and the document root too, and says less about them. */
         if (is_snippet || !findings_have_error(&inst->check->findings, inst->name))
                 finding_add(&inst->check->findings, FINDING_SNIPPET_ERROR,
                             (Place){ inst->name, what ? file : inst->snippets, what ? line : 0 },
-                            NULL, "%s", what ? what : text);
+                            NULL, "%s", what ? what : snippets_find_words(text));
 }
 
 void check_snippets(InstanceCheck *inst)
 {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *said = NULL;
         char unit[NAME_UNIT_MAX];
+        int r;
 
         /* Without snippets, there is nothing that the package has not brought. */
         if (inst->n_snippets == 0 || inst->snippets_unreadable || geteuid() != 0)
@@ -179,9 +161,18 @@ void check_snippets(InstanceCheck *inst)
                                  "the snippets, as the instance has credentials and does not run");
                 return;
         }
-        text = snippets_ask_apache(inst);
-        if (text)
-                snippets_add_error(inst, text);
+        r = snippets_try(inst, &said);
+        if (r < 0)
+                instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
+                                 "the snippets, as their test can't be run: %s", strerror(-r));
+        else if (r == CONFIGTEST_FAILED)
+                snippets_add_error(inst, said);
+        else if (r == CONFIGTEST_ENDLESS)
+                instance_finding(inst, FINDING_SNIPPET_ERROR, inst->snippets, NULL,
+                                 "the snippets could not be checked: their test did not end within "
+                                 "%d seconds; a file that they include does not end, or a program "
+                                 "of user %s stops the test",
+                                 CONFIGTEST_SECONDS, inst->name);
 }
 
 void check_document_root(InstanceCheck *inst)

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The program is the first process in a PID namespace of its own: all that it starts ends with it,
+ * at the latest by our SIGKILL, which nothing that is stopped escapes. We wait for that by a pidfd,
+ * and never for anything that the customer could hold up.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/keyctl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "ctl/check/configtest.h"
+#include "util/cleanup.h"
+#include "util/clock.h"
+#include "util/text.h"
+
+/* A process that waits for a dead file server ignores SIGKILL, and is left to the kernel. */
+#define CONFIGTEST_KILL_SECONDS 2
+
+/* As TasksMax= bounds the instance; here the customer's other processes count too. */
+#define CONFIGTEST_TASKS 1024
+
+/* --- the program's side, after the fork --- */
+
+/* No terminal, descriptor, folder, key or signal handling of ours. */
+static bool configtest_let_go(int output, const sigset_t *mask)
+{
+        const struct rlimit none = { 0 }, tasks = { CONFIGTEST_TASKS, CONFIGTEST_TASKS };
+        const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        /* Where the kernel has no keys, there are none of ours. */
+        (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
+        for (int number = 1; number < NSIG; number++)
+                (void)signal(number, SIG_DFL);
+        (void)umask(0027);
+        return setsid() >= 0 && input >= 0 && dup2(input, STDIN_FILENO) >= 0 &&
+               dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0 &&
+               close_range(STDERR_FILENO + 1, ~0U, 0) == 0 && chdir("/") == 0 &&
+               setrlimit(RLIMIT_CORE, &none) == 0 && setrlimit(RLIMIT_NPROC, &tasks) == 0 &&
+               sigprocmask(SIG_SETMASK, mask, NULL) == 0;
+}
+
+static bool configtest_make_folder(const char *mount_options)
+{
+        return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+               mount("tmpfs", CONFIGTEST_FOLDER, "tmpfs", MS_NOSUID | MS_NODEV, mount_options) == 0;
+}
+
+static bool configtest_become(const Identity *who)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct caps[2] = { { 0 } };
+
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
+            setgroups((size_t)who->n_groups, who->groups) < 0 ||
+            setresgid(who->gid, who->gid, who->gid) < 0 ||
+            setresuid(who->uid, who->uid, who->uid) < 0)
+                return false;
+        /* As in bellhop@.service: the kernel has no use for it, and lets no process trace one that
+         * has more capabilities. Where we don't have it, the test goes without. */
+        caps[0].permitted = caps[0].inheritable = 1U << CAP_NET_BROADCAST;
+        if (syscall(SYS_capset, &header, caps) == 0)
+                (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BROADCAST, 0, 0);
+        /* For a SIGKILL to us; a change of user resets it. */
+        return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
+}
+
+_Noreturn static void configtest_exec(const ConfigTest *configtest, const char *mount_options,
+                                      int output, const sigset_t *mask)
+{
+        if (configtest_let_go(output, mask) && configtest_make_folder(mount_options) &&
+            configtest_become(configtest->who))
+                (void)execve(configtest->argv[0], (char *const *)configtest->argv,
+                             configtest->environment);
+        (void)dprintf(STDERR_FILENO, "%s can't be run: %m\n", configtest->argv[0]);
+        _exit(EXIT_FAILURE);
+}
+
+/* --- our side --- */
+
+typedef struct Watch {
+        int process; /* a pidfd */
+        int output;
+        int signals;
+        char *said;
+        size_t n_said;
+} Watch;
+
+/* Returns a pidfd or a negative errno. */
+static int configtest_start(const ConfigTest *configtest, int output, const sigset_t *mask)
+{
+        int pidfd = -EBADF;
+        struct clone_args args = {
+                .flags = CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC |
+                         (configtest->network ? 0 : CLONE_NEWNET),
+                .pidfd = (uintptr_t)&pidfd,
+                .exit_signal = SIGCHLD,
+        };
+        _cleanup_free_ char *mount_options =
+                text_format("mode=0700,uid=%u,gid=%u,size=16m,nr_inodes=1000",
+                            (unsigned)configtest->who->uid, (unsigned)configtest->who->gid);
+        long pid;
+
+        if (!mount_options)
+                return -ENOMEM;
+        pid = syscall(SYS_clone3, &args, sizeof(args));
+        if (pid == 0)
+                configtest_exec(configtest, mount_options, output, mask);
+        return pid < 0 ? -errno : pidfd;
+}
+
+/* False: there is no more. */
+static bool configtest_take_output(Watch *watch)
+{
+        char rest[4096];
+        const size_t room = CONFIGTEST_OUTPUT - 1 - watch->n_said;
+        const ssize_t n = read(watch->output, room > 0 ? watch->said + watch->n_said : rest,
+                               room > 0 ? room : sizeof(rest));
+
+        if (room > 0 && n > 0)
+                watch->n_said += (size_t)n;
+        return n > 0;
+}
+
+/* 0: the program has ended. */
+static int configtest_wait(Watch *watch, unsigned seconds)
+{
+        const uint64_t end = clock_nsec(CLOCK_MONOTONIC) + seconds * NSEC_PER_SEC;
+        struct pollfd fds[] = {
+                { .fd = watch->process, .events = POLLIN },
+                { .fd = watch->signals, .events = POLLIN },
+                { .fd = watch->output, .events = POLLIN },
+        };
+
+        for (;;) {
+                const uint64_t now = clock_nsec(CLOCK_MONOTONIC);
+
+                if (now >= end)
+                        return CONFIGTEST_ENDLESS;
+                if (poll(fds, ELEMENTSOF(fds), (int)((end - now) / 1000000) + 1) < 0 &&
+                    errno != EINTR)
+                        return -errno;
+                if (fds[0].revents)
+                        return 0;
+                if (fds[1].revents)
+                        return -EINTR;
+                if (fds[2].revents && !configtest_take_output(watch))
+                        fds[2].fd = -1;
+        }
+}
+
+/* Ends it, too. */
+static int configtest_watch(Watch *watch)
+{
+        siginfo_t info = { 0 };
+        int r = configtest_wait(watch, CONFIGTEST_SECONDS);
+
+        if (r != 0) {
+                (void)pidfd_send_signal(watch->process, SIGKILL, NULL, 0);
+                watch->signals = -1;
+                (void)configtest_wait(watch, CONFIGTEST_KILL_SECONDS);
+        }
+        /* Nothing writes any more, or nobody reads any more. */
+        while (watch->n_said < CONFIGTEST_OUTPUT - 1 && configtest_take_output(watch))
+                ;
+        (void)waitid(P_PIDFD, (id_t)watch->process, &info, WEXITED | WNOHANG);
+        if (r != 0)
+                return r;
+        return info.si_code == CLD_EXITED && info.si_status == 0 ? CONFIGTEST_PASSED
+                                                                 : CONFIGTEST_FAILED;
+}
+
+int configtest_run(const ConfigTest *configtest, char **ret_said)
+{
+        _cleanup_free_ char *said = calloc(1, CONFIGTEST_OUTPUT);
+        _cleanup_close_ int process = -EBADF, signals = -EBADF, output = -EBADF, input = -EBADF;
+        sigset_t ends, before;
+        int pair[2], r;
+
+        if (!said)
+                return -ENOMEM;
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return -errno;
+        output = pair[0];
+        input = pair[1];
+        sigemptyset(&ends);
+        sigaddset(&ends, SIGINT);
+        sigaddset(&ends, SIGTERM);
+        sigaddset(&ends, SIGHUP);
+        signals = signalfd(-1, &ends, SFD_CLOEXEC);
+        if (signals < 0 || fcntl(output, F_SETFL, O_NONBLOCK) < 0 ||
+            sigprocmask(SIG_BLOCK, &ends, &before) < 0)
+                return -errno;
+        r = process = configtest_start(configtest, input, &before);
+        input = close_fd(input);
+        if (process >= 0)
+                r = configtest_watch(&(Watch){ process, output, signals, said, 0 });
+        (void)sigprocmask(SIG_SETMASK, &before, NULL);
+        if (r >= 0)
+                *ret_said = take_ptr(said);
+        return r;
+}
