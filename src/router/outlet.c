@@ -6,12 +6,16 @@
 #include <sys/param.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "config/names.h"
 #include "router/outlet.h"
 #include "util/cleanup.h"
 
 #define RETRY_USEC (20 * UINT64_C(1000))
+
+/* How long an old hand-off socket may get connections although its path leads to a new one. */
+#define LOOK_USEC (100 * UINT64_C(1000))
 
 /* Enough for a burst, and no more than fits a hand-off socket's queue under systemd. */
 #define IN_FLIGHT_LOW  UINT64_C(16)
@@ -182,14 +186,20 @@ static int outlet_on_writable(sd_event_source *source, int fd, uint32_t revents,
 
 static int outlet_connect(Outlet *outlet)
 {
+        struct stat st = { 0 };
         char path[PATH_MAX];
         int r;
 
         if (!name_path_fill(NAME_HANDOFF_SOCKET, outlet->shared->runtime_dir, outlet->name, path))
                 return -ENAMETOOLONG;
+        /* Before connecting: a file that is replaced meanwhile is then noticed at the next look. */
+        (void)stat(path, &st);
         outlet->fd = bellhop_connect(path);
         if (outlet->fd < 0)
                 return outlet->fd;
+        outlet->device = st.st_dev;
+        outlet->inode = st.st_ino;
+        outlet->looked_usec = event_now(outlet->shared->event);
         outlet_bound(outlet);
         /* Else the empty new queue would look as if the instance had received. */
         outlet->start.unread_bytes = 0;
@@ -203,11 +213,28 @@ static int outlet_connect(Outlet *outlet)
         return r;
 }
 
+/* The old socket stays connected after its unit was started again if a process of the site holds
+ * it. While it is open, no other file gets its inode. */
+static void outlet_leave_old(Outlet *outlet)
+{
+        const uint64_t now = event_now(outlet->shared->event);
+        char path[PATH_MAX];
+        struct stat st;
+
+        if (outlet->fd < 0 || now < outlet->looked_usec + LOOK_USEC)
+                return;
+        outlet->looked_usec = now;
+        if (name_path_fill(NAME_HANDOFF_SOCKET, outlet->shared->runtime_dir, outlet->name, path) &&
+            stat(path, &st) == 0 && (st.st_dev != outlet->device || st.st_ino != outlet->inode))
+                outlet_disconnect(outlet);
+}
+
 /* 0: the queue has it. BELLHOP_SEND_FULL, BELLHOP_SEND_IN_FLIGHT: later. Negative: never. */
 static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
 {
         int r = 0;
 
+        outlet_leave_old(outlet);
         /* If the socket unit was started again since the last time, connecting helps, once. */
         for (int i = 0; i < 2; i++) {
                 if (outlet->fd < 0)
@@ -221,6 +248,21 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
                 r = 0;
         }
         return -ECONNREFUSED;
+}
+
+/* No event comes when others have received theirs, or when a new socket takes the place of a full
+ * one. */
+static void outlet_retry(const OutletShared *shared, uint64_t usec)
+{
+        int enabled = SD_EVENT_OFF;
+        uint64_t due;
+
+        (void)sd_event_source_get_enabled(shared->retry, &enabled);
+        if (enabled != SD_EVENT_OFF && sd_event_source_get_time(shared->retry, &due) >= 0 &&
+            due <= event_now(shared->event) + usec)
+                return;
+        if (sd_event_source_set_time_relative(shared->retry, usec) >= 0)
+                (void)sd_event_source_set_enabled(shared->retry, SD_EVENT_ONESHOT);
 }
 
 static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
@@ -240,12 +282,8 @@ static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff 
                         (void)outlet_watch(outlet);
                 return OUTLET_SENT;
         }
-        if (r == BELLHOP_SEND_FULL)
-                return OUTLET_WAIT;
-        if (r == BELLHOP_SEND_IN_FLIGHT) {
-                /* No event comes when others have received theirs. */
-                if (sd_event_source_set_time_relative(outlet->shared->retry, RETRY_USEC) >= 0)
-                        (void)sd_event_source_set_enabled(outlet->shared->retry, SD_EVENT_ONESHOT);
+        if (r == BELLHOP_SEND_FULL || r == BELLHOP_SEND_IN_FLIGHT) {
+                outlet_retry(outlet->shared, r == BELLHOP_SEND_FULL ? LOOK_USEC : RETRY_USEC);
                 return OUTLET_WAIT;
         }
         starts_forget(&outlet->shared->starts, &outlet->start);

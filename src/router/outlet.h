@@ -3,6 +3,8 @@
  * room in it or for the instance's turn to start. A reload keeps it, with its counters. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "config/config.h"
 #include "metrics/metrics.h"
 #include "router/log-limits.h"
@@ -28,7 +30,7 @@ typedef struct Waiter {
 typedef struct OutletShared {
         sd_event *event;         /* not owned, like all pointers here */
         const char *runtime_dir; /* of the hand-off sockets */
-        sd_event_source *retry;  /* a timer that flushes all outlets */
+        sd_event_source *retry;  /* a timer that flushes all outlets, for which no event may come */
         Metrics *metrics;        /* of all instances together */
         LogLimit *log_limits;    /* one for each LogKind */
         size_t in_flight_max;    /* hand-offs of each instance that are not yet received */
@@ -40,6 +42,9 @@ struct Outlet {
         OutletShared *shared;
         char *name; /* of the instance */
         int fd;
+        dev_t device; /* of the file that fd is connected to, like inode */
+        ino_t inode;
+        uint64_t looked_usec;      /* when the path last led to that file */
         sd_event_source *writable; /* on while connections wait for room, or the instance starts */
         bool in_flight; /* they wait until others are received, of which no event comes */
         Start start;

@@ -97,6 +97,19 @@ def test_handoff_socket_shut_from_outside_hangs_nobody(box, mallory, when):
     thief.communicate()
 
 
+def test_old_handoff_socket_that_is_held_keeps_nobody(box, mallory):
+    """By a program outside of the unit, which no stop of the unit ends."""
+    assert mallory.serves()
+    holder = box.popen_run("/usr/bin/python3", "-c", OUTSIDE.read_text(), "shut", box.show(mallory.unit, "MainPID"),
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == "taken\n"
+    mallory.restart_socket()
+    box.wait_for("mallory's site again", mallory.serves)
+    assert holder.poll() is None
+    assert_neighbours_are_well(box)
+    holder.communicate()
+
+
 def test_handoff_socket_makes_nobody_wait(mallory):
     """systemd empties its queue in PID 1 before it stops it: it must not wait for what another has just received."""
     assert mallory.do("makes_systemd_wait") is False

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import threading
+import time
 
 import pytest
 from handoff import AS_ROOT
@@ -115,6 +116,58 @@ def test_recreated_socket_is_found():
     with Router(HOSTS) as router:
         router.expect(A, http("alice.example"))
         replace_socket(router, A).close()
+        router.expect(A, http("alice.example"))
+        assert router.counts().refused == 0
+
+
+def test_recreated_socket_is_found_although_the_old_one_is_held():
+    """A process of the site keeps the old socket open, and receives nothing by it any more."""
+    with Router(HOSTS) as router:
+        router.expect(A, http("alice.example"))
+        old = replace_socket(router, A)
+        # The first visitors may still go to the old one, those of a moment later do not.
+        while not old_is_left(router):
+            pass
+        router.expect(A, http("alice.example"))
+        router.expect(B, http("bob.example"))
+        old.close()
+        assert router.counts().refused == 0
+
+
+def old_is_left(router):
+    """Whether a visitor has come by the new socket."""
+    before = router.counts().handed_off
+    with router.connect(send=http("alice.example")):
+        router.wait_for(handed_off=before + 1)
+        if router.instances[A].is_empty():
+            return False
+        router.instances[A].receive().close()
+        return True
+
+
+@pytest.mark.parametrize("arrival", [False, True], ids=["waiting", "arriving"])
+def test_full_old_socket_that_is_held_keeps_nobody(arrival):
+    with Router(HOSTS) as router:
+        clients = clients_of(router, "alice.example", range(QUEUE + 5))
+        router.wait_for(handed_off=QUEUE, pending=5)
+        old = replace_socket(router, A)
+        if arrival:
+            clients += clients_of(router, "alice.example", [QUEUE + 5])
+        receive_all(router.instances[A], range(QUEUE, len(clients)))
+        for i, client in enumerate(clients[QUEUE:], QUEUE):
+            assert read_to_end(client) == b"%d" % i
+        old.close()
+        for client in clients:
+            client.close()
+        assert router.wait_for(pending=0).refused == 0
+
+
+def test_socket_that_is_gone_is_used_until_another_one_is_there():
+    """The service that still has it receives all of it while its socket unit is stopped."""
+    with Router(HOSTS) as router:
+        router.expect(A, http("alice.example"))
+        os.unlink(router.instances[A].path)
+        time.sleep(0.2)  # so that the router has looked
         router.expect(A, http("alice.example"))
         assert router.counts().refused == 0
 
