@@ -12,9 +12,11 @@
 #include "ctl/ask/file.h"
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/metrics-client.h"
+#include "ctl/ask/stale.h"
 #include "ctl/change/change.h"
 #include "ctl/change/files.h"
 #include "ctl/change/self-signed.h"
+#include "metrics/metrics.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -130,6 +132,18 @@ static const struct {
         [ROUTER] = { "router", "let the router read the files: it serves " },
 };
 
+/* What became of a step. */
+typedef enum Done {
+        DONE,
+        DONE_NOT,     /* and nothing is left of it */
+        DONE_UNKNOWN, /* nobody says, so nothing is undone */
+} Done;
+
+static Done add_done(bool good)
+{
+        return good ? DONE : DONE_NOT;
+}
+
 static int add_is_active(const Add *add, NameUnit what)
 {
         char unit[NAME_UNIT_MAX];
@@ -137,11 +151,13 @@ static int add_is_active(const Add *add, NameUnit what)
         return bus_is_active(add->change.bus, name_unit(what, add->name, unit));
 }
 
-static void add_find_needs(const Add *add, bool needs[static STEPS])
+/* False: systemd does not say, and nothing has been changed yet. */
+static bool add_find_needs(const Add *add, bool needs[static STEPS])
 {
         const Ctl *ctl = add->change.ctl;
         _cleanup_free_ char *public_html = text_format("/home/%s/public_html", add->name);
-        const int known = add->has_file ? router_knows(ctl->runtime_dir, add->name) : 0;
+        const int listens = add_is_active(add, NAME_SOCKET_UNIT);
+        const int runs = listens < 0 ? listens : add_is_active(add, NAME_SERVICE_UNIT);
 
         needs[USER] = !getpwnam(add->name);
         /* instance.conf finds pages in either place: those of an older website stay in use. */
@@ -149,11 +165,12 @@ static void add_find_needs(const Add *add, bool needs[static STEPS])
         needs[CERTIFICATE] = ctl->self_signed && !place_exists(add->places.tls);
         needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, add->name, add->draft.instance.network);
         needs[INSTANCE_FILE] = !add->has_file;
-        /* If systemd does not answer, the start says so. */
-        needs[SOCKET] = add_is_active(add, NAME_SOCKET_UNIT) != 1;
+        needs[SOCKET] = listens == 0;
         /* An instance that runs does not see a folder that has come since its start. */
-        needs[SERVER] = needs[CERTIFICATE] && add_is_active(add, NAME_SERVICE_UNIT) == 1;
-        needs[ROUTER] = known == 0 || known == -ESHUTDOWN;
+        needs[SERVER] = needs[CERTIFICATE] && runs == 1;
+        /* A router that does not answer may lack it. */
+        needs[ROUTER] = !add->has_file || router_knows(ctl->runtime_dir, add->name) != 1;
+        return change_good("systemd does not answer, so nothing was changed", runs);
 }
 
 static bool add_make_www(const Add *add)
@@ -181,44 +198,84 @@ static bool add_sign(Add *add)
         return add->has_signed;
 }
 
-static bool add_reload_router(const Add *add)
+/* Whether the router has the instance now, whatever systemctl(1) says of the reload: a time-out
+ * does not end it. */
+static Done add_ask_router(const Add *add)
 {
-        int r;
+        const Ctl *ctl = add->change.ctl;
+        double loaded, n;
+        Samples samples;
+        Done done = DONE_UNKNOWN;
+        const int r = samples_fetch(ctl->runtime_dir, &samples);
 
-        if (!change_reload_router(&add->change) || !change_unit("start", ROUTER_SERVICE))
-                return false;
-        r = router_knows(add->change.ctl->runtime_dir, add->name);
-        if (r < 0)
-                output_error("The router has read the files, but can't be asked about %s: %s.",
-                             add->name, metrics_fetch_explain(r));
-        else if (r == 0)
+        if (r < 0) {
+                output_error("Whether the router serves %s is not known: %s.", add->name,
+                             metrics_fetch_explain(r));
+                return r == -ESHUTDOWN ? DONE_NOT : DONE_UNKNOWN;
+        }
+        if (samples_find(&samples, METRIC_INSTANCE_HANDED_OFF, "instance", add->name, &n))
+                done = DONE;
+        else if (samples_find(&samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded) &&
+                 !is_stale((uint64_t)(loaded * 1e9), changed_file(add->places.file)))
+                done = DONE_NOT;
+        samples_done(&samples);
+        if (done == DONE_NOT)
                 output_error("The router does not take it: 'journalctl -xeu " ROUTER_SERVICE
                              "' says why.");
-        return r != 0;
+        else if (done == DONE_UNKNOWN)
+                output_error(
+                        "The router has not read the files yet: 'systemctl status " ROUTER_SERVICE
+                        "' says why.");
+        return done;
 }
 
-static bool add_do(Add *add, int step)
+static Done add_reload_router(const Add *add)
+{
+        if (change_reload_router(&add->change))
+                (void)change_unit("start", ROUTER_SERVICE);
+        return add_ask_router(add);
+}
+
+/* systemctl(1) fails also when it does not hear from systemd in time. */
+static Done add_start_socket(const Add *add)
+{
+        char unit[NAME_UNIT_MAX];
+        int r;
+
+        if (change_unit("start", name_unit(NAME_SOCKET_UNIT, add->name, unit)))
+                return DONE;
+        r = add_is_active(add, NAME_SOCKET_UNIT);
+        if (!change_good("systemd does not answer", r))
+                return DONE_UNKNOWN;
+        return add_done(r == 1);
+}
+
+static Done add_do(Add *add, int step)
 {
         char unit[NAME_UNIT_MAX];
 
         switch (step) {
         case USER:
-                return program_run((const char *const[]){ "useradd", "--create-home", "--comment",
-                                                          USER_MARK, "--", add->name, NULL });
+                return add_done(
+                        program_run((const char *const[]){ "useradd", "--create-home", "--comment",
+                                                           USER_MARK, "--", add->name, NULL }));
         case WWW:
-                return add_make_www(add);
+                return add_done(add_make_www(add));
         case CERTIFICATE:
-                return add_sign(add);
+                return add_done(add_sign(add));
         case DROP_IN:
-                return change_good(UNITS_GENERATED_DIR, units_write(UNITS_GENERATED_DIR, add->name,
-                                                                    add->draft.instance.network)) &&
-                       change_good(UNITS_GENERATED_DIR, units_announce());
+                return add_done(change_good(UNITS_GENERATED_DIR,
+                                            units_write(UNITS_GENERATED_DIR, add->name,
+                                                        add->draft.instance.network)) &&
+                                change_good(UNITS_GENERATED_DIR, units_announce()));
         case INSTANCE_FILE:
-                return change_good(add->places.file, file_write(add->places.file, add->text));
+                return add_done(
+                        change_good(add->places.file, file_write(add->places.file, add->text)));
         case SOCKET:
-                return change_unit("start", name_unit(NAME_SOCKET_UNIT, add->name, unit));
+                return add_start_socket(add);
         case SERVER:
-                return change_unit("try-restart", name_unit(NAME_SERVICE_UNIT, add->name, unit));
+                return add_done(
+                        change_unit("try-restart", name_unit(NAME_SERVICE_UNIT, add->name, unit)));
         default:
                 return add_reload_router(add);
         }
@@ -257,28 +314,41 @@ static void add_undo(Add *add, int step)
                 (void)change_unit("stop", name_unit(NAME_SOCKET_UNIT, add->name, unit));
 }
 
+/* A step that has failed has left nothing; last is the one before, or one that was interrupted. */
+static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last, int failed)
+{
+        for (int i = last; i >= 0; i--)
+                if (needs[i] && i != SERVER && i != ROUTER)
+                        add_undo(add, i);
+        /* Its files have gone again. */
+        if (failed == ROUTER)
+                (void)change_reload_router(&add->change);
+        return CTL_FAILED;
+}
+
 static CtlStatus add_run_steps(Add *add)
 {
-        bool needs[STEPS], good;
+        bool needs[STEPS];
 
-        add_find_needs(add, needs);
+        if (!add_find_needs(add, needs))
+                return CTL_FAILED;
         for (int i = 0; i < STEPS; i++) {
+                Done done;
+
                 if (!needs[i] ||
                     !change_step(&add->change, steps[i].kind, "%s%s", steps[i].what, add->name))
                         continue;
-                good = add_do(add, i);
-                if (good && !change_is_interrupted())
-                        continue;
-                if (good)
+                done = add_do(add, i);
+                if (done == DONE_UNKNOWN) {
+                        output_error("Nothing was undone. Run the same command again to see.");
+                        return CTL_FAILED;
+                }
+                if (done == DONE_NOT)
+                        return add_undo_all(add, needs, i - 1, i);
+                if (change_is_interrupted()) {
                         output_error("Interrupted.");
-                /* A step that has failed has left nothing. */
-                for (int j = good ? i : i - 1; j >= 0; j--)
-                        if (needs[j] && j != SERVER && j != ROUTER)
-                                add_undo(add, j);
-                /* Its files have gone again. */
-                if (i == ROUTER)
-                        (void)change_reload_router(&add->change);
-                return CTL_FAILED;
+                        return add_undo_all(add, needs, i, i);
+                }
         }
         return CTL_FINE;
 }

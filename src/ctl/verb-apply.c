@@ -236,10 +236,12 @@ static bool apply_reload_router(Apply *apply)
         if (apply->router_error < 0)
                 output_error("Whether the router has read the files is not known: %s.",
                              metrics_fetch_explain(apply->router_error));
-        if (!apply->router_is_stale ||
-            !change_step(&apply->change, "router", "let the router read the files"))
-                return apply->router_error == 0;
-        return change_reload_router(&apply->change);
+        if (!apply->router_is_stale && apply->router_error == 0)
+                return true;
+        /* A reload that succeeds is an answer. */
+        return change_step(&apply->change, "router", "let the router read the files")
+                       ? change_reload_router(&apply->change)
+                       : apply->router_error == 0;
 }
 
 /* An instance that gets the name later must not inherit them. */
@@ -277,11 +279,12 @@ static CtlStatus apply_run(Apply *apply)
 {
         const Config *config = apply->fleet.config;
         /* Each goes as far as it can: what is in force is better than what is not. */
-        bool good = apply_write_drop_ins(apply) && apply_read_unit_files(apply);
+        bool good = apply_write_drop_ins(apply) && apply_read_unit_files(apply), is_read;
 
         good = apply_work(apply, NEED_START | NEED_RENEW) && good;
-        good = apply_reload_router(apply) && good;
-        good = apply_work(apply, NEED_STOP) && apply_remove_drop_ins(apply) && good;
+        is_read = apply_reload_router(apply);
+        /* A router that has not read the files may still send to what they don't have. */
+        good = is_read && apply_work(apply, NEED_STOP) && apply_remove_drop_ins(apply) && good;
         good = apply_work(apply, NEED_RESTART | NEED_AGAIN | NEED_RELOAD) && good;
         if (!good) {
                 output_error("Not all is in force. Run the same command again when the cause is "

@@ -42,10 +42,10 @@ static void list_set_expiry(const Ctl *ctl, const Fleet *fleet, Table *table, co
                 return;
         }
         table_set(table, EXPIRES,
-                  r == -ENOENT                   ? "none"
-                  : r == -EACCES || r == -ENOMEM ? "-"
-                  : r < 0                        ? "damaged"
-                                                 : show_left(expires, now, text));
+                  r == -ENOENT                                   ? "none"
+                  : r == -EACCES || r == -EAGAIN || r == -ENOMEM ? "-"
+                  : r < 0                                        ? "damaged"
+                                                                 : show_left(expires, now, text));
         if (r == 0)
                 table_set_color(table, EXPIRES,
                                 expires <= now         ? COLOR_ERROR

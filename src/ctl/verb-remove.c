@@ -32,7 +32,11 @@ static bool remove_file(Remove *remove, const char *kind, const char *path)
 /* The router must send nobody there any more before the units are stopped. */
 static bool remove_routes(Remove *remove, bool had_file)
 {
-        if (!had_file && router_knows(remove->change.ctl->runtime_dir, remove->name) <= 0)
+        const int known =
+                had_file ? 1 : router_knows(remove->change.ctl->runtime_dir, remove->name);
+
+        /* A router that does not answer may still have it. */
+        if (known == 0 || known == -ESHUTDOWN)
                 return true;
         return !change_step(&remove->change, "router",
                             "let the router read the files: it does not serve %s any more",

@@ -333,8 +333,8 @@ CtlStatus verb_status(const Ctl *ctl, char *arguments[])
         } else {
                 output_start(ctl, &output);
                 /* As systemctl status does, for scripts. */
-                if (status.entry->state != FLEET_FAILED && status.entry->state != FLEET_OFF &&
-                    status.entry->instance)
+                if (status.entry->state != FLEET_UNKNOWN && status.entry->state != FLEET_FAILED &&
+                    status.entry->state != FLEET_OFF && status.entry->instance)
                         result = CTL_FINE;
                 if (!ctl->json)
                         status_print_text(&output, &status);

@@ -14,9 +14,10 @@
 /* For request and answer together. */
 #define CLIENT_USEC (10 * UINT64_C(1000000))
 
-/* How often it accepts: without descriptors or memory, it would spin. */
-#define RATE_USEC  (1 * UINT64_C(1000000))
-#define RATE_BURST 500
+/* How often it accepts: without descriptors or memory, it would spin, and whoever connects in a
+ * loop must cost visitors nothing. The interval bounds how long root waits behind them. */
+#define RATE_USEC  (50 * UINT64_C(1000))
+#define RATE_BURST 50
 
 #define METRICS_PATH  "/metrics"
 #define ROUTE_PATH    "/route"
@@ -29,6 +30,8 @@ typedef struct ControlClient {
         int fd;
         sd_event_source *io;
         Deadline deadline;
+        bool is_root;
+        uint64_t active_usec; /* when it last sent something or took something */
         size_t request_bytes;
         Exposition answer; /* the piece that is being sent */
         size_t sent_bytes;
@@ -67,7 +70,6 @@ static void control_free_client(Deadline *deadline)
         deadline_queue_remove(&control->clients, &client->deadline);
         sd_event_source_disable_unref(client->io);
         close_fd(client->fd);
-        (void)sd_event_source_set_enabled(control->io, SD_EVENT_ON);
         free(client);
 }
 
@@ -87,6 +89,7 @@ static bool control_send(ControlClient *client)
         if (n < 0)
                 return errno == EAGAIN || errno == EINTR;
         client->sent_bytes += (size_t)n;
+        client->active_usec = event_now(client->control->event);
         return client->sent_bytes < answer->size || client->more;
 }
 
@@ -166,6 +169,7 @@ static bool control_receive(ControlClient *client)
         if (n <= 0)
                 return n < 0 && (errno == EAGAIN || errno == EINTR);
         client->request_bytes += (size_t)n;
+        client->active_usec = event_now(client->control->event);
         head = (Span){ (const uint8_t *)client->request, client->request_bytes };
         sniffed = sniff_http(head);
         if (sniffed.outcome == SNIFF_MALFORMED || sniffed.host_required)
@@ -189,9 +193,38 @@ static int control_on_client_io(sd_event_source *source, int fd, uint32_t revent
         return 0;
 }
 
+static bool control_is_root(int fd)
+{
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
+}
+
+/* Others never take a place of root's, so root has at least CONTROL_ROOT_MAX when all are taken. */
+static void control_make_room(ControlSocket *control, bool is_root)
+{
+        const size_t max = CONTROL_CLIENTS_MAX + (is_root ? CONTROL_ROOT_MAX : 0);
+        ControlClient *silent = NULL;
+        Deadline *deadline;
+        size_t n = 0;
+
+        TAILQ_FOREACH (deadline, &control->clients.list, link) {
+                ControlClient *client = container_of(deadline, ControlClient, deadline);
+
+                n += is_root || !client->is_root;
+                if (client->is_root == is_root &&
+                    (!silent || client->active_usec < silent->active_usec))
+                        silent = client;
+        }
+        if (n >= max)
+                control_free_client(&silent->deadline);
+}
+
 static void control_new_client_consume(ControlSocket *control, int fd)
 {
         ControlClient *client = calloc(1, sizeof(*client));
+        const uint64_t now = event_now(control->event);
 
         if (!client) {
                 close_fd(fd);
@@ -199,23 +232,23 @@ static void control_new_client_consume(ControlSocket *control, int fd)
         }
         client->control = control;
         client->fd = fd;
-        if (deadline_queue_add(&control->clients, &client->deadline,
-                               event_now(control->event) + CLIENT_USEC) < 0 ||
+        client->is_root = control_is_root(fd);
+        client->active_usec = now;
+        control_make_room(control, client->is_root);
+        if (deadline_queue_add(&control->clients, &client->deadline, now + CLIENT_USEC) < 0 ||
             sd_event_add_io(control->event, &client->io, fd, EPOLLIN, control_on_client_io,
                             client) < 0)
                 control_free_client(&client->deadline);
 }
 
+/* It always accepts: who a client is shows only then. */
 static int control_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-        ControlSocket *control = userdata;
         const int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (client >= 0)
-                control_new_client_consume(control, client);
-        return control->clients.n < CONTROL_CLIENTS_MAX
-                       ? 0
-                       : sd_event_source_set_enabled(source, SD_EVENT_OFF);
+                control_new_client_consume(userdata, client);
+        return 0;
 }
 
 void control_done(ControlSocket *control)
@@ -227,7 +260,7 @@ void control_done(ControlSocket *control)
 
 size_t control_descriptors(const ControlSocket *control)
 {
-        return control->fd < 0 ? 0 : 1 + CONTROL_CLIENTS_MAX;
+        return control->fd < 0 ? 0 : 1 + CONTROL_CLIENTS_MAX + CONTROL_ROOT_MAX;
 }
 
 int control_start(ControlSocket *control)

@@ -9,8 +9,10 @@
 #include "metrics/metrics.h"
 #include "util/deadline.h"
 
-/* More wait in the socket's backlog. */
+/* Places for all, and further ones that only root can have. A new client takes the place of the one
+ * that has been silent longest. */
 #define CONTROL_CLIENTS_MAX 8
+#define CONTROL_ROOT_MAX    4
 
 typedef struct ControlSocket {
         const Config *const *config; /* the one in force; not owned, like event */

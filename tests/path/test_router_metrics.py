@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from handoff import AS_ROOT, ROOT, TIMEOUT
+from handoff import AS_ROOT, BUILD, ROOT, TIMEOUT
 from prometheus_client.parser import text_string_to_metric_families
 from router import (A, B, C, D, E, QUEUE, UID, Router, hello, http, parse_reply, read_exactly, read_to_end)
 
@@ -479,34 +479,128 @@ def test_half_closed_and_leaving_clients(router):
     router.wait_until(lambda: router.n_fds() == before, "descriptors are free again")
 
 
-def test_silent_clients_are_cut_off(router):
-    """Eight that say nothing, or not all, keep the ninth waiting for a while, and the visitors not at all."""
-    start = time.monotonic()
-    clients = [router.open_control(data) for data in (b"", b"GET /metrics") * 4]
-    late = router.open_control(http("localhost", "/metrics"))
-    router.expect(A, http("alice.example"))
-    assert time.monotonic() - start < 5
-    assert parse(body_of(read_to_end(late)))
-    assert time.monotonic() - start >= 5
-    for client in (*clients, late):
+PLACES, PLACES_OF_ROOT = 8, 4  # src/router/control.h
+OTHER_UID = 65533  # neither root nor the router
+CROWD = """
+import socket, sys
+path, n = sys.argv[1], int(sys.argv[2])
+kept = []
+def client():
+    kept.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+    kept[-1].settimeout(20)
+    kept[-1].connect(path)
+for _ in range(n):
+    client()
+print("here", flush=True)
+for _ in sys.stdin:
+    client()
+    print("here", flush=True)
+"""
+FLOOD = """
+import socket, sys
+kept, n = [None] * 100, 0
+while True:
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.setblocking(False)
+    try:
+        client.connect(sys.argv[1])
+    except BlockingIOError:
+        continue
+    n += 1
+    kept[n % 100] = client
+    if n == 300:
+        print("here", flush=True)
+"""
+
+
+@contextlib.contextmanager
+def others(router, program, *arguments):
+    """A program of somebody who is in the group bellhop."""
+    os.chmod(router.control_path, 0o666)
+    process = subprocess.Popen(["setpriv", f"--reuid={OTHER_UID}", f"--regid={OTHER_UID}", "--clear-groups",
+                                "/usr/bin/python3", "-c", program, router.control_path, *arguments],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout.readline() == "here\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("data", [b"", b"GET /metrics"])
+def test_silent_clients_make_room(router, data):
+    """Any number that say nothing, or not all: whoever comes next is answered at once."""
+    clients = []
+    for _ in range(3 * PLACES):
+        clients.append(router.open_control(data))
+        start = time.monotonic()
+        assert parse(router.scrape())
+        assert time.monotonic() - start < 5  # less than a silent client may stay
+    for client in clients:
         client.close()
 
 
+def test_the_longest_silent_goes_first(router):
+    clients = [router.open_control() for _ in range(PLACES + (PLACES_OF_ROOT if AS_ROOT else 0))]
+    router.wait_until(lambda: router.n_fds() >= len(clients), "all are accepted")
+    assert parse(router.scrape()) and read_to_end(clients[0]) == b""
+    clients[1].sendall(b"GET ")
+    clients.append(router.open_control())
+    assert parse(router.scrape()) and read_to_end(clients[2]) == b""
+    clients[1].sendall(http("localhost", "/metrics")[4:])
+    assert parse(body_of(read_to_end(clients[1])))
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs a second user")
+def test_places_of_root_are_for_root(router):
+    """Others have theirs and take no further one, and a client of root's stays although they keep coming."""
+    held = router.open_control(b"GET ")
+    before = router.n_fds()
+    with others(router, CROWD, "20") as crowd:
+        for _ in range(20):
+            print("more", file=crowd.stdin, flush=True)
+            assert crowd.stdout.readline() == "here\n"
+            assert parse(router.scrape())
+        assert router.n_fds() == before + PLACES
+        held.sendall(http("localhost", "/metrics")[4:])
+        assert parse(body_of(read_to_end(held)))
+    held.close()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="needs a second user")
+def test_flood_of_connects_keeps_neither_root_nor_visitors(router):
+    router.control.listen(64)  # as Backlog= in bellhop-router-control.socket
+    os.rename(router.control_path, f"{router.folder}/run/control")
+    router.control_path = f"{router.folder}/run/control"
+    with others(router, FLOOD), others(router, FLOOD):
+        for _ in range(3):
+            done = subprocess.run([f"{BUILD}/bellhopctl", "metrics", "--no-pager", f"--runtime={router.folder}/run"],
+                                  capture_output=True, text=True, timeout=TIMEOUT, check=False)
+            assert done.returncode == 0, done.stderr
+            assert parse(done.stdout)
+            router.expect(A, http("alice.example"))
+        assert router.busy(0.5) < 0.25
+
+
 def test_a_hundred_clients(router):
-    """Only some are served at once, all are in the end; they neither disturb visitors nor make the router spin."""
+    """All who ask are answered; they neither disturb visitors nor make the router spin."""
     for instance, host in ((A, "alice.example"), (B, "bob.example")):
         router.expect(instance, http(host))
     before = router.n_fds()
-    clients = [router.open_control() for _ in range(100)]
+    silent = [router.open_control() for _ in range(100)]
     for _ in range(20):
         router.expect(A, http("alice.example"))
         router.expect(B, hello("bob.example"))
-    assert router.n_fds() <= before + 8
+    router.wait_until(lambda: len(select.select(silent, [], [], 0)[0]) >= 100 - PLACES - PLACES_OF_ROOT, "most had to go")
+    assert router.n_fds() <= before + PLACES + PLACES_OF_ROOT
     assert router.busy(0.5) < 0.05
-    for client in clients:
-        client.sendall(http("localhost", "/metrics"))
+    clients = [router.open_control(http("localhost", "/metrics")) for _ in range(100)]
     for client in clients:
         assert parse(body_of(read_to_end(client)))
+    for client in (*silent, *clients):
         client.close()
     router.wait_until(lambda: router.n_fds() == before, "descriptors are free again")
 

@@ -660,6 +660,83 @@ def test_add_starts_a_router_that_was_stopped(box, clean):  # pylint: disable=un
     assert box.show("bellhop-router.service", "ActiveState") == "active" and is_served(box, "dora")
 
 
+# What answers in the router's place: nothing, half an answer, or the router's own after a while.
+MUTE = """
+import os, socket, sys, threading, time
+os.rename("/run/bellhop/control", "/run/bellhop/control.away")
+listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+listener.bind("/run/bellhop/control")
+listener.listen(64)
+print("here", flush=True)
+kept = []
+def answer(client):
+    if sys.argv[1] == "half":
+        client.recv(4096)
+        client.sendall(b"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n4\\r\\nabc\\n\\r\\n")
+        client.close()
+    elif sys.argv[1] == "late":
+        request = client.recv(4096)
+        time.sleep(2)
+        router = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        router.connect("/run/bellhop/control.away")
+        router.sendall(request)
+        while part := router.recv(65536):
+            client.sendall(part)
+        client.close()
+def accept():
+    while True:
+        kept.append(listener.accept()[0])
+        threading.Thread(target=answer, args=(kept[-1],), daemon=True).start()
+threading.Thread(target=accept, daemon=True).start()
+sys.stdin.readline()
+os.rename("/run/bellhop/control.away", "/run/bellhop/control")
+"""
+
+
+@contextlib.contextmanager
+def mute(box, how):
+    process = box.popen_run("/usr/bin/python3", "-c", MUTE, how, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == "here\n"
+    try:
+        yield
+    finally:
+        process.communicate("\n")
+        assert process.returncode == 0
+
+
+@pytest.mark.parametrize("how", ["never", "half"])
+def test_nothing_is_undone_because_nobody_answers(box, clean, how):  # pylint: disable=unused-argument
+    with mute(box, how):
+        done = box.try_run("bellhopctl", "add", "dora", "--host=dora.example", "--create-user")
+        assert done.returncode == 1 and "Whether the router serves dora is not known" in done.stderr, done
+        assert "Nothing was undone" in done.stderr and "undo: " not in done.stdout, done
+        # The reload itself has been heard of, so others see it.
+        assert box.curl("http://dora.example/", "-o", "/dev/null", "-w", "%{http_code}") == "200"
+        done = box.try_run("bellhopctl", "check")
+        assert done.returncode == 1 and "whether the router has read the files as they are now: the router" in done.stdout, done
+        # An answer to a reload is one.
+        done = box.try_run("bellhopctl", "apply")
+        assert done.returncode == 0 and "Whether the router has read the files is not known" in done.stderr, done
+        assert is_served(box, "dora", "http")
+    assert "is there already" in ctl(box, "add", "dora", "--host=dora.example", "--create-user")
+
+
+def test_answer_that_is_late(box, clean):  # pylint: disable=unused-argument
+    with mute(box, "late"):
+        add(box, "dora")
+    assert is_served(box, "dora")
+
+
+def test_router_that_did_not_answer_is_asked_to_forget(box, clean):  # pylint: disable=unused-argument
+    """Its file has gone already, and a router that does not say whether it has the instance may have it."""
+    add(box, "dora")
+    box.path("/etc/bellhop/instances/dora.conf").unlink()
+    with mute(box, "half"):
+        assert "let the router read the files" in ctl(box, "remove", "dora")
+        assert not box.path("/run/bellhop/dora.handoff").exists()
+    assert box.curl("http://dora.example/", "-o", "/dev/null", "-w", "%{http_code}", check=False).stdout == "421"
+
+
 def test_top(box):
     box.curl(f"https://{ALICE}/")
     with steady(box, ALICE, BOB):

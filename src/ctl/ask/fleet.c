@@ -338,8 +338,11 @@ static int fleet_credential_expiry(const Fleet *fleet, const char *name, time_t 
         bool encrypted = false;
 
         (void)name_unit(NAME_SERVICE_UNIT, name, unit);
-        if (!fleet->bus || !units_find(&fleet->units, unit) ||
-            bus_get_credential(fleet->bus, unit, "fullchain.pem", &path, &encrypted) < 0 || !path)
+        if (fleet->bus_error < 0 ||
+            (units_find(&fleet->units, unit) &&
+             bus_get_credential(fleet->bus, unit, "fullchain.pem", &path, &encrypted) < 0))
+                return -EAGAIN;
+        if (!path)
                 return -ENOENT;
         return encrypted ? -EACCES : fleet_read_expiry(path, ret);
 }
@@ -355,7 +358,10 @@ int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *r
                 r = fleet_read_expiry(path, ret);
         if (r == -ENOENT)
                 r = fleet_credential_expiry(fleet, name, ret);
-        if (r == -ENOENT && fleet->n == 1)
-                r = fleet_read_expiry(path, ret);
+        if ((r == -ENOENT || r == -EAGAIN) && fleet->n == 1) {
+                const int from_file = fleet_read_expiry(path, ret);
+
+                r = from_file == -ENOENT ? r : from_file;
+        }
         return r;
 }

@@ -77,8 +77,8 @@ char *fleet_state_dir(const FleetEntry *entry);
 
 /*
  * Until when the certificate of an instance is valid. -ENOENT: it has none, and no HTTPS; -EACCES:
- * it may not be read; another negative errno for what is no certificate. One that systemd passes as
- * a credential takes precedence, but systemd is asked only where there is no other, or about one
- * instance alone.
+ * it may not be read; -EAGAIN: systemd does not say; another negative errno for what is no
+ * certificate. One that systemd passes as a credential takes precedence, but systemd is asked only
+ * where there is no other, or about one instance alone.
  */
 int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *ret);

@@ -4,35 +4,66 @@
  * as the router writes it: no timestamps.
  */
 #include <curl/curl.h>
+#include <unistd.h>
 
 #include "ctl/ask/bus.h"
 #include "ctl/ask/metrics-client.h"
 #include "metrics/metrics.h"
 #include "util/array.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/text.h"
 
-#define FETCH_SECONDS 10L
+#define FETCH_SECONDS 10
 
-static int metrics_perform(CURL *curl, const char *socket, const char *url, FILE *out)
+/* A router that is restarted, or needs the place, ends a connection. Where many connect, there is
+ * no room in the queue, for which libcurl does not wait (COULDNT_CONNECT without an errno). */
+#define FETCH_AGAIN_USEC (20 * 1000)
+
+static int metrics_perform(CURL *curl, const char *path, const char *url, FILE *out)
 {
-        CURLcode code;
         long error = 0;
 
-        if (curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket) != CURLE_OK ||
+        if (curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L) != CURLE_OK ||
-            curl_easy_setopt(curl, CURLOPT_TIMEOUT, FETCH_SECONDS) != CURLE_OK ||
+            curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)FETCH_SECONDS) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_WRITEDATA, out) != CURLE_OK)
                 return -ENOMEM;
-        code = curl_easy_perform(curl);
-        if (code == CURLE_COULDNT_CONNECT)
+        switch ((int)curl_easy_perform(curl)) {
+        case CURLE_OK:
+                return 0;
+        case CURLE_OUT_OF_MEMORY:
+                return -ENOMEM;
+        case CURLE_OPERATION_TIMEDOUT:
+                return -ETIMEDOUT;
+        case CURLE_GOT_NOTHING:
+        case CURLE_PARTIAL_FILE:
+        case CURLE_RECV_ERROR:
+        case CURLE_SEND_ERROR:
+                return -ECONNRESET;
+        case CURLE_COULDNT_CONNECT:
                 (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
-        return code == CURLE_OK                   ? 0
-               : code == CURLE_OUT_OF_MEMORY      ? -ENOMEM
-               : code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT
-               : code == CURLE_COULDNT_CONNECT    ? -(int)(error > 0 ? error : ECONNREFUSED)
-                                                  : -EPROTO;
+                return -(int)(error > 0 ? error : ECONNRESET);
+        default:
+                return -EPROTO;
+        }
+}
+
+static int metrics_fetch_once(const char *path, const char *url, char **ret)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        CURL *curl = curl_easy_init();
+        int r = out && curl ? metrics_perform(curl, path, url, out) : -ENOMEM;
+
+        curl_easy_cleanup(curl);
+        if (out && fclose(out) != 0 && r == 0)
+                r = -ENOMEM;
+        if (r == 0)
+                *ret = take_ptr(text);
+        return r;
 }
 
 /* Without an answer of systemd: false, as the socket has to be tried. */
@@ -53,27 +84,17 @@ static bool metrics_router_is_stopped(const char *runtime_dir)
 int control_fetch(const char *runtime_dir, const char *path, char **ret)
 {
         _cleanup_free_ char *socket = text_format("%s/control", runtime_dir);
-        _cleanup_free_ char *url = text_format("http://localhost%s", path), *text = NULL;
-        size_t size = 0;
-        FILE *out;
-        CURL *curl;
-        int r = -ENOMEM;
+        _cleanup_free_ char *url = text_format("http://localhost%s", path);
+        const uint64_t begin = clock_monotonic_usec();
+        int r;
 
         if (!socket || !url)
                 return -ENOMEM;
         if (metrics_router_is_stopped(runtime_dir))
                 return -ESHUTDOWN;
-        out = open_memstream(&text, &size);
-        if (!out)
-                return -ENOMEM;
-        curl = curl_easy_init();
-        if (curl)
-                r = metrics_perform(curl, socket, url, out);
-        curl_easy_cleanup(curl);
-        if (fclose(out) != 0 && r == 0)
-                r = -ENOMEM;
-        if (r == 0)
-                *ret = take_ptr(text);
+        while ((r = metrics_fetch_once(socket, url, ret)) == -ECONNRESET &&
+               clock_monotonic_usec() - begin < FETCH_SECONDS * UINT64_C(1000000))
+                (void)usleep(FETCH_AGAIN_USEC);
         return r;
 }
 
@@ -91,6 +112,9 @@ const char *metrics_fetch_explain(int error)
                        "bellhop-router.service";
         case ETIMEDOUT:
                 return "the router does not answer; see systemctl status bellhop-router.service";
+        case ECONNRESET:
+                return "the router does not answer to the end; see systemctl status "
+                       "bellhop-router.service";
         case EPROTO:
                 return "the answer is not the router's; see who has the socket: ss -xlp";
         default:

@@ -8,7 +8,8 @@
 /*
  * What the router answers to GET path, NUL-terminated, to be freed. A negative errno: -ESHUTDOWN
  * when it does not run (asking would start it), -ENOENT or -ECONNREFUSED when nobody listens,
- * -EACCES when we may not ask, -ETIMEDOUT, -EPROTO when it is no answer of a router.
+ * -EACCES when we may not ask, -ETIMEDOUT, -ECONNRESET when it ends too early, -EPROTO when it is
+ * no answer of a router.
  */
 int control_fetch(const char *runtime_dir, const char *path, char **ret);
 

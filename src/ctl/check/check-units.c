@@ -19,11 +19,10 @@
 
 static void units_ask_router(Check *check)
 {
-        Samples samples;
+        Samples samples = { .n = 0 };
         double loaded;
 
-        if (samples_fetch(check->ctl->runtime_dir, &samples) < 0)
-                return;
+        check->router_error = samples_fetch(check->ctl->runtime_dir, &samples);
         if (samples_find(&samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded))
                 check->loaded = (uint64_t)(loaded * NSEC_PER_SEC);
         samples_done(&samples);
@@ -76,9 +75,14 @@ static void units_check_target(Check *check)
 {
         _cleanup_free_ char *state = NULL;
 
-        if (bus_get(check->bus, "bellhop.target", "Unit", "UnitFileState", PROPERTY_STRING,
-                    &state) < 0 ||
-            strncmp(state, "enabled", strlen("enabled")) != 0)
+        const int r = bus_get(check->bus, "bellhop.target", "Unit", "UnitFileState",
+                              PROPERTY_STRING, &state);
+
+        if (r < 0)
+                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                            "whether bellhop.target is enabled: systemd does not say (%s)",
+                            strerror(-r));
+        else if (strncmp(state, "enabled", strlen("enabled")) != 0)
                 finding_add(&check->findings, FINDING_TARGET_NOT_ENABLED, NOWHERE, NULL,
                             "bellhop.target is not enabled");
 }
@@ -93,11 +97,18 @@ static void units_check_router(Check *check)
         else if (strcmp(units_state(check, service), "failed") == 0)
                 finding_add(&check->findings, FINDING_ROUTER_FAILED, NOWHERE, NULL, "%s has failed",
                             service);
-        else if (check->loaded == UNKNOWN)
-                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE,
-                            geteuid() == 0 ? "systemctl restart bellhop-router.service" : NULL,
-                            "whether the router has read the files as they are now: it does not "
-                            "say");
+        else if (check->loaded == UNKNOWN) {
+                Finding *finding =
+                        finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                                    "whether the router has read the files as they are now: %s",
+                                    check->router_error < 0
+                                            ? metrics_fetch_explain(check->router_error)
+                                            : "it does not say");
+
+                /* Others may not ask, and a router that does not run reads them at its start. */
+                if (finding && geteuid() == 0 && check->router_error != -ESHUTDOWN)
+                        finding->severity = SEVERITY_ERROR;
+        }
 }
 
 void newest_note(Newest *newest, const char *path, const struct stat *st)

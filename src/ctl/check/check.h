@@ -24,6 +24,7 @@ typedef struct Check {
         Units units;       /* all whose names begin with bellhop */
         time_t now;
         uint64_t loaded;     /* when the router read its files, as in stale.h */
+        int router_error;    /* why that is not known */
         size_t n_needs_root; /* questions that only root can ask */
         size_t n_silent;     /* instances that run and do not say when they read their files */
 } Check;
