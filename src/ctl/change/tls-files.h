@@ -10,7 +10,8 @@ typedef enum TlsFiles {
         TLS_FILES_PUT,
         TLS_FILES_EXIST, /* there is a certificate or key, and nothing was changed */
         TLS_FILES_NO_USER,
-        TLS_FILES_NO_NAME, /* by self_signed_make(): neither host nor address leads to the instance */
+        TLS_FILES_NO_NAME, /* by self_signed_make(): neither host nor address leads to the instance
+                            */
 } TlsFiles;
 
 typedef struct TlsPair {
