@@ -182,10 +182,9 @@ static bool remove_folders(Remove *remove)
                 const char *kind, *path;
                 bool is_made; /* by folder_make(), which a kill may have ended */
         } folders[] = {
-                { "certificate", places->tls, true },
-                { "snippets", places->snippets, false },
-                { "document-root", places->www, true },
-                { "state", places->state, false },
+                { "certificate", places->tls, true },   { "snippets", places->snippets, false },
+                { "document-root", places->www, true }, { "state", places->state, false },
+                { "cache", places->cache, false },
         };
         bool good = true;
 
@@ -265,14 +264,16 @@ static bool remove_is_known(const Remove *remove)
 
         return remove->change.n_steps > 0 || place_exists(places->www) ||
                place_exists(places->tls) || place_exists(places->snippets) ||
-               place_exists(places->state) || (user && remove_is_marked(user));
+               place_exists(places->state) || place_exists(places->cache) ||
+               (user && remove_is_marked(user));
 }
 
 static void remove_print_rest(const Remove *remove)
 {
         const Ctl *ctl = remove->change.ctl;
         const char *const places[] = { remove->places.www, remove->places.tls,
-                                       remove->places.snippets, remove->places.state };
+                                       remove->places.snippets, remove->places.state,
+                                       remove->places.cache };
         const char *separator = "Left as they are: ";
         _cleanup_free_ char *nothing =
                 text_format("Nothing of %s is left to be removed.", remove->name);

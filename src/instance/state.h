@@ -15,7 +15,7 @@
 
 /* The runtime folder of an instance: a file system that only the mount namespace of its unit has.
  */
-#define STATE_DIR "/run/bellhop-instance"
+#define INSTANCE_RUNTIME_DIR "/run/bellhop-instance"
 
 typedef enum StateKind {
         STATE_STARTING,  /* the server has not yet been ready */

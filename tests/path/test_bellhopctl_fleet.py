@@ -7,7 +7,6 @@ import os
 import pty
 import re
 import select
-import shutil
 import signal
 import struct
 import subprocess
@@ -105,22 +104,9 @@ def test_list(fleet):
         os.unlink(path)
 
 
-STATE = "VERSION=1\nSTATE=ready\nCONNECTIONS=3\nHANDOFFS=7\nLAST_HANDOFF_USEC=1700000000000000\nREAD_USEC=1690000000000000\n"
-
-
 def entry_of(router, name):
     return next(entry for entry in json.loads(run("list", "--json", *where(router)))["instances"]
                 if entry["instance"] == name)
-
-
-@pytest.fixture(name="state")
-def _state(fleet):
-    """Where an instance says how it is."""
-    folder = f"{fleet.folder}/run-instance/{D}"
-    os.makedirs(folder, exist_ok=True)
-    yield f"{folder}/state"
-    shutil.rmtree(folder)
-    os.mkdir(folder)
 
 
 def shown(fleet):
@@ -128,39 +114,6 @@ def shown(fleet):
     done = start("status", D, *where(fleet))
     assert (done.returncode, done.stderr) == (1, "") and f"{D} - unknown" in done.stdout, done
     return done.stdout
-
-
-def test_state_of_an_instance(fleet, state):
-    assert entry_of(fleet, D)["connections"] is None
-    with open(state, "w", encoding="utf-8") as file:
-        file.write(STATE)
-    assert (entry_of(fleet, D)["connections"], entry_of(fleet, D)["last_used"]) == (3, "2023-11-14T22:13:20Z")
-    assert entry_of(fleet, A)["connections"] is None
-    text = shown(fleet)
-    assert re.search("^ +Connections: 3$", text, re.MULTILINE) and re.search("^ +Waiting: 0$", text, re.MULTILINE)
-
-
-def make_link(path):
-    """To a file that would be right."""
-    with open(f"{path}.elsewhere", "w", encoding="utf-8") as file:
-        file.write(STATE)
-    os.symlink("state.elsewhere", path)
-
-
-@pytest.mark.parametrize("make", [
-    "", "garbage", STATE.replace("VERSION=1", "VERSION=2"), STATE.replace("=3", "=-3"), STATE.replace("=3", "=many"),
-    STATE.replace("ready", "bored"), STATE + "X=" + "y" * 100000, STATE[:-1] + "\x00", os.mkfifo, os.mkdir, make_link],
-    ids=["empty", "garbage", "version", "negative", "words", "kind", "huge", "nul", "fifo", "folder", "link"])
-def test_what_is_no_state_is_unknown(fleet, state, make):
-    """It is the customer's word: nothing in it may become a number, hold us up or end the command."""
-    if isinstance(make, str):
-        with open(state, "w", encoding="utf-8") as file:
-            file.write(make)
-    else:
-        make(state)
-    assert (entry_of(fleet, D)["connections"], entry_of(fleet, D)["last_used"]) == (None, None)
-    assert len(json.loads(run("list", "--json", *where(fleet)))["instances"]) == len(FLEET)
-    assert re.search("^ +Connections: -$", shown(fleet), re.MULTILINE)
 
 
 @pytest.mark.parametrize("verb", [["list"], ["check"], ["apply", "--dry-run"]])

@@ -307,7 +307,8 @@ def test_purge_leaves_nothing(box):
     """)
     uid = box.uid("dora")
     said = ctl(box, "remove", "dora", "--purge", "--dry-run")
-    assert "remove /var/lib/bellhop/dora" in said and "forget the settings of the units of dora" in said
+    assert "remove /var/lib/bellhop/dora" in said and "remove /var/cache/bellhop/dora" in said
+    assert "forget the settings of the units of dora" in said
     ctl(box, "remove", "dora", "--purge", "--yes")
     assert left_of(box, "dora") == []
     places = ("/etc", "/srv", "/var/lib", "/var/spool", "/run")

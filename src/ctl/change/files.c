@@ -21,6 +21,7 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret)
 
         (void)snprintf(ret->www, PATH_MAX, WWW_DIR "/%s", name);
         (void)snprintf(ret->state, PATH_MAX, STATE_DIR "/%s", name);
+        (void)snprintf(ret->cache, PATH_MAX, CACHE_DIR "/%s", name);
         (void)snprintf(ret->wanted, PATH_MAX, WANTS_DIR "/%s",
                        name_unit(NAME_SOCKET_UNIT, name, unit));
         if (name_path_fill(NAME_INSTANCE_FILE, dir, name, ret->file) &&

@@ -14,6 +14,7 @@
 
 #define WWW_DIR    "/srv/www"
 #define STATE_DIR  "/var/lib/bellhop"
+#define CACHE_DIR  "/var/cache/bellhop"
 #define FIRST_PAGE "index.html"
 
 /*
@@ -28,6 +29,7 @@ typedef struct Places {
         char snippets[PATH_MAX];
         char www[PATH_MAX];
         char state[PATH_MAX];
+        char cache[PATH_MAX];  /* temporary files */
         char wanted[PATH_MAX]; /* the link of a socket that was enabled by hand */
 } Places;
 
