@@ -16,7 +16,8 @@ static struct {
 } open_calls[N];
 
 static size_t n_open, n_open_max, n_asked, n_answered;
-static bool broken;
+static bool broken, silent;
+static unsigned n_closed;
 
 /* Of each ten calls, the fourth can't be sent, and the eighth is answered by an error. */
 int sd_bus_call_method_async(sd_bus *bus, sd_bus_slot **slot, const char *destination,
@@ -55,7 +56,13 @@ int sd_bus_message_is_method_error(sd_bus_message *message, const char *name)
 
 int sd_bus_message_get_errno(sd_bus_message *message)
 {
-        return ENOENT;
+        return silent ? ETIMEDOUT : ENOENT;
+}
+
+void sd_bus_close(sd_bus *bus)
+{
+        n_closed++;
+        broken = true;
 }
 
 int sd_bus_message_peek_type(sd_bus_message *message, char *type, const char **contents)
@@ -127,12 +134,26 @@ static void test_broken_connection(void **state)
                 assert_true(numbers[i] == UINT64_MAX);
 }
 
+/* Otherwise each instance of thousands would be waited for. */
+static void test_silence_is_waited_for_once(void **state)
+{
+        (void)state;
+        broken = false;
+        silent = true;
+        n_closed = 0;
+        assert_int_equal(ask(), -ECONNRESET);
+        assert_int_equal(n_closed, 1);
+        assert_true(n_asked < N);
+        silent = false;
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_not_too_many_at_once),
                 cmocka_unit_test(test_what_has_no_answer_stays_unknown),
                 cmocka_unit_test(test_broken_connection),
+                cmocka_unit_test(test_silence_is_waited_for_once),
         };
 
         return cmocka_run_group_tests_name("ctl-bus", tests, NULL, NULL);

@@ -156,6 +156,7 @@ static int bus_read_value(sd_bus_message *reply, const BusQuestion *question)
 }
 
 typedef struct Asked {
+        sd_bus *bus;
         BusQuestion *question;
         size_t *n_open;
 } Asked;
@@ -168,6 +169,9 @@ static int bus_on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *er
                               : bus_read_value(reply, asked->question);
 
         asked->question->error = r < 0 ? r : 0;
+        /* After 25 seconds. All further questions would wait as long, one after the other. */
+        if (r == -ETIMEDOUT)
+                sd_bus_close(asked->bus);
         (*asked->n_open)--;
         return 0;
 }
@@ -194,7 +198,7 @@ int bus_ask(sd_bus *bus, BusQuestion questions[], size_t n)
 
         for (size_t i = 0; r >= 0 && (i < n || n_open > 0);) {
                 if (i < n && n_open < AT_ONCE) {
-                        asked[i] = (Asked){ &questions[i], &n_open };
+                        asked[i] = (Asked){ bus, &questions[i], &n_open };
                         questions[i].error = bus_put_question(bus, &asked[i]);
                         n_open += questions[i++].error >= 0;
                 } else {
