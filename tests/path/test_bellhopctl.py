@@ -299,8 +299,7 @@ def test_links_of_a_customer_lead_nowhere(config):
 @pytest.mark.parametrize("verb", ["check", "cert", "list", "status"])
 def test_fifo_of_a_customer_is_not_opened(config, verb, link):
     """Nor any other device: to open some of them has effects. A writer of a fifo learns whether somebody has opened it."""
-    tls, state = config / f"tls/{NAME}", config / f"run/{NAME}/state"
-    places = [tls / "fullchain.pem", tls / "privkey.pem", state]
+    places = [config / f"tls/{NAME}/fullchain.pem", config / f"tls/{NAME}/privkey.pem"]
     (config / "fifos").mkdir()
     for number, place in enumerate(places):
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -309,8 +308,7 @@ def test_fifo_of_a_customer_is_not_opened(config, verb, link):
         if link:
             place.symlink_to(fifo)
     watch = inotify_opens([path.resolve() for path in places])
-    done = start(verb, *([NAME] if verb in ("cert", "status") else []), "--json", f"--config={config}",
-                 *([f"--runtime={config}/run"] if verb in ("list", "status") else []))
+    done = start(verb, *([NAME] if verb in ("cert", "status") else []), "--json", f"--config={config}")
     assert watch() == [], done
 
 
