@@ -75,15 +75,20 @@ int main(int argc, char *argv[])
         const int n = sd_listen_fds(0);
         const int end = SD_LISTEN_FDS_START + (n > 0 ? n : 0);
 
-        log_open();
+        int r;
+
         if (argc < 2) {
+                log_open();
                 log_error("it is started by bellhop-router.service, with the program to run");
                 return EXIT_FAILURE;
         }
+        r = announce(end, seal_inherited(end));
         /* With no ambient capability, none is left after exec. */
-        if (announce(end, seal_inherited(end)) == 0 &&
-            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0)
+        if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0)
                 (void)execv(argv[1], argv + 1);
-        log_error("can't start %s: %m", argv[1]);
+        r = r < 0 ? r : -errno;
+        /* Not earlier: the log would have the number of the first connection that is accepted. */
+        log_open();
+        log_error_errno(r, "can't start %s: %m", argv[1]);
         return EXIT_FAILURE;
 }

@@ -44,9 +44,15 @@ def is_sealed(connection):
     return connection.getsockopt(socket.SOL_SOCKET, SO_LOCK_FILTER) == 1
 
 
-def test_first_visitors_are_served_and_sealed():
+@pytest.mark.parametrize("log", ["stderr", "journal"])
+def test_first_visitors_are_served_and_sealed(log, monkeypatch):
     """They wait in the listening sockets, which are sealed only when the router starts."""
     router = SealedRouter({A: "Host=alice.example"})
+    if log == "journal":
+        with open(f"{router.folder}/stderr", "ab") as file:
+            stream = os.fstat(file.fileno())
+        environment = router.environment(JOURNAL_STREAM=f"{stream.st_dev}:{stream.st_ino}")
+        monkeypatch.setattr(router, "environment", lambda **more: {**environment, **more})
     early = [connect(router, number) for number in (0, 1, 0, 0)]
     with router:
         late = [connect(router, number) for number in (0, 1)]
