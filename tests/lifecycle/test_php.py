@@ -370,7 +370,7 @@ def test_a_page_reaches_only_what_is_the_customers(box, site, network):
     seen = page(box, "reach.php", "--data-binary", json.dumps(paths))
     assert {path: seen[path] for path in paths} == {
         "/home": ["carol"], "/srv/www": ["carol"], "/etc/bellhop/tls": ["carol"], "/etc/bellhop/sites": ["carol"],
-        "/var/lib/bellhop": ["carol"], "/run/bellhop": [], "/run/bellhop-instance": ["carol"],
+        "/var/lib/bellhop": ["carol"], "/run/bellhop": [], "/run/bellhop-instance": ["php.sock", "pid-1", "state"],
         "/etc/bellhop/tls/alice/privkey.pem": None, "/etc/shadow": ""}
     assert seen["connect"] is (network == "yes")
     assert "0" not in seen["sudo"].split()
