@@ -323,7 +323,7 @@ static CtlStatus cert_check_user(const char *name)
                 output_error("There is no user %s. 'useradd --create-home %s' makes one.", name,
                              name);
         else
-                output_error("%s is no user for an instance.", name);
+                output_error("%s is not a user that can have an instance.", name);
         return CTL_FAILED;
 }
 

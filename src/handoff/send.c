@@ -2,24 +2,22 @@
 /* A hand-off is one datagram, and so one system call on either side. */
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "handoff/bellhop.h"
 #include "util/cleanup.h"
+#include "util/unix-address.h"
 
 /* Large enough that only the receiver's queue limits us: both look the same when full. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
 int bellhop_connect(const char *path)
 {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        struct sockaddr_un address;
         _cleanup_close_ int fd = -EBADF;
-        const int size = SEND_BUFFER_BYTES;
+        const int address_size = unix_address_fill(path, &address), size = SEND_BUFFER_BYTES;
 
-        if (strlen(path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(address.sun_path, path, strlen(path));
-
+        if (address_size < 0)
+                return address_size;
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
@@ -27,7 +25,7 @@ int bellhop_connect(const char *path)
         /* The kernel cuts it to net.core.wmem_max. */
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 
-        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        if (connect(fd, (struct sockaddr *)&address, (socklen_t)address_size) < 0)
                 return -errno;
 
         /* Takes nothing from the receiver, which might send us descriptors. */

@@ -5,7 +5,6 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <ap_listen.h>
 #include <ap_mpm.h>
@@ -26,6 +25,7 @@
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/inherit.h"
+#include "util/unix-address.h"
 
 APLOG_USE_MODULE(bellhop);
 
@@ -252,23 +252,17 @@ static void test_config(apr_pool_t *pconf, server_rec *server)
 static void mod_notify_ready(void)
 {
         static const char ready[] = "READY=1";
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        struct sockaddr_un address;
         _cleanup_close_ int fd = -EBADF;
-        const char *path;
-        size_t size;
+        int size;
 
         if (!inheritance->notify_socket)
                 return;
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        path = take_ptr(inheritance->notify_socket);
-        size = strlen(path);
-        if (fd < 0 || size >= sizeof(address.sun_path))
-                return;
-        memcpy(address.sun_path, path, size);
-        if (*path == '@')
-                *address.sun_path = 0;
-        (void)sendto(fd, ready, strlen(ready), MSG_NOSIGNAL, (struct sockaddr *)&address,
-                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
+        size = unix_address_fill_notify(take_ptr(inheritance->notify_socket), &address);
+        if (fd >= 0 && size >= 0)
+                (void)sendto(fd, ready, strlen(ready), MSG_NOSIGNAL, (struct sockaddr *)&address,
+                             (socklen_t)size);
 }
 
 static void child_init(apr_pool_t *pchild, server_rec *server)

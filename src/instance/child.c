@@ -5,12 +5,12 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 
 #include "instance/child.h"
 #include "util/cleanup.h"
+#include "util/unix-address.h"
 
 /* Above what the program gets, so that moving one descriptor into place overwrites none. */
 #define FDS_ABOVE 32
@@ -168,18 +168,19 @@ void child_done(Process *process)
 int child_bind(const char *path, int type)
 {
         _cleanup_close_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        struct sockaddr_un address;
+        int size;
 
         if (fd < 0)
                 return -errno;
         if (!path)
                 return -ENOMEM;
-        if (strlen(path) >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(address.sun_path, path, strlen(path));
+        size = unix_address_fill(path, &address);
+        if (size < 0)
+                return size;
         (void)unlink(path);
         /* The file gets the mode that the socket has. */
-        if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, (socklen_t)size) < 0)
                 return -errno;
         return take_fd(fd);
 }

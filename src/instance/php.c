@@ -173,23 +173,29 @@ static int php_on_log(sd_event_source *source, int fd, uint32_t revents, void *u
         return 0;
 }
 
-static int php_open_log(Php *php)
-{
-        if (php->log[1] >= 0)
-                return 0;
-        if (pipe2(php->log, O_CLOEXEC) < 0)
-                return -errno;
-        /* A program of the site's may open it again and read what is for us. */
-        if (fcntl(php->log[0], F_SETFL, O_NONBLOCK) < 0)
-                return -errno;
-        return sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN, php_on_log, php);
-}
-
 static void php_close_log(Php *php)
 {
         php->log_source = sd_event_source_disable_unref(php->log_source);
         for (size_t i = 0; i < ELEMENTSOF(php->log); i++)
                 php->log[i] = close_fd(php->log[i]);
+}
+
+static int php_open_log(Php *php)
+{
+        int r;
+
+        if (php->log_source)
+                return 0;
+        if (pipe2(php->log, O_CLOEXEC) < 0)
+                return -errno;
+        /* A program of the site's may open it again and read what is for us. */
+        r = fcntl(php->log[0], F_SETFL, O_NONBLOCK) < 0
+                    ? -errno
+                    : sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN,
+                                      php_on_log, php);
+        if (r < 0)
+                php_close_log(php);
+        return r;
 }
 
 /* --- processes --- */

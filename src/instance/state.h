@@ -51,7 +51,8 @@ size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);
 bool state_parse(Span text, State *ret);
 
 /* The path by which other processes reach dir in the mount namespace of that one, to be freed; NULL
- * without memory. See proc(5), /proc/pid/root: for root, and for a process of the same unit. */
+ * without memory. A number that no process has, such as 0, leads nowhere. See proc(5),
+ * /proc/pid/root: for root, and for a process of the same unit. */
 char *state_dir_of(uint64_t pid, const char *dir);
 
 /* Replaces STATE_FILE in dir. Returns 0 or a negative errno. */

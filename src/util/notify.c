@@ -4,12 +4,12 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/notify.h"
+#include "util/unix-address.h"
 
 /* systemd reads no more of one message. */
 #define NOTIFY_BYTES_MAX 4096
@@ -113,19 +113,15 @@ static int notify_on_watchdog(sd_event_source *source, uint64_t usec, void *user
 
 static int notify_connect(const char *path)
 {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        const size_t size = strlen(path);
+        struct sockaddr_un address;
+        const int size = unix_address_fill_notify(path, &address);
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
         if (fd < 0)
                 return -errno;
-        if (size >= sizeof(address.sun_path))
-                return -ENAMETOOLONG;
-        memcpy(address.sun_path, path, size);
-        if (*path == '@')
-                *address.sun_path = 0;
-        if (connect(fd, (struct sockaddr *)&address,
-                    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size)) < 0)
+        if (size < 0)
+                return size;
+        if (connect(fd, (struct sockaddr *)&address, (socklen_t)size) < 0)
                 return -errno;
         return take_fd(fd);
 }

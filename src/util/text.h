@@ -28,8 +28,8 @@ bool text_number(Span text, uint64_t max, uint64_t *ret);
 #define TEXT_DISTANCE_MAX 32
 size_t text_distance(Span a, Span b);
 
-/* Leaves nothing but valid UTF-8 that a terminal only shows: question marks replace all else, byte
- * by byte, so the length stays. That is control characters, what has no width or changes the
- * direction, separators of lines, and code points that have no meaning for everybody. kept: a
- * control character that stays, or 0. text may be NULL. */
+/* Makes text safe to show on a terminal. A question mark replaces each byte that is not UTF-8, and
+ * each byte of a control character, a separator of lines, a character without width or that changes
+ * the direction, and an unassigned or private code point. The length stays. kept: a control
+ * character that stays, or 0. text may be NULL. */
 void text_make_harmless(char *text, char kept);

@@ -157,8 +157,8 @@ def test_what_is_not_installed(box, precious, make, says):
 
 
 def test_who_gets_no_certificate(box, precious):
-    for name, says in (("nobody-there", "There is no user nobody-there"), ("root", "root is no user for an instance"),
-                       ("bellhop", "bellhop is no user for an instance"), ("../bob", "is no name of an instance")):
+    for name, says in (("nobody-there", "There is no user nobody-there"), ("root", "root is not a user that can have an instance"),
+                       ("bellhop", "bellhop is not a user that can have an instance"), ("../bob", "is no name of an instance")):
         done = box.try_run("bash", "-c", f"bellhopctl cert {name} --install {PAIR}")
         assert done.returncode == 1 and says in done.stderr, done
     assert precious

@@ -253,9 +253,7 @@ static int fleet_ask_systemd(Fleet *fleet, const char *only, FleetDepth depth)
 
 char *fleet_state_dir(const FleetEntry *entry)
 {
-        return entry->pid == UNKNOWN || entry->pid == 0
-                       ? NULL
-                       : state_dir_of(entry->pid, INSTANCE_RUNTIME_DIR);
+        return state_dir_of(entry->pid, INSTANCE_RUNTIME_DIR);
 }
 
 static void fleet_finish(FleetEntry *entry)

@@ -72,7 +72,7 @@ void fleet_done(Fleet *fleet);
 /* NULL: there is none. */
 FleetEntry *fleet_find(const Fleet *fleet, const char *name);
 
-/* Where its state is, to be freed; NULL: it does not run as far as is known, or no memory. */
+/* Where its state is if it runs, to be freed; NULL without memory. */
 char *fleet_state_dir(const FleetEntry *entry);
 
 /*

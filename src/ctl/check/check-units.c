@@ -215,7 +215,7 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
         uint64_t pid = 0, read;
 
         (void)bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid);
-        dir = pid > 0 ? state_dir_of(pid, INSTANCE_RUNTIME_DIR) : NULL;
+        dir = state_dir_of(pid, INSTANCE_RUNTIME_DIR);
         read = stale_instance_read(dir);
         if (pid > 0 && units_lacks_folder(inst, pid))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->tls, restart,
