@@ -17,7 +17,7 @@
 /* How often it accepts: without descriptors or memory, it would spin, and whoever connects in a
  * loop must cost visitors nothing. The interval bounds how long root waits behind them. */
 #define RATE_USEC  (50 * UINT64_C(1000))
-#define RATE_BURST 50
+#define RATE_BURST 20
 
 #define METRICS_PATH  "/metrics"
 #define ROUTE_PATH    "/route"

@@ -55,6 +55,14 @@ const char *reload_note(const Reload *reload)
         return reload->note;
 }
 
+/* One line of text that systemd takes: a value from a file may have any bytes. */
+static void reload_clean_note(Reload *reload)
+{
+        for (char *c = reload->note; *c; c++)
+                if (*c < ' ' || *c > '~')
+                        *c = '?';
+}
+
 static void reload_report_problems(Reload *reload, const Config *config)
 {
         const char *settings = config->settings_kept ? "the router's settings" : "";
@@ -77,8 +85,7 @@ static void reload_report_problems(Reload *reload, const Config *config)
         snprintf(reload->note, sizeof(reload->note),
                  "configuration has errors, see the journal%s%s: %s", kept[0] ? "; " : "", kept,
                  config->problems[0].text);
-        /* systemd refuses what is not UTF-8, and a value from a file may have any bytes. */
-        text_make_harmless(reload->note, 0);
+        reload_clean_note(reload);
 }
 
 static void reload_report_failure(Reload *reload, int error)
@@ -87,7 +94,7 @@ static void reload_report_failure(Reload *reload, int error)
         snprintf(reload->note, sizeof(reload->note),
                  "the configuration in %s can't be read: %m; the old one stays in force",
                  reload->dir);
-        text_make_harmless(reload->note, 0);
+        reload_clean_note(reload);
         log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED }, "%s", reload->note);
 }
 

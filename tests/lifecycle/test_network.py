@@ -75,7 +75,8 @@ def test_change_for_one_who_was_there_at_boot(box):
     text = box.path(DROP_IN).read_text()
     apply(box, "yes")
     assert box.path(DROP_IN).read_text() == text
-    assert box.show("bellhop@carol.service", "DropInPaths") == DROP_IN
+    assert box.show("bellhop@carol.service", "DropInPaths").split() == [
+        DROP_IN, "/usr/lib/systemd/system/bellhop@.service.d/tmp.conf"]
 
 
 @pytest.mark.usefixtures("carol")

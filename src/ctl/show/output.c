@@ -89,7 +89,8 @@ static const char *output_color(const Output *output, OutputColor color)
         return output->color ? sequences[color] : "";
 }
 
-static void output_print_args(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void output_print_args(const char *format,
+                                                                    va_list args)
 {
         _cleanup_free_ char *text = text_format_args(format, args);
 
