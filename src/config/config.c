@@ -91,11 +91,41 @@ int config_read_instance(const char *dir, const char *name, Instance *ret)
         return 0;
 }
 
-const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line)
+void config_digest_others(Config *config, uint32_t without)
 {
-        assert(origin >> ORIGIN_LINE_BITS < config->n_instances);
-        *ret_line = (unsigned)origin;
-        return &config->instances[origin >> ORIGIN_LINE_BITS];
+        Instance *all = config->instances;
+
+        for (size_t i = 0; i < config->n_instances; i++) {
+                all[i].takes_others = all[i].is_default;
+                all[i].others = 0;
+        }
+        for (size_t i = 0; i < hostmap_size(config->map); i++) {
+                const HostMapRoute route = hostmap_route(config->map, i);
+                HostMapMatch next;
+
+                if (route.instance != ROUTE_NONE && route.what[0] == '*')
+                        all[route.instance].takes_others = true;
+                if (route.is_address || (route.instance == without && without != ROUTE_NONE))
+                        continue;
+                next = hostmap_find_next(config->map, i, without);
+                if (next.route == ROUTE_NONE && config->default_instance != without)
+                        next.instance = config->default_instance;
+                if (next.instance != ROUTE_NONE && next.instance != route.instance)
+                        all[next.instance].others += route.hash;
+        }
+}
+
+Origin config_origin(const Config *config, uint64_t origin)
+{
+        const size_t number = (origin & ~ORIGIN_WITHHELD) >> ORIGIN_LINE_BITS;
+
+        if (origin & ORIGIN_WITHHELD) {
+                assert(number < config->n_problems);
+                return (Origin){ NULL, config->problems[number].file, (unsigned)origin };
+        }
+        assert(number < config->n_instances);
+        return (Origin){ &config->instances[number], config->instances[number].file,
+                         (unsigned)origin };
 }
 
 static int config_compare_name(const void *name, const void *instance)

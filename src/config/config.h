@@ -61,6 +61,8 @@ typedef struct Instance {
         bool network;
         uint64_t idle_usec; /* 0: never exit */
         bool is_kept;       /* as it was before a reload */
+        bool takes_others;  /* by config_digest_others(), like others */
+        uint64_t others;
 } Instance;
 
 /* A mistake in a file: fields for programs, which never parse the text, and text for people. */
@@ -79,7 +81,7 @@ typedef struct Config {
         Instance *instances; /* sorted by name; those without a mistake, and those kept */
         size_t n_instances;
         uint32_t default_instance; /* ROUTE_NONE: none */
-        HostMap *map;
+        HostMap *map; /* a host in a file with a mistake is there as one that nobody has */
         Problem *problems;
         size_t n_problems;
         uint64_t begun_nsec; /* since 1970, when reading began: later changes are not in it */
@@ -114,8 +116,22 @@ int config_read_instance(const char *dir, const char *name, Instance *ret);
 
 Config *config_free(Config *config);
 
-/* The instance and line that a route of config->map comes from. */
-const Instance *config_origin(const Config *config, uint64_t origin, unsigned *ret_line);
+/*
+ * Fills in Instance.takes_others: it is the default or has wildcards, so it would get hosts of
+ * other instances if their files did not name them; and Instance.others, a digest of these hosts,
+ * which is 0 if there are none, and changes when one is added or removed. The hosts of one
+ * instance, without, are left out (ROUTE_NONE: of none).
+ */
+void config_digest_others(Config *config, uint32_t without);
+
+typedef struct Origin {
+        const Instance *instance; /* NULL: the file has a mistake */
+        const char *file;         /* path */
+        unsigned line;
+} Origin;
+
+/* Where a route of config->map comes from. */
+Origin config_origin(const Config *config, uint64_t origin);
 
 /* The instance of that name, or ROUTE_NONE. */
 uint32_t config_find_instance(const Config *config, const char *name);

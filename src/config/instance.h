@@ -14,8 +14,10 @@ typedef struct InstanceDraft {
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text);
 void instance_draft_done(InstanceDraft *draft);
 
-/* Where a route of Config.map comes from, as its origin: instance number and line. */
+/* Where a route of Config.map comes from, as its origin: instance number and line. Withheld: number
+ * of a problem and line. */
 #define ORIGIN_LINE_BITS 32
+#define ORIGIN_WITHHELD  (UINT64_C(1) << 63)
 
 /* All of DIR/instances. old: as for config_load(). Returns 0 or a negative errno. */
 int instances_load(Config *config, const char *dir, ConfigUsers check, const Config *old);

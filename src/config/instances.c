@@ -14,6 +14,7 @@ typedef struct Loading {
         const char *dir;
         Users users;
         const Config *old; /* NULL: there was nothing before */
+        HostMap *withheld; /* routes of files with a mistake; origin: as in Config.map */
 } Loading;
 
 static int instances_report_user(SettingsFile *file, UserVerdict verdict)
@@ -38,7 +39,7 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         const Instance *other;
         HostMapRoute taken;
         uint64_t origin;
-        unsigned line;
+        Origin before;
         int r;
 
         if (draft->instance.is_default && config->default_instance != ROUTE_NONE) {
@@ -52,11 +53,11 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         r = hostmap_merge(config->map, draft->routes, number, (uint64_t)number << ORIGIN_LINE_BITS,
                           &taken, &origin);
         if (r == -EEXIST) {
-                other = config_origin(config, origin, &line);
+                before = config_origin(config, origin);
                 file->line = (unsigned)taken.origin;
                 return problem_add(file, NULL,
                                    "%s already leads to %s (%s:%u); remove it in one of the two",
-                                   taken.what, other->name, other->file, line);
+                                   taken.what, before.instance->name, before.file, before.line);
         }
         if (r == 0)
                 r = array_append(config->instances, config->n_instances, draft->instance);
@@ -92,6 +93,39 @@ static int instances_keep(Loading *loading, const char *name)
         return 0;
 }
 
+/* No other instance may get them by its wildcard until the mistake is corrected. */
+static int instances_withhold(Loading *loading, const InstanceDraft *draft, size_t problem)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && draft->routes && i < hostmap_size(draft->routes); i++) {
+                const HostMapRoute route = hostmap_route(draft->routes, i);
+                const uint64_t origin =
+                        ORIGIN_WITHHELD | (uint64_t)problem << ORIGIN_LINE_BITS | route.origin;
+                uint64_t other;
+
+                if (!route.is_address)
+                        r = hostmap_copy(loading->withheld, draft->routes, i, ROUTE_NONE, origin,
+                                         &other);
+                if (r == -EEXIST)
+                        r = 0;
+        }
+        return r;
+}
+
+/* What becomes of a file with a mistake. */
+static int instances_leave_out(Loading *loading, const SettingsFile *file,
+                               const InstanceDraft *draft, bool may_keep)
+{
+        const size_t n = loading->config->n_kept;
+        const int r = may_keep ? instances_keep(loading, file->instance) : 0;
+
+        return r < 0 || loading->config->n_kept > n
+                       ? r
+                       : instances_withhold(loading, draft,
+                                            loading->config->n_problems - file->n_problems);
+}
+
 static int instances_load_file(Loading *loading, const char *name)
 {
         _cleanup_(instance_draft_done) InstanceDraft draft = { .routes = NULL };
@@ -121,7 +155,8 @@ static int instances_load_file(Loading *loading, const char *name)
         }
         if (r == 0 && text && file.n_problems == 0)
                 r = instances_add(loading->config, &file, &draft);
-        return r == 0 && file.n_problems > 0 && may_keep ? instances_keep(loading, name) : r;
+        return r == 0 && file.n_problems > 0 ? instances_leave_out(loading, &file, &draft, may_keep)
+                                             : r;
 }
 
 static int instances_report_lost(Config *config, const Instance *instance, const char *what,
@@ -130,17 +165,18 @@ static int instances_report_lost(Config *config, const Instance *instance, const
         SettingsFile file = { .path = instance->file,
                               .instance = instance->name,
                               .config = config };
-        unsigned line;
-        const Instance *other = config_origin(config, origin, &line);
+        const Origin other = config_origin(config, origin);
 
         return problem_add(&file, NULL, "%s leads to %s (%s:%u) now; this instance keeps the rest",
-                           what, other->name, other->file, line);
+                           what, other.instance->name, other.file, other.line);
 }
 
 /* The number in config of an instance of old, or ROUTE_NONE if it was not kept. */
 static uint32_t instances_kept_as(const Config *config, const Config *old, uint32_t before)
 {
-        const uint32_t number = config_find_instance(config, old->instances[before].name);
+        const uint32_t number = before == ROUTE_NONE
+                                        ? ROUTE_NONE
+                                        : config_find_instance(config, old->instances[before].name);
 
         return number != ROUTE_NONE && config->instances[number].is_kept ? number : ROUTE_NONE;
 }
@@ -171,23 +207,48 @@ static int instances_keep_routes(Config *config, const Config *old)
         return 0;
 }
 
+/* Routes that are in no other file. */
+static int instances_add_withheld(Config *config, const HostMap *withheld)
+{
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < hostmap_size(withheld); i++) {
+                uint64_t other;
+
+                r = hostmap_copy(config->map, withheld, i, ROUTE_NONE,
+                                 hostmap_route(withheld, i).origin, &other);
+                if (r == -EEXIST)
+                        r = 0;
+        }
+        return r;
+}
+
 int instances_load(Config *config, const char *dir, ConfigUsers check, const Config *old)
 {
         _cleanup_free_ char *path = text_format("%s/instances", dir);
         _cleanup_(folder_done) Folder folder = { .n = 0 };
-        Loading loading = { config, dir, .old = old };
-        int r = path ? folder_list(path, &folder) : -ENOMEM;
+        Loading loading = { config, dir, .old = old, .withheld = hostmap_new() };
+        int r = path && loading.withheld ? folder_list(path, &folder) : -ENOMEM;
 
         if (r == 0)
                 r = users_init(&loading.users, check == CONFIG_USERS_TRUST);
         for (int i = 0; r == 0 && i < folder.n; i++)
                 r = instances_load_file(&loading, folder.entries[i]->d_name);
         users_done(&loading.users);
-        return r == 0 && config->n_kept > 0 ? instances_keep_routes(config, old) : r;
+        if (r == 0 && config->n_kept > 0)
+                r = instances_keep_routes(config, old);
+        if (r == 0)
+                r = instances_add_withheld(config, loading.withheld);
+        hostmap_free(loading.withheld);
+        return r;
 }
 
 int instances_load_one(Config *config, const char *dir, const char *name)
 {
         /* Without a list of users, each is asked for by name. */
-        return instances_load_file(&(Loading){ .config = config, .dir = dir }, name);
+        Loading loading = { .config = config, .dir = dir, .withheld = hostmap_new() };
+        const int r = loading.withheld ? instances_load_file(&loading, name) : -ENOMEM;
+
+        hostmap_free(loading.withheld);
+        return r;
 }

@@ -15,6 +15,7 @@
 #include "ctl/ask/stale.h"
 #include "ctl/change/change.h"
 #include "ctl/change/files.h"
+#include "ctl/change/others.h"
 #include "ctl/change/self-signed.h"
 #include "metrics/metrics.h"
 #include "util/cleanup.h"
@@ -27,7 +28,7 @@ typedef struct Add {
         char *text; /* of the file */
         InstanceDraft draft;
         Config *problems; /* of the text */
-        Config *config;   /* what is there already */
+        Config *config;   /* what is there already, and the routes of the text */
         bool has_file;
         bool has_signed; /* a certificate, now */
 } Add;
@@ -37,25 +38,29 @@ typedef struct Add {
 static CtlStatus add_check_conflicts(Add *add)
 {
         const Config *config = add->config;
-        const Instance *other = NULL;
         HostMapRoute taken = { .what = "Default=yes" };
+        Origin other;
         uint64_t origin;
-        unsigned line = 0;
-        int r = -EEXIST;
+        int r;
 
         if (add->draft.instance.is_default && config->default_instance != ROUTE_NONE) {
-                other = &config->instances[config->default_instance];
-                line = other->default_line;
+                other.instance = &config->instances[config->default_instance];
+                other.file = other.instance->file;
+                other.line = other.instance->default_line;
         } else {
                 r = hostmap_merge(config->map, add->draft.routes, ROUTE_NONE, 0, &taken, &origin);
-                if (r == -EEXIST)
-                        other = config_origin(config, origin, &line);
+                if (r != -EEXIST)
+                        return r < 0 ? output_no_memory() : CTL_FINE;
+                other = config_origin(config, origin);
         }
-        if (!other)
-                return r < 0 ? output_no_memory() : CTL_FINE;
-        output_error("%s leads to %s already (%s:%u). Remove it there first, and 'bellhopctl "
-                     "apply'.",
-                     taken.what, other->name, other->file, line);
+        if (other.instance)
+                output_error("%s leads to %s already (%s:%u). Remove it there first, and "
+                             "'bellhopctl apply'.",
+                             taken.what, other.instance->name, other.file, other.line);
+        else
+                output_error("%s is in %s:%u already, and that file has a mistake, which "
+                             "'bellhopctl check' shows. Correct it, or remove %s there.",
+                             taken.what, other.file, other.line, taken.what);
         return CTL_FAILED;
 }
 
@@ -350,7 +355,12 @@ static CtlStatus add_run_steps(Add *add)
                         return add_undo_all(add, needs, i, i);
                 }
         }
-        return CTL_FINE;
+        if (others_reload(&add->change, add->config, ROUTE_NONE))
+                return CTL_FINE;
+        output_error("%s is served, but not all is in force. When the cause is gone: bellhopctl "
+                     "apply",
+                     add->name);
+        return CTL_FAILED;
 }
 
 static void add_print_end(const Add *add)

@@ -27,9 +27,8 @@ typedef enum Need {
 typedef struct Apply {
         Change change;
         Fleet fleet;
-        unsigned *needs; /* of each of fleet.entries, made of Need */
-        unsigned any;    /* all of them */
-        bool *exact;     /* of each instance of the configuration: no other file matters to it */
+        unsigned *needs;      /* of each of fleet.entries, made of Need */
+        unsigned any;         /* all of them */
         bool router_is_stale; /* it has read older files */
         int router_error;     /* why that is not known */
 } Apply;
@@ -37,47 +36,28 @@ typedef struct Apply {
 static void apply_done(Apply *apply)
 {
         free(apply->needs);
-        free(apply->exact);
         fleet_done(&apply->fleet);
 }
 
 /* --- what differs --- */
 
-/* By the rule of config_load_instance(). */
-static int apply_find_exact(Apply *apply)
-{
-        const Config *config = apply->fleet.config;
-
-        apply->exact = malloc(config->n_instances + 1);
-        if (!apply->exact)
-                return -ENOMEM;
-        for (size_t i = 0; i < config->n_instances; i++)
-                apply->exact[i] = !config->instances[i].is_default;
-        for (size_t i = 0; i < hostmap_size(config->map); i++) {
-                const HostMapRoute route = hostmap_route(config->map, i);
-
-                if (route.is_address || route.what[0] == '*')
-                        apply->exact[route.instance] = false;
-        }
-        return 0;
-}
-
 /* Of an instance that runs. */
-static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry, uint64_t changed)
+static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry)
 {
         const Ctl *ctl = apply->change.ctl;
         const uint64_t started =
                 entry->started_usec == UNKNOWN ? UNKNOWN : entry->started_usec * 1000;
-        _cleanup_free_ char *dir = fleet_state_dir(entry);
-        const uint64_t read = stale_instance_read(dir);
+        const ReadFiles read = stale_read_files_of(entry->pid);
+        const uint64_t changed = changed_file(entry->instance->file);
         uint64_t tls_made;
         const uint64_t own = changed_instance(ctl->config_dir, entry->name, &tls_made);
 
         if (is_stale(started, tls_made))
                 return NEED_AGAIN;
-        if (is_stale(read, changed) || is_stale(read, own))
+        if (is_stale(read.nsec, changed) || is_stale(read.nsec, own) ||
+            lacks_others(&read, entry->instance))
                 return NEED_RELOAD;
-        if (read != UNKNOWN)
+        if (read.nsec != UNKNOWN)
                 return 0;
         /* What is older than the process has been read, whatever the instance says. */
         return started == UNKNOWN || is_stale(started, changed) || is_stale(started, own)
@@ -85,10 +65,9 @@ static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry, ui
                        : 0;
 }
 
-static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry, uint64_t changed_any)
+static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry)
 {
         const Instance *instance = entry->instance;
-        const uint32_t number = config_find_instance(apply->fleet.config, entry->name);
         const unsigned drop_in =
                 units_differ(UNITS_GENERATED_DIR, instance->name, instance->network) ? NEED_DROP_IN
                                                                                      : 0;
@@ -101,29 +80,26 @@ static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry, uin
                 return drop_in |
                        (change_keeps_units(entry->name) ? need | NEED_RESTART : NEED_RENEW);
         if (entry->state == FLEET_ACTIVE)
-                need |= apply_find_stale(apply, entry,
-                                         apply->exact[number] ? changed_file(instance->file)
-                                                              : changed_any);
+                need |= apply_find_stale(apply, entry);
         return drop_in | need;
 }
 
 static int apply_find_needs(Apply *apply)
 {
         const Fleet *fleet = &apply->fleet;
-        const uint64_t changed = changed_instances(apply->change.ctl->config_dir);
-        int r = apply_find_exact(apply);
 
+        config_digest_others(apply->fleet.config, ROUTE_NONE);
         apply->needs = calloc(fleet->n + 1, sizeof(*apply->needs));
         if (!apply->needs)
                 return -ENOMEM;
-        for (size_t i = 0; r == 0 && i < fleet->n; i++) {
+        for (size_t i = 0; i < fleet->n; i++) {
                 if (fleet->entries[i].instance)
-                        apply->needs[i] = apply_find_need(apply, &fleet->entries[i], changed);
+                        apply->needs[i] = apply_find_need(apply, &fleet->entries[i]);
                 else if (!fleet->entries[i].has_file)
                         apply->needs[i] = NEED_STOP;
                 apply->any |= apply->needs[i];
         }
-        return r;
+        return 0;
 }
 
 static void apply_find_router(Apply *apply)

@@ -26,6 +26,7 @@ static int check_init(const Ctl *ctl, Check *ret)
         r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &ret->config);
         if (r < 0)
                 return r;
+        config_digest_others(ret->config, ROUTE_NONE);
         ret->hosts = hosts_new(ret->config->map, ret->config->n_instances);
         ret->store = X509_STORE_new();
         if (!ret->hosts || !ret->store)

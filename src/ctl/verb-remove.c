@@ -12,6 +12,7 @@
 #include "ctl/ask/metrics-client.h"
 #include "ctl/change/change.h"
 #include "ctl/change/files.h"
+#include "ctl/change/others.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -42,6 +43,19 @@ static bool remove_routes(Remove *remove, bool had_file)
                             "let the router read the files: it does not serve %s any more",
                             remove->name) ||
                change_reload_router(&remove->change);
+}
+
+/* Others may have the hosts by their wildcards now. */
+static bool remove_hosts(Remove *remove)
+{
+        const char *dir = remove->change.ctl->config_dir;
+        Config *config = NULL;
+        const bool good =
+                change_good(dir, config_load(dir, CONFIG_USERS_CHECK, NULL, &config)) &&
+                others_reload(&remove->change, config, config_find_instance(config, remove->name));
+
+        config_free(config);
+        return good;
 }
 
 /* Hand-off socket, service, and stand-in. */
@@ -246,8 +260,8 @@ static bool remove_all(Remove *remove)
         const bool had_file = place_exists(places->file);
         bool good = remove_file(remove, "file", places->file) &&
                     remove_file(remove, "enabled", places->wanted) &&
-                    remove_routes(remove, had_file) && remove_units(remove) &&
-                    remove_network(remove);
+                    remove_routes(remove, had_file) && remove_hosts(remove) &&
+                    remove_units(remove) && remove_network(remove);
 
         if (!good || !remove->change.ctl->purge)
                 return good;

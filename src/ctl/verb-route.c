@@ -90,6 +90,9 @@ static char *route_words(const Explanation *answer)
 {
         const char *cause = answer->reason ? refuse_reason_cause(answer->reason) : NULL;
 
+        if (answer->reason && answer->route && !answer->instance)
+                return text_format("%s: Host=%s is in a file with a mistake", answer->reason,
+                                   answer->route);
         if (answer->reason)
                 return text_format("%s%s%s", answer->reason, cause ? ": " : "", cause ? cause : "");
         if (!answer->why || !answer->route)

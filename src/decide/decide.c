@@ -63,12 +63,14 @@ static void decide_host(const Config *config, const Question *question, Decision
         const bool tls = question->protocol == BELLHOP_PROTOCOL_TLS;
         const HostMapMatch match = hostmap_find_host(config->map, &ret->host);
 
-        if (match.instance == ROUTE_NONE) {
+        ret->route = match.route;
+        if (match.route == ROUTE_NONE) {
                 decide_default(config, REFUSE_UNKNOWN_HOST, ret);
+        } else if (match.instance == ROUTE_NONE) {
+                decide_refuse(REFUSE_UNKNOWN_HOST, ret);
         } else {
                 ret->instance = match.instance;
                 ret->reason = tls ? BELLHOP_REASON_SERVER_NAME : BELLHOP_REASON_HOST;
-                ret->route = match.route;
         }
         if (ret->kind == DECISION_ROUTE && !tls)
                 decide_http(config, question->path, ret);

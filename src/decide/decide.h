@@ -26,7 +26,7 @@ typedef struct Decision {
         RefuseReason refuse;        /* DECISION_REFUSE */
         uint32_t instance;          /* ROUTE_NONE: no instance is concerned */
         enum bellhop_reason reason; /* how the instance was found */
-        uint32_t route;             /* for hostmap_route(); ROUTE_NONE: it is the default */
+        uint32_t route;             /* for hostmap_route(); ROUTE_NONE: none leads anywhere */
         Hostname host;              /* canonical; length 0: none, or not one that can be routed */
 } Decision;
 

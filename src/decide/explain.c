@@ -86,6 +86,8 @@ void explain(const Config *config, const Question *question, char ret[static EXP
                                   : route.what[0] == '*' ? "wildcard"
                                                          : "exact";
                 explanation.route = route.what;
+                explanation.line = line;
+                explanation.file = config_origin(config, route.origin).file;
                 number = (unsigned)route.origin;
         }
         snprintf(line, sizeof(line), "%u", number);

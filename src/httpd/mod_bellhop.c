@@ -143,6 +143,10 @@ static int load_config(apr_pool_t *pconf, server_rec *server)
         const int r = config_load_instance(settings.config_dir, settings.instance, &config,
                                            &own_instance);
 
+        if (r == 0 && inheritance) {
+                config_digest_others(config, ROUTE_NONE);
+                page_set_others(inheritance->page, config->instances[own_instance].others);
+        }
         if (r == 0 || r == -ENOENT) {
                 apr_pool_cleanup_register(pconf, NULL, free_config, apr_pool_cleanup_null);
                 for (size_t i = 0; i < config->n_problems; i++)

@@ -14,7 +14,7 @@ static bool admit_unknown(const Config *config, uint32_t own, const struct bellh
 bool admit_host(const Config *config, uint32_t own, const char *name,
                 const struct bellhop_handoff *handoff)
 {
-        uint32_t instance;
+        HostMapMatch match;
         Hostname host;
 
         assert(config && own < config->n_instances);
@@ -22,6 +22,7 @@ bool admit_host(const Config *config, uint32_t own, const char *name,
                 return admit_unknown(config, own, handoff);
         if (strcmp(host.name, handoff->host) == 0)
                 return true;
-        instance = hostmap_find_host(config->map, &host).instance;
-        return instance == ROUTE_NONE ? admit_unknown(config, own, handoff) : instance == own;
+        match = hostmap_find_host(config->map, &host);
+        return match.route == ROUTE_NONE ? admit_unknown(config, own, handoff)
+                                         : match.instance == own;
 }

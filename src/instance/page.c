@@ -33,6 +33,7 @@ struct Page {
         atomic_bool is_barred;
         atomic_bool has_changed;
         _Atomic uint64_t n_used; /* slots: memory is taken by those that were touched */
+        _Atomic uint64_t others;
         PageSlot slots[SLOTS];
 };
 
@@ -188,6 +189,16 @@ void page_ended(uint64_t now_usec)
 void page_bar(Page *page, bool barred)
 {
         page->is_barred = barred;
+}
+
+void page_set_others(Page *page, uint64_t others)
+{
+        page->others = others;
+}
+
+uint64_t page_others(const Page *page)
+{
+        return page->others;
 }
 
 bool page_has_changed(const Page *page)

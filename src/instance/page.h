@@ -52,6 +52,10 @@ void page_let_go(void);
 void page_opened(uint64_t now_usec);
 void page_ended(uint64_t now_usec);
 
+/* In the server, before it is ready: Instance.others as it has read them. */
+void page_set_others(Page *page, uint64_t others);
+uint64_t page_others(const Page *page);
+
 /* In the supervisor. While the gate is barred, the server receives nothing; workers still take what
  * it has in hand, and the bell rings for each. */
 void page_bar(Page *page, bool barred);

@@ -30,13 +30,14 @@ static const char *const state_reload_names[STATE_RELOADS] = {
 
 size_t state_format(const State *state, char ret[static STATE_MAX_BYTES])
 {
-        const int n = snprintf(ret, STATE_MAX_BYTES,
-                               "VERSION=%d\nSTATE=%s\nCONNECTIONS=%" PRIu64 "\nHANDOFFS=%" PRIu64
-                               "\nLAST_HANDOFF_USEC=%" PRIu64 "\nREAD_USEC=%" PRIu64
-                               "\nRELOAD_USEC=%" PRIu64 "\nRELOAD=%s\n",
-                               VERSION, state_kind_names[state->kind], state->n_open,
-                               state->n_handoffs, state->last_handoff_usec, state->read_usec,
-                               state->reload_usec, state_reload_names[state->reload]);
+        const int n =
+                snprintf(ret, STATE_MAX_BYTES,
+                         "VERSION=%d\nSTATE=%s\nCONNECTIONS=%" PRIu64 "\nHANDOFFS=%" PRIu64
+                         "\nLAST_HANDOFF_USEC=%" PRIu64 "\nREAD_USEC=%" PRIu64 "\nOTHERS=%" PRIu64
+                         "\nRELOAD_USEC=%" PRIu64 "\nRELOAD=%s\n",
+                         VERSION, state_kind_names[state->kind], state->n_open, state->n_handoffs,
+                         state->last_handoff_usec, state->read_usec, state->others,
+                         state->reload_usec, state_reload_names[state->reload]);
 
         assert(n > 0 && n < STATE_MAX_BYTES);
         return (size_t)n;
@@ -63,6 +64,7 @@ static bool state_parse_assignment(const Line *line, State *state, uint64_t *ver
                 { "HANDOFFS", &state->n_handoffs },
                 { "LAST_HANDOFF_USEC", &state->last_handoff_usec },
                 { "READ_USEC", &state->read_usec },
+                { "OTHERS", &state->others },
                 { "RELOAD_USEC", &state->reload_usec },
         };
 

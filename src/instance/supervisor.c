@@ -136,8 +136,10 @@ static void supervisor_report_now(Supervisor *supervisor, NotifyEvent happened, 
         if (sum.last_usec > 0)
                 state->last_handoff_usec = clock_nsec(CLOCK_REALTIME) / 1000 -
                                            (now - supervisor_earlier(now, sum.last_usec));
-        if (supervisor->current)
+        if (supervisor->current) {
                 state->read_usec = supervisor->current->read_usec;
+                state->others = page_others(supervisor->current->page);
+        }
         supervisor->is_state_old = false;
         supervisor->report_usec = now + REPORT_USEC;
         if (supervisor->idle_usec > 0 && supervisor->idle_usec < REPORT_USEC)

@@ -213,7 +213,7 @@ int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance,
 static HostMapMatch hostmap_match(const Slot *slot)
 {
         return slot ? (HostMapMatch){ .instance = slot->instance, .route = slot->entry - 1 }
-                    : (HostMapMatch){ .instance = ROUTE_NONE };
+                    : (HostMapMatch){ .instance = ROUTE_NONE, .route = ROUTE_NONE };
 }
 
 HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host)
@@ -238,6 +238,24 @@ HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host)
                                      suffixes[n]);
         }
         return hostmap_match(found);
+}
+
+HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without)
+{
+        const uint32_t own = map->entries[route].instance;
+        const char *key = map->arena + map->entries[route].key + 1;
+        const size_t length = (uint8_t)key[-1];
+        const Slot *found;
+
+        /* A wildcard's key begins with the dot. */
+        for (size_t i = 1; key[0] != ADDRESS_MARK && i < length; i++) {
+                if (key[i] != '.')
+                        continue;
+                found = hostmap_find(map, key + i, length - i, hostmap_hash(key + i, length - i));
+                if (found && found->instance != own && found->instance != without)
+                        return hostmap_match(found);
+        }
+        return hostmap_match(NULL);
 }
 
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local)
@@ -301,7 +319,9 @@ size_t hostmap_size(const HostMap *map)
 HostMapRoute hostmap_route(const HostMap *map, size_t route)
 {
         const Entry *entry = &map->entries[route];
-        HostMapRoute ret = { .instance = entry->instance, .origin = entry->origin };
+        HostMapRoute ret = { .instance = entry->instance,
+                             .origin = entry->origin,
+                             .hash = entry->hash };
         const char *key = map->arena + entry->key + 1;
         const int length = (uint8_t)key[-1];
         Address address;

@@ -12,6 +12,8 @@
 #include "route/hostname.h"
 #include "util/address.h"
 
+/* As a number of a route: there is none. As the instance of a route: nobody has it, but it leads to
+ * nobody else either. */
 #define ROUTE_NONE UINT32_MAX
 
 typedef struct HostMap HostMap;
@@ -31,6 +33,7 @@ typedef struct HostMapRoute {
         bool is_address;
         uint32_t instance;
         uint64_t origin;
+        uint64_t hash; /* of what */
 } HostMapRoute;
 
 /* Routes are numbered from 0 to hostmap_size() - 1, in the order in which they were added. */
@@ -51,10 +54,15 @@ int hostmap_copy(HostMap *map, const HostMap *from, size_t route, uint32_t insta
 bool hostmap_is_exact(const HostMap *map);
 
 typedef struct HostMapMatch {
-        uint32_t instance; /* ROUTE_NONE: no route leads anywhere */
-        uint32_t route;
+        uint32_t instance;
+        uint32_t route; /* ROUTE_NONE: no route, and instance is ROUTE_NONE too */
 } HostMapMatch;
 
 HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
+
+/* Where the host or wildcard of that route would lead without the routes of its own instance and of
+ * another one, without. */
+HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without);
+
 bool hostmap_has_addresses(const HostMap *map);

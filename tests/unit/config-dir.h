@@ -15,6 +15,10 @@
 
 #include "config/config.h"
 
+DEFINE_CLEANUP(Config *, config_free);
+
+#define _cleanup_config_ _cleanup_(config_freep)
+
 #define DIR_MAX    64
 #define NOBODY_UID 65534
 

@@ -6,10 +6,6 @@
 
 #define HOST(name) "[Instance]\nHost=" name "\n"
 
-DEFINE_CLEANUP(Config *, config_free);
-
-#define _cleanup_config_ _cleanup_(config_freep)
-
 static Config *load(size_t n_problems)
 {
         Config *config = NULL;

@@ -7,10 +7,6 @@
 
 #define HOST(name) "[Instance]\nHost=" name "\n"
 
-DEFINE_CLEANUP(Config *, config_free);
-
-#define _cleanup_config_ _cleanup_(config_freep)
-
 static Config *load(ConfigUsers check)
 {
         Config *config = NULL;
@@ -181,7 +177,7 @@ static void test_duplicate_hosts(void **state)
         assert_int_equal(config->n_instances, 2);
         assert_route(config, "shared.example", "alice");
         assert_route(config, "bob.example", "-");
-        assert_int_equal(hostmap_size(config->map), 5);
+        assert_route(config, "x.wild.example", "alice");
 }
 
 /* A file that is left out for another reason takes no host from anybody. */

@@ -24,8 +24,7 @@ static void test_files(void **state)
         assert_noticed(changed_router, "router.conf");
         assert_noticed(changed_router, "router.conf.d/a.conf");
         assert_noticed(changed_router, "instances/alice.conf");
-        assert_noticed(changed_instances, "instances/alice.conf");
-        assert_noticed(changed_instances, "instances/bob.conf");
+        assert_noticed(changed_router, "instances/bob.conf");
 }
 
 static void test_what_is_gone_or_set_back(void **state)
@@ -37,14 +36,14 @@ static void test_what_is_gone_or_set_back(void **state)
         (void)state;
         in_dir(path, "instances/alice.conf");
         put("instances/alice.conf", "x");
-        wait_past(changed_instances(dir));
+        wait_past(changed_router(dir));
         read = clock_nsec(CLOCK_REALTIME_COARSE);
         assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
-        assert_true(is_stale(read, changed_instances(dir)));
-        wait_past(changed_instances(dir));
+        assert_true(is_stale(read, changed_router(dir)));
+        wait_past(changed_router(dir));
         read = clock_nsec(CLOCK_REALTIME_COARSE);
         assert_int_equal(unlink(path), 0);
-        assert_true(is_stale(read, changed_instances(dir)));
+        assert_true(is_stale(read, changed_router(dir)));
 }
 
 static uint64_t changed_alice(const char *folder)
@@ -98,7 +97,21 @@ static uint64_t read_of(const char *state_file)
         in_dir(run, "run");
         if (state_file)
                 put("run/" STATE_FILE, state_file);
-        return stale_instance_read(run);
+        return stale_read_files(run).nsec;
+}
+
+/* Of an instance whose others are 4. */
+static void assert_others(const char *state_file, bool lacks)
+{
+        const Instance instance = { .others = 4 };
+        char run[DIR_MAX * 2];
+        ReadFiles read;
+
+        in_dir(run, "run");
+        if (state_file)
+                put("run/" STATE_FILE, state_file);
+        read = stale_read_files(run);
+        assert_int_equal(lacks_others(&read, &instance), lacks);
 }
 
 static void test_when_an_instance_has_read(void **state)
@@ -116,7 +129,7 @@ static void test_when_an_instance_has_read(void **state)
         char path[DIR_MAX * 2];
 
         (void)state;
-        assert_true(stale_instance_read(NULL) == UNKNOWN);
+        assert_true(stale_read_files(NULL).nsec == UNKNOWN);
         assert_true(read_of(NULL) == UNKNOWN);
         make_folder("run");
         assert_true(read_of(NULL) == UNKNOWN);
@@ -125,8 +138,12 @@ static void test_when_an_instance_has_read(void **state)
         /* Files may have the time of a tick before. */
         assert_int_equal(read_of("VERSION=1\nSTATE=ready\nREAD_USEC=1700000000000000\n"),
                          UINT64_C(1699999999990000) * 1000);
+        assert_others("VERSION=1\nSTATE=ready\nREAD_USEC=1700000000000000\nOTHERS=3\n", true);
+        assert_others("VERSION=1\nSTATE=reloading\nREAD_USEC=1700000000000000\nOTHERS=4\n", false);
+        assert_others("VERSION=1\nSTATE=starting\nREAD_USEC=1700000000000000\n", false);
         in_dir(path, "run/" STATE_FILE);
         assert_int_equal(unlink(path), 0);
+        assert_others(NULL, false);
         assert_int_equal(mkfifo(path, 0644), 0);
         assert_true(read_of(NULL) == UNKNOWN);
         assert_int_equal(unlink(path), 0);

@@ -35,6 +35,9 @@ static Config *config_with(uint32_t default_instance)
         assert_int_equal(hostmap_add_host(config.map, "*.alice.example", ALICE, 0, &other), 0);
         assert_int_equal(hostmap_add_host(config.map, "bob.example", BOB, 0, &other), 0);
         assert_int_equal(hostmap_add_host(config.map, "carol.example", CAROL, 0, &other), 0);
+        assert_int_equal(hostmap_add_host(config.map, "withheld.alice.example", ROUTE_NONE, 0,
+                                          &other),
+                         0);
         assert_int_equal(hostmap_add_address(config.map, &address, DAVE, 0, &other), 0);
         return &config;
 }
@@ -81,6 +84,11 @@ static const Case cases[] = {
         { ALICE, TLS, "nobody.test", 0, "", ROUTED(ALICE, DEFAULT), "nobody.test" },
         { ROUTE_NONE, HTTP, "192.0.2.1", 1, "/", REFUSED(UNKNOWN_HOST), "" },
         { ALICE, HTTP, "[2001:db8::1]:80", 1, "/", ROUTED(ALICE, DEFAULT), "" },
+        /* In a file with a mistake. */
+        { ALICE, TLS, "withheld.alice.example", 0, "", REFUSED(UNKNOWN_HOST),
+          "withheld.alice.example" },
+        { ALICE, HTTP, "withheld.alice.example", 1, "/", REFUSED(UNKNOWN_HOST),
+          "withheld.alice.example" },
         /* No host. */
         { ROUTE_NONE, TLS, "", 0, "", REFUSED(NO_HOST), "" },
         { ALICE, TLS, "", 0, "", ROUTED(ALICE, DEFAULT), "" },

@@ -13,6 +13,7 @@ static const State ready = {
         .n_handoffs = UINT64_MAX,
         .last_handoff_usec = 1764000000000000,
         .read_usec = 1763000000000000,
+        .others = UINT64_MAX,
         .reload_usec = 77,
         .reload = STATE_RELOAD_FAILED,
 };
@@ -43,7 +44,8 @@ static void assert_state_equal(const State *a, const State *b)
         assert_int_equal(a->kind, b->kind);
         assert_true(a->n_open == b->n_open && a->n_handoffs == b->n_handoffs);
         assert_true(a->last_handoff_usec == b->last_handoff_usec && a->read_usec == b->read_usec);
-        assert_true(a->reload_usec == b->reload_usec && a->reload == b->reload);
+        assert_true(a->others == b->others && a->reload_usec == b->reload_usec);
+        assert_true(a->reload == b->reload);
 }
 
 static void test_text(void **state)

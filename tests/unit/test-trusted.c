@@ -2,10 +2,6 @@
 /* Tests of TrustedProxy=: who is trusted, and what is no list of proxies. */
 #include "config-dir.h"
 
-DEFINE_CLEANUP(Config *, config_free);
-
-#define _cleanup_config_ _cleanup_(config_freep)
-
 static Config *load(const char *text, size_t n_problems)
 {
         Config *config = NULL;

@@ -251,14 +251,9 @@ static int fleet_ask_systemd(Fleet *fleet, const char *only, FleetDepth depth)
 
 /* --- the instance itself --- */
 
-char *fleet_state_dir(const FleetEntry *entry)
-{
-        return state_dir_of(entry->pid, INSTANCE_RUNTIME_DIR);
-}
-
 static void fleet_finish(FleetEntry *entry)
 {
-        _cleanup_free_ char *dir = fleet_state_dir(entry);
+        _cleanup_free_ char *dir = state_dir_of(entry->pid, INSTANCE_RUNTIME_DIR);
         State state = { .n_open = entry->state == FLEET_IDLE ? 0 : UNKNOWN };
 
         /* It is the customer's word, and what is not of the right form says nothing. */

@@ -72,9 +72,6 @@ void fleet_done(Fleet *fleet);
 /* NULL: there is none. */
 FleetEntry *fleet_find(const Fleet *fleet, const char *name);
 
-/* Where its state is if it runs, to be freed; NULL without memory. */
-char *fleet_state_dir(const FleetEntry *entry);
-
 /*
  * Until when the certificate of an instance is valid. -ENOENT: it has none, and no HTTPS; -EACCES:
  * it may not be read; -EAGAIN: systemd does not say; another negative errno for what is no

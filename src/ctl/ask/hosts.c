@@ -12,6 +12,8 @@ Hosts *hosts_new(const HostMap *map, size_t n_instances)
                 const HostMapRoute route = hostmap_route(map, i);
                 Hosts *of = &hosts[route.instance];
 
+                if (route.instance == ROUTE_NONE)
+                        continue;
                 r = route.is_address ? texts_append(&of->addresses, &of->n_addresses, route.what)
                                      : texts_append(&of->hosts, &of->n_hosts, route.what);
         }

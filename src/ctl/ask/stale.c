@@ -54,14 +54,9 @@ static uint64_t stale_changed_below(const char *config_dir, const char *name)
         return path ? stale_later(changed_file(path), stale_changed_in(path)) : 0;
 }
 
-uint64_t changed_instances(const char *config_dir)
-{
-        return stale_changed_below(config_dir, "instances");
-}
-
 uint64_t changed_router(const char *config_dir)
 {
-        return stale_later(changed_instances(config_dir),
+        return stale_later(stale_changed_below(config_dir, "instances"),
                            stale_later(stale_changed_below(config_dir, "router.conf.d"),
                                        stale_changed_below(config_dir, "router.conf")));
 }
@@ -102,14 +97,30 @@ bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)
         return read_nsec != UNKNOWN && changed_nsec > 0 && changed_nsec >= read_nsec;
 }
 
-uint64_t stale_instance_read(const char *dir)
+ReadFiles stale_read_files(const char *dir)
 {
+        ReadFiles read = { UNKNOWN, UNKNOWN };
         State state;
 
         if (!dir || state_read(dir, &state) < 0 || state.read_usec <= STALE_TICK_USEC ||
             state.read_usec > UNKNOWN / 1000)
-                return UNKNOWN;
-        return (state.read_usec - STALE_TICK_USEC) * 1000;
+                return read;
+        read.nsec = (state.read_usec - STALE_TICK_USEC) * 1000;
+        if (state.kind != STATE_STARTING)
+                read.others = state.others;
+        return read;
+}
+
+ReadFiles stale_read_files_of(uint64_t pid)
+{
+        _cleanup_free_ char *dir = state_dir_of(pid, INSTANCE_RUNTIME_DIR);
+
+        return stale_read_files(dir);
+}
+
+bool lacks_others(const ReadFiles *read, const Instance *instance)
+{
+        return read->others != UNKNOWN && read->others != instance->others;
 }
 
 void wait_past(uint64_t changed_nsec)

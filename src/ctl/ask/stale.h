@@ -10,15 +10,14 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "config/config.h"
 #include "ctl/ctl.h"
 
 uint64_t changed_file(const char *path);
 uint64_t changed_inode(const struct stat *st);
 
-/* All that the router reads, or the instance files alone; with the folders, as a file may have
- * gone. */
+/* All that the router reads, with the folders, as a file may have gone. */
 uint64_t changed_router(const char *config_dir);
-uint64_t changed_instances(const char *config_dir);
 
 /* Snippets, certificate and key of one instance. *ret_tls_made: when the folder of the latter two
  * was made (0: not known), as a server that runs does not see a new one. */
@@ -28,9 +27,19 @@ uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *re
  * lack the change. UNKNOWN: false, as nothing may be done because of what nobody knows. */
 bool is_stale(uint64_t read_nsec, uint64_t changed_nsec);
 
-/* When the server of an instance began to read its files, by its own word; dir: where its state is,
- * or NULL. UNKNOWN: it does not say, or has not begun. */
-uint64_t stale_instance_read(const char *dir);
+/* What the server of an instance has read, by its own word. UNKNOWN: it does not say, or has not
+ * begun. */
+typedef struct ReadFiles {
+        uint64_t nsec;   /* when it began to */
+        uint64_t others; /* Instance.others */
+} ReadFiles;
+
+/* dir: where its state is, or NULL. pid: of the instance's main process. */
+ReadFiles stale_read_files(const char *dir);
+ReadFiles stale_read_files_of(uint64_t pid);
+
+/* Whether it knows other hosts of other instances than the instance's others says. */
+bool lacks_others(const ReadFiles *read, const Instance *instance);
 
 /* Returns when a process that begins to read now has the change for certain: after some
  * milliseconds. */

@@ -211,22 +211,25 @@ static bool units_lacks_folder(const InstanceCheck *inst, uint64_t pid)
 static void units_check_active(InstanceCheck *inst, const char *unit)
 {
         static const char restart[] = "systemctl try-restart bellhop@{name}.service";
-        _cleanup_free_ char *dir = NULL;
-        uint64_t pid = 0, read;
+        uint64_t pid = 0;
+        ReadFiles read;
 
         (void)bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid);
-        dir = state_dir_of(pid, INSTANCE_RUNTIME_DIR);
-        read = stale_instance_read(dir);
+        read = stale_read_files_of(pid);
         if (pid > 0 && units_lacks_folder(inst, pid))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->tls, restart,
                                  "it was made after the instance was started");
-        else if (read == UNKNOWN)
+        else if (read.nsec == UNKNOWN)
                 inst->check->n_silent++;
-        else if (is_stale(read, inst->newest.changed))
+        else if (is_stale(read.nsec, inst->newest.changed))
                 /* systemd passes credentials at the start only. */
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
                                  inst->has_credentials ? restart : NULL,
                                  "it has changed since the instance read it");
+        else if (lacks_others(&read, inst->instance))
+                instance_finding(inst, FINDING_SITE_NOT_RELOADED, NULL, NULL,
+                                 "other instances have other hosts now than when it read them, "
+                                 "and it answers for them on open connections");
 }
 
 void check_instance_units(InstanceCheck *inst)
