@@ -3,10 +3,14 @@
 that is a command, else by the test."""
 
 import json
+import pathlib
 import re
+import subprocess
 
 import pytest
 from conftest import PAGE
+
+HERE = pathlib.Path(__file__).parent
 
 FILE = "/etc/bellhop/instances/carol.conf"
 TLS = "/etc/bellhop/tls/carol"
@@ -213,6 +217,25 @@ def test_no_mistake(box):
     assert findings(box) == []
     assert box.run("bellhopctl", "check", "--strict").endswith("3 instances checked: 0 errors, 0 warnings.\n")
     assert_served(box)
+
+
+@pytest.mark.parametrize("property_, says", [
+    ("LoadCredential", "carol.*the certificate: systemd does not say whether it passes one (Connection timed out)"),
+    ("Environment", "carol.*the snippets, as their test can't be run: Connection timed out"),
+    ("UnitFileState", "the ports of apache2.service: systemd does not say (Connection timed out)"),
+    ("Listen", "the ports of bellhop-router.socket: systemd does not say (Connection timed out)")])
+def test_what_systemd_does_not_say_is_not_checked(box, property_, says):
+    """It is neither right nor wrong."""
+    library = "/root/mute.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", box.path(library), HERE / "mute.c", "-lsystemd"], check=True)
+    box.shell("mkdir -p /etc/bellhop/sites/carol; echo 'Header set X y' > /etc/bellhop/sites/carol/x.conf")
+    if property_ == "Listen":
+        box.run("systemctl", "stop", "bellhop-router.socket", "bellhop-router.service")
+    checked = box.try_run("env", f"MUTE={property_}", f"LD_PRELOAD={library}", "bellhopctl", "check", "--json")
+    notes = [f"{entry['instance']}: {entry['what']}" for entry in json.loads(checked.stdout)["findings"]
+             if entry["kind"] == "not-checked"]
+    assert any(re.search(re.escape(says).replace(r"\.\*", ".*"), note) for note in notes), checked
+    box.shell("rm /etc/bellhop/sites/carol/x.conf; systemctl start bellhop-router.socket; systemctl start bellhop-router")
 
 
 def test_for_people(box):

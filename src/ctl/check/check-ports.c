@@ -30,6 +30,12 @@ static bool ports_is_taken(uint16_t port)
                ports_in_use(&ipv6, AF_INET6, sizeof(ipv6));
 }
 
+static void ports_add_unknown(Check *check, const char *unit, int error)
+{
+        finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                    "the ports of %s: systemd does not say (%s)", unit, strerror(-error));
+}
+
 /* Returns one that runs, or NULL, and adds those that only a boot will start. */
 static const char *ports_web_server(Check *check)
 {
@@ -39,13 +45,15 @@ static const char *ports_web_server(Check *check)
 
         for (size_t i = 0; i < ELEMENTSOF(servers); i++) {
                 _cleanup_free_ char *enabled = NULL, *active = NULL, *advice = NULL;
+                int r = bus_get(check->bus, servers[i], "Unit", "UnitFileState", PROPERTY_STRING,
+                                &enabled);
 
-                if (bus_get(check->bus, servers[i], "Unit", "UnitFileState", PROPERTY_STRING,
-                            &enabled) < 0 ||
-                    bus_get(check->bus, servers[i], "Unit", "ActiveState", PROPERTY_STRING,
-                            &active) < 0)
-                        continue;
-                if (strcmp(active, "active") == 0)
+                if (r == 0)
+                        r = bus_get(check->bus, servers[i], "Unit", "ActiveState", PROPERTY_STRING,
+                                    &active);
+                if (r < 0)
+                        ports_add_unknown(check, servers[i], r);
+                else if (strcmp(active, "active") == 0)
                         running = servers[i];
                 else if (strcmp(enabled, "enabled") == 0) {
                         advice = text_format("systemctl disable %s", servers[i]);
@@ -62,13 +70,16 @@ void check_ports(Check *check)
         const char *server;
         uint16_t ports[PORTS_MAX];
         size_t n = 0;
+        int r;
 
         if (!check->bus)
                 return;
         server = ports_web_server(check);
-        if (unit_is_active(&check->units, "bellhop-router.socket") ||
-            bus_get_listen_ports(check->bus, "bellhop-router.socket", ports, PORTS_MAX, &n) < 0)
+        if (unit_is_active(&check->units, "bellhop-router.socket"))
                 return;
+        r = bus_get_listen_ports(check->bus, "bellhop-router.socket", ports, PORTS_MAX, &n);
+        if (r < 0)
+                ports_add_unknown(check, "bellhop-router.socket", r);
         if (server)
                 advice = text_format("systemctl disable --now %s && systemctl restart "
                                      "bellhop-router.socket bellhop-router.service",

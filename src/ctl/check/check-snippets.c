@@ -88,14 +88,14 @@ static int snippets_try(const InstanceCheck *inst, char **ret_said)
         char unit[NAME_UNIT_MAX], **environment = NULL;
         const char *all[ENVIRONMENT_MAX] = { "RUNTIME_DIRECTORY=" CONFIGTEST_FOLDER, state };
         size_t n = 2;
-        int r;
+        int r = config && state ? 0 : -ENOMEM;
 
-        if (!config || !state)
-                return -ENOMEM;
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
-        if (check->bus &&
-            bus_get(check->bus, unit, "Service", "Environment", PROPERTY_STRINGS, &environment) < 0)
-                environment = NULL;
+        if (r == 0 && check->bus)
+                r = bus_get(check->bus, unit, "Service", "Environment", PROPERTY_STRINGS,
+                            &environment);
+        if (r < 0)
+                return r;
         for (char **at = environment; at && *at && n < ENVIRONMENT_MAX - 2; at++)
                 all[n++] = *at;
         all[n] = "PATH=" PROGRAMS_PATH;

@@ -106,28 +106,31 @@ static bool tls_read_pair(Pair *pair)
 }
 
 /* Whether systemd passes certificate and key in; that takes precedence over the folder. Closed:
- * only systemd can read where they are from. */
-static bool tls_find_credentials(Pair *pair, bool *ret_closed)
+ * only systemd can read where they are from. 1, 0, or a negative errno: systemd does not say. */
+static int tls_find_credentials(Pair *pair, bool *ret_closed)
 {
         const InstanceCheck *inst = pair->inst;
         const Check *check = inst->check;
         _cleanup_free_ char *certificate = NULL, *key = NULL;
         char unit[NAME_UNIT_MAX];
         bool sealed, key_sealed;
+        int r;
 
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
         /* systemd would have to load the unit to say so: with thousands of instances, only one
          * without a folder is worth that. */
-        if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)) ||
-            bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed) < 0 ||
-            bus_get_credential(check->bus, unit, "fullchain.pem", &certificate, &sealed) < 0 ||
-            !key || !certificate)
-                return false;
+        if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)))
+                return 0;
+        r = bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed);
+        if (r == 0)
+                r = bus_get_credential(check->bus, unit, "fullchain.pem", &certificate, &sealed);
+        if (r < 0 || !key || !certificate)
+                return r;
         pair->is_key_sealed = key_sealed;
         *ret_closed = sealed || certificate[0] != '/' || key[0] != '/';
         (void)snprintf(pair->certificate_path, PATH_MAX, "%s", certificate);
         (void)snprintf(pair->key_path, PATH_MAX, "%s", key);
-        return true;
+        return 1;
 }
 
 static void tls_check_chain(const Pair *pair, const Chain *chain)
@@ -252,13 +255,19 @@ void check_tls(InstanceCheck *inst)
         const char *dir = inst->check->ctl->config_dir;
         Pair pair = { .inst = inst };
         bool closed = false;
+        int passed;
 
         if (!name_path_fill(NAME_CERTIFICATE, dir, inst->name, pair.certificate_path) ||
             !name_path_fill(NAME_PRIVATE_KEY, dir, inst->name, pair.key_path))
                 return;
-        inst->has_credentials = tls_find_credentials(&pair, &closed);
+        passed = tls_find_credentials(&pair, &closed);
+        inst->has_credentials = passed > 0;
         pair.advice = inst->has_credentials ? ADVICE_CREDENTIAL : NULL;
-        if (closed)
+        if (passed < 0)
+                instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
+                                 "the certificate: systemd does not say whether it passes one (%s)",
+                                 strerror(-passed));
+        else if (closed)
                 instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
                                  "the certificate: only systemd can read this credential");
         else if (!inst->has_credentials && access(inst->tls, F_OK) < 0)
