@@ -121,7 +121,7 @@ static CtlStatus add_check_user(const Add *add)
 
 /* --- the steps --- */
 
-enum { USER, WWW, CERTIFICATE, DROP_IN, INSTANCE_FILE, SOCKET, SERVER, ROUTER, STEPS };
+enum { USER, WWW, SNIPPETS, CERTIFICATE, DROP_IN, INSTANCE_FILE, SOCKET, SERVER, ROUTER, STEPS };
 
 static const struct {
         const char *kind; /* for programs */
@@ -129,6 +129,7 @@ static const struct {
 } steps[STEPS] = {
         [USER] = { "user", "create user " },
         [WWW] = { "document-root", "make document root " WWW_DIR "/" },
+        [SNIPPETS] = { "snippets", "make the folder of Apache snippets for " },
         [CERTIFICATE] = { "certificate", "sign a certificate for " },
         [DROP_IN] = { "drop-in", "let systemd know about the network of " },
         [INSTANCE_FILE] = { "file", "write the file of " },
@@ -167,6 +168,7 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         needs[USER] = !getpwnam(add->name);
         /* instance.conf finds pages in either place: those of an older website stay in use. */
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
+        needs[SNIPPETS] = !place_exists(add->places.snippets);
         needs[CERTIFICATE] = ctl->self_signed && !place_exists(add->places.tls);
         needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, add->name, add->draft.instance.network);
         needs[INSTANCE_FILE] = !add->has_file;
@@ -266,6 +268,10 @@ static Done add_do(Add *add, int step)
                                                            USER_MARK, "--", add->name, NULL }));
         case WWW:
                 return add_done(add_make_www(add));
+        case SNIPPETS:
+                return add_done(
+                        change_good(add->places.snippets,
+                                    snippet_folder_make(add->change.ctl->config_dir, add->name)));
         case CERTIFICATE:
                 return add_done(add_sign(add));
         case DROP_IN:
@@ -309,6 +315,8 @@ static void add_undo(Add *add, int step)
                         (const char *const[]){ "userdel", "--remove", "--", add->name, NULL });
         else if (step == WWW)
                 add_remove_folder(add->places.www, FIRST_PAGE, "");
+        else if (step == SNIPPETS)
+                (void)rmdir(add->places.snippets);
         else if (step == CERTIFICATE)
                 add_remove_folder(add->places.tls, "fullchain.pem", "privkey.pem");
         else if (step == DROP_IN && units_write(UNITS_GENERATED_DIR, add->name, false) == 0)

@@ -14,14 +14,15 @@
 
 /* What one instance needs. */
 typedef enum Need {
-        NEED_DROP_IN = 1 << 0, /* its drop-in is not what the file asks for */
-        NEED_START = 1 << 1,   /* its socket is not there */
-        NEED_RELOAD = 1 << 2,  /* its server has read older files */
-        NEED_AGAIN = 1 << 3,   /* its server does not see a folder that is new */
-        NEED_RENEW = 1 << 4,   /* its units have another network, and can be forgotten */
-        NEED_RESTART = 1 << 5, /* the same, but all units must be read again */
-        NEED_STOP = 1 << 6,    /* it has no file any more */
-        NEED_UNKNOWN = 1 << 7, /* nobody says whether its server has read older files */
+        NEED_DROP_IN = 1 << 0,  /* its drop-in is not what the file asks for */
+        NEED_START = 1 << 1,    /* its socket is not there */
+        NEED_RELOAD = 1 << 2,   /* its server has read older files */
+        NEED_AGAIN = 1 << 3,    /* its server does not see a folder that is new */
+        NEED_RENEW = 1 << 4,    /* its units have another network, and can be forgotten */
+        NEED_RESTART = 1 << 5,  /* the same, but all units must be read again */
+        NEED_STOP = 1 << 6,     /* it has no file any more */
+        NEED_SNIPPETS = 1 << 7, /* it has no folder for them */
+        NEED_UNKNOWN = 1 << 8,  /* nobody says whether its server has read older files */
 } Need;
 
 typedef struct Apply {
@@ -49,10 +50,10 @@ static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry)
                 entry->started_usec == UNKNOWN ? UNKNOWN : entry->started_usec * 1000;
         const ReadFiles read = stale_read_files_of(entry->pid);
         const uint64_t changed = changed_file(entry->instance->file);
-        uint64_t tls_made;
-        const uint64_t own = changed_instance(ctl->config_dir, entry->name, &tls_made);
+        uint64_t made;
+        const uint64_t own = changed_instance(ctl->config_dir, entry->name, &made);
 
-        if (is_stale(started, tls_made))
+        if (is_stale(started, made))
                 return NEED_AGAIN;
         if (is_stale(read.nsec, changed) || is_stale(read.nsec, own) ||
             lacks_others(&read, entry->instance))
@@ -63,6 +64,14 @@ static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry)
         return started == UNKNOWN || is_stale(started, changed) || is_stale(started, own)
                        ? NEED_UNKNOWN
                        : 0;
+}
+
+static bool apply_lacks_snippet_folder(const Apply *apply, const char *name)
+{
+        _cleanup_free_ char *path =
+                name_path(NAME_SNIPPET_DIR, apply->change.ctl->config_dir, name);
+
+        return path && !place_exists(path);
 }
 
 static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry)
@@ -76,6 +85,8 @@ static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry)
 
         (void)name_unit(NAME_SOCKET_UNIT, entry->name, socket);
         need = unit_is_active(&apply->fleet.units, socket) ? 0 : NEED_START;
+        if (apply_lacks_snippet_folder(apply, entry->name))
+                need |= NEED_SNIPPETS;
         if (entry->private_network == instance->network)
                 return drop_in |
                        (change_keeps_units(entry->name) ? need | NEED_RESTART : NEED_RENEW);
@@ -153,6 +164,22 @@ static bool apply_write_drop_ins(Apply *apply)
         return change_good(UNITS_GENERATED_DIR, r);
 }
 
+static bool apply_make_snippet_folders(Apply *apply)
+{
+        const char *dir = apply->change.ctl->config_dir;
+        bool good = true;
+
+        for (size_t i = 0; i < apply->fleet.n; i++) {
+                const char *name = apply->fleet.entries[i].name;
+
+                if (apply->needs[i] & NEED_SNIPPETS &&
+                    change_step(&apply->change, "snippets",
+                                "make the folder of Apache snippets for %s", name))
+                        good = change_good(name, snippet_folder_make(dir, name)) && good;
+        }
+        return good;
+}
+
 static bool apply_read_unit_files(Apply *apply)
 {
         return !(apply->any & NEED_RESTART) || change_read_unit_files(&apply->change);
@@ -176,7 +203,7 @@ static const struct {
         { NEED_RESTART, "try-restart", NAME_SERVICE_UNIT, "network",
           "restart, to change its network," },
         { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
-          "restart, as its certificate is the first," },
+          "restart, as it does not see a folder that is new," },
         { NEED_RELOAD, "try-reload-or-restart", NAME_SERVICE_UNIT, "server",
           "reload the server of" },
 };
@@ -256,6 +283,8 @@ static CtlStatus apply_run(Apply *apply)
         const Config *config = apply->fleet.config;
         /* Each goes as far as it can: what is in force is better than what is not. */
         bool good = apply_write_drop_ins(apply) && apply_read_unit_files(apply), is_read;
+
+        good = apply_make_snippet_folders(apply) && good;
 
         good = apply_work(apply, NEED_START | NEED_RENEW) && good;
         is_read = apply_reload_router(apply);

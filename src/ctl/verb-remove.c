@@ -196,7 +196,7 @@ static bool remove_folders(Remove *remove)
                 const char *kind, *path;
                 bool is_made; /* by folder_make(), which a kill may have ended */
         } folders[] = {
-                { "certificate", places->tls, true },   { "snippets", places->snippets, false },
+                { "certificate", places->tls, true },   { "snippets", places->snippets, true },
                 { "document-root", places->www, true }, { "state", places->state, false },
                 { "cache", places->cache, false },
         };

@@ -14,6 +14,7 @@ HERE = pathlib.Path(__file__).parent
 
 FILE = "/etc/bellhop/instances/carol.conf"
 TLS = "/etc/bellhop/tls/carol"
+SITES = "/etc/bellhop/sites/carol"
 WWW = "/srv/www/carol"
 SECRET = "xyzzy"
 RELOAD = "systemctl reload bellhop-router"
@@ -183,10 +184,20 @@ MISTAKES = {
     "document root of root": (f"chown root: {WWW}; chmod 0700 {WWW}", "document-root-unreadable",
                               "carol can't read it", f"chown carol: {WWW}"),
     "document root writable by all": (f"chmod 0777 {WWW}", "document-root-writable", "0777", ADVICE),
-    "bad snippet": ("mkdir -p /etc/bellhop/sites/carol; echo Frobnicate On > /etc/bellhop/sites/carol/x.conf",
+    "bad snippet": ("echo Frobnicate On > /etc/bellhop/sites/carol/x.conf",
                     "snippet-error", "Invalid command 'Frobnicate'", "rm /etc/bellhop/sites/carol/x.conf"),
-    "snippet of root": ("mkdir -p /etc/bellhop/sites/carol; install -m 0600 /dev/null /etc/bellhop/sites/carol/x.conf",
-                        "snippet-error", "user carol can't read it", "chown carol: /etc/bellhop/sites/carol/x.conf"),
+    "snippet of root": ("install -m 0600 /dev/null /etc/bellhop/sites/carol/x.conf",
+                        "snippet-error", "user carol can't read it",
+                        "chgrp carol /etc/bellhop/sites/carol/x.conf; chmod 0640 /etc/bellhop/sites/carol/x.conf"),
+    "folder of snippets of the customer": (f"chown carol {SITES}", "snippets-not-roots", "root does not own this folder",
+                                           f"chown root {SITES}"),
+    "folder of snippets writable by group": (f"chmod 0770 {SITES}", "snippets-not-roots", "0770", f"chmod 0750 {SITES}"),
+    "snippet of the customer": (f"install -o carol /dev/null {SITES}/x.conf", "snippets-not-roots",
+                                "root does not own this file", f"rm {SITES}/x.conf"),
+    "settings of PHP writable by all": (f"install -m 0666 /dev/null {SITES}/php.fpm", "snippets-not-roots", "0666",
+                                        f"rm {SITES}/php.fpm"),
+    "folder of all snippets writable by all": ("chmod o+w /etc/bellhop/sites", "folder-writable", "0713",
+                                               "chmod 0711 /etc/bellhop/sites"),
     "not enabled": ("systemctl disable bellhop.target 2>/dev/null", "target-not-enabled", "bellhop.target", ADVICE),
     "socket not started": ("systemctl stop bellhop@carol.socket", "socket-not-started", "bellhop@carol.socket", ADVICE),
     "router stopped": ("systemctl stop bellhop-router.socket bellhop-router.service", "router-not-listening",
@@ -228,7 +239,7 @@ def test_what_systemd_does_not_say_is_not_checked(box, property_, says):
     """It is neither right nor wrong."""
     library = "/root/mute.so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", box.path(library), HERE / "mute.c", "-lsystemd"], check=True)
-    box.shell("mkdir -p /etc/bellhop/sites/carol; echo 'Header set X y' > /etc/bellhop/sites/carol/x.conf")
+    box.shell("echo 'Header set X y' > /etc/bellhop/sites/carol/x.conf")
     if property_ == "Listen":
         box.run("systemctl", "stop", "bellhop-router.socket", "bellhop-router.service")
     checked = box.try_run("env", f"MUTE={property_}", f"LD_PRELOAD={library}", "bellhopctl", "check", "--json")
@@ -278,7 +289,6 @@ def test_new_site_is_not_yet_wrong(box):
                                             ("touch -d yesterday /etc/bellhop/sites/carol/a.conf",
                                              "/etc/bellhop/sites/carol/a.conf")])
 def test_site_not_reloaded(box, renew, changed):
-    box.shell("mkdir -p /etc/bellhop/sites/carol")
     assert_served(box)
     assert findings(box) == []
     box.shell(f"systemctl reload bellhop@carol.service; {renew}")
@@ -372,8 +382,8 @@ TRAPS = {
     "new file is a link, key": f"openssl ec -aes256 -passout pass:{SECRET} -in {TLS}/privkey.pem -out /root/locked "
                                f"2>/dev/null; cat /root/locked > {TLS}/privkey.pem; "
                                f"ln -s /etc/passwd {TLS}/privkey.pem.new",
-    "snippet is a link": "mkdir -p /etc/bellhop/sites/carol; ln -s /etc/shadow /etc/bellhop/sites/carol/x.conf",
-    "snippet is a link to what all may read": "mkdir -p /etc/bellhop/sites/carol; "
+    "snippet is a link": "ln -s /etc/shadow /etc/bellhop/sites/carol/x.conf",
+    "snippet is a link to what all may read": ""
                                               "ln -s /etc/passwd /etc/bellhop/sites/carol/x.conf",
     "home leads to root's": f"mv {WWW} /root/www; ln -s /root /home/carol/public_html",
     "home leads to everybody's": f"mv {WWW} /root/www; ln -s /tmp /home/carol/public_html",
@@ -384,7 +394,7 @@ SWAPS = {
     "key, closed": (f"chown root: {TLS}/privkey.pem", f"ln -sf /etc/shadow {TLS}/privkey.pem"),
     "folder's file": (f"chown root: {TLS}/fullchain.pem; chmod 0600 {TLS}/fullchain.pem",
                       f"ln -sf /etc/shadow {TLS}/fullchain.pem"),
-    "snippet": ("mkdir -p /etc/bellhop/sites/carol; echo Frobnicate > /etc/bellhop/sites/carol/x.conf",
+    "snippet": ("echo Frobnicate > /etc/bellhop/sites/carol/x.conf",
                 "ln -sf /etc/shadow /etc/bellhop/sites/carol/x.conf"),
 }
 PRECIOUS = "/etc/shadow /etc/passwd /tmp /root /etc/bellhop/tls/bob/*"
@@ -415,10 +425,10 @@ def assert_nothing_was_given(box, before):
 
 @pytest.fixture(name="trapped")
 def trapped_fixture(box):
-    """As it is for customers who can log in: their folders are theirs."""
-    box.shell(f"mkdir -p /etc/bellhop/sites/carol; chown -R carol: {TLS} /etc/bellhop/sites/carol")
+    """As it is for customers who can log in: their folders are theirs. That of the snippets was in version 0.1."""
+    box.shell(f"chown -R carol: {TLS} {SITES}")
     yield box
-    box.shell("rm -f /home/carol/public_html; rm -rf /root/www /root/ca")
+    box.shell(f"chown -R root:carol {SITES}; rm -f /home/carol/public_html; rm -rf /root/www /root/ca")
 
 
 @pytest.mark.parametrize("trap", TRAPS)

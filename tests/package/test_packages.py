@@ -175,6 +175,10 @@ def test_upgrade_under_load(machine):
         machine.run("bellhopctl", "add", customer, "--create-user", "--self-signed", f"--host={customer}.example")
     publish(machine, "alice", "bob")
     assert_both_serve(machine)
+    # As version 0.1 left it.
+    snippets = machine.path("/etc/bellhop/sites/alice")
+    machine.shell("cd /etc/bellhop/sites; echo '# hers' >alice/own.conf; ln -s /etc/hostname alice/link.conf; "
+                  "chown -hR alice: alice; chmod 0660 alice/own.conf")
     # Conffiles: this one is the administrator's now, the other one is as it came.
     mine = machine.path("/etc/bellhop/router.conf").read_text() + "[Router]\nStartingMax=7\n"
     machine.path("/etc/bellhop/router.conf").write_text(mine)
@@ -192,6 +196,11 @@ def test_upgrade_under_load(machine):
     assert "# older" not in machine.path("/etc/bellhop/apache2/instance.conf").read_text()
     assert machine.show("bellhop-router.service", "NRestarts") == "0"
     assert_both_serve(machine)
+    for path, mode in ((snippets, 0o750), (snippets / "own.conf", 0o640)):
+        assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (0, mode)
+    assert (snippets / "link.conf").lstat().st_uid == 0
+    assert machine.path("/etc/hostname").stat().st_mode & 0o777 == 0o644
+    machine.shell("rm /etc/bellhop/sites/alice/*.conf")
 
 
 def test_remove_and_come_back(machine):

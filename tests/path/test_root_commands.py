@@ -11,7 +11,7 @@ from handoff import ROOT
 
 SOURCE = pathlib.Path(ROOT)
 # Folders of root's with a folder for each customer in them (/var/www: of the old server's).
-OF_ROOT = r"/?(?:etc/bellhop/tls|etc/bellhop/sites|srv/www|home|var/lib/bellhop|run/bellhop-instance|var/www)"
+OF_ROOT = r"/?(?:etc/bellhop/tls|srv/www|home|var/lib/bellhop|run/bellhop-instance|var/www)"
 NAME = r"/(?!\*)[^/\s]+"
 BELOW = re.compile(rf"{OF_ROOT}{NAME}/")
 ITSELF = re.compile(rf"{OF_ROOT}{NAME}/?")
@@ -169,8 +169,8 @@ def test_what_root_is_told_to_do(rule):
     "install -o alice -m 0400 fullchain.pem privkey.pem /etc/bellhop/tls/alice/",
     "install -m 0600 -o alice fullchain.pem \\\n        /etc/bellhop/tls/alice", "chown -h alice: /srv/www/alice/pages",
     "chown -R bob:www-data /var/www/bob", "find /var/www/bob -type d -exec chmod g+s {} +", "mv x /srv/www/alice",
-    "sudo chmod 0400 /etc/bellhop/tls/alice/privkey.pem", "cat >/etc/bellhop/sites/alice/site.conf <<EOF\nx\nEOF",
-    "cat >\"/etc/bellhop/sites/$name/acme.conf\" <<'EOF'\nx\nEOF", "cd /srv/www/alice", "tar -xzpf /root/a.tar.gz -C /",
+    "sudo chmod 0400 /etc/bellhop/tls/alice/privkey.pem", "cat >/etc/bellhop/tls/alice/site.conf <<EOF\nx\nEOF",
+    "cat >\"/etc/bellhop/tls/$name/acme.conf\" <<'EOF'\nx\nEOF", "cd /srv/www/alice", "tar -xzpf /root/a.tar.gz -C /",
     "runuser -u alice -- sh", "ls && rm /home/alice/x", "if true; then touch /var/lib/bellhop/alice/x; fi",
     "for n in *; do chown $n: /srv/www/$n/x; done", "cat >/root/hook <<'EOF'\n#!/bin/sh\nchown a: /srv/www/a/b\nEOF",
     "rsync -a /mnt/www/ /srv/www/", "give it away with 'chown alice: /etc/bellhop/tls/alice/privkey.pem'"])

@@ -161,6 +161,7 @@ class Box:
             useradd --create-home {name}
             chmod 0750 /home/{name}
             install -d -o {name} -g {name} -m 0750 /srv/www/{name} /etc/bellhop/tls/{name}
+            install -d -g {name} -m 0750 /etc/bellhop/sites/{name}
             cd /etc/bellhop/tls/{name}
             openssl req -x509 {newkey} -noenc -days 30 -subj /CN={hosts[0]} -addext subjectAltName={names} \\
                     -keyout privkey.pem -out fullchain.pem 2>/dev/null

@@ -92,9 +92,10 @@ def test_one_command_for_each_customer(box):
     networks = [box.run("readlink", f"/proc/{main_pid(box, name)}/ns/net") for name in NEW]
     assert box.run("readlink", "/proc/1/ns/net") == networks[1] != networks[0]
     for path, mode in (("/srv/www/dora", 0o750), ("/srv/www/dora/index.html", 0o640), ("/etc/bellhop/tls/dora", 0o750),
-                       ("/etc/bellhop/tls/dora/privkey.pem", 0o400)):
+                       ("/etc/bellhop/tls/dora/privkey.pem", 0o400), ("/etc/bellhop/sites/dora", 0o750)):
         status = box.path(path).stat()
-        assert (stat.S_IMODE(status.st_mode), status.st_uid) == (mode, box.uid("dora")), path
+        owner = 0 if "sites" in path else box.uid("dora")
+        assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (mode, owner, box.uid("dora")), path
     assert stat.S_IMODE(box.path("/etc/bellhop/instances/dora.conf").stat().st_mode) == 0o644
     assert ctl(box, "apply") == "All is in force as the files have it.\n"
     found = ctl_json(box, "check")["findings"]
@@ -425,8 +426,25 @@ def test_apply_sees_snippets_and_certificates(box):
     assert main_pid(box, "alice") == pid
     box.shell(f"mv {tls} /root/tls; systemctl restart bellhop@alice.service")
     box.shell(f"cp -a /root/tls {tls}; rm -r /root/tls")
-    assert changes(box) == ["restart, as its certificate is the first, alice"]
+    assert changes(box) == ["restart, as it does not see a folder that is new, alice"]
     assert status_of(box, f"https://{ALICE}/") == "200"
+
+
+def test_folder_of_snippets_that_comes_late(box):
+    """systemd makes none, and a server that runs sees none; an empty one changes nothing for it."""
+    folder = box.path("/etc/bellhop/sites/alice")
+    box.run("mv", "/etc/bellhop/sites/alice", "/root/alice-sites")
+    try:
+        box.run("systemctl", "restart", "bellhop@alice.service")
+        assert not folder.exists()
+        assert changes(box) == ["make the folder of Apache snippets for alice"]
+        assert changes(box) == []
+        box.write("/etc/bellhop/sites/alice/greeting.conf", "Header set Greeting hello\n")
+        assert changes(box) == ["restart, as it does not see a folder that is new, alice"]
+        assert "Greeting: hello" in box.curl(f"http://{ALICE}/", "-I")
+    finally:
+        box.shell("rm -rf /etc/bellhop/sites/alice; mv /root/alice-sites /etc/bellhop/sites/alice; "
+                  "systemctl restart bellhop@alice.service")
 
 
 def test_apply_leaves_alone_what_it_does_not_know(box):
@@ -454,7 +472,9 @@ def test_apply_leaves_alone_what_it_does_not_know(box):
 def test_apply_after_files_came_and_went(box):
     box.shell("useradd --create-home dora; install -d -o dora /srv/www/dora")
     box.write_instance("dora", "Host=dora.example\n")
-    assert changes(box) == ["start the hand-off socket of dora", ROUTER]
+    folder = box.path("/etc/bellhop/sites/dora")
+    assert changes(box) == ["make the folder of Apache snippets for dora", "start the hand-off socket of dora", ROUTER]
+    assert (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode)) == (0, 0o750)
     box.curl("http://dora.example/", "-o", "/dev/null")
     assert box.show("bellhop@dora.service", "ActiveState") == "active"
     box.path("/etc/bellhop/instances/dora.conf").unlink()

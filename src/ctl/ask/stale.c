@@ -66,8 +66,7 @@ static uint64_t stale_nsec(const struct statx_timestamp *time)
         return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-/* The first start of a server makes the folder of its snippets, so a folder's birth is no change.
- */
+/* A folder's birth alone is not a change: add makes one that is empty. */
 static uint64_t stale_changed_own(NamePath kind, const char *config_dir, const char *name,
                                   uint64_t *ret_made)
 {
@@ -84,12 +83,15 @@ static uint64_t stale_changed_own(NamePath kind, const char *config_dir, const c
         return stale_later(modified == *ret_made ? 0 : modified, stale_changed_in(folder));
 }
 
-uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_tls_made)
+uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_made)
 {
-        uint64_t unused;
+        uint64_t snippets_made, tls_made;
+        const uint64_t snippets =
+                stale_changed_own(NAME_SNIPPET_DIR, config_dir, name, &snippets_made);
+        const uint64_t tls = stale_changed_own(NAME_TLS_DIR, config_dir, name, &tls_made);
 
-        return stale_later(stale_changed_own(NAME_SNIPPET_DIR, config_dir, name, &unused),
-                           stale_changed_own(NAME_TLS_DIR, config_dir, name, ret_tls_made));
+        *ret_made = stale_later(tls_made, snippets > 0 ? snippets_made : 0);
+        return stale_later(snippets, tls);
 }
 
 bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)

@@ -19,9 +19,10 @@ uint64_t changed_inode(const struct stat *st);
 /* All that the router reads, with the folders, as a file may have gone. */
 uint64_t changed_router(const char *config_dir);
 
-/* Snippets, certificate and key of one instance. *ret_tls_made: when the folder of the latter two
- * was made (0: not known), as a server that runs does not see a new one. */
-uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_tls_made);
+/* Snippets, certificate and key of one instance. *ret_made: when the newer one of their folders was
+ * made (0: not known), as a server that runs does not see a new one; one without snippets does not
+ * count. */
+uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_made);
 
 /* Whether a process that began to read at that time, by CLOCK_REALTIME_COARSE as files have it, may
  * lack the change. UNKNOWN: false, as nothing may be done because of what nobody knows. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -154,12 +155,22 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
         fd = openat(parent_fd, unfinished, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        r = fill(fd, name, uid, gid, userdata);
+        r = fill ? fill(fd, name, uid, gid, userdata) : 0;
         if (r == 0 &&
             (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0 ||
              renameat(parent_fd, unfinished, parent_fd, name) < 0 || fsync(parent_fd) < 0))
                 r = -errno;
         return r;
+}
+
+int snippet_folder_make(const char *config_dir, const char *name)
+{
+        _cleanup_free_ char *sites = text_format("%s/sites", config_dir);
+        const struct passwd *user = getpwnam(name);
+
+        if (!sites || !user)
+                return sites ? -ESRCH : -ENOMEM;
+        return folder_make(sites, name, 0, user->pw_gid, 0750, NULL, NULL);
 }
 
 /* --- programs --- */

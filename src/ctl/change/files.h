@@ -54,11 +54,15 @@ int file_write(const char *path, const char *text);
 /* 0 also if there is none. */
 int file_remove(const char *path);
 
-/* A folder of the user's in one of root's: there with all that fill() puts in, or not at all. */
+/* A folder in one of root's: there with all that fill() puts in, or not at all. fill NULL: nothing.
+ */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
                 const void *userdata);
+
+/* The folder of the snippets: root's, and the user reads it. -ESRCH: there is no such user. */
+int snippet_folder_make(const char *config_dir, const char *name);
 
 /* Runs a program with at least one argument, and prints what it says only if it fails. False: it
  * has failed. */

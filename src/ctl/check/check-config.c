@@ -49,7 +49,8 @@ static void config_check_fence(Check *check, size_t n)
 
 void check_config(Check *check)
 {
-        static const char *const folders[] = { "", "/instances", "/router.conf.d" };
+        static const char *const folders[] = { "", "/instances", "/router.conf.d", "/sites",
+                                               "/tls" };
         const Config *config = check->config;
         size_t n_closed = 0;
 

@@ -43,6 +43,22 @@ void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path
                                  strerror(-access->error));
 }
 
+/* What the instance includes as root's. */
+static void snippets_check_owner(InstanceCheck *inst, const char *path)
+{
+        const bool is_folder = path == inst->snippets;
+        struct stat st;
+
+        if (inst->snippets_not_roots || lstat(path, &st) < 0 ||
+            (st.st_uid == 0 && (S_ISLNK(st.st_mode) || !(st.st_mode & (S_IWGRP | S_IWOTH)))))
+                return;
+        inst->snippets_not_roots = true;
+        instance_finding(inst, FINDING_SNIPPETS_NOT_ROOTS, path, NULL,
+                         st.st_uid == 0 ? "others than root may write in this %s (mode %04o)"
+                                        : "root does not own this %s (mode %04o)",
+                         is_folder ? "folder" : "file", st.st_mode & 07777);
+}
+
 static void snippets_look_at(InstanceCheck *inst, const char *path)
 {
         _cleanup_free_ char *text = NULL;
@@ -51,6 +67,7 @@ static void snippets_look_at(InstanceCheck *inst, const char *path)
         size_t size;
 
         inst->n_snippets++;
+        snippets_check_owner(inst, path);
         if (access_ask(&inst->user, inst->replaced, path, R_OK, &access) == 0 &&
             access.error == -EACCES) {
                 inst->snippets_unreadable = true;
@@ -71,6 +88,7 @@ void snippets_look(InstanceCheck *inst)
         _cleanup_free_ char *pattern = text_format("%s/{*.conf,php.fpm}", inst->snippets);
         glob_t found;
 
+        snippets_check_owner(inst, inst->snippets);
         if (!pattern || glob(pattern, GLOB_BRACE, NULL, &found) != 0)
                 return;
         for (size_t i = 0; i < found.gl_pathc; i++)

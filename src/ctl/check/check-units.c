@@ -201,11 +201,12 @@ static void units_check_socket(InstanceCheck *inst)
 
 /* A folder that was made after the start is not in the instance's mount namespace, whatever the
  * instance reads again. */
-static bool units_lacks_folder(const InstanceCheck *inst, uint64_t pid)
+static bool units_lacks_folder(const char *folder, uint64_t pid)
 {
-        _cleanup_free_ char *path = state_dir_of(pid, inst->tls);
+        _cleanup_free_ char *path = state_dir_of(pid, folder);
 
-        return path && access(inst->tls, F_OK) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
+        return pid > 0 && path && access(folder, F_OK) == 0 && access(path, F_OK) < 0 &&
+               errno == ENOENT;
 }
 
 static void units_check_active(InstanceCheck *inst, const char *unit)
@@ -216,9 +217,11 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
 
         (void)bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid);
         read = stale_read_files_of(pid);
-        if (pid > 0 && units_lacks_folder(inst, pid))
-                instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->tls, restart,
-                                 "it was made after the instance was started");
+        if (units_lacks_folder(inst->tls, pid) ||
+            (inst->n_snippets > 0 && units_lacks_folder(inst->snippets, pid)))
+                instance_finding(inst, FINDING_SITE_NOT_RELOADED,
+                                 units_lacks_folder(inst->tls, pid) ? inst->tls : inst->snippets,
+                                 restart, "it was made after the instance was started");
         else if (read.nsec == UNKNOWN)
                 inst->check->n_silent++;
         else if (is_stale(read.nsec, inst->newest.changed))

@@ -64,10 +64,14 @@ ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
 ROW(DOCUMENT_ROOT_WRITABLE, "document-root-writable", WARNING,
     "Every user of this machine can change the website and run programs as its user.",
     "runuser --pty -u {name} -- chmod o-w {file}")
+ROW(SNIPPETS_NOT_ROOTS, "snippets-not-roots", ERROR,
+    "The customer can load any module into the server, replace your settings, and lead your "
+    "commands elsewhere by a link.",
+    "Look through the files. Make root the owner of the folder and of all that is in it, and let "
+    "nobody else write there.")
 ROW(SNIPPET_ERROR, "snippet-error", ERROR,
     "The instance does not start; one that runs can't be reloaded.",
-    "Open a shell as the customer with 'runuser --pty -u {name} -- sh', correct the file or move "
-    "it away there, and leave the shell. Then run '" ADVICE_RELOAD "'.")
+    "Correct the file or move it away, then run '" ADVICE_RELOAD "'.")
 ROW(TARGET_NOT_ENABLED, "target-not-enabled", ERROR,
     "After the next boot, no instance can be reached.", "systemctl enable bellhop.target")
 ROW(ROUTER_NOT_LISTENING, "router-not-listening", ERROR, UNREACHABLE,
