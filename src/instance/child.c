@@ -15,8 +15,13 @@
 /* Above what the program gets, so that moving one descriptor into place overwrites none. */
 #define FDS_ABOVE 32
 
+/* Orphans that are waited for before anything else has its turn. */
+#define ORPHANS_AT_ONCE 64
+
 /* As a shell has it. */
 #define EXIT_CANT_RUN 127
+
+static LIST_HEAD(, Process) started = LIST_HEAD_INITIALIZER(started);
 
 static int child_set_signals(void)
 {
@@ -129,6 +134,7 @@ int child_start(const Child *child, sd_event *event, Process *ret)
         if (pid < 0)
                 return (int)pid;
         *ret = (Process){ .pid = pid, .orphan_signal = child->orphan_signal };
+        LIST_INSERT_HEAD(&started, ret, link);
         return sd_event_add_child(event, &ret->source, pid, WEXITED, child_on_end, ret);
 }
 
@@ -161,8 +167,45 @@ void child_kill_all(const Process *process)
 
 void child_done(Process *process)
 {
+        if (process->pid > 0)
+                LIST_REMOVE(process, link);
         process->source = sd_event_source_disable_unref(process->source);
         child_kill_all(process);
+}
+
+static bool child_is_started(pid_t pid)
+{
+        const Process *process;
+
+        LIST_FOREACH (process, &started, link)
+                if (process->pid == pid && !process->has_ended)
+                        return true;
+        return false;
+}
+
+static int child_on_orphan(sd_event_source *source, const struct signalfd_siginfo *unused,
+                           void *userdata)
+{
+        siginfo_t info;
+
+        for (unsigned n = 0; n < ORPHANS_AT_ONCE; n++) {
+                info.si_pid = 0;
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+                        return 0;
+                /* The event loop waits for it; there may be orphans behind it. */
+                if (child_is_started(info.si_pid))
+                        break;
+                (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
+        }
+        (void)raise(SIGCHLD);
+        return 0;
+}
+
+int child_adopt_orphans(sd_event *event)
+{
+        if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+                return -errno;
+        return sd_event_add_signal(event, NULL, SIGCHLD, child_on_orphan, NULL);
 }
 
 int child_bind(const char *path, int type)

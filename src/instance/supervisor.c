@@ -523,6 +523,8 @@ static int supervisor_watch(Supervisor *supervisor)
                 r = notify_open_consume(&supervisor->notify, supervisor->event,
                                         context->systemd_fd);
         if (r >= 0)
+                r = child_adopt_orphans(supervisor->event);
+        if (r >= 0)
                 r = sd_event_add_post(supervisor->event, NULL, supervisor_advance, supervisor);
         if (r >= 0)
                 r = sd_event_add_time(supervisor->event, &supervisor->timer, CLOCK_MONOTONIC,

@@ -6,9 +6,11 @@ in which now and then a unit hangs when it ends, so every wait in it is bounded.
 """
 
 import os
+import time
 
 import pytest
 from box import Box
+from fixtures import publish
 from mallory import Hostile, assert_neighbours_are_well
 
 
@@ -108,6 +110,22 @@ def test_tasks_are_bounded(small):
     assert small.do("eats_tasks", most=600) < int(small.box.show(small.unit, "TasksMax")) == 512
     limit(small, "TasksMax=80")
     assert small.do("eats_tasks", most=200) < 80
+
+
+def test_busy_tasks_of_one_delay_no_start(small):
+    """However many they are. Without shares it took 12 seconds."""
+    small.box.create_customer("bob", ["bob.example"])
+    publish(small.box, "bob", "bob.example")
+    small.box.start_customer("bob")
+    assert small.serves()
+    small.forget()
+    request = small.box.popen_client("curl", "-s", "--max-time", "20", "--resolve", f"{small.host}:80:127.0.0.1",
+                                     small.url("spins", tasks=150, seconds=10))
+    assert small.left("port.json") == "begun"
+    start = time.monotonic()
+    assert small.box.curl("http://bob.example/load.txt").strip() == "bob.example"
+    assert time.monotonic() - start < 5
+    request.wait()
 
 
 def test_processor_is_bounded(small):

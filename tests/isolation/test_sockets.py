@@ -12,12 +12,44 @@ OUTSIDE = pathlib.Path(__file__).resolve().parent / "outside.py"
 
 # What a program needs to log. The kernel says who speaks there, so nobody can pretend to be somebody else
 # (test_forged_journal_lines_bear_their_maker).
-OPEN = {"/dev/log", "/run/systemd/journal/dev-log", "/run/systemd/journal/socket", "/run/systemd/journal/stdout",
+OPEN = {"/dev/log", "/run/systemd/journal/dev-log", "/run/systemd/journal/socket",
         # Its own PHP.
         "/run/bellhop-instance/php.sock"}
 CLOSED = ["/run/systemd/notify", "/run/systemd/userdb/io.systemd.DynamicUser", "/run/systemd/io.system.ManagedOOM",
           "/run/bellhop/bob.handoff", "/run/bellhop/mallory.handoff", "/run/bellhop/control", "/run/systemd/private",
-          "/run/dbus/system_bus_socket", "/run/udev/control", "/run/systemd/journal/io.systemd.journal"]
+          "/run/dbus/system_bus_socket", "/run/udev/control", "/run/systemd/journal/io.systemd.journal",
+          "/run/systemd/journal/stdout"]
+# Of services that a machine may have: both ask the network for anybody.
+RESOLVERS = ["/run/systemd/resolve/io.systemd.Resolve", "/run/nscd/socket"]
+# Without listening, as the C library waits for an nscd that does not answer: to whom it is in sight it refuses.
+BIND = """import os, pathlib, signal, socket, sys
+sockets = []
+for path in map(pathlib.Path, sys.argv[1:]):
+    path.parent.mkdir()
+    (path.parent / "resolv.conf").write_text("nameserver 127.0.0.53\\n")
+    sockets.append(socket.socket(socket.AF_UNIX))
+    sockets[-1].bind(str(path))
+    path.chmod(0o666)
+print("there", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(name="resolvers")
+def resolvers_fixture(box):
+    listener = box.popen_run("/usr/bin/python3", "-c", BIND, *RESOLVERS, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert listener.stdout.readline() == "there\n"
+    yield
+    listener.communicate()
+    box.run("rm", "-r", *(os.path.dirname(path) for path in RESOLVERS))
+
+
+@pytest.mark.usefixtures("resolvers")
+def test_asks_no_resolver_of_the_machines(mallory):
+    """Without a network, names that it looks up would be its way out."""
+    mallory.restart_socket()
+    assert set(mallory.do("knocks", path=RESOLVERS).values()) <= {"EACCES", "ENOENT"}
+    assert mallory.do("reads", path=["/run/systemd/resolve/resolv.conf"]) == {"/run/systemd/resolve/resolv.conf": "done"}
 
 
 def test_which_unix_sockets_it_reaches(mallory):

@@ -2,6 +2,7 @@
 """bellhop-instance with the real Apache: what it starts, what it publishes, and that no server's end or failure loses anything."""
 
 import os
+import pathlib
 import signal
 import subprocess
 import threading
@@ -116,6 +117,20 @@ def test_what_runs_finds_nothing_of_the_supervisor(instance):
     for text in texts:
         assert "PATH=" in text and not [line for line in text.splitlines() if
                                         line.startswith(("NOTIFY_", "LISTEN_", "BELLHOP_", "WATCHDOG_"))]
+
+
+def test_orphans_are_the_supervisors(instance):
+    """systemd would wait for each before it does anything else, so who leaves many would keep it from starting units."""
+    instance.path("www/orphan.cgi", mode=0o755, text="#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n"
+                  "for n in $(seq 200); do (true &) >/dev/null 2>&1; done\n(exec sleep 60 >/dev/null 2>&1 & echo $!)\n")
+    status, pid = instance.curl("/orphan.cgi")
+    process = pathlib.Path(f"/proc/{pid.strip()}")
+    assert status == 0 and f"PPid:\t{instance.process.pid}\n" in (process / "status").read_text(encoding="ascii")
+    os.kill(int(pid), signal.SIGKILL)
+    instance.wait_until(lambda: not process.exists(), "nothing is left of it")
+    children = pathlib.Path(f"/proc/{instance.process.pid}/task/{instance.process.pid}/children")
+    instance.wait_until(lambda: len(children.read_text(encoding="ascii").split()) == 1, "the server alone")
+    assert serves(instance)
 
 
 # --- reload ---
