@@ -145,6 +145,17 @@ def test_killed_router_comes_back(box):
     assert n_stored(box) == 0
 
 
+@pytest.mark.parametrize("unit", ["bellhop@alice.socket", "bellhop-router.socket", "bellhop.target"])
+def test_no_limit_on_starts_takes_a_socket_down(box, unit):
+    """systemctl restart of a target succeeds even if a socket of it fails."""
+    for _ in range(8):
+        box.run("systemctl", "restart", unit)
+    for host in (ALICE, BOB):
+        assert_served_by_owner(box, host, box.curl(f"https://{host}/"))
+    listed = box.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=socket", "bellhop*")
+    assert {line.split()[2] for line in listed.splitlines()} == {"active"}, listed
+
+
 def test_router_that_hangs_is_replaced(box):
     box.write("/run/systemd/system/bellhop-router.service.d/watchdog.conf", "[Service]\nWatchdogSec=1s\n")
     box.run("systemctl", "daemon-reload")
