@@ -130,12 +130,18 @@ static int child_on_end(sd_event_source *source, const siginfo_t *info, void *us
 int child_start(const Child *child, sd_event *event, Process *ret)
 {
         const pid_t pid = child_fork(child);
+        int r;
 
         if (pid < 0)
                 return (int)pid;
         *ret = (Process){ .pid = pid, .orphan_signal = child->orphan_signal };
         LIST_INSERT_HEAD(&started, ret, link);
-        return sd_event_add_child(event, &ret->source, pid, WEXITED, child_on_end, ret);
+        r = sd_event_add_child(event, &ret->source, pid, WEXITED, child_on_end, ret);
+        if (r < 0) {
+                child_done(ret);
+                *ret = (Process){ .pid = 0 };
+        }
+        return r;
 }
 
 int child_run(const Child *child)
