@@ -2,6 +2,7 @@
 """Mistakes that people make. Each is made, found by bellhopctl check, and gone once it is corrected: by the advice where
 that is a command, else by the test."""
 
+import base64
 import json
 import pathlib
 import re
@@ -448,3 +449,24 @@ def test_hostile_customer_is_quick(trapped, swap):
     before = state_of_the_precious(trapped)
     follow_advice(trapped, found)
     assert_nothing_was_given(trapped, before)
+
+
+def der(tag, *parts):
+    content = b"".join(parts)
+    size = len(content).to_bytes(3, "big")
+    return bytes([tag, 0x83]) + size + content
+
+
+def endless_key():
+    """DSA without its public half, and as long as the file may be: OpenSSL would compute that for months."""
+    number = der(2, b"\x7f" + 200000 * b"\xff")
+    kind = der(0x30, bytes.fromhex("06072a8648ce380401"), der(0x30, number, der(2, b"\x7f" + 31 * b"\xff"), number))
+    text = base64.encodebytes(der(0x30, b"\2\1\0", kind, der(4, number))).decode()
+    return f"-----BEGIN PRIVATE KEY-----\n{text}-----END PRIVATE KEY-----\n"
+
+
+def test_key_that_takes_for_ever(box):
+    box.path(f"{TLS}/privkey.pem").write_text(endless_key())
+    done = box.try_run("timeout", "20", "bellhopctl", "check", "--no-pager")
+    assert done.returncode == 1 and f"{TLS}/privkey.pem: a private key in it is damaged" in done.stdout, done
+    assert "(damaged)" in box.run("timeout", "20", "bellhopctl", "cert", "carol", "--no-pager")

@@ -2,6 +2,7 @@
 /* What is judged about certificates, on ones that are made here. */
 #include "unit.h"
 
+#include <openssl/dsa.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <pwd.h>
@@ -411,6 +412,42 @@ static void assert_read(const char *text, size_t size, PemResult certificate, Pe
         EVP_PKEY_free(found);
 }
 
+static EVP_PKEY *make_dsa_key(void)
+{
+        EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "DSA", NULL), *of_key;
+        EVP_PKEY *parameters = NULL, *key = NULL;
+
+        assert_int_equal(EVP_PKEY_paramgen_init(context), 1);
+        assert_int_equal(EVP_PKEY_CTX_set_dsa_paramgen_bits(context, 1024), 1);
+        assert_int_equal(EVP_PKEY_paramgen(context, &parameters), 1);
+        of_key = EVP_PKEY_CTX_new_from_pkey(NULL, parameters, NULL);
+        assert_int_equal(EVP_PKEY_keygen_init(of_key), 1);
+        assert_int_equal(EVP_PKEY_keygen(of_key, &key), 1);
+        EVP_PKEY_CTX_free(of_key);
+        EVP_PKEY_free(parameters);
+        EVP_PKEY_CTX_free(context);
+        return key;
+}
+
+/* It may take months to read one, whatever the block is called, and whatever stands before. */
+static void test_read_no_dsa_key(void **state)
+{
+        const Family *f = *state;
+        const Made made = { f->leaf.certificate, make_dsa_key() };
+        size_t size, good_size;
+        _cleanup_free_ char *text = pem_of(&made, NULL, &size);
+        _cleanup_free_ char *good = pem_of(&f->leaf, NULL, &good_size);
+        _cleanup_free_ char *both = calloc(1, good_size + size + 1);
+
+        assert_read(text, size, PEM_TAKEN, PEM_BROKEN);
+        memcpy(mempcpy(both, good, good_size), text, size);
+        assert_read(both, good_size + size, PEM_TAKEN, PEM_BROKEN);
+        for (char *name = text; (name = strstr(name, "PRIVATE KEY-----")); name++)
+                memcpy(name, "ANOTHER KEY", 11);
+        assert_read(text, size, PEM_TAKEN, PEM_NOTHING);
+        EVP_PKEY_free(made.key);
+}
+
 static void test_read(void **state)
 {
         const Family *f = *state;
@@ -524,6 +561,7 @@ int main(void)
                 cmocka_unit_test(test_weakness),
                 cmocka_unit_test(test_texts),
                 cmocka_unit_test(test_read),
+                cmocka_unit_test(test_read_no_dsa_key),
                 cmocka_unit_test(test_self_signed),
         };
 

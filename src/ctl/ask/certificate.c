@@ -67,9 +67,42 @@ static int certificate_note_pass_phrase(char *buffer, int size, int writing, voi
         return -1;
 }
 
-static PemResult certificate_parse_key(const char *text, size_t size, EVP_PKEY **ret)
+/* Of the others OpenSSL computes the public key while it reads the private one, which takes months
+ * for a DSA key as long as the file may be. Servers use none of them. */
+static bool certificate_is_cheap_kind(int nid)
+{
+        return nid == EVP_PKEY_RSA || nid == EVP_PKEY_RSA_PSS || nid == EVP_PKEY_EC ||
+               nid == EVP_PKEY_ED25519 || nid == EVP_PKEY_ED448;
+}
+
+/* What is in a block decides, as OpenSSL does not rely on its name either. */
+static bool certificate_keys_are_cheap(const char *text, size_t size)
 {
         BIO *bio = BIO_new_mem_buf(text, (int)size);
+        bool cheap = bio != NULL;
+        char *name, *header;
+        unsigned char *data;
+        long length;
+
+        while (cheap && PEM_read_bio(bio, &name, &header, &data, &length) == 1) {
+                const unsigned char *at = data;
+                PKCS8_PRIV_KEY_INFO *info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, length);
+                const ASN1_OBJECT *kind = NULL;
+
+                if (info && PKCS8_pkey_get0(&kind, NULL, NULL, NULL, info) == 1)
+                        cheap = certificate_is_cheap_kind(OBJ_obj2nid(kind));
+                PKCS8_PRIV_KEY_INFO_free(info);
+                OPENSSL_free(name);
+                OPENSSL_free(header);
+                OPENSSL_clear_free(data, (size_t)length);
+        }
+        BIO_free(bio);
+        return cheap;
+}
+
+static PemResult certificate_parse_key(const char *text, size_t size, EVP_PKEY **ret)
+{
+        BIO *bio = certificate_keys_are_cheap(text, size) ? BIO_new_mem_buf(text, (int)size) : NULL;
         bool encrypted = false;
         PemResult result = PEM_BROKEN;
         EVP_PKEY *key = NULL;
