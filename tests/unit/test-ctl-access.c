@@ -221,6 +221,9 @@ static void test_only_root_can_change(void **state)
         assert_int_equal(chmod(in("roots"), 0777), 0);
         assert_roots(in("roots/key"), -EPERM, in("roots"));
         assert_roots(in("roots-link"), -EPERM, in("roots"));
+        /* The group's bits are the mask of an ACL, if there is one, whoever the group is. */
+        assert_int_equal(chmod(in("roots"), 0775), 0);
+        assert_roots(in("roots/key"), -EPERM, in("roots"));
         assert_int_equal(chmod(in("roots"), 01777), 0);
         assert_roots(in("roots/key"), 0, NULL);
         assert_int_equal(chmod(in("roots/key"), 0622), 0);

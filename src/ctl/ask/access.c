@@ -133,10 +133,11 @@ static bool access_is_replaced(const Walk *walk)
         return false;
 }
 
-/* In a sticky folder others can add names, and can't replace what is root's. */
+/* In a sticky folder others can add names, and can't replace what is root's. Where there is an ACL,
+ * the group's bits are all that it grants to anybody, so they count for root's group, too. */
 static bool access_is_roots(const struct stat *st)
 {
-        const mode_t others = S_IWOTH | (st->st_gid == 0 ? 0 : S_IWGRP);
+        const mode_t others = S_IWOTH | S_IWGRP;
         const bool is_sticky = S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX);
 
         return (st->st_uid == 0 || st->st_uid == geteuid()) &&
