@@ -136,28 +136,38 @@ static bool remove_settings(Remove *remove)
                                                   names[2], NULL });
 }
 
+/* The place in a line of mountinfo, cut out of it; NULL: it has none. */
+static char *remove_parse_mount(char *line)
+{
+        char *place = NULL;
+
+        for (int i = 0; line && i < 5; i++)
+                place = strsep(&line, " ");
+        return place;
+}
+
 /* What is mounted below a folder is not the customer's, and rm(1) knows only other file systems.
- * Returns a string to be freed, or NULL. */
-static char *remove_find_mount(const char *path)
+ * The kernel names it without the links on the way. ret: to be freed; NULL: nothing is mounted. */
+static int remove_find_mount(const char *path, char **ret)
 {
         _cleanup_fclose_ FILE *mounts = fopen("/proc/self/mountinfo", "re");
-        _cleanup_free_ char *line = NULL;
-        const size_t length = strlen(path);
+        _cleanup_free_ char *line = NULL, *real = realpath(path, NULL);
+        const size_t length = real ? strlen(real) : 0;
         size_t size = 0;
 
-        while (mounts && getline(&line, &size, mounts) >= 0) {
-                char *at = line, *end;
+        *ret = NULL;
+        if (!mounts || !real)
+                return !mounts || errno != ENOENT ? -errno : 0;
+        while (getline(&line, &size, mounts) >= 0) {
+                const char *place = remove_parse_mount(line);
 
-                for (int i = 0; at && i < 4; i++) {
-                        at = strchr(at, ' ');
-                        at += at != NULL;
+                if (place && strncmp(place, real, length) == 0 &&
+                    (place[length] == '/' || place[length] == 0)) {
+                        *ret = strdup(place);
+                        return *ret ? 0 : -ENOMEM;
                 }
-                end = at ? strchr(at, ' ') : NULL;
-                if (end && strncmp(at, path, length) == 0 &&
-                    (at[length] == '/' || at[length] == ' '))
-                        return strndup(at, (size_t)(end - at));
         }
-        return NULL;
+        return feof(mounts) ? 0 : -errno;
 }
 
 /* So that the customer's programs come to nothing in it any more, and can't hinder the removal. */
@@ -178,10 +188,13 @@ static bool remove_folder(Remove *remove, const char *kind, const char *path)
         if (!place_exists(path) ||
             !change_step(&remove->change, kind, "remove %s and all that is in it", path))
                 return true;
-        mount = remove_find_mount(path);
+        if (!change_good("What is mounted can't be seen", remove_find_mount(path, &mount)))
+                return false;
         if (mount) {
-                output_error("%s is not removed, as something is mounted there: umount %s", path,
-                             mount);
+                /* In no command: the customer may have chosen the name. */
+                output_error("%s is not removed, as something is mounted there, which has to be "
+                             "unmounted first: %s",
+                             path, mount);
                 return false;
         }
         remove_close_folder(path);

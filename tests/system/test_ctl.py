@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from box import HERE
+from box import HERE, SOURCE
 from showcase import ALICE, BOB
 from test_life import daemon_reloads, main_pid, status_of, steady
 
@@ -338,17 +338,48 @@ def test_network_is_not_inherited(box, options):
 
 
 @pytest.mark.usefixtures("clean")
-def test_purge_crosses_no_mount(box):
+@pytest.mark.parametrize("www", ["/srv/www", "/data/www"])
+def test_purge_crosses_no_mount(box, www):
+    """Nor where root has a link to another place; and a name that the customer chose is in no command."""
+    box.shell(f"[ {www} = /srv/www ] || {{ mkdir /data; mv /srv/www /data; ln -s {www} /srv/www; }}")
     add(box, "dora")
-    box.shell("mkdir -p /root/bound /srv/www/dora/bound; echo precious >/root/bound/file; "
-              "mount --bind /root/bound /srv/www/dora/bound")
+    bound = f"{www}/dora/bound;reboot"
+    box.shell(f"mkdir -p /root/bound '{bound}'; echo precious >/root/bound/file; mount --bind /root/bound '{bound}'")
     try:
-        assert "umount /srv/www/dora/bound" in ctl(box, "remove", "dora", "--purge", "--yes", status=1)
+        said = ctl(box, "remove", "dora", "--purge", "--yes", status=1)
+        assert f"has to be unmounted first: {bound}" in said and "umount" not in said
         assert box.path("/root/bound/file").read_text() == "precious\n"
     finally:
-        box.run("umount", "/srv/www/dora/bound")
-    ctl(box, "remove", "dora", "--purge", "--yes")
+        box.run("umount", bound)
+        ctl(box, "remove", "dora", "--purge", "--yes")
+        box.shell("[ ! -L /srv/www ] || { rm /srv/www; mv /data/www /srv; rmdir /data; }")
     assert left_of(box, "dora") == []
+
+
+@pytest.mark.usefixtures("clean")
+def test_purge_of_what_may_hold_mounts(box):
+    """Unknown is not no."""
+    add(box, "dora")
+    done = box.try_run("unshare", "--mount", "bash", "-c",
+                       "mount -t tmpfs none /proc && bellhopctl remove dora --purge --yes")
+    assert done.returncode == 1 and "What is mounted can't be seen" in done.stderr, done
+    assert box.path("/srv/www/dora/index.html").exists()
+    ctl(box, "remove", "dora", "--purge", "--yes")
+
+
+def test_purge_of_the_package_crosses_no_mount(box):
+    """In folders of its own, so that the machine's stay."""
+    box.write("/root/postrm", (SOURCE / "debian/bellhop.postrm").read_text())
+    done = box.try_run("unshare", "--mount", "bash", "-euc", """
+        for folder in /etc /var /run /srv; do mount -t tmpfs none $folder; done
+        mkdir -p /etc/bellhop/tls /var/lib/bellhop/alice/bound /var/cache/bellhop/alice /root/bound
+        echo precious >/root/bound/file
+        mount --bind /root/bound /var/lib/bellhop/alice/bound
+        sh /root/postrm purge
+        ls -d /etc/bellhop /var/lib/bellhop/* /var/cache/bellhop /root/bound/file 2>/dev/null || true
+    """)
+    assert done.stdout == "/root/bound/file\n/var/lib/bellhop/alice\n", done
+    assert done.stderr == "/var/lib/bellhop is not removed, as something is mounted there, or that can't be seen.\n", done
 
 
 def test_remove_of_a_name_that_nobody_has(box):
