@@ -257,10 +257,20 @@ static Done add_start_socket(const Add *add)
         return add_done(r == 1);
 }
 
-static Done add_do(Add *add, int step)
+/* Likewise. One that runs may have read the certificate already. */
+static Done add_restart_server(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
+        int r;
 
+        if (change_unit("try-restart", name_unit(NAME_SERVICE_UNIT, add->name, unit)))
+                return DONE;
+        r = add_is_active(add, NAME_SERVICE_UNIT);
+        return change_good("systemd does not answer", r) && r == 0 ? DONE_NOT : DONE_UNKNOWN;
+}
+
+static Done add_do(Add *add, int step)
+{
         switch (step) {
         case USER:
                 return add_done(
@@ -285,8 +295,7 @@ static Done add_do(Add *add, int step)
         case SOCKET:
                 return add_start_socket(add);
         case SERVER:
-                return add_done(
-                        change_unit("try-restart", name_unit(NAME_SERVICE_UNIT, add->name, unit)));
+                return add_restart_server(add);
         default:
                 return add_reload_router(add);
         }

@@ -773,6 +773,21 @@ def test_nothing_is_undone_because_nobody_answers(box, clean, how):  # pylint: d
     assert "is there already" in ctl(box, "add", "dora", "--host=dora.example", "--create-user")
 
 
+def test_certificate_stays_although_systemd_does_not_answer(box, clean):  # pylint: disable=unused-argument
+    """The server may have read it by then."""
+    ctl(box, "add", "dora", f"--host={NEW['dora']}", "--create-user")
+    assert is_served(box, "dora", "http")
+    box.write("/root/shim/systemctl", """#!/bin/sh
+/usr/bin/systemctl "$@"
+[ "$1" != try-restart ] || { echo "Failed to restart: Connection timed out" >&2; exit 1; }
+""", 0o755)
+    done = box.try_run("env", "PATH=/root/shim:/usr/sbin:/usr/bin", "bellhopctl", "add", "dora", f"--host={NEW['dora']}",
+                       "--create-user", "--self-signed")
+    assert done.returncode == 1 and "Nothing was undone" in done.stderr and "undo: " not in done.stdout, done
+    box.run("systemctl", "reload", "bellhop@dora.service")
+    assert is_served(box, "dora")
+
+
 def test_answer_that_is_late(box, clean):  # pylint: disable=unused-argument
     with mute(box, "late"):
         add(box, "dora")
