@@ -143,6 +143,30 @@ def test_stopped_customer_does_not_hold_up_others(frozen):
     assert run_within(frozen, "bellhopctl", "cert", "carol", "--no-pager").returncode == 0
 
 
+KILLER = """import os, signal
+open("/run/killer/runs", "w")
+while True:
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as words:
+                if b"--test" in words.read().split(b"\\0") and int(pid) != os.getpid():
+                    os.kill(int(pid), signal.SIGKILL)
+        except OSError:
+            pass
+"""
+
+
+def test_killed_test_is_no_error_of_the_snippet(box):
+    box.write(f"{SITES}/a.conf", "# none\n")
+    box.run("systemd-run", "--quiet", "--unit=killer", "--uid=carol", "-p", "RuntimeDirectory=killer",
+            "/usr/bin/python3", "-c", KILLER)
+    try:
+        box.wait_for("it runs", lambda: box.path("/run/killer/runs").exists())
+        assert "could not be checked: their test was killed" in find(box, "snippet-error")["what"]
+    finally:
+        box.run("systemctl", "stop", "killer.service")
+
+
 def test_error_in_a_snippet_is_named(box):
     box.write(f"{SITES}/x.conf", "# fine\nFrobnicate On\n")
     found = find(box, "snippet-error")

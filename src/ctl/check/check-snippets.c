@@ -140,6 +140,8 @@ static const char *snippets_find_words(char *text)
                 found--;
         found = found ? found : text;
         found[strcspn(found, "\n")] = 0;
+        if (found[0] == 0)
+                return "their test has failed, and says nothing";
         return found[0] == '<' && found[1] && found[2] == '>' ? found + 3 : found;
 }
 
@@ -191,6 +193,11 @@ void check_snippets(InstanceCheck *inst)
                                  "%d seconds; a file that they include does not end, or a program "
                                  "of user %s stops the test",
                                  CONFIGTEST_SECONDS, inst->name);
+        else if (r == CONFIGTEST_KILLED)
+                instance_finding(inst, FINDING_SNIPPET_ERROR, inst->snippets, NULL,
+                                 "the snippets could not be checked: their test was killed, as a "
+                                 "program of user %s can do, and the kernel where memory is short",
+                                 inst->name);
 }
 
 void check_document_root(InstanceCheck *inst)

@@ -178,8 +178,9 @@ static int configtest_watch(Watch *watch)
         (void)waitid(P_PIDFD, (id_t)watch->process, &info, WEXITED | WNOHANG);
         if (r != 0)
                 return r;
-        return info.si_code == CLD_EXITED && info.si_status == 0 ? CONFIGTEST_PASSED
-                                                                 : CONFIGTEST_FAILED;
+        if (info.si_code != CLD_EXITED)
+                return CONFIGTEST_KILLED;
+        return info.si_status == 0 ? CONFIGTEST_PASSED : CONFIGTEST_FAILED;
 }
 
 int configtest_run(const ConfigTest *configtest, char **ret_said)

@@ -17,6 +17,7 @@ typedef enum ConfigTestResult {
         CONFIGTEST_PASSED, /* exit status 0 */
         CONFIGTEST_FAILED,
         CONFIGTEST_ENDLESS, /* it was killed after CONFIGTEST_SECONDS */
+        CONFIGTEST_KILLED,  /* by others, as the customer's programs can */
 } ConfigTestResult;
 
 typedef struct ConfigTest {
