@@ -170,7 +170,8 @@ static int remove_find_mount(const char *path, char **ret)
         return feof(mounts) ? 0 : -errno;
 }
 
-/* So that the customer's programs come to nothing in it any more, and can't hinder the removal. */
+/* So that the customer's programs come to nothing in it any more. One that is in a folder below
+ * must end before the removal can. */
 static void remove_close_folder(const char *path)
 {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

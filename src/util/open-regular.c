@@ -7,13 +7,13 @@
 #include "util/open-regular.h"
 
 /* The kernel's own files look regular, and to open or read some of them changes the machine. Those
- * that have a size are in sysfs. */
+ * that have a size are in sysfs, or of a device (/proc/bus/pci). */
 static bool open_is_harmless(int fd, const struct stat *st)
 {
         struct statfs fs;
 
         return S_ISREG(st->st_mode) && st->st_size > 0 && fstatfs(fd, &fs) == 0 &&
-               fs.f_type != SYSFS_MAGIC;
+               fs.f_type != SYSFS_MAGIC && fs.f_type != PROC_SUPER_MAGIC;
 }
 
 int open_regular(int folder, const char *path, int flags, struct stat *ret)
