@@ -35,6 +35,7 @@ typedef struct Ctl {
         bool purge, yes;           /* remove */
         const char *count, *delay; /* top; NULL: not given */
         bool strict;               /* check */
+        const char *instance;      /* check; NULL: all */
         bool self_signed;          /* cert, add */
         bool force, install;       /* cert */
         bool json, no_legend, no_pager;

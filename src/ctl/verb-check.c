@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhopctl check: has every part look for what is wrong, and prints it. */
+#include <ctype.h>
 #include <search.h>
 
 #include "ctl/check/check.h"
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 static void check_done(Check *check)
 {
@@ -78,6 +80,15 @@ static void check_keep_owner(void *owner)
 {
 }
 
+static void check_instance(InstanceCheck *inst)
+{
+        snippets_look(inst);
+        check_tls(inst);
+        check_document_root(inst);
+        check_snippets(inst);
+        check_instance_units(inst);
+}
+
 static int check_instances(Check *check)
 {
         const size_t n = check->config->n_instances;
@@ -91,11 +102,8 @@ static int check_instances(Check *check)
                 output_progress("Checking", i, n);
                 if (!check_instance_init(check, i, inst))
                         continue;
-                snippets_look(inst);
-                check_tls(inst);
-                check_document_root(inst);
-                check_snippets(inst);
-                check_instance_units(inst);
+                if (!check->ctl->instance || strcmp(inst->name, check->ctl->instance) == 0)
+                        check_instance(inst);
                 owners[i] = (Owner){ inst->user.uid, inst->name };
                 first = tsearch(&owners[i], &by_uid, check_compare_owners);
                 if (first && *first != &owners[i])
@@ -148,34 +156,79 @@ static int check_print_json(const Output *output, const Findings *findings)
         return table_print(&table);
 }
 
-static void check_print_finding(const Output *output, const Finding *finding)
+/* From so many instances on, what they share is said once. */
+#define GROUP_LEAST 4
+/* Of these, so many are named. */
+#define GROUP_NAMED 3
+
+/* Those of the finding and of what follows and is alike; NULL: too few, or no memory. *ret_n: how
+ * many. To be freed. */
+static char *check_group_names(const Findings *findings, size_t first, size_t *ret_n)
+{
+        _cleanup_free_ char *names = NULL;
+        size_t size, n = 0;
+        FILE *out = open_memstream(&names, &size);
+
+        for (size_t i = first; out && i < findings->n; i++)
+                if (findings_are_alike(&findings->findings[first], &findings->findings[i]) &&
+                    n++ < GROUP_NAMED)
+                        fprintf(out, "%s%s", n > 1 ? ", " : "", findings->findings[i].instance);
+        *ret_n = n;
+        return out && fclose(out) == 0 && n >= GROUP_LEAST ? take_ptr(names) : NULL;
+}
+
+/* False: it belongs to a group that was printed with the first of its members. */
+static bool check_is_first(const Findings *findings, size_t number)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < number; i++)
+                n += findings_are_alike(&findings->findings[i], &findings->findings[number]);
+        for (size_t i = number; n > 0 && n < GROUP_LEAST && i < findings->n; i++)
+                n += findings_are_alike(&findings->findings[i], &findings->findings[number]);
+        return n < GROUP_LEAST;
+}
+
+static void check_print_finding(const Output *output, const Findings *findings, size_t number)
 {
         static const OutputColor colors[SEVERITIES] = {
                 [SEVERITY_NOTE] = COLOR_STRONG,
                 [SEVERITY_WARNING] = COLOR_WARNING,
                 [SEVERITY_ERROR] = COLOR_ERROR,
         };
+        const Finding *finding = &findings->findings[number];
+        _cleanup_free_ char *names = NULL, *place = NULL, *text = NULL;
+        const char *advice = finding->advice, *what = finding->what;
+        size_t n;
 
-        output_paint(output, colors[finding->severity], "%s", severity_names[finding->severity]);
-        if (finding->instance)
-                output_print(" %s", finding->instance);
-        if (finding->file)
-                output_print(": %s", finding->file);
-        if (finding->line > 0)
-                output_print(":%u", finding->line);
-        output_print(": %s\n  why:    %s\n", finding->what, finding_infos[finding->kind].why);
-        if (!finding->advice)
+        if (!check_is_first(findings, number))
                 return;
-        output_print("  advice: ");
-        output_paint(output, COLOR_STRONG, "%s", finding->advice);
-        output_print("\n");
+        names = check_group_names(findings, number, &n);
+        if (names) {
+                advice = finding->any_advice;
+                what = finding->any_what;
+                place = text_format(" %zu instances (%s and %zu more)", n, names, n - GROUP_NAMED);
+        } else {
+                place = text_format("%s%s%s%s", finding->instance ? " " : "",
+                                    finding->instance ? finding->instance : "",
+                                    finding->file ? ": " : "", finding->file ? finding->file : "");
+        }
+        text = finding->line > 0 && !names
+                       ? text_format("%s:%u: %s", place ? place : "", finding->line, what)
+                       : text_format("%s: %s", place ? place : "", what);
+        output_paragraph(output, colors[finding->severity], severity_names[finding->severity],
+                         text ? text : what, false);
+        output_paragraph(output, COLOR_NONE, "  why:    ", finding_infos[finding->kind].why, false);
+        if (advice)
+                output_paragraph(output, COLOR_NONE, "  advice: ", advice,
+                                 islower((unsigned char)advice[0]));
 }
 
 static void check_print_summary(const Check *check)
 {
         const size_t errors = findings_count(&check->findings, SEVERITY_ERROR);
         const size_t warnings = findings_count(&check->findings, SEVERITY_WARNING);
-        const size_t instances = check->config->n_instances;
+        const size_t instances = check->ctl->instance ? 1 : check->config->n_instances;
 
         output_print("%s%zu instance%s checked: %zu error%s, %zu warning%s.\n",
                      check->findings.n > 0 ? "\n" : "", instances, instances == 1 ? "" : "s",
@@ -193,7 +246,7 @@ static CtlStatus check_print(const Check *check)
         if (check->ctl->json)
                 r = check_print_json(&output, findings);
         for (size_t i = 0; !check->ctl->json && i < findings->n; i++)
-                check_print_finding(&output, &findings->findings[i]);
+                check_print_finding(&output, findings, i);
         if (!check->ctl->json && output.legend)
                 check_print_summary(check);
         if (r < 0 || findings->n_lost > 0)
@@ -209,12 +262,21 @@ CtlStatus verb_check(const Ctl *ctl, char *arguments[])
 
         if (r == 0) {
                 check_config(&check);
-                check_router_units(&check);
-                check_ports(&check);
+                if (!ctl->instance) {
+                        check_router_units(&check);
+                        check_ports(&check);
+                }
                 r = check_instances(&check);
         }
+        if (r == 0 && ctl->instance)
+                findings_keep(&check.findings, ctl->instance);
         if (r < 0) {
                 status = output_bad_configuration(ctl, r);
+        } else if (ctl->instance && check.findings.n == 0 &&
+                   config_find_instance(check.config, ctl->instance) == ROUTE_NONE) {
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all.",
+                             ctl->instance);
+                status = CTL_FAILED;
         } else {
                 findings_finish(&check.findings, ctl->strict);
                 status = check_print(&check);

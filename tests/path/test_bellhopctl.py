@@ -132,7 +132,7 @@ def test_zsh_completion():
     assert set(cases) == set(VERBS)
     for verb, arguments in VERBS.items():
         assert set(re.findall(r"(?:'\*?|,'?)(--[a-z-]+)", cases[verb])) == options_of(verb), verb
-        assert ("$instances" in cases[verb]) == ("NAME" in arguments and verb != "add"), verb
+        assert ("1:instance:($instances)" in cases[verb]) == ("NAME" in arguments and verb != "add"), verb
 
 
 def control_router():

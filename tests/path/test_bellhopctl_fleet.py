@@ -205,6 +205,39 @@ def test_top_follows_the_size_of_the_terminal(fleet):
     screen.end()
 
 
+def test_check_says_once_what_all_share(fleet):
+    """Except to programs, and for one instance."""
+    def check(*options):
+        return start("check", *options, *where(fleet)).stdout
+
+    fourth = fleet.write("instances/man.conf", "[Instance]\nHost=man.example\n")
+    single = [entry for entry in json.loads(check("--json"))["findings"] if entry["kind"] == "no-tls"]
+    names = sorted(entry["instance"] for entry in single)
+    shared = [line for line in check().splitlines() if line.endswith(": there is no certificate")]
+    assert len(names) == 4 and shared == [f"note 4 instances ({', '.join(names[:3])} and 1 more): there is no certificate"]
+    os.unlink(fourth)
+    alone = check(f"--instance={A}")
+    assert f"note {A}: {fleet.folder}/config/tls/{A}: there is no certificate\n" in alone and f" {B}: " not in alone
+    assert "\n1 instance checked: " in alone
+    assert "There is no instance 'nobody-here'" in run("check", "--instance=nobody-here", *where(fleet), status=1)
+
+
+def test_check_breaks_lines_between_words(fleet):
+    path = fleet.write("instances/man.conf", "[Instance]\nHosts=a.example b.example\nIdleSec=soon, or a little later\n")
+    try:
+        piped = start("check", *where(fleet)).stdout
+        screen = Screen("check", "--no-pager", *where(fleet))
+        text = screen.expect(r"errors?, \d+ warnings?\.")
+        screen.end(status=1)
+    finally:
+        os.unlink(path)
+    text = re.sub(r"\x1b\[[0-9;]*m|\r", "", text)
+    assert max(map(len, piped.splitlines())) > 100
+    assert all(len(line) <= 100 or len(line.split()) == 1 for line in text.splitlines()), text
+    words = text.replace(" \\\n", " ").split()
+    assert words[:-1] == piped.split()[:len(words) - 1]
+
+
 @pytest.mark.parametrize("answer", ["y", "", "nobodyhere "])
 def test_purge_asks_on_a_terminal(tmp_path, answer):
     """Nothing but the name will do; and what is asked for is not done before."""

@@ -73,6 +73,36 @@ static void test_order(void **state)
         findings_done(&findings);
 }
 
+/* What is said of one is said of another, but for the names. */
+static void test_alike(void **state)
+{
+        Findings findings = { .n = 0 };
+        const Finding *all;
+
+        (void)state;
+        finding_add(&findings, FINDING_KEY_EXPOSED, (Place){ "bob", "/tls/bob/key", 0 }, NULL,
+                    "user bob, not bobby, can't read /tls/bob/key (mode %04o)", 0U);
+        finding_add(&findings, FINDING_KEY_EXPOSED, (Place){ "eve", "/tls/eve/key", 0 }, NULL,
+                    "user eve, not bobby, can't read /tls/eve/key (mode %04o)", 0U);
+        finding_add(&findings, FINDING_KEY_EXPOSED, (Place){ "eve", "/tls/eve/key", 0 }, NULL,
+                    "user eve, not bobby, can't read /tls/eve/key (mode %04o)", 0644U);
+        finding_add(&findings, FINDING_KEY_MISMATCH, (Place){ "eve", "/tls/eve/key", 0 }, NULL,
+                    "user eve, not bobby, can't read /tls/eve/key (mode %04o)", 0U);
+        finding_add(&findings, FINDING_KEY_EXPOSED, (Place){ "eve", "/tls/eve/key", 0 }, "Other.",
+                    "user eve, not bobby, can't read /tls/eve/key (mode %04o)", 0U);
+        all = findings.findings;
+        assert_string_equal(all[0].any_what, "user NAME, not bobby, can't read FILE (mode 0000)");
+        assert_string_equal(all[0].any_advice, "runuser --pty -u NAME -- chmod 0400 FILE");
+        assert_true(findings_are_alike(&all[0], &all[1]));
+        for (size_t i = 2; i < findings.n; i++)
+                assert_false(findings_are_alike(&all[0], &all[i]));
+        findings_keep(&findings, "bob");
+        assert_int_equal(findings.n, 1);
+        findings_keep(&findings, "nobody");
+        assert_int_equal(findings.n, 0);
+        findings_done(&findings);
+}
+
 /* Root may follow all advice: a command that it gives changes no file, but as the customer. */
 static void test_table(void **state)
 {
@@ -97,9 +127,8 @@ static void test_table(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_advice),
-                cmocka_unit_test(test_kinds_have_own_advice),
-                cmocka_unit_test(test_order),
+                cmocka_unit_test(test_advice), cmocka_unit_test(test_kinds_have_own_advice),
+                cmocka_unit_test(test_order),  cmocka_unit_test(test_alike),
                 cmocka_unit_test(test_table),
         };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <assert.h>
+#include <ctype.h>
 #include <stdarg.h>
 
 #include "ctl/check/findings.h"
@@ -37,6 +38,8 @@ static void findings_free_one(Finding *finding)
         free(finding->file);
         free(finding->what);
         free(finding->advice);
+        free(finding->any_what);
+        free(finding->any_advice);
 }
 
 void findings_done(Findings *findings)
@@ -47,33 +50,64 @@ void findings_done(Findings *findings)
         *findings = (Findings){ .n = 0 };
 }
 
-/* The advice with its placeholders replaced, to be freed; NULL: no memory. */
+static bool findings_is_of_name(char c)
+{
+        return isalnum((unsigned char)c) || c == '_' || c == '-';
+}
+
+/* Whether a placeholder begins there, or a word that ends with it. */
+static bool findings_is_word(const char *text, const char *at, const char *word)
+{
+        const size_t length = strlen(word);
+
+        if (word[0] == '{')
+                return strncmp(at, word, length) == 0;
+        return strncmp(at, word, length) == 0 && (at == text || !findings_is_of_name(at[-1])) &&
+               !findings_is_of_name(at[length]);
+}
+
+/* The text with the first word of each pair replaced by the second one, to be freed; NULL: no
+ * memory. */
+static char *findings_replace(const char *text, const char *const pairs[][2], size_t n)
+{
+        _cleanup_free_ char *replaced = NULL;
+        size_t size;
+        FILE *out = open_memstream(&replaced, &size);
+
+        for (const char *at = text; out && *at;) {
+                size_t i = 0;
+
+                while (i < n && !(pairs[i][0] && findings_is_word(text, at, pairs[i][0])))
+                        i++;
+                if (i == n) {
+                        (void)fputc(*at++, out);
+                } else {
+                        (void)fputs(pairs[i][1] ? pairs[i][1] : "", out);
+                        at += strlen(pairs[i][0]);
+                }
+        }
+        return out && fclose(out) == 0 ? take_ptr(replaced) : NULL;
+}
+
+/* The advice with its placeholders replaced, likewise. */
 static char *findings_fill(const Findings *findings, Place place, const char *advice)
 {
-        _cleanup_free_ char *filled = NULL, *config = NULL;
-        size_t size;
-        FILE *out = open_memstream(&filled, &size);
+        _cleanup_free_ char *config = NULL;
 
         if (findings->config_dir)
                 config = text_format(" --config=%s", findings->config_dir);
-        const char *const words[][2] = { { "{name}", place.instance },
+        const char *const pairs[][2] = { { "{name}", place.instance },
                                          { "{file}", place.file },
                                          { "{config}", config } };
 
-        while (out && *advice) {
-                size_t i = 0;
+        return findings_replace(advice, pairs, ELEMENTSOF(pairs));
+}
 
-                while (i < ELEMENTSOF(words) &&
-                       strncmp(advice, words[i][0], strlen(words[i][0])) != 0)
-                        i++;
-                if (i == ELEMENTSOF(words)) {
-                        (void)fputc(*advice++, out);
-                } else {
-                        (void)fputs(words[i][1] ? words[i][1] : "", out);
-                        advice += strlen(words[i][0]);
-                }
-        }
-        return out && fclose(out) == 0 ? take_ptr(filled) : NULL;
+static bool findings_is_whole(const Finding *finding, Place place, const char *advice)
+{
+        return finding->what && finding->any_what && !finding->advice == !advice &&
+               !finding->any_advice == !advice && !finding->instance == !place.instance &&
+               !finding->file == !place.file;
 }
 
 Finding *finding_add(Findings *findings, FindingKind kind, Place place, const char *advice,
@@ -85,19 +119,24 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
                 .file = place.file ? strdup(place.file) : NULL,
                 .line = place.line,
         };
+        const Place any = { .instance = "NAME", .file = "FILE" };
+        const char *const names[][2] = { { place.file, "FILE" }, { place.instance, "NAME" } };
         va_list args;
 
         assert(kind < FINDING_KINDS);
         finding.severity = finding_infos[kind].severity;
         if (!advice)
                 advice = finding_infos[kind].advice;
-        if (advice)
+        if (advice) {
                 finding.advice = findings_fill(findings, place, advice);
+                finding.any_advice = findings_fill(findings, any, advice);
+        }
         va_start(args, format);
         finding.what = text_format_args(format, args);
         va_end(args);
-        if (!finding.what || !finding.advice != !advice || !finding.instance != !place.instance ||
-            !finding.file != !place.file ||
+        if (finding.what)
+                finding.any_what = findings_replace(finding.what, names, ELEMENTSOF(names));
+        if (!findings_is_whole(&finding, place, advice) ||
             array_append(findings->findings, findings->n, finding) < 0) {
                 findings_free_one(&finding);
                 findings->n_lost++;
@@ -106,6 +145,7 @@ Finding *finding_add(Findings *findings, FindingKind kind, Place place, const ch
         text_make_harmless(finding.what, 0);
         text_make_harmless(finding.file, 0);
         text_make_harmless(finding.advice, 0);
+        text_make_harmless(finding.any_what, 0);
         return &findings->findings[findings->n - 1];
 }
 
@@ -135,6 +175,28 @@ size_t findings_count(const Findings *findings, Severity severity)
         for (size_t i = 0; i < findings->n; i++)
                 n += findings->findings[i].severity == severity;
         return n;
+}
+
+bool findings_are_alike(const Finding *a, const Finding *b)
+{
+        return a->kind == b->kind && a->severity == b->severity && a->instance && b->instance &&
+               strcmp(a->any_what, b->any_what) == 0 && !a->any_advice == !b->any_advice &&
+               (!a->any_advice || strcmp(a->any_advice, b->any_advice) == 0);
+}
+
+void findings_keep(Findings *findings, const char *instance)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < findings->n; i++) {
+                Finding *finding = &findings->findings[i];
+
+                if (finding->instance && strcmp(finding->instance, instance) == 0)
+                        findings->findings[n++] = *finding;
+                else
+                        findings_free_one(finding);
+        }
+        findings->n = n;
 }
 
 bool findings_have_error(const Findings *findings, const char *instance)

@@ -46,7 +46,8 @@ typedef struct Finding {
         char *file;     /* NULL: none */
         unsigned line;  /* from 1; 0: the file as a whole */
         char *what;
-        char *advice; /* NULL: none */
+        char *advice;                /* NULL: none */
+        char *any_what, *any_advice; /* the same with NAME and FILE for those of the instance */
 } Finding;
 
 typedef struct Findings {
@@ -75,6 +76,12 @@ void findings_done(Findings *findings);
 /* After all are added: strict makes errors of warnings; the worst come first, those of one severity
  * in the order in which they were added. */
 void findings_finish(Findings *findings, bool strict);
+
+/* Whether two say the same of different instances. */
+bool findings_are_alike(const Finding *a, const Finding *b);
+
+/* Leaves only those of one instance. */
+void findings_keep(Findings *findings, const char *instance);
 
 bool findings_have_error(const Findings *findings, const char *instance);
 size_t findings_count(const Findings *findings, Severity severity);

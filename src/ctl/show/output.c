@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
@@ -47,12 +48,20 @@ static FILE *output_start_pager(void)
         return pager;
 }
 
+static unsigned output_columns(void)
+{
+        struct winsize size;
+
+        return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 void output_start(const Ctl *ctl, Output *ret)
 {
         *ret = (Output){
                 .json = ctl->json,
                 .legend = !ctl->no_legend,
                 .color = !ctl->json && output_color_is_wanted(),
+                .columns = output_columns(),
         };
         if (isatty(STDOUT_FILENO) && !ctl->no_pager)
                 ret->pager = output_start_pager();
@@ -120,6 +129,63 @@ void output_paint(const Output *output, OutputColor color, const char *format, .
         va_end(args);
         if (output->color)
                 (void)fputs("\033[0m", stdout);
+}
+
+/* --- paragraphs --- */
+
+#define PARAGRAPH_INDENT 10
+#define PARAGRAPH_LEAST  40 /* columns; in fewer, lines are as long as they are */
+
+/* How many columns it takes, whose bytes are harmless UTF-8. */
+static unsigned output_width(const char *text, size_t length)
+{
+        unsigned width = 0;
+
+        for (size_t i = 0; i < length; i++)
+                width += ((unsigned char)text[i] & 0xC0) != 0x80;
+        return width;
+}
+
+/* The length up to the next blank, in a command the next one that is not quoted. */
+static size_t output_word(const char *text, bool is_command)
+{
+        char quote = 0;
+        size_t i;
+
+        for (i = 0; text[i] && (text[i] != ' ' || quote); i++)
+                if (is_command && text[i] == quote)
+                        quote = 0;
+                else if (is_command && !quote && (text[i] == '\'' || text[i] == '"'))
+                        quote = text[i];
+        return i;
+}
+
+void output_paragraph(const Output *output, OutputColor color, const char *head, const char *text,
+                      bool is_command)
+{
+        const unsigned room = is_command ? strlen(" \\") : 0;
+        unsigned at = output_width(head, strlen(head));
+        bool is_first = true;
+
+        output_paint(output, color, "%s", head);
+        while (*text) {
+                const size_t length = output_word(text, is_command);
+                const unsigned width = output_width(text, length);
+
+                if (!is_first && output->columns >= PARAGRAPH_LEAST &&
+                    at + 1 + width + room > output->columns) {
+                        output_print("%s\n%*s", room ? " \\" : "", PARAGRAPH_INDENT, "");
+                        at = PARAGRAPH_INDENT;
+                } else if (!is_first) {
+                        output_print(" ");
+                        at++;
+                }
+                output_print("%.*s", (int)length, text);
+                at += width;
+                text += length + (text[length] == ' ');
+                is_first = false;
+        }
+        output_print("\n");
 }
 
 /* --- tables --- */

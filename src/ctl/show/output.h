@@ -14,8 +14,9 @@
 typedef struct Output {
         bool json;
         bool legend;
-        bool color;  /* a terminal, and the user has nothing against it */
-        FILE *pager; /* NULL: none */
+        bool color;       /* a terminal, and the user has nothing against it */
+        unsigned columns; /* of the terminal; 0: lines have any length */
+        FILE *pager;      /* NULL: none */
 } Output;
 
 /* Starts the pager where there is one; to be ended by output_done(). Once in a process. */
@@ -39,6 +40,12 @@ typedef enum OutputColor {
 void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void output_paint(const Output *output, OutputColor color, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+
+/* A paragraph: head, and text that is broken between words where the terminal ends; the lines below
+ * the first are indented. A command can be copied from there: its lines end with a backslash, and
+ * none is broken within quotes. */
+void output_paragraph(const Output *output, OutputColor color, const char *head, const char *text,
+                      bool is_command);
 
 typedef struct Column {
         const char *heading;
