@@ -199,6 +199,19 @@ MISTAKES = {
                                         f"rm {SITES}/php.fpm"),
     "folder of all snippets writable by all": ("chmod o+w /etc/bellhop/sites", "folder-writable", "0713",
                                                "chmod 0711 /etc/bellhop/sites"),
+    "file of an instance with another ending": ("cp /etc/bellhop/instances/bob.conf /etc/bellhop/instances/dave.cfg",
+                                                "file-not-read", "does not end with .conf",
+                                                "rm /etc/bellhop/instances/dave.cfg"),
+    "file of settings with another ending": ("echo [Router] > /etc/bellhop/router.conf.d/mine", "file-not-read",
+                                             "does not end with .conf", "rm /etc/bellhop/router.conf.d/mine"),
+    "service masked": ("systemctl mask -q bellhop@carol.service", "unit-masked", "bellhop@carol.service",
+                       "systemctl unmask -q bellhop@carol.service"),
+    "router masked until the next boot": ("systemctl mask -q --runtime bellhop-router.service", "unit-masked",
+                                          "bellhop-router.service", "systemctl unmask -q --runtime bellhop-router.service"),
+    "address that the machine lacks": (f"echo Address=192.0.2.77:443 >> {FILE}; {RELOAD}", "address-missing",
+                                       "192.0.2.77:443", f"sed -i /Address/d {FILE}"),
+    "passwords readable by all": (f"chmod 0755 {WWW}; install -o carol -m 0644 /dev/null {WWW}/wp-config.php",
+                                  "secret-exposed", "0644", ADVICE),
     "not enabled": ("systemctl disable bellhop.target 2>/dev/null", "target-not-enabled", "bellhop.target", ADVICE),
     "socket not started": ("systemctl stop bellhop@carol.socket", "socket-not-started", "bellhop@carol.socket", ADVICE),
     "router stopped": ("systemctl stop bellhop-router.socket bellhop-router.service", "router-not-listening",
@@ -296,6 +309,17 @@ def test_site_not_reloaded(box, renew, changed):
     found = find(box, "site-not-reloaded")
     assert (found["severity"], found["file"]) == ("warning", changed)
     box.shell(found["advice"])
+    assert findings(box) == []
+    assert_served(box)
+
+
+def test_document_root_that_was_replaced(box):
+    """As many do who put a new version of an application in place."""
+    assert_served(box)
+    box.shell(f"mv {WWW} {WWW}.before; cp -a {WWW}.before {WWW}")
+    found = find(box, "document-root-replaced")
+    assert found["file"] == WWW
+    box.shell(f"{found['advice']}; rm -r {WWW}.before")
     assert findings(box) == []
     assert_served(box)
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the configuration's files and folders say by themselves. */
+#include <dirent.h>
+
+#include "config/names.h"
 #include "ctl/check/check.h"
 #include "fence/fence.h"
 #include "util/cleanup.h"
@@ -35,6 +38,76 @@ static void config_check_folder(Check *check, const char *name)
                     "others than root may write in it (mode %04o)", st.st_mode & 07777);
 }
 
+static bool config_ends_with(const char *text, const char *end)
+{
+        const size_t length = strlen(text), of_end = strlen(end);
+
+        return length > of_end && strcmp(text + length - of_end, end) == 0;
+}
+
+/* Editors' copies and hidden files are meant to be passed over. */
+static bool config_is_copy(const char *name)
+{
+        static const char *const ends[] = { "~", ".swp", ".bak", ".dpkg-old", ".dpkg-dist" };
+        bool is_copy = name[0] == '.' || name[0] == '#';
+
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++)
+                is_copy = is_copy || config_ends_with(name, ends[i]);
+        return is_copy;
+}
+
+static void config_check_names(Check *check, const char *folder)
+{
+        _cleanup_free_ char *path = text_format("%s%s", check->ctl->config_dir, folder);
+        DIR *dir = path ? opendir(path) : NULL;
+        const struct dirent *entry;
+
+        while (dir && (entry = readdir(dir))) {
+                _cleanup_free_ char *file = text_format("%s/%s", path, entry->d_name);
+
+                if (!config_is_copy(entry->d_name) &&
+                    !config_ends_with(entry->d_name, NAME_CONF_SUFFIX))
+                        finding_add(&check->findings, FINDING_FILE_NOT_READ,
+                                    (Place){ .file = file }, NULL,
+                                    "its name does not end with .conf");
+        }
+        if (dir)
+                (void)closedir(dir);
+}
+
+/* Where the kernel lets anybody bind any address, it does not say. */
+static bool config_lacks_address(const Address *address)
+{
+        const bool v4 = IN6_IS_ADDR_V4MAPPED(&address->ip);
+        struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6, .sin6_addr = address->ip };
+        struct sockaddr_in ipv4 = { .sin_family = AF_INET };
+        _cleanup_close_ int fd = socket(v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        memcpy(&ipv4.sin_addr, &address->ip.s6_addr[12], sizeof(ipv4.sin_addr));
+        return bind(fd, v4 ? (struct sockaddr *)&ipv4 : (struct sockaddr *)&ipv6,
+                    v4 ? sizeof(ipv4) : sizeof(ipv6)) < 0 &&
+               errno == EADDRNOTAVAIL;
+}
+
+static void config_check_addresses(Check *check)
+{
+        const Config *config = check->config;
+
+        for (size_t i = 0; i < hostmap_size(config->map); i++) {
+                const HostMapRoute route = hostmap_route(config->map, i);
+                Origin origin;
+                Address address;
+
+                if (!route.is_address || !address_parse(span_from_string(route.what), &address) ||
+                    !config_lacks_address(&address))
+                        continue;
+                origin = config_origin(config, route.origin);
+                finding_add(&check->findings, FINDING_ADDRESS_MISSING,
+                            (Place){ origin.instance->name, origin.file, origin.line }, NULL,
+                            "this machine does not have the address %s", route.what);
+        }
+}
+
 /* On a newer kernel it would be closed. */
 static void config_check_fence(Check *check, size_t n)
 {
@@ -58,6 +131,9 @@ void check_config(Check *check)
                 config_add_problem(check, &config->problems[i]);
         for (size_t i = 0; i < ELEMENTSOF(folders); i++)
                 config_check_folder(check, folders[i]);
+        config_check_names(check, "/instances");
+        config_check_names(check, "/router.conf.d");
+        config_check_addresses(check);
         for (size_t i = 0; i < config->n_instances; i++) {
                 const Instance *instance = &config->instances[i];
 

@@ -12,6 +12,7 @@
 #include "util/text.h"
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
+#define STRANGER          65533 /* a uid and gid that nobody has */
 #define ENVIRONMENT_MAX   256
 #define PROGRAMS_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -200,27 +201,60 @@ void check_snippets(InstanceCheck *inst)
                                  inst->name);
 }
 
+/* Files with passwords, by the names that applications give them. */
+static void snippets_check_secrets(InstanceCheck *inst)
+{
+        static const char *const names[] = { ".env",
+                                             "wp-config.php",
+                                             "configuration.php",
+                                             "LocalSettings.php",
+                                             "settings.php",
+                                             "sites/default/settings.php",
+                                             "config/config.php",
+                                             "app/etc/env.php",
+                                             "typo3conf/LocalConfiguration.php",
+                                             "config/system/settings.php" };
+        static const char *const nothing[] = { NULL };
+        static const Identity stranger = { .uid = STRANGER, .gid = STRANGER };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                char path[PATH_MAX];
+                Access access;
+
+                if (snprintf(path, sizeof(path), "%s/%s", inst->www, names[i]) >=
+                            (int)sizeof(path) ||
+                    access_ask(&stranger, nothing, path, R_OK, &access) < 0 || access.error < 0 ||
+                    !S_ISREG(access.stat.st_mode))
+                        continue;
+                instance_finding(inst, FINDING_SECRET_EXPOSED, path, NULL,
+                                 "every user of this machine can read it (mode %04o)",
+                                 access.stat.st_mode & 07777);
+        }
+}
+
 void check_document_root(InstanceCheck *inst)
 {
-        char path[PATH_MAX], home[PATH_MAX];
+        char home[PATH_MAX];
         struct stat st;
         Access access;
 
-        (void)snprintf(path, sizeof(path), "/srv/www/%s", inst->name);
+        (void)snprintf(inst->www, sizeof(inst->www), "/srv/www/%s", inst->name);
         (void)snprintf(home, sizeof(home), "/home/%s/public_html", inst->name);
+        if (lstat(inst->www, &st) < 0 && lstat(home, &st) == 0)
+                memcpy(inst->www, home, sizeof(inst->www));
+        snippets_check_secrets(inst);
         if (inst->sets_document_root)
                 return;
-        if (lstat(path, &st) < 0 && lstat(home, &st) == 0)
-                memcpy(path, home, sizeof(path));
-        if (access_ask(&inst->user, inst->replaced, path, R_OK | X_OK, &access) < 0)
+        if (access_ask(&inst->user, inst->replaced, inst->www, R_OK | X_OK, &access) < 0)
                 inst->check->n_needs_root++;
         else if (access.error == -ENOENT || access.error == -ENOTDIR)
-                instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, path, NULL,
+                instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, inst->www, NULL,
                                  "the document root is not there");
         else if (access.error < 0)
-                instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, path, NULL, &access);
+                instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, inst->www, NULL,
+                                    &access);
         else if (access.stat.st_mode & S_IWOTH)
-                instance_finding(inst, FINDING_DOCUMENT_ROOT_WRITABLE, path, NULL,
+                instance_finding(inst, FINDING_DOCUMENT_ROOT_WRITABLE, inst->www, NULL,
                                  "everybody may write in it (mode %04o)",
                                  access.stat.st_mode & 07777);
 }

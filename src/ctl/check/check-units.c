@@ -148,6 +148,30 @@ static void units_check_reloaded(Check *check)
                             "it has changed since the router read it");
 }
 
+static bool units_is_masked(const char *folder, const char *unit)
+{
+        _cleanup_free_ char *path = text_format("%s/%s", folder, unit);
+        char target[PATH_MAX];
+        const ssize_t n = path ? readlink(path, target, sizeof(target) - 1) : -1;
+
+        target[n < 0 ? 0 : n] = 0;
+        return strcmp(target, "/dev/null") == 0;
+}
+
+/* instance: whose unit it is; NULL: nobody's. */
+static void units_check_masked(Check *check, const char *instance, const char *const units[],
+                               size_t n)
+{
+        static const char *const folders[] = { "/etc/systemd/system", "/run/systemd/system" };
+
+        for (size_t i = 0; i < n; i++)
+                for (size_t j = 0; j < ELEMENTSOF(folders); j++)
+                        if (units_is_masked(folders[j], units[i]))
+                                finding_add(&check->findings, FINDING_UNIT_MASKED,
+                                            (Place){ .instance = instance }, NULL, "%s is masked",
+                                            units[i]);
+}
+
 static void units_check_left_over(Check *check)
 {
         char name[NAME_UNIT_MAX];
@@ -171,6 +195,14 @@ static void units_check_left_over(Check *check)
 
 void check_router_units(Check *check)
 {
+        static const char *const units[] = {
+                "bellhop.target",           "bellhop-router.socket",
+                "bellhop-router.service",   "bellhop-router-control.socket",
+                "bellhop@.socket",          "bellhop@.service",
+                "bellhop-standin@.service",
+        };
+
+        units_check_masked(check, NULL, units, ELEMENTSOF(units));
         if (!check->bus)
                 return;
         units_check_queue(check);
@@ -209,6 +241,17 @@ static bool units_lacks_folder(const char *folder, uint64_t pid)
                errno == ENOENT;
 }
 
+/* Whether the folder in the instance's mount namespace has another name now, or none. */
+static bool units_has_other_folder(const char *folder, uint64_t pid)
+{
+        _cleanup_free_ char *path = state_dir_of(pid, folder);
+        struct stat outside, inside;
+
+        return pid > 0 && path && stat(folder, &outside) == 0 && S_ISDIR(outside.st_mode) &&
+               lstat(path, &inside) == 0 &&
+               (outside.st_dev != inside.st_dev || outside.st_ino != inside.st_ino);
+}
+
 static void units_check_active(InstanceCheck *inst, const char *unit)
 {
         static const char restart[] = "systemctl try-restart bellhop@{name}.service";
@@ -217,6 +260,9 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
 
         (void)bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid);
         read = stale_read_files_of(pid);
+        if (units_has_other_folder(inst->www, pid))
+                instance_finding(inst, FINDING_DOCUMENT_ROOT_REPLACED, inst->www, NULL,
+                                 "another folder has this name since the instance was started");
         if (units_lacks_folder(inst->tls, pid) ||
             (inst->n_snippets > 0 && units_lacks_folder(inst->snippets, pid)))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED,
@@ -239,13 +285,15 @@ void check_instance_units(InstanceCheck *inst)
 {
         Check *check = inst->check;
         _cleanup_free_ char *result = NULL;
-        char unit[NAME_UNIT_MAX], standin[NAME_UNIT_MAX];
+        char socket[NAME_UNIT_MAX], unit[NAME_UNIT_MAX], standin[NAME_UNIT_MAX];
 
+        (void)name_unit(NAME_SOCKET_UNIT, inst->name, socket);
+        (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
+        (void)name_unit(NAME_STANDIN_UNIT, inst->name, standin);
+        units_check_masked(check, inst->name, (const char *const[]){ socket, unit, standin }, 3);
         if (!check->bus)
                 return;
         units_check_socket(inst);
-        (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
-        (void)name_unit(NAME_STANDIN_UNIT, inst->name, standin);
         /* The stand-in refuses connections for a while before the instance is tried again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
                 (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);

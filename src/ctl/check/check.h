@@ -46,6 +46,7 @@ typedef struct InstanceCheck {
         Identity user;
         char tls[PATH_MAX]; /* its folders of the configuration */
         char snippets[PATH_MAX];
+        char www[PATH_MAX];            /* its document root, unless a snippet sets another one */
         char own_folders[2][PATH_MAX]; /* those that the two are in */
         const char *replaced[6];       /* for access_ask() */
         size_t n_snippets;

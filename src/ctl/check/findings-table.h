@@ -16,6 +16,9 @@ ROW(SETTINGS_ERROR, "settings-error", ERROR,
 ROW(FOLDER_WRITABLE, "folder-writable", ERROR,
     "Whoever may write there can take the visitors of any instance.",
     "Make root its owner, let nobody else write in it, and look through its files.")
+ROW(FILE_NOT_READ, "file-not-read", WARNING,
+    "Files of instances and settings end with .conf; all others are passed over.",
+    "Give it the name that is meant, or move it away, " THEN_APPLY)
 ROW(SHARED_UID, "shared-uid", ERROR,
     "Two instances run as the same user, so each can read the key of the other.",
     "Give each a user with a uid of its own, or run 'bellhopctl remove {name}{config}'.")
@@ -61,6 +64,11 @@ ROW(DOCUMENT_ROOT_MISSING, "document-root-missing", ERROR, NO_PAGES,
     "Make the folder /srv/www/{name} with user {name} as its owner, then run '" RESTART "'.")
 ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
     "Put a folder there that user {name} owns, and do not open what a link leads to.")
+ROW(DOCUMENT_ROOT_REPLACED, "document-root-replaced", ERROR,
+    "The instance serves the folder that had this name when it was started.", RESTART)
+ROW(SECRET_EXPOSED, "secret-exposed", WARNING,
+    "Every user of this machine can read the passwords in it.",
+    "runuser --pty -u {name} -- chmod o= {file}")
 ROW(DOCUMENT_ROOT_WRITABLE, "document-root-writable", WARNING,
     "Every user of this machine can change the website and run programs as its user.",
     "runuser --pty -u {name} -- chmod o-w {file}")
@@ -74,6 +82,11 @@ ROW(SNIPPET_ERROR, "snippet-error", ERROR,
     "Correct the file or move it away, then run '" ADVICE_RELOAD "'.")
 ROW(TARGET_NOT_ENABLED, "target-not-enabled", ERROR,
     "After the next boot, no instance can be reached.", "systemctl enable bellhop.target")
+ROW(UNIT_MASKED, "unit-masked", ERROR, "systemd refuses to start it.",
+    "Run 'systemctl unmask' with its name, " THEN_APPLY)
+ROW(ADDRESS_MISSING, "address-missing", WARNING,
+    "No connection comes in by an address that this machine does not have.",
+    "Give the machine the address, or correct the line, " THEN_APPLY)
 ROW(ROUTER_NOT_LISTENING, "router-not-listening", ERROR, UNREACHABLE,
     "systemctl start bellhop.target bellhop-router.socket bellhop-router.service")
 ROW(ROUTER_FAILED, "router-failed", ERROR, UNREACHABLE, RESTART_OR_WHY("bellhop-router.service"))
