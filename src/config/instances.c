@@ -113,17 +113,15 @@ static int instances_withhold(Loading *loading, const InstanceDraft *draft, size
         return r;
 }
 
-/* What becomes of a file with a mistake. */
-static int instances_leave_out(Loading *loading, const SettingsFile *file,
-                               const InstanceDraft *draft, bool may_keep)
+/* What becomes of a file with a mistake; problem: the first one of it. */
+static int instances_leave_out(Loading *loading, const char *name, const InstanceDraft *draft,
+                               size_t problem, bool may_keep)
 {
         const size_t n = loading->config->n_kept;
-        const int r = may_keep ? instances_keep(loading, file->instance) : 0;
+        const int r = may_keep ? instances_keep(loading, name) : 0;
 
-        return r < 0 || loading->config->n_kept > n
-                       ? r
-                       : instances_withhold(loading, draft,
-                                            loading->config->n_problems - file->n_problems);
+        return r < 0 || loading->config->n_kept > n ? r
+                                                    : instances_withhold(loading, draft, problem);
 }
 
 static int instances_load_file(Loading *loading, const char *name)
@@ -131,6 +129,7 @@ static int instances_load_file(Loading *loading, const char *name)
         _cleanup_(instance_draft_done) InstanceDraft draft = { .routes = NULL };
         _cleanup_free_ char *path = name_path(NAME_INSTANCE_FILE, loading->dir, name), *text = NULL;
         SettingsFile file = { .path = path, .instance = name, .config = loading->config };
+        const size_t first = loading->config->n_problems;
         bool may_keep = true;
         size_t size;
         int r;
@@ -155,8 +154,9 @@ static int instances_load_file(Loading *loading, const char *name)
         }
         if (r == 0 && text && file.n_problems == 0)
                 r = instances_add(loading->config, &file, &draft);
-        return r == 0 && file.n_problems > 0 ? instances_leave_out(loading, &file, &draft, may_keep)
-                                             : r;
+        return r == 0 && file.n_problems > 0
+                       ? instances_leave_out(loading, name, &draft, first, may_keep)
+                       : r;
 }
 
 static int instances_report_lost(Config *config, const Instance *instance, const char *what,

@@ -252,7 +252,8 @@ HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t withou
                 if (key[i] != '.')
                         continue;
                 found = hostmap_find(map, key + i, length - i, hostmap_hash(key + i, length - i));
-                if (found && found->instance != own && found->instance != without)
+                if (found && found->instance != own &&
+                    (without == ROUTE_NONE || found->instance != without))
                         return hostmap_match(found);
         }
         return hostmap_match(NULL);

@@ -62,7 +62,7 @@ HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
 
 /* Where the host or wildcard of that route would lead without the routes of its own instance and of
- * another one, without. */
+ * another one, without (ROUTE_NONE: none). */
 HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without);
 
 bool hostmap_has_addresses(const HostMap *map);

@@ -69,6 +69,53 @@ static void test_mistake_gives_no_host_away(void **state)
         assert_int_equal(hostmap_find_address(config->map, &address).route, ROUTE_NONE);
 }
 
+static uint64_t others(const char *name, const char *without)
+{
+        _cleanup_config_ Config *config = load();
+        const uint32_t number = config_find_instance(config, name);
+
+        assert_true(number != ROUTE_NONE);
+        config_digest_others(config, without ? config_find_instance(config, without) : ROUTE_NONE);
+        return config->instances[number].others;
+}
+
+/* Not all mistakes of a file are reported. */
+static void test_file_of_mistakes(void **state)
+{
+        _cleanup_config_ Config *config = NULL;
+        char text[4096] = HOST("b.alice.example");
+
+        (void)state;
+        for (int i = 0; i < 100; i++)
+                strcat(text, "What=this\n");
+        put("instances/alice.conf", HOST("*.alice.example"));
+        put("instances/bob.conf", text);
+        put("instances/carol.conf", HOST("c.alice.example") "IdleSec=soon\n");
+        config = load();
+        assert_origin(config, "b.alice.example", "nobody bob.conf:2");
+        assert_origin(config, "c.alice.example", "nobody carol.conf:2");
+}
+
+/* A wildcard that is nobody's is in the way of one behind it. */
+static void test_wildcard_that_is_nobodys(void **state)
+{
+        _cleanup_config_ Config *config = NULL;
+
+        (void)state;
+        put("instances/alice.conf", HOST("*.alice.example"));
+        put("instances/bob.conf", HOST("*.b.alice.example") "IdleSec=soon\n");
+        put("instances/carol.conf", HOST("c.b.alice.example"));
+        config = load();
+        assert_origin(config, "x.b.alice.example", "nobody bob.conf:2");
+        config_digest_others(config, ROUTE_NONE);
+        assert_string_equal(config->instances[0].name, "alice");
+        /* *.b.alice.example alone. */
+        assert_true(config->instances[0].others != 0);
+        put("instances/carol.conf", HOST("carol.example"));
+        assert_int_equal(others("alice", NULL), config->instances[0].others);
+        assert_int_equal(others("alice", "carol"), config->instances[0].others);
+}
+
 static void load_again(Config **config)
 {
         Config *next = NULL;
@@ -98,16 +145,6 @@ static void test_mistake_on_reload(void **state)
         put("instances/carol.conf", HOST("c.alice.example"));
         load_again(&config);
         assert_origin(config, "c.alice.example", "carol carol.conf:2");
-}
-
-static uint64_t others(const char *name, const char *without)
-{
-        _cleanup_config_ Config *config = load();
-        const uint32_t number = config_find_instance(config, name);
-
-        assert_true(number != ROUTE_NONE);
-        config_digest_others(config, without ? config_find_instance(config, without) : ROUTE_NONE);
-        return config->instances[number].others;
 }
 
 static void test_digest(void **state)
@@ -169,6 +206,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, dir_setup, dir_teardown)
                 TEST(test_mistake_gives_no_host_away),
+                TEST(test_file_of_mistakes),
+                TEST(test_wildcard_that_is_nobodys),
                 TEST(test_mistake_on_reload),
                 TEST(test_digest),
                 TEST(test_digest_of_the_default),
