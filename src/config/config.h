@@ -61,7 +61,7 @@ typedef struct Instance {
         bool network;
         uint64_t idle_usec; /* 0: never exit */
         bool is_kept;       /* as it was before a reload */
-        bool takes_others;  /* by config_digest_others(), like others */
+        bool takes_others;  /* config_digest_others() sets it, and others */
         uint64_t others;
 } Instance;
 
@@ -81,7 +81,7 @@ typedef struct Config {
         Instance *instances; /* sorted by name; those without a mistake, and those kept */
         size_t n_instances;
         uint32_t default_instance; /* ROUTE_NONE: none */
-        HostMap *map; /* a host in a file with a mistake is there as one that nobody has */
+        HostMap *map; /* hosts in a file with a mistake belong to nobody */
         Problem *problems;
         size_t n_problems;
         uint64_t begun_nsec; /* since 1970, when reading began: later changes are not in it */
@@ -117,10 +117,10 @@ int config_read_instance(const char *dir, const char *name, Instance *ret);
 Config *config_free(Config *config);
 
 /*
- * Fills in Instance.takes_others: it is the default or has wildcards, so it would get hosts of
- * other instances if their files did not name them; and Instance.others, a digest of these hosts,
- * which is 0 if there are none, and changes when one is added or removed. The hosts of one
- * instance, without, are left out (ROUTE_NONE: of none).
+ * Sets Instance.takes_others: the instance is the default or has wildcards, so it would get hosts
+ * of other instances if their files did not name them. Sets Instance.others, a digest of these
+ * hosts: it is 0 if there are none, and changes when one is added or removed. The instance
+ * 'without' is ignored (ROUTE_NONE: none is).
  */
 void config_digest_others(Config *config, uint32_t without);
 

@@ -14,8 +14,8 @@ typedef struct InstanceDraft {
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text);
 void instance_draft_done(InstanceDraft *draft);
 
-/* Where a route of Config.map comes from, as its origin: instance number and line. Withheld: number
- * of a problem and line. */
+/* Where a route of Config.map comes from, as its origin: instance number and line. If it is
+ * withheld: problem number and line. */
 #define ORIGIN_LINE_BITS 32
 #define ORIGIN_WITHHELD  (UINT64_C(1) << 63)
 

@@ -93,7 +93,7 @@ static int instances_keep(Loading *loading, const char *name)
         return 0;
 }
 
-/* No other instance may get them by its wildcard until the mistake is corrected. */
+/* Until the mistake is corrected, no other instance may get these hosts by its wildcard. */
 static int instances_withhold(Loading *loading, const InstanceDraft *draft, size_t problem)
 {
         int r = 0;
@@ -113,7 +113,7 @@ static int instances_withhold(Loading *loading, const InstanceDraft *draft, size
         return r;
 }
 
-/* What becomes of a file with a mistake; problem: the first one of it. */
+/* Handles a file with a mistake; problem: its first one. */
 static int instances_leave_out(Loading *loading, const char *name, const InstanceDraft *draft,
                                size_t problem, bool may_keep)
 {
@@ -207,7 +207,7 @@ static int instances_keep_routes(Config *config, const Config *old)
         return 0;
 }
 
-/* Routes that are in no other file. */
+/* Adds the routes that no other file has. */
 static int instances_add_withheld(Config *config, const HostMap *withheld)
 {
         int r = 0;

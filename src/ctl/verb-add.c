@@ -28,7 +28,7 @@ typedef struct Add {
         char *text; /* of the file */
         InstanceDraft draft;
         Config *problems; /* of the text */
-        Config *config;   /* what is there already, and the routes of the text */
+        Config *config;   /* the existing files, and the routes of the text */
         bool has_file;
         bool has_signed; /* a certificate, now */
 } Add;
@@ -58,8 +58,8 @@ static CtlStatus add_check_conflicts(Add *add)
                              "'bellhopctl apply'.",
                              taken.what, other.instance->name, other.file, other.line);
         else
-                output_error("%s is in %s:%u already, and that file has a mistake, which "
-                             "'bellhopctl check' shows. Correct it, or remove %s there.",
+                output_error("%s is in %s:%u already, and that file has a mistake. "
+                             "'bellhopctl check' shows it. Correct it, or remove %s there.",
                              taken.what, other.file, other.line, taken.what);
         return CTL_FAILED;
 }
@@ -257,7 +257,7 @@ static Done add_start_socket(const Add *add)
         return add_done(r == 1);
 }
 
-/* Likewise. One that runs may have read the certificate already. */
+/* Likewise. A running server may have read the certificate already. */
 static Done add_restart_server(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -374,8 +374,8 @@ static CtlStatus add_run_steps(Add *add)
         }
         if (others_reload(&add->change, add->config, ROUTE_NONE))
                 return CTL_FINE;
-        output_error("%s is served, but not all is in force. When the cause is gone: bellhopctl "
-                     "apply",
+        output_error("%s is served, but not all changes are in force. When the cause is gone, run "
+                     "'bellhopctl apply'",
                      add->name);
         return CTL_FAILED;
 }

@@ -17,12 +17,12 @@ typedef enum Need {
         NEED_DROP_IN = 1 << 0,  /* its drop-in is not what the file asks for */
         NEED_START = 1 << 1,    /* its socket is not there */
         NEED_RELOAD = 1 << 2,   /* its server has read older files */
-        NEED_AGAIN = 1 << 3,    /* its server does not see a folder that is new */
+        NEED_AGAIN = 1 << 3,    /* its server does not see a new folder */
         NEED_RENEW = 1 << 4,    /* its units have another network, and can be forgotten */
         NEED_RESTART = 1 << 5,  /* the same, but all units must be read again */
         NEED_STOP = 1 << 6,     /* it has no file any more */
         NEED_SNIPPETS = 1 << 7, /* it has no folder for them */
-        NEED_UNKNOWN = 1 << 8,  /* nobody says whether its server has read older files */
+        NEED_UNKNOWN = 1 << 8,  /* whether its server has read older files is not known */
 } Need;
 
 typedef struct Apply {

@@ -156,13 +156,13 @@ static int check_print_json(const Output *output, const Findings *findings)
         return table_print(&table);
 }
 
-/* From so many instances on, what they share is said once. */
+/* A finding that at least this many instances share is printed once. */
 #define GROUP_LEAST 4
-/* Of these, so many are named. */
+/* How many of them are named. */
 #define GROUP_NAMED 3
 
-/* Those of the finding and of what follows and is alike; NULL: too few, or no memory. *ret_n: how
- * many. To be freed. */
+/* The names of the instances of this finding and of later ones that are alike; NULL: too few, or no
+ * memory. *ret_n: how many. To be freed. */
 static char *check_group_names(const Findings *findings, size_t first, size_t *ret_n)
 {
         _cleanup_free_ char *names = NULL;
@@ -177,7 +177,7 @@ static char *check_group_names(const Findings *findings, size_t first, size_t *r
         return out && fclose(out) == 0 && n >= GROUP_LEAST ? take_ptr(names) : NULL;
 }
 
-/* False: it belongs to a group that was printed with the first of its members. */
+/* False: it belongs to a group that was printed with its first member. */
 static bool check_is_first(const Findings *findings, size_t number)
 {
         size_t n = 0;

@@ -45,7 +45,7 @@ static bool remove_routes(Remove *remove, bool had_file)
                change_reload_router(&remove->change);
 }
 
-/* Others may have the hosts by their wildcards now. */
+/* Other instances may get the hosts by their wildcards now. */
 static bool remove_hosts(Remove *remove)
 {
         const char *dir = remove->change.ctl->config_dir;
@@ -136,7 +136,7 @@ static bool remove_settings(Remove *remove)
                                                   names[2], NULL });
 }
 
-/* The place in a line of mountinfo, cut out of it; NULL: it has none. */
+/* The mount point in a line of mountinfo, which it changes; NULL: none. */
 static char *remove_parse_mount(char *line)
 {
         char *place = NULL;
@@ -170,8 +170,8 @@ static int remove_find_mount(const char *path, char **ret)
         return feof(mounts) ? 0 : -errno;
 }
 
-/* So that the customer's programs come to nothing in it any more. One that is in a folder below
- * must end before the removal can. */
+/* The customer's programs can no longer reach anything in it. One whose current folder is below it
+ * must end before the removal can end. */
 static void remove_close_folder(const char *path)
 {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -192,7 +192,7 @@ static bool remove_folder(Remove *remove, const char *kind, const char *path)
         if (!change_good("What is mounted can't be seen", remove_find_mount(path, &mount)))
                 return false;
         if (mount) {
-                /* In no command: the customer may have chosen the name. */
+                /* The customer may have chosen the name, so no command shows it. */
                 output_error("%s is not removed, as something is mounted there, which has to be "
                              "unmounted first: %s",
                              path, mount);

@@ -43,7 +43,7 @@ const Option options[] = {
         { "count", 'n', "N", "top", "Stop after N times", STRING(count) },
         { "delay", 'd', "SEC", "top", "Wait SEC seconds in between (default: 2)", STRING(delay) },
         { "strict", 0, NULL, "check", "Warnings are errors", FLAG(strict) },
-        { "instance", 0, "NAME", "check", "Look at that instance alone", STRING(instance) },
+        { "instance", 0, "NAME", "check", "Show only its findings", STRING(instance) },
         { "self-signed", 0, NULL, "cert add", "Make a self-signed certificate", FLAG(self_signed) },
         { "install", 0, NULL, "cert", "Install the files CERT and KEY, which follow NAME",
           FLAG(install) },

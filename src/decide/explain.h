@@ -21,8 +21,8 @@ typedef union Explanation {
         struct {
                 const char *outcome;  /* OUTCOME=: hand-off, redirect or refuse */
                 const char *reason;   /* REASON=: of a refusal, as in logs and metrics */
-                const char *instance; /* INSTANCE=: also if redirected or refused for that one;
-                                         none: the file has a mistake, so nobody has the route */
+                const char *instance; /* INSTANCE=: also if redirected or refused for it; none:
+                                         the file has a mistake, so nobody has the route */
                 const char *why;      /* WHY=: address, exact, wildcard or default */
                 const char *route;    /* ROUTE=: the host, wildcard or address as in the file */
                 const char *file;     /* FILE=, LINE=: where that is written */

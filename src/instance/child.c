@@ -15,7 +15,7 @@
 /* Above what the program gets, so that moving one descriptor into place overwrites none. */
 #define FDS_ABOVE 32
 
-/* Orphans that are waited for before anything else has its turn. */
+/* How many orphans it waits for before other events get their turn. */
 #define ORPHANS_AT_ONCE 64
 
 /* As a shell has it. */
@@ -198,7 +198,7 @@ static int child_on_orphan(sd_event_source *source, const struct signalfd_siginf
                 info.si_pid = 0;
                 if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
                         return 0;
-                /* The event loop waits for it; there may be orphans behind it. */
+                /* The event loop waits for this one; orphans may follow it. */
                 if (child_is_started(info.si_pid))
                         break;
                 (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);

@@ -26,7 +26,7 @@ typedef struct Process {
         int status; /* of waitpid(2), once it has */
         int orphan_signal;
         sd_event_source *source;
-        LIST_ENTRY(Process) link; /* all that were started */
+        LIST_ENTRY(Process) link; /* of all started processes */
 } Process;
 
 /* Starts it in a session of its own, with default signals, without our NOTIFY_SOCKET, LISTEN_* and
@@ -49,8 +49,8 @@ void child_kill_all(const Process *process);
 /* Kills it if it has not ended, with its process group. */
 void child_done(Process *process);
 
-/* Makes this process the parent of all descendants that lose theirs, and has the event loop wait
- * for them. PID 1 would see to each before it starts a unit. Returns 0 or a negative errno. */
+/* Makes this process the parent of all descendants that lose theirs, and makes the event loop wait
+ * for them. PID 1 would handle each before it starts a unit. Returns 0 or a negative errno. */
 int child_adopt_orphans(sd_event *event);
 
 /* A unix socket at path, in place of one that a killed supervisor has left. Takes NULL for want of

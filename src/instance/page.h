@@ -52,7 +52,7 @@ void page_let_go(void);
 void page_opened(uint64_t now_usec);
 void page_ended(uint64_t now_usec);
 
-/* In the server, before it is ready: Instance.others as it has read them. */
+/* In the server, before it is ready: the Instance.others that it has read. */
 void page_set_others(Page *page, uint64_t others);
 uint64_t page_others(const Page *page);
 

@@ -40,7 +40,7 @@ typedef struct State {
         uint64_t n_handoffs;        /* since the start */
         uint64_t last_handoff_usec; /* CLOCK_REALTIME; 0: none yet */
         uint64_t read_usec;   /* CLOCK_REALTIME when it last began to read files; 0: not yet */
-        uint64_t others;      /* Instance.others as the server has read them */
+        uint64_t others;      /* the Instance.others that the server has read */
         uint64_t reload_usec; /* CLOCK_MONOTONIC when the last reload began; 0: none yet */
         StateReload reload;
 } State;

@@ -12,8 +12,8 @@
 #include "route/hostname.h"
 #include "util/address.h"
 
-/* As a number of a route: there is none. As the instance of a route: nobody has it, but it leads to
- * nobody else either. */
+/* As the number of a route: there is none. As the instance of a route: it belongs to nobody, and
+ * leads nowhere. */
 #define ROUTE_NONE UINT32_MAX
 
 typedef struct HostMap HostMap;
@@ -62,7 +62,7 @@ HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
 
 /* Where the host or wildcard of that route would lead without the routes of its own instance and of
- * another one, without (ROUTE_NONE: none). */
+ * the instance 'without' (ROUTE_NONE: of none). */
 HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without);
 
 bool hostmap_has_addresses(const HostMap *map);

@@ -7,7 +7,7 @@
 #include "util/open-regular.h"
 
 /* The kernel's own files look regular, and to open or read some of them changes the machine. Those
- * that have a size are in sysfs, or of a device (/proc/bus/pci). */
+ * that have a size are in sysfs, or belong to a device (/proc/bus/pci). */
 static bool open_is_harmless(int fd, const struct stat *st)
 {
         struct statfs fs;

@@ -21,7 +21,7 @@ CLOSED = ["/run/systemd/notify", "/run/systemd/userdb/io.systemd.DynamicUser", "
           "/run/systemd/journal/stdout"]
 # Of services that a machine may have: both ask the network for anybody.
 RESOLVERS = ["/run/systemd/resolve/io.systemd.Resolve", "/run/nscd/socket"]
-# Without listening, as the C library waits for an nscd that does not answer: to whom it is in sight it refuses.
+# They do not listen, as the C library waits for an nscd that does not answer: a process that sees one is refused.
 BIND = """import os, pathlib, signal, socket, sys
 sockets = []
 for path in map(pathlib.Path, sys.argv[1:]):

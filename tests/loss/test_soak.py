@@ -43,7 +43,7 @@ class Soak:
         self._kill((ALICE,), False, lambda: kill(self.box, "alice", who))
 
     def kills_router(self):
-        """Which loses what it has not handed off, so nothing that has been answered in part."""
+        """It loses what it has not handed off, so nothing that was partly answered."""
         self._kill(EVERYBODY, True, self._kill_router)
 
     def _kill_router(self):

@@ -120,7 +120,7 @@ def test_what_runs_finds_nothing_of_the_supervisor(instance):
 
 
 def test_orphans_are_the_supervisors(instance):
-    """systemd would wait for each before it does anything else, so who leaves many would keep it from starting units."""
+    """systemd would wait for each before it does anything else, so a site with many would delay starts of units."""
     instance.path("www/orphan.cgi", mode=0o755, text="#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\n"
                   "for n in $(seq 200); do (true &) >/dev/null 2>&1; done\n(exec sleep 60 >/dev/null 2>&1 & echo $!)\n")
     status, pid = instance.curl("/orphan.cgi")

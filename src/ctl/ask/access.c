@@ -133,8 +133,8 @@ static bool access_is_replaced(const Walk *walk)
         return false;
 }
 
-/* In a sticky folder others can add names, and can't replace what is root's. Where there is an ACL,
- * the group's bits are all that it grants to anybody, so they count for root's group, too. */
+/* In a sticky folder others can add names, but can't replace what root owns. With an ACL, the
+ * group's bits are the most that it grants to anybody, so they count for root's group, too. */
 static bool access_is_roots(const struct stat *st)
 {
         const mode_t others = S_IWOTH | S_IWGRP;

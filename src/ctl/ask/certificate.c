@@ -67,15 +67,15 @@ static int certificate_note_pass_phrase(char *buffer, int size, int writing, voi
         return -1;
 }
 
-/* Of the others OpenSSL computes the public key while it reads the private one, which takes months
- * for a DSA key as long as the file may be. Servers use none of them. */
+/* For other kinds, OpenSSL computes the public key while it reads the private one. For a DSA key of
+ * the maximum file size, that takes months. Servers do not use these kinds. */
 static bool certificate_is_cheap_kind(int nid)
 {
         return nid == EVP_PKEY_RSA || nid == EVP_PKEY_RSA_PSS || nid == EVP_PKEY_EC ||
                nid == EVP_PKEY_ED25519 || nid == EVP_PKEY_ED448;
 }
 
-/* What is in a block decides, as OpenSSL does not rely on its name either. */
+/* The content of a block decides, not its name: OpenSSL does not rely on the name either. */
 static bool certificate_keys_are_cheap(const char *text, size_t size)
 {
         BIO *bio = BIO_new_mem_buf(text, (int)size);

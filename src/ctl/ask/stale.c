@@ -66,7 +66,7 @@ static uint64_t stale_nsec(const struct statx_timestamp *time)
         return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-/* A folder's birth alone is not a change: add makes one that is empty. */
+/* A new folder alone is not a change: add creates it empty. */
 static uint64_t stale_changed_own(NamePath kind, const char *config_dir, const char *name,
                                   uint64_t *ret_made)
 {

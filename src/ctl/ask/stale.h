@@ -16,19 +16,19 @@
 uint64_t changed_file(const char *path);
 uint64_t changed_inode(const struct stat *st);
 
-/* All that the router reads, with the folders, as a file may have gone. */
+/* All that the router reads, with the folders, since a file may have been removed. */
 uint64_t changed_router(const char *config_dir);
 
-/* Snippets, certificate and key of one instance. *ret_made: when the newer one of their folders was
- * made (0: not known), as a server that runs does not see a new one; one without snippets does not
- * count. */
+/* Snippets, certificate and key of one instance. *ret_made: when the newer of their folders was
+ * made (0: not known), since a running server does not see a new folder. A folder without snippets
+ * does not count. */
 uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_made);
 
 /* Whether a process that began to read at that time, by CLOCK_REALTIME_COARSE as files have it, may
  * lack the change. UNKNOWN: false, as nothing may be done because of what nobody knows. */
 bool is_stale(uint64_t read_nsec, uint64_t changed_nsec);
 
-/* What the server of an instance has read, by its own word. UNKNOWN: it does not say, or has not
+/* What the server of an instance says that it has read. UNKNOWN: it does not say, or has not
  * begun. */
 typedef struct ReadFiles {
         uint64_t nsec;   /* when it began to */
@@ -39,7 +39,7 @@ typedef struct ReadFiles {
 ReadFiles stale_read_files(const char *dir);
 ReadFiles stale_read_files_of(uint64_t pid);
 
-/* Whether it knows other hosts of other instances than the instance's others says. */
+/* Whether its hosts of other instances differ from the instance's others. */
 bool lacks_others(const ReadFiles *read, const Instance *instance);
 
 /* Returns when a process that begins to read now has the change for certain: after some

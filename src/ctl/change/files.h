@@ -61,7 +61,7 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
                             const void *userdata),
                 const void *userdata);
 
-/* The folder of the snippets: root's, and the user reads it. -ESRCH: there is no such user. */
+/* The folder of the snippets: root owns it, the user can read it. -ESRCH: no such user. */
 int snippet_folder_make(const char *config_dir, const char *name);
 
 /* Runs a program with at least one argument, and prints what it says only if it fails. False: it

@@ -4,7 +4,7 @@
 #include "ctl/ask/stale.h"
 #include "util/cleanup.h"
 
-/* A server that is asked what it has read. */
+/* A server to ask what it has read. */
 typedef struct Other {
         const Instance *instance;
         char unit[NAME_UNIT_MAX];

@@ -45,7 +45,7 @@ static bool config_ends_with(const char *text, const char *end)
         return length > of_end && strcmp(text + length - of_end, end) == 0;
 }
 
-/* Editors' copies and hidden files are meant to be passed over. */
+/* Hidden files and copies by editors are ignored on purpose. */
 static bool config_is_copy(const char *name)
 {
         static const char *const ends[] = { "~", ".swp", ".bak", ".dpkg-old", ".dpkg-dist" };
@@ -75,7 +75,7 @@ static void config_check_names(Check *check, const char *folder)
                 (void)closedir(dir);
 }
 
-/* Where the kernel lets anybody bind any address, it does not say. */
+/* False if the kernel lets any process bind any address. */
 static bool config_lacks_address(const Address *address)
 {
         const bool v4 = IN6_IS_ADDR_V4MAPPED(&address->ip);

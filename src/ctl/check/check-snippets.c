@@ -44,7 +44,7 @@ void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path
                                  strerror(-access->error));
 }
 
-/* What the instance includes as root's. */
+/* The instance includes these files, so root must own them. */
 static void snippets_check_owner(InstanceCheck *inst, const char *path)
 {
         const bool is_folder = path == inst->snippets;
@@ -142,7 +142,7 @@ static const char *snippets_find_words(char *text)
         found = found ? found : text;
         found[strcspn(found, "\n")] = 0;
         if (found[0] == 0)
-                return "their test has failed, and says nothing";
+                return "their test failed without a message";
         return found[0] == '<' && found[1] && found[2] == '>' ? found + 3 : found;
 }
 
@@ -196,8 +196,8 @@ void check_snippets(InstanceCheck *inst)
                                  CONFIGTEST_SECONDS, inst->name);
         else if (r == CONFIGTEST_KILLED)
                 instance_finding(inst, FINDING_SNIPPET_ERROR, inst->snippets, NULL,
-                                 "the snippets could not be checked: their test was killed, as a "
-                                 "program of user %s can do, and the kernel where memory is short",
+                                 "the snippets could not be checked: their test was killed, by a "
+                                 "program of user %s, or by the kernel for want of memory",
                                  inst->name);
 }
 

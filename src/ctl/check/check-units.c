@@ -158,7 +158,7 @@ static bool units_is_masked(const char *folder, const char *unit)
         return strcmp(target, "/dev/null") == 0;
 }
 
-/* instance: whose unit it is; NULL: nobody's. */
+/* instance: the owner of the units; NULL: none. */
 static void units_check_masked(Check *check, const char *instance, const char *const units[],
                                size_t n)
 {
@@ -241,7 +241,7 @@ static bool units_lacks_folder(const char *folder, uint64_t pid)
                errno == ENOENT;
 }
 
-/* Whether the folder in the instance's mount namespace has another name now, or none. */
+/* Whether the folder in the instance's mount namespace has been renamed or removed since. */
 static bool units_has_other_folder(const char *folder, uint64_t pid)
 {
         _cleanup_free_ char *path = state_dir_of(pid, folder);
@@ -262,7 +262,7 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
         read = stale_read_files_of(pid);
         if (units_has_other_folder(inst->www, pid))
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_REPLACED, inst->www, NULL,
-                                 "another folder has this name since the instance was started");
+                                 "it was replaced after the instance was started");
         if (units_lacks_folder(inst->tls, pid) ||
             (inst->n_snippets > 0 && units_lacks_folder(inst->snippets, pid)))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED,
@@ -277,8 +277,8 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                                  "it has changed since the instance read it");
         else if (lacks_others(&read, inst->instance))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, NULL, NULL,
-                                 "other instances have other hosts now than when it read them, "
-                                 "and it answers for them on open connections");
+                                 "the hosts of other instances have changed since it read them, "
+                                 "and it still answers for them on open connections");
 }
 
 void check_instance_units(InstanceCheck *inst)

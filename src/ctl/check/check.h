@@ -52,7 +52,7 @@ typedef struct InstanceCheck {
         size_t n_snippets;
         bool has_credentials; /* systemd passes certificate and key to it */
         bool snippets_unreadable;
-        bool snippets_not_roots; /* said once, of the first */
+        bool snippets_not_roots; /* reported once, for the first */
         bool sets_document_root; /* a snippet does */
         bool sets_certificate;   /* a snippet does, for some of the hosts */
         Newest newest;           /* of the files that it reads at its start */

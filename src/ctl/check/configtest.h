@@ -17,7 +17,7 @@ typedef enum ConfigTestResult {
         CONFIGTEST_PASSED, /* exit status 0 */
         CONFIGTEST_FAILED,
         CONFIGTEST_ENDLESS, /* it was killed after CONFIGTEST_SECONDS */
-        CONFIGTEST_KILLED,  /* by others, as the customer's programs can */
+        CONFIGTEST_KILLED,  /* by another program, such as one of the customer's */
 } ConfigTestResult;
 
 typedef struct ConfigTest {

@@ -17,8 +17,8 @@ ROW(FOLDER_WRITABLE, "folder-writable", ERROR,
     "Whoever may write there can take the visitors of any instance.",
     "Make root its owner, let nobody else write in it, and look through its files.")
 ROW(FILE_NOT_READ, "file-not-read", WARNING,
-    "Files of instances and settings end with .conf; all others are passed over.",
-    "Give it the name that is meant, or move it away, " THEN_APPLY)
+    "bellhop reads only files of instances and settings whose names end with .conf.",
+    "Rename it so that it ends with .conf, or move it away, " THEN_APPLY)
 ROW(SHARED_UID, "shared-uid", ERROR,
     "Two instances run as the same user, so each can read the key of the other.",
     "Give each a user with a uid of its own, or run 'bellhopctl remove {name}{config}'.")
@@ -65,7 +65,7 @@ ROW(DOCUMENT_ROOT_MISSING, "document-root-missing", ERROR, NO_PAGES,
 ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
     "Put a folder there that user {name} owns, and do not open what a link leads to.")
 ROW(DOCUMENT_ROOT_REPLACED, "document-root-replaced", ERROR,
-    "The instance serves the folder that had this name when it was started.", RESTART)
+    "The instance still serves the folder that had this name when it was started.", RESTART)
 ROW(SECRET_EXPOSED, "secret-exposed", WARNING,
     "Every user of this machine can read the passwords in it.",
     "runuser --pty -u {name} -- chmod o= {file}")
@@ -75,7 +75,7 @@ ROW(DOCUMENT_ROOT_WRITABLE, "document-root-writable", WARNING,
 ROW(SNIPPETS_NOT_ROOTS, "snippets-not-roots", ERROR,
     "The customer can load any module into the server, replace your settings, and lead your "
     "commands elsewhere by a link.",
-    "Look through the files. Make root the owner of the folder and of all that is in it, and let "
+    "Look through its files. Make root the owner of the folder and of everything in it, and let "
     "nobody else write there.")
 ROW(SNIPPET_ERROR, "snippet-error", ERROR,
     "The instance does not start; one that runs can't be reloaded.",
@@ -85,7 +85,7 @@ ROW(TARGET_NOT_ENABLED, "target-not-enabled", ERROR,
 ROW(UNIT_MASKED, "unit-masked", ERROR, "systemd refuses to start it.",
     "Run 'systemctl unmask' with its name, " THEN_APPLY)
 ROW(ADDRESS_MISSING, "address-missing", WARNING,
-    "No connection comes in by an address that this machine does not have.",
+    "No connection can arrive at an address that this machine does not have.",
     "Give the machine the address, or correct the line, " THEN_APPLY)
 ROW(ROUTER_NOT_LISTENING, "router-not-listening", ERROR, UNREACHABLE,
     "systemctl start bellhop.target bellhop-router.socket bellhop-router.service")

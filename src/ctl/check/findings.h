@@ -47,7 +47,7 @@ typedef struct Finding {
         unsigned line;  /* from 1; 0: the file as a whole */
         char *what;
         char *advice;                /* NULL: none */
-        char *any_what, *any_advice; /* the same with NAME and FILE for those of the instance */
+        char *any_what, *any_advice; /* the same, with the words NAME and FILE */
 } Finding;
 
 typedef struct Findings {
@@ -77,10 +77,10 @@ void findings_done(Findings *findings);
  * in the order in which they were added. */
 void findings_finish(Findings *findings, bool strict);
 
-/* Whether two say the same of different instances. */
+/* Whether two findings say the same about different instances. */
 bool findings_are_alike(const Finding *a, const Finding *b);
 
-/* Leaves only those of one instance. */
+/* Keeps only the findings of one instance. */
 void findings_keep(Findings *findings, const char *instance);
 
 bool findings_have_error(const Findings *findings, const char *instance);

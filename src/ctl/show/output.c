@@ -134,9 +134,9 @@ void output_paint(const Output *output, OutputColor color, const char *format, .
 /* --- paragraphs --- */
 
 #define PARAGRAPH_INDENT 10
-#define PARAGRAPH_LEAST  40 /* columns; in fewer, lines are as long as they are */
+#define PARAGRAPH_LEAST  40 /* columns; a narrower terminal gets unbroken lines */
 
-/* How many columns it takes, whose bytes are harmless UTF-8. */
+/* How many columns the text takes; its bytes are harmless UTF-8. */
 static unsigned output_width(const char *text, size_t length)
 {
         unsigned width = 0;
@@ -146,7 +146,7 @@ static unsigned output_width(const char *text, size_t length)
         return width;
 }
 
-/* The length up to the next blank, in a command the next one that is not quoted. */
+/* The length up to the next blank; in a command, up to the next one outside quotes. */
 static size_t output_word(const char *text, bool is_command)
 {
         char quote = 0;

@@ -14,7 +14,7 @@
 typedef struct Output {
         bool json;
         bool legend;
-        bool color;       /* a terminal, and the user has nothing against it */
+        bool color;       /* stdout is a terminal, and the user allows colors */
         unsigned columns; /* of the terminal; 0: lines have any length */
         FILE *pager;      /* NULL: none */
 } Output;
@@ -41,9 +41,9 @@ void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void output_paint(const Output *output, OutputColor color, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* A paragraph: head, and text that is broken between words where the terminal ends; the lines below
- * the first are indented. A command can be copied from there: its lines end with a backslash, and
- * none is broken within quotes. */
+/* Prints head and text, and breaks the text between words to fit the terminal; all lines but the
+ * first are indented. A command can still be copied: its lines end with a backslash, and no line
+ * is broken within quotes. */
 void output_paragraph(const Output *output, OutputColor color, const char *head, const char *text,
                       bool is_command);
 
