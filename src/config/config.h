@@ -81,7 +81,7 @@ typedef struct Config {
         Instance *instances; /* sorted by name; those without a mistake, and those kept */
         size_t n_instances;
         uint32_t default_instance; /* ROUTE_NONE: none */
-        HostMap *map; /* hosts in a file with a mistake belong to nobody */
+        HostMap *map;              /* hosts in a file with a mistake belong to nobody */
         Problem *problems;
         size_t n_problems;
         uint64_t begun_nsec; /* since 1970, when reading began: later changes are not in it */

@@ -85,7 +85,8 @@ void notify_send(Notify *notify, NotifyEvent happened, const char *format, ...)
                         args);
         va_end(args);
         if (happened == NOTIFY_NOTHING) {
-                /* An earlier message may have found no memory; no event says that there is some now. */
+                /* An earlier message may have found no memory; no event says that there is some
+                 * now. */
                 notify_flush(notify, "");
                 (void)notify_try(notify, status, -1);
                 return;
