@@ -59,6 +59,7 @@ typedef struct Instance {
         unsigned default_line; /* of the file, where Default= is */
         HttpPolicy http;
         bool network;
+        bool is_suspended;  /* its visitors get 503, and nothing of the customer's runs */
         uint64_t idle_usec; /* 0: never exit */
         bool is_kept;       /* as it was before a reload */
         bool takes_others;  /* config_digest_others() sets it, and others */

@@ -164,6 +164,9 @@ static const Setting instance_settings[] = {
         { .key = "Network",
           .parse = setting_parse_bool,
           .offset = offsetof(InstanceDraft, instance.network) },
+        { .key = "Suspended",
+          .parse = setting_parse_bool,
+          .offset = offsetof(InstanceDraft, instance.is_suspended) },
 };
 
 static const SettingsTable instance_table = { "Instance", instance_settings,

@@ -40,7 +40,13 @@ bool decide_address(const Config *config, const Address *local, Decision *ret)
 /* Plain HTTP for a host: the router may answer in place of the instance. */
 static void decide_http(const Config *config, Span path, Decision *ret)
 {
-        switch (config->instances[ret->instance].http) {
+        const Instance *instance = &config->instances[ret->instance];
+
+        if (instance->is_suspended) {
+                decide_refuse(REFUSE_SUSPENDED, ret);
+                return;
+        }
+        switch (instance->http) {
         case HTTP_SERVE:
                 return;
         case HTTP_REFUSE:

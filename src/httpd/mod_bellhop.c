@@ -339,7 +339,8 @@ static int request_begins(request_rec *request)
 
         sigmask_change(SIG_BLOCK);
         if (!handoff || (mod_admits(request->hostname, handoff) && mod_admits(target, handoff)))
-                return DECLINED;
+                return config->instances[own_instance].is_suspended ? HTTP_SERVICE_UNAVAILABLE
+                                                                    : DECLINED;
 
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,
                       "misdirected: host '%s' on a connection for '%s'",

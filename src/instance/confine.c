@@ -18,7 +18,7 @@ static void confine_report_gaps(const char *instance, unsigned missing)
                                  "the fence of %s has a gap: %s", instance, fence_gap(1U << i));
 }
 
-int confine(const Context *context, Instance *ret)
+int confine(Context *context, Instance *ret)
 {
         static unsigned raised; /* around this process */
         const char *instance = context->instance;
@@ -29,6 +29,7 @@ int confine(const Context *context, Instance *ret)
                 log_error_errno(r, "can't read the settings of %s: %m", instance);
                 return r;
         }
+        context->is_suspended = ret->is_suspended;
         wanted = fence_wanted(ret->network) & ~raised;
         r = fence_raise(wanted);
         if (r < 0) {

@@ -2,6 +2,8 @@
 /* What all parts of a supervisor know. The strings live as long as the process. */
 #pragma once
 
+#include <stdbool.h>
+
 typedef struct Context {
         const char *instance;
         const char *config_dir;
@@ -9,7 +11,8 @@ typedef struct Context {
         const char *state_dir;   /* NULL: none */
         const char *mpm;         /* of Apache: event, worker or prefork */
         const char *php_program; /* NULL: the newest that is installed */
-        int systemd_fd;          /* /run/systemd of the machine, until it is used; negative: none */
-        int handoff_fd;          /* the hand-off socket */
-        int bell_fd;             /* eventfd(2) that the pages of all servers ring */
+        bool is_suspended; /* as confine() has read it: nothing of the customer's is started */
+        int systemd_fd;    /* /run/systemd of the machine, until it is used; negative: none */
+        int handoff_fd;    /* the hand-off socket */
+        int bell_fd;       /* eventfd(2) that the pages of all servers ring */
 } Context;

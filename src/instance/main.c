@@ -63,7 +63,7 @@ static const char *environment_or(const char *name, const char *otherwise)
 }
 
 /* As an instance would run it: behind the fence. Returns only after a failure. */
-static void test(const Context *context)
+static void test(Context *context)
 {
         Instance settings;
         int r = confine(context, &settings);

@@ -76,9 +76,11 @@ static void php_command_done(PhpCommand *command)
         free(command->config);
 }
 
-/* False: there is no PHP. */
+/* False: there is no PHP, or none for a suspended customer. */
 static bool php_find(const Context *context, PhpCommand *ret)
 {
+        if (context->is_suspended)
+                return false;
         *ret = (PhpCommand){ php_find_program(context), php_find_config(context) };
         return ret->program && ret->config;
 }

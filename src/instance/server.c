@@ -72,6 +72,8 @@ static void server_make_apache_command(const Context *context, bool test, unsign
         }
         server_add(command, "-C");
         server_add(command, "Define BELLHOP_SERVER %u", number);
+        if (context->is_suspended)
+                server_add(command, "-DBELLHOP_SUSPENDED");
         server_add(command, "-f");
         server_add(command, "%s/apache2/instance.conf", context->config_dir);
 }

@@ -56,7 +56,7 @@
 #define LEAVING_MAX 4
 
 typedef struct Supervisor {
-        const Context *context;
+        Context *context;
         sd_event *event;
         Notify notify;
         sd_event_source *timer, *handoff;
@@ -170,10 +170,23 @@ static void supervisor_set_kind(Supervisor *supervisor, StateKind kind, NotifyEv
 
 /* --- servers come and go --- */
 
+/* Settings that the supervisor itself heeds; confine() adds what they forbid to the fence. */
+static int supervisor_read_settings(Supervisor *supervisor)
+{
+        Instance settings;
+        const int r = confine(supervisor->context, &settings);
+
+        if (r == 0)
+                supervisor->idle_usec = settings.idle_usec;
+        return r;
+}
+
 static int supervisor_start_server(Supervisor *supervisor, Server **ret)
 {
-        const int r = server_start(supervisor->event, supervisor->context, ret);
+        int r = supervisor_read_settings(supervisor);
 
+        if (r == 0)
+                r = server_start(supervisor->event, supervisor->context, ret);
         if (r == 0)
                 LIST_INSERT_HEAD(&supervisor->servers, *ret, link);
         return r;
@@ -218,17 +231,6 @@ static void supervisor_end(Supervisor *supervisor, int status)
         (void)sd_event_exit(supervisor->event, status);
 }
 
-/* Settings that the supervisor itself heeds; confine() adds what they forbid to the fence. */
-static int supervisor_read_settings(Supervisor *supervisor)
-{
-        Instance settings;
-        const int r = confine(supervisor->context, &settings);
-
-        if (r == 0)
-                supervisor->idle_usec = settings.idle_usec;
-        return r;
-}
-
 static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
 {
         supervisor->state.reload = how;
@@ -258,8 +260,7 @@ static void supervisor_begin_reload(Supervisor *supervisor)
         supervisor->state.reload_usec = clock_monotonic_usec();
         supervisor->state.reload = STATE_RELOAD_RUNNING;
         supervisor_set_kind(supervisor, STATE_RELOADING, NOTIFY_RELOADING);
-        if (supervisor_read_settings(supervisor) < 0 ||
-            supervisor_start_server(supervisor, &supervisor->next) < 0)
+        if (supervisor_start_server(supervisor, &supervisor->next) < 0)
                 supervisor_fail_reload(supervisor, W_EXITCODE(EXIT_FAILURE, 0));
 }
 
@@ -549,8 +550,6 @@ static int supervisor_begin(Supervisor *supervisor)
         int r = supervisor_watch(supervisor);
 
         php_init(&supervisor->php, supervisor->event, supervisor->context);
-        if (r == 0)
-                r = supervisor_read_settings(supervisor);
         if (r == 0)
                 r = supervisor_start_server(supervisor, &supervisor->current);
         if (r < 0)

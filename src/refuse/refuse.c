@@ -53,6 +53,8 @@ static const Refusal refusals[REFUSE_REASON_COUNT] = {
                                     "again later.\n" },
         [REFUSE_PLAIN_HTTP] = { "plain-http", "Http=refuse", true, ALERT_INTERNAL_ERROR,
                                 "403 Forbidden", "This website is served over HTTPS only.\n" },
+        [REFUSE_SUSPENDED] = { "suspended", "Suspended=yes", true, ALERT_INTERNAL_ERROR,
+                               "503 Service Unavailable", "This website is suspended.\n" },
 };
 
 const char *refuse_reason_name(RefuseReason reason)
@@ -79,7 +81,7 @@ size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol,
         const Refusal *refusal = &refusals[reason];
         /* Record of type alert, two bytes long: fatal, description. */
         const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, refusal->alert };
-        const bool later = refusal->status[0] == '5';
+        const bool later = refusal->status[0] == '5' && reason != REFUSE_SUSPENDED;
         int n;
 
         if (protocol == BELLHOP_PROTOCOL_TLS) {

@@ -16,6 +16,7 @@ typedef enum RefuseReason {
         REFUSE_SOURCE_LIMIT,
         REFUSE_INSTANCE_LIMIT,
         REFUSE_PLAIN_HTTP,
+        REFUSE_SUSPENDED,
         REFUSE_REASON_COUNT,
 } RefuseReason;
 

@@ -131,6 +131,43 @@ def test_addresses_and_ports_in_log(mpm):
         assert any(line.startswith(f"127.0.0.1 127.0.0.1 {instance.router.tls_port} ") for line in lines)
 
 
+@pytest.fixture(name="suspended")
+def _suspended(mpm):
+    """Nothing of the customer's would let a server start."""
+    with Instance(mpm, settings="Host=alice.example\nIdleSec=0\nSuspended=yes", snippet="LoadModule no no.so") as instance:
+        instance.path("www/.htaccess", text="Nonsense\n")
+        yield instance.start()
+
+
+SUSPENDED = "<h1>This website is suspended</h1>"
+
+
+def test_suspended(suspended):
+    for url in ("/", "/none", "/.htaccess", "https:/", "https:/x.php?y"):
+        for version in ("--http1.1", "--http2"):
+            status, text = suspended.curl(url, version, "-i")
+            assert status == 0 and re.match(r"HTTP/[12.]+ 503", text) and SUSPENDED in text, text
+            assert "retry-after" not in text.lower()
+    done = suspended.run("--test")
+    assert done.returncode == 0 and "Syntax OK" in done.stderr
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "OPTIONS", "TRACE", "DELETE", "PROPFIND", "X"])
+def test_every_method_of_a_suspended_one(suspended, method):
+    for path in ("/", "*") if method == "OPTIONS" else ("/",):
+        with suspended.connect() as connection, connection.makefile("rb") as file:
+            connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: alice.example\r\nContent-Length: 0\r\n\r\n".encode())
+            status, headers, body = read_response(file, method)
+            assert status == 503 and headers["content-type"].startswith("text/html")
+            assert method == "HEAD" or SUSPENDED in body.decode()
+
+
+def test_foreign_host_of_a_suspended_one(suspended):
+    with suspended.connect() as connection, connection.makefile("rb") as file:
+        get(connection, "bob.example")
+        assert read_response(file)[0] == 421
+
+
 def test_keep_alive(instance):
     with instance.connect() as connection, connection.makefile("rb") as file:
         for _ in range(5):

@@ -67,6 +67,23 @@ def test_refuse():
             router.expect(instance, data)
 
 
+@pytest.mark.parametrize("policy", ["serve", "redirect", "refuse"])
+def test_suspended(policy):
+    """Also for its wildcards, what is nobody else's, and challenges; the instance answers over TLS."""
+    with Router({A: f"{ALICE}{policy}\nDefault=yes\nSuspended=yes", B: "Host=bob.example"}) as router:
+        for host in ("alice.example", "a.shop.example", "nobody.test"):
+            for line in ("GET /", "POST /x", "OPTIONS *", f"GET {CHALLENGE}token"):
+                status, fields, body = parse_reply(ask(router, request(line, host)))
+                assert (status, body) == (503, "This website is suspended.\n")
+                assert "retry-after" not in {name.lower() for name in fields}
+        assert router.instances[A].is_empty()
+        router.expect(A, hello("alice.example"))
+        router.expect(B, http("bob.example"))
+        router.write(f"instances/{A}.conf", f"[Instance]\n{ALICE}serve\nSuspended=no\n")
+        router.reload()
+        router.expect(A, http("alice.example"))
+
+
 @pytest.mark.parametrize("part", [b"GET / HTTP/1.1\r\nHost: alice.example\r\n", b"GET /", hello("alice.example")[:-1]],
                          ids=["head", "line", "hello"])
 def test_nobody_is_woken_by_half_a_request(part):

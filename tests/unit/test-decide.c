@@ -4,13 +4,14 @@
 
 #include "decide/decide.h"
 
-enum { ALICE, BOB, CAROL, DAVE };
+enum { ALICE, BOB, CAROL, DAVE, ERIN };
 
 static Instance instances[] = {
         [ALICE] = { .http = HTTP_SERVE },
         [BOB] = { .http = HTTP_REDIRECT },
         [CAROL] = { .http = HTTP_REFUSE },
-        [DAVE] = { .http = HTTP_REFUSE },
+        [DAVE] = { .http = HTTP_REFUSE, .is_suspended = true },
+        [ERIN] = { .http = HTTP_REDIRECT, .is_suspended = true },
 };
 
 static Address address_of(const char *text)
@@ -35,6 +36,7 @@ static Config *config_with(uint32_t default_instance)
         assert_int_equal(hostmap_add_host(config.map, "*.alice.example", ALICE, 0, &other), 0);
         assert_int_equal(hostmap_add_host(config.map, "bob.example", BOB, 0, &other), 0);
         assert_int_equal(hostmap_add_host(config.map, "carol.example", CAROL, 0, &other), 0);
+        assert_int_equal(hostmap_add_host(config.map, "*.erin.example", ERIN, 0, &other), 0);
         assert_int_equal(hostmap_add_host(config.map, "withheld.alice.example", ROUTE_NONE, 0,
                                           &other),
                          0);
@@ -79,6 +81,15 @@ static const Case cases[] = {
           BELLHOP_REASON_DEFAULT, "nobody.test" },
         { CAROL, HTTP, "192.0.2.1", 1, "/", ROUTED(CAROL, DEFAULT), "" },
         { CAROL, HTTP, "", 0, "", ROUTED(CAROL, DEFAULT), "" },
+        /* Suspended=, before Http=; over TLS, the instance says it. */
+        { ROUTE_NONE, HTTP, "a.erin.example", 1, "/", DECISION_REFUSE, REFUSE_SUSPENDED, ERIN,
+          BELLHOP_REASON_HOST, "a.erin.example" },
+        { ROUTE_NONE, HTTP, "a.erin.example", 1, CHALLENGE, DECISION_REFUSE, REFUSE_SUSPENDED, ERIN,
+          BELLHOP_REASON_HOST, "a.erin.example" },
+        { ERIN, HTTP, "nobody.test", 1, "/", DECISION_REFUSE, REFUSE_SUSPENDED, ERIN,
+          BELLHOP_REASON_DEFAULT, "nobody.test" },
+        { ROUTE_NONE, TLS, "a.erin.example", 0, "", ROUTED(ERIN, SERVER_NAME), "a.erin.example" },
+        { ERIN, TLS, "nobody.test", 0, "", ROUTED(ERIN, DEFAULT), "nobody.test" },
         /* No route, with and without default. */
         { ROUTE_NONE, TLS, "nobody.test", 0, "", REFUSED(UNKNOWN_HOST), "nobody.test" },
         { ALICE, TLS, "nobody.test", 0, "", ROUTED(ALICE, DEFAULT), "nobody.test" },

@@ -20,6 +20,7 @@ static const struct {
         [REFUSE_SOURCE_LIMIT] = { "source-limit", 80, "429 Too Many Requests", false },
         [REFUSE_INSTANCE_LIMIT] = { "instance-limit", 80, "503 Service Unavailable", true },
         [REFUSE_PLAIN_HTTP] = { "plain-http", 80, "403 Forbidden", false },
+        [REFUSE_SUSPENDED] = { "suspended", 80, "503 Service Unavailable", false },
 };
 
 /* Terminated, so that it can be searched as a string. */

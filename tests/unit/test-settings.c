@@ -114,15 +114,17 @@ static void test_values(void **state)
         assert_true(f.draft.instance.is_default);
         assert_int_equal(f.draft.instance.default_line, 2);
         assert_false(f.draft.instance.network);
+        assert_false(f.draft.instance.is_suspended);
         assert_int_equal(f.draft.instance.idle_usec, UINT64_C(600000000));
         assert_int_equal(hostmap_size(f.draft.routes), 0);
         fixture_done(&f);
 
         fixture_parse(&f, S(SECTION "Address=192.0.2.7 [2001:db8::7]:443\nAddress=198.51.100.1:80\n"
-                                    "IdleSec=0\nNetwork=on\nDefault=no\n"));
+                                    "IdleSec=0\nNetwork=on\nDefault=no\nSuspended=yes\n"));
         assert_no_problem(&f, "addresses");
         assert_false(f.draft.instance.is_default);
         assert_true(f.draft.instance.network);
+        assert_true(f.draft.instance.is_suspended);
         assert_int_equal(f.draft.instance.idle_usec, 0);
         assert_int_equal(hostmap_size(f.draft.routes), 3);
         assert_true(address_parse(span_from_string("192.0.2.7:4711"), &address));
@@ -141,7 +143,9 @@ static const struct {
         { S(SECTION "IdleSec=1\nDefault=no\n"), 0, "nothing leads here" },
         { S(GOOD "host=b\n"), 3, "unknown key host=" },
         { S(GOOD "Hosts=b\n"), 3, "; did you mean Host=?" },
-        { S(GOOD "Nothing=b\n"), 3, "known are Host= Address= Default= Http= IdleSec= Network=" },
+        { S(GOOD "Nothing=b\n"), 3,
+          "known are Host= Address= Default= Http= IdleSec= Network= "
+          "Suspended=" },
         { S(GOOD "=b\n"), 3, "unknown key =" },
         { S(GOOD "SniffMaxBytes=1M\n"), 3, "unknown key SniffMaxBytes=" },
         { S("[instance]\nHost=a\n"), 1, "unknown section [instance]; write [Instance]" },
@@ -162,6 +166,7 @@ static const struct {
         { S(SECTION "Address=\n"), 2, "Address= is empty" },
         { S(GOOD "Default=\n"), 3, "Default= is neither yes nor no" },
         { S(GOOD "Network=\n"), 3, "Network= is neither yes nor no" },
+        { S(GOOD "Suspended=maybe\n"), 3, "Suspended=maybe is neither yes nor no" },
         { S(GOOD "IdleSec=\n"), 3, "IdleSec= is not a time span" },
         { S(GOOD "Default=Yes\n"), 3, "Default=Yes is neither" },
         { S(SECTION "Host=a.example,b.example\n"), 2, "is not a host name" },
