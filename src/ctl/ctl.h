@@ -31,7 +31,7 @@ typedef struct Ctl {
         } settings[SETTINGS_MAX];        /* add, in the order of the command line */
         size_t n_settings;
         bool create_user;
-        bool dry_run;              /* add, remove, apply */
+        bool dry_run;              /* add, remove, suspend, resume, apply */
         bool purge, yes;           /* remove */
         const char *count, *delay; /* top; NULL: not given */
         bool strict;               /* check */
@@ -49,6 +49,8 @@ CtlStatus verb_top(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_route(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_add(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_remove(const Ctl *ctl, char *arguments[]);
+CtlStatus verb_suspend(const Ctl *ctl, char *arguments[]);
+CtlStatus verb_resume(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_apply(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_check(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_cert(const Ctl *ctl, char *arguments[]);

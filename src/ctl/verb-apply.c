@@ -23,6 +23,7 @@ typedef enum Need {
         NEED_STOP = 1 << 6,     /* it has no file any more */
         NEED_SNIPPETS = 1 << 7, /* it has no folder for them */
         NEED_UNKNOWN = 1 << 8,  /* whether its server has read older files is not known */
+        NEED_SUSPEND = 1 << 9,  /* it is suspended, and programs may run from before */
 } Need;
 
 typedef struct Apply {
@@ -53,6 +54,8 @@ static unsigned apply_find_stale(const Apply *apply, const FleetEntry *entry)
         uint64_t made;
         const uint64_t own = changed_instance(ctl->config_dir, entry->name, &made);
 
+        if (entry->instance->is_suspended && has_started_before(entry->started_usec, changed))
+                return started == UNKNOWN ? NEED_UNKNOWN : NEED_SUSPEND;
         if (is_stale(started, made))
                 return NEED_AGAIN;
         if (is_stale(read.nsec, changed) || is_stale(read.nsec, own) ||
@@ -115,22 +118,15 @@ static int apply_find_needs(Apply *apply)
 
 static void apply_find_router(Apply *apply)
 {
-        const Samples *samples = &apply->fleet.samples;
-        double loaded, problems;
+        const Fleet *fleet = &apply->fleet;
+        const int lacks = fleet_router_lacks(fleet, changed_router(apply->change.ctl->config_dir));
+        double problems;
 
-        apply->router_error = apply->fleet.router_error;
-        /* A router that does not run reads them at its start. */
-        if (apply->router_error == -ESHUTDOWN)
-                apply->router_error = 0;
-        else if (apply->router_error == 0 &&
-                 (!samples_find(samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded) ||
-                  !samples_find(samples, METRIC_CONFIG_PROBLEMS, NULL, NULL, &problems)))
-                apply->router_error = -EPROTO;
+        apply->router_error = lacks < 0 ? lacks : 0;
         /* Behind a mistake there may be a user who has come since, which no file shows. */
-        else if (apply->router_error == 0)
-                apply->router_is_stale =
-                        problems > 0 || is_stale((uint64_t)(loaded * 1e9),
-                                                 changed_router(apply->change.ctl->config_dir));
+        apply->router_is_stale = lacks > 0 || (samples_find(&fleet->samples, METRIC_CONFIG_PROBLEMS,
+                                                            NULL, NULL, &problems) &&
+                                               problems > 0);
 }
 
 static int apply_find_all(Apply *apply)
@@ -204,6 +200,8 @@ static const struct {
           "restart, to change its network," },
         { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
           "restart, as it does not see a folder that is new," },
+        { NEED_SUSPEND, "try-restart", NAME_SERVICE_UNIT, "server",
+          "restart, as it is suspended," },
         { NEED_RELOAD, "try-reload-or-restart", NAME_SERVICE_UNIT, "server",
           "reload the server of" },
 };
@@ -290,7 +288,7 @@ static CtlStatus apply_run(Apply *apply)
         is_read = apply_reload_router(apply);
         /* A router that has not read the files may still send to what they don't have. */
         good = is_read && apply_work(apply, NEED_STOP) && apply_remove_drop_ins(apply) && good;
-        good = apply_work(apply, NEED_RESTART | NEED_AGAIN | NEED_RELOAD) && good;
+        good = apply_work(apply, NEED_RESTART | NEED_AGAIN | NEED_SUSPEND | NEED_RELOAD) && good;
         if (!good) {
                 output_error("Not all is in force. Run the same command again when the cause is "
                              "gone.");

@@ -84,8 +84,13 @@ static void check_instance(InstanceCheck *inst)
 {
         snippets_look(inst);
         check_tls(inst);
-        check_document_root(inst);
-        check_snippets(inst);
+        if (inst->instance->is_suspended) {
+                instance_finding(inst, FINDING_SUSPENDED, inst->instance->file, NULL,
+                                 "it is suspended; its pages and snippets are not checked");
+        } else {
+                check_document_root(inst);
+                check_snippets(inst);
+        }
         check_instance_units(inst);
 }
 

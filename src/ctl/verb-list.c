@@ -27,7 +27,7 @@ static const Column columns[COLUMNS] = {
 static const OutputColor state_colors[FLEET_STATES] = {
         [FLEET_OFF] = COLOR_ERROR,    [FLEET_STARTING] = COLOR_WARNING,
         [FLEET_ACTIVE] = COLOR_GOOD,  [FLEET_STOPPING] = COLOR_WARNING,
-        [FLEET_FAILED] = COLOR_ERROR,
+        [FLEET_FAILED] = COLOR_ERROR, [FLEET_SUSPENDED] = COLOR_WARNING,
 };
 
 static void list_set_expiry(const Ctl *ctl, const Fleet *fleet, Table *table, const char *name,
@@ -60,6 +60,7 @@ static int list_print_table(const Ctl *ctl, const Output *output, const Fleet *f
 
         for (size_t i = 0; i < fleet->n; i++) {
                 const FleetEntry *entry = &fleet->entries[i];
+                const FleetState state = fleet_shown_state(entry);
                 const time_t last = (time_t)entry->last_used;
                 char text[SHOWN_MAX];
 
@@ -68,9 +69,9 @@ static int list_print_table(const Ctl *ctl, const Output *output, const Fleet *f
                 /* Without a user, the file is not in use, which is said below. */
                 if (entry->instance || getpwnam(entry->name))
                         table_set(&table, USER, entry->name);
-                if (!ctl->json || entry->state != FLEET_UNKNOWN)
-                        table_set(&table, STATE, fleet_state_names[entry->state]);
-                table_set_color(&table, STATE, state_colors[entry->state]);
+                if (!ctl->json || state != FLEET_UNKNOWN)
+                        table_set(&table, STATE, fleet_state_names[state]);
+                table_set_color(&table, STATE, state_colors[state]);
                 table_set_number(&table, OPEN, entry->n_open, show_count);
                 table_set_number(&table, HANDOFFS, entry->n_handoffs, show_count);
                 table_set_number(&table, MEMORY, entry->memory, show_bytes);
@@ -89,7 +90,7 @@ static void list_print_legend(const Fleet *fleet)
         const char *separator = ":";
 
         for (size_t i = 0; i < fleet->n; i++)
-                in_state[fleet->entries[i].state]++;
+                in_state[fleet_shown_state(&fleet->entries[i])]++;
         if (fleet->n == 0)
                 output_print("There are no instances. 'bellhopctl add NAME --host HOST' adds one.");
         else

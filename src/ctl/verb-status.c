@@ -129,6 +129,8 @@ static void status_put_settings(Status *status)
         status_put_bool(status, "Default", "default", instance, instance && instance->is_default);
         status_put_text(status, "Plain HTTP", "http", instance ? policies[instance->http] : NULL);
         status_put_bool(status, "Network", "network", instance, instance && instance->network);
+        status_put_bool(status, "Suspended", "suspended", instance,
+                        instance && instance->is_suspended);
         status_put(status, "Idle exit", "idle_seconds", SCOLS_JSON_NUMBER,
                    !instance  ? NULL
                    : idle > 0 ? show_span(idle, span)
@@ -263,7 +265,7 @@ static int status_load(Status *status)
         status_put_text(status, NULL, "state",
                         status->entry->state == FLEET_UNKNOWN
                                 ? NULL
-                                : fleet_state_names[status->entry->state]);
+                                : fleet_state_names[fleet_shown_state(status->entry)]);
         status_put_text(status, NULL, "result", status->entry->result);
         r = status_put_file(status);
         status_put_numbers(status);
@@ -287,7 +289,7 @@ static int status_print_json(const Output *output, const Status *status)
 static void status_print_text(const Output *output, const Status *status)
 {
         const FleetEntry *entry = status->entry;
-        const FleetState state = entry->state;
+        const FleetState state = fleet_shown_state(entry);
         const OutputColor color = state == FLEET_ACTIVE || state == FLEET_IDLE  ? COLOR_GOOD
                                   : state == FLEET_FAILED || state == FLEET_OFF ? COLOR_ERROR
                                                                                 : COLOR_WARNING;

@@ -244,6 +244,18 @@ def test_no_mistake(box):
     assert_served(box)
 
 
+def test_suspended_is_no_mistake(box):
+    """Nor is what nobody sees meanwhile, a mistake in a snippet or a document root that is away."""
+    box.shell(f"bellhopctl suspend carol; rm -r {WWW} {TLS}; echo 'Nonsense On' > {SITES}/x.conf; "
+              f"echo Http=redirect >> {FILE}; bellhopctl apply")
+    assert findings(box) == []
+    note, = (entry for entry in json.loads(box.run("bellhopctl", "check", "--json"))["findings"]
+             if entry["kind"] == "suspended")
+    box.shell(note["advice"])
+    kinds = {entry["kind"] for entry in findings(box)}
+    assert {"snippet-error", "document-root-missing", "redirect-without-tls"} <= kinds
+
+
 @pytest.mark.parametrize("property_, says", [
     ("LoadCredential", "carol.*the certificate: systemd does not say whether it passes one (Connection timed out)"),
     ("Environment", "carol.*the snippets, as their test can't be run: Connection timed out"),

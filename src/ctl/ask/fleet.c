@@ -5,16 +5,19 @@
 #include "ctl/ask/fleet.h"
 #include "config/folder.h"
 #include "ctl/ask/certificate.h"
+#include "ctl/ask/stale.h"
 #include "instance/state.h"
 #include "metrics/metrics.h"
 #include "util/array.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 const char *const fleet_state_names[FLEET_STATES] = {
-        [FLEET_UNKNOWN] = "unknown",   [FLEET_OFF] = "off",       [FLEET_IDLE] = "idle",
-        [FLEET_STARTING] = "starting", [FLEET_ACTIVE] = "active", [FLEET_STOPPING] = "stopping",
-        [FLEET_FAILED] = "failed",
+        [FLEET_UNKNOWN] = "unknown", [FLEET_OFF] = "off",
+        [FLEET_IDLE] = "idle",       [FLEET_STARTING] = "starting",
+        [FLEET_ACTIVE] = "active",   [FLEET_STOPPING] = "stopping",
+        [FLEET_FAILED] = "failed",   [FLEET_SUSPENDED] = "suspended",
 };
 
 /* --- files --- */
@@ -309,6 +312,26 @@ void fleet_done(Fleet *fleet)
         config_free(fleet->config);
         sd_bus_flush_close_unref(fleet->bus);
         *fleet = (Fleet){ .n = 0 };
+}
+
+FleetState fleet_shown_state(const FleetEntry *entry)
+{
+        const bool serves = entry->state != FLEET_UNKNOWN && entry->state != FLEET_OFF &&
+                            entry->state != FLEET_FAILED;
+
+        return serves && entry->instance && entry->instance->is_suspended ? FLEET_SUSPENDED
+                                                                          : entry->state;
+}
+
+int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec)
+{
+        double loaded;
+
+        if (fleet->router_error < 0)
+                return fleet->router_error == -ESHUTDOWN ? 0 : fleet->router_error;
+        if (!samples_find(&fleet->samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded))
+                return -EPROTO;
+        return is_stale((uint64_t)(loaded * NSEC_PER_SEC), changed_nsec);
 }
 
 /* --- certificates --- */

@@ -21,6 +21,7 @@ typedef enum FleetState {
         FLEET_ACTIVE,
         FLEET_STOPPING,
         FLEET_FAILED,
+        FLEET_SUSPENDED, /* only as shown: one that is neither off nor failed */
         FLEET_STATES,
 } FleetState;
 
@@ -68,6 +69,13 @@ typedef enum FleetDepth {
 /* only: one name, or NULL for all. Returns 0, or a negative errno when nothing can be said. */
 int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret);
 void fleet_done(Fleet *fleet);
+
+/* The state for people and programs, which shows that an instance is suspended. */
+FleetState fleet_shown_state(const FleetEntry *entry);
+
+/* Whether the router has read its files before that change: 1, 0, or why that is not known. One
+ * that does not run reads them at its start: 0. */
+int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
 
 /* NULL: there is none. */
 FleetEntry *fleet_find(const Fleet *fleet, const char *name);

@@ -69,7 +69,7 @@ static Rates rates_of(const FleetEntry *before, const FleetEntry *now, double se
 
         return (Rates){
                 .name = now->name,
-                .state = now->state,
+                .state = fleet_shown_state(now),
                 .accepted = NAN,
                 .handoffs = rates_per_second(then->n_handoffs, now->n_handoffs, seconds),
                 .refused = rates_per_second(then->n_refused, now->n_refused, seconds),
@@ -116,6 +116,6 @@ Rates *rates_new(const Fleet *before, const Fleet *now, double seconds)
 bool rates_are_quiet(const Rates *rates)
 {
         return (rates->state == FLEET_IDLE || rates->state == FLEET_OFF ||
-                rates->state == FLEET_UNKNOWN) &&
+                rates->state == FLEET_UNKNOWN || rates->state == FLEET_SUSPENDED) &&
                !(rates->handoffs > 0) && !(rates->refused > 0);
 }

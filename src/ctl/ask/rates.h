@@ -6,8 +6,8 @@
 
 typedef struct Rates {
         const char *name; /* NULL: of all */
-        FleetState state;
-        double accepted; /* a second, of all only; NAN, as for the next ones: not known */
+        FleetState state; /* as shown */
+        double accepted;  /* a second, of all only; NAN, as for the next ones: not known */
         double handoffs;
         double refused;
         double cpu; /* part of one processor */

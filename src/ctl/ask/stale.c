@@ -99,6 +99,12 @@ bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)
         return read_nsec != UNKNOWN && changed_nsec > 0 && changed_nsec >= read_nsec;
 }
 
+bool has_started_before(uint64_t started_usec, uint64_t changed_nsec)
+{
+        return started_usec <= STALE_TICK_USEC || started_usec > UNKNOWN / 1000 ||
+               is_stale((started_usec - STALE_TICK_USEC) * 1000, changed_nsec);
+}
+
 ReadFiles stale_read_files(const char *dir)
 {
         ReadFiles read = { UNKNOWN, UNKNOWN };

@@ -28,6 +28,10 @@ uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *re
  * lack the change. UNKNOWN: false, as nothing may be done because of what nobody knows. */
 bool is_stale(uint64_t read_nsec, uint64_t changed_nsec);
 
+/* Whether a process that was started then, by CLOCK_REALTIME, may lack the change. UNKNOWN: true,
+ * as it is not known to have it. */
+bool has_started_before(uint64_t started_usec, uint64_t changed_nsec);
+
 /* What the server of an instance says that it has read. UNKNOWN: it does not say, or has not
  * begun. */
 typedef struct ReadFiles {

@@ -243,7 +243,7 @@ static void tls_judge_pair(const Pair *pair)
 
 static void tls_add_none(InstanceCheck *inst)
 {
-        if (inst->instance->http == HTTP_REDIRECT)
+        if (inst->instance->http == HTTP_REDIRECT && !inst->instance->is_suspended)
                 instance_finding(inst, FINDING_REDIRECT_WITHOUT_TLS, inst->instance->file, NULL,
                                  "Http=redirect, but there is no certificate in %s", inst->tls);
         else

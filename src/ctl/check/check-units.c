@@ -255,16 +255,23 @@ static bool units_has_other_folder(const char *folder, uint64_t pid)
 static void units_check_active(InstanceCheck *inst, const char *unit)
 {
         static const char restart[] = "systemctl try-restart bellhop@{name}.service";
-        uint64_t pid = 0;
+        uint64_t pid = 0, started = UNKNOWN;
         ReadFiles read;
 
         (void)bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid);
+        (void)bus_get(inst->check->bus, unit, "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER,
+                      &started);
         read = stale_read_files_of(pid);
-        if (units_has_other_folder(inst->www, pid))
+        if (!inst->instance->is_suspended && units_has_other_folder(inst->www, pid))
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_REPLACED, inst->www, NULL,
                                  "it was replaced after the instance was started");
-        if (units_lacks_folder(inst->tls, pid) ||
-            (inst->n_snippets > 0 && units_lacks_folder(inst->snippets, pid)))
+        if (inst->instance->is_suspended && started != UNKNOWN &&
+            has_started_before(started, changed_file(inst->instance->file)))
+                instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->instance->file, restart,
+                                 "it is suspended, and programs of the customer's may run from "
+                                 "before");
+        else if (units_lacks_folder(inst->tls, pid) ||
+                 (inst->n_snippets > 0 && units_lacks_folder(inst->snippets, pid)))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED,
                                  units_lacks_folder(inst->tls, pid) ? inst->tls : inst->snippets,
                                  restart, "it was made after the instance was started");

@@ -112,4 +112,6 @@ ROW(QUEUE_TOO_SHORT, "queue-too-short", WARNING,
     "Few visitors fit the queue of an instance that starts; others wait in the router.",
     "Set net.unix.max_dgram_qlen=512 in /etc/sysctl.d (sysctl.d(5)), then run 'sysctl "
     "--system' and \"systemctl restart 'bellhop@*.socket'\".")
+ROW(SUSPENDED, "suspended", NOTE, "Its visitors get 503, until it is resumed.",
+    "bellhopctl resume {name}")
 ROW(NOT_CHECKED, "not-checked", NOTE, "What is wrong there was not seen.", NULL)

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "config/lines.h"
+#include "ctl/change/edit.h"
+#include "util/cleanup.h"
+
+/* Copies what is between *from and to, and goes on behind it. */
+static void edit_copy(FILE *out, const uint8_t **from, const uint8_t *to)
+{
+        (void)fwrite(*from, 1, (size_t)(to - *from), out);
+        *from = to;
+}
+
+/* rest: behind the line, its end included. */
+static void edit_line(FILE *out, const uint8_t **from, const Line *line, const uint8_t *rest,
+                      const char *value, bool is_default)
+{
+        const uint8_t *end = line->value.data + line->value.size, *begin = line->key.data;
+        const Span after = span_trim((Span){ .data = end, .size = (size_t)(rest - end) });
+
+        while (begin > *from && begin[-1] != '\n')
+                begin--;
+        if (is_default && (after.size == 0 || after.data[0] == '\n')) {
+                edit_copy(out, from, begin);
+                *from = rest;
+        } else {
+                edit_copy(out, from, line->value.data);
+                *from = end;
+                fputs(value, out);
+        }
+}
+
+char *edit_setting(Span text, const char *key, const char *value, bool is_default)
+{
+        const uint8_t *from = text.data, *end = text.data + text.size;
+        LineReader reader = { .rest = text };
+        char *edited = NULL;
+        bool found = false;
+        size_t size;
+        FILE *out = open_memstream(&edited, &size);
+        Line line;
+
+        if (!out)
+                return NULL;
+        while ((line = lines_next(&reader)).kind != LINE_END)
+                if (line.kind == LINE_ASSIGNMENT && span_equals(line.key, key)) {
+                        found = true;
+                        edit_line(out, &from, &line, reader.rest.data, value, is_default);
+                }
+        edit_copy(out, &from, end);
+        if (!found && !is_default)
+                fprintf(out, "%s%s=%s\n", text.size > 0 && end[-1] != '\n' ? "\n" : "", key, value);
+        if (fclose(out) == 0)
+                return edited;
+        free(edited);
+        return NULL;
+}

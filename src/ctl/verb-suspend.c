@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bellhopctl suspend and resume: Suspended= in the file of the instance, which the router then
+ * reads and a new start of the instance. After a kill, the same command goes on. What can be done
+ * is done although another step fails, since a customer who is half suspended is worse than one who
+ * is.
+ */
+#include "config/names.h"
+#include "ctl/ask/file.h"
+#include "ctl/ask/fleet.h"
+#include "ctl/ask/stale.h"
+#include "ctl/change/change.h"
+#include "ctl/change/edit.h"
+#include "ctl/change/files.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+typedef struct Suspend {
+        Change change;
+        const char *name;
+        bool wanted; /* the value of Suspended= */
+        Places places;
+        Fleet fleet;
+        const FleetEntry *entry;
+} Suspend;
+
+static CtlStatus suspend_explain_mistake(const Suspend *suspend)
+{
+        const Config *config = suspend->fleet.config;
+
+        for (size_t i = 0; i < config->n_problems; i++)
+                if (strcmp(config->problems[i].file, suspend->places.file) == 0)
+                        output_error("%s", config->problems[i].text);
+        output_error("Nothing was changed, as the file is not in use. Correct it first.");
+        return CTL_FAILED;
+}
+
+static CtlStatus suspend_find(Suspend *suspend)
+{
+        const int r =
+                fleet_load(suspend->change.ctl, suspend->name, FLEET_FOR_APPLY, &suspend->fleet);
+
+        if (!change_good("The instances can't be seen", r) ||
+            !change_good("systemd does not answer, so nothing was changed",
+                         suspend->fleet.bus_error))
+                return CTL_FAILED;
+        suspend->entry = fleet_find(&suspend->fleet, suspend->name);
+        if (suspend->entry && suspend->entry->instance)
+                return CTL_FINE;
+        if (suspend->entry && suspend->entry->has_file)
+                return suspend_explain_mistake(suspend);
+        output_error("There is no instance '%s'. 'bellhopctl list' shows all.", suspend->name);
+        return CTL_FAILED;
+}
+
+/* --- the steps: false if one has failed --- */
+
+static bool suspend_write(const Suspend *suspend)
+{
+        const char *path = suspend->places.file, *value = suspend->wanted ? "yes" : "no";
+        _cleanup_free_ char *text = NULL, *edited = NULL;
+        struct stat st;
+        size_t size;
+
+        /* A new file would take the place of the link, and not of what it leads to. */
+        if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+                output_error("%s is a symbolic link, which is not changed. Write Suspended=%s into "
+                             "the file that it leads to, then: bellhopctl apply",
+                             path, value);
+                return false;
+        }
+        if (!change_good(path, file_read(path, CONFIG_FILE_MAX_BYTES, &text, &size)))
+                return false;
+        edited = edit_setting((Span){ (const uint8_t *)text, size }, "Suspended", value,
+                              !suspend->wanted);
+        return change_good(path, edited ? file_write(path, edited) : -ENOMEM);
+}
+
+static bool suspend_reload_router(Suspend *suspend)
+{
+        return !change_step(&suspend->change, "router",
+                            suspend->wanted
+                                    ? "let the router read the files: it refuses plain HTTP for %s"
+                                    : "let the router read the files: it sends %s its visitors",
+                            suspend->name) ||
+               change_reload_router(&suspend->change);
+}
+
+/* What it says itself counts only for its own good: a customer could forge it to go on. */
+static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
+{
+        const FleetEntry *entry = suspend->entry;
+        const uint64_t changed = changed_file(entry->instance->file);
+        ReadFiles read;
+
+        if (entry->state != FLEET_ACTIVE && entry->state != FLEET_STARTING &&
+            entry->state != FLEET_STOPPING)
+                return false;
+        if (is_changed || suspend->wanted)
+                return is_changed || has_started_before(entry->started_usec, changed);
+        read = stale_read_files_of(entry->pid);
+        return is_stale(read.nsec, changed);
+}
+
+static bool suspend_restart(Suspend *suspend)
+{
+        /* What ends already is waited for; its next start reads the file. */
+        const char *verb = suspend->entry->state == FLEET_STOPPING ? "stop" : "try-restart";
+        char unit[NAME_UNIT_MAX];
+
+        return !change_step(&suspend->change, "server",
+                            "restart the instance of %s, when requests in progress are finished "
+                            "(up to 45 s)",
+                            suspend->name) ||
+               change_unit(verb, name_unit(NAME_SERVICE_UNIT, suspend->name, unit));
+}
+
+static bool suspend_run(Suspend *suspend)
+{
+        const char *path = suspend->entry->instance->file;
+        const bool is_changed = suspend->entry->instance->is_suspended != suspend->wanted;
+        bool good = true;
+        int router;
+
+        if (is_changed &&
+            change_step(&suspend->change, "file", "%s Suspended=yes %s %s",
+                        suspend->wanted ? "write" : "remove", suspend->wanted ? "to" : "from",
+                        path) &&
+            !suspend_write(suspend))
+                return false;
+        router = fleet_router_lacks(&suspend->fleet, changed_file(path));
+        if (is_changed || router != 0)
+                good = suspend_reload_router(suspend);
+        if (suspend_needs_restart(suspend, is_changed))
+                good = suspend_restart(suspend) && good;
+        return good;
+}
+
+static void suspend_say_end(const Suspend *suspend)
+{
+        const char *state = suspend->wanted ? "suspended" : "not suspended";
+        const Ctl *ctl = suspend->change.ctl;
+        _cleanup_free_ char *nothing = text_format("%s is %s already.", suspend->name, state);
+
+        change_say_end(&suspend->change, nothing ? nothing : state);
+        if (suspend->wanted && suspend->change.n_steps > 0 && !ctl->dry_run && !ctl->no_legend &&
+            !ctl->json)
+                output_print("Visitors of %s get 503 Service Unavailable until: bellhopctl resume "
+                             "%s\n",
+                             suspend->name, suspend->name);
+}
+
+static CtlStatus suspend_or_resume(const Ctl *ctl, const char *name, bool wanted)
+{
+        Suspend suspend = { .name = name, .wanted = wanted };
+        CtlStatus status;
+
+        if (!instance_name_is_valid(name)) {
+                output_error("'%s' is no name of an instance. 'bellhopctl list' shows all.", name);
+                return CTL_USAGE;
+        }
+        if (!places_init(ctl, name, &suspend.places))
+                return CTL_FAILED;
+        status = change_begin(ctl, &suspend.change);
+        if (status == CTL_FINE)
+                status = suspend_find(&suspend);
+        if (status == CTL_FINE && suspend_run(&suspend)) {
+                suspend_say_end(&suspend);
+        } else if (status == CTL_FINE) {
+                output_error("Not all is done. Run the same command again when the cause is gone.");
+                status = CTL_FAILED;
+        }
+        fleet_done(&suspend.fleet);
+        return change_done(&suspend.change, status);
+}
+
+CtlStatus verb_suspend(const Ctl *ctl, char *arguments[])
+{
+        return suspend_or_resume(ctl, arguments[0], true);
+}
+
+CtlStatus verb_resume(const Ctl *ctl, char *arguments[])
+{
+        return suspend_or_resume(ctl, arguments[0], false);
+}
