@@ -36,6 +36,10 @@ APLOG_USE_MODULE(bellhop);
 
 #define SOCKET_DATA_KEY "bellhop"
 
+#define HTTP_PORT     80
+#define HTTPS_PORT    443
+#define TLS_HANDSHAKE 0x16 /* RFC 8446 section 5.1 */
+
 /* Refused messages skipped in one wake, as each fruitless accept costs the MPM a pool. */
 #define REFUSED_PER_WAKE 64
 
@@ -132,6 +136,37 @@ static void show_port(const struct sockaddr_storage *local)
         __atomic_store_n(&last->next, &record->listener, __ATOMIC_RELEASE);
 }
 
+static bool is_named_port(uint16_t port)
+{
+        for (const server_rec *server = inbox.server; server; server = server->next)
+                for (const server_addr_rec *at = server->addrs; at; at = at->next)
+                        if (at->host_port == port)
+                                return true;
+        return false;
+}
+
+/* What the router has not looked at is here, as DeferAcceptSec= has waited for it. */
+static bool speaks_tls(int fd, const struct bellhop_handoff *handoff)
+{
+        uint8_t first = 0;
+
+        if (handoff->protocol != BELLHOP_PROTOCOL_UNKNOWN)
+                return handoff->protocol == BELLHOP_PROTOCOL_TLS;
+        return recv(fd, &first, sizeof(first), MSG_PEEK | MSG_DONTWAIT) == sizeof(first) &&
+               first == TLS_HANDSHAKE;
+}
+
+/* Virtual hosts are for ports 80 and 443, and the public sockets may have others. */
+static void choose_port(int fd, const struct bellhop_handoff *handoff,
+                        struct sockaddr_storage *local)
+{
+        in_port_t *port = local->ss_family == AF_INET6 ? &((struct sockaddr_in6 *)local)->sin6_port
+                                                       : &((struct sockaddr_in *)local)->sin_port;
+
+        if (*port != htons(HTTP_PORT) && *port != htons(HTTPS_PORT) && !is_named_port(ntohs(*port)))
+                *port = htons(speaks_tls(fd, handoff) ? HTTPS_PORT : HTTP_PORT);
+}
+
 /* Leaves TCP_NODELAY to the server, and O_NONBLOCK, which it sets with its first timeout. Asks for
  * the client's address through APR, which would ask again if we set it. */
 static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
@@ -153,6 +188,7 @@ static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *ha
 
         if (getsockname(fd, info.local, &local_size) < 0)
                 return errno;
+        choose_port(fd, handoff, &local);
         info.family = local.ss_family;
         status = apr_os_sock_make(&socket, &info, pool);
         if (status != APR_SUCCESS)

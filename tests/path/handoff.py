@@ -183,8 +183,12 @@ class Router:
                 connection, _ = listener.accept()
                 tls = self.listeners[listener] == "https"
                 reason = self.reason or (REASON_SERVER_NAME if tls else REASON_HOST)
+                protocol = PROTOCOL_TLS if tls else PROTOCOL_HTTP
+                if reason == REASON_ADDRESS:
+                    protocol = PROTOCOL_UNKNOWN
+                    select.select([connection], [], [], 5)  # as DeferAcceptSec= does
                 connection.setblocking(True)
-                send(sender, message(reason, PROTOCOL_TLS if tls else PROTOCOL_HTTP, self.host), [connection])
+                send(sender, message(reason, protocol, self.host), [connection])
                 connection.close()
                 self.n_sent += 1
         sender.close()
@@ -258,7 +262,7 @@ class Instance:
 
     def command(self, *arguments):
         defines = {"BELLHOP_MODULE": self.path("module/mod_bellhop.so"), "BELLHOP_WWW": self.path("www"),
-                   "BELLHOP_TLS_PORT": self.router.tls_port, **dict(self.defines)}
+                   **dict(self.defines)}
         self.path("config/apache2/instance.conf", text="".join(
             [*("Define %s %s\n" % item for item in defines.items()), f"Include {self.path('module/instance.conf')}\n",
              f"BellhopRouterUser {self.router_user}\n"]))

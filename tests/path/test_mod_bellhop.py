@@ -126,9 +126,61 @@ def test_addresses_and_ports_in_log(mpm):
         instance.curl("https:/")
         instance.wait_until(lambda: len(access_log(instance)) >= 3, "three lines")
         lines = access_log(instance)
-        assert f"127.0.0.1 127.0.0.1 {instance.router.port} HTTP/1.1 alice.example 200" in lines
-        assert f"::1 ::1 {instance.router.port} HTTP/1.1 alice.example 200" in lines
-        assert any(line.startswith(f"127.0.0.1 127.0.0.1 {instance.router.tls_port} ") for line in lines)
+        assert "127.0.0.1 127.0.0.1 80 HTTP/1.1 alice.example 200" in lines
+        assert "::1 ::1 80 HTTP/1.1 alice.example 200" in lines
+        assert any(line.startswith("127.0.0.1 127.0.0.1 443 ") for line in lines)
+
+
+# Virtual hosts as customers have them; what each answers is its name.
+OTHER_PORTS = """
+<VirtualHost *:80>
+    ServerName alice.example
+    ErrorDocument 404 "plain"
+</VirtualHost>
+<VirtualHost *:443>
+    ServerName a.shop.example
+    ErrorDocument 404 "shop by TLS"
+    SSLEngine On
+    SSLCertificateFile ${BELLHOP_TLS}/fullchain.pem
+    SSLCertificateKeyFile ${BELLHOP_TLS}/privkey.pem
+</VirtualHost>
+<VirtualHost *:443>
+    ServerName alice.example
+    ErrorDocument 404 "alice by TLS"
+    SSLEngine On
+    SSLCertificateFile ${BELLHOP_TLS}/fullchain.pem
+    SSLCertificateKeyFile ${BELLHOP_TLS}/privkey.pem
+</VirtualHost>
+"""
+
+
+@pytest.mark.parametrize("reason", [None, handoff.REASON_ADDRESS, handoff.REASON_DEFAULT],
+                         ids=["host", "address", "default"])
+def test_other_ports_are_those_of_the_protocol(mpm, reason):
+    with Instance(mpm, snippet=OTHER_PORTS) as instance:
+        instance.router.reason = reason
+        os.mkdir(instance.path("www/folder"))
+        instance.start()
+        assert instance.curl("/none") == (0, "plain")
+        for options in (["--http1.1"], ["--http2"]):
+            assert instance.curl("https:/none", *options) == (0, "alice by TLS")
+        assert instance.curl("https:/none", host="a.shop.example") == (0, "shop by TLS")
+        # What leads to itself names the port that the client knows.
+        host = f"alice.example:{instance.router.tls_port}"
+        assert instance.curl("https:/folder", "-o", "/dev/null", "-w", "%{redirect_url}") == (0, f"https://{host}/folder/")
+
+
+def test_virtual_host_for_another_port_has_it(mpm):
+    with Instance(mpm) as instance:
+        ports = OTHER_PORTS.replace("*:80", f"*:{instance.router.port}").replace("*:443", f"*:{instance.router.tls_port}")
+        instance.path("config/sites", instance.user, "ports.conf", text=ports + """
+            <VirtualHost *:80>
+                ErrorDocument 404 80
+            </VirtualHost>""")
+        instance.start()
+        assert instance.curl("/none") == (0, "plain")
+        assert instance.curl("https:/none") == (0, "alice by TLS")
+        assert instance.curl("https:/none", host="a.shop.example") == (0, "shop by TLS")
 
 
 @pytest.fixture(name="suspended")
