@@ -367,6 +367,70 @@ def test_credentials(box):
     box.run("systemctl", "daemon-reload")
 
 
+ROUTER_DROP_IN = "/etc/systemd/system/bellhop-router.socket.d/test.conf"
+REOPEN = "systemctl daemon-reload; systemctl restart bellhop-router.socket bellhop-router.service"
+
+# What a drop-in of the router's socket has lost -> its lines, and what is found.
+LOST = {
+    "IPv4": (["", "80", "443", "8080"], "BindIPv6Only=ipv6-only", "error", [
+        f"bellhop-router.socket listens on port {port} by IPv6 only" for port in (80, 443, 8080)]),
+    "IPv4 of one": (["", "80", "[::]:443"], "BindIPv6Only=ipv6-only\nListenStream=0.0.0.0:80", "error", [
+        "bellhop-router.socket listens on port 443 by IPv6 only"]),
+    "IPv6": (["", "0.0.0.0:80", "443"], "", "warning", ["bellhop-router.socket listens on port 80 by IPv4 only"]),
+    "443": (["", "80"], "", "error", ["bellhop-router.socket does not listen on port 443"]),
+    "80": (["", "443", "8080"], "", "error", ["bellhop-router.socket does not listen on port 80"]),
+    "what systemd can't read": (["", "80", "localhost:443"], "", "error",
+                                ["bellhop-router.socket does not listen on port 443"]),
+    "all, by IPv4 twice": (["0.0.0.0:80"], "", "error",
+                           ["port 80 of bellhop-router.socket has IPv4 twice: [::] is for both"]),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_router_has_lost(box, lost):
+    listen, more, severity, said = LOST[lost]
+    box.write(ROUTER_DROP_IN, "[Socket]\n" + "".join(f"ListenStream={line}\n" for line in listen) + more + "\n")
+    box.try_run("bash", "-c", REOPEN)
+    try:
+        find(box, "router-ports")
+        found = [entry for entry in findings(box) if entry["kind"] == "router-ports"]
+        assert [entry["what"] for entry in found] == said
+        assert {entry["severity"] for entry in found} == {severity}
+        assert "bellhop-router.socket" in found[0]["advice"]
+    finally:
+        box.path(ROUTER_DROP_IN).unlink()
+        box.shell(REOPEN)
+    assert findings(box) == []
+    assert_served(box)
+
+
+@pytest.mark.parametrize("listen", [["8080"], ["", "192.0.2.7:80", "192.0.2.7:443"], ["", "8080", "8443"]],
+                         ids=["more", "an address", "others"])
+def test_router_has_ports_that_are_meant(box, listen):
+    """One line is for both families."""
+    box.client("ip", "address", "replace", "192.0.2.7/32", "dev", "lo")
+    box.write(ROUTER_DROP_IN, "[Socket]\n" + "".join(f"ListenStream={line}\n" for line in listen))
+    try:
+        box.shell("systemctl daemon-reload")
+        # What the unit's files say is not in force before it is restarted.
+        if "192.0.2.7:80" not in listen:
+            found = find(box, "router-not-listening")
+            assert "nothing listens on its port 8080" in found["what"]
+            box.shell(found["advice"])
+        else:
+            box.shell(REOPEN)
+        assert findings(box) == []
+        for port in [line for line in listen if line.isdigit()]:
+            for address in ("127.0.0.1", "[::1]"):
+                for scheme in ("http", "https"):
+                    assert box.client("curl", "-sSk", "--connect-to", f"::{address}:",
+                                      f"{scheme}://carol.example:{port}/") == "served by carol\n"
+    finally:
+        box.path(ROUTER_DROP_IN).unlink()
+        box.shell(REOPEN)
+    assert_served(box)
+
+
 def test_port_taken(box):
     box.write("/etc/systemd/system/apache2.service",
               "[Service]\nExecStart=/usr/bin/python3 -m http.server 80\n[Install]\nWantedBy=multi-user.target\n")

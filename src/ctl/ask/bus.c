@@ -252,26 +252,3 @@ int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **r
         }
         return r;
 }
-
-int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t size,
-                         size_t *ret_n)
-{
-        char **pairs = NULL;
-        const int r = bus_get(bus, unit, "Socket", "Listen", PROPERTY_STRINGS, &pairs);
-
-        *ret_n = 0;
-        for (char **at = pairs; at && *at && *ret_n < size; at += 2) {
-                const char *colon = strcmp(at[0], "Stream") == 0 ? strrchr(at[1], ':') : NULL;
-                uint64_t port = 0;
-                size_t i = 0;
-
-                if (colon)
-                        (void)text_number(span_from_string(colon + 1), UINT16_MAX, &port);
-                while (i < *ret_n && ports[i] != port)
-                        i++;
-                if (port > 0 && i == *ret_n)
-                        ports[(*ret_n)++] = (uint16_t)port;
-        }
-        bus_free_strings(pairs);
-        return r;
-}

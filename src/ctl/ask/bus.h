@@ -62,7 +62,3 @@ char **bus_free_strings(char **strings);
 /* Where a service has the credential of that name from, encrypted or not. NULL: it has none. */
 int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
                        bool *ret_encrypted);
-
-/* The TCP ports that a socket unit is to listen on, each once. */
-int bus_get_listen_ports(sd_bus *bus, const char *unit, uint16_t ports[], size_t size,
-                         size_t *ret_n);

@@ -89,6 +89,10 @@ ROW(ADDRESS_MISSING, "address-missing", WARNING,
     "Give the machine the address, or correct the line, " THEN_APPLY)
 ROW(ROUTER_NOT_LISTENING, "router-not-listening", ERROR, UNREACHABLE,
     "systemctl start bellhop.target bellhop-router.socket bellhop-router.service")
+ROW(ROUTER_PORTS, "router-ports", ERROR, "Visitors who come that way reach no instance.",
+    "Leave only one of the lines, for example ListenStream=80, in 'systemctl edit "
+    "bellhop-router.socket'. Then run 'systemctl restart bellhop-router.socket "
+    "bellhop-router.service'.")
 ROW(ROUTER_FAILED, "router-failed", ERROR, UNREACHABLE, RESTART_OR_WHY("bellhop-router.service"))
 ROW(ROUTER_NOT_RELOADED, "router-not-reloaded", WARNING, "What the files say now is not in force.",
     ADVICE_APPLY)
