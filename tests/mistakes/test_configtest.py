@@ -167,16 +167,33 @@ def test_killed_test_is_no_error_of_the_snippet(box):
         box.run("systemctl", "stop", "killer.service")
 
 
-def test_error_in_a_snippet_is_named(box):
-    box.write(f"{SITES}/x.conf", "# fine\nFrobnicate On\n")
+# Each with its line, and the beginning of what is said of it.
+ERRORS = {
+    "after a comment": ("# fine\nFrobnicate On\n", 2, "Invalid command 'Frobnicate'"),
+    "after warnings": ("NameVirtualHost *:80\n" * 3 + "KeepAlive error\n", 4, "KeepAlive must be On or Off"),
+    # More than the test's output is kept of.
+    "after a thousand warnings": ("NameVirtualHost *:80\n" * 1000 + "Frobnicate\n", 1001, "Invalid command"),
+    "section that is not closed": ("\n<VirtualHost *:80>\n", 2, "<VirtualHost> was not closed"),
+    "no such module": ("LoadModule error_module /error.so\n", 1, "Cannot load /error.so into server"),
+    "in words of the file's own": ("Error \"Syntax error on line 9 of /etc/passwd: no\"\n", 1, "Syntax error on line 9"),
+}
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_error_in_a_snippet_is_named(box, error):
+    text, line, words = ERRORS[error]
+    box.write(f"{SITES}/error: x.conf" if line == 4 else f"{SITES}/error.conf", text)
     found = find(box, "snippet-error")
-    assert (found["file"], found["line"]) == (f"{SITES}/x.conf", 2)
+    assert found["what"].startswith(words) and "\n" not in found["what"], found
+    assert (found["file"], found["line"]) == (f"{SITES}/error: x.conf" if line == 4 else f"{SITES}/error.conf", line)
 
 
 def test_error_in_php_is_named(box):
     """As by a reload, which tests it as well."""
-    box.write(f"{SITES}/php.fpm", "include=/etc/bellhop/php/fpm.conf\n[www]\nfrobnicate = yes\n")
-    assert "frobnicate" in find(box, "snippet-error")["what"]
+    box.write(f"{SITES}/php.fpm", "; fine\n[www]\nfrobnicate = yes\n")
+    found = find(box, "snippet-error")
+    assert found["what"] == "unknown entry 'frobnicate'"
+    assert (found["file"], found["line"]) == (f"{SITES}/php.fpm", 3)
 
 
 def test_names_of_files_are_only_shown(box):

@@ -8,6 +8,7 @@
 #include "ctl/ask/file.h"
 #include "ctl/check/check.h"
 #include "ctl/check/configtest.h"
+#include "ctl/check/reason.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -131,39 +132,25 @@ static int snippets_try(const InstanceCheck *inst, char **ret_said)
         return r;
 }
 
-/* The first line that has an error, else the first one, of which bellhop-instance puts a level
- * before its own. */
-static const char *snippets_find_words(char *text)
+static void snippets_add_error(InstanceCheck *inst, char *said)
 {
-        char *found = strcasestr(text, "error");
-
-        while (found && found > text && found[-1] != '\n')
-                found--;
-        found = found ? found : text;
-        found[strcspn(found, "\n")] = 0;
-        if (found[0] == 0)
-                return "their test failed without a message";
-        return found[0] == '<' && found[1] && found[2] == '>' ? found + 3 : found;
-}
-
-/* "...yntax error on line 3 of FILE:" and what is wrong, behind it or in the next line; or other
- * words. */
-static void snippets_add_error(InstanceCheck *inst, char *text)
-{
-        _cleanup_free_ char *file = NULL, *what = NULL;
-        const char *found = strstr(text, "error on line ");
-        unsigned line = 0;
+        const size_t length = strlen(inst->snippets);
+        Reason reason;
         bool is_snippet;
 
-        if (!found ||
-            sscanf(found, "error on line %u of %m[^:\n]: %m[^\n]", &line, &file, &what) != 3)
-                what = NULL;
-        is_snippet = what && strncmp(file, inst->snippets, strlen(inst->snippets)) == 0;
+        if (reason_find(said, &reason) < 0) {
+                inst->check->findings.n_lost++;
+                return;
+        }
+        is_snippet = reason.file && strncmp(reason.file, inst->snippets, length) == 0 &&
+                     reason.file[length] == '/';
         /* The test looks at certificates and the document root too, and says less about them. */
         if (is_snippet || !findings_have_error(&inst->check->findings, inst->name))
                 finding_add(&inst->check->findings, FINDING_SNIPPET_ERROR,
-                            (Place){ inst->name, what ? file : inst->snippets, what ? line : 0 },
-                            NULL, "%s", what ? what : snippets_find_words(text));
+                            (Place){ inst->name, reason.file ? reason.file : inst->snippets,
+                                     reason.line },
+                            NULL, "%s", reason.what);
+        reason_done(&reason);
 }
 
 void check_snippets(InstanceCheck *inst)

@@ -29,6 +29,9 @@
 /* A process that waits for a dead file server ignores SIGKILL, and is left to the kernel. */
 #define CONFIGTEST_KILL_SECONDS 2
 
+/* More than the largest pipe holds. */
+#define CONFIGTEST_READS 100
+
 /* As TasksMax= bounds the instance; here the customer's other processes count too. */
 #define CONFIGTEST_TASKS 1024
 
@@ -121,15 +124,18 @@ static int configtest_start(const ConfigTest *configtest, int output, const sigs
         return pid < 0 ? -errno : pidfd;
 }
 
-/* False: there is no more. */
+/* Of too much, what came first is forgotten: an error ends the program. False: there is no more. */
 static bool configtest_take_output(Watch *watch)
 {
-        char rest[4096];
-        const size_t room = CONFIGTEST_OUTPUT - 1 - watch->n_said;
-        const ssize_t n = read(watch->output, room > 0 ? watch->said + watch->n_said : rest,
-                               room > 0 ? room : sizeof(rest));
+        ssize_t n;
 
-        if (room > 0 && n > 0)
+        if (watch->n_said == CONFIGTEST_OUTPUT - 1) {
+                watch->n_said /= 2;
+                memmove(watch->said, watch->said + CONFIGTEST_OUTPUT - 1 - watch->n_said,
+                        watch->n_said);
+        }
+        n = read(watch->output, watch->said + watch->n_said, CONFIGTEST_OUTPUT - 1 - watch->n_said);
+        if (n > 0)
                 watch->n_said += (size_t)n;
         return n > 0;
 }
@@ -172,9 +178,10 @@ static int configtest_watch(Watch *watch)
                 watch->signals = -1;
                 (void)configtest_wait(watch, CONFIGTEST_KILL_SECONDS);
         }
-        /* Nothing writes any more, or nobody reads any more. */
-        while (watch->n_said < CONFIGTEST_OUTPUT - 1 && configtest_take_output(watch))
+        /* Nothing writes any more, but for what SIGKILL does not end. */
+        for (int i = 0; i < CONFIGTEST_READS && configtest_take_output(watch); i++)
                 ;
+        watch->said[watch->n_said] = 0;
         (void)waitid(P_PIDFD, (id_t)watch->process, &info, WEXITED | WNOHANG);
         if (r != 0)
                 return r;

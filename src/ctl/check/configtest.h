@@ -11,7 +11,7 @@
 
 #define CONFIGTEST_SECONDS 15            /* as in TimeoutStartSec= of bellhop@.service */
 #define CONFIGTEST_FOLDER  "/dev/shm"    /* private to the test, empty and the customer's */
-#define CONFIGTEST_OUTPUT  (64 * 1024UL) /* what is longer is cut */
+#define CONFIGTEST_OUTPUT  (64 * 1024UL) /* of more, its end is kept */
 
 typedef enum ConfigTestResult {
         CONFIGTEST_PASSED, /* exit status 0 */

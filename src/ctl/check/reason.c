@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <stdbool.h>
+
+#include "ctl/check/reason.h"
+#include "util/array.h"
+#include "util/cleanup.h"
+
+#define SYNTAX_ERROR "Syntax error on line "
+
+typedef enum Level {
+        LEVEL_NONE, /* the program names none */
+        LEVEL_WARNING,
+        LEVEL_ERROR,
+        LEVEL_ERROR_OF_PHP,
+} Level;
+
+typedef struct Line {
+        char *whole;
+        char *text; /* without what programs put before their words */
+        Level level;
+        bool is_numbered; /* "AH00526: " was before it */
+} Line;
+
+void reason_done(Reason *reason)
+{
+        free(reason->file);
+        free(reason->what);
+        *reason = (Reason){ .what = NULL };
+}
+
+static bool reason_begins(const char *text, const char *words)
+{
+        return strncmp(text, words, strlen(words)) == 0;
+}
+
+/* "[date] [core:warn] [pid 7:tid 7] " of Apache. */
+static char *reason_skip_brackets(char *text, Level *ret)
+{
+        static const char *const quiet[] = { ":warn]", ":notice]", ":info]", ":debug]", ":trace" };
+        char *end;
+
+        while (text[0] == '[' && (end = strstr(text, "] "))) {
+                for (size_t i = 0; i < ELEMENTSOF(quiet); i++) {
+                        const char *level = strstr(text, quiet[i]);
+
+                        if (level && level <= end)
+                                *ret = LEVEL_WARNING;
+                }
+                text = end + 2;
+        }
+        return text;
+}
+
+/* "[date] ERROR: " of PHP-FPM; text: behind the date. */
+static char *reason_skip_php(char *text, Level *ret)
+{
+        static const char *const levels[] = { "ERROR: ", "ALERT: ", "WARNING: ", "NOTICE: ",
+                                              "DEBUG: " };
+
+        for (size_t i = 0; i < ELEMENTSOF(levels); i++)
+                if (reason_begins(text, levels[i])) {
+                        *ret = i < 2 ? LEVEL_ERROR_OF_PHP : LEVEL_WARNING;
+                        return text + strlen(levels[i]);
+                }
+        return text;
+}
+
+static bool reason_is_quiet(const char *text)
+{
+        static const char *const words[] = {
+                "Warning:",
+                "Syntax OK",
+                "NameVirtualHost has no effect",
+                /* They end what has failed before, and don't say why. */
+                "Pre-configuration failed",
+                "Configuration check failed",
+                "Configuration Failed",
+                "PHP would not start",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strncasecmp(text, words[i], strlen(words[i])) == 0)
+                        return true;
+        return text[0] == 0 || strstr(text, "reliably determine the server's fully qualified");
+}
+
+static Line reason_read_line(char *text)
+{
+        Line line = { .whole = text, .level = LEVEL_NONE };
+        char *date = text[0] == '[' ? strstr(text, "] ") : NULL;
+
+        text[strcspn(text, "\r")] = 0;
+        /* bellhop-instance, for the journal: sd-daemon(3) */
+        if (text[0] == '<' && isdigit((unsigned char)text[1]) && text[2] == '>') {
+                line.level = text[1] <= '3' ? LEVEL_ERROR : LEVEL_WARNING;
+                text += 3;
+        }
+        if (date)
+                text = reason_skip_php(date + 2, &line.level);
+        if (line.level == LEVEL_NONE)
+                text = reason_skip_brackets(text, &line.level);
+        line.is_numbered = reason_begins(text, "AH") && strspn(text + 2, "0123456789") == 5 &&
+                           text[7] == ':' && text[8] == ' ';
+        if (line.level == LEVEL_NONE && reason_is_quiet(text + (line.is_numbered ? 9 : 0)))
+                line.level = LEVEL_WARNING;
+        line.text = text;
+        return line;
+}
+
+/* "FILE:3: what" to the rest; line of that file. */
+static char *reason_skip_place(const char *file, char *text, unsigned *ret)
+{
+        const size_t length = strlen(file);
+        int used = 0;
+
+        if (!reason_begins(text, file) || sscanf(text + length, ":%u: %n", ret, &used) != 1 ||
+            used == 0)
+                return text;
+        return text + length + used;
+}
+
+/* "Syntax error on line 7 of A: Syntax error on line 3 of B: what" of files that include others;
+ * where it has a number, there is no other file, and what is wrong is in the next line. False: it
+ * is not of this form. */
+static bool reason_take_syntax(const Line *line, char *next, Reason *ret)
+{
+        char *text = strstr(line->text, SYNTAX_ERROR), *end, *what;
+        int used = 0;
+
+        /* The name of the program may be before it. */
+        if (!text || strcspn(line->text, " ") + 1 < (size_t)(text - line->text))
+                return false;
+        for (;;) {
+                if (sscanf(text, SYNTAX_ERROR "%u of %n", &ret->line, &used) != 1 || used == 0)
+                        return false;
+                text += used;
+                end = line->is_numbered ? NULL : strstr(text, ": " SYNTAX_ERROR);
+                if (!end)
+                        break;
+                text = end + 2;
+        }
+        what = next;
+        end = text + strlen(text);
+        if (line->is_numbered && what && end > text && end[-1] == ':')
+                end--;
+        else if ((end = strstr(text, ": ")))
+                what = end + 2;
+        else
+                return false;
+        *end = 0;
+        ret->file = strdup(text);
+        what = ret->file ? reason_skip_place(text, what, &ret->line) : NULL;
+        ret->what = what ? strdup(what) : NULL;
+        return true;
+}
+
+/* "[FILE:4] what", or what alone. */
+static void reason_take_php(char *text, Reason *ret)
+{
+        char *end = text[0] == '[' && text[1] == '/' ? strstr(text, "] ") : NULL;
+        char *colon = end ? memrchr(text, ':', (size_t)(end - text)) : NULL;
+
+        if (colon && sscanf(colon, ":%u]", &ret->line) == 1) {
+                *colon = 0;
+                ret->file = strdup(text + 1);
+                text = end + 2;
+        }
+        ret->what = strdup(text);
+}
+
+static int reason_split(char *said, Line **ret, size_t *ret_n)
+{
+        Line *lines = NULL;
+        size_t n = 0;
+        char *text;
+        int r = 0;
+
+        while (r == 0 && (text = strsep(&said, "\n")))
+                r = array_append(lines, n, reason_read_line(text));
+        *ret = lines;
+        *ret_n = n;
+        return r;
+}
+
+static void reason_choose(Line lines[], size_t n, Reason *ret)
+{
+        const Line *last = NULL;
+
+        /* Words of the configuration itself, in the next line, may look like the other form. */
+        for (size_t i = n; i-- > 0;)
+                if (lines[i].is_numbered && i + 1 < n &&
+                    reason_take_syntax(&lines[i], lines[i + 1].whole, ret))
+                        return;
+        for (size_t i = n; i-- > 0;)
+                if (reason_take_syntax(&lines[i], NULL, ret))
+                        return;
+        for (size_t i = n; !last && i-- > 0;)
+                if (lines[i].level != LEVEL_WARNING)
+                        last = &lines[i];
+        /* PHP-FPM says what follows from the first one. */
+        for (size_t i = 0; last && last->level == LEVEL_ERROR_OF_PHP && i < n; i++)
+                if (lines[i].level == LEVEL_ERROR_OF_PHP ||
+                    reason_begins(lines[i].text, "PHP:  ")) {
+                        reason_take_php(lines[i].text, ret);
+                        return;
+                }
+        ret->what = strdup(last ? last->text : "their test failed without a message");
+}
+
+int reason_find(char *said, Reason *ret)
+{
+        _cleanup_free_ Line *lines = NULL;
+        size_t n;
+        const int r = reason_split(said, &lines, &n);
+
+        *ret = (Reason){ .what = NULL };
+        if (r == 0)
+                reason_choose(lines, n, ret);
+        if (ret->what)
+                return 0;
+        reason_done(ret);
+        return r < 0 ? r : -ENOMEM;
+}
