@@ -11,12 +11,22 @@ static Span lines_cut_comment(Span s)
 
 static const char *lines_check_bytes(Span s)
 {
-        if (s.size > 0 && s.data[s.size - 1] == '\r')
-                return "the line ends in CR LF; convert the file to Unix line ends (dos2unix)";
         for (size_t i = 0; i < s.size; i++)
                 if ((s.data[i] < ' ' && s.data[i] != '\t') || s.data[i] == 0x7f)
                         return "the line holds a control character; remove it";
         return NULL;
+}
+
+/* It is a mistake in the whole file, and its lines are read as they are meant. */
+static const char *lines_cut_return(LineReader *reader, Span *line)
+{
+        if (line->size == 0 || line->data[line->size - 1] != '\r')
+                return NULL;
+        line->size--;
+        if (reader->has_returns)
+                return NULL;
+        reader->has_returns = true;
+        return "the line ends in CR LF; convert the file to Unix line ends (dos2unix)";
 }
 
 static Line lines_parse(Span text)
@@ -44,18 +54,22 @@ static Line lines_parse(Span text)
 Line lines_next(LineReader *reader)
 {
         while (reader->rest.size > 0) {
-                const char *error;
+                Line line = { .kind = LINE_INVALID };
+                const char *returns;
                 Span text;
 
                 if (!span_take_until(&reader->rest, '\n', &text))
                         (void)span_take(&reader->rest, reader->rest.size, &text);
                 reader->number++;
-                error = lines_check_bytes(text);
-                if (error)
-                        return (Line){ .kind = LINE_INVALID, .error = error };
+                returns = lines_cut_return(reader, &text);
+                line.error = lines_check_bytes(text);
                 text = span_trim(lines_cut_comment(text));
-                if (text.size > 0 && text.data[0] != ';')
-                        return lines_parse(text);
+                if (!line.error && text.size > 0 && text.data[0] != ';')
+                        line = lines_parse(text);
+                if (!line.error)
+                        line.error = returns;
+                if (line.error || line.kind != LINE_INVALID)
+                        return line;
         }
         return (Line){ .kind = LINE_END };
 }

@@ -9,19 +9,20 @@ typedef enum LineKind {
         LINE_END,
         LINE_SECTION,    /* key: its name */
         LINE_ASSIGNMENT, /* key and value, both trimmed; the value may be empty */
-        LINE_INVALID,    /* error says why and what to do */
+        LINE_INVALID,
 } LineKind;
 
 typedef struct Line {
         LineKind kind;
         Span key;
         Span value;
-        const char *error;
+        const char *error; /* what is wrong and what to do, in a line of any kind; NULL: nothing */
 } Line;
 
 typedef struct LineReader {
         Span rest;
-        unsigned number; /* of the last line, from 1 */
+        unsigned number;  /* of the last line, from 1 */
+        bool has_returns; /* CR LF ends lines, which is said once */
 } LineReader;
 
 /* The next line that is neither empty nor a comment. */

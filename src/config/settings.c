@@ -115,9 +115,11 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
         while (r == 0 && file->n_problems < PROBLEMS_PER_FILE_MAX &&
                (line = lines_next(&reader)).kind != LINE_END) {
                 file->line = reader.number;
-                if (line.kind == LINE_INVALID) {
+                if (line.error)
                         r = problem_add(file, NULL, "%s", line.error);
-                } else if (line.kind == LINE_SECTION) {
+                if (r < 0 || line.kind == LINE_INVALID)
+                        continue;
+                if (line.kind == LINE_SECTION) {
                         section = span_equals(line.key, table->section) ? INSIDE : ELSEWHERE;
                         if (section == ELSEWHERE)
                                 r = problem_add(file, table->section,

@@ -86,7 +86,7 @@ bool state_parse(Span text, State *ret)
         Line line;
 
         for (line = lines_next(&reader); line.kind != LINE_END; line = lines_next(&reader))
-                if (line.kind != LINE_ASSIGNMENT ||
+                if (line.kind != LINE_ASSIGNMENT || line.error ||
                     !state_parse_assignment(&line, &state, &version))
                         return false;
         if (version != VERSION || state.kind >= STATE_KINDS || state.reload >= STATE_RELOADS)

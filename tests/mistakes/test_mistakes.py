@@ -120,6 +120,7 @@ MISTAKES = {
     "folder writable by group": ("chmod g+w /etc/bellhop/instances", "folder-writable", "0775",
                                  "chmod g-w /etc/bellhop/instances"),
     "typo in a key": (instance("Hots=carol.example www.carol.example\n"), "config-error", "unknown key Hots=", RIGHT),
+    "line ends of Windows": (f"sed -i 's/$/\\r/' {FILE}", "config-error", "CR LF", f"sed -i 's/\\r$//' {FILE}"),
     "typo in a section": (f"sed -i 's/Instance/instance/' {FILE}", "config-error", "unknown section", RIGHT),
     "no section": (f"sed -i 1d {FILE}", "config-error", "before any section", RIGHT),
     "typo in a setting of the router": ("printf '[Router]\nSniffTimeout=5s\n' > /etc/bellhop/router.conf.d/x.conf",
@@ -467,6 +468,27 @@ def test_without_root(box):
     assert checked.returncode == 0
     assert {entry["severity"] for entry in found} == {"note"}
     assert any("only root can see" in entry["what"] for entry in found)
+
+
+# Where following the advice must neither take files away nor give them to the customer.
+MEANT = [*(name for name in MISTAKES if MISTAKES[name][1] in (
+    "config-error", "shared-uid", "certificate-missing", "certificate-invalid", "certificate-unreadable",
+    "certificate-weak", "key-mismatch", "key-encrypted", "chain-order", "chain-incomplete", "snippet-error",
+    "snippets-not-roots")), "key of root readable by all"]
+
+
+def state_of_the_meant(box):
+    """What is in each file, whose it is, and which there are."""
+    return box.shell("find /etc/bellhop/instances /etc/bellhop/sites /etc/bellhop/tls ! -type d -printf '%p %U %l\\n' "
+                     "-exec sha256sum '{}' + | sort")
+
+
+@pytest.mark.parametrize("mistake", MEANT)
+def test_advice_takes_nothing_away_that_was_meant(box, mistake):
+    box.shell(MISTAKES[mistake][0])
+    before = set(state_of_the_meant(box).splitlines())
+    follow_advice(box, [entry for entry in findings(box) if entry["kind"] == MISTAKES[mistake][1]])
+    assert before <= set(state_of_the_meant(box).splitlines())
 
 
 # What customers may do in their own folders so that an administrator who follows the advice does them a favour.

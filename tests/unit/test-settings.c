@@ -218,6 +218,24 @@ static void test_errors(void **state)
         }
 }
 
+/* Not of each of its lines, as if these were to be changed one by one. */
+static void test_returns_are_one_mistake(void **state)
+{
+        static const char text[] = "# by a panel\r\n\r\n[Instance]\r\nHost=a.example b.example\r\n"
+                                   "Http=never\r\n; end\r\n";
+        Fixture f;
+
+        (void)state;
+        fixture_parse(&f, text, strlen(text));
+        assert_problem(&f, 0, 1, "CR LF");
+        assert_problem(&f, 1, 5, "is none of serve");
+        assert_int_equal(f.config->n_problems, 2);
+        /* No other instance gets them meanwhile. */
+        assert_int_not_equal(find(&f, "a.example"), ROUTE_NONE);
+        assert_int_not_equal(find(&f, "b.example"), ROUTE_NONE);
+        fixture_done(&f);
+}
+
 /* All that is wrong is told at once, in order, and keys of an unknown section are not told one by
  * one. */
 static void test_all_errors(void **state)
@@ -507,6 +525,7 @@ int main(void)
                 cmocka_unit_test(test_good),
                 cmocka_unit_test(test_values),
                 cmocka_unit_test(test_errors),
+                cmocka_unit_test(test_returns_are_one_mistake),
                 cmocka_unit_test(test_all_errors),
                 cmocka_unit_test(test_too_many_errors),
                 cmocka_unit_test(test_long_lines),

@@ -13,7 +13,7 @@
 #define ADVICE_CREDENTIAL                                                                    \
         "Replace the files that LoadCredential= of bellhop@{name}.service names, then run '" \
         "systemctl try-restart bellhop@{name}.service'."
-#define ADVICE_SIGN_AGAIN ADVICE_SELF_SIGNED " && " ADVICE_RELOAD
+#define ADVICE_SIGN_AGAIN ADVICE_SELF_SIGNED " --force && " ADVICE_RELOAD
 
 /* The files of one instance, and what could be read of them. */
 typedef struct Pair {
@@ -50,9 +50,7 @@ static void tls_check_exposure(const Pair *pair, const struct stat *st)
         if (pair->inst->has_credentials)
                 advice = "Let root alone read it (mode 0400).";
         else if (st->st_uid != user->uid)
-                advice = "Install certificate and key with '" ADVICE_INSTALL
-                         "', or make new ones with '" ADVICE_SELF_SIGNED "' and '" ADVICE_RELOAD
-                         "'.";
+                advice = "Install certificate and key with '" ADVICE_INSTALL "'.";
         instance_finding(pair->inst, FINDING_KEY_EXPOSED, pair->key_path, advice,
                          "others than user %s may read the key (mode %04o)", pair->inst->name,
                          st->st_mode & 07777);

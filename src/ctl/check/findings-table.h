@@ -5,8 +5,9 @@
  *
  * Advice is a command of ours or systemd's as it is typed, or sentences, which begin with a capital
  * letter; NULL: nothing has to be done. Root may follow it whatever a customer does meanwhile in
- * folders that the customer owns: what changes files there runs as the customer. {name}, {file} and
- * {config} stand for the instance, the file and a --config= that is needed.
+ * folders that the customer owns: what changes files there runs as the customer. No advice takes a
+ * file away that somebody may have meant, or gives one to another owner than root. {name}, {file}
+ * and {config} stand for the instance, the file and a --config= that is needed.
  */
 ROW(CONFIG_ERROR, "config-error", ERROR,
     "The file is left out as a whole; its instance has no visitors, or its old settings.",
@@ -21,7 +22,7 @@ ROW(FILE_NOT_READ, "file-not-read", WARNING,
     "Rename it so that it ends with .conf, or move it away, " THEN_APPLY)
 ROW(SHARED_UID, "shared-uid", ERROR,
     "Two instances run as the same user, so each can read the key of the other.",
-    "Give each a user with a uid of its own, or run 'bellhopctl remove {name}{config}'.")
+    "Give each a user with a uid of its own, by usermod(8).")
 ROW(IDLE_TOO_SHORT, "idle-too-short", WARNING,
     "The instance would be started anew for nearly every visitor.",
     "Write IdleSec=10min or remove the line, " THEN_APPLY)
@@ -35,14 +36,14 @@ ROW(CERTIFICATE_MISSING, "certificate-missing", ERROR, NO_HTTPS, "Install " PAIR
 ROW(CERTIFICATE_UNREADABLE, "certificate-unreadable", ERROR,
     "The instance runs as this user from its start. " NO_HTTPS,
     "Do not open what a link leads to. Install " PAIR ".")
-ROW(CERTIFICATE_INVALID, "certificate-invalid", ERROR, NO_HTTPS, "Install " PAIR OR_ANEW)
+ROW(CERTIFICATE_INVALID, "certificate-invalid", ERROR, NO_HTTPS, "Install " PAIR ".")
 ROW(CERTIFICATE_EXPIRED, "certificate-expired", ERROR, "Browsers refuse the website.", ISSUED_ANEW)
 ROW(CERTIFICATE_EXPIRES, "certificate-expires", WARNING,
     "Browsers refuse the website from then on.", ISSUED_ANEW)
 ROW(CERTIFICATE_NOT_YET_VALID, "certificate-not-yet-valid", ERROR,
     "Browsers refuse the website until then.", ISSUED_ANEW)
 ROW(CERTIFICATE_WEAK, "certificate-weak", ERROR, "OpenSSL and browsers refuse it.",
-    "Have its authority issue one for a new key, then install " PAIR OR_ANEW)
+    "Have its authority issue one for a new key, then install " PAIR ".")
 ROW(CERTIFICATE_LACKS_HOST, "certificate-lacks-host", ERROR,
     "Browsers refuse the website under these names.", ISSUED_ANEW)
 ROW(CHAIN_ORDER, "chain-order", ERROR,
@@ -59,7 +60,7 @@ ROW(KEY_EXPOSED, "key-exposed", ERROR, "Whoever can read the key can pretend to 
 ROW(KEY_ENCRYPTED, "key-encrypted", ERROR,
     "Nobody is there to type the pass phrase when the instance starts. " NO_HTTPS,
     "Remove the pass phrase from a copy with 'openssl pkey', then install " PAIR ".")
-ROW(KEY_MISMATCH, "key-mismatch", ERROR, NO_HTTPS, "Install " PAIR " that belong together" OR_ANEW)
+ROW(KEY_MISMATCH, "key-mismatch", ERROR, NO_HTTPS, "Install " PAIR " that belong together.")
 ROW(DOCUMENT_ROOT_MISSING, "document-root-missing", ERROR, NO_PAGES,
     "Make the folder /srv/www/{name} with user {name} as its owner, then run '" RESTART "'.")
 ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,

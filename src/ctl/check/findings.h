@@ -27,7 +27,7 @@ typedef enum Severity {
 #define ADVICE_APPLY       "bellhopctl apply{config}"
 #define ADVICE_RELOAD      "systemctl try-reload-or-restart bellhop@{name}.service"
 #define ADVICE_INSTALL     "bellhopctl cert {name} --install CERT KEY{config}"
-#define ADVICE_SELF_SIGNED "bellhopctl cert {name} --self-signed --force{config}"
+#define ADVICE_SELF_SIGNED "bellhopctl cert {name} --self-signed{config}"
 
 typedef struct FindingInfo {
         const char *name;
