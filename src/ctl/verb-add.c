@@ -30,6 +30,7 @@ typedef struct Add {
         Config *problems; /* of the text */
         Config *config;   /* the existing files, and the routes of the text */
         bool has_file;
+        bool has_pair;   /* a certificate and its key, in the folder for them */
         bool has_signed; /* a certificate, now */
 } Add;
 
@@ -119,6 +120,56 @@ static CtlStatus add_check_user(const Add *add)
         return CTL_FAILED;
 }
 
+/* Also where only root and the customer can see. */
+static bool add_may_exist(const char *path)
+{
+        return place_exists(path) || errno == EACCES;
+}
+
+/* Without a whole pair in it, the folder keeps the instance from starting. */
+static CtlStatus add_check_pair(Add *add)
+{
+        _cleanup_free_ char *certificate = text_format("%s/fullchain.pem", add->places.tls);
+        _cleanup_free_ char *key = text_format("%s/privkey.pem", add->places.tls);
+        bool any;
+
+        if (!certificate || !key)
+                return output_no_memory();
+        any = add_may_exist(certificate) || add_may_exist(key);
+        add->has_pair = add_may_exist(certificate) && add_may_exist(key);
+        if (add->has_pair || (!any && add->change.ctl->self_signed) ||
+            !place_exists(add->places.tls))
+                return CTL_FINE;
+        output_error("%s lacks fullchain.pem or privkey.pem, so the instance would not start. %s",
+                     add->places.tls,
+                     any ? "Put back what is missing, or move the folder away."
+                         : "Add --self-signed, or remove the folder.");
+        return CTL_FAILED;
+}
+
+/* Where plain HTTP is not served, visitors need HTTPS. */
+static CtlStatus add_check_https(const Add *add)
+{
+        const char *name = add->name;
+        _cleanup_free_ char *path = NULL;
+        char unit[NAME_UNIT_MAX];
+        bool encrypted;
+        int r;
+
+        if (add->draft.instance.http == HTTP_SERVE || add->has_pair || add->change.ctl->self_signed)
+                return CTL_FINE;
+        r = bus_get_credential(add->change.bus, name_unit(NAME_SERVICE_UNIT, name, unit),
+                               "fullchain.pem", &path, &encrypted);
+        if (!change_good("Whether systemd passes a certificate is not known", r))
+                return CTL_FAILED;
+        if (path)
+                return CTL_FINE;
+        output_error("Without plain HTTP, visitors need HTTPS, and %s has no certificate. Add "
+                     "--self-signed, or install one first%s: bellhopctl cert %s --install CERT KEY",
+                     name, getpwnam(name) ? "" : ", once useradd(8) has made the user", name);
+        return CTL_FAILED;
+}
+
 /* --- the steps --- */
 
 enum { USER, WWW, SNIPPETS, CERTIFICATE, DROP_IN, INSTANCE_FILE, SOCKET, SERVER, ROUTER, STEPS };
@@ -169,7 +220,7 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         /* instance.conf finds pages in either place: those of an older website stay in use. */
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[SNIPPETS] = !place_exists(add->places.snippets);
-        needs[CERTIFICATE] = ctl->self_signed && !place_exists(add->places.tls);
+        needs[CERTIFICATE] = ctl->self_signed && !add->has_pair;
         needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, add->name, add->draft.instance.network);
         needs[INSTANCE_FILE] = !add->has_file;
         needs[SOCKET] = listens == 0;
@@ -197,9 +248,7 @@ static bool add_sign(Add *add)
                             : -ENOMEM;
 
         hosts_free(hosts, 1);
-        if (r == TLS_FILES_NO_NAME)
-                output_error("A certificate needs a --host or --address to name.");
-        else if (r == TLS_FILES_NO_USER)
+        if (r == TLS_FILES_NO_USER)
                 output_error("User %s has gone.", add->name);
         add->has_signed = change_good(add->places.tls, r) && r == TLS_FILES_PUT;
         return add->has_signed;
@@ -420,18 +469,22 @@ static CtlStatus add_prepare(Add *add)
                 status = add_check_file(add);
         if (status == CTL_FINE)
                 status = add_check_user(add);
+        if (status == CTL_FINE)
+                status = add_check_pair(add);
+        if (status == CTL_FINE)
+                status = add_check_https(add);
         return status == CTL_FINE ? change_check_served(&add->change) : status;
 }
 
 static CtlStatus add_check_words(const Ctl *ctl, const char *name)
 {
-        bool leads = false, fits = true;
+        bool names = false, leads = false, fits = true;
 
         for (size_t i = 0; i < ctl->n_settings; i++) {
                 const char *key = ctl->settings[i].key;
 
-                leads = leads || strcmp(key, "Host") == 0 || strcmp(key, "Address") == 0 ||
-                        strcmp(key, "Default") == 0;
+                names = names || strcmp(key, "Host") == 0 || strcmp(key, "Address") == 0;
+                leads = leads || names || strcmp(key, "Default") == 0;
                 /* They would be something else in the file. */
                 fits = fits && !strpbrk(ctl->settings[i].value, "\n\r#");
         }
@@ -443,6 +496,8 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
                 output_error("Say what leads to %s: --host=HOST, once or more (or --address=ADDR, "
                              "or --default).",
                              name);
+        else if (ctl->self_signed && !names)
+                output_error("A self-signed certificate needs a --host or --address to name.");
         else if (!fits)
                 output_error("An option has a line break or '#' in its value.");
         else

@@ -137,19 +137,56 @@ def test_certificate_for_a_site_that_runs(box, clean):  # pylint: disable=unused
     (["--host=dora..example"], "Host=dora..example is not a host name"),
     (["--host=dora.example", "--address=192.0.2.300"], "Address=192.0.2.300 is "),
     (["--host=dora.example", "--http=never"], "Http=never is none of serve, redirect, refuse"),
-    (["--host=dora.example", "--idle=soon"], "IdleSec=soon is not a time span")])
-def test_what_can_not_be_added(box, arguments, says):
+    (["--host=dora.example", "--idle=soon"], "IdleSec=soon is not a time span"),
+    # As a redirect that leads nowhere serves nothing.
+    (["--create-user", "--host=dora.example", "--http=redirect"], "need HTTPS, and dora has no certificate. Add --self-s"),
+    (["--create-user", "--host=dora.example", "--http=refuse"], "first, once useradd(8) has made the user: bellhopctl c"),
+    (["--create-user", "--default", "--http=redirect"], "dora has no certificate")])
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["done", "dry"])
+def test_what_can_not_be_added(box, arguments, says, dry):
     before = snapshot(box)
-    assert says in ctl(box, "add", "dora", *arguments, status=1)
+    assert says in ctl(box, "add", "dora", *arguments, *dry, status=1)
     assert snapshot(box) == before
+
+
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("files, says", [
+    ([], "Add --self-signed, or remove the folder"), (["privkey.pem"], "Put back what is missing"),
+    (["fullchain.pem"], "Put back what is missing")])
+def test_half_a_certificate_can_not_be_added(box, files, says):
+    """With it the instance does not start."""
+    tls = "/etc/bellhop/tls/dora"
+    box.shell("useradd --create-home dora")
+    box.shell(f"install -d -o dora -m 0750 {tls}")
+    for file in files:
+        box.shell(f"install -o dora -m 0400 /etc/bellhop/tls/alice/{file} {tls}")
+    before = snapshot(box)
+    assert says in ctl(box, "add", "dora", "--host=dora.example", status=1)
+    assert says in add(box, "dora", status=1) if files else "certificate" in add(box, "dora", "--dry-run")
+    assert snapshot(box) == before
+    if not files:
+        add(box, "dora", "--http=redirect")
+        assert is_served(box, "dora")
+
+
+@pytest.mark.usefixtures("clean")
+def test_redirect_with_a_certificate_that_is_there_first(box):
+    add(box, "dora")
+    ctl(box, "remove", "--yes", "dora")
+    assert "write the file of dora" in ctl(box, "add", "dora", "--host=dora.example", "--http=redirect")
+    assert is_served(box, "dora")
 
 
 @pytest.mark.parametrize("arguments, says", [
     (["dora"], "Say what leads to dora: --host=HOST"), (["1dora", "--host=a.example"], "'1dora' is no name"),
     (["../dora", "--host=a.example"], "is no name"), (["dora", "--host=a.example\nNetwork=yes"], "line break"),
-    (["dora", "--host=a.example", "--http"], "requires an argument")])
+    (["dora", "--host=a.example", "--http"], "requires an argument"),
+    (["dora", "--default", "--self-signed", "--create-user"], "needs a --host or --address to name"),
+    (["dora", "--default", "--self-signed", "--create-user", "--dry-run"], "needs a --host or --address to name")])
 def test_wrong_words(box, arguments, says):
+    before = snapshot(box)
     assert says in ctl(box, "add", *arguments, status=2)
+    assert snapshot(box) == before
 
 
 def test_root_and_the_router_are_no_customers(box):
