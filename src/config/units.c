@@ -24,6 +24,13 @@ static int units_make_folder(const char *path)
         return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* Half of it would be taken for the whole. */
+static int units_remove_half(const char *path, int error)
+{
+        (void)unlink(path);
+        return error;
+}
+
 /* Lifts what the template sets for Network=no; it has the reasons. */
 static int units_open_network(const char *path)
 {
@@ -36,7 +43,7 @@ static int units_open_network(const char *path)
                       "PrivateNetwork=no\n"
                       "RestrictAddressFamilies=AF_INET6 AF_NETLINK\n"
                       "IPAddressDeny=\n");
-        return fflush(file) == 0 ? 0 : -errno;
+        return fflush(file) == 0 ? 0 : units_remove_half(path, -errno);
 }
 
 int units_write(const char *dir, const char *name, bool network)

@@ -22,7 +22,7 @@ typedef enum Need {
         NEED_RESTART = 1 << 5,  /* the same, but all units must be read again */
         NEED_STOP = 1 << 6,     /* it has no file any more */
         NEED_SNIPPETS = 1 << 7, /* it has no folder for them */
-        NEED_UNKNOWN = 1 << 8,  /* whether its server has read older files is not known */
+        NEED_UNKNOWN = 1 << 8,  /* nobody says whether it needs more */
         NEED_SUSPEND = 1 << 9,  /* it is suspended, and programs may run from before */
 } Need;
 
@@ -90,6 +90,8 @@ static unsigned apply_find_need(const Apply *apply, const FleetEntry *entry)
         need = unit_is_active(&apply->fleet.units, socket) ? 0 : NEED_START;
         if (apply_lacks_snippet_folder(apply, entry->name))
                 need |= NEED_SNIPPETS;
+        if (entry->is_partly_unknown)
+                need |= NEED_UNKNOWN;
         if (entry->private_network == instance->network)
                 return drop_in |
                        (change_keeps_units(entry->name) ? need | NEED_RESTART : NEED_RENEW);
@@ -147,17 +149,24 @@ static int apply_find_all(Apply *apply)
 static bool apply_write_drop_ins(Apply *apply)
 {
         const Fleet *fleet = &apply->fleet;
-        int r = 0;
+        bool good = true;
 
-        for (size_t i = 0; r == 0 && i < fleet->n; i++)
-                if (apply->needs[i] & NEED_DROP_IN &&
-                    change_step(&apply->change, "drop-in",
-                                "let systemd know about the network of %s", fleet->entries[i].name))
-                        r = units_write(UNITS_GENERATED_DIR, fleet->entries[i].name,
-                                        fleet->entries[i].instance->network);
-        if (r == 0 && apply->any & NEED_DROP_IN && !apply->change.ctl->dry_run)
-                r = units_announce();
-        return change_good(UNITS_GENERATED_DIR, r);
+        for (size_t i = 0; i < fleet->n; i++) {
+                const char *name = fleet->entries[i].name;
+
+                if (!(apply->needs[i] & NEED_DROP_IN) ||
+                    !change_step(&apply->change, "drop-in",
+                                 "let systemd know about the network of %s", name) ||
+                    change_good(name, units_write(UNITS_GENERATED_DIR, name,
+                                                  fleet->entries[i].instance->network)))
+                        continue;
+                /* It would come back with the network that it has. */
+                apply->needs[i] &= ~(unsigned)(NEED_RENEW | NEED_RESTART);
+                good = false;
+        }
+        if (apply->any & NEED_DROP_IN && !apply->change.ctl->dry_run)
+                good = change_good(UNITS_GENERATED_DIR, units_announce()) && good;
+        return good;
 }
 
 static bool apply_make_snippet_folders(Apply *apply)
@@ -248,14 +257,18 @@ static bool apply_reload_router(Apply *apply)
 /* An instance that gets the name later must not inherit them. */
 static bool apply_remove_drop_ins(Apply *apply)
 {
-        int r = 0;
+        bool good = true;
 
         if (!(apply->any & NEED_STOP) || apply->change.ctl->dry_run)
                 return true;
-        for (size_t i = 0; r == 0 && i < apply->fleet.n; i++)
+        for (size_t i = 0; i < apply->fleet.n; i++) {
+                const char *name = apply->fleet.entries[i].name;
+
                 if (apply->needs[i] & NEED_STOP)
-                        r = units_write(UNITS_GENERATED_DIR, apply->fleet.entries[i].name, false);
-        return change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r);
+                        good = change_good(name, units_write(UNITS_GENERATED_DIR, name, false)) &&
+                               good;
+        }
+        return change_good(UNITS_GENERATED_DIR, units_announce()) && good;
 }
 
 /* False: there are none. */
@@ -280,8 +293,9 @@ static CtlStatus apply_run(Apply *apply)
 {
         const Config *config = apply->fleet.config;
         /* Each goes as far as it can: what is in force is better than what is not. */
-        bool good = apply_write_drop_ins(apply) && apply_read_unit_files(apply), is_read;
+        bool good = apply_write_drop_ins(apply), is_read;
 
+        good = apply_read_unit_files(apply) && good;
         good = apply_make_snippet_folders(apply) && good;
 
         good = apply_work(apply, NEED_START | NEED_RENEW) && good;

@@ -108,6 +108,10 @@ static void list_print_legend(const Fleet *fleet)
         if (fleet->bus_error < 0)
                 output_print("States are not known: systemd does not answer: %s.\n",
                              strerror(-fleet->bus_error));
+        else if (fleet->n_partly_unknown > 0)
+                output_print("Not all figures are known: systemd has left questions about %zu of "
+                             "them unanswered.\n",
+                             fleet->n_partly_unknown);
         if (fleet->router_error < 0)
                 output_print("Hand-offs are not known: %s.\n",
                              metrics_fetch_explain(fleet->router_error));

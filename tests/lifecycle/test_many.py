@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A hundred and fifty customers, most of them asleep. How fast it all is, tests/bench/many tells."""
+"""Two hundred customers, most of them asleep, and then all awake. How fast it all is, tests/bench/many tells."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 from fixtures import remove
 from showcase import ALICE
 
-N, N_WOKEN, STARTING_MAX = 150, 60, 3
+N, N_WOKEN, STARTING_MAX = 200, 60, 3
 
 
 @pytest.fixture(name="customers", scope="module")
@@ -68,6 +68,44 @@ def test_router_restarts_while_they_wait_for_their_turn(box, asleep):
     told = json.loads(crowd.stdout.read())
     assert crowd.wait(timeout=20) == 0
     assert told["failures"] == [] and len(told["msec"]) == N_WOKEN
+
+
+DBUS = "/etc/dbus-1/system.d/few-replies.conf"
+
+
+@pytest.fixture(name="awake")
+def _awake(box, customers, router_settings):
+    """With dbus-daemon as it is, and as it was, afterwards."""
+    router_settings("StartingMax=10\nHandoffTimeoutSec=60s")
+    box.run("bellhopctl", "apply")
+    assert many.visit(box, customers)["failures"] == []
+    yield customers
+    box.path(DBUS).unlink(missing_ok=True)
+    box.run("systemctl", "reload", "dbus.service")
+
+
+def ctl_json(box, *arguments):
+    return json.loads(box.run("bellhopctl", *arguments, "--json"))
+
+
+def test_while_all_are_awake_nothing_is_to_be_done(box, awake):
+    """Whatever dbus-daemon lets us know of them: what it does not is unknown, and no reason to do anything."""
+    figures = ("connections", "handoffs")  # in the container, the kernel counts no memory
+    shown = {entry["instance"]: entry for entry in ctl_json(box, "list")["instances"]}
+    assert {shown[name]["state"] for name in awake} == {"active"}
+    assert [name for name in awake if None in [shown[name][key] for key in figures]] == []
+    for _ in range(10):
+        assert ctl_json(box, "apply", "--dry-run") == {"changes": []}
+    box.write(DBUS, '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.'
+              'freedesktop.org/standards/dbus/1.0/busconfig.dtd">\n'
+              '<busconfig><limit name="max_replies_per_connection">8</limit></busconfig>\n')
+    box.run("systemctl", "reload", "dbus.service")
+    shown = {entry["instance"]: entry for entry in ctl_json(box, "list")["instances"]}
+    assert {shown[name]["state"] for name in awake} == {"active"}
+    assert None in [shown[name]["connections"] for name in awake]
+    assert "systemd has left questions about" in box.run("bellhopctl", "list", "--no-pager")
+    assert ctl_json(box, "apply", "--dry-run") == {"changes": []} == ctl_json(box, "apply")
+    assert "Not known, whether" in box.run("bellhopctl", "apply")
 
 
 def test_one_more_comes_and_goes(box, customers, carol):

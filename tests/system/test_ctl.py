@@ -589,6 +589,46 @@ def test_apply_changes_the_network_of_one_who_was_there(box):
         assert changes(box) == []
 
 
+@pytest.mark.usefixtures("clean", "quiet")
+def test_apply_goes_on_after_a_drop_in_that_can_not_be_written(box):
+    """What is not changed is not restarted, either."""
+    for name in NEW:
+        add(box, name)
+        assert is_served(box, name)
+        box.write_instance(name, f"Host={NEW[name]}\nNetwork=yes\n")
+    pid = main_pid(box, "dora")
+    obstacle = box.path("/run/systemd/generator/bellhop@dora.service.d")
+    obstacle.write_text("")
+    assert "dora: Not a directory" in ctl(box, "apply", status=1)
+    for name in NEW:
+        assert is_served(box, name)
+    assert main_pid(box, "dora") == pid
+    assert box.run("readlink", f"/proc/{main_pid(box, 'emil')}/ns/net") == box.run("readlink", "/proc/1/ns/net")
+    obstacle.unlink()
+    assert "start again dora" in changes(box) and changes(box) == []
+
+
+@pytest.mark.usefixtures("clean")
+def test_nothing_is_to_be_done_after_systemd_has_read_its_files(box):
+    """Any package does that at its upgrade: whatever has come, was changed and was reloaded before is in force still."""
+    add(box, "dora", "--network")
+    snippet = "/etc/bellhop/sites/dora/greeting.conf"
+    assert is_served(box, "dora")
+    box.curl(f"http://{ALICE}/")
+    box.write(snippet, "Header set Greeting hello\n")
+    box.run("touch", "/etc/bellhop/instances/alice.conf")
+    assert set(changes(box)) == {ROUTER, "reload the server of alice", "reload the server of dora"}
+    ctl(box, "cert", "dora", "--self-signed", "--force")
+    box.run("systemctl", "reload", "bellhop@dora.service")
+    pids = [main_pid(box, name) for name in ("alice", "dora")]
+    for again in ("daemon-reload", "daemon-reexec", "daemon-reload"):
+        before = ctl(box, "check", "--strict", "--no-legend")
+        box.run("systemctl", again)
+        assert changes(box, "--dry-run") == [] == changes(box), again
+        assert ctl(box, "check", "--strict", "--no-legend") == before, again
+    assert [main_pid(box, name) for name in ("alice", "dora")] == pids
+
+
 # --- route, list, status, top ---
 
 

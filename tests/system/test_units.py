@@ -79,6 +79,22 @@ def test_generator_wants_the_socket_of_each_file(box):
     assert sorted(path.name for path in wants.iterdir()) == ["bellhop@alice.socket", "bellhop@bob.socket"]
 
 
+def test_generator_goes_on_after_an_instance_whose_drop_in_can_not_be_written(box):
+    """The sockets of the others, and its own, are wanted at the boot all the same."""
+    file = box.path("/etc/bellhop/instances/alice.conf")
+    before = file.read_text()
+    file.write_text(before + "Network=yes\n")
+    try:
+        box.shell("mkdir /tmp/units; touch /tmp/units/bellhop@alice.service.d")
+        done = box.try_run("/usr/lib/systemd/system-generators/bellhop-generator", *["/tmp/units"] * 3)
+        assert done.returncode == 1 and "can't write the units of alice: Not a directory" in done.stderr, done
+        wanted = box.run("ls", "/tmp/units/bellhop.target.wants").split()
+        assert {"bellhop@alice.socket", "bellhop@bob.socket"} <= set(wanted)
+    finally:
+        file.write_text(before)
+        box.run("rm", "-rf", "/tmp/units")
+
+
 def test_the_template_works_without_the_generator(box):
     box.run("systemctl", "enable", "bellhop@alice.socket")
     assert box.path("/etc/systemd/system/bellhop.target.wants/bellhop@alice.socket").is_symlink()

@@ -3,7 +3,9 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "config/units.h"
@@ -83,12 +85,29 @@ static void test_wanted_without_drop_in(void **state)
         assert_true(is_wanted("bellhop@alice.socket"));
 }
 
+/* As on a full file system. It would be taken for the whole. */
+static void test_half_of_a_drop_in_does_not_stay(void **state)
+{
+        struct rlimit before;
+
+        assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+        (void)signal(SIGXFSZ, SIG_IGN);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 0, before.rlim_max }), 0);
+        assert_int_equal(units_write(dir, "alice", true), -EFBIG);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+        assert_true(units_differ(dir, "alice", true));
+        assert_int_equal(units_write(dir, "alice", true), 0);
+        assert_false(units_differ(dir, "alice", true));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_drop_in, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_wanted, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_wanted_without_drop_in, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_half_of_a_drop_in_does_not_stay, setup,
+                                                teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,6 +232,21 @@ static int fleet_append_left_over(Fleet *fleet, const char *only)
         return r;
 }
 
+/* Where dbus-daemon lets a connection have fewer replies pending than we ask for, for example. */
+static void fleet_note_unanswered(Fleet *fleet, const BusQuestion questions[], size_t n)
+{
+        char name[NAME_UNIT_MAX];
+        FleetEntry *entry;
+
+        for (size_t i = 0; i < n; i++)
+                if (questions[i].error < 0 &&
+                    name_from_unit(NAME_SERVICE_UNIT, questions[i].unit, name) &&
+                    (entry = fleet_find(fleet, name)) && !entry->is_partly_unknown) {
+                        entry->is_partly_unknown = true;
+                        fleet->n_partly_unknown++;
+                }
+}
+
 static int fleet_ask_systemd(Fleet *fleet, const char *only, FleetDepth depth)
 {
         _cleanup_free_ BusQuestion *questions = NULL;
@@ -249,7 +264,11 @@ static int fleet_ask_systemd(Fleet *fleet, const char *only, FleetDepth depth)
                 entry->state = fleet_state_of(fleet, entry->name);
                 n += fleet_put_questions(fleet, entry, depth, questions + n);
         }
-        return r == 0 ? bus_ask(fleet->bus, questions, n) : r;
+        if (r == 0)
+                r = bus_ask(fleet->bus, questions, n);
+        if (r == 0)
+                fleet_note_unanswered(fleet, questions, n);
+        return r;
 }
 
 /* --- the instance itself --- */

@@ -45,6 +45,7 @@ typedef struct FleetEntry {
         uint64_t last_used;                     /* seconds since 1970; 0: not that anybody knew */
         uint64_t pid, since_usec, started_usec; /* of the service; times since 1970 */
         bool private_network;                   /* where nobody says: as the file asks for */
+        bool is_partly_unknown;                 /* systemd has left a question unanswered */
 } FleetEntry;
 
 typedef struct Fleet {
@@ -56,7 +57,8 @@ typedef struct Fleet {
         Samples samples;
         FleetEntry *entries; /* sorted by name */
         size_t n;
-        size_t n_bad; /* files that are not in use */
+        size_t n_bad;            /* files that are not in use */
+        size_t n_partly_unknown; /* entries */
 } Fleet;
 
 /* What is asked of systemd beside states, main processes, memory, processor time and last use. */

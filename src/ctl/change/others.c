@@ -28,9 +28,11 @@ static size_t others_find(const Units *units, const Config *config, uint32_t wit
         return n;
 }
 
+/* Returns an error also when only some have no answer. */
 static int others_ask(sd_bus *bus, Other others[], size_t n)
 {
         _cleanup_free_ BusQuestion *questions = calloc(n + 1, sizeof(*questions));
+        int r;
 
         if (!questions)
                 return -ENOMEM;
@@ -41,7 +43,10 @@ static int others_ask(sd_bus *bus, Other others[], size_t n)
                                               .ret = &others[i].pid };
                 memcpy(questions[i].unit, others[i].unit, sizeof(others[i].unit));
         }
-        return bus_ask(bus, questions, n);
+        r = bus_ask(bus, questions, n);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = questions[i].error;
+        return r;
 }
 
 static bool others_reload_stale(Change *change, const Other others[], size_t n,
@@ -77,8 +82,8 @@ bool others_reload(Change *change, Config *config, uint32_t without)
                 n = others_find(&units, config, without, others);
                 r = others_ask(change->bus, others, n);
         }
-        good = change_good("systemd does not answer", r) &&
-               others_reload_stale(change, others, n, stale);
+        good = others_reload_stale(change, others, n, stale);
+        good = change_good("systemd does not answer", r) && good;
         units_done(&units);
         free(others);
         free(stale);
