@@ -166,7 +166,7 @@ def test_limits_for_one_customer(box, step):
 
 
 def test_suspend_a_customer(box, operations):
-    suspend, resume = operations.commands("Suspend").splitlines()
+    suspend, resume = operations.commands("Suspend").split("\n\n")
     with steady(box, BOB):
         box.shell(suspend)
         assert [status_of(box, f"{scheme}://{ALICE}/") for scheme in ("http", "https")] == ["503", "503"]

@@ -254,7 +254,9 @@ def test_suspended_is_no_mistake(box):
              if entry["kind"] == "suspended")
     box.shell(note["advice"])
     kinds = {entry["kind"] for entry in findings(box)}
-    assert {"snippet-error", "document-root-missing", "redirect-without-tls"} <= kinds
+    assert {"document-root-missing", "redirect-without-tls"} <= kinds
+    box.shell(f"install -d -o carol {WWW}")
+    assert "snippet-error" in {entry["kind"] for entry in findings(box)}
 
 
 @pytest.mark.parametrize("property_, says", [
