@@ -203,6 +203,22 @@ def test_upgrade_under_load(machine):
     machine.shell("rm /etc/bellhop/sites/alice/*.conf")
 
 
+def test_upgrade_of_sockets_for_one_family_each(machine):
+    """Version 0.1 had them, and the one for IPv6 would be kept in the place of one for both families."""
+    unit = machine.run("systemctl", "show", "-P", "FragmentPath", "bellhop-router.socket").strip()
+    machine.run("apt-get", "install", "--yes", "--allow-downgrades", f"bellhop={OLD}", f"libapache2-mod-bellhop={OLD}")
+    machine.shell(f"sed -i 's/^ListenStream=\\([0-9]*\\)$/ListenStream=0.0.0.0:\\1\\nListenStream=[::]:\\1/; "
+                  f"s/^BindIPv6Only=both/BindIPv6Only=ipv6-only/' {unit}; systemctl daemon-reload; "
+                  "systemctl restart bellhop-router.socket bellhop-router.service")
+    assert "0.0.0.0:443" in listening(machine)
+    assert_both_serve(machine)
+    machine.apt_get("install", *BOTH)
+    assert "0.0.0.0:" not in machine.run("systemctl", "show", "-P", "Listen", "bellhop-router.socket")
+    for address in ("127.0.0.1", "[::1]"):
+        assert machine.curl("https://alice.example/load.txt", address=address) == "alice.example\n"
+    assert not machine.path("/run/bellhop-router-ports").exists()
+
+
 def test_remove_and_come_back(machine):
     machine.curl("http://alice.example/load.txt")
     machine.apt_get("remove", *BOTH)
