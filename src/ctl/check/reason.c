@@ -126,12 +126,13 @@ static char *reason_skip_place(const char *file, char *text, unsigned *ret)
 static bool reason_take_syntax(const Line *line, char *next, Reason *ret)
 {
         char *text = strstr(line->text, SYNTAX_ERROR), *end, *what;
-        int used = 0;
 
         /* The name of the program may be before it. */
         if (!text || strcspn(line->text, " ") + 1 < (size_t)(text - line->text))
                 return false;
         for (;;) {
+                int used = 0;
+
                 if (sscanf(text, SYNTAX_ERROR "%u of %n", &ret->line, &used) != 1 || used == 0)
                         return false;
                 text += used;
