@@ -2,13 +2,11 @@
 #include "config/folder.h"
 #include "config/names.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 static int folder_select(const struct dirent *entry)
 {
-        const size_t size = strlen(entry->d_name), suffix = strlen(NAME_CONF_SUFFIX);
-
-        return entry->d_name[0] != '.' && size > suffix &&
-               strcmp(entry->d_name + size - suffix, NAME_CONF_SUFFIX) == 0;
+        return entry->d_name[0] != '.' && text_ends_with(entry->d_name, NAME_CONF_SUFFIX);
 }
 
 /* Not by locale: the order of files decides which one wins. */

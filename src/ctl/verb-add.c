@@ -259,7 +259,7 @@ static bool add_sign(Add *add)
 static Done add_ask_router(const Add *add)
 {
         const Ctl *ctl = add->change.ctl;
-        double loaded, n;
+        double n;
         Samples samples;
         Done done = DONE_UNKNOWN;
         const int r = samples_fetch(ctl->runtime_dir, &samples);
@@ -271,8 +271,8 @@ static Done add_ask_router(const Add *add)
         }
         if (samples_find(&samples, METRIC_INSTANCE_HANDED_OFF, "instance", add->name, &n))
                 done = DONE;
-        else if (samples_find(&samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded) &&
-                 !is_stale((uint64_t)(loaded * 1e9), changed_file(add->places.file)))
+        else if (samples_router_read(&samples) != UNKNOWN &&
+                 !is_stale(samples_router_read(&samples), changed_file(add->places.file)))
                 done = DONE_NOT;
         samples_done(&samples);
         if (done == DONE_NOT)
@@ -424,7 +424,7 @@ static CtlStatus add_run_steps(Add *add)
         if (others_reload(&add->change, add->config, ROUTE_NONE))
                 return CTL_FINE;
         output_error("%s is served, but not all changes are in force. When the cause is gone, run "
-                     "'bellhopctl apply'",
+                     "'bellhopctl apply'.",
                      add->name);
         return CTL_FAILED;
 }

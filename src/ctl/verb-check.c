@@ -187,7 +187,7 @@ static bool check_is_first(const Findings *findings, size_t number)
 {
         size_t n = 0;
 
-        for (size_t i = 0; i < number; i++)
+        for (size_t i = 0; i < number && n < GROUP_LEAST; i++)
                 n += findings_are_alike(&findings->findings[i], &findings->findings[number]);
         for (size_t i = number; n > 0 && n < GROUP_LEAST && i < findings->n; i++)
                 n += findings_are_alike(&findings->findings[i], &findings->findings[number]);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl suspend and resume: Suspended= in the file of the instance, which the router then
- * reads and a new start of the instance. After a kill, the same command goes on. What can be done
- * is done although another step fails, since a customer who is half suspended is worse than one who
- * is.
+ * bellhopctl suspend and resume: change Suspended= in the file of the instance, let the router read
+ * it, and restart the instance. After a kill, the same command goes on. If one step fails, the
+ * others are still done: half suspended is worse than suspended.
  */
 #include "config/names.h"
 #include "ctl/ask/file.h"

@@ -19,6 +19,14 @@ static inline bool text_is_digit(uint8_t c)
         return c >= '0' && c <= '9';
 }
 
+/* Whether text ends with end, and has more before it. */
+static inline bool text_ends_with(const char *text, const char *end)
+{
+        const size_t length = strlen(text), of_end = strlen(end);
+
+        return length > of_end && strcmp(text + length - of_end, end) == 0;
+}
+
 /* A decimal number of digits alone, at most max. Zeros in front are allowed; callers may refuse
  * them. False, with *ret as it was: it is not of that form, or too large. Pure. */
 bool text_number(Span text, uint64_t max, uint64_t *ret);

@@ -96,7 +96,7 @@ static void test_file_of_mistakes(void **state)
         assert_origin(config, "c.alice.example", "nobody carol.conf:2");
 }
 
-/* A wildcard that is nobody's is in the way of one behind it. */
+/* A withheld wildcard hides the wider wildcard of another instance. */
 static void test_wildcard_that_is_nobodys(void **state)
 {
         _cleanup_config_ Config *config = NULL;

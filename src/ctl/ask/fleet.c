@@ -344,13 +344,11 @@ FleetState fleet_shown_state(const FleetEntry *entry)
 
 int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec)
 {
-        double loaded;
+        const uint64_t read = samples_router_read(&fleet->samples);
 
         if (fleet->router_error < 0)
                 return fleet->router_error == -ESHUTDOWN ? 0 : fleet->router_error;
-        if (!samples_find(&fleet->samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded))
-                return -EPROTO;
-        return is_stale((uint64_t)(loaded * NSEC_PER_SEC), changed_nsec);
+        return read == UNKNOWN ? -EPROTO : is_stale(read, changed_nsec);
 }
 
 /* --- certificates --- */

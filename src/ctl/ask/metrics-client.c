@@ -8,6 +8,7 @@
 
 #include "ctl/ask/bus.h"
 #include "ctl/ask/metrics-client.h"
+#include "ctl/ctl.h"
 #include "metrics/metrics.h"
 #include "util/array.h"
 #include "util/cleanup.h"
@@ -208,6 +209,15 @@ bool samples_find(const Samples *samples, const char *name, const char *label, c
                 }
         }
         return false;
+}
+
+uint64_t samples_router_read(const Samples *samples)
+{
+        double seconds;
+
+        return samples_find(samples, METRIC_CONFIG_LOADED, NULL, NULL, &seconds)
+                       ? (uint64_t)(seconds * NSEC_PER_SEC)
+                       : UNKNOWN;
 }
 
 int router_knows(const char *runtime_dir, const char *instance)

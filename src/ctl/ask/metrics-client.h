@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * What the router answers to GET path, NUL-terminated, to be freed. A negative errno: -ESHUTDOWN
@@ -41,6 +42,10 @@ bool sample_label(const Sample *sample, const char *label, char *ret, size_t siz
 /* The first sample of that name, and with that label value if label is not NULL. */
 bool samples_find(const Samples *samples, const char *name, const char *label, const char *value,
                   double *ret);
+
+/* When the router began to read the files that are in force, in nanoseconds since 1970; UNKNOWN: it
+ * does not say. */
+uint64_t samples_router_read(const Samples *samples);
 
 /* Whether the router has an instance of that name: 1, 0, or why it can't be asked, as above. */
 int router_knows(const char *runtime_dir, const char *instance);

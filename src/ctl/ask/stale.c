@@ -99,10 +99,18 @@ bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)
         return read_nsec != UNKNOWN && changed_nsec > 0 && changed_nsec >= read_nsec;
 }
 
+/* The earliest time that a file may have which was changed later. UNKNOWN: no time is known. */
+static uint64_t stale_begin(uint64_t usec)
+{
+        return usec <= STALE_TICK_USEC || usec > UNKNOWN / 1000 ? UNKNOWN
+                                                                : (usec - STALE_TICK_USEC) * 1000;
+}
+
 bool has_started_before(uint64_t started_usec, uint64_t changed_nsec)
 {
-        return started_usec <= STALE_TICK_USEC || started_usec > UNKNOWN / 1000 ||
-               is_stale((started_usec - STALE_TICK_USEC) * 1000, changed_nsec);
+        const uint64_t begin = stale_begin(started_usec);
+
+        return begin == UNKNOWN || is_stale(begin, changed_nsec);
 }
 
 ReadFiles stale_read_files(const char *dir)
@@ -110,11 +118,10 @@ ReadFiles stale_read_files(const char *dir)
         ReadFiles read = { UNKNOWN, UNKNOWN };
         State state;
 
-        if (!dir || state_read(dir, &state) < 0 || state.read_usec <= STALE_TICK_USEC ||
-            state.read_usec > UNKNOWN / 1000)
+        if (!dir || state_read(dir, &state) < 0)
                 return read;
-        read.nsec = (state.read_usec - STALE_TICK_USEC) * 1000;
-        if (state.kind != STATE_STARTING)
+        read.nsec = stale_begin(state.read_usec);
+        if (read.nsec != UNKNOWN && state.kind != STATE_STARTING)
                 read.others = state.others;
         return read;
 }

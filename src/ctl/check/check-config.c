@@ -38,13 +38,6 @@ static void config_check_folder(Check *check, const char *name)
                     "others than root may write in it (mode %04o)", st.st_mode & 07777);
 }
 
-static bool config_ends_with(const char *text, const char *end)
-{
-        const size_t length = strlen(text), of_end = strlen(end);
-
-        return length > of_end && strcmp(text + length - of_end, end) == 0;
-}
-
 /* Hidden files and copies by editors are ignored on purpose. */
 static bool config_is_copy(const char *name)
 {
@@ -52,7 +45,7 @@ static bool config_is_copy(const char *name)
         bool is_copy = name[0] == '.' || name[0] == '#';
 
         for (size_t i = 0; i < ELEMENTSOF(ends); i++)
-                is_copy = is_copy || config_ends_with(name, ends[i]);
+                is_copy = is_copy || text_ends_with(name, ends[i]);
         return is_copy;
 }
 
@@ -66,7 +59,7 @@ static void config_check_names(Check *check, const char *folder)
                 _cleanup_free_ char *file = text_format("%s/%s", path, entry->d_name);
 
                 if (!config_is_copy(entry->d_name) &&
-                    !config_ends_with(entry->d_name, NAME_CONF_SUFFIX))
+                    !text_ends_with(entry->d_name, NAME_CONF_SUFFIX))
                         finding_add(&check->findings, FINDING_FILE_NOT_READ,
                                     (Place){ .file = file }, NULL,
                                     "its name does not end with .conf");

@@ -20,11 +20,9 @@
 static void units_ask_router(Check *check)
 {
         Samples samples = { .n = 0 };
-        double loaded;
 
         check->router_error = samples_fetch(check->ctl->runtime_dir, &samples);
-        if (samples_find(&samples, METRIC_CONFIG_LOADED, NULL, NULL, &loaded))
-                check->loaded = (uint64_t)(loaded * NSEC_PER_SEC);
+        check->loaded = samples_router_read(&samples);
         samples_done(&samples);
 }
 
@@ -39,7 +37,6 @@ void units_ask(Check *check)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
                             "the units: systemd can't be asked (%s)", strerror(-r));
         }
-        check->loaded = UNKNOWN;
         units_ask_router(check);
 }
 
@@ -252,29 +249,47 @@ static bool units_has_other_folder(const char *folder, uint64_t pid)
                (outside.st_dev != inside.st_dev || outside.st_ino != inside.st_ino);
 }
 
+/* Whether programs of a suspended customer may run from before. */
+static bool units_outlive_suspension(const InstanceCheck *inst, const char *unit)
+{
+        uint64_t started = UNKNOWN;
+
+        return inst->instance->is_suspended &&
+               bus_get(inst->check->bus, unit, "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER,
+                       &started) == 0 &&
+               started != UNKNOWN &&
+               has_started_before(started, changed_file(inst->instance->file));
+}
+
+/* The folder that the instance lacks, or NULL. */
+static const char *units_new_folder(const InstanceCheck *inst, uint64_t pid)
+{
+        if (units_lacks_folder(inst->tls, pid))
+                return inst->tls;
+        return inst->n_snippets > 0 && units_lacks_folder(inst->snippets, pid) ? inst->snippets
+                                                                               : NULL;
+}
+
 static void units_check_active(InstanceCheck *inst, const char *unit)
 {
         static const char restart[] = "systemctl try-restart bellhop@{name}.service";
-        uint64_t pid = 0, started = UNKNOWN;
+        const char *folder;
+        uint64_t pid = 0;
         ReadFiles read;
 
         (void)bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid);
-        (void)bus_get(inst->check->bus, unit, "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER,
-                      &started);
         read = stale_read_files_of(pid);
+        folder = units_new_folder(inst, pid);
         if (!inst->instance->is_suspended && units_has_other_folder(inst->www, pid))
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_REPLACED, inst->www, NULL,
                                  "it was replaced after the instance was started");
-        if (inst->instance->is_suspended && started != UNKNOWN &&
-            has_started_before(started, changed_file(inst->instance->file)))
+        if (units_outlive_suspension(inst, unit))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->instance->file, restart,
                                  "it is suspended, and programs of the customer's may run from "
                                  "before");
-        else if (units_lacks_folder(inst->tls, pid) ||
-                 (inst->n_snippets > 0 && units_lacks_folder(inst->snippets, pid)))
-                instance_finding(inst, FINDING_SITE_NOT_RELOADED,
-                                 units_lacks_folder(inst->tls, pid) ? inst->tls : inst->snippets,
-                                 restart, "it was made after the instance was started");
+        else if (folder)
+                instance_finding(inst, FINDING_SITE_NOT_RELOADED, folder, restart,
+                                 "it was made after the instance was started");
         else if (read.nsec == UNKNOWN)
                 inst->check->n_silent++;
         else if (is_stale(read.nsec, inst->newest.changed))
