@@ -70,8 +70,8 @@ static bool suspend_write(const Suspend *suspend)
         }
         if (!change_good(path, file_read(path, CONFIG_FILE_MAX_BYTES, &text, &size)))
                 return false;
-        edited = edit_setting((Span){ (const uint8_t *)text, size }, "Suspended", value,
-                              !suspend->wanted);
+        edited = edit_setting((Span){ (const uint8_t *)text, size }, "Suspended",
+                              suspend->wanted ? value : NULL);
         return change_good(path, edited ? file_write(path, edited) : -ENOMEM);
 }
 

@@ -12,31 +12,34 @@ static void edit_copy(FILE *out, const uint8_t **from, const uint8_t *to)
         *from = to;
 }
 
-/* rest: behind the line, its end included. */
+/* Replaces the value, or leaves out all of the line but its comment. rest: behind the line, its end
+ * included. */
 static void edit_line(FILE *out, const uint8_t **from, const Line *line, const uint8_t *rest,
-                      const char *value, bool is_default)
+                      const char *value)
 {
         const uint8_t *end = line->value.data + line->value.size, *begin = line->key.data;
         const Span after = span_trim((Span){ .data = end, .size = (size_t)(rest - end) });
 
-        while (begin > *from && begin[-1] != '\n')
-                begin--;
-        if (is_default && (after.size == 0 || after.data[0] == '\n')) {
+        if (value) {
+                edit_copy(out, from, line->value.data);
+                fputs(value, out);
+                *from = end;
+        } else if (after.size == 0 || after.data[0] == '\n') {
+                while (begin > *from && begin[-1] != '\n')
+                        begin--;
                 edit_copy(out, from, begin);
                 *from = rest;
         } else {
-                edit_copy(out, from, line->value.data);
-                *from = end;
-                fputs(value, out);
+                edit_copy(out, from, begin);
+                *from = after.data;
         }
 }
 
-char *edit_setting(Span text, const char *key, const char *value, bool is_default)
+char *edit_setting(Span text, const char *key, const char *value)
 {
         const uint8_t *from = text.data, *end = text.data + text.size;
         LineReader reader = { .rest = text };
         char *edited = NULL;
-        bool found = false;
         size_t size;
         FILE *out = open_memstream(&edited, &size);
         Line line;
@@ -45,11 +48,11 @@ char *edit_setting(Span text, const char *key, const char *value, bool is_defaul
                 return NULL;
         while ((line = lines_next(&reader)).kind != LINE_END)
                 if (line.kind == LINE_ASSIGNMENT && span_equals(line.key, key)) {
-                        found = true;
-                        edit_line(out, &from, &line, reader.rest.data, value, is_default);
+                        edit_line(out, &from, &line, reader.rest.data, value);
+                        value = NULL;
                 }
         edit_copy(out, &from, end);
-        if (!found && !is_default)
+        if (value)
                 fprintf(out, "%s%s=%s\n", text.size > 0 && end[-1] != '\n' ? "\n" : "", key, value);
         if (fclose(out) == 0)
                 return edited;

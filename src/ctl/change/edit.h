@@ -6,8 +6,8 @@
 #include "util/span.h"
 
 /*
- * The text of a file in which a key has that value: in place of all values that it has now, or, if
- * it has none, as a last line. is_default: the value need not be written, so lines that hold
- * nothing else are left out. Returns a string to be freed, or NULL without memory.
+ * The text of a file in which a key has that value: in the first line that has the key, or, if none
+ * has it, in a last line. All other lines with the key go, but for their comments; with NULL as the
+ * value, all of them. Returns a string to be freed, or NULL without memory.
  */
-char *edit_setting(Span text, const char *key, const char *value, bool is_default);
+char *edit_setting(Span text, const char *key, const char *value);
