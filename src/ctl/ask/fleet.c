@@ -161,6 +161,7 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 }
 
 #define ACTIVE   (1U << FLEET_ACTIVE)
+#define STARTING (1U << FLEET_STARTING)
 #define STOPPING (1U << FLEET_STOPPING)
 #define ENDED    (1U << FLEET_IDLE | 1U << FLEET_FAILED | 1U << FLEET_OFF)
 #define ALWAYS   (~0U)
@@ -185,8 +186,8 @@ static const struct {
         { "Service", "MainPID", PROPERTY_NUMBER, FIELD(pid), ACTIVE, FOR_ALL },
         { "Unit", "StateChangeTimestamp", PROPERTY_NUMBER, FIELD(since_usec), ALWAYS,
           FLEET_FOR_STATUS },
-        { "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER, FIELD(started_usec), ACTIVE,
-          FLEET_FOR_APPLY },
+        { "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER, FIELD(started_usec),
+          ACTIVE | STARTING, FLEET_FOR_APPLY },
         { "Service", "PrivateNetwork", PROPERTY_BOOL, FIELD(private_network), ALWAYS,
           FLEET_FOR_APPLY },
 };

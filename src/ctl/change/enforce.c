@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/change/enforce.h"
+#include "config/units.h"
+#include "ctl/ask/stale.h"
+#include "ctl/change/files.h"
+#include "util/cleanup.h"
+
+/* --- what differs --- */
+
+/* Of an instance that runs. */
+static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *entry)
+{
+        const Ctl *ctl = enforce->change->ctl;
+        const uint64_t started =
+                entry->started_usec == UNKNOWN ? UNKNOWN : entry->started_usec * 1000;
+        const ReadFiles read = stale_read_files_of(entry->pid);
+        const uint64_t changed = changed_file(entry->instance->file);
+        uint64_t made;
+        const uint64_t own = changed_instance(ctl->config_dir, entry->name, &made);
+
+        if (entry->instance->is_suspended && has_started_before(entry->started_usec, changed))
+                return started == UNKNOWN ? NEED_UNKNOWN : NEED_SUSPEND;
+        if (is_stale(started, made))
+                return NEED_AGAIN;
+        if (is_stale(read.nsec, changed) || is_stale(read.nsec, own) ||
+            lacks_others(&read, entry->instance))
+                return NEED_RELOAD;
+        if (read.nsec != UNKNOWN)
+                return 0;
+        /* What is older than the process has been read, whatever the instance says. */
+        return started == UNKNOWN || is_stale(started, changed) || is_stale(started, own)
+                       ? NEED_UNKNOWN
+                       : 0;
+}
+
+static bool enforce_lacks_snippet_folder(const Enforce *enforce, const char *name)
+{
+        _cleanup_free_ char *path =
+                name_path(NAME_SNIPPET_DIR, enforce->change->ctl->config_dir, name);
+
+        return path && !place_exists(path);
+}
+
+static unsigned enforce_find_need(const Enforce *enforce, const FleetEntry *entry)
+{
+        const Instance *instance = entry->instance;
+        const unsigned drop_in =
+                units_differ(UNITS_GENERATED_DIR, instance->name, instance->network) ? NEED_DROP_IN
+                                                                                     : 0;
+        char socket[NAME_UNIT_MAX];
+        unsigned need;
+
+        (void)name_unit(NAME_SOCKET_UNIT, entry->name, socket);
+        need = unit_is_active(&enforce->fleet->units, socket) ? 0 : NEED_START;
+        if (enforce_lacks_snippet_folder(enforce, entry->name))
+                need |= NEED_SNIPPETS;
+        if (entry->is_partly_unknown)
+                need |= NEED_UNKNOWN;
+        if (entry->private_network == instance->network)
+                return drop_in |
+                       (change_keeps_units(entry->name) ? need | NEED_RESTART : NEED_RENEW);
+        if (entry->state == FLEET_ACTIVE)
+                need |= enforce_find_stale(enforce, entry);
+        else if (entry->state == FLEET_STARTING &&
+                 has_started_before(entry->started_usec, changed_file(instance->file)))
+                need |= instance->is_suspended ? NEED_SUSPEND : NEED_RELOAD;
+        return drop_in | need;
+}
+
+static int enforce_find_needs(Enforce *enforce)
+{
+        const Fleet *fleet = enforce->fleet;
+
+        config_digest_others(enforce->fleet->config, ROUTE_NONE);
+        enforce->needs = calloc(fleet->n + 1, sizeof(*enforce->needs));
+        if (!enforce->needs)
+                return -ENOMEM;
+        for (size_t i = 0; i < fleet->n; i++) {
+                if (fleet->entries[i].instance)
+                        enforce->needs[i] = enforce_find_need(enforce, &fleet->entries[i]);
+                else if (!fleet->entries[i].has_file)
+                        enforce->needs[i] = NEED_STOP;
+                enforce->any |= enforce->needs[i];
+        }
+        return 0;
+}
+
+static void enforce_find_router(Enforce *enforce)
+{
+        const int lacks = fleet_router_lacks(enforce->fleet,
+                                             changed_router(enforce->change->ctl->config_dir));
+
+        enforce->router_error = lacks < 0 ? lacks : 0;
+        enforce->router_is_stale = lacks > 0;
+}
+
+int enforce_find(Change *change, Fleet *fleet, Enforce *ret)
+{
+        int r = fleet->bus_error;
+
+        *ret = (Enforce){ .change = change, .fleet = fleet };
+        if (r == 0)
+                r = enforce_find_needs(ret);
+        if (r == 0)
+                enforce_find_router(ret);
+        return r;
+}
+
+void enforce_done(Enforce *enforce)
+{
+        free(enforce->needs);
+}
+
+/* --- making it the same: false if not all is done --- */
+
+static bool enforce_write_drop_ins(Enforce *enforce)
+{
+        const Fleet *fleet = enforce->fleet;
+        bool good = true;
+
+        for (size_t i = 0; i < fleet->n; i++) {
+                const char *name = fleet->entries[i].name;
+
+                if (!(enforce->needs[i] & NEED_DROP_IN) ||
+                    !change_step(enforce->change, "drop-in",
+                                 "let systemd know about the network of %s", name) ||
+                    change_good(name, units_write(UNITS_GENERATED_DIR, name,
+                                                  fleet->entries[i].instance->network)))
+                        continue;
+                /* It would come back with the network that it has. */
+                enforce->needs[i] &= ~(unsigned)(NEED_RENEW | NEED_RESTART);
+                good = false;
+        }
+        if (enforce->any & NEED_DROP_IN && !enforce->change->ctl->dry_run)
+                good = change_good(UNITS_GENERATED_DIR, units_announce()) && good;
+        return good;
+}
+
+static bool enforce_make_snippet_folders(Enforce *enforce)
+{
+        const char *dir = enforce->change->ctl->config_dir;
+        bool good = true;
+
+        for (size_t i = 0; i < enforce->fleet->n; i++) {
+                const char *name = enforce->fleet->entries[i].name;
+
+                if (enforce->needs[i] & NEED_SNIPPETS &&
+                    change_step(enforce->change, "snippets",
+                                "make the folder of Apache snippets for %s", name))
+                        good = change_good(name, snippet_folder_make(dir, name)) && good;
+        }
+        return good;
+}
+
+static bool enforce_read_unit_files(Enforce *enforce)
+{
+        return !(enforce->any & NEED_RESTART) || change_read_unit_files(enforce->change);
+}
+
+/* Commands of systemctl for the units of all instances with that need. */
+static const struct {
+        Need need;
+        const char *verb;
+        NameUnit unit;
+        const char *kind;
+        const char *what; /* before the name; NULL: was said already */
+} works[] = {
+        { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
+        /* systemd forgets units that nothing wants, and then reads them as they are now. */
+        { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
+        { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
+        { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
+        { NEED_STOP, "stop", NAME_SOCKET_UNIT, "units", "stop, as its file has gone," },
+        { NEED_STOP, "stop", NAME_SERVICE_UNIT, "units", NULL },
+        { NEED_RESTART, "try-restart", NAME_SERVICE_UNIT, "network",
+          "restart, to change its network," },
+        { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
+          "restart, as it does not see a folder that is new," },
+        { NEED_SUSPEND, "try-restart", NAME_SERVICE_UNIT, "server",
+          "restart, as it is suspended," },
+        { NEED_RELOAD, "try-reload-or-restart", NAME_SERVICE_UNIT, "server",
+          "reload the server of" },
+};
+
+static bool enforce_work(Enforce *enforce, unsigned needs)
+{
+        const Fleet *fleet = enforce->fleet;
+        char(*units)[NAME_UNIT_MAX] = calloc(fleet->n + 1, sizeof(*units));
+        bool good = change_good("units", units ? 0 : -ENOMEM);
+
+        for (size_t i = 0; units && i < ELEMENTSOF(works); i++) {
+                size_t n = 0;
+
+                for (size_t j = 0; works[i].need & needs && j < fleet->n; j++) {
+                        const char *name = fleet->entries[j].name;
+
+                        if (!(enforce->needs[j] & works[i].need))
+                                continue;
+                        if (works[i].what)
+                                (void)change_step(enforce->change, works[i].kind, "%s %s",
+                                                  works[i].what, name);
+                        (void)name_unit(works[i].unit, name, units[n++]);
+                }
+                if (!enforce->change->ctl->dry_run)
+                        good = change_units(works[i].verb, units, n) && good;
+        }
+        free(units);
+        return good;
+}
+
+static bool enforce_reload_router(Enforce *enforce)
+{
+        if (enforce->router_error < 0)
+                output_error("Whether the router has read the files is not known: %s.",
+                             metrics_fetch_explain(enforce->router_error));
+        if (!enforce->router_is_stale && enforce->router_error == 0)
+                return true;
+        /* A reload that succeeds is an answer. */
+        return change_step(enforce->change, "router", "let the router read the files")
+                       ? change_reload_router(enforce->change)
+                       : enforce->router_error == 0;
+}
+
+/* An instance that gets the name later must not inherit them. */
+static bool enforce_remove_drop_ins(Enforce *enforce)
+{
+        bool good = true;
+
+        if (!(enforce->any & NEED_STOP) || enforce->change->ctl->dry_run)
+                return true;
+        for (size_t i = 0; i < enforce->fleet->n; i++) {
+                const char *name = enforce->fleet->entries[i].name;
+
+                if (enforce->needs[i] & NEED_STOP)
+                        good = change_good(name, units_write(UNITS_GENERATED_DIR, name, false)) &&
+                               good;
+        }
+        return change_good(UNITS_GENERATED_DIR, units_announce()) && good;
+}
+
+bool enforce_say_unknown(const Enforce *enforce)
+{
+        const bool quiet = enforce->change->ctl->no_legend || enforce->change->ctl->json;
+        bool any = false;
+
+        for (size_t i = 0; !quiet && i < enforce->fleet->n; i++)
+                if (enforce->needs[i] & NEED_UNKNOWN) {
+                        output_print("%s%s",
+                                     any ? " " : "Not known, whether they have read their files: ",
+                                     enforce->fleet->entries[i].name);
+                        any = true;
+                }
+        if (any)
+                output_print(". To make sure: systemctl reload bellhop@NAME.service\n");
+        return any;
+}
+
+bool enforce_run(Enforce *enforce)
+{
+        /* Each goes as far as it can: what is in force is better than what is not. */
+        bool good = enforce_write_drop_ins(enforce), is_read;
+
+        good = enforce_read_unit_files(enforce) && good;
+        good = enforce_make_snippet_folders(enforce) && good;
+
+        good = enforce_work(enforce, NEED_START | NEED_RENEW) && good;
+        is_read = enforce_reload_router(enforce);
+        /* A router that has not read the files may still send to what they don't have. */
+        good = is_read && enforce_work(enforce, NEED_STOP) && enforce_remove_drop_ins(enforce) &&
+               good;
+        good = enforce_work(enforce, NEED_RESTART | NEED_AGAIN | NEED_SUSPEND | NEED_RELOAD) &&
+               good;
+        if (!good)
+                output_error("Not all is in force. Run the same command again when the cause is "
+                             "gone.");
+        return good;
+}
