@@ -51,6 +51,11 @@ typedef enum HttpPolicy {
         HTTP_REFUSE,   /* the router refuses */
 } HttpPolicy;
 
+#define HTTP_POLICIES (HTTP_REFUSE + 1)
+
+/* As Http= has them. */
+extern const char *const http_policies[HTTP_POLICIES];
+
 /* bellhop.instance(5) */
 typedef struct Instance {
         char *name; /* also of its user */

@@ -135,17 +135,18 @@ static int instance_parse_default(SettingsFile *file, Span value, void *target)
         return setting_parse_bool(file, value, &draft->instance.is_default);
 }
 
+const char *const http_policies[HTTP_POLICIES] = {
+        [HTTP_SERVE] = "serve",
+        [HTTP_REDIRECT] = "redirect",
+        [HTTP_REFUSE] = "refuse",
+};
+
 static int instance_parse_http(SettingsFile *file, Span value, void *target)
 {
-        static const char *const policies[] = {
-                [HTTP_SERVE] = "serve",
-                [HTTP_REDIRECT] = "redirect",
-                [HTTP_REFUSE] = "refuse",
-        };
         InstanceDraft *draft = target;
 
-        for (size_t i = 0; i < ELEMENTSOF(policies); i++)
-                if (span_equals(value, policies[i])) {
+        for (size_t i = 0; i < HTTP_POLICIES; i++)
+                if (span_equals(value, http_policies[i])) {
                         draft->instance.http = (HttpPolicy)i;
                         return 0;
                 }

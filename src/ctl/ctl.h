@@ -28,10 +28,10 @@ typedef struct Ctl {
         bool only_tls, only_http, offline; /* route */
         struct {
                 const char *key, *value; /* "Host", "alice.example" */
-        } settings[SETTINGS_MAX];        /* add, in the order of the command line */
+        } settings[SETTINGS_MAX];        /* add, set, in the order of the command line */
         size_t n_settings;
         bool create_user;
-        bool dry_run;              /* add, remove, suspend, resume, apply */
+        bool dry_run;              /* add, set, remove, suspend, resume, apply */
         bool purge, yes;           /* remove */
         const char *count, *delay; /* top; NULL: not given */
         bool strict;               /* check */
@@ -48,6 +48,8 @@ CtlStatus verb_status(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_top(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_route(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_add(const Ctl *ctl, char *arguments[]);
+CtlStatus verb_set(const Ctl *ctl, char *arguments[]);
+CtlStatus verb_export(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_remove(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_suspend(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_resume(const Ctl *ctl, char *arguments[]);

@@ -26,11 +26,15 @@ static void main_help(void)
         printf("\nOptions:\n");
         for (size_t i = 0; i < n_options; i++) {
                 const Option *o = &options[i];
+                const bool has_sign = !o->argument || o->argument[0] != '[';
                 char letter[] = { '-', o->letter, 0 };
-                const int room = 15 - (int)strlen(o->name);
+                const int room = 16 - (int)strlen(o->name) - has_sign;
 
                 printf("  %2s --%s%s%-*s %s%s%s\n", o->letter ? letter : "", o->name,
-                       o->argument ? "=" : " ", room > 0 ? room : 0, o->argument ? o->argument : "",
+                       !has_sign     ? ""
+                       : o->argument ? "="
+                                     : " ",
+                       room > 0 ? room : 0, o->argument ? o->argument : "",
                        o->verbs ? o->verbs : "", o->verbs ? ": " : "", o->help);
         }
         printf("\n"
@@ -60,7 +64,9 @@ static void main_fill_getopt(const Verb *verb, Getopt *ret)
                         continue;
                 ret->options[n++] = (struct option){
                         o->name,
-                        o->argument ? required_argument : no_argument,
+                        !o->argument            ? no_argument
+                        : o->argument[0] == '[' ? optional_argument
+                                                : required_argument,
                         NULL,
                         LONG_ONLY + (int)(o - options),
                 };
@@ -96,7 +102,9 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
 {
         const Verb *verb = n > 0 ? verb_find(words[0]) : NULL;
         const int words_of_install = ctl->install && verb && verb->run == verb_cert ? 2 : 0;
-        const bool fits = verb && n - 1 == (verb->argument ? 1 : 0) + words_of_install;
+        const int least = verb && verb->argument ? verb->argument[0] != '[' : 0;
+        const int most = verb && verb->argument ? 1 + words_of_install : 0;
+        const bool fits = verb && n - 1 >= least + words_of_install && n - 1 <= most;
 
         if (n == 0)
                 output_error("Say what to do. " HELP_HINT);

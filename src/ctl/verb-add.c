@@ -6,15 +6,13 @@
  */
 #include <pwd.h>
 
-#include "config/instance.h"
 #include "config/units.h"
 #include "config/users.h"
 #include "ctl/ask/file.h"
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/ask/stale.h"
-#include "ctl/change/change.h"
-#include "ctl/change/files.h"
+#include "ctl/change/draft.h"
 #include "ctl/change/others.h"
 #include "ctl/change/self-signed.h"
 #include "metrics/metrics.h"
@@ -26,9 +24,8 @@ typedef struct Add {
         const char *name;
         Places places;
         char *text; /* of the file */
-        InstanceDraft draft;
-        Config *problems; /* of the text */
-        Config *config;   /* the existing files, and the routes of the text */
+        Draft draft;
+        Config *config; /* the existing files, and the routes of the text */
         bool has_file;
         bool has_pair;   /* a certificate and its key, in the folder for them */
         bool has_signed; /* a certificate, now */
@@ -36,50 +33,17 @@ typedef struct Add {
 
 /* --- what is asked for --- */
 
-static CtlStatus add_check_conflicts(Add *add)
-{
-        const Config *config = add->config;
-        HostMapRoute taken = { .what = "Default=yes" };
-        Origin other;
-        uint64_t origin;
-        int r;
-
-        if (add->draft.instance.is_default && config->default_instance != ROUTE_NONE) {
-                other.instance = &config->instances[config->default_instance];
-                other.file = other.instance->file;
-                other.line = other.instance->default_line;
-        } else {
-                r = hostmap_merge(config->map, add->draft.routes, ROUTE_NONE, 0, &taken, &origin);
-                if (r != -EEXIST)
-                        return r < 0 ? output_no_memory() : CTL_FINE;
-                other = config_origin(config, origin);
-        }
-        if (other.instance)
-                output_error("%s leads to %s already (%s:%u). Remove it there first, and "
-                             "'bellhopctl apply'.",
-                             taken.what, other.instance->name, other.file, other.line);
-        else
-                output_error("%s is in %s:%u already, and that file has a mistake. "
-                             "'bellhopctl check' shows it. Correct it, or remove %s there.",
-                             taken.what, other.file, other.line, taken.what);
-        return CTL_FAILED;
-}
-
 static CtlStatus add_parse(Add *add)
 {
-        SettingsFile file = { .path = add->places.file };
-        CtlStatus status = CTL_FINE;
+        CtlStatus status;
 
         add->text = instance_text(add->change.ctl);
-        add->problems = file.config = calloc(1, sizeof(*file.config));
-        if (!add->text || !add->problems ||
-            instance_draft_parse(&add->draft, &file, add->name, span_from_string(add->text)) < 0)
+        if (!add->text)
                 return output_no_memory();
-        for (size_t i = 0; i < add->problems->n_problems; i++) {
-                output_error("%s.", add->problems->problems[i].what);
-                status = CTL_FAILED;
-        }
-        return status == CTL_FINE && !add->has_file ? add_check_conflicts(add) : status;
+        status = draft_parse(&add->draft, add->name, add->places.file, span_from_string(add->text));
+        return status == CTL_FINE && !add->has_file
+                       ? draft_check_conflicts(&add->draft, add->config)
+                       : status;
 }
 
 /* A file that is there must be the one that is asked for. */
@@ -95,9 +59,9 @@ static CtlStatus add_check_file(Add *add)
                 return CTL_FAILED;
         if (size == strlen(add->text) && memcmp(text, add->text, size) == 0)
                 return CTL_FINE;
-        output_error("%s is there already, and says something else. To change the instance, edit "
-                     "it, and 'bellhopctl apply'; to begin anew, 'bellhopctl remove %s' first.",
-                     path, add->name);
+        output_error("%s is there already, and says something else. To change the instance: "
+                     "bellhopctl set %s. To begin anew, 'bellhopctl remove %s' first.",
+                     path, add->name, add->name);
         return CTL_FAILED;
 }
 
@@ -120,54 +84,32 @@ static CtlStatus add_check_user(const Add *add)
         return CTL_FAILED;
 }
 
-/* Also where only root and the customer can see. */
-static bool add_may_exist(const char *path)
-{
-        return place_exists(path) || errno == EACCES;
-}
-
 /* Without a whole pair in it, the folder keeps the instance from starting. */
 static CtlStatus add_check_pair(Add *add)
 {
-        _cleanup_free_ char *certificate = text_format("%s/fullchain.pem", add->places.tls);
-        _cleanup_free_ char *key = text_format("%s/privkey.pem", add->places.tls);
-        bool any;
+        const int n = places_count_pair(&add->places);
 
-        if (!certificate || !key)
+        if (n < 0)
                 return output_no_memory();
-        any = add_may_exist(certificate) || add_may_exist(key);
-        add->has_pair = add_may_exist(certificate) && add_may_exist(key);
-        if (add->has_pair || (!any && add->change.ctl->self_signed) ||
+        add->has_pair = n == 2;
+        if (add->has_pair || (n == 0 && add->change.ctl->self_signed) ||
             !place_exists(add->places.tls))
                 return CTL_FINE;
         output_error("%s lacks fullchain.pem or privkey.pem, so the instance would not start. %s",
                      add->places.tls,
-                     any ? "Put back what is missing, or move the folder away."
-                         : "Add --self-signed, or remove the folder.");
+                     n > 0 ? "Put back what is missing, or move the folder away."
+                           : "Add --self-signed, or remove the folder.");
         return CTL_FAILED;
 }
 
-/* Where plain HTTP is not served, visitors need HTTPS. */
 static CtlStatus add_check_https(const Add *add)
 {
-        const char *name = add->name;
-        _cleanup_free_ char *path = NULL;
-        char unit[NAME_UNIT_MAX];
-        bool encrypted;
-        int r;
-
-        if (add->draft.instance.http == HTTP_SERVE || add->has_pair || add->change.ctl->self_signed)
-                return CTL_FINE;
-        r = bus_get_credential(add->change.bus, name_unit(NAME_SERVICE_UNIT, name, unit),
-                               "fullchain.pem", &path, &encrypted);
-        if (!change_good("Whether systemd passes a certificate is not known", r))
-                return CTL_FAILED;
-        if (path)
-                return CTL_FINE;
-        output_error("Without plain HTTP, visitors need HTTPS, and %s has no certificate. Add "
-                     "--self-signed, or install one first%s: bellhopctl cert %s --install CERT KEY",
-                     name, getpwnam(name) ? "" : ", once useradd(8) has made the user", name);
-        return CTL_FAILED;
+        return draft_check_https(&add->draft, &add->change,
+                                 add->has_pair || add->change.ctl->self_signed,
+                                 getpwnam(add->name)
+                                         ? "Add --self-signed, or install one first"
+                                         : "Add --self-signed, or install one first, once "
+                                           "useradd(8) has made the user");
 }
 
 /* --- the steps --- */
@@ -221,7 +163,8 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[SNIPPETS] = !place_exists(add->places.snippets);
         needs[CERTIFICATE] = ctl->self_signed && !add->has_pair;
-        needs[DROP_IN] = units_differ(UNITS_GENERATED_DIR, add->name, add->draft.instance.network);
+        needs[DROP_IN] =
+                units_differ(UNITS_GENERATED_DIR, add->name, add->draft.parsed.instance.network);
         needs[INSTANCE_FILE] = !add->has_file;
         needs[SOCKET] = listens == 0;
         /* An instance that runs does not see a folder that has come since its start. */
@@ -243,7 +186,7 @@ static bool add_make_www(const Add *add)
 
 static bool add_sign(Add *add)
 {
-        Hosts *hosts = hosts_new(add->draft.routes, 1);
+        Hosts *hosts = hosts_new(add->draft.parsed.routes, 1);
         const int r = hosts ? self_signed_make(add->change.ctl->config_dir, add->name, hosts, false)
                             : -ENOMEM;
 
@@ -336,7 +279,7 @@ static Done add_do(Add *add, int step)
         case DROP_IN:
                 return add_done(change_good(UNITS_GENERATED_DIR,
                                             units_write(UNITS_GENERATED_DIR, add->name,
-                                                        add->draft.instance.network)) &&
+                                                        add->draft.parsed.instance.network)) &&
                                 change_good(UNITS_GENERATED_DIR, units_announce()));
         case INSTANCE_FILE:
                 return add_done(
@@ -438,8 +381,9 @@ static void add_print_end(const Add *add)
         change_say_end(&add->change, nothing ? nothing : add->name);
         if (ctl->no_legend || ctl->json || ctl->dry_run)
                 return;
-        for (size_t i = 0; add->change.n_steps > 0 && i < hostmap_size(add->draft.routes); i++) {
-                const HostMapRoute route = hostmap_route(add->draft.routes, i);
+        for (size_t i = 0; add->change.n_steps > 0 && i < hostmap_size(add->draft.parsed.routes);
+             i++) {
+                const HostMapRoute route = hostmap_route(add->draft.parsed.routes, i);
 
                 if (!route.is_address && route.what[0] != '*') {
                         output_print("See http%s://%s/%s\n", has_tls ? "s" : "", route.what,
@@ -478,15 +422,13 @@ static CtlStatus add_prepare(Add *add)
 
 static CtlStatus add_check_words(const Ctl *ctl, const char *name)
 {
-        bool names = false, leads = false, fits = true;
+        bool names = false, leads = false;
 
         for (size_t i = 0; i < ctl->n_settings; i++) {
                 const char *key = ctl->settings[i].key;
 
                 names = names || strcmp(key, "Host") == 0 || strcmp(key, "Address") == 0;
                 leads = leads || names || strcmp(key, "Default") == 0;
-                /* They would be something else in the file. */
-                fits = fits && !strpbrk(ctl->settings[i].value, "\n\r#");
         }
         if (!instance_name_is_valid(name))
                 output_error("'%s' is no name for an instance: letters, digits, '-' and '_', at "
@@ -498,9 +440,7 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
                              name);
         else if (ctl->self_signed && !names)
                 output_error("A self-signed certificate needs a --host or --address to name.");
-        else if (!fits)
-                output_error("An option has a line break or '#' in its value.");
-        else
+        else if (draft_takes_values(ctl))
                 return CTL_FINE;
         return CTL_USAGE;
 }
@@ -522,8 +462,7 @@ CtlStatus verb_add(const Ctl *ctl, char *arguments[])
         if (status == CTL_FINE)
                 add_print_end(&add);
         free(add.text);
-        instance_draft_done(&add.draft);
-        config_free(add.problems);
+        draft_done(&add.draft);
         config_free(add.config);
         return change_done(&add.change, status);
 }

@@ -80,20 +80,6 @@ static void status_put_bool(Status *status, const char *heading, const char *key
                    known ? truth ? "1" : "0" : NULL);
 }
 
-static char *status_join(char *const texts[], size_t n, const char *separator)
-{
-        char *joined = NULL;
-
-        for (size_t i = 0; i < n; i++) {
-                char *longer = text_format("%s%s%s", joined ? joined : "", i > 0 ? separator : "",
-                                           texts[i]);
-
-                free(joined);
-                joined = longer;
-        }
-        return joined;
-}
-
 /* A heading that begins with a line break is above the elements, one a line. */
 static void status_put_list(Status *status, const char *heading, const char *key,
                             char *const texts[], size_t n)
@@ -103,8 +89,8 @@ static void status_put_list(Status *status, const char *heading, const char *key
         /* A line break in one of them would make two of it. */
         for (size_t i = 0; i < n; i++)
                 text_make_harmless(texts[i], 0);
-        shown = status_join(texts, n, heading[0] == '\n' ? "\n  " : " ");
-        lines = status_join(texts, n, "\n");
+        shown = texts_join(texts, n, heading[0] == '\n' ? "\n  " : " ");
+        lines = texts_join(texts, n, "\n");
         status_put(status, heading, key, SCOLS_JSON_ARRAY_STRING, shown, lines);
 }
 
@@ -112,9 +98,6 @@ static void status_put_list(Status *status, const char *heading, const char *key
 
 static void status_put_settings(Status *status)
 {
-        static const char *const policies[] = {
-                [HTTP_SERVE] = "serve", [HTTP_REDIRECT] = "redirect", [HTTP_REFUSE] = "refuse"
-        };
         const Config *config = status->fleet.config;
         const Instance *instance = status->entry->instance;
         const uint64_t idle = instance ? instance->idle_usec / USEC_PER_SEC : 0;
@@ -127,7 +110,8 @@ static void status_put_settings(Status *status)
         status_put_list(status, "Addresses", "addresses", own->addresses, own->n_addresses);
         hosts_free(hosts, config->n_instances);
         status_put_bool(status, "Default", "default", instance, instance && instance->is_default);
-        status_put_text(status, "Plain HTTP", "http", instance ? policies[instance->http] : NULL);
+        status_put_text(status, "Plain HTTP", "http",
+                        instance ? http_policies[instance->http] : NULL);
         status_put_bool(status, "Network", "network", instance, instance && instance->network);
         status_put_bool(status, "Suspended", "suspended", instance,
                         instance && instance->is_suspended);
@@ -135,7 +119,7 @@ static void status_put_settings(Status *status)
                    !instance  ? NULL
                    : idle > 0 ? show_span(idle, span)
                               : "never",
-                   instance ? show_count(idle, seconds) : NULL);
+                   instance ? show_usec(instance->idle_usec, seconds) : NULL);
 }
 
 static int status_put_file(Status *status)

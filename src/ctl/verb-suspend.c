@@ -5,11 +5,9 @@
  * others are still done: half suspended is worse than suspended.
  */
 #include "config/names.h"
-#include "ctl/ask/file.h"
-#include "ctl/ask/fleet.h"
 #include "ctl/ask/stale.h"
-#include "ctl/change/change.h"
 #include "ctl/change/edit.h"
+#include "ctl/change/enforce.h"
 #include "ctl/change/files.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -20,58 +18,21 @@ typedef struct Suspend {
         bool wanted; /* the value of Suspended= */
         Places places;
         Fleet fleet;
-        const FleetEntry *entry;
+        FleetEntry *entry;
 } Suspend;
-
-static CtlStatus suspend_explain_mistake(const Suspend *suspend)
-{
-        const Config *config = suspend->fleet.config;
-
-        for (size_t i = 0; i < config->n_problems; i++)
-                if (strcmp(config->problems[i].file, suspend->places.file) == 0)
-                        output_error("%s", config->problems[i].text);
-        output_error("Nothing was changed, as the file is not in use. Correct it first.");
-        return CTL_FAILED;
-}
-
-static CtlStatus suspend_find(Suspend *suspend)
-{
-        const int r =
-                fleet_load(suspend->change.ctl, suspend->name, FLEET_FOR_APPLY, &suspend->fleet);
-
-        if (!change_good("The instances can't be seen", r) ||
-            !change_good("systemd does not answer, so nothing was changed",
-                         suspend->fleet.bus_error))
-                return CTL_FAILED;
-        suspend->entry = fleet_find(&suspend->fleet, suspend->name);
-        if (suspend->entry && suspend->entry->instance)
-                return CTL_FINE;
-        if (suspend->entry && suspend->entry->has_file)
-                return suspend_explain_mistake(suspend);
-        output_error("There is no instance '%s'. 'bellhopctl list' shows all.", suspend->name);
-        return CTL_FAILED;
-}
 
 /* --- the steps: false if one has failed --- */
 
 static bool suspend_write(const Suspend *suspend)
 {
-        const char *path = suspend->places.file, *value = suspend->wanted ? "yes" : "no";
+        const char *path = suspend->places.file;
         _cleanup_free_ char *text = NULL, *edited = NULL;
-        struct stat st;
         size_t size;
 
-        /* A new file would take the place of the link, and not of what it leads to. */
-        if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
-                output_error("%s is a symbolic link, which is not changed. Write Suspended=%s into "
-                             "the file that it leads to, then: bellhopctl apply",
-                             path, value);
-                return false;
-        }
-        if (!change_good(path, file_read(path, CONFIG_FILE_MAX_BYTES, &text, &size)))
+        if (!change_read_file(path, &text, &size))
                 return false;
         edited = edit_setting((Span){ (const uint8_t *)text, size }, "Suspended",
-                              suspend->wanted ? value : NULL);
+                              suspend->wanted ? "yes" : NULL);
         return change_good(path, edited ? file_write(path, edited) : -ENOMEM);
 }
 
@@ -162,7 +123,7 @@ static CtlStatus suspend_or_resume(const Ctl *ctl, const char *name, bool wanted
                 return CTL_FAILED;
         status = change_begin(ctl, &suspend.change);
         if (status == CTL_FINE)
-                status = suspend_find(&suspend);
+                status = enforce_load(&suspend.change, name, &suspend.fleet, &suspend.entry);
         if (status == CTL_FINE && suspend_run(&suspend)) {
                 suspend_say_end(&suspend);
         } else if (status == CTL_FINE) {

@@ -9,7 +9,8 @@
 
 typedef struct Verb {
         const char *name;
-        const char *argument; /* the one that it takes, as --help shows it; NULL: none */
+        const char *argument; /* the one that it takes, as --help shows it, in [] if it may be left
+                                 out; NULL: none */
         const char *help;
         CtlStatus (*run)(const Ctl *ctl, char *arguments[]);
 } Verb;
@@ -25,9 +26,10 @@ typedef enum OptionKind {
 /* Two may have the same name, if they are for different verbs. */
 typedef struct Option {
         const char *name;
-        char letter;          /* 0: none */
-        const char *argument; /* as --help shows it; NULL: takes none */
-        const char *verbs;    /* separated by blanks; NULL: all */
+        char letter; /* 0: none */
+        const char
+                *argument; /* as --help shows it, in [] if it may be left out; NULL: takes none */
+        const char *verbs; /* separated by blanks; NULL: all */
         const char *help;
         OptionKind kind;
         size_t offset;       /* of the target in Ctl */

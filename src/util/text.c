@@ -41,6 +41,20 @@ void texts_free(char **texts, size_t n)
         free(texts);
 }
 
+char *texts_join(char *const texts[], size_t n, const char *separator)
+{
+        char *joined = NULL;
+
+        for (size_t i = 0; i < n; i++) {
+                char *longer = text_format("%s%s%s", joined ? joined : "", i > 0 ? separator : "",
+                                           texts[i]);
+
+                free(joined);
+                joined = longer;
+        }
+        return joined;
+}
+
 bool text_number(Span text, uint64_t max, uint64_t *ret)
 {
         uint64_t n = 0;

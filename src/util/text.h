@@ -14,6 +14,9 @@ char *text_format_args(const char *format, va_list args) __attribute__((format(p
 int texts_append(char ***texts, size_t *n, const char *text);
 void texts_free(char **texts, size_t n);
 
+/* All of them with the separator in between, to be freed. NULL: there are none, or no memory. */
+char *texts_join(char *const texts[], size_t n, const char *separator);
+
 static inline bool text_is_digit(uint8_t c)
 {
         return c >= '0' && c <= '9';

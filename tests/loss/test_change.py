@@ -101,3 +101,14 @@ def test_instance_killed_20_times(box, carol, mpm):
     assert unexplained == []
     assert all(report.counts[kind] > 4 for kind in PROMPT_KINDS), report.counts
     assert box.show("bellhop@carol.socket", "Result") == "success"
+
+
+def test_settings_of_a_customer_20_times(box, carol):
+    """Also the network, for which the instance is restarted."""
+    box.start_customer(carol)
+    with load(box, "carol.example", BOB) as report:
+        for i in range(20):
+            network = ["--network=yes" if i % 10 == 4 else "--network=no"] if i % 5 == 4 else []
+            box.run("bellhopctl", "set", carol, f"--host=carol.example {i}.carol.example", f"--idle={i + 1}min", *network)
+            assert box.curl(f"https://{i}.carol.example/load.txt").strip() == "carol.example"
+    report.assert_nothing_failed(*ALL_KINDS, idle_ends=MANY)

@@ -46,7 +46,7 @@ def table_of_help():
     text = run("--help")
     verbs = dict(re.findall(r"^  ([a-z]+) ((?:[A-Z.\[\]|:]+ ?)*) +[A-Z][a-z]", text, re.MULTILINE))
     options = [(name, argument, verbs.split()) for name, argument, verbs in
-               re.findall(r"^  (?:-[a-z]|  ) --([a-z-]+)(=[A-Z]+)? +(?:([a-z ]+): )?[A-Z]", text, re.MULTILINE)]
+               re.findall(r"^  (?:-[a-z]|  ) --([a-z-]+)(=[A-Z]+|\[=[A-Z]+\])? +(?:([a-z ]+): )?[A-Z]", text, re.MULTILINE)]
     assert len(options) == text.partition("Examples:")[0].count(" --") and {"check", "cert", "metrics"} <= set(verbs), text
     return {verb: arguments.strip() for verb, arguments in verbs.items()}, options
 
@@ -65,10 +65,12 @@ COMMON = {f"--{name}" for name, _, verbs in OPTIONS if not verbs}
     ([], "Say what to do."), (["frobnicate"], "no verb 'frobnicate'"), (["cert"], "Write 'bellhopctl cert NAME'."),
     (["metrics", "x"], "Write 'bellhopctl metrics'."), (["--frob"], "unrecognized option '--frob'"),
     (["metrics", "--strict"], "--strict is for check, not for metrics."),
+    (["export", "a", "b"], "Write 'bellhopctl export [NAME]'."), (["set", "alice"], "bellhopctl set alice --host=HOST"),
+    (["set", "../alice", "--idle=1h"], "no name of an instance"), (["set", "alice", "--host=a # b"], "line break or '#'"),
     (["--config"], "option '--config' requires an argument")])
 def test_wrong_usage(arguments, says):
     said = run(*arguments, status=2)
-    assert says in said and said.endswith("Try 'bellhopctl --help'.\n")
+    assert says in said and (said.endswith("Try 'bellhopctl --help'.\n") or arguments[0] == "set")
 
 
 def test_help_and_version():
@@ -81,10 +83,10 @@ def test_man_page_has_all_and_nothing_else():
         sections = dict(re.findall(r"^# ([A-Z ]+)\n(.*?)(?=^# |\Z)", file.read(), re.MULTILINE | re.DOTALL))
     verbs = dict(re.findall(r"^\*([a-z]+)\*(.*)$", sections["VERBS"], re.MULTILINE))
     assert {verb: re.sub(r"[_\\]", "", rest).strip() for verb, rest in verbs.items()} == VERBS
-    options = re.findall(r"^(?:\*-[a-z]\*, )?\*--([a-z-]+)(=)?\*(?:_([A-Z]+)_)?\n\t(.*)$", sections["OPTIONS"],
-                         re.MULTILINE)
-    described = [(name, equals + argument, set(re.findall(r"\*([a-z]+)\*", text.partition(":")[0])))
-                 for name, equals, argument, text in options]
+    options = re.findall(r"^(?:\*-[a-z]\*, )?\*--([a-z-]+)(=?)\*(\[?=?)(?:_([A-Z]+)_)?(\]?)\n\t(.*)$",
+                         sections["OPTIONS"], re.MULTILINE)
+    described = [(name, "".join(argument), set(re.findall(r"\*([a-z]+)\*", text.partition(":")[0])))
+                 for name, *argument, text in options]
     assert described == [(name, argument, set(verbs)) for name, argument, verbs in OPTIONS]
 
 
@@ -116,7 +118,7 @@ def test_bash_completion(tmp_path):
         for name in ("alice", "albert", "bob"):
             (tmp_path / f"instances/{name}.conf").touch()
         names = complete("--config", "=", str(tmp_path), verb, "al")
-        assert names == ({"alice", "albert"} if "NAME" in arguments and verb != "add" else set())
+        assert names == ({"alice", "albert"} if "NAME" in arguments and verb != "add" else set()), verb
     assert complete("--config", "=", str(tmp_path / "inst")) == {str(tmp_path / "instances")}
 
 
@@ -192,6 +194,7 @@ def test_pager_on_a_terminal_only():
 
 # An instance whose user we can be, or are.
 NAME = "daemon" if AS_ROOT else pwd.getpwuid(os.getuid()).pw_name
+OTHER = "bin"
 
 
 @pytest.fixture(name="config")
@@ -217,6 +220,38 @@ def check(config, *options):
     findings = json.loads(done.stdout)["findings"]
     assert done.returncode == any(finding["severity"] == "error" for finding in findings)
     return {finding["kind"]: finding for finding in findings}
+
+
+def export(config, *arguments, **kwargs):
+    return json.loads(run("export", f"--config={config}", *arguments, **kwargs))["instances"]
+
+
+NO_LIMITS = dict.fromkeys(("memory_max_bytes", "cpu_max_percent", "tasks_max", "disk_max_bytes"))
+
+
+def test_export(config):
+    """In the order of the names, with the settings as add and set take them."""
+    asked = {"hosts": ["a.example", "*.b.example"], "addresses": ["192.0.2.7"], "default": False, "http": "serve",
+             "network": False, "idle_seconds": 600, "suspended": False}
+    entry = {"instance": NAME, **asked, **NO_LIMITS}
+    assert export(config) == export(config, NAME) == export(config, "--json") == [entry]
+    (config / f"instances/{OTHER}.conf").write_text(
+        "[Instance]\nDefault=yes\nHttp=redirect\nIdleSec=90500ms\nNetwork=on\nSuspended=yes\n# Host=c.example\n")
+    other = {"instance": OTHER, "hosts": [], "addresses": [], "default": True, "http": "redirect", "network": True,
+             "idle_seconds": 90.5, "suspended": True, **NO_LIMITS}
+    assert export(config) == sorted([entry, other], key=lambda one: one["instance"])
+    assert export(config, OTHER) == [other]
+
+
+def test_export_says_what_is_missing(config):
+    """It may be all that is kept of a machine."""
+    missing = run("export", "nobody-there", f"--config={config}", status=1)
+    assert "There is no instance 'nobody-there'" in missing
+    (config / f"instances/{OTHER}.conf").write_text("[Instance]\nHots=c.example\n")
+    done = start("export", f"--config={config}")
+    assert done.returncode == 1 and [entry["instance"] for entry in json.loads(done.stdout)["instances"]] == [NAME]
+    assert f"{OTHER} is left out: {config}/instances/{OTHER}.conf:2: unknown key Hots=" in done.stderr
+    assert export(config, NAME)[0]["instance"] == NAME
 
 
 def test_check_of_files_alone(config):

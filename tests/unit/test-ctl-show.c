@@ -57,6 +57,18 @@ static void test_spans(void **state)
         assert_string_equal(show_span(86400, text), "1d");
 }
 
+static void test_seconds(void **state)
+{
+        char text[SHOWN_MAX];
+
+        (void)state;
+        assert_string_equal(show_usec(0, text), "0");
+        assert_string_equal(show_usec(600000000, text), "600");
+        assert_string_equal(show_usec(500000, text), "0.5");
+        assert_string_equal(show_usec(10000001, text), "10.000001");
+        assert_string_equal(show_usec(UINT64_MAX, text), "-");
+}
+
 static void test_times(void **state)
 {
         static const struct {
@@ -91,9 +103,8 @@ static void test_times(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_counts),
-                cmocka_unit_test(test_bytes),
-                cmocka_unit_test(test_spans),
+                cmocka_unit_test(test_counts), cmocka_unit_test(test_bytes),
+                cmocka_unit_test(test_spans),  cmocka_unit_test(test_seconds),
                 cmocka_unit_test(test_times),
         };
 

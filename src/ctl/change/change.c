@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include "config/units.h"
+#include "ctl/ask/file.h"
 #include "ctl/ask/stale.h"
 #include "ctl/change/change.h"
 #include "ctl/change/files.h"
@@ -132,6 +133,18 @@ bool change_good(const char *what, int r)
         if (r < 0)
                 output_error("%s: %s.", what, strerror(-r));
         return r >= 0;
+}
+
+bool change_read_file(const char *path, char **ret, size_t *ret_size)
+{
+        struct stat st;
+
+        if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+                return change_good(path, file_read(path, CONFIG_FILE_MAX_BYTES, ret, ret_size));
+        output_error("%s is a symbolic link, which is not changed. Edit the file that it leads to, "
+                     "then: bellhopctl apply",
+                     path);
+        return false;
 }
 
 /* So that the command line is never too long. */

@@ -40,6 +40,10 @@ bool change_is_interrupted(void);
 /* r is not negative; else prints "what: why." */
 bool change_good(const char *what, int r);
 
+/* Reads a file that is to be edited; *ret is to be freed, and ends with a NUL. False: it can't be
+ * read, or is a symbolic link, in the place of which the edited file would come. */
+bool change_read_file(const char *path, char **ret, size_t *ret_size);
+
 /* Lets systemctl(1) do it with all these units; verb: "start", "try-restart", ... False: it has
  * failed with one of them. */
 bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n);

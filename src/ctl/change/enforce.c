@@ -5,6 +5,29 @@
 #include "ctl/change/files.h"
 #include "util/cleanup.h"
 
+CtlStatus enforce_load(const Change *change, const char *name, Fleet *ret, FleetEntry **ret_entry)
+{
+        const int r = fleet_load(change->ctl, name, FLEET_FOR_APPLY, ret);
+        const FleetEntry *entry;
+
+        if (!change_good("The instances can't be seen", r) ||
+            !change_good("systemd does not answer, so nothing was changed", ret->bus_error))
+                return CTL_FAILED;
+        entry = *ret_entry = fleet_find(ret, name);
+        if (entry && entry->instance)
+                return CTL_FINE;
+        if (!entry || !entry->has_file) {
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all.", name);
+                return CTL_FAILED;
+        }
+        for (size_t i = 0; i < ret->config->n_problems; i++)
+                if (ret->config->problems[i].instance &&
+                    strcmp(ret->config->problems[i].instance, name) == 0)
+                        output_error("%s", ret->config->problems[i].text);
+        output_error("Nothing was changed, as the file is not in use. Correct it first.");
+        return CTL_FAILED;
+}
+
 /* --- what differs --- */
 
 /* Of an instance that runs. */

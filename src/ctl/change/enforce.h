@@ -31,6 +31,10 @@ typedef struct Enforce {
         int router_error;     /* why that is not known */
 } Enforce;
 
+/* Loads one instance, whose file must be in use; prints what is wrong. fleet_done() is needed in
+ * each case. */
+CtlStatus enforce_load(const Change *change, const char *name, Fleet *ret, FleetEntry **ret_entry);
+
 /* What the instances of a fleet need, which is loaded for FLEET_FOR_APPLY: all, or one. Returns 0,
  * or a negative errno when it can't be seen; enforce_done() is needed in both cases. */
 int enforce_find(Change *change, Fleet *fleet, Enforce *ret);

@@ -40,6 +40,21 @@ bool place_exists(const char *path)
         return lstat(path, &st) == 0;
 }
 
+int places_count_pair(const Places *places)
+{
+        static const char *const names[] = { "fullchain.pem", "privkey.pem" };
+        int n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                _cleanup_free_ char *path = text_format("%s/%s", places->tls, names[i]);
+
+                if (!path)
+                        return -ENOMEM;
+                n += place_exists(path) || errno == EACCES;
+        }
+        return n;
+}
+
 /* --- what add writes --- */
 
 /* The same settings make the same text, in whatever order they are given. */

@@ -39,6 +39,10 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret);
 /* Also of a link that leads nowhere. */
 bool place_exists(const char *path);
 
+/* How many of certificate and key are there, or may be, where only root and the customer can see.
+ * -ENOMEM: no memory to say. */
+int places_count_pair(const Places *places);
+
 /* The file of an instance with these settings, to be freed. NULL: no memory. */
 char *instance_text(const Ctl *ctl);
 

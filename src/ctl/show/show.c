@@ -5,6 +5,8 @@
 #include "ctl/show/show.h"
 #include "util/cleanup.h"
 
+#define USEC_PER_SEC UINT64_C(1000000)
+
 #define HOUR 3600
 #define DAY  (24 * HOUR)
 
@@ -43,6 +45,21 @@ const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX])
         if (n == UINT64_MAX)
                 return strcpy(ret, "-");
         (void)snprintf(ret, SHOWN_MAX, "%.2fs", (double)n / 1e9);
+        return ret;
+}
+
+const char *show_usec(uint64_t n, char ret[static SHOWN_MAX])
+{
+        int length;
+
+        if (n == UINT64_MAX)
+                return strcpy(ret, "-");
+        length = snprintf(ret, SHOWN_MAX, "%" PRIu64 ".%06u", n / USEC_PER_SEC,
+                          (unsigned)(n % USEC_PER_SEC));
+        while (ret[length - 1] == '0')
+                ret[--length] = 0;
+        if (ret[length - 1] == '.')
+                ret[--length] = 0;
         return ret;
 }
 

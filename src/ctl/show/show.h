@@ -12,6 +12,7 @@ const char *show_count(uint64_t n, char ret[static SHOWN_MAX]);
 const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX]);      /* "812B", "11.4M" */
 const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX]);       /* "0.52s" */
 const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX]); /* "45s", "10min" */
+const char *show_usec(uint64_t n, char ret[static SHOWN_MAX]);       /* in seconds: "600", "0.5" */
 const char *show_rate(double per_second, char ret[static SHOWN_MAX]);
 
 /* "now", "34s ago", "5min ago"; 0: "-". */

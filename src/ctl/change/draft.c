@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl/change/draft.h"
+#include "util/cleanup.h"
+
+CtlStatus draft_parse(Draft *draft, const char *name, const char *path, Span text)
+{
+        SettingsFile file = { .path = path };
+        CtlStatus status = CTL_FINE;
+
+        draft->name = name;
+        draft->problems = file.config = calloc(1, sizeof(*file.config));
+        if (!draft->problems || instance_draft_parse(&draft->parsed, &file, name, text) < 0)
+                return output_no_memory();
+        for (size_t i = 0; i < draft->problems->n_problems; i++) {
+                output_error("%s.", draft->problems->problems[i].what);
+                status = CTL_FAILED;
+        }
+        return status;
+}
+
+void draft_done(Draft *draft)
+{
+        instance_draft_done(&draft->parsed);
+        config_free(draft->problems);
+}
+
+static bool draft_has_same_routes(const HostMap *a, const HostMap *b)
+{
+        HostMap *both = hostmap_new();
+        const size_t n = hostmap_size(a);
+        int r = both && hostmap_size(b) == n ? 0 : -ENOENT;
+        HostMapRoute taken;
+        uint64_t other;
+
+        if (r == 0)
+                r = hostmap_merge(both, a, 0, 0, &taken, &other);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                r = hostmap_copy(both, b, i, 0, 0, &other) == -EEXIST ? 0 : -ENOENT;
+        hostmap_free(both);
+        return r == 0;
+}
+
+bool draft_is_same(const Draft *a, const Draft *b)
+{
+        const Instance *first = &a->parsed.instance, *second = &b->parsed.instance;
+
+        return first->is_default == second->is_default && first->http == second->http &&
+               first->network == second->network && first->idle_usec == second->idle_usec &&
+               draft_has_same_routes(a->parsed.routes, b->parsed.routes);
+}
+
+bool draft_takes_values(const Ctl *ctl)
+{
+        for (size_t i = 0; i < ctl->n_settings; i++)
+                if (strpbrk(ctl->settings[i].value, "\n\r#")) {
+                        output_error("An option has a line break or '#' in its value.");
+                        return false;
+                }
+        return true;
+}
+
+CtlStatus draft_check_conflicts(const Draft *draft, const Config *config)
+{
+        HostMapRoute taken = { .what = "Default=yes" };
+        Origin other;
+        uint64_t origin;
+        int r;
+
+        if (draft->parsed.instance.is_default && config->default_instance != ROUTE_NONE) {
+                other.instance = &config->instances[config->default_instance];
+                other.file = other.instance->file;
+                other.line = other.instance->default_line;
+        } else {
+                r = hostmap_merge(config->map, draft->parsed.routes, ROUTE_NONE, 0, &taken,
+                                  &origin);
+                if (r != -EEXIST)
+                        return r < 0 ? output_no_memory() : CTL_FINE;
+                other = config_origin(config, origin);
+        }
+        if (other.instance)
+                output_error("%s leads to %s already (%s:%u). Remove it there first, and "
+                             "'bellhopctl apply'.",
+                             taken.what, other.instance->name, other.file, other.line);
+        else
+                output_error("%s is in %s:%u already, and that file has a mistake. "
+                             "'bellhopctl check' shows it. Correct it, or remove %s there.",
+                             taken.what, other.file, other.line, taken.what);
+        return CTL_FAILED;
+}
+
+int draft_replaces(Config *config, uint32_t instance)
+{
+        HostMap *rest = hostmap_new();
+        int r = rest ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r == 0 && i < hostmap_size(config->map); i++) {
+                const HostMapRoute route = hostmap_route(config->map, i);
+                uint64_t other;
+
+                if (route.instance != instance)
+                        r = hostmap_copy(rest, config->map, i, route.instance, route.origin,
+                                         &other);
+        }
+        if (r < 0) {
+                hostmap_free(rest);
+                return r;
+        }
+        hostmap_free(config->map);
+        config->map = rest;
+        config->instances[instance].is_default = false;
+        if (config->default_instance == instance)
+                config->default_instance = ROUTE_NONE;
+        return 0;
+}
+
+CtlStatus draft_check_https(const Draft *draft, const Change *change, bool has_pair,
+                            const char *advice)
+{
+        _cleanup_free_ char *path = NULL;
+        char unit[NAME_UNIT_MAX];
+        bool encrypted;
+        int r;
+
+        if (draft->parsed.instance.http == HTTP_SERVE || has_pair)
+                return CTL_FINE;
+        r = bus_get_credential(change->bus, name_unit(NAME_SERVICE_UNIT, draft->name, unit),
+                               "fullchain.pem", &path, &encrypted);
+        if (!change_good("Whether systemd passes a certificate is not known", r))
+                return CTL_FAILED;
+        if (path)
+                return CTL_FINE;
+        output_error("Without plain HTTP, visitors need HTTPS, and %s has no certificate. %s: "
+                     "bellhopctl cert %s --install CERT KEY",
+                     draft->name, advice, draft->name);
+        return CTL_FAILED;
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bellhopctl set: changes settings in the file of an instance, and nothing else in it, then brings
+ * that file into force as apply does. The result is checked as a whole before it is written. After
+ * a kill, the same command goes on.
+ */
+#include "ctl/change/draft.h"
+#include "ctl/change/edit.h"
+#include "ctl/change/enforce.h"
+#include "ctl/change/others.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+typedef struct Set {
+        Change change;
+        const char *name;
+        Places places;
+        Fleet fleet;
+        FleetEntry *entry;
+        char *text;      /* of the file, as it is to be */
+        Draft draft;     /* the same, parsed */
+        Config *config;  /* the existing files, with the routes of the draft */
+        bool is_changed; /* the file says something else now */
+} Set;
+
+/* --- what is asked for --- */
+
+static const struct {
+        const char *key;
+        bool is_list;
+} settings[] = {
+        { "Host", true },  { "Address", true },  { "Default", false },
+        { "Http", false }, { "IdleSec", false }, { "Network", false },
+};
+
+/* What the options say of a key: the words of a list, or the last value. An empty value takes back
+ * those before it; *ret NULL: nothing is left. Returns how many options there are, or -ENOMEM. */
+static int set_value(const Ctl *ctl, const char *key, bool is_list, char **ret)
+{
+        _cleanup_free_ char *value = NULL;
+        int n = 0;
+
+        for (size_t i = 0; i < ctl->n_settings; i++) {
+                const char *given = ctl->settings[i].value;
+                const bool is_empty = given[strspn(given, " \t")] == 0;
+                char *longer = NULL;
+
+                if (strcmp(ctl->settings[i].key, key) != 0)
+                        continue;
+                if (!is_empty) {
+                        longer = is_list && value ? text_format("%s %s", value, given)
+                                                  : strdup(given);
+                        if (!longer)
+                                return -ENOMEM;
+                }
+                free(value);
+                value = longer;
+                n++;
+        }
+        *ret = take_ptr(value);
+        return n;
+}
+
+static CtlStatus set_edit_one(Set *set, const char *key, const char *value)
+{
+        _cleanup_free_ char *edited = edit_setting(span_from_string(set->text), key, value);
+        Draft draft = { .name = NULL }, old = set->draft;
+        char *before = set->text;
+        CtlStatus status = edited ? CTL_FINE : output_no_memory();
+
+        if (edited)
+                status = draft_parse(&draft, set->name, set->places.file, span_from_string(edited));
+        /* What is the same in another form stays as it is. */
+        if (status == CTL_FINE && !draft_is_same(&old, &draft)) {
+                set->text = take_ptr(edited);
+                edited = before;
+                set->draft = draft;
+                set->is_changed = true;
+                draft = old;
+        }
+        draft_done(&draft);
+        return status;
+}
+
+/* What is added comes first, so that what is between is never without a route. */
+static CtlStatus set_edit(Set *set)
+{
+        CtlStatus status;
+        size_t size;
+
+        if (!change_read_file(set->places.file, &set->text, &size))
+                return CTL_FAILED;
+        status = draft_parse(&set->draft, set->name, set->places.file, span_from_string(set->text));
+        for (size_t i = 0; status == CTL_FINE && i < 2 * ELEMENTSOF(settings); i++) {
+                const char *key = settings[i % ELEMENTSOF(settings)].key;
+                const bool is_list = settings[i % ELEMENTSOF(settings)].is_list;
+                const bool removes = i >= ELEMENTSOF(settings);
+                _cleanup_free_ char *value = NULL;
+                const int n = set_value(set->change.ctl, key, is_list, &value);
+
+                if (n < 0)
+                        status = output_no_memory();
+                else if (n > 0 && removes == !value)
+                        status = set_edit_one(set, key, value);
+        }
+        return status;
+}
+
+static CtlStatus set_check(Set *set)
+{
+        const char *dir = set->change.ctl->config_dir;
+        const int n_pair = places_count_pair(&set->places);
+        CtlStatus status;
+        uint32_t own;
+        int r;
+
+        if (!change_good(dir, config_load(dir, CONFIG_USERS_CHECK, NULL, &set->config)))
+                return CTL_FAILED;
+        own = config_find_instance(set->config, set->name);
+        r = own == ROUTE_NONE ? -ENOENT : draft_replaces(set->config, own);
+        if (!change_good(set->places.file, n_pair < 0 ? n_pair : r))
+                return CTL_FAILED;
+        status = draft_check_conflicts(&set->draft, set->config);
+        return status == CTL_FINE && set->is_changed
+                       ? draft_check_https(&set->draft, &set->change, n_pair == 2,
+                                           "Install one first")
+                       : status;
+}
+
+/* --- the steps: false if one has failed --- */
+
+static bool set_write(Set *set)
+{
+        return !set->is_changed ||
+               !change_step(&set->change, "file", "change the settings in %s", set->places.file) ||
+               change_good(set->places.file, file_write(set->places.file, set->text));
+}
+
+/* What the instance needs once the file is written, for --dry-run. */
+static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
+{
+        const bool runs = entry->state == FLEET_ACTIVE || entry->state == FLEET_STARTING;
+        const unsigned restarts = NEED_RENEW | NEED_RESTART | NEED_AGAIN | NEED_SUSPEND;
+
+        enforce->router_is_stale = true;
+        if (runs && !(enforce->any & restarts))
+                enforce->needs[0] |= entry->instance->is_suspended ? NEED_SUSPEND : NEED_RELOAD;
+        enforce->any = enforce->needs[0];
+}
+
+/* A socket that is stopped for a moment would refuse visitors. */
+static void set_keep_socket(Enforce *enforce)
+{
+        if (enforce->any & NEED_RENEW && enforce->fleet->entries[0].state != FLEET_OFF) {
+                enforce->needs[0] = (enforce->needs[0] & ~(unsigned)NEED_RENEW) | NEED_RESTART;
+                enforce->any = enforce->needs[0];
+        }
+}
+
+static bool set_enforce(Set *set)
+{
+        const bool is_assumed = set->is_changed && set->change.ctl->dry_run;
+        Enforce enforce = { .needs = NULL };
+        bool good = true;
+
+        /* An instance that was started meanwhile may have read the old file. */
+        if (set->is_changed && !is_assumed) {
+                fleet_done(&set->fleet);
+                good = enforce_load(&set->change, set->name, &set->fleet, &set->entry) == CTL_FINE;
+        } else if (is_assumed) {
+                set->entry->instance = &set->draft.parsed.instance;
+        }
+        good = good && change_good("What is in force can't be seen",
+                                   enforce_find(&set->change, &set->fleet, &enforce));
+        if (good && is_assumed)
+                set_assume_written(&enforce, set->entry);
+        if (good) {
+                set_keep_socket(&enforce);
+                good = enforce_run(&enforce) &&
+                       others_reload(&set->change, set->config, ROUTE_NONE);
+                (void)enforce_say_unknown(&enforce);
+        }
+        enforce_done(&enforce);
+        return good;
+}
+
+static CtlStatus set_run(Set *set)
+{
+        _cleanup_free_ char *nothing = text_format("%s is as asked for already.", set->name);
+
+        if (!set_write(set))
+                return CTL_FAILED;
+        if (!set_enforce(set)) {
+                output_error("Not all changes are in force. When the cause is gone, run the same "
+                             "command again.");
+                return CTL_FAILED;
+        }
+        change_say_end(&set->change, nothing ? nothing : set->name);
+        return CTL_FINE;
+}
+
+CtlStatus verb_set(const Ctl *ctl, char *arguments[])
+{
+        Set set = { .name = arguments[0] };
+        CtlStatus status;
+
+        if (!instance_name_is_valid(set.name)) {
+                output_error("'%s' is no name of an instance. 'bellhopctl list' shows all.",
+                             set.name);
+                return CTL_USAGE;
+        }
+        if (ctl->n_settings == 0) {
+                output_error("Say what to change, for example: bellhopctl set %s --host=HOST",
+                             set.name);
+                return CTL_USAGE;
+        }
+        if (!draft_takes_values(ctl))
+                return CTL_USAGE;
+        if (!places_init(ctl, set.name, &set.places))
+                return CTL_FAILED;
+        status = change_begin(ctl, &set.change);
+        if (status == CTL_FINE)
+                status = change_check_served(&set.change);
+        if (status == CTL_FINE)
+                status = enforce_load(&set.change, set.name, &set.fleet, &set.entry);
+        if (status == CTL_FINE)
+                status = set_edit(&set);
+        if (status == CTL_FINE)
+                status = set_check(&set);
+        if (status == CTL_FINE)
+                status = set_run(&set);
+        free(set.text);
+        draft_done(&set.draft);
+        config_free(set.config);
+        fleet_done(&set.fleet);
+        return change_done(&set.change, status);
+}
