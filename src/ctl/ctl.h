@@ -21,6 +21,8 @@ typedef enum CtlStatus {
         CTL_USAGE,
 } CtlStatus;
 
+#define WWW_DIR "/srv/www"
+
 #define SETTINGS_MAX 512
 
 /* In the order in which --help lists them. */

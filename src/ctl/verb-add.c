@@ -13,6 +13,7 @@
 #include "ctl/ask/metrics-client.h"
 #include "ctl/ask/stale.h"
 #include "ctl/change/draft.h"
+#include "ctl/change/limit.h"
 #include "ctl/change/others.h"
 #include "ctl/change/self-signed.h"
 #include "metrics/metrics.h"
@@ -25,7 +26,9 @@ typedef struct Add {
         Places places;
         char *text; /* of the file */
         Draft draft;
-        Config *config; /* the existing files, and the routes of the text */
+        Config *config;      /* the existing files, and the routes of the text */
+        Wanted wanted;       /* limits */
+        bool limits[LIMITS]; /* those that have to be set */
         bool has_file;
         bool has_pair;   /* a certificate and its key, in the folder for them */
         bool has_signed; /* a certificate, now */
@@ -114,7 +117,19 @@ static CtlStatus add_check_https(const Add *add)
 
 /* --- the steps --- */
 
-enum { USER, WWW, SNIPPETS, CERTIFICATE, DROP_IN, INSTANCE_FILE, SOCKET, SERVER, ROUTER, STEPS };
+enum {
+        USER,
+        WWW,
+        SNIPPETS,
+        CERTIFICATE,
+        DROP_IN,
+        LIMIT,
+        INSTANCE_FILE,
+        SOCKET,
+        SERVER,
+        ROUTER,
+        STEPS
+};
 
 static const struct {
         const char *kind; /* for programs */
@@ -125,6 +140,7 @@ static const struct {
         [SNIPPETS] = { "snippets", "make the folder of Apache snippets for " },
         [CERTIFICATE] = { "certificate", "sign a certificate for " },
         [DROP_IN] = { "drop-in", "let systemd know about the network of " },
+        [LIMIT] = { "limit", "set the limits of " },
         [INSTANCE_FILE] = { "file", "write the file of " },
         [SOCKET] = { "socket", "start the hand-off socket of " },
         [SERVER] = { "server", "restart the server of " },
@@ -165,6 +181,9 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         needs[CERTIFICATE] = ctl->self_signed && !add->has_pair;
         needs[DROP_IN] =
                 units_differ(UNITS_GENERATED_DIR, add->name, add->draft.parsed.instance.network);
+        needs[LIMIT] = false;
+        for (LimitKind kind = 0; kind < LIMITS; kind++)
+                needs[LIMIT] = needs[LIMIT] || add->limits[kind];
         needs[INSTANCE_FILE] = !add->has_file;
         needs[SOCKET] = listens == 0;
         /* An instance that runs does not see a folder that has come since its start. */
@@ -281,6 +300,8 @@ static Done add_do(Add *add, int step)
                                             units_write(UNITS_GENERATED_DIR, add->name,
                                                         add->draft.parsed.instance.network)) &&
                                 change_good(UNITS_GENERATED_DIR, units_announce()));
+        case LIMIT:
+                return add_done(limit_apply(&add->change, add->name, &add->wanted, add->limits));
         case INSTANCE_FILE:
                 return add_done(
                         change_good(add->places.file, file_write(add->places.file, add->text)));
@@ -322,6 +343,8 @@ static void add_undo(Add *add, int step)
                 add_remove_folder(add->places.tls, "fullchain.pem", "privkey.pem");
         else if (step == DROP_IN && units_write(UNITS_GENERATED_DIR, add->name, false) == 0)
                 (void)units_announce();
+        else if (step == LIMIT)
+                limit_undo(add->name, add->limits);
         else if (step == INSTANCE_FILE)
                 (void)file_remove(add->places.file);
         else if (step == SOCKET)
@@ -349,8 +372,9 @@ static CtlStatus add_run_steps(Add *add)
         for (int i = 0; i < STEPS; i++) {
                 Done done;
 
-                if (!needs[i] ||
-                    !change_step(&add->change, steps[i].kind, "%s%s", steps[i].what, add->name))
+                /* Of the limits, each is said by itself. */
+                if (!needs[i] || (i != LIMIT && !change_step(&add->change, steps[i].kind, "%s%s",
+                                                             steps[i].what, add->name)))
                         continue;
                 done = add_do(add, i);
                 if (done == DONE_UNKNOWN) {
@@ -417,6 +441,9 @@ static CtlStatus add_prepare(Add *add)
                 status = add_check_pair(add);
         if (status == CTL_FINE)
                 status = add_check_https(add);
+        if (status == CTL_FINE)
+                status = limit_find_needs(&add->change, add->name, &add->wanted, !add->has_file,
+                                          add->limits);
         return status == CTL_FINE ? change_check_served(&add->change) : status;
 }
 
@@ -450,6 +477,8 @@ CtlStatus verb_add(const Ctl *ctl, char *arguments[])
         Add add = { .name = arguments[0] };
         CtlStatus status = add_check_words(ctl, add.name);
 
+        if (status == CTL_FINE)
+                status = limit_options(ctl, &add.wanted);
         if (status != CTL_FINE)
                 return status;
         if (!places_init(ctl, add.name, &add.places))

@@ -3,8 +3,8 @@
  * bellhopctl export: what add was asked for, of all instances or of one, in the form that import
  * takes.
  */
-#include "ctl/ask/fleet.h"
 #include "ctl/ask/hosts.h"
+#include "ctl/ask/limits.h"
 #include "ctl/show/output.h"
 #include "ctl/show/show.h"
 #include "util/cleanup.h"
@@ -33,6 +33,17 @@ static void export_set_list(Table *table, size_t column, char *const texts[], si
 
         table_set(table, column, lines);
         table->failed = table->failed || (n > 0 && !lines);
+}
+
+static void export_set_limits(Table *table, const Limits *of)
+{
+        char text[SHOWN_MAX];
+
+        for (LimitKind kind = 0; kind < LIMITS; kind++)
+                if (of->is_own[kind] && of->max[kind] != UNKNOWN)
+                        table_set(table, MEMORY + kind,
+                                  kind == LIMIT_CPU ? show_percent(of->max[kind], text)
+                                                    : show_count(of->max[kind], text));
 }
 
 static void export_add(Table *table, const Instance *instance, const Hosts *hosts)
@@ -70,16 +81,50 @@ static CtlStatus export_say_missing(const Config *config, const char *only, size
         return status;
 }
 
+/* Returns what is needed of the limits: 0, or why some are not known. */
+static int export_print(const Output *output, const Config *config, const char *only, size_t *ret_n)
+{
+        Table table = table_new(output, "instances", columns, ELEMENTSOF(columns));
+        const char **names = calloc(config->n_instances + 1, sizeof(*names));
+        Limits *of = calloc(config->n_instances + 1, sizeof(*of));
+        Hosts *hosts = hosts_new(config->map, config->n_instances);
+        sd_bus *bus = NULL;
+        const int bus_error = sd_bus_open_system(&bus);
+        int r = names && of && hosts ? 0 : -ENOMEM, unknown = 0;
+        size_t n = 0;
+
+        for (size_t i = 0; r == 0 && i < config->n_instances; i++)
+                if (!only || strcmp(config->instances[i].name, only) == 0)
+                        names[n++] = config->instances[i].name;
+        if (r == 0)
+                r = limits_ask(bus, bus_error, names, n, of);
+        for (size_t i = 0; r == 0 && i < n; i++) {
+                const uint32_t at = config_find_instance(config, names[i]);
+
+                export_add(&table, &config->instances[at], &hosts[at]);
+                export_set_limits(&table, &of[i]);
+                for (LimitKind kind = 0; unknown == 0 && kind < LIMITS; kind++)
+                        unknown = of[i].error[kind];
+        }
+        if (table_print(&table) < 0)
+                r = -ENOMEM;
+        sd_bus_flush_close_unref(bus);
+        free(names);
+        free(of);
+        if (hosts)
+                hosts_free(hosts, config->n_instances);
+        *ret_n = n;
+        return r == 0 ? unknown : r;
+}
+
 CtlStatus verb_export(const Ctl *ctl, char *arguments[])
 {
         const char *only = arguments[0];
         Ctl json = *ctl;
         Config *config = NULL;
-        Hosts *hosts = NULL;
         CtlStatus status = CTL_FINE;
         Output output;
-        Table table;
-        size_t n = 0;
+        size_t n;
         int r;
 
         json.json = true;
@@ -87,18 +132,12 @@ CtlStatus verb_export(const Ctl *ctl, char *arguments[])
         if (r < 0)
                 return output_bad_configuration(ctl, r);
         output_start(&json, &output);
-        table = table_new(&output, "instances", columns, ELEMENTSOF(columns));
-        hosts = hosts_new(config->map, config->n_instances);
-        for (size_t i = 0; hosts && i < config->n_instances; i++)
-                if (!only || strcmp(config->instances[i].name, only) == 0) {
-                        export_add(&table, &config->instances[i], &hosts[i]);
-                        n++;
-                }
-        if (table_print(&table) < 0 || !hosts)
-                status = output_no_memory();
-        else
-                status = export_say_missing(config, only, n);
-        hosts_free(hosts, config->n_instances);
+        r = export_print(&output, config, only, &n);
+        status = r == -ENOMEM ? output_no_memory() : export_say_missing(config, only, n);
+        if (r < 0 && r != -ENOMEM) {
+                output_error("Not all limits are known, and those are null: %s.", strerror(-r));
+                status = CTL_FAILED;
+        }
         config_free(config);
         return output_done(&output, status);
 }

@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "config/units.h"
+#include "ctl/ask/limits.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/change/change.h"
 #include "ctl/change/files.h"
@@ -254,6 +255,21 @@ static bool remove_kept(Remove *remove)
         return good;
 }
 
+/* The uid, to which the kernel holds it, may become somebody else's. */
+static bool remove_quota(Remove *remove)
+{
+        const struct passwd *user = getpwnam(remove->name);
+        char folder[PATH_MAX];
+        Quota quota;
+
+        limit_disk_folder(remove->name, folder);
+        if (!user || quota_get(folder, user->pw_uid, &quota) != QUOTA_ON || quota.max == UNKNOWN ||
+            !change_step(&remove->change, "limit", "remove the limit of the disk space of %s",
+                         remove->name))
+                return true;
+        return change_good(folder, quota_set(folder, user->pw_uid, UNKNOWN));
+}
+
 static bool remove_user(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);
@@ -280,6 +296,7 @@ static bool remove_all(Remove *remove)
         if (!good || !remove->change.ctl->purge)
                 return good;
         good = remove_settings(remove);
+        good = remove_quota(remove) && good;
         good = remove_folders(remove) && good;
         return remove_user(remove) && good;
 }

@@ -7,6 +7,7 @@
 #include "ctl/change/draft.h"
 #include "ctl/change/edit.h"
 #include "ctl/change/enforce.h"
+#include "ctl/change/limit.h"
 #include "ctl/change/others.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -17,8 +18,11 @@ typedef struct Set {
         Places places;
         Fleet fleet;
         FleetEntry *entry;
-        char *text;      /* of the file, as it is to be */
-        Draft draft;     /* the same, parsed */
+        char *text;    /* of the file, as it is to be */
+        Draft draft;   /* the same, parsed */
+        Wanted wanted; /* limits */
+        bool needs[LIMITS];
+        bool is_of_file; /* the options change settings of the file */
         Config *config;  /* the existing files, with the routes of the draft */
         bool is_changed; /* the file says something else now */
 } Set;
@@ -98,6 +102,7 @@ static CtlStatus set_edit(Set *set)
                 _cleanup_free_ char *value = NULL;
                 const int n = set_value(set->change.ctl, key, is_list, &value);
 
+                set->is_of_file = set->is_of_file || n > 0;
                 if (n < 0)
                         status = output_no_memory();
                 else if (n > 0 && removes == !value)
@@ -188,9 +193,9 @@ static CtlStatus set_run(Set *set)
 {
         _cleanup_free_ char *nothing = text_format("%s is as asked for already.", set->name);
 
-        if (!set_write(set))
+        if (!limit_apply(&set->change, set->name, &set->wanted, set->needs) || !set_write(set))
                 return CTL_FAILED;
-        if (!set_enforce(set)) {
+        if (set->is_of_file && !set_enforce(set)) {
                 output_error("Not all changes are in force. When the cause is gone, run the same "
                              "command again.");
                 return CTL_FAILED;
@@ -214,7 +219,7 @@ CtlStatus verb_set(const Ctl *ctl, char *arguments[])
                              set.name);
                 return CTL_USAGE;
         }
-        if (!draft_takes_values(ctl))
+        if (!draft_takes_values(ctl) || limit_options(ctl, &set.wanted) != CTL_FINE)
                 return CTL_USAGE;
         if (!places_init(ctl, set.name, &set.places))
                 return CTL_FAILED;
@@ -227,6 +232,8 @@ CtlStatus verb_set(const Ctl *ctl, char *arguments[])
                 status = set_edit(&set);
         if (status == CTL_FINE)
                 status = set_check(&set);
+        if (status == CTL_FINE)
+                status = limit_find_needs(&set.change, set.name, &set.wanted, false, set.needs);
         if (status == CTL_FINE)
                 status = set_run(&set);
         free(set.text);

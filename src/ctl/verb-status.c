@@ -9,6 +9,7 @@
 #include "ctl/ask/fleet.h"
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/journal.h"
+#include "ctl/ask/limits.h"
 #include "ctl/show/output.h"
 #include "ctl/show/show.h"
 #include "util/cleanup.h"
@@ -19,13 +20,14 @@
 #define REFUSALS_SHOWN 5
 #define LINES_SHOWN    10
 
-#define FIELDS_MAX 32
+#define FIELDS_MAX 48
 
 typedef struct Status {
         const Ctl *ctl;
         const char *name;
         Fleet fleet;
         FleetEntry *entry;
+        Limits limits;
         Column columns[FIELDS_MAX]; /* heading NULL: for programs only */
         char *shown[FIELDS_MAX];    /* to people; NULL: nothing */
         char *values[FIELDS_MAX];   /* in JSON; NULL: null */
@@ -160,6 +162,50 @@ static int status_put_file(Status *status)
         return 0;
 }
 
+/* "1.5G of 2.0G": what is used, of the limit where there is one. */
+static void status_put_use(Status *status, const char *heading, const char *key, uint64_t n,
+                           LimitKind kind, const char *(*show)(uint64_t n, char *text))
+{
+        const uint64_t max = status->limits.max[kind];
+        char used[SHOWN_MAX], most[SHOWN_MAX], value[SHOWN_MAX];
+        _cleanup_free_ char *shown =
+                text_format("%s%s%s", show(n, used), max == UNKNOWN ? "" : " of ",
+                            max == UNKNOWN ? "" : show(max, most));
+
+        status_put(status, n == UNKNOWN && max == UNKNOWN ? NULL : heading, key, SCOLS_JSON_NUMBER,
+                   shown, n == UNKNOWN ? NULL : show_count(n, value));
+}
+
+static void status_put_max(Status *status, const char *key, LimitKind kind)
+{
+        const uint64_t max = status->limits.max[kind];
+        char value[SHOWN_MAX], heading[SHOWN_MAX];
+
+        status_put(status, kind == LIMIT_CPU && max != UNKNOWN ? "CPU limit" : NULL, key,
+                   SCOLS_JSON_NUMBER, strcat((char *)show_percent(max, heading), "%"),
+                   max == UNKNOWN      ? NULL
+                   : kind == LIMIT_CPU ? show_percent(max, value)
+                                       : show_count(max, value));
+}
+
+static void status_put_limits(Status *status)
+{
+        const FleetEntry *entry = status->entry;
+
+        if (limits_ask(status->fleet.bus_error < 0 ? NULL : status->fleet.bus,
+                       status->fleet.bus_error, (const char *const *)&status->name, 1,
+                       &status->limits) < 0)
+                return;
+        status_put_use(status, "Memory", "memory_bytes", entry->memory, LIMIT_MEMORY, show_bytes);
+        status_put_max(status, "memory_max_bytes", LIMIT_MEMORY);
+        status_put_use(status, "Tasks", "tasks", entry->tasks, LIMIT_TASKS, show_count);
+        status_put_max(status, "tasks_max", LIMIT_TASKS);
+        status_put_max(status, "cpu_max_percent", LIMIT_CPU);
+        status_put_use(status, "Disk", "disk_bytes", status->limits.disk_used, LIMIT_DISK,
+                       show_bytes);
+        status_put_max(status, "disk_max_bytes", LIMIT_DISK);
+}
+
 static void status_put_numbers(Status *status)
 {
         const FleetEntry *entry = status->entry;
@@ -168,8 +214,7 @@ static void status_put_numbers(Status *status)
         char ago[SHOWN_MAX], then[SHOWN_MAX];
 
         status_put_number(status, runs ? "Main PID" : NULL, "pid", entry->pid, show_count);
-        status_put_number(status, runs ? "Memory" : NULL, "memory_bytes", entry->memory,
-                          show_bytes);
+        status_put_limits(status);
         status_put_number(status, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
         status_put_number(status, "Connections", "connections", entry->n_open, show_count);
         status_put_text(status, "Status", "status", entry->said);

@@ -67,6 +67,8 @@ static void test_seconds(void **state)
         assert_string_equal(show_usec(500000, text), "0.5");
         assert_string_equal(show_usec(10000001, text), "10.000001");
         assert_string_equal(show_usec(UINT64_MAX, text), "-");
+        assert_string_equal(show_percent(1500000, text), "150");
+        assert_string_equal(show_percent(125000, text), "12.5");
 }
 
 static void test_times(void **state)

@@ -53,6 +53,7 @@ static int fleet_append(Fleet *fleet, const char *name, const Instance *instance
                 .n_redirected = UNKNOWN,
                 .n_waiting = UNKNOWN,
                 .memory = UNKNOWN,
+                .tasks = UNKNOWN,
                 .cpu_nsec = UNKNOWN,
                 .inactive_usec = UNKNOWN,
                 .pid = UNKNOWN,
@@ -177,6 +178,7 @@ static const struct {
         unsigned depths;
 } asks[] = {
         { "Service", "MemoryCurrent", PROPERTY_NUMBER, FIELD(memory), ACTIVE, FOR_ALL },
+        { "Service", "TasksCurrent", PROPERTY_NUMBER, FIELD(tasks), ACTIVE, FLEET_FOR_STATUS },
         { "Service", "CPUUsageNSec", PROPERTY_NUMBER, FIELD(cpu_nsec), ACTIVE, FOR_ALL },
         { "Unit", "InactiveEnterTimestamp", PROPERTY_NUMBER, FIELD(inactive_usec), ENDED, FOR_ALL },
         { "Service", "Result", PROPERTY_STRING, FIELD(result), STOPPING,

@@ -40,6 +40,7 @@ typedef struct FleetEntry {
         uint64_t n_refused, n_redirected;
         uint64_t n_waiting;
         uint64_t memory;                        /* bytes */
+        uint64_t tasks;                         /* processes and threads */
         uint64_t cpu_nsec;                      /* since the service was started */
         uint64_t inactive_usec;                 /* when the service ended, since 1970 */
         uint64_t last_used;                     /* seconds since 1970; 0: not that anybody knew */

@@ -12,7 +12,6 @@
 
 #include "ctl/ctl.h"
 
-#define WWW_DIR    "/srv/www"
 #define STATE_DIR  "/var/lib/bellhop"
 #define CACHE_DIR  "/var/cache/bellhop"
 #define FIRST_PAGE "index.html"

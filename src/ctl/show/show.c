@@ -5,8 +5,6 @@
 #include "ctl/show/show.h"
 #include "util/cleanup.h"
 
-#define USEC_PER_SEC UINT64_C(1000000)
-
 #define HOUR 3600
 #define DAY  (24 * HOUR)
 
@@ -48,19 +46,32 @@ const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX])
         return ret;
 }
 
-const char *show_usec(uint64_t n, char ret[static SHOWN_MAX])
+/* n by a power of ten with that many zeros. */
+static const char *show_decimal(uint64_t n, int zeros, char ret[static SHOWN_MAX])
 {
+        uint64_t unit = 1;
         int length;
 
         if (n == UINT64_MAX)
                 return strcpy(ret, "-");
-        length = snprintf(ret, SHOWN_MAX, "%" PRIu64 ".%06u", n / USEC_PER_SEC,
-                          (unsigned)(n % USEC_PER_SEC));
+        for (int i = 0; i < zeros; i++)
+                unit *= 10;
+        length = snprintf(ret, SHOWN_MAX, "%" PRIu64 ".%0*" PRIu64, n / unit, zeros, n % unit);
         while (ret[length - 1] == '0')
                 ret[--length] = 0;
         if (ret[length - 1] == '.')
                 ret[--length] = 0;
         return ret;
+}
+
+const char *show_usec(uint64_t n, char ret[static SHOWN_MAX])
+{
+        return show_decimal(n, 6, ret);
+}
+
+const char *show_percent(uint64_t n, char ret[static SHOWN_MAX])
+{
+        return show_decimal(n, 4, ret);
 }
 
 const char *show_rate(double per_second, char ret[static SHOWN_MAX])

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's disk quota of a user on one file system, see quotactl(2). */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef enum QuotaState {
+        QUOTA_ON,
+        QUOTA_OFF, /* or the file system or the kernel knows none */
+} QuotaState;
+
+typedef struct Quota {
+        uint64_t used; /* bytes */
+        uint64_t max;  /* bytes; UINT64_MAX: no limit */
+} Quota;
+
+/* The file system is that of the folder. Returns a QuotaState or a negative errno. */
+int quota_get(const char *folder, uid_t uid, Quota *ret);
+
+/* max: is rounded up to KiB; UINT64_MAX takes the limit away. Other limits of the user stay. */
+int quota_set(const char *folder, uid_t uid, uint64_t max);
+
+/* What quota_set() makes of a limit. */
+uint64_t quota_round(uint64_t max);
