@@ -454,6 +454,8 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
         for (size_t i = 0; i < ctl->n_settings; i++) {
                 const char *key = ctl->settings[i].key;
 
+                if (ctl->settings[i].value[0] == 0)
+                        continue;
                 names = names || strcmp(key, "Host") == 0 || strcmp(key, "Address") == 0;
                 leads = leads || names || strcmp(key, "Default") == 0;
         }

@@ -12,6 +12,7 @@ static void check_done(Check *check)
 {
         findings_done(&check->findings);
         units_done(&check->units);
+        oom_done(&check->oom);
         X509_STORE_free(check->store);
         check->bus = sd_bus_flush_close_unref(check->bus);
         check->hosts = check->config ? hosts_free(check->hosts, check->config->n_instances) : NULL;

@@ -144,11 +144,12 @@ static bool set_write(Set *set)
 /* What the instance needs once the file is written, for --dry-run. */
 static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
 {
-        const bool runs = entry->state == FLEET_ACTIVE || entry->state == FLEET_STARTING;
         const unsigned restarts = NEED_RENEW | NEED_RESTART | NEED_AGAIN | NEED_SUSPEND;
 
         enforce->router_is_stale = true;
-        if (runs && !(enforce->any & restarts))
+        if (entry->state == FLEET_STARTING)
+                enforce->needs[0] |= NEED_ANEW;
+        else if (entry->state == FLEET_ACTIVE && !(enforce->any & restarts))
                 enforce->needs[0] |= entry->instance->is_suspended ? NEED_SUSPEND : NEED_RELOAD;
         enforce->any = enforce->needs[0];
 }

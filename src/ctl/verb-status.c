@@ -10,6 +10,7 @@
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/journal.h"
 #include "ctl/ask/limits.h"
+#include "ctl/ask/oom.h"
 #include "ctl/show/output.h"
 #include "ctl/show/show.h"
 #include "util/cleanup.h"
@@ -206,6 +207,31 @@ static void status_put_limits(Status *status)
         status_put_max(status, "disk_max_bytes", LIMIT_DISK);
 }
 
+static void status_put_oom(Status *status)
+{
+        const FleetEntry *entry = status->entry;
+        const uint64_t n =
+                entry->state == FLEET_ACTIVE ? oom_count(status->fleet.bus, status->name) : UNKNOWN;
+        OomKills kills;
+        const bool is_known = oom_read_journal(&kills) == 0;
+        const time_t last = (time_t)(is_known ? oom_last(&kills, status->name) / USEC_PER_SEC : 0);
+        const bool any = last > 0 || (n > 0 && n != UNKNOWN);
+        char count[SHOWN_MAX], text[SHOWN_MAX];
+        _cleanup_free_ char *shown =
+                text_format("%s since it was started, the last %s", show_count(n, count),
+                            show_ago(last, time(NULL), text));
+
+        oom_done(&kills);
+        status_put(status, any ? "OOM kills" : NULL, "oom_kills", SCOLS_JSON_NUMBER, shown,
+                   n == UNKNOWN ? NULL : show_count(n, count));
+        status_put(status, NULL, "last_oom_kill", SCOLS_JSON_STRING, NULL,
+                   last > 0 ? show_time(last, text) : NULL);
+        if (any)
+                status_advise(status,
+                              "Programs of it were killed, as memory ran out: 'bellhopctl check' "
+                              "says more");
+}
+
 static void status_put_numbers(Status *status)
 {
         const FleetEntry *entry = status->entry;
@@ -215,6 +241,7 @@ static void status_put_numbers(Status *status)
 
         status_put_number(status, runs ? "Main PID" : NULL, "pid", entry->pid, show_count);
         status_put_limits(status);
+        status_put_oom(status);
         status_put_number(status, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
         status_put_number(status, "Connections", "connections", entry->n_open, show_count);
         status_put_text(status, "Status", "status", entry->said);

@@ -2,7 +2,7 @@
 """The fenced blocks of a document.
 
 Those in "sh" are commands as an administrator types them, and are run by tests, as well as those in "console", which
-need something from elsewhere. Those in "apache" begin with the name of the file that they are.
+need something from elsewhere. Those in "apache" begin with the name of the file that they are; those in "python" are programs.
 """
 
 import pathlib
@@ -16,7 +16,7 @@ class Document:
     def __init__(self, name):
         self.text = (DOC / name).read_text(encoding="utf-8")
         self.sections, self.files, self.run = {}, {}, set()
-        self.console = []
+        self.console, self.scripts = [], []
         heading = ""
         for found in BLOCK.finditer(self.text):
             _, title, language, block = found.groups()
@@ -26,6 +26,8 @@ class Document:
                 self.sections.setdefault(heading, []).append(block)
             elif language == "console":
                 self.console.append(block)
+            elif language == "python":
+                self.scripts.append(block)
             elif language == "apache":
                 self.files[re.match(r"# (/\S+)\n", block).group(1)] = block
 

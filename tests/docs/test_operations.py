@@ -159,7 +159,7 @@ def test_behind_a_load_balancer(box, step):
 
 def test_limits_for_one_customer(box, step):
     said = step("Limits for one customer")
-    assert "MemoryMax=1073741824" in said and "CPUQuotaPerSecUSec=1s" in said and "TasksMax=256" in said
+    assert "of 1.0G\n" in said and "CPU limit: 100%\n" in said and " of 256\n" in said
     assert box.show("bellhop@alice.service", "MemoryMax") == str(2**30)
     assert box.show("bellhop@bob.service", "MemoryMax") == str(2**29)
     assert status_of(box, f"http://{ALICE}/") == status_of(box, f"http://{BOB}/") == "200"

@@ -86,7 +86,7 @@ static unsigned enforce_find_need(const Enforce *enforce, const FleetEntry *entr
                 need |= enforce_find_stale(enforce, entry);
         else if (entry->state == FLEET_STARTING &&
                  has_started_before(entry->started_usec, changed_file(instance->file)))
-                need |= instance->is_suspended ? NEED_SUSPEND : NEED_RELOAD;
+                need |= NEED_ANEW;
         return drop_in | need;
 }
 
@@ -199,6 +199,9 @@ static const struct {
           "restart, to change its network," },
         { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
           "restart, as it does not see a folder that is new," },
+        /* Until it has started, it can't be reloaded. */
+        { NEED_ANEW, "try-restart", NAME_SERVICE_UNIT, "server",
+          "restart, as its file has changed while it was starting," },
         { NEED_SUSPEND, "try-restart", NAME_SERVICE_UNIT, "server",
           "restart, as it is suspended," },
         { NEED_RELOAD, "try-reload-or-restart", NAME_SERVICE_UNIT, "server",
@@ -291,7 +294,8 @@ bool enforce_run(Enforce *enforce)
         /* A router that has not read the files may still send to what they don't have. */
         good = is_read && enforce_work(enforce, NEED_STOP) && enforce_remove_drop_ins(enforce) &&
                good;
-        good = enforce_work(enforce, NEED_RESTART | NEED_AGAIN | NEED_SUSPEND | NEED_RELOAD) &&
+        good = enforce_work(enforce,
+                            NEED_RESTART | NEED_AGAIN | NEED_ANEW | NEED_SUSPEND | NEED_RELOAD) &&
                good;
         if (!good)
                 output_error("Not all is in force. Run the same command again when the cause is "

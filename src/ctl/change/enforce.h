@@ -19,7 +19,8 @@ typedef enum Need {
         NEED_STOP = 1 << 6,     /* it has no file any more */
         NEED_SNIPPETS = 1 << 7, /* it has no folder for them */
         NEED_UNKNOWN = 1 << 8,  /* nobody says whether it needs more */
-        NEED_SUSPEND = 1 << 9,  /* it is suspended, and programs may run from before */
+        NEED_ANEW = 1 << 9,     /* it is starting, and may have read the old file */
+        NEED_SUSPEND = 1 << 10, /* it is suspended, and programs may run from before */
 } Need;
 
 typedef struct Enforce {

@@ -71,7 +71,7 @@ char *instance_text(const Ctl *ctl)
         fputs("# Made by bellhopctl add. After a change: bellhopctl apply\n[Instance]\n", out);
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 for (size_t j = 0; j < ctl->n_settings; j++)
-                        if (strcmp(ctl->settings[j].key, keys[i]) == 0)
+                        if (ctl->settings[j].value[0] && strcmp(ctl->settings[j].key, keys[i]) == 0)
                                 fprintf(out, "%s=%s\n", keys[i], ctl->settings[j].value);
         return fclose(out) == 0 ? text : NULL;
 }

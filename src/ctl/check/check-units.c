@@ -38,6 +38,10 @@ void units_ask(Check *check)
                             "the units: systemd can't be asked (%s)", strerror(-r));
         }
         units_ask_router(check);
+        r = oom_read_journal(&check->oom);
+        if (r < 0)
+                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                            "whether memory ran out: the journal can't be read (%s)", strerror(-r));
 }
 
 static const char *units_state(const Check *check, const char *unit)
@@ -303,6 +307,16 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                                  "and it still answers for them on open connections");
 }
 
+/* The counter ends with the service, and the journal need not go back to its start. */
+static void units_check_oom(InstanceCheck *inst, bool is_active)
+{
+        const uint64_t n = is_active ? oom_count(inst->check->bus, inst->name) : UNKNOWN;
+
+        if (oom_last(&inst->check->oom, inst->name) > 0 || (n > 0 && n != UNKNOWN))
+                instance_finding(inst, FINDING_OOM_KILL, NULL, NULL,
+                                 "a program of it was killed, as memory ran out");
+}
+
 void check_instance_units(InstanceCheck *inst)
 {
         Check *check = inst->check;
@@ -316,6 +330,7 @@ void check_instance_units(InstanceCheck *inst)
         if (!check->bus)
                 return;
         units_check_socket(inst);
+        units_check_oom(inst, strcmp(units_state(check, unit), "active") == 0);
         /* The stand-in refuses connections for a while before the instance is tried again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
                 (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);

@@ -10,6 +10,7 @@
 #include "ctl/ask/access.h"
 #include "ctl/ask/bus.h"
 #include "ctl/ask/hosts.h"
+#include "ctl/ask/oom.h"
 #include "ctl/ask/stale.h"
 #include "ctl/check/findings.h"
 #include "ctl/ctl.h"
@@ -22,6 +23,7 @@ typedef struct Check {
         X509_STORE *store; /* the authorities that this machine trusts */
         sd_bus *bus;       /* NULL: there is no systemd to ask */
         Units units;       /* all whose names begin with bellhop */
+        OomKills oom;      /* of the last hours */
         time_t now;
         uint64_t loaded;     /* when the router read its files, as in stale.h */
         int router_error;    /* why that is not known */

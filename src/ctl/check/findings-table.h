@@ -104,6 +104,11 @@ ROW(SOCKET_LEFT_OVER, "socket-left-over", WARNING,
     "An instance that no file describes any more still runs, or can be started.", ADVICE_APPLY)
 ROW(SITE_FAILED, "site-failed", ERROR, "The instance does not start, or has ended with an error.",
     RESTART_OR_WHY("bellhop@{name}.service"))
+ROW(OOM_KILL, "oom-kill", WARNING,
+    "What the program was about has failed: a request, or all requests of a server's process.",
+    "If the memory of the instance is limited, raise the limit with 'bellhopctl set {name} "
+    "--memory-max=SIZE', or find out which program needs so much. If not, the machine has too "
+    "little.")
 ROW(SITE_NOT_RELOADED, "site-not-reloaded", WARNING,
     "The instance goes on with what it read before.", ADVICE_RELOAD)
 ROW(PORT_TAKEN, "port-taken", ERROR,
