@@ -2,6 +2,7 @@
 """doc/panels.md: its commands, and its plugin as it stands there."""
 
 import json
+import re
 
 import pytest
 from markdown import Document
@@ -79,7 +80,7 @@ def test_plugin_says_why(box, plugin):
 def test_commands(box, panels):
     before = box.path("/etc/bellhop/instances/alice.conf").read_text()
     said = box.shell(panels.commands("Try it"))
-    assert "This is what would be done." in said and '"changes": []' in said.replace("\n", " ").replace("  ", " ")
+    assert "This is what would be done.\n" in said and re.search(r'"changes": *\[\s*\]', said)
     assert '"idle_seconds": 1800' in said and '"memory_max_bytes": 1073741824' in said
     assert box.path("/etc/bellhop/instances/alice.conf").read_text() == before
     assert panels.not_run() == set()

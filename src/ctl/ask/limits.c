@@ -40,7 +40,7 @@ static bool limits_parse_size(Span text, uint64_t *ret)
         return *ret >= SIZE_MIN;
 }
 
-/* "150%", "12.5%": the sign may be left out. As systemd has it, no more than two decimals. */
+/* "150%", "12.5%": the sign may be left out. As systemd reads it, with two decimals at most. */
 static bool limits_parse_percent(Span text, uint64_t *ret)
 {
         uint64_t whole, hundredths = 0;

@@ -17,6 +17,9 @@ typedef enum LimitKind {
         LIMITS,
 } LimitKind;
 
+/* One percent of a processor. */
+#define LIMIT_CPU_PERCENT 10000
+
 extern const struct LimitRow {
         const char *option;   /* of bellhopctl, without "--" */
         const char *setting;  /* systemd's, as in a unit file; of the disk, ours */

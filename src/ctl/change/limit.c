@@ -62,16 +62,20 @@ static CtlStatus limit_check_disk(const char *name)
 }
 
 /* Whether what is in force can be made what is wanted. */
-static CtlStatus limit_check(LimitKind kind, const char *name, bool removes)
+static CtlStatus limit_check(LimitKind kind, const char *name, uint64_t max)
 {
         _cleanup_free_ char *drop_in = NULL;
 
         if (kind == LIMIT_DISK)
                 return limit_check_disk(name);
+        if (kind == LIMIT_CPU && max != UNKNOWN && max % LIMIT_CPU_PERCENT != 0) {
+                output_error("systemd keeps whole percentages only, so --cpu-max= must be one.");
+                return CTL_FAILED;
+        }
         drop_in = limit_drop_in(kind, name);
         if (!drop_in)
                 return output_no_memory();
-        if (!removes || access(drop_in, F_OK) == 0)
+        if (max != UNKNOWN || access(drop_in, F_OK) == 0)
                 return CTL_FINE;
         output_error("%s= of %s is in a drop-in that bellhopctl has not made. Remove it there: "
                      "systemctl edit bellhop@%s.service",
@@ -99,7 +103,7 @@ CtlStatus limit_find_needs(const Change *change, const char *name, const Wanted 
                                      resources[kind], name, strerror(-now.error[kind]));
                         status = CTL_FAILED;
                 } else if (ret[kind]) {
-                        status = limit_check(kind, name, removes);
+                        status = limit_check(kind, name, wanted->max[kind]);
                 }
         }
         return status;
