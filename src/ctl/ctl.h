@@ -33,8 +33,8 @@ typedef struct Ctl {
         } settings[SETTINGS_MAX];        /* add, set, in the order of the command line */
         size_t n_settings;
         bool create_user;
-        bool dry_run;              /* add, set, remove, suspend, resume, apply */
-        bool purge, yes;           /* remove */
+        bool dry_run;              /* add, set, remove, rename, suspend, resume, apply */
+        bool purge, yes;           /* remove, and yes for rename */
         const char *count, *delay; /* top; NULL: not given */
         bool strict;               /* check */
         const char *instance;      /* check; NULL: all */
@@ -53,6 +53,7 @@ CtlStatus verb_add(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_set(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_export(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_remove(const Ctl *ctl, char *arguments[]);
+CtlStatus verb_rename(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_suspend(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_resume(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_apply(const Ctl *ctl, char *arguments[]);

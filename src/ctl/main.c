@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "config/lines.h"
 #include "ctl/show/output.h"
 #include "ctl/verbs.h"
 #include "util/cleanup.h"
@@ -97,14 +98,26 @@ static const Option *main_option(int c)
         return NULL;
 }
 
+/* How many words a verb takes. */
+static int main_count_words(const char *argument)
+{
+        Span list = span_from_string(argument ? argument : ""), word;
+        int n = 0;
+
+        while (words_next(&list, &word))
+                n++;
+        return n;
+}
+
 static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
                                const bool given[static OPTIONS_MAX])
 {
         const Verb *verb = n > 0 ? verb_find(words[0]) : NULL;
         const int words_of_install = ctl->install && verb && verb->run == verb_cert ? 2 : 0;
-        const int least = verb && verb->argument ? verb->argument[0] != '[' : 0;
-        const int most = verb && verb->argument ? 1 + words_of_install : 0;
-        const bool fits = verb && n - 1 >= least + words_of_install && n - 1 <= most;
+        const int all = main_count_words(verb ? verb->argument : NULL);
+        const int least = verb && verb->argument && verb->argument[0] == '[' ? all - 1 : all;
+        const bool fits = verb && n - 1 >= least + words_of_install &&
+                          n - 1 <= all + words_of_install;
 
         if (n == 0)
                 output_error("Say what to do. " HELP_HINT);

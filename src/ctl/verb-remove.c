@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 
 #include "config/config.h"
-#include "config/units.h"
 #include "ctl/ask/limits.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/change/change.h"
+#include "ctl/change/ending.h"
 #include "ctl/change/files.h"
 #include "ctl/change/others.h"
 #include "util/cleanup.h"
@@ -59,118 +59,6 @@ static bool remove_hosts(Remove *remove)
         return good;
 }
 
-/* Hand-off socket, service, and stand-in. */
-static bool remove_units(Remove *remove)
-{
-        char pattern[NAME_UNIT_MAX];
-        Units units;
-        bool any = false;
-
-        (void)snprintf(pattern, sizeof(pattern), "bellhop*@%s.*", remove->name);
-        if (!change_good("systemd does not answer",
-                         bus_list_units(remove->change.bus, pattern, &units)))
-                return false;
-        for (size_t i = 0; i < units.n; i++)
-                any = any || strcmp(units.units[i].active, "inactive") != 0;
-        units_done(&units);
-        if (any &&
-            change_step(&remove->change, "units",
-                        "stop the units of %s, when requests in progress are finished (up to 45 s)",
-                        remove->name) &&
-            !change_unit("stop", pattern))
-                return false;
-        /* systemd would remember a unit that has failed. */
-        return remove->change.ctl->dry_run || change_unit("reset-failed", pattern);
-}
-
-/* An instance that gets the name later must not inherit the network, neither from the drop-in nor
- * from what systemd has read of it. */
-static bool remove_network(Remove *remove)
-{
-        bool is_private = true;
-        char unit[NAME_UNIT_MAX];
-        int r = 0;
-
-        if (units_differ(UNITS_GENERATED_DIR, remove->name, false) &&
-            change_step(&remove->change, "drop-in", "let systemd forget about the network of %s",
-                        remove->name)) {
-                r = units_write(UNITS_GENERATED_DIR, remove->name, false);
-                if (!change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r))
-                        return false;
-        }
-        if (!change_keeps_units(remove->name))
-                return true;
-        r = bus_get(remove->change.bus, name_unit(NAME_SERVICE_UNIT, remove->name, unit), "Service",
-                    "PrivateNetwork", PROPERTY_BOOL, &is_private);
-        return change_good("systemd does not answer", r) &&
-               (is_private || change_read_unit_files(&remove->change));
-}
-
-/* Drop-ins and properties of the instance's units, which systemctl(1) knows where to find. */
-static bool remove_settings(Remove *remove)
-{
-        static const NameUnit units[] = { NAME_SERVICE_UNIT, NAME_SOCKET_UNIT, NAME_STANDIN_UNIT };
-        static const char *const folders[] = { "/etc/systemd/system", "/etc/systemd/system.control",
-                                               "/run/systemd/system",
-                                               "/run/systemd/system.control" };
-        char names[ELEMENTSOF(units)][NAME_UNIT_MAX];
-        bool any = false;
-
-        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
-                (void)name_unit(units[i], remove->name, names[i]);
-                for (size_t j = 0; j < ELEMENTSOF(folders); j++) {
-                        _cleanup_free_ char *file = text_format("%s/%s", folders[j], names[i]);
-                        _cleanup_free_ char *drop_ins =
-                                text_format("%s/%s.d", folders[j], names[i]);
-
-                        if (!file || !drop_ins)
-                                return change_good(folders[j], -ENOMEM);
-                        any = any || place_exists(file) || place_exists(drop_ins);
-                        if (!remove_file(remove, "settings", file))
-                                return false;
-                }
-        }
-        return !any ||
-               !change_step(&remove->change, "settings",
-                            "let systemd forget the settings of the units of %s", remove->name) ||
-               program_run((const char *const[]){ "systemctl", "revert", "--", names[0], names[1],
-                                                  names[2], NULL });
-}
-
-/* The mount point in a line of mountinfo, which it changes; NULL: none. */
-static char *remove_parse_mount(char *line)
-{
-        char *place = NULL;
-
-        for (int i = 0; line && i < 5; i++)
-                place = strsep(&line, " ");
-        return place;
-}
-
-/* What is mounted below a folder is not the customer's, and rm(1) knows only other file systems.
- * The kernel names it without the links on the way. ret: to be freed; NULL: nothing is mounted. */
-static int remove_find_mount(const char *path, char **ret)
-{
-        _cleanup_fclose_ FILE *mounts = fopen("/proc/self/mountinfo", "re");
-        _cleanup_free_ char *line = NULL, *real = realpath(path, NULL);
-        const size_t length = real ? strlen(real) : 0;
-        size_t size = 0;
-
-        *ret = NULL;
-        if (!mounts || !real)
-                return !mounts || errno != ENOENT ? -errno : 0;
-        while (getline(&line, &size, mounts) >= 0) {
-                const char *place = remove_parse_mount(line);
-
-                if (place && strncmp(place, real, length) == 0 &&
-                    (place[length] == '/' || place[length] == 0)) {
-                        *ret = strdup(place);
-                        return *ret ? 0 : -ENOMEM;
-                }
-        }
-        return feof(mounts) ? 0 : -errno;
-}
-
 /* The customer's programs can no longer reach anything in it. One whose current folder is below it
  * must end before the removal can end. */
 static void remove_close_folder(const char *path)
@@ -190,7 +78,7 @@ static bool remove_folder(Remove *remove, const char *kind, const char *path)
         if (!place_exists(path) ||
             !change_step(&remove->change, kind, "remove %s and all that is in it", path))
                 return true;
-        if (!change_good("What is mounted can't be seen", remove_find_mount(path, &mount)))
+        if (!change_good("What is mounted can't be seen", mount_find(path, &mount)))
                 return false;
         if (mount) {
                 /* The customer may have chosen the name, so no command shows it. */
@@ -228,25 +116,13 @@ static bool remove_folders(Remove *remove)
         return good;
 }
 
-/* Made by bellhopctl add --create-user. */
-static bool remove_is_marked(const struct passwd *user)
-{
-        const size_t length = strlen(USER_MARK);
-
-        /* After a comma there are rooms and numbers. */
-        return strncmp(user->pw_gecos, USER_MARK, length) == 0 &&
-               (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
-}
-
 /* What others keep by the name of a user, and userdel(8) leaves. */
 static bool remove_kept(Remove *remove)
 {
-        static const char *const folders[] = { "/var/spool/cron/crontabs", "/var/spool/cron",
-                                               "/var/lib/systemd/linger" };
         bool good = true;
 
-        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                _cleanup_free_ char *path = text_format("%s/%s", folders[i], remove->name);
+        for (size_t i = 0; kept_by_name[i]; i++) {
+                _cleanup_free_ char *path = text_format("%s/%s", kept_by_name[i], remove->name);
                 struct stat st;
 
                 if (path && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
@@ -274,7 +150,7 @@ static bool remove_user(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);
 
-        if (user && !remove_is_marked(user))
+        if (user && !user_is_ours(user))
                 return true;
         return remove_kept(remove) &&
                (!user ||
@@ -291,11 +167,12 @@ static bool remove_all(Remove *remove)
         bool good = remove_file(remove, "file", places->file) &&
                     remove_file(remove, "enabled", places->wanted) &&
                     remove_routes(remove, had_file) && remove_hosts(remove) &&
-                    remove_units(remove) && remove_network(remove);
+                    ending_stop(&remove->change, remove->name) &&
+                    ending_forget_network(&remove->change, remove->name);
 
         if (!good || !remove->change.ctl->purge)
                 return good;
-        good = remove_settings(remove);
+        good = ending_forget_settings(&remove->change, remove->name);
         good = remove_quota(remove) && good;
         good = remove_folders(remove) && good;
         return remove_user(remove) && good;
@@ -310,7 +187,7 @@ static bool remove_is_known(const Remove *remove)
         return remove->change.n_steps > 0 || place_exists(places->www) ||
                place_exists(places->tls) || place_exists(places->snippets) ||
                place_exists(places->state) || place_exists(places->cache) ||
-               (user && remove_is_marked(user));
+               (user && user_is_ours(user));
 }
 
 static void remove_print_rest(const Remove *remove)

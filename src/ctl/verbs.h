@@ -9,7 +9,7 @@
 
 typedef struct Verb {
         const char *name;
-        const char *argument; /* the one that it takes, as --help shows it, in [] if it may be left
+        const char *argument; /* those that it takes, as --help shows them, in [] if it may be left
                                  out; NULL: none */
         const char *help;
         CtlStatus (*run)(const Ctl *ctl, char *arguments[]);

@@ -49,6 +49,18 @@ int renameat(int from_folder, const char *from, int to_folder, const char *to)
         return REAL(renameat)(from_folder, from, to_folder, to);
 }
 
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags)
+{
+        count();
+        return REAL(renameat2)(from_folder, from, to_folder, to, flags);
+}
+
+int symlink(const char *target, const char *path)
+{
+        count();
+        return REAL(symlink)(target, path);
+}
+
 int mkdirat(int folder, const char *path, mode_t mode)
 {
         count();

@@ -55,6 +55,18 @@ int places_count_pair(const Places *places)
         return n;
 }
 
+bool user_is_ours(const struct passwd *user)
+{
+        const size_t length = strlen(USER_MARK);
+
+        /* After a comma there are rooms and numbers. */
+        return strncmp(user->pw_gecos, USER_MARK, length) == 0 &&
+               (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
+}
+
+const char *const kept_by_name[] = { "/var/spool/cron/crontabs", "/var/spool/cron",
+                                     "/var/lib/systemd/linger", NULL };
+
 /* --- what add writes --- */
 
 /* The same settings make the same text, in whatever order they are given. */
@@ -186,6 +198,84 @@ int snippet_folder_make(const char *config_dir, const char *name)
         if (!sites || !user)
                 return sites ? -ESRCH : -ENOMEM;
         return folder_make(sites, name, 0, user->pw_gid, 0750, NULL, NULL);
+}
+
+/* The folder at from, in one step, or where the file system can't, in two. */
+static int files_swap(const char *from, const char *to, const char *name)
+{
+        if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0)
+                return 0;
+        if (errno != EINVAL && errno != ENOSYS)
+                return -errno;
+        return unlink(to) < 0 || rename(from, to) < 0 || symlink(name, from) < 0 ? -errno : 0;
+}
+
+int folder_rename(const char *from, const char *to)
+{
+        const char *name = strrchr(to, '/') + 1;
+        struct stat st;
+        int r;
+
+        if (lstat(from, &st) < 0)
+                return errno != ENOENT || !place_exists(to) || symlink(name, from) == 0 ? 0
+                                                                                        : -errno;
+        if (S_ISLNK(st.st_mode))
+                return 0;
+        /* A link to its own name leads, once both have changed places, from the old name to the
+         * new one: so there is no moment without a folder of either name. */
+        if (symlink(name, to) < 0 && errno != EEXIST)
+                return -errno;
+        r = files_swap(from, to, name);
+        if (r < 0 && lstat(to, &st) == 0 && S_ISLNK(st.st_mode))
+                (void)unlink(to);
+        return r < 0 ? r : files_sync_parent(to);
+}
+
+int file_rename(const char *from, const char *to)
+{
+        return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0
+                       ? -errno
+                       : files_sync_parent(to);
+}
+
+int file_swap(const char *a, const char *b)
+{
+        return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) < 0 ? -errno
+                                                                        : files_sync_parent(b);
+}
+
+/* --- mounts --- */
+
+/* The mount point in a line of mountinfo, which it changes; NULL: none. */
+static char *files_parse_mount(char *line)
+{
+        char *place = NULL;
+
+        for (int i = 0; line && i < 5; i++)
+                place = strsep(&line, " ");
+        return place;
+}
+
+int mount_find(const char *path, char **ret)
+{
+        _cleanup_fclose_ FILE *mounts = fopen("/proc/self/mountinfo", "re");
+        _cleanup_free_ char *line = NULL, *real = realpath(path, NULL);
+        const size_t length = real ? strlen(real) : 0;
+        size_t size = 0;
+
+        *ret = NULL;
+        if (!mounts || !real)
+                return !mounts || errno != ENOENT ? -errno : 0;
+        while (getline(&line, &size, mounts) >= 0) {
+                const char *place = files_parse_mount(line);
+
+                if (place && strncmp(place, real, length) == 0 &&
+                    (place[length] == '/' || place[length] == 0)) {
+                        *ret = strdup(place);
+                        return *ret ? 0 : -ENOMEM;
+                }
+        }
+        return feof(mounts) ? 0 : -errno;
 }
 
 /* --- programs --- */

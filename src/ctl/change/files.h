@@ -22,6 +22,12 @@
  */
 #define USER_MARK "bellhop customer"
 
+struct passwd;
+bool user_is_ours(const struct passwd *user);
+
+/* Folders in which others keep a file by the name of a user, ended by NULL. */
+extern const char *const kept_by_name[];
+
 typedef struct Places {
         char file[PATH_MAX];
         char tls[PATH_MAX]; /* folders of the customer's */
@@ -66,6 +72,21 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
 
 /* The folder of the snippets: root owns it, the user can read it. -ESRCH: no such user. */
 int snippet_folder_make(const char *config_dir, const char *name);
+
+/* A folder gets another name in the same folder of root's, and a link by the old name leads to it.
+ * Done already, or neither is there: 0. */
+int folder_rename(const char *from, const char *to);
+
+/* A file or folder in one of root's gets another name, which nothing has. */
+int file_rename(const char *from, const char *to);
+
+/* Two files in a folder of root's change places in one step. */
+int file_swap(const char *a, const char *b);
+
+/* What is mounted at a path or below it is not the customer's, and rm(1) knows only other file
+ * systems. The kernel names it without the links on the way. ret: to be freed; NULL: nothing is
+ * mounted. */
+int mount_find(const char *path, char **ret);
 
 /* Runs a program with at least one argument, and prints what it says only if it fails. False: it
  * has failed. */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines of root's files that name a customer: a rename does not change them. */
+#pragma once
+
+#include <stddef.h>
+
+#include "util/span.h"
+
+/* Whether a line, which is no comment, has the name as a user, in a path or in a unit. Parts of
+ * hosts and of longer names do not count. Pure. */
+bool mention_is_in(Span line, const char *name);
+
+typedef struct Mention {
+        char *file; /* path */
+        unsigned line;
+} Mention;
+
+typedef struct Mentions {
+        Mention *mentions;
+        size_t n;
+} Mentions;
+
+/* Adds the lines of a file, or of all files in a folder but those whose name begins with except;
+ * not below it. No link is followed. 0 also if there is none; else a negative errno. */
+int mentions_add(Mentions *mentions, const char *path, const char *name, const char *except);
+void mentions_done(Mentions *mentions);

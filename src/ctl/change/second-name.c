@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * usermod(8) and userdel(8) refuse to change a user who has processes, which here go on: only
+ * programs that ask for the user by name would notice, and the second name is for them. So they run
+ * where they see no processes but their own.
+ */
+#include <pwd.h>
+#include <time.h>
+
+#include "ctl/change/files.h"
+#include "ctl/change/second-name.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+#define SECOND_NAME_MARK "bellhopctl renames it to "
+
+#define ALONE "unshare", "--fork", "--pid", "--mount-proc"
+
+/* $1 and $2: names; $3: comment; $4, $5: uid and gid. */
+static const char give_script[] =
+        "getent passwd \"$2\" >/dev/null || usermod --login \"$2\" \"$1\"\n"
+        "useradd --system --non-unique --no-log-init --no-create-home --home-dir /nonexistent "
+        "--shell /usr/sbin/nologin --comment \"$3\" --uid \"$4\" --gid \"$5\" \"$1\" || {\n"
+        "    usermod --login \"$1\" \"$2\"\n"
+        "    exit 1\n"
+        "}\n";
+
+static const char remove_script[] =
+        "for kind in uid gid; do\n"
+        "    while IFS=: read -r name first n; do\n"
+        "        [ \"$name\" != \"$1\" ] ||\n"
+        "            usermod --add-sub${kind}s \"$first-$((first + n - 1))\" \"$2\"\n"
+        "    done < <(cat /etc/sub$kind 2>/dev/null)\n"
+        "done\n"
+        "userdel \"$1\"\n";
+
+void named_user_read(const char *name, NamedUser *ret)
+{
+        const struct passwd *user = getpwnam(name);
+        const size_t length = strlen(SECOND_NAME_MARK);
+
+        *ret = (NamedUser){ .exists = user != NULL };
+        if (!user)
+                return;
+        ret->is_ours = user_is_ours(user);
+        ret->uid = user->pw_uid;
+        ret->gid = user->pw_gid;
+        (void)snprintf(ret->home, sizeof(ret->home), "%s", user->pw_dir);
+        if (strncmp(user->pw_gecos, SECOND_NAME_MARK, length) == 0)
+                (void)snprintf(ret->renamed_to, sizeof(ret->renamed_to), "%s",
+                               user->pw_gecos + length);
+}
+
+bool named_user_find_third(uid_t uid, const char *from, char ret[static NAME_UNIT_MAX])
+{
+        const struct passwd *user;
+        bool found = false;
+
+        setpwent();
+        while (!found && (user = getpwent())) {
+                found = user->pw_uid == uid && strcmp(user->pw_name, from) != 0;
+                if (found)
+                        (void)snprintf(ret, NAME_UNIT_MAX, "%s", user->pw_name);
+        }
+        endpwent();
+        return found;
+}
+
+static void second_name_unit(const char *from, char ret[static NAME_UNIT_MAX])
+{
+        (void)snprintf(ret, NAME_UNIT_MAX, "bellhop-rename-%s.service", from);
+}
+
+bool second_name_give(const char *from, const char *to, const NamedUser *user)
+{
+        char unit[NAME_UNIT_MAX], ours[NAME_UNIT_MAX];
+        _cleanup_free_ char *before =
+                text_format("--property=Before=%s", name_unit(NAME_SERVICE_UNIT, from, unit));
+        _cleanup_free_ char *comment = text_format(SECOND_NAME_MARK "%s", to);
+        _cleanup_free_ char *uid = text_format("%u", user->uid),
+                            *gid = text_format("%u", user->gid);
+
+        second_name_unit(from, ours);
+        return before && comment && uid && gid &&
+               program_run((const char *const[]){ "systemd-run",
+                                                  "--quiet",
+                                                  "--wait",
+                                                  "--pipe",
+                                                  "--collect",
+                                                  "--unit",
+                                                  ours,
+                                                  "--service-type=oneshot",
+                                                  before,
+                                                  "--",
+                                                  ALONE,
+                                                  "bash",
+                                                  "-euc",
+                                                  give_script,
+                                                  "bellhopctl",
+                                                  from,
+                                                  to,
+                                                  comment,
+                                                  uid,
+                                                  gid,
+                                                  NULL });
+}
+
+bool second_name_wait(sd_bus *bus, const char *from)
+{
+        static const struct timespec pause = { .tv_nsec = 20000000 };
+        char ours[NAME_UNIT_MAX];
+
+        second_name_unit(from, ours);
+        for (;;) {
+                _cleanup_free_ char *state = NULL;
+                const int r = bus_get(bus, ours, "Unit", "ActiveState", PROPERTY_STRING, &state);
+
+                if (!change_good("systemd does not answer", r))
+                        return false;
+                if (strcmp(state, "activating") != 0)
+                        return true;
+                (void)nanosleep(&pause, NULL);
+        }
+}
+
+bool second_name_set_home(const char *to, const char *home)
+{
+        return program_run(
+                (const char *const[]){ ALONE, "usermod", "--home", home, "--", to, NULL });
+}
+
+bool second_name_remove(const char *from, const char *to)
+{
+        return program_run((const char *const[]){ ALONE, "bash", "-euc", remove_script,
+                                                  "bellhopctl", from, to, NULL });
+}
