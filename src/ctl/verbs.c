@@ -14,7 +14,7 @@ const Verb verbs[] = {
         { "export", "[NAME]", "Print the settings of all instances, or of one, as JSON",
           verb_export },
         { "remove", "NAME", "Remove an instance, and keep its files", verb_remove },
-        { "rename", "OLD NEW", "Give an instance, its user and its files another name",
+        { "rename", "NAME NEW", "Give an instance, its user and its files another name",
           verb_rename },
         { "suspend", "NAME", "Refuse the visitors of an instance, and end its programs",
           verb_suspend },

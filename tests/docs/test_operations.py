@@ -192,6 +192,17 @@ def tree(box, *names):
     return sorted(box.run("find", *places, "-printf", "%p %u %g %m %s %l\\n").splitlines())
 
 
+def test_another_name(box, step):
+    with steady(box, ALICE, BOB):
+        said = step("Another name")
+        assert "This is what would be done.\n" in said and "alice is alison now." in said
+        assert "(alison)" in box.curl(f"https://{ALICE}/")
+        box.run("bellhopctl", "rename", "--yes", "alison", "alice")
+    assert "(alice)" in box.curl(f"https://{ALICE}/")
+    box.run("rm", "/etc/systemd/system/bellhop@alice.service.d/renamed-alison.conf")
+    box.run("systemctl", "daemon-reload")
+
+
 def test_backup_and_restore(box, operations):
     save, restore = operations.commands("Backup").split("\nwhile", 1)
     box.shell("usermod --comment 'Alice, customer' alice")

@@ -34,10 +34,10 @@ def rename(box, old, new):
     return new, old
 
 
-def test_10_renames(box, site):
+def test_5_renames(box, site):
     uid, (old, new) = box.uid(site), ("carol", "dave")
     with load(box, HOST, BOB) as report:
-        for _ in range(10):
+        for _ in range(5):
             old, new = rename(box, old, new)
     report.assert_nothing_failed(*ALL_KINDS, idle_ends=MANY)
     assert box.uid(old) == uid
@@ -56,7 +56,7 @@ def test_renames_of_an_instance_that_sleeps(box, site):
         thread = threading.Thread(target=put_to_sleep)
         thread.start()
         try:
-            for _ in range(6):
+            for _ in range(4):
                 old, new = rename(box, old, new)
         finally:
             ended.set()

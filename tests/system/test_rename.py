@@ -90,7 +90,8 @@ def test_renamed_while_visited(box, rich):
     subids = box.run("grep", "^dora:", "/etc/subuid").split(":")[1:]
     cookies = "/tmp/rename-cookies"
     count = [box.curl(f"https://{HOST}/count.php", "-b", cookies, "-c", cookies) for _ in range(2)]
-    box.curl(f"http://{BOB}/")
+    for host in (ALICE, BOB):
+        box.curl(f"http://{host}/")
     pids = [main_pid(box, name) for name in ("alice", "bob")]
     with steady(box, HOST, ALICE, BOB):
         said = ctl(box, "rename", "dora", "erna")

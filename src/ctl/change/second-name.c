@@ -25,14 +25,16 @@ static const char give_script[] =
         "    exit 1\n"
         "}\n";
 
+/* usermod(8) adds no range that another name of the same uid has. */
 static const char remove_script[] =
-        "for kind in uid gid; do\n"
-        "    while IFS=: read -r name first n; do\n"
-        "        [ \"$name\" != \"$1\" ] ||\n"
-        "            usermod --add-sub${kind}s \"$first-$((first + n - 1))\" \"$2\"\n"
-        "    done < <(cat /etc/sub$kind 2>/dev/null)\n"
-        "done\n"
-        "userdel \"$1\"\n";
+        "uids=$(grep \"^$1:\" /etc/subuid || :)\n"
+        "gids=$(grep \"^$1:\" /etc/subgid || :)\n"
+        "userdel \"$1\"\n"
+        "for kind in uids gids; do\n"
+        "    while IFS=: read -r _ first n; do\n"
+        "        [ -z \"$first\" ] || usermod --add-sub$kind \"$first-$((first + n - 1))\" \"$2\"\n"
+        "    done <<<\"${!kind}\"\n"
+        "done\n";
 
 void named_user_read(const char *name, NamedUser *ret)
 {
