@@ -288,6 +288,11 @@ static bool rename_router(Rename *rename)
 
         if (!change->ctl->dry_run && !place_exists(rename->old.file))
                 return true;
+        if (!change->ctl->dry_run && !rename_is_stub(rename->old.file)) {
+                output_error("Somebody has changed %s meanwhile. Move it away first.",
+                             rename->old.file);
+                return false;
+        }
         if (change_step(change, "router", "let the router read the files: it sends visitors to %s",
                         rename->to) &&
             (!change_reload_router(change) || !rename_drain(rename)))

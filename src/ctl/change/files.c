@@ -217,8 +217,7 @@ int folder_rename(const char *from, const char *to)
         int r;
 
         if (lstat(from, &st) < 0)
-                return errno != ENOENT || !place_exists(to) || symlink(name, from) == 0 ? 0
-                                                                                        : -errno;
+                return errno == ENOENT ? 0 : -errno;
         if (S_ISLNK(st.st_mode))
                 return 0;
         /* A link to its own name leads, once both have changed places, from the old name to the
