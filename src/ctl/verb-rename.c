@@ -341,7 +341,8 @@ static bool rename_end_folders(Rename *rename)
         const char *const made[] = { old->state, old->cache };
 
         for (size_t i = 0; i < ELEMENTSOF(links); i++)
-                if (links[i][0] && rename_is_link(links[i]) &&
+                if (links[i][0] &&
+                    (rename->change.ctl->dry_run ? place_exists : rename_is_link)(links[i]) &&
                     change_step(&rename->change, "link", "remove the link %s", links[i]) &&
                     !change_good(links[i], file_remove(links[i])))
                         return false;
