@@ -116,8 +116,8 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
         const int words_of_install = ctl->install && verb && verb->run == verb_cert ? 2 : 0;
         const int all = main_count_words(verb ? verb->argument : NULL);
         const int least = verb && verb->argument && verb->argument[0] == '[' ? all - 1 : all;
-        const bool fits = verb && n - 1 >= least + words_of_install &&
-                          n - 1 <= all + words_of_install;
+        const bool fits =
+                verb && n - 1 >= least + words_of_install && n - 1 <= all + words_of_install;
 
         if (n == 0)
                 output_error("Say what to do. " HELP_HINT);
