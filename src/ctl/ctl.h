@@ -33,7 +33,10 @@ typedef struct Ctl {
         } settings[SETTINGS_MAX];        /* add, set, in the order of the command line */
         size_t n_settings;
         bool create_user;
-        bool dry_run;              /* add, set, remove, rename, suspend, resume, apply */
+        bool later;                /* add */
+        const char *apache;        /* import; "": as Debian has it, NULL: not given */
+        bool network;              /* import */
+        bool dry_run;              /* all that change something */
         bool purge, yes;           /* remove, and yes for rename */
         const char *count, *delay; /* top; NULL: not given */
         bool strict;               /* check */
@@ -52,6 +55,7 @@ CtlStatus verb_route(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_add(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_set(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_export(const Ctl *ctl, char *arguments[]);
+CtlStatus verb_import(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_remove(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_rename(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_suspend(const Ctl *ctl, char *arguments[]);

@@ -148,7 +148,7 @@ static bool main_take_option(Ctl *ctl, const Option *option, const char *value, 
                 *(bool *)target = true;
                 return false;
         case OPTION_STRING:
-                *(const char **)(void *)target = value;
+                *(const char **)(void *)target = value ? value : "";
                 return false;
         case OPTION_SETTING:
                 if (ctl->n_settings < SETTINGS_MAX) {

@@ -190,6 +190,8 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         needs[SERVER] = needs[CERTIFICATE] && runs == 1;
         /* A router that does not answer may lack it. */
         needs[ROUTER] = !add->has_file || router_knows(ctl->runtime_dir, add->name) != 1;
+        if (ctl->later)
+                needs[SOCKET] = needs[SERVER] = needs[ROUTER] = false;
         return change_good("systemd does not answer, so nothing was changed", runs);
 }
 
@@ -388,7 +390,7 @@ static CtlStatus add_run_steps(Add *add)
                         return add_undo_all(add, needs, i, i);
                 }
         }
-        if (others_reload(&add->change, add->config, ROUTE_NONE))
+        if (add->change.ctl->later || others_reload(&add->change, add->config, ROUTE_NONE))
                 return CTL_FINE;
         output_error("%s is served, but not all changes are in force. When the cause is gone, run "
                      "'bellhopctl apply'.",
@@ -405,6 +407,10 @@ static void add_print_end(const Add *add)
         change_say_end(&add->change, nothing ? nothing : add->name);
         if (ctl->no_legend || ctl->json || ctl->dry_run)
                 return;
+        if (ctl->later) {
+                output_print("To bring it into force: bellhopctl apply\n");
+                return;
+        }
         for (size_t i = 0; add->change.n_steps > 0 && i < hostmap_size(add->draft.parsed.routes);
              i++) {
                 const HostMapRoute route = hostmap_route(add->draft.parsed.routes, i);
@@ -444,7 +450,9 @@ static CtlStatus add_prepare(Add *add)
         if (status == CTL_FINE)
                 status = limit_find_needs(&add->change, add->name, &add->wanted, !add->has_file,
                                           add->limits);
-        return status == CTL_FINE ? change_check_served(&add->change) : status;
+        if (status != CTL_FINE || ctl->later)
+                return status;
+        return change_check_served(&add->change);
 }
 
 static CtlStatus add_check_words(const Ctl *ctl, const char *name)

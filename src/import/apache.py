@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""A running Apache's configuration, as Apache itself prints what it has read: mod_info's dump has every directive, with
+its file and line, after Include, IfModule, Define and macros have been dealt with."""
+
+import os
+import re
+import shutil
+import subprocess
+
+from access import PATH, Failed
+
+DEBIAN = "/etc/apache2/apache2.conf"
+MODULE_DIRS = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/lib/httpd/modules")
+WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
+IN_FILE = re.compile(r"# In file: (?:macro .* used on line \d+ of )?\"?([^\"]*?)\"?$")
+LINE = re.compile(r"#\s*(\d+):$")
+
+
+class Node:
+    """A directive, or a section with what is in it."""
+
+    def __init__(self, name, text, file="", line=0):
+        self.name, self.text, self.file, self.line = name, text, file, line
+        self.children = None  # of a section: a list
+
+    @property
+    def key(self):
+        return self.name.lower()
+
+    @property
+    def words(self):
+        """As Apache breaks arguments into words."""
+        return [plain or re.sub(r"\\([\\\"'])", r"\1", double or single) for double, single, plain in WORD.findall(self.text)]
+
+    def first(self, default=""):
+        return self.words[0] if self.words else default
+
+    def __str__(self):
+        text = f"{self.name} {self.text}".rstrip()
+        return f"<{text}>" if self.children is not None else text
+
+    def walk(self):
+        """It, and all that is in it."""
+        yield self
+        for child in self.children or ():
+            yield from child.walk()
+
+
+class Source:
+    def __init__(self, nodes, modules, program):
+        self.nodes, self.modules, self.program = nodes, modules, program
+
+    @property
+    def vhosts(self):
+        return [node for node in self.nodes if node.key == "virtualhost"]
+
+    def server(self, key, default=""):
+        """A setting of the whole server, the last one."""
+        return next((node.first() for node in reversed(self.nodes) if node.key == key), default)
+
+
+def parse(text):
+    """The nodes of a dump."""
+    top = Node("", "")
+    top.children = []
+    stack, file, line = [top], "", 0
+    for row in text.splitlines():
+        row = row.strip()
+        if row.startswith("#"):
+            file = found.group(1) if (found := IN_FILE.match(row)) else file
+            line = int(found.group(1)) if (found := LINE.match(row)) else line
+        elif row.startswith("</"):
+            if len(stack) == 1:
+                raise Failed(f"Apache's dump ends a section that it has not begun: {row}")
+            stack.pop()
+        elif row.startswith("<"):
+            name, _, rest = row[1:].removesuffix(">").partition(" ")
+            stack[-1].children.append(Node(name, rest.strip(), file, line))
+            stack.append(stack[-1].children[-1])
+            stack[-1].children = []
+        elif row:
+            name, _, rest = row.partition(" ")
+            stack[-1].children.append(Node(name, rest.strip(), file, line))
+    return top.children
+
+
+def module_file(name):
+    """None: this machine does not have it. The name is that of the structure, like info_module."""
+    base = {"mpm_itk_module": "mpm_itk"}.get(name, name.removesuffix("_module"))
+    return next((path for folder in MODULE_DIRS if os.path.exists(path := f"{folder}/mod_{base}.so")), None)
+
+
+def run(program, file, *words):
+    """As apachectl runs it: with the variables of envvars, where there is such a file."""
+    envvars = os.path.join(os.path.dirname(file), "envvars")
+    script = 'if [ -r "$1" ]; then . "$1"; fi; shift; exec "$@"'
+    done = subprocess.run(["sh", "-c", script, "sh", envvars, program, "-f", file, *words], capture_output=True,
+                          text=True, errors="surrogateescape", check=False, cwd="/", stdin=subprocess.DEVNULL,
+                          env={"PATH": PATH, "LC_ALL": "C"})
+    if done.returncode != 0:
+        raise Failed(f"Apache does not accept {file}, so nothing was read: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def load(file):
+    program = next((path for name in ("apache2", "httpd") if (path := shutil.which(name, path=PATH))), None)
+    info = module_file("info_module")
+    file = os.path.abspath(file or DEBIAN)
+    if not program or not info:
+        raise Failed("Apache or its module mod_info is not installed (Debian: the package apache2-bin)")
+    if not os.path.exists(file):
+        raise Failed(f"{file} does not exist. Name the main file: bellhopctl import --apache FILE")
+    nodes = parse(run(program, file, "-C", f"LoadModule info_module {info}", "-t", "-D", "DUMP_CONFIG"))
+    modules = re.findall(r"^ (\w+) \((?:static|shared)\)$", run(program, file, "-t", "-D", "DUMP_MODULES"), re.MULTILINE)
+    return Source(nodes, modules, program)

@@ -1,0 +1,460 @@
+# SPDX-License-Identifier: MIT
+"""Carries a plan out: compares it with what is there, has bellhopctl judge it in a folder of its own, and then changes
+what differs, by bellhopctl's own verbs wherever there is one.
+
+The file of an instance is written after all else of it, so a plan that was interrupted goes on when it is given again.
+All instances come into force together, at the end."""
+
+import json
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+
+import access
+import plan
+from access import Failed
+
+UNITS = "/etc/systemd/system"
+RUN = "/run"
+WWW = "/srv/www"
+# add --create-user writes it, and remove --purge looks for it.
+USER_MARK = "bellhop customer"
+# A plan with one of these is not carried out; what else check finds was there before, or is no mistake of the plan.
+MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
+            "key-mismatch", "snippet-error"}
+# What systemd calls them to set them, and to show them.
+LIMITS = {"memory_max_bytes": ("MemoryMax", "MemoryMax"), "cpu_max_percent": ("CPUQuota", "CPUQuotaPerSecUSec"),
+          "tasks_max": ("TasksMax", "TasksMax")}
+# Where there is no document root yet, there will be one.
+INSTANCE_CONF = """
+<IfFile !"/srv/www/${{BELLHOP_INSTANCE}}">
+    <IfFile !"/home/${{BELLHOP_INSTANCE}}/public_html">
+        Define BELLHOP_WWW ${{BELLHOP_CONFIG_DIR}}/www/${{BELLHOP_INSTANCE}}
+    </IfFile>
+</IfFile>
+Include {}
+"""
+# Keys of a plan that are lines of the instance's file.
+SETTINGS = {"hosts": "Host", "addresses": "Address", "default": "Default", "http": "Http", "idle_seconds": "IdleSec",
+            "network": "Network"}
+
+
+def user_of(name):
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
+
+
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"{command[0]} has failed: {done.stderr.strip() or done.stdout.strip()}")
+
+
+def limit_of(text):
+    """A number, or percent of a processor's time; None: infinity, or not known."""
+    spans = re.findall(r"([0-9.]+)(min|s|ms|us)(?![a-z])", text)
+    if spans:
+        seconds = sum(float(number) * {"min": 60, "s": 1, "ms": 1e-3, "us": 1e-6}[unit] for number, unit in spans)
+        return round(seconds * 100)
+    return int(text) if text.isdigit() else None
+
+
+def host_key(host):
+    """As the router compares them."""
+    return host.lower().removesuffix(".")
+
+
+class Step:
+    def __init__(self, kind, what, run):
+        self.kind, self.what, self.run = kind, what, run
+
+
+class Ctl:
+    """bellhopctl, with the folders that were given to us."""
+
+    def __init__(self, program, config, runtime):
+        self.program, self.config, self.runtime = program, config, runtime
+
+    def run(self, *words, config=None):
+        """(exit status, what it prints as an object, what it says)."""
+        done = subprocess.run([self.program, f"--config={config or self.config}", f"--runtime={self.runtime}", "--json",
+                               "--no-pager", *words], capture_output=True, text=True, check=False)
+        try:
+            return done.returncode, json.loads(done.stdout or "{}"), done.stderr.strip()
+        except json.JSONDecodeError:
+            raise Failed(f"bellhopctl {words[0]} has failed: {done.stderr.strip() or done.stdout.strip()}") from None
+
+    def change(self, *words):
+        """The changes that a verb has made."""
+        status, printed, said = self.run(*words)
+        if status != 0:
+            raise Failed(said or f"bellhopctl {words[0]} has failed")
+        return printed.get("changes", [])
+
+
+class Carry:
+    def __init__(self, ctl, entries, dry_run, tell):
+        self.ctl, self.entries, self.dry_run, self.tell = ctl, entries, dry_run, tell
+        self.pairs = {}     # {(name, folder): (fullchain, privkey)}
+        self.refused = {}   # {name: why}
+        self.last = []      # verbs and names, for when all is in force
+        self.units = False  # drop-ins have changed
+        self.n = 0
+
+    # --- what is there ---
+
+    def path(self, kind, name, *rest):
+        return os.path.join(self.ctl.config, kind, name, *rest)
+
+    def file_of(self, name):
+        return self.path("instances", f"{name}.conf")
+
+    def settings_of(self, name):
+        """Of the file that is there, in the terms of a plan; None: there is none."""
+        try:
+            with open(self.file_of(name), encoding="utf-8") as file:
+                lines = [line.split(" #")[0].partition("=") for line in file if not line.lstrip().startswith(("#", ";"))]
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failed(f"{self.file_of(name)}: {error}") from None
+        pairs = [(key.strip(), value.strip()) for key, equals, value in lines if equals]
+        last = dict(pairs)
+        settings = {key: [word for name, value in pairs if name == SETTINGS[key] for word in value.split()]
+                    for key in ("hosts", "addresses")}
+        for key in ("default", "network"):
+            settings[key] = plan.WORDS.get(last.get(SETTINGS[key], "no"), False)
+        settings["http"] = last.get("Http", "serve")
+        settings["idle_seconds"] = last.get("IdleSec", "10min")
+        settings["suspended"] = plan.WORDS.get(last.get("Suspended", "no"), False)
+        return settings
+
+    # --- mistakes that are seen before anything is changed ---
+
+    def conflicts(self):
+        """Two instances with the same host, address or default, be they in the plan or there already."""
+        taken, mistakes = {}, []
+        names = {entry.name for entry in self.entries}
+        for file in sorted(os.listdir(os.path.join(self.ctl.config, "instances"))):
+            name = file.removesuffix(".conf")
+            if name != file and name not in names and not name.startswith("."):
+                found = self.settings_of(name) or {"hosts": [], "addresses": [], "default": False}
+                taken.update({("hosts", host_key(host)): self.file_of(name) for host in found["hosts"]})
+                taken.update({("addresses", address): self.file_of(name) for address in found["addresses"]})
+                if found["default"]:
+                    taken["default", True] = self.file_of(name)
+        for entry in self.entries:
+            own = [("hosts", host_key(host), host) for host in entry["hosts"]]
+            own += [("addresses", address, address) for address in entry["addresses"]]
+            own += [("default", True, "true")] if entry["default"] else []
+            for key, value, text in own:
+                where = f"{entry.place()} ({entry.name})"
+                if taken.setdefault((key, value), where) != where:
+                    mistakes.append((entry, f"{entry.place(key)}: {text} is in {taken[key, value]} already."))
+        return mistakes
+
+    def users(self):
+        for entry in self.entries:
+            user = user_of(entry.name)
+            if user is None and not entry["create_user"]:
+                yield entry, (f"{entry.place('instance')}: user {entry.name} does not exist. Give create_user, or: "
+                              f"useradd --create-home {entry.name}")
+            elif user is not None and user.pw_uid == 0:
+                yield entry, f"{entry.place('instance')}: {entry.name} is root, and no instance runs as root."
+            if entry["disk_max_bytes"] is not None:
+                yield entry, (f"{entry.place('disk_max_bytes')}: quotas of users are set by setquota(8). Leave this out, or "
+                              "null.")
+
+    def changed_by_hand(self):
+        """What somebody has changed since wins over Apache's old configuration, and over a plan made from it."""
+        for entry in self.entries:
+            for file, text in entry["snippets"].items():
+                path = self.path("sites", entry.name, file)
+                there = text_at(path)
+                if there is not None and there != text and plan.is_made(text) and plan.is_changed(there):
+                    yield entry, f"{entry.place()}: {path} was changed by hand. Delete it to have it made anew."
+            there = self.settings_of(entry.name) if entry.is_from_apache else None
+            if there and (keys := list(self.differs(entry, there))):
+                yield entry, (f"{entry.place()}: {entry.name} is there already, with other {', '.join(keys)}: see "
+                              f"{self.file_of(entry.name)}")
+
+    def read_pairs(self):
+        """Of users that are there; without root, nobody's."""
+        for entry in self.entries:
+            # That of the instance first: with it, the folder for the others is made.
+            wanted = {"": (entry["certificate"], entry["key"], entry["chain"])} if entry["certificate"] else {}
+            wanted.update({folder: (pair["certificate"], pair["key"], pair.get("chain"))
+                           for folder, pair in entry["certificates"].items()})
+            for folder, paths in wanted.items():
+                if os.geteuid() != 0:
+                    continue
+                try:
+                    self.pairs[entry.name, folder] = access.read_pair(*paths, user_of(entry.name))
+                except Failed as error:
+                    yield entry, f"{entry.place('certificates' if folder else 'certificate')}: {error}."
+
+    def stage(self, folder, entries):
+        """The plan as a folder of configuration, for bellhopctl check."""
+        os.chmod(folder, 0o755)
+        for name in ("apache2", "instances", "sites", "tls", "www"):
+            os.mkdir(os.path.join(folder, name), 0o755)
+        access.write(os.path.join(folder, "apache2/instance.conf"), INSTANCE_CONF.format(self.path("apache2", "instance.conf")))
+        for name in ("php", "router.conf", "router.conf.d"):
+            if os.path.exists(self.path(name, "")):
+                os.symlink(self.path(name, "").rstrip("/"), os.path.join(folder, name))
+        for entry in entries:
+            user = user_of(entry.name)
+            uid, gid = (user.pw_uid, user.pw_gid) if user and os.geteuid() == 0 else (-1, -1)
+            access.write(os.path.join(folder, "instances", f"{entry.name}.conf"), self.text_of(entry))
+            os.mkdir(os.path.join(folder, "www", entry.name), 0o755)
+            self.stage_files(os.path.join(folder, "sites", entry.name), entry, gid)
+            self.stage_pairs(os.path.join(folder, "tls", entry.name), entry, uid, gid)
+
+    def stage_files(self, folder, entry, gid):
+        os.mkdir(folder, 0o755)
+        try:
+            for name in os.listdir(self.path("sites", entry.name)):
+                if name.endswith(".conf") or name == "php.fpm":
+                    shutil.copyfile(self.path("sites", entry.name, name), os.path.join(folder, name))
+        except OSError:
+            pass  # nothing there, or only root can see it
+        for name, text in entry["snippets"].items():
+            access.write(os.path.join(folder, name), text, 0o640, gid)
+
+    def stage_pairs(self, folder, entry, uid, gid):
+        pairs = {at: pair for (name, at), pair in self.pairs.items() if name == entry.name}
+        user = user_of(entry.name)
+        if "" not in pairs and user and (pair := access.installed_pair(user, self.path("tls", entry.name))):
+            pairs[""] = pair
+        for at in sorted(pairs):
+            os.makedirs(os.path.join(folder, at), 0o755, exist_ok=True)
+            for name, text in zip(("fullchain.pem", "privkey.pem"), pairs[at]):
+                access.write(os.path.join(folder, at, name), text, 0o400)
+                os.chown(os.path.join(folder, at, name), uid, gid)
+
+    def judge(self, entries):
+        """What bellhopctl check finds: the same that it would find afterwards."""
+        folder = tempfile.mkdtemp(prefix="bellhop-import.", dir=RUN if os.geteuid() == 0 else None)
+        try:
+            self.stage(folder, entries)
+            _, printed, said = self.ctl.run("check", config=folder)
+            if "findings" not in printed:
+                raise Failed(f"the plan can't be checked: {said}")
+            yield from self.found(printed["findings"], {entry.name: entry for entry in entries}, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def found(self, findings, entries, folder):
+        for finding in findings:
+            entry = entries.get(finding["instance"])
+            if not entry or finding["kind"] not in MISTAKES:
+                continue
+            if finding["kind"] == "config-error" and finding["line"] is None and user_of(entry.name) is None:
+                continue  # the user is yet to be created
+            if finding["kind"].startswith(("certificate", "redirect")) and not self.knows_pair(entry):
+                continue
+            key = "instance"
+            if finding["kind"] == "config-error" and finding["line"]:
+                key = self.keys_of(entry)[finding["line"] - 1] or "instance"
+            elif finding["kind"] == "snippet-error":
+                key = "snippets"
+            elif finding["kind"] != "config-error":
+                key = "certificate"
+            what = finding["what"].replace(folder, self.ctl.config)
+            yield entry, f"{entry.place(key)}: {what}."
+
+    def knows_pair(self, entry):
+        """Without root, and before there is a user, certificates are not seen."""
+        return os.geteuid() == 0 and user_of(entry.name) is not None
+
+    def mistakes(self):
+        """[(entry, text)]; nothing has been changed."""
+        found = [*self.users(), *self.conflicts(), *self.changed_by_hand(), *self.read_pairs()]
+        wrong = {entry.name for entry, _ in found}
+        changed = [entry for entry in self.entries if entry.name not in wrong and any(True for _ in self.steps(entry))]
+        return found + (list(self.judge(changed)) if changed else [])
+
+    # --- the file of an instance, as add writes it ---
+
+    @staticmethod
+    def options(entry):
+        """[(key of the plan, option of add)]."""
+        found = [("hosts", f"--host={host}") for host in entry["hosts"]]
+        found += [("addresses", f"--address={address}") for address in entry["addresses"]]
+        found += [("default", "--default")] if entry["default"] else []
+        found += [("http", f"--http={entry['http']}")] if entry["http"] != "serve" else []
+        found += [("idle_seconds", f"--idle={time_of(entry['idle_seconds'])}")] if entry["idle_seconds"] != 600 else []
+        return found + ([("network", "--network")] if entry["network"] else [])
+
+    def text_of(self, entry):
+        lines = ["[Instance]"]
+        for key, option in self.options(entry):
+            lines.append(f"{SETTINGS[key]}={option.partition('=')[2] or 'yes'}")
+        return "\n".join(lines) + "\n"
+
+    def keys_of(self, entry):
+        """The key of each line of that text."""
+        return [None, *[key for key, _ in self.options(entry)], None]
+
+    def differs(self, entry, there):
+        """The keys of an instance that is there in which the plan differs."""
+        for key in SETTINGS:
+            if key not in entry.given:
+                continue
+            if key in ("hosts", "addresses"):
+                same = {host_key(word) for word in there[key]} == {host_key(word) for word in entry[key]}
+            elif key == "idle_seconds":
+                same = there[key] in (time_of(entry[key]), "10min" if entry[key] == 600 else None)
+            else:
+                same = there[key] == entry[key]
+            if not same:
+                yield key
+
+    # --- what has to be done ---
+
+    def steps(self, entry):
+        name, user = entry.name, user_of(entry.name)
+        if user is None:
+            yield Step("user", f"create user {name}", lambda: self.create_user(name))
+        for file, text in entry["snippets"].items():
+            if text_at(self.path("sites", name, file)) != text:
+                yield Step("snippet", f"write {self.path('sites', name, file)}",
+                           lambda file=file, text=text: self.write_snippet(name, file, text))
+        yield from self.steps_of_pairs(entry, user)
+        if (text := drop_in_of(entry)) is not None:
+            path = f"{UNITS}/bellhop@{name}.service.d/import.conf"
+            if text_at(path) != text:
+                yield Step("drop-in", f"write {path}", lambda: self.write_drop_in(path, text))
+        there = self.settings_of(name)
+        if there is None:
+            yield Step("instance", f"add {name}", lambda: self.ctl.change(
+                "add", name, "--later", *[option for _, option in self.options(entry)]))
+        elif wanted := list(self.differs(entry, there)):
+            yield Step("instance", f"set {', '.join(wanted)} of {name}", lambda: self.set(entry, wanted))
+        yield from self.steps_of_limits(entry)
+        suspended = bool(there and there["suspended"])
+        if "suspended" in entry.given and entry["suspended"] != suspended:
+            verb = "suspend" if entry["suspended"] else "resume"
+            yield Step("suspended", f"{verb} {name}", lambda: self.last.append((verb, name)))
+
+    def set(self, entry, keys):
+        words = {"default": [f"--default={'yes' if entry['default'] else 'no'}"], "http": [f"--http={entry['http']}"],
+                 "idle_seconds": [f"--idle={time_of(entry['idle_seconds'])}"],
+                 "network": [f"--network={'yes' if entry['network'] else 'no'}"],
+                 "hosts": [f"--host={host}" for host in entry["hosts"] or [""]],
+                 "addresses": [f"--address={address}" for address in entry["addresses"] or [""]]}
+        self.ctl.change("set", entry.name, *[word for key in keys for word in words[key]])
+
+    @staticmethod
+    def steps_of_limits(entry):
+        """Those that are given; null is none of the instance's own."""
+        unit = f"bellhop@{entry.name}.service"
+        wanted = {LIMITS[key]: entry[key] for key in LIMITS if key in entry.given and entry[key] is not None}
+        if not wanted:
+            return
+        done = subprocess.run(["systemctl", "show", unit], capture_output=True, text=True, check=False)
+        there = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+        words = [f"{setting}={value}{'%' if setting == 'CPUQuota' else ''}" for (setting, shown), value in wanted.items()
+                 if limit_of(there.get(shown, "")) != value]
+        if words:
+            yield Step("limits", f"set {', '.join(words)} for {entry.name}",
+                       lambda: run(["systemctl", "set-property", "--", unit, *words]))
+
+    def steps_of_pairs(self, entry, user):
+        for (name, folder), pair in self.pairs.items():
+            if name != entry.name:
+                continue
+            path = self.path("tls", name, folder) if folder else self.path("tls", name)
+            if user is None or access.installed_pair(user, path) != pair:
+                yield Step("certificate", f"install the certificate of {name} in {path}",
+                           lambda folder=folder, pair=pair, path=path: self.install(name, folder, path, pair))
+
+    def create_user(self, name):
+        run(["useradd", "--create-home", "--comment", USER_MARK, "--", name])
+
+    def write_snippet(self, name, file, text):
+        user = user_of(name)
+        folder = self.path("sites", name)
+        if not os.path.isdir(folder):
+            os.makedirs(os.path.dirname(folder), 0o755, exist_ok=True)
+            os.mkdir(folder, 0o700)
+            os.chown(folder, 0, user.pw_gid)
+            os.chmod(folder, 0o750)
+        access.write(os.path.join(folder, file), text, 0o640, user.pw_gid)
+
+    def write_drop_in(self, path, text):
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        access.write(path, text)
+        self.units = True
+
+    def install(self, name, folder, path, pair):
+        user = user_of(name)
+        if folder:
+            access.write_pair(user, path, pair)
+            return
+        at = tempfile.mkdtemp(prefix="bellhop-import.", dir=RUN)
+        try:
+            for file, text in zip(("fullchain.pem", "privkey.pem"), pair):
+                access.write(os.path.join(at, file), text, 0o600)
+            self.ctl.change("cert", name, "--install", f"{at}/fullchain.pem", f"{at}/privkey.pem")
+        finally:
+            shutil.rmtree(at, ignore_errors=True)
+
+    # --- doing it ---
+
+    def one(self, entry):
+        for step in self.steps(entry):
+            self.n += 1
+            self.tell(step.kind, step.what)
+            if not self.dry_run:
+                step.run()
+
+    def all(self):
+        """{name: why} of those that could not be done; the others are."""
+        for entry in self.entries:
+            try:
+                self.one(entry)
+            except (Failed, OSError) as error:
+                self.refused[entry.name] = str(error)
+        if self.n and not self.dry_run:
+            self.bring_into_force()
+        return self.refused
+
+    def bring_into_force(self):
+        if self.units:
+            self.tell("units", "let systemd read all unit files, as there are new drop-ins")
+            run(["systemctl", "daemon-reload"])
+        if subprocess.run(["systemctl", "--quiet", "is-active", "bellhop-router.socket"], check=False).returncode != 0:
+            self.tell("note", "nothing is served yet: systemctl enable --now bellhop.target")
+            return
+        for words in [("apply",), *self.last]:
+            status, printed, said = self.ctl.run(*words)
+            for change in printed.get("changes", []):
+                self.tell(change["change"], change["what"])
+            if status != 0:
+                self.refused[words[-1]] = said or f"bellhopctl {words[0]} has failed"
+
+
+def time_of(seconds):
+    return f"{seconds}s" if isinstance(seconds, int) else f"{round(seconds * 1000)}ms"
+
+
+def text_at(path):
+    """None: it is not there, or can't be read."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def drop_in_of(entry):
+    """None: it needs none."""
+    lines = [f"BindPaths=-{path}" for path in entry["folders"]]
+    lines += [f"Environment=BELLHOP_PHP_FPM={entry['php_fpm']}"] if entry["php_fpm"] else []
+    return "".join(f"{line}\n" for line in ["# Made by bellhopctl import.", "[Service]", *lines]) if lines else None

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: MIT
+"""What is to be imported, as JSON or CSV say it: the keys of `bellhopctl status --json`, and those that only import takes.
+
+Only the form is checked here. Whether hosts, users and addresses fit is the word of bellhopctl itself, see carry.py."""
+
+import csv
+import difflib
+import hashlib
+import io
+import json
+import re
+
+INSTANCE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}")
+SNIPPET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.conf|php\.fpm")
+FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
+POLICIES = ("serve", "redirect", "refuse")
+LARGEST = 2 ** 63 - 1
+DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
+
+# Each limit is null where the instance has none of its own.
+LIMITS = ("memory_max_bytes", "cpu_max_percent", "tasks_max", "disk_max_bytes")
+DEFAULTS = {
+    "hosts": [], "addresses": [], "default": False, "http": "serve", "network": False, "idle_seconds": 600,
+    "suspended": False, **dict.fromkeys(LIMITS), "create_user": False, "certificate": None, "key": None, "chain": None,
+    "certificates": {}, "snippets": {}, "folders": [], "php_fpm": None,
+}
+# Each of their values is an object itself, which no cell of a table can be.
+NOT_IN_CSV = ("certificates", "snippets")
+
+
+class Mistakes(Exception):
+    """All of them, each with its place."""
+
+
+class Entry:
+    """One instance, and where each of its keys is."""
+
+    def __init__(self, file, line):
+        self.file, self.line = file, line
+        self.is_from_apache = False  # so what is there already wins
+        self.lines, self.given, self.values = {}, set(), dict(DEFAULTS)
+
+    @property
+    def name(self):
+        return self.values.get("instance", "")
+
+    def place(self, key=None):
+        where = f"{self.file}:{self.lines.get(key, self.line)}"
+        return f"{where}: {key}" if key else where
+
+    def __getitem__(self, key):
+        return self.values[key]
+
+
+# --- JSON, with the line of each key ---
+
+
+class Text:
+    """A JSON text and a place in it; the values themselves are the json module's to read."""
+
+    def __init__(self, text):
+        self.text, self.at = text, 0
+        self.decoder = json.JSONDecoder(object_pairs_hook=self.unique)
+
+    @staticmethod
+    def unique(pairs):
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{next(name for name in names if names.count(name) > 1)} is given twice")
+        return dict(pairs)
+
+    def line(self):
+        return self.text.count("\n", 0, self.at) + 1
+
+    def peek(self):
+        self.at = re.compile(r"[ \t\r\n]*").match(self.text, self.at).end()
+        return self.text[self.at:self.at + 1]
+
+    def expect(self, what):
+        if self.peek() != what:
+            raise json.JSONDecodeError(f"expected {what}", self.text, self.at)
+        self.at += 1
+
+    def value(self):
+        self.peek()
+        found, self.at = self.decoder.raw_decode(self.text, self.at)
+        return found
+
+    def items(self, first, last):
+        """Stops before each item of an object or a list."""
+        self.expect(first)
+        if self.peek() != last:
+            yield
+            while self.peek() == ",":
+                self.at += 1
+                self.peek()
+                yield
+        self.expect(last)
+
+    def keys(self):
+        """The keys of an object with their lines; its values are for the caller to take."""
+        seen = set()
+        for _ in self.items("{", "}"):
+            line, key = self.line(), self.value()
+            if not isinstance(key, str) or key in seen:
+                raise ValueError(f"{key} is given twice" if key in seen else "a key is a string")
+            seen.add(key)
+            self.expect(":")
+            yield key, line
+
+
+def read_json(text, file):
+    """The entries, with values that nobody has checked."""
+    source, entries = Text(text), None
+    try:
+        for key, _ in source.keys():
+            if key != "instances":
+                source.value()  # what else --dry-run --json prints
+                continue
+            entries = []
+            for _ in source.items("[", "]"):
+                entries.append(Entry(file, source.line()))
+                for name, line in source.keys():
+                    entries[-1].lines[name] = line
+                    entries[-1].values[name] = source.value()
+                    entries[-1].given.add(name)
+        if source.peek():
+            raise json.JSONDecodeError("there is more after the end", text, source.at)
+    except json.JSONDecodeError as error:
+        raise Mistakes([f"{file}:{error.lineno}: this is no JSON: {error.msg}."]) from None
+    except ValueError as error:
+        raise Mistakes([f"{file}:{source.line()}: {error}."]) from None
+    except RecursionError:
+        raise Mistakes([f"{file}:{source.line()}: this is nested too deeply."]) from None
+    if entries is None:
+        raise Mistakes([f'{file}: there is no list "instances" in it.'])
+    return entries
+
+
+# --- CSV ---
+
+WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+
+
+def cell_value(key, cell):
+    """What does not fit stays text, which the check of types reports."""
+    default = DEFAULTS.get(key, "")
+    if isinstance(default, list):
+        return cell.split()
+    if isinstance(default, bool):
+        return WORDS.get(cell.lower(), cell)
+    if key in LIMITS or key == "idle_seconds":
+        return int(cell) if re.fullmatch(r"[0-9]{1,19}", cell) else cell
+    return cell
+
+
+def read_csv(text, file):
+    # A line break in quotes is no end of a row, so the reader says on which line a row ends.
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    entries, line = [], 1
+    try:
+        header = [name.strip() for name in next(rows, [])]
+        twice = sorted({name for name in header if header.count(name) > 1})
+        wrong = [name for name in header if name in NOT_IN_CSV]
+        if "instance" not in header or twice or wrong:
+            why = (f"{wrong[0]} can be given in JSON only" if wrong else f"{twice[0]!r} is there twice" if twice
+                   else "one of the keys in it has to be instance")
+            raise Mistakes([f"{file}:1: the first line has the keys, and {why}."])
+        line = rows.line_num + 1
+        for row in rows:
+            if any(cell.strip() for cell in row):
+                entry = Entry(file, line)
+                entries.append(entry)
+                if len(row) != len(header):
+                    raise Mistakes([f"{file}:{line}: there are {len(row)} cells, and {len(header)} keys in the first line."])
+                for key, cell in zip(header, row):
+                    if cell.strip():
+                        entry.given.add(key)
+                        entry.values[key] = cell_value(key, cell.strip())
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise Mistakes([f"{file}:{line}: {error}."]) from None
+    return entries
+
+
+# --- types ---
+
+
+def is_text(value):
+    return isinstance(value, str) and value != "" and not re.search(r"[\x00-\x1f\x7f]", value)
+
+
+def is_number(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_words(value):
+    return isinstance(value, list) and all(is_text(word) and not re.search(r"[\s#]", word) for word in value)
+
+
+def is_path(value):
+    return is_text(value) and value.startswith("/")
+
+
+def is_pair(value):
+    return (isinstance(value, dict) and {"certificate", "key"} <= set(value) <= {"certificate", "key", "chain"} and
+            all(is_path(path) for path in value.values() if path is not None))
+
+
+def is_object_of(names, fits):
+    return lambda value: isinstance(value, dict) and all(names.fullmatch(name) and fits(value[name]) for name in value)
+
+
+def is_limit(least):
+    return lambda value: value is None or (is_number(value) and least <= value <= LARGEST)
+
+
+FORMS = {
+    "instance": (lambda value: isinstance(value, str) and INSTANCE.fullmatch(value),
+                 "a name: letters, digits, '-' and '_', at most 31, no digit or '-' first"),
+    "hosts": (is_words, "a list of hosts"),
+    "addresses": (is_words, "a list of addresses"),
+    "http": (lambda value: value in POLICIES, "serve, redirect or refuse"),
+    "idle_seconds": (lambda value: (is_number(value) or isinstance(value, float)) and 0 <= value <= 10 ** 9,
+                     "a number of seconds"),
+    **{key: (is_limit(1), "a number above 0, or null") for key in LIMITS},
+    **{key: (lambda value: isinstance(value, bool), "true or false")
+       for key, default in DEFAULTS.items() if isinstance(default, bool)},
+    **{key: (lambda value: value is None or is_path(value), "an absolute path")
+       for key in ("certificate", "key", "chain", "php_fpm")},
+    "certificates": (is_object_of(FOLDER, is_pair), "an object: a name of a folder to {certificate, key}"),
+    "snippets": (is_object_of(SNIPPET, lambda text: isinstance(text, str) and "\0" not in text),
+                 "an object: NAME.conf or php.fpm to a text"),
+    "folders": (lambda value: isinstance(value, list) and all(
+        is_path(path) and not re.search(r"[\s:\"'\\%]|/\.\./", path + "/") and path.strip("/") for path in value),
+        "a list of absolute paths, without blanks, quotes, colons or percent signs"),
+}
+
+
+def advice_for(key):
+    near = difflib.get_close_matches(key, ["instance", *DEFAULTS], 1)
+    return f"Did you mean {near[0]}?" if near else "See IMPORT in bellhopctl(1)."
+
+
+def check_entry(entry):
+    for key in entry.given:
+        if key not in FORMS:
+            yield f"{entry.place(key)}: there is no such key. {advice_for(key)}"
+        elif not FORMS[key][0](entry[key]):
+            yield f"{entry.place(key)}: this has to be {FORMS[key][1]}."
+    if "instance" not in entry.given:
+        yield f"{entry.place('instance')} is missing."
+    if (entry["certificate"] is None) != (entry["key"] is None):
+        yield f"{entry.place('certificate')}: certificate and key are given together, or neither."
+    if entry["certificates"] and not entry["certificate"]:
+        yield f"{entry.place('certificates')}: these are in addition to a certificate, which is missing."
+    if not (entry["hosts"] or entry["addresses"] or entry["default"]):
+        yield f"{entry.place()}: nothing leads to it. Give hosts, addresses or default."
+
+
+def check(entries):
+    """Raises Mistakes with all that the form has."""
+    mistakes, first = [], {}
+    for entry in entries:
+        mistakes += check_entry(entry)
+        if isinstance(entry.name, str) and first.setdefault(entry.name, entry) is not entry:
+            mistakes.append(f"{entry.place('instance')}: {entry.name} is on line {first[entry.name].line} already.")
+    if mistakes:
+        raise Mistakes(mistakes)
+
+
+def load(file):
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as opened:
+            text = opened.read()
+    except OSError as error:
+        raise Mistakes([f"{file}: {error.strerror}."]) from None
+    except UnicodeDecodeError as error:
+        raise Mistakes([f"{file}: this is not UTF-8 (byte {error.start})."]) from None
+    entries = read_csv(text, file) if file.lower().endswith(".csv") else read_json(text, file)
+    check(entries)
+    return entries
+
+
+def with_digest(text, mark="#"):
+    """A snippet that says by itself whether somebody has changed it."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{mark} Made by bellhopctl import. Delete it to have it made anew. SHA-256 of the rest: {digest}\n{text}"
+
+
+def is_made(text):
+    return bool(DIGEST.match(text))
+
+
+def is_changed(text):
+    """Whether somebody has changed what import had made."""
+    found = DIGEST.match(text)
+    return not found or hashlib.sha256(text[found.end():].encode()).hexdigest() != found.group(1)
+
+
+def entry_of(values, file, line):
+    """An entry that no file has, of the keys that are not as by default."""
+    entry = Entry(file, line)
+    entry.is_from_apache = True
+    entry.values.update(values)
+    entry.given = set(values)
+    return entry
+
+
+def as_json(entry):
+    """The keys of status --json always, the others where they say something."""
+    always = ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended", *LIMITS)
+    return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS
+                                       if key in always or entry[key] != DEFAULTS[key]}}

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""Whose site each virtual host is, and which host leads to which customer by Apache's own rules: of the virtual hosts for
+an address and port, the first one that has the name, exactly or by a wildcard; if none has it, the first one."""
+
+import ipaddress
+import pwd
+import re
+from collections import Counter
+
+PROXY_SOCKET = re.compile(r"unix:([^|\"'\s]+)\||fcgi://([0-9.]+:\d+)")
+HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+# Whose directive names the user, in the order in which the first one counts.
+USER_DIRECTIVES = ("assignuserid", "ruidgid", "suexecusergroup")
+HTTP, TLS = "http", "tls"
+PORTS = {HTTP: 80, TLS: 443}
+# A host that nobody has, below a wildcard.
+PROBE = "zz--0"
+
+
+def is_address(text):
+    try:
+        return bool(ipaddress.ip_address(text.strip("[]")))
+    except ValueError:
+        return False
+
+
+def is_route(name):
+    """Whether Host= takes it."""
+    return bool(HOST.fullmatch(name.removeprefix("*."))) and not is_address(name)
+
+
+def is_pattern(name):
+    return "*" in name or "?" in name
+
+
+def matches(pattern, host):
+    if not is_pattern(pattern):
+        return pattern == host
+    return bool(re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), host))
+
+
+def user_by(word):
+    """Of a name, or of a number behind "#". None: there is none."""
+    try:
+        return pwd.getpwuid(int(word[1:])).pw_name if word.startswith("#") else pwd.getpwnam(word).pw_name
+    except (KeyError, ValueError):
+        return None
+
+
+class Site:
+    """One virtual host."""
+
+    def __init__(self, node, pools):
+        self.node, self.names, self.places = node, [], []
+        self.users, self.why = set(), None  # why it has no user
+        for child in node.children:
+            if child.key == "servername" and child.words:
+                self.names.insert(0, (self.plain(child.first()), child))
+            elif child.key == "serveralias":
+                self.names += [(self.plain(word), child) for word in child.words]
+        self.proto = TLS if any(child.key == "sslengine" and child.first().lower() in ("on", "optional")
+                                for child in node.children) else HTTP
+        for word in node.words:
+            found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:]+)(?::(\d+|\*))?", word)
+            ip, port = found.groups() if found else (word, None)
+            self.places.append(("*" if ip in ("*", "_default_") else ip.strip("[]"), port or "*"))
+        self.pools = [pool for child in node.walk() for found in PROXY_SOCKET.finditer(child.text)
+                      if (pool := pools.get(found.group(1) or found.group(2)))]
+
+    @staticmethod
+    def plain(name):
+        return re.sub(r"^\w+://|:\d+$", "", name).rstrip("/").lower().removesuffix(".")
+
+    @property
+    def name(self):
+        return self.names[0][0] if self.names else ""
+
+    @property
+    def where(self):
+        return f"{self.node.file}:{self.node.line}"
+
+    def get(self, key):
+        """The last one of a directive in it."""
+        return next((child for child in reversed(self.node.children) if child.key == key), None)
+
+    def has(self, host):
+        return any(matches(name, host) for name, _ in self.names)
+
+    def find_user(self, wanted, of_all):
+        """By what is in it; of_all is the user of the whole server."""
+        for name, _ in self.names:
+            if name in wanted:
+                return wanted[name]
+        for key in USER_DIRECTIVES:
+            if node := self.get(key):
+                return node.first()
+        users = {pool.get("user") for pool in self.pools}
+        if len(users) > 1:
+            self.why = f"its pools of PHP-FPM have several users, {', '.join(sorted(users))}"
+        elif users and users != {of_all}:
+            return users.pop()
+        elif users:
+            self.why = f"its PHP runs as {of_all}, as the whole server does"
+        return None
+
+    def take_user(self, wanted, of_all):
+        word = self.find_user(wanted, of_all)
+        name = word and user_by(word)
+        if word and not name:
+            self.why = f"user {word} does not exist"
+        elif name in ("root", "bellhop") or (name and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,30}", name)):
+            self.why = f"no instance can have the name of user {name}"
+        elif name:
+            self.users = {name}
+        elif not self.why:
+            self.why = "nothing in it names a user"
+
+
+class Sites:
+    """All of them, in Apache's order."""
+
+    def __init__(self, source, pools, wanted):
+        self.all = [Site(node, pools) for node in source.vhosts]
+        of_all = source.server("user", "www-data")
+        for site in self.all:
+            site.take_user({name.lower(): user for name, user in wanted.items()}, of_all)
+        self.ports = {proto: self.find_port(proto) for proto in PORTS}
+        self.groups = self.find_groups()
+        self.inherit()
+
+    def find_port(self, proto):
+        """The one that visitors use: 80 or 443, or the one of a server that has another one in front."""
+        ports = Counter(port for site in self.all if site.proto == proto for _, port in site.places)
+        usual = str(PORTS[proto])
+        return usual if usual in ports or not ports else ports.most_common(1)[0][0]
+
+    def is_public(self, site):
+        return any(port in ("*", self.ports[site.proto]) for _, port in site.places)
+
+    def find_groups(self):
+        """{(protocol, address): virtual hosts}."""
+        groups = {}
+        for site in self.all:
+            for ip in dict.fromkeys(ip for ip, port in site.places if port in ("*", self.ports[site.proto])):
+                groups.setdefault((site.proto, ip), []).append(site)
+        return groups
+
+    def inherit(self):
+        """A virtual host without a user, as one that redirects has none, is of those who have its names elsewhere."""
+        with_user = [site for site in self.all if site.users]
+        for site in self.all:
+            if not site.users:
+                own = {name for name, _ in site.names}
+                found = {user for other in with_user for user in other.users if own & {name for name, _ in other.names}}
+                if found:
+                    site.users, site.why = found, None
+
+    def choices(self, host):
+        """The virtual hosts that have the host, as Apache chooses: one of each address and protocol."""
+        found = (next((site for site in group if site.has(host)), None) for group in self.groups.values())
+        return [site for site in found if site]
+
+    def owner(self, host):
+        """(user, None), or (None, why there is none)."""
+        sites = self.choices(host.replace("*", PROBE, 1))
+        if not sites:
+            return None, "no address has a virtual host of that name"
+        users = set.intersection(*(site.users for site in sites))
+        if len(users) == 1:
+            return users.pop(), None
+        without = next((site for site in sites if not site.users), None)
+        if without:
+            return None, f"{without.why}. With --user={host}=USER it is USER's"
+        # A virtual host of several customers goes with the one that has the name to itself.
+        alone = {user for site in sites if len(site.users) == 1 for user in site.users}
+        if len(alone) == 1:
+            return alone.pop(), None
+        return None, f"virtual hosts of several users have it: {', '.join(sorted({site.where for site in sites}))}"
+
+    def routes(self):
+        """{user: hosts}, of all names that are routes; and {name: why} of the others."""
+        hosts, left = {}, {}
+        for site in self.all:
+            for name, _ in site.names:
+                if not is_route(name):
+                    left[name] = ("an address is no host: Address= is for that" if is_address(name)
+                                  else "the only wildcard of Host= is '*.' in front: list the hosts, as Host= in the file")
+                    continue
+                user, why = self.owner(name)
+                if user:
+                    hosts.setdefault(user, {})[name] = None
+                else:
+                    left[name] = why
+        return {user: list(names) for user, names in hosts.items()}, left
+
+    def default(self):
+        """(user who gets all unknown hosts, None), or (None, why nobody does)."""
+        first = [group[0] for group in self.groups.values()]
+        users = set.intersection(*(site.users for site in first)) if first else set()
+        if len(users) == 1:
+            return users.pop(), None
+        return None, ("unknown hosts get the first virtual host of each address and port, and these are not one user's: " +
+                      ", ".join(sorted({site.where for site in first})))
+
+    def addresses(self):
+        """{user: addresses} of addresses that one user has alone, where others have others."""
+        found = {}
+        ips = {ip for _, ip in self.groups}
+        for ip in sorted(ips - {"*"}):
+            groups = {proto: group for (proto, at), group in self.groups.items() if at == ip}
+            users = {frozenset(site.users) for group in groups.values() for site in group}
+            owner = next(iter(users)) if len(users) == 1 else ()
+            if len(ips) < 2 or len(owner) != 1 or not is_address(ip):
+                continue
+            text = f"[{ip}]" if ":" in ip else ip
+            ports = [f"{text}:{PORTS[proto]}" for proto in sorted(groups)]
+            found.setdefault(next(iter(owner)), []).extend([ip] if len(ports) == 2 else ports)
+        return found

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""bellhopctl import, from JSON and CSV, and from Apache as panels for hosting configure it: 300 customers, and who gets a
+visitor is what Apache itself would say."""
+
+import json
+import pathlib
+import random
+import re
+import time
+
+import pytest
+from box import Box
+
+HERE = pathlib.Path(__file__).parent
+COUNT, UNKNOWN = 300, 1000
+PORTS = {"hestia": ("8080", "8443")}
+PANELS = ["hestia", "ispconfig", "froxlor", "virtualmin"]
+
+
+# --- from JSON and CSV ---
+
+
+@pytest.fixture(name="gone")
+def _gone(box):
+    """Instances that a test has made are no more."""
+    names = []
+    yield names
+    for name in names:
+        box.shell(f"bellhopctl remove --purge --yes {name} || true; userdel -rf {name} 2>/dev/null || true;"
+                  f"rm -rf /etc/systemd/system*/bellhop@{name}.service.d")
+    box.run("systemctl", "daemon-reload")
+
+
+def write(box, path, *entries):
+    box.write(path, json.dumps({"instances": entries}, indent=3))
+    return path
+
+
+def files(box):
+    """{path: what it is} of all that import may write."""
+    return box.shell("find /etc/bellhop /etc/systemd /etc/passwd /srv/www /home -printf '%p %i %T@ %u %m\\n' | sort")
+
+
+def run(box, *arguments, status=0):
+    done = box.try_run("bellhopctl", "import", *arguments, timeout=400)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout if status == 0 else done.stderr
+
+
+def test_json(box, gone):
+    """User, certificate, snippet, settings: served at once, and there is nothing to do a second time."""
+    gone += ["emil", "fritz"]
+    box.shell("""
+        mkdir -p /root/import && cd /root/import
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 90 -subj /CN=emil.example \
+                -addext "subjectAltName=DNS:emil.example,DNS:*.emil.example" -keyout emil.key -out emil.pem 2>/dev/null
+    """)
+    plan = write(box, "/root/import/plan.json", {
+        "instance": "emil", "hosts": ["emil.example", "*.emil.example"], "create_user": True, "http": "redirect",
+        "certificate": "/root/import/emil.pem", "key": "/root/import/emil.key", "idle_seconds": 3600,
+        "snippets": {"header.conf": "Header always set X-From import\n"}, "tasks_max": 100, "cpu_max_percent": 150,
+    }, {"instance": "fritz", "hosts": ["fritz.example"], "create_user": True, "suspended": True})
+    before = files(box)
+    assert "This is what would be done." in run(box, "--dry-run", plan)
+    assert files(box) == before
+    run(box, plan)
+    assert "x-from: import" in box.client("curl", "-sik", "--connect-to", "::127.0.0.1:", "https://www.emil.example/")
+    assert "Location: https://emil.example/" in box.curl("http://emil.example/", "-i")
+    assert box.curl("http://fritz.example/", "-i").startswith("HTTP/1.1 503")
+    assert box.show("bellhop@emil.service", "TasksMax") == "100"
+    assert box.run("stat", "-c", "%U:%G %a", "/etc/bellhop/sites/emil", "/etc/bellhop/sites/emil/header.conf") == (
+        "root:emil 750\nroot:emil 640\n")
+    assert box.run("stat", "-c", "%U %a", "/etc/bellhop/tls/emil/privkey.pem") == "emil 400\n"
+    assert "0 errors" in box.run("bellhopctl", "check", "--instance", "emil")
+    after = files(box)
+    assert run(box, plan) == "All is there already, as asked for.\n"
+    assert json.loads(run(box, "--json", plan))["changes"] == []
+    assert files(box) == after
+
+
+def test_csv(box, gone):
+    gone += ["gustav", "hugo"]
+    box.write("/root/import/plan.csv", "instance,hosts,create_user,http,idle_seconds\r\n"
+              "gustav,gustav.example www.gustav.example,yes,,90\r\nhugo,*.hugo.example,yes,serve,\r\n")
+    run(box, "/root/import/plan.csv")
+    assert "gustav" in box.curl("http://www.gustav.example/") and "hugo" in box.curl("http://any.hugo.example/")
+    assert "IdleSec=90s" in box.path("/etc/bellhop/instances/gustav.conf").read_text()
+    assert run(box, "/root/import/plan.csv") == "All is there already, as asked for.\n"
+
+
+def test_goes_on_where_it_stopped(box, gone):
+    """What can't be done of one keeps no other, and the same command goes on."""
+    gone += ["ida", "jana"]
+    entries = [{"instance": name, "hosts": [f"{name}.example"], "create_user": True} for name in ("ida", "jana")]
+    plan = write(box, "/root/import/plan.json", *entries)
+    box.shell("mkdir -p /srv/www; touch /srv/www/.ida.new")
+    assert "ida: " in run(box, plan, status=1)
+    assert "jana" in box.curl("http://jana.example/")
+    assert not box.path("/etc/bellhop/instances/ida.conf").exists()
+    box.shell("rm /srv/www/.ida.new")
+    run(box, plan)
+    assert "ida" in box.curl("http://ida.example/")
+
+
+def test_mistakes_before_anything_is_changed(box):
+    """All of them, each with its place."""
+    plan = write(box, "/root/import/plan.json",
+                 {"instance": "kurt", "hosts": ["kurt.example"]},
+                 {"instance": "alice", "hosts": ["alice.example", "new.example"], "snippets": {"x.conf": "Frobnicate On\n"}},
+                 {"instance": "bob", "hosts": ["alice.example"]},
+                 {"instance": "lisa", "hosts": ["lisa.example"], "create_user": True, "certificate": "/nowhere",
+                  "key": "/nowhere"})
+    before = files(box)
+    said = run(box, plan, status=1)
+    assert files(box) == before
+    for what in (r":4: instance: user kurt does not exist", r":\d+: hosts: alice.example is in \S+ \(alice\) already",
+                 r":\d+: certificate: /nowhere: No such file", r"Nothing was changed."):
+        assert re.search(what, said), said
+    plan = write(box, "/root/import/plan.json",
+                 {"instance": "alice", "hosts": ["alice.example"], "snippets": {"x.conf": "\nFrobnicate On\n"}})
+    assert "snippets: Invalid command 'Frobnicate'" in run(box, plan, status=1) and files(box) == before
+
+
+# --- from Apache ---
+
+
+@pytest.fixture(name="panel", scope="module", params=PANELS)
+def _panel(request):
+    """A machine that a panel has configured: (box, panel, {host: user}, user who gets unknown hosts)."""
+    machine = Box(f"bellhop-{request.param}")
+    machine.up()
+    try:
+        for file in ("panels.py", "choice.py"):
+            machine.path(f"/root/{file}").write_bytes((HERE / file).read_bytes())
+        made = json.loads(machine.run("python3", "/root/panels.py", request.param, COUNT))
+        machine.install()
+        yield machine, request.param, made["owners"], made["unknown"]
+    finally:
+        machine.down()
+
+
+def hosts_of(owners):
+    """All, one below each wildcard, and some that nobody has."""
+    chance = random.Random(1)
+    unknown = [f"{''.join(chance.choices('abcdefghij', k=8))}.{chance.choice(['example', 'test', 'c001.invalid'])}"
+               for _ in range(UNKNOWN)]
+    return [host.replace("*", "any.thing") for host in owners], unknown
+
+
+def choice(machine, panel, hosts):
+    """{host: [name of the virtual host over HTTP, and over TLS]}, as Apache itself says."""
+    machine.write("/root/hosts", "\n".join(hosts))
+    return json.loads(machine.shell(f"unshare -n python3 /root/choice.py 192.0.2.80 {' '.join(PORTS.get(panel, ('80', '443')))} "
+                                    "</root/hosts", timeout=300))
+
+
+def routes(machine, hosts):
+    """{host: [user over TLS, and over HTTP]}, as bellhopctl says."""
+    machine.write("/root/hosts", "\n".join(hosts))
+    text = machine.shell("while read -r host; do bellhopctl route --json \"$host\" || true; done < <(cat /root/hosts; echo)",
+                         timeout=500)
+    decoder, at, found = json.JSONDecoder(), 0, []
+    while at < len(text.rstrip()):
+        value, at = decoder.raw_decode(text, at)
+        at += len(text[at:]) - len(text[at:].lstrip())
+        found.append(value["routes"])
+    assert len(found) == len(hosts)
+    return {host: {route["protocol"]: route["instance"] for route in each} for host, each in zip(hosts, found)}
+
+
+def test_panel(panel):
+    machine, name, owners, unknown = panel
+    hosts, strangers = hosts_of(owners)
+    said = choice(machine, name, hosts + strangers)
+    user_of = {host: user for host, user in owners.items()}
+
+    begin = time.monotonic()
+    printed = json.loads(run(machine, "--apache", "--json"))
+    print(f"{name}: {len(printed['instances'])} instances in {time.monotonic() - begin:.1f} s")
+    assert len(printed["instances"]) == COUNT
+
+    # A verdict on each directive that Apache has read in a virtual host.
+    dump = machine.run("apache2", "-f", "/etc/apache2/apache2.conf", "-C",
+                       "LoadModule info_module /usr/lib/apache2/modules/mod_info.so", "-t", "-D", "DUMP_CONFIG")
+    read, file, line = set(), "", 0
+    for row in dump.splitlines():
+        file = row.partition("# In file: ")[2] or file
+        if found := re.match(r"\s*#\s*(\d+):$", row):
+            line = int(found.group(1))
+        elif not row.lstrip().startswith(("#", "</")) and row.strip():
+            read.add((file, line))
+    assert read == {(verdict["file"], verdict["line"]) for verdict in printed["verdicts"]} & read
+
+    # Who gets a visitor.
+    led = routes(machine, hosts + strangers)
+    for host in hosts:
+        owner = next(user for pattern, user in user_of.items() if pattern.replace("*", "any.thing") == host)
+        assert {user_of.get(vhost) for vhost in said[host]} - {None, unknown} <= {owner}
+        assert led[host] == {"tls": owner, "http": owner}, host
+    for host in strangers:
+        assert {user_of.get(vhost) for vhost in said[host]} == {unknown}, said[host]
+        assert led[host] == {"tls": unknown, "http": unknown}, host
+
+    # And what the visitor gets.
+    for host in random.Random(2).sample(hosts, 5):
+        owner = led[host]["tls"]
+        done = machine.try_client("curl", "-skL", "--connect-to", "::127.0.0.1:", f"http://{host}/")
+        assert owner in done.stdout, done
+    assert "0 errors" in machine.try_run("bellhopctl", "check", timeout=300).stdout
+
+    # A second time, there is nothing to do.
+    before = files(machine)
+    begin = time.monotonic()
+    again = json.loads(run(machine, "--apache", "--json"))
+    print(f"{name}: again in {time.monotonic() - begin:.1f} s")
+    assert again["changes"] == [] and files(machine) == before and again["verdicts"] == printed["verdicts"]
