@@ -109,7 +109,7 @@ def load(file):
     if not program or not info:
         raise Failed("Apache or its module mod_info is not installed (Debian: the package apache2-bin)")
     if not os.path.exists(file):
-        raise Failed(f"{file} does not exist. Name the main file: bellhopctl import --apache FILE")
+        raise Failed(f"{file} does not exist. Name the main file: bellhopctl import --apache=FILE")
     nodes = parse(run(program, file, "-C", f"LoadModule info_module {info}", "-t", "-D", "DUMP_CONFIG"))
     modules = re.findall(r"^ (\w+) \((?:static|shared)\)$", run(program, file, "-t", "-D", "DUMP_MODULES"), re.MULTILINE)
     return Source(nodes, modules, program)

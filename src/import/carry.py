@@ -5,6 +5,7 @@ what differs, by bellhopctl's own verbs wherever there is one.
 The file of an instance is written after all else of it, so a plan that was interrupted goes on when it is given again.
 All instances come into force together, at the end."""
 
+import concurrent.futures
 import json
 import os
 import pwd
@@ -205,8 +206,8 @@ class Carry:
             os.mkdir(os.path.join(folder, name), 0o755)
         access.write(os.path.join(folder, "apache2/instance.conf"), INSTANCE_CONF.format(self.path("apache2", "instance.conf")))
         for name in ("php", "router.conf", "router.conf.d"):
-            if os.path.exists(self.path(name, "")):
-                os.symlink(self.path(name, "").rstrip("/"), os.path.join(folder, name))
+            if os.path.exists(os.path.join(self.ctl.config, name)):
+                os.symlink(os.path.join(self.ctl.config, name), os.path.join(folder, name))
         for entry in entries:
             user = user_of(entry.name)
             uid, gid = (user.pw_uid, user.pw_gid) if user and os.geteuid() == 0 else (-1, -1)
@@ -216,7 +217,8 @@ class Carry:
             self.stage_pairs(os.path.join(folder, "tls", entry.name), entry, uid, gid)
 
     def stage_files(self, folder, entry, gid):
-        os.mkdir(folder, 0o755)
+        os.mkdir(folder, 0o750)
+        os.chown(folder, -1, gid)
         try:
             for name in os.listdir(self.path("sites", entry.name)):
                 if name.endswith(".conf") or name == "php.fpm":
@@ -238,7 +240,14 @@ class Carry:
                 os.chown(os.path.join(folder, at, name), uid, gid)
 
     def judge(self, entries):
-        """What bellhopctl check finds: the same that it would find afterwards."""
+        """What bellhopctl check finds: the same that it would find afterwards. Most of the time that an import takes is
+        that of Apache's tests, so each processor has some."""
+        n = min(os.cpu_count() or 1, len(entries))
+        with concurrent.futures.ThreadPoolExecutor(n) as pool:
+            for found in pool.map(lambda start: list(self.judge_some(entries[start::n])), range(n)):
+                yield from found
+
+    def judge_some(self, entries):
         folder = tempfile.mkdtemp(prefix="bellhop-import.", dir=RUN if os.geteuid() == 0 else None)
         try:
             self.stage(folder, entries)
@@ -413,6 +422,10 @@ class Carry:
             self.tell(step.kind, step.what)
             if not self.dry_run:
                 step.run()
+            # Before there was a user, nobody could judge it.
+            if step.kind == "user" and not self.dry_run and entry["snippets"]:
+                for _, mistake in self.judge([entry]):
+                    raise Failed(mistake.rstrip("."))
 
     def all(self):
         """{name: why} of those that could not be done; the others are."""

@@ -108,6 +108,8 @@ class Site:
         name = word and user_by(word)
         if word and not name:
             self.why = f"user {word} does not exist"
+        elif name == of_all and not any(site_name in wanted for site_name, _ in self.names):
+            self.why = f"it runs as {of_all}, as the whole server does"
         elif name in ("root", "bellhop") or (name and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,30}", name)):
             self.why = f"no instance can have the name of user {name}"
         elif name:

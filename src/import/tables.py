@@ -19,6 +19,8 @@ HAND = {
 }
 HAND_PREFIXES = {"md": ACME, "sslstapling": HAND["sslusestapling"], "fcgid": FCGID, "fcgiwrapper": FCGID, "fastcgi": FCGID}
 
+PAGES_OF_SERVER = ("server-status", "server-info", "balancer-manager", "ldap-status")
+
 # Modules that instance.conf loads.
 INSTANCE_MODULES = ("authz_core authz_host authz_user authz_groupfile authn_core authn_file auth_basic access_compat mime "
                     "dir alias rewrite negotiation autoindex env setenvif headers expires filter deflate include cgi proxy "

@@ -40,7 +40,7 @@ def redirects_all(site):
         return False
     words = nodes[0].words
     if nodes[0].key == "rewriterule":
-        fits = len(words) == 3 and re.fullmatch(r"\^?/?\(?(\.\*)?\)?\$?", words[0]) and re.search(r"\bR\b", words[2])
+        fits = len(words) == 3 and re.fullmatch(r"\^?(/\??)?\(?(\.\*)?\)?\$?", words[0]) and re.search(r"\bR\b", words[2])
         conditions = [node for node in site.node.walk() if node.key == "rewritecond"]
         fits = fits and all(re.search(r"%\{HTTPS\}|%\{SERVER_PORT\}|acme-challenge", node.text) for node in conditions)
     else:
@@ -81,6 +81,8 @@ class Customer:
         elif key in tables.HAND or any(key.startswith(prefix) for prefix in tables.HAND_PREFIXES):
             self.verdict(node, HAND, tables.HAND.get(key) or next(
                 why for prefix, why in tables.HAND_PREFIXES.items() if key.startswith(prefix)))
+        elif key == "sethandler" and node.first().lower() in tables.PAGES_OF_SERVER:
+            self.verdict(node, HAND, "see bellhopctl status and top")
         elif key in ("servername", "serveralias"):
             self.verdict_on_names(node, site)
             return [f"{pad}{node}"]

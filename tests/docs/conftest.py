@@ -47,6 +47,22 @@ def old_fixture(migrating):
         machine.down()
 
 
+@pytest.fixture(name="ten", scope="module")
+def ten_fixture():
+    """A third machine: Debian's Apache with ten customers, and bellhop installed but not started."""
+    debs = packages("box")
+    machine = Box("bellhop-ten")
+    machine.up()
+    try:
+        for file in [*debs, TESTS / "docs/ten-sites"]:
+            machine.path(f"/root/{file.name}").write_bytes(file.read_bytes())
+        machine.run("bash", "-c", "bash /root/ten-sites /root/*.deb", timeout=300)
+        machine.prepare()
+        yield machine
+    finally:
+        machine.down()
+
+
 @pytest.fixture(name="authority", scope="module")
 def authority_fixture(box):
     """An ACME authority in the container, which certbot there asks and believes."""

@@ -49,6 +49,53 @@ def _before(old):
     return seen
 
 
+def ten_answers(ten, port=80, tls_port=443):
+    """{URL: status, redirect, headers of the customer's, body unless it is an error page or a list of the server's}."""
+    seen = {}
+    for number in range(10):
+        host = f"customer{number}.example"
+        for name in (host, f"www.{host}", f"a.b.sub.{host}"):
+            for path in ("/", "/page/7", "/download/file.txt", "/old/x", "/members", "/nothing", "/who.cgi?x"):
+                for scheme, at in (("http", port), ("https", tls_port))[:1 + (number < 5)]:
+                    text = ten.client("curl", "-sik", "--connect-to", f"{name}::127.0.0.1:{at}", f"{scheme}://{name}{path}")
+                    head, _, body = text.replace("\r", "").partition("\n\n")
+                    head = head.lower()
+                    seen[f"{scheme}://{name}{path}"] = (
+                        head.split()[1], re.findall(r"^(?:location|x-site): .*", head, re.MULTILINE),
+                        body if head.split()[1] in ("200", "404") else None)
+    return seen
+
+
+def test_all_at_once(ten, migrating):
+    """Under ten commands: imported, looked at, switched, and one customer suspended."""
+    heading, = (title for title in migrating.sections if title.startswith("All customers at once"))
+    begin, look, switch, suspend = migrating.sections[heading]
+    assert sum(len(block.splitlines()) for block in (begin, look, switch, suspend)) == 9
+    migrating.commands("All customers at once")
+    before = ten_answers(ten)
+    assert before["https://customer0.example/page/7"] == ("200", ["x-site: customer0"],
+                                                          "customer0 for customer0.example: page=7\n")
+    assert {before[f"http://customer3.example{path}"][0] for path in ("/old/x", "/members", "/nothing")} == {
+        "301", "401", "404"}
+    said = ten.shell(begin)
+    assert "needs a hand" not in said.partition("The old server:")[0].replace("0 needs a hand", ""), said
+    assert "<h1>customer0.example</h1>" in ten.shell(look)
+    assert ten_answers(ten) == before == ten_answers(ten, 8080, 8443)
+    ten.shell(switch)
+    assert ten_answers(ten) == before
+    assert ":8080 " not in ten.run("ss", "-Hltn") and served_by(ten, "www.customer7.example") == {"customer7"}
+    assert ten.show("bellhop@customer7.service", "ActiveState") == "active"
+    ten.shell(suspend)
+    assert ten.curl("http://customer9.example/", "-i").startswith("HTTP/1.1 503")
+    assert "0 errors" in ten.run("bellhopctl", "check")
+    assert "All is there already" in ten.run("bellhopctl", "import", "--apache")
+    assert ten.curl("http://customer9.example/", "-i").startswith("HTTP/1.1 503")
+    ten.reboot()
+    after = ten_answers(ten)
+    assert {url: answer for url, answer in after.items() if "customer9" not in url} == {
+        url: answer for url, answer in before.items() if "customer9" not in url}
+
+
 def test_bellhop_beside_it(old, migrating, before):
     """Three commands, and both families, both protocols."""
     begin, look, end = migrating.sections["Before: bellhop beside the old server"]

@@ -3,6 +3,7 @@
 visitor is what Apache itself would say."""
 
 import json
+import os
 import pathlib
 import random
 import re
@@ -12,7 +13,7 @@ import pytest
 from box import Box
 
 HERE = pathlib.Path(__file__).parent
-COUNT, UNKNOWN = 300, 1000
+COUNT, UNKNOWN = int(os.environ.get("BELLHOP_CUSTOMERS", "300")), 1000
 PORTS = {"hestia": ("8080", "8443")}
 PANELS = ["hestia", "ispconfig", "froxlor", "virtualmin"]
 
@@ -42,7 +43,7 @@ def files(box):
 
 
 def run(box, *arguments, status=0):
-    done = box.try_run("bellhopctl", "import", *arguments, timeout=400)
+    done = box.try_run("bellhopctl", "import", *arguments, timeout=600)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout if status == 0 else done.stderr
 
@@ -119,6 +120,22 @@ def test_mistakes_before_anything_is_changed(box):
     plan = write(box, "/root/import/plan.json",
                  {"instance": "alice", "hosts": ["alice.example"], "snippets": {"x.conf": "\nFrobnicate On\n"}})
     assert "snippets: Invalid command 'Frobnicate'" in run(box, plan, status=1) and files(box) == before
+
+
+def test_key_of_a_neighbour(box):
+    """A plan's files are read as the customer where the customer could put a link to a neighbour's."""
+    box.shell("""
+        install -d -o alice -g alice /home/alice/tls
+        runuser -u alice -- ln -sfn /etc/bellhop/tls/bob/fullchain.pem /home/alice/tls/cert.pem
+        runuser -u alice -- ln -sfn /etc/bellhop/tls/bob/privkey.pem /home/alice/tls/key.pem
+    """)
+    plan = write(box, "/root/import/plan.json", {
+        "instance": "alice", "hosts": ["alice.example"], "certificate": "/home/alice/tls/cert.pem",
+        "key": "/home/alice/tls/key.pem"})
+    before = box.run("sha256sum", "/etc/bellhop/tls/alice/privkey.pem")
+    said = run(box, plan, status=1)
+    assert "certificate: as alice: " in said and "Permission denied" in said
+    assert box.run("sha256sum", "/etc/bellhop/tls/alice/privkey.pem") == before
 
 
 # --- from Apache ---

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: MIT
+"""bellhopctl import without systemd: what it says of plans with mistakes, and what it makes of a configuration that a real
+Apache has read. Nothing is changed here; tests/system carries plans out."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from handoff import BUILD, ROOT, TIMEOUT
+
+sys.path.append(f"{ROOT}/src/import")
+import apache  # noqa: E402
+import plan  # noqa: E402
+import sites  # noqa: E402
+import vhosts  # noqa: E402
+
+# Users that every Debian has.
+A, B, C = "daemon", "bin", "games"
+
+
+@pytest.fixture(name="config")
+def _config(tmp_path):
+    (tmp_path / "bellhop/instances").mkdir(parents=True)
+    return tmp_path / "bellhop"
+
+
+def run(config, *arguments, status=0):
+    done = subprocess.run([f"{ROOT}/src/import/bellhop-import", f"--bellhopctl={BUILD}/bellhopctl", f"--config={config}",
+                           "--dry-run", *map(str, arguments)], capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout if status == 0 else done.stderr
+
+
+# --- plans ---
+
+
+def entry(**keys):
+    return {"instance": A, "hosts": ["a.example"], **keys}
+
+
+@pytest.mark.parametrize("keys, says", [
+    ({"htpp": "serve"}, "htpp: there is no such key. Did you mean http?"),
+    ({"instance": "../x"}, "instance: this has to be a name"), ({"instance": ["x"]}, "instance: this has to be a name"),
+    ({"hosts": "a.example"}, "hosts: this has to be a list of hosts"), ({"hosts": ["a b"]}, "hosts: this has to be a list"),
+    ({"hosts": ["a\nDefault=yes"]}, "hosts: this has to be"), ({"hosts": ["x..y"]}, "Host=x..y is not a host name"),
+    ({"addresses": ["0.0.0.0"]}, "addresses: Address=0.0.0.0"), ({"default": "yes"}, "default: this has to be true or false"),
+    ({"http": "redirekt"}, "http: this has to be serve, redirect or refuse"),
+    ({"idle_seconds": -1}, "idle_seconds: this has to be a number of seconds"),
+    ({"idle_seconds": True}, "idle_seconds: this has to be a number of seconds"),
+    ({"memory_max_bytes": "1G"}, "memory_max_bytes: this has to be a number above 0, or null"),
+    ({"disk_max_bytes": 5}, "disk_max_bytes: quotas of users are set by setquota(8)"),
+    ({"certificate": "/x"}, "certificate and key are given together"), ({"key": "x", "certificate": "/x"}, "an absolute path"),
+    ({"snippets": {"../x.conf": ""}}, "snippets: this has to be an object"), ({"snippets": {"x": ""}}, "snippets: this has"),
+    ({"folders": ["/a b"]}, "folders: this has to be"), ({"folders": ["/a/../etc"]}, "folders: this has to be"),
+    ({"folders": ["/"]}, "folders: this has to be"), ({"hosts": []}, "nothing leads to it"),
+    ({"instance": "nobody-of-that-name"}, "instance: user nobody-of-that-name does not exist"),
+    ({"instance": "root"}, "instance: root is root"),
+    ({"certificates": {"x": {"certificate": "/x", "key": "/y"}}}, "certificates: these are in addition"),
+])
+def test_mistakes(config, tmp_path, keys, says):
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps({"instances": [entry(instance=B, hosts=["b.example"]), entry(**keys)]}, indent=1))
+    said = run(config, path, status=1)
+    assert says in said and said.endswith("bellhopctl: Nothing was changed.\n")
+    line = re.match(rf"bellhopctl: {path}:(\d+)", said).group(1)
+    key = next(iter(keys))
+    assert f'"{key}"' in path.read_text().splitlines()[int(line) - 1] or "nothing leads" in says or "given together" in says
+
+
+def test_all_mistakes_at_once(config, tmp_path):
+    (tmp_path / "plan.json").write_text('{"instances": [\n{"instance": "x y",\n "hosts": 1},\n{"instance": "daemon",\n'
+                                        ' "hosts": ["a.example"], "network": 1},\n{"instance": "daemon", "hosts": ["b"]}]}')
+    said = run(config, tmp_path / "plan.json", status=1)
+    assert [int(line) for line in re.findall(r"plan.json:(\d+): \w", said)] == [2, 3, 5, 6]
+
+
+@pytest.mark.parametrize("text, says", [
+    ("", ":1: this is no JSON"), ("{", ":1: this is no JSON"), ("[]", ":1: this is no JSON: expected {"),
+    ('{"instances": [\n{"instance": "a",}]}', ":2: this is no JSON"), ('{"instances": []} x', "there is more after the end"),
+    ("{}", 'there is no list "instances"'), ('{"instances": [{"http": 1,\n"http": 2}]}', ":2: http is given twice"),
+    ('{"instances": [{"snippets": {"a.conf": "", "a.conf": ""}}]}', "a.conf is given twice"), ("[" * 99999, "JSON"),
+    ('{"instances": [' + "[" * 99999, "JSON"), ('{"x": ' + "[" * 99999, "nested too deeply"),
+])
+def test_broken_json(config, tmp_path, text, says):
+    (tmp_path / "plan.json").write_text(text)
+    assert says in run(config, tmp_path / "plan.json", status=1)
+
+
+@pytest.mark.parametrize("text, says", [
+    ("hosts\na\n", ":1: the first line has the keys, and one of the keys in it has to be instance"),
+    ("instance,hosts,hosts\n", "'hosts' is there twice"), ("instance,snippets\n", "snippets can be given in JSON only"),
+    ("instance,hosts\ndaemon\n", ":2: there are 1 cells, and 2 keys"), ('instance,hosts\ndaemon,"a\n', ":2: "),
+    ("instance,hosts,default\ndaemon,a.example,maybe\n", ":2: default: this has to be true or false"),
+    ('instance,hosts\n"daemon","a.example\nb.example"\nbin,x..y\n', ":4: hosts: Host=x..y"), ("", "one of the keys"),
+    ("instance,hosts,idle_seconds\ndaemon,a.example,10min\n", ":2: idle_seconds: this has to be a number"),
+])
+def test_broken_csv(config, tmp_path, text, says):
+    (tmp_path / "plan.csv").write_text(text)
+    assert says in run(config, tmp_path / "plan.csv", status=1)
+
+
+def test_conflicts(config, tmp_path):
+    """With another in the plan, and with what is there; spelling does not matter."""
+    (config / f"instances/{C}.conf").write_text("[Instance]\nHost=There.Example\nDefault=yes\n")
+    entries = [entry(), entry(instance=B, hosts=["A.example.", "there.example"], default=True)]
+    (tmp_path / "plan.json").write_text(json.dumps({"instances": entries}))
+    said = run(config, tmp_path / "plan.json", status=1)
+    assert f"A.example. is in {tmp_path}/plan.json:1 ({A}) already" in said
+    assert f"there.example is in {config}/instances/{C}.conf already" in said
+    assert f"default: true is in {config}/instances/{C}.conf already" in said
+
+
+def test_csv_and_json_say_the_same(config, tmp_path):
+    (tmp_path / "plan.csv").write_text("\ufeffinstance,hosts,network,idle_seconds\r\ndaemon,a.example *.b.example,yes,90\r\n",
+                                       encoding="utf-8")
+    printed = json.loads(run(config, "--json", tmp_path / "plan.csv"))
+    assert printed["instances"] == [{
+        "instance": A, "hosts": ["a.example", "*.b.example"], "addresses": [], "default": False, "http": "serve",
+        "network": True, "idle_seconds": 90, "suspended": False, **dict.fromkeys(plan.LIMITS)}]
+    (tmp_path / "plan.json").write_text(json.dumps(printed))
+    assert json.loads(run(config, "--json", tmp_path / "plan.json")) == printed
+    assert printed["changes"] == [{"change": "instance", "what": f"add {A}"}]
+
+
+# --- whose a host is ---
+
+
+def sites_of(*blocks, wanted=()):
+    """Of virtual hosts, each (address, user, names)."""
+    text = "# In file: /etc/x.conf\n"
+    for number, (address, user, names) in enumerate(blocks, 1):
+        first, *others = names.split()
+        text += f"#  {number}:\n<VirtualHost {address}>\n  #  {number}:\n  ServerName {first}\n"
+        text += "".join(f"  #  {number}:\n  ServerAlias {name}\n" for name in others)
+        text += f"  #  {number}:\n  AssignUserID {user} x\n" if user else ""
+        text += "  #  1:\n  SSLEngine on\n" if address.endswith(":443") else ""
+        text += "</VirtualHost>\n"
+    return sites.Sites(apache.Source(apache.parse(text), [], ""), {}, dict(wanted))
+
+
+@pytest.mark.parametrize("blocks, hosts, default", [
+    # The first one that has a name gets it, though a later one has it exactly.
+    ([("*:80", A, "a.example *.example"), ("*:80", B, "b.example")], {A: ["a.example", "*.example", "b.example"]}, A),
+    ([("*:80", B, "b.example"), ("*:80", A, "a.example *.example")], {B: ["b.example"], A: ["a.example", "*.example"]}, B),
+    # A longer wildcard that comes later gets nothing.
+    ([("*:80", A, "a.example *.example"), ("*:80", B, "b.test *.sub.example")],
+     {A: ["a.example", "*.example", "*.sub.example"], B: ["b.test"]}, A),
+    # Of those that no Host= can say, the known hosts go where Apache takes them.
+    ([("*:80", A, "a.example www.*"), ("*:80", B, "b.example www.b.example")],
+     {A: ["a.example", "www.b.example"], B: ["b.example"]}, A),
+    # Another user over TLS: nobody's.
+    ([("*:80", A, "a.example"), ("*:443", B, "a.example")], {}, None),
+    # One without a user is of those who have its names elsewhere.
+    ([("*:80", None, "x.test a.example b.example"), ("*:443", A, "a.example"), ("*:443", B, "b.example")],
+     {A: ["a.example"], B: ["b.example"]}, A),
+    ([("*:80", None, "nobody.example"), ("*:80", A, "a.example")], {A: ["a.example"]}, None),
+    # Each address has its own virtual hosts.
+    ([("192.0.2.1:80", A, "a.example"), ("192.0.2.2:80", B, "b.example")], {A: ["a.example"], B: ["b.example"]}, None),
+    ([("*:80", A, "192.0.2.1 a_b.example UPPER.Example.")], {A: ["a_b.example", "upper.example"]}, A),
+])
+def test_owners(blocks, hosts, default):
+    found = sites_of(*blocks)
+    assert found.routes()[0] == hosts
+    assert found.default()[0] in ([A, B, None] if default is A and blocks[0][1] is None else [default])
+
+
+def test_addresses():
+    found = sites_of(("192.0.2.1:80", A, "a.example"), ("192.0.2.1:443", A, "a.example"), ("192.0.2.2:443", B, "b.example"),
+                     ("[2001:db8::1]:80", C, "c.example"), ("192.0.2.3:80", A, "d.example"), ("192.0.2.3:80", B, "e.example"))
+    assert found.addresses() == {A: ["192.0.2.1"], B: ["192.0.2.2:443"], C: ["[2001:db8::1]:80"]}
+
+
+def test_user_of_the_command_line():
+    blocks = [("*:80", None, "a.example www.a.example"), ("*:80", "nobody-of-that-name", "b.example")]
+    assert sites_of(*blocks).routes()[0] == {}
+    assert sites_of(*blocks, wanted={"www.A.example": A, "b.example": B}).routes()[0] == {
+        A: ["a.example", "www.a.example"], B: ["b.example"]}
+
+
+# --- a configuration that Apache has read ---
+
+MODULES = ["mpm_event", "authz_core", "alias", "rewrite", "headers", "proxy", "proxy_http", "proxy_fcgi", "dir", "status",
+           "substitute", "mime"]
+
+
+@pytest.fixture(name="old")
+def _old(tmp_path):
+    """Writes the configuration of an old server, and returns its path."""
+    def write(text):
+        (tmp_path / "logs").mkdir(exist_ok=True)
+        modules = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in MODULES)
+        (tmp_path / "apache2.conf").write_text(f"ServerRoot {tmp_path}\n{modules}Listen 80\nServerName old\n{text}")
+        return tmp_path / "apache2.conf"
+    return write
+
+
+def planned(path, **wanted):
+    """({user: what is planned}, verdicts), before bellhop-instance judges it."""
+    entries, verdicts = vhosts.plan_of(apache.load(str(path)), wanted, False)
+    return {each.name: plan.as_json(each) for each in entries}, [verdict.as_json() for verdict in verdicts]
+
+
+def test_every_directive_has_a_verdict(old):
+    path = old("""
+<IfModule mod_nothing.c>
+    Frobnicate On
+</IfModule>
+Define HOST a.example
+<VirtualHost *:80>
+    ServerName ${HOST}
+    ServerAlias "www.a.example" \\
+        web?.a.example
+    DocumentRoot "/var/www/a site"
+    Alias "/with blank" "/var/www/a site/x"
+    Redirect gone /old
+    <Location "/app">
+        ProxyPass http://127.0.0.1:3000/
+        Substitute "s/a \\"b\\"/c/"
+    </Location>
+    <Directory "/var/www/a site">
+        <Limit GET>
+            Require all granted
+        </Limit>
+    </Directory>
+    <Location /server-status>
+        SetHandler server-status
+    </Location>
+    RewriteEngine On
+    RewriteCond %{HTTP_HOST} ^www\\. [NC]
+    RewriteRule ^(.*)$ "http://a.example$1" [R=301,L]
+    CustomLog /dev/null "%h"
+</VirtualHost>
+""")
+    plans, verdicts = planned(path, **{"a.example": A})
+    snippet = plans[A]["snippets"]["import.conf"]
+    for line in ('DocumentRoot "/var/www/a site"', 'Alias "/with blank" "/var/www/a site/x"', "Redirect gone /old",
+                 'Substitute "s/a \\"b\\"/c/"', 'RewriteRule ^(.*)$ "http://a.example$1" [R=301,L]',
+                 "LoadModule substitute_module /usr/lib/apache2/modules/mod_substitute.so", "<Limit GET>"):
+        assert line in snippet
+    assert "CustomLog" not in snippet and "Frobnicate" not in snippet
+    assert plans[A]["hosts"] == ["a.example", "www.a.example"] and plans[A]["network"]
+    by_text = {" ".join(verdict["directive"].split()): verdict for verdict in verdicts}
+    alias = by_text['ServerAlias "www.a.example" web?.a.example']
+    assert alias["verdict"] == "needs a hand" and "web?.a.example: the only wildcard of Host=" in alias["why"]
+    assert by_text["SetHandler server-status"]["verdict"] == "needs a hand"
+    assert by_text['CustomLog /dev/null "%h"']["verdict"] == "moved"
+    lines = {verdict["line"] for verdict in verdicts if verdict["file"] == str(path)}
+    first = path.read_text().splitlines().index("<VirtualHost *:80>") + 1
+    text = path.read_text().splitlines()
+    for number in range(first, len(text)):
+        if not text[number - 1].strip().startswith("</") and not text[number - 1].endswith("\\"):
+            assert number in lines, text[number - 1]
+
+
+def test_php_of_the_server_itself(old):
+    """mod_php's settings become those of the customer's PHP-FPM; what differs between the sites is for a hand."""
+    path = old("""
+LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so
+<VirtualHost *:80>
+    ServerName a.example
+    AddType application/x-httpd-php .php
+    php_admin_value open_basedir /srv/a:/tmp
+    php_admin_flag display_errors off
+    php_value memory_limit 64M
+    <Directory /srv/www/x>
+        php_value upload_max_filesize 3M
+    </Directory>
+</VirtualHost>
+<VirtualHost *:80>
+    ServerName b.example
+    php_admin_value open_basedir /srv/b:/tmp
+    php_admin_flag display_errors off
+    php_value memory_limit 128M
+    <FilesMatch "\\.html$">
+        SetHandler application/x-httpd-php
+    </FilesMatch>
+</VirtualHost>
+""")
+    path.write_text(path.read_text().replace("mpm_event", "mpm_prefork"))
+    plans, verdicts = planned(path, **{"a.example": A, "b.example": A})
+    ini = plans[A]["snippets"]["php.fpm"]
+    assert 'php_admin_value[open_basedir] = "/srv/a:/tmp:/srv/b"\n' in ini
+    assert 'php_admin_flag[display_errors] = "off"\n' in ini
+    assert "memory_limit" not in ini and "upload_max_filesize" not in ini
+    snippet = plans[A]["snippets"]["import.conf"]
+    assert 'SetHandler "proxy:unix:${RUNTIME_DIRECTORY}/php.sock|fcgi://localhost"' in snippet and "php_" not in snippet
+    hand = [verdict["directive"] for verdict in verdicts if verdict["verdict"] == "needs a hand"]
+    assert {"php_value memory_limit 64M", "php_value memory_limit 128M", "php_value upload_max_filesize 3M"} <= set(hand)
+
+
+@pytest.mark.parametrize("inside, policy", [
+    ("Redirect permanent / https://a.example/", "redirect"), ("Redirect / https://a.example", "redirect"),
+    ("RewriteEngine On\nRewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]", "redirect"),
+    ("RewriteEngine On\nRewriteRule ^/?(.*) https://%{SERVER_NAME}/$1 [R,L]", "redirect"),
+    ("Redirect permanent /shop https://a.example/", "serve"), ("Redirect permanent / https://other.example/", "serve"),
+    ("Redirect permanent / https://a.example/new/", "serve"), ("RedirectMatch ^/x https://a.example/", "serve"),
+    ("Redirect /x http://x.example/\nRedirect permanent / https://a.example/", "serve"),
+    ("RewriteEngine On\nRewriteCond %{HTTP_USER_AGENT} x\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R]", "serve"),
+    ("RewriteEngine On\nRewriteRule ^/x https://%{HTTP_HOST}%{REQUEST_URI} [R]", "serve"),
+    ("ProxyPass /x http://127.0.0.1:1/\nRedirect permanent / https://a.example/", "serve"), ("", "serve"),
+])
+def test_redirects(inside, policy):
+    lines = "".join(f"  #  1:\n  {line}\n" for line in inside.splitlines())
+    site = sites.Sites(apache.Source(apache.parse(
+        f"# In file: /x\n#  1:\n<VirtualHost *:80>\n  #  1:\n  ServerName a.example\n{lines}</VirtualHost>\n"), [], ""), {},
+        {}).all[0]
+    assert ("redirect" if vhosts.redirects_all(site) else "serve") == policy
+
+
+def test_apache_does_not_accept_it(config, old):
+    said = run(config, f"--apache={old('Frobnicate On')}", status=1)
+    assert "Apache does not accept" in said and "Invalid command 'Frobnicate'" in said
+    assert "does not exist. Name the main file" in run(config, "--apache=/nowhere/apache2.conf", status=1)
+    assert "there is no virtual host" in run(config, f"--apache={old('')}", status=1)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--apache=x", "x.json"], ["x.json", "--network"], ["--apache=", "--user=x"]])
+def test_wrong_usage(config, arguments):
+    run(config, *arguments, status=2)
