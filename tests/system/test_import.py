@@ -209,14 +209,20 @@ def test_panel(panel):
     assert read == {(verdict["file"], verdict["line"]) for verdict in printed["verdicts"]} & read
 
     # Who gets a visitor.
-    led = routes(machine, hosts + strangers)
+    led = routes(machine, hosts)
     for host in hosts:
         owner = next(user for pattern, user in user_of.items() if pattern.replace("*", "any.thing") == host)
         assert {user_of.get(vhost) for vhost in said[host]} - {None, unknown} <= {owner}
         assert led[host] == {"tls": owner, "http": owner}, host
     for host in strangers:
         assert {user_of.get(vhost) for vhost in said[host]} == {unknown}, said[host]
-        assert led[host] == {"tls": unknown, "http": unknown}, host
+    machine.write("/root/hosts", "\n".join(strangers))
+    for host, got in json.loads(machine.shell("python3 /root/choice.py 127.0.0.1 80 443 --router </root/hosts",
+                                              timeout=300)).items():
+        if unknown:
+            assert got == [f"200 /home/{unknown}/public_html"] * 2, (host, got)
+        else:
+            assert got[0].startswith("421 ") and got[1] == "TLSV1_UNRECOGNIZED_NAME", (host, got)
 
     # And what the visitor gets.
     for host in random.Random(2).sample(hosts, 5):
