@@ -56,9 +56,9 @@ END = "\n---- end ----\n"
 def ten_answers(ten, port=80, tls_port=443):
     """{URL: status, redirect and header of the customer's, body unless it is a page of the server's}."""
     seen = {}
-    for scheme, at, customers in (("http", port, range(10)), ("https", tls_port, range(5))):
+    for scheme, at, customers in (("http", port, (0, 4, 5, 9)), ("https", tls_port, (0, 4))):
         urls = [f"{scheme}://{name}{path}" for number in customers for host in [f"customer{number}.example"]
-                for name in (host, f"www.{host}", f"a.b.sub.{host}") for path in TEN_PATHS]
+                for name in (host, f"a.b.sub.{host}") for path in TEN_PATHS]
         # Of another host, a connection that is open already may be none.
         texts = ten.client("curl", "-sik", "-H", "Connection: close", "--http1.1", "--connect-to", f"::127.0.0.1:{at}", "-w",
                            END, *urls, timeout=300).replace("\r", "").split(END)
@@ -67,7 +67,7 @@ def ten_answers(ten, port=80, tls_port=443):
             status = head.split()[1]
             fields = sorted(re.findall(r"^(?:location|x-site): .*", head, re.MULTILINE | re.IGNORECASE))
             seen[url] = (status, fields, body if status in ("200", "404") else None)
-    assert len(seen) == 315
+    assert len(seen) == 84
     return seen
 
 
@@ -80,7 +80,7 @@ def test_all_at_once(ten, migrating):
     before = ten_answers(ten)
     assert before["https://customer0.example/page/7"] == ("200", ["X-Site: customer0"],
                                                           "customer0 for customer0.example: page=7\n")
-    assert {before[f"http://customer3.example{path}"][0] for path in ("/old/x", "/members", "/nothing")} == {
+    assert {before[f"http://customer5.example{path}"][0] for path in ("/old/x", "/members", "/nothing")} == {
         "301", "401", "404"}
     said = ten.shell(begin)
     assert "needs a hand" not in said.partition("The old server:")[0].replace("0 needs a hand", ""), said

@@ -56,7 +56,8 @@ class Machine:
     def __init__(self, count):
         self.names = [f"c{number:03}" for number in range(count)]
         self.passwd, self.group, self.owners = [], [], {}
-        self.unknown = None
+        self.unknown = self.unknown_tls = None
+        self.plain = []  # hosts without TLS
         pathlib.Path("/var/log/old").mkdir(parents=True, exist_ok=True)
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days",
                         "90", "-subj", "/CN=old", "-keyout", "/root/old.key", "-out", "/root/old.pem"], check=True,
@@ -112,7 +113,8 @@ pm.max_requests = 4000
         for path, lines in (("/etc/passwd", self.passwd), ("/etc/group", self.group)):
             with open(path, "a", encoding="ascii") as file:
                 file.writelines(lines)
-        print(json.dumps({"owners": self.owners, "unknown": self.unknown}))
+        print(json.dumps({"owners": self.owners, "unknown": self.unknown, "unknown_tls": self.unknown_tls,
+                          "plain": self.plain}))
 
 
 def hestia(machine):
@@ -246,7 +248,9 @@ php_admin_flag[log_errors] = on
         Require all granted
     </Directory>
 """
-        # Every sixth has no certificate.
+        # Every sixth has no certificate: over TLS, Apache gives these hosts, and unknown ones, to the first that has one.
+        machine.plain += [domain, *aliases] if number % 6 == 0 else []
+        machine.unknown_tls = machine.names[1]
         tls = f"""<VirtualHost *:443>{body}
     SSLEngine on
     SSLProtocol All -SSLv3
@@ -334,7 +338,7 @@ def virtualmin(machine):
     """Users by number, everything in the home, certificates too, which are the customer's own; a default site that is a
     customer's, as it comes first; names of mail and administration beside those of the site."""
     machine.main(["80", "443"], "IncludeOptional sites-enabled/*.conf")
-    machine.unknown = machine.names[0]
+    machine.unknown = machine.unknown_tls = machine.names[0]
     for number, name in enumerate(machine.names):
         home, domain = f"/home/{name}", f"{name}.example"
         machine.user(name, home)

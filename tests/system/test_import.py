@@ -143,7 +143,7 @@ def test_key_of_a_neighbour(box):
 
 @pytest.fixture(name="panel", scope="module", params=PANELS)
 def _panel(request):
-    """A machine that a panel has configured: (box, panel, {host: user}, user who gets unknown hosts)."""
+    """A machine that a panel has configured: (box, panel, what panels.py says of it)."""
     machine = Box(f"bellhop-{request.param}")
     machine.up()
     try:
@@ -151,7 +151,7 @@ def _panel(request):
             machine.path(f"/root/{file}").write_bytes((HERE / file).read_bytes())
         made = json.loads(machine.run("python3", "/root/panels.py", request.param, COUNT))
         machine.install()
-        yield machine, request.param, made["owners"], made["unknown"]
+        yield machine, request.param, made
     finally:
         machine.down()
 
@@ -186,11 +186,10 @@ def routes(machine, hosts):
 
 
 def test_panel(panel):
-    machine, name, owners, unknown = panel
+    machine, name, made = panel
+    owners, unknown = made["owners"], made["unknown"]
     hosts, strangers = hosts_of(owners)
     said = choice(machine, name, hosts + strangers)
-    user_of = {host: user for host, user in owners.items()}
-
     begin = time.monotonic()
     printed = json.loads(run(machine, "--apache", "--json"))
     print(f"{name}: {len(printed['instances'])} instances in {time.monotonic() - begin:.1f} s")
@@ -211,11 +210,12 @@ def test_panel(panel):
     # Who gets a visitor.
     led = routes(machine, hosts)
     for host in hosts:
-        owner = next(user for pattern, user in user_of.items() if pattern.replace("*", "any.thing") == host)
-        assert {user_of.get(vhost) for vhost in said[host]} - {None, unknown} <= {owner}
+        pattern, owner = next(item for item in owners.items() if item[0].replace("*", "any.thing") == host)
+        by_http, by_tls = (owners.get(vhost) for vhost in said[host])
+        assert by_http == owner and by_tls == (made["unknown_tls"] if pattern in made["plain"] else owner)
         assert led[host] == {"tls": owner, "http": owner}, host
     for host in strangers:
-        assert {user_of.get(vhost) for vhost in said[host]} == {unknown}, said[host]
+        assert [owners.get(vhost) for vhost in said[host]] == [unknown, made["unknown_tls"]]
     machine.write("/root/hosts", "\n".join(strangers))
     for host, got in json.loads(machine.shell("python3 /root/choice.py 127.0.0.1 80 443 --router </root/hosts",
                                               timeout=300)).items():
