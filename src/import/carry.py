@@ -9,7 +9,6 @@ import concurrent.futures
 import json
 import os
 import pwd
-import re
 import shutil
 import subprocess
 import tempfile
@@ -26,9 +25,9 @@ USER_MARK = "bellhop customer"
 # A plan with one of these is not carried out; what else check finds was there before, or is no mistake of the plan.
 MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
             "key-mismatch", "snippet-error"}
-# What systemd calls them to set them, and to show them.
-LIMITS = {"memory_max_bytes": ("MemoryMax", "MemoryMax"), "cpu_max_percent": ("CPUQuota", "CPUQuotaPerSecUSec"),
-          "tasks_max": ("TasksMax", "TasksMax")}
+# The options of add and set for them; null is "none".
+LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
+          "disk_max_bytes": "--disk-max={}"}
 # Where there is no document root yet, there will be one.
 INSTANCE_CONF = """
 <IfFile !"/srv/www/${{BELLHOP_INSTANCE}}">
@@ -56,13 +55,8 @@ def run(command):
         raise Failed(f"{command[0]} has failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
-def limit_of(text):
-    """A number, or percent of a processor's time; None: infinity, or not known."""
-    spans = re.findall(r"([0-9.]+)(min|s|ms|us)(?![a-z])", text)
-    if spans:
-        seconds = sum(float(number) * {"min": 60, "s": 1, "ms": 1e-3, "us": 1e-6}[unit] for number, unit in spans)
-        return round(seconds * 100)
-    return int(text) if text.isdigit() else None
+def limit_option(key, value):
+    return LIMITS[key].format(value) if value is not None else LIMITS[key].partition("=")[0] + "=none"
 
 
 def host_key(host):
@@ -103,6 +97,7 @@ class Carry:
         self.ctl, self.entries, self.dry_run, self.tell = ctl, entries, dry_run, tell
         self.pairs = {}     # {(name, folder): (fullchain, privkey)}
         self.refused = {}   # {name: why}
+        self.exported = None
         self.last = []      # verbs and names, for when all is in force
         self.units = False  # drop-ins have changed
         self.n = 0
@@ -116,24 +111,10 @@ class Carry:
         return self.path("instances", f"{name}.conf")
 
     def settings_of(self, name):
-        """Of the file that is there, in the terms of a plan; None: there is none."""
-        try:
-            with open(self.file_of(name), encoding="utf-8") as file:
-                lines = [line.split(" #")[0].partition("=") for line in file if not line.lstrip().startswith(("#", ";"))]
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError) as error:
-            raise Failed(f"{self.file_of(name)}: {error}") from None
-        pairs = [(key.strip(), value.strip()) for key, equals, value in lines if equals]
-        last = dict(pairs)
-        settings = {key: [word for name, value in pairs if name == SETTINGS[key] for word in value.split()]
-                    for key in ("hosts", "addresses")}
-        for key in ("default", "network"):
-            settings[key] = plan.WORDS.get(last.get(SETTINGS[key], "no"), False)
-        settings["http"] = last.get("Http", "serve")
-        settings["idle_seconds"] = last.get("IdleSec", "10min")
-        settings["suspended"] = plan.WORDS.get(last.get("Suspended", "no"), False)
-        return settings
+        """Of an instance that is there, in the terms of a plan; None: there is none, or its file has a mistake."""
+        if self.exported is None:
+            self.exported = {entry["instance"]: entry for entry in self.ctl.run("export")[1].get("instances", [])}
+        return self.exported.get(name)
 
     # --- mistakes that are seen before anything is changed ---
 
@@ -141,10 +122,9 @@ class Carry:
         """Two instances with the same host, address or default, be they in the plan or there already."""
         taken, mistakes = {}, []
         names = {entry.name for entry in self.entries}
-        for file in sorted(os.listdir(os.path.join(self.ctl.config, "instances"))):
-            name = file.removesuffix(".conf")
-            if name != file and name not in names and not name.startswith("."):
-                found = self.settings_of(name) or {"hosts": [], "addresses": [], "default": False}
+        self.settings_of("")
+        for name, found in self.exported.items():
+            if name not in names:
                 taken.update({("hosts", host_key(host)): self.file_of(name) for host in found["hosts"]})
                 taken.update({("addresses", address): self.file_of(name) for address in found["addresses"]})
                 if found["default"]:
@@ -167,9 +147,9 @@ class Carry:
                               f"useradd --create-home {entry.name}")
             elif user is not None and user.pw_uid == 0:
                 yield entry, f"{entry.place('instance')}: {entry.name} is root, and no instance runs as root."
-            if entry["disk_max_bytes"] is not None:
-                yield entry, (f"{entry.place('disk_max_bytes')}: quotas of users are set by setquota(8). Leave this out, or "
-                              "null.")
+            if os.path.lexists(self.file_of(entry.name)) and not self.settings_of(entry.name):
+                yield entry, (f"{entry.place('instance')}: {self.file_of(entry.name)} is there, and has a mistake, see "
+                              f"'bellhopctl check'")
 
     def changed_by_hand(self):
         """What somebody has changed since wins over Apache's old configuration, and over a plan made from it."""
@@ -312,13 +292,11 @@ class Carry:
 
     def differs(self, entry, there):
         """The keys of an instance that is there in which the plan differs."""
-        for key in SETTINGS:
+        for key in [*SETTINGS, *LIMITS]:
             if key not in entry.given:
                 continue
             if key in ("hosts", "addresses"):
                 same = {host_key(word) for word in there[key]} == {host_key(word) for word in entry[key]}
-            elif key == "idle_seconds":
-                same = there[key] in (time_of(entry[key]), "10min" if entry[key] == 600 else None)
             else:
                 same = there[key] == entry[key]
             if not same:
@@ -342,37 +320,22 @@ class Carry:
         there = self.settings_of(name)
         if there is None:
             yield Step("instance", f"add {name}", lambda: self.ctl.change(
-                "add", name, "--later", *[option for _, option in self.options(entry)]))
+                "add", name, "--later", *[option for _, option in self.options(entry)],
+                *[limit_option(key, entry[key]) for key in LIMITS if entry[key] is not None]))
         elif wanted := list(self.differs(entry, there)):
             yield Step("instance", f"set {', '.join(wanted)} of {name}", lambda: self.set(entry, wanted))
-        yield from self.steps_of_limits(entry)
         suspended = bool(there and there["suspended"])
         if "suspended" in entry.given and entry["suspended"] != suspended:
             verb = "suspend" if entry["suspended"] else "resume"
             yield Step("suspended", f"{verb} {name}", lambda: self.last.append((verb, name)))
 
     def set(self, entry, keys):
-        words = {"default": [f"--default={'yes' if entry['default'] else 'no'}"], "http": [f"--http={entry['http']}"],
+        words = {**{key: [limit_option(key, entry[key])] for key in LIMITS}, "default": [f"--default={'yes' if entry['default'] else 'no'}"], "http": [f"--http={entry['http']}"],
                  "idle_seconds": [f"--idle={time_of(entry['idle_seconds'])}"],
                  "network": [f"--network={'yes' if entry['network'] else 'no'}"],
                  "hosts": [f"--host={host}" for host in entry["hosts"] or [""]],
                  "addresses": [f"--address={address}" for address in entry["addresses"] or [""]]}
         self.ctl.change("set", entry.name, *[word for key in keys for word in words[key]])
-
-    @staticmethod
-    def steps_of_limits(entry):
-        """Those that are given; null is none of the instance's own."""
-        unit = f"bellhop@{entry.name}.service"
-        wanted = {LIMITS[key]: entry[key] for key in LIMITS if key in entry.given and entry[key] is not None}
-        if not wanted:
-            return
-        done = subprocess.run(["systemctl", "show", unit], capture_output=True, text=True, check=False)
-        there = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-        words = [f"{setting}={value}{'%' if setting == 'CPUQuota' else ''}" for (setting, shown), value in wanted.items()
-                 if limit_of(there.get(shown, "")) != value]
-        if words:
-            yield Step("limits", f"set {', '.join(words)} for {entry.name}",
-                       lambda: run(["systemctl", "set-property", "--", unit, *words]))
 
     def steps_of_pairs(self, entry, user):
         for (name, folder), pair in self.pairs.items():

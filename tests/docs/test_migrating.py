@@ -89,7 +89,7 @@ def test_all_at_once(ten, migrating):
     ten.shell(switch)
     assert ten_answers(ten) == before
     assert ":8080 " not in ten.run("ss", "-Hltn") and served_by(ten, "www.customer7.example") == {"customer7"}
-    assert ten.show("bellhop@customer7.service", "ActiveState") == "active"
+    assert ten.show("bellhop@customer5.service", "ActiveState") == "active"
     ten.shell(suspend)
     assert ten.curl("http://customer9.example/", "-i").startswith("HTTP/1.1 503")
     assert "0 errors" in ten.run("bellhopctl", "check")

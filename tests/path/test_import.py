@@ -50,7 +50,6 @@ def entry(**keys):
     ({"idle_seconds": -1}, "idle_seconds: this has to be a number of seconds"),
     ({"idle_seconds": True}, "idle_seconds: this has to be a number of seconds"),
     ({"memory_max_bytes": "1G"}, "memory_max_bytes: this has to be a number above 0, or null"),
-    ({"disk_max_bytes": 5}, "disk_max_bytes: quotas of users are set by setquota(8)"),
     ({"certificate": "/x"}, "certificate and key are given together"), ({"key": "x", "certificate": "/x"}, "an absolute path"),
     ({"snippets": {"../x.conf": ""}}, "snippets: this has to be an object"), ({"snippets": {"x": ""}}, "snippets: this has"),
     ({"folders": ["/a b"]}, "folders: this has to be"), ({"folders": ["/a/../etc"]}, "folders: this has to be"),

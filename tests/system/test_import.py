@@ -79,6 +79,24 @@ def test_json(box, gone):
     assert files(box) == after
 
 
+def test_changes_what_is_there(box, gone):
+    """What a plan says is changed, what it does not say stays; what export prints changes nothing."""
+    gone += ["karl"]
+    key = {"instance": "karl", "create_user": True}
+    run(box, write(box, "/root/import/plan.json", {**key, "hosts": ["karl.example"], "idle_seconds": 90, "tasks_max": 100}))
+    run(box, write(box, "/root/import/plan.json", {**key, "hosts": ["*.karl.example", "new.example"], "tasks_max": 120}))
+    found = json.loads(box.run("bellhopctl", "export", "karl"))["instances"][0]
+    assert (found["hosts"], found["idle_seconds"], found["tasks_max"]) == (["*.karl.example", "new.example"], 90, 120)
+    assert "karl" in box.curl("http://a.karl.example/") and box.curl("http://karl.example/", "-i").startswith("HTTP/1.1 421")
+    box.write("/root/import/export.json", box.run("bellhopctl", "export"))
+    before = files(box)
+    assert run(box, "/root/import/export.json") == "All is there already, as asked for.\n"
+    run(box, write(box, "/root/import/plan.json", {"instance": "karl", "default": False, "hosts": ["new.example"],
+                                                   "tasks_max": None}))
+    assert files(box) != before
+    assert json.loads(box.run("bellhopctl", "export", "karl"))["instances"][0]["tasks_max"] is None
+
+
 def test_csv(box, gone):
     gone += ["gustav", "hugo"]
     box.write("/root/import/plan.csv", "instance,hosts,create_user,http,idle_seconds\r\n"
