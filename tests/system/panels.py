@@ -81,7 +81,7 @@ class Machine:
         self.group.append(f"{name}:x:{self.uid(name)}:\n")
 
     def page(self, folder, name):
-        self.write(f"{folder}/index.html", f"{folder}\n", name)
+        self.write(f"{folder}/index.html", f"{folder} of {name}\n", name)
         os.chown(folder, self.uid(name), self.uid(name))
 
     def pool(self, version, name, socket, user, extra=""):

@@ -238,7 +238,7 @@ def test_panel(panel):
     for host, got in json.loads(machine.shell("python3 /root/choice.py 127.0.0.1 80 443 --router </root/hosts",
                                               timeout=300)).items():
         if unknown:
-            assert got == [f"200 /home/{unknown}/public_html"] * 2, (host, got)
+            assert got == [f"200 /home/{unknown}/public_html of {unknown}"] * 2, (host, got)
         else:
             assert got[0].startswith("421 ") and got[1] == "TLSV1_UNRECOGNIZED_NAME", (host, got)
 
