@@ -41,6 +41,7 @@ typedef struct Ctl {
         const char *count, *delay; /* top; NULL: not given */
         bool strict;               /* check */
         const char *instance;      /* check; NULL: all */
+        const char *files;         /* check; NULL: not given */
         bool self_signed;          /* cert, add */
         bool force, install;       /* cert */
         bool json, no_legend, no_pager;

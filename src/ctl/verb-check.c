@@ -4,6 +4,7 @@
 #include <search.h>
 
 #include "ctl/check/check.h"
+#include "ctl/check/pages.h"
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -90,9 +91,12 @@ static void check_instance(InstanceCheck *inst)
                                  "it is suspended; its pages and snippets are not checked");
         } else {
                 check_document_root(inst);
-                check_snippets(inst);
+                check_pages(inst);
+                check_server(inst);
         }
         check_instance_units(inst);
+        texts_free(inst->roots, inst->n_roots);
+        free(inst->htaccess);
 }
 
 static int check_instances(Check *check)
@@ -262,12 +266,20 @@ static CtlStatus check_print(const Check *check)
 
 CtlStatus verb_check(const Ctl *ctl, char *arguments[])
 {
+        uint64_t files_max = PAGES_DEFAULT;
         Check check;
         CtlStatus status;
-        int r = check_init(ctl, &check);
+        int r;
 
+        if (ctl->files && !text_number(span_from_string(ctl->files), SIZE_MAX, &files_max)) {
+                output_error("--files=%s is no number.", ctl->files);
+                return CTL_USAGE;
+        }
+        r = check_init(ctl, &check);
+        check.files_max = files_max;
         if (r == 0) {
                 check_config(&check);
+                check_dropins(&check);
                 if (!ctl->instance) {
                         check_router_units(&check);
                         check_ports(&check);

@@ -67,6 +67,8 @@ const Option options[] = {
         { "delay", 'd', "SEC", "top", "Wait SEC seconds in between (default: 2)", STRING(delay) },
         { "strict", 0, NULL, "check", "Warnings are errors", FLAG(strict) },
         { "instance", 0, "NAME", "check", "Show only its findings", STRING(instance) },
+        { "files", 0, "N", "check", "Look at N files of each document root (default: 5000)",
+          STRING(files) },
         { "self-signed", 0, NULL, "cert add", "Make a self-signed certificate", FLAG(self_signed) },
         { "install", 0, NULL, "cert", "Install the files CERT and KEY, which follow NAME",
           FLAG(install) },

@@ -18,6 +18,7 @@
 #include <mpm_common.h>
 
 #include "httpd/inbox.h"
+#include "httpd/judge.h"
 #include "httpd/logs.h"
 #include "httpd/sigmask.h"
 #include "instance/admit.h"
@@ -234,6 +235,8 @@ static void test_config(apr_pool_t *pconf, server_rec *server)
         apr_pool_t *plog, *ptemp;
         bool is_good;
 
+        if (judge_is_wanted())
+                judge_run(pconf, server);
         /* All of it ends with the process. */
         apr_pool_create(&plog, pconf);
         apr_pool_create(&ptemp, pconf);

@@ -33,6 +33,7 @@ static const char help[] =
         "\n"
         "      --config=DIR   Configuration (default: " BELLHOP_CONFIG_DIR ")\n"
         "      --test         Test the configuration of server and PHP, and exit\n"
+        "      --judge        Test the server's configuration, and judge it for bellhopctl\n"
         "      --reload=PID   Have the instance with this main process reload, and wait\n"
         "  -h, --help         Show this help\n"
         "      --version      Show the version\n"
@@ -63,14 +64,15 @@ static const char *environment_or(const char *name, const char *otherwise)
 }
 
 /* As an instance would run it: behind the fence. Returns only after a failure. */
-static void test(Context *context)
+static void test(Context *context, bool with_php)
 {
         Instance settings;
         int r = confine(context, &settings);
 
         if (r < 0)
                 return;
-        r = php_test(context);
+        if (with_php)
+                r = php_test(context);
         if (r == 0)
                 r = server_become_test(context);
         if (r < 0)
@@ -209,10 +211,11 @@ int main(int argc, char *argv[])
                 .php_program = environment_or("BELLHOP_PHP_FPM", NULL),
                 .systemd_fd = take_systemd_folder(),
         };
-        const char *tests = NULL, *reload_pid = NULL;
+        const char *tests = NULL, *judges = NULL, *reload_pid = NULL;
         const ProgramOption options[] = {
                 { "config", required_argument, &context.config_dir },
                 { "test", no_argument, &tests },
+                { "judge", no_argument, &judges },
                 { "reload", required_argument, &reload_pid },
                 { NULL, 0, NULL },
         };
@@ -228,12 +231,13 @@ int main(int argc, char *argv[])
                 return EXIT_USAGE;
         }
         log_open();
-        if (tests || reload_pid)
+        context.judges = judges;
+        if (tests || judges || reload_pid)
                 context.systemd_fd = close_fd(context.systemd_fd);
         if (reload_pid)
                 return reload(&context, reload_pid) ? EXIT_SUCCESS : EXIT_FAILURE;
-        if (!tests)
+        if (!tests && !judges)
                 return run(&context);
-        test(&context);
+        test(&context, tests);
         return EXIT_FAILURE;
 }

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "instance/server.h"
+#include "instance/verdict.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -74,6 +75,8 @@ static void server_make_apache_command(const Context *context, bool test, unsign
         server_add(command, "Define BELLHOP_SERVER %u", number);
         if (context->is_suspended)
                 server_add(command, "-DBELLHOP_SUSPENDED");
+        if (test && context->judges)
+                server_add(command, "-D" VERDICT_DEFINE);
         server_add(command, "-f");
         server_add(command, "%s/apache2/instance.conf", context->config_dir);
 }

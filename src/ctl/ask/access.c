@@ -57,21 +57,29 @@ static int access_become(const Identity *who)
                        : -EPERM;
 }
 
+int access_begin_as(const Identity *who, Identity *ret_own)
+{
+        *ret_own = (Identity){ .uid = geteuid(), .gid = getegid(), .n_groups = -1 };
+        if (who->uid == geteuid())
+                return 0;
+        ret_own->n_groups = getgroups(ACCESS_GROUPS_MAX, ret_own->groups);
+        return ret_own->n_groups < 0 ? -errno : access_become(who);
+}
+
+int access_end_as(const Identity *own)
+{
+        return own->n_groups < 0 ? 0 : access_become(own);
+}
+
 /* Sets the error if the user may not. Returns a negative errno if that can't be known. */
 static int access_judge(Walk *walk, int fd, int mode)
 {
-        const bool change = walk->who->uid != geteuid();
-        Identity own = { .uid = geteuid(), .gid = getegid() };
-        int r = 0, restored = 0;
+        Identity own;
+        int r = access_begin_as(walk->who, &own), restored;
 
-        if (change) {
-                own.n_groups = getgroups(ACCESS_GROUPS_MAX, own.groups);
-                r = own.n_groups < 0 ? -errno : access_become(walk->who);
-        }
         if (r == 0 && faccessat(fd, "", mode, AT_EMPTY_PATH | AT_EACCESS) < 0)
                 walk->access->error = -errno;
-        if (change && own.n_groups >= 0)
-                restored = access_become(&own);
+        restored = access_end_as(&own);
         return r < 0 ? r : restored;
 }
 

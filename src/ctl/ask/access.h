@@ -39,3 +39,8 @@ int access_ask(const Identity *who, const char *const replaced[], const char *pa
 /* Whether nobody but root (or the caller) can change what an absolute path leads to: each folder
  * and link on the way and the file itself. ret->error is -EPERM where somebody else can. */
 int access_ask_roots(const char *path, Access *ret);
+
+/* Between these two, this process reaches files with the rights of who, whatever the first one
+ * returns, which is 0 or a negative errno; *ret_own is what the second one gives back. */
+int access_begin_as(const Identity *who, Identity *ret_own);
+int access_end_as(const Identity *own);

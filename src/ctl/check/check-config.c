@@ -49,14 +49,13 @@ static bool config_is_copy(const char *name)
         return is_copy;
 }
 
-static void config_check_names(Check *check, const char *folder)
+void check_names(Check *check, const char *folder)
 {
-        _cleanup_free_ char *path = text_format("%s%s", check->ctl->config_dir, folder);
-        DIR *dir = path ? opendir(path) : NULL;
+        DIR *dir = opendir(folder);
         const struct dirent *entry;
 
         while (dir && (entry = readdir(dir))) {
-                _cleanup_free_ char *file = text_format("%s/%s", path, entry->d_name);
+                _cleanup_free_ char *file = text_format("%s/%s", folder, entry->d_name);
 
                 if (!config_is_copy(entry->d_name) &&
                     !text_ends_with(entry->d_name, NAME_CONF_SUFFIX))
@@ -124,8 +123,12 @@ void check_config(Check *check)
                 config_add_problem(check, &config->problems[i]);
         for (size_t i = 0; i < ELEMENTSOF(folders); i++)
                 config_check_folder(check, folders[i]);
-        config_check_names(check, "/instances");
-        config_check_names(check, "/router.conf.d");
+        for (size_t i = 1; i < 3; i++) {
+                _cleanup_free_ char *path = text_format("%s%s", check->ctl->config_dir, folders[i]);
+
+                if (path)
+                        check_names(check, path);
+        }
         config_check_addresses(check);
         for (size_t i = 0; i < config->n_instances; i++) {
                 const Instance *instance = &config->instances[i];

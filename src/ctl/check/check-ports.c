@@ -60,6 +60,11 @@ static PortUse ports_try_ipv6(uint16_t number)
         return ports_try(&any, AF_INET6, sizeof(any));
 }
 
+bool port_is_taken(uint16_t number)
+{
+        return ports_try_ipv4(number) != PORT_FREE || ports_try_ipv6(number) == PORT_TAKEN;
+}
+
 static const Port *ports_find(const Ports *ports, uint16_t number)
 {
         for (size_t i = 0; i < ports->n; i++)

@@ -1,34 +1,52 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The customer's own files: document root and snippets. bellhop-instance tests the snippets, as it
- * does before a reload.
- */
+/* The customer's snippets: whose they are, and what they set. */
 #include <glob.h>
 
 #include "ctl/ask/file.h"
 #include "ctl/check/check.h"
-#include "ctl/check/configtest.h"
-#include "ctl/check/reason.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
-#define STRANGER          65533 /* a uid and gid that nobody has */
-#define ENVIRONMENT_MAX   256
-#define PROGRAMS_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-static bool snippets_have(const char *text, const char *directive)
+/* The arguments of the first such directive from *text on, which goes on behind it. NULL: there is
+ * none. */
+static const char *snippets_next(const char **text, const char *directive)
 {
         const size_t length = strlen(directive);
 
-        for (const char *line = text; *line; line += *line == '\n') {
+        for (const char *line = *text; *line; line += *line == '\n') {
                 line += strspn(line, " \t");
+                *text = line + strcspn(line, "\n");
                 if (strncasecmp(line, directive, length) == 0 &&
                     (line[length] == ' ' || line[length] == '\t'))
-                        return true;
-                line = strchrnul(line, '\n');
+                        return line + length + strspn(line + length, " \t");
+                line = *text;
         }
-        return false;
+        return NULL;
+}
+
+static bool snippets_have(const char *text, const char *directive)
+{
+        return snippets_next(&text, directive);
+}
+
+/* Those with variables are not looked at. */
+static void snippets_note_roots(InstanceCheck *inst, const char *text)
+{
+        const char *argument;
+
+        while ((argument = snippets_next(&text, "DocumentRoot"))) {
+                const bool is_quoted = argument[0] == '"';
+                char path[PATH_MAX];
+
+                (void)snprintf(path, sizeof(path), "%.*s",
+                               (int)strcspn(argument + is_quoted, is_quoted ? "\"\r\n" : " \t\r\n"),
+                               argument + is_quoted);
+                if (path[0] == '/' && !strchr(path, '$') &&
+                    texts_append(&inst->roots, &inst->n_roots, path) < 0)
+                        inst->check->findings.n_lost++;
+        }
 }
 
 void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
@@ -82,6 +100,10 @@ static void snippets_look_at(InstanceCheck *inst, const char *path)
         inst->sets_document_root |= snippets_have(text, "DocumentRoot") ||
                                     snippets_have(text, "ProxyPass") ||
                                     snippets_have(text, "ScriptAlias");
+        snippets_note_roots(inst, text);
+        inst->sets_handler |= snippets_have(text, "SetHandler") ||
+                              snippets_have(text, "AddHandler") ||
+                              snippets_have(text, "LoadModule");
         inst->sets_certificate |= snippets_have(text, "SSLCertificateFile");
 }
 
@@ -96,152 +118,4 @@ void snippets_look(InstanceCheck *inst)
         for (size_t i = 0; i < found.gl_pathc; i++)
                 snippets_look_at(inst, found.gl_pathv[i]);
         globfree(&found);
-}
-
-/* As the instance has it before a reload: with the environment of its unit, drop-ins included, in a
- * folder of its own. */
-static int snippets_try(const InstanceCheck *inst, char **ret_said)
-{
-        const Check *check = inst->check;
-        _cleanup_free_ char *config = text_format("--config=%s", check->ctl->config_dir);
-        _cleanup_free_ char *state = text_format("STATE_DIRECTORY=/var/lib/bellhop/%s", inst->name);
-        char unit[NAME_UNIT_MAX], **environment = NULL;
-        const char *all[ENVIRONMENT_MAX] = { "RUNTIME_DIRECTORY=" CONFIGTEST_FOLDER, state };
-        size_t n = 2;
-        int r = config && state ? 0 : -ENOMEM;
-
-        (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
-        if (r == 0 && check->bus)
-                r = bus_get(check->bus, unit, "Service", "Environment", PROPERTY_STRINGS,
-                            &environment);
-        if (r < 0)
-                return r;
-        for (char **at = environment; at && *at && n < ENVIRONMENT_MAX - 2; at++)
-                all[n++] = *at;
-        all[n] = "PATH=" PROGRAMS_PATH;
-        r = configtest_run(
-                &(ConfigTest){
-                        .who = &inst->user,
-                        .network = inst->instance->network,
-                        .argv = (const char *const[]){ BELLHOP_INSTANCE_PROGRAM, "--test", config,
-                                                       "--", inst->name, NULL },
-                        .environment = (char *const *)all,
-                },
-                ret_said);
-        bus_free_strings(environment);
-        return r;
-}
-
-static void snippets_add_error(InstanceCheck *inst, char *said)
-{
-        const size_t length = strlen(inst->snippets);
-        Reason reason;
-        bool is_snippet;
-
-        if (reason_find(said, &reason) < 0) {
-                inst->check->findings.n_lost++;
-                return;
-        }
-        is_snippet = reason.file && strncmp(reason.file, inst->snippets, length) == 0 &&
-                     reason.file[length] == '/';
-        /* The test looks at certificates and the document root too, and says less about them. */
-        if (is_snippet || !findings_have_error(&inst->check->findings, inst->name))
-                finding_add(&inst->check->findings, FINDING_SNIPPET_ERROR,
-                            (Place){ inst->name, reason.file ? reason.file : inst->snippets,
-                                     reason.line },
-                            NULL, "%s", reason.what);
-        reason_done(&reason);
-}
-
-void check_snippets(InstanceCheck *inst)
-{
-        _cleanup_free_ char *said = NULL;
-        char unit[NAME_UNIT_MAX];
-        int r;
-
-        /* Without snippets, there is nothing that the package has not brought. */
-        if (inst->n_snippets == 0 || inst->snippets_unreadable || geteuid() != 0)
-                return;
-        /* Only an instance that runs has its credentials, without which Apache knows no TLS. */
-        if (inst->has_credentials &&
-            !unit_is_active(&inst->check->units, name_unit(NAME_SERVICE_UNIT, inst->name, unit))) {
-                instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
-                                 "the snippets, as the instance has credentials and does not run");
-                return;
-        }
-        r = snippets_try(inst, &said);
-        if (r < 0)
-                instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
-                                 "the snippets, as their test can't be run: %s", strerror(-r));
-        else if (r == CONFIGTEST_FAILED)
-                snippets_add_error(inst, said);
-        else if (r == CONFIGTEST_ENDLESS)
-                instance_finding(inst, FINDING_SNIPPET_ERROR, inst->snippets, NULL,
-                                 "the snippets could not be checked: their test did not end within "
-                                 "%d seconds; a file that they include does not end, or a program "
-                                 "of user %s stops the test",
-                                 CONFIGTEST_SECONDS, inst->name);
-        else if (r == CONFIGTEST_KILLED)
-                instance_finding(inst, FINDING_SNIPPET_ERROR, inst->snippets, NULL,
-                                 "the snippets could not be checked: their test was killed, by a "
-                                 "program of user %s, or by the kernel for want of memory",
-                                 inst->name);
-}
-
-/* Files with passwords, by the names that applications give them. */
-static void snippets_check_secrets(InstanceCheck *inst)
-{
-        static const char *const names[] = { ".env",
-                                             "wp-config.php",
-                                             "configuration.php",
-                                             "LocalSettings.php",
-                                             "settings.php",
-                                             "sites/default/settings.php",
-                                             "config/config.php",
-                                             "app/etc/env.php",
-                                             "typo3conf/LocalConfiguration.php",
-                                             "config/system/settings.php" };
-        static const char *const nothing[] = { NULL };
-        static const Identity stranger = { .uid = STRANGER, .gid = STRANGER };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                char path[PATH_MAX];
-                Access access;
-
-                if (snprintf(path, sizeof(path), "%s/%s", inst->www, names[i]) >=
-                            (int)sizeof(path) ||
-                    access_ask(&stranger, nothing, path, R_OK, &access) < 0 || access.error < 0 ||
-                    !S_ISREG(access.stat.st_mode))
-                        continue;
-                instance_finding(inst, FINDING_SECRET_EXPOSED, path, NULL,
-                                 "every user of this machine can read it (mode %04o)",
-                                 access.stat.st_mode & 07777);
-        }
-}
-
-void check_document_root(InstanceCheck *inst)
-{
-        char home[PATH_MAX];
-        struct stat st;
-        Access access;
-
-        (void)snprintf(inst->www, sizeof(inst->www), "/srv/www/%s", inst->name);
-        (void)snprintf(home, sizeof(home), "/home/%s/public_html", inst->name);
-        if (lstat(inst->www, &st) < 0 && lstat(home, &st) == 0)
-                memcpy(inst->www, home, sizeof(inst->www));
-        snippets_check_secrets(inst);
-        if (inst->sets_document_root)
-                return;
-        if (access_ask(&inst->user, inst->replaced, inst->www, R_OK | X_OK, &access) < 0)
-                inst->check->n_needs_root++;
-        else if (access.error == -ENOENT || access.error == -ENOTDIR)
-                instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, inst->www, NULL,
-                                 "the document root is not there");
-        else if (access.error < 0)
-                instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, inst->www, NULL,
-                                    &access);
-        else if (access.stat.st_mode & S_IWOTH)
-                instance_finding(inst, FINDING_DOCUMENT_ROOT_WRITABLE, inst->www, NULL,
-                                 "everybody may write in it (mode %04o)",
-                                 access.stat.st_mode & 07777);
 }

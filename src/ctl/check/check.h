@@ -27,6 +27,7 @@ typedef struct Check {
         time_t now;
         uint64_t loaded;     /* when the router read its files, as in stale.h */
         int router_error;    /* why that is not known */
+        uint64_t files_max;  /* of each document root */
         size_t n_needs_root; /* questions that only root can ask */
         size_t n_silent;     /* instances that run and do not say when they read their files */
 } Check;
@@ -52,12 +53,18 @@ typedef struct InstanceCheck {
         char own_folders[2][PATH_MAX]; /* those that the two are in */
         const char *replaced[6];       /* for access_ask() */
         size_t n_snippets;
+        bool has_error;       /* in certificate or document root, of which the server says less */
         bool has_credentials; /* systemd passes certificate and key to it */
         bool snippets_unreadable;
         bool snippets_not_roots; /* reported once, for the first */
         bool sets_document_root; /* a snippet does */
         bool sets_certificate;   /* a snippet does, for some of the hosts */
-        Newest newest;           /* of the files that it reads at its start */
+        bool sets_handler;       /* a snippet does, perhaps for PHP */
+        char **roots;            /* document roots that snippets set */
+        size_t n_roots;
+        char *htaccess; /* folders with such a file, each ended by NUL */
+        size_t htaccess_size;
+        Newest newest; /* of the files that it reads at its start */
 } InstanceCheck;
 
 /* As finding_add(), of this instance. file: NULL for none. */
@@ -71,14 +78,28 @@ void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path
 /* The configuration's files and folders. */
 void check_config(Check *check);
 
+/* Files in a folder that are not read, since their names don't end with .conf. */
+void check_names(Check *check, const char *folder);
+
 /* systemd, the running router, and other programs that have its ports; units_ask() first. */
 void units_ask(Check *check);
 void check_router_units(Check *check);
 void check_ports(Check *check);
 
-/* One instance: snippets_look() first, then the others in any order. */
+/* Whether a program listens on that port, by IPv4 or IPv6; true also if that is not known. */
+bool port_is_taken(uint16_t number);
+
+/* What administrators have set for units. */
+void check_dropins(Check *check);
+
+/* One instance: snippets_look() first, then the others in this order. */
 void snippets_look(InstanceCheck *inst);
 void check_tls(InstanceCheck *inst);
 void check_document_root(InstanceCheck *inst);
-void check_snippets(InstanceCheck *inst);
+void check_pages(InstanceCheck *inst);
+void check_server(InstanceCheck *inst);
 void check_instance_units(InstanceCheck *inst);
+
+/* Whether the instance reaches an application that a line of a snippet names: a URL, or
+ * unix:PATH|URL. */
+void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text);

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -37,11 +38,27 @@
 
 /* --- the program's side, after the fork --- */
 
+static int configtest_make_input(const ConfigTest *configtest)
+{
+        const int fd = memfd_create("input", MFD_CLOEXEC);
+
+        for (size_t done = 0; fd >= 0 && done < configtest->input_size;) {
+                const ssize_t n = pwrite(fd, configtest->input + done,
+                                         configtest->input_size - done, (off_t)done);
+
+                if (n <= 0)
+                        return -EIO;
+                done += (size_t)n;
+        }
+        return fd;
+}
+
 /* No terminal, descriptor, folder, key or signal handling of ours. */
-static bool configtest_let_go(int output, const sigset_t *mask)
+static bool configtest_let_go(const ConfigTest *configtest, int output, const sigset_t *mask)
 {
         const struct rlimit none = { 0 }, tasks = { CONFIGTEST_TASKS, CONFIGTEST_TASKS };
-        const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        const int input = configtest->input ? configtest_make_input(configtest)
+                                            : open("/dev/null", O_RDONLY | O_CLOEXEC);
 
         /* Where the kernel has no keys, there are none of ours. */
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
@@ -83,7 +100,7 @@ static bool configtest_become(const Identity *who)
 _Noreturn static void configtest_exec(const ConfigTest *configtest, const char *mount_options,
                                       int output, const sigset_t *mask)
 {
-        if (configtest_let_go(output, mask) && configtest_make_folder(mount_options) &&
+        if (configtest_let_go(configtest, output, mask) && configtest_make_folder(mount_options) &&
             configtest_become(configtest->who))
                 (void)execve(configtest->argv[0], (char *const *)configtest->argv,
                              configtest->environment);

@@ -22,7 +22,9 @@ typedef enum ConfigTestResult {
 
 typedef struct ConfigTest {
         const Identity *who;
-        bool network;             /* the machine's; else it has none */
+        bool network;      /* the machine's; else it has none */
+        const char *input; /* its standard input, a file; NULL: /dev/null */
+        size_t input_size;
         const char *const *argv;  /* ends with NULL; argv[0] is a path */
         char *const *environment; /* ends with NULL; the whole of it */
 } ConfigTest;

@@ -17,8 +17,7 @@ ROW(SETTINGS_ERROR, "settings-error", ERROR,
 ROW(FOLDER_WRITABLE, "folder-writable", ERROR,
     "Whoever may write there can take the visitors of any instance.",
     "Make root its owner, let nobody else write in it, and look through its files.")
-ROW(FILE_NOT_READ, "file-not-read", WARNING,
-    "bellhop reads only files of instances and settings whose names end with .conf.",
+ROW(FILE_NOT_READ, "file-not-read", WARNING, "Only files whose names end with .conf are read.",
     "Rename it so that it ends with .conf, or move it away, " THEN_APPLY)
 ROW(SHARED_UID, "shared-uid", ERROR,
     "Two instances run as the same user, so each can read the key of the other.",
@@ -73,6 +72,20 @@ ROW(SECRET_EXPOSED, "secret-exposed", WARNING,
 ROW(DOCUMENT_ROOT_WRITABLE, "document-root-writable", WARNING,
     "Every user of this machine can change the website and run programs as its user.",
     "runuser --pty -u {name} -- chmod o-w {file}")
+ROW(HTACCESS_ERROR, "htaccess-error", ERROR,
+    "Every page of its folder, and below it, is an error (403 or 500).",
+    "Correct or remove the line. The next request reads the file.")
+ROW(PAGES_UNREADABLE, "pages-unreadable", ERROR, "Visitors get an error in its place.",
+    "Restore it once more, as user {name}: for example by 'runuser --pty -u {name} -- tar ...'.")
+ROW(PHP_MISSING, "php-missing", ERROR, "Pages in PHP are answered with 503.",
+    "Install PHP-FPM (Debian: php-fpm), then run '" ADVICE_RELOAD "'.")
+ROW(TLS_NOT_SPOKEN, "tls-not-spoken", ERROR,
+    "It speaks plain HTTP on port 443, so browsers can't connect.",
+    "Write SSLEngine On, SSLCertificateFile and SSLCertificateKeyFile into the section, as in "
+    "mod_bellhop(8), then run '" ADVICE_RELOAD "'.")
+ROW(APPLICATION_UNREACHABLE, "application-unreachable", ERROR,
+    "Requests that are passed on to it are answered with 503.",
+    "Start the application, or correct the line, then run '" ADVICE_RELOAD "'.")
 ROW(SNIPPETS_NOT_ROOTS, "snippets-not-roots", ERROR,
     "The customer can load any module into the server, replace your settings, and lead your "
     "commands elsewhere by a link.",
@@ -85,6 +98,14 @@ ROW(TARGET_NOT_ENABLED, "target-not-enabled", ERROR,
     "After the next boot, no instance can be reached.", "systemctl enable bellhop.target")
 ROW(UNIT_MASKED, "unit-masked", ERROR, "systemd refuses to start it.",
     "Run 'systemctl unmask' with its name, " THEN_APPLY)
+ROW(DROP_IN_IGNORED, "drop-in-ignored", WARNING,
+    "systemd leaves the line out, so what it should set is not set.",
+    "Correct the line, then run 'systemctl daemon-reload' and restart the unit.")
+ROW(DROP_IN_UNUSED, "drop-in-unused", WARNING, "What it sets is in force nowhere.",
+    "Rename it after the unit that is meant, such as bellhop@NAME.service.d, then run 'systemctl "
+    "daemon-reload'.")
+ROW(UNIT_NOT_RELOADED, "unit-not-reloaded", WARNING, "What the files say now is not in force.",
+    "systemctl daemon-reload")
 ROW(ADDRESS_MISSING, "address-missing", WARNING,
     "No connection can arrive at an address that this machine does not have.",
     "Give the machine the address, or correct the line, " THEN_APPLY)

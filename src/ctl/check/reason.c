@@ -77,6 +77,8 @@ static bool reason_is_quiet(const char *text)
                 "Configuration check failed",
                 "Configuration Failed",
                 "PHP would not start",
+                "The server would not start",
+                "Fatal error initialising mod_ssl",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++)

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What administrators have set for units of bellhop (systemctl edit): whether systemd takes each
+ * line, has read it, and has a unit for it. systemd itself judges, by systemd-analyze(1); it only
+ * warns of what it ignores, in the journal.
+ */
+#include <glob.h>
+
+#include "ctl/check/check.h"
+#include "ctl/check/configtest.h"
+#include "util/array.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+#define ANALYZE "/usr/bin/systemd-analyze"
+#define NOBODY  65534
+
+/* Where people and systemctl write. */
+static const char *const drop_in_folders[] = {
+        "/etc/systemd/system",         "/etc/systemd/system.control",   "/run/systemd/system",
+        "/run/systemd/system.control", "/usr/local/lib/systemd/system",
+};
+
+static const char *const drop_in_units[] = {
+        "bellhop.target",
+        "bellhop.slice",
+        "bellhop-router.socket",
+        "bellhop-router.service",
+        "bellhop-router-control.socket",
+        "bellhop-metrics.socket",
+        "bellhop-metrics.service",
+};
+
+typedef struct Dropins {
+        Check *check;
+        char **units; /* those that systemd is asked about */
+        size_t n;
+} Dropins;
+
+/* Of which instance a unit is; "": of each. */
+static bool dropins_is_of(const char *unit, char ret[static NAME_UNIT_MAX])
+{
+        static const NameUnit kinds[] = { NAME_SOCKET_UNIT, NAME_SERVICE_UNIT, NAME_STANDIN_UNIT };
+
+        for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+                char all[NAME_UNIT_MAX];
+
+                ret[0] = 0;
+                if (strcmp(unit, name_unit(kinds[i], "", all)) == 0 ||
+                    name_from_unit(kinds[i], unit, ret))
+                        return true;
+        }
+        return false;
+}
+
+static bool dropins_has_file(const Check *check, const char *name)
+{
+        _cleanup_free_ char *path = name_path(NAME_INSTANCE_FILE, check->ctl->config_dir, name);
+
+        return !path || access(path, F_OK) == 0;
+}
+
+/* The unit that shows what systemd makes of it: that of the first instance for a template. NULL:
+ * there is none, and *ret_is_ours says whether there may be. To be freed. */
+static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
+{
+        const Config *config = check->config;
+        char name[NAME_UNIT_MAX];
+        const char *at = strchr(unit, '@');
+
+        *ret_is_ours = true;
+        for (size_t i = 0; i < ELEMENTSOF(drop_in_units); i++)
+                if (strcmp(unit, drop_in_units[i]) == 0)
+                        return strdup(unit);
+        /* "bellhop-.service" is for all whose names begin so. */
+        if (strncmp(unit, "bellhop-.", strlen("bellhop-.")) == 0)
+                return text_format("bellhop-router%s", unit + strlen("bellhop-"));
+        if (!at || !dropins_is_of(unit, name)) {
+                *ret_is_ours = false;
+                return NULL;
+        }
+        if (name[0]) {
+                *ret_is_ours = dropins_has_file(check, name);
+                return *ret_is_ours ? strdup(unit) : NULL;
+        }
+        return config->n_instances == 0 ? NULL
+                                        : text_format("%.*s@%s%s", (int)(at - unit), unit,
+                                                      config->instances[0].name, at + 1);
+}
+
+static bool dropins_are_read(char *const *read, const char *path)
+{
+        for (char *const *at = read; at && *at; at++)
+                if (strcmp(basename(*at), basename(path)) == 0)
+                        return true;
+        return false;
+}
+
+/* systemd itself does not notice a folder that is new: it looks for those that it knows. One of the
+ * same name, with precedence, may be read in place of a file. */
+static void dropins_check_read(Check *check, const char *unit, const char *folder)
+{
+        _cleanup_free_ char *pattern = text_format("%s/*.conf", folder);
+        char **read = NULL, name[NAME_UNIT_MAX];
+        glob_t found;
+
+        if (!check->bus || !pattern ||
+            bus_get(check->bus, unit, "Unit", "DropInPaths", PROPERTY_STRINGS, &read) < 0)
+                return;
+        if (strstr(folder, "@.") || !dropins_is_of(unit, name))
+                name[0] = 0;
+        if (glob(pattern, 0, NULL, &found) == 0) {
+                for (size_t i = 0; i < found.gl_pathc; i++)
+                        if (!dropins_are_read(read, found.gl_pathv[i]))
+                                finding_add(&check->findings, FINDING_UNIT_NOT_RELOADED,
+                                            (Place){ name[0] ? name : NULL, found.gl_pathv[i], 0 },
+                                            NULL, "systemd has not read it");
+                globfree(&found);
+        }
+        bus_free_strings(read);
+}
+
+static bool dropins_is_defined(const char *unit)
+{
+        bool found = false;
+
+        for (size_t i = 0; i < ELEMENTSOF(drop_in_folders); i++) {
+                _cleanup_free_ char *path = text_format("%s/%s", drop_in_folders[i], unit);
+
+                found |= path && access(path, F_OK) == 0;
+        }
+        return found;
+}
+
+/* path: of a unit's file, or of a folder with drop-ins. */
+static void dropins_note(Dropins *dropins, const char *path)
+{
+        const bool is_folder = text_ends_with(path, ".d");
+        _cleanup_free_ char *unit = strdup(strrchr(path, '/') + 1), *known = NULL;
+        struct stat st;
+        bool is_ours;
+
+        /* Links enable or mask a unit. */
+        if (!unit || lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
+                return;
+        if (is_folder)
+                unit[strlen(unit) - strlen(".d")] = 0;
+        known = dropins_find_unit(dropins->check, unit, &is_ours);
+        /* Others may have units whose names begin like ours. */
+        if (!is_ours && is_folder && !dropins_is_defined(unit))
+                finding_add(&dropins->check->findings, FINDING_DROP_IN_UNUSED,
+                            (Place){ .file = path }, NULL, "there is no such unit of bellhop");
+        if (is_folder && known)
+                dropins_check_read(dropins->check, known, path);
+        if (is_folder)
+                check_names(dropins->check, path);
+        if (known && texts_append(&dropins->units, &dropins->n, known) < 0)
+                dropins->check->findings.n_lost++;
+}
+
+static void dropins_look(Dropins *dropins)
+{
+        for (size_t i = 0; i < ELEMENTSOF(drop_in_folders); i++) {
+                _cleanup_free_ char *pattern = text_format("%s/bellhop*.*", drop_in_folders[i]);
+                glob_t found;
+
+                if (!pattern || glob(pattern, 0, NULL, &found) != 0)
+                        continue;
+                for (size_t j = 0; j < found.gl_pathc; j++)
+                        if (!text_ends_with(found.gl_pathv[j], ".wants") &&
+                            !text_ends_with(found.gl_pathv[j], ".requires"))
+                                dropins_note(dropins, found.gl_pathv[j]);
+                globfree(&found);
+        }
+}
+
+/* Whether a file is one of those. */
+static bool dropins_have(const char *file)
+{
+        for (size_t i = 0; i < ELEMENTSOF(drop_in_folders); i++) {
+                const size_t length = strlen(drop_in_folders[i]);
+
+                if (strncmp(file, drop_in_folders[i], length) == 0 &&
+                    strncmp(file + length, "/bellhop", strlen("/bellhop")) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool dropins_is_known(const Findings *findings, const char *file, unsigned line)
+{
+        for (size_t i = 0; i < findings->n; i++) {
+                const Finding *finding = &findings->findings[i];
+
+                if (finding->kind == FINDING_DROP_IN_IGNORED && finding->line == line &&
+                    strcmp(finding->file, file) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* "FILE:3: what" */
+static void dropins_add_line(Check *check, char *said)
+{
+        char *colon = strstr(said, ": "), *number, name[NAME_UNIT_MAX] = "", *unit, *end;
+        uint64_t line;
+
+        if (!colon)
+                return;
+        *colon = 0;
+        number = strrchr(said, ':');
+        if (!number || !text_number(span_from_string(number + 1), UINT_MAX, &line))
+                return;
+        *number = 0;
+        if (!dropins_have(said) || dropins_is_known(&check->findings, said, (unsigned)line))
+                return;
+        unit = strdup(strstr(said, "/bellhop") + 1);
+        if (unit && (end = strstr(unit, ".d/")))
+                *end = 0;
+        if (unit)
+                (void)dropins_is_of(unit, name);
+        free(unit);
+        finding_add(&check->findings, FINDING_DROP_IN_IGNORED,
+                    (Place){ name[0] ? name : NULL, said, (unsigned)line }, NULL, "%s", colon + 2);
+}
+
+static void dropins_judge(Check *check, char *units[], size_t n)
+{
+        _cleanup_free_ const char **argv = reallocarray(NULL, n + 4, sizeof(*argv));
+        _cleanup_free_ char *said = NULL;
+        static const Identity nobody = { .uid = NOBODY, .gid = NOBODY };
+        static const char *const environment[] = { "LC_ALL=C", "SYSTEMD_LOG_TARGET=console",
+                                                   "SYSTEMD_LOG_COLOR=0", NULL };
+        char *rest, *line;
+        int r = argv ? 0 : -ENOMEM;
+
+        if (r == 0) {
+                argv[0] = ANALYZE;
+                argv[1] = "verify";
+                argv[2] = "--man=no";
+                memcpy(&argv[3], units, n * sizeof(*argv));
+                argv[n + 3] = NULL;
+                r = configtest_run(&(ConfigTest){ .who = &nobody,
+                                                  .argv = argv,
+                                                  .environment = (char *const *)environment },
+                                   &said);
+        }
+        if (r < 0 || r > CONFIGTEST_FAILED)
+                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                            "the drop-ins of units, as " ANALYZE " %s",
+                            r < 0 ? "can't be run" : "does not end");
+        rest = said;
+        while (rest && (line = strsep(&rest, "\n")))
+                dropins_add_line(check, line);
+}
+
+/* Whether systemd goes on with older files. Those that are not in its memory are read when they are
+ * needed. */
+static void dropins_check_loaded(Check *check)
+{
+        const size_t n = check->units.n;
+        _cleanup_free_ BusQuestion *questions = calloc(n + 1, sizeof(*questions));
+        _cleanup_free_ bool *needs = calloc(n + 1, sizeof(*needs));
+
+        if (!questions || !needs) {
+                check->findings.n_lost++;
+                return;
+        }
+        for (size_t i = 0; i < n; i++) {
+                questions[i] = (BusQuestion){ .interface = "Unit",
+                                              .property = "NeedDaemonReload",
+                                              .kind = PROPERTY_BOOL,
+                                              .ret = &needs[i] };
+                (void)snprintf(questions[i].unit, sizeof(questions[i].unit), "%s",
+                               check->units.units[i].name);
+        }
+        if (bus_ask(check->bus, questions, n) < 0)
+                return;
+        for (size_t i = 0; i < n; i++) {
+                char name[NAME_UNIT_MAX];
+
+                if (questions[i].error < 0 || !needs[i])
+                        continue;
+                if (!dropins_is_of(questions[i].unit, name))
+                        name[0] = 0;
+                finding_add(&check->findings, FINDING_UNIT_NOT_RELOADED,
+                            (Place){ .instance = name[0] ? name : NULL }, NULL,
+                            "the files of %s have changed since systemd read them",
+                            questions[i].unit);
+        }
+}
+
+void check_dropins(Check *check)
+{
+        Dropins dropins = { .check = check };
+
+        dropins_look(&dropins);
+        /* Only root may run it as somebody who has no right to anything. */
+        if (dropins.n > 0 && geteuid() == 0)
+                dropins_judge(check, dropins.units, dropins.n);
+        texts_free(dropins.units, dropins.n);
+        if (check->bus)
+                dropins_check_loaded(check);
+}

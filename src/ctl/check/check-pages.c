@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The customer's pages: whether visitors get them, and others don't get the passwords. What is in
+ * the document root is the customer's, so it is looked at as the customer.
+ */
+#include <glob.h>
+
+#include "ctl/check/check.h"
+#include "ctl/check/pages.h"
+#include "util/array.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+#define STRANGER 65533 /* a uid and gid that nobody has */
+#define PHP_FPM  "BELLHOP_PHP_FPM="
+#define PHP_NAMED                                                                              \
+        "Correct " PHP_FPM " in 'systemctl edit bellhop@{name}.service', then run 'systemctl " \
+        "try-restart bellhop@{name}.service'."
+
+/* Files with passwords, by the names that applications give them. */
+static void pages_check_secrets(InstanceCheck *inst)
+{
+        static const char *const names[] = { ".env",
+                                             "wp-config.php",
+                                             "configuration.php",
+                                             "LocalSettings.php",
+                                             "settings.php",
+                                             "sites/default/settings.php",
+                                             "config/config.php",
+                                             "app/etc/env.php",
+                                             "typo3conf/LocalConfiguration.php",
+                                             "config/system/settings.php" };
+        static const char *const nothing[] = { NULL };
+        static const Identity stranger = { .uid = STRANGER, .gid = STRANGER };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                char path[PATH_MAX];
+                Access access;
+
+                if (snprintf(path, sizeof(path), "%s/%s", inst->www, names[i]) >=
+                            (int)sizeof(path) ||
+                    access_ask(&stranger, nothing, path, R_OK, &access) < 0 || access.error < 0 ||
+                    !S_ISREG(access.stat.st_mode))
+                        continue;
+                instance_finding(inst, FINDING_SECRET_EXPOSED, path, NULL,
+                                 "every user of this machine can read it (mode %04o)",
+                                 access.stat.st_mode & 07777);
+        }
+}
+
+void check_document_root(InstanceCheck *inst)
+{
+        char home[PATH_MAX];
+        struct stat st;
+        Access access;
+
+        (void)snprintf(inst->www, sizeof(inst->www), "/srv/www/%s", inst->name);
+        (void)snprintf(home, sizeof(home), "/home/%s/public_html", inst->name);
+        if (lstat(inst->www, &st) < 0 && lstat(home, &st) == 0)
+                memcpy(inst->www, home, sizeof(inst->www));
+        pages_check_secrets(inst);
+        if (inst->sets_document_root)
+                return;
+        if (access_ask(&inst->user, inst->replaced, inst->www, R_OK | X_OK, &access) < 0)
+                inst->check->n_needs_root++;
+        else if (access.error == -ENOENT || access.error == -ENOTDIR)
+                instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, inst->www, NULL,
+                                 "the document root is not there");
+        else if (access.error < 0)
+                instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, inst->www, NULL,
+                                    &access);
+        else if (access.stat.st_mode & S_IWOTH)
+                instance_finding(inst, FINDING_DOCUMENT_ROOT_WRITABLE, inst->www, NULL,
+                                 "everybody may write in it (mode %04o)",
+                                 access.stat.st_mode & 07777);
+}
+
+/* Whether root may have the name of a customer's file in a command. */
+static bool pages_is_plain(const char *path)
+{
+        return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                 "._-/")] == 0;
+}
+
+static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
+{
+        const bool is_own = closed->stat.st_uid == inst->user.uid;
+        _cleanup_free_ char *more = NULL;
+        const char *advice = NULL;
+        Finding *finding;
+
+        if (closed->n == 0)
+                return;
+        if (is_own)
+                advice = pages_is_plain(closed->path)
+                                 ? "runuser --pty -u {name} -- chmod u+rX {file}"
+                                 : "Open it for its owner, as user {name}, by runuser(1) with "
+                                   "--pty.";
+        more = text_format(closed->n > 1 ? ", nor %zu more" : "", closed->n - 1);
+        finding = instance_finding(inst, FINDING_PAGES_UNREADABLE, closed->path, advice,
+                                   "user %s can't read it (owner uid %u, mode %04o)%s", inst->name,
+                                   (unsigned)closed->stat.st_uid, closed->stat.st_mode & 07777,
+                                   more ? more : "");
+        if (finding && !closed->is_first)
+                finding->severity = SEVERITY_WARNING;
+}
+
+/* The program that the unit names, or NULL. */
+static const char *pages_find_named(char *const *environment)
+{
+        const char *named = NULL;
+
+        for (char *const *at = environment; at && *at; at++)
+                if (strncmp(*at, PHP_FPM, strlen(PHP_FPM)) == 0)
+                        named = *at + strlen(PHP_FPM);
+        return named;
+}
+
+static bool pages_have_program(const char *pattern)
+{
+        glob_t found;
+        const bool any = glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+
+        if (any)
+                globfree(&found);
+        return any;
+}
+
+static void pages_check_php(InstanceCheck *inst, const Pages *pages)
+{
+        char unit[NAME_UNIT_MAX], **environment = NULL;
+        const char *program;
+        Finding *finding;
+
+        /* A snippet may have PHP run by something else. */
+        if (!pages->php[0] || inst->sets_handler ||
+            (inst->check->bus &&
+             bus_get(inst->check->bus, name_unit(NAME_SERVICE_UNIT, inst->name, unit), "Service",
+                     "Environment", PROPERTY_STRINGS, &environment) < 0))
+                return;
+        program = pages_find_named(environment);
+        if (!pages_have_program(program ? program : BELLHOP_PHP_FPM)) {
+                finding = instance_finding(inst, FINDING_PHP_MISSING, pages->php,
+                                           program ? PHP_NAMED : NULL,
+                                           "it is for PHP, and there is no %s",
+                                           program ? program : BELLHOP_PHP_FPM);
+                if (finding && !pages->php_is_first)
+                        finding->severity = SEVERITY_WARNING;
+        }
+        bus_free_strings(environment);
+}
+
+static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
+{
+        const size_t max = inst->check->files_max;
+        Pages pages;
+
+        if (pages_look(&inst->user, root, max, &pages) == 0) {
+                (void)fwrite(pages.htaccess, 1, pages.htaccess_size, out);
+                pages_add_closed(inst, &pages.closed);
+                pages_check_php(inst, &pages);
+                if (pages.is_cut)
+                        instance_finding(inst, FINDING_NOT_CHECKED, root, NULL,
+                                         "more than %zu files and folders, from the top down; see "
+                                         "--files=",
+                                         max);
+        }
+        pages_done(&pages);
+}
+
+/* Of a folder in which all customers have one. */
+static bool pages_is_of_another(const InstanceCheck *inst, const char *root)
+{
+        static const char *const parents[] = { "/srv/www/", "/home/" };
+
+        for (size_t i = 0; i < ELEMENTSOF(parents); i++) {
+                const size_t length = strlen(parents[i]), of_name = strlen(inst->name);
+
+                if (strncmp(root, parents[i], length) == 0)
+                        return strncmp(root + length, inst->name, of_name) != 0 ||
+                               (root[length + of_name] != '/' && root[length + of_name] != 0);
+        }
+        return false;
+}
+
+/* One that a snippet sets. */
+static bool pages_have_root(InstanceCheck *inst, const char *root)
+{
+        Access access;
+
+        if (pages_is_of_another(inst, root))
+                instance_finding(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, root, NULL,
+                                 "the instance sees only folders of user %s there", inst->name);
+        else if (access_ask(&inst->user, inst->replaced, root, X_OK, &access) < 0)
+                return false;
+        else if (access.error == -ENOENT || access.error == -ENOTDIR)
+                instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, root,
+                                 "Make the folder, or correct DocumentRoot in the snippet, then "
+                                 "run '" ADVICE_RELOAD "'.",
+                                 "the document root that a snippet sets is not there");
+        else if (access.error < 0)
+                instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, root, NULL, &access);
+        else
+                return true;
+        return false;
+}
+
+/* The default document root if snippets set none. */
+void check_pages(InstanceCheck *inst)
+{
+        FILE *out;
+
+        inst->has_error = findings_have_error(&inst->check->findings, inst->name);
+        if (geteuid() != 0)
+                return;
+        out = open_memstream(&inst->htaccess, &inst->htaccess_size);
+        if (!out) {
+                inst->check->findings.n_lost++;
+                return;
+        }
+        if (inst->n_roots == 0)
+                pages_check_root(inst, inst->www, out);
+        for (size_t i = 0; i < inst->n_roots; i++)
+                if (pages_have_root(inst, inst->roots[i]))
+                        pages_check_root(inst, inst->roots[i], out);
+        if (fclose(out) != 0)
+                inst->check->findings.n_lost++;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Applications that a snippet passes requests on to: whether the instance may reach them, and
+ * whether a program listens. A unix socket is looked for where the instance sees it, with the
+ * rights of its user.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "ctl/check/check.h"
+#include "ctl/check/configtest.h"
+#include "instance/state.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+#include "util/unix-address.h"
+
+/* Places that each instance has for itself. */
+static const char *const targets_private[] = { CONFIGTEST_FOLDER "/", "/tmp/", "/var/tmp/",
+                                               "/run/bellhop-instance/" };
+
+typedef struct Target {
+        InstanceCheck *inst;
+        const char *file;
+        unsigned line;
+} Target;
+
+__attribute__((format(printf, 3, 4))) static void
+targets_add(const Target *target, const char *advice, const char *format, ...)
+{
+        _cleanup_free_ char *what = NULL;
+        va_list args;
+
+        va_start(args, format);
+        what = text_format_args(format, args);
+        va_end(args);
+        finding_add(&target->inst->check->findings, FINDING_APPLICATION_UNREACHABLE,
+                    (Place){ target->inst->name, target->file, target->line }, advice, "%s",
+                    what ? what : "");
+}
+
+/* --- unix sockets --- */
+
+/* The root folder of the instance if it runs, else ours. */
+static int targets_open_root(const InstanceCheck *inst, bool *ret_runs)
+{
+        _cleanup_free_ char *path = NULL;
+        char unit[NAME_UNIT_MAX];
+        uint64_t pid = 0;
+
+        if (inst->check->bus)
+                (void)bus_get(inst->check->bus, name_unit(NAME_SERVICE_UNIT, inst->name, unit),
+                              "Service", "MainPID", PROPERTY_NUMBER, &pid);
+        *ret_runs = pid > 0;
+        path = pid > 0 ? state_dir_of(pid, "/") : strdup("/");
+        return path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+}
+
+/* To be called with the rights of the user. */
+static int targets_connect(int root, const char *path)
+{
+        const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+        _cleanup_close_ int place = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct sockaddr_un address;
+        char self[32];
+        struct stat st;
+        int size;
+
+        if (place < 0 || fstat(place, &st) < 0)
+                return -errno;
+        if (!S_ISSOCK(st.st_mode))
+                return -ENOTSOCK;
+        (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
+        size = unix_address_fill(self, &address);
+        if (fd < 0 || size < 0 || connect(fd, (struct sockaddr *)&address, (socklen_t)size) == 0)
+                return 0;
+        return -errno;
+}
+
+static bool targets_is_private(const char *path)
+{
+        for (size_t i = 0; i < ELEMENTSOF(targets_private); i++)
+                if (strncmp(path, targets_private[i], strlen(targets_private[i])) == 0)
+                        return true;
+        return false;
+}
+
+static void targets_check_socket(const Target *target, const char *path)
+{
+        bool runs;
+        _cleanup_close_ int root = targets_open_root(target->inst, &runs);
+        Identity own;
+        int r;
+
+        /* The test has another runtime folder than the instance. */
+        if (path[0] != '/' || root < 0 || (targets_is_private(path) && !runs) ||
+            strncmp(path, CONFIGTEST_FOLDER "/", strlen(CONFIGTEST_FOLDER "/")) == 0)
+                return;
+        r = access_begin_as(&target->inst->user, &own);
+        if (r == 0)
+                r = targets_connect(root, path);
+        if (access_end_as(&own) < 0 || r == 0 || r == -EAGAIN)
+                return;
+        if (r == -ENOENT || r == -ENOTDIR)
+                targets_add(target, NULL, "there is no socket %s", path);
+        else if (r == -ECONNREFUSED)
+                targets_add(target, NULL, "no program listens on the socket %s", path);
+        else if (r == -EACCES || r == -ENOTSOCK)
+                targets_add(target, NULL, "user %s can't connect to %s: %s", target->inst->name,
+                            path, strerror(-r));
+}
+
+/* --- TCP --- */
+
+static bool targets_is_local(const char *host)
+{
+        struct in_addr ip;
+
+        return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+               (inet_pton(AF_INET, host, &ip) == 1 && ntohl(ip.s_addr) >> 24 == 127);
+}
+
+/* False: it is not known. */
+static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
+{
+        static const struct {
+                const char *scheme;
+                uint16_t port;
+        } known[] = { { "http://", 80 },   { "ws://", 80 },     { "https://", 443 },
+                      { "wss://", 443 },   { "fcgi://", 8000 }, { "ajp://", 8009 },
+                      { "scgi://", 4000 }, { "uwsgi://", 3031 } };
+        uint64_t number;
+
+        if (text[0] == ':') {
+                const Span digits = { (const uint8_t *)text + 1, strspn(text + 1, "0123456789") };
+
+                if (!text_number(digits, UINT16_MAX, &number) || number == 0)
+                        return false;
+                *ret = (uint16_t)number;
+                return true;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (strncasecmp(url, known[i].scheme, strlen(known[i].scheme)) == 0) {
+                        *ret = known[i].port;
+                        return true;
+                }
+        return false;
+}
+
+static void targets_check_url(const Target *target, const char *url)
+{
+        const char *host = strstr(url, "://");
+        char name[256];
+        uint16_t port;
+        size_t length;
+
+        if (!host || strncasecmp(url, "balancer:", strlen("balancer:")) == 0)
+                return;
+        host += strlen("://");
+        host += host[0] == '[';
+        length = strcspn(host, host[-1] == '[' ? "]" : ":/");
+        (void)snprintf(name, sizeof(name), "%.*s", (int)length, host);
+        if (!target->inst->instance->network)
+                targets_add(target,
+                            "Have the application listen on a unix socket, and write 'unix:PATH|' "
+                            "before the URL; or write Network=yes into the file of the instance. "
+                            "Then run '" ADVICE_APPLY "'.",
+                            "an instance with Network=no can't connect to %s", url);
+        else if (targets_is_local(name) &&
+                 targets_find_port(url, host + length + (host[length] == ']'), &port) &&
+                 !port_is_taken(port))
+                targets_add(target, NULL, "no program listens on port %u, for %s", port, url);
+}
+
+void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text)
+{
+        const Target target = { inst, file, line };
+        _cleanup_free_ char *path = NULL;
+
+        if (strncasecmp(text, "unix:", strlen("unix:")) != 0) {
+                targets_check_url(&target, text);
+                return;
+        }
+        text += strlen("unix:");
+        path = strndup(text, strcspn(text, "|"));
+        if (path)
+                targets_check_socket(&target, path);
+}

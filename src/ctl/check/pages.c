@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+
+#include "ctl/check/pages.h"
+#include "util/array.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+/* No link leads out, and no other file system, which may be a dead server's, is waited for. */
+#define RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
+
+typedef struct Walk {
+        const Identity *who;
+        const char *root;
+        int root_fd;
+        size_t max;
+        char **folders; /* below the root, in the order in which they are looked at */
+        size_t n;
+        FILE *htaccess;
+        Pages *pages;
+} Walk;
+
+/* "": the root itself. */
+static int pages_open_folder(const Walk *walk, const char *folder)
+{
+        const struct open_how how = {
+                .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                .resolve = RESOLVE,
+        };
+        const long fd =
+                syscall(SYS_openat2, walk->root_fd, folder[0] ? folder : ".", &how, sizeof(how));
+
+        return fd < 0 ? -errno : (int)fd;
+}
+
+static bool pages_is_first(const char *folder, const char *name)
+{
+        return !folder[0] && strncmp(name, "index.", strlen("index.")) == 0;
+}
+
+/* What the customer has closed on purpose is no mistake: all of it, and what the customer owns. */
+static bool pages_is_meant(const Walk *walk, const char *folder, const char *name,
+                           const struct stat *st)
+{
+        if (st->st_uid != walk->who->uid)
+                return false;
+        return S_ISDIR(st->st_mode) ? (st->st_mode & 0700) == 0 : !pages_is_first(folder, name);
+}
+
+static void pages_note_closed(const Walk *walk, int fd, const char *folder, const char *name)
+{
+        ClosedPages *closed = &walk->pages->closed;
+        const bool is_first = pages_is_first(folder, name);
+        struct stat st;
+
+        if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            pages_is_meant(walk, folder, name, &st))
+                return;
+        if (closed->n++ > 0 && (closed->is_first || !is_first))
+                return;
+        closed->is_first = is_first;
+        closed->stat = st;
+        (void)snprintf(closed->path, sizeof(closed->path), "%s/%s%s%s", walk->root, folder,
+                       folder[0] ? "/" : "", name);
+}
+
+static bool pages_lacks(int fd, const char *name, int mode)
+{
+        return faccessat(fd, name, mode, AT_EACCESS | AT_SYMLINK_NOFOLLOW) < 0 && errno == EACCES;
+}
+
+static int pages_note_folder(Walk *walk, int fd, const char *folder, const char *name)
+{
+        char path[PATH_MAX];
+
+        if (pages_lacks(fd, name, X_OK)) {
+                pages_note_closed(walk, fd, folder, name);
+                return 0;
+        }
+        if (snprintf(path, sizeof(path), "%s%s%s", folder, folder[0] ? "/" : "", name) >=
+            (int)sizeof(path))
+                return 0;
+        return texts_append(&walk->folders, &walk->n, path);
+}
+
+static void pages_note_file(Walk *walk, int fd, const char *folder, const char *name)
+{
+        const bool is_first = !folder[0] && strcmp(name, "index.php") == 0;
+        Pages *pages = walk->pages;
+
+        if ((is_first || !pages->php[0]) &&
+            (text_ends_with(name, ".php") || text_ends_with(name, ".phar"))) {
+                pages->php_is_first = is_first;
+                (void)snprintf(pages->php, sizeof(pages->php), "%s/%s%s%s", walk->root, folder,
+                               folder[0] ? "/" : "", name);
+        }
+        if (pages_lacks(fd, name, R_OK))
+                pages_note_closed(walk, fd, folder, name);
+}
+
+static unsigned char pages_type(int fd, const struct dirent *entry)
+{
+        struct stat st;
+
+        if (entry->d_type != DT_UNKNOWN)
+                return entry->d_type;
+        if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return DT_UNKNOWN;
+        return IFTODT(st.st_mode);
+}
+
+static int pages_note(Walk *walk, int fd, const char *folder, const struct dirent *entry)
+{
+        const char *name = entry->d_name;
+        unsigned char type;
+
+        if (strcmp(name, ".htaccess") == 0) {
+                (void)fprintf(walk->htaccess, "%s%s%s%c", walk->root, folder[0] ? "/" : "", folder,
+                              0);
+                return 0;
+        }
+        /* Hidden files are no pages, but for those of a standard (RFC 8615). */
+        if (name[0] == '.' && strcmp(name, ".well-known") != 0)
+                return 0;
+        type = pages_type(fd, entry);
+        if (type == DT_DIR)
+                return pages_note_folder(walk, fd, folder, name);
+        if (type == DT_REG)
+                pages_note_file(walk, fd, folder, name);
+        return 0;
+}
+
+static int pages_look_into(Walk *walk, const char *folder)
+{
+        const int fd = pages_open_folder(walk, folder);
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        const struct dirent *entry;
+        int r = 0;
+
+        if (!dir) {
+                /* Pages below a folder that can't be listed are served. */
+                close_fd(fd);
+                return 0;
+        }
+        while (r == 0 && (entry = readdir(dir))) {
+                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                        continue;
+                if (walk->pages->n_seen == walk->max) {
+                        walk->pages->is_cut = true;
+                        break;
+                }
+                walk->pages->n_seen++;
+                r = pages_note(walk, fd, folder, entry);
+        }
+        (void)closedir(dir);
+        return r;
+}
+
+static int pages_walk(Walk *walk)
+{
+        int r = pages_look_into(walk, "");
+
+        for (size_t i = 0; r == 0 && i < walk->n && !walk->pages->is_cut; i++)
+                r = pages_look_into(walk, walk->folders[i]);
+        texts_free(walk->folders, walk->n);
+        return r;
+}
+
+int pages_look(const Identity *who, const char *root, size_t max, Pages *ret)
+{
+        /* The folders before it are another's to judge: the sandbox replaces some of them. */
+        _cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        Walk walk = { .who = who, .root = root, .root_fd = fd, .max = max, .pages = ret };
+        Identity own;
+        int r, restored;
+
+        *ret = (Pages){ .n_seen = 0 };
+        if (fd < 0)
+                return -errno;
+        walk.htaccess = open_memstream(&ret->htaccess, &ret->htaccess_size);
+        if (!walk.htaccess)
+                return -ENOMEM;
+        r = access_begin_as(who, &own);
+        if (r == 0)
+                r = pages_walk(&walk);
+        restored = access_end_as(&own);
+        if (fclose(walk.htaccess) != 0)
+                r = -ENOMEM;
+        return r < 0 ? r : restored;
+}
+
+void pages_done(Pages *pages)
+{
+        free(pages->htaccess);
+        *pages = (Pages){ .n_seen = 0 };
+}

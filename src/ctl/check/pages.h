@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Goes through a document root as the instance's user, from the top down and never by a link, and
+ * notes what decides whether visitors get pages. Whatever the customer has put there, it ends after
+ * a number of files and folders, and opens folders only. Does not log.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "ctl/ask/access.h"
+
+#define PAGES_DEFAULT 5000 /* files and folders */
+
+/* What a visitor may ask for and the user can't read. */
+typedef struct ClosedPages {
+        size_t n;
+        bool is_first;       /* the first is a first page, so that the site has none */
+        char path[PATH_MAX]; /* the first page, or else the first that was found */
+        struct stat stat;    /* of it */
+} ClosedPages;
+
+typedef struct Pages {
+        size_t n_seen;  /* files and folders */
+        bool is_cut;    /* there are more */
+        char *htaccess; /* folders with a file .htaccess, each ended by NUL */
+        size_t htaccess_size;
+        ClosedPages closed;
+        bool php_is_first;  /* it is the first page */
+        char php[PATH_MAX]; /* a page in PHP; "": none was seen */
+} Pages;
+
+/* max: files and folders. Returns 0, or a negative errno if the folder can't be opened. */
+int pages_look(const Identity *who, const char *root, size_t max, Pages *ret);
+void pages_done(Pages *pages);

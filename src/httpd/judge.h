@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* What only the server itself can say of a configuration, for bellhopctl check: see
+ * instance/verdict.h. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <httpd.h>
+
+/* Whether the test of the configuration is to do this. */
+bool judge_is_wanted(void);
+
+/* Writes to standard output. */
+void judge_run(apr_pool_t *pool, server_rec *servers);

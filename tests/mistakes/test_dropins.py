@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Mistakes in what administrators set for units: systemd ignores the line, and says so in its journal only."""
+
+import pytest
+from test_mistakes import assert_served, find, findings
+
+UNITS = "/etc/systemd/system"
+SERVICE = f"{UNITS}/bellhop@carol.service.d/test.conf"
+RELOAD = "systemctl daemon-reload"
+
+# What is wrong -> the file, its text, the line, words of what is found, and the instance.
+IGNORED = {
+    "unit of a value": (SERVICE, "[Service]\nMemoryMax=1GB\n", 2, "1GB", "carol"),
+    "unknown key": (SERVICE, "[Service]\nTasksMax=100\nMemoryLimitMax=1G\n", 3, "MemoryLimitMax", "carol"),
+    "wrong section": (SERVICE, "[Unit]\nMemoryMax=1G\n", 2, "MemoryMax", "carol"),
+    "unknown section": (SERVICE, "[Servce]\nMemoryMax=1G\n", 1, "Servce", "carol"),
+    "no section": (SERVICE, "MemoryMax=1G\n", 1, "outside of section", "carol"),
+    "no assignment": (SERVICE, "[Service]\nMemoryMax 1G\n", 2, "Missing '='", "carol"),
+    "of all instances": (f"{UNITS}/bellhop@.service.d/test.conf", "[Service]\nCPUQuota=50\n", 2, "50", None),
+    "of the hand-off socket": (f"{UNITS}/bellhop@carol.socket.d/test.conf", "[Socket]\nBacklog=many\n", 2, "many",
+                               "carol"),
+    "of the router": (f"{UNITS}/bellhop-router.service.d/test.conf", "[Service]\nLimitNOFILE=lots\n", 2, "lots", None),
+    "of the slice": (f"{UNITS}/bellhop.slice.d/test.conf", "[Slice]\nMemoryMax=2 GB\n", 2, "2 GB", None),
+    "until the next boot": ("/run/systemd/system/bellhop@carol.service.d/test.conf", "[Service]\nCPUWeight=high\n", 2,
+                            "high", "carol"),
+}
+
+
+@pytest.fixture(name="write")
+def write_fixture(box):
+    written = []
+
+    def write(path, text):
+        box.write(path, text)
+        written.append(path)
+        box.shell(RELOAD)
+
+    yield write
+    for path in written:
+        box.shell(f"rm -f {path}; rmdir {path.rpartition('/')[0]} || true")
+    box.shell(RELOAD)
+
+
+@pytest.mark.parametrize("ignored", IGNORED)
+def test_line_that_systemd_ignores(box, write, ignored):
+    path, text, line, words, instance = IGNORED[ignored]
+    write(path, text)
+    found = find(box, "drop-in-ignored")
+    assert (found["file"], found["line"], found["instance"], found["severity"]) == (path, line, instance, "warning")
+    assert words in found["what"]
+    assert len(findings(box)) == 1
+    box.path(path).unlink()
+    box.shell(RELOAD)
+    assert findings(box) == []
+    assert_served(box)
+
+
+def test_lines_that_systemd_takes(box, write):
+    write(SERVICE, "# limits\n[Service]\nMemoryMax=1G\nCPUQuota=50%\nEnvironment=\"A=b c\"\n\n[Unit]\nAfter=x.service\n")
+    write(f"{UNITS}/bellhop-backup.service", "[Service]\nExecStart=/bin/true\n")
+    write(f"{UNITS}/bellhop-backup.service.d/x.conf", "[Service]\nNice=5\n")
+    assert findings(box) == []
+
+
+def test_file_without_the_ending(box, write):
+    write(SERVICE.replace(".conf", ".cnf"), "[Service]\nMemoryMax=1G\n")
+    assert find(box, "file-not-read")["file"] == SERVICE.replace(".conf", ".cnf")
+
+
+@pytest.mark.parametrize("unit", ["bellhop@carrol.service", "bellhop@carol", "bellhop.carol.service", "bellhop-routr.socket",
+                                  "bellhop@carol.services"])
+def test_folder_of_no_unit(box, write, unit):
+    write(f"{UNITS}/{unit}.d/x.conf", "[Service]\nMemoryMax=1G\n")
+    found = find(box, "drop-in-unused")
+    assert (found["file"], found["severity"]) == (f"{UNITS}/{unit}.d", "warning")
+
+
+def test_drop_in_that_systemd_has_not_read(box):
+    """All else goes on with what it has read before."""
+    assert_served(box)
+    box.write(SERVICE, "[Service]\nMemoryMax=1G\n")
+    found = find(box, "unit-not-reloaded")
+    assert (found["instance"], found["severity"]) == ("carol", "warning")
+    box.shell(found["advice"])
+    assert findings(box) == []
+    assert box.show("bellhop@carol.service", "MemoryMax") == str(1 << 30)
+    box.shell(f"rm -r {SERVICE.rpartition('/')[0]}; {RELOAD}")
+
+
+def test_mistake_for_all_is_one_line(box, write):
+    write(f"{UNITS}/bellhop@.service.d/test.conf", "[Service]\nMemoryMax=1GB\n")
+    for name in ("alice", "bob", "carol"):
+        write(f"{UNITS}/bellhop@{name}.service.d/own.conf", "[Service]\nTasksMax=10\n")
+    said = box.try_run("bellhopctl", "check", "--no-pager").stdout
+    assert said.count("1GB") == 1
