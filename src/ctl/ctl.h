@@ -27,6 +27,7 @@ typedef enum CtlStatus {
 
 /* In the order in which --help lists them. */
 typedef struct Ctl {
+        const char *state, *sort;          /* list; NULL: not given */
         bool only_tls, only_http, offline; /* route */
         struct {
                 const char *key, *value; /* "Host", "alice.example" */

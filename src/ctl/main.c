@@ -98,15 +98,17 @@ static const Option *main_option(int c)
         return NULL;
 }
 
-/* How many words a verb takes. */
-static int main_count_words(const char *argument)
+/* argument: as a Verb has it. */
+static bool main_words_fit(const char *argument, int n)
 {
         Span list = span_from_string(argument ? argument : ""), word;
-        int n = 0;
+        int all = 0;
 
         while (words_next(&list, &word))
-                n++;
-        return n;
+                all++;
+        if (!argument)
+                return n == 0;
+        return n >= all - (argument[0] == '[') && (n <= all || strstr(argument, "..."));
 }
 
 static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
@@ -114,10 +116,7 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
 {
         const Verb *verb = n > 0 ? verb_find(words[0]) : NULL;
         const int words_of_install = ctl->install && verb && verb->run == verb_cert ? 2 : 0;
-        const int all = main_count_words(verb ? verb->argument : NULL);
-        const int least = verb && verb->argument && verb->argument[0] == '[' ? all - 1 : all;
-        const bool fits =
-                verb && n - 1 >= least + words_of_install && n - 1 <= all + words_of_install;
+        const bool fits = verb && main_words_fit(verb->argument, n - 1 - words_of_install);
 
         if (n == 0)
                 output_error("Say what to do. " HELP_HINT);

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl list: one line for each instance.
+ * bellhopctl list: one line for each instance that is asked for, in the order that is asked for.
  */
+#include <fnmatch.h>
 #include <pwd.h>
 
+#include "config/lines.h"
 #include "ctl/ask/fleet.h"
+#include "ctl/ask/hosts.h"
 #include "ctl/show/output.h"
 #include "ctl/show/show.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define SOON (30 * 86400)
 
-enum { NAME, USER, STATE, OPEN, HANDOFFS, MEMORY, LAST, EXPIRES, COLUMNS };
+enum { NAME, USER, STATE, OPEN, HANDOFFS, MEMORY, LAST, EXPIRES, HOSTS, COLUMNS };
 
 static const Column columns[COLUMNS] = {
         [NAME] = { "INSTANCE", "instance", 0, SCOLS_JSON_STRING },
@@ -22,6 +26,7 @@ static const Column columns[COLUMNS] = {
         [MEMORY] = { "MEMORY", "memory_bytes", SCOLS_FL_RIGHT, SCOLS_JSON_NUMBER },
         [LAST] = { "LAST USED", "last_used", SCOLS_FL_RIGHT, SCOLS_JSON_STRING },
         [EXPIRES] = { "CERTIFICATE", "certificate_expires", 0, SCOLS_JSON_STRING },
+        [HOSTS] = { "HOSTS", "hosts", 0, SCOLS_JSON_ARRAY_STRING },
 };
 
 static const OutputColor state_colors[FLEET_STATES] = {
@@ -30,69 +35,240 @@ static const OutputColor state_colors[FLEET_STATES] = {
         [FLEET_FAILED] = COLOR_ERROR, [FLEET_SUSPENDED] = COLOR_WARNING,
 };
 
-static void list_set_expiry(const Ctl *ctl, const Fleet *fleet, Table *table, const char *name,
-                            time_t now)
+typedef struct Row {
+        const FleetEntry *entry;
+        const char *user; /* NULL: there is none, and the file is not in use */
+        const Hosts *hosts;
+        int expiry; /* what fleet_expiry() returned */
+        time_t expires;
+} Row;
+
+typedef struct List {
+        const Ctl *ctl;
+        Output output;
+        Fleet fleet;
+        Hosts *hosts; /* of each of fleet.config->instances */
+        Row *rows;
+        size_t n;
+        unsigned states; /* those that are shown, a bit for each */
+        size_t sort;     /* a column */
+        bool descends;
+} List;
+
+/* --- what is asked for --- */
+
+static bool list_take_states(List *list)
 {
-        time_t expires = 0;
-        const int r = fleet_expiry(ctl, fleet, name, &expires);
+        Span rest = span_from_string(list->ctl->state ? list->ctl->state : ""), word;
+
+        list->states = list->ctl->state ? 0 : ~0U;
+        while (rest.size > 0) {
+                size_t i = 0;
+
+                if (!span_take_until(&rest, ',', &word))
+                        (void)span_take(&rest, rest.size, &word);
+                while (i < FLEET_STATES && !span_equals(word, fleet_state_names[i]))
+                        i++;
+                if (i == FLEET_STATES) {
+                        output_error("There is no state '%.*s'. States are unknown, off, idle, "
+                                     "starting, active, stopping, failed and suspended.",
+                                     (int)word.size, (const char *)word.data);
+                        return false;
+                }
+                list->states |= 1U << i;
+        }
+        return true;
+}
+
+static bool list_take_sort(List *list)
+{
+        const char *key = list->ctl->sort ? list->ctl->sort : columns[NAME].key;
+
+        list->descends = *key == '-';
+        key += list->descends;
+        for (list->sort = 0; list->sort < COLUMNS; list->sort++)
+                if (strcmp(key, columns[list->sort].key) == 0)
+                        return true;
+        output_error("--sort=%s is not a column. Columns are instance, user, state, connections, "
+                     "handoffs, memory_bytes, last_used, certificate_expires and hosts.",
+                     list->ctl->sort);
+        return false;
+}
+
+/* Without a pattern, all match. */
+static bool list_matches(const Row *row, char *const patterns[])
+{
+        for (size_t i = 0; patterns[i]; i++) {
+                if (fnmatch(patterns[i], row->entry->name, 0) == 0)
+                        return true;
+                for (size_t j = 0; j < row->hosts->n_hosts; j++)
+                        if (fnmatch(patterns[i], row->hosts->hosts[j], FNM_CASEFOLD) == 0)
+                                return true;
+        }
+        return !patterns[0];
+}
+
+/* --- rows --- */
+
+static int list_fill(List *list, char *const patterns[])
+{
+        static const Hosts none = { .n_hosts = 0 };
+        const Config *config = list->fleet.config;
+
+        list->hosts = hosts_new(config->map, config->n_instances);
+        list->rows = calloc(list->fleet.n + 1, sizeof(*list->rows));
+        if (!list->hosts || !list->rows)
+                return -ENOMEM;
+        for (size_t i = 0; i < list->fleet.n; i++) {
+                const FleetEntry *entry = &list->fleet.entries[i];
+                const Instance *instance = entry->instance;
+                Row *row = &list->rows[list->n];
+
+                *row = (Row){ .entry = entry, .hosts = &none };
+                if (instance)
+                        row->hosts = &list->hosts[instance - config->instances];
+                if (!(list->states & 1U << fleet_shown_state(entry)) ||
+                    !list_matches(row, patterns))
+                        continue;
+                if (instance || getpwnam(entry->name))
+                        row->user = entry->name;
+                row->expiry = fleet_expiry(list->ctl, &list->fleet, entry->name, &row->expires);
+                list->n++;
+        }
+        return 0;
+}
+
+/* NULL: the column has numbers, or nothing is known. */
+static const char *list_text(const Row *row, size_t column)
+{
+        switch (column) {
+        case NAME:
+                return row->entry->name;
+        case USER:
+                return row->user;
+        case STATE:
+                return fleet_state_names[fleet_shown_state(row->entry)];
+        case HOSTS:
+                return row->hosts->n_hosts > 0 ? row->hosts->hosts[0] : NULL;
+        default:
+                return NULL;
+        }
+}
+
+static uint64_t list_number(const Row *row, size_t column)
+{
+        switch (column) {
+        case OPEN:
+                return row->entry->n_open;
+        case HANDOFFS:
+                return row->entry->n_handoffs;
+        case MEMORY:
+                return row->entry->memory;
+        case LAST:
+                return row->entry->last_used > 0 ? row->entry->last_used : UNKNOWN;
+        case EXPIRES:
+                return row->expiry == 0 ? (uint64_t)row->expires : UNKNOWN;
+        default:
+                return UNKNOWN;
+        }
+}
+
+/* What is not known comes last in either direction; equal ones stay in the order of names. */
+static int list_compare(const void *a, const void *b, void *userdata)
+{
+        const List *list = userdata;
+        const int sign = list->descends ? -1 : 1;
+        const char *text_a = list_text(a, list->sort), *text_b = list_text(b, list->sort);
+        const uint64_t n_a = list_number(a, list->sort), n_b = list_number(b, list->sort);
+        int r = 0;
+
+        if (text_a && text_b)
+                r = sign * strcmp(text_a, text_b);
+        else if (text_a || text_b)
+                r = text_a ? -1 : 1;
+        else if (n_a != n_b)
+                r = n_a == UNKNOWN ? 1 : n_b == UNKNOWN ? -1 : n_a < n_b ? -sign : sign;
+        return r != 0 ? r : strcmp(((const Row *)a)->entry->name, ((const Row *)b)->entry->name);
+}
+
+/* --- what is shown --- */
+
+static void list_set_expiry(Table *table, const Row *row, time_t now)
+{
+        const int r = row->expiry;
         char text[SHOWN_MAX];
 
-        if (ctl->json) {
-                table_set(table, EXPIRES, r < 0 ? NULL : show_time(expires, text));
+        if (table->output->json) {
+                table_set(table, EXPIRES, r < 0 ? NULL : show_time(row->expires, text));
                 return;
         }
         table_set(table, EXPIRES,
                   r == -ENOENT                                   ? "none"
                   : r == -EACCES || r == -EAGAIN || r == -ENOMEM ? "-"
                   : r < 0                                        ? "damaged"
-                                                                 : show_left(expires, now, text));
+                          : show_left(row->expires, now, text));
         if (r == 0)
                 table_set_color(table, EXPIRES,
-                                expires <= now         ? COLOR_ERROR
-                                : expires - now < SOON ? COLOR_WARNING
-                                                       : COLOR_NONE);
+                                row->expires <= now         ? COLOR_ERROR
+                                : row->expires - now < SOON ? COLOR_WARNING
+                                                            : COLOR_NONE);
 }
 
-static int list_print_table(const Ctl *ctl, const Output *output, const Fleet *fleet)
+static void list_set_row(Table *table, const Row *row, time_t now)
 {
-        Table table = table_new(output, "instances", columns, COLUMNS);
+        const FleetEntry *entry = row->entry;
+        const FleetState state = fleet_shown_state(entry);
+        const time_t last = (time_t)entry->last_used;
+        const bool json = table->output->json;
+        char text[SHOWN_MAX];
+
+        table_add(table);
+        table_set(table, NAME, entry->name);
+        table_set(table, USER, row->user);
+        if (!json || state != FLEET_UNKNOWN)
+                table_set(table, STATE, fleet_state_names[state]);
+        table_set_color(table, STATE, state_colors[state]);
+        table_set_number(table, OPEN, entry->n_open, show_count);
+        table_set_number(table, HANDOFFS, entry->n_handoffs, show_count);
+        table_set_number(table, MEMORY, entry->memory, show_bytes);
+        table_set(table, LAST,
+                  !json      ? show_ago(last, now, text)
+                  : last > 0 ? show_time(last, text)
+                             : NULL);
+        list_set_expiry(table, row, now);
+        table_set_list(table, HOSTS, row->hosts->hosts, row->hosts->n_hosts);
+}
+
+static int list_print_table(const List *list)
+{
         const time_t now = time(NULL);
+        Column shown[COLUMNS];
+        Table table;
 
-        for (size_t i = 0; i < fleet->n; i++) {
-                const FleetEntry *entry = &fleet->entries[i];
-                const FleetState state = fleet_shown_state(entry);
-                const time_t last = (time_t)entry->last_used;
-                char text[SHOWN_MAX];
-
-                table_add(&table);
-                table_set(&table, NAME, entry->name);
-                /* Without a user, the file is not in use, which is said below. */
-                if (entry->instance || getpwnam(entry->name))
-                        table_set(&table, USER, entry->name);
-                if (!ctl->json || state != FLEET_UNKNOWN)
-                        table_set(&table, STATE, fleet_state_names[state]);
-                table_set_color(&table, STATE, state_colors[state]);
-                table_set_number(&table, OPEN, entry->n_open, show_count);
-                table_set_number(&table, HANDOFFS, entry->n_handoffs, show_count);
-                table_set_number(&table, MEMORY, entry->memory, show_bytes);
-                table_set(&table, LAST,
-                          !ctl->json ? show_ago(last, now, text)
-                          : last > 0 ? show_time(last, text)
-                                     : NULL);
-                list_set_expiry(ctl, fleet, &table, entry->name, now);
+        memcpy(shown, columns, sizeof(shown));
+        if (!list->output.json) {
+                /* It is the instance's own name; that there is none is said below. */
+                shown[USER].flags = SCOLS_FL_HIDDEN;
+                shown[HOSTS] = (Column){ "HOSTS", "hosts", 0, SCOLS_JSON_STRING };
         }
+        table = table_new(&list->output, "instances", shown, COLUMNS);
+        for (size_t i = 0; i < list->n; i++)
+                list_set_row(&table, &list->rows[i], now);
         return table_print(&table);
 }
 
-static void list_print_legend(const Fleet *fleet)
+static void list_print_legend(const List *list)
 {
+        const Fleet *fleet = &list->fleet;
         size_t in_state[FLEET_STATES] = { 0 };
         const char *separator = ":";
 
-        for (size_t i = 0; i < fleet->n; i++)
-                in_state[fleet_shown_state(&fleet->entries[i])]++;
+        for (size_t i = 0; i < list->n; i++)
+                in_state[fleet_shown_state(list->rows[i].entry)]++;
         if (fleet->n == 0)
                 output_print("There are no instances. 'bellhopctl add NAME --host HOST' adds one.");
+        else if (list->n < fleet->n)
+                output_print("\n%zu of %zu instances", list->n, fleet->n);
         else
                 output_print("\n%zu instance%s", fleet->n, fleet->n == 1 ? "" : "s");
         for (size_t i = 0; i < FLEET_STATES; i++)
@@ -117,18 +293,34 @@ static void list_print_legend(const Fleet *fleet)
                              metrics_fetch_explain(fleet->router_error));
 }
 
+static CtlStatus list_show(List *list, char *const patterns[])
+{
+        int r = list_fill(list, patterns);
+
+        output_start(list->ctl, &list->output);
+        if (r == 0 && list->n > 0)
+                qsort_r(list->rows, list->n, sizeof(*list->rows), list_compare, list);
+        if (r == 0 && (list->n > 0 || list->output.json))
+                r = list_print_table(list);
+        if (r == 0 && list->output.legend && !list->output.json)
+                list_print_legend(list);
+        return output_done(&list->output, r < 0 ? output_no_memory() : CTL_FINE);
+}
+
 CtlStatus verb_list(const Ctl *ctl, char *arguments[])
 {
-        Output output;
-        Fleet fleet;
-        int r = fleet_load(ctl, NULL, FLEET_FOR_LIST, &fleet);
+        List list = { .ctl = ctl };
+        CtlStatus status;
+        int r;
 
+        if (!list_take_states(&list) || !list_take_sort(&list))
+                return CTL_USAGE;
+        r = fleet_load(ctl, NULL, FLEET_FOR_LIST, &list.fleet);
         if (r < 0)
                 return output_bad_configuration(ctl, r);
-        output_start(ctl, &output);
-        r = fleet.n > 0 || output.json ? list_print_table(ctl, &output, &fleet) : 0;
-        if (r == 0 && output.legend && !output.json)
-                list_print_legend(&fleet);
-        fleet_done(&fleet);
-        return output_done(&output, r < 0 ? output_no_memory() : CTL_FINE);
+        status = list_show(&list, arguments);
+        free(list.rows);
+        hosts_free(list.hosts, list.fleet.config->n_instances);
+        fleet_done(&list.fleet);
+        return status;
 }

@@ -4,7 +4,7 @@
 #include "util/cleanup.h"
 
 const Verb verbs[] = {
-        { "list", NULL, "List all instances and how they are", verb_list },
+        { "list", "[PATTERN...]", "List instances and how they are", verb_list },
         { "status", "NAME", "Show all about one instance, and what it needs", verb_status },
         { "top", NULL, "Show what the instances do, again and again", verb_top },
         { "route", "HOST|ADDR[:PORT]", "Show which instance gets a connection, and why",
@@ -32,6 +32,9 @@ const size_t n_verbs = ELEMENTSOF(verbs);
 #define SETTING(key)  OPTION_SETTING, 0, key
 
 const Option options[] = {
+        { "state", 0, "STATE", "list", "Only those in that state; several: a,b", STRING(state) },
+        { "sort", 0, "COLUMN", "list", "In the order of that column; -COLUMN: reversed",
+          STRING(sort) },
         { "tls", 0, NULL, "route", "Over TLS only", FLAG(only_tls) },
         { "http", 0, NULL, "route", "Over plain HTTP only", FLAG(only_http) },
         { "offline", 0, NULL, "route", "Read the files, do not ask the router", FLAG(offline) },

@@ -9,8 +9,8 @@
 
 typedef struct Verb {
         const char *name;
-        const char *argument; /* those that it takes, as --help shows them, in [] if it may be left
-                                 out; NULL: none */
+        const char *argument; /* as --help shows it: "NAME", "[NAME]", "NAME NEW", "[NAME...]";
+                                 NULL: none */
         const char *help;
         CtlStatus (*run)(const Ctl *ctl, char *arguments[]);
 } Verb;

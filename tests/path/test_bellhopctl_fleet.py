@@ -98,10 +98,45 @@ def test_list(fleet):
         assert list(listed) == sorted([*FLEET, "man"])
         assert listed[A]["user"] == A and isinstance(listed[A]["handoffs"], int) and listed["man"]["handoffs"] is None
         text = run("list", *where(fleet))
-        assert "Files with a mistake, which are not in use: 1." in text and text.splitlines()[1].split()[:2] == [B, B]
+        assert "Files with a mistake, which are not in use: 1." in text and text.splitlines()[1].split()[0] == B
         assert len(run("list", "--no-legend", *where(fleet)).splitlines()) == len(listed)
     finally:
         os.unlink(path)
+
+
+def names_in(fleet, *arguments):
+    return [entry["instance"] for entry in json.loads(run("list", "--json", *arguments, *where(fleet)))["instances"]]
+
+
+def test_list_of_some(fleet):
+    listed = {entry["instance"]: entry["hosts"] for entry in json.loads(run("list", "--json", *where(fleet)))["instances"]}
+    assert listed == {A: ["alice.example", "*.shop.example"], B: ["bob.example"], C: [], D: []}
+    assert names_in(fleet, B) == names_in(fleet, "Bob.*") == [B]
+    assert names_in(fleet, "*.example") == sorted([A, B]) and names_in(fleet, "nobody") == []
+    assert names_in(fleet, B, "alice.example") == sorted([A, B])
+    assert names_in(fleet, "--state=active,failed") == [] and len(names_in(fleet, "--state=unknown,idle")) == len(FLEET)
+    text = run("list", "nobody", *where(fleet))
+    assert text.startswith(f"\n0 of {len(FLEET)} instances\n"), text
+    assert "There is no state 'asleep'." in run("list", "--state=asleep", *where(fleet), status=2)
+    assert "is not a column" in run("list", "--sort=HOSTS", *where(fleet), status=2)
+
+
+def test_list_in_another_order(fleet):
+    assert names_in(fleet) == sorted(FLEET) and names_in(fleet, "--sort=-instance") == sorted(FLEET, reverse=True)
+    # Those without a host are last, in either direction.
+    rest = sorted([C, D])
+    assert names_in(fleet, "--sort=hosts") == [A, B, *rest] and names_in(fleet, "--sort=-hosts") == [B, A, *rest]
+
+
+def test_list_fits_the_terminal(fleet):
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    subprocess.run([BELLHOPCTL, "list", "--no-pager", "--no-legend", A, *where(fleet)], stdout=slave, timeout=TIMEOUT,
+                   check=True, env=dict(os.environ, NO_COLOR="1"))
+    os.close(slave)
+    line = os.read(master, 4096).decode().rstrip("\r\n")
+    os.close(master)
+    assert len(line) <= 80 and line.endswith(" alice.exa...") and "..." not in run("list", A, *where(fleet)), line
 
 
 def entry_of(router, name):

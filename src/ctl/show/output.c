@@ -254,6 +254,14 @@ void table_setf(Table *table, size_t column, const char *format, ...)
         table->failed = table->failed || !text;
 }
 
+void table_set_list(Table *table, size_t column, char *const texts[], size_t n)
+{
+        _cleanup_free_ char *joined = texts_join(texts, n, table->output->json ? "\n" : " ");
+
+        table_set(table, column, joined);
+        table->failed = table->failed || (n > 0 && !joined);
+}
+
 /* As libsmartcols has it for JSON: what does not begin with '0' or 'n' is true. */
 void table_set_bool(Table *table, size_t column, bool value)
 {
@@ -296,16 +304,47 @@ static void output_print_json(char *text)
         (void)fputs(text, stdout);
 }
 
+/* Where the text has more columns than that, as many of its bytes as go before an ellipsis. */
+static size_t output_cut(const char *text, size_t length, unsigned columns)
+{
+        unsigned width = 0;
+        size_t cut = 0;
+
+        for (size_t i = 0; i < length; i++) {
+                if (text[i] == '\033')
+                        i += strcspn(text + i, "m");
+                else if (((unsigned char)text[i] & 0xC0) != 0x80)
+                        width++;
+                if (width + strlen("...") <= columns)
+                        cut = i + 1;
+        }
+        return width > columns ? cut : length;
+}
+
+static void output_print_lines(const Output *output, const char *text)
+{
+        while (*text) {
+                const size_t length = strcspn(text, "\n");
+                const size_t shown =
+                        output->columns > 0 ? output_cut(text, length, output->columns) : length;
+
+                printf("%.*s%s%s\n", (int)shown, text,
+                       shown < length && output->color ? "\033[0m" : "",
+                       shown < length ? "..." : "");
+                text += length + (text[length] == '\n');
+        }
+}
+
 int table_print(Table *table)
 {
         _cleanup_free_ char *text = NULL;
 
-        if (!table->failed && !table->output->json)
-                table->failed = scols_print_table(table->table) < 0;
-        else if (!table->failed)
+        if (!table->failed)
                 table->failed = scols_print_table_to_string(table->table, &text) < 0;
-        if (text && !table->failed)
+        if (!table->failed && table->output->json)
                 output_print_json(text);
+        else if (!table->failed)
+                output_print_lines(table->output, text);
         scols_unref_table(table->table);
         return table->failed ? -ENOMEM : 0;
 }

@@ -70,6 +70,8 @@ void table_add(Table *table); /* a line below all others, of empty cells, null i
 void table_set(Table *table, size_t column, const char *text);
 void table_setf(Table *table, size_t column, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+/* Elements of an array in JSON; for people, words. */
+void table_set_list(Table *table, size_t column, char *const texts[], size_t n);
 void table_set_bool(Table *table, size_t column, bool value);
 void table_set_color(Table *table, size_t column, OutputColor color);
 
