@@ -28,6 +28,7 @@ typedef enum CtlStatus {
 /* In the order in which --help lists them. */
 typedef struct Ctl {
         const char *state, *sort;          /* list; NULL: not given */
+        const char *month;                 /* usage; NULL: all, "": this one */
         bool only_tls, only_http, offline; /* route */
         struct {
                 const char *key, *value; /* "Host", "alice.example" */
@@ -46,7 +47,7 @@ typedef struct Ctl {
         bool self_signed;          /* cert, add */
         bool force, install;       /* cert */
         bool json, no_legend, no_pager;
-        const char *config_dir, *runtime_dir;
+        const char *config_dir, *runtime_dir, *usage_dir;
 } Ctl;
 
 /* Verbs take the words that follow their name, and print what is wrong. Each has a file. */
@@ -66,3 +67,4 @@ CtlStatus verb_apply(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_check(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_cert(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_metrics(const Ctl *ctl, char *arguments[]);
+CtlStatus verb_usage(const Ctl *ctl, char *arguments[]);

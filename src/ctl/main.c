@@ -170,7 +170,9 @@ static bool main_take_option(Ctl *ctl, const Option *option, const char *value, 
 
 int main(int argc, char *argv[])
 {
-        Ctl ctl = { .config_dir = BELLHOP_CONFIG_DIR, .runtime_dir = BELLHOP_RUNTIME_DIR };
+        Ctl ctl = { .config_dir = BELLHOP_CONFIG_DIR,
+                    .runtime_dir = BELLHOP_RUNTIME_DIR,
+                    .usage_dir = BELLHOP_USAGE_DIR };
         bool given[OPTIONS_MAX] = { false };
         CtlStatus status = CTL_FINE;
         Getopt known;

@@ -23,6 +23,7 @@ const Verb verbs[] = {
         { "apply", NULL, "Bring into force what has changed in the files", verb_apply },
         { "check", NULL, "Find what is wrong, and say how to fix it", verb_check },
         { "cert", "NAME", "Show the certificate of an instance, make or install one", verb_cert },
+        { "usage", "[NAME]", "Show what instances have used, by month", verb_usage },
         { "metrics", NULL, "Print the router's metrics, for Prometheus", verb_metrics },
 };
 const size_t n_verbs = ELEMENTSOF(verbs);
@@ -35,6 +36,8 @@ const Option options[] = {
         { "state", 0, "STATE", "list", "Only those in that state; several: a,b", STRING(state) },
         { "sort", 0, "COLUMN", "list", "In the order of that column; -COLUMN: reversed",
           STRING(sort) },
+        { "month", 0, "[=MONTH]", "usage", "Only that month, YYYY-MM; without a value: this one",
+          STRING(month) },
         { "tls", 0, NULL, "route", "Over TLS only", FLAG(only_tls) },
         { "http", 0, NULL, "route", "Over plain HTTP only", FLAG(only_http) },
         { "offline", 0, NULL, "route", "Read the files, do not ask the router", FLAG(offline) },
@@ -83,6 +86,8 @@ const Option options[] = {
           STRING(config_dir) },
         { "runtime", 0, "DIR", NULL, "Sockets (default: " BELLHOP_RUNTIME_DIR ")",
           STRING(runtime_dir) },
+        { "usage-dir", 0, "DIR", "usage", "Figures (default: " BELLHOP_USAGE_DIR ")",
+          STRING(usage_dir) },
         { "help", 'h', NULL, NULL, "Show this help", OPTION_HELP, 0, NULL },
         { "version", 0, NULL, NULL, "Show the version", OPTION_VERSION, 0, NULL },
 };

@@ -47,6 +47,7 @@ typedef struct Metrics {
         uint64_t starts;      /* hand-offs to an instance that slept */
         uint64_t late_starts; /* of which nobody was received in time */
         uint64_t accept_pauses;
+        uint64_t usage_lost;                  /* hand-offs that bellhop-usage was not told of */
         uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs up to each bound, and above all */
         uint64_t latency_nsec;
         uint64_t reloads[RELOAD_RESULT_COUNT];

@@ -230,9 +230,11 @@ static Outlet *conn_outlet(Router *router, uint32_t instance)
         return router->outlets[instance];
 }
 
-static void conn_count_handed_off(Router *router, Outlet *outlet,
-                                  const struct bellhop_handoff *handoff)
+static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellhop_handoff *handoff)
 {
+        Router *router = conn->router;
+
+        tally_note(&router->tally, conn->fd, outlet->name);
         metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
                               clock_nsec(CLOCK_MONOTONIC));
         router_touch_status(router);
@@ -250,7 +252,7 @@ static void conn_route(Conn *conn, const Look *look, Outlet *outlet)
         conn_restore(conn);
         switch (outlet_send(outlet, &handoff, conn->fd)) {
         case OUTLET_SENT:
-                conn_count_handed_off(conn->router, outlet, &handoff);
+                conn_count_handed_off(conn, outlet, &handoff);
                 conn_close(conn);
                 return;
         case OUTLET_WAIT:
@@ -331,7 +333,7 @@ void conn_on_result(Waiter *waiter, OutletResult result)
                 conn_refuse_pending(conn, REFUSE_UNAVAILABLE);
                 return;
         }
-        conn_count_handed_off(conn->router, waiter->outlet, waiter->handoff);
+        conn_count_handed_off(conn, waiter->outlet, waiter->handoff);
         conn_close(conn);
 }
 

@@ -295,6 +295,9 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
         *router = (Router){
                 .notify.fd = -EBADF,
                 .admission.log_limits = router->log_limits,
+                .tally = { .runtime_dir = runtime_dir,
+                           .lost = &router->metrics.usage_lost,
+                           .fd = -EBADF },
                 .control = { .config = &router->config,
                              .get_metrics = router_get_metrics,
                              .userdata = router,
@@ -305,7 +308,9 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
                                    .on_result = conn_on_result },
         };
         r = router_step(router_init_events(router), "set up the event loop");
-        router->control.event = router->outlet_shared.event = router->event;
+        router->control.event = router->outlet_shared.event = router->tally.event = router->event;
+        if (r >= 0)
+                r = router_step(tally_init(&router->tally), "set up what is told to bellhop-usage");
         if (r >= 0)
                 r = router_step(outlet_shared_init(&router->outlet_shared), "set up outlets");
         if (r >= 0)
@@ -382,6 +387,7 @@ void router_done(Router *router)
         deadline_queue_done(&router->lingering.deadlines);
         router->reload = reload_free(router->reload);
         free(router->peek);
+        tally_done(&router->tally);
         sd_event_source_disable_unref(router->resume);
         sd_event_source_disable_unref(router->outlet_shared.retry);
         sd_event_source_disable_unref(router->status);

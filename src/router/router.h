@@ -10,6 +10,7 @@
 #include "router/control.h"
 #include "router/listener.h"
 #include "router/reload.h"
+#include "router/tally.h"
 #include "util/notify.h"
 
 struct Router {
@@ -30,6 +31,7 @@ struct Router {
         Admission admission;
         uint8_t *peek; /* config->router.sniff_max_bytes */
         Metrics metrics;
+        Tally tally;
         ControlSocket control;
         LogLimit log_limits[LOG_KINDS];
 };

@@ -8,13 +8,15 @@ import pytest
 from box import INSTANCE_MAX_EXPOSURE, ROUTER_MAX_EXPOSURE, SOURCE
 
 UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-router-control.socket",
-         "bellhop-metrics.socket", "bellhop-metrics.service", "bellhop-router.service", "bellhop@alice.socket",
+         "bellhop-metrics.socket", "bellhop-metrics.service", "bellhop-usage.socket", "bellhop-usage.service",
+         "bellhop-router.service", "bellhop@alice.socket",
          "bellhop@alice.service", "bellhop-standin@alice.service"]
 
 
 @pytest.mark.parametrize("unit, limit", [("bellhop-router.service", ROUTER_MAX_EXPOSURE),
                                          ("bellhop-standin@alice.service", ROUTER_MAX_EXPOSURE),
                                          ("bellhop-metrics.service", ROUTER_MAX_EXPOSURE),
+                                         ("bellhop-usage.service", ROUTER_MAX_EXPOSURE),
                                          ("bellhop@alice.service", INSTANCE_MAX_EXPOSURE)])
 def test_exposure(box, unit, limit):
     report = box.run("systemd-analyze", "security", "--no-pager", unit)
@@ -30,7 +32,7 @@ def test_verify_finds_nothing(box):
 
 
 @pytest.mark.parametrize("unit", ["bellhop-router.service.in", "bellhop-standin@.service.in",
-                                  "bellhop@.service.in", "bellhop-metrics.service"])
+                                  "bellhop@.service.in", "bellhop-metrics.service", "bellhop-usage.service.in"])
 def test_every_sandbox_line_has_its_reason(unit):
     """A comment stands right above it, or above the line that it completes."""
     completes = {"AmbientCapabilities", "BindPaths", "BindReadOnlyPaths", "DevicePolicy", "ProcSubset", "RemoveIPC"}

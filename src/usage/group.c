@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "config/names.h"
+#include "usage/group.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+#define SLICE "/bellhop.slice"
+
+/* Where the group of a unit is, its file, the word before the number, and what that counts. */
+static const struct {
+        const char *slice, *file, *before;
+        uint64_t nsec;
+} places[] = {
+        { "/sys/fs/cgroup" SLICE, "cpu.stat", "usage_usec ", 1000 },
+        { "/sys/fs/cgroup/cpu,cpuacct" SLICE, "cpuacct.usage", "", 1 },
+        { "/sys/fs/cgroup/cpuacct" SLICE, "cpuacct.usage", "", 1 },
+};
+
+/* A small file of the kernel's. */
+static int group_read_file(int folder, const char *name, char ret[static PATH_MAX])
+{
+        _cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
+        const ssize_t n = fd < 0 ? -1 : read(fd, ret, PATH_MAX - 1);
+
+        if (n < 0)
+                return -errno;
+        ret[n] = 0;
+        return 0;
+}
+
+static int group_read_number(size_t place, int folder, uint64_t *ret)
+{
+        char text[PATH_MAX], *at;
+        uint64_t n;
+        int r = group_read_file(folder, places[place].file, text);
+
+        if (r < 0)
+                return r;
+        at = strstr(text, places[place].before);
+        if (!at)
+                return -EPROTO;
+        at += strlen(places[place].before);
+        at[strcspn(at, "\n")] = 0;
+        if (!text_number(span_from_string(at), UINT64_MAX / 1000, &n))
+                return -EPROTO;
+        *ret = n * places[place].nsec;
+        return 0;
+}
+
+static int group_read_at(size_t place, int slice, const char *unit, uint64_t *ret_group,
+                         uint64_t *ret_nsec)
+{
+        _cleanup_close_ int folder = openat(slice, unit, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct stat st;
+
+        if (folder < 0 || fstat(folder, &st) < 0)
+                return -errno;
+        *ret_group = st.st_ino;
+        return group_read_number(place, folder, ret_nsec);
+}
+
+/* The place that this machine has, and its folder. */
+static int group_open_slice(size_t *ret_place)
+{
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                const int slice = open(places[i].slice, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+                *ret_place = i;
+                if (slice >= 0)
+                        return slice;
+        }
+        return -ENOENT;
+}
+
+int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec)
+{
+        char unit[NAME_UNIT_MAX];
+        size_t place;
+        _cleanup_close_ int slice = group_open_slice(&place);
+
+        if (slice < 0)
+                return slice;
+        return group_read_at(place, slice, name_unit(NAME_SERVICE_UNIT, instance, unit), ret_group,
+                             ret_nsec);
+}
+
+int group_read_all(void (*on_group)(void *userdata, const char *instance, uint64_t group,
+                                    uint64_t nsec),
+                   void *userdata)
+{
+        char instance[NAME_UNIT_MAX];
+        size_t place;
+        const int slice = group_open_slice(&place);
+        DIR *folder = slice < 0 ? NULL : fdopendir(slice);
+        struct dirent *entry;
+        uint64_t group, nsec;
+
+        if (!folder) {
+                close_fd(slice);
+                return slice < 0 ? slice : -ENOMEM;
+        }
+        while ((entry = readdir(folder)))
+                if (name_from_unit(NAME_SERVICE_UNIT, entry->d_name, instance) &&
+                    group_read_at(place, slice, entry->d_name, &group, &nsec) == 0)
+                        on_group(userdata, instance, group, nsec);
+        (void)closedir(folder);
+        return 0;
+}
+
+bool group_has(const char *instance, int pid)
+{
+        char path[64], text[PATH_MAX], unit[NAME_UNIT_MAX];
+        _cleanup_free_ char *own =
+                text_format(SLICE "/%s\n", name_unit(NAME_SERVICE_UNIT, instance, unit));
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+        return own && group_read_file(AT_FDCWD, path, text) == 0 && strstr(text, own);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The connections that are open, by their cookies, and those that ended before the router said
+ * whose they were. The kernel makes the cookies, so nobody can make them collide: the hash needs no
+ * key. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* As an account: not yet known. The connection has ended, with that many bytes. */
+#define OPEN_NOBODY UINT32_MAX
+
+typedef struct Open {
+        uint64_t cookie; /* 0: a free place */
+        uint32_t account;
+        uint32_t stamp; /* when it was last seen, by the caller's measure */
+        uint64_t sent, received;
+} Open;
+
+typedef struct OpenTable {
+        Open *places;
+        size_t n_places; /* a power of two, or 0 */
+        size_t n;
+        size_t max;
+} OpenTable;
+
+void open_table_done(OpenTable *table);
+
+/* NULL: there is none. Valid until something is added or removed. */
+Open *open_table_find(const OpenTable *table, uint64_t cookie);
+
+/* Adds one that is not there, of zeros. NULL: max is reached, or there is no memory. */
+Open *open_table_add(OpenTable *table, uint64_t cookie);
+
+void open_table_remove(OpenTable *table, Open *open);
+
+/* Removes all that it says. */
+void open_table_sweep(OpenTable *table, bool (*goes)(const Open *open, void *userdata),
+                      void *userdata);
