@@ -357,6 +357,7 @@ static int request_begins(request_rec *request)
 static int request_ends(request_rec *request)
 {
         sigmask_change(SIG_UNBLOCK);
+        page_requested();
         return DECLINED;
 }
 

@@ -26,6 +26,7 @@ typedef struct PageSlot {
         _Atomic uint64_t n_open;
         _Atomic uint64_t last_usec;
         _Atomic uint64_t ended_usec;
+        _Atomic uint64_t n_requests;
 } PageSlot;
 
 /* slots[0] serves processes that found no slot, and keeps what ended processes had received. */
@@ -151,6 +152,7 @@ void page_leave(pid_t pid, uint64_t now_usec)
                 page_raise(&gone->last_usec, slot->last_usec);
                 page_raise(&gone->ended_usec, slot->n_open > 0 ? now_usec : slot->ended_usec);
                 gone->n_handoffs += atomic_exchange(&slot->n_handoffs, 0);
+                gone->n_requests += atomic_exchange(&slot->n_requests, 0);
                 slot->last_usec = 0;
                 slot->ended_usec = 0;
                 slot->n_open = 0;
@@ -186,6 +188,12 @@ void page_ended(uint64_t now_usec)
         page_note_change();
 }
 
+void page_requested(void)
+{
+        own.slot->n_requests++;
+        page_note_change();
+}
+
 void page_bar(Page *page, bool barred)
 {
         page->is_barred = barred;
@@ -217,6 +225,7 @@ void page_add(const Page *page, PageSum *sum)
                 const PageSlot *slot = &page->slots[i];
 
                 sum->n_handoffs += slot->n_handoffs;
+                sum->n_requests += slot->n_requests;
                 sum->n_open += slot->n_open;
                 sum->n_in_hand += slot->n_in_hand;
                 sum->last_usec = MAX(sum->last_usec, slot->last_usec);

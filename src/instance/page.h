@@ -21,6 +21,7 @@ typedef struct Page Page;
 
 typedef struct PageSum {
         uint64_t n_handoffs; /* received since the server was started */
+        uint64_t n_requests; /* answered since the server was started */
         uint64_t n_open;     /* connections, idle and upgraded ones included */
         uint64_t n_in_hand;  /* a process is about to receive, or a worker has yet to take it */
         uint64_t last_usec;  /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
@@ -51,6 +52,8 @@ bool page_reach(void);
 void page_let_go(void);
 void page_opened(uint64_t now_usec);
 void page_ended(uint64_t now_usec);
+/* A request has been answered. */
+void page_requested(void);
 
 /* In the server, before it is ready: the Instance.others that it has read. */
 void page_set_others(Page *page, uint64_t others);

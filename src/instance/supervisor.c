@@ -22,6 +22,7 @@
 #include "handoff/hangup.h"
 #include "instance/confine.h"
 #include "instance/php.h"
+#include "instance/report.h"
 #include "instance/server.h"
 #include "instance/state.h"
 #include "instance/supervisor.h"
@@ -77,6 +78,7 @@ typedef struct Supervisor {
         State state;          /* as it was published */
         bool is_state_old;    /* a server took its part of the numbers with it */
         uint64_t report_usec; /* when the next report may be made */
+        Report report;        /* to bellhop-usage */
 } Supervisor;
 
 static uint64_t supervisor_earlier(uint64_t a, uint64_t b)
@@ -453,6 +455,8 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         LIST_FOREACH (server, &supervisor->servers, link)
                 if (server->phase != SERVER_RECEIVES)
                         next = supervisor_earlier(next, server_step(server, now));
+        next = supervisor_earlier(next, report_tell(&supervisor->report,
+                                                    supervisor_sum(supervisor).n_requests, now));
         return supervisor_earlier(next, supervisor_report(supervisor, now));
 }
 
@@ -539,10 +543,9 @@ static int supervisor_watch(Supervisor *supervisor)
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
                 r = sd_event_add_signal(supervisor->event, NULL, signals[i].number,
                                         signals[i].handler, supervisor);
-        if (r >= 0)
-                return 0;
-        log_error_errno(r, "can't set up the event loop of %s: %m", context->instance);
-        return r;
+        if (r < 0)
+                log_error_errno(r, "can't set up the event loop of %s: %m", context->instance);
+        return r < 0 ? r : 0;
 }
 
 static int supervisor_begin(Supervisor *supervisor)
@@ -584,10 +587,12 @@ int supervisor_run(Context *context)
         };
         int r;
 
+        report_open(&supervisor.report, context->instance, context->systemd_fd);
         context->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         r = supervisor_begin(&supervisor);
         if (r == 0)
                 r = sd_event_loop(supervisor.event);
+        (void)report_tell(&supervisor.report, supervisor_sum(&supervisor).n_requests, FOREVER);
         supervisor_done(&supervisor);
         context->bell_fd = close_fd(context->bell_fd);
         (void)hangup_complete(context->handoff_fd);

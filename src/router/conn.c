@@ -234,7 +234,9 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
 {
         Router *router = conn->router;
 
-        tally_note(&router->tally, conn->fd, outlet->name);
+        /* What named the host was at least a byte. */
+        tally_note(&router->tally, conn->fd, outlet->name,
+                   handoff->reason != BELLHOP_REASON_ADDRESS);
         metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
                               clock_nsec(CLOCK_MONOTONIC));
         router_touch_status(router);

@@ -99,9 +99,9 @@ void tally_done(Tally *tally)
         tally->retry = sd_event_source_disable_unref(tally->retry);
 }
 
-void tally_note(Tally *tally, int fd, const char *instance)
+void tally_note(Tally *tally, int fd, const char *instance, uint64_t n_received)
 {
-        UsageRecord record = { .number = 0 };
+        UsageRecord record = { .n_received = n_received };
         socklen_t size = sizeof(record.number);
 
         if (tally->n == TALLY_MAX || strlen(instance) >= sizeof(record.instance) ||

@@ -8,7 +8,7 @@
 #include "usage/message.h"
 
 /* Records that wait while bellhop-usage does not receive. */
-#define TALLY_MAX 4096
+#define TALLY_MAX 1024
 
 typedef struct Tally {
         sd_event *event;         /* not owned, like the next two */
@@ -28,5 +28,6 @@ int tally_init(Tally *tally);
 /* Tells what is left, and that this was all. */
 void tally_done(Tally *tally);
 
-/* fd: the connection, which has been handed off to the instance of that name. */
-void tally_note(Tally *tally, int fd, const char *instance);
+/* fd: the connection, which has been handed off to the instance of that name. n_received: bytes
+ * that it had received, or fewer. */
+void tally_note(Tally *tally, int fd, const char *instance, uint64_t n_received);

@@ -60,7 +60,8 @@ static bool account_parse(const Line *line, Account *account)
                account_take_known(&rest, &account->group) &&
                account_take_known(&rest, &account->group_nsec) &&
                account_take_known(&rest, &account->reporter) &&
-               account_take_known(&rest, &account->n_reported) && !words_next(&rest, &more);
+               account_take_known(&rest, &account->n_reported) &&
+               account_take_known(&rest, &account->n_reset) && !words_next(&rest, &more);
 }
 
 static bool account_parse_connection(const Line *line, OpenConnection *connection)
@@ -82,6 +83,8 @@ static bool account_parse_head(const Line *line, MonthHead *head)
                 return account_copy(line->value, head->boot, sizeof(head->boot));
         if (span_equals(line->key, "ROUTER"))
                 return text_number(line->value, INT32_MAX, &head->router);
+        if (span_equals(line->key, "SOCKET"))
+                return text_number(line->value, UINT64_MAX, &head->socket);
         if (span_equals(line->key, "COMPLETE"))
                 head->is_complete = span_equals(line->value, "yes");
         else if (span_equals(line->key, "RUNNING"))
@@ -147,9 +150,9 @@ size_t month_format_head(const MonthHead *head, char ret[static MONTH_LINE_MAX])
 {
         return account_size(snprintf(ret, MONTH_LINE_MAX,
                                      "[Usage]\nVERSION=" VERSION "\nBOOT=%s\nRUNNING=%s\n"
-                                     "COMPLETE=%s\nROUTER=%" PRIu64 "\n",
+                                     "COMPLETE=%s\nROUTER=%" PRIu64 "\nSOCKET=%" PRIu64 "\n",
                                      head->boot, head->is_running ? "yes" : "no",
-                                     head->is_complete ? "yes" : "no", head->router));
+                                     head->is_complete ? "yes" : "no", head->router, head->socket));
 }
 
 size_t month_format_account(const Account *a, char ret[static MONTH_LINE_MAX])
@@ -158,11 +161,11 @@ size_t month_format_account(const Account *a, char ret[static MONTH_LINE_MAX])
 
         return account_size(snprintf(ret, MONTH_LINE_MAX,
                                      "%s=%" PRIu64 " %" PRIu64 " %s %s %" PRIu64 " %" PRIu64
-                                     " %" PRIu64 " %" PRIu64 "\n",
+                                     " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
                                      a->name, a->sent, a->received,
                                      account_number(a->cpu_nsec, cpu),
                                      account_number(a->requests, requests), a->group, a->group_nsec,
-                                     a->reporter, a->n_reported));
+                                     a->reporter, a->n_reported, a->n_reset));
 }
 
 size_t month_format_connection(const OpenConnection *connection, char ret[static MONTH_LINE_MAX])

@@ -23,6 +23,7 @@ typedef struct Account {
         uint64_t requests;
         uint64_t group, group_nsec;    /* its control group, and the processor time of that */
         uint64_t reporter, n_reported; /* the process that reports requests, and how many */
+        uint64_t n_reset; /* connections whose end is not known, or whose figures were set back */
 } Account;
 
 /* A connection that is open, and what is counted of it already. */
@@ -37,6 +38,7 @@ typedef struct MonthHead {
         bool is_running; /* bellhop-usage had not ended when it wrote the file */
         char boot[40];
         uint64_t router; /* process id of the last router */
+        uint64_t socket; /* which one the kernel's messages came by */
 } MonthHead;
 
 typedef enum MonthLineKind {

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/param.h>
 
 #include "usage/ledger.h"
 #include "util/array.h"
@@ -80,6 +81,13 @@ void ledger_lose(Ledger *ledger)
         ledger->head.is_complete = false;
 }
 
+void ledger_use_socket(Ledger *ledger, uint64_t socket)
+{
+        if (ledger->head.socket != 0 && ledger->head.socket != socket)
+                ledger_lose(ledger);
+        ledger->head.socket = socket;
+}
+
 static Account *ledger_account_or_lose(Ledger *ledger, const char *name)
 {
         Account *account = ledger_account(ledger, name);
@@ -105,7 +113,7 @@ static void ledger_forget(Ledger *ledger, Open *open)
         open_table_remove(&ledger->open, open);
 }
 
-void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name)
+void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received)
 {
         Account *account = ledger_account_or_lose(ledger, name);
         Open *open = cookie != 0 ? open_table_find(&ledger->open, cookie) : NULL;
@@ -115,12 +123,14 @@ void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name)
         if (open && open->account == OPEN_NOBODY) {
                 account->sent += open->sent;
                 account->received += open->received;
+                account->n_reset += open->received < n_received;
                 ledger_forget(ledger, open);
         } else if (!open) {
                 open = open_table_add(&ledger->open, cookie);
                 if (open) {
                         open->account = (uint32_t)(account - ledger->accounts);
                         open->stamp = ledger->stamp;
+                        open->n_least = n_received;
                 } else {
                         ledger->n_missed++;
                         ledger_lose(ledger);
@@ -141,6 +151,7 @@ static void ledger_count(Ledger *ledger, Open *open, const DiagMessage *message)
                 account->received += message->received - open->received;
                 open->received = message->received;
         }
+        open->n_least = MAX(open->n_least, open->received);
 }
 
 void ledger_see(Ledger *ledger, const DiagMessage *message)
@@ -157,6 +168,8 @@ void ledger_end(Ledger *ledger, const DiagMessage *message)
 
         if (open && open->account != OPEN_NOBODY) {
                 ledger_count(ledger, open, message);
+                /* Whoever has the socket can disconnect it, connect(2), which sets them to 0. */
+                ledger->accounts[open->account].n_reset += message->received < open->n_least;
                 ledger_forget(ledger, open);
         } else if (!open && message->cookie != 0 && ledger->n_orphans < ORPHANS_MAX &&
                    (open = open_table_add(&ledger->open, message->cookie))) {
@@ -255,7 +268,8 @@ static void ledger_write_accounts(const Ledger *ledger, FILE *file)
                 const Account *a = &ledger->accounts[i];
                 const bool is_empty = a->sent == 0 && a->received == 0 && a->group == 0 &&
                                       a->cpu_nsec == ACCOUNT_UNKNOWN &&
-                                      a->requests == ACCOUNT_UNKNOWN && a->reporter == 0;
+                                      a->requests == ACCOUNT_UNKNOWN && a->reporter == 0 &&
+                                      a->n_reset == 0;
 
                 if (!is_empty)
                         (void)fwrite(line, 1, month_format_account(a, line), file);
@@ -334,7 +348,7 @@ static int ledger_take_line(Ledger *ledger, const MonthLine *line, bool is_same_
                 if (open) {
                         open->account = (uint32_t)(account - ledger->accounts);
                         open->sent = line->connection.sent;
-                        open->received = line->connection.received;
+                        open->received = open->n_least = line->connection.received;
                 }
         }
         return line->kind == MONTH_INVALID ? -EBADMSG : 0;
@@ -356,8 +370,10 @@ static int ledger_load(Ledger *ledger, const char *month, const char *boot, bool
                 line = month_next(&reader);
                 r = ledger_take_line(ledger, &line, strcmp(reader.head.boot, boot) == 0);
         } while (r == 0 && line.kind != MONTH_END);
-        if (strcmp(reader.head.boot, boot) == 0)
+        if (strcmp(reader.head.boot, boot) == 0) {
                 ledger->head.router = reader.head.router;
+                ledger->head.socket = reader.head.socket;
+        }
         *was_cut = reader.head.is_running;
         ledger->head.is_complete = reader.head.is_complete && !*was_cut;
         return r;
@@ -371,6 +387,7 @@ static void ledger_clear(Ledger *ledger)
 
                 account->sent = account->received = 0;
                 account->cpu_nsec = account->requests = ACCOUNT_UNKNOWN;
+                account->n_reset = 0;
         }
 }
 
@@ -450,6 +467,8 @@ static bool ledger_is_stale(const Open *open, void *userdata)
 
         if (goes && is_orphan)
                 ledger->n_orphans--;
+        else if (goes)
+                ledger->accounts[open->account].n_reset++;
         return goes;
 }
 

@@ -32,10 +32,14 @@ typedef struct Ledger {
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);
 
+/* Which socket the kernel's messages come by: what an earlier one had is lost. */
+void ledger_use_socket(Ledger *ledger, uint64_t socket);
+
 /* Something could not be counted: the figures of the month are not complete. */
 void ledger_lose(Ledger *ledger);
 
-void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name);
+/* n_received: bytes that the connection had received by then, or fewer. */
+void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received);
 /* What the kernel says of one that is open, and of one that has ended. */
 void ledger_see(Ledger *ledger, const DiagMessage *message);
 void ledger_end(Ledger *ledger, const DiagMessage *message);

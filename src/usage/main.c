@@ -4,6 +4,7 @@
 #include <linux/netlink.h>
 #include <pwd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <systemd/sd-id128.h>
 
 #include "usage/usage.h"
@@ -89,6 +90,7 @@ static int open_ledger(Usage *usage, const char *dir)
 static int run(Usage *usage, const char *dir)
 {
         const struct passwd *router = getpwnam(BELLHOP_ROUTER_USER);
+        struct stat st = { 0 };
         int r;
 
         if (!router) {
@@ -100,8 +102,11 @@ static int run(Usage *usage, const char *dir)
         r = take_sockets(usage);
         if (r == 0)
                 r = open_ledger(usage, dir);
-        if (r == 0)
+        if (r == 0) {
+                (void)fstat(usage->ends_fd, &st);
+                ledger_use_socket(&usage->ledger, st.st_ino);
                 r = usage_run(usage);
+        }
         ledger_done(&usage->ledger);
         return r;
 }

@@ -3,7 +3,7 @@
 
 #define MAGIC "BHU1"
 
-_Static_assert(offsetof(UsageMessage, records) == 16 && sizeof(UsageRecord) == 40,
+_Static_assert(offsetof(UsageMessage, records) == 16 && sizeof(UsageRecord) == 48,
                "sender and receiver may be of two versions");
 
 void usage_message_init(UsageMessage *message, UsageKind kind)

@@ -24,6 +24,7 @@ typedef enum UsageKind {
 typedef struct UsageRecord {
         uint64_t number;
         char instance[USAGE_NAME_MAX]; /* filled up with NULs */
+        uint64_t n_received;           /* bytes that the connection had received, or fewer */
 } UsageRecord;
 
 typedef struct UsageMessage {

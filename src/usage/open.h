@@ -16,6 +16,7 @@ typedef struct Open {
         uint32_t account;
         uint32_t stamp; /* when it was last seen, by the caller's measure */
         uint64_t sent, received;
+        uint64_t n_least; /* what it has received, or fewer */
 } Open;
 
 typedef struct OpenTable {

@@ -74,7 +74,8 @@ static void usage_take_handoffs(Usage *usage, const UsageMessage *message, uint6
         for (size_t i = 0; i < message->n; i++)
                 if (instance_name_is_valid(message->records[i].instance))
                         ledger_hand_off(ledger, message->records[i].number,
-                                        message->records[i].instance);
+                                        message->records[i].instance,
+                                        message->records[i].n_received);
 }
 
 static void usage_take_report(Usage *usage, const UsageMessage *message, uint64_t reporter)
@@ -404,8 +405,8 @@ int usage_run(Usage *usage)
         if (r < 0) {
                 log_error_errno(r, "can't set up the event loop: %m");
         } else {
-                usage_tick(usage);
                 notify_send(&usage->notify, NOTIFY_READY, "Counting");
+                usage_tick(usage);
                 r = sd_event_loop(usage->event);
         }
         sd_event_source_disable_unref(usage->timer);

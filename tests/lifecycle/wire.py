@@ -79,6 +79,7 @@ class Relay:
         print("ready", flush=True)
         while sys.stdin.readline():
             self.go_on.set()
+        self.go_on.set()
         for thread in list(self.threads):
             thread.join()
         print(json.dumps({"n": self.n, "sent": self.sent, "received": self.received}), flush=True)

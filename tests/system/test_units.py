@@ -8,7 +8,8 @@ import pytest
 from box import INSTANCE_MAX_EXPOSURE, ROUTER_MAX_EXPOSURE, SOURCE
 
 UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-router-control.socket",
-         "bellhop-metrics.socket", "bellhop-metrics.service", "bellhop-usage.socket", "bellhop-usage.service",
+         "bellhop-metrics.socket", "bellhop-metrics.service", "bellhop-usage.socket", "bellhop-usage-reports.socket",
+         "bellhop-usage.service",
          "bellhop-router.service", "bellhop@alice.socket",
          "bellhop@alice.service", "bellhop-standin@alice.service"]
 

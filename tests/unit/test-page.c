@@ -82,8 +82,11 @@ static void test_way_of_a_connection(void **state)
         assert_int_equal(sum.last_usec, 1000);
         page_let_go();
         assert_int_equal(sum_of(fixture->page).n_in_hand, 0);
+        page_requested();
+        page_requested();
         page_ended(3000);
         sum = sum_of(fixture->page);
+        assert_int_equal(sum.n_requests, 2);
         assert_int_equal(sum.n_open, 0);
         assert_int_equal(sum.n_handoffs, 1);
         assert_int_equal(sum.last_usec, 1000);

@@ -28,8 +28,8 @@ static void test_message(void **state)
 
         usage_message_init(&message, USAGE_HANDOFFS);
         message.n = 2;
-        message.records[0] = (UsageRecord){ 7, "alice" };
-        message.records[1] = (UsageRecord){ UINT64_MAX, "a-name-of-thirty-one-characters" };
+        message.records[0] = (UsageRecord){ 7, "alice", 1 };
+        message.records[1] = (UsageRecord){ UINT64_MAX, "a-name-of-thirty-one-characters", 0 };
         size = usage_message_size(&message);
         assert_true(usage_message_parse(guarded_span(&message, size), &again));
         assert_memory_equal(&again, &message, size);
@@ -217,7 +217,7 @@ static void test_connections(void **state)
 {
         Ledger ledger = opened(*state, BOOT, NOVEMBER);
 
-        ledger_hand_off(&ledger, 1, "alice");
+        ledger_hand_off(&ledger, 1, "alice", 1);
         ledger_see(&ledger, said(1, 100, 10));
         ledger_see(&ledger, said(1, 100, 10));
         assert_used(&ledger, "alice", 100, 10);
@@ -226,7 +226,7 @@ static void test_connections(void **state)
         /* The end comes first. */
         ledger_end(&ledger, said(2, 7, 3));
         assert_int_equal(ledger.n_orphans, 1);
-        ledger_hand_off(&ledger, 2, "bob");
+        ledger_hand_off(&ledger, 2, "bob", 1);
         assert_used(&ledger, "bob", 7, 3);
         /* Somebody else's. */
         ledger_end(&ledger, said(3, 1000, 1000));
@@ -239,6 +239,35 @@ static void test_connections(void **state)
         ledger_done(&ledger);
 }
 
+/* By a customer's own server, which disconnects its sockets. */
+static void test_figures_that_were_set_back(void **state)
+{
+        Ledger ledger = opened(*state, BOOT, NOVEMBER);
+
+        ledger_hand_off(&ledger, 1, "alice", 1);
+        ledger_see(&ledger, said(1, 100, 10));
+        ledger_end(&ledger, said(1, 0, 0));
+        assert_used(&ledger, "alice", 100, 10);
+        assert_int_equal(used_by(&ledger, "alice").n_reset, 1);
+        ledger_hand_off(&ledger, 2, "alice", 1);
+        ledger_end(&ledger, said(2, 0, 0));
+        ledger_end(&ledger, said(3, 0, 0));
+        ledger_hand_off(&ledger, 3, "alice", 1);
+        assert_int_equal(used_by(&ledger, "alice").n_reset, 3);
+        /* By its address, before a byte came. */
+        ledger_hand_off(&ledger, 4, "bob", 0);
+        ledger_end(&ledger, said(4, 0, 0));
+        assert_int_equal(used_by(&ledger, "bob").n_reset, 0);
+        /* One that never ends, and is never seen. */
+        ledger_hand_off(&ledger, 5, "bob", 1);
+        for (int i = 0; i < 100; i++)
+                assert_int_equal(ledger_tick(&ledger, NOVEMBER), 0);
+        assert_int_equal(used_by(&ledger, "bob").n_reset, 1);
+        assert_int_equal(ledger.open.n, 0);
+        assert_true(ledger.head.is_complete);
+        ledger_done(&ledger);
+}
+
 static void test_many_accounts(void **state)
 {
         Ledger ledger = opened(*state, BOOT, NOVEMBER);
@@ -246,13 +275,13 @@ static void test_many_accounts(void **state)
 
         for (uint64_t i = 1; i <= 1000; i++) {
                 (void)snprintf(name, sizeof(name), "c%d", (int)i);
-                ledger_hand_off(&ledger, i, name);
+                ledger_hand_off(&ledger, i, name, 1);
                 ledger_end(&ledger, said(i, i, 1));
         }
         assert_used(&ledger, "c1", 1, 1);
         assert_used(&ledger, "c1000", 1000, 1);
         assert_true(ledger.head.is_complete);
-        ledger_hand_off(&ledger, 1001, "one-too-many");
+        ledger_hand_off(&ledger, 1001, "one-too-many", 1);
         assert_false(ledger.head.is_complete);
         assert_int_equal(ledger.n_missed, 1);
         ledger_done(&ledger);
@@ -262,7 +291,7 @@ static void test_restart(void **state)
 {
         Ledger ledger = opened(*state, BOOT, NOVEMBER);
 
-        ledger_hand_off(&ledger, 1, "alice");
+        ledger_hand_off(&ledger, 1, "alice", 1);
         ledger_see(&ledger, said(1, 100, 10));
         ledger_add_cpu(&ledger, "alice", 77, 5000);
         assert_int_equal(ledger_tick(&ledger, NOVEMBER), 0);
@@ -293,11 +322,30 @@ static void test_restart(void **state)
         ledger_done(&ledger);
 }
 
+static void test_another_socket(void **state)
+{
+        Ledger ledger = opened(*state, BOOT, NOVEMBER);
+
+        ledger_use_socket(&ledger, 5);
+        assert_int_equal(ledger_save(&ledger, false), 0);
+        ledger_done(&ledger);
+        ledger = opened(*state, "another", NOVEMBER);
+        ledger_use_socket(&ledger, 6);
+        assert_true(ledger.head.is_complete);
+        ledger_done(&ledger);
+        ledger = opened(*state, BOOT, NOVEMBER);
+        ledger_use_socket(&ledger, 5);
+        assert_true(ledger.head.is_complete);
+        ledger_use_socket(&ledger, 6);
+        assert_false(ledger.head.is_complete);
+        ledger_done(&ledger);
+}
+
 static void test_another_boot(void **state)
 {
         Ledger ledger = opened(*state, BOOT, NOVEMBER);
 
-        ledger_hand_off(&ledger, 1, "alice");
+        ledger_hand_off(&ledger, 1, "alice", 1);
         ledger_see(&ledger, said(1, 100, 10));
         assert_int_equal(ledger_save(&ledger, false), 0);
         ledger_done(&ledger);
@@ -305,7 +353,7 @@ static void test_another_boot(void **state)
         ledger = opened(*state, "another", NOVEMBER);
         assert_true(ledger.head.is_complete);
         assert_int_equal(ledger.open.n, 0);
-        ledger_hand_off(&ledger, 1, "bob");
+        ledger_hand_off(&ledger, 1, "bob", 1);
         ledger_end(&ledger, said(1, 5, 5));
         assert_used(&ledger, "bob", 5, 5);
         assert_used(&ledger, "alice", 100, 10);
@@ -317,7 +365,7 @@ static void test_month(void **state)
         Ledger ledger = opened(*state, BOOT, NOVEMBER);
 
         ledger_lose(&ledger);
-        ledger_hand_off(&ledger, 1, "alice");
+        ledger_hand_off(&ledger, 1, "alice", 1);
         ledger_see(&ledger, said(1, 100, 10));
         assert_int_equal(ledger_tick(&ledger, DECEMBER), 0);
         assert_string_equal(ledger.month, "2026-12");
@@ -340,7 +388,7 @@ static void test_month_begins_while_it_does_not_run(void **state)
 {
         Ledger ledger = opened(*state, BOOT, NOVEMBER);
 
-        ledger_hand_off(&ledger, 1, "alice");
+        ledger_hand_off(&ledger, 1, "alice", 1);
         ledger_see(&ledger, said(1, 100, 10));
         assert_int_equal(ledger_save(&ledger, false), 0);
         ledger_done(&ledger);
@@ -354,14 +402,14 @@ static void test_removed_customer(void **state)
 {
         Ledger ledger = opened(*state, BOOT, NOVEMBER);
 
-        ledger_hand_off(&ledger, 1, "alice");
+        ledger_hand_off(&ledger, 1, "alice", 1);
         ledger_see(&ledger, said(1, 100, 10));
         assert_int_equal(ledger_tick(&ledger, DECEMBER), 0);
         ledger_see(&ledger, said(1, 120, 10));
         assert_int_equal(ledger_close_account(&ledger, "alice", DECEMBER), 0);
         /* What was open is still the old one's. */
         ledger_end(&ledger, said(1, 121, 10));
-        ledger_hand_off(&ledger, 2, "alice");
+        ledger_hand_off(&ledger, 2, "alice", 1);
         ledger_end(&ledger, said(2, 3, 3));
         assert_used(&ledger, "alice", 3, 3);
         assert_used(&ledger, "alice~20261202T082640Z", 21, 0);
@@ -377,11 +425,11 @@ static void test_damaged_file(void **state)
         static const char *const damaged[] = {
                 "[Usage]\nVERSION=2\n",
                 "[Usage]\nVERSION=1\n[Instances]\nalice=1 2 3\n",
-                "[Usage]\nVERSION=1\n[Instances]\nalice=- 2 3 4 5 6 7 8\n",
-                "[Usage]\nVERSION=1\n[Instances]\nalice=1 2 3 4 5 6 7 8 9\n",
+                "[Usage]\nVERSION=1\n[Instances]\nalice=- 2 3 4 5 6 7 8 9\n",
+                "[Usage]\nVERSION=1\n[Instances]\nalice=1 2 3 4 5 6 7 8 9 10\n",
                 "[Usage]\nBOOT=" BOOT "\n[Connections]\nx=alice 1 2\n",
                 "[Else]\n",
-                "alice=1 2 3 4 5 6 7 8\n",
+                "alice=1 2 3 4 5 6 7 8 9\n",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(damaged); i++) {
@@ -423,8 +471,10 @@ int main(void)
                 cmocka_unit_test(test_diag),
                 cmocka_unit_test(test_table),
                 WITH_DIR(test_connections),
+                WITH_DIR(test_figures_that_were_set_back),
                 WITH_DIR(test_many_accounts),
                 WITH_DIR(test_restart),
+                WITH_DIR(test_another_socket),
                 WITH_DIR(test_another_boot),
                 WITH_DIR(test_month),
                 WITH_DIR(test_month_begins_while_it_does_not_run),

@@ -88,6 +88,7 @@ static int usage_read_month(const char *path, const char *month, const char *nam
          * since. */
         for (size_t i = first; i < list->n; i++)
                 list->used[i].is_complete = reader.head.is_complete &&
+                                            list->used[i].account.n_reset == 0 &&
                                             (!reader.head.is_running || (is_newest && list->runs));
         return r;
 }
