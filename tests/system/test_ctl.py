@@ -669,7 +669,7 @@ def test_list(box):
     assert -2 < ago < 60
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", alice["certificate_expires"])
     lines = ctl(box, "list").splitlines()
-    assert lines[0].split()[:3] == ["INSTANCE", "USER", "STATE"] and lines[-1] == "2 instances: 1 idle, 1 active"
+    assert lines[0].split()[:2] == ["INSTANCE", "STATE"] and lines[-1] == "2 instances: 1 idle, 1 active"
     assert ctl(box, "list", "--no-legend").count("\n") == 2
 
 
