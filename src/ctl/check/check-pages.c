@@ -96,7 +96,8 @@ static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
                                  ? "runuser --pty -u {name} -- chmod u+rX {file}"
                                  : "Open it for its owner, as user {name}, by runuser(1) with "
                                    "--pty.";
-        more = text_format(closed->n > 1 ? ", nor %zu more" : "", closed->n - 1);
+        if (closed->n > 1)
+                more = text_format(", nor %zu more", closed->n - 1);
         finding = instance_finding(inst, FINDING_PAGES_UNREADABLE, closed->path, advice,
                                    "user %s can't read it (owner uid %u, mode %04o)%s", inst->name,
                                    (unsigned)closed->stat.st_uid, closed->stat.st_mode & 07777,
