@@ -69,8 +69,7 @@ static void test_other_forms_are_none(void **state)
                 "\x1e#\x1f-#\x1f/file\x1fwords\n",
                 "\x1e#\x1f##########99\x1f/file\x1fwords\n",
                 "\x1e##\x1f#\x1f/file\x1fwords\n",
-                "\x1e#\x1f#\x1f"
-                "file\x1fwords\n",
+                "\x1e#\x1f#\x1fno-path\x1fwords\n",
                 "\x1e#\x1f#\x1f\x1fwords\n",
                 /* cut */
                 "\x1e",
