@@ -243,7 +243,7 @@ def advice_for(key):
 
 
 def check_entry(entry):
-    for key in entry.given:
+    for key in sorted(entry.given, key=lambda key: (entry.lines.get(key, entry.line), key)):
         if key not in FORMS:
             yield f"{entry.place(key)}: there is no such key. {advice_for(key)}"
         elif not FORMS[key][0](entry[key]):
