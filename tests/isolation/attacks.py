@@ -344,12 +344,20 @@ def breaks_seal():
 # --- unix sockets ---
 
 
+def is_socket(path):
+    try:
+        return pathlib.Path(path).is_socket()
+    except PermissionError:
+        # A link to a place that it can't enter.
+        return False
+
+
 def unix_sockets(also):
     """Connects to every socket that has a name: those it finds, and those it is told."""
     found = set(also)
     for folder in ("/run", "/var", "/tmp", "/dev", "/srv", "/home", "/etc"):
         for parent, _, names in os.walk(folder):
-            found.update(path for name in names if pathlib.Path(path := f"{parent}/{name}").is_socket())
+            found.update(path for name in names if is_socket(path := f"{parent}/{name}"))
     return {path: attempt(knock, path) for path in sorted(found)}
 
 
