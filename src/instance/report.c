@@ -14,8 +14,11 @@ void report_open(Report *report, const char *instance, int systemd_fd)
         char path[64];
 
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" REPORT_SOCKET, systemd_fd);
-        *report = (Report){ .fd = systemd_fd < 0 ? systemd_fd : bellhop_connect(path),
-                            .instance = instance };
+        *report =
+                (Report){ .fd = systemd_fd < 0 ? systemd_fd : bellhop_connect(path),
+                          .instance = instance,
+                          /* The first report, of none, makes this process known while it lives. */
+                          .n_told = UINT64_MAX };
 }
 
 uint64_t report_tell(Report *report, uint64_t n, uint64_t now_usec)

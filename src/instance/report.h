@@ -12,8 +12,8 @@
 typedef struct Report {
         int fd;               /* negative: nobody listens */
         const char *instance; /* not owned */
-        uint64_t n_told;
-        uint64_t next_usec; /* when the next one may be made; 0: at once */
+        uint64_t n_told;      /* UINT64_MAX: nothing yet */
+        uint64_t next_usec;   /* when the next one may be made; 0: at once */
 } Report;
 
 /* systemd_fd: the folder; it stays the caller's. */

@@ -199,6 +199,13 @@ void ledger_add_cpu(Ledger *ledger, const char *name, uint64_t group, uint64_t n
         account->group_nsec = nsec;
 }
 
+bool ledger_is_reporter(const Ledger *ledger, const char *name, uint64_t reporter)
+{
+        const uint32_t *place = ledger->n_index > 0 ? ledger_index_place(ledger, name) : NULL;
+
+        return place && *place != 0 && ledger->accounts[*place - 1].reporter == reporter;
+}
+
 void ledger_add_requests(Ledger *ledger, const char *name, uint64_t reporter, uint64_t n)
 {
         Account *account = ledger_account_or_lose(ledger, name);

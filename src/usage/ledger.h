@@ -45,6 +45,8 @@ void ledger_see(Ledger *ledger, const DiagMessage *message);
 void ledger_end(Ledger *ledger, const DiagMessage *message);
 
 void ledger_add_cpu(Ledger *ledger, const char *name, uint64_t group, uint64_t nsec);
+/* Whether the last requests of the instance were reported by that process. */
+bool ledger_is_reporter(const Ledger *ledger, const char *name, uint64_t reporter);
 void ledger_add_requests(Ledger *ledger, const char *name, uint64_t reporter, uint64_t n);
 
 /* The customer has gone: what is counted so far, in all months, goes by a name of its own. Returns

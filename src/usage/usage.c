@@ -35,13 +35,15 @@ typedef struct Received {
 } Received;
 
 /* What process of an instance may speak for it: one that has the capability of its unit, which no
- * program that the customer starts has. */
-static bool usage_may_report(const struct ucred *sender, const char *instance)
+ * program that the customer starts has. Its last report may be read after its end. */
+static bool usage_may_report(const Usage *usage, const struct ucred *sender, const char *instance)
 {
         char path[64], text[4096];
         const char *line = NULL;
         FILE *file;
 
+        if (sender->uid != 0 && ledger_is_reporter(&usage->ledger, instance, (uint64_t)sender->pid))
+                return true;
         (void)snprintf(path, sizeof(path), "/proc/%d/status", sender->pid);
         file = fopen(path, "re");
         while (file && fgets(text, sizeof(text), file))
@@ -106,7 +108,7 @@ static void usage_take(Usage *usage, const Received *received)
                 return;
         if (message.kind == USAGE_ENDED && sender->uid == 0)
                 r = ledger_close_account(&usage->ledger, name, time(NULL));
-        else if (message.kind == USAGE_REQUESTS && usage_may_report(sender, name))
+        else if (message.kind == USAGE_REQUESTS && usage_may_report(usage, sender, name))
                 usage_take_report(usage, &message, (uint64_t)sender->pid);
         if (r < 0)
                 log_error_errno(r,
@@ -236,14 +238,15 @@ static int usage_ask(Usage *usage, uint8_t family)
         uint8_t question[DIAG_QUESTION_MAX];
         const size_t size = diag_question(family, question);
         struct pollfd at = { .fd = usage->asks_fd, .events = POLLIN };
-        DiagMessage message = { .kind = DIAG_OTHER };
+        DiagKind end = DIAG_OTHER;
+        DiagMessage message;
 
         /* What is left of an answer that took too long. */
         while (recv(at.fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
                 ;
         if (sendto(at.fd, question, size, 0, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
                 return -errno;
-        while (message.kind != DIAG_DONE && message.kind != DIAG_ERROR) {
+        while (end == DIAG_OTHER) {
                 struct sockaddr_nl from = { .nl_pid = 1 };
                 socklen_t from_size = sizeof(from);
                 ssize_t n;
@@ -259,8 +262,10 @@ static int usage_ask(Usage *usage, uint8_t family)
                 while (diag_next(&rest, &message))
                         if (message.kind == DIAG_SOCKET)
                                 ledger_see(&usage->ledger, &message);
+                        else
+                                end = message.kind;
         }
-        return message.kind == DIAG_DONE ? 0 : -EPROTO;
+        return end == DIAG_DONE ? 0 : -EPROTO;
 }
 
 /* --- ticks --- */

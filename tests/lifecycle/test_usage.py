@@ -210,6 +210,7 @@ def test_requests(box, wire):
     box.curl(page)
     box.run("systemctl", "stop", "bellhop@carol.service")
     box.wait_for("the next one is told", lambda: used(box)["requests"] == before + 8)
+    assert "can't ask the kernel" not in box.journal("-u", "bellhop-usage")
 
 
 def test_processor_time(box, wire):

@@ -309,6 +309,9 @@ static void test_restart(void **state)
         ledger_add_cpu(&ledger, "alice", 77, 6500);
         ledger_add_cpu(&ledger, "alice", 78, 100);
         assert_int_equal(used_by(&ledger, "alice").cpu_nsec, 1600);
+        assert_true(ledger_is_reporter(&ledger, "alice", 12));
+        assert_false(ledger_is_reporter(&ledger, "alice", 13));
+        assert_false(ledger_is_reporter(&ledger, "bob", 12));
         ledger_add_requests(&ledger, "alice", 12, 5);
         ledger_add_requests(&ledger, "alice", 13, 2);
         assert_int_equal(used_by(&ledger, "alice").requests, 7);
