@@ -165,7 +165,8 @@ static bool remove_figures(Remove *remove)
                !change_step(&remove->change, "usage",
                             "close the account of %s: 'bellhopctl usage' shows it as removed",
                             remove->name) ||
-               change_good("bellhop-usage.service", used_end_account(ctl, remove->name));
+               change_good("bellhop-usage can't be asked ('systemctl start bellhop-usage.service')",
+                           used_end_account(ctl, remove->name));
 }
 
 static bool remove_user(Remove *remove)
