@@ -73,7 +73,9 @@ def test_suspend_and_resume(box, site):
             assert_suspended(box, path=path)
         assert_suspended(box, host="a.wild.example")
         for version in ("--http1.1", "--http2"):
-            said = box.curl(f"https://{HOST}/page.cgi", version, "-i", "-d", "form=1")
+            # A server may reset a stream whose body it does not want (RFC 9113 section 8.1), which curl takes for an error.
+            form = [] if version == "--http2" else ["-d", "form=1"]
+            said = box.curl(f"https://{HOST}/page.cgi", version, "-i", *form)
             assert re.match(r"HTTP/\S+ 503", said) and "retry-after" not in said.lower() and WORDS["https"] in said
         # The next start of the server, too.
         box.run("systemctl", "stop", SITE)
