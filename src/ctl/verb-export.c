@@ -27,14 +27,6 @@ static const Column columns[] = {
         [DISK] = { "", "disk_max_bytes", 0, SCOLS_JSON_NUMBER },
 };
 
-static void export_set_list(Table *table, size_t column, char *const texts[], size_t n)
-{
-        _cleanup_free_ char *lines = n > 0 ? texts_join(texts, n, "\n") : NULL;
-
-        table_set(table, column, lines);
-        table->failed = table->failed || (n > 0 && !lines);
-}
-
 static void export_set_limits(Table *table, const Limits *of)
 {
         char text[SHOWN_MAX];
@@ -52,8 +44,8 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
 
         table_add(table);
         table_set(table, NAME, instance->name);
-        export_set_list(table, HOSTS, hosts->hosts, hosts->n_hosts);
-        export_set_list(table, ADDRESSES, hosts->addresses, hosts->n_addresses);
+        table_set_list(table, HOSTS, hosts->hosts, hosts->n_hosts);
+        table_set_list(table, ADDRESSES, hosts->addresses, hosts->n_addresses);
         table_set_bool(table, DEFAULT, instance->is_default);
         table_set(table, HTTP, http_policies[instance->http]);
         table_set_bool(table, NETWORK, instance->network);

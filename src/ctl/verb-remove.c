@@ -271,13 +271,10 @@ static CtlStatus remove_ask(const Ctl *ctl, const char *name)
 CtlStatus verb_remove(const Ctl *ctl, char *arguments[])
 {
         Remove remove = { .name = arguments[0] };
-        CtlStatus status;
+        CtlStatus status = change_check_name(remove.name);
 
-        if (!instance_name_is_valid(remove.name)) {
-                output_error("'%s' is no name of an instance. 'bellhopctl list' shows all.",
-                             remove.name);
-                return CTL_USAGE;
-        }
+        if (status != CTL_FINE)
+                return status;
         if (!places_init(ctl, remove.name, &remove.places))
                 return CTL_FAILED;
         status = remove_ask(ctl, remove.name);
@@ -294,8 +291,7 @@ CtlStatus verb_remove(const Ctl *ctl, char *arguments[])
                         status = CTL_FAILED;
                 }
         } else if (status == CTL_FINE) {
-                output_error("Not all is done. Run the same command again when the cause is gone.");
-                status = CTL_FAILED;
+                status = change_not_done();
         }
         return change_done(&remove.change, status);
 }

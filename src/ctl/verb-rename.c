@@ -34,8 +34,7 @@
  * alone is the machine's own. */
 #define OLD_PLACES                                                                             \
         "# Made by bellhopctl rename: %1$s has become %%i. For settings of applications that " \
-        "name "                                                                                \
-        "the old folders.\n"                                                                   \
+        "name the old folders.\n"                                                              \
         "# Without it, only the new folders are there.\n"                                      \
         "[Service]\n"                                                                          \
         "BindPaths=-/home/%%i:/home/%1$s -" WWW_DIR "/%%i:" WWW_DIR "/%1$s\n"                  \
@@ -423,9 +422,9 @@ static void rename_print_end(Rename *rename)
 
 static CtlStatus rename_check_words(const char *from, const char *to)
 {
-        if (!instance_name_is_valid(from))
-                output_error("'%s' is no name of an instance. 'bellhopctl list' shows all.", from);
-        else if (!instance_name_is_valid(to))
+        if (change_check_name(from) != CTL_FINE)
+                return CTL_USAGE;
+        if (!instance_name_is_valid(to))
                 output_error("'%s' is no name for an instance: letters, digits, '-' and '_', at "
                              "most 31, no digit or '-' first.",
                              to);
@@ -454,8 +453,7 @@ CtlStatus verb_rename(const Ctl *ctl, char *arguments[])
         } else if (status == CTL_FINE && rename_run(&rename)) {
                 rename_print_end(&rename);
         } else if (status == CTL_FINE) {
-                output_error("Not all is done. Run the same command again when the cause is gone.");
-                status = CTL_FAILED;
+                status = change_not_done();
         }
         return change_done(&rename.change, status);
 }

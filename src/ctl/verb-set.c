@@ -208,13 +208,10 @@ static CtlStatus set_run(Set *set)
 CtlStatus verb_set(const Ctl *ctl, char *arguments[])
 {
         Set set = { .name = arguments[0] };
-        CtlStatus status;
+        CtlStatus status = change_check_name(set.name);
 
-        if (!instance_name_is_valid(set.name)) {
-                output_error("'%s' is no name of an instance. 'bellhopctl list' shows all.",
-                             set.name);
-                return CTL_USAGE;
-        }
+        if (status != CTL_FINE)
+                return status;
         if (ctl->n_settings == 0) {
                 output_error("Say what to change, for example: bellhopctl set %s --host=HOST",
                              set.name);

@@ -113,12 +113,10 @@ static void suspend_say_end(const Suspend *suspend)
 static CtlStatus suspend_or_resume(const Ctl *ctl, const char *name, bool wanted)
 {
         Suspend suspend = { .name = name, .wanted = wanted };
-        CtlStatus status;
+        CtlStatus status = change_check_name(name);
 
-        if (!instance_name_is_valid(name)) {
-                output_error("'%s' is no name of an instance. 'bellhopctl list' shows all.", name);
-                return CTL_USAGE;
-        }
+        if (status != CTL_FINE)
+                return status;
         if (!places_init(ctl, name, &suspend.places))
                 return CTL_FAILED;
         status = change_begin(ctl, &suspend.change);
@@ -127,8 +125,7 @@ static CtlStatus suspend_or_resume(const Ctl *ctl, const char *name, bool wanted
         if (status == CTL_FINE && suspend_run(&suspend)) {
                 suspend_say_end(&suspend);
         } else if (status == CTL_FINE) {
-                output_error("Not all is done. Run the same command again when the cause is gone.");
-                status = CTL_FAILED;
+                status = change_not_done();
         }
         fleet_done(&suspend.fleet);
         return change_done(&suspend.change, status);

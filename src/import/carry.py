@@ -330,9 +330,10 @@ class Carry:
             yield Step("suspended", f"{verb} {name}", lambda: self.last.append((verb, name)))
 
     def set(self, entry, keys):
-        words = {**{key: [limit_option(key, entry[key])] for key in LIMITS}, "default": [f"--default={'yes' if entry['default'] else 'no'}"], "http": [f"--http={entry['http']}"],
+        words = {**{key: [limit_option(key, entry[key])] for key in LIMITS},
+                 **{key: [f"--{key}={'yes' if entry[key] else 'no'}"] for key in ("default", "network")},
+                 "http": [f"--http={entry['http']}"],
                  "idle_seconds": [f"--idle={time_of(entry['idle_seconds'])}"],
-                 "network": [f"--network={'yes' if entry['network'] else 'no'}"],
                  "hosts": [f"--host={host}" for host in entry["hosts"] or [""]],
                  "addresses": [f"--address={address}" for address in entry["addresses"] or [""]]}
         self.ctl.change("set", entry.name, *[word for key in keys for word in words[key]])

@@ -135,6 +135,33 @@ bool change_good(const char *what, int r)
         return r >= 0;
 }
 
+CtlStatus change_check_name(const char *name)
+{
+        if (instance_name_is_valid(name))
+                return CTL_FINE;
+        output_error("'%s' is no name of an instance. 'bellhopctl list' shows all.", name);
+        return CTL_USAGE;
+}
+
+CtlStatus change_explain_missing(const Config *config, const char *name, bool has_file)
+{
+        if (!has_file) {
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all.", name);
+                return CTL_FAILED;
+        }
+        for (size_t i = 0; i < config->n_problems; i++)
+                if (config->problems[i].instance && strcmp(config->problems[i].instance, name) == 0)
+                        output_error("%s", config->problems[i].text);
+        output_error("Nothing was changed, as the file is not in use. Correct it first.");
+        return CTL_FAILED;
+}
+
+CtlStatus change_not_done(void)
+{
+        output_error("Not all is done. Run the same command again when the cause is gone.");
+        return CTL_FAILED;
+}
+
 bool change_read_file(const char *path, char **ret, size_t *ret_size)
 {
         struct stat st;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config/config.h"
 #include "ctl/ask/bus.h"
 #include "ctl/show/output.h"
 
@@ -36,6 +37,15 @@ void change_say_end(const Change *change, const char *nothing_to_do);
 
 /* Whether a signal asked us to end. From change_begin() on, signals wait until the step is done. */
 bool change_is_interrupted(void);
+
+/* CTL_USAGE where no instance can have that name; prints so. */
+CtlStatus change_check_name(const char *name);
+
+/* Prints why the configuration has no instance of that name, and returns CTL_FAILED. */
+CtlStatus change_explain_missing(const Config *config, const char *name, bool has_file);
+
+/* Prints how to go on after a step that has failed, and returns CTL_FAILED. */
+CtlStatus change_not_done(void);
 
 /* r is not negative; else prints "what: why." */
 bool change_good(const char *what, int r);

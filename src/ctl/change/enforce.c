@@ -16,16 +16,7 @@ CtlStatus enforce_load(const Change *change, const char *name, Fleet *ret, Fleet
         entry = *ret_entry = fleet_find(ret, name);
         if (entry && entry->instance)
                 return CTL_FINE;
-        if (!entry || !entry->has_file) {
-                output_error("There is no instance '%s'. 'bellhopctl list' shows all.", name);
-                return CTL_FAILED;
-        }
-        for (size_t i = 0; i < ret->config->n_problems; i++)
-                if (ret->config->problems[i].instance &&
-                    strcmp(ret->config->problems[i].instance, name) == 0)
-                        output_error("%s", ret->config->problems[i].text);
-        output_error("Nothing was changed, as the file is not in use. Correct it first.");
-        return CTL_FAILED;
+        return change_explain_missing(ret->config, name, entry && entry->has_file);
 }
 
 /* --- what differs --- */

@@ -83,8 +83,7 @@ static CtlStatus rename_check_user(const Rename *rename)
         char third[NAME_UNIT_MAX] = "";
 
         if (!user->exists)
-                output_error("There is no instance '%s'. 'bellhopctl list' shows all.",
-                             rename->from);
+                return change_explain_missing(NULL, rename->from, false);
         else if (user->renamed_to[0])
                 output_error("%s is being renamed. First: bellhopctl rename %s %s", rename->from,
                              rename->from, user->renamed_to);
@@ -104,21 +103,13 @@ static CtlStatus rename_check_file(const Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;
         Config *config = NULL;
-        CtlStatus status = CTL_FAILED;
+        CtlStatus status = CTL_FINE;
 
         if (!change_good(dir, config_load(dir, CONFIG_USERS_CHECK, NULL, &config)))
                 return CTL_FAILED;
-        if (config_find_instance(config, rename->from) != ROUTE_NONE) {
-                status = CTL_FINE;
-        } else if (place_exists(rename->old.file)) {
-                for (size_t i = 0; i < config->n_problems; i++)
-                        if (strcmp(config->problems[i].file, rename->old.file) == 0)
-                                output_error("%s", config->problems[i].text);
-                output_error("Nothing was changed, as the file is not in use. Correct it first.");
-        } else {
-                output_error("There is no instance '%s'. 'bellhopctl list' shows all.",
-                             rename->from);
-        }
+        if (config_find_instance(config, rename->from) == ROUTE_NONE)
+                status = change_explain_missing(config, rename->from,
+                                                place_exists(rename->old.file));
         config_free(config);
         return status;
 }
