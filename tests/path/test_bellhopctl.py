@@ -467,3 +467,12 @@ def test_all_text_is_shown_by_one_file():
             past = re.findall(r"(?<!\w)v?printf\(.*|(?<!\w)puts\(.*|fprintf\(stdout.*|fputs\((?!SCREEN_).*stdout.*|putchar\(.*",
                               path.read_text())
             assert past == [], path
+
+
+def test_check_knows_all_units():
+    """A drop-in for one that it does not know would be called unused."""
+    code = pathlib.Path(SOURCE, "src/ctl/check/check-units.c").read_text(encoding="utf-8")
+    known = re.findall(r'^ +\{ "(bellhop[^"@]*)", (?:true|false) \},', code, re.MULTILINE)
+    files = {path.name.removesuffix(".in") for path in pathlib.Path(SOURCE, "units").glob("bellhop*")
+             if "@" not in path.name}
+    assert len(files) > 5 and set(known) == files

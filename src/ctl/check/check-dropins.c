@@ -21,16 +21,6 @@ static const char *const drop_in_folders[] = {
         "/run/systemd/system.control", "/usr/local/lib/systemd/system",
 };
 
-static const char *const drop_in_units[] = {
-        "bellhop.target",
-        "bellhop.slice",
-        "bellhop-router.socket",
-        "bellhop-router.service",
-        "bellhop-router-control.socket",
-        "bellhop-metrics.socket",
-        "bellhop-metrics.service",
-};
-
 typedef struct Dropins {
         Check *check;
         char **units; /* those that systemd is asked about */
@@ -69,8 +59,8 @@ static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_i
         const char *at = strchr(unit, '@');
 
         *ret_is_ours = true;
-        for (size_t i = 0; i < ELEMENTSOF(drop_in_units); i++)
-                if (strcmp(unit, drop_in_units[i]) == 0)
+        for (size_t i = 0; i < n_machine_units; i++)
+                if (strcmp(unit, machine_units[i].name) == 0)
                         return strdup(unit);
         /* "bellhop-.service" is for all whose names begin so. */
         if (strncmp(unit, "bellhop-.", strlen("bellhop-.")) == 0)

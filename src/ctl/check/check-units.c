@@ -149,6 +149,20 @@ static void units_check_reloaded(Check *check)
                             "it has changed since the router read it");
 }
 
+const MachineUnit machine_units[] = {
+        { "bellhop.target", true },
+        { "bellhop.slice", false },
+        { "bellhop-router.socket", true },
+        { "bellhop-router.service", true },
+        { "bellhop-router-control.socket", true },
+        { "bellhop-metrics.socket", false },
+        { "bellhop-metrics.service", false },
+        { "bellhop-usage.socket", false },
+        { "bellhop-usage-reports.socket", false },
+        { "bellhop-usage.service", false },
+};
+const size_t n_machine_units = ELEMENTSOF(machine_units);
+
 static bool units_is_masked(const char *folder, const char *unit)
 {
         _cleanup_free_ char *path = text_format("%s/%s", folder, unit);
@@ -196,14 +210,13 @@ static void units_check_left_over(Check *check)
 
 void check_router_units(Check *check)
 {
-        static const char *const units[] = {
-                "bellhop.target",           "bellhop-router.socket",
-                "bellhop-router.service",   "bellhop-router-control.socket",
-                "bellhop@.socket",          "bellhop@.service",
-                "bellhop-standin@.service",
-        };
+        static const char *const templates[] = { "bellhop@.socket", "bellhop@.service",
+                                                 "bellhop-standin@.service" };
 
-        units_check_masked(check, NULL, units, ELEMENTSOF(units));
+        for (size_t i = 0; i < n_machine_units; i++)
+                if (machine_units[i].is_needed)
+                        units_check_masked(check, NULL, &machine_units[i].name, 1);
+        units_check_masked(check, NULL, templates, ELEMENTSOF(templates));
         if (!check->bus)
                 return;
         units_check_queue(check);

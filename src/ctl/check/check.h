@@ -15,6 +15,15 @@
 #include "ctl/check/findings.h"
 #include "ctl/ctl.h"
 
+/* The units of bellhop that are of no instance. */
+typedef struct MachineUnit {
+        const char *name;
+        bool is_needed; /* all use it; whoever masks another one may mean to */
+} MachineUnit;
+
+extern const MachineUnit machine_units[];
+extern const size_t n_machine_units;
+
 typedef struct Check {
         const Ctl *ctl;
         Config *config;
