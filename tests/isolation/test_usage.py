@@ -5,6 +5,7 @@ import json
 import subprocess
 
 import pytest
+from fixtures import begin_usage_anew
 from mallory import assert_neighbours_are_well
 
 SOCKETS = ["/run/bellhop/usage", "/run/bellhop-usage/reports"]
@@ -46,7 +47,8 @@ def figures(box):
 
 @pytest.fixture(name="settled")
 def settled_fixture(box, mallory):
-    """Both have been visited, and have told of their requests."""
+    """Both have been visited, and their requests have been reported."""
+    begin_usage_anew(box)
     assert mallory.serves()
     assert_neighbours_are_well(box)
     box.run("systemctl", "stop", mallory.unit, "bellhop@bob.service")

@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 import sites
+from fixtures import begin_usage_anew
 
 HERE = pathlib.Path(__file__).resolve().parent
 HOST = "carol.example"
@@ -79,6 +80,7 @@ class Wire:
 
 @pytest.fixture(name="wire")
 def wire_fixture(box, carol):
+    begin_usage_anew(box)
     box.start_customer(carol)
     with contextlib.ExitStack() as stack:
         def start(**kwargs):

@@ -61,3 +61,12 @@ def router_settings_fixture(box):
         box.path(path).unlink(missing_ok=True)
     box.run("systemctl", "daemon-reload")
     box.run("systemctl", "restart", "bellhop-router.service")
+
+
+def begin_usage_anew(box):
+    """Of a machine whose figures other tests have made incomplete for this month."""
+    # Instances report to the socket that was there when they started.
+    box.shell("systemctl stop 'bellhop@*.service' bellhop-usage.service bellhop-usage.socket bellhop-usage-reports.socket;"
+              "rm -rf /var/lib/private/bellhop-usage/*;"
+              "systemctl start bellhop-usage.socket bellhop-usage-reports.socket bellhop-usage.service;"
+              "systemctl restart bellhop-router.service")

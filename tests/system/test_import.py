@@ -14,6 +14,7 @@ from box import Box
 
 HERE = pathlib.Path(__file__).parent
 COUNT, UNKNOWN = int(os.environ.get("BELLHOP_CUSTOMERS", "20")), 1000
+LONG = 600 + 4 * COUNT  # seconds
 PORTS = {"hestia": ("8080", "8443")}
 PANELS = ["hestia", "ispconfig", "froxlor", "virtualmin"]
 
@@ -43,7 +44,7 @@ def files(box):
 
 
 def run(box, *arguments, status=0):
-    done = box.try_run("bellhopctl", "import", *arguments, timeout=600)
+    done = box.try_run("bellhopctl", "import", *arguments, timeout=LONG)
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout if status == 0 else done.stderr
 
@@ -186,14 +187,14 @@ def choice(machine, panel, hosts):
     """{host: [name of the virtual host over HTTP, and over TLS]}, as Apache itself says."""
     machine.write("/root/hosts", "\n".join(hosts))
     return json.loads(machine.shell(f"unshare -n python3 /root/choice.py 192.0.2.80 {' '.join(PORTS.get(panel, ('80', '443')))} "
-                                    "</root/hosts", timeout=300))
+                                    "</root/hosts", timeout=LONG))
 
 
 def routes(machine, hosts):
     """{host: [user over TLS, and over HTTP]}, as bellhopctl says."""
     machine.write("/root/hosts", "\n".join(hosts))
     text = machine.shell("while read -r host; do bellhopctl route --json \"$host\" || true; done < <(cat /root/hosts; echo)",
-                         timeout=500)
+                         timeout=LONG)
     decoder, at, found = json.JSONDecoder(), 0, []
     while at < len(text.rstrip()):
         value, at = decoder.raw_decode(text, at)
@@ -236,7 +237,7 @@ def test_panel(panel):
         assert [owners.get(vhost) for vhost in said[host]] == [unknown, made["unknown_tls"]]
     machine.write("/root/hosts", "\n".join(strangers))
     for host, got in json.loads(machine.shell("python3 /root/choice.py 127.0.0.1 80 443 --router </root/hosts",
-                                              timeout=300)).items():
+                                              timeout=LONG)).items():
         if unknown:
             assert got == [f"200 /home/{unknown}/public_html of {unknown}"] * 2, (host, got)
         else:
@@ -247,7 +248,7 @@ def test_panel(panel):
         owner = led[host]["tls"]
         done = machine.try_client("curl", "-skL", "--connect-to", "::127.0.0.1:", f"http://{host}/")
         assert owner in done.stdout, done
-    assert "0 errors" in machine.try_run("bellhopctl", "check", timeout=300).stdout
+    assert "0 errors" in machine.try_run("bellhopctl", "check", timeout=LONG).stdout
 
     # A second time, there is nothing to do.
     before = files(machine)
