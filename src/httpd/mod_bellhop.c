@@ -20,6 +20,7 @@
 #include "httpd/inbox.h"
 #include "httpd/judge.h"
 #include "httpd/logs.h"
+#include "httpd/php-source.h"
 #include "httpd/sigmask.h"
 #include "instance/admit.h"
 #include "instance/page.h"
@@ -47,6 +48,7 @@ static struct Settings {
         const char *instance;
         const char *config_dir;
         const char *router_user;
+        const char *php_handler;
 } settings;
 
 static Config *config;
@@ -194,6 +196,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         if (check_settings(server, &router) != OK)
                 return !OK;
         logs_init(server, settings.instance);
+        php_source_set_handler(settings.php_handler);
         /* In the rehearsal standard error has all messages until logs are opened. */
         if (is_real_start() && !is_rehearsal())
                 logs_open(pconf);
@@ -380,6 +383,8 @@ static const command_rec directives[] = {
                       "folder with instances/NAME.conf (default " CONFIG_DIR_DEFAULT ")"),
         AP_INIT_TAKE1("BellhopRouterUser", set_string, &settings.router_user, RSRC_CONF,
                       "the only user whose hand-offs are taken (default " BELLHOP_ROUTER_USER ")"),
+        AP_INIT_TAKE1("BellhopPhp", set_string, &settings.php_handler, RSRC_CONF,
+                      "what runs PHP, as for SetHandler; without it PHP's files are refused"),
         { .name = NULL },
 };
 
@@ -396,6 +401,7 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
         logs_register_hooks();
+        php_source_register_hooks();
         ap_hook_open_logs(open_logs, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_REALLY_LAST);

@@ -238,6 +238,7 @@ class Instance:
         # A copy: the build folder need not be readable for the instance's user.
         for path in (MODULE, f"{BUILD}/instance.conf", f"{BUILD}/bellhop-instance"):
             shutil.copy(path, f"{self.folder}/module")
+        shutil.copy(f"{ROOT}/conf/apache2/defaults.conf", f"{self.folder}/config/apache2")
         if tls:
             os.makedirs(f"{self.folder}/config/tls/{self.user}")
             self_signed(f"{self.folder}/config/tls/{self.user}", "alice.example", "*.shop.example")

@@ -166,6 +166,16 @@ def test_directives():
     assert named == set(code)
 
 
+def test_differences_from_debians_apache():
+    page = PLAIN["mod_bellhop.8"].partition("## Like Debian's Apache")[2].partition("\n## ")[0]
+    said = re.sub(r"[_*]", "", page)
+    with open(f"{ROOT}/tests/conform/differences.py", encoding="utf-8") as file:
+        reasons = re.findall(r'^(?:[A-Z]+ = |    \(.*\): )"(.*)"', file.read(), re.MULTILINE)
+    assert len(reasons) > 5
+    for reason in reasons:
+        assert reason.lower() in said.lower(), reason
+
+
 def test_definitions_and_environment():
     with open(f"{ROOT}/conf/apache2/instance.conf.in", encoding="utf-8") as file:
         text = file.read()

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* The source of a PHP program is never sent, whatever handler or type a customer's files name. */
+#pragma once
+
+#include <httpd.h>
+
+/* handler: what runs PHP here, in the words of SetHandler. */
+void php_source_set_handler(const char *handler);
+
+void php_source_register_hooks(void);
