@@ -89,7 +89,7 @@ def test_page(box, site):
     assert (seen["uid"], seen["user"], seen["sapi"]) == (box.uid(site), site, "fpm-fcgi")
     assert (seen["host"], seen["path"], seen["query"], seen["https"]) == (HOST, "/some/path", {"a": "b"}, "on")
     assert seen["protocol"] == "HTTP/2.0"
-    assert (seen["digits"], seen["jit"]) == ("123", "0")
+    assert (seen["digits"], seen["jit"]) == ("123", "1")
     assert page(box, "show.php", scheme="http")["https"] == "off"
     # Nothing that an administrator would have to look into.
     assert "WARNING" not in said_by_php(box) and "ERROR" not in said_by_php(box)
@@ -274,10 +274,10 @@ def test_told_to_end_while_it_starts(box, site):
 
 def test_reload_takes_up_what_has_changed(box, site):
     first = page(box, "show.php")
-    box.write(PHP_FPM, INCLUDE + "php_flag[pcre.jit] = on\n")
+    box.write(PHP_FPM, INCLUDE + "php_flag[pcre.jit] = off\n")
     box.run("systemctl", "reload", SITE)
     second = page(box, "show.php")
-    assert (first["jit"], second["jit"]) == ("0", "1") and first["master"] != second["master"]
+    assert (first["jit"], second["jit"]) == ("1", "0") and first["master"] != second["master"]
     box.wait_for("the old one is gone", lambda: masters(box) == [second["master"]])
     assert "long lost child" not in box.journal("-u", SITE)
 
@@ -354,8 +354,8 @@ def test_without_php_no_source_is_shown(box, site):
 
 
 def test_customers_own_settings(box, site):
-    box.write(PHP_FPM, INCLUDE + "pm.max_children = 1\nphp_flag[pcre.jit] = on\n")
-    assert page(box, "show.php")["jit"] == "1"
+    box.write(PHP_FPM, INCLUDE + "pm.max_children = 1\nphp_flag[pcre.jit] = off\n")
+    assert page(box, "show.php")["jit"] == "0"
 
 
 # --- its sandbox is that of the instance ---

@@ -42,6 +42,40 @@ def big_fixture(tmp_path_factory):
     return path, digest.hexdigest()
 
 
+# --- what programs do to files and memory ---
+
+# Folders that a group shares, as WordPress, tar and cp -a make them; then programs that compile at run time.
+FILES = r"""#!/bin/bash
+printf 'Content-Type: text/plain\r\n\r\n'
+exec 2>&1
+cd "$(dirname "$SCRIPT_FILENAME")"
+umask 002
+mkdir shared/2026 && chmod 2775 shared/2026 && mkdir -m 2775 shared/2027 && cp -a shared/2026 shared/2028 &&
+    tar -cf - shared/2027 | tar -xpf - --transform=s/2027/2029/ && touch shared/2029/file && stat -c '%A %G %n' shared/*
+"""
+COMPILES = r"""#!/bin/bash
+printf 'Content-Type: text/plain\r\n\r\n'
+exec 2>&1
+export HOME=/tmp GIT_CONFIG_GLOBAL=/dev/null
+php -r 'echo preg_match("/a+b/", "aab"), ini_get("pcre.jit"), "\n";'
+echo aab >/tmp/text
+cd /tmp && git grep --no-index -cP "a+b" text
+python3 -c 'import mmap; mmap.mmap(-1, 4096, prot=7); print("mapped")'
+"""
+
+
+def test_folders_of_a_group(box, site):
+    site("files.cgi", FILES, 0o755)
+    box.shell(f"mkdir {WWW}/shared && chown carol: {WWW}/shared && chmod 2775 {WWW}/shared")
+    assert box.curl(f"http://{HOST}/files.cgi") == "".join(
+        f"drwxrwsr-x carol shared/{year}\n" for year in (2026, 2027, 2028, 2029))
+
+
+def test_programs_that_compile_at_run_time(box, site):
+    site("compiles.cgi", COMPILES, 0o755)
+    assert box.curl(f"http://{HOST}/compiles.cgi") == "11\ntext:1\nmapped\n"
+
+
 # --- CGI ---
 
 
