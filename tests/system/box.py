@@ -18,7 +18,7 @@ ROOT = os.environ.get("BELLHOP_ROOT", "/")
 REPOSITORY = os.environ.get("BELLHOP_REPOSITORY")
 
 ROUTER_MAX_EXPOSURE = 1.2
-INSTANCE_MAX_EXPOSURE = 1.6
+INSTANCE_MAX_EXPOSURE = 1.8
 
 
 class Failed(Exception):

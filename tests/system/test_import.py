@@ -243,8 +243,8 @@ def test_panel(panel):
         else:
             assert got[0].startswith("421 ") and got[1] == "TLSV1_UNRECOGNIZED_NAME", (host, got)
 
-    # And what the visitor gets.
-    for host in random.Random(2).sample(hosts, 5):
+    # And what the visitor gets, but where Virtualmin leads to a port of its own.
+    for host in random.Random(2).sample([host for host in hosts if not host.startswith(("webmail.", "admin."))], 5):
         owner = led[host]["tls"]
         done = machine.try_client("curl", "-skL", "--connect-to", "::127.0.0.1:", f"http://{host}/")
         assert owner in done.stdout, done
