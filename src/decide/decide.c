@@ -82,6 +82,20 @@ static void decide_host(const Config *config, const Question *question, Decision
                 decide_http(config, question->path, ret);
 }
 
+/* Some clients put the port behind a TLS server name too, and OpenSSL's own servers take that; but
+ * two colons and more are an address. */
+static HostnameResult decide_parse(const Question *question, Hostname *ret)
+{
+        const Span host = question->host;
+        const uint8_t *colon = host.size > 0 ? memchr(host.data, ':', host.size) : NULL;
+        const size_t rest = colon ? host.size - (size_t)(colon + 1 - host.data) : 0;
+
+        return question->protocol == BELLHOP_PROTOCOL_TLS && rest > 0 &&
+                               memchr(colon + 1, ':', rest)
+                       ? hostname_parse(host, ret)
+                       : hostname_parse_with_port(host, ret);
+}
+
 void decide(const Config *config, const Question *question, Decision *ret)
 {
         const bool tls = question->protocol == BELLHOP_PROTOCOL_TLS;
@@ -89,8 +103,7 @@ void decide(const Config *config, const Question *question, Decision *ret)
         if (question->has_local && decide_address(config, &question->local, ret))
                 return;
         *ret = (Decision){ .instance = ROUTE_NONE, .route = ROUTE_NONE };
-        switch (tls ? hostname_parse(question->host, &ret->host)
-                    : hostname_parse_with_port(question->host, &ret->host)) {
+        switch (decide_parse(question, &ret->host)) {
         case HOSTNAME_OK:
                 decide_host(config, question, ret);
                 return;

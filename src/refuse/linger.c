@@ -96,7 +96,7 @@ void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t 
 }
 
 void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
-                           enum bellhop_protocol protocol)
+                           enum bellhop_protocol protocol, uint8_t alert)
 {
         char reply[REFUSE_REPLY_MAX];
         Address local;
@@ -105,6 +105,6 @@ void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
         /* On the port of HTTPS, a silent client would take an HTTP error for broken TLS. */
         if (protocol != BELLHOP_PROTOCOL_UNKNOWN || reason == REFUSE_MALFORMED ||
             !address_local(fd, &local) || local.port != PORT_HTTPS)
-                size = refuse_reply(reason, protocol, reply);
+                size = refuse_reply(reason, protocol, alert, reply);
         linger_reply_consume(queue, fd, reply, size);
 }

@@ -20,6 +20,6 @@ int linger_init(LingerQueue *queue, sd_event *event, size_t max);
 /* Sends the last reply to a client and throws away what the client sends. Takes fd. */
 void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size);
 
-/* The same with the reply for that reason. */
+/* The same with the reply for that reason, see refuse_reply(). */
 void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
-                           enum bellhop_protocol protocol);
+                           enum bellhop_protocol protocol, uint8_t alert);

@@ -75,18 +75,18 @@ bool refuse_reason_is_of_instance(RefuseReason reason)
         return refusals[reason].is_of_instance;
 }
 
-size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol,
+size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t alert,
                     char ret[static REFUSE_REPLY_MAX])
 {
         const Refusal *refusal = &refusals[reason];
         /* Record of type alert, two bytes long: fatal, description. */
-        const uint8_t alert[] = { 21, 3, 3, 0, 2, 2, refusal->alert };
+        const uint8_t record[] = { 21, 3, 3, 0, 2, 2, alert > 0 ? alert : refusal->alert };
         const bool later = refusal->status[0] == '5' && reason != REFUSE_SUSPENDED;
         int n;
 
         if (protocol == BELLHOP_PROTOCOL_TLS) {
-                memcpy(ret, alert, sizeof(alert));
-                return sizeof(alert);
+                memcpy(ret, record, sizeof(record));
+                return sizeof(record);
         }
         /* A silent client, or one of another protocol, reads in words what is expected. */
         n = snprintf(ret, REFUSE_REPLY_MAX,

@@ -31,6 +31,6 @@ bool refuse_reason_is_of_instance(RefuseReason reason);
 
 #define REFUSE_REPLY_MAX 512
 
-/* The bytes to send; returns how many. */
-size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol,
+/* The bytes to send; returns how many. alert: in place of the reason's own, unless 0. */
+size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t alert,
                     char ret[static REFUSE_REPLY_MAX]);

@@ -92,6 +92,7 @@ static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const c
 {
         Router *router = conn->router;
         const enum bellhop_protocol protocol = conn->protocol;
+        const uint8_t alert = conn->alert;
 
         router->metrics.refused[reason]++;
         if (outlet)
@@ -99,7 +100,7 @@ static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const c
         router_touch_status(router);
         conn_log_refusal(conn, reason, outlet, host);
         conn_restore(conn);
-        linger_refuse_consume(&router->lingering, conn_release(conn), reason, protocol);
+        linger_refuse_consume(&router->lingering, conn_release(conn), reason, protocol, alert);
 }
 
 /* One that sniffs or waits. */
@@ -299,6 +300,7 @@ static void conn_follow(Conn *conn, const Look *look)
 static void conn_act(Conn *conn, const Look *look)
 {
         conn->protocol = look->protocol;
+        conn->alert = look->sniffed.alert;
         conn->client = look->client;
         conn->told = look->told;
         if (look->kind == LOOK_MORE) {

@@ -22,6 +22,7 @@ typedef struct Conn {
         int fd;
         ConnState state;
         enum bellhop_protocol protocol;
+        uint8_t alert;      /* of a refusal, see Sniff */
         bool low_water_set; /* SO_RCVLOWAT is not as accept gave it */
         LookClient client;
         Address told; /* LOOK_CLIENT_TOLD */

@@ -30,7 +30,15 @@ typedef struct Cursor {
         Reader in;
         size_t record_left;  /* of the open record, whether it has arrived or not */
         size_t message_left; /* of the message; the least it can be, until its length is known */
+        uint8_t alert;       /* why it is malformed; 0: it can't be decoded */
 } Cursor;
+
+static bool tls_check(Cursor *c, bool is_valid, uint8_t alert)
+{
+        if (!is_valid)
+                c->alert = alert;
+        return reader_check(&c->in, is_valid);
+}
 
 /* Takes a record header, checking each byte at once: the rest of a wrong one may never come. */
 static bool tls_open_record(Cursor *c)
@@ -38,6 +46,9 @@ static bool tls_open_record(Cursor *c)
         const Span before = c->in.rest;
         uint32_t minor_version, size;
 
+        if (c->in.rest.size > 0 &&
+            !tls_check(c, c->in.rest.data[0] == RECORD_HANDSHAKE, SNIFF_UNEXPECTED_MESSAGE))
+                return false;
         if (!reader_expect(&c->in, (const uint8_t[]){ RECORD_HANDSHAKE, 3 }, 2))
                 return false;
         if (!span_take_uint(&c->in.rest, 1, &minor_version) ||
@@ -47,7 +58,8 @@ static bool tls_open_record(Cursor *c)
         }
         c->record_left = size;
         /* RFC 8446 section 5.1: no handshake record is empty. Endless ones would cost us time. */
-        return reader_check(&c->in, size > 0 && size <= RECORD_SIZE_MAX);
+        return tls_check(c, size > 0, SNIFF_UNEXPECTED_MESSAGE) &&
+               tls_check(c, size <= RECORD_SIZE_MAX, SNIFF_RECORD_OVERFLOW);
 }
 
 /* Takes size bytes of the message, over record headers; to may be NULL. */
@@ -102,11 +114,13 @@ static bool tls_take_header(Cursor *c)
 {
         uint32_t type, size;
 
-        if (!tls_take_uint(c, 1, &type) || !reader_check(&c->in, type == HANDSHAKE_CLIENT_HELLO) ||
+        if (!tls_take_uint(c, 1, &type) ||
+            !tls_check(c, type == HANDSHAKE_CLIENT_HELLO, SNIFF_UNEXPECTED_MESSAGE) ||
             !tls_take_uint(c, 3, &size))
                 return false;
         c->message_left = size;
-        return reader_check(&c->in, size >= HELLO_SIZE_MIN && size <= HELLO_SIZE_MAX);
+        return reader_check(&c->in, size >= HELLO_SIZE_MIN) &&
+               tls_check(c, size <= HELLO_SIZE_MAX, SNIFF_ILLEGAL_PARAMETER);
 }
 
 /* legacy_version to legacy_compression_methods. */
@@ -116,9 +130,10 @@ static bool tls_skip_fields(Cursor *c)
 
         return tls_take(c, VERSION_RANDOM_SIZE, NULL) && tls_take_uint(c, 1, &size) &&
                reader_check(&c->in, size <= SESSION_ID_SIZE_MAX) && tls_take(c, size, NULL) &&
-               tls_take_uint(c, 2, &size) && reader_check(&c->in, size > 0 && size % 2 == 0) &&
-               tls_take(c, size, NULL) && tls_take_uint(c, 1, &size) &&
-               reader_check(&c->in, size > 0) && tls_take(c, size, NULL);
+               tls_take_uint(c, 2, &size) && reader_check(&c->in, size % 2 == 0) &&
+               tls_check(c, size > 0, SNIFF_ILLEGAL_PARAMETER) && tls_take(c, size, NULL) &&
+               tls_take_uint(c, 1, &size) && reader_check(&c->in, size > 0) &&
+               tls_take(c, size, NULL);
 }
 
 /* RFC 6066 allows a list of names of different types, but OpenSSL takes exactly one host_name, and
@@ -128,14 +143,14 @@ static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
         uint32_t size, type;
 
         s->host_length = extension_size - SERVER_NAME_PREFIX;
-        return reader_check(&c->in, extension_size > SERVER_NAME_PREFIX &&
-                                            s->host_length <= SERVER_NAME_LENGTH_MAX) &&
+        return reader_check(&c->in, extension_size > SERVER_NAME_PREFIX) &&
+               tls_check(c, s->host_length <= SERVER_NAME_LENGTH_MAX, SNIFF_UNRECOGNIZED_NAME) &&
                tls_take_uint(c, 2, &size) && reader_check(&c->in, size == extension_size - 2) &&
                tls_take_uint(c, 1, &type) && reader_check(&c->in, type == NAME_TYPE_HOST_NAME) &&
                tls_take_uint(c, 2, &size) && reader_check(&c->in, size == s->host_length) &&
                tls_take(c, size, s->host) &&
                /* "good.example\0.evil.example": one name to us, another to C strings. */
-               reader_check(&c->in, !memchr(s->host, '\0', size));
+               tls_check(c, !memchr(s->host, '\0', size), SNIFF_UNRECOGNIZED_NAME);
 }
 
 static bool tls_take_extensions(Cursor *c, Sniff *s)
@@ -157,7 +172,7 @@ static bool tls_take_extensions(Cursor *c, Sniff *s)
                         return false;
                 /* RFC 8446 section 4.2: one of each type. */
                 if (head >> 16 == EXTENSION_SERVER_NAME &&
-                    (!reader_check(&c->in, s->host_length == 0) ||
+                    (!tls_check(c, s->host_length == 0, SNIFF_ILLEGAL_PARAMETER) ||
                      !tls_take_server_name(c, size, s)))
                         return false;
         }
@@ -175,7 +190,7 @@ Sniff sniff_tls(Span in)
                 s.outcome = s.host_length > 0 ? SNIFF_HOST : SNIFF_NO_HOST;
                 return s;
         }
-        s = (Sniff){ .outcome = c.in.verdict, .protocol = BELLHOP_PROTOCOL_TLS };
+        s = (Sniff){ .outcome = c.in.verdict, .protocol = BELLHOP_PROTOCOL_TLS, .alert = c.alert };
         if (s.outcome == SNIFF_MORE)
                 s.need_bytes = tls_need(&c, in.size);
         return s;

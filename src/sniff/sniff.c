@@ -22,8 +22,11 @@ Sniff sniff(Span in)
         if (first == RECORD_HANDSHAKE)
                 return sniff_tls(in);
         /* No handshake begins so, but whoever sends it understands an alert. */
-        if ((first >= RECORD_CHANGE_CIPHER_SPEC && first <= RECORD_HEARTBEAT) ||
-            (first & SSL2_LENGTH_FLAG) != 0)
+        if (first >= RECORD_CHANGE_CIPHER_SPEC && first <= RECORD_HEARTBEAT)
+                return (Sniff){ .outcome = SNIFF_MALFORMED,
+                                .protocol = BELLHOP_PROTOCOL_TLS,
+                                .alert = SNIFF_UNEXPECTED_MESSAGE };
+        if ((first & SSL2_LENGTH_FLAG) != 0)
                 return (Sniff){ .outcome = SNIFF_MALFORMED, .protocol = BELLHOP_PROTOCOL_TLS };
         return sniff_http(in);
 }

@@ -19,10 +19,20 @@ typedef enum SniffOutcome {
         SNIFF_MALFORMED, /* can't become valid by more bytes */
 } SniffOutcome;
 
+/* TLS alerts, RFC 8446 section 6.2 */
+enum {
+        SNIFF_UNEXPECTED_MESSAGE = 10,
+        SNIFF_RECORD_OVERFLOW = 22,
+        SNIFF_ILLEGAL_PARAMETER = 47,
+        SNIFF_UNRECOGNIZED_NAME = 112,
+};
+
 typedef struct Sniff {
         SniffOutcome outcome;
         enum bellhop_protocol protocol; /* as far as known: the words of a refusal depend on it */
         bool host_required;             /* SNIFF_NO_HOST: the protocol demands one (HTTP/1.1) */
+        uint8_t alert; /* SNIFF_MALFORMED over TLS: what RFC 8446 section 6.2 has for it, as OpenSSL
+                        * answers; 0: nothing in particular */
         size_t need_bytes;  /* SNIFF_MORE: > size of the input; no fewer bytes are complete,
                              * though a mistake among them may show earlier */
         size_t host_length; /* SNIFF_HOST: 1 to SNIFF_HOST_MAX */

@@ -225,7 +225,7 @@ static int standin_on_handoff(sd_event_source *source, int fd, uint32_t revents,
                         continue;
                 standin->n_refused++;
                 linger_refuse_consume(&standin->lingering, connection, REFUSE_UNAVAILABLE,
-                                      standin_find_protocol(connection, &handoff));
+                                      standin_find_protocol(connection, &handoff), 0);
         }
         if (hangup_complete(fd))
                 return sd_event_exit(standin->event, 0);

@@ -243,6 +243,14 @@ def test_certificates_by_server_name(box, carol):
     assert served(box) == hosts["one.carol.example"]
 
 
+def test_server_name_with_a_port(box, carol):
+    """OpenSSL's own servers take it, and some load tools send it."""
+    box.start_customer(carol)
+    done = box.try_client("sh", "-c", f"printf 'GET / HTTP/1.0\\r\\nHost: {HOST}:443\\r\\n\\r\\n' | openssl s_client -quiet "
+                          f"-servername {HOST}:443 -connect 127.0.0.1:443 2>/dev/null")
+    assert done.stdout.startswith("HTTP/1.1 200") and "carol" in done.stdout, done
+
+
 # --- what clients get: Mozilla's intermediate guideline 6.0 ---
 
 TLS12_SUITES = {f"ECDHE-{key}-{cipher}" for key in ("ECDSA", "RSA")

@@ -27,8 +27,9 @@ typedef enum Stage {
 
 typedef struct Judgement {
         Stage stage;
-        bool goes_on; /* it got to the name without help */
-        int reason;   /* STAGE_REFUSED, STAGE_HELLO: SSL_R_... */
+        bool goes_on;  /* it got to the name without help */
+        int reason;    /* STAGE_REFUSED, STAGE_HELLO: SSL_R_... */
+        uint8_t alert; /* that it sent; 0: none */
         bool has_name;
         size_t name_length;
         char name[JUDGE_NAME_MAX + 1];
@@ -85,6 +86,16 @@ static inline SSL_CTX *judge_context(void)
         return context;
 }
 
+/* RFC 8446 sections 5.1 and 6: a record of one fatal alert. */
+static inline void judge_read_alert(BIO *from, Judgement *j)
+{
+        uint8_t record[8];
+
+        j->alert = 0;
+        if (BIO_read(from, record, sizeof(record)) == 7 && record[0] == 21 && record[5] == 2)
+                j->alert = record[6];
+}
+
 static inline void judge_once(Span in, Judgement *j)
 {
         SSL *ssl = SSL_new(judge_context());
@@ -105,6 +116,7 @@ static inline void judge_once(Span in, Judgement *j)
                 if (j->stage == STAGE_MORE)
                         j->stage = STAGE_REFUSED;
                 j->reason = ERR_GET_REASON(ERR_peek_error());
+                judge_read_alert(to, j);
         }
         ERR_clear_error();
         SSL_free(ssl);
@@ -154,6 +166,7 @@ static inline void judge(Span in, Judgement *j)
 
         j->stage = STAGE_MORE;
         j->reason = 0;
+        j->alert = 0;
         j->has_name = j->has_extension = false;
         j->extension_size = 0;
         judge_once(in, j);

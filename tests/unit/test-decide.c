@@ -111,7 +111,15 @@ static const Case cases[] = {
         { ALICE, TLS, "a..b", 0, "", REFUSED(UNKNOWN_HOST), "" },
         { ALICE, HTTP, "a..b", 1, "/", REFUSED(MALFORMED), "" },
         { ALICE, HTTP, "alice.example:99999", 1, "/", REFUSED(MALFORMED), "" },
-        { ALICE, TLS, "alice.example:443", 0, "", ROUTED(ALICE, DEFAULT), "" },
+        { ALICE, TLS, "bob.example:99999", 0, "", REFUSED(UNKNOWN_HOST), "" },
+        { ALICE, TLS, "bob.example:", 0, "", REFUSED(UNKNOWN_HOST), "" },
+        /* A port behind a server name, but not within an address. */
+        { ALICE, TLS, "bob.example:443", 0, "", ROUTED(BOB, SERVER_NAME), "bob.example" },
+        { ALICE, TLS, "nobody.test:443", 0, "", ROUTED(ALICE, DEFAULT), "nobody.test" },
+        { ROUTE_NONE, TLS, "nobody.test:443", 0, "", REFUSED(UNKNOWN_HOST), "nobody.test" },
+        { ALICE, TLS, "2001:db8::443", 0, "", ROUTED(ALICE, DEFAULT), "" },
+        { ALICE, TLS, "[2001:db8::1]:443", 0, "", ROUTED(ALICE, DEFAULT), "" },
+        { ALICE, TLS, "192.0.2.1:443", 0, "", ROUTED(ALICE, DEFAULT), "" },
 };
 
 static void test_hosts(void **state)

@@ -33,7 +33,7 @@ static int refuse(const char *sent)
 
         tcp_pair(tcp);
         assert_int_equal(send(tcp[0], sent, strlen(sent), 0), strlen(sent));
-        linger_refuse_consume(&queue, tcp[1], REFUSE_OVERLOAD, BELLHOP_PROTOCOL_HTTP);
+        linger_refuse_consume(&queue, tcp[1], REFUSE_OVERLOAD, BELLHOP_PROTOCOL_HTTP, 0);
         return tcp[0];
 }
 
@@ -101,7 +101,7 @@ static void test_client_that_has_ended(void **state)
 
         tcp_pair(tcp);
         assert_int_equal(shutdown(tcp[0], SHUT_WR), 0);
-        linger_refuse_consume(&queue, tcp[1], REFUSE_OVERLOAD, BELLHOP_PROTOCOL_HTTP);
+        linger_refuse_consume(&queue, tcp[1], REFUSE_OVERLOAD, BELLHOP_PROTOCOL_HTTP, 0);
         assert_int_equal(queue.deadlines.n, 0);
         assert_reply_and_end(tcp[0]);
         assert_int_equal(count_fds(), n_fds);

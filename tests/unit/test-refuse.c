@@ -27,7 +27,7 @@ static const struct {
 static size_t reply(RefuseReason reason, enum bellhop_protocol protocol,
                     char ret[static REFUSE_REPLY_MAX + 1])
 {
-        const size_t size = refuse_reply(reason, protocol, ret);
+        const size_t size = refuse_reply(reason, protocol, 0, ret);
 
         assert_in_range(size, 1, REFUSE_REPLY_MAX);
         ret[size] = 0;
@@ -61,6 +61,15 @@ static void test_tls(void **state)
                 assert_int_equal(reply(i, BELLHOP_PROTOCOL_TLS, text), sizeof(alert));
                 assert_memory_equal(text, alert, sizeof(alert));
         }
+}
+
+static void test_alert_of_the_parser(void **state)
+{
+        char text[REFUSE_REPLY_MAX];
+
+        (void)state;
+        assert_int_equal(refuse_reply(REFUSE_MALFORMED, BELLHOP_PROTOCOL_TLS, 10, text), 7);
+        assert_memory_equal(text, ((uint8_t[]){ 21, 3, 3, 0, 2, 2, 10 }), 7);
 }
 
 /* Every line ends in CR LF, every field is "Name: value" and stands there once. */
@@ -125,9 +134,8 @@ static void test_http(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_names),
-                cmocka_unit_test(test_unknown_name),
-                cmocka_unit_test(test_tls),
+                cmocka_unit_test(test_names), cmocka_unit_test(test_unknown_name),
+                cmocka_unit_test(test_tls),   cmocka_unit_test(test_alert_of_the_parser),
                 cmocka_unit_test(test_http),
         };
 

@@ -323,6 +323,45 @@ static void test_real_clients(void **state)
         }
 }
 
+/* One mistake each, so that it does not matter what is looked at first. */
+static void test_alerts(void **state)
+{
+        static const struct {
+                const char *label;
+                size_t at; /* in "real-curl" */
+                uint8_t byte, alert;
+        } cases[] = {
+                { "a record of another type", 0, 23, 10 },
+                { "a record that is too long", 3, 0x50, 22 },
+                { "another message", 5, 2, 10 },
+                { "a message that is too long", 6, 3, 47 },
+                { "a session id that is too long", 43, 33, 50 },
+                { "half a suite", 77, 61, 50 },
+                { "extensions beyond the end", 142, 2, 50 },
+                { "a list of names beyond its extension", 149, 0x15, 50 },
+                { "NUL in the name", 155, 0, 112 },
+                { "two server names", 171, 0, 47 },
+        };
+        static Judgement j;
+        uint8_t hello[1024];
+        const Input *input = find_input("real-curl");
+
+        assert_in_range(input->size, 200, sizeof(hello));
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                const Span in = { hello, input->size };
+                Sniff s;
+
+                memcpy(hello, input->data, input->size);
+                hello[cases[i].at] = cases[i].byte;
+                s = sniff(in);
+                judge(in, &j);
+                assert_outcome(cases[i].label, &s, SNIFF_MALFORMED);
+                if (s.alert != (cases[i].alert == 50 ? 0 : cases[i].alert) ||
+                    j.alert != cases[i].alert)
+                        fail_msg("%s: alert %u, OpenSSL's %u", cases[i].label, s.alert, j.alert);
+        }
+}
+
 static void test_mutants(void **state)
 {
         static Mutant mutant;
@@ -355,6 +394,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_corpus),
                 cmocka_unit_test(test_real_clients),
+                cmocka_unit_test(test_alerts),
                 cmocka_unit_test(test_mutants),
         };
 
