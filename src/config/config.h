@@ -56,6 +56,18 @@ typedef enum HttpPolicy {
 /* As Http= has them. */
 extern const char *const http_policies[HTTP_POLICIES];
 
+/* What an instance reaches. */
+typedef enum Network {
+        NETWORK_NO,
+        NETWORK_INTERNET, /* what is public, and no port 25 */
+        NETWORK_YES,      /* whatever the machine reaches */
+} Network;
+
+#define NETWORKS (NETWORK_YES + 1)
+
+/* As Network= has them. */
+extern const char *const network_names[NETWORKS];
+
 /* bellhop.instance(5) */
 typedef struct Instance {
         char *name; /* also of its user */
@@ -63,7 +75,7 @@ typedef struct Instance {
         bool is_default;
         unsigned default_line; /* of the file, where Default= is */
         HttpPolicy http;
-        bool network;
+        Network network;
         bool is_suspended;  /* its visitors get 503, and nothing of the customer's runs */
         uint64_t idle_usec; /* 0: never exit */
         bool is_kept;       /* as it was before a reload */

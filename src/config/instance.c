@@ -153,6 +153,27 @@ static int instance_parse_http(SettingsFile *file, Span value, void *target)
         return problem_value(file, value, NULL, "is none of serve, redirect, refuse");
 }
 
+const char *const network_names[NETWORKS] = {
+        [NETWORK_NO] = "no",
+        [NETWORK_INTERNET] = "internet",
+        [NETWORK_YES] = "yes",
+};
+
+static int instance_parse_network(SettingsFile *file, Span value, void *target)
+{
+        InstanceDraft *draft = target;
+        bool all;
+
+        if (span_equals(value, network_names[NETWORK_INTERNET])) {
+                draft->instance.network = NETWORK_INTERNET;
+                return 0;
+        }
+        if (!setting_is_bool(value, &all))
+                return problem_value(file, value, NULL, "is none of no, internet, yes");
+        draft->instance.network = all ? NETWORK_YES : NETWORK_NO;
+        return 0;
+}
+
 /* Without an offset, the target is the draft itself. */
 static const Setting instance_settings[] = {
         { .key = "Host", .parse = instance_parse_host, .is_list = true },
@@ -162,9 +183,7 @@ static const Setting instance_settings[] = {
         { .key = "IdleSec",
           .parse = setting_parse_timespan,
           .offset = offsetof(InstanceDraft, instance.idle_usec) },
-        { .key = "Network",
-          .parse = setting_parse_bool,
-          .offset = offsetof(InstanceDraft, instance.network) },
+        { .key = "Network", .parse = instance_parse_network },
         { .key = "Suspended",
           .parse = setting_parse_bool,
           .offset = offsetof(InstanceDraft, instance.is_suspended) },

@@ -33,6 +33,9 @@ typedef enum NameUnit {
         NAME_SERVICE_DROP_IN_DIR, /* bellhop@NAME.service.d */
 } NameUnit;
 
+/* Closes what Network=internet does not reach. */
+#define FIREWALL_SERVICE "bellhop-firewall.service"
+
 /* Room for the longest instance name and the terminating NUL. */
 #define NAME_UNIT_MAX 128
 

@@ -192,16 +192,23 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
         return 0;
 }
 
-int setting_parse_bool(SettingsFile *file, Span value, void *target)
+bool setting_is_bool(Span value, bool *ret)
 {
         static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" };
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
                 if (span_equals(value, words[i])) {
-                        *(bool *)target = i % 2 != 0;
-                        return 0;
+                        *ret = i % 2 != 0;
+                        return true;
                 }
-        return problem_value(file, value, NULL, "is neither yes nor no");
+        return false;
+}
+
+int setting_parse_bool(SettingsFile *file, Span value, void *target)
+{
+        return setting_is_bool(value, target)
+                       ? 0
+                       : problem_value(file, value, NULL, "is neither yes nor no");
 }
 
 typedef struct Unit {

@@ -24,29 +24,20 @@ static int units_make_folder(const char *path)
         return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Half of it would be taken for the whole. */
-static int units_remove_half(const char *path, int error)
-{
-        (void)unlink(path);
-        return error;
-}
+/* What the link of an instance leads to; NULL: it has none. */
+static const char *const targets[NETWORKS] = {
+        [NETWORK_INTERNET] = BELLHOP_NETWORK_DIR "/internet.conf",
+        [NETWORK_YES] = BELLHOP_NETWORK_DIR "/yes.conf",
+};
 
-/* Lifts what the template sets for Network=no; it has the reasons. */
-static int units_open_network(const char *path)
+static int units_remove(const char *folder, const char *path)
 {
-        _cleanup_fclose_ FILE *file = fopen(path, "we");
-
-        if (!file)
+        if (unlink(path) < 0 && errno != ENOENT)
                 return -errno;
-        fprintf(file, "# Made by bellhop-generator: Network=yes in the file of this instance.\n"
-                      "[Service]\n"
-                      "PrivateNetwork=no\n"
-                      "RestrictAddressFamilies=AF_INET6 AF_NETLINK\n"
-                      "IPAddressDeny=\n");
-        return fflush(file) == 0 ? 0 : units_remove_half(path, -errno);
+        return rmdir(folder) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int units_write(const char *dir, const char *name, bool network)
+int units_write(const char *dir, const char *name, Network network)
 {
         _cleanup_free_ char *folder = units_path(dir, name, "");
         _cleanup_free_ char *path = units_path(dir, name, DROP_IN);
@@ -54,25 +45,31 @@ int units_write(const char *dir, const char *name, bool network)
 
         if (!folder || !path)
                 return -ENOMEM;
-        if (network) {
-                r = units_make_folder(dir);
-                if (r == 0)
-                        r = units_make_folder(folder);
-                return r == 0 ? units_open_network(path) : r;
-        }
-        if (unlink(path) < 0 && errno != ENOENT)
-                return -errno;
-        return rmdir(folder) < 0 && errno != ENOENT ? -errno : 0;
+        if (!targets[network])
+                return units_remove(folder, path);
+        if (!units_differ(dir, name, network))
+                return 0;
+        r = units_make_folder(dir);
+        if (r == 0)
+                r = units_make_folder(folder);
+        if (r == 0 && unlink(path) < 0 && errno != ENOENT)
+                r = -errno;
+        return r == 0 && symlink(targets[network], path) < 0 ? -errno : r;
 }
 
-bool units_differ(const char *dir, const char *name, bool network)
+bool units_differ(const char *dir, const char *name, Network network)
 {
         _cleanup_free_ char *path = units_path(dir, name, DROP_IN);
+        char target[PATH_MAX];
+        const ssize_t n = path ? readlink(path, target, sizeof(target) - 1) : -1;
 
-        return !path || (access(path, F_OK) == 0) != network;
+        if (n < 0)
+                return !path || errno == EINVAL || targets[network];
+        target[n] = 0;
+        return !targets[network] || strcmp(target, targets[network]) != 0;
 }
 
-int units_write_wanted(const char *dir, const char *name, bool network)
+int units_write_wanted(const char *dir, const char *name, Network network)
 {
         char unit[NAME_UNIT_MAX];
         _cleanup_free_ char *wants = text_format("%s/bellhop.target.wants", dir);

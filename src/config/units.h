@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Units of an instance beyond the templates: bellhop.target wants its hand-off socket at boot, and
- * Network=yes needs a drop-in for bellhop@NAME.service. Asks systemd nothing, as generators must
+ * other networks than none need a drop-in for bellhop@NAME.service, a link to a file that all of
+ * the same Network= share. Asks systemd nothing, as generators must
  * not. A new instance needs no daemon-reload: its drop-in precedes the first load of its unit. */
 #pragma once
 
-#include <stdbool.h>
+#include "config/config.h"
 
 /* Where generators write, and where systemd reads while the machine runs. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
 
 /* Writes or removes the drop-in of an instance, as Network= says. Returns 0 or a negative errno. */
-int units_write(const char *dir, const char *name, bool network);
+int units_write(const char *dir, const char *name, Network network);
 
 /* Whether units_write() would change anything. */
-bool units_differ(const char *dir, const char *name, bool network);
+bool units_differ(const char *dir, const char *name, Network network);
 
 /* The same after bellhop.target wants the socket, which it does even if the rest fails. */
-int units_write_wanted(const char *dir, const char *name, bool network);
+int units_write_wanted(const char *dir, const char *name, Network network);
 
 /* Makes systemd see changes in UNITS_GENERATED_DIR when it next loads a unit, without a
  * daemon-reload. A loaded unit stays as it is: it and its socket must be stopped first, and nothing

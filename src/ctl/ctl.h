@@ -37,7 +37,7 @@ typedef struct Ctl {
         bool create_user;
         bool later;                /* add */
         const char *apache;        /* import; "": as Debian has it, NULL: not given */
-        bool network;              /* import */
+        const char *network;       /* import; "": yes, NULL: not given */
         bool dry_run;              /* all that change something */
         bool purge, yes;           /* remove, and yes for rename */
         const char *count, *delay; /* top; NULL: not given */

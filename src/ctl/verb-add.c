@@ -343,7 +343,7 @@ static void add_undo(Add *add, int step)
                 (void)rmdir(add->places.snippets);
         else if (step == CERTIFICATE)
                 add_remove_folder(add->places.tls, "fullchain.pem", "privkey.pem");
-        else if (step == DROP_IN && units_write(UNITS_GENERATED_DIR, add->name, false) == 0)
+        else if (step == DROP_IN && units_write(UNITS_GENERATED_DIR, add->name, NETWORK_NO) == 0)
                 (void)units_announce();
         else if (step == LIMIT)
                 limit_undo(add->name, add->limits);

@@ -18,7 +18,7 @@ static const Column columns[] = {
         [ADDRESSES] = { "", "addresses", 0, SCOLS_JSON_ARRAY_STRING },
         [DEFAULT] = { "", "default", 0, SCOLS_JSON_BOOLEAN },
         [HTTP] = { "", "http", 0, SCOLS_JSON_STRING },
-        [NETWORK] = { "", "network", 0, SCOLS_JSON_BOOLEAN },
+        [NETWORK] = { "", "network", 0, SCOLS_JSON_STRING },
         [IDLE] = { "", "idle_seconds", 0, SCOLS_JSON_NUMBER },
         [SUSPENDED] = { "", "suspended", 0, SCOLS_JSON_BOOLEAN },
         [MEMORY] = { "", "memory_max_bytes", 0, SCOLS_JSON_NUMBER },
@@ -48,7 +48,7 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
         table_set_list(table, ADDRESSES, hosts->addresses, hosts->n_addresses);
         table_set_bool(table, DEFAULT, instance->is_default);
         table_set(table, HTTP, http_policies[instance->http]);
-        table_set_bool(table, NETWORK, instance->network);
+        table_set(table, NETWORK, network_names[instance->network]);
         table_set(table, IDLE, show_usec(instance->idle_usec, idle));
         table_set_bool(table, SUSPENDED, instance->is_suspended);
 }

@@ -167,13 +167,13 @@ static bool rename_settings(Rename *rename, const Instance *instance)
 
 static bool rename_write_stub(Rename *rename, const Instance *instance)
 {
-        const char *const words[] = { "no", "yes" };
+        const char *suspended = instance->is_suspended ? "yes" : "no";
         _cleanup_free_ char *text = NULL;
 
         if (!change_step(&rename->change, "file", "write %s", rename->new.file))
                 return true;
         text = text_format(STUB, rename->from, rename->to, rename->from, rename->to, rename->from,
-                           words[instance->network], words[instance->is_suspended]);
+                           network_names[instance->network], suspended);
         return change_good(rename->new.file, text ? file_write(rename->new.file, text) : -ENOMEM);
 }
 

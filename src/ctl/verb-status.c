@@ -115,7 +115,8 @@ static void status_put_settings(Status *status)
         status_put_bool(status, "Default", "default", instance, instance && instance->is_default);
         status_put_text(status, "Plain HTTP", "http",
                         instance ? http_policies[instance->http] : NULL);
-        status_put_bool(status, "Network", "network", instance, instance && instance->network);
+        status_put_text(status, "Network", "network",
+                        instance ? network_names[instance->network] : NULL);
         status_put_bool(status, "Suspended", "suspended", instance,
                         instance && instance->is_suspended);
         status_put(status, "Idle exit", "idle_seconds", SCOLS_JSON_NUMBER,

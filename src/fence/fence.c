@@ -25,17 +25,26 @@ typedef struct LandlockRules {
         uint64_t scoped;
 } LandlockRules;
 
-unsigned fence_wanted(bool network)
+unsigned fence_wanted(FenceReach reach)
 {
-        /* Abstract sockets belong to a network namespace: without Network=yes it sees its own. */
-        return FENCE_SHUT | (network ? FENCE_ABSTRACT : FENCE_TCP | FENCE_FAST_OPEN);
+        switch (reach) {
+        case FENCE_NOWHERE:
+                /* Abstract sockets belong to a network namespace, and it has its own. */
+                return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_TCP;
+        case FENCE_INTERNET:
+                return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_ABSTRACT | FENCE_PORT;
+        case FENCE_EVERYWHERE:
+                break;
+        }
+        return FENCE_SHUT | FENCE_ABSTRACT;
 }
 
 unsigned fence_offered(void)
 {
         const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
 
-        return FENCE_FAST_OPEN | FENCE_SHUT | (abi >= LANDLOCK_ABI_WITH_TCP ? FENCE_TCP : 0) |
+        return FENCE_FAST_OPEN | FENCE_SHUT |
+               (abi >= LANDLOCK_ABI_WITH_TCP ? FENCE_TCP | FENCE_PORT : 0) |
                (abi >= LANDLOCK_ABI_WITH_SCOPE ? FENCE_ABSTRACT : 0);
 }
 
@@ -47,13 +56,17 @@ const char *fence_gap(FencePart part)
         if (part == FENCE_ABSTRACT)
                 return "without Landlock for abstract unix sockets (Linux 6.12), code in it "
                        "reaches those of all other users";
+        if (part == FENCE_PORT)
+                return "without Landlock for TCP (Linux 6.7), code in it can take ports from 1024 "
+                       "on, though no visitor gets through";
         return NULL;
 }
 
 static int fence_raise_landlock(unsigned parts)
 {
         const LandlockRules rules = {
-                .net = parts & FENCE_TCP ? LANDLOCK_BIND_TCP | LANDLOCK_CONNECT_TCP : 0,
+                .net = (parts & (FENCE_TCP | FENCE_PORT) ? LANDLOCK_BIND_TCP : 0) |
+                       (parts & FENCE_TCP ? LANDLOCK_CONNECT_TCP : 0),
                 .scoped = parts & FENCE_ABSTRACT ? LANDLOCK_SCOPE_ABSTRACT : 0,
         };
         _cleanup_close_ int fd =
@@ -94,6 +107,8 @@ static const struct {
           2,
           { IS(1, IPPROTO_TCP), IS(2, TCP_FASTOPEN_NO_COOKIE) } },
         { FENCE_FAST_OPEN, SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_ULP) } },
+        /* Connects by sockets of the kernel's own, also to where the other side wants. */
+        { FENCE_FAST_OPEN, SCMP_SYS(socket), 1, { IS(2, IPPROTO_MPTCP) } },
         /* A hand-off socket that is shut for reading alone blocks systemd: handoff/hangup.h. */
         { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },
 };
@@ -123,7 +138,7 @@ int fence_raise(unsigned parts)
         /* Landlock and seccomp need it without privilege; the unit has set it already. */
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
-        if (parts & (FENCE_TCP | FENCE_ABSTRACT))
+        if (parts & (FENCE_TCP | FENCE_PORT | FENCE_ABSTRACT))
                 r = fence_raise_landlock(parts);
         if (r == 0 && parts & (FENCE_FAST_OPEN | FENCE_SHUT))
                 r = fence_raise_seccomp(parts);

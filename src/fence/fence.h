@@ -3,19 +3,25 @@
  * as and wherever the sockets come from. Needs no privilege. Does not log. */
 #pragma once
 
-#include <stdbool.h>
-
 typedef enum FencePart {
         FENCE_TCP = 1 << 0,       /* no connect, no bind: Landlock, Linux 6.7 */
         FENCE_FAST_OPEN = 1 << 1, /* nor by other calls than these: seccomp, any Linux */
         FENCE_ABSTRACT = 1 << 2,  /* no abstract unix socket from outside: Landlock, Linux 6.12 */
         FENCE_SHUT = 1 << 3,      /* no SHUT_RD: seccomp, any Linux */
+        FENCE_PORT = 1 << 4,      /* no bind to a TCP port: Landlock, Linux 6.7 */
 } FencePart;
 
-#define FENCE_PARTS 4
+#define FENCE_PARTS 5
 
-/* What an instance should have; network: Network=yes. */
-unsigned fence_wanted(bool network);
+/* How far an instance may connect. */
+typedef enum FenceReach {
+        FENCE_NOWHERE,
+        FENCE_INTERNET,
+        FENCE_EVERYWHERE,
+} FenceReach;
+
+/* What an instance should have. */
+unsigned fence_wanted(FenceReach reach);
 
 /* What of that this kernel has, as it was started. */
 unsigned fence_offered(void);

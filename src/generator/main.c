@@ -40,7 +40,7 @@ static int generate_one(const char *name)
         if (r == 0)
                 r = units_write(UNITS_GENERATED_DIR, name, config->instances[instance].network);
         else if (r == -ENOENT && config->n_problems == 0)
-                r = units_write(UNITS_GENERATED_DIR, name, false);
+                r = units_write(UNITS_GENERATED_DIR, name, NETWORK_NO);
         for (size_t i = 0; r < 0 && config && i < config->n_problems; i++)
                 log_error("%s", config->problems[i].text);
         config_free(config);

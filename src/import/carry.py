@@ -278,7 +278,7 @@ class Carry:
         found += [("default", "--default")] if entry["default"] else []
         found += [("http", f"--http={entry['http']}")] if entry["http"] != "serve" else []
         found += [("idle_seconds", f"--idle={time_of(entry['idle_seconds'])}")] if entry["idle_seconds"] != 600 else []
-        return found + ([("network", "--network")] if entry["network"] else [])
+        return found + ([("network", f"--network={entry['network']}")] if entry["network"] != "no" else [])
 
     def text_of(self, entry):
         lines = ["[Instance]"]
@@ -331,7 +331,8 @@ class Carry:
 
     def set(self, entry, keys):
         words = {**{key: [limit_option(key, entry[key])] for key in LIMITS},
-                 **{key: [f"--{key}={'yes' if entry[key] else 'no'}"] for key in ("default", "network")},
+                 "default": [f"--default={'yes' if entry['default'] else 'no'}"],
+                 "network": [f"--network={entry['network']}"],
                  "http": [f"--http={entry['http']}"],
                  "idle_seconds": [f"--idle={time_of(entry['idle_seconds'])}"],
                  "hosts": [f"--host={host}" for host in entry["hosts"] or [""]],

@@ -14,13 +14,14 @@ INSTANCE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}")
 SNIPPET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.conf|php\.fpm")
 FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 POLICIES = ("serve", "redirect", "refuse")
+NETWORKS = ("no", "internet", "yes")
 LARGEST = 2 ** 63 - 1
 DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
 
 # Each limit is null where the instance has none of its own.
 LIMITS = ("memory_max_bytes", "cpu_max_percent", "tasks_max", "disk_max_bytes")
 DEFAULTS = {
-    "hosts": [], "addresses": [], "default": False, "http": "serve", "network": False, "idle_seconds": 600,
+    "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "idle_seconds": 600,
     "suspended": False, **dict.fromkeys(LIMITS), "create_user": False, "certificate": None, "key": None, "chain": None,
     "certificates": {}, "snippets": {}, "folders": [], "php_fpm": None,
 }
@@ -221,6 +222,7 @@ FORMS = {
     "hosts": (is_words, "a list of hosts"),
     "addresses": (is_words, "a list of addresses"),
     "http": (lambda value: value in POLICIES, "serve, redirect or refuse"),
+    "network": (lambda value: value in NETWORKS, "no, internet or yes, as a string"),
     "idle_seconds": (lambda value: (is_number(value) or isinstance(value, float)) and 0 <= value <= 10 ** 9,
                      "a number of seconds"),
     **{key: (is_limit(1), "a number above 0, or null") for key in LIMITS},

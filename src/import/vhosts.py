@@ -255,8 +255,8 @@ class Customer:
         versions = {pool.version for site in self.sites for pool in site.pools if pool.version}
         if len(versions) == 1 and (program := fpm.program_of(*versions)):
             values["php_fpm"] = program
-        if self.network or self.planner.network:
-            values["network"] = True
+        if self.network or self.planner.network != "no":
+            values["network"] = "yes" if self.network else self.planner.network
         return plan.entry_of(values, self.sites[0].node.file, self.sites[0].node.line)
 
     def folders(self):

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "config/names.h"
@@ -18,6 +19,34 @@ static void confine_report_gaps(const char *instance, unsigned missing)
                                  "the fence of %s has a gap: %s", instance, fence_gap(1U << i));
 }
 
+static const FenceReach reaches[NETWORKS] = {
+        [NETWORK_NO] = FENCE_NOWHERE,
+        [NETWORK_INTERNET] = FENCE_INTERNET,
+        [NETWORK_YES] = FENCE_EVERYWHERE,
+};
+
+/* bellhop-firewall knows by the control group whom its rules are for. */
+static bool confine_is_ruled(void)
+{
+        _cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");
+        char line[PATH_MAX];
+        bool found = false;
+
+        while (file && !found && fgets(line, sizeof(line), file))
+                found = strstr(line, "/bellhop.slice/") && !strstr(line, "/bellhop-network.slice/");
+        return found;
+}
+
+static FenceReach confine_reach(const Context *context, Network network)
+{
+        if (network != NETWORK_INTERNET || !context->serves || confine_is_ruled())
+                return reaches[network];
+        log_warning("%s opens no TCP connection, as its unit is not in bellhop.slice: run "
+                    "'bellhopctl apply', and remove Slice= from drop-ins of bellhop@%s.service",
+                    context->instance, context->instance);
+        return FENCE_NOWHERE;
+}
+
 int confine(Context *context, Instance *ret)
 {
         static unsigned raised; /* around this process */
@@ -30,7 +59,7 @@ int confine(Context *context, Instance *ret)
                 return r;
         }
         context->is_suspended = ret->is_suspended;
-        wanted = fence_wanted(ret->network) & ~raised;
+        wanted = fence_wanted(confine_reach(context, ret->network)) & ~raised;
         r = fence_raise(wanted);
         if (r < 0) {
                 log_error_errno(r,

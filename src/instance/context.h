@@ -12,6 +12,7 @@ typedef struct Context {
         const char *mpm;         /* of Apache: event, worker or prefork */
         const char *php_program; /* NULL: the newest that is installed */
         bool is_suspended; /* as confine() has read it: nothing of the customer's is started */
+        bool serves;       /* it is no test */
         bool judges;       /* a test has the server judge, see verdict.h */
         int systemd_fd;    /* /run/systemd of the machine, until it is used; negative: none */
         int handoff_fd;    /* the hand-off socket */

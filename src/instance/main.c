@@ -189,6 +189,7 @@ static int run(Context *context)
         _cleanup_close_ int handoff_fd = -EBADF;
         int status;
 
+        context->serves = true;
         block_signals();
         if (!context->runtime_dir) {
                 log_error("$RUNTIME_DIRECTORY is not set; bellhop@.service sets it");

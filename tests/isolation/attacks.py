@@ -35,6 +35,8 @@ def attempt(function, *args):
     """What came of it, in a word."""
     try:
         result = function(*args)
+    except socket.gaierror as error:
+        return str(error)
     except OSError as error:
         return errno.errorcode.get(error.errno, str(error))
     return "done" if result is None else result
@@ -218,6 +220,77 @@ def connects(to):
             own.settimeout(5)
             own.connect((host, int(port)))
     return {each: attempt(one, each) for each in to}
+
+
+def sends(to, way):
+    """Datagrams, to HOST/PORT, by each call that can send one; what comes back."""
+    def one(each):
+        host, port = each.split("/")
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as own:
+            own.settimeout(2)
+            if way == "connect":
+                own.connect((host, int(port)))
+                own.send(b"hello")
+            elif way == "sendmsg":
+                own.sendmsg([b"hello"], [], 0, (host, int(port)))
+            else:
+                own.sendto(b"hello", (host, int(port)))
+            return own.recv(100).decode()
+    return {each: attempt(one, each) for each in to}
+
+
+def connects_by(to, way):
+    """With own sockets, in other ways than connect(2) on a plain one."""
+    def one(each):
+        host, port = each.split("/")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, proto=262 if way == "mptcp" else 0) as own:
+            own.settimeout(0.05 if way.startswith("device") else 5)
+            if way.startswith("device "):
+                own.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, way.split()[1].encode() + b"\0")
+            elif way == "source":
+                own.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+            elif way == "freebind":
+                own.setsockopt(socket.SOL_IP, 15, 1)
+            if way == "fast_open":
+                own.sendto(b"x", MSG_FASTOPEN, (host, int(port)))
+            else:
+                own.connect((host, int(port)))
+    return {each: attempt(one, each) for each in to}
+
+
+def pings(to):
+    """Sockets of other kinds than TCP and UDP."""
+    def one(host, kind, protocol):
+        with socket.socket(socket.AF_INET, kind, protocol) as own:
+            own.sendto(b"\x08\0\0\0\0\1\0\1", (host, 0))
+    return {f"{host} {name}": attempt(one, host, kind, protocol) for host in to for name, kind, protocol in (
+        ("ping", socket.SOCK_DGRAM, 1), ("raw", socket.SOCK_RAW, 255), ("UDP-Lite", socket.SOCK_DGRAM, 136))}
+
+
+def resolves(name):
+    return attempt(lambda: sorted({found[4][0] for found in socket.getaddrinfo(name, 80)}))
+
+
+def takes_datagrams(port):
+    """A UDP port of its own, and whether anybody gets through to it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        bound = attempt(own.bind, ("0.0.0.0", port))
+        leave("port.json", bound)
+        own.settimeout(2)
+        return attempt(lambda: own.recv(100).decode()) if bound == "done" else bound
+
+
+def floods(to, datagrams):
+    """How many could be sent, and why no more."""
+    host, port = to.split("/")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        own.connect((host, int(port)))
+        for n in range(datagrams):
+            outcome = attempt(lambda: own.send(b"x") and None)
+            if outcome == "EPERM":
+                return n, outcome
+    return datagrams, "done"
 
 
 def listens(port):

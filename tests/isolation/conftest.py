@@ -3,6 +3,7 @@ import pathlib
 import sys
 
 import pytest
+import world
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "system"), str(TESTS / "loss")]
@@ -10,7 +11,8 @@ sys.path[:0] = [str(TESTS / "system"), str(TESTS / "loss")]
 from fixtures import carol_fixture, machine_with_customers, router_settings_fixture  # noqa: E402
 from mallory import Hostile  # noqa: E402
 
-__all__ = ["box_fixture", "carol_fixture", "mallory_fixture", "router_settings_fixture", "trudy_fixture"]
+__all__ = ["box_fixture", "carol_fixture", "mallory_fixture", "oscar_fixture", "router_settings_fixture", "trudy_fixture",
+           "world_fixture"]
 
 
 @pytest.fixture(name="box", scope="session")
@@ -22,6 +24,27 @@ def box_fixture():
 def mallory_fixture(box):
     """Hostile, without a network."""
     return Hostile(box, "mallory", network="no")
+
+
+@pytest.fixture(name="world", scope="session")
+def world_fixture(box):
+    """A network around the machine, whose name server is the machine's."""
+    server = world.set_up(box)
+    names = world.serve_names(box, world.RESOLVER, "ip", "netns", "exec", "world")
+    before = box.path("/etc/resolv.conf").read_text()
+    box.write("/etc/resolv.conf", f"nameserver {world.RESOLVER}\n")
+    yield
+    box.write("/etc/resolv.conf", before)
+    names.terminate()
+    names.wait()
+    server.communicate(timeout=20)
+    box.run("ip", "netns", "delete", "world")
+
+
+@pytest.fixture(name="oscar", scope="session")
+def oscar_fixture(box, world):  # pylint: disable=unused-argument
+    """Hostile, with the internet."""
+    return Hostile(box, "oscar", network="internet")
 
 
 @pytest.fixture(name="trudy", scope="session")

@@ -237,12 +237,12 @@ NO_LIMITS = dict.fromkeys(("memory_max_bytes", "cpu_max_percent", "tasks_max", "
 def test_export(config):
     """In the order of the names, with the settings as add and set take them."""
     asked = {"hosts": ["a.example", "*.b.example"], "addresses": ["192.0.2.7"], "default": False, "http": "serve",
-             "network": False, "idle_seconds": 600, "suspended": False}
+             "network": "no", "idle_seconds": 600, "suspended": False}
     entry = {"instance": NAME, **asked, **NO_LIMITS}
     assert export(config) == export(config, NAME) == export(config, "--json") == [entry]
     (config / f"instances/{OTHER}.conf").write_text(
         "[Instance]\nDefault=yes\nHttp=redirect\nIdleSec=90500ms\nNetwork=on\nSuspended=yes\n# Host=c.example\n")
-    other = {"instance": OTHER, "hosts": [], "addresses": [], "default": True, "http": "redirect", "network": True,
+    other = {"instance": OTHER, "hosts": [], "addresses": [], "default": True, "http": "redirect", "network": "yes",
              "idle_seconds": 90.5, "suspended": True, **NO_LIMITS}
     assert export(config) == sorted([entry, other], key=lambda one: one["instance"])
     assert export(config, OTHER) == [other]

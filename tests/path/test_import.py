@@ -117,7 +117,7 @@ def test_csv_and_json_say_the_same(config, tmp_path):
     printed = json.loads(run(config, "--json", tmp_path / "plan.csv"))
     assert printed["instances"] == [{
         "instance": A, "hosts": ["a.example", "*.b.example"], "addresses": [], "default": False, "http": "serve",
-        "network": True, "idle_seconds": 90, "suspended": False, **dict.fromkeys(plan.LIMITS)}]
+        "network": "yes", "idle_seconds": 90, "suspended": False, **dict.fromkeys(plan.LIMITS)}]
     (tmp_path / "plan.json").write_text(json.dumps(printed))
     assert json.loads(run(config, "--json", tmp_path / "plan.json")) == printed
     assert printed["changes"] == [{"change": "instance", "what": f"add {A}"}]
@@ -239,7 +239,7 @@ Define HOST a.example
                  "LoadModule substitute_module /usr/lib/apache2/modules/mod_substitute.so", "<Limit GET>"):
         assert line in snippet
     assert "CustomLog" not in snippet and "Frobnicate" not in snippet
-    assert plans[A]["hosts"] == ["a.example", "www.a.example"] and plans[A]["network"]
+    assert plans[A]["hosts"] == ["a.example", "www.a.example"] and plans[A]["network"] == "yes"
     by_text = {" ".join(verdict["directive"].split()): verdict for verdict in verdicts}
     alias = by_text['ServerAlias "www.a.example" web?.a.example']
     assert alias["verdict"] == "needs a hand" and "web?.a.example: the only wildcard of Host=" in alias["why"]

@@ -19,6 +19,8 @@ REPOSITORY = os.environ.get("BELLHOP_REPOSITORY")
 
 ROUTER_MAX_EXPOSURE = 1.2
 INSTANCE_MAX_EXPOSURE = 1.8
+# It is root, with one capability, as it changes the machine's rules.
+FIREWALL_MAX_EXPOSURE = 3.0
 
 
 class Failed(Exception):

@@ -712,7 +712,7 @@ def test_status(box):
     alice = ctl_json(box, "status", "alice")["instances"][0]
     assert (alice["hosts"], alice["addresses"], alice["to_do"]) == ([ALICE, f"www.{ALICE}"], [], [])
     assert (alice["state"], alice["network"], alice["socket_exists"], alice["pid"]) == (
-        "active", False, True, main_pid(box, "alice"))
+        "active", "no", True, main_pid(box, "alice"))
     assert "There is no instance 'nobody'" in ctl(box, "status", "nobody", status=1)
 
 

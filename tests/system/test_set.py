@@ -89,7 +89,7 @@ def test_empty_value_removes(box):
     ([f"--host={HOST} www.{ALICE}"], f"www.{ALICE} leads to alice already (/etc/bellhop/instances/alice.conf:2)"),
     (["--host=", "--address="], "nothing leads here"), (["--host=carol..example"], "carol..example is not a host name"),
     ([f"--host={HOST} {HOST}"], "is here twice"), (["--http=never"], "Http=never is none of"),
-    (["--idle=soon"], "IdleSec=soon is not a time span"), (["--network=perhaps"], "is neither yes nor no"),
+    (["--idle=soon"], "IdleSec=soon is not a time span"), (["--network=perhaps"], "is none of no, internet, yes"),
     (["--address=192.0.2.300"], "is not an address")])
 def test_wrong_result(box, site, options, says):  # pylint: disable=unused-argument
     for more in ([], ["--dry-run"]):
@@ -138,17 +138,19 @@ def test_network(box):
     """Visitors of the instance itself notice nothing, although it is restarted."""
     namespaces = {}
     with steady(box, ALICE, HOST):
-        for value, file in (("yes", "\nNetwork=yes\n"), ("no", "\nNetwork=no\n")):
+        for value in ("yes", "internet", "no", "internet", "yes", "no"):
             reloads = daemon_reloads(box)
             assert steps(box, "carol", f"--network={value}") == [
                 "file", "drop-in", "daemon-reload", "router", "network"]
             assert daemon_reloads(box) == reloads + 1
-            assert box.path(FILE).read_text() == TEXT + file
+            assert box.path(FILE).read_text() == TEXT + f"\nNetwork={value}\n"
             box.curl(f"http://{HOST}/")
             namespaces[value] = box.run("readlink", f"/proc/{main_pid(box, 'carol')}/ns/net")
+            assert ("bellhop-firewall.service" in box.show(SITE, "BindsTo")) == (value == "internet")
+            assert box.show(SITE, "Slice") == ("bellhop-network.slice" if value == "yes" else "bellhop.slice")
             assert ctl(box, "set", "carol", f"--network={value}") == "carol is as asked for already.\n"
             assert ctl(box, "apply") == "All is in force as the files have it.\n"
-    assert namespaces["yes"] == box.run("readlink", "/proc/1/ns/net") != namespaces["no"]
+    assert namespaces["yes"] == namespaces["internet"] == box.run("readlink", "/proc/1/ns/net") != namespaces["no"]
 
 
 @pytest.mark.usefixtures("site")
@@ -194,7 +196,7 @@ def test_export_says_what_add_and_set_have_made(box):
     ctl(box, "set", *CHANGE, "--network")
     entry = settings(box)
     assert [entry[key] for key in ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended")] == [
-        [HOST, NEW, "*.wild.example"], ["127.0.0.99"], False, "refuse", True, 600, False]
+        [HOST, NEW, "*.wild.example"], ["127.0.0.99"], False, "refuse", "yes", 600, False]
     status, = ctl_json(box, "status", "carol")["instances"]
     assert {key: status[key] for key in entry if not key.startswith("tasks")} == {
         key: value for key, value in entry.items() if not key.startswith("tasks")}

@@ -138,7 +138,7 @@ static int landlocked(FencePart part, int error)
 
 static void test_without_network(void **state)
 {
-        const unsigned parts = fence_wanted(false);
+        const unsigned parts = fence_wanted(FENCE_NOWHERE);
 
         assert_int_equal(behind(0, connect_tcp), 0);
         assert_int_equal(behind(0, bind_tcp), 0);
@@ -151,21 +151,33 @@ static void test_without_network(void **state)
 
 static void test_what_is_left_alone(void **state)
 {
-        const unsigned parts = fence_wanted(false);
+        const unsigned parts = fence_wanted(FENCE_NOWHERE);
 
         assert_int_equal(behind(parts, no_delay), 0);
         assert_int_equal(behind(parts, other_level), 0);
         assert_int_equal(behind(parts, talk_over_unix), 0);
-        assert_int_equal(behind(fence_wanted(true), connect_tcp), 0);
-        assert_int_equal(behind(fence_wanted(true), talk_over_unix), 0);
+        assert_int_equal(behind(fence_wanted(FENCE_EVERYWHERE), connect_tcp), 0);
+        assert_int_equal(behind(fence_wanted(FENCE_EVERYWHERE), talk_over_unix), 0);
+}
+
+static void test_internet(void **state)
+{
+        const unsigned parts = fence_wanted(FENCE_INTERNET);
+
+        assert_int_equal(behind(parts, connect_tcp), 0);
+        assert_int_equal(behind(parts, bind_tcp), landlocked(FENCE_PORT, EACCES));
+        assert_int_equal(behind(parts, fast_open), EPERM);
+        assert_int_equal(behind(parts, fast_open_connect), EPERM);
+        assert_int_equal(behind(parts, talk_over_unix), 0);
+        assert_true(parts & FENCE_ABSTRACT);
 }
 
 static void test_shut_for_reading(void **state)
 {
         assert_int_equal(behind(0, shut_for_reading), 0);
-        for (int network = 0; network < 2; network++) {
-                assert_int_equal(behind(fence_wanted(network), shut_for_reading), EPERM);
-                assert_int_equal(behind(fence_wanted(network), shut_otherwise), 0);
+        for (FenceReach reach = FENCE_NOWHERE; reach <= FENCE_EVERYWHERE; reach++) {
+                assert_int_equal(behind(fence_wanted(reach), shut_for_reading), EPERM);
+                assert_int_equal(behind(fence_wanted(reach), shut_otherwise), 0);
         }
 }
 
@@ -180,7 +192,7 @@ static void test_abstract_sockets(void **state)
                          0);
         assert_int_equal(listen(abstract_server, 16), 0);
         assert_int_equal(behind(0, connect_abstract), 0);
-        assert_int_equal(behind(fence_wanted(true), connect_abstract),
+        assert_int_equal(behind(fence_wanted(FENCE_EVERYWHERE), connect_abstract),
                          landlocked(FENCE_ABSTRACT, EPERM));
         abstract_server = close_fd(abstract_server);
 }
@@ -189,6 +201,7 @@ static void test_each_part_that_may_lack_has_words(void **state)
 {
         assert_non_null(fence_gap(FENCE_TCP));
         assert_non_null(fence_gap(FENCE_ABSTRACT));
+        assert_non_null(fence_gap(FENCE_PORT));
         assert_true(fence_offered() & FENCE_FAST_OPEN);
         assert_null(fence_gap(FENCE_FAST_OPEN));
         assert_true(fence_offered() & FENCE_SHUT);
@@ -200,6 +213,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_without_network),
                 cmocka_unit_test(test_what_is_left_alone),
+                cmocka_unit_test(test_internet),
                 cmocka_unit_test(test_shut_for_reading),
                 cmocka_unit_test(test_abstract_sockets),
                 cmocka_unit_test(test_each_part_that_may_lack_has_words),

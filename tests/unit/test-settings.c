@@ -113,7 +113,7 @@ static void test_values(void **state)
         assert_string_equal(f.draft.instance.file, PATH);
         assert_true(f.draft.instance.is_default);
         assert_int_equal(f.draft.instance.default_line, 2);
-        assert_false(f.draft.instance.network);
+        assert_int_equal(f.draft.instance.network, NETWORK_NO);
         assert_false(f.draft.instance.is_suspended);
         assert_int_equal(f.draft.instance.idle_usec, UINT64_C(600000000));
         assert_int_equal(hostmap_size(f.draft.routes), 0);
@@ -123,7 +123,7 @@ static void test_values(void **state)
                                     "IdleSec=0\nNetwork=on\nDefault=no\nSuspended=yes\n"));
         assert_no_problem(&f, "addresses");
         assert_false(f.draft.instance.is_default);
-        assert_true(f.draft.instance.network);
+        assert_int_equal(f.draft.instance.network, NETWORK_YES);
         assert_true(f.draft.instance.is_suspended);
         assert_int_equal(f.draft.instance.idle_usec, 0);
         assert_int_equal(hostmap_size(f.draft.routes), 3);
@@ -165,7 +165,8 @@ static const struct {
         { S(SECTION "Host=a ; b\n"), 2, "Host=; is not a host name" },
         { S(SECTION "Address=\n"), 2, "Address= is empty" },
         { S(GOOD "Default=\n"), 3, "Default= is neither yes nor no" },
-        { S(GOOD "Network=\n"), 3, "Network= is neither yes nor no" },
+        { S(GOOD "Network=\n"), 3, "Network= is none of no, internet, yes" },
+        { S(GOOD "Network=Internet\n"), 3, "Network=Internet is none of no, internet, yes" },
         { S(GOOD "Suspended=maybe\n"), 3, "Suspended=maybe is neither yes nor no" },
         { S(GOOD "IdleSec=\n"), 3, "IdleSec= is not a time span" },
         { S(GOOD "Default=Yes\n"), 3, "Default=Yes is neither" },

@@ -3,12 +3,12 @@
 #include "unit.h"
 
 #include <fcntl.h>
-#include <signal.h>
+#include <limits.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "config/units.h"
+#include "util/cleanup.h"
 
 static char dir[64];
 
@@ -47,25 +47,46 @@ static bool is_wanted(const char *socket)
         return is_there(name);
 }
 
+/* What the drop-in of alice leads to. */
+static const char *target(void)
+{
+        static char text[PATH_MAX];
+        const ssize_t n = readlink(path_of("bellhop@alice.service.d/50-network.conf"), text,
+                                   sizeof(text) - 1);
+
+        text[n < 0 ? 0 : n] = 0;
+        return text;
+}
+
 static void test_drop_in(void **state)
 {
-        assert_true(units_differ(dir, "alice", true));
-        assert_int_equal(units_write(dir, "alice", true), 0);
-        assert_true(is_there("bellhop@alice.service.d/50-network.conf"));
-        assert_false(units_differ(dir, "alice", true));
-        assert_true(units_differ(dir, "alice", false));
-        assert_int_equal(units_write(dir, "alice", false), 0);
+        /* From each to each. */
+        static const Network steps[] = { NETWORK_INTERNET, NETWORK_YES, NETWORK_INTERNET,
+                                         NETWORK_NO,       NETWORK_YES, NETWORK_NO };
+        static const char *const targets[NETWORKS] = {
+                [NETWORK_NO] = "",
+                [NETWORK_INTERNET] = BELLHOP_NETWORK_DIR "/internet.conf",
+                [NETWORK_YES] = BELLHOP_NETWORK_DIR "/yes.conf",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
+                assert_true(units_differ(dir, "alice", steps[i]));
+                /* Twice: what is so already is no error. */
+                for (int j = 0; j < 2; j++)
+                        assert_int_equal(units_write(dir, "alice", steps[i]), 0);
+                assert_string_equal(target(), targets[steps[i]]);
+                for (Network other = NETWORK_NO; other < NETWORKS; other++)
+                        assert_int_equal(units_differ(dir, "alice", other), other != steps[i]);
+        }
         assert_false(is_there("bellhop@alice.service.d"));
-        assert_false(units_differ(dir, "alice", false));
-        assert_int_equal(units_write(dir, "alice", false), 0);
 }
 
 static void test_wanted(void **state)
 {
         /* Twice: what is there already is no error. */
         for (int i = 0; i < 2; i++) {
-                assert_int_equal(units_write_wanted(dir, "alice", false), 0);
-                assert_int_equal(units_write_wanted(dir, "bob", true), 0);
+                assert_int_equal(units_write_wanted(dir, "alice", NETWORK_NO), 0);
+                assert_int_equal(units_write_wanted(dir, "bob", NETWORK_INTERNET), 0);
                 assert_true(is_wanted("bellhop@alice.socket"));
                 assert_true(is_wanted("bellhop@bob.socket"));
                 assert_true(is_there("bellhop@bob.service.d/50-network.conf"));
@@ -80,24 +101,9 @@ static void test_wanted_without_drop_in(void **state)
 
         assert_true(fd >= 0);
         close_fd(fd);
-        assert_int_equal(units_write_wanted(dir, "alice", true), -ENOTDIR);
+        assert_int_equal(units_write_wanted(dir, "alice", NETWORK_YES), -ENOTDIR);
         /* Its socket is wanted all the same: it serves, without a network. */
         assert_true(is_wanted("bellhop@alice.socket"));
-}
-
-/* As on a full file system. It would be taken for the whole. */
-static void test_half_of_a_drop_in_does_not_stay(void **state)
-{
-        struct rlimit before;
-
-        assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
-        (void)signal(SIGXFSZ, SIG_IGN);
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 0, before.rlim_max }), 0);
-        assert_int_equal(units_write(dir, "alice", true), -EFBIG);
-        assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-        assert_true(units_differ(dir, "alice", true));
-        assert_int_equal(units_write(dir, "alice", true), 0);
-        assert_false(units_differ(dir, "alice", true));
 }
 
 int main(void)
@@ -106,8 +112,6 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_drop_in, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_wanted, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_wanted_without_drop_in, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_half_of_a_drop_in_does_not_stay, setup,
-                                                teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

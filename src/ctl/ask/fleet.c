@@ -59,7 +59,7 @@ static int fleet_append(Fleet *fleet, const char *name, const Instance *instance
                 .pid = UNKNOWN,
                 .since_usec = UNKNOWN,
                 .started_usec = UNKNOWN,
-                .private_network = instance && !instance->network,
+                .is_private = instance && instance->network == NETWORK_NO,
         };
         const int r = entry.name ? array_append(fleet->entries, fleet->n, entry) : -ENOMEM;
 
@@ -190,8 +190,8 @@ static const struct {
           FLEET_FOR_STATUS },
         { "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER, FIELD(started_usec),
           ACTIVE | STARTING, FLEET_FOR_APPLY },
-        { "Service", "PrivateNetwork", PROPERTY_BOOL, FIELD(private_network), ALWAYS,
-          FLEET_FOR_APPLY },
+        { "Service", "PrivateNetwork", PROPERTY_BOOL, FIELD(is_private), ALWAYS, FLEET_FOR_APPLY },
+        { "Unit", "After", PROPERTY_STRINGS, FIELD(after), ALWAYS, FLEET_FOR_APPLY },
 };
 
 /* Appends the questions about one instance. A unit that systemd does not have in memory would be
@@ -327,6 +327,7 @@ void fleet_done(Fleet *fleet)
                 free(fleet->entries[i].name);
                 free(fleet->entries[i].result);
                 free(fleet->entries[i].said);
+                bus_free_strings(fleet->entries[i].after);
         }
         free(fleet->entries);
         units_done(&fleet->units);
@@ -334,6 +335,18 @@ void fleet_done(Fleet *fleet)
         config_free(fleet->config);
         sd_bus_flush_close_unref(fleet->bus);
         *fleet = (Fleet){ .n = 0 };
+}
+
+Network fleet_network(const FleetEntry *entry)
+{
+        if (entry->is_private)
+                return NETWORK_NO;
+        if (!entry->after)
+                return entry->instance ? entry->instance->network : NETWORK_YES;
+        for (char **unit = entry->after; *unit; unit++)
+                if (strcmp(*unit, FIREWALL_SERVICE) == 0)
+                        return NETWORK_INTERNET;
+        return NETWORK_YES;
 }
 
 FleetState fleet_shown_state(const FleetEntry *entry)

@@ -45,8 +45,9 @@ typedef struct FleetEntry {
         uint64_t inactive_usec;                 /* when the service ended, since 1970 */
         uint64_t last_used;                     /* seconds since 1970; 0: not that anybody knew */
         uint64_t pid, since_usec, started_usec; /* of the service; times since 1970 */
-        bool private_network;                   /* where nobody says: as the file asks for */
-        bool is_partly_unknown;                 /* systemd has left a question unanswered */
+        bool is_private; /* this and the next line: where nobody says, as the file asks for */
+        char **after;    /* units; NULL: nobody says */
+        bool is_partly_unknown; /* systemd has left a question unanswered */
 } FleetEntry;
 
 typedef struct Fleet {
@@ -66,12 +67,15 @@ typedef struct Fleet {
 typedef enum FleetDepth {
         FLEET_FOR_LIST = 1 << 0,   /* nothing more */
         FLEET_FOR_STATUS = 1 << 1, /* result, said and since_usec */
-        FLEET_FOR_APPLY = 1 << 2,  /* started_usec and private_network */
+        FLEET_FOR_APPLY = 1 << 2,  /* started_usec and what fleet_network() needs */
 } FleetDepth;
 
 /* only: one name, or NULL for all. Returns 0, or a negative errno when nothing can be said. */
 int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret);
 void fleet_done(Fleet *fleet);
+
+/* The network that the service has, or gets at its next start. */
+Network fleet_network(const FleetEntry *entry);
 
 /* The state for people and programs, which shows that an instance is suspended. */
 FleetState fleet_shown_state(const FleetEntry *entry);

@@ -37,9 +37,9 @@ bool ending_forget_network(Change *change, const char *name)
         char unit[NAME_UNIT_MAX];
         int r = 0;
 
-        if (units_differ(UNITS_GENERATED_DIR, name, false) &&
+        if (units_differ(UNITS_GENERATED_DIR, name, NETWORK_NO) &&
             change_step(change, "drop-in", "let systemd forget about the network of %s", name)) {
-                r = units_write(UNITS_GENERATED_DIR, name, false);
+                r = units_write(UNITS_GENERATED_DIR, name, NETWORK_NO);
                 if (!change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r))
                         return false;
         }

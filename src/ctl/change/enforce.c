@@ -70,7 +70,7 @@ static unsigned enforce_find_need(const Enforce *enforce, const FleetEntry *entr
                 need |= NEED_SNIPPETS;
         if (entry->is_partly_unknown)
                 need |= NEED_UNKNOWN;
-        if (entry->private_network == instance->network)
+        if (fleet_network(entry) != instance->network)
                 return drop_in |
                        (change_keeps_units(entry->name) ? need | NEED_RESTART : NEED_RENEW);
         if (entry->state == FLEET_ACTIVE)

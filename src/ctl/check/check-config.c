@@ -101,15 +101,18 @@ static void config_check_addresses(Check *check)
 }
 
 /* On a newer kernel it would be closed. */
-static void config_check_fence(Check *check, size_t n)
+static void config_check_fence(Check *check, FenceReach reach, Network network)
 {
-        const unsigned missing = fence_wanted(false) & ~fence_offered();
+        const unsigned missing = fence_wanted(reach) & ~fence_offered();
+        size_t n = 0;
 
+        for (size_t i = 0; i < check->config->n_instances; i++)
+                n += check->config->instances[i].network == network;
         for (unsigned i = 0; n > 0 && i < FENCE_PARTS; i++)
                 if ((missing & 1U << i) && fence_gap(1U << i))
                         finding_add(&check->findings, FINDING_NETWORK_NOT_CLOSED, NOWHERE, NULL,
-                                    "this kernel leaves %zu instances with Network=no %s", n,
-                                    fence_gap(1U << i));
+                                    "this kernel leaves %zu instances with Network=%s %s", n,
+                                    network_names[network], fence_gap(1U << i));
 }
 
 void check_config(Check *check)
@@ -117,7 +120,6 @@ void check_config(Check *check)
         static const char *const folders[] = { "", "/instances", "/router.conf.d", "/sites",
                                                "/tls" };
         const Config *config = check->config;
-        size_t n_closed = 0;
 
         for (size_t i = 0; i < config->n_problems; i++)
                 config_add_problem(check, &config->problems[i]);
@@ -133,11 +135,11 @@ void check_config(Check *check)
         for (size_t i = 0; i < config->n_instances; i++) {
                 const Instance *instance = &config->instances[i];
 
-                n_closed += !instance->network;
                 if (instance->idle_usec > 0 && instance->idle_usec < IDLE_LEAST_USEC)
                         finding_add(&check->findings, FINDING_IDLE_TOO_SHORT,
                                     (Place){ instance->name, instance->file, 0 }, NULL,
                                     "IdleSec= is less than 10 seconds");
         }
-        config_check_fence(check, n_closed);
+        config_check_fence(check, FENCE_NOWHERE, NETWORK_NO);
+        config_check_fence(check, FENCE_INTERNET, NETWORK_INTERNET);
 }

@@ -44,7 +44,7 @@ static int server_try(const InstanceCheck *inst, char **ret_said)
         r = configtest_run(
                 &(ConfigTest){
                         .who = &inst->user,
-                        .network = inst->instance->network,
+                        .network = inst->instance->network != NETWORK_NO,
                         .input = inst->htaccess,
                         .input_size = inst->htaccess_size,
                         /* Without snippets, there is no PHP but what the package has brought. */

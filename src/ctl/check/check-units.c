@@ -160,6 +160,8 @@ const MachineUnit machine_units[] = {
         { "bellhop-usage.socket", false },
         { "bellhop-usage-reports.socket", false },
         { "bellhop-usage.service", false },
+        { "bellhop-firewall.service", false },
+        { "bellhop-network.slice", false },
 };
 const size_t n_machine_units = ELEMENTSOF(machine_units);
 

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* bellhop-firewall: keeps the rules for instances with Network=internet in force. It owns their
+ * table in the kernel, so that these last as long as this process, and follows /etc/resolv.conf. */
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <systemd/sd-event.h>
+
+#include "firewall/allow.h"
+#include "firewall/rules.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/notify.h"
+#include "util/options.h"
+
+#define RULES       BELLHOP_CONFIG_DIR "/firewall.nft"
+#define RESOLV_DIR  "/etc"
+#define RESOLV_CONF RESOLV_DIR "/resolv.conf"
+/* The C library reads any size; nobody needs more. */
+#define RESOLV_MAX_BYTES 65536
+
+static const char help[] = "Usage: bellhop-firewall [OPTIONS...]\n\n"
+                           "Keeps instances with Network=internet from all but the internet. "
+                           "Started with the first of\n"
+                           "them, by bellhop-firewall.service.\n\n"
+                           "      --rules=FILE     Rules (default: " RULES ")\n"
+                           "  -h, --help           Show this help\n"
+                           "      --version        Show the version\n\n"
+                           "See bellhop-firewall(8).\n";
+
+typedef struct Firewall {
+        sd_event *event;
+        struct nft_ctx *nft;
+        Notify notify;
+        const char *rules;
+        sd_event_source *watches[2]; /* of the folders of resolv.conf and of what it links to */
+        Resolvers resolvers;
+        bool is_loaded;
+} Firewall;
+
+/* A file that is not there, or can't be read, names no server. */
+static void firewall_read_resolvers(Resolvers *ret)
+{
+        _cleanup_fclose_ FILE *file = fopen(RESOLV_CONF, "re");
+        static char text[RESOLV_MAX_BYTES];
+        const size_t size = file ? fread(text, 1, sizeof(text), file) : 0;
+
+        resolvers_parse((Span){ .data = (const uint8_t *)text, .size = size }, ret);
+}
+
+static int firewall_load(Firewall *firewall)
+{
+        int r;
+
+        firewall_read_resolvers(&firewall->resolvers);
+        r = rules_load(firewall->nft, firewall->rules, &firewall->resolvers, firewall->is_loaded);
+        if (r < 0)
+                return r;
+        firewall->is_loaded = true;
+        r = allow_resolvers(&firewall->resolvers);
+        if (r < 0)
+                log_warning_errno(r,
+                                  "can't except the name servers from IPAddressDeny=, so instances "
+                                  "with Network=internet may not be able to resolve names: %m; try "
+                                  "'systemctl reload bellhop-firewall.service'");
+        return 0;
+}
+
+static void firewall_tell(Firewall *firewall, int r)
+{
+        notify_send(&firewall->notify, NOTIFY_READY, "%s%zu name servers",
+                    r < 0 ? "The new rules have a mistake, the old ones are in force; " : "",
+                    firewall->resolvers.n);
+}
+
+/* --- events --- */
+
+static int firewall_watch(Firewall *firewall);
+
+static int firewall_reload(Firewall *firewall)
+{
+        notify_send(&firewall->notify, NOTIFY_RELOADING, "Reloading");
+        firewall_tell(firewall, firewall_load(firewall));
+        return firewall_watch(firewall);
+}
+
+static int firewall_on_hup(sd_event_source *source, const struct signalfd_siginfo *info,
+                           void *userdata)
+{
+        return firewall_reload(userdata);
+}
+
+static int firewall_on_change(sd_event_source *source, const struct inotify_event *event,
+                              void *userdata)
+{
+        Firewall *firewall = userdata;
+        Resolvers now;
+
+        firewall_read_resolvers(&now);
+        /* Other files in these folders change, too. */
+        return now.n == firewall->resolvers.n && memcmp(now.ips, firewall->resolvers.ips,
+                                                        now.n * sizeof(now.ips[0])) == 0
+                       ? 0
+                       : firewall_reload(firewall);
+}
+
+/* The file may become another link, or what it links to be replaced. */
+static int firewall_watch(Firewall *firewall)
+{
+        char paths[2][PATH_MAX] = { RESOLV_CONF };
+        int r = 0;
+
+        if (!realpath(RESOLV_CONF, paths[1]))
+                paths[1][0] = 0;
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(paths); i++) {
+                char *slash = strrchr(paths[i], '/');
+
+                firewall->watches[i] = sd_event_source_disable_unref(firewall->watches[i]);
+                if (!slash || slash == paths[i])
+                        continue;
+                *slash = 0;
+                if (i > 0 && strcmp(paths[i], paths[0]) == 0)
+                        continue;
+                r = sd_event_add_inotify(firewall->event, &firewall->watches[i], paths[i],
+                                         IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE,
+                                         firewall_on_change, firewall);
+        }
+        return r < 0 ? r : 0;
+}
+
+/* --- life --- */
+
+static int firewall_start(Firewall *firewall)
+{
+        int r;
+
+        firewall->nft = nft_ctx_new(NFT_CTX_DEFAULT);
+        if (!firewall->nft || nft_ctx_buffer_error(firewall->nft) != 0)
+                return -ENOMEM;
+        r = sd_event_new(&firewall->event);
+        if (r >= 0)
+                r = notify_open_consume(&firewall->notify, firewall->event, -EBADF);
+        if (r >= 0)
+                r = sd_event_add_signal(firewall->event, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK,
+                                        firewall_on_hup, firewall);
+        if (r >= 0)
+                r = sd_event_add_signal(firewall->event, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK,
+                                        NULL, NULL);
+        if (r >= 0)
+                r = firewall_watch(firewall);
+        if (r >= 0)
+                r = firewall_load(firewall);
+        if (r >= 0)
+                r = rules_probe();
+        return r < 0 ? r : 0;
+}
+
+static int firewall_run(Firewall *firewall)
+{
+        int r = firewall_start(firewall);
+
+        if (r == 0) {
+                firewall_tell(firewall, 0);
+                r = sd_event_loop(firewall->event);
+        } else {
+                log_error_errno(r, "can't start: %m");
+        }
+        for (size_t i = 0; i < ELEMENTSOF(firewall->watches); i++)
+                sd_event_source_disable_unref(firewall->watches[i]);
+        notify_done(&firewall->notify);
+        sd_event_unref(firewall->event);
+        nft_ctx_free(firewall->nft);
+        return r;
+}
+
+int main(int argc, char *argv[])
+{
+        Firewall firewall = { .rules = RULES };
+        const ProgramOption options[] = {
+                { "rules", required_argument, &firewall.rules },
+                { NULL, 0, NULL },
+        };
+        const int r = options_parse(argc, argv, 0, options, help);
+
+        if (r != 0)
+                return r < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+        log_open();
+        return firewall_run(&firewall) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The name servers of /etc/resolv.conf, resolv.conf(5). */
+#pragma once
+
+#include <netinet/in.h>
+
+#include "util/span.h"
+
+/* The C library uses no more. */
+#define RESOLVERS_MAX 3
+
+typedef struct Resolvers {
+        struct in6_addr ips[RESOLVERS_MAX]; /* IPv4 as IPv4-mapped IPv6 */
+        size_t n;
+} Resolvers;
+
+/* What is no address is left out, as the C library does it. Without any, the C library asks
+ * 127.0.0.1. Pure. */
+void resolvers_parse(Span text, Resolvers *ret);
