@@ -357,6 +357,14 @@ static int request_begins(request_rec *request)
         return HTTP_MISDIRECTED_REQUEST;
 }
 
+/* A program that is the first page would answer it, and the client take that for a tunnel. */
+static int request_is_no_tunnel(request_rec *request)
+{
+        return request->method_number == M_CONNECT && request->proxyreq == PROXYREQ_NONE
+                       ? HTTP_METHOD_NOT_ALLOWED
+                       : DECLINED;
+}
+
 static int request_ends(request_rec *request)
 {
         sigmask_change(SIG_UNBLOCK);
@@ -412,6 +420,8 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
         /* Before mod_ssl compares names and any rewriting: a foreign host runs no rule. */
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        /* After mod_proxy has said what is its own. */
+        ap_hook_post_read_request(request_is_no_tunnel, NULL, NULL, APR_HOOK_REALLY_LAST);
 }
 
 /* The one symbol that mod_so looks for; all others are hidden. */

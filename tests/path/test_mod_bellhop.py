@@ -220,6 +220,19 @@ def test_foreign_host_of_a_suspended_one(suspended):
         assert read_response(file)[0] == 421
 
 
+@pytest.mark.parametrize("line", ["CONNECT alice.example:443", "CONNECT other.example:80"])
+def test_no_tunnel(mpm, line):
+    """A program that is the first page would answer, and the client take that for a tunnel."""
+    with Instance(mpm, settings="Host=alice.example\nIdleSec=0") as instance:
+        os.unlink(instance.path("www/index.html"))
+        instance.path("www/index.cgi", text="#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\ntunnel\\n'\n", mode=0o755)
+        instance.start()
+        with instance.connect() as connection, connection.makefile("rb") as file:
+            connection.sendall(f"{line} HTTP/1.1\r\nHost: alice.example\r\n\r\n".encode())
+            status, _, body = read_response(file)
+            assert status in (400, 405, 421) and b"tunnel" not in body
+
+
 def test_keep_alive(instance):
     with instance.connect() as connection, connection.makefile("rb") as file:
         for _ in range(5):
