@@ -7,7 +7,7 @@ SECRET = "bob's secret"
 OF_BOB = ["/home/bob/secret", "/srv/www/bob/secret", "/srv/www/bob/index.cgi", "/etc/bellhop/sites/bob/secret.conf",
           "/etc/bellhop/tls/bob/privkey.pem", "/etc/bellhop/tls/bob/fullchain.pem", "/run/bellhop-instance/bob/pid"]
 OF_THE_MACHINE = ["/etc/shadow", "/etc/ssl/private/ssl-cert-snakeoil.key", "/proc/1/environ", "/proc/kmsg", "/dev/kmsg",
-                  "/dev/mem", "/proc/kcore", "/proc/sys/kernel/core_pattern", "/run/systemd/transient",
+                  "/dev/mem", "/proc/kcore", "/proc/locks", "/proc/key-users", "/run/systemd/transient",
                   "/run/credentials/secret", "/root/secret"]
 FOLDERS = {
     "/home": ["mallory"],
