@@ -8,6 +8,7 @@
 
 #include "config/units.h"
 #include "config/users.h"
+#include "ctl/ask/cms.h"
 #include "ctl/ask/file.h"
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/metrics-client.h"
@@ -398,6 +399,20 @@ static CtlStatus add_run_steps(Add *add)
         return CTL_FAILED;
 }
 
+/* A CMS that is there already. */
+static void add_propose_network(const Add *add)
+{
+        const char *cms = NULL;
+        Identity user;
+
+        if (add->draft.parsed.instance.network == NETWORK_NO && identity_of(add->name, &user))
+                cms = cms_find(&user, add->places.www);
+        if (cms)
+                output_print("%s can't connect to other servers, for updates for example. To let "
+                             "it: bellhopctl set %s --network=internet\n",
+                             cms, add->name);
+}
+
 static void add_print_end(const Add *add)
 {
         const Ctl *ctl = add->change.ctl;
@@ -427,6 +442,7 @@ static void add_print_end(const Add *add)
                 output_print("It has no certificate yet, and so no HTTPS. To have one: bellhopctl "
                              "cert %s --install CERT KEY, or bellhopctl cert %s --self-signed\n",
                              add->name, add->name);
+        add_propose_network(add);
 }
 
 static CtlStatus add_prepare(Add *add)

@@ -139,6 +139,32 @@ def test_without_the_seal_it_would(box, request, name):
     assert listen_and_try(box, who, start) == ("True", "127.0.0.1")
 
 
+OUT_PHP = r"""<?php
+$got = [];
+foreach (['http://www.internet.example/', 'http://203.0.113.5/', 'http://[2001:db8::5]/', 'http://127.0.0.1/'] as $url) {
+    $got[] = @file_get_contents($url);
+    $got[] = function_exists('curl_init') && curl_exec(curl_init($url));
+}
+$got[] = @fsockopen('smtp.internet.example', 25);
+$got[] = @fsockopen('udp://203.0.113.5', 53);
+$got[] = gethostbyname('www.internet.example') !== 'www.internet.example';
+echo json_encode(array_filter($got, fn ($one) => $one !== false && !is_resource($one)));
+"""
+
+
+@pytest.mark.parametrize("resolver", ["10.9.9.9", "127.0.0.53", "203.0.113.53", "2001:db8::53"])
+def test_php_fails_at_once(box, mallory, resolver):
+    """With time-outs of a minute each, whatever the machine's name server is: else curl would give up first."""
+    before = box.path("/etc/resolv.conf").read_text()
+    box.write(f"{mallory.folder}/out.php", OUT_PHP)
+    box.run("chown", "mallory:", f"{mallory.folder}/out.php")
+    box.write("/etc/resolv.conf", f"nameserver {resolver}\n")
+    try:
+        assert box.curl(f"http://{mallory.host}/out.php") == "[]"
+    finally:
+        box.write("/etc/resolv.conf", before)
+
+
 def test_router_has_no_capability(box):
     pid = box.show("bellhop-router.service", "MainPID")
     status = box.run("cat", f"/proc/{pid}/status")

@@ -81,6 +81,25 @@ def test_advice_opens_the_customers_own_page(box):
     assert findings(box) == []
 
 
+def notes(box, kind):
+    said = json.loads(box.try_run("bellhopctl", "check", "--json").stdout)["findings"]
+    return [entry for entry in said if entry["kind"] == kind and entry["severity"] == "note"]
+
+
+@pytest.mark.parametrize("file, name", [("wp-includes/version.php", "WordPress"), ("core/lib/Drupal.php", "Drupal"),
+                                        ("includes/WebStart.php", "MediaWiki")])
+def test_cms_without_network(box, file, name):
+    """Updates would fail, with no word of why but in the application's own log."""
+    box.run("runuser", "-u", "carol", "--", "sh", "-c", f"mkdir -p {WWW}/{os.path.dirname(file)}; touch {WWW}/{file}")
+    found, = notes(box, "network-needed")
+    assert (found["instance"], found["file"]) == ("carol", WWW)
+    assert found["what"].startswith(f"{name} can't connect to other servers")
+    box.shell(found["advice"])
+    assert notes(box, "network-needed") == [] and findings(box) == []
+    box.shell(f"bellhopctl set carol --network=no; rm -r {WWW}/{file.partition('/')[0]}")
+    assert notes(box, "network-needed") == []
+
+
 def test_fifo_in_place_of_htaccess(box):
     """Each visitor would wait for it."""
     box.shell(f"mkfifo {HTACCESS}")

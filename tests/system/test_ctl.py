@@ -375,6 +375,17 @@ def test_network_is_not_inherited(box, options):
 
 
 @pytest.mark.usefixtures("clean")
+def test_add_proposes_the_internet_to_a_cms(box):
+    box.shell("useradd --create-home dora; install -D -o dora /dev/null /srv/www/dora/wp-includes/version.php")
+    try:
+        said = add(box, "dora")
+        assert "WordPress can't connect to other servers" in said and "bellhopctl set dora --network=internet\n" in said
+        ctl(box, "set", "dora", "--network=internet")
+        assert "other servers" not in add(box, "dora", "--network=internet")
+    finally:
+        ctl(box, "remove", "dora", "--purge", "--yes")
+
+
 @pytest.mark.parametrize("www", ["/srv/www", "/data/www"])
 def test_purge_crosses_no_mount(box, www):
     """Nor where root has a link to another place; and a name that the customer chose is in no command."""

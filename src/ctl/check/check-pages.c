@@ -5,6 +5,7 @@
  */
 #include <glob.h>
 
+#include "ctl/ask/cms.h"
 #include "ctl/check/check.h"
 #include "ctl/check/pages.h"
 #include "util/array.h"
@@ -151,6 +152,17 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
         bus_free_strings(environment);
 }
 
+static void pages_check_network(InstanceCheck *inst, const char *root)
+{
+        const char *cms =
+                inst->instance->network == NETWORK_NO ? cms_find(&inst->user, root) : NULL;
+
+        if (cms)
+                instance_finding(
+                        inst, FINDING_NETWORK_NEEDED, root, NULL,
+                        "%s can't connect to other servers, as the instance has Network=no", cms);
+}
+
 static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
 {
         const size_t max = inst->check->files_max;
@@ -160,6 +172,7 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
                 (void)fwrite(pages.htaccess, 1, pages.htaccess_size, out);
                 pages_add_closed(inst, &pages.closed);
                 pages_check_php(inst, &pages);
+                pages_check_network(inst, root);
                 if (pages.is_cut)
                         instance_finding(inst, FINDING_NOT_CHECKED, root, NULL,
                                          "more than %zu files and folders, from the top down; see "

@@ -27,6 +27,9 @@ ROW(IDLE_TOO_SHORT, "idle-too-short", WARNING,
     "Write IdleSec=10min or remove the line, " THEN_APPLY)
 ROW(NETWORK_NOT_CLOSED, "network-not-closed", NOTE,
     "Code in control of an instance can send packets out; nothing comes back.", NULL)
+ROW(NETWORK_NEEDED, "network-needed", NOTE,
+    "Its updates, requests to other servers, mail by SMTP and databases over TCP fail at once.",
+    "bellhopctl set {name} --network=internet")
 ROW(REDIRECT_WITHOUT_TLS, "redirect-without-tls", ERROR,
     "Visitors are sent from HTTP to HTTPS, where nobody answers.",
     "bellhopctl cert {name} --self-signed{config} && " RESTART)
