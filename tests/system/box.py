@@ -124,7 +124,7 @@ class Box:
             self.use_repository()
             # Beside bellhop what the tests themselves call.
             self.apt_get("install", "bellhop", "libapache2-mod-bellhop", "curl", "openssl", "procps", "python3",
-                         "php-fpm")
+                         "php-fpm", "dnsmasq-base", "nftables")
         else:
             self.prepare()
             self.run("systemctl", "enable", "--now", "bellhop.target")
