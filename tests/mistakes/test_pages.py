@@ -7,7 +7,7 @@ import os
 import re
 
 import pytest
-from test_mistakes import ADVICE, RELOAD_SITE, SITES, WWW, assert_served, find, findings, is_command
+from test_mistakes import ADVICE, AS_CUSTOMER, RELOAD_SITE, SITES, WWW, assert_served, find, findings, is_command
 
 HTACCESS = f"{WWW}/.htaccess"
 GONE = f"rm -rf {HTACCESS}"
@@ -98,6 +98,32 @@ def test_cms_without_network(box, file, name):
     assert notes(box, "network-needed") == [] and findings(box) == []
     box.shell(f"bellhopctl set carol --network=no; rm -r {WWW}/{file.partition('/')[0]}")
     assert notes(box, "network-needed") == []
+
+
+ELSEWHERE = {
+    "home behind a link": ("mkdir -p /data/home; mv /home/carol /data/home; ln -s /data/home/carol /home/carol",
+                           "/data/home/carol", "rm /home/carol; mv /data/home/carol /home; rm -r /data"),
+    "home by the user database": ("mkdir -p /var/www; mv /home/carol /var/www; usermod -d /var/www/carol carol",
+                                  "/var/www/carol", "mv /var/www/carol /home; usermod -d /home/carol carol"),
+    "document root behind a link": (f"mkdir -p /mnt/disk2; mv {WWW} /mnt/disk2; ln -s /mnt/disk2/carol {WWW}",
+                                    "/mnt/disk2/carol", f"rm {WWW}; mv /mnt/disk2/carol {WWW}; rm -r /mnt/disk2"),
+}
+
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_folder_elsewhere(box, place):
+    """Others read there, and nobody else says so."""
+    make, folder, back = ELSEWHERE[place]
+    box.shell(make)
+    try:
+        box.run("runuser", "-u", "carol", "--", "chmod", "0755", folder)
+        found = [entry for entry in findings(box) if entry["kind"] == "folder-elsewhere"]
+        assert [(entry["file"], entry["severity"], entry["instance"]) for entry in found] == [(folder, "warning", "carol")]
+        box.shell(AS_CUSTOMER.search(found[0]["advice"])[0])
+        assert findings(box) == []
+    finally:
+        box.shell(back)
+    assert findings(box) == []
 
 
 def test_fifo_in_place_of_htaccess(box):

@@ -4,6 +4,7 @@
  * the document root is the customer's, so it is looked at as the customer.
  */
 #include <glob.h>
+#include <pwd.h>
 
 #include "ctl/ask/cms.h"
 #include "ctl/check/check.h"
@@ -49,6 +50,49 @@ static void pages_check_secrets(InstanceCheck *inst)
         }
 }
 
+/* Whether the sandbox of others hides what the path, without links, leads to. */
+static bool pages_is_hidden(const char *path)
+{
+        static const char *const parents[] = { "/home", "/srv/www", "/root" };
+        char parent[PATH_MAX];
+
+        for (size_t i = 0; i < ELEMENTSOF(parents); i++) {
+                const size_t length = realpath(parents[i], parent) ? strlen(parent) : 0;
+
+                if (length > 0 && strncmp(path, parent, length) == 0 && path[length] == '/')
+                        return true;
+        }
+        return false;
+}
+
+/* A home or document root of the customer's that others can enter. */
+static void pages_check_place(InstanceCheck *inst, const char *path)
+{
+        char real[PATH_MAX];
+        struct stat st;
+
+        if (realpath(path, real) && !pages_is_hidden(real) && stat(real, &st) == 0 &&
+            st.st_uid == inst->user.uid && (st.st_mode & S_IXOTH))
+                instance_finding(inst, FINDING_FOLDER_ELSEWHERE, real, NULL,
+                                 "it is neither in /home nor in /srv/www, and open to others (mode "
+                                 "%04o)",
+                                 st.st_mode & 07777);
+}
+
+static void pages_check_places(InstanceCheck *inst, const char *public_html)
+{
+        const struct passwd *user = getpwnam(inst->name);
+        _cleanup_free_ char *home = text_format("/home/%s", inst->name);
+
+        pages_check_place(inst, inst->www);
+        if (strcmp(inst->www, public_html) != 0)
+                pages_check_place(inst, public_html);
+        if (user)
+                pages_check_place(inst, user->pw_dir);
+        if (home && (!user || strcmp(user->pw_dir, home) != 0))
+                pages_check_place(inst, home);
+}
+
 void check_document_root(InstanceCheck *inst)
 {
         char home[PATH_MAX];
@@ -59,6 +103,7 @@ void check_document_root(InstanceCheck *inst)
         (void)snprintf(home, sizeof(home), "/home/%s/public_html", inst->name);
         if (lstat(inst->www, &st) < 0 && lstat(home, &st) == 0)
                 memcpy(inst->www, home, sizeof(inst->www));
+        pages_check_places(inst, home);
         pages_check_secrets(inst);
         if (inst->sets_document_root)
                 return;

@@ -69,6 +69,13 @@ ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
     "Put a folder there that user {name} owns, and do not open what a link leads to.")
 ROW(DOCUMENT_ROOT_REPLACED, "document-root-replaced", ERROR,
     "The instance still serves the folder that had this name when it was started.", RESTART)
+ROW(FOLDER_ELSEWHERE, "folder-elsewhere", WARNING,
+    "The sandbox hides folders of others in /home and /srv/www only: all other instances can read "
+    "what is open to everybody "
+    "there. Its own instance can't write there by that name.",
+    "Mount the disk at /home or /srv/www, in place of links to it, or close the folder: runuser "
+    "--pty -u {name} -- chmod o= "
+    "{file}")
 ROW(SECRET_EXPOSED, "secret-exposed", WARNING,
     "Every user of this machine can read the passwords in it.",
     "runuser --pty -u {name} -- chmod o= {file}")
