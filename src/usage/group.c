@@ -10,6 +10,9 @@
 
 #define SLICE "/bellhop.slice"
 
+/* Below that: of instances with Network=yes, and of all others. */
+static const char *const inner[] = { "bellhop-network.slice/", "" };
+
 /* Where the group of a unit is, its file, the word before the number, and what that counts. */
 static const struct {
         const char *slice, *file, *before;
@@ -81,27 +84,33 @@ int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec)
         char unit[NAME_UNIT_MAX];
         size_t place;
         _cleanup_close_ int slice = group_open_slice(&place);
+        int r = -ENOENT;
 
         if (slice < 0)
                 return slice;
-        return group_read_at(place, slice, name_unit(NAME_SERVICE_UNIT, instance, unit), ret_group,
-                             ret_nsec);
+        (void)name_unit(NAME_SERVICE_UNIT, instance, unit);
+        for (size_t i = 0; r == -ENOENT && i < ELEMENTSOF(inner); i++) {
+                _cleanup_free_ char *path = text_format("%s%s", inner[i], unit);
+
+                r = path ? group_read_at(place, slice, path, ret_group, ret_nsec) : -ENOMEM;
+        }
+        return r;
 }
 
-int group_read_all(void (*on_group)(void *userdata, const char *instance, uint64_t group,
-                                    uint64_t nsec),
-                   void *userdata)
+/* Those in one slice. Takes the folder. */
+static int group_read_slice_consume(size_t place, int slice,
+                                    void (*on_group)(void *userdata, const char *instance,
+                                                     uint64_t group, uint64_t nsec),
+                                    void *userdata)
 {
         char instance[NAME_UNIT_MAX];
-        size_t place;
-        const int slice = group_open_slice(&place);
         DIR *folder = slice < 0 ? NULL : fdopendir(slice);
         struct dirent *entry;
         uint64_t group, nsec;
 
         if (!folder) {
                 close_fd(slice);
-                return slice < 0 ? slice : -ENOMEM;
+                return -ENOMEM;
         }
         while ((entry = readdir(folder)))
                 if (name_from_unit(NAME_SERVICE_UNIT, entry->d_name, instance) &&
@@ -111,12 +120,38 @@ int group_read_all(void (*on_group)(void *userdata, const char *instance, uint64
         return 0;
 }
 
+int group_read_all(void (*on_group)(void *userdata, const char *instance, uint64_t group,
+                                    uint64_t nsec),
+                   void *userdata)
+{
+        size_t place;
+        _cleanup_close_ int slice = group_open_slice(&place);
+        int r = slice < 0 ? slice : 0;
+
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(inner); i++) {
+                const int fd = openat(slice, inner[i][0] ? inner[i] : ".",
+                                      O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+                /* A slice is there once an instance is in it. */
+                if (fd >= 0)
+                        r = group_read_slice_consume(place, fd, on_group, userdata);
+        }
+        return r;
+}
+
 bool group_has(const char *instance, int pid)
 {
         char path[64], text[PATH_MAX], unit[NAME_UNIT_MAX];
-        _cleanup_free_ char *own =
-                text_format(SLICE "/%s\n", name_unit(NAME_SERVICE_UNIT, instance, unit));
+        bool found = false;
 
         (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
-        return own && group_read_file(AT_FDCWD, path, text) == 0 && strstr(text, own);
+        if (group_read_file(AT_FDCWD, path, text) < 0)
+                return false;
+        (void)name_unit(NAME_SERVICE_UNIT, instance, unit);
+        for (size_t i = 0; !found && i < ELEMENTSOF(inner); i++) {
+                _cleanup_free_ char *own = text_format(SLICE "/%s%s\n", inner[i], unit);
+
+                found = own && strstr(text, own);
+        }
+        return found;
 }

@@ -228,6 +228,18 @@ def test_processor_time(box, wire):
         assert 0.02 < total - before <= int(box.show("bellhop@carol.service", "CPUUsageNSec")) / 1e9
 
 
+def test_with_the_network_of_the_machine(box, carol):
+    """Its control group is in another slice."""
+    begin_usage_anew(box)
+    box.write_instance(carol, f"Host={HOST}\nNetwork=yes\n")
+    box.run("systemctl", "daemon-reload")
+    box.start_customer(carol)
+    for _ in range(3):
+        box.curl(f"http://{HOST}/load.txt")
+    box.wait_for("all are told", lambda: used(box)["requests"] == 3)
+    assert used(box)["cpu_seconds"] > 0
+
+
 def test_removed_customer(box):
     """The figures stay, and no later customer of the name inherits them."""
     options = ("--host=dora.example", "--create-user")
