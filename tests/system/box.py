@@ -18,9 +18,9 @@ ROOT = os.environ.get("BELLHOP_ROOT", "/")
 REPOSITORY = os.environ.get("BELLHOP_REPOSITORY")
 
 ROUTER_MAX_EXPOSURE = 1.2
-INSTANCE_MAX_EXPOSURE = 1.8
+INSTANCE_MAX_EXPOSURE = 1.9
 # It is root, with one capability, as it changes the machine's rules.
-FIREWALL_MAX_EXPOSURE = 3.0
+FIREWALL_MAX_EXPOSURE = 1.8
 
 
 class Failed(Exception):
