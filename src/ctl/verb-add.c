@@ -122,6 +122,7 @@ enum {
         USER,
         WWW,
         SNIPPETS,
+        LOGS,
         CERTIFICATE,
         DROP_IN,
         LIMIT,
@@ -139,6 +140,7 @@ static const struct {
         [USER] = { "user", "create user " },
         [WWW] = { "document-root", "make document root " WWW_DIR "/" },
         [SNIPPETS] = { "snippets", "make the folder of Apache snippets for " },
+        [LOGS] = { "logs", "make the folder of the logs of " },
         [CERTIFICATE] = { "certificate", "sign a certificate for " },
         [DROP_IN] = { "drop-in", "let systemd know about the network of " },
         [LIMIT] = { "limit", "set the limits of " },
@@ -179,6 +181,7 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         /* instance.conf finds pages in either place: those of an older website stay in use. */
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[SNIPPETS] = !place_exists(add->places.snippets);
+        needs[LOGS] = !log_folder_is_made(add->name);
         needs[CERTIFICATE] = ctl->self_signed && !add->has_pair;
         needs[DROP_IN] =
                 units_differ(UNITS_GENERATED_DIR, add->name, add->draft.parsed.instance.network);
@@ -296,6 +299,8 @@ static Done add_do(Add *add, int step)
                 return add_done(
                         change_good(add->places.snippets,
                                     snippet_folder_make(add->change.ctl->config_dir, add->name)));
+        case LOGS:
+                return add_done(log_folder_make(add->name));
         case CERTIFICATE:
                 return add_done(add_sign(add));
         case DROP_IN:
@@ -342,6 +347,8 @@ static void add_undo(Add *add, int step)
                 add_remove_folder(add->places.www, FIRST_PAGE, "");
         else if (step == SNIPPETS)
                 (void)rmdir(add->places.snippets);
+        else if (step == LOGS)
+                (void)rmdir(add->places.logs);
         else if (step == CERTIFICATE)
                 add_remove_folder(add->places.tls, "fullchain.pem", "privkey.pem");
         else if (step == DROP_IN && units_write(UNITS_GENERATED_DIR, add->name, NETWORK_NO) == 0)

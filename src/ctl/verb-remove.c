@@ -102,7 +102,7 @@ static bool remove_folders(Remove *remove)
         } folders[] = {
                 { "certificate", places->tls, true },   { "snippets", places->snippets, true },
                 { "document-root", places->www, true }, { "state", places->state, false },
-                { "cache", places->cache, false },
+                { "cache", places->cache, false },      { "logs", places->logs, false },
         };
         bool good = true;
 
@@ -211,15 +211,15 @@ static bool remove_is_known(const Remove *remove)
         return remove->change.n_steps > 0 || place_exists(places->www) ||
                place_exists(places->tls) || place_exists(places->snippets) ||
                place_exists(places->state) || place_exists(places->cache) ||
-               (user && user_is_ours(user));
+               place_exists(places->logs) || (user && user_is_ours(user));
 }
 
 static void remove_print_rest(const Remove *remove)
 {
         const Ctl *ctl = remove->change.ctl;
-        const char *const places[] = { remove->places.www, remove->places.tls,
+        const char *const places[] = { remove->places.www,      remove->places.tls,
                                        remove->places.snippets, remove->places.state,
-                                       remove->places.cache };
+                                       remove->places.cache,    remove->places.logs };
         const char *separator = "Left as they are: ";
         _cleanup_free_ char *nothing =
                 text_format("Nothing of %s is left to be removed.", remove->name);

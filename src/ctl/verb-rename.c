@@ -109,6 +109,9 @@ static bool rename_folders(Rename *rename)
         return rename_folder(rename, "document-root", old->www, new->www) &&
                rename_folder(rename, "certificate", old->tls, new->tls) &&
                rename_folder(rename, "snippets", old->snippets, new->snippets) &&
+               rename_folder(rename, "logs", old->logs, new->logs) &&
+               (rename->change.ctl->dry_run || log_folder_is_made(rename->to) ||
+                log_folder_make(rename->to)) &&
                (!rename->old_home[0] ||
                 rename_folder(rename, "home", rename->old_home, rename->new_home));
 }
@@ -336,7 +339,8 @@ static bool rename_end_units(Rename *rename)
 static bool rename_end_folders(Rename *rename)
 {
         const Places *old = &rename->old;
-        const char *const links[] = { old->www, old->tls, old->snippets, rename->old_home };
+        const char *const links[] = { old->www, old->tls, old->snippets, old->logs,
+                                      rename->old_home };
         const char *const made[] = { old->state, old->cache };
 
         for (size_t i = 0; i < ELEMENTSOF(links); i++)

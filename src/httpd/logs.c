@@ -2,41 +2,115 @@
 /* Apache 2.4 has one way to write error logs elsewhere: it opens /dev/null, and we write what the
  * hook of the error log gets, as Apache would for syslog. By syslog(3) a worker would wait for
  * journald. */
+#include <inttypes.h>
+#include <stdatomic.h>
+
 #include <mod_log_config.h>
 
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <util_time.h>
 
+#include "httpd/lines.h"
 #include "httpd/logs.h"
 #include "util/journal.h"
 
-#define JOURNAL_LOG_NAME "journal:"
+typedef enum LogPlace {
+        LOG_JOURNAL,
+        LOG_FILES,
+        LOG_PLACES,
+} LogPlace;
+
+static const char *const place_names[LOG_PLACES] = { "journal:", "files:" };
 
 static ap_log_writer_init *next_init;
 static ap_log_writer *next_writer;
-static char is_journal;                    /* its address is the handle of our access logs */
-static char no_error_file[] = "/dev/null"; /* as is this one of our error logs */
+/* Their addresses are the handles of our access logs, and of our error logs. */
+static char access_places[LOG_PLACES];
+static char error_files[LOG_PLACES][sizeof("/dev/null")] = { "/dev/null", "/dev/null" };
 static char error_identifier[160];
 static const server_rec *main_server;
 static const char *instance_name;
 static bool is_open;
+static int lines_fd = -EBADF;
+
+static void logs_write_journal(const char *identifier, int level, const char *text)
+{
+        (void)journal_write(&(JournalLine){
+                .identifier = identifier,
+                .level = level,
+                .text = text,
+                .fields = { .instance = instance_name },
+        });
+}
+
+/* --- files --- */
+
+__attribute__((format(printf, 1, 2))) static void logs_warn(const char *format, ...)
+{
+        char text[256];
+        va_list args;
+
+        va_start(args, format);
+        (void)apr_vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        logs_write_journal(error_identifier, LOG_WARNING, text);
+}
+
+static void logs_report_lost(void)
+{
+        const uint64_t lost = lines_take_lost();
+
+        if (lost > 0)
+                logs_warn("%" PRIu64 " lines of the log files are lost: bellhop-log did not take "
+                          "them in time",
+                          lost);
+}
+
+/* False: the line belongs in the journal. */
+static bool logs_write_file(LinesKind kind, int level, const char *text, size_t size)
+{
+        static atomic_bool is_gone, is_hanging;
+        if (lines_fd < 0 || atomic_load(&is_gone))
+                return false;
+        switch (lines_send(lines_fd, kind, level, text, size)) {
+        case LINES_SENT:
+                logs_report_lost();
+                atomic_store(&is_hanging, false);
+                return true;
+        case LINES_LOST:
+                if (!atomic_exchange(&is_hanging, true))
+                        logs_warn("lines of the log files are being lost: bellhop-log takes none; "
+                                  "see systemctl status bellhop-log.service");
+                return true;
+        case LINES_GONE:
+        default:
+                if (!atomic_exchange(&is_gone, true))
+                        logs_warn("the socket of bellhop-log is gone, and log lines go to the "
+                                  "journal until 'systemctl restart bellhop@%s.service'",
+                                  instance_name);
+                return false;
+        }
+}
 
 /* --- access log --- */
 
 static void *access_open(apr_pool_t *pool, server_rec *server, const char *name)
 {
-        if (strcmp(name, JOURNAL_LOG_NAME) == 0)
-                return &is_journal;
+        for (size_t i = 0; i < LOG_PLACES; i++)
+                if (strcmp(name, place_names[i]) == 0)
+                        return &access_places[i];
         return next_init(pool, server, name);
 }
 
 static apr_status_t access_write(request_rec *request, void *handle, const char **portions,
                                  int *lengths, int n, apr_size_t size)
 {
+        const bool is_file = handle == &access_places[LOG_FILES];
         char *text, *at;
 
-        if (handle != &is_journal)
+        if (!is_file && handle != &access_places[LOG_JOURNAL])
                 return next_writer(request, handle, portions, lengths, n, size);
         text = at = apr_palloc(request->pool, size + 1);
         /* The last portion is the end of the line. */
@@ -45,23 +119,22 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
                 at += lengths[i];
         }
         *at = 0;
-        (void)journal_write(&(JournalLine){
-                .identifier = "bellhop-access",
-                .level = LOG_INFO,
-                .text = text,
-                .fields = { .instance = instance_name },
-        });
+        if (!is_file || !logs_write_file(LINES_ACCESS, LOG_INFO, text, (size_t)(at - text)))
+                logs_write_journal("bellhop-access", LOG_INFO, text);
         return APR_SUCCESS;
 }
 
 /* --- error log --- */
 
-/* A server without a log of its own has that of the main server. */
-static bool error_is_ours(const server_rec *server)
+/* LOG_PLACES: none of ours. A server without a log of its own has that of the main server. */
+static LogPlace error_place(const server_rec *server)
 {
         const server_rec *owner = server && server->error_fname ? server : main_server;
 
-        return is_open && owner->error_fname == no_error_file;
+        for (LogPlace place = 0; is_open && place < LOG_PLACES; place++)
+                if (owner->error_fname == error_files[place])
+                        return place;
+        return LOG_PLACES;
 }
 
 static int error_level_max(const ap_errorlog_info *info)
@@ -74,23 +147,38 @@ static int error_level_max(const ap_errorlog_info *info)
                        : ap_get_server_module_loglevel(info->s, info->module_index);
 }
 
-/* "[module:level] file(line): (status)reason: [client address:port] " */
-static void error_add_prefix(const ap_errorlog_info *info, char *text, apr_size_t room)
+/* Of the line in a file, as Apache's own: "[time] [module:level] [pid N:tid N] ". Returns its end.
+ */
+static char *error_add_origin(const ap_errorlog_info *info, const char *level, char *text,
+                              apr_size_t room)
 {
-        static const char *const levels[] = { "emerg", "alert",  "crit", "error",
-                                              "warn",  "notice", "info", "debug" };
+        char now[APR_CTIME_LEN + sizeof(".000000")];
+        int size = sizeof(now);
+
+        (void)ap_recent_ctime_ex(now, apr_time_now(), AP_CTIME_OPTION_USEC, &size);
+        return text + apr_snprintf(text, room, "[%s] [%s:%s] [pid %d:tid %d] ", now,
+                                   ap_find_module_short_name(info->module_index), level, getpid(),
+                                   gettid());
+}
+
+/* "[module:level] file(line): (status)reason: [client address:port] " */
+static void error_add_prefix(const ap_errorlog_info *info, LogPlace place, char *text,
+                             apr_size_t room)
+{
+        static const char *const levels[] = { "emerg",  "alert",  "crit",   "error",
+                                              "warn",   "notice", "info",   "debug",
+                                              "trace1", "trace2", "trace3", "trace4",
+                                              "trace5", "trace6", "trace7", "trace8" };
         char *at = text;
         char *const end = text + room;
 
         *at = 0;
-        if (!info->startup && info->level <= APLOG_DEBUG)
+        if (place == LOG_FILES)
+                at = error_add_origin(info, levels[info->level], at, room);
+        else if (!info->startup)
                 at += apr_snprintf(at, room, "[%s:%s] ",
                                    ap_find_module_short_name(info->module_index),
                                    levels[info->level]);
-        else if (!info->startup)
-                at += apr_snprintf(at, room, "[%s:trace%d] ",
-                                   ap_find_module_short_name(info->module_index),
-                                   info->level - APLOG_DEBUG);
         if (info->level >= APLOG_DEBUG && info->file)
                 at += apr_snprintf(at, (apr_size_t)(end - at), "%s(%d): ", basename(info->file),
                                    info->line);
@@ -114,23 +202,21 @@ static void error_add_prefix(const ap_errorlog_info *info, char *text, apr_size_
 static void error_write(const ap_errorlog_info *info, const char *message)
 {
         const char *referer = info->r ? apr_table_get(info->r->headers_in, "Referer") : NULL;
+        const int level = info->level < LOG_DEBUG ? info->level : LOG_DEBUG;
+        const LogPlace place = error_place(info->s);
         char text[2 * MAX_STRING_LEN], *at;
 
         /* To a file Apache writes notices whatever LogLevel is; to syslog it does not. */
-        if (!error_is_ours(info->s) || info->level > error_level_max(info))
+        if (place == LOG_PLACES || info->level > error_level_max(info))
                 return;
-        error_add_prefix(info, text, MAX_STRING_LEN / 2);
+        error_add_prefix(info, place, text, MAX_STRING_LEN / 2);
         at = apr_cpystrn(text + strlen(text), message, MAX_STRING_LEN);
         if (referer) {
                 at = apr_cpystrn(at, ", referer: ", (apr_size_t)(text + sizeof(text) - at));
                 (void)ap_escape_errorlog_item(at, referer, (apr_size_t)(text + sizeof(text) - at));
         }
-        (void)journal_write(&(JournalLine){
-                .identifier = error_identifier,
-                .level = info->level < LOG_DEBUG ? info->level : LOG_DEBUG,
-                .text = text,
-                .fields = { .instance = instance_name },
-        });
+        if (place != LOG_FILES || !logs_write_file(LINES_ERROR, level, text, strlen(text)))
+                logs_write_journal(error_identifier, level, text);
 }
 
 /* --- set-up --- */
@@ -155,16 +241,24 @@ void logs_init(server_rec *server, const char *instance)
         instance_name = instance;
         (void)apr_snprintf(error_identifier, sizeof(error_identifier), "bellhop-%s", instance);
         for (server_rec *at = server; at; at = at->next)
-                if (at->error_fname && strcmp(at->error_fname, JOURNAL_LOG_NAME) == 0)
-                        at->error_fname = no_error_file;
+                for (size_t i = 0; at->error_fname && i < LOG_PLACES; i++)
+                        if (strcmp(at->error_fname, place_names[i]) == 0)
+                                at->error_fname = error_files[i];
         init_access();
 }
 
 static apr_status_t logs_close(void *unused)
 {
+        if (lines_fd >= 0)
+                logs_report_lost();
         is_open = false;
         journal_close();
         return APR_SUCCESS;
+}
+
+void logs_use(int fd)
+{
+        lines_fd = lines_init() < 0 ? -EBADF : fd;
 }
 
 void logs_open(apr_pool_t *pool)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The logs in the journal: `ErrorLog journal:` and `CustomLog journal: FORMAT`. */
+/* The logs that are no files of the server's: `ErrorLog NAME` and `CustomLog NAME FORMAT`, where
+ * NAME is "journal:" or "files:", which bellhop-log(8) writes. */
 #pragma once
 
 #include <httpd.h>
@@ -9,7 +10,10 @@
  */
 void logs_init(server_rec *server, const char *instance);
 
-/* From now on lines go to the journal, until the pool is cleared. */
+/* The connection to bellhop-log; negative: "files:" is the journal. In the parent. */
+void logs_use(int lines_fd);
+
+/* From now on error lines go there, until the pool is cleared. */
 void logs_open(apr_pool_t *pool);
 
 /* In a new child. */

@@ -35,12 +35,13 @@ APLOG_USE_MODULE(bellhop);
 
 /* Lives in the process pool, as Apache reads its configuration twice and unloads this file between.
  * Change the key with the struct, so that a module of another version does not find it. */
-#define INHERITANCE_KEY "bellhop-inheritance-1"
+#define INHERITANCE_KEY "bellhop-inheritance-2"
 
 typedef struct Inheritance {
         int handoff_fd;
         Page *page;
         int bell;
+        int lines_fd; /* to bellhop-log; negative: none */
         const char *notify_socket; /* of the supervisor; NULL: it knows that we are ready */
 } Inheritance;
 
@@ -88,6 +89,7 @@ static bool mod_take_descriptors(Inheritance *ret)
         ret->handoff_fd = inherit_take(&inherited, PAGE_HANDOFF_NAME, AF_UNIX, SOCK_DGRAM, -1);
         page_fd = inherit_take(&inherited, PAGE_FD_NAME, AF_UNSPEC, 0, -1);
         ret->bell = inherit_take(&inherited, PAGE_BELL_NAME, AF_UNSPEC, 0, -1);
+        ret->lines_fd = inherit_take(&inherited, PAGE_LINES_NAME, AF_UNIX, SOCK_DGRAM, -1);
         inherit_done(&inherited);
         if (ret->bell < 0)
                 ret->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -126,6 +128,7 @@ static bool mod_inherit(server_rec *server)
                 return false;
         (void)unsetenv("NOTIFY_SOCKET");
         page_use(inheritance->page, inheritance->bell);
+        logs_use(inheritance->lines_fd);
         if (inheritance->handoff_fd < 0)
                 ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
                              "an instance gets its connections from a hand-off socket, and none "

@@ -10,11 +10,13 @@ typedef struct Context {
         const char *runtime_dir; /* writable for the instance */
         const char *state_dir;   /* NULL: none */
         const char *mpm;         /* of Apache: event, worker or prefork */
+        const char *logs;        /* files or journal */
         const char *php_program; /* NULL: the newest that is installed */
         bool is_suspended; /* as confine() has read it: nothing of the customer's is started */
         bool serves;       /* it is no test */
         bool judges;       /* a test has the server judge, see verdict.h */
-        int systemd_fd;    /* /run/systemd of the machine, until it is used; negative: none */
+        int sockets_fd;    /* the folder of sockets, until it is used; negative: none */
+        int lines_fd;      /* to bellhop-log; negative: nobody listens */
         int handoff_fd;    /* the hand-off socket */
         int bell_fd;       /* eventfd(2) that the pages of all servers ring */
 } Context;

@@ -40,9 +40,9 @@ static const char help[] =
         "\n"
         "See bellhop-instance(8).\n";
 
-/* The sandbox hides systemd's sockets from the site, so the unit passes their folder as standard
- * input. It leads out of the sandbox. Returns a descriptor of it, or a negative number. */
-static int take_systemd_folder(void)
+/* The sandbox hides the sockets of systemd, bellhop-usage and bellhop-log from the site, so the unit
+ * passes their folder as standard input. Returns a descriptor of it, or a negative number. */
+static int take_sockets_folder(void)
 {
         struct stat st;
         int fd;
@@ -195,6 +195,10 @@ static int run(Context *context)
                 log_error("$RUNTIME_DIRECTORY is not set; bellhop@.service sets it");
                 return EXIT_FAILURE;
         }
+        if (strcmp(context->logs, "files") != 0 && strcmp(context->logs, "journal") != 0) {
+                log_error("$BELLHOP_LOGS is '%s'; it can be files or journal", context->logs);
+                return EXIT_FAILURE;
+        }
         handoff_fd = context->handoff_fd = inherit_handoff_socket(context->instance);
         if (handoff_fd < 0)
                 return EXIT_FAILURE;
@@ -209,8 +213,9 @@ int main(int argc, char *argv[])
                 .runtime_dir = environment_or("RUNTIME_DIRECTORY", NULL),
                 .state_dir = environment_or("STATE_DIRECTORY", NULL),
                 .mpm = environment_or("BELLHOP_MPM", "event"),
+                .logs = environment_or("BELLHOP_LOGS", "files"),
                 .php_program = environment_or("BELLHOP_PHP_FPM", NULL),
-                .systemd_fd = take_systemd_folder(),
+                .sockets_fd = take_sockets_folder(),
         };
         const char *tests = NULL, *judges = NULL, *reload_pid = NULL;
         const ProgramOption options[] = {
@@ -234,7 +239,7 @@ int main(int argc, char *argv[])
         log_open();
         context.judges = judges;
         if (tests || judges || reload_pid)
-                context.systemd_fd = close_fd(context.systemd_fd);
+                context.sockets_fd = close_fd(context.sockets_fd);
         if (reload_pid)
                 return reload(&context, reload_pid) ? EXIT_SUCCESS : EXIT_FAILURE;
         if (!tests && !judges)

@@ -16,6 +16,7 @@
 #define PAGE_HANDOFF_NAME "handoff"
 #define PAGE_FD_NAME      "page"
 #define PAGE_BELL_NAME    "bell"
+#define PAGE_LINES_NAME   "lines"
 
 typedef struct Page Page;
 

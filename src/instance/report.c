@@ -9,13 +9,13 @@
 /* Between two reports. */
 #define REPORT_USEC UINT64_C(10000000)
 
-void report_open(Report *report, const char *instance, int systemd_fd)
+void report_open(Report *report, const char *instance, int sockets_fd)
 {
         char path[64];
 
-        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" REPORT_SOCKET, systemd_fd);
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" REPORT_SOCKET, sockets_fd);
         *report =
-                (Report){ .fd = systemd_fd < 0 ? systemd_fd : bellhop_connect(path),
+                (Report){ .fd = sockets_fd < 0 ? sockets_fd : bellhop_connect(path),
                           .instance = instance,
                           /* The first report, of none, makes this process known while it lives. */
                           .n_told = UINT64_MAX };

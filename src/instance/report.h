@@ -6,8 +6,7 @@
 
 #include <stdint.h>
 
-/* Beside the folder of systemd's sockets, through which it is reached. */
-#define REPORT_SOCKET "../bellhop-usage/reports"
+#define REPORT_SOCKET "reports"
 
 typedef struct Report {
         int fd;               /* negative: nobody listens */
@@ -16,8 +15,8 @@ typedef struct Report {
         uint64_t next_usec;   /* when the next one may be made; 0: at once */
 } Report;
 
-/* systemd_fd: the folder; it stays the caller's. */
-void report_open(Report *report, const char *instance, int systemd_fd);
+/* sockets_fd: the folder; it stays the caller's. */
+void report_open(Report *report, const char *instance, int sockets_fd);
 
 /* n: requests since the start of the instance. now_usec: UINT64_MAX for the last time. Returns when
  * to look again, UINT64_MAX: never. */

@@ -62,6 +62,7 @@ static void server_make_apache_command(const Context *context, bool test, unsign
         const char *const defines[][2] = {
                 { "CONFIG_DIR", context->config_dir },
                 { "INSTANCE", context->instance },
+                { "LOGS", context->logs },
                 { "MPM", context->mpm },
         };
 
@@ -202,9 +203,11 @@ static int server_run(Server *server, sd_event *event, const Context *context, u
         return child_start(
                 &(Child){
                         .argv = (const char *const *)command.arguments,
-                        .fds = { context->handoff_fd, page_fd, context->bell_fd },
-                        .n_fds = 3,
-                        .fd_names = PAGE_HANDOFF_NAME ":" PAGE_FD_NAME ":" PAGE_BELL_NAME,
+                        .fds = { context->handoff_fd, page_fd, context->bell_fd,
+                                 context->lines_fd },
+                        .n_fds = context->lines_fd < 0 ? 3 : 4,
+                        .fd_names = PAGE_HANDOFF_NAME ":" PAGE_FD_NAME ":" PAGE_BELL_NAME
+                                                      ":" PAGE_LINES_NAME,
                         .environment = (const char *const[]){ notify, NULL },
                         .keeps_capability = true,
                         .orphan_signal = SIGKILL, /* children of Apache ignore SIGTERM */

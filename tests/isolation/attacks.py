@@ -706,6 +706,15 @@ def keeps_in_flight(most, seconds):
     return n
 
 
+def reaches_through(path):
+    """By a descriptor of /run that a program of the customer's outside of the sandbox passes. It listens on hole.sock."""
+    with socket.socket(socket.AF_UNIX) as hole:
+        hole.connect("hole.sock")
+        _, (run,), _, _ = socket.recv_fds(hole, 1, 1)
+    assert os.listdir(run)
+    return {each: attempt(knock, f"/proc/self/fd/{run}/{each}") for each in path}
+
+
 def floods_journal(lines):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.connect("/run/systemd/journal/socket")

@@ -91,7 +91,6 @@ def test_leaves_nothing_for_others(box, mallory, trudy):
 def test_journal_of_others_is_closed(box, mallory):
     box.run("systemd-cat", "-t", "bob-says", "echo", SECRET)
     box.curl("http://bob.example/visited-by-secret-client")
-    assert "visited-by-secret-client" in box.journal("SYSLOG_IDENTIFIER=bellhop-access")
     for words in (["-u", "bellhop@bob"], ["-t", "bob-says"], ["SYSLOG_IDENTIFIER=bellhop-access"], ["-k"], []):
         seen = mallory.do("journal", words=words)["text"]
         assert SECRET not in seen and "visited-by-secret-client" not in seen, words

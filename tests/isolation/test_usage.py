@@ -8,7 +8,7 @@ import pytest
 from fixtures import begin_usage_anew
 from mallory import assert_neighbours_are_well
 
-SOCKETS = ["/run/bellhop/usage", "/run/bellhop-usage/reports"]
+SOCKETS = ["/run/bellhop/usage", "/run/bellhop-private/sockets/reports"]
 
 # As root in place of a customer who has got there all the same: connects, becomes the customer, and sends.
 FORGE = """import os, select, socket, struct, sys

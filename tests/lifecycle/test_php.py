@@ -93,7 +93,7 @@ def test_page(box, site):
     assert page(box, "show.php", scheme="http")["https"] == "off"
     # Nothing that an administrator would have to look into.
     assert "WARNING" not in said_by_php(box) and "ERROR" not in said_by_php(box)
-    assert "php" not in box.journal("-t", "bellhop-carol").lower()
+    assert "php" not in box.log("carol", "error").lower()
 
 
 def test_post_and_password(box, site):
@@ -138,7 +138,7 @@ def test_index_and_front_controller(box, site):
 def test_errors_of_a_page_are_in_the_instances_log(box, site):
     box.write(f"{WWW}/broken.php", "<?php this is no php;")
     assert status_of(box, "broken.php") == "500"
-    box.wait_for("the error is told", lambda: "syntax error" in box.journal("-t", "bellhop-carol"))
+    box.wait_for("the error is told", lambda: "syntax error" in box.log("carol", "error"))
 
 
 def test_customers_own_handler_wins(box, site):

@@ -10,6 +10,7 @@ from showcase import ALICE, BOB
 
 JOURNALD = "systemd-journald.service"
 WATCHDOG = f"/run/systemd/system/{JOURNALD}.d/watchdog.conf"
+LOGS = "/run/systemd/system/bellhop@.service.d/logs.conf"
 LOST = r"\d+ lines of this log are lost"
 # As a site that logs much would: until neither socket has room, whoever sends.
 FILL = """
@@ -34,7 +35,10 @@ PHP = "<?php error_log('something is wrong'); echo 'answer';"
 
 @pytest.fixture(name="hung_journald")
 def hung_journald_fixture(box, carol):
-    """Hangs and is full; goes on when it is called, or in the end. bob runs, and his PHP; carol does not."""
+    """Hangs and is full; goes on when it is called, or in the end. bob runs, and his PHP; carol does not. All log there."""
+    box.write(LOGS, "[Service]\nEnvironment=BELLHOP_LOGS=journal\n")
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "stop", "bellhop@alice.service", "bellhop@bob.service")
     box.start_customer(carol)
     publish(box, carol, "carol.example")
     box.write_page("bob", "error.cgi", STANDARD_ERROR)
@@ -56,9 +60,11 @@ def hung_journald_fixture(box, carol):
     finally:
         go_on()
         box.path(WATCHDOG).unlink()
+        box.path(LOGS).unlink()
         for page in ("error.cgi", "error.php"):
             box.path(f"/srv/www/bob/{page}").unlink()
         box.run("systemctl", "daemon-reload")
+        box.run("systemctl", "stop", "bellhop@alice.service", "bellhop@bob.service")
 
 
 def statuses(box, url, n):

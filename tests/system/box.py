@@ -180,6 +180,7 @@ class Box:
         self.run("chown", f"{name}:", path)
 
     def start_customer(self, name):
+        self.run("/usr/lib/bellhop/bellhop-log-folders", name)
         self.run("systemctl", "start", f"bellhop@{name}.socket")
         self.reload_router()
 
@@ -200,6 +201,11 @@ class Box:
         command = ["curl", "-sS", "-k", "--max-time", "20", "--resolve", f"{host}:80:{address}",
                    "--resolve", f"{host}:443:{address}", *args, url]
         return self.client(*command) if check else self.try_client(*command)
+
+    def log(self, name, kind="access"):
+        """A log file of a customer as it is now; "": there is none yet."""
+        path = self.path(f"/var/log/bellhop/{name}/{kind}.log")
+        return path.read_text() if path.exists() else ""
 
     def journal(self, *args):
         self.run("journalctl", "--sync")

@@ -78,9 +78,8 @@ def certificate_is_the_owners(box):
 def client_address_is_the_clients(box):
     for address, source in (("127.0.0.1", CLIENT_V4), ("[::1]", CLIENT_V6)):
         box.curl(f"https://{ALICE}/seen-from-{source}", "--interface", source, "-o", "/dev/null", address=address)
-        line = box.wait_for("the request in the journal", lambda s=source: [
-            text for text in box.journal("SYSLOG_IDENTIFIER=bellhop-access", "BELLHOP_INSTANCE=alice").splitlines()
-            if f"/seen-from-{s} " in text])
+        line = box.wait_for("the request in the log", lambda s=source: [
+            text for text in box.log("alice").splitlines() if f"/seen-from-{s} " in text])
         assert f" {source} " in line[0], line
     return f"{CLIENT_V4} and {CLIENT_V6}, as the clients were"
 

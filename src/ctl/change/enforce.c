@@ -68,6 +68,8 @@ static unsigned enforce_find_need(const Enforce *enforce, const FleetEntry *entr
         need = unit_is_active(&enforce->fleet->units, socket) ? 0 : NEED_START;
         if (enforce_lacks_snippet_folder(enforce, entry->name))
                 need |= NEED_SNIPPETS;
+        if (!log_folder_is_made(entry->name))
+                need |= NEED_LOGS;
         if (entry->is_partly_unknown)
                 need |= NEED_UNKNOWN;
         if (fleet_network(entry) != instance->network)
@@ -162,6 +164,20 @@ static bool enforce_make_snippet_folders(Enforce *enforce)
                     change_step(enforce->change, "snippets",
                                 "make the folder of Apache snippets for %s", name))
                         good = change_good(name, snippet_folder_make(dir, name)) && good;
+        }
+        return good;
+}
+
+static bool enforce_make_log_folders(Enforce *enforce)
+{
+        bool good = true;
+
+        for (size_t i = 0; i < enforce->fleet->n; i++) {
+                const char *name = enforce->fleet->entries[i].name;
+
+                if (enforce->needs[i] & NEED_LOGS &&
+                    change_step(enforce->change, "logs", "make the folder of the logs of %s", name))
+                        good = log_folder_make(name) && good;
         }
         return good;
 }
@@ -279,6 +295,7 @@ bool enforce_run(Enforce *enforce)
 
         good = enforce_read_unit_files(enforce) && good;
         good = enforce_make_snippet_folders(enforce) && good;
+        good = enforce_make_log_folders(enforce) && good;
 
         good = enforce_work(enforce, NEED_START | NEED_RENEW) && good;
         is_read = enforce_reload_router(enforce);

@@ -21,6 +21,7 @@ typedef enum Need {
         NEED_UNKNOWN = 1 << 8,  /* nobody says whether it needs more */
         NEED_ANEW = 1 << 9,     /* it is starting, and may have read the old file */
         NEED_SUSPEND = 1 << 10, /* it is suspended, and programs may run from before */
+        NEED_LOGS = 1 << 11,    /* it has no folder for its log files */
 } Need;
 
 typedef struct Enforce {

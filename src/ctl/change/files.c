@@ -23,6 +23,7 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret)
         (void)snprintf(ret->www, PATH_MAX, WWW_DIR "/%s", name);
         (void)snprintf(ret->state, PATH_MAX, STATE_DIR "/%s", name);
         (void)snprintf(ret->cache, PATH_MAX, CACHE_DIR "/%s", name);
+        (void)snprintf(ret->logs, PATH_MAX, LOG_DIR "/%s", name);
         (void)snprintf(ret->wanted, PATH_MAX, WANTS_DIR "/%s",
                        name_unit(NAME_SOCKET_UNIT, name, unit));
         if (name_path_fill(NAME_INSTANCE_FILE, dir, name, ret->file) &&
@@ -38,6 +39,11 @@ bool place_exists(const char *path)
         struct stat st;
 
         return lstat(path, &st) == 0;
+}
+
+bool log_folder_make(const char *name)
+{
+        return program_run((const char *const[]){ BELLHOP_LOG_FOLDERS_PROGRAM, name, NULL });
 }
 
 int places_count_pair(const Places *places)

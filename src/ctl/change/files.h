@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "ctl/ask/log-folder.h"
 #include "ctl/ctl.h"
 
 #define STATE_DIR  "/var/lib/bellhop"
@@ -34,7 +35,8 @@ typedef struct Places {
         char snippets[PATH_MAX];
         char www[PATH_MAX];
         char state[PATH_MAX];
-        char cache[PATH_MAX];  /* temporary files */
+        char cache[PATH_MAX]; /* temporary files */
+        char logs[PATH_MAX];
         char wanted[PATH_MAX]; /* the link of a socket that was enabled by hand */
 } Places;
 
@@ -72,6 +74,9 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
 
 /* The folder of the snippets: root owns it, the user can read it. -ESRCH: no such user. */
 int snippet_folder_make(const char *config_dir, const char *name);
+
+/* The folder of the logs, with the link by which bellhop-log(8) finds it. The user exists. */
+bool log_folder_make(const char *name);
 
 /* A folder gets another name in the same folder of root's, and a link by the old name leads to it.
  * Done already, or neither is there: 0. */

@@ -134,9 +134,9 @@ static CtlStatus rename_check_new_places(const Rename *rename)
 {
         const Places *new = &rename->new;
         char settings[PATH_MAX] = "";
-        const char *const places[] = { new->file,   new->tls,         new->snippets,
-                                       new->www,    new->state,       new->cache,
-                                       new->wanted, rename->new_home, settings };
+        const char *const places[] = { new->file,        new->tls,   new->snippets, new->www,
+                                       new->state,       new->cache, new->logs,     new->wanted,
+                                       rename->new_home, settings };
         CtlStatus status = CTL_FINE;
 
         (void)settings_find(rename->to, rename_use_first, settings);
@@ -161,8 +161,8 @@ static CtlStatus rename_check_new_places(const Rename *rename)
 static CtlStatus rename_check_mounts(const Rename *rename)
 {
         const Places *old = &rename->old;
-        const char *const places[] = { old->tls,   old->snippets, old->www,
-                                       old->state, old->cache,    rename->old_home };
+        const char *const places[] = { old->tls,   old->snippets, old->www,        old->state,
+                                       old->cache, old->logs,     rename->old_home };
 
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {
                 _cleanup_free_ char *mount = NULL;

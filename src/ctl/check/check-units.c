@@ -6,6 +6,7 @@
 #include <glob.h>
 #include <inttypes.h>
 
+#include "ctl/ask/log-folder.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/check/check.h"
 #include "instance/state.h"
@@ -16,6 +17,8 @@
 
 #define QUEUE_LENGTH "/proc/sys/net/unix/max_dgram_qlen"
 #define QUEUE_LEAST  64
+
+#define RSYSLOGD "/usr/sbin/rsyslogd"
 
 static void units_ask_router(Check *check)
 {
@@ -162,6 +165,9 @@ const MachineUnit machine_units[] = {
         { "bellhop-usage.service", false },
         { "bellhop-firewall.service", false },
         { "bellhop-network.slice", false },
+        { "bellhop-private.service", true },
+        { "bellhop-log.socket", false },
+        { "bellhop-log.service", false },
 };
 const size_t n_machine_units = ELEMENTSOF(machine_units);
 
@@ -187,6 +193,22 @@ static void units_check_masked(Check *check, const char *instance, const char *c
                                 finding_add(&check->findings, FINDING_UNIT_MASKED,
                                             (Place){ .instance = instance }, NULL, "%s is masked",
                                             units[i]);
+}
+
+/* Who masks it means it. */
+static void units_check_log(Check *check)
+{
+        static const char socket[] = "bellhop-log.socket";
+
+        if (units_is_active(check, socket) || units_is_masked("/etc/systemd/system", socket))
+                return;
+        if (access(RSYSLOGD, X_OK) < 0)
+                finding_add(&check->findings, FINDING_LOGS_NOT_WRITTEN, NOWHERE,
+                            "Install rsyslog, and run 'systemctl start bellhop-log.socket'.",
+                            RSYSLOGD " is missing");
+        else
+                finding_add(&check->findings, FINDING_LOGS_NOT_WRITTEN, NOWHERE, NULL, "%s is %s",
+                            socket, units_state(check, socket));
 }
 
 static void units_check_left_over(Check *check)
@@ -225,6 +247,7 @@ void check_router_units(Check *check)
         units_check_target(check);
         units_check_router(check);
         units_check_reloaded(check);
+        units_check_log(check);
         units_check_left_over(check);
 }
 
@@ -345,6 +368,11 @@ void check_instance_units(InstanceCheck *inst)
         if (!check->bus)
                 return;
         units_check_socket(inst);
+        if (units_is_active(check, "bellhop-log.socket") &&
+            !log_folder_is_made(inst->name))
+                instance_finding(inst, FINDING_LOG_FOLDER, LOG_DIR, NULL,
+                                 "it has no folder %s of bellhop-log's, or no link in .uid to it",
+                                 inst->name);
         units_check_oom(inst, strcmp(units_state(check, unit), "active") == 0);
         /* The stand-in refuses connections for a while before the instance is tried again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {

@@ -142,6 +142,13 @@ ROW(OOM_KILL, "oom-kill", WARNING,
     "little.")
 ROW(SITE_NOT_RELOADED, "site-not-reloaded", WARNING,
     "The instance goes on with what it read before.", ADVICE_RELOAD)
+ROW(LOGS_NOT_WRITTEN, "logs-not-written", WARNING,
+    "Log lines of instances that start go to the journal, which may drop some, and takes 8 MB for "
+    "each customer.",
+    "systemctl start bellhop-log.socket")
+ROW(LOG_FOLDER, "log-folder", WARNING,
+    "The customer's log lines are only in the files that all customers share.",
+    ADVICE_APPLY)
 ROW(PORT_TAKEN, "port-taken", ERROR,
     "The router can't listen there, so no instance can be reached on that port.",
     "Find the program with 'ss -tlnp' and stop it, then run 'systemctl restart "

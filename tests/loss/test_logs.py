@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""No line of a log file is lost, whatever happens meanwhile; and who writes them keeps no site waiting."""
+
+import re
+import subprocess
+import time
+
+import pytest
+from showcase import BOB
+
+N = 80000
+SERVICE, SITE = "bellhop-log.service", "bellhop@bob.service"
+LOAD = f"http://{BOB}/load.txt"
+LOST = r"(\d+) lines of the log files are lost"
+
+
+@pytest.fixture(name="log")
+def log_fixture(box):
+    """All that bob's log has had since the beginning of the test, rotated files included."""
+    box.shell("rm -f /var/log/bellhop/*.log* /var/log/bellhop/bob/*.log*")
+    box.run("systemctl", "try-restart", SERVICE)
+
+    def lines(folder="bob"):
+        paths = sorted(box.path(f"/var/log/bellhop/{folder}").glob("access.log*"))
+        assert not any(path.suffix == ".gz" for path in paths)
+        return [line for path in paths for line in path.read_text().splitlines()]
+
+    return lines
+
+
+def reload(box):
+    box.run("systemctl", "reload", SITE)
+
+
+def stop(box):
+    box.run("systemctl", "stop", SITE)
+
+
+def restart_log(box):
+    box.run("systemctl", "restart", SERVICE)
+
+
+def kill_log(box):
+    box.run("systemctl", "kill", "--signal=KILL", SERVICE)
+
+
+def rotate(box):
+    box.run("logrotate", "--force", "/etc/logrotate.d/bellhop")
+
+
+def ask(box, n):
+    """n requests, of which none may fail; each has a connection of its own."""
+    with box.popen_client("ab", "-q", "-n", str(n), "-c", str(min(n, 32)), "-H", f"Host: {BOB}", "http://127.0.0.1/load.txt",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as load:
+        yield load
+        said = load.communicate()[0]
+    assert re.search(rf"^Complete requests: +{n}$", said, re.MULTILINE), said
+    assert re.search(r"^Failed requests: +0$", said, re.MULTILINE), said
+
+
+def ask_all(box, n):
+    burst = ask(box, n)
+    next(burst)
+    assert list(burst) == []
+
+
+def test_no_line_of_a_burst_is_lost(box, log):
+    """bellhop-log restarts, and files are rotated, in the midst of it."""
+    burst = ask(box, N)
+    load = next(burst)
+
+    for i, event in enumerate((restart_log, rotate, restart_log)):
+        box.wait_for("some lines", lambda i=i: len(log()) > (i + 1) * N // 5)
+        assert load.poll() is None
+        event(box)
+    assert list(burst) == []
+    box.wait_for("all lines", lambda: len(log()) >= N)
+    assert len(log()) == len(log("")) == N
+    assert "lost" not in box.journal("-u", SITE, "-t", "bellhop-bob")
+
+
+@pytest.mark.parametrize("event", [stop, reload, kill_log])
+def test_no_line_is_lost_by(box, log, event):
+    n = 20000
+    burst = ask(box, n)
+    load = next(burst)
+    for i in range(2):
+        box.wait_for("some lines", lambda i=i: len(log()) > (i + 1) * n // 4)
+        assert load.poll() is None
+        event(box)
+    assert list(burst) == []
+    # A kill can lose the line that rsyslogd was about to write, in each file.
+    least = n - (2 if event == kill_log else 0)
+    box.wait_for("all lines", lambda: min(len(log()), len(log(""))) >= least)
+    assert len(log()) <= n and len(log("")) <= n
+
+
+def test_long_line_is_whole(box, log):
+    """What is not ASCII takes four bytes for each."""
+    long = b"\xff" * 7900
+    box.write("/tmp/headers", "")
+    box.path("/tmp/headers").write_bytes(b"Referer: " + long + b"\nUser-Agent: " + long + b"\n")
+    box.curl(LOAD + "?" + "x" * 7900, "-H", f"@{box.path('/tmp/headers')}")
+    box.wait_for("the line", log)
+    assert log()[0].count(r"\xff") == 2 * 7900 and log()[0].endswith('\\xff"') and len(log()[0]) > 64 * 1024
+
+
+def test_writer_that_hangs_keeps_nobody_waiting(box, log):
+    """Lines are dropped, and each that is missing is counted."""
+    n = 3000
+    ask_all(box, 1)
+    box.wait_for("the line", log)
+    box.run("systemctl", "kill", "--signal=STOP", SERVICE)
+    try:
+        ask_all(box, n)
+        assert "are being lost" in box.journal("-u", SITE, "-t", "bellhop-bob", "-n", "5")
+    finally:
+        box.run("systemctl", "kill", "--signal=CONT", SERVICE)
+    box.wait_for("lines that waited", lambda: len(log()) > 100)
+    end = time.monotonic() + 30
+    while True:
+        ask_all(box, 64)
+        n += 64
+        lost = sum(map(int, re.findall(LOST, box.journal("-u", SITE, "-t", "bellhop-bob"))))
+        if len(log()) + lost == n + 1 and lost > 0:
+            break
+        assert time.monotonic() < end, (len(log()), lost, n)
+
+
+def test_full_disk_keeps_nobody_waiting(box, log):
+    """It is said, and lines are written again as soon as there is room."""
+    box.run("mount", "-t", "tmpfs", "-o", "size=64k,mode=1777", "none", "/var/log/bellhop")
+    try:
+        box.run("/usr/lib/bellhop/bellhop-log-folders")
+        box.run("systemctl", "restart", SERVICE)
+        ask_all(box, 2000)
+        box.wait_for("it is said", lambda: "No space left on device" in box.journal("-u", SERVICE))
+        box.shell("truncate -s 0 /var/log/bellhop/access.log /var/log/bellhop/bob/access.log")
+        ask_all(box, 1)
+        box.wait_for("the line", lambda: box.log("bob").endswith("ApacheBench/2.3\"\n"))
+    finally:
+        box.run("umount", "--lazy", "/var/log/bellhop")
+        box.run("systemctl", "restart", SERVICE)
+
+
+def test_file_of_one_has_a_limit_that_leaves_the_others_alone(box, log):
+    drop_in = f"/run/systemd/system/{SERVICE}.d/test.conf"
+    box.write(drop_in, "[Service]\nLimitFSIZE=100K\n")
+    box.shell(f"systemctl daemon-reload; systemctl restart {SERVICE}; rm -f /var/log/bellhop/alice/*")
+    try:
+        ask_all(box, 2000)
+        box.wait_for("it is full", lambda: box.path("/var/log/bellhop/bob/access.log").stat().st_size > 100000)
+        box.curl("http://alice.example/load.txt?after")
+        box.wait_for("the neighbour's line", lambda: "?after" in box.log("alice"))
+        assert box.path("/var/log/bellhop/bob/access.log").stat().st_size <= 102400
+    finally:
+        box.path(drop_in).unlink()
+        box.shell(f"systemctl daemon-reload; systemctl restart {SERVICE}")
