@@ -172,6 +172,7 @@ class Box:
         """)
         self.write_page(name, "index.cgi", 'echo "$SERVER_NAME is served by uid $(id -u) ($(id -un))"')
         self.write_instance(name, f"Host={' '.join(hosts)}\n{instance}")
+        self.run("/usr/lib/bellhop/bellhop-log-folders", name)
 
     def write_page(self, name, page, script):
         """A program of the customer's, so what it prints comes from a process that runs as the customer."""
@@ -180,7 +181,6 @@ class Box:
         self.run("chown", f"{name}:", path)
 
     def start_customer(self, name):
-        self.run("/usr/lib/bellhop/bellhop-log-folders", name)
         self.run("systemctl", "start", f"bellhop@{name}.socket")
         self.reload_router()
 
