@@ -36,7 +36,7 @@ def carol_fixture(box):
     publish(box, "carol", "carol.example")
     yield "carol"
     remove(box, "carol")
-    box.shell("userdel -rf carol 2>/dev/null; rm -rf /srv/www/carol /etc/bellhop/*/carol "
+    box.shell("userdel -rf carol 2>/dev/null; rm -rf /srv/www/carol /etc/bellhop/*/carol /var/log/bellhop/carol "
               "/etc/systemd/system/bellhop@carol.service.d; systemctl daemon-reload")
 
 
