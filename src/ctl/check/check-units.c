@@ -368,8 +368,7 @@ void check_instance_units(InstanceCheck *inst)
         if (!check->bus)
                 return;
         units_check_socket(inst);
-        if (units_is_active(check, "bellhop-log.socket") &&
-            !log_folder_is_made(inst->name))
+        if (units_is_active(check, "bellhop-log.socket") && !log_folder_is_made(inst->name))
                 instance_finding(inst, FINDING_LOG_FOLDER, LOG_DIR, NULL,
                                  "it has no folder %s of bellhop-log's, or no link in .uid to it",
                                  inst->name);
