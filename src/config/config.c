@@ -59,10 +59,20 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
         return r;
 }
 
-int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance)
+int config_load_own(const char *dir, const char *name, Config **ret)
 {
         _cleanup_(config_freep) Config *config = config_new();
-        int r = config ? instances_load_one(config, dir, name) : -ENOMEM;
+        const int r = config ? instances_load_one(config, dir, name) : -ENOMEM;
+
+        if (r == 0)
+                *ret = take_ptr(config);
+        return r;
+}
+
+int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance)
+{
+        _cleanup_(config_freep) Config *config = NULL;
+        int r = config_load_own(dir, name, &config);
 
         /* Only where all its hosts are exact, no other file can change what leads to it. */
         if (r == 0 && config->n_instances > 0 &&
@@ -80,10 +90,10 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
 
 int config_read_instance(const char *dir, const char *name, Instance *ret)
 {
-        _cleanup_(config_freep) Config *config = config_new();
-        const int r = config ? instances_load_one(config, dir, name) : -ENOMEM;
+        _cleanup_(config_freep) Config *config = NULL;
+        const int r = config_load_own(dir, name, &config);
 
-        if (r < 0)
+        if (r < 0 || !config)
                 return r;
         *ret = config->n_instances > 0 ? config->instances[0]
                                        : (Instance){ .idle_usec = INSTANCE_IDLE_USEC_DEFAULT };

@@ -126,6 +126,9 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
  * file does not exist or has problems; *ret is set too. */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
 
+/* NAME.conf alone, with the hosts that it has; a file that is missing or has problems has none. */
+int config_load_own(const char *dir, const char *name, Config **ret);
+
 #define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)
 
 /* The settings of an instance from its file alone, without name and file; the defaults if that is

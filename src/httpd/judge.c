@@ -16,6 +16,7 @@
 #include <http_request.h>
 
 #include "httpd/judge.h"
+#include "httpd/vhosts.h"
 #include "instance/verdict.h"
 
 bool judge_is_wanted(void)
@@ -215,30 +216,6 @@ static void judge_write(apr_pool_t *pool, VerdictKind kind, const ap_directive_t
                                           apr_pstrdup(pool, what) });
 }
 
-/* Whether one of these directives, or of those in sections of them, switches TLS on. */
-static bool judge_has_tls(const ap_directive_t *directive)
-{
-        for (; directive; directive = directive->next)
-                if ((strcasecmp(directive->directive, "SSLEngine") == 0 &&
-                     strcasecmp(directive->args, "off") != 0) ||
-                    (strcasecmp(directive->directive, "<VirtualHost") != 0 &&
-                     judge_has_tls(directive->first_child)))
-                        return true;
-        return false;
-}
-
-static bool judge_is_for_tls(apr_pool_t *pool, const char *addresses)
-{
-        while (addresses[0] && addresses[0] != '>') {
-                const char *word = ap_getword_conf(pool, &addresses);
-                const size_t length = strcspn(word, ">");
-
-                if (length > 4 && strncmp(word + length - 4, ":443", 4) == 0)
-                        return true;
-        }
-        return false;
-}
-
 /* "http://127.0.0.1:3000/", "unix:/run/app.sock|http://localhost/", or NULL. */
 static const char *judge_find_target(apr_pool_t *pool, const ap_directive_t *directive)
 {
@@ -262,24 +239,21 @@ static const char *judge_find_target(apr_pool_t *pool, const ap_directive_t *dir
         return NULL;
 }
 
-static void judge_directives(apr_pool_t *pool, const ap_directive_t *directive, bool has_tls)
+static void judge_directives(apr_pool_t *pool, const ap_directive_t *directive)
 {
         for (; directive; directive = directive->next) {
                 const char *target = judge_find_target(pool, directive);
 
                 if (target)
                         judge_write(pool, VERDICT_TARGET, directive, target);
-                if (strcasecmp(directive->directive, "<VirtualHost") == 0 && !has_tls &&
-                    judge_is_for_tls(pool, directive->args) &&
-                    !judge_has_tls(directive->first_child))
-                        judge_write(pool, VERDICT_PLAIN, directive, directive->args);
-                judge_directives(pool, directive->first_child, has_tls);
+                if (!vhosts_is_copy(directive))
+                        judge_directives(pool, directive->first_child);
         }
 }
 
 void judge_run(apr_pool_t *pool, server_rec *servers)
 {
-        judge_directives(pool, ap_conftree, judge_has_tls(ap_conftree));
+        judge_directives(pool, ap_conftree);
         judge_htaccess_all(pool, servers);
         verdict_write(stdout, &(Verdict){ .kind = VERDICT_END });
         (void)fflush(stdout);

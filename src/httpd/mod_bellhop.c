@@ -22,6 +22,7 @@
 #include "httpd/logs.h"
 #include "httpd/php-source.h"
 #include "httpd/sigmask.h"
+#include "httpd/vhosts.h"
 #include "instance/admit.h"
 #include "instance/page.h"
 #include "util/cleanup.h"
@@ -75,6 +76,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
                 .config_dir = CONFIG_DIR_DEFAULT,
                 .router_user = BELLHOP_ROUTER_USER,
         };
+        vhosts_arrange(pconf);
         return OK;
 }
 
@@ -387,6 +389,23 @@ static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
         return NULL;
 }
 
+/* vhosts_arrange() has read them. */
+static const char *check_global(cmd_parms *cmd, const char *unused)
+{
+        return ap_check_cmd_context(cmd, GLOBAL_ONLY);
+}
+
+static const char *take_folder(cmd_parms *cmd, void *unused, const char *folder)
+{
+        return check_global(cmd, folder);
+}
+
+static const char *take_folders(cmd_parms *cmd, void *unused, const char *pages,
+                                const char *certificates)
+{
+        return check_global(cmd, pages);
+}
+
 static const command_rec directives[] = {
         AP_INIT_TAKE1("BellhopInstance", set_string, &settings.instance, RSRC_CONF,
                       "name of this instance, the customer; required"),
@@ -396,6 +415,11 @@ static const command_rec directives[] = {
                       "the only user whose hand-offs are taken (default " BELLHOP_ROUTER_USER ")"),
         AP_INIT_TAKE1("BellhopPhp", set_string, &settings.php_handler, RSRC_CONF,
                       "what runs PHP, as for SetHandler; without it PHP's files are refused"),
+        AP_INIT_TAKE1("BellhopCertificate", take_folder, NULL, RSRC_CONF,
+                      "folder with fullchain.pem and privkey.pem, for virtual hosts without a "
+                      "certificate of their own"),
+        AP_INIT_TAKE2("BellhopHosts", take_folders, NULL, RSRC_CONF,
+                      "two folders that may have one named by a host: for pages, for certificates"),
         { .name = NULL },
 };
 

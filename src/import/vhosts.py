@@ -217,6 +217,11 @@ class Customer:
             return "redirect"
         return "serve"
 
+    def takes_unknown_hosts(self, site):
+        """Whether the virtual host is the first one where hosts arrive that none of them names."""
+        return ((self.values["addresses"] or self.planner.default == self.name) and
+                site is next(first for first in self.sites if first.proto == site.proto))
+
     def site_text(self, site):
         if site.proto == HTTP and self.values["http"] == "redirect":
             for node in list(site.node.walk())[1:]:
@@ -226,6 +231,8 @@ class Customer:
                     self.verdict(node, MOVED, "Http=redirect: the router leads to HTTPS, and no Apache is asked")
             return []
         text = self.lines(site.node.children, 1, site)
+        if self.takes_unknown_hosts(site):
+            text = [line for line in text if not re.match(r"\s*Server(Name|Alias)\s", line, re.IGNORECASE)]
         text = [f"<VirtualHost *:{PORTS[site.proto]}>", *text, "</VirtualHost>"]
         return ["<IfModule ssl_module>", *text, "</IfModule>"] if site.proto == TLS else text
 

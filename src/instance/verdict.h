@@ -20,7 +20,6 @@ typedef enum VerdictKind {
         VERDICT_END,
         VERDICT_HTACCESS, /* what: why visitors get an error from the file */
         VERDICT_MORE,     /* line: the number of .htaccess files beyond VERDICT_HTACCESS_MAX */
-        VERDICT_PLAIN,    /* a virtual host for port 443 without TLS; what: its addresses */
         VERDICT_TARGET,   /* what: a URL, or unix:PATH|URL, that requests are passed on to */
         VERDICT_KINDS,
 } VerdictKind;

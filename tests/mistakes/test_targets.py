@@ -113,35 +113,12 @@ def test_servers_elsewhere_are_not_asked(box):
     assert findings(box) == []
 
 
-VHOST = f"""<VirtualHost *:443>
-    ServerName carol.example
-    {{}}
-    SSLCertificateFile {TLS}/fullchain.pem
-    SSLCertificateKeyFile {TLS}/privkey.pem
-</VirtualHost>
-"""
-
-
-@pytest.mark.parametrize("line", ["", "SSLEngine Off"])
-def test_virtual_host_without_tls(box, line):
-    apply(box, "# mine\n" + VHOST.format(line))
-    visited = box.try_client("curl", "-sSk", "--resolve", "carol.example:443:127.0.0.1", "https://carol.example/")
-    assert visited.returncode == 35, visited
-    found = find(box, "tls-not-spoken")
-    assert (found["file"], found["line"], found["severity"]) == (SNIPPET, 2, "error")
-    apply(box, VHOST.format("SSLEngine On"))
+def test_virtual_host_without_a_line_for_tls(box):
+    """Nothing is missing: it has the certificate of the instance."""
+    apply(box, "<VirtualHost *:443>\nServerName carol.example\nHeader set X-Own 1\n</VirtualHost>\n")
     assert findings(box) == []
     assert_served(box)
-
-
-def test_tls_for_all_virtual_hosts(box):
-    apply(box, "SSLEngine On\n<VirtualHost *:80>\nSSLEngine Off\n</VirtualHost>\n" + VHOST.format(""))
-    assert "tls-not-spoken" not in {entry["kind"] for entry in findings(box)}
-
-
-def test_virtual_host_without_certificate(box):
-    box.write(SNIPPET, "<VirtualHost *:443>\nServerName carol.example\nSSLEngine On\n</VirtualHost>\n")
-    assert "no certificate assigned" in find(box, "snippet-error")["what"]
+    assert "x-own: 1" in box.curl("-i", "https://carol.example/").lower()
 
 
 def test_hostile_socket(box):

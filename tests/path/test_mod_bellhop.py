@@ -140,9 +140,6 @@ OTHER_PORTS = """
 <VirtualHost *:443>
     ServerName a.shop.example
     ErrorDocument 404 "shop by TLS"
-    SSLEngine On
-    SSLCertificateFile ${BELLHOP_TLS}/fullchain.pem
-    SSLCertificateKeyFile ${BELLHOP_TLS}/privkey.pem
 </VirtualHost>
 <VirtualHost *:443>
     ServerName alice.example

@@ -132,10 +132,6 @@ static void server_on_verdict(const Verdict *verdict, void *userdata)
                                  "%u more .htaccess files", verdict->line);
         else if (!server_is_snippet(inst, verdict->file))
                 return;
-        else if (verdict->kind == VERDICT_PLAIN)
-                finding_add(&inst->check->findings, FINDING_TLS_NOT_SPOKEN,
-                            (Place){ inst->name, verdict->file, verdict->line }, NULL,
-                            "the virtual host <VirtualHost %s has no SSLEngine", verdict->what);
         else
                 instance_check_target(inst, verdict->file, verdict->line, verdict->what);
 }

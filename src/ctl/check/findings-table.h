@@ -89,10 +89,6 @@ ROW(PAGES_UNREADABLE, "pages-unreadable", ERROR, "Visitors get an error in its p
     "Restore it once more, as user {name}: for example by 'runuser --pty -u {name} -- tar ...'.")
 ROW(PHP_MISSING, "php-missing", ERROR, "Pages in PHP are answered with 503.",
     "Install PHP-FPM (Debian: php-fpm), then run '" ADVICE_RELOAD "'.")
-ROW(TLS_NOT_SPOKEN, "tls-not-spoken", ERROR,
-    "It speaks plain HTTP on port 443, so browsers can't connect.",
-    "Write SSLEngine On, SSLCertificateFile and SSLCertificateKeyFile into the section, as in "
-    "mod_bellhop(8), then run '" ADVICE_RELOAD "'.")
 ROW(APPLICATION_UNREACHABLE, "application-unreachable", ERROR,
     "Requests that are passed on to it are answered with 503.",
     "Start the application, or correct the line, then run '" ADVICE_RELOAD "'.")

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Apache serves a host that no virtual host names by the first one for the port, and asks those for
+ * all ports only where none is for the port. So that a virtual host of a snippet gets its own names
+ * and no other host, each section is written out here for all ports that it is for, and those
+ * without a name, instance.conf's among them, come before those with one. TLS is chosen by the
+ * port.
+ *
+ * The tree of directives has been read by then, and no directive has been executed: a section gets
+ * more lines in front of its own, which win.
+ */
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+#include "config/config.h"
+#include "httpd/vhosts.h"
+
+#define SECTION       "<VirtualHost"
+#define HTTP_PORT     "80"
+#define HTTPS_PORT    "443"
+#define ANY_HOST_PORT "*:*"
+
+typedef struct Vhosts {
+        apr_pool_t *pool;
+        const ap_directive_t *origin; /* BellhopHosts, where sections of our own are from */
+        const char *instance, *config_dir;
+        const char *pages, *certificates; /* have a folder for each host */
+        const char *pair;                 /* folder of the instance's certificate; NULL: none */
+        bool has_ssl, has_md;
+        apr_array_header_t *sections; /* of Section */
+        apr_array_header_t *plain;    /* ports, of const char * */
+        apr_array_header_t *tls;
+} Vhosts;
+
+typedef struct Section {
+        ap_directive_t *node;
+        const char *folder; /* the name of its host's folders; NULL: it has no name */
+        const char *engine; /* of its own SSLEngine; NULL: it has none */
+        bool is_for_any_port;
+        bool has_certificate, has_pages;
+} Section;
+
+static const char copy_mark;
+
+bool vhosts_is_copy(const ap_directive_t *directive)
+{
+        return directive->data == &copy_mark;
+}
+
+/* --- addresses --- */
+
+/* NULL: all ports. */
+static const char *port_of(const char *address)
+{
+        const char *colon = strrchr(address, ':'), *bracket = strrchr(address, ']');
+
+        if (!colon || (bracket && bracket > colon) || strcmp(colon, ":*") == 0)
+                return NULL;
+        return colon + 1;
+}
+
+static bool is_for_any_host(const char *address)
+{
+        return address[0] == '*' || strncasecmp(address, "_default_", strlen("_default_")) == 0;
+}
+
+static bool has_port(const apr_array_header_t *ports, const char *port)
+{
+        for (int i = 0; i < ports->nelts; i++)
+                if (strcmp(APR_ARRAY_IDX(ports, i, const char *), port) == 0)
+                        return true;
+        return false;
+}
+
+static void add_port(apr_array_header_t *ports, const char *port)
+{
+        if (!has_port(ports, port))
+                APR_ARRAY_PUSH(ports, const char *) = port;
+}
+
+/* The next one in the arguments of a section, NULL after the last. */
+static const char *next_address(apr_pool_t *pool, const char **arguments)
+{
+        char *word = ap_getword_conf(pool, arguments);
+        const size_t length = strcspn(word, ">");
+
+        if (length == 0)
+                return NULL;
+        word[length] = 0;
+        return word;
+}
+
+/* An address for all ports, once for each of them. */
+static const char *write_out(const Vhosts *vhosts, const char *address,
+                             const apr_array_header_t *ports)
+{
+        const char *host = is_for_any_host(address) ? "*" : address, *text = "";
+        const size_t length = strlen(host);
+
+        if (length > 2 && strcmp(host + length - 2, ":*") == 0)
+                host = apr_pstrndup(vhosts->pool, host, length - 2);
+        for (int i = 0; i < ports->nelts; i++)
+                text = apr_pstrcat(vhosts->pool, text, " ", host, ":",
+                                   APR_ARRAY_IDX(ports, i, const char *), NULL);
+        return text;
+}
+
+/* --- sections --- */
+
+static ap_directive_t *make_directive(const Vhosts *vhosts, const ap_directive_t *origin,
+                                      const char *name, const char *arguments)
+{
+        ap_directive_t *made = apr_pcalloc(vhosts->pool, sizeof(*made));
+
+        made->directive = name;
+        made->args = arguments;
+        made->filename = origin->filename;
+        made->line_num = origin->line_num;
+        return made;
+}
+
+static void put_first(const Vhosts *vhosts, ap_directive_t *section, const char *name,
+                      const char *arguments)
+{
+        ap_directive_t *made = make_directive(vhosts, section, name, arguments);
+
+        made->parent = section;
+        made->next = section->first_child;
+        section->first_child = made;
+}
+
+static const char *read_name(apr_pool_t *pool, const char *arguments)
+{
+        char *name = ap_getword_conf(pool, &arguments);
+        const char *scheme = strstr(name, "://");
+
+        name = apr_pstrdup(pool, scheme ? scheme + 3 : name);
+        name[strcspn(name, ":/")] = 0;
+        ap_str_tolower(name);
+        if (strncmp(name, "*.", 2) == 0)
+                name[0] = '_';
+        return name;
+}
+
+static Section read_section(const Vhosts *vhosts, ap_directive_t *node)
+{
+        const char *arguments = node->args, *address, *alias = NULL;
+        Section section = { .node = node };
+
+        while ((address = next_address(vhosts->pool, &arguments)))
+                section.is_for_any_port |= !port_of(address);
+        for (const ap_directive_t *at = node->first_child; at; at = at->next) {
+                if (strcasecmp(at->directive, "ServerName") == 0)
+                        section.folder = read_name(vhosts->pool, at->args);
+                else if (strcasecmp(at->directive, "ServerAlias") == 0 && !alias)
+                        alias = read_name(vhosts->pool, at->args);
+                else if (strcasecmp(at->directive, "SSLEngine") == 0)
+                        section.engine = at->args;
+                section.has_certificate |= strcasecmp(at->directive, "SSLCertificateFile") == 0;
+                section.has_pages |= strcasecmp(at->directive, "DocumentRoot") == 0;
+        }
+        if (!section.folder)
+                section.folder = alias;
+        return section;
+}
+
+static bool is_off(const Section *section)
+{
+        return section->engine && strcasecmp(section->engine, "off") == 0;
+}
+
+static const char *find_folder(const Vhosts *vhosts, const char *parent, const char *name)
+{
+        const char *path = name && !strchr(name, '/') && name[0] != '.'
+                                   ? apr_pstrcat(vhosts->pool, parent, "/", name, NULL)
+                                   : NULL;
+        struct stat st;
+
+        return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
+}
+
+/* With both files in it: one in the making must not keep all hosts from being served. */
+static const char *find_pair(const Vhosts *vhosts, const char *name)
+{
+        static const char *const files[] = { "fullchain.pem", "privkey.pem" };
+        const char *folder = find_folder(vhosts, vhosts->certificates, name);
+
+        for (int i = 0; folder && i < 2; i++)
+                if (access(apr_pstrcat(vhosts->pool, folder, "/", files[i], NULL), R_OK) < 0)
+                        folder = NULL;
+        return folder;
+}
+
+/* NULL: it can't speak TLS. "": it has a certificate of its own. */
+static const char *choose_pair(const Vhosts *vhosts, const Section *section)
+{
+        const char *own;
+
+        if (!vhosts->has_ssl)
+                return NULL;
+        if (section->has_certificate)
+                return "";
+        own = find_pair(vhosts, section->folder);
+        if (own)
+                return own;
+        /* mod_md brings certificates for hosts. */
+        return vhosts->pair || !vhosts->has_md || !section->folder ? vhosts->pair : "";
+}
+
+static void add_tls(const Vhosts *vhosts, ap_directive_t *node, const char *pair, bool is_switched)
+{
+        if (pair[0]) {
+                put_first(vhosts, node, "SSLCertificateKeyFile",
+                          apr_pstrcat(vhosts->pool, "\"", pair, "/privkey.pem\"", NULL));
+                put_first(vhosts, node, "SSLCertificateFile",
+                          apr_pstrcat(vhosts->pool, "\"", pair, "/fullchain.pem\"", NULL));
+        }
+        if (!is_switched)
+                put_first(vhosts, node, "SSLEngine", "On");
+}
+
+/* The addresses of a section, for TLS and without. */
+typedef struct Addresses {
+        const char *tls, *plain;
+} Addresses;
+
+static Addresses sort_addresses(const Vhosts *vhosts, const Section *section, bool can_tls)
+{
+        const char *arguments = section->node->args, *address, *port;
+        Addresses sorted = { "", "" };
+
+        while ((address = next_address(vhosts->pool, &arguments))) {
+                port = port_of(address);
+                if (!port && can_tls && !is_off(section))
+                        sorted.tls = apr_pstrcat(vhosts->pool, sorted.tls,
+                                                 write_out(vhosts, address, vhosts->tls), NULL);
+                if (!port && (!section->engine || is_off(section)))
+                        sorted.plain = apr_pstrcat(vhosts->pool, sorted.plain,
+                                                   write_out(vhosts, address, vhosts->plain), " ",
+                                                   address, NULL);
+                if (port &&
+                    (section->engine ? !is_off(section) : can_tls && has_port(vhosts->tls, port)))
+                        sorted.tls = apr_pstrcat(vhosts->pool, sorted.tls, " ", address, NULL);
+                else if (port)
+                        sorted.plain = apr_pstrcat(vhosts->pool, sorted.plain, " ", address, NULL);
+        }
+        return sorted;
+}
+
+static void append_section(ap_directive_t **tail, ap_directive_t *node)
+{
+        node->next = NULL;
+        node->parent = NULL;
+        (*tail)->next = node;
+        *tail = node;
+}
+
+/* As one section for TLS and one without, as far as it has addresses for both. */
+static void write_section(const Vhosts *vhosts, const Section *section, ap_directive_t **tail)
+{
+        const char *pair = choose_pair(vhosts, section);
+        const Addresses addresses = sort_addresses(vhosts, section, pair);
+        ap_directive_t *node = section->node, *copy;
+        const char *pages =
+                section->has_pages ? NULL : find_folder(vhosts, vhosts->pages, section->folder);
+
+        if (pages)
+                put_first(vhosts, node, "DocumentRoot",
+                          apr_pstrcat(vhosts->pool, "\"", pages, "\"", NULL));
+        if (addresses.tls[0]) {
+                copy = make_directive(vhosts, node, SECTION,
+                                      apr_pstrcat(vhosts->pool, addresses.tls + 1, ">", NULL));
+                copy->first_child = node->first_child;
+                copy->data = addresses.plain[0] ? (void *)&copy_mark : NULL;
+                if (pair)
+                        add_tls(vhosts, copy, pair, section->engine);
+                append_section(tail, copy);
+        }
+        if (addresses.plain[0]) {
+                node->args = apr_pstrcat(vhosts->pool, addresses.plain + 1, ">", NULL);
+                append_section(tail, node);
+        }
+}
+
+/* --- hosts with folders --- */
+
+/* Where it has none but lies below a wildcard that has one, it is the main site's all the same. */
+static bool is_special(const Vhosts *vhosts, const HostMap *hosts, const char *host)
+{
+        char folder[HOSTNAME_MAX + 3];
+
+        (void)apr_snprintf(folder, sizeof(folder), "%s", host);
+        if (folder[0] == '*')
+                folder[0] = '_';
+        if (find_folder(vhosts, vhosts->pages, folder) || find_pair(vhosts, folder))
+                return true;
+        for (size_t i = 0; host[0] != '*' && i < hostmap_size(hosts); i++) {
+                const HostMapRoute route = hostmap_route(hosts, i);
+                const size_t length = strlen(route.what + 1);
+
+                if (route.what[0] == '*' && strlen(host) > length &&
+                    strcmp(host + strlen(host) - length, route.what + 1) == 0 &&
+                    is_special(vhosts, hosts, route.what))
+                        return true;
+        }
+        return false;
+}
+
+static int compare_hosts(const void *left, const void *right)
+{
+        const char *a = *(const char *const *)left, *b = *(const char *const *)right;
+
+        if ((a[0] == '*') != (b[0] == '*'))
+                return a[0] == '*' ? 1 : -1;
+        return (int)strlen(b) - (int)strlen(a);
+}
+
+/* Exact hosts first, and the longest wildcard, as a router chooses. */
+static void add_hosts(const Vhosts *vhosts)
+{
+        apr_array_header_t *names = apr_array_make(vhosts->pool, 8, sizeof(const char *));
+        Config *config = NULL;
+
+        if (!vhosts->instance || config_load_own(vhosts->config_dir, vhosts->instance, &config) < 0)
+                return;
+        for (size_t i = 0; i < hostmap_size(config->map); i++) {
+                const HostMapRoute route = hostmap_route(config->map, i);
+
+                if (!route.is_address && is_special(vhosts, config->map, route.what))
+                        APR_ARRAY_PUSH(names, const char *) = apr_pstrdup(vhosts->pool, route.what);
+        }
+        config_free(config);
+        qsort(names->elts, (size_t)names->nelts, sizeof(const char *), compare_hosts);
+        for (int i = 0; i < names->nelts; i++) {
+                const char *name = APR_ARRAY_IDX(names, i, const char *);
+                ap_directive_t *node =
+                        make_directive(vhosts, vhosts->origin, SECTION, ANY_HOST_PORT ">");
+
+                put_first(vhosts, node, name[0] == '*' ? "ServerAlias" : "ServerName", name);
+                APR_ARRAY_PUSH(vhosts->sections, Section) = read_section(vhosts, node);
+        }
+}
+
+/* --- all of them --- */
+
+/* Takes the sections out of the tree, and reads our own directives. Returns its last directive. */
+static ap_directive_t *take_sections(Vhosts *vhosts)
+{
+        ap_directive_t **at = &ap_conftree, *last = NULL;
+
+        while (*at) {
+                ap_directive_t *node = *at;
+                const char *arguments = node->args;
+
+                if (strcasecmp(node->directive, SECTION) == 0) {
+                        *at = node->next;
+                        APR_ARRAY_PUSH(vhosts->sections, Section) = read_section(vhosts, node);
+                        continue;
+                }
+                if (strcasecmp(node->directive, "BellhopHosts") == 0) {
+                        vhosts->origin = node;
+                        vhosts->pages = ap_getword_conf(vhosts->pool, &arguments);
+                        vhosts->certificates = ap_getword_conf(vhosts->pool, &arguments);
+                } else if (strcasecmp(node->directive, "BellhopCertificate") == 0) {
+                        vhosts->pair = ap_getword_conf(vhosts->pool, &arguments);
+                } else if (strcasecmp(node->directive, "BellhopInstance") == 0) {
+                        vhosts->instance = ap_getword_conf(vhosts->pool, &arguments);
+                } else if (strcasecmp(node->directive, "BellhopConfigDir") == 0) {
+                        vhosts->config_dir = ap_getword_conf(vhosts->pool, &arguments);
+                }
+                last = node;
+                at = &node->next;
+        }
+        return last;
+}
+
+static bool is_enabled(void)
+{
+        for (const ap_directive_t *at = ap_conftree; at; at = at->next)
+                if (strcasecmp(at->directive, "BellhopHosts") == 0)
+                        return true;
+        return false;
+}
+
+/* Without mod_ssl, no port is TLS. */
+static void find_ports(const Vhosts *vhosts)
+{
+        const char *address, *port;
+
+        add_port(vhosts->has_ssl ? vhosts->tls : vhosts->plain, HTTPS_PORT);
+        for (int n = 0; n < 2; n++)
+                for (int i = 0; i < vhosts->sections->nelts; i++) {
+                        const Section *section = &APR_ARRAY_IDX(vhosts->sections, i, Section);
+                        const char *arguments = section->node->args;
+                        const bool is_tls = section->engine && !is_off(section);
+
+                        while ((address = next_address(vhosts->pool, &arguments))) {
+                                port = port_of(address);
+                                if (!port || !is_for_any_host(address) || is_tls != (n == 0))
+                                        continue;
+                                if (is_tls || !has_port(vhosts->tls, port))
+                                        add_port(is_tls ? vhosts->tls : vhosts->plain, port);
+                        }
+                }
+        if (!has_port(vhosts->tls, HTTP_PORT))
+                add_port(vhosts->plain, HTTP_PORT);
+}
+
+void vhosts_arrange(apr_pool_t *pool)
+{
+        Vhosts vhosts = {
+                .pool = pool,
+                .config_dir = "/etc/bellhop",
+                .has_ssl = ap_find_linked_module("mod_ssl.c"),
+                .has_md = ap_find_linked_module("mod_md.c"),
+                .sections = apr_array_make(pool, 8, sizeof(Section)),
+                .plain = apr_array_make(pool, 4, sizeof(const char *)),
+                .tls = apr_array_make(pool, 4, sizeof(const char *)),
+        };
+        ap_directive_t *last;
+
+        if (!is_enabled())
+                return;
+        last = take_sections(&vhosts);
+        add_hosts(&vhosts);
+        find_ports(&vhosts);
+        /* Without a name before those with one, and for certain ports before those for all. */
+        for (int turn = 0; turn < 4; turn++)
+                for (int i = 0; i < vhosts.sections->nelts; i++) {
+                        const Section *section = &APR_ARRAY_IDX(vhosts.sections, i, Section);
+
+                        if ((turn >= 2) == (section->folder != NULL) &&
+                            (turn % 2 == 1) == section->is_for_any_port)
+                                write_section(&vhosts, section, &last);
+                }
+}
