@@ -25,6 +25,7 @@ Config *config_free(Config *config)
         for (size_t i = 0; i < config->n_instances; i++) {
                 free(config->instances[i].name);
                 free(config->instances[i].file);
+                free(config->instances[i].canonical);
         }
         free(config->instances);
         for (size_t i = 0; i < config->n_problems; i++)
@@ -97,7 +98,7 @@ int config_read_instance(const char *dir, const char *name, Instance *ret)
                 return r;
         *ret = config->n_instances > 0 ? config->instances[0]
                                        : (Instance){ .idle_usec = INSTANCE_IDLE_USEC_DEFAULT };
-        ret->name = ret->file = NULL;
+        ret->name = ret->file = ret->canonical = NULL;
         return 0;
 }
 

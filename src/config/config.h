@@ -74,6 +74,7 @@ typedef struct Instance {
         char *file; /* path */
         bool is_default;
         unsigned default_line; /* of the file, where Default= is */
+        char *canonical; /* the host that others of its own are redirected to; NULL: none is */
         HttpPolicy http;
         Network network;
         bool is_suspended;  /* its visitors get 503, and nothing of the customer's runs */

@@ -174,11 +174,42 @@ static int instance_parse_network(SettingsFile *file, Span value, void *target)
         return 0;
 }
 
+static int instance_parse_canonical(SettingsFile *file, Span value, void *target)
+{
+        InstanceDraft *draft = target;
+        Hostname host;
+
+        if (value.size == 0)
+                return instance_empty(file, value);
+        if (hostname_parse(value, &host) != HOSTNAME_OK)
+                return problem_value(file, value, NULL,
+                                     "is not an exact host; write one of Host= in full");
+        free(draft->instance.canonical);
+        draft->instance.canonical = strdup(host.name);
+        draft->canonical_line = file->line;
+        return draft->instance.canonical ? 0 : -ENOMEM;
+}
+
+bool instance_has_canonical(const InstanceDraft *draft)
+{
+        const char *canonical = draft->instance.canonical;
+        HostMapMatch match;
+        Hostname host;
+
+        if (!canonical)
+                return true;
+        (void)hostname_parse(span_from_string(canonical), &host);
+        match = hostmap_find_host(draft->routes, &host);
+        return match.route != ROUTE_NONE &&
+               strcmp(hostmap_route(draft->routes, match.route).what, canonical) == 0;
+}
+
 /* Without an offset, the target is the draft itself. */
 static const Setting instance_settings[] = {
         { .key = "Host", .parse = instance_parse_host, .is_list = true },
         { .key = "Address", .parse = instance_parse_address, .is_list = true },
         { .key = "Default", .parse = instance_parse_default },
+        { .key = "Canonical", .parse = instance_parse_canonical },
         { .key = "Http", .parse = instance_parse_http },
         { .key = "IdleSec",
           .parse = setting_parse_timespan,
@@ -212,9 +243,20 @@ int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *n
         return 0;
 }
 
+int instance_draft_check(const InstanceDraft *draft, SettingsFile *file)
+{
+        if (file->n_problems > 0 || instance_has_canonical(draft))
+                return 0;
+        file->line = draft->canonical_line;
+        return problem_add(file, NULL,
+                           "Canonical=%s is none of this instance's exact hosts; add it to Host=",
+                           draft->instance.canonical);
+}
+
 void instance_draft_done(InstanceDraft *draft)
 {
         free(draft->instance.name);
         free(draft->instance.file);
+        free(draft->instance.canonical);
         draft->routes = hostmap_free(draft->routes);
 }

@@ -7,11 +7,16 @@
 typedef struct InstanceDraft {
         Instance instance;
         HostMap *routes; /* origin: the line */
+        unsigned canonical_line;
 } InstanceDraft;
 
 /* Parses the text of NAME.conf; file->n_problems counts its mistakes. Returns 0 or a negative
  * errno; instance_draft_done() is needed in both cases. */
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text);
+/* What only the file as a whole can have wrong. */
+int instance_draft_check(const InstanceDraft *draft, SettingsFile *file);
+/* Whether Canonical= is one of the exact hosts, or not there. */
+bool instance_has_canonical(const InstanceDraft *draft);
 void instance_draft_done(InstanceDraft *draft);
 
 /* Where a route of Config.map comes from, as its origin: instance number and line. If it is

@@ -74,7 +74,7 @@ static int instances_keep(Loading *loading, const char *name)
 {
         const Config *old = loading->old;
         const uint32_t before = old ? config_find_instance(old, name) : ROUTE_NONE;
-        _cleanup_free_ char *name_copy = NULL, *file_copy = NULL;
+        _cleanup_free_ char *name_copy = NULL, *file_copy = NULL, *canonical_copy = NULL;
         Config *config = loading->config;
         Instance instance;
 
@@ -83,12 +83,14 @@ static int instances_keep(Loading *loading, const char *name)
         instance = old->instances[before];
         name_copy = instance.name = strdup(name);
         file_copy = instance.file = strdup(instance.file);
+        if (instance.canonical)
+                canonical_copy = instance.canonical = strdup(instance.canonical);
         instance.is_default = false;
         instance.is_kept = true;
-        if (!name_copy || !file_copy ||
+        if (!name_copy || !file_copy || (old->instances[before].canonical && !canonical_copy) ||
             array_append(config->instances, config->n_instances, instance) < 0)
                 return -ENOMEM;
-        name_copy = file_copy = NULL;
+        name_copy = file_copy = canonical_copy = NULL;
         config->n_kept++;
         return 0;
 }
@@ -146,6 +148,8 @@ static int instances_load_file(Loading *loading, const char *name)
         if (r == 0 && text)
                 r = instance_draft_parse(&draft, &file, name,
                                          (Span){ (const uint8_t *)text, size });
+        if (r == 0 && text)
+                r = instance_draft_check(&draft, &file);
         if (r == 0 && text && file.n_problems == 0) {
                 r = users_check(&loading->users, name);
                 /* A user that is root or the router now must not keep an instance. */

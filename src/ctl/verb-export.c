@@ -10,7 +10,21 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-enum { NAME, HOSTS, ADDRESSES, DEFAULT, HTTP, NETWORK, IDLE, SUSPENDED, MEMORY, CPU, TASKS, DISK };
+enum {
+        NAME,
+        HOSTS,
+        ADDRESSES,
+        DEFAULT,
+        HTTP,
+        NETWORK,
+        IDLE,
+        SUSPENDED,
+        CANONICAL,
+        MEMORY,
+        CPU,
+        TASKS,
+        DISK
+};
 
 static const Column columns[] = {
         [NAME] = { "", "instance", 0, SCOLS_JSON_STRING },
@@ -21,6 +35,7 @@ static const Column columns[] = {
         [NETWORK] = { "", "network", 0, SCOLS_JSON_STRING },
         [IDLE] = { "", "idle_seconds", 0, SCOLS_JSON_NUMBER },
         [SUSPENDED] = { "", "suspended", 0, SCOLS_JSON_BOOLEAN },
+        [CANONICAL] = { "", "canonical", 0, SCOLS_JSON_STRING },
         [MEMORY] = { "", "memory_max_bytes", 0, SCOLS_JSON_NUMBER },
         [CPU] = { "", "cpu_max_percent", 0, SCOLS_JSON_NUMBER },
         [TASKS] = { "", "tasks_max", 0, SCOLS_JSON_NUMBER },
@@ -51,6 +66,7 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
         table_set(table, NETWORK, network_names[instance->network]);
         table_set(table, IDLE, show_usec(instance->idle_usec, idle));
         table_set_bool(table, SUSPENDED, instance->is_suspended);
+        table_set(table, CANONICAL, instance->canonical);
 }
 
 /* What is missing is said: the output may be all that is kept of a machine. */

@@ -113,6 +113,9 @@ static void status_put_settings(Status *status)
         status_put_list(status, "Addresses", "addresses", own->addresses, own->n_addresses);
         hosts_free(hosts, config->n_instances);
         status_put_bool(status, "Default", "default", instance, instance && instance->is_default);
+        if (status->ctl->json || (instance && instance->canonical))
+                status_put_text(status, "Canonical", "canonical",
+                                instance ? instance->canonical : NULL);
         status_put_text(status, "Plain HTTP", "http",
                         instance ? http_policies[instance->http] : NULL);
         status_put_text(status, "Network", "network",

@@ -47,6 +47,8 @@ const Option options[] = {
           "A local address, with or without port, that leads there", SETTING("Address") },
         { "default", 0, "[=BOOL]", "add set", "It gets what leads nowhere else",
           SETTING("Default") },
+        { "canonical", 0, "HOST", "add set", "Its other exact hosts are redirected to that one",
+          SETTING("Canonical") },
         { "http", 0, "POLICY", "add set", "Plain HTTP: serve, redirect or refuse",
           SETTING("Http") },
         { "idle", 0, "TIME", "add set", "It exits after that time without connections",

@@ -106,15 +106,28 @@ static apr_status_t forget_connection(void *received)
         return APR_SUCCESS;
 }
 
+/* A port in the list of the server's listeners. */
+typedef struct PortRecord {
+        ap_listen_rec listener;
+        apr_sockaddr_t bind_addr;
+} PortRecord;
+
+static void fill_port(PortRecord *record, apr_port_t port, const char *protocol)
+{
+        record->bind_addr = *inbox.quiet->bind_addr;
+        record->bind_addr.port = port;
+        record->listener = *inbox.quiet; /* a child that ends closes all of them */
+        record->listener.bind_addr = &record->bind_addr;
+        record->listener.protocol = protocol;
+        record->listener.next = NULL;
+}
+
 /* mod_remoteip reads PROXY headers only on ports of the server's listeners, so each port that
  * connections come to gets a record in that list. The MPMs chose what they poll before that. Only
  * the one thread of a child that accepts adds records; others see a record whole or not at all. */
 static void show_port(const struct sockaddr_storage *local)
 {
-        struct PortRecord {
-                ap_listen_rec listener;
-                apr_sockaddr_t bind_addr;
-        } * record;
+        PortRecord *record;
         ap_listen_rec *last = NULL;
         Address address;
 
@@ -128,12 +141,26 @@ static void show_port(const struct sockaddr_storage *local)
         record = last ? calloc(1, sizeof(*record)) : NULL;
         if (!record)
                 return;
-        record->bind_addr = *inbox.quiet->bind_addr;
-        record->bind_addr.port = address.port;
-        record->listener = *inbox.quiet; /* a child that ends closes all of them */
-        record->listener.bind_addr = &record->bind_addr;
-        record->listener.next = NULL;
+        fill_port(record, address.port, inbox.quiet->protocol);
         __atomic_store_n(&last->next, &record->listener, __ATOMIC_RELEASE);
+}
+
+void inbox_show_ports(bool is_shown)
+{
+        static PortRecord records[2];
+        ap_listen_rec **end = &ap_listeners;
+
+        if (!inbox.quiet)
+                return;
+        while (*end && *end != &records[0].listener)
+                end = &(*end)->next;
+        *end = NULL;
+        if (!is_shown)
+                return;
+        fill_port(&records[0], HTTP_PORT, "http");
+        fill_port(&records[1], HTTPS_PORT, "https");
+        records[0].listener.next = &records[1].listener;
+        *end = &records[0].listener;
 }
 
 static bool is_named_port(uint16_t port)

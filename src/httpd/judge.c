@@ -254,6 +254,8 @@ static void judge_directives(apr_pool_t *pool, const ap_directive_t *directive)
 void judge_run(apr_pool_t *pool, server_rec *servers)
 {
         judge_directives(pool, ap_conftree);
+        for (const ap_directive_t *at = vhosts_unused_listen(); at; at = at->next)
+                judge_write(pool, VERDICT_LISTEN, at, at->args);
         judge_htaccess_all(pool, servers);
         verdict_write(stdout, &(Verdict){ .kind = VERDICT_END });
         (void)fflush(stdout);

@@ -17,6 +17,8 @@
 #include <http_ssl.h>
 #include <mpm_common.h>
 
+#include "httpd/canonical.h"
+#include "httpd/challenge.h"
 #include "httpd/inbox.h"
 #include "httpd/judge.h"
 #include "httpd/logs.h"
@@ -123,6 +125,15 @@ static bool mod_find_inheritance(server_rec *server)
         return false;
 }
 
+static void warn_of_listen(server_rec *server)
+{
+        for (const ap_directive_t *at = vhosts_unused_listen(); at; at = at->next)
+                ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
+                             "%s:%d: Listen %s has no effect: connections come from the router; "
+                             "for another port, 'systemctl edit bellhop-router.socket'",
+                             at->filename, at->line_num, at->args);
+}
+
 /* Runs before the customer's code, which must find none of this in its environment. */
 static bool mod_inherit(server_rec *server)
 {
@@ -211,6 +222,8 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
                 return !OK;
         if (!is_rehearsal() && load_config(pconf, server) != OK)
                 return !OK;
+        if (!is_rehearsal())
+                warn_of_listen(server);
         return OK;
 }
 
@@ -221,8 +234,16 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
         return OK;
 }
 
+/* mod_md looks for the ports among the listeners. */
+static int show_ports(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
+{
+        inbox_show_ports(true);
+        return OK;
+}
+
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
 {
+        inbox_show_ports(false);
         if (!is_real_start() || is_rehearsal())
                 return OK;
         if (ap_num_listen_buckets > 1) {
@@ -350,8 +371,9 @@ static int request_begins(request_rec *request)
 
         sigmask_change(SIG_BLOCK);
         if (!handoff || (mod_admits(request->hostname, handoff) && mod_admits(target, handoff)))
-                return config->instances[own_instance].is_suspended ? HTTP_SERVICE_UNAVAILABLE
-                                                                    : DECLINED;
+                return config->instances[own_instance].is_suspended
+                               ? HTTP_SERVICE_UNAVAILABLE
+                               : canonical_redirect(request, config, own_instance);
 
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,
                       "misdirected: host '%s' on a connection for '%s'",
@@ -437,7 +459,9 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_MIDDLE);
         logs_register_hooks();
         php_source_register_hooks();
+        challenge_register_hooks();
         ap_hook_open_logs(open_logs, NULL, NULL, APR_HOOK_REALLY_LAST);
+        ap_hook_post_config(show_ports, NULL, NULL, APR_HOOK_REALLY_FIRST);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_test_config(test_config, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_LAST);

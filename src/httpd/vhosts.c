@@ -44,10 +44,16 @@ typedef struct Section {
 } Section;
 
 static const char copy_mark;
+static ap_directive_t *unused_listen;
 
 bool vhosts_is_copy(const ap_directive_t *directive)
 {
         return directive->data == &copy_mark;
+}
+
+const ap_directive_t *vhosts_unused_listen(void)
+{
+        return unused_listen;
 }
 
 /* --- addresses --- */
@@ -360,6 +366,12 @@ static ap_directive_t *take_sections(Vhosts *vhosts)
                         APR_ARRAY_PUSH(vhosts->sections, Section) = read_section(vhosts, node);
                         continue;
                 }
+                if (strcasecmp(node->directive, "Listen") == 0) {
+                        *at = node->next;
+                        node->next = unused_listen;
+                        unused_listen = node;
+                        continue;
+                }
                 if (strcasecmp(node->directive, "BellhopHosts") == 0) {
                         vhosts->origin = node;
                         vhosts->pages = ap_getword_conf(vhosts->pool, &arguments);
@@ -422,6 +434,7 @@ void vhosts_arrange(apr_pool_t *pool)
         };
         ap_directive_t *last;
 
+        unused_listen = NULL;
         if (!is_enabled())
                 return;
         last = take_sections(&vhosts);

@@ -11,5 +11,8 @@
  * BellhopHosts is set. */
 void vhosts_arrange(apr_pool_t *pool);
 
+/* The Listen directives that were in the tree, which have no effect; NULL: there was none. */
+const ap_directive_t *vhosts_unused_listen(void);
+
 /* Whether a directive is a copy of another section in the tree, with the same contents. */
 bool vhosts_is_copy(const ap_directive_t *directive);

@@ -39,7 +39,7 @@ Include {}
 """
 # Keys of a plan that are lines of the instance's file.
 SETTINGS = {"hosts": "Host", "addresses": "Address", "default": "Default", "http": "Http", "idle_seconds": "IdleSec",
-            "network": "Network"}
+            "network": "Network", "canonical": "Canonical"}
 
 
 def user_of(name):
@@ -278,7 +278,8 @@ class Carry:
         found += [("default", "--default")] if entry["default"] else []
         found += [("http", f"--http={entry['http']}")] if entry["http"] != "serve" else []
         found += [("idle_seconds", f"--idle={time_of(entry['idle_seconds'])}")] if entry["idle_seconds"] != 600 else []
-        return found + ([("network", f"--network={entry['network']}")] if entry["network"] != "no" else [])
+        found += [("network", f"--network={entry['network']}")] if entry["network"] != "no" else []
+        return found + ([("canonical", f"--canonical={entry['canonical']}")] if entry["canonical"] else [])
 
     def text_of(self, entry):
         lines = ["[Instance]"]
@@ -297,6 +298,8 @@ class Carry:
                 continue
             if key in ("hosts", "addresses"):
                 same = {host_key(word) for word in there[key]} == {host_key(word) for word in entry[key]}
+            elif key == "canonical":
+                same = (there[key] or "") == host_key(entry[key] or "")
             else:
                 same = there[key] == entry[key]
             if not same:
@@ -334,6 +337,7 @@ class Carry:
                  "default": [f"--default={'yes' if entry['default'] else 'no'}"],
                  "network": [f"--network={entry['network']}"],
                  "http": [f"--http={entry['http']}"],
+                 "canonical": [f"--canonical={entry['canonical'] or ''}"],
                  "idle_seconds": [f"--idle={time_of(entry['idle_seconds'])}"],
                  "hosts": [f"--host={host}" for host in entry["hosts"] or [""]],
                  "addresses": [f"--address={address}" for address in entry["addresses"] or [""]]}

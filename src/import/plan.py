@@ -22,7 +22,7 @@ DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made
 LIMITS = ("memory_max_bytes", "cpu_max_percent", "tasks_max", "disk_max_bytes")
 DEFAULTS = {
     "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "idle_seconds": 600,
-    "suspended": False, **dict.fromkeys(LIMITS), "create_user": False, "certificate": None, "key": None, "chain": None,
+    "suspended": False, "canonical": None, **dict.fromkeys(LIMITS), "create_user": False, "certificate": None, "key": None, "chain": None,
     "certificates": {}, "snippets": {}, "folders": [], "php_fpm": None,
 }
 # Each of their values is an object itself, which no cell of a table can be.
@@ -223,6 +223,7 @@ FORMS = {
     "addresses": (is_words, "a list of addresses"),
     "http": (lambda value: value in POLICIES, "serve, redirect or refuse"),
     "network": (lambda value: value in NETWORKS, "no, internet or yes, as a string"),
+    "canonical": (lambda value: value is None or is_words([value]), "a host, or null"),
     "idle_seconds": (lambda value: (is_number(value) or isinstance(value, float)) and 0 <= value <= 10 ** 9,
                      "a number of seconds"),
     **{key: (is_limit(1), "a number above 0, or null") for key in LIMITS},
@@ -311,6 +312,6 @@ def entry_of(values, file, line):
 
 def as_json(entry):
     """The keys of status --json always, the others where they say something."""
-    always = ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended", *LIMITS)
+    always = ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended", "canonical", *LIMITS)
     return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS
                                        if key in always or entry[key] != DEFAULTS[key]}}

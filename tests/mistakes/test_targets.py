@@ -118,7 +118,15 @@ def test_virtual_host_without_a_line_for_tls(box):
     apply(box, "<VirtualHost *:443>\nServerName carol.example\nHeader set X-Own 1\n</VirtualHost>\n")
     assert findings(box) == []
     assert_served(box)
-    assert "x-own: 1" in box.curl("-i", "https://carol.example/").lower()
+    assert "x-own: 1" in box.curl("https://carol.example/", "-i").lower()
+
+
+def test_listen(box):
+    apply(box, "# mine\nListen 8080\n")
+    found = find(box, "listen-unused")
+    assert (found["file"], found["line"], found["what"], found["severity"]) == (SNIPPET, 2, "Listen 8080", "warning")
+    apply(box, "# mine\n")
+    assert findings(box) == []
 
 
 def test_hostile_socket(box):

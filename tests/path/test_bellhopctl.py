@@ -237,13 +237,13 @@ NO_LIMITS = dict.fromkeys(("memory_max_bytes", "cpu_max_percent", "tasks_max", "
 def test_export(config):
     """In the order of the names, with the settings as add and set take them."""
     asked = {"hosts": ["a.example", "*.b.example"], "addresses": ["192.0.2.7"], "default": False, "http": "serve",
-             "network": "no", "idle_seconds": 600, "suspended": False}
+             "network": "no", "idle_seconds": 600, "suspended": False, "canonical": None}
     entry = {"instance": NAME, **asked, **NO_LIMITS}
     assert export(config) == export(config, NAME) == export(config, "--json") == [entry]
     (config / f"instances/{OTHER}.conf").write_text(
-        "[Instance]\nDefault=yes\nHttp=redirect\nIdleSec=90500ms\nNetwork=on\nSuspended=yes\n# Host=c.example\n")
-    other = {"instance": OTHER, "hosts": [], "addresses": [], "default": True, "http": "redirect", "network": "yes",
-             "idle_seconds": 90.5, "suspended": True, **NO_LIMITS}
+        "[Instance]\nHost=c.example\nCanonical=C.example.\nDefault=yes\nHttp=redirect\nIdleSec=90500ms\nNetwork=on\nSuspended=yes\n# Host=d.example\n")
+    other = {"instance": OTHER, "hosts": ["c.example"], "addresses": [], "default": True, "http": "redirect", "network": "yes",
+             "idle_seconds": 90.5, "suspended": True, "canonical": "c.example", **NO_LIMITS}
     assert export(config) == sorted([entry, other], key=lambda one: one["instance"])
     assert export(config, OTHER) == [other]
 

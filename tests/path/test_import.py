@@ -117,7 +117,7 @@ def test_csv_and_json_say_the_same(config, tmp_path):
     printed = json.loads(run(config, "--json", tmp_path / "plan.csv"))
     assert printed["instances"] == [{
         "instance": A, "hosts": ["a.example", "*.b.example"], "addresses": [], "default": False, "http": "serve",
-        "network": "yes", "idle_seconds": 90, "suspended": False, **dict.fromkeys(plan.LIMITS)}]
+        "network": "yes", "idle_seconds": 90, "suspended": False, "canonical": None, **dict.fromkeys(plan.LIMITS)}]
     (tmp_path / "plan.json").write_text(json.dumps(printed))
     assert json.loads(run(config, "--json", tmp_path / "plan.json")) == printed
     assert printed["changes"] == [{"change": "instance", "what": f"add {A}"}]

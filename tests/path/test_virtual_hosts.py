@@ -15,6 +15,11 @@ HOSTS = "Host=alice.example www.alice.example blog.alice.example *.shop.example\
 CODE = ("-o", "/dev/null", "-w", "%{http_code} %{redirect_url}")
 
 
+def vhost(address, name, *lines):
+    names = f"ServerName {name}\n" if name else ""
+    return f"<VirtualHost {address}>\n{names}{chr(10).join(lines)}\n</VirtualHost>\n"
+
+
 def make(snippet="", mpm="event", settings=HOSTS, tls=True):
     """Each answer of a virtual host is its name; "hello" is the main site."""
     return Instance(mpm, settings=settings, snippet=snippet, tls=tls)
@@ -48,11 +53,6 @@ def answers(instance, path="/", hosts=("alice.example", "www.alice.example", "bl
 
 
 MAIN = ["200 hello", "200 hello"]
-
-
-def vhost(address, name, *lines):
-    names = f"ServerName {name}\n" if name else ""
-    return f"<VirtualHost {address}>\n{names}{chr(10).join(lines)}\n</VirtualHost>\n"
 
 
 def teapot(text):
@@ -226,3 +226,119 @@ def test_link_in_place_of_a_folder_leads_nowhere_else():
         instance.start()
         assert answers(instance)["alice.example"] == MAIN
         assert {answer[:3] for answer in answers(instance)["blog.alice.example"]} == {"403"}
+
+
+# --- Canonical= ---
+
+
+@pytest.fixture(name="canonical", params=["event", "prefork"])
+def _canonical(request):
+    with make(mpm=request.param, settings=HOSTS + "\nCanonical=WWW.alice.example.") as instance:
+        instance.path("www/new.html", text="new\n")
+        os.makedirs(instance.path("www/.well-known/acme-challenge"))
+        instance.path("www/.well-known/acme-challenge/token", text="token\n")
+        pages(instance, "blog.alice.example")
+        yield instance.start()
+
+
+def test_canonical_host(canonical):
+    ports = canonical.router.port, canonical.router.tls_port
+    for scheme, port in zip(("http", "https"), ports):
+        url = f"{scheme}:" if scheme == "https" else ""
+        for host in ("alice.example", "blog.alice.example"):
+            for path in ("/", "/a%2Fb%20c?d=e&f=//g", "/evil.example/x"):
+                assert canonical.curl(f"{url}{path}", *CODE, "--path-as-is", host=host)[1] == (
+                    f"301 {scheme}://www.alice.example:{port}{path}")
+        assert canonical.curl(f"{url}//evil.example/x", *CODE)[1] == f"301 {scheme}://www.alice.example:{port}/evil.example/x"
+        for method, code in (("POST", 308), ("DELETE", 308), ("OPTIONS", 308), ("GET", 301)):
+            assert canonical.curl(f"{url}/x", *CODE, "-X", method)[1] == f"{code} {scheme}://www.alice.example:{port}/x"
+        assert canonical.curl(f"{url}/x", *CODE, "-I")[1].startswith("301 ")
+        for host in ("www.alice.example", "x.shop.example"):
+            assert canonical.curl(f"{url}/", host=host) == (0, "hello\n")
+        assert canonical.curl(f"{url}/.well-known/acme-challenge/token") == (0, "token\n")
+        # By its own redirect a client gets to the page.
+        assert canonical.curl(f"{url}/new.html", "-L") == (0, "new\n")
+
+
+def test_canonical_host_has_no_port_that_the_scheme_implies(canonical):
+    for name in ("alice.example", "ALICE.example.", "alice.example:80"):
+        with canonical.connect() as connection:
+            connection.sendall(f"GET /x HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+            answer = connection.makefile("rb").read().decode()
+            assert "\r\nLocation: http://www.alice.example/x\r\n" in answer, answer
+    with canonical.connect() as connection:
+        connection.sendall(b"GET http://alice.example/x?y HTTP/1.1\r\nHost: alice.example\r\nConnection: close\r\n\r\n")
+        assert b"\r\nLocation: http://www.alice.example/x?y\r\n" in connection.makefile("rb").read()
+
+
+def test_canonical_host_of_others_is_theirs(canonical):
+    with canonical.connect() as connection:
+        connection.sendall(b"GET /x HTTP/1.1\r\nHost: bob.example\r\nConnection: close\r\n\r\n")
+        assert connection.makefile("rb").readline().split()[1] == b"421"
+
+
+@pytest.mark.parametrize("value, says", [
+    ("other.example", "none of this instance's exact hosts"), ("x.shop.example", "none of this instance's exact hosts"),
+    ("*.shop.example", "is not an exact host"), ("https://alice.example", "is not an exact host"),
+    ("alice.example:443", "is not an exact host"), ("192.0.2.1", "is not an exact host"), ("", "is empty")])
+def test_mistakes_in_canonical(value, says):
+    with make(settings=f"{HOSTS}\nCanonical={value}") as instance:
+        done = instance.run("--test")
+        assert done.returncode == 1 and says in done.stderr and ":4:" in done.stderr, done.stderr
+
+
+# --- challenges, and modules that look for listeners ---
+
+
+@pytest.mark.parametrize("lines", [
+    'ProxyPass "/" "http://127.0.0.1:9/"', '<VirtualHost *>\nServerName alice.example\nProxyPass / http://127.0.0.1:9/\n</VirtualHost>',
+    '<Location "/">\nProxyPass http://127.0.0.1:9/\n</Location>', '<Location "/">\nSetHandler "proxy:http://127.0.0.1:9/"\n</Location>',
+    'ProxyPassMatch "^/(.*)$" "http://127.0.0.1:9/$1"', "Redirect / https://alice.example/x/",
+    vhost("*", "alice.example", "RewriteEngine On\nRewriteRule ^/(.*) http://127.0.0.1:9/$1 [P]"), "AliasMatch .* /nonexistent"],
+    ids=["server", "virtual host", "location", "handler", "match", "redirect", "rewrite", "alias"])
+def test_challenge_is_served_whatever_leads_elsewhere(lines):
+    with make(lines) as instance:
+        os.makedirs(instance.path("www/.well-known/acme-challenge/folder"))
+        instance.path("www/.well-known/acme-challenge/token", text="token\n")
+        instance.start()
+        assert instance.curl("/.well-known/acme-challenge/token?x") == (0, "token\n")
+        # What is no file there goes the way of all others.
+        others = [instance.curl(path, *CODE)[1] for path in (
+            "/", "/.well-known/acme-challenge/none", "/.well-known/acme-challenge/folder")]
+        assert "200" not in "".join(other[:3] for other in others), others
+        assert instance.curl("/.well-known/acme-challenge/token", *CODE, "-X", "POST")[1][:3] != "200"
+
+
+def test_challenge_keeps_access_rules():
+    with make('<Location "/">\nRequire all denied\n</Location>') as instance:
+        os.makedirs(instance.path("www/.well-known/acme-challenge"))
+        instance.path("www/.well-known/acme-challenge/token", text="token\n")
+        instance.start()
+        assert instance.curl("/.well-known/acme-challenge/token", *CODE)[1][:3] == "403"
+
+
+@pytest.mark.parametrize("mpm", ["event", "worker", "prefork"])
+def test_listen_opens_nothing_and_is_said(mpm):
+    with make("Listen 127.0.0.1:1\nListen 99999999", mpm) as instance:
+        done = instance.run("--test")
+        assert done.returncode == 0, done.stderr
+        instance.start()
+        assert answers(instance, hosts=["alice.example"]) == {"alice.example": MAIN}
+        assert re.search(r"test\.conf:2: Listen 127\.0\.0\.1:1 has no effect.*systemctl edit", instance.errors())
+
+
+@pytest.mark.parametrize("mpm", ["event", "worker", "prefork"])
+def test_mod_md_finds_the_ports(mpm):
+    """It says so where it looks, and it starts its part for a host of the instance."""
+    with make("""LoadModule md_module /usr/lib/apache2/modules/mod_md.so
+            LogLevel md:trace2
+            MDStoreDir ${RUNTIME_DIRECTORY}/md
+            MDCertificateAuthority https://127.0.0.1:9/dir
+            MDCertificateAgreement accepted
+            MDContactEmail root@alice.example
+            MDomain blog.alice.example
+            """ + vhost("*:443", "blog.alice.example"), mpm) as instance:
+        instance.start()
+        assert answers(instance, hosts=["alice.example"]) == {"alice.example": MAIN}
+        errors = instance.errors()
+        assert re.search(r"server seems reachable via http: and reachable via https:", errors), errors

@@ -195,8 +195,15 @@ def test_killed_anywhere_and_given_again(box, strike):
 def test_export_says_what_add_and_set_have_made(box):
     ctl(box, "set", *CHANGE, "--network")
     entry = settings(box)
-    assert [entry[key] for key in ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended")] == [
-        [HOST, NEW, "*.wild.example"], ["127.0.0.99"], False, "refuse", "yes", 600, False]
+    assert [entry[key] for key in ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended",
+                                 "canonical")] == [
+        [HOST, NEW, "*.wild.example"], ["127.0.0.99"], False, "refuse", "yes", 600, False, None]
+    ctl(box, "set", "carol", f"--canonical={NEW}")
+    assert settings(box)["canonical"] == NEW
+    assert f"https://{NEW}/" in box.curl(f"https://{HOST}/", "-i")
+    assert "none of the exact hosts" in box.try_run("bellhopctl", "set", "carol", f"--host={HOST}").stderr
+    ctl(box, "set", "carol", f"--host={HOST}", f"--canonical={HOST}")
+    ctl(box, "set", "carol", f"--host={HOST} {NEW} *.wild.example", "--canonical=")
     status, = ctl_json(box, "status", "carol")["instances"]
     assert {key: status[key] for key in entry if not key.startswith("tasks")} == {
         key: value for key, value in entry.items() if not key.startswith("tasks")}

@@ -144,7 +144,7 @@ static const struct {
         { S(GOOD "host=b\n"), 3, "unknown key host=" },
         { S(GOOD "Hosts=b\n"), 3, "; did you mean Host=?" },
         { S(GOOD "Nothing=b\n"), 3,
-          "known are Host= Address= Default= Http= IdleSec= Network= "
+          "known are Host= Address= Default= Canonical= Http= IdleSec= Network= "
           "Suspended=" },
         { S(GOOD "=b\n"), 3, "unknown key =" },
         { S(GOOD "SniffMaxBytes=1M\n"), 3, "unknown key SniffMaxBytes=" },

@@ -40,12 +40,18 @@ static bool draft_has_same_routes(const HostMap *a, const HostMap *b)
         return r == 0;
 }
 
+static bool draft_is_same_text(const char *a, const char *b)
+{
+        return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 bool draft_is_same(const Draft *a, const Draft *b)
 {
         const Instance *first = &a->parsed.instance, *second = &b->parsed.instance;
 
         return first->is_default == second->is_default && first->http == second->http &&
                first->network == second->network && first->idle_usec == second->idle_usec &&
+               draft_is_same_text(first->canonical, second->canonical) &&
                draft_has_same_routes(a->parsed.routes, b->parsed.routes);
 }
 
@@ -66,6 +72,12 @@ CtlStatus draft_check_conflicts(const Draft *draft, const Config *config)
         uint64_t origin;
         int r;
 
+        if (!instance_has_canonical(&draft->parsed)) {
+                output_error("The canonical host %s is none of the exact hosts. Give it with "
+                             "--host= as well, or another one with --canonical=.",
+                             draft->parsed.instance.canonical);
+                return CTL_FAILED;
+        }
         if (draft->parsed.instance.is_default && config->default_instance != ROUTE_NONE) {
                 other.instance = &config->instances[config->default_instance];
                 other.file = other.instance->file;

@@ -132,6 +132,10 @@ static void server_on_verdict(const Verdict *verdict, void *userdata)
                                  "%u more .htaccess files", verdict->line);
         else if (!server_is_snippet(inst, verdict->file))
                 return;
+        else if (verdict->kind == VERDICT_LISTEN)
+                finding_add(&inst->check->findings, FINDING_LISTEN_UNUSED,
+                            (Place){ inst->name, verdict->file, verdict->line }, NULL, "Listen %s",
+                            verdict->what);
         else
                 instance_check_target(inst, verdict->file, verdict->line, verdict->what);
 }

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* The redirect to the host of Canonical=. */
+#pragma once
+
+#include <httpd.h>
+
+#include "config/config.h"
+
+/* In the first hook of a request. DECLINED, or the status of a redirect, with its target set. */
+int canonical_redirect(request_rec *request, const Config *config, uint32_t own);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * certbot and others put the answer to an ACME challenge into the document root. Where a site
+ * passes everything on (ProxyPass "/", RewriteRule with [P]) or redirects it, the authority would
+ * not find that file, and the certificate would expire. So a file that is there is served, whatever
+ * is mapped elsewhere; access rules hold all the same.
+ */
+#include <string.h>
+
+#include <httpd.h>
+
+#include <apr_file_info.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_request.h>
+
+#include "httpd/challenge.h"
+
+#define NOTE "bellhop-challenge"
+
+bool challenge_is_below(const char *path)
+{
+        return strncmp(path, CHALLENGES, strlen(CHALLENGES)) == 0;
+}
+
+static int challenge_translate(request_rec *request)
+{
+        apr_finfo_t info;
+
+        if (request->method_number != M_GET || request->proxyreq || !request->uri ||
+            !challenge_is_below(request->uri))
+                return DECLINED;
+        if (ap_core_translate(request) == OK &&
+            apr_stat(&info, request->filename, APR_FINFO_TYPE, request->pool) == APR_SUCCESS &&
+            info.filetype == APR_REG) {
+                apr_table_setn(request->notes, NOTE, "");
+                return OK;
+        }
+        request->filename = request->canonical_filename = NULL;
+        return DECLINED;
+}
+
+/* SetHandler "proxy:..." in a <Location>. */
+static int challenge_handle(request_rec *request)
+{
+        if (apr_table_get(request->notes, NOTE))
+                request->handler = "default-handler";
+        return DECLINED;
+}
+
+void challenge_register_hooks(void)
+{
+        ap_hook_translate_name(challenge_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        ap_hook_handler(challenge_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+}
