@@ -39,6 +39,14 @@ bool name_path_fill(NamePath what, const char *dir, const char *instance, char r
         return n >= 0 && n < PATH_MAX;
 }
 
+const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX])
+{
+        (void)snprintf(ret, NAME_HOST_MAX, "%s", host);
+        if (ret[0] == '*')
+                ret[0] = '_';
+        return ret;
+}
+
 const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX])
 {
         (void)snprintf(ret, NAME_UNIT_MAX, "%s%s%s", units[what].before, instance,

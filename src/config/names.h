@@ -8,6 +8,9 @@
 /* Every file of an instance: DIR/instances/NAME.conf. */
 #define NAME_CONF_SUFFIX ".conf"
 
+/* Room for "*." and the longest host, and the terminating NUL. */
+#define NAME_HOST_MAX 256
+
 typedef enum NamePath {
         NAME_INSTANCE_FILE,  /* CONFIG/instances/NAME.conf */
         NAME_TLS_DIR,        /* CONFIG/tls/NAME */
@@ -35,6 +38,10 @@ typedef enum NameUnit {
 
 /* Closes what Network=internet does not reach. */
 #define FIREWALL_SERVICE "bellhop-firewall.service"
+
+/* The folder of a host, exact or "*.suffix", below the document root and the folder of the
+ * certificate: the host itself, with '_' in place of the asterisk. Returns ret. */
+const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX]);
 
 /* Room for the longest instance name and the terminating NUL. */
 #define NAME_UNIT_MAX 128

@@ -197,6 +197,11 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, int made)
                 output_error("%s has a certificate or key in %s/tls/%s. --force replaces it.", name,
                              dir, name);
                 break;
+        case TLS_FILES_NO_FOLDER:
+                output_error("%s has no certificate yet. Install that of the instance first, "
+                             "without --host=.",
+                             name);
+                break;
         case TLS_FILES_NO_NAME:
                 output_error("%s has no Host= and no Address= that a certificate could name.",
                              name);
@@ -348,13 +353,15 @@ static bool cert_renew_server(const Change *change, const char *name)
                            unit);
 }
 
-static CtlStatus cert_write_pair(Change *change, const char *name, const TlsPair *pair)
+static CtlStatus cert_write_pair(Change *change, const char *name, const char *host,
+                                 const TlsPair *pair)
 {
         const char *dir = change->ctl->config_dir;
         int r;
 
-        (void)change_step(change, "certificate", "install the certificate of %s", name);
-        r = tls_files_put(dir, name, pair, true);
+        (void)change_step(change, "certificate", "install the certificate of %s",
+                          host ? host : name);
+        r = tls_files_put(dir, name, host, pair, true);
         if (r != TLS_FILES_PUT)
                 return cert_say_made(change->ctl, name, r);
         if (cert_renew_server(change, name))
@@ -364,7 +371,36 @@ static CtlStatus cert_write_pair(Change *change, const char *name, const TlsPair
         return CTL_FAILED;
 }
 
-static CtlStatus cert_install(const Ctl *ctl, const char *name, char *files[])
+/* One of the instance's own, in canonical form or "*." and such a suffix; host NULL: none is
+ * wanted. */
+static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *host)
+{
+        Config *config = NULL;
+        bool is_own = false;
+
+        if (!host)
+                return CTL_FINE;
+        if (config_load_own(ctl->config_dir, name, &config) < 0)
+                return output_no_memory();
+        for (size_t i = 0; i < hostmap_size(config->map); i++)
+                is_own = is_own || strcasecmp(hostmap_route(config->map, i).what, host) == 0;
+        config_free(config);
+        if (is_own)
+                return CTL_FINE;
+        output_error("%s is none of the hosts of %s. 'bellhopctl status %s' shows them.", host,
+                     name, name);
+        return CTL_FAILED;
+}
+
+static CtlStatus cert_check_covers(const TlsPair *pair, const char *host)
+{
+        if (!host || certificate_covers(sk_X509_value(pair->chain, 0), host))
+                return CTL_FINE;
+        output_error("The certificate does not name %s.", host);
+        return CTL_FAILED;
+}
+
+static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host, char *files[])
 {
         TlsPair pair = { .chain = NULL };
         Change change;
@@ -373,9 +409,13 @@ static CtlStatus cert_install(const Ctl *ctl, const char *name, char *files[])
         if (status == CTL_FINE)
                 status = cert_check_user(name);
         if (status == CTL_FINE)
+                status = cert_check_host(ctl, name, host);
+        if (status == CTL_FINE)
                 status = cert_read_pair(files, &pair);
         if (status == CTL_FINE)
-                status = cert_write_pair(&change, name, &pair);
+                status = cert_check_covers(&pair, host);
+        if (status == CTL_FINE)
+                status = cert_write_pair(&change, name, host, &pair);
         certificates_free(pair.chain);
         EVP_PKEY_free(pair.key);
         return change_done(&change, status);
@@ -384,7 +424,15 @@ static CtlStatus cert_install(const Ctl *ctl, const char *name, char *files[])
 CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
 {
         const char *name = arguments[0];
+        _cleanup_free_ char *host =
+                ctl->n_settings > 0 ? strdup(ctl->settings[ctl->n_settings - 1].value) : NULL;
 
+        for (char *at = host; at && *at; at++)
+                *at = *at >= 'A' && *at <= 'Z' ? (char)(*at + 'a' - 'A') : *at;
+        if (host && !ctl->install) {
+                output_error("--host= is for --install.");
+                return CTL_USAGE;
+        }
         if (ctl->force && !ctl->self_signed) {
                 output_error("--force is for --self-signed.");
                 return CTL_USAGE;
@@ -398,6 +446,6 @@ CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
                 return CTL_FAILED;
         }
         if (ctl->install)
-                return cert_install(ctl, name, arguments + 1);
+                return cert_install(ctl, name, host, arguments + 1);
         return ctl->self_signed ? cert_make(ctl, name) : cert_show(ctl, name);
 }

@@ -41,7 +41,7 @@ const Option options[] = {
         { "tls", 0, NULL, "route", "Over TLS only", FLAG(only_tls) },
         { "http", 0, NULL, "route", "Over plain HTTP only", FLAG(only_http) },
         { "offline", 0, NULL, "route", "Read the files, do not ask the router", FLAG(offline) },
-        { "host", 0, "HOST", "add set", "A host or *.SUFFIX that leads there; again for more",
+        { "host", 0, "HOST", "add set cert", "A host or *.SUFFIX that leads there; again for more",
           SETTING("Host") },
         { "address", 0, "ADDR", "add set",
           "A local address, with or without port, that leads there", SETTING("Address") },

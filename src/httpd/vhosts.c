@@ -16,6 +16,7 @@
 #include <apr_strings.h>
 
 #include "config/config.h"
+#include "config/names.h"
 #include "httpd/vhosts.h"
 
 #define SECTION       "<VirtualHost"
@@ -296,11 +297,9 @@ static void write_section(const Vhosts *vhosts, const Section *section, ap_direc
 /* Where it has none but lies below a wildcard that has one, it is the main site's all the same. */
 static bool is_special(const Vhosts *vhosts, const HostMap *hosts, const char *host)
 {
-        char folder[HOSTNAME_MAX + 3];
+        char folder[NAME_HOST_MAX];
 
-        (void)apr_snprintf(folder, sizeof(folder), "%s", host);
-        if (folder[0] == '*')
-                folder[0] = '_';
+        (void)name_host_folder(host, folder);
         if (find_folder(vhosts, vhosts->pages, folder) || find_pair(vhosts, folder))
                 return true;
         for (size_t i = 0; host[0] != '*' && i < hostmap_size(hosts); i++) {

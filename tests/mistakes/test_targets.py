@@ -138,3 +138,40 @@ def test_hostile_socket(box):
         kinds = [entry["kind"] for entry in json.loads(done.stdout)["findings"]]
         assert "application-unreachable" in kinds or "link" not in make
     box.shell(f"rm -f {SOCKET}")
+
+
+WWW = "www.carol.example"
+
+
+def make_pair(folder, names, dates=""):
+    # By x509, as `openssl req` of Debian 12 takes no dates.
+    return (f"mkdir -p {folder}; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=x "
+            f"-addext subjectAltName={names} -keyout {folder}/privkey.pem -out {folder}/fullchain.pem 2>/dev/null; {dates}")
+
+
+def test_certificate_of_a_host(box):
+    install = f"bellhopctl cert carol --host={WWW} --install /root/pair/fullchain.pem /root/pair/privkey.pem"
+    box.shell(make_pair("/root/pair", "DNS:other.example"))
+    assert f"does not name {WWW}" in box.try_run("sh", "-c", install).stderr
+    assert "none of the hosts of carol" in box.try_run("sh", "-c", install.replace(WWW, "other.example")).stderr
+    box.shell(f"{make_pair('/root/pair', f'DNS:{WWW}')} {install}")
+    assert box.run("stat", "-c", "%U %a", f"{TLS}/{WWW}", f"{TLS}/{WWW}/privkey.pem", f"{TLS}/{WWW}/fullchain.pem").split() == [
+        "carol", "750", "carol", "400", "carol", "400"]
+    assert {entry["kind"] for entry in findings(box)} <= {"self-signed"}
+    assert f"DNS:{WWW}\n" in box.client("sh", "-c", f"openssl s_client -connect 127.0.0.1:443 -servername {WWW} </dev/null 2>&1 | "
+                                        "openssl x509 -noout -ext subjectAltName")
+    # It is not that of the other host any more, and each is judged for its own.
+    box.shell(make_pair("/root/pair", "DNS:other.example") +
+              f"install -o carol -m 0400 /root/pair/*.pem {TLS}/{WWW}; {APPLY}")
+    found = find(box, "certificate-lacks-host")
+    assert (found["file"], found["what"]) == (f"{TLS}/{WWW}/fullchain.pem", f"the certificate does not name {WWW}")
+    assert f"bellhopctl cert carol --host={WWW} --install" in found["advice"]
+    box.shell(f"rm {TLS}/{WWW}/privkey.pem")
+    assert find(box, "certificate-missing")["file"] == f"{TLS}/{WWW}/privkey.pem"
+    # A link in place of the folder leads root nowhere.
+    box.shell(f"rm -r {TLS}/{WWW}; mkdir -m 0777 /root/elsewhere; ln -s /root/elsewhere {TLS}/{WWW}; "
+              f"{make_pair('/root/pair', f'DNS:{WWW}')}")
+    assert box.try_run("sh", "-c", install).returncode != 0
+    assert box.run("ls", "/root/elsewhere") == ""
+    box.shell(f"rm {TLS}/{WWW}; rm -r /root/elsewhere /root/pair; {APPLY}")
+    assert findings(box) == []

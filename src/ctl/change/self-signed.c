@@ -115,7 +115,7 @@ int self_signed_make(const char *config_dir, const char *instance, const Hosts *
         if (pair.chain && pair.key)
                 certificate = self_signed_certificate(pair.key, hosts);
         if (certificate && sk_X509_push(pair.chain, certificate) > 0)
-                r = tls_files_put(config_dir, instance, &pair, replace);
+                r = tls_files_put(config_dir, instance, NULL, &pair, replace);
         sk_X509_free(pair.chain);
         X509_free(certificate);
         EVP_PKEY_free(pair.key);

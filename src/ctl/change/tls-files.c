@@ -96,7 +96,23 @@ static bool tls_files_exist(int folder)
         return any;
 }
 
-int tls_files_put(const char *config_dir, const char *instance, const TlsPair *pair, bool replace)
+/* The customer may put another folder in its place meanwhile, but only one of their own. */
+static int tls_files_open_host(int folder, const char *host, uid_t uid, gid_t gid)
+{
+        char name[NAME_HOST_MAX];
+        const bool is_new = mkdirat(folder, name_host_folder(host, name), 0700) == 0;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (!is_new && errno != EEXIST)
+                return -errno;
+        fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || (is_new && (fchown(fd, uid, gid) < 0 || fchmod(fd, 0750) < 0)))
+                return -errno;
+        return take_fd(fd);
+}
+
+int tls_files_put(const char *config_dir, const char *instance, const char *host,
+                  const TlsPair *pair, bool replace)
 {
         _cleanup_free_ char *tls = text_format("%s/tls", config_dir);
         _cleanup_free_ char *path = name_path(NAME_TLS_DIR, config_dir, instance);
@@ -110,6 +126,15 @@ int tls_files_put(const char *config_dir, const char *instance, const TlsPair *p
         if (mkdir(tls, 0711) < 0 && errno != EEXIST)
                 return -errno;
         folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (host) {
+                _cleanup_close_ int own = -EBADF;
+
+                if (folder < 0)
+                        return errno == ENOENT ? TLS_FILES_NO_FOLDER : -errno;
+                own = tls_files_open_host(folder, host, user->pw_uid, user->pw_gid);
+                return own < 0 ? own
+                               : tls_files_fill(own, instance, user->pw_uid, user->pw_gid, pair);
+        }
         /* An empty folder would keep the instance from starting, so a new one is filled first. */
         if (folder < 0)
                 return errno == ENOENT ? folder_make(tls, instance, user->pw_uid, user->pw_gid,

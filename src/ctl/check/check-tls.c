@@ -6,6 +6,7 @@
 #include "ctl/ask/certificate.h"
 #include "ctl/check/check.h"
 #include "util/cleanup.h"
+#include "util/text.h"
 
 #define DAY_SECONDS     86400
 #define HOSTS_SHOWN_MAX 10
@@ -18,6 +19,7 @@
 /* The files of one instance, and what could be read of them. */
 typedef struct Pair {
         InstanceCheck *inst;
+        const char *host; /* whose folder they are in; NULL: of the instance */
         char certificate_path[PATH_MAX];
         char key_path[PATH_MAX];
         STACK_OF(X509) * certificates; /* NULL: could not be read */
@@ -205,6 +207,26 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                             weakness);
 }
 
+/* False: there is none. */
+static bool tls_find_folder(const InstanceCheck *inst, const char *host, char ret[static PATH_MAX])
+{
+        char folder[NAME_HOST_MAX];
+        const int n = snprintf(ret, PATH_MAX, "%s/%s", inst->tls, name_host_folder(host, folder));
+        Access answer;
+
+        return n > 0 && n < PATH_MAX &&
+               (access_ask(&inst->user, inst->replaced, ret, X_OK, &answer) < 0 ||
+                answer.error != -ENOENT);
+}
+
+static bool tls_is_for(const Pair *pair, const char *host)
+{
+        char folder[PATH_MAX];
+
+        return pair->host ? strcmp(pair->host, host) == 0
+                          : !tls_find_folder(pair->inst, host, folder);
+}
+
 static void tls_check_hosts(const Pair *pair, X509 *leaf, const char *advice)
 {
         const Hosts *hosts = pair->inst->hosts;
@@ -213,7 +235,8 @@ static void tls_check_hosts(const Pair *pair, X509 *leaf, const char *advice)
         FILE *out = open_memstream(&missing, &size);
 
         for (size_t i = 0; out && i < hosts->n_hosts; i++)
-                if (!certificate_covers(leaf, hosts->hosts[i]) && n++ < HOSTS_SHOWN_MAX)
+                if (tls_is_for(pair, hosts->hosts[i]) &&
+                    !certificate_covers(leaf, hosts->hosts[i]) && n++ < HOSTS_SHOWN_MAX)
                         fprintf(out, "%s%s", n > 1 ? ", " : "", hosts->hosts[i]);
         if (out && fclose(out) == 0 && n > 0)
                 instance_finding(pair->inst, FINDING_CERTIFICATE_LACKS_HOST, pair->certificate_path,
@@ -226,7 +249,7 @@ static void tls_judge_pair(const Pair *pair)
         const char *advice = pair->advice;
         const Chain chain = chain_judge(pair->certificates, pair->key, pair->inst->check->store);
 
-        if (!advice && certificate_is_self_signed(chain.leaf))
+        if (!pair->advice && certificate_is_self_signed(chain.leaf))
                 advice = ADVICE_SIGN_AGAIN;
         if (pair->key && X509_check_private_key(chain.leaf, pair->key) != 1)
                 tls_finding(pair, FINDING_KEY_MISMATCH, pair->key_path,
@@ -235,8 +258,29 @@ static void tls_judge_pair(const Pair *pair)
         for (int i = 0; i < chain.n; i++)
                 tls_check_one(pair, chain.linked[i], i == 0, advice);
         /* Snippets may have other certificates for these. */
-        if (!pair->inst->sets_certificate)
+        if (pair->host || !pair->inst->sets_certificate)
                 tls_check_hosts(pair, chain.leaf, advice);
+}
+
+/* The instance ignores a pair of which a file is missing, so that is no matter of its start. */
+static void tls_check_host(InstanceCheck *inst, const char *host)
+{
+        char folder[PATH_MAX];
+        _cleanup_free_ char *advice = text_format(
+                "Install certificate and key with 'bellhopctl cert %s --host=%s --install "
+                "CERT KEY'.",
+                inst->name, host);
+        Pair pair = { .inst = inst, .host = host, .advice = advice };
+
+        if (!tls_find_folder(inst, host, folder))
+                return;
+        (void)snprintf(pair.certificate_path, PATH_MAX, "%.*s/fullchain.pem", PATH_MAX - 16,
+                       folder);
+        (void)snprintf(pair.key_path, PATH_MAX, "%.*s/privkey.pem", PATH_MAX - 16, folder);
+        if (tls_read_pair(&pair))
+                tls_judge_pair(&pair);
+        certificates_free(pair.certificates);
+        EVP_PKEY_free(pair.key);
 }
 
 static void tls_add_none(InstanceCheck *inst)
@@ -272,6 +316,8 @@ void check_tls(InstanceCheck *inst)
                 tls_add_none(inst);
         else if (tls_read_pair(&pair))
                 tls_judge_pair(&pair);
+        for (size_t i = 0; passed == 0 && i < inst->hosts->n_hosts; i++)
+                tls_check_host(inst, inst->hosts->hosts[i]);
         certificates_free(pair.certificates);
         EVP_PKEY_free(pair.key);
 }
