@@ -5,6 +5,7 @@
  * the file to the walk, which says in words alone what is wrong, without a line. The rest is found
  * in the tree of directives that Apache has read.
  */
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include <http_request.h>
 
 #include "httpd/judge.h"
+#include "httpd/names-rules.h"
 #include "httpd/vhosts.h"
 #include "instance/verdict.h"
 
@@ -75,6 +77,30 @@ static const core_dir_config *judge_find_overrides(apr_pool_t *pool, server_rec 
                        : NULL;
 }
 
+static void judge_write(apr_pool_t *pool, VerdictKind kind, const ap_directive_t *directive,
+                        const char *what)
+{
+        verdict_write(stdout, &(Verdict){ kind, (unsigned)directive->line_num,
+                                          apr_pstrdup(pool, directive->filename),
+                                          apr_pstrdup(pool, what) });
+}
+
+/* The first of a tree: one line says enough about a file. */
+static bool judge_name_rules(apr_pool_t *pool, const ap_directive_t *directive)
+{
+        for (; directive; directive = directive->next) {
+                if (names_rules_is_one(pool, directive)) {
+                        judge_write(pool, VERDICT_NAME, directive,
+                                    apr_pstrcat(pool, directive->directive, " ", directive->args,
+                                                NULL));
+                        return true;
+                }
+                if (judge_name_rules(pool, directive->first_child))
+                        return true;
+        }
+        return false;
+}
+
 /* As ap_parse_htaccess() does. NULL: it is fine. */
 static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, const char *folder,
                                         const core_dir_config *allowed, ap_configfile_t *file,
@@ -91,11 +117,16 @@ static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, co
                 .server = server,
                 .path = apr_pstrcat(pool, folder, "/", NULL),
         };
+        static char last[PATH_MAX];
         ap_directive_t *tree = NULL;
         const char *error = ap_build_config(&parms, pool, pool, &tree);
 
         if (!error)
                 error = ap_walk_config(tree, &parms, ap_create_per_dir_config(pool));
+        /* Several servers have the same document root. */
+        if (!error && strcmp(last, folder) != 0)
+                (void)judge_name_rules(pool, tree);
+        (void)apr_cpystrn(last, folder, sizeof(last));
         *ret_line = parms.err_directive ? (unsigned)parms.err_directive->line_num : 0;
         return error;
 }
@@ -208,14 +239,6 @@ static void judge_htaccess_all(apr_pool_t *pool, server_rec *servers)
 
 /* --- directives --- */
 
-static void judge_write(apr_pool_t *pool, VerdictKind kind, const ap_directive_t *directive,
-                        const char *what)
-{
-        verdict_write(stdout, &(Verdict){ kind, (unsigned)directive->line_num,
-                                          apr_pstrdup(pool, directive->filename),
-                                          apr_pstrdup(pool, what) });
-}
-
 /* "http://127.0.0.1:3000/", "unix:/run/app.sock|http://localhost/", or NULL. */
 static const char *judge_find_target(apr_pool_t *pool, const ap_directive_t *directive)
 {
@@ -254,6 +277,7 @@ static void judge_directives(apr_pool_t *pool, const ap_directive_t *directive)
 void judge_run(apr_pool_t *pool, server_rec *servers)
 {
         judge_directives(pool, ap_conftree);
+        (void)judge_name_rules(pool, ap_conftree);
         for (const ap_directive_t *at = vhosts_unused_listen(); at; at = at->next)
                 judge_write(pool, VERDICT_LISTEN, at, at->args);
         judge_htaccess_all(pool, servers);

@@ -22,6 +22,7 @@
 #include "httpd/inbox.h"
 #include "httpd/judge.h"
 #include "httpd/logs.h"
+#include "httpd/names-rules.h"
 #include "httpd/php-source.h"
 #include "httpd/sigmask.h"
 #include "httpd/vhosts.h"
@@ -79,6 +80,7 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
                 .router_user = BELLHOP_ROUTER_USER,
         };
         vhosts_arrange(pconf);
+        names_rules_init(pconf);
         return OK;
 }
 
@@ -224,6 +226,8 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
                 return !OK;
         if (!is_rehearsal())
                 warn_of_listen(server);
+        if (!is_rehearsal())
+                names_rules_set_network(config->instances[own_instance].network);
         return OK;
 }
 
@@ -442,6 +446,10 @@ static const command_rec directives[] = {
                       "certificate of their own"),
         AP_INIT_TAKE2("BellhopHosts", take_folders, NULL, RSRC_CONF,
                       "two folders that may have one named by a host: for pages, for certificates"),
+        AP_INIT_RAW_ARGS("Order", names_rules_note, NULL, OR_LIMIT, NULL),
+        AP_INIT_RAW_ARGS("Allow", names_rules_note, NULL, OR_LIMIT, NULL),
+        AP_INIT_RAW_ARGS("Deny", names_rules_note, NULL, OR_LIMIT, NULL),
+        AP_INIT_RAW_ARGS("Satisfy", names_rules_note, NULL, OR_AUTHCFG, NULL),
         { .name = NULL },
 };
 
@@ -460,6 +468,7 @@ static void register_hooks(apr_pool_t *pool)
         logs_register_hooks();
         php_source_register_hooks();
         challenge_register_hooks();
+        names_rules_register_hooks();
         ap_hook_open_logs(open_logs, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_post_config(show_ports, NULL, NULL, APR_HOOK_REALLY_FIRST);
         ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_REALLY_LAST);
@@ -477,6 +486,6 @@ static void register_hooks(apr_pool_t *pool)
 
 /* The one symbol that mod_so looks for; all others are hidden. */
 __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA bellhop_module = {
-        STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, directives, register_hooks,
-        AP_MODULE_FLAG_NONE,
+        STANDARD20_MODULE_STUFF, names_rules_make_dir, NULL, NULL, NULL, directives,
+        register_hooks,          AP_MODULE_FLAG_NONE,
 };

@@ -20,6 +20,7 @@ typedef enum VerdictKind {
         VERDICT_END,
         VERDICT_HTACCESS, /* what: why visitors get an error from the file */
         VERDICT_MORE,     /* line: the number of .htaccess files beyond VERDICT_HTACCESS_MAX */
+        VERDICT_NAME,     /* a rule by the names of clients; what: the directive */
         VERDICT_LISTEN,   /* a Listen without effect; what: its arguments */
         VERDICT_TARGET,   /* what: a URL, or unix:PATH|URL, that requests are passed on to */
         VERDICT_KINDS,

@@ -129,6 +129,24 @@ def test_listen(box):
     assert findings(box) == []
 
 
+RULE = "<RequireAll>\nRequire all granted\nRequire not host spammer.example\n</RequireAll>\n"
+
+
+@pytest.mark.parametrize("file, text, line, what", [
+    ("/srv/www/carol/.htaccess", "# mine\nOrder allow,deny\nAllow from all localhost 192.0.2.1\nDeny from .spammer.example\n", 4,
+     "Deny from .spammer.example"),
+    ("/srv/www/carol/.htaccess", RULE, 3, "Require not host spammer.example"),
+    (SNIPPET, "<Location /x>\n" + RULE + "</Location>\n", 4, "Require not host spammer.example"),
+    (SNIPPET, "HostnameLookups On\n", 1, "HostnameLookups On")])
+def test_rule_by_name(box, file, text, line, what):
+    box.write(file, text)
+    box.shell(APPLY)
+    found = find(box, "rule-by-name")
+    assert (found["file"], found["line"], found["what"], found["severity"]) == (file, line, what, "warning")
+    box.shell(f"echo Network=yes >> {FILE}; {APPLY}")
+    assert findings(box) == []
+
+
 def test_hostile_socket(box):
     """Nothing of root's is reached by a link, and nothing waits."""
     apply(box, UNIX["ProxyPass"])

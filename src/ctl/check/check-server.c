@@ -121,6 +121,14 @@ static void server_add_htaccess(InstanceCheck *inst, const Verdict *verdict)
                     verdict->what);
 }
 
+static void server_add_name_rule(InstanceCheck *inst, const Verdict *verdict)
+{
+        if (!inst->instance->network)
+                finding_add(&inst->check->findings, FINDING_RULE_BY_NAME,
+                            (Place){ inst->name, verdict->file, verdict->line }, NULL, "%s",
+                            verdict->what);
+}
+
 static void server_on_verdict(const Verdict *verdict, void *userdata)
 {
         InstanceCheck *inst = userdata;
@@ -130,6 +138,8 @@ static void server_on_verdict(const Verdict *verdict, void *userdata)
         else if (verdict->kind == VERDICT_MORE)
                 instance_finding(inst, FINDING_HTACCESS_ERROR, NULL, "Correct these first.",
                                  "%u more .htaccess files", verdict->line);
+        else if (verdict->kind == VERDICT_NAME)
+                server_add_name_rule(inst, verdict);
         else if (!server_is_snippet(inst, verdict->file))
                 return;
         else if (verdict->kind == VERDICT_LISTEN)
