@@ -10,6 +10,7 @@ from test_mistakes import FILE, RELOAD_SITE, SITES, TLS, assert_served, find, fi
 SNIPPET = f"{SITES}/app.conf"
 APPLY = f"bellhopctl apply; {RELOAD_SITE}"
 SOCKET = "/home/carol/app.sock"
+WWW = "www.carol.example"
 LISTEN = ("import socket, sys, time; family, where = eval(sys.argv[1]); s = socket.socket(family); s.bind(where); "
           "s.listen(); print('listens', flush=True); time.sleep(1000)")
 
@@ -129,6 +130,19 @@ def test_listen(box):
     assert findings(box) == []
 
 
+def test_folder_of_a_host_that_is_not_in_force(box):
+    assert_served(box)
+    box.shell(f"runuser -u carol -- sh -c 'mkdir /srv/www/carol/{WWW}; echo own >/srv/www/carol/{WWW}/index.html'")
+    found = find(box, "site-not-reloaded")
+    assert found["file"] == f"/srv/www/carol/{WWW}"
+    box.shell(found["advice"])
+    assert findings(box) == [] and box.curl(f"https://{WWW}/") == "own\n"
+    # Pages in it are served as they are.
+    box.shell(f"runuser -u carol -- sh -c 'echo new >/srv/www/carol/{WWW}/new.html'")
+    assert findings(box) == [] and box.curl(f"https://{WWW}/new.html") == "new\n"
+    box.shell(f"rm -r /srv/www/carol/{WWW}; {RELOAD_SITE}")
+
+
 RULE = "<RequireAll>\nRequire all granted\nRequire not host spammer.example\n</RequireAll>\n"
 
 
@@ -156,9 +170,6 @@ def test_hostile_socket(box):
         kinds = [entry["kind"] for entry in json.loads(done.stdout)["findings"]]
         assert "application-unreachable" in kinds or "link" not in make
     box.shell(f"rm -f {SOCKET}")
-
-
-WWW = "www.carol.example"
 
 
 def make_pair(folder, names, dates=""):

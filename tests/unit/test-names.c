@@ -74,9 +74,18 @@ static void test_name_of_a_unit(void **state)
         free(long_unit);
 }
 
+static void test_folders_of_hosts(void **state)
+{
+        char folder[NAME_HOST_MAX];
+
+        assert_string_equal(name_host_folder("a.example", folder), "a.example");
+        assert_string_equal(name_host_folder("*.a.example", folder), "_.a.example");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_folders_of_hosts),
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_path_max),
                 cmocka_unit_test(test_units),

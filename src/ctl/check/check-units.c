@@ -3,6 +3,7 @@
  * What systemd and the running router say: whether everything runs, will after the next boot, and
  * has read the files as they are now.
  */
+#include <fcntl.h>
 #include <glob.h>
 #include <inttypes.h>
 
@@ -312,6 +313,28 @@ static const char *units_new_folder(const InstanceCheck *inst, uint64_t pid)
                                                                                : NULL;
 }
 
+/* What changes in the document root of a host later is served without a reload, so the time of its
+ * making counts. */
+static void units_note_host_folders(InstanceCheck *inst)
+{
+        for (size_t i = 0; i < inst->hosts->n_hosts; i++) {
+                _cleanup_free_ char *path = NULL;
+                char folder[NAME_HOST_MAX];
+                struct statx made;
+                struct stat st = { .st_size = 0 };
+
+                path = text_format("%s/%s", inst->www,
+                                   name_host_folder(inst->hosts->hosts[i], folder));
+                if (!path ||
+                    statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_BTIME, &made) <
+                            0 ||
+                    !(made.stx_mask & STATX_BTIME) || !S_ISDIR(made.stx_mode))
+                        continue;
+                st.st_ctim = (struct timespec){ made.stx_btime.tv_sec, made.stx_btime.tv_nsec };
+                newest_note(&inst->newest, path, &st);
+        }
+}
+
 static void units_check_active(InstanceCheck *inst, const char *unit)
 {
         static const char restart[] = "systemctl try-restart bellhop@{name}.service";
@@ -321,6 +344,7 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
 
         (void)bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid);
         read = stale_read_files_of(pid);
+        units_note_host_folders(inst);
         folder = units_new_folder(inst, pid);
         if (!inst->instance->is_suspended && units_has_other_folder(inst->www, pid))
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_REPLACED, inst->www, NULL,

@@ -90,7 +90,8 @@ ROW(PAGES_UNREADABLE, "pages-unreadable", ERROR, "Visitors get an error in its p
 ROW(PHP_MISSING, "php-missing", ERROR, "Pages in PHP are answered with 503.",
     "Install PHP-FPM (Debian: php-fpm), then run '" ADVICE_RELOAD "'.")
 ROW(RULE_BY_NAME, "rule-by-name", WARNING,
-    "With Network=no, the name of a client can't be found: such rules deny everybody, and logs have "
+    "With Network=no, the name of a client can't be found: such rules deny everybody, and logs "
+    "have "
     "addresses.",
     "Write addresses, or run 'bellhopctl set {name} --network'.")
 ROW(LISTEN_UNUSED, "listen-unused", WARNING,
