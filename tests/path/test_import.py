@@ -289,6 +289,16 @@ LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so
     assert {"php_value memory_limit 64M", "php_value memory_limit 128M", "php_value upload_max_filesize 3M"} <= set(hand)
 
 
+def test_first_virtual_host_of_all_serves_unknown_hosts(old):
+    """It has no name in the snippet, and the others have theirs: so it gets what nobody names."""
+    path = old("".join(f"<VirtualHost *:80>\n    ServerName {name}.example\n    ServerAlias www.{name}.example\n"
+                       "</VirtualHost>\n" for name in "abc"))
+    plans, _ = planned(path, **{"a.example": A, "b.example": A, "c.example": B})
+    assert plans[A]["default"] and plans[A]["snippets"]["import.conf"].count("Server") == 2
+    assert "ServerName b.example" in plans[A]["snippets"]["import.conf"]
+    assert "ServerName c.example" in plans[B]["snippets"]["import.conf"]
+
+
 @pytest.mark.parametrize("inside, policy", [
     ("Redirect permanent / https://a.example/", "redirect"), ("Redirect / https://a.example", "redirect"),
     ("RewriteEngine On\nRewriteCond %{HTTPS} off\nRewriteRule ^ https://%{HTTP_HOST}%{REQUEST_URI} [R=301,L]", "redirect"),
