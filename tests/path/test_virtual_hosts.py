@@ -246,10 +246,9 @@ def test_canonical_host(canonical):
     for scheme, port in zip(("http", "https"), ports):
         url = f"{scheme}:" if scheme == "https" else ""
         for host in ("alice.example", "blog.alice.example"):
-            for path in ("/", "/a%2Fb%20c?d=e&f=//g", "/evil.example/x"):
+            for path in ("/", "/a%2Fb%20c?d=e&f=//g", *([] if url else ["//evil.example/x"])):
                 assert canonical.curl(f"{url}{path}", *CODE, "--path-as-is", host=host)[1] == (
                     f"301 {scheme}://www.alice.example:{port}{path}")
-        assert canonical.curl(f"{url}//evil.example/x", *CODE)[1] == f"301 {scheme}://www.alice.example:{port}/evil.example/x"
         for method, code in (("POST", 308), ("DELETE", 308), ("OPTIONS", 308), ("GET", 301)):
             assert canonical.curl(f"{url}/x", *CODE, "-X", method)[1] == f"{code} {scheme}://www.alice.example:{port}/x"
         assert canonical.curl(f"{url}/x", *CODE, "-I")[1].startswith("301 ")
