@@ -334,6 +334,23 @@ static void ledger_name_month(time_t now, char ret[static MONTH_NAME_MAX])
         (void)strftime(ret, MONTH_NAME_MAX, "%Y-%m", gmtime_r(&now, &tm));
 }
 
+/* What was seen last is in the file of an earlier start; what this one has seen is newer, as where
+ * the clock was set back to that month. */
+static void ledger_take_account(Account *account, const Account *kept, bool is_same_boot)
+{
+        const Account seen = *account;
+
+        *account = *kept;
+        if (seen.group != 0 || !is_same_boot) {
+                account->group = seen.group;
+                account->group_nsec = seen.group_nsec;
+        }
+        if (seen.reporter != 0 || !is_same_boot) {
+                account->reporter = seen.reporter;
+                account->n_reported = seen.n_reported;
+        }
+}
+
 static int ledger_take_line(Ledger *ledger, const MonthLine *line, bool is_same_boot)
 {
         Account *account;
@@ -342,10 +359,7 @@ static int ledger_take_line(Ledger *ledger, const MonthLine *line, bool is_same_
         if (line->kind == MONTH_ACCOUNT) {
                 account = ledger_account_or_lose(ledger, line->account.name);
                 if (account)
-                        *account = line->account;
-                if (account && !is_same_boot)
-                        account->group = account->group_nsec = account->reporter =
-                                account->n_reported = 0;
+                        ledger_take_account(account, &line->account, is_same_boot);
         } else if (line->kind == MONTH_CONNECTION && is_same_boot) {
                 account = ledger_account_or_lose(ledger, line->connection.name);
                 open = !account || line->connection.cookie == 0 ||
@@ -377,7 +391,7 @@ static int ledger_load(Ledger *ledger, const char *month, const char *boot, bool
                 line = month_next(&reader);
                 r = ledger_take_line(ledger, &line, strcmp(reader.head.boot, boot) == 0);
         } while (r == 0 && line.kind != MONTH_END);
-        if (strcmp(reader.head.boot, boot) == 0) {
+        if (ledger->head.boot[0] == 0 && strcmp(reader.head.boot, boot) == 0) {
                 ledger->head.router = reader.head.router;
                 ledger->head.socket = reader.head.socket;
         }
@@ -515,7 +529,9 @@ static int ledger_rename_in_file(const Ledger *ledger, const char *month, const 
 
         if (r < 0 || !key)
                 return r < 0 ? r : -ENOMEM;
-        at = strstr(text, key);
+        /* Lines above are no instance's. */
+        at = strstr(text, "\n" MONTH_ACCOUNTS);
+        at = at ? strstr(at + 1, key) : NULL;
         if (!at)
                 return 0;
         *at = 0;
@@ -533,10 +549,17 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
 
         if (!account)
                 return -ENOSPC;
-        (void)snprintf(new_name, sizeof(new_name), "%s~", name);
-        (void)strftime(new_name + strlen(new_name), sizeof(new_name) - strlen(new_name),
-                       "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+        /* Of two in one second, the later one goes by the next second. */
+        do {
+                (void)snprintf(new_name, sizeof(new_name), "%s~", name);
+                (void)strftime(new_name + strlen(new_name), sizeof(new_name) - strlen(new_name),
+                               "%Y%m%dT%H%M%SZ", gmtime_r(&now, &tm));
+                now++;
+        } while (*ledger_index_place(ledger, new_name) != 0);
         (void)strcpy(account->name, new_name);
+        /* Neither its unit nor its reports come by that name, and no later month has a line of it.
+         */
+        account->group = account->group_nsec = account->reporter = account->n_reported = 0;
         if (ledger_index_again(ledger, ledger->n_index) < 0)
                 return -ENOMEM;
         n = scandirat(ledger->dir_fd, ".", &entries, ledger_is_month, alphasort);

@@ -423,6 +423,68 @@ static void test_removed_customer(void **state)
         ledger_done(&ledger);
 }
 
+/* Processor time and requests that were counted in December are not counted once more. */
+static void test_clock_that_was_set_back(void **state)
+{
+        Ledger ledger = opened(*state, BOOT, NOVEMBER);
+
+        ledger.is_new = false;
+        ledger_use_socket(&ledger, 7);
+        ledger_add_cpu(&ledger, "alice", 5, 100);
+        ledger_add_requests(&ledger, "alice", 9, 10);
+        assert_int_equal(ledger_tick(&ledger, DECEMBER), 0);
+        ledger_add_cpu(&ledger, "alice", 5, 150);
+        ledger_add_requests(&ledger, "alice", 9, 15);
+        ledger_use_socket(&ledger, 8);
+        assert_int_equal(ledger_tick(&ledger, NOVEMBER), 0);
+        ledger_add_cpu(&ledger, "alice", 5, 151);
+        ledger_add_requests(&ledger, "alice", 9, 16);
+        assert_int_equal(ledger.n_accounts, 1);
+        assert_int_equal(ledger.accounts[0].cpu_nsec, 101);
+        assert_int_equal(ledger.accounts[0].requests, 11);
+        assert_int_equal(ledger.head.socket, 8);
+        ledger_done(&ledger);
+}
+
+/* Two in one second have two names; no line of one that was removed comes in a later month. */
+static void test_removed_twice(void **state)
+{
+        Ledger ledger = opened(*state, BOOT, NOVEMBER);
+
+        for (uint64_t i = 1; i <= 2; i++) {
+                ledger_add_cpu(&ledger, "alice", i, i);
+                ledger_hand_off(&ledger, i, "alice", 1);
+                ledger_end(&ledger, said(i, 100 * i, 10));
+                assert_int_equal(ledger_close_account(&ledger, "alice", NOVEMBER), 0);
+        }
+        assert_int_equal(ledger_tick(&ledger, DECEMBER), 0);
+        assert_int_equal(ledger_save(&ledger, false), 0);
+        ledger_done(&ledger);
+        ledger = opened(*state, BOOT, DECEMBER);
+        assert_int_equal(ledger.n_accounts, 0);
+        ledger_done(&ledger);
+        ledger = opened(*state, BOOT, NOVEMBER);
+        assert_int_equal(ledger.n_accounts, 2);
+        assert_int_equal(ledger.accounts[0].sent + ledger.accounts[1].sent, 300);
+        ledger_done(&ledger);
+}
+
+/* Whose name is a word of the file's head. */
+static void test_removed_customer_called_complete(void **state)
+{
+        Ledger ledger = opened(*state, BOOT, NOVEMBER);
+
+        ledger_hand_off(&ledger, 1, "COMPLETE", 1);
+        ledger_see(&ledger, said(1, 100, 10));
+        assert_int_equal(ledger_tick(&ledger, DECEMBER), 0);
+        assert_int_equal(ledger_close_account(&ledger, "COMPLETE", DECEMBER), 0);
+        ledger_done(&ledger);
+        ledger = opened(*state, BOOT, NOVEMBER);
+        assert_true(ledger.head.is_complete);
+        assert_null(account_of(&ledger, "COMPLETE"));
+        ledger_done(&ledger);
+}
+
 static void test_damaged_file(void **state)
 {
         static const char *const damaged[] = {
@@ -482,6 +544,9 @@ int main(void)
                 WITH_DIR(test_month),
                 WITH_DIR(test_month_begins_while_it_does_not_run),
                 WITH_DIR(test_removed_customer),
+                WITH_DIR(test_clock_that_was_set_back),
+                WITH_DIR(test_removed_twice),
+                WITH_DIR(test_removed_customer_called_complete),
                 WITH_DIR(test_damaged_file),
                 WITH_DIR(test_only_one_writes),
         };
