@@ -6,6 +6,7 @@ The file of an instance is written after all else of it, so a plan that was inte
 All instances come into force together, at the end."""
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import pwd
@@ -104,8 +105,8 @@ class Carry:
 
     # --- what is there ---
 
-    def path(self, kind, name, *rest):
-        return os.path.join(self.ctl.config, kind, name, *rest)
+    def path(self, kind, *rest):
+        return os.path.join(self.ctl.config, kind, *rest)
 
     def file_of(self, name):
         return self.path("instances", f"{name}.conf")
@@ -185,7 +186,8 @@ class Carry:
         for name in ("apache2", "instances", "sites", "tls", "www"):
             os.mkdir(os.path.join(folder, name), 0o755)
         access.write(os.path.join(folder, "apache2/instance.conf"), INSTANCE_CONF.format(self.path("apache2", "instance.conf")))
-        for name in ("php", "router.conf", "router.conf.d"):
+        included = [f"apache2/{name}" for name in names_in(self.path("apache2")) if name != "instance.conf"]
+        for name in ("php", "router.conf", "router.conf.d", *included):
             if os.path.exists(os.path.join(self.ctl.config, name)):
                 os.symlink(os.path.join(self.ctl.config, name), os.path.join(folder, name))
         for entry in entries:
@@ -199,12 +201,10 @@ class Carry:
     def stage_files(self, folder, entry, gid):
         os.mkdir(folder, 0o750)
         os.chown(folder, -1, gid)
-        try:
-            for name in os.listdir(self.path("sites", entry.name)):
-                if name.endswith(".conf") or name == "php.fpm":
+        for name in names_in(self.path("sites", entry.name)):
+            if name.endswith(".conf") or name == "php.fpm":
+                with contextlib.suppress(OSError):
                     shutil.copyfile(self.path("sites", entry.name, name), os.path.join(folder, name))
-        except OSError:
-            pass  # nothing there, or only root can see it
         for name, text in entry["snippets"].items():
             access.write(os.path.join(folder, name), text, 0o640, gid)
 
@@ -424,6 +424,14 @@ class Carry:
 
 def time_of(seconds):
     return f"{seconds}s" if isinstance(seconds, int) else f"{round(seconds * 1000)}ms"
+
+
+def names_in(folder):
+    """None where nothing is there, or only root can see it."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def text_at(path):
