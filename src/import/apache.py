@@ -64,7 +64,7 @@ def parse(text):
     top = Node("", "")
     top.children = []
     stack, file, line = [top], "", 0
-    for row in text.splitlines():
+    for row in text.split("\n"):
         row = row.strip()
         if row.startswith("#"):
             file = found.group(1) if (found := IN_FILE.match(row)) else file

@@ -2,6 +2,7 @@
 """Whose site each virtual host is, and which host leads to which customer by Apache's own rules: of the virtual hosts for
 an address and port, the first one that has the name, exactly or by a wildcard; if none has it, the first one."""
 
+import fnmatch
 import ipaddress
 import pwd
 import re
@@ -36,7 +37,7 @@ def is_pattern(name):
 def matches(pattern, host):
     if not is_pattern(pattern):
         return pattern == host
-    return bool(re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), host))
+    return fnmatch.fnmatchcase(host, pattern.replace("[", "[[]"))
 
 
 def user_by(word):

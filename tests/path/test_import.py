@@ -126,6 +126,20 @@ def test_csv_and_json_say_the_same(config, tmp_path):
 # --- whose a host is ---
 
 
+def test_a_value_ends_no_line():
+    """What Python takes for the end of a line besides Apache's own; a customer's values may have it."""
+    for end in "\x0b\x0c\x1c\x85\u2028":
+        nodes = apache.parse(f'#  1:\n<VirtualHost *:80>\n  #  2:\n  ServerAdmin "x{end}</VirtualHost>{end}AssignUserID bin"\n'
+                             '</VirtualHost>\n')
+        assert [[child.key for child in node.children] for node in nodes] == [["serveradmin"]]
+
+
+def test_many_wildcards_in_a_name():
+    """It takes no time that grows with each of them."""
+    assert not sites.matches("*a" * 40 + "*b", "a" * 250)
+    assert sites.matches("*a" * 40 + "*", "a" * 250) and sites.matches("[x].?", "[x].y") and not sites.matches("[x]", "x")
+
+
 def sites_of(*blocks, wanted=()):
     """Of virtual hosts, each (address, user, names)."""
     text = "# In file: /etc/x.conf\n"
