@@ -1,50 +1,135 @@
 # SPDX-License-Identifier: MIT
 """Files that root reads and writes, and what customers may change: there, only the customer's own rights are used."""
 
+import contextlib
+import fcntl
+import glob
 import os
 import re
+import selectors
+import shutil
 import stat
 import subprocess
+import tempfile
+import time
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\n.*?-----END \1-----\n?", re.DOTALL)
 LARGEST = 1024 * 1024
+AS_CUSTOMER_SEC = 60
+RUN = "/run"
+SCRATCH = "bellhop-import."
 
 
 class Failed(Exception):
     """What could not be done, in a sentence without its end."""
 
 
-def only_root_changes(path, links=40):
-    """Whether only root can change the file, or a folder or link on the way to it."""
+def first_not_roots(path, links=40):
+    """The first file, folder or link on the way to it, itself included, that is not there, or that others than root can
+    change; None: there is none."""
     at, rest = "/", [part for part in os.path.abspath(path).split("/") if part]
     while rest:
         at = os.path.join(at, rest.pop(0))
         try:
             st = os.lstat(at)
         except OSError:
-            return False
+            return at
         if st.st_uid != 0 or (not stat.S_ISLNK(st.st_mode) and st.st_mode & 0o022):
-            return False
+            return at
         if stat.S_ISLNK(st.st_mode):
             target = os.path.join(os.path.dirname(at), os.readlink(at), *rest)
-            return links > 0 and only_root_changes(target, links - 1)
-    return True
+            return first_not_roots(target, links - 1) if links > 0 else at
+    return None
+
+
+def only_root_changes(path):
+    return first_not_roots(path) is None
+
+
+def is_bindable(folder, user):
+    """Whether systemd, which follows links as root at each start, finds no other folder there than now."""
+    first = first_not_roots(folder)
+    if first is None or not os.path.lexists(first):
+        return True
+    return first == os.path.realpath(folder) and is_owned(first, user)
+
+
+def is_owned(path, user):
+    return user is not None and os.path.lexists(path) and os.lstat(path).st_uid == user.pw_uid
+
+
+@contextlib.contextmanager
+def scratch():
+    """A folder for a moment. It may have keys, so what an import that was killed has left is removed."""
+    for path in glob.glob(f"{RUN}/{SCRATCH}*") if os.geteuid() == 0 else ():
+        with contextlib.suppress(OSError), locked(path, fcntl.LOCK_NB):
+            shutil.rmtree(path, ignore_errors=True)
+    made = tempfile.mkdtemp(prefix=f".{SCRATCH}", dir=RUN if os.geteuid() == 0 else None)
+    folder = made.replace(f"/.{SCRATCH}", f"/{SCRATCH}")
+    with locked(made):
+        try:
+            os.rename(made, folder)  # nobody sees it without its lock
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(folder, flags=0):
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | flags)
+        yield
+    finally:
+        os.close(fd)
+
+
+def talk(process, data):
+    """(what it prints, what it says), neither longer than LARGEST, within AS_CUSTOMER_SEC."""
+    said, end = {process.stdout: b"", process.stderr: b""}, time.monotonic() + AS_CUSTOMER_SEC
+    with selectors.DefaultSelector() as waiting:
+        for file in (process.stdin, *said):
+            os.set_blocking(file.fileno(), False)
+            waiting.register(file, selectors.EVENT_READ if file in said else selectors.EVENT_WRITE)
+        while waiting.get_map():
+            ready = waiting.select(max(0, end - time.monotonic()))
+            if not ready:
+                raise subprocess.SubprocessError(f"it does not end within {AS_CUSTOMER_SEC} seconds")
+            for file in [key.fileobj for key, _ in ready]:
+                if file in said:
+                    part = os.read(file.fileno(), 65536)
+                    said[file] += part
+                    if len(said[file]) > LARGEST:
+                        raise subprocess.SubprocessError(f"it prints more than {LARGEST} bytes")
+                else:
+                    with contextlib.suppress(BrokenPipeError):
+                        data = part = data[os.write(file.fileno(), data[:65536]):]
+                if not part:
+                    waiting.unregister(file)
+                    file.close()
+    return tuple(said.values())
 
 
 def as_customer(user, command, data=b""):
     """Runs a program with the rights of that user, without a terminal, and returns what it prints."""
+    process = None
     try:
-        done = subprocess.run(command, input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, cwd="/",
-                              start_new_session=True, env={"PATH": PATH, "LC_ALL": "C"}, timeout=60,
-                              **({"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "umask": 0o077}
-                                 if os.geteuid() == 0 else {}))
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+                                   cwd="/", start_new_session=True, env={"PATH": PATH, "LC_ALL": "C"},
+                                   **({"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "umask": 0o077}
+                                      if os.geteuid() == 0 else {}))
+        printed, said = talk(process, data)
+        status = process.wait(AS_CUSTOMER_SEC)
     except (OSError, subprocess.SubprocessError) as error:
         raise Failed(f"{command[0]} can't be run as {user.pw_name}: {error}") from None
-    if done.returncode != 0:
-        said = done.stderr.decode(errors="replace").strip()
-        raise Failed(f"as {user.pw_name}: {said or done.returncode}")
-    return done.stdout
+    finally:
+        if process:
+            process.kill()
+            process.wait()
+    if status != 0:
+        raise Failed(f"as {user.pw_name}: {' '.join(said.decode(errors='replace').split()) or status}")
+    return printed
 
 
 def read(path, user):
@@ -84,9 +169,11 @@ def read_pair(certificate, key, chain, user):
 def write(path, text, mode=0o644, gid=-1):
     """In a folder of root's, as a whole or not at all."""
     unfinished = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        with open(os.open(unfinished, flags, 0o600), "w", encoding="utf-8") as file:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(unfinished)
+        with open(os.open(unfinished, flags, 0o600), "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
             file.flush()
             if gid >= 0:

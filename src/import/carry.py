@@ -7,19 +7,19 @@ All instances come into force together, at the end."""
 
 import concurrent.futures
 import contextlib
+import ipaddress
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
-import tempfile
 
 import access
 import plan
 from access import Failed
 
 UNITS = "/etc/systemd/system"
-RUN = "/run"
 WWW = "/srv/www"
 # add --create-user writes it, and remove --purge looks for it.
 USER_MARK = "bellhop customer"
@@ -63,6 +63,16 @@ def limit_option(key, value):
 def host_key(host):
     """As the router compares them."""
     return host.lower().removesuffix(".")
+
+
+def address_key(address):
+    """One of the spellings of an address, with or without port."""
+    found = re.fullmatch(r"(\[.*\]|[^:]*):(\d+)", address)
+    host, port = found.groups() if found else (address, "")
+    try:
+        return ipaddress.ip_address(host.strip("[]")), port
+    except ValueError:
+        return address
 
 
 class Step:
@@ -127,18 +137,23 @@ class Carry:
         for name, found in self.exported.items():
             if name not in names:
                 taken.update({("hosts", host_key(host)): self.file_of(name) for host in found["hosts"]})
-                taken.update({("addresses", address): self.file_of(name) for address in found["addresses"]})
+                taken.update({("addresses", address_key(address)): self.file_of(name) for address in found["addresses"]})
                 if found["default"]:
                     taken["default", True] = self.file_of(name)
         for entry in self.entries:
             own = [("hosts", host_key(host), host) for host in entry["hosts"]]
-            own += [("addresses", address, address) for address in entry["addresses"]]
+            own += [("addresses", address_key(address), address) for address in entry["addresses"]]
             own += [("default", True, "true")] if entry["default"] else []
             for key, value, text in own:
                 where = f"{entry.place()} ({entry.name})"
                 if taken.setdefault((key, value), where) != where:
                     mistakes.append((entry, f"{entry.place(key)}: {text} is in {taken[key, value]} already."))
         return mistakes
+
+    def forms(self):
+        """Those of a file have been looked at; what Apache's configuration says is a customer's word as well."""
+        for entry in self.entries:
+            yield from ((entry, text) for text in plan.check_entry(entry)) if entry.is_from_apache else ()
 
     def users(self):
         for entry in self.entries:
@@ -151,6 +166,13 @@ class Carry:
             if os.path.lexists(self.file_of(entry.name)) and not self.settings_of(entry.name):
                 yield entry, (f"{entry.place('instance')}: {self.file_of(entry.name)} is there, and has a mistake, see "
                               f"'bellhopctl check'")
+
+    def folders(self):
+        for entry in self.entries:
+            for folder in entry["folders"]:
+                if not access.is_bindable(folder, user_of(entry.name)):
+                    yield entry, (f"{entry.place('folders')}: {folder}: {access.first_not_roots(folder)} on the way to it "
+                                  f"can be changed by others than root, who could have any folder bound in its place.")
 
     def changed_by_hand(self):
         """What somebody has changed since wins over Apache's old configuration, and over a plan made from it."""
@@ -228,15 +250,12 @@ class Carry:
                 yield from found
 
     def judge_some(self, entries):
-        folder = tempfile.mkdtemp(prefix="bellhop-import.", dir=RUN if os.geteuid() == 0 else None)
-        try:
+        with access.scratch() as folder:
             self.stage(folder, entries)
             _, printed, said = self.ctl.run("check", config=folder)
             if "findings" not in printed:
                 raise Failed(f"the plan can't be checked: {said}")
             yield from self.found(printed["findings"], {entry.name: entry for entry in entries}, folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     def found(self, findings, entries, folder):
         for finding in findings:
@@ -263,7 +282,7 @@ class Carry:
 
     def mistakes(self):
         """[(entry, text)]; nothing has been changed."""
-        found = [*self.users(), *self.conflicts(), *self.changed_by_hand(), *self.read_pairs()]
+        found = [*self.forms(), *self.users(), *self.conflicts(), *self.folders(), *self.changed_by_hand(), *self.read_pairs()]
         wrong = {entry.name for entry, _ in found}
         changed = [entry for entry in self.entries if entry.name not in wrong and any(True for _ in self.steps(entry))]
         return found + (list(self.judge(changed)) if changed else [])
@@ -375,13 +394,10 @@ class Carry:
         if folder:
             access.write_pair(user, path, pair)
             return
-        at = tempfile.mkdtemp(prefix="bellhop-import.", dir=RUN)
-        try:
+        with access.scratch() as at:
             for file, text in zip(("fullchain.pem", "privkey.pem"), pair):
                 access.write(os.path.join(at, file), text, 0o600)
             self.ctl.change("cert", name, "--install", f"{at}/fullchain.pem", f"{at}/privkey.pem")
-        finally:
-            shutil.rmtree(at, ignore_errors=True)
 
     # --- doing it ---
 
@@ -437,9 +453,9 @@ def names_in(folder):
 def text_at(path):
     """None: it is not there, or can't be read."""
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         return None
 
 

@@ -16,6 +16,10 @@ FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 POLICIES = ("serve", "redirect", "refuse")
 NETWORKS = ("no", "internet", "yes")
 LARGEST = 2 ** 63 - 1
+LARGEST_FILE = 256 * 1024 * 1024
+BLANKS = re.compile(r"[ \t\r\n]*")
+# Of these, Python makes no bytes; others stand for bytes that are not UTF-8.
+NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
 
 # Each limit is null where the instance has none of its own.
@@ -60,7 +64,7 @@ class Text:
     """A JSON text and a place in it; the values themselves are the json module's to read."""
 
     def __init__(self, text):
-        self.text, self.at = text, 0
+        self.text, self.at, self.counted = text, 0, (0, 1)
         self.decoder = json.JSONDecoder(object_pairs_hook=self.unique)
 
     @staticmethod
@@ -71,10 +75,12 @@ class Text:
         return dict(pairs)
 
     def line(self):
-        return self.text.count("\n", 0, self.at) + 1
+        at, line = self.counted
+        self.counted = self.at, line + self.text.count("\n", at, self.at)
+        return self.counted[1]
 
     def peek(self):
-        self.at = re.compile(r"[ \t\r\n]*").match(self.text, self.at).end()
+        self.at = BLANKS.match(self.text, self.at).end()
         return self.text[self.at:self.at + 1]
 
     def expect(self, what):
@@ -103,8 +109,10 @@ class Text:
         seen = set()
         for _ in self.items("{", "}"):
             line, key = self.line(), self.value()
-            if not isinstance(key, str) or key in seen:
-                raise ValueError(f"{key} is given twice" if key in seen else "a key is a string")
+            if not isinstance(key, str):
+                raise ValueError("a key is a string")
+            if key in seen:
+                raise ValueError(f"{key} is given twice")
             seen.add(key)
             self.expect(":")
             yield key, line
@@ -188,7 +196,7 @@ def read_csv(text, file):
 
 
 def is_text(value):
-    return isinstance(value, str) and value != "" and not re.search(r"[\x00-\x1f\x7f]", value)
+    return isinstance(value, str) and value != "" and not re.search(r"[\x00-\x1f\x7f]", value) and not NO_BYTES.search(value)
 
 
 def is_number(value):
@@ -201,6 +209,10 @@ def is_words(value):
 
 def is_path(value):
     return is_text(value) and value.startswith("/")
+
+
+def is_folder(value):
+    return is_path(value) and not re.search(r"[\s:\"'\\%]|/\.\./", value + "/") and value.strip("/") != ""
 
 
 def is_pair(value):
@@ -232,10 +244,9 @@ FORMS = {
     **{key: (lambda value: value is None or is_path(value), "an absolute path")
        for key in ("certificate", "key", "chain", "php_fpm")},
     "certificates": (is_object_of(FOLDER, is_pair), "an object: a name of a folder to {certificate, key}"),
-    "snippets": (is_object_of(SNIPPET, lambda text: isinstance(text, str) and "\0" not in text),
+    "snippets": (is_object_of(SNIPPET, lambda text: isinstance(text, str) and "\0" not in text and not NO_BYTES.search(text)),
                  "an object: NAME.conf or php.fpm to a text"),
-    "folders": (lambda value: isinstance(value, list) and all(
-        is_path(path) and not re.search(r"[\s:\"'\\%]|/\.\./", path + "/") and path.strip("/") for path in value),
+    "folders": (lambda value: isinstance(value, list) and all(is_folder(path) for path in value),
         "a list of absolute paths, without blanks, quotes, colons or percent signs"),
 }
 
@@ -275,19 +286,25 @@ def check(entries):
 def load(file):
     try:
         with open(file, encoding="utf-8-sig", newline="") as opened:
-            text = opened.read()
+            text = opened.read(LARGEST_FILE + 1)
     except OSError as error:
         raise Mistakes([f"{file}: {error.strerror}."]) from None
     except UnicodeDecodeError as error:
         raise Mistakes([f"{file}: this is not UTF-8 (byte {error.start})."]) from None
+    if len(text) > LARGEST_FILE:
+        raise Mistakes([f"{file} is larger than {LARGEST_FILE} bytes."])
     entries = read_csv(text, file) if file.lower().endswith(".csv") else read_json(text, file)
     check(entries)
     return entries
 
 
+def digest_of(text):
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+
+
 def with_digest(text, mark="#"):
     """A snippet that says by itself whether somebody has changed it."""
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = digest_of(text)
     return f"{mark} Made by bellhopctl import. Delete it to have it made anew. SHA-256 of the rest: {digest}\n{text}"
 
 
@@ -298,7 +315,7 @@ def is_made(text):
 def is_changed(text):
     """Whether somebody has changed what import had made."""
     found = DIGEST.match(text)
-    return not found or hashlib.sha256(text[found.end():].encode()).hexdigest() != found.group(1)
+    return not found or digest_of(text[found.end():]) != found.group(1)
 
 
 def entry_of(values, file, line):

@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 
+import access
 import apache
 import fpm
 import phpini
@@ -25,7 +26,7 @@ UPSTREAM = re.compile(r"\b(?:https?|wss?|fcgi|ajp|scgi|uwsgi|h2c?)://(?!localhos
 
 class Verdict:
     def __init__(self, instance, node, word, why):
-        self.instance, self.file, self.line, self.directive = instance, node.file, node.line, str(node)
+        self.instance, self.node, self.file, self.line, self.directive = instance, node, node.file, node.line, str(node)
         self.word, self.why = word, why
 
     def as_json(self):
@@ -55,7 +56,7 @@ class Customer:
     def __init__(self, name, planner):
         self.name, self.planner = name, planner
         self.sites = [site for site in planner.sites.all if name in site.users and planner.sites.is_public(site)]
-        self.paths, self.modules, self.network = set(), set(), False
+        self.paths, self.modules, self.network = {}, set(), False  # paths: {folder: directives}
         self.certificates = {}  # {(certificate, key, chain): folder}
         self.php = phpini.Settings()
         self.values = {"instance": name, "hosts": planner.hosts.get(name, []), "addresses": planner.addresses.get(name, [])}
@@ -117,9 +118,9 @@ class Customer:
         if node.key in ("documentroot", "virtualdocumentroot"):
             why = "in the snippet; the pages stay where they are"
             if node.key == "documentroot":
-                self.paths.add(os.path.normpath(node.first()))
+                self.paths.setdefault(os.path.normpath(node.first()), []).append(node)
         elif node.key in ("alias", "scriptalias") and len(node.words) > 1:
-            self.paths.add(os.path.normpath(node.words[1]))
+            self.paths.setdefault(os.path.normpath(node.words[1]), []).append(node)
         self.verdict(node, KEPT, why)
         return text
 
@@ -266,9 +267,20 @@ class Customer:
             values["network"] = "yes" if self.network else self.planner.network
         return plan.entry_of(values, self.sites[0].node.file, self.sites[0].node.line)
 
+    def folder_of(self, real, path, user):
+        """The folder to bind so that what is at the path is there; None: a customer could have another one bound."""
+        home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
+        found = [home] if is_below(real, home) and home.count("/") > 1 else []
+        for folder in (*found, first if first and os.path.lexists(first) else real):
+            # A link of the customer's may lead to whatever only root can change, or make.
+            is_meant = access.is_owned(folder, user) or access.first_not_roots(path) in (None, first)
+            if folder not in tables.SHARED and plan.is_folder(folder) and access.is_bindable(folder, user) and is_meant:
+                return folder
+        return None
+
     def folders(self):
         """What the sandbox does not show, or shows without the right to write."""
-        home = os.path.realpath(pwd.getpwnam(self.name).pw_dir)
+        user = pwd.getpwnam(self.name)
         found = set()
         for path in sorted(self.paths):
             real = os.path.realpath(path)
@@ -278,9 +290,17 @@ class Customer:
                                for site in self.sites)
             if is_alias and not is_below(real, "/home") and not is_below(real, "/srv/www"):
                 continue
-            found.add(home if is_below(real, home) and home.count("/") > 1 and home not in tables.SHARED else real)
-            if path.startswith(("/home/", "/srv/www/")) and path != real:
-                found.add(path)
+            folder = self.folder_of(real, path, user)
+            at_link = path.startswith(("/home/", "/srv/www/")) and path != real and not is_below(path, f"/home/{self.name}")
+            if folder is None or (at_link and not (plan.is_folder(path) and access.is_bindable(path, user))):
+                for verdict in self.planner.verdicts:
+                    if verdict.node in self.paths[path]:
+                        verdict.word = HAND
+                        verdict.why = (f"in the snippet, but the sandbox does not show {real}, in whose place others than root "
+                                       f"could put another folder: move it to /srv/www/{self.name}, or make the folder that "
+                                       f"it is in root's")
+                continue
+            found |= {folder, path} if at_link else {folder}
         return sorted(path for path in found if not any(other != path and is_below(path, other) for other in found))
 
 

@@ -44,7 +44,8 @@ def entry(**keys):
     ({"htpp": "serve"}, "htpp: there is no such key. Did you mean http?"),
     ({"instance": "../x"}, "instance: this has to be a name"), ({"instance": ["x"]}, "instance: this has to be a name"),
     ({"hosts": "a.example"}, "hosts: this has to be a list of hosts"), ({"hosts": ["a b"]}, "hosts: this has to be a list"),
-    ({"hosts": ["a\nDefault=yes"]}, "hosts: this has to be"), ({"hosts": ["x..y"]}, "Host=x..y is not a host name"),
+    ({"hosts": ["a\nDefault=yes"]}, "hosts: this has to be"), ({"hosts": ["\ud800.example"]}, "hosts: this has to be"),
+    ({"snippets": {"x.conf": "# \ud800"}}, "snippets: this has to be"), ({"idle_seconds": float("nan")}, "idle_seconds: this has"), ({"hosts": ["x..y"]}, "Host=x..y is not a host name"),
     ({"addresses": ["0.0.0.0"]}, "addresses: Address=0.0.0.0"), ({"default": "yes"}, "default: this has to be true or false"),
     ({"http": "redirekt"}, "http: this has to be serve, redirect or refuse"),
     ({"idle_seconds": -1}, "idle_seconds: this has to be a number of seconds"),
@@ -80,6 +81,7 @@ def test_all_mistakes_at_once(config, tmp_path):
     ('{"instances": [\n{"instance": "a",}]}', ":2: this is no JSON"), ('{"instances": []} x', "there is more after the end"),
     ("{}", 'there is no list "instances"'), ('{"instances": [{"http": 1,\n"http": 2}]}', ":2: http is given twice"),
     ('{"instances": [{"snippets": {"a.conf": "", "a.conf": ""}}]}', "a.conf is given twice"), ("[" * 99999, "JSON"),
+    ('{[]: 1}', "a key is a string"), ('{{}: 1}', "a key is a string"), ('{"instances": [{1: 1}]}', "a key is a string"),
     ('{"instances": [' + "[" * 99999, "JSON"), ('{"x": ' + "[" * 99999, "nested too deeply"),
 ])
 def test_broken_json(config, tmp_path, text, says):
@@ -109,6 +111,28 @@ def test_conflicts(config, tmp_path):
     assert f"A.example. is in {tmp_path}/plan.json:1 ({A}) already" in said
     assert f"there.example is in {config}/instances/{C}.conf already" in said
     assert f"default: true is in {config}/instances/{C}.conf already" in said
+
+
+@pytest.mark.parametrize("one, other", [("::1", "0:0::1"), ("[::1]:443", "[0::1]:443"), ("127.0.0.1:80", "127.0.0.1:80")])
+def test_addresses_conflict_however_they_are_written(config, tmp_path, one, other):
+    """Also those that are judged apart, as each processor judges some."""
+    entries = [entry(addresses=[one]), entry(instance=B, hosts=["b.example"], addresses=[other])]
+    (tmp_path / "plan.json").write_text(json.dumps({"instances": entries}))
+    assert f"{other} is in {tmp_path}/plan.json:1 ({A}) already" in run(config, tmp_path / "plan.json", status=1)
+
+
+def test_no_word_of_a_plan_reaches_the_terminal(config, tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps({"instances": [entry(**{"x\x1b]0;y\x07\u202e\ud800": 1})]}))
+    said = run(config, tmp_path / "plan.json", status=1)
+    assert r"x\x1b]0;y\x07\u202e\ud800: there is no such key" in said
+
+
+def test_large_plan(config, tmp_path):
+    """Each line of it is looked at once."""
+    entries = [entry(instance=f"u{n}", hosts=[f"h{n}.example"], snippets={"x.conf": "#\n" * 500}) for n in range(10000)]
+    (tmp_path / "plan.json").write_text(json.dumps({"instances": entries}, indent=1))
+    assert plan.load(str(tmp_path / "plan.json"))[-1].line > 10000
+    assert "is larger than" in run(config, "/dev/zero", status=1)
 
 
 def test_csv_and_json_say_the_same(config, tmp_path):
@@ -204,7 +228,8 @@ def _old(tmp_path):
     def write(text):
         (tmp_path / "logs").mkdir(exist_ok=True)
         modules = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in MODULES)
-        (tmp_path / "apache2.conf").write_text(f"ServerRoot {tmp_path}\n{modules}Listen 80\nServerName old\n{text}")
+        (tmp_path / "apache2.conf").write_text(f"ServerRoot {tmp_path}\n{modules}Listen 80\nServerName old\n{text}",
+                                              errors="surrogateescape")
         return tmp_path / "apache2.conf"
     return write
 
@@ -330,6 +355,16 @@ def test_redirects(inside, policy):
         f"# In file: /x\n#  1:\n<VirtualHost *:80>\n  #  1:\n  ServerName a.example\n{lines}</VirtualHost>\n"), [], ""), {},
         {}).all[0]
     assert ("redirect" if vhosts.redirects_all(site) else "serve") == policy
+
+
+def test_odd_bytes_of_a_customer(config, old):
+    """They are kept as they are, and printed so that a terminal does nothing."""
+    path = old('<VirtualHost *:80>\n    ServerName a.example\n    ServerAdmin "caf\udce9\x1b[31m\x0cx"\n</VirtualHost>')
+    said = run(config, f"--apache={path}", f"--user=a.example={A}")
+    assert r'ServerAdmin "caf\udce9\x1b[31m\x0cx"' in said
+    plans, _ = planned(path, **{"a.example": A})
+    snippet = plans[A]["snippets"]["import.conf"]
+    assert "caf\udce9\x1b[31m" in snippet and plan.is_made(snippet) and not plan.is_changed(snippet)
 
 
 def test_apache_does_not_accept_it(config, old):

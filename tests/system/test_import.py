@@ -7,6 +7,8 @@ import os
 import pathlib
 import random
 import re
+import shlex
+import subprocess
 import time
 
 import pytest
@@ -60,7 +62,7 @@ def test_json(box, gone):
     plan = write(box, "/root/import/plan.json", {
         "instance": "emil", "hosts": ["emil.example", "*.emil.example"], "create_user": True, "http": "redirect",
         "certificate": "/root/import/emil.pem", "key": "/root/import/emil.key", "idle_seconds": 3600,
-        "snippets": {"header.conf": "Header always set X-From import\n"}, "tasks_max": 100, "cpu_max_percent": 150,
+        "snippets": {"header.conf": "Header always set X-From import\r\n"}, "tasks_max": 100, "cpu_max_percent": 150,
     }, {"instance": "fritz", "hosts": ["fritz.example"], "create_user": True, "suspended": True})
     before = files(box)
     assert "This is what would be done." in run(box, "--dry-run", plan)
@@ -157,7 +159,72 @@ def test_key_of_a_neighbour(box):
     assert box.run("sha256sum", "/etc/bellhop/tls/alice/privkey.pem") == before
 
 
+def test_certificate_without_end(box):
+    """A customer's link leads to what never ends; what is read of it does, and the certificate is installed."""
+    box.shell("""
+        cp -a /etc/bellhop/tls/alice /root/tls.alice
+        cp /etc/bellhop/tls/alice/fullchain.pem /root/import/alice.pem; cp /etc/bellhop/tls/alice/privkey.pem /root/import/alice.key
+        runuser -u alice -- ln -sfn /dev/zero /etc/bellhop/tls/alice/fullchain.pem
+    """)
+    plan = write(box, "/root/import/plan.json", {"instance": "alice", "hosts": ["alice.example"], "snippets": {},
+                                                 "certificate": "/root/import/alice.pem", "key": "/root/import/alice.key"})
+    try:
+        done = box.try_run("bash", "-c", f"ulimit -v 1000000; bellhopctl import --dry-run {plan}", timeout=100)
+        assert (done.returncode, done.stderr) == (0, "") and "install the certificate of alice" in done.stdout
+    finally:
+        box.shell("rm -r /etc/bellhop/tls/alice; mv /root/tls.alice /etc/bellhop/tls/alice")
+
+
+def test_import_that_was_killed(box):
+    """Its keys are in no file any more after the next one; those of one that runs stay."""
+    box.shell("mkdir -p /run/bellhop-import.killed/tls /run/bellhop-import.runs; touch /run/bellhop-import.killed/tls/key")
+    plan = write(box, "/root/import/plan.json", {"instance": "alice", "hosts": ["new.example"]})
+    with box.popen_run("flock", "/run/bellhop-import.runs", "sh", "-c", "echo has it; cat", stdin=subprocess.PIPE,
+                       stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == "has it\n"
+        run(box, "--dry-run", plan)
+        assert box.shell("ls -d /run/bellhop-import.*") == "/run/bellhop-import.runs\n"
+        other.stdin.close()
+    run(box, "--dry-run", plan)
+    assert "No such file" in box.try_run("ls", "/run/bellhop-import.runs").stderr
+
+
+def test_folders_that_others_can_change(box):
+    """systemd follows links as root at each start, so a folder with another's link on the way is bound for nobody."""
+    box.shell("install -d -o alice /data /data/alice; chown root: /data; install -d -o alice /data/alice/in; ln -sfn alice /data/link")
+    for folders in (["/data/alice/in"], ["/tmp/x"], ["/data/alice", "/home/bob"]):
+        plan = write(box, "/root/import/plan.json", {"instance": "alice", "hosts": ["alice.example"], "folders": folders})
+        assert "can be changed by others than root" in run(box, "--dry-run", plan, status=1)
+    plan = write(box, "/root/import/plan.json",
+                 {"instance": "alice", "hosts": ["alice.example"], "folders": ["/data/alice", "/data/link", "/var/lib/nowhere"]})
+    assert "import.conf" in run(box, "--dry-run", plan)
+
+
 # --- from Apache ---
+
+
+MODULES = ("mpm_event", "authz_core")
+
+
+@pytest.mark.parametrize("target", ["/", "/run", "/home/bob", "/tmp/a\n[Service]\nExecStartPre=+/tmp/evil", "/nowhere/%h"])
+def test_pages_behind_a_link(box, gone, target):
+    """What a customer's link leads to is theirs to choose: no folder but their own is shown, and systemd is told nothing."""
+    gone += ["mal"]
+    box.shell("""
+        useradd --create-home --home-dir /var/www/mal mal
+        runuser -u mal -- mkdir -p "$0"
+        runuser -u mal -- ln -sfn "$0" /var/www/mal/public
+    """.replace('"$0"', shlex.quote(target)).replace("mkdir -p", "mkdir -p" if target.startswith("/tmp") else "true"))
+    modules = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in MODULES)
+    box.write("/root/import/apache2.conf", f"{modules}User www-data\nServerName old\nErrorLog /dev/null\nListen 80\n"
+              "<VirtualHost *:80>\nServerName mal.example\nDocumentRoot /var/www/mal/public\n</VirtualHost>\n")
+    said = run(box, "--apache=/root/import/apache2.conf", "--user=mal.example=mal")
+    assert "needs a hand: in the snippet, but the sandbox does not show" in said and "\nExec" not in said
+    assert "No such file" in box.try_run("ls", "/etc/systemd/system/bellhop@mal.service.d").stderr
+    box.shell("rm -rf /tmp/a*; rm /var/www/mal/public /etc/bellhop/sites/mal/import.conf; "
+              "runuser -u mal -- mkdir /var/www/mal/public")
+    run(box, "--apache=/root/import/apache2.conf", "--user=mal.example=mal")
+    assert "BindPaths=-/var/www/mal\n" in box.path("/etc/systemd/system/bellhop@mal.service.d/import.conf").read_text()
 
 
 @pytest.fixture(name="panel", scope="module", params=PANELS)
