@@ -109,7 +109,6 @@ class Carry:
         self.pairs = {}     # {(name, folder): (fullchain, privkey)}
         self.refused = {}   # {name: why}
         self.exported = None
-        self.last = []      # verbs and names, for when all is in force
         self.units = False  # drop-ins have changed
         self.n = 0
 
@@ -349,7 +348,7 @@ class Carry:
         suspended = bool(there and there["suspended"])
         if "suspended" in entry.given and entry["suspended"] != suspended:
             verb = "suspend" if entry["suspended"] else "resume"
-            yield Step("suspended", f"{verb} {name}", lambda: self.last.append((verb, name)))
+            yield Step("suspended", f"{verb} {name}", lambda: self.ctl.change(verb, name))
 
     def set(self, entry, keys):
         words = {**{key: [limit_option(key, entry[key])] for key in LIMITS},
@@ -430,12 +429,11 @@ class Carry:
         if subprocess.run(["systemctl", "--quiet", "is-active", "bellhop-router.socket"], check=False).returncode != 0:
             self.tell("note", "nothing is served yet: systemctl enable --now bellhop.target")
             return
-        for words in [("apply",), *self.last]:
-            status, printed, said = self.ctl.run(*words)
-            for change in printed.get("changes", []):
-                self.tell(change["change"], change["what"])
-            if status != 0:
-                self.refused[words[-1]] = said or f"bellhopctl {words[0]} has failed"
+        status, printed, said = self.ctl.run("apply")
+        for change in printed.get("changes", []):
+            self.tell(change["change"], change["what"])
+        if status != 0:
+            self.refused["apply"] = said or "bellhopctl apply has failed"
 
 
 def time_of(seconds):

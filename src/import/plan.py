@@ -23,7 +23,10 @@ NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
 
 # Each limit is null where the instance has none of its own.
-LIMITS = ("memory_max_bytes", "cpu_max_percent", "tasks_max", "disk_max_bytes")
+LIMITS = {  # from and to, as add and set take them
+    "memory_max_bytes": (16 << 20, LARGEST), "cpu_max_percent": (1, 1000000), "tasks_max": (16, 2 ** 31 - 1),
+    "disk_max_bytes": (16 << 20, LARGEST),
+}
 DEFAULTS = {
     "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "idle_seconds": 600,
     "suspended": False, "canonical": None, **dict.fromkeys(LIMITS), "create_user": False, "certificate": None, "key": None, "chain": None,
@@ -224,8 +227,8 @@ def is_object_of(names, fits):
     return lambda value: isinstance(value, dict) and all(names.fullmatch(name) and fits(value[name]) for name in value)
 
 
-def is_limit(least):
-    return lambda value: value is None or (is_number(value) and least <= value <= LARGEST)
+def is_limit(least, most):
+    return lambda value: value is None or (is_number(value) and least <= value <= most)
 
 
 FORMS = {
@@ -238,7 +241,7 @@ FORMS = {
     "canonical": (lambda value: value is None or is_words([value]), "a host, or null"),
     "idle_seconds": (lambda value: (is_number(value) or isinstance(value, float)) and 0 <= value <= 10 ** 9,
                      "a number of seconds"),
-    **{key: (is_limit(1), "a number above 0, or null") for key in LIMITS},
+    **{key: (is_limit(*ends), f"a whole number, {ends[0]} or more, or null") for key, ends in LIMITS.items()},
     **{key: (lambda value: isinstance(value, bool), "true or false")
        for key, default in DEFAULTS.items() if isinstance(default, bool)},
     **{key: (lambda value: value is None or is_path(value), "an absolute path")

@@ -82,6 +82,22 @@ def test_json(box, gone):
     assert files(box) == after
 
 
+def test_suspended_before_it_is_served(box, gone):
+    """Nobody sees the pages of one who is suspended, be it for a moment, or as the target is started later."""
+    gone += ["otto"]
+    entry = {"instance": "otto", "hosts": ["otto.example"], "create_user": True, "suspended": True}
+    box.run("systemctl", "stop", "bellhop-router.socket", "bellhop-router.service")
+    try:
+        run(box, write(box, "/root/import/plan.json", entry))
+        assert "Suspended=yes\n" in box.path("/etc/bellhop/instances/otto.conf").read_text()
+    finally:
+        box.run("systemctl", "start", "bellhop-router.socket", "bellhop-router.service")
+    box.shell("bellhopctl remove --purge --yes otto; systemctl stop bellhop@otto.socket || true")
+    done = [change["what"] for change in json.loads(run(box, "--json", "/root/import/plan.json"))["changes"]]
+    assert done.index("suspend otto") < done.index("start the hand-off socket of otto")
+    assert box.curl("http://otto.example/", "-i").startswith("HTTP/1.1 503")
+
+
 def test_changes_what_is_there(box, gone):
     """What a plan says is changed, what it does not say stays; what export prints changes nothing."""
     gone += ["karl"]
