@@ -27,7 +27,7 @@ RESTORE = """
     id carol >/dev/null 2>&1 || useradd --create-home --uid "$(stat -c %u /srv/www/carol)" carol
     systemctl is-enabled --quiet bellhop.target || systemctl enable --quiet bellhop.target
     systemctl reset-failed
-    systemctl start bellhop-router.socket bellhop-router.service bellhop@carol.socket
+    systemctl start bellhop-router.socket bellhop-router.service bellhop@carol.socket bellhop-usage.service
     systemctl reload bellhop-router.service
 """
 

@@ -224,6 +224,13 @@ MISTAKES = {
     "logs go to another one's folder": ("ln -sfn ../bob /var/log/bellhop/.uid/$(id -u carol)", "log-folder", "carol", ADVICE),
     "router stopped": ("systemctl stop bellhop-router.socket bellhop-router.service", "router-not-listening",
                        "bellhop-router.socket", ADVICE),
+    "nobody counts": ("systemctl stop bellhop-usage.service", "usage-not-counted", "bellhop-usage.service is inactive", ADVICE),
+    "nobody hears of connections": ("systemctl stop bellhop-usage.socket", "usage-not-counted",
+                                    "bellhop-usage.socket is inactive", ADVICE),
+    "figures damaged": ("systemctl stop bellhop-usage.service; echo x > /var/lib/private/bellhop-usage/$(date -u +%Y-%m); "
+                        "systemctl start bellhop-usage.service 2>/dev/null || true", "usage-not-counted",
+                        "bellhop-usage.service is ", "rm /var/lib/private/bellhop-usage/20*; "
+                        "systemctl restart bellhop-usage.service"),
     "removed customer still there": (f"cp {FILE} /root; rm {FILE}; {RELOAD}", "socket-left-over",
                                      "no file for this instance", ADVICE),
 }

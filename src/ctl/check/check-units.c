@@ -182,6 +182,31 @@ static bool units_is_masked(const char *folder, const char *unit)
         return strcmp(target, "/dev/null") == 0;
 }
 
+/* Only where bellhop.target is active. One that fails at each start is activating for ever. */
+static void units_check_usage(Check *check)
+{
+        static const struct {
+                const char *unit, *advice;
+        } units[] = {
+                { "bellhop-usage.socket",
+                  "systemctl start bellhop-usage.socket bellhop-usage.service" },
+                { "bellhop-usage-reports.socket", "systemctl start bellhop-usage-reports.socket" },
+                { "bellhop-usage.service", NULL },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(units); i++) {
+                const char *state = units_state(check, units[i].unit);
+
+                if (!units_is_active(check, "bellhop.target") || strcmp(state, "active") == 0 ||
+                    strcmp(state, "reloading") == 0 ||
+                    units_is_masked("/etc/systemd/system", units[i].unit))
+                        continue;
+                finding_add(&check->findings, FINDING_USAGE_NOT_COUNTED, NOWHERE, units[i].advice,
+                            "%s is %s", units[i].unit, state);
+                break;
+        }
+}
+
 /* instance: the owner of the units; NULL: none. */
 static void units_check_masked(Check *check, const char *instance, const char *const units[],
                                size_t n)
@@ -247,6 +272,7 @@ void check_router_units(Check *check)
         units_check_queue(check);
         units_check_target(check);
         units_check_router(check);
+        units_check_usage(check);
         units_check_reloaded(check);
         units_check_log(check);
         units_check_left_over(check);

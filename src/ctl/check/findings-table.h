@@ -131,6 +131,9 @@ ROW(ROUTER_PORTS, "router-ports", ERROR, "Visitors who come that way reach no in
     "bellhop-router.socket'. Then run 'systemctl restart bellhop-router.socket "
     "bellhop-router.service'.")
 ROW(ROUTER_FAILED, "router-failed", ERROR, UNREACHABLE, RESTART_OR_WHY("bellhop-router.service"))
+ROW(USAGE_NOT_COUNTED, "usage-not-counted", WARNING,
+    "What customers use now is in no figure, and nobody can tell later what it was.",
+    RESTART_OR_WHY("bellhop-usage.service"))
 ROW(ROUTER_NOT_RELOADED, "router-not-reloaded", WARNING, "What the files say now is not in force.",
     ADVICE_APPLY)
 ROW(SOCKET_NOT_STARTED, "socket-not-started", ERROR,
