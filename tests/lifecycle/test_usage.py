@@ -163,7 +163,7 @@ def test_restarts_in_the_middle(box, wire, command):
 def forgets_fixture(box):
     """What is counted is not complete, and is forgotten afterwards."""
     yield
-    box.shell("systemctl stop bellhop-usage.socket bellhop-usage-reports.socket bellhop-usage.service; "
+    box.shell("systemctl stop bellhop-usage.socket bellhop-usage.service; "
               "rm /var/lib/bellhop-usage/20*; systemctl start bellhop.target")
     assert used(box)["bytes_sent"] == 0 and used(box)["complete"]
 
@@ -187,7 +187,7 @@ def test_usage_is_killed(box, wire):
 def test_nobody_counts(box, wire):
     """The router serves as ever, and the figures are not said to be complete."""
     relay = wire()
-    units = ("bellhop-usage.socket", "bellhop-usage-reports.socket", "bellhop-usage.service")
+    units = ("bellhop-usage.socket", "bellhop-usage.service")
     box.run("systemctl", "stop", *units)
     for _ in range(20):
         relay.curl(f"http://{HOST}/load.txt")
@@ -197,6 +197,20 @@ def test_nobody_counts(box, wire):
     relay.curl(f"http://{HOST}/large", "-o", "/dev/null")
     box.wait_for("it counts again", lambda: relay.counted()["bytes_sent"] > LARGE)
     assert not used(box)["complete"]
+
+
+@pytest.mark.usefixtures("forgets")
+def test_requests_after_all_of_it_was_restarted(box, wire):
+    """An instance that runs goes on reporting, whatever somebody restarts."""
+    page = f"http://{HOST}/load.txt"
+    box.curl(page)
+    pid = box.show("bellhop@carol.service", "MainPID")
+    for unit in ("bellhop-usage.socket", "bellhop-usage-reports.socket", "bellhop-usage.service", "bellhop-usage*"):
+        box.try_run("systemctl", "restart", unit)
+        box.curl(page)
+    assert box.show("bellhop@carol.service", "MainPID") == pid
+    box.run("systemctl", "stop", "bellhop@carol.service")
+    box.wait_for("all are told", lambda: used(box)["requests"] == 5)
 
 
 def test_requests(box, wire):

@@ -65,8 +65,7 @@ def router_settings_fixture(box):
 
 def begin_usage_anew(box):
     """Of a machine whose figures other tests have made incomplete for this month."""
-    # Instances report to the socket that was there when they started.
-    box.shell("systemctl stop 'bellhop@*.service' bellhop-usage.service bellhop-usage.socket bellhop-usage-reports.socket;"
+    box.shell("systemctl stop 'bellhop@*.service' bellhop-usage.service bellhop-usage.socket;"
               "rm -rf /var/lib/private/bellhop-usage/*;"
-              "systemctl start bellhop-usage.socket bellhop-usage-reports.socket bellhop-usage.service;"
+              "systemctl start bellhop-usage.socket bellhop-usage.service;"
               "systemctl restart bellhop-router.service")
