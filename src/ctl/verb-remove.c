@@ -10,7 +10,6 @@
 #include "config/config.h"
 #include "ctl/ask/limits.h"
 #include "ctl/ask/metrics-client.h"
-#include "ctl/ask/usage.h"
 #include "ctl/change/change.h"
 #include "ctl/change/ending.h"
 #include "ctl/change/files.h"
@@ -147,28 +146,6 @@ static bool remove_quota(Remove *remove)
         return change_good(folder, quota_set(folder, user->pw_uid, UNKNOWN));
 }
 
-/* They are kept, by a name that no later customer gets. */
-static bool remove_figures(Remove *remove)
-{
-        const Ctl *ctl = remove->change.ctl;
-        _cleanup_free_ char *path = NULL;
-        bool has_account = false;
-        UsedList list;
-        const int r = used_list_load(ctl, NULL, remove->name, &list, &path);
-
-        for (size_t i = 0; r == 0 && i < list.n; i++)
-                has_account |= strcmp(list.used[i].account.name, remove->name) == 0;
-        used_list_done(&list);
-        if (r < 0 && r != -ENOENT && !ctl->dry_run)
-                return change_good(path ? path : ctl->usage_dir, r);
-        return !has_account ||
-               !change_step(&remove->change, "usage",
-                            "close the account of %s: 'bellhopctl usage' shows it as removed",
-                            remove->name) ||
-               change_good("bellhop-usage can't be asked ('systemctl start bellhop-usage.service')",
-                           used_end_account(ctl, remove->name));
-}
-
 static bool remove_user(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);
@@ -198,7 +175,7 @@ static bool remove_all(Remove *remove)
         good = ending_forget_settings(&remove->change, remove->name);
         good = remove_quota(remove) && good;
         good = remove_folders(remove) && good;
-        good = remove_figures(remove) && good;
+        good = ending_close_account(&remove->change, remove->name) && good;
         return remove_user(remove) && good;
 }
 

@@ -66,6 +66,12 @@ static bool rename_user(Rename *rename)
                second_name_give(rename->from, rename->to, user);
 }
 
+/* Of one that had the new name before, and was removed without --purge. */
+static bool rename_old_account(Rename *rename)
+{
+        return rename->has_begun || ending_close_account(&rename->change, rename->to);
+}
+
 static bool rename_group(Rename *rename)
 {
         return !rename->has_group ||
@@ -332,7 +338,8 @@ static bool rename_end_units(Rename *rename)
                 return false;
         return rename_tell_others(rename) && ending_stop(change, rename->from) &&
                ending_forget_network(change, rename->from) &&
-               ending_forget_settings(change, rename->from);
+               ending_forget_settings(change, rename->from) &&
+               ending_close_account(change, rename->from);
 }
 
 /* The links, and state that the old instance has made anew. */
@@ -368,9 +375,9 @@ static bool rename_end_name(Rename *rename)
 static bool rename_run(Rename *rename)
 {
         static bool (*const steps[])(Rename * rename) = {
-                rename_user,      rename_group,       rename_kept_files, rename_folders,
-                rename_home,      rename_make_units,  rename_switch,     rename_router,
-                rename_end_units, rename_end_folders, rename_end_name,
+                rename_old_account, rename_user,      rename_group,       rename_kept_files,
+                rename_folders,     rename_home,      rename_make_units,  rename_switch,
+                rename_router,      rename_end_units, rename_end_folders, rename_end_name,
         };
 
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {

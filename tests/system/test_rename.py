@@ -117,8 +117,8 @@ def test_twice_is_as_once(box, dora):
     steps = ctl_json(box, "rename", "dora", "erna", "--dry-run")["changes"]
     assert served_by(box) == "dora" and box.uid("dora") == uid
     done = ctl_json(box, "rename", "dora", "erna")["changes"]
-    # What the instance makes when it starts can't be known before.
-    assert {step["change"] for step in done} - {"state", "cache"} <= {step["change"] for step in steps}
+    # What the instance makes and uses when it starts can't be known before.
+    assert {step["change"] for step in done} - {"state", "cache", "usage"} <= {step["change"] for step in steps}
     assert_renamed(box, uid)
     assert ctl(box, "rename", "dora", "erna") == "It is done already.\n"
     assert ctl_json(box, "rename", "dora", "erna") == {"changes": []}
@@ -128,6 +128,21 @@ def test_twice_is_as_once(box, dora):
     assert_renamed(box, uid, "erna", "dora")
     ctl(box, "remove", "--purge", "--yes", "dora")
     assert box.run("bash", "-c", "getent passwd dora erna; ls -d /etc/systemd/system/bellhop@* /srv/www/[de]*; true") == ""
+
+
+def test_figures(box, dora):
+    """What was used by the old name is no later customer's of that name, and what one before used is not the new one's."""
+    ctl(box, "add", "erna", "--host=erna.example", "--create-user")
+    for host in (HOST, "erna.example"):
+        box.curl(f"http://{host}/")
+    ctl(box, "remove", "erna")
+    box.shell("userdel -r erna 2>/dev/null; rm -rf /srv/www/erna /etc/bellhop/*/erna /var/lib/bellhop/erna /var/cache/bellhop/erna")
+    assert served_by(box) == dora
+    ctl(box, "rename", "dora", "erna")
+    figures = [(entry["instance"], entry["removed"] is None) for entry in ctl_json(box, "usage")["usage"]]
+    assert ("dora", False) in figures and ("dora", True) not in figures and ("erna", False) in figures
+    served_by(box)
+    assert ("erna", True) in [(entry["instance"], entry["removed"] is None) for entry in ctl_json(box, "usage")["usage"]]
 
 
 def test_old_folders_in_settings_of_applications(box, dora):

@@ -2,6 +2,7 @@
 #include "ctl/change/ending.h"
 #include "config/names.h"
 #include "config/units.h"
+#include "ctl/ask/usage.h"
 #include "ctl/change/files.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -122,4 +123,25 @@ bool ending_forget_settings(Change *change, const char *name)
                             "let systemd forget the settings of the units of %s", name) ||
                program_run((const char *const[]){ "systemctl", "revert", "--", names[0], names[1],
                                                   names[2], NULL });
+}
+
+bool ending_close_account(Change *change, const char *name)
+{
+        const Ctl *ctl = change->ctl;
+        _cleanup_free_ char *path = NULL;
+        bool has_account = false;
+        UsedList list;
+        const int r = used_list_load(ctl, NULL, name, &list, &path);
+
+        for (size_t i = 0; r == 0 && i < list.n; i++)
+                has_account |= strcmp(list.used[i].account.name, name) == 0;
+        used_list_done(&list);
+        if (r < 0 && r != -ENOENT && !ctl->dry_run)
+                return change_good(path ? path : ctl->usage_dir, r);
+        return !has_account ||
+               !change_step(change, "usage",
+                            "close the account of %s: 'bellhopctl usage' shows it as removed",
+                            name) ||
+               change_good("bellhop-usage can't be asked ('systemctl start bellhop-usage.service')",
+                           used_end_account(ctl, name));
 }
