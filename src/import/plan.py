@@ -16,7 +16,7 @@ FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 POLICIES = ("serve", "redirect", "refuse")
 NETWORKS = ("no", "internet", "yes")
 LARGEST = 2 ** 63 - 1
-LARGEST_FILE = 256 * 1024 * 1024
+LARGEST_FILE = 64 * 1024 * 1024
 BLANKS = re.compile(r"[ \t\r\n]*")
 # Of these, Python makes no bytes; others stand for bytes that are not UTF-8.
 NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")

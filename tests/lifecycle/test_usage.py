@@ -14,6 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 HOST = "carol.example"
 WWW = "/srv/www/carol"
 PORT = "8000"
+PROGRAM = "/usr/lib/bellhop/bellhop-usage"
 LARGE = 64 << 20  # more than all buffers on the way hold
 # The end of the stream counts as a byte.
 ERROR = 1
@@ -188,12 +189,13 @@ def test_nobody_counts(box, wire):
     """The router serves as ever, and the figures are not said to be complete."""
     relay = wire()
     units = ("bellhop-usage.socket", "bellhop-usage.service")
-    box.run("systemctl", "stop", *units)
+    # A report starts it, so what it is can't start.
+    box.shell(f"systemctl stop {' '.join(units)}; mount --bind /bin/false {PROGRAM}")
     for _ in range(20):
         relay.curl(f"http://{HOST}/load.txt")
     done = box.try_run("bellhopctl", "usage", "--json")
     assert done.returncode == 1 and "bellhop-usage does not run" in done.stderr
-    box.run("systemctl", "start", *units)
+    box.shell(f"umount {PROGRAM}; systemctl restart {' '.join(units)}")
     relay.curl(f"http://{HOST}/large", "-o", "/dev/null")
     box.wait_for("it counts again", lambda: relay.counted()["bytes_sent"] > LARGE)
     assert not used(box)["complete"]
