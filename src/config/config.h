@@ -68,6 +68,12 @@ typedef enum Network {
 /* As Network= has them. */
 extern const char *const network_names[NETWORKS];
 
+/* What a customer may send by bellhop-mail(8). */
+typedef struct MailLimits {
+        uint64_t per_hour, per_day;
+        uint64_t recipients_per_day;
+} MailLimits;
+
 /* bellhop.instance(5) */
 typedef struct Instance {
         char *name; /* also of its user */
@@ -79,6 +85,7 @@ typedef struct Instance {
         Network network;
         bool is_suspended;  /* its visitors get 503, and nothing of the customer's runs */
         uint64_t idle_usec; /* 0: never exit */
+        MailLimits mail;    /* UINT64_MAX: as mail.conf says */
         bool is_kept;       /* as it was before a reload */
         bool takes_others;  /* config_digest_others() sets it, and others */
         uint64_t others;
@@ -133,7 +140,7 @@ int config_load_own(const char *dir, const char *name, Config **ret);
 #define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)
 
 /* The settings of an instance from its file alone, without name and file; the defaults if that is
- * missing or has problems. */
+ * missing or has problems, and no mail. */
 int config_read_instance(const char *dir, const char *name, Instance *ret);
 
 Config *config_free(Config *config);

@@ -204,6 +204,10 @@ bool instance_has_canonical(const InstanceDraft *draft)
                strcmp(hostmap_route(draft->routes, match.route).what, canonical) == 0;
 }
 
+#define MAIL_LIMIT(name, field)                    \
+        .key = name, .parse = setting_parse_count, \
+        .offset = offsetof(InstanceDraft, instance.mail.field)
+
 /* Without an offset, the target is the draft itself. */
 static const Setting instance_settings[] = {
         { .key = "Host", .parse = instance_parse_host, .is_list = true },
@@ -218,6 +222,9 @@ static const Setting instance_settings[] = {
         { .key = "Suspended",
           .parse = setting_parse_bool,
           .offset = offsetof(InstanceDraft, instance.is_suspended) },
+        { MAIL_LIMIT("MailPerHour", per_hour) },
+        { MAIL_LIMIT("MailPerDay", per_day) },
+        { MAIL_LIMIT("MailRecipientsPerDay", recipients_per_day) },
 };
 
 static const SettingsTable instance_table = { "Instance", instance_settings,
@@ -228,6 +235,7 @@ int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *n
         int r;
 
         draft->instance.idle_usec = INSTANCE_IDLE_USEC_DEFAULT;
+        draft->instance.mail = (MailLimits){ UINT64_MAX, UINT64_MAX, UINT64_MAX };
         draft->instance.name = strdup(name);
         draft->instance.file = strdup(file->path);
         draft->routes = hostmap_new();

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 
 #define SYSTEMD_DIR "/run/systemd/system"
 #define DROP_IN     "/50-network.conf"
+#define SENDMAIL    "/50-sendmail.conf"
 
 /* file: "" for the folder of drop-ins. A string to be freed, or NULL without memory. */
 static char *units_path(const char *dir, const char *name, const char *file)
@@ -80,6 +83,85 @@ int units_write_wanted(const char *dir, const char *name, Network network)
         if (r == 0 && symlink(BELLHOP_UNIT_DIR "/bellhop@.socket", link) < 0 && errno != EEXIST)
                 r = -errno;
         return r == 0 ? units_write(dir, name, network) : r;
+}
+
+/* Whether sbin has a sendmail that is, behind all links, a file of its own. A link out of it leads
+ * to a program that instances may want as it is. */
+static bool units_has_sendmail(const char *sbin)
+{
+        _cleanup_free_ char *path = text_format("%s/sendmail", sbin);
+        _cleanup_free_ char *file = path ? realpath(path, NULL) : NULL;
+        _cleanup_free_ char *folder = realpath(sbin, NULL);
+        const size_t length = folder ? strlen(folder) : 0;
+
+        return file && folder && strncmp(file, folder, length) == 0 && file[length] == '/';
+}
+
+/* Makes the link, or has it lead to the right place. */
+static int units_link(const char *folder, const char *name, const char *target)
+{
+        _cleanup_free_ char *path = text_format("%s/%s", folder, name);
+        _cleanup_free_ char *new_path = text_format("%s/.new", folder);
+
+        if (!path || !new_path)
+                return -ENOMEM;
+        (void)unlink(new_path);
+        return symlink(target, new_path) < 0 || rename(new_path, path) < 0 ? -errno : 0;
+}
+
+/* Fills copy with links to what sbin has, as seen at another place. What sbin no longer has leads
+ * nowhere. Instances that run see the changes. */
+static int units_copy_sbin(const char *sbin, const char *copy, const char *place)
+{
+        DIR *dir = opendir(sbin);
+        const struct dirent *entry;
+        int r = 0;
+
+        if (!dir)
+                return -errno;
+        while (r == 0 && (entry = readdir(dir))) {
+                _cleanup_free_ char *target = text_format("%s/%s", place, entry->d_name);
+
+                if (entry->d_name[0] != '.' && strcmp(entry->d_name, "sendmail") != 0)
+                        r = target ? units_link(copy, entry->d_name, target) : -ENOMEM;
+        }
+        (void)closedir(dir);
+        return r == 0 ? units_link(copy, "sendmail", BELLHOP_SENDMAIL) : r;
+}
+
+int units_write_sendmail(const char *dir, const char *sbin, const char *copies)
+{
+        _cleanup_free_ char *folder = units_path(dir, "", "");
+        _cleanup_free_ char *path = units_path(dir, "", SENDMAIL);
+        _cleanup_free_ char *place = text_format("%s/machine", copies);
+        _cleanup_free_ char *copy = text_format("%s/instances", copies);
+        _cleanup_fclose_ FILE *file = NULL;
+        const bool is_there = units_has_sendmail(sbin);
+        int r = folder && path && place && copy ? units_make_folder(folder) : -ENOMEM;
+
+        if (r == 0 && !is_there)
+                r = units_make_folder(copies);
+        if (r == 0 && !is_there)
+                r = units_make_folder(place);
+        if (r == 0 && !is_there)
+                r = units_make_folder(copy);
+        if (r == 0 && !is_there)
+                r = units_copy_sbin(sbin, copy, place);
+        if (r < 0)
+                return r;
+        file = fopen(path, "we");
+        if (!file)
+                return -errno;
+        fprintf(file, "# Made by bellhop-generator: see bellhop-mail(8).\n[Service]\n");
+        if (is_there)
+                fprintf(file, "BindReadOnlyPaths=-" BELLHOP_SENDMAIL ":%s/sendmail\n", sbin);
+        else
+                fprintf(file, "BindReadOnlyPaths=%s:%s %s:%s\n", sbin, place, copy, sbin);
+        if (fflush(file) == 0)
+                return 0;
+        r = -errno;
+        (void)unlink(path);
+        return r;
 }
 
 int units_announce(void)

@@ -10,6 +10,9 @@
 /* Where generators write, and where systemd reads while the machine runs. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
 
+/* Not below the former: that goes with each daemon-reload, while instances use this. */
+#define UNITS_SBIN_COPIES "/run/bellhop-sbin"
+
 /* Writes or removes the drop-in of an instance, as Network= says. Returns 0 or a negative errno. */
 int units_write(const char *dir, const char *name, Network network);
 
@@ -18,6 +21,12 @@ bool units_differ(const char *dir, const char *name, Network network);
 
 /* The same after bellhop.target wants the socket, which it does even if the rest fails. */
 int units_write_wanted(const char *dir, const char *name, Network network);
+
+/* Writes the drop-in of the template that puts our sendmail into sbin, the machine's folder of that
+ * name, as instances see it. systemd would create a file that is not there on the machine itself;
+ * then it is the whole folder that is replaced, by one of links, which is made below copies.
+ * Returns 0 or a negative errno. */
+int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 
 /* Makes systemd see changes in UNITS_GENERATED_DIR when it next loads a unit, without a
  * daemon-reload. A loaded unit stays as it is: it and its socket must be stopped first, and nothing

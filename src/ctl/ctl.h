@@ -47,7 +47,7 @@ typedef struct Ctl {
         bool self_signed;          /* cert, add */
         bool force, install;       /* cert */
         bool json, no_legend, no_pager;
-        const char *config_dir, *runtime_dir, *usage_dir;
+        const char *config_dir, *runtime_dir, *usage_dir, *mail_dir;
 } Ctl;
 
 /* Verbs take the words that follow their name, and print what is wrong. Each has a file. */

@@ -172,7 +172,8 @@ int main(int argc, char *argv[])
 {
         Ctl ctl = { .config_dir = BELLHOP_CONFIG_DIR,
                     .runtime_dir = BELLHOP_RUNTIME_DIR,
-                    .usage_dir = BELLHOP_USAGE_DIR };
+                    .usage_dir = BELLHOP_USAGE_DIR,
+                    .mail_dir = BELLHOP_MAIL_DIR };
         bool given[OPTIONS_MAX] = { false };
         CtlStatus status = CTL_FINE;
         Getopt known;

@@ -13,6 +13,7 @@
 #include "ctl/ask/oom.h"
 #include "ctl/show/output.h"
 #include "ctl/show/show.h"
+#include "mail/budget.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -236,6 +237,28 @@ static void status_put_oom(Status *status)
                               "says more");
 }
 
+/* What bellhop-mail has counted; it need not run. */
+static void status_put_mail(Status *status)
+{
+        const uint64_t now = (uint64_t)time(NULL);
+        Budget budget = { .n_sites = 0 };
+        const int r = budget_load(&budget, status->ctl->mail_dir);
+        const int site = r == 0 ? budget_find(&budget, status->name) : -1;
+        const BudgetSite none = { .hour = 0 }, *of = site >= 0 ? &budget.sites[site] : &none;
+        const uint64_t day = of->day == now / BUDGET_DAY_SEC ? of->in_day : 0;
+        char today[SHOWN_MAX], sent[SHOWN_MAX], refused[SHOWN_MAX];
+        _cleanup_free_ char *shown =
+                text_format("%s sent today, %s in all, %s refused", show_count(day, today),
+                            show_count(of->n_sent, sent), show_count(of->n_refused, refused));
+
+        status_put(status, site >= 0 ? "Mail" : NULL, "mail_today", SCOLS_JSON_NUMBER, shown,
+                   site >= 0 ? today : NULL);
+        status_put(status, NULL, "mail_sent", SCOLS_JSON_NUMBER, NULL, site >= 0 ? sent : NULL);
+        status_put(status, NULL, "mail_refused", SCOLS_JSON_NUMBER, NULL,
+                   site >= 0 ? refused : NULL);
+        budget_done(&budget);
+}
+
 static void status_put_numbers(Status *status)
 {
         const FleetEntry *entry = status->entry;
@@ -253,6 +276,7 @@ static void status_put_numbers(Status *status)
         status_put_number(status, "Refused", "refused", entry->n_refused, show_count);
         status_put_number(status, "Redirected", "redirected", entry->n_redirected, show_count);
         status_put_number(status, "Waiting", "waiting", entry->n_waiting, show_count);
+        status_put_mail(status);
         status_put(status, "Last used", "last_used", SCOLS_JSON_STRING,
                    show_ago(last, time(NULL), ago), last > 0 ? show_time(last, then) : NULL);
         if (entry->state == FLEET_FAILED)

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhop-generator: turns instance files into units (config/units.h). As systemd.generator(7)
- * demands, it writes only into the given folder and talks to no process. --instance=NAME writes one
- * drop-in while the machine runs; the next daemon-reload makes all again. */
+ * demands, it talks to no process, and writes only into the given folder and UNITS_SBIN_COPIES.
+ * --instance=NAME writes one drop-in while the machine runs; the next daemon-reload makes all
+ * again. */
 #include "config/config.h"
 #include "config/units.h"
 #include "util/cleanup.h"
 #include "util/log.h"
+
+/* Where programs look for sendmail. */
+#define SBIN "/usr/sbin"
 
 /* Goes on after an instance whose units can't be written, so that the others get theirs. */
 static int generate(const char *dir)
@@ -15,6 +19,9 @@ static int generate(const char *dir)
 
         if (r < 0)
                 return r;
+        r = units_write_sendmail(dir, SBIN, UNITS_SBIN_COPIES);
+        if (r < 0)
+                log_error_errno(r, "can't give instances a sendmail: %m");
         for (size_t i = 0; i < config->n_problems; i++)
                 log_warning("%s", config->problems[i].text);
         for (size_t i = 0; i < config->n_instances; i++) {

@@ -45,7 +45,7 @@ typedef struct Inheritance {
         int handoff_fd;
         Page *page;
         int bell;
-        int lines_fd; /* to bellhop-log; negative: none */
+        int lines_fd;              /* to bellhop-log; negative: none */
         const char *notify_socket; /* of the supervisor; NULL: it knows that we are ready */
 } Inheritance;
 

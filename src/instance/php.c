@@ -45,8 +45,10 @@ static char *php_find_program(const Context *context)
                 return strdup(context->php_program);
         if (glob(BELLHOP_PHP_FPM, GLOB_NOSORT, NULL, &all) != 0)
                 return NULL;
+        /* Without a mail server on the machine, /usr/sbin has links, some of which lead nowhere. */
         for (size_t i = 0; i < all.gl_pathc; i++)
-                if (!newest || strverscmp(all.gl_pathv[i], newest) > 0)
+                if (access(all.gl_pathv[i], F_OK) == 0 &&
+                    (!newest || strverscmp(all.gl_pathv[i], newest) > 0))
                         newest = all.gl_pathv[i];
         if (newest)
                 found = strdup(newest);

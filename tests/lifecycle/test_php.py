@@ -358,6 +358,21 @@ def test_customers_own_settings(box, site):
     assert page(box, "show.php")["jit"] == "0"
 
 
+def test_page_that_hangs_does_not_keep_its_worker(box, site):
+    """By default for an hour, and in this test for a second."""
+    fpm, = box.shell("ls /usr/sbin/php-fpm*").split()
+    box.write("/root/shown.conf", "include = /etc/bellhop/php/fpm.conf\n[global]\nlog_level = notice\n")
+    shown = box.shell(f"{fpm} -R -tt -y /root/shown.conf 4>&1 2>&1")
+    assert "request_terminate_timeout = 3600s" in shown
+    box.write(PHP_FPM, INCLUDE + "pm.max_children = 1\nrequest_terminate_timeout = 1s\n")
+    box.write(f"{WWW}/hang.php", "<?php shell_exec('echo a word to the log >&2; sleep 600');")
+    # The program that it has started still has the connection; the worker has gone all the same.
+    box.curl(f"http://{HOST}/hang.php", "--max-time", "2", check=False)
+    assert status_of(box, "load.php") == "200"
+    # What the program had to say has not gone nowhere.
+    assert "a word to the log" in box.journal("-u", SITE, "-t", "bellhop-php-carol")
+
+
 # --- its sandbox is that of the instance ---
 
 

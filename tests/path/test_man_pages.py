@@ -69,7 +69,7 @@ def options_on(text):
     return dict(re.findall(r"\*(--[a-z-]+)=?\*(?:_([A-Z]+)_)?", text))
 
 
-@pytest.mark.parametrize("program", ["bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall"])
+@pytest.mark.parametrize("program", ["bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail"])
 def test_options(program):
     options = section(f"{program}.8", "OPTIONS")
     assert options_on("\n".join(re.findall(r"^\*.*", options, re.MULTILINE))) == options_of(program)
@@ -78,7 +78,7 @@ def test_options(program):
 def test_other_programs():
     entries = dict(re.findall(r"^\*(bellhop-[a-z]+)\* (.*\n(?:\t.*\n|\n(?=\t))+)", section("bellhop.7", "PROGRAMS"),
                               re.MULTILINE))
-    helpers = set(programs()) - {"bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhopctl"}
+    helpers = set(programs()) - {"bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail", "bellhopctl"}
     assert len(helpers) > 2 and set(entries) == helpers
     for program in helpers:
         assert options_on(entries[program]) == options_of(program), program
@@ -102,6 +102,7 @@ def known_keys(folder):
     """{section: keys}, as the program itself tells them."""
     (folder / "instances").mkdir()
     (folder / "router.conf").write_text("[Router]\nFoo=1\n")
+    (folder / "mail.conf").write_text("[Mail]\nFoo=1\n")
     (folder / "instances/alice.conf").write_text("[Instance]\nFoo=1\n")
     found = json.loads(subprocess.run([f"{BUILD}/bellhopctl", "check", "--json", f"--config={folder}"], check=False,
                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIMEOUT).stdout)
@@ -115,7 +116,7 @@ def _keys(tmp_path):
     return known_keys(tmp_path)
 
 
-PAGE_OF = {"Router": "bellhop.router.conf.5", "Instance": "bellhop.instance.5"}
+PAGE_OF = {"Router": "bellhop.router.conf.5", "Instance": "bellhop.instance.5", "Mail": "bellhop-mail.8"}
 
 
 def keys_on(page, title):
@@ -129,7 +130,8 @@ def test_keys(keys, name):
     assert len(keys[name]) > 3 and sorted(page) == sorted(keys[name])
 
 
-@pytest.mark.parametrize("name, example", [("Router", "conf/router.conf"), ("Instance", "conf/instances/example.conf")])
+@pytest.mark.parametrize("name, example", [("Router", "conf/router.conf"), ("Instance", "conf/instances/example.conf"),
+                                           ("Mail", "conf/mail.conf")])
 def test_examples_have_all_keys_and_the_defaults_of_the_page(keys, name, example):
     with open(f"{ROOT}/{example}", encoding="utf-8") as file:
         lines = re.findall(r"^#?([A-Z]\w+)=(.+)$", file.read(), re.MULTILINE)

@@ -9,7 +9,7 @@ from box import FIREWALL_MAX_EXPOSURE, INSTANCE_MAX_EXPOSURE, ROUTER_MAX_EXPOSUR
 
 UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-router-control.socket",
          "bellhop-metrics.socket", "bellhop-metrics.service", "bellhop-usage.socket", "bellhop-usage-reports.socket",
-         "bellhop-usage.service", "bellhop-firewall.service", "bellhop-network.slice", "bellhop-private.service", "bellhop-log.socket", "bellhop-log.service",
+         "bellhop-usage.service", "bellhop-firewall.service", "bellhop-network.slice", "bellhop-private.service", "bellhop-log.socket", "bellhop-log.service", "bellhop-mail.socket", "bellhop-mail.service",
          "bellhop-router.service", "bellhop@alice.socket",
          "bellhop@alice.service", "bellhop-standin@alice.service"]
 
@@ -20,6 +20,7 @@ UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-ro
                                          ("bellhop-usage.service", ROUTER_MAX_EXPOSURE),
                                          ("bellhop-firewall.service", FIREWALL_MAX_EXPOSURE),
                                          ("bellhop-log.service", ROUTER_MAX_EXPOSURE),
+                                         ("bellhop-mail.service", ROUTER_MAX_EXPOSURE),
                                          ("bellhop@alice.service", INSTANCE_MAX_EXPOSURE)])
 def test_exposure(box, unit, limit):
     report = box.run("systemd-analyze", "security", "--no-pager", unit)
@@ -37,7 +38,8 @@ def test_verify_finds_nothing(box):
 @pytest.mark.parametrize("unit", ["bellhop-router.service.in", "bellhop-standin@.service.in",
                                   "bellhop@.service.in", "bellhop-metrics.service", "bellhop-usage.service.in",
                                   "bellhop-firewall.service.in",
-                                  "bellhop-log.service.in"])
+                                  "bellhop-log.service.in",
+                                  "bellhop-mail.service.in"])
 def test_every_sandbox_line_has_its_reason(unit):
     """A comment stands right above it, or above the line that it completes."""
     completes = {"AmbientCapabilities", "BindPaths", "BindReadOnlyPaths", "DevicePolicy", "RemoveIPC"}

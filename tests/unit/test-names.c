@@ -85,10 +85,8 @@ static void test_folders_of_hosts(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_folders_of_hosts),
-                cmocka_unit_test(test_paths),
-                cmocka_unit_test(test_path_max),
-                cmocka_unit_test(test_units),
+                cmocka_unit_test(test_folders_of_hosts), cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_path_max),         cmocka_unit_test(test_units),
                 cmocka_unit_test(test_name_of_a_unit),
         };
 

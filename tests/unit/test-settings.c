@@ -116,16 +116,23 @@ static void test_values(void **state)
         assert_int_equal(f.draft.instance.network, NETWORK_NO);
         assert_false(f.draft.instance.is_suspended);
         assert_int_equal(f.draft.instance.idle_usec, UINT64_C(600000000));
+        assert_int_equal(f.draft.instance.mail.per_hour, UINT64_MAX);
+        assert_int_equal(f.draft.instance.mail.per_day, UINT64_MAX);
+        assert_int_equal(f.draft.instance.mail.recipients_per_day, UINT64_MAX);
         assert_int_equal(hostmap_size(f.draft.routes), 0);
         fixture_done(&f);
 
         fixture_parse(&f, S(SECTION "Address=192.0.2.7 [2001:db8::7]:443\nAddress=198.51.100.1:80\n"
-                                    "IdleSec=0\nNetwork=on\nDefault=no\nSuspended=yes\n"));
+                                    "IdleSec=0\nNetwork=on\nDefault=no\nSuspended=yes\n"
+                                    "MailPerHour=0\nMailPerDay=7\nMailRecipientsPerDay=8\n"));
         assert_no_problem(&f, "addresses");
         assert_false(f.draft.instance.is_default);
         assert_int_equal(f.draft.instance.network, NETWORK_YES);
         assert_true(f.draft.instance.is_suspended);
         assert_int_equal(f.draft.instance.idle_usec, 0);
+        assert_int_equal(f.draft.instance.mail.per_hour, 0);
+        assert_int_equal(f.draft.instance.mail.per_day, 7);
+        assert_int_equal(f.draft.instance.mail.recipients_per_day, 8);
         assert_int_equal(hostmap_size(f.draft.routes), 3);
         assert_true(address_parse(span_from_string("192.0.2.7:4711"), &address));
         assert_int_equal(hostmap_find_address(f.draft.routes, &address).instance, 0);
@@ -145,7 +152,7 @@ static const struct {
         { S(GOOD "Hosts=b\n"), 3, "; did you mean Host=?" },
         { S(GOOD "Nothing=b\n"), 3,
           "known are Host= Address= Default= Canonical= Http= IdleSec= Network= "
-          "Suspended=" },
+          "Suspended= MailPerHour= MailPerDay= MailRecipientsPerDay=" },
         { S(GOOD "=b\n"), 3, "unknown key =" },
         { S(GOOD "SniffMaxBytes=1M\n"), 3, "unknown key SniffMaxBytes=" },
         { S("[instance]\nHost=a\n"), 1, "unknown section [instance]; write [Instance]" },

@@ -106,11 +106,81 @@ static void test_wanted_without_drop_in(void **state)
         assert_true(is_wanted("bellhop@alice.socket"));
 }
 
+static void put(const char *name)
+{
+        const int fd = open(path_of(name), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+        assert_true(fd >= 0);
+        (void)close(fd);
+}
+
+static bool leads_to(const char *link, const char *target)
+{
+        char text[256];
+        const ssize_t n = readlink(path_of(link), text, sizeof(text) - 1);
+
+        text[n > 0 ? n : 0] = 0;
+        return strcmp(text, target) == 0;
+}
+
+static bool has_line(const char *line)
+{
+        FILE *file = fopen(path_of("bellhop@.service.d/50-sendmail.conf"), "re");
+        char read[512];
+        bool found = false;
+
+        while (file && fgets(read, sizeof(read), file)) {
+                read[strcspn(read, "\n")] = 0;
+                found |= strcmp(read, line) == 0;
+        }
+        if (file)
+                (void)fclose(file);
+        return found;
+}
+
+/* Only a file that is there is bound over: systemd would make it on the machine. */
+static void test_sendmail(void **state)
+{
+        char sbin[128], copies[128], line[640], target[256];
+
+        (void)snprintf(sbin, sizeof(sbin), "%s/sbin", dir);
+        (void)snprintf(copies, sizeof(copies), "%s/copies", dir);
+        assert_int_equal(mkdir(sbin, 0755), 0);
+        put("sbin/apache2");
+        put("elsewhere");
+        (void)snprintf(line, sizeof(line), "BindReadOnlyPaths=%s:%s/machine %s/instances:%s", sbin,
+                       copies, copies, sbin);
+        for (unsigned i = 0; i < 3; i++) {
+                assert_int_equal(units_write_sendmail(dir, sbin, copies), 0);
+                assert_true(has_line(line));
+                (void)snprintf(target, sizeof(target), "%s/machine/apache2", copies);
+                assert_true(leads_to("copies/instances/apache2", target));
+                assert_true(leads_to("copies/instances/sendmail", BELLHOP_SENDMAIL));
+                /* To the next ones, it is a link out of the folder, and one that leads nowhere. */
+                (void)unlink(path_of("sbin/sendmail"));
+                assert_int_equal(symlink(i == 0 ? "../elsewhere" : "nowhere",
+                                         path_of("sbin/sendmail")),
+                                 0);
+        }
+        (void)unlink(path_of("sbin/sendmail"));
+        put("sbin/sendmail");
+        (void)snprintf(line, sizeof(line), "BindReadOnlyPaths=-" BELLHOP_SENDMAIL ":%s/sendmail",
+                       sbin);
+        assert_int_equal(units_write_sendmail(dir, sbin, copies), 0);
+        assert_true(has_line(line));
+        (void)unlink(path_of("sbin/sendmail"));
+        put("sbin/exim4");
+        assert_int_equal(symlink("exim4", path_of("sbin/sendmail")), 0);
+        assert_int_equal(units_write_sendmail(dir, sbin, copies), 0);
+        assert_true(has_line(line));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_drop_in, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_wanted, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sendmail, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_wanted_without_drop_in, setup, teardown),
         };
 

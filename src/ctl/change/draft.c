@@ -52,6 +52,7 @@ bool draft_is_same(const Draft *a, const Draft *b)
         return first->is_default == second->is_default && first->http == second->http &&
                first->network == second->network && first->idle_usec == second->idle_usec &&
                draft_is_same_text(first->canonical, second->canonical) &&
+               memcmp(&first->mail, &second->mail, sizeof(first->mail)) == 0 &&
                draft_has_same_routes(a->parsed.routes, b->parsed.routes);
 }
 

@@ -2,7 +2,9 @@
 /* What the configuration's files and folders say by themselves. */
 #include <dirent.h>
 
+#include "config/mail-settings.h"
 #include "config/names.h"
+#include "config/settings.h"
 #include "ctl/check/check.h"
 #include "fence/fence.h"
 #include "util/cleanup.h"
@@ -115,6 +117,20 @@ static void config_check_fence(Check *check, FenceReach reach, Network network)
                                     network_names[network], fence_gap(1U << i));
 }
 
+/* The other programs do not read it. */
+static void config_check_mail(Check *check)
+{
+        Config problems = { .n_problems = 0 };
+        MailSettings settings;
+
+        (void)mail_settings_load(&problems, check->ctl->config_dir, &settings);
+        for (size_t i = 0; i < problems.n_problems; i++) {
+                config_add_problem(check, &problems.problems[i]);
+                problem_done(&problems.problems[i]);
+        }
+        free(problems.problems);
+}
+
 void check_config(Check *check)
 {
         static const char *const folders[] = { "", "/instances", "/router.conf.d", "/sites",
@@ -123,6 +139,7 @@ void check_config(Check *check)
 
         for (size_t i = 0; i < config->n_problems; i++)
                 config_add_problem(check, &config->problems[i]);
+        config_check_mail(check);
         for (size_t i = 0; i < ELEMENTSOF(folders); i++)
                 config_check_folder(check, folders[i]);
         for (size_t i = 1; i < 3; i++) {

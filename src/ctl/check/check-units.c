@@ -169,6 +169,8 @@ const MachineUnit machine_units[] = {
         { "bellhop-private.service", true },
         { "bellhop-log.socket", false },
         { "bellhop-log.service", false },
+        { "bellhop-mail.socket", false },
+        { "bellhop-mail.service", false },
 };
 const size_t n_machine_units = ELEMENTSOF(machine_units);
 

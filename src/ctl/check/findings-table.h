@@ -13,7 +13,9 @@ ROW(CONFIG_ERROR, "config-error", ERROR,
     "The file is left out as a whole; its instance has no visitors, or its old settings.",
     "Correct the file, " THEN_APPLY)
 ROW(SETTINGS_ERROR, "settings-error", ERROR,
-    "The router leaves out a file of settings that has a mistake.", "Correct the file, " THEN_APPLY)
+    "A file of settings of the router, or of bellhop-mail, has a mistake, and is left out.",
+    "Correct the file, then run 'bellhopctl apply', or 'systemctl reload bellhop-mail.service' for "
+    "mail.conf.")
 ROW(FOLDER_WRITABLE, "folder-writable", ERROR,
     "Whoever may write there can take the visitors of any instance.",
     "Make root its owner, let nobody else write in it, and look through its files.")
@@ -155,8 +157,7 @@ ROW(LOGS_NOT_WRITTEN, "logs-not-written", WARNING,
     "each customer.",
     "systemctl start bellhop-log.socket")
 ROW(LOG_FOLDER, "log-folder", WARNING,
-    "The customer's log lines are only in the files that all customers share.",
-    ADVICE_APPLY)
+    "The customer's log lines are only in the files that all customers share.", ADVICE_APPLY)
 ROW(PORT_TAKEN, "port-taken", ERROR,
     "The router can't listen there, so no instance can be reached on that port.",
     "Find the program with 'ss -tlnp' and stop it, then run 'systemctl restart "

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* bellhop-mail as a whole: who may connect, and whose turn it is. */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "config/mail-settings.h"
+#include "mail/budget.h"
+#include "mail/relay.h"
+#include "util/notify.h"
+
+typedef struct Session Session;
+
+typedef struct Door {
+        const char *config_dir, *state_dir;
+        int listen_fd; /* the door's own once it runs */
+        sd_event *event;
+        Notify notify;
+        MailSettings settings;
+        Budget budget;
+        LIST_HEAD(, Session) sessions;
+        size_t n_sessions;
+        TAILQ_HEAD(, Session) waiting; /* for their turn to pass on a message */
+        size_t n_relays;               /* under way */
+        uint64_t n_stored;             /* bytes of messages in hand */
+        sd_event_source *save;         /* enabled while there is something to write */
+        LogLimit log;                  /* of what customers can cause */
+} Door;
+
+/* Reads settings and budget, and works until a signal ends it. A step that fails is logged. */
+int door_run(Door *door);
+
+/* The budget has changed. */
+void door_save_later(Door *door);
+
+/* A line about a customer, who can cause as many as they like. */
+void door_log(Door *door, LogLimit *limit, const char *instance, const char *text);
+
+/* Starts as many of those that wait as may be under way. */
+void door_next(Door *door);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Passes one message on to the machine's mail server, by SMTP, once: it tries nothing again. Does
+ * not log. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "mail/smtp.h"
+#include "util/address.h"
+
+typedef struct Message {
+        char *sender;
+        char (*recipients)[SMTP_ADDRESS_MAX + 1];
+        size_t n_recipients;
+        int fd;        /* the message as it goes out, with the dot at its end */
+        uint64_t size; /* of that */
+} Message;
+
+typedef enum RelayResult {
+        RELAY_SENT,
+        RELAY_NOT_SENT,
+        RELAY_UNKNOWN, /* the server had all of it, and did not answer */
+} RelayResult;
+
+#define RELAY_REPLY_MAX 512
+
+typedef struct Relay {
+        const Message *message;
+        const char *name; /* of this machine */
+        int fd;
+        sd_event_source *source;
+        enum {
+                RELAY_GREETING,
+                RELAY_EHLO,
+                RELAY_MAIL,
+                RELAY_RCPT,
+                RELAY_DATA,
+                RELAY_BODY,
+                RELAY_DOT,
+        } step;
+        size_t n_named; /* recipients that the server has accepted */
+        off_t n_body;   /* bytes of the message that are sent */
+        size_t n_in;
+        uint8_t in[SMTP_LINE_MAX + 2];
+        char reply[RELAY_REPLY_MAX]; /* of the server, or what is wrong, as a reply */
+        void (*on_end)(struct Relay *relay, RelayResult result, void *userdata);
+        void *userdata;
+} Relay;
+
+/* Connects. Returns 0; on_end() is called later, once, unless relay_done() comes first. Or a
+ * negative errno. relay has message, name, on_end and userdata. */
+int relay_start(Relay *relay, sd_event *event, const Address *to);
+
+/* What becomes of the message if nobody waits any longer. */
+RelayResult relay_result(const Relay *relay);
+
+void relay_done(Relay *relay);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/* The part of SMTP (RFC 5321) that bellhop-mail speaks with programs of customers and with the
+ * machine's mail server. Nothing here passes on bytes as they came: commands are made anew, and of
+ * a message each line end and each dot. Pure. */
+#pragma once
+
+#include "util/span.h"
+
+/* Of a command or reply, without the line end. */
+#define SMTP_LINE_MAX 1000
+
+/* RFC 5321, section 4.5.3.1.3: a path has 256 bytes, of which two are brackets. */
+#define SMTP_ADDRESS_MAX 254
+
+typedef enum SmtpVerb {
+        SMTP_UNKNOWN,
+        SMTP_HELO,
+        SMTP_EHLO,
+        SMTP_MAIL,
+        SMTP_RCPT,
+        SMTP_DATA,
+        SMTP_RSET,
+        SMTP_NOOP,
+        SMTP_QUIT,
+        SMTP_VERBS,
+} SmtpVerb;
+
+typedef struct SmtpCommand {
+        SmtpVerb verb;
+        const char *error; /* the reply to a command that is wrong; NULL: it is right */
+        uint64_t size;     /* that MAIL announces; 0: nothing */
+        char address[SMTP_ADDRESS_MAX + 1]; /* of MAIL, where "" is nobody, and of RCPT */
+} SmtpCommand;
+
+SmtpCommand smtp_parse_command(Span line);
+
+/* Whether it is an address, with or without "@" and a domain. ASCII alone. */
+bool smtp_address_is_valid(Span address);
+
+/* Of several lines of one reply, the last has no '-' behind the code. 0: it is no reply. */
+unsigned smtp_parse_reply(Span line, bool *ret_is_last);
+
+/* The first line of each message that goes out, and which no other line may imitate. */
+#define SMTP_MARK "X-Bellhop-Instance"
+
+typedef enum SmtpPlace {
+        SMTP_LINE_START, /* behind CR LF */
+        SMTP_LINE,
+        SMTP_LINE_CR,
+        SMTP_DOT, /* a dot, which may end the message */
+        SMTP_DOT_CR,
+        SMTP_END,
+} SmtpPlace;
+
+/* What is known of a message so far. Start with zeros. */
+typedef struct SmtpBody {
+        SmtpPlace place;
+        const char *error; /* the reply to a message that may not go out; NULL: none */
+        bool is_in_text;   /* behind the header */
+        bool is_hidden;    /* the field is left out */
+        bool is_field;     /* the line may begin a field that is left out */
+        bool has_line;     /* one has begun */
+        size_t n_line;     /* bytes of the line, 0 and more */
+        size_t n_out;      /* bytes of the line that have gone out */
+        size_t n_blanks;   /* behind the name of the field */
+} SmtpBody;
+
+/* Room for what so many bytes may become. */
+#define SMTP_BODY_ROOM(n) ((n)*3 + 64)
+
+/* Reads on, to the end of the message at most: body->place is SMTP_END then. Writes the message as
+ * it goes out: with CR LF at the end of each line, dots doubled, and without SMTP_MARK. Takes what
+ * it has read off *in; returns how many bytes it has written. */
+size_t smtp_body_read(SmtpBody *body, Span *in, uint8_t out[]);
