@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "instance/confine.h"
+#include "instance/lines.h"
 #include "instance/php.h"
 #include "instance/server.h"
 #include "instance/state.h"
@@ -186,7 +187,7 @@ static int end_like(int status)
 
 static int run(Context *context)
 {
-        _cleanup_close_ int handoff_fd = -EBADF;
+        _cleanup_close_ int handoff_fd = -EBADF, lines_fd = -EBADF;
         int status;
 
         context->serves = true;
@@ -202,6 +203,7 @@ static int run(Context *context)
         handoff_fd = context->handoff_fd = inherit_handoff_socket(context->instance);
         if (handoff_fd < 0)
                 return EXIT_FAILURE;
+        lines_fd = context->lines_fd = lines_connect(context->sockets_fd);
         status = supervisor_run(context);
         return status < 0 ? EXIT_FAILURE : end_like(status);
 }

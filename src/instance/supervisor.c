@@ -21,7 +21,6 @@
 
 #include "handoff/hangup.h"
 #include "instance/confine.h"
-#include "instance/lines.h"
 #include "instance/php.h"
 #include "instance/report.h"
 #include "instance/server.h"
@@ -589,7 +588,6 @@ int supervisor_run(Context *context)
         int r;
 
         report_open(&supervisor.report, context->instance, context->sockets_fd);
-        context->lines_fd = lines_connect(context->sockets_fd);
         context->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         r = supervisor_begin(&supervisor);
         if (r == 0)
@@ -597,7 +595,6 @@ int supervisor_run(Context *context)
         (void)report_tell(&supervisor.report, supervisor_sum(&supervisor).n_requests, FOREVER);
         supervisor_done(&supervisor);
         context->bell_fd = close_fd(context->bell_fd);
-        context->lines_fd = close_fd(context->lines_fd);
         (void)hangup_complete(context->handoff_fd);
         return r;
 }

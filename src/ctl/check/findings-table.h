@@ -73,11 +73,9 @@ ROW(DOCUMENT_ROOT_REPLACED, "document-root-replaced", ERROR,
     "The instance still serves the folder that had this name when it was started.", RESTART)
 ROW(FOLDER_ELSEWHERE, "folder-elsewhere", WARNING,
     "The sandbox hides folders of others in /home and /srv/www only: all other instances can read "
-    "what is open to everybody "
-    "there. Its own instance can't write there by that name.",
-    "Mount the disk at /home or /srv/www, in place of links to it, or close the folder: runuser "
-    "--pty -u {name} -- chmod o= "
-    "{file}")
+    "what is open to everybody there. Its own instance can't write there by that name.",
+    "Mount the disk at /home or /srv/www, in place of links to it, or close the folder: 'runuser "
+    "--pty -u {name} -- chmod o= {file}'.")
 ROW(SECRET_EXPOSED, "secret-exposed", WARNING,
     "Every user of this machine can read the passwords in it.",
     "runuser --pty -u {name} -- chmod o= {file}")
@@ -93,9 +91,8 @@ ROW(PHP_MISSING, "php-missing", ERROR, "Pages in PHP are answered with 503.",
     "Install PHP-FPM (Debian: php-fpm), then run '" ADVICE_RELOAD "'.")
 ROW(RULE_BY_NAME, "rule-by-name", WARNING,
     "With Network=no, the name of a client can't be found: such rules deny everybody, and logs "
-    "have "
-    "addresses.",
-    "Write addresses, or run 'bellhopctl set {name} --network'.")
+    "have addresses.",
+    "Write addresses, or run 'bellhopctl set {name} --network=internet'.")
 ROW(LISTEN_UNUSED, "listen-unused", WARNING,
     "The instance opens no port; all connections come from the router.",
     "Remove the line. Another port for all instances is a ListenStream= in 'systemctl edit "
