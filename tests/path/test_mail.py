@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """bellhop-mail: what goes to the mail server, what does not, and who hears what of it."""
 
+import contextlib
 import itertools
 import os
+import pathlib
 import pwd
 import signal
 import time
@@ -278,13 +280,19 @@ def test_store_is_shared_and_given_back(server):
         assert second.send(b"\r\n" + b"x" * 60 * 1024 + b"\r\n").startswith("250 ")
 
 
+def stored(mail):
+    """The sizes of its messages, which have no names: they are descriptors of the process."""
+    for path in pathlib.Path(f"/proc/{mail.process.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if f"{mail.folder.name}/state/#" in os.readlink(path):
+                yield path.stat().st_size
+
+
 def await_stored(mail, least):
-    """Messages have no names; they are descriptors of the process."""
-    folder, end = f"/proc/{mail.process.pid}/fd", time.monotonic() + TIMEOUT
+    end = time.monotonic() + TIMEOUT
     while True:
-        sizes = [os.stat(f"{folder}/{fd}").st_size for fd in os.listdir(folder)
-                 if f"{mail.folder.name}/state/#" in os.readlink(f"{folder}/{fd}")]
-        if sum(sizes) >= least and (sizes or not least) and (least or not sizes):
+        sizes = list(stored(mail))
+        if sum(sizes) >= least and bool(sizes) == bool(least):
             return
         assert time.monotonic() < end, sizes
         time.sleep(0.01)

@@ -70,25 +70,26 @@ def test_no_route_for_server_name(router, data):
 
 
 MALFORMED_TLS = {
-    "alert instead of handshake": alert(0),
-    "application data": b"\x17\x03\x03\x00\x01x",
-    "SSL 2.0": b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10",
-    "version 2": b"\x16\x02\x00\x00\x40\x01",
-    "empty record": b"\x16\x03\x01\x00\x00",
-    "record of 16385 bytes": b"\x16\x03\x01\x40\x01\x01",
-    "server hello": records(b"\x02" + hello_message("alice.example")[1:]),
-    "no cipher suite": hello("alice.example").replace(b"\x00\x04\x13\x01\xc0\x2b", b"\x00\x00\x13\x01\xc0\x2b"),
-    "two server names": raw_extensions(server_name("alice.example"), server_name("alice.example")),
-    "empty server name": raw_extensions(server_name("")),
-    "NUL in name": raw_extensions(server_name(b"alice.example\0.evil.test")),
-    "name longer than its extension": raw_extensions(extension(0, b"\x00\x10\x00\x00\x0dalice")),
-    "other record within": hello("alice.example", record=50)[:55] + b"\x17" + hello("alice.example", record=50)[56:],
+    "alert instead of handshake": (10, alert(0)),
+    "application data": (10, b"\x17\x03\x03\x00\x01x"),
+    "SSL 2.0": (50, b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10"),
+    "version 2": (50, b"\x16\x02\x00\x00\x40\x01"),
+    "empty record": (10, b"\x16\x03\x01\x00\x00"),
+    "record of 16385 bytes": (22, b"\x16\x03\x01\x40\x01\x01"),
+    "server hello": (10, records(b"\x02" + hello_message("alice.example")[1:])),
+    "no cipher suite": (47, hello("alice.example").replace(b"\x00\x04\x13\x01\xc0\x2b", b"\x00\x00\x13\x01\xc0\x2b")),
+    "two server names": (47, raw_extensions(server_name("alice.example"), server_name("alice.example"))),
+    "empty server name": (50, raw_extensions(server_name(""))),
+    "NUL in name": (112, raw_extensions(server_name(b"alice.example\0.evil.test"))),
+    "name longer than its extension": (50, raw_extensions(extension(0, b"\x00\x10\x00\x00\x0dalice"))),
+    "other record within": (10, hello("alice.example", record=50)[:55] + b"\x17" + hello("alice.example", record=50)[56:]),
 }
 
 
-@pytest.mark.parametrize("data", MALFORMED_TLS.values(), ids=MALFORMED_TLS.keys())
-def test_malformed_hello(router, data):
-    refused(router, data, alert(ALERT_DECODE_ERROR))
+@pytest.mark.parametrize("number, data", MALFORMED_TLS.values(), ids=MALFORMED_TLS.keys())
+def test_malformed_hello(router, number, data):
+    """The alerts of RFC 8446 section 6.2."""
+    refused(router, data, alert(number))
 
 
 def test_hello_that_announces_too_much_is_refused_at_once():
