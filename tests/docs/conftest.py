@@ -56,8 +56,14 @@ def ten_fixture():
     try:
         for file in [*debs, TESTS / "docs/ten-sites"]:
             machine.path(f"/root/{file.name}").write_bytes(file.read_bytes())
+        if machine.repository:
+            machine.use_repository()
+            machine.apt_get("install", "apache2", "libapache2-mpm-itk", "curl", "openssl")
         machine.run("bash", "-c", "bash /root/ten-sites /root/*.deb", timeout=300)
-        machine.prepare()
+        if machine.repository:
+            machine.apt_get("install", "bellhop", "libapache2-mod-bellhop")
+        else:
+            machine.prepare()
         yield machine
     finally:
         machine.down()
