@@ -73,3 +73,11 @@ def test_suites():
     table = re.search(r"^\| suite \|.*?^$", DOCUMENTS["HACKING.md"], re.MULTILINE | re.DOTALL).group()
     table = re.findall(r"^\| (\w+) \|", table, re.MULTILINE)[1:]
     assert table == suites
+
+
+def test_readme_installs_what_a_build_needs():
+    """meson and gcc bring the rest, and tests are not built there."""
+    lines = pathlib.Path(ROOT, "tests/packages").read_text(encoding="utf-8").splitlines()
+    needed = {line.split()[1] for line in lines if line.startswith("build ")}
+    command = re.search(r"^apt-get install ((?:.*\\\n)*.*)$", DOCUMENTS["README.md"], re.MULTILINE).group(1)
+    assert needed - {"ninja-build", "libc6-dev", "libcmocka-dev"} <= set(command.split())
