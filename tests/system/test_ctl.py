@@ -552,7 +552,8 @@ def test_apply_after_files_came_and_went(box):
     box.shell("useradd --create-home dora; install -d -o dora /srv/www/dora")
     box.write_instance("dora", "Host=dora.example\n")
     folder = box.path("/etc/bellhop/sites/dora")
-    assert changes(box) == ["make the folder of Apache snippets for dora", "start the hand-off socket of dora", ROUTER]
+    assert changes(box) == ["make the folder of Apache snippets for dora", "make the folder of the logs of dora",
+                            "start the hand-off socket of dora", ROUTER]
     assert (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode)) == (0, 0o750)
     box.curl("http://dora.example/", "-o", "/dev/null")
     assert box.show("bellhop@dora.service", "ActiveState") == "active"
