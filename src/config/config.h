@@ -56,19 +56,19 @@ typedef enum HttpPolicy {
 /* As Http= has them. */
 extern const char *const http_policies[HTTP_POLICIES];
 
-/* What an instance reaches. */
+/* What an instance can connect to. */
 typedef enum Network {
         NETWORK_NO,
-        NETWORK_INTERNET, /* what is public, and no port 25 */
+        NETWORK_INTERNET, /* public addresses, except port 25 */
         NETWORK_YES,      /* whatever the machine reaches */
 } Network;
 
 #define NETWORKS (NETWORK_YES + 1)
 
-/* As Network= has them. */
+/* Their names in Network=. */
 extern const char *const network_names[NETWORKS];
 
-/* What a customer may send by bellhop-mail(8). */
+/* How much a customer may send through bellhop-mail(8). */
 typedef struct MailLimits {
         uint64_t per_hour, per_day;
         uint64_t recipients_per_day;
@@ -80,7 +80,8 @@ typedef struct Instance {
         char *file; /* path */
         bool is_default;
         unsigned default_line; /* of the file, where Default= is */
-        char *canonical; /* the host that others of its own are redirected to; NULL: none is */
+        char *canonical; /* the host to which it redirects its other exact hosts; NULL: no redirect
+                          */
         HttpPolicy http;
         Network network;
         bool is_suspended;  /* its visitors get 503, and nothing of the customer's runs */
@@ -134,7 +135,7 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
  * file does not exist or has problems; *ret is set too. */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
 
-/* NAME.conf alone, with the hosts that it has; a file that is missing or has problems has none. */
+/* Reads NAME.conf alone, with its hosts; a file that is missing or has problems has none. */
 int config_load_own(const char *dir, const char *name, Config **ret);
 
 #define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)

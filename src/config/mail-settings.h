@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Settings of bellhop-mail: DIR/mail.conf, and what the file of an instance has of them. */
+/* Settings of bellhop-mail, from DIR/mail.conf and the files of instances. */
 #pragma once
 
 #include "config/config.h"
@@ -10,7 +10,7 @@
 typedef struct MailSettings {
         MailLimits limits; /* of each customer, unless the file of the instance has others */
         Address relay;     /* the machine's mail server */
-        char name[MAIL_NAME_MAX + 1]; /* behind the "@" of who has no domain; "": find out */
+        char name[MAIL_NAME_MAX + 1]; /* the domain of addresses without one; "": find out */
         bool takes_senders;           /* as programs give them */
         uint64_t size_max;            /* bytes of a message */
         uint64_t recipients_max;      /* of a message */
@@ -22,12 +22,11 @@ typedef struct MailSettings {
         uint64_t relay_timeout_usec;
 } MailSettings;
 
-/* The defaults, and what DIR/mail.conf sets; a file with a mistake sets nothing. Adds its problems
- * to config. Returns 0 or a negative errno. */
+/* Reads the defaults and DIR/mail.conf; a file with a mistake sets nothing. Adds its problems to
+ * config. Returns 0 or a negative errno. */
 int mail_settings_load(Config *config, const char *dir, MailSettings *ret);
 
-/* What one instance may send, which is nothing where its file has a mistake. Reads that file alone.
- * Returns 0; -ENOENT: there is no such instance; -EACCES: it is suspended; or another negative
- * errno. */
+/* Reads what one instance may send, from its file alone; nothing if the file has a mistake. Returns
+ * 0; -ENOENT: there is no such instance; -EACCES: it is suspended; or another negative errno. */
 int mail_limits_load(const char *dir, const char *name, const MailSettings *settings,
                      MailLimits *ret);

@@ -36,7 +36,7 @@ typedef enum NameUnit {
         NAME_SERVICE_DROP_IN_DIR, /* bellhop@NAME.service.d */
 } NameUnit;
 
-/* Closes what Network=internet does not reach. */
+/* Limits instances with Network=internet to the internet. */
 #define FIREWALL_SERVICE "bellhop-firewall.service"
 
 /* The folder of a host, exact or "*.suffix", below the document root and the folder of the

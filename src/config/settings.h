@@ -43,7 +43,7 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
  * 0 with *ret NULL: it does not exist, or can't be used, as a problem says. */
 int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 
-/* False, with *ret as it was: it is neither yes nor no. */
+/* Returns false and leaves *ret alone if the value is neither yes nor no. */
 bool setting_is_bool(Span value, bool *ret);
 
 int setting_parse_bool(SettingsFile *file, Span value, void *target);     /* bool */

@@ -85,8 +85,8 @@ int units_write_wanted(const char *dir, const char *name, Network network)
         return r == 0 ? units_write(dir, name, network) : r;
 }
 
-/* Whether sbin has a sendmail that is, behind all links, a file of its own. A link out of it leads
- * to a program that instances may want as it is. */
+/* Whether the sendmail in sbin, with links resolved, is a file in sbin. A link out of sbin leads to
+ * a program that instances may need unchanged. */
 static bool units_has_sendmail(const char *sbin)
 {
         _cleanup_free_ char *path = text_format("%s/sendmail", sbin);
@@ -97,7 +97,7 @@ static bool units_has_sendmail(const char *sbin)
         return file && folder && strncmp(file, folder, length) == 0 && file[length] == '/';
 }
 
-/* Makes the link, or has it lead to the right place. */
+/* Makes the link, or corrects its target. */
 static int units_link(const char *folder, const char *name, const char *target)
 {
         _cleanup_free_ char *path = text_format("%s/%s", folder, name);
@@ -109,8 +109,8 @@ static int units_link(const char *folder, const char *name, const char *target)
         return symlink(target, new_path) < 0 || rename(new_path, path) < 0 ? -errno : 0;
 }
 
-/* Fills copy with links to what sbin has, as seen at another place. What sbin no longer has leads
- * nowhere. Instances that run see the changes. */
+/* Fills copy with links to the files of sbin, which instances see at another place. Links to files
+ * that sbin no longer has lead nowhere. Running instances see the changes. */
 static int units_copy_sbin(const char *sbin, const char *copy, const char *place)
 {
         DIR *dir = opendir(sbin);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Units of an instance beyond the templates: bellhop.target wants its hand-off socket at boot, and
- * other networks than none need a drop-in for bellhop@NAME.service, a link to a file that all of
- * the same Network= share. Asks systemd nothing, as generators must
- * not. A new instance needs no daemon-reload: its drop-in precedes the first load of its unit. */
+ * an instance with a network needs a drop-in for bellhop@NAME.service, a link to a file that all
+ * with the same Network= share. Asks systemd nothing, as generators must not. A new instance needs
+ * no daemon-reload: its drop-in precedes the first load of its unit. */
 #pragma once
 
 #include "config/config.h"
@@ -10,7 +10,7 @@
 /* Where generators write, and where systemd reads while the machine runs. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
 
-/* Not below the former: that goes with each daemon-reload, while instances use this. */
+/* Not below the former, which each daemon-reload removes while instances use this. */
 #define UNITS_SBIN_COPIES "/run/bellhop-sbin"
 
 /* Writes or removes the drop-in of an instance, as Network= says. Returns 0 or a negative errno. */
@@ -22,10 +22,10 @@ bool units_differ(const char *dir, const char *name, Network network);
 /* The same after bellhop.target wants the socket, which it does even if the rest fails. */
 int units_write_wanted(const char *dir, const char *name, Network network);
 
-/* Writes the drop-in of the template that puts our sendmail into sbin, the machine's folder of that
- * name, as instances see it. systemd would create a file that is not there on the machine itself;
- * then it is the whole folder that is replaced, by one of links, which is made below copies.
- * Returns 0 or a negative errno. */
+/* Writes the drop-in of the template that puts our sendmail into sbin, the machine's /usr/sbin, for
+ * instances. If sbin has no sendmail, systemd would create one on the machine itself; so the
+ * drop-in replaces the whole folder by one of links, made below copies. Returns 0 or a negative
+ * errno. */
 int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 
 /* Makes systemd see changes in UNITS_GENERATED_DIR when it next loads a unit, without a

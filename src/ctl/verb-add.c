@@ -406,7 +406,7 @@ static CtlStatus add_run_steps(Add *add)
         return CTL_FAILED;
 }
 
-/* A CMS that is there already. */
+/* A CMS that is already installed. */
 static void add_propose_network(const Add *add)
 {
         const char *cms = NULL;
@@ -415,7 +415,7 @@ static void add_propose_network(const Add *add)
         if (add->draft.parsed.instance.network == NETWORK_NO && identity_of(add->name, &user))
                 cms = cms_find(&user, add->places.www);
         if (cms)
-                output_print("%s can't connect to other servers, for updates for example. To let "
+                output_print("%s can't connect to other servers, for example for updates. To allow "
                              "it: bellhopctl set %s --network=internet\n",
                              cms, add->name);
 }

@@ -371,8 +371,8 @@ static CtlStatus cert_write_pair(Change *change, const char *name, const char *h
         return CTL_FAILED;
 }
 
-/* One of the instance's own, in canonical form or "*." and such a suffix; host NULL: none is
- * wanted. */
+/* One of the instance's own hosts, in canonical form or "*." and such a suffix; host NULL: no host
+ * is given. */
 static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *host)
 {
         Config *config = NULL;

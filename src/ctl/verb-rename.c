@@ -66,7 +66,7 @@ static bool rename_user(Rename *rename)
                second_name_give(rename->from, rename->to, user);
 }
 
-/* Of one that had the new name before, and was removed without --purge. */
+/* The files of an instance that had the new name before, and was removed without --purge. */
 static bool rename_old_account(Rename *rename)
 {
         return rename->has_begun || ending_close_account(&rename->change, rename->to);

@@ -237,7 +237,7 @@ static void status_put_oom(Status *status)
                               "says more");
 }
 
-/* What bellhop-mail has counted; it need not run. */
+/* Shows the counts of bellhop-mail, which need not run. */
 static void status_put_mail(Status *status)
 {
         const uint64_t now = (uint64_t)time(NULL);

@@ -107,7 +107,7 @@ static const struct {
           2,
           { IS(1, IPPROTO_TCP), IS(2, TCP_FASTOPEN_NO_COOKIE) } },
         { FENCE_FAST_OPEN, SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_ULP) } },
-        /* Connects by sockets of the kernel's own, also to where the other side wants. */
+        /* MPTCP connects by the kernel's own sockets, also to addresses that the peer chooses. */
         { FENCE_FAST_OPEN, SCMP_SYS(socket), 1, { IS(2, IPPROTO_MPTCP) } },
         /* A hand-off socket that is shut for reading alone blocks systemd: handoff/hangup.h. */
         { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },

@@ -21,7 +21,7 @@ static bool allow_has(const Resolvers *resolvers, const struct in6_addr *ip)
         return false;
 }
 
-/* Whether an address of the property is one of them. */
+/* Whether an address of the property is one of these servers. */
 static bool allow_knows(const Resolvers *resolvers, int32_t family, const void *bytes, size_t size)
 {
         struct in6_addr ip;
@@ -35,7 +35,7 @@ static bool allow_knows(const Resolvers *resolvers, int32_t family, const void *
         return allow_has(resolvers, &ip);
 }
 
-/* 1, 0 or a negative errno. */
+/* Returns 1, 0 or a negative errno. */
 static int allow_is_so(sd_bus *bus, const Resolvers *resolvers)
 {
         sd_bus_message *reply = NULL;
@@ -83,7 +83,7 @@ static int allow_append(sd_bus_message *call, const struct in6_addr *ip)
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-/* The property once; without addresses, systemd drops those that it has. */
+/* Adds the property once; without addresses, systemd drops the existing ones. */
 static int allow_append_property(sd_bus_message *call, const Resolvers *resolvers, size_t n)
 {
         int r = sd_bus_message_open_container(call, 'r', "sv");

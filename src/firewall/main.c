@@ -17,13 +17,13 @@
 #define RULES       BELLHOP_CONFIG_DIR "/firewall.nft"
 #define RESOLV_DIR  "/etc"
 #define RESOLV_CONF RESOLV_DIR "/resolv.conf"
-/* The C library reads any size; nobody needs more. */
+/* The C library reads any size, but no real file needs more. */
 #define RESOLV_MAX_BYTES 65536
 
 static const char help[] = "Usage: bellhop-firewall [OPTIONS...]\n\n"
-                           "Keeps instances with Network=internet from all but the internet. "
-                           "Started with the first of\n"
-                           "them, by bellhop-firewall.service.\n\n"
+                           "Limits instances with Network=internet to the internet. Normally "
+                           "started by\n"
+                           "bellhop-firewall.service, with the first of them.\n\n"
                            "      --rules=FILE     Rules (default: " RULES ")\n"
                            "  -h, --help           Show this help\n"
                            "      --version        Show the version\n\n"
@@ -34,12 +34,12 @@ typedef struct Firewall {
         struct nft_ctx *nft;
         Notify notify;
         const char *rules;
-        sd_event_source *watches[2]; /* of the folders of resolv.conf and of what it links to */
+        sd_event_source *watches[2]; /* on the folders of resolv.conf and of its target */
         Resolvers resolvers;
         bool is_loaded;
 } Firewall;
 
-/* A file that is not there, or can't be read, names no server. */
+/* A file that is missing or can't be read names no server. */
 static void firewall_read_resolvers(Resolvers *ret)
 {
         _cleanup_fclose_ FILE *file = fopen(RESOLV_CONF, "re");
@@ -61,7 +61,7 @@ static int firewall_load(Firewall *firewall)
         r = allow_resolvers(&firewall->resolvers);
         if (r < 0)
                 log_warning_errno(r,
-                                  "can't except the name servers from IPAddressDeny=, so instances "
+                                  "can't exempt the name servers from IPAddressDeny=, so instances "
                                   "with Network=internet may not be able to resolve names: %m; try "
                                   "'systemctl reload bellhop-firewall.service'");
         return 0;
@@ -105,7 +105,7 @@ static int firewall_on_change(sd_event_source *source, const struct inotify_even
                        : firewall_reload(firewall);
 }
 
-/* The file may become another link, or what it links to be replaced. */
+/* The file may become another link, or the target of its link may be replaced. */
 static int firewall_watch(Firewall *firewall)
 {
         char paths[2][PATH_MAX] = { RESOLV_CONF };

@@ -9,7 +9,7 @@
 #define PORT_RANGE      "/proc/sys/net/ipv4/ip_local_port_range"
 #define EPHEMERAL_USUAL 32768U
 
-/* The first port that the kernel gives to programs which ask for none. */
+/* The first port that the kernel gives to programs that ask for any. */
 static unsigned rules_ephemeral(void)
 {
         _cleanup_fclose_ FILE *file = fopen(PORT_RANGE, "re");
@@ -30,7 +30,7 @@ static void rules_print_resolver(FILE *commands, const struct in6_addr *ip)
         fprintf(commands, "add element inet bellhop resolvers%c { %s }\n", v4 ? '4' : '6', text);
 }
 
-/* To be freed, or NULL without memory. */
+/* The caller frees it; NULL without memory. */
 static char *rules_commands(const char *file, const Resolvers *resolvers, bool replaces)
 {
         char *text = NULL;
@@ -39,7 +39,7 @@ static char *rules_commands(const char *file, const Resolvers *resolvers, bool r
 
         if (!commands)
                 return NULL;
-        /* Of ours it can be deleted; of nobody, it may be left from an older version. */
+        /* We can delete our own table, and one without an owner, left by an older version. */
         if (!replaces)
                 fprintf(commands, "add table inet bellhop\n");
         fprintf(commands,
@@ -68,7 +68,7 @@ int rules_load(struct nft_ctx *nft, const char *file, const Resolvers *resolvers
         return -EINVAL;
 }
 
-/* Sends a packet that the rules refuse. Returns what sendto(2) says, or 0. */
+/* Sends a packet that the rules must refuse. Returns the error of sendto(2), or 0. */
 static int rules_try(const struct sockaddr *to, socklen_t size)
 {
         _cleanup_close_ int fd = socket(to->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -87,11 +87,12 @@ int rules_probe(void)
         const int by4 = rules_try((const struct sockaddr *)&to4, sizeof(to4));
         const int by6 = rules_try((const struct sockaddr *)&to6, sizeof(to6));
 
-        /* Without IPv6 there is no other error than that either. */
+        /* Without IPv6, by6 is another error, but neither 0 nor ECONNREFUSED. */
         if (by4 == -EPERM && by6 != 0 && by6 != -ECONNREFUSED)
                 return 0;
-        log_error("the rules are loaded and the kernel does not apply them to bellhop.slice; "
-                  "bellhop-firewall has to run in this slice, by its unit, and the machine needs "
-                  "control groups v2 and Linux 5.13, in a container 6.12");
+        log_error(
+                "the rules are loaded, but the kernel does not apply them to bellhop.slice; start "
+                "bellhop-firewall by its unit, which puts it into this slice, on a machine with "
+                "control groups v2 and Linux 5.13, in a container 6.12");
         return -EOPNOTSUPP;
 }

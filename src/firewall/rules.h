@@ -8,10 +8,10 @@
 
 #include "firewall/resolvers.h"
 
-/* Loads the file and the name servers in one transaction: on failure, what was loaded before stays
- * in force. replaces: it has been loaded already. Logs; 0 or a negative errno. */
+/* Loads the file and the name servers in one transaction: on failure, the earlier rules stay in
+ * force. replaces: rules have been loaded before. Logs. Returns 0 or a negative errno. */
 int rules_load(struct nft_ctx *nft, const char *file, const Resolvers *resolvers, bool replaces);
 
-/* Whether the kernel applies the rules to this process, which must be in bellhop.slice. Logs; 0 or
- * a negative errno. */
+/* Checks that the kernel applies the rules to this process, which must be in bellhop.slice. Logs.
+ * Returns 0 or a negative errno. */
 int rules_probe(void);

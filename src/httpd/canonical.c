@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The target of a redirect has a host from root's file, whatever the client sends. */
+/* The host in the target comes from root's file, whatever the client sends. */
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>

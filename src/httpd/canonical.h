@@ -6,5 +6,6 @@
 
 #include "config/config.h"
 
-/* In the first hook of a request. DECLINED, or the status of a redirect, with its target set. */
+/* For the first hook of a request. Returns DECLINED, or the status of a redirect, with its target
+ * set. */
 int canonical_redirect(request_rec *request, const Config *config, uint32_t own);

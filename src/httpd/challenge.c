@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * certbot and others put the answer to an ACME challenge into the document root. Where a site
- * passes everything on (ProxyPass "/", RewriteRule with [P]) or redirects it, the authority would
- * not find that file, and the certificate would expire. So a file that is there is served, whatever
- * is mapped elsewhere; access rules hold all the same.
+ * certbot and others put the answer to an ACME challenge into the document root. If a site passes
+ * everything on (ProxyPass "/", RewriteRule with [P]) or redirects it, the authority would not find
+ * that file, and the certificate would expire. So an existing file is served, even if its path is
+ * mapped elsewhere; access rules still apply.
  */
 #include <string.h>
 

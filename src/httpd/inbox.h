@@ -12,8 +12,8 @@
  * the listeners. sender: the router's user. Logs. */
 apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender);
 
-/* Adds records of ports 80 and 443, to which all others are mapped, to the listeners for modules
- * that look there at the start, or takes them out again before the MPM starts children. */
+/* Adds records of ports 80 and 443, to which all others are mapped, to the listeners, for modules
+ * that look there at the start; or removes them before the MPM starts children. */
 void inbox_show_ports(bool is_shown);
 
 /* In a child that has joined the page: takes hand-offs once the MPM is ready, else exits. Logs. */

@@ -85,7 +85,7 @@ static void judge_write(apr_pool_t *pool, VerdictKind kind, const ap_directive_t
                                           apr_pstrdup(pool, what) });
 }
 
-/* The first of a tree: one line says enough about a file. */
+/* Reports the first directive of a tree only: one line per file is enough. */
 static bool judge_name_rules(apr_pool_t *pool, const ap_directive_t *directive)
 {
         for (; directive; directive = directive->next) {

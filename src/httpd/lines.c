@@ -10,10 +10,10 @@
 #include "httpd/lines.h"
 #include "instance/lines.h"
 
-/* In memory that all processes of the server share: a process that ends tells nobody what it has
- * lost. */
+/* In memory that all processes of the server share, as a process that ends can't report its
+ * losses. */
 static struct LinesShared {
-        atomic_bool hang; /* nobody waits */
+        atomic_bool hang; /* bellhop-log hangs: no process waits */
         atomic_uint_fast64_t lost;
 } * shared;
 
@@ -40,7 +40,7 @@ LinesResult lines_send(int fd, LinesKind kind, int level, const char *text, size
         const struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
         ssize_t sent;
 
-        /* SO_SNDTIMEO bounds it. */
+        /* SO_SNDTIMEO limits the wait. */
         do
                 sent = sendmsg(fd, &message, MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT));
         while (sent < 0 && errno == EINTR);

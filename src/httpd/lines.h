@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Log lines to bellhop-log(8), which writes them to files. A server waits for room, so that no line
- * of a burst is lost; but for a bellhop-log that hangs, it waits for LINES_WAIT_SEC once, and loses
- * the lines that do not go out until bellhop-log takes some again. */
+/* Sends log lines to bellhop-log(8), which writes them to files. A server waits for room, so that
+ * no line of a burst is lost. If bellhop-log hangs, it waits for LINES_WAIT_SEC once, then drops
+ * lines until bellhop-log accepts some again. */
 #pragma once
 
 #include <stddef.h>
@@ -13,17 +13,17 @@ typedef enum LinesResult {
         LINES_GONE, /* nobody listens there, now or later */
 } LinesResult;
 
-/* Facilities of syslog(3), by which rsyslog.conf knows what a line is. */
+/* Facilities of syslog(3), by which rsyslog.conf tells access lines from error lines. */
 typedef enum LinesKind {
         LINES_ACCESS = 16, /* local0 */
         LINES_ERROR = 17,  /* local1 */
 } LinesKind;
 
-/* In the parent of the processes that send: what they have in common. Returns 0 or a negative
- * errno. */
+/* Call in the parent of the processes that send: makes the memory that they share. Returns 0 or a
+ * negative errno. */
 int lines_init(void);
 
-/* fd: a connection to bellhop-log, which stays the caller's. May be called by several threads. */
+/* fd: a connection to bellhop-log; the caller keeps it. Several threads may call this. */
 LinesResult lines_send(int fd, LinesKind kind, int level, const char *text, size_t size);
 
 /* How many lines were lost since the last call. */

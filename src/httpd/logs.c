@@ -63,7 +63,7 @@ static void logs_report_lost(void)
         const uint64_t lost = lines_take_lost();
 
         if (lost > 0)
-                logs_warn("%" PRIu64 " lines of the log files are lost: bellhop-log did not take "
+                logs_warn("%" PRIu64 " lines of the log files are lost: bellhop-log did not accept "
                           "them in time",
                           lost);
 }
@@ -81,8 +81,9 @@ static bool logs_write_file(LinesKind kind, int level, const char *text, size_t 
                 return true;
         case LINES_LOST:
                 if (!atomic_exchange(&is_hanging, true))
-                        logs_warn("lines of the log files are being lost: bellhop-log takes none; "
-                                  "see systemctl status bellhop-log.service");
+                        logs_warn(
+                                "lines of the log files are being lost: bellhop-log accepts none; "
+                                "see 'systemctl status bellhop-log.service'");
                 return true;
         case LINES_GONE:
         default:
@@ -126,7 +127,7 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
 
 /* --- error log --- */
 
-/* LOG_PLACES: none of ours. A server without a log of its own has that of the main server. */
+/* LOG_PLACES: not one of ours. A server without its own log uses that of the main server. */
 static LogPlace error_place(const server_rec *server)
 {
         const server_rec *owner = server && server->error_fname ? server : main_server;
@@ -147,8 +148,8 @@ static int error_level_max(const ap_errorlog_info *info)
                        : ap_get_server_module_loglevel(info->s, info->module_index);
 }
 
-/* Of the line in a file, as Apache's own: "[time] [module:level] [pid N:tid N] ". Returns its end.
- */
+/* Writes the start of a line in a file, like Apache: "[time] [module:level] [pid N:tid N] ".
+ * Returns its end. */
 static char *error_add_origin(const ap_errorlog_info *info, const char *level, char *text,
                               apr_size_t room)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The logs that are no files of the server's: `ErrorLog NAME` and `CustomLog NAME FORMAT`, where
- * NAME is "journal:" or "files:", which bellhop-log(8) writes. */
+/* The logs that the server does not write itself: `ErrorLog NAME` and `CustomLog NAME FORMAT`,
+ * where NAME is "journal:" or "files:"; bellhop-log(8) writes the latter. */
 #pragma once
 
 #include <httpd.h>
@@ -10,10 +10,10 @@
  */
 void logs_init(server_rec *server, const char *instance);
 
-/* The connection to bellhop-log; negative: "files:" is the journal. In the parent. */
+/* Sets the connection to bellhop-log; negative: "files:" is the journal. Call in the parent. */
 void logs_use(int lines_fd);
 
-/* From now on error lines go there, until the pool is cleared. */
+/* Sends error lines there until the pool is cleared. */
 void logs_open(apr_pool_t *pool);
 
 /* In a new child. */

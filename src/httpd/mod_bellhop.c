@@ -388,7 +388,7 @@ static int request_begins(request_rec *request)
         return HTTP_MISDIRECTED_REQUEST;
 }
 
-/* A program that is the first page would answer it, and the client take that for a tunnel. */
+/* A program as the start page would answer CONNECT, and the client would take that for a tunnel. */
 static int request_is_no_tunnel(request_rec *request)
 {
         return request->method_number == M_CONNECT && request->proxyreq == PROXYREQ_NONE
@@ -480,7 +480,7 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
         /* Before mod_ssl compares names and any rewriting: a foreign host runs no rule. */
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
-        /* After mod_proxy has said what is its own. */
+        /* After mod_proxy has claimed its requests. */
         ap_hook_post_read_request(request_is_no_tunnel, NULL, NULL, APR_HOOK_REALLY_LAST);
 }
 

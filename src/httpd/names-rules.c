@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * "Deny from .spammer.example" and "Require not host spammer.example" keep out nobody where the
- * name of a client can't be found, and an instance without network never finds it. There, who is
- * not known is denied, whichever way the rule is turned, and the log says why.
+ * Without the name of a client, "Deny from .spammer.example" and "Require not host
+ * spammer.example" keep out nobody, and an instance without network never finds the name. So such
+ * rules deny unknown clients there, whether they allow or deny, and the log says why.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -24,10 +24,11 @@ void names_rules_set_network(bool is_there)
 
 static int deny(request_rec *request, const char *rule)
 {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request,
-                      "denied: the rule '%s' is about the client's name, which can't be found with "
-                      "Network=no; write addresses, or 'bellhopctl set NAME --network'",
-                      rule);
+        ap_log_rerror(
+                APLOG_MARK, APLOG_ERR, 0, request,
+                "denied: the rule '%s' is about the client's name, which can't be resolved with "
+                "Network=no; use addresses, or run 'bellhopctl set NAME --network=internet'",
+                rule);
         return HTTP_FORBIDDEN;
 }
 
@@ -44,10 +45,10 @@ static bool has_name(request_rec *request)
 typedef struct Rule {
         const char *text;
         const void *parsed; /* by the other provider */
-        bool is_turned;     /* to match means to be denied */
+        bool is_turned;     /* a match denies */
 } Rule;
 
-/* Of the same order as in ap_provider's group. */
+/* In the same order as in ap_provider's group. */
 enum { BY_HOST, BY_FORWARD_DNS, PROVIDERS };
 
 static const char *const names[PROVIDERS] = { "host", "forward-dns" };
@@ -133,9 +134,9 @@ void names_rules_init(apr_pool_t *pool)
 
 /* --- Deny from --- */
 
-/* Of one section, in place of those of the sections around it, as in mod_access_compat. */
+/* The rules of one section; as in mod_access_compat, they replace those of outer sections. */
 typedef struct DenyRules {
-        apr_int64_t methods; /* for which there is one by name */
+        apr_int64_t methods; /* that have a rule by name */
         const char *first;
 } DenyRules;
 
@@ -153,8 +154,8 @@ static bool is_name(apr_pool_t *pool, const char *word)
                APR_STATUS_IS_EINVAL(apr_ipsubnet_create(&subnet, word, NULL, pool));
 }
 
-/* Order, Allow, Deny and Satisfy: our rules are replaced where those of mod_access_compat are,
- * which takes the directive itself. */
+/* Order, Allow, Deny and Satisfy, which mod_access_compat executes: they replace our rules where
+ * they replace its own. */
 const char *names_rules_note(cmd_parms *cmd, void *rules, const char *arguments)
 {
         DenyRules *denies = rules;

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Apache serves a host that no virtual host names by the first one for the port, and asks those for
- * all ports only where none is for the port. So that a virtual host of a snippet gets its own names
- * and no other host, each section is written out here for all ports that it is for, and those
- * without a name, instance.conf's among them, come before those with one. TLS is chosen by the
- * port.
+ * If no virtual host names a host, Apache serves it by the first one for the port, and considers
+ * those for all ports only if none is for the port. A virtual host of a snippet must get its own
+ * names and no other host. So each section is written out here for all its ports, and those without
+ * a name, including instance.conf's, come before those with one. The port decides about TLS.
  *
- * The tree of directives has been read by then, and no directive has been executed: a section gets
- * more lines in front of its own, which win.
+ * This runs when the tree of directives has been read, but none has been executed. It inserts lines
+ * before those of a section, so the section's own lines win.
  */
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -26,9 +25,9 @@
 
 typedef struct Vhosts {
         apr_pool_t *pool;
-        const ap_directive_t *origin; /* BellhopHosts, where sections of our own are from */
+        const ap_directive_t *origin; /* BellhopHosts, the place of our own sections */
         const char *instance, *config_dir;
-        const char *pages, *certificates; /* have a folder for each host */
+        const char *pages, *certificates; /* parents of the folders of hosts */
         const char *pair;                 /* folder of the instance's certificate; NULL: none */
         bool has_ssl, has_md;
         apr_array_header_t *sections; /* of Section */
@@ -189,7 +188,7 @@ static const char *find_folder(const Vhosts *vhosts, const char *parent, const c
         return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
 }
 
-/* With both files in it: one in the making must not keep all hosts from being served. */
+/* Only with both files in it: an incomplete pair must not keep all hosts from being served. */
 static const char *find_pair(const Vhosts *vhosts, const char *name)
 {
         static const char *const files[] = { "fullchain.pem", "privkey.pem" };
@@ -294,7 +293,7 @@ static void write_section(const Vhosts *vhosts, const Section *section, ap_direc
 
 /* --- hosts with folders --- */
 
-/* Where it has none but lies below a wildcard that has one, it is the main site's all the same. */
+/* A host without a folder belongs to the main site, even if a wildcard that covers it has one. */
 static bool is_special(const Vhosts *vhosts, const HostMap *hosts, const char *host)
 {
         char folder[NAME_HOST_MAX];
@@ -323,7 +322,7 @@ static int compare_hosts(const void *left, const void *right)
         return (int)strlen(b) - (int)strlen(a);
 }
 
-/* Exact hosts first, and the longest wildcard, as a router chooses. */
+/* Exact hosts first, then the longest wildcard, in the order in which the router chooses. */
 static void add_hosts(const Vhosts *vhosts)
 {
         apr_array_header_t *names = apr_array_make(vhosts->pool, 8, sizeof(const char *));
@@ -351,7 +350,8 @@ static void add_hosts(const Vhosts *vhosts)
 
 /* --- all of them --- */
 
-/* Takes the sections out of the tree, and reads our own directives. Returns its last directive. */
+/* Takes the sections out of the tree, and reads our directives. Returns the tree's last
+ * directive. */
 static ap_directive_t *take_sections(Vhosts *vhosts)
 {
         ap_directive_t **at = &ap_conftree, *last = NULL;
@@ -439,7 +439,7 @@ void vhosts_arrange(apr_pool_t *pool)
         last = take_sections(&vhosts);
         add_hosts(&vhosts);
         find_ports(&vhosts);
-        /* Without a name before those with one, and for certain ports before those for all. */
+        /* Those without a name come first, and those for certain ports before those for all. */
         for (int turn = 0; turn < 4; turn++)
                 for (int i = 0; i < vhosts.sections->nelts; i++) {
                         const Section *section = &APR_ARRAY_IDX(vhosts.sections, i, Section);

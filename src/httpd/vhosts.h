@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Virtual hosts: completes what snippets leave out, and makes those of hosts with a folder of their
+/* Completes the virtual hosts of snippets, and makes virtual hosts for hosts with a folder of their
  * own. */
 #pragma once
 
@@ -7,11 +7,11 @@
 
 #include <http_config.h>
 
-/* Arranges the sections in ap_conftree, which has been read and not yet been processed, if
- * BellhopHosts is set. */
+/* If BellhopHosts is set, arranges the sections in ap_conftree, which has been read but not yet
+ * processed. */
 void vhosts_arrange(apr_pool_t *pool);
 
-/* The Listen directives that were in the tree, which have no effect; NULL: there was none. */
+/* The Listen directives of the tree, which have no effect; NULL: none. */
 const ap_directive_t *vhosts_unused_listen(void);
 
 /* Whether a directive is a copy of another section in the tree, with the same contents. */

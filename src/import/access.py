@@ -26,8 +26,8 @@ class Failed(Exception):
 
 
 def first_not_roots(path, links=40):
-    """The first file, folder or link on the way to it, itself included, that is not there, or that others than root can
-    change; None: there is none."""
+    """The first file, folder or link on the way to it, itself included, that does not exist, or that others than root
+    can change; None: there is none."""
     at, rest = "/", [part for part in os.path.abspath(path).split("/") if part]
     while rest:
         at = os.path.join(at, rest.pop(0))
@@ -48,7 +48,7 @@ def only_root_changes(path):
 
 
 def is_bindable(folder, user):
-    """Whether systemd, which follows links as root at each start, finds no other folder there than now."""
+    """Whether systemd, which follows links as root at each start, will always find the same folder as now."""
     first = first_not_roots(folder)
     if first is None or not os.path.lexists(first):
         return True
@@ -61,7 +61,7 @@ def is_owned(path, user):
 
 @contextlib.contextmanager
 def scratch():
-    """A folder for a moment. It may have keys, so what an import that was killed has left is removed."""
+    """A temporary folder. It may contain keys, so this also removes the folder of an import that was killed."""
     for path in glob.glob(f"{RUN}/{SCRATCH}*") if os.geteuid() == 0 else ():
         with contextlib.suppress(OSError), locked(path, fcntl.LOCK_NB):
             shutil.rmtree(path, ignore_errors=True)

@@ -150,7 +150,7 @@ class Carry:
         return mistakes
 
     def forms(self):
-        """Those of a file have been looked at; what Apache's configuration says is a customer's word as well."""
+        """A plan's folders were checked before; those from Apache's configuration may come from a customer."""
         for entry in self.entries:
             yield from ((entry, text) for text in plan.check_entry(entry)) if entry.is_from_apache else ()
 
@@ -171,7 +171,7 @@ class Carry:
             for folder in entry["folders"]:
                 if not access.is_bindable(folder, user_of(entry.name)):
                     yield entry, (f"{entry.place('folders')}: {folder}: {access.first_not_roots(folder)} on the way to it "
-                                  f"can be changed by others than root, who could have any folder bound in its place.")
+                                  f"can be changed by others than root, who could replace it by any folder.")
 
     def changed_by_hand(self):
         """What somebody has changed since wins over Apache's old configuration, and over a plan made from it."""
@@ -441,7 +441,7 @@ def time_of(seconds):
 
 
 def names_in(folder):
-    """None where nothing is there, or only root can see it."""
+    """None if there is no file, or only root can see it."""
     try:
         return os.listdir(folder)
     except OSError:

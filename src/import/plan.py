@@ -18,7 +18,7 @@ NETWORKS = ("no", "internet", "yes")
 LARGEST = 2 ** 63 - 1
 LARGEST_FILE = 64 * 1024 * 1024
 BLANKS = re.compile(r"[ \t\r\n]*")
-# Of these, Python makes no bytes; others stand for bytes that are not UTF-8.
+# Python can't encode these; others stand for bytes that are not UTF-8.
 NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
 

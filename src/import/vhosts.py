@@ -219,7 +219,7 @@ class Customer:
         return "serve"
 
     def takes_unknown_hosts(self, site):
-        """Whether the virtual host is the first one where hosts arrive that none of them names."""
+        """Whether the virtual host is the first one for hosts that no virtual host names."""
         return ((self.values["addresses"] or self.planner.default == self.name) and
                 site is next(first for first in self.sites if first.proto == site.proto))
 
@@ -268,11 +268,11 @@ class Customer:
         return plan.entry_of(values, self.sites[0].node.file, self.sites[0].node.line)
 
     def folder_of(self, real, path, user):
-        """The folder to bind so that what is at the path is there; None: a customer could have another one bound."""
+        """The folder to bind to make the path visible; None: a customer could replace it by another folder."""
         home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
         found = [home] if is_below(real, home) and home.count("/") > 1 else []
         for folder in (*found, first if first and os.path.lexists(first) else real):
-            # A link of the customer's may lead to whatever only root can change, or make.
+            # A customer's link may lead to a folder that only root can change or make.
             is_meant = access.is_owned(folder, user) or access.first_not_roots(path) in (None, first)
             if folder not in tables.SHARED and plan.is_folder(folder) and access.is_bindable(folder, user) and is_meant:
                 return folder
@@ -296,9 +296,9 @@ class Customer:
                 for verdict in self.planner.verdicts:
                     if verdict.node in self.paths[path]:
                         verdict.word = HAND
-                        verdict.why = (f"in the snippet, but the sandbox does not show {real}, in whose place others than root "
-                                       f"could put another folder: move it to /srv/www/{self.name}, or make the folder that "
-                                       f"it is in root's")
+                        verdict.why = (f"in the snippet, but the sandbox does not show {real}, which others than root could "
+                                       f"replace by another folder: move it to /srv/www/{self.name}, or make root the owner "
+                                       f"of the folder that it is in")
                 continue
             found |= {folder, path} if at_link else {folder}
         return sorted(path for path in found if not any(other != path and is_below(path, other) for other in found))

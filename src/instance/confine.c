@@ -25,7 +25,7 @@ static const FenceReach reaches[NETWORKS] = {
         [NETWORK_YES] = FENCE_EVERYWHERE,
 };
 
-/* bellhop-firewall knows by the control group whom its rules are for. */
+/* bellhop-firewall selects instances by control group. */
 static bool confine_is_ruled(void)
 {
         _cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");

@@ -13,7 +13,7 @@ typedef struct Context {
         const char *logs;        /* files or journal */
         const char *php_program; /* NULL: the newest that is installed */
         bool is_suspended; /* as confine() has read it: nothing of the customer's is started */
-        bool serves;       /* it is no test */
+        bool serves;       /* not a test */
         bool judges;       /* a test has the server judge, see verdict.h */
         int sockets_fd;    /* the folder of sockets, until it is used; negative: none */
         int lines_fd;      /* to bellhop-log; negative: nobody listens */

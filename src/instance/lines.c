@@ -8,7 +8,7 @@
 #include "instance/lines.h"
 #include "util/cleanup.h"
 
-/* For the longest line; the kernel doubles what net.core.wmem_max allows, 208 KiB by default. */
+/* Room for the longest line; the kernel doubles what net.core.wmem_max (208 KiB) allows of it. */
 #define LINES_SEND_BYTES (2 * LINES_BYTES_MAX)
 
 int lines_connect(int sockets_fd)

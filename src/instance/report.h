@@ -15,7 +15,7 @@ typedef struct Report {
         uint64_t next_usec;   /* when the next one may be made; 0: at once */
 } Report;
 
-/* sockets_fd: the folder; it stays the caller's. */
+/* sockets_fd: the folder; the caller keeps it. */
 void report_open(Report *report, const char *instance, int sockets_fd);
 
 /* n: requests since the start of the instance. now_usec: UINT64_MAX for the last time. Returns when

@@ -105,7 +105,7 @@ void budget_done(Budget *budget)
         free(budget->sites);
 }
 
-/* --- what is charged --- */
+/* --- charges --- */
 
 int budget_find(Budget *budget, const char *name)
 {
@@ -122,7 +122,7 @@ int budget_find(Budget *budget, const char *name)
         return r < 0 ? r : (int)budget->n_sites - 1;
 }
 
-/* A new hour or day begins with nothing; so does one that root has set the clock back to. */
+/* A new hour or day starts at 0, also if root has set the clock back. */
 static void budget_turn(BudgetSite *site, time_t now)
 {
         const uint64_t hour = (uint64_t)now / HOUR, day = (uint64_t)now / BUDGET_DAY_SEC;

@@ -15,17 +15,17 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* A crash forgives what was sent meanwhile. */
+/* How long a change waits until it is written; a crash loses the counts of that time. */
 #define SAVE_USEC USEC_PER_SEC
 
-/* At once, before the others have their turn. */
+/* How many connections it accepts at once, before other events have their turn. */
 #define ACCEPTS_MAX 16
 
 #define MAIL_NAME_FILE "/etc/mailname"
 
 /* --- settings --- */
 
-/* As mail servers of Debian name themselves. */
+/* The name that Debian's mail servers use. */
 static void door_find_name(MailSettings *settings)
 {
         _cleanup_fclose_ FILE *file = fopen(MAIL_NAME_FILE, "re");
@@ -62,7 +62,7 @@ static int door_load_settings(Door *door, bool is_first)
         return 0;
 }
 
-/* --- what others call --- */
+/* --- interface --- */
 
 void door_log(Door *door, LogLimit *limit, const char *instance, const char *text)
 {
@@ -74,7 +74,7 @@ void door_log(Door *door, LogLimit *limit, const char *instance, const char *tex
         if (!log_limit_pass(limit, event_now(door->event), &n))
                 return;
         log_full(LOG_WARNING, &fields, "%s%s%s%s", instance ? instance : "", instance ? ": " : "",
-                 text, n > 0 ? "; again and again meanwhile" : "");
+                 text, n > 0 ? "; repeatedly since the last such line" : "");
 }
 
 static int door_on_save(sd_event_source *source, uint64_t usec, void *userdata)
@@ -84,8 +84,8 @@ static int door_on_save(sd_event_source *source, uint64_t usec, void *userdata)
 
         if (r < 0)
                 log_error_errno(r,
-                                "can't write %s/" BUDGET_FILE ": %m; a restart forgets what was "
-                                "sent",
+                                "can't write %s/" BUDGET_FILE ": %m; a restart loses the "
+                                "counts",
                                 door->state_dir);
         notify_send(&door->notify, NOTIFY_NOTHING,
                     "%zu connections, %zu of them to the mail server", door->n_sessions,
@@ -110,7 +110,7 @@ void door_next(Door *door)
                 session_relay(TAILQ_FIRST(&door->waiting));
 }
 
-/* --- who connects --- */
+/* --- connections --- */
 
 __attribute__((format(printf, 2, 3))) static void door_refuse(int fd, const char *format, ...)
 {
@@ -134,8 +134,8 @@ static size_t door_count_of(const Door *door, uid_t uid)
         return n;
 }
 
-/* The place in the budget of the customer whose user that is, or a negative errno; the program has
- * been told then. */
+/* The index in the budget of the customer with that user. Or a negative errno, after a reply to the
+ * program. */
 static int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret)
 {
         const struct passwd *user = getpwuid(uid);
@@ -147,7 +147,7 @@ static int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret)
         if (r == 0)
                 r = budget_find(&door->budget, name);
         if (r == -ENOENT)
-                door_refuse(fd, "554 5.7.1 this is for the customers of bellhop alone\r\n");
+                door_refuse(fd, "554 5.7.1 only customers of bellhop can send mail here\r\n");
         else if (r == -EACCES)
                 door_refuse(fd, "421 4.7.1 the site is suspended\r\n");
         else if (r < 0)
@@ -167,7 +167,7 @@ static void door_take_consume(Door *door, int fd)
                 (void)close(fd);
                 return;
         }
-        /* Before anything is read for them. */
+        /* Checks the limits before it reads anything for the customer. */
         if (door->n_sessions >= settings->connections_max ||
             door_count_of(door, peer.uid) >= settings->connections_max_per_instance) {
                 door_refuse(fd, "421 4.7.0 too many connections %s; try again later\r\n",
@@ -180,7 +180,7 @@ static void door_take_consume(Door *door, int fd)
         if (site < 0)
                 (void)close(fd);
         else if (session_new_consume(door, fd, peer.uid, site, &limits) < 0)
-                door_log(door, &door->log, NULL, "there is too little memory for a connection");
+                door_log(door, &door->log, NULL, "not enough memory for a connection");
 }
 
 static int door_on_connect(sd_event_source *source, int listen_fd, uint32_t revents, void *userdata)

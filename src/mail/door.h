@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-mail as a whole: who may connect, and whose turn it is. */
+/* bellhop-mail as a whole: decides who may connect, and whose turn it is. */
 #pragma once
 
 #include <sys/queue.h>
@@ -13,7 +13,7 @@ typedef struct Session Session;
 
 typedef struct Door {
         const char *config_dir, *state_dir;
-        int listen_fd; /* the door's own once it runs */
+        int listen_fd; /* the door owns it once it runs */
         sd_event *event;
         Notify notify;
         MailSettings settings;
@@ -22,9 +22,9 @@ typedef struct Door {
         size_t n_sessions;
         TAILQ_HEAD(, Session) waiting; /* for their turn to pass on a message */
         size_t n_relays;               /* under way */
-        uint64_t n_stored;             /* bytes of messages in hand */
+        uint64_t n_stored;             /* bytes of messages in progress */
         sd_event_source *save;         /* enabled while there is something to write */
-        LogLimit log;                  /* of what customers can cause */
+        LogLimit log;                  /* of lines that customers can cause */
 } Door;
 
 /* Reads settings and budget, and works until a signal ends it. A step that fails is logged. */
@@ -33,8 +33,8 @@ int door_run(Door *door);
 /* The budget has changed. */
 void door_save_later(Door *door);
 
-/* A line about a customer, who can cause as many as they like. */
+/* Logs a line about a customer, with a limit, as customers can cause any number of them. */
 void door_log(Door *door, LogLimit *limit, const char *instance, const char *text);
 
-/* Starts as many of those that wait as may be under way. */
+/* Starts as many of the waiting sessions as RelayConnectionsMax= allows. */
 void door_next(Door *door);

@@ -12,10 +12,10 @@
 
 static const char help[] =
         "Usage: bellhop-mail [OPTIONS...]\n\n"
-        "Passes messages of customers' programs on to the mail server of this machine, within\n"
-        "what each may send. Normally started by bellhop-mail.socket.\n\n"
-        "      --config=DIR     Where mail.conf is (default: " BELLHOP_CONFIG_DIR ")\n"
-        "      --state=DIR      Where it keeps what was sent (default: $STATE_DIRECTORY)\n"
+        "Passes messages from customers' programs on to the machine's mail server, within a\n"
+        "budget for each customer. Normally started by bellhop-mail.socket.\n\n"
+        "      --config=DIR     Folder of mail.conf (default: " BELLHOP_CONFIG_DIR ")\n"
+        "      --state=DIR      Folder for the counts of messages (default: $STATE_DIRECTORY)\n"
         "  -h, --help           Show this help\n"
         "      --version        Show the version\n\n"
         "See bellhop-mail(8).\n";

@@ -18,7 +18,7 @@ static void relay_end(Relay *relay, RelayResult result)
         relay->on_end(relay, result, relay->userdata);
 }
 
-/* The connection is lost, or makes no sense. */
+/* The connection is lost, or the server sends something invalid. */
 static void relay_fail(Relay *relay, const char *what)
 {
         const RelayResult result = relay_result(relay);
@@ -37,12 +37,12 @@ __attribute__((format(printf, 2, 3))) static void relay_say(Relay *relay, const 
         va_start(args, format);
         n = vsnprintf(line, sizeof(line), format, args);
         va_end(args);
-        /* It fits into the buffer of a connection on which nothing else is under way. If the
-         * connection is lost, reading notices. */
+        /* It fits into the socket's buffer, as nothing else is in it. If the connection is lost,
+         * reading notices. */
         (void)send(relay->fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Sends as much of the message as there is room for. 0, or a negative errno. */
+/* Sends as much of the message as there is room for. Returns 0 or a negative errno. */
 static int relay_send_body(Relay *relay)
 {
         const off_t size = (off_t)relay->message->size;
@@ -56,7 +56,7 @@ static int relay_send_body(Relay *relay)
                 if (n <= 0)
                         return n < 0 ? -errno : -EIO;
         }
-        /* From here on, it may be sent. */
+        /* From here on, the server may send the message. */
         relay->step = RELAY_DOT;
         (void)sd_event_source_set_io_events(relay->source, EPOLLIN);
         return 0;
@@ -109,7 +109,7 @@ static bool relay_take_reply(Relay *relay, unsigned code)
                 relay_go_on(relay);
                 return goes_on;
         }
-        /* One that refuses all, or does not say why, may think otherwise later. */
+        /* A server that refuses everybody, or gives no reason, may accept it later. */
         if (relay->step <= RELAY_EHLO || code < 400)
                 relay->reply[0] = '4';
         relay_say(relay, "QUIT\r\n");

@@ -12,14 +12,14 @@ typedef struct Message {
         char *sender;
         char (*recipients)[SMTP_ADDRESS_MAX + 1];
         size_t n_recipients;
-        int fd;        /* the message as it goes out, with the dot at its end */
-        uint64_t size; /* of that */
+        int fd;        /* the message as sent, with the dot at its end */
+        uint64_t size; /* of the message as sent */
 } Message;
 
 typedef enum RelayResult {
         RELAY_SENT,
         RELAY_NOT_SENT,
-        RELAY_UNKNOWN, /* the server had all of it, and did not answer */
+        RELAY_UNKNOWN, /* the server got the whole message, but did not answer */
 } RelayResult;
 
 #define RELAY_REPLY_MAX 512
@@ -42,16 +42,16 @@ typedef struct Relay {
         off_t n_body;   /* bytes of the message that are sent */
         size_t n_in;
         uint8_t in[SMTP_LINE_MAX + 2];
-        char reply[RELAY_REPLY_MAX]; /* of the server, or what is wrong, as a reply */
+        char reply[RELAY_REPLY_MAX]; /* of the server, or the error in the form of a reply */
         void (*on_end)(struct Relay *relay, RelayResult result, void *userdata);
         void *userdata;
 } Relay;
 
-/* Connects. Returns 0; on_end() is called later, once, unless relay_done() comes first. Or a
- * negative errno. relay has message, name, on_end and userdata. */
+/* Connects. Set message, name, on_end and userdata of relay first. Returns 0, and calls on_end()
+ * later, once, unless relay_done() comes first; or a negative errno. */
 int relay_start(Relay *relay, sd_event *event, const Address *to);
 
-/* What becomes of the message if nobody waits any longer. */
+/* The result for the message if the session stops waiting now. */
 RelayResult relay_result(const Relay *relay);
 
 void relay_done(Relay *relay);

@@ -16,7 +16,7 @@
 
 /* --- replies --- */
 
-/* A program that reads no replies is not waited for. */
+/* Does not wait for a program that reads no replies. */
 __attribute__((format(printf, 2, 3))) static void session_say(Session *session, const char *format,
                                                               ...)
 {
@@ -47,7 +47,7 @@ static void session_wait_for_program(Session *session)
 
 /* --- a message begins and ends --- */
 
-/* Drops what was stored. */
+/* Drops the stored message. */
 static void session_drop_body(Session *session)
 {
         session->door->n_stored -= session->message.size;
@@ -55,7 +55,7 @@ static void session_drop_body(Session *session)
         session->message.fd = close_fd(session->message.fd);
 }
 
-/* is_charged: it has gone out, or that is not known. */
+/* is_charged: the message has gone out, or may have. */
 static void session_end_message(Session *session, bool is_charged)
 {
         Door *door = session->door;
@@ -114,7 +114,7 @@ void session_relay(Session *session)
         session_free(session);
 }
 
-/* All of it is there. */
+/* The whole message has arrived. */
 static void session_finish_body(Session *session)
 {
         static const char dot[] = ".\r\n";
@@ -198,7 +198,7 @@ static void session_refuse_charge(Session *session, BudgetVerdict verdict)
         door_log(door, &door->budget.sites[session->site].log, session->name, text);
 }
 
-/* Who has no domain is of this machine; a sender may have to be the customer. */
+/* An address without a domain gets that of this machine; Sender= may require the customer's. */
 static char *session_sender(const Session *session, const char *given)
 {
         const MailSettings *settings = &session->door->settings;
@@ -214,7 +214,7 @@ static void session_mail(Session *session, const SmtpCommand *command)
         BudgetVerdict verdict;
 
         if (session->has_message) {
-                session_say(session, "503 5.5.1 a message has begun already");
+                session_say(session, "503 5.5.1 a message has already begun");
                 return;
         }
         if (command->size > door->settings.size_max) {
@@ -347,7 +347,7 @@ static void session_do(Session *session, const SmtpCommand *command)
         }
 }
 
-/* False: there is no whole command. */
+/* False: the command is not complete. */
 static bool session_read_command(Session *session)
 {
         Span rest = { session->in, session->n_in }, line;
@@ -380,7 +380,7 @@ static bool session_read_command(Session *session)
 
 /* --- events --- */
 
-/* Works on what is in the buffer, as far as it goes. */
+/* Processes the buffer as far as possible. */
 static void session_advance(Session *session)
 {
         Door *door = session->door;
@@ -406,7 +406,7 @@ static int session_on_io(sd_event_source *source, int fd, uint32_t revents, void
         Session *session = userdata;
         ssize_t n;
 
-        /* What came behind a message is still there. */
+        /* The buffer may have commands that follow the message. */
         if (session->n_in < sizeof(session->in)) {
                 n = recv(fd, session->in + session->n_in, sizeof(session->in) - session->n_in,
                          MSG_DONTWAIT);

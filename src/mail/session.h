@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The conversation with one program of a customer's: its messages are taken in whole, and answered
+/* The conversation with one program of a customer's: receives each message as a whole, and answers
  * when the mail server has answered. */
 #pragma once
 
@@ -23,11 +23,11 @@ struct Session {
         sd_event_source *source, *timer;
         SessionPhase phase;
         unsigned n_commands; /* since the last message */
-        bool has_message;    /* MAIL has been accepted; all from here on is of the message */
+        bool has_message;    /* MAIL was accepted; the following fields belong to the message */
         time_t charged;
         Message message;
         SmtpBody body;
-        const char *refusal; /* the reply to the message at its end; NULL: it is passed on */
+        const char *refusal; /* the reply at the end of the message; NULL: pass it on */
         Relay relay;
         size_t n_in;
         uint8_t in[4 * SMTP_LINE_MAX];
@@ -35,10 +35,11 @@ struct Session {
         TAILQ_ENTRY(Session) queue;
 };
 
-/* For a customer who may connect. The session frees itself at its end. Closes fd if it fails. */
+/* Starts a session for a customer who may connect. It frees itself at its end. Closes fd on
+ * failure. */
 int session_new_consume(Door *door, int fd, uid_t uid, int site, const MailLimits *limits);
 
-/* It is its turn. */
+/* Passes on the message of a session whose turn it is. */
 void session_relay(Session *session);
 
 void session_free(Session *session);

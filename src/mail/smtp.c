@@ -22,7 +22,7 @@ static bool smtp_is_atom(uint8_t c)
         return smtp_is_letter(c) || (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~.", c));
 }
 
-/* How many bytes the quoted string at the front has; 0: it is none. */
+/* The length of the quoted string at the front; 0: there is none. */
 static size_t smtp_quoted(Span s)
 {
         for (size_t i = 1; i < s.size && s.data[0] == '"'; i++) {
@@ -36,7 +36,7 @@ static size_t smtp_quoted(Span s)
         return 0;
 }
 
-/* Of what is before the "@"; 0: nothing valid. */
+/* The length of the part before the "@"; 0: it is not valid. */
 static size_t smtp_local_part(Span s)
 {
         size_t n = smtp_quoted(s);
@@ -71,7 +71,7 @@ bool smtp_address_is_valid(Span address)
 
 /* --- commands --- */
 
-/* Takes "<...>" off the front, where a quoted string may have any of the two. */
+/* Takes "<...>" off the front; a quoted string in it may contain both characters. */
 static bool smtp_take_path(Span *rest, Span *ret)
 {
         size_t n = 1;
@@ -87,7 +87,7 @@ static bool smtp_take_path(Span *rest, Span *ret)
         return true;
 }
 
-/* SIZE=, and BODY=, which is not passed on: mail servers look for themselves. */
+/* Parses SIZE=, and BODY=, which is not passed on, as mail servers examine messages themselves. */
 static const char *smtp_parse_parameters(Span rest, SmtpCommand *command)
 {
         while ((rest = span_trim(rest)).size > 0) {
@@ -136,7 +136,7 @@ SmtpCommand smtp_parse_command(Span line)
 
         for (size_t i = 0; i < line.size; i++)
                 if (line.data[i] < ' ' || line.data[i] > '~') {
-                        command.error = "500 5.5.2 a command has letters of ASCII alone";
+                        command.error = "500 5.5.2 a command can only have ASCII characters";
                         return command;
                 }
         for (SmtpVerb verb = SMTP_HELO; verb < SMTP_VERBS; verb++)
@@ -150,7 +150,7 @@ SmtpCommand smtp_parse_command(Span line)
                 command.error = smtp_parse_path(rest, &command);
         }
         if (command.verb == SMTP_DATA && line.size > 4)
-                command.error = "501 5.5.4 DATA has no parameters";
+                command.error = "501 5.5.4 DATA takes no parameters";
         return command;
 }
 
@@ -169,7 +169,7 @@ unsigned smtp_parse_reply(Span line, bool *ret_is_last)
 
 #define MARK_BYTES strlen(SMTP_MARK)
 
-/* Blanks between the name of a field and its colon that are kept where it is another field. */
+/* The most blanks between a field name and its colon, which are kept if it is another field. */
 #define BLANKS_MAX 8
 
 static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
@@ -181,7 +181,7 @@ static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
         return out;
 }
 
-/* It began like the field, and is another one. */
+/* It began like the hidden field, but is another one. */
 static uint8_t *smtp_release(SmtpBody *body, uint8_t *out, size_t n)
 {
         for (size_t i = 0; i < n; i++)
@@ -192,13 +192,13 @@ static uint8_t *smtp_release(SmtpBody *body, uint8_t *out, size_t n)
         return out;
 }
 
-/* A byte of the header, which may belong to a field that is left out. */
+/* Writes a byte of the header, unless it belongs to a hidden field. */
 static uint8_t *smtp_put_header(SmtpBody *body, uint8_t *out, uint8_t c)
 {
         const size_t n = body->n_line++;
 
         if (n == 0 && span_is_blank(c)) {
-                /* It would continue our own field. */
+                /* A blank would continue our own field. */
                 if (!body->has_line)
                         body->error = "554 5.6.0 the message begins with a blank";
         } else if (n == 0) {
@@ -254,9 +254,9 @@ static uint8_t *smtp_put_end_of_line(SmtpBody *body, uint8_t *out)
 }
 
 /*
- * What ends a line and a message for one mail server, and not for another, would smuggle a second
- * message through the first. So only CR LF ends a line that may end the message, LF alone becomes
- * CR LF, and CR alone a blank. Dots are taken off here, and added by smtp_put().
+ * A sequence that ends a message for one mail server, but not for another, could smuggle a second
+ * message inside the first. So only CR LF ends a line that may end the message, LF alone becomes
+ * CR LF, and CR alone becomes a blank. This removes the doubled dots; smtp_put() adds them again.
  */
 static uint8_t *smtp_body_step(SmtpBody *body, uint8_t *out, uint8_t c)
 {

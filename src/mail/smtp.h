@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of SMTP (RFC 5321) that bellhop-mail speaks with programs of customers and with the
- * machine's mail server. Nothing here passes on bytes as they came: commands are made anew, and of
- * a message each line end and each dot. Pure. */
+/* The part of SMTP (RFC 5321) that bellhop-mail speaks with customers' programs and with the
+ * machine's mail server. It passes nothing on unchanged: it writes commands anew, and each line end
+ * and dot of a message. Pure. */
 #pragma once
 
 #include "util/span.h"
@@ -27,20 +27,20 @@ typedef enum SmtpVerb {
 
 typedef struct SmtpCommand {
         SmtpVerb verb;
-        const char *error; /* the reply to a command that is wrong; NULL: it is right */
-        uint64_t size;     /* that MAIL announces; 0: nothing */
-        char address[SMTP_ADDRESS_MAX + 1]; /* of MAIL, where "" is nobody, and of RCPT */
+        const char *error;                  /* the reply to an invalid command; NULL: it is valid */
+        uint64_t size;                      /* announced by MAIL; 0: none */
+        char address[SMTP_ADDRESS_MAX + 1]; /* of MAIL ("": no sender) or RCPT */
 } SmtpCommand;
 
 SmtpCommand smtp_parse_command(Span line);
 
-/* Whether it is an address, with or without "@" and a domain. ASCII alone. */
+/* Whether it is an address of ASCII characters, with or without "@" and a domain. */
 bool smtp_address_is_valid(Span address);
 
-/* Of several lines of one reply, the last has no '-' behind the code. 0: it is no reply. */
+/* The code of a reply; its last line has no '-' after the code. 0: it is not a reply. */
 unsigned smtp_parse_reply(Span line, bool *ret_is_last);
 
-/* The first line of each message that goes out, and which no other line may imitate. */
+/* The first line of each message that goes out; no other line may imitate it. */
 #define SMTP_MARK "X-Bellhop-Instance"
 
 typedef enum SmtpPlace {
@@ -52,10 +52,10 @@ typedef enum SmtpPlace {
         SMTP_END,
 } SmtpPlace;
 
-/* What is known of a message so far. Start with zeros. */
+/* The state of a message while it is read. Start with zeros. */
 typedef struct SmtpBody {
         SmtpPlace place;
-        const char *error; /* the reply to a message that may not go out; NULL: none */
+        const char *error; /* the reply to a message that must not go out; NULL: none */
         bool is_in_text;   /* behind the header */
         bool is_hidden;    /* the field is left out */
         bool is_field;     /* the line may begin a field that is left out */
@@ -65,10 +65,10 @@ typedef struct SmtpBody {
         size_t n_blanks;   /* behind the name of the field */
 } SmtpBody;
 
-/* Room for what so many bytes may become. */
+/* The room that so many bytes may need. */
 #define SMTP_BODY_ROOM(n) ((n)*3 + 64)
 
-/* Reads on, to the end of the message at most: body->place is SMTP_END then. Writes the message as
- * it goes out: with CR LF at the end of each line, dots doubled, and without SMTP_MARK. Takes what
- * it has read off *in; returns how many bytes it has written. */
+/* Reads up to the end of the message, where body->place becomes SMTP_END. Writes the message as it
+ * goes out: with CR LF at the end of each line, dots doubled, and without SMTP_MARK. Removes what
+ * it has read from *in; returns the number of bytes written. */
 size_t smtp_body_read(SmtpBody *body, Span *in, uint8_t out[]);

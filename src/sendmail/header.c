@@ -3,7 +3,7 @@
 
 #include "sendmail/header.h"
 
-/* How many bytes the first line has, with its end. */
+/* The length of the first line, with its end. */
 static size_t header_line(Span rest)
 {
         const uint8_t *end = rest.size > 0 ? memchr(rest.data, '\n', rest.size) : NULL;
@@ -11,7 +11,7 @@ static size_t header_line(Span rest)
         return end ? (size_t)(end - rest.data) + 1 : rest.size;
 }
 
-/* Of the name at the front of a line; 0: it begins no field. */
+/* The length of the field name at the front of a line; 0: it begins no field. */
 static size_t header_name(Span rest)
 {
         size_t n = 0, colon;
@@ -82,7 +82,7 @@ static void header_forget(Scan *scan)
         scan->has_gap = scan->is_invalid = false;
 }
 
-/* What is in a comment or a quoted string. */
+/* Handles a byte in a comment or a quoted string. */
 static void header_scan_inner(Scan *scan, char c)
 {
         const bool was_escaped = scan->is_escaped;
@@ -135,7 +135,7 @@ HeaderAddress header_next_address(Span *list, char ret[static HEADER_ADDRESS_MAX
 
         while (goes_on && span_take(list, 1, &byte)) {
                 goes_on = byte.data[0] != 0 && header_scan(&scan, (char)byte.data[0]);
-                /* Between two commas, and behind a group, there is nothing. */
+                /* Between two commas, and after a group, there may be no address. */
                 if (!goes_on && byte.data[0] != 0 && scan.n == 0 && !scan.had_brackets)
                         goes_on = true;
                 scan.is_invalid |= byte.data[0] == 0;

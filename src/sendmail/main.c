@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What programs of a site find as /usr/sbin/sendmail: gives a message to bellhop-mail, and waits
- * for the answer. It runs as the customer, who can forge and leave out whatever is here;
- * bellhop-mail believes none of it.
+ * The /usr/sbin/sendmail of sites: sends a message to bellhop-mail, and waits for the answer. It
+ * runs as the customer, who can replace it or change what it does; bellhop-mail trusts none of it.
  *
- * No exit status is EX_TEMPFAIL: PHP takes that for a message that a queue has taken.
+ * It never exits with EX_TEMPFAIL, which PHP takes for a message in a queue.
  */
 #include <poll.h>
 #include <pwd.h>
@@ -21,12 +20,12 @@
 #include "util/text.h"
 #include "util/unix-address.h"
 
-/* For all of bellhop-mail's answers together it takes less. */
+/* All answers of bellhop-mail together take less time. */
 #define TIMEOUT_SEC 300
 
 #define MESSAGE_MAX ((size_t)256 * 1024 * 1024)
 
-/* As Postfix has them. */
+/* The same as Postfix's. */
 #define OPTIONS "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q::tvx"
 
 typedef struct Mail {
@@ -34,14 +33,14 @@ typedef struct Mail {
         bool reads_recipients, keeps_dots;
         char **recipients;
         size_t n_recipients;
-        char *text; /* all that came from standard input */
+        char *text; /* all of standard input */
         Span header, body;
         bool has_from, has_date, has_id;
         FILE *in, *out; /* to bellhop-mail */
         char name[256]; /* of this machine, as it says */
 } Mail;
 
-/* PHP-FPM, and Apache for other programs, bring it to the log of the site. */
+/* PHP-FPM, or Apache for other programs, writes standard error to the log of the site. */
 __attribute__((noreturn, format(printf, 2, 3))) static void fail(int status, const char *format,
                                                                  ...)
 {
@@ -52,16 +51,16 @@ __attribute__((noreturn, format(printf, 2, 3))) static void fail(int status, con
         text = text_format_args(format, args);
         va_end(args);
         text_make_harmless(text, 0);
-        fprintf(stderr, "sendmail: %s\n", text ? text : "there is too little memory");
+        fprintf(stderr, "sendmail: %s\n", text ? text : "not enough memory");
         exit(status);
 }
 
-/* A line break in an address would be a command of its own. */
+/* A line break in an address would begin another command. */
 static const char *checked(const char *address)
 {
         for (const char *c = address; *c; c++)
                 if (*c < ' ' || *c > '~')
-                        fail(EX_DATAERR, "the address '%s' has other characters than ASCII",
+                        fail(EX_DATAERR, "the address '%s' has characters other than ASCII",
                              address);
         return address;
 }
@@ -69,12 +68,12 @@ static const char *checked(const char *address)
 static void add_recipient(Mail *mail, const char *address)
 {
         if (texts_append(&mail->recipients, &mail->n_recipients, checked(address)) < 0)
-                fail(EX_OSERR, "there is too little memory");
+                fail(EX_OSERR, "not enough memory");
 }
 
 /* --- the message --- */
 
-/* Up to its end, which is also a dot on a line of its own. */
+/* Reads the message to its end, which can also be a dot on a line of its own. */
 static size_t find_end(const Mail *mail, size_t n)
 {
         for (size_t i = 0; !mail->keeps_dots && i < n; i++) {
@@ -105,7 +104,7 @@ static void read_message(Mail *mail)
                 fail(EX_IOERR, "the message can't be read, or is too large");
         n = find_end(mail, n);
         mail->header = (Span){ (uint8_t *)mail->text, n };
-        /* As in a mailbox. */
+        /* Skips the first line of a mailbox entry. */
         if (n > 5 && memcmp(mail->text, "From ", 5) == 0) {
                 Span line;
 
@@ -167,8 +166,8 @@ static void lose(void)
         fail(EX_UNAVAILABLE, "bellhop-mail does not answer; the message may not have been sent");
 }
 
-/* Returns the text of the last line, which stays until the next call. Fails unless the code begins
- * with that digit. */
+/* Returns the text of the last line, valid until the next call. Fails unless the code begins with
+ * that digit. */
 static const char *expect(Mail *mail, char digit, const char *about)
 {
         static char line[1024];
@@ -213,7 +212,7 @@ static int connect_door(void)
         return fd;
 }
 
-/* Each line with CR LF at its end, and a dot before a dot. */
+/* Ends each line with CR LF, and doubles a dot at its start. */
 static void put_lines(Mail *mail, Span text)
 {
         while (text.size > 0) {
@@ -248,7 +247,7 @@ static void put_from(Mail *mail)
                 has_domain ? "" : mail->name);
 }
 
-/* What a message must have. */
+/* Adds the headers that a message must have. */
 static void put_missing(Mail *mail)
 {
         const time_t now = time(NULL);
@@ -278,7 +277,7 @@ static void put_message(Mail *mail)
         while (header_next(&rest, &field))
                 if (!is_any(&field, hidden))
                         put_lines(mail, field.whole);
-        /* A text that no empty line separates. */
+        /* Separates a text that has no empty line before it. */
         if (mail->body.size > 0 && mail->body.data[0] != '\n' && mail->body.data[0] != '\r')
                 (void)fputs("\r\n", mail->out);
         put_lines(mail, mail->body);
@@ -291,7 +290,7 @@ static void deliver(Mail *mail)
         mail->in = fdopen(fd, "re");
         mail->out = fdopen(dup(fd), "we");
         if (!mail->in || !mail->out)
-                fail(EX_OSERR, "there is too little memory");
+                fail(EX_OSERR, "not enough memory");
         (void)snprintf(mail->name, sizeof(mail->name), "%s", expect(mail, '2', ""));
         mail->name[strcspn(mail->name, " ")] = 0;
         (void)say(mail, '2', "", "EHLO localhost");
@@ -305,7 +304,7 @@ static void deliver(Mail *mail)
 
 /* --- SMTP by standard input and output --- */
 
-/* False: the end, or it can't be passed on. */
+/* False: at the end, or if it can't pass on the data. */
 static bool pass(int from, int to)
 {
         char bytes[16384];
@@ -345,7 +344,7 @@ static int refuse_mode(void)
         fail(EX_UNAVAILABLE, "a site can only send: see bellhop-mail(8)");
 }
 
-/* "<alice@alice.example>" is alice@alice.example. */
+/* Turns "<alice@alice.example>" into alice@alice.example. */
 static const char *without_brackets(char *address)
 {
         const size_t n = strlen(address);

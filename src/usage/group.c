@@ -10,7 +10,7 @@
 
 #define SLICE "/bellhop.slice"
 
-/* Below that: of instances with Network=yes, and of all others. */
+/* Folders below that: of instances with Network=yes, and of all others. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
 /* Where the group of a unit is, its file, the word before the number, and what that counts. */
@@ -97,7 +97,7 @@ int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec)
         return r;
 }
 
-/* Those in one slice. Takes the folder. */
+/* Reads the groups in one slice. Takes the folder. */
 static int group_read_slice_consume(size_t place, int slice,
                                     void (*on_group)(void *userdata, const char *instance,
                                                      uint64_t group, uint64_t nsec),
@@ -132,7 +132,7 @@ int group_read_all(void (*on_group)(void *userdata, const char *instance, uint64
                 const int fd = openat(slice, inner[i][0] ? inner[i] : ".",
                                       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-                /* A slice is there once an instance is in it. */
+                /* A slice exists only once an instance is in it. */
                 if (fd >= 0)
                         r = group_read_slice_consume(place, fd, on_group, userdata);
         }

@@ -334,8 +334,8 @@ static void ledger_name_month(time_t now, char ret[static MONTH_NAME_MAX])
         (void)strftime(ret, MONTH_NAME_MAX, "%Y-%m", gmtime_r(&now, &tm));
 }
 
-/* What was seen last is in the file of an earlier start; what this one has seen is newer, as where
- * the clock was set back to that month. */
+/* The file has figures of an earlier start. If the clock was set back to that month, the figures of
+ * this start are newer. */
 static void ledger_take_account(Account *account, const Account *kept, bool is_same_boot)
 {
         const Account seen = *account;
@@ -529,7 +529,7 @@ static int ledger_rename_in_file(const Ledger *ledger, const char *month, const 
 
         if (r < 0 || !key)
                 return r < 0 ? r : -ENOMEM;
-        /* Lines above are no instance's. */
+        /* The lines above belong to no instance. */
         at = strstr(text, "\n" MONTH_ACCOUNTS);
         at = at ? strstr(at + 1, key) : NULL;
         if (!at)
@@ -549,7 +549,7 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
 
         if (!account)
                 return -ENOSPC;
-        /* Of two in one second, the later one goes by the next second. */
+        /* If two are closed in one second, the later one gets the next second. */
         do {
                 (void)snprintf(new_name, sizeof(new_name), "%s~", name);
                 (void)strftime(new_name + strlen(new_name), sizeof(new_name) - strlen(new_name),
@@ -557,8 +557,7 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
                 now++;
         } while (*ledger_index_place(ledger, new_name) != 0);
         (void)strcpy(account->name, new_name);
-        /* Neither its unit nor its reports come by that name, and no later month has a line of it.
-         */
+        /* No unit or report has that name, and no later month has a line of it. */
         account->group = account->group_nsec = account->reporter = account->n_reported = 0;
         if (ledger_index_again(ledger, ledger->n_index) < 0)
                 return -ENOMEM;

@@ -3,7 +3,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* A file that each of them has, wherever else it keeps its own. */
+/* A file that each installation of the CMS has. */
 static const struct {
         const char *file, *name;
 } known[] = {

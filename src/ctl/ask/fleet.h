@@ -45,8 +45,8 @@ typedef struct FleetEntry {
         uint64_t inactive_usec;                 /* when the service ended, since 1970 */
         uint64_t last_used;                     /* seconds since 1970; 0: not that anybody knew */
         uint64_t pid, since_usec, started_usec; /* of the service; times since 1970 */
-        bool is_private; /* this and the next line: where nobody says, as the file asks for */
-        char **after;    /* units; NULL: nobody says */
+        bool is_private; /* this and the next line: if systemd does not say, as in the file */
+        char **after;    /* units; NULL: not known */
         bool is_partly_unknown; /* systemd has left a question unanswered */
 } FleetEntry;
 
@@ -74,7 +74,7 @@ typedef enum FleetDepth {
 int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret);
 void fleet_done(Fleet *fleet);
 
-/* The network that the service has, or gets at its next start. */
+/* The network that the service has, or will have at its next start. */
 Network fleet_network(const FleetEntry *entry);
 
 /* The state for people and programs, which shows that an instance is suspended. */

@@ -6,5 +6,5 @@
 
 #define LOG_DIR "/var/log/bellhop"
 
-/* Whether it is there, is bellhop-log's alone, and is where lines of that user go. */
+/* Whether the folder exists, belongs to bellhop-log alone, and gets the lines of that user. */
 bool log_folder_is_made(const char *name);

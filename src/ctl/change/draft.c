@@ -74,8 +74,8 @@ CtlStatus draft_check_conflicts(const Draft *draft, const Config *config)
         int r;
 
         if (!instance_has_canonical(&draft->parsed)) {
-                output_error("The canonical host %s is none of the exact hosts. Give it with "
-                             "--host= as well, or another one with --canonical=.",
+                output_error("The canonical host %s is none of the exact hosts. Add it with "
+                             "--host=, or name another one with --canonical=.",
                              draft->parsed.instance.canonical);
                 return CTL_FAILED;
         }

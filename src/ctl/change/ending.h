@@ -14,7 +14,7 @@ bool ending_forget_network(Change *change, const char *name);
 /* Removes drop-ins and properties of the units. */
 bool ending_forget_settings(Change *change, const char *name);
 
-/* What it has used is kept, by a name that no later instance gets. */
+/* Keeps the usage of the instance, by a name that no later instance gets. */
 bool ending_close_account(Change *change, const char *name);
 
 /* Files of the units, and folders of drop-ins and properties: calls use() with each that is there,

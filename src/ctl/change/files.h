@@ -75,7 +75,8 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
 /* The folder of the snippets: root owns it, the user can read it. -ESRCH: no such user. */
 int snippet_folder_make(const char *config_dir, const char *name);
 
-/* The folder of the logs, with the link by which bellhop-log(8) finds it. The user exists. */
+/* Makes the folder of the logs, with the link by which bellhop-log(8) finds it. The user must
+ * exist. */
 bool log_folder_make(const char *name);
 
 /* A folder gets another name in the same folder of root's, and a link by the old name leads to it.

@@ -50,7 +50,7 @@ static void pages_check_secrets(InstanceCheck *inst)
         }
 }
 
-/* Whether the sandbox of others hides what the path, without links, leads to. */
+/* Whether the sandbox of other instances hides the folder at the path, which has no links. */
 static bool pages_is_hidden(const char *path)
 {
         static const char *const parents[] = { "/home", "/srv/www", "/root" };

@@ -19,7 +19,7 @@
 /* The files of one instance, and what could be read of them. */
 typedef struct Pair {
         InstanceCheck *inst;
-        const char *host; /* whose folder they are in; NULL: of the instance */
+        const char *host; /* the host of their folder; NULL: that of the instance */
         char certificate_path[PATH_MAX];
         char key_path[PATH_MAX];
         STACK_OF(X509) * certificates; /* NULL: could not be read */
@@ -207,7 +207,7 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                             weakness);
 }
 
-/* False: there is none. */
+/* Returns false if there is no folder. */
 static bool tls_find_folder(const InstanceCheck *inst, const char *host, char ret[static PATH_MAX])
 {
         char folder[NAME_HOST_MAX];
@@ -262,7 +262,7 @@ static void tls_judge_pair(const Pair *pair)
                 tls_check_hosts(pair, chain.leaf, advice);
 }
 
-/* The instance ignores a pair of which a file is missing, so that is no matter of its start. */
+/* The instance ignores a pair with a missing file, so that does not keep it from starting. */
 static void tls_check_host(InstanceCheck *inst, const char *host)
 {
         char folder[PATH_MAX];

@@ -184,7 +184,7 @@ static bool units_is_masked(const char *folder, const char *unit)
         return strcmp(target, "/dev/null") == 0;
 }
 
-/* Only where bellhop.target is active. One that fails at each start is activating for ever. */
+/* Only if bellhop.target is active. A unit that fails at each start stays in "activating". */
 static void units_check_usage(Check *check)
 {
         static const struct {
@@ -223,7 +223,7 @@ static void units_check_masked(Check *check, const char *instance, const char *c
                                             units[i]);
 }
 
-/* Who masks it means it. */
+/* A masked unit is off on purpose. */
 static void units_check_log(Check *check)
 {
         static const char socket[] = "bellhop-log.socket";
@@ -341,8 +341,8 @@ static const char *units_new_folder(const InstanceCheck *inst, uint64_t pid)
                                                                                : NULL;
 }
 
-/* What changes in the document root of a host later is served without a reload, so the time of its
- * making counts. */
+/* Only the time when the document root of a host was made counts: later changes in it need no
+ * reload. */
 static void units_note_host_folders(InstanceCheck *inst)
 {
         for (size_t i = 0; i < inst->hosts->n_hosts; i++) {
@@ -422,7 +422,7 @@ void check_instance_units(InstanceCheck *inst)
         units_check_socket(inst);
         if (units_is_active(check, "bellhop-log.socket") && !log_folder_is_made(inst->name))
                 instance_finding(inst, FINDING_LOG_FOLDER, LOG_DIR, NULL,
-                                 "it has no folder %s of bellhop-log's, or no link in .uid to it",
+                                 "its folder %s, or the link in .uid to it, is missing or wrong",
                                  inst->name);
         units_check_oom(inst, strcmp(units_state(check, unit), "active") == 0);
         /* The stand-in refuses connections for a while before the instance is tried again. */

@@ -4,16 +4,16 @@
  * advice). Programs rely on the id, and bellhopctl(1) explains it.
  *
  * Advice is a command of ours or systemd's as it is typed, or sentences, which begin with a capital
- * letter; NULL: nothing has to be done. Root may follow it whatever a customer does meanwhile in
- * folders that the customer owns: what changes files there runs as the customer. No advice takes a
- * file away that somebody may have meant, or gives one to another owner than root. {name}, {file}
- * and {config} stand for the instance, the file and a --config= that is needed.
+ * letter; NULL: nothing has to be done. Root can follow it safely, even if a customer changes their
+ * own folders meanwhile: commands that change files there run as the customer. No advice removes a
+ * file that somebody may need, or makes anybody but root its owner. {name}, {file} and {config}
+ * stand for the instance, the file and a --config= that is needed.
  */
 ROW(CONFIG_ERROR, "config-error", ERROR,
     "The file is left out as a whole; its instance has no visitors, or its old settings.",
     "Correct the file, " THEN_APPLY)
 ROW(SETTINGS_ERROR, "settings-error", ERROR,
-    "A file of settings of the router, or of bellhop-mail, has a mistake, and is left out.",
+    "A settings file of the router or of bellhop-mail has a mistake, and is left out.",
     "Correct the file, then run 'bellhopctl apply', or 'systemctl reload bellhop-mail.service' for "
     "mail.conf.")
 ROW(FOLDER_WRITABLE, "folder-writable", ERROR,
@@ -72,9 +72,9 @@ ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
 ROW(DOCUMENT_ROOT_REPLACED, "document-root-replaced", ERROR,
     "The instance still serves the folder that had this name when it was started.", RESTART)
 ROW(FOLDER_ELSEWHERE, "folder-elsewhere", WARNING,
-    "The sandbox hides folders of others in /home and /srv/www only: all other instances can read "
-    "what is open to everybody there. Its own instance can't write there by that name.",
-    "Mount the disk at /home or /srv/www, in place of links to it, or close the folder: 'runuser "
+    "The sandbox hides only folders in /home and /srv/www: all other instances can read what is "
+    "open to everybody in this one. Its own instance can't write there by that name.",
+    "Mount the disk at /home or /srv/www instead of using links, or close the folder: 'runuser "
     "--pty -u {name} -- chmod o= {file}'.")
 ROW(SECRET_EXPOSED, "secret-exposed", WARNING,
     "Every user of this machine can read the passwords in it.",
@@ -90,13 +90,13 @@ ROW(PAGES_UNREADABLE, "pages-unreadable", ERROR, "Visitors get an error in its p
 ROW(PHP_MISSING, "php-missing", ERROR, "Pages in PHP are answered with 503.",
     "Install PHP-FPM (Debian: php-fpm), then run '" ADVICE_RELOAD "'.")
 ROW(RULE_BY_NAME, "rule-by-name", WARNING,
-    "With Network=no, the name of a client can't be found: such rules deny everybody, and logs "
-    "have addresses.",
-    "Write addresses, or run 'bellhopctl set {name} --network=internet'.")
+    "With Network=no, client names can't be resolved: such rules deny everybody, and logs show "
+    "addresses.",
+    "Use addresses, or run 'bellhopctl set {name} --network=internet'.")
 ROW(LISTEN_UNUSED, "listen-unused", WARNING,
     "The instance opens no port; all connections come from the router.",
-    "Remove the line. Another port for all instances is a ListenStream= in 'systemctl edit "
-    "bellhop-router.socket'.")
+    "Remove the line. To open another port for all instances, add ListenStream= with 'systemctl "
+    "edit bellhop-router.socket'.")
 ROW(APPLICATION_UNREACHABLE, "application-unreachable", ERROR,
     "Requests that are passed on to it are answered with 503.",
     "Start the application, or correct the line, then run '" ADVICE_RELOAD "'.")
@@ -131,7 +131,7 @@ ROW(ROUTER_PORTS, "router-ports", ERROR, "Visitors who come that way reach no in
     "bellhop-router.service'.")
 ROW(ROUTER_FAILED, "router-failed", ERROR, UNREACHABLE, RESTART_OR_WHY("bellhop-router.service"))
 ROW(USAGE_NOT_COUNTED, "usage-not-counted", WARNING,
-    "What customers use now is in no figure, and nobody can tell later what it was.",
+    "What customers use now is not counted, and can't be determined later.",
     RESTART_OR_WHY("bellhop-usage.service"))
 ROW(ROUTER_NOT_RELOADED, "router-not-reloaded", WARNING, "What the files say now is not in force.",
     ADVICE_APPLY)
@@ -150,11 +150,11 @@ ROW(OOM_KILL, "oom-kill", WARNING,
 ROW(SITE_NOT_RELOADED, "site-not-reloaded", WARNING,
     "The instance goes on with what it read before.", ADVICE_RELOAD)
 ROW(LOGS_NOT_WRITTEN, "logs-not-written", WARNING,
-    "Log lines of instances that start go to the journal, which may drop some, and takes 8 MB for "
-    "each customer.",
+    "Instances that start now log to the journal, which may drop lines, and takes 8 MB for each "
+    "customer.",
     "systemctl start bellhop-log.socket")
 ROW(LOG_FOLDER, "log-folder", WARNING,
-    "The customer's log lines are only in the files that all customers share.", ADVICE_APPLY)
+    "The customer's log lines go only to the files that all customers share.", ADVICE_APPLY)
 ROW(PORT_TAKEN, "port-taken", ERROR,
     "The router can't listen there, so no instance can be reached on that port.",
     "Find the program with 'ss -tlnp' and stop it, then run 'systemctl restart "
