@@ -49,7 +49,7 @@ def test_unknown_client(rule, network):
         instance.path("www/.htaccess", text=text + "\n")
         instance.start()
         assert instance.curl("/index.html", *STATUS, *UNKNOWN)[1] == str(with_network if network else without)
-        says = "can't be found with Network=no" in instance.errors()
+        says = "can't be resolved with Network=no" in instance.errors()
         assert says == (not network and rule not in (
             "deny of an address", "deny of a method", "allow", "not forward-dns of a name that is known"))
 
