@@ -64,6 +64,13 @@ class Machine:
                        capture_output=True)
         self.certificate, self.key = (pathlib.Path(f"/root/old.{end}").read_text(encoding="ascii") for end in ("pem", "key"))
 
+    @staticmethod
+    def certificate_for(hosts):
+        """With the key of all."""
+        return subprocess.run(["openssl", "req", "-x509", "-key", "/root/old.key", "-days", "90", "-subj", "/CN=old", "-addext",
+                               f"subjectAltName={','.join(f'DNS:{host}' for host in hosts)}"], check=True,
+                              capture_output=True, text=True).stdout
+
     def write(self, path, text, name=None, mode=0o644):
         """Root's, or for the group of the customer to read."""
         path = pathlib.Path(path)
@@ -176,7 +183,7 @@ env[TMP] = /home/{name}/tmp
     SSLCertificateKeyFile {conf}/ssl/{domain}.key
 </VirtualHost>
 """, name, 0o640)
-            machine.write(f"{conf}/ssl/{domain}.pem", machine.certificate, name, 0o640)
+            machine.write(f"{conf}/ssl/{domain}.pem", machine.certificate_for([domain, *aliases]), name, 0o640)
             machine.write(f"{conf}/ssl/{domain}.key", machine.key, name, 0o640)
             links = pathlib.Path("/etc/apache2/conf.d/domains")
             links.mkdir(exist_ok=True)
