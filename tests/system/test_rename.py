@@ -130,19 +130,24 @@ def test_twice_is_as_once(box, dora):
     assert box.run("bash", "-c", "getent passwd dora erna; ls -d /etc/systemd/system/bellhop@* /srv/www/[de]*; true") == ""
 
 
+def accounts(box):
+    return [(entry["instance"], entry["removed"] is None) for entry in ctl_json(box, "usage")["usage"]]
+
+
 def test_figures(box, dora):
     """What was used by the old name is no later customer's of that name, and what one before used is not the new one's."""
     ctl(box, "add", "erna", "--host=erna.example", "--create-user")
     for host in (HOST, "erna.example"):
         box.curl(f"http://{host}/")
+    box.wait_for("both are counted", lambda: {("dora", True), ("erna", True)} <= set(accounts(box)))
     ctl(box, "remove", "erna")
     box.shell("userdel -r erna 2>/dev/null; rm -rf /srv/www/erna /etc/bellhop/*/erna /var/lib/bellhop/erna /var/cache/bellhop/erna")
     assert served_by(box) == dora
     ctl(box, "rename", "dora", "erna")
-    figures = [(entry["instance"], entry["removed"] is None) for entry in ctl_json(box, "usage")["usage"]]
+    figures = accounts(box)
     assert ("dora", False) in figures and ("dora", True) not in figures and ("erna", False) in figures
     served_by(box)
-    assert ("erna", True) in [(entry["instance"], entry["removed"] is None) for entry in ctl_json(box, "usage")["usage"]]
+    box.wait_for("erna is counted", lambda: ("erna", True) in accounts(box))
 
 
 def test_old_folders_in_settings_of_applications(box, dora):
