@@ -72,11 +72,10 @@ def test_change_for_one_who_was_there_at_boot(box):
     box.run("systemctl", "restart", "bellhop@carol.service")
     assert has_network(box)
     # The generator has written the same as the program did.
-    text = box.path(DROP_IN).read_text()
+    target = box.path(DROP_IN).readlink()
     apply(box, "yes")
-    assert box.path(DROP_IN).read_text() == text
-    assert box.show("bellhop@carol.service", "DropInPaths").split() == [
-        DROP_IN, "/usr/lib/systemd/system/bellhop@.service.d/tmp.conf"]
+    assert box.path(DROP_IN).readlink() == target
+    assert DROP_IN in box.show("bellhop@carol.service", "DropInPaths").split()
 
 
 @pytest.mark.usefixtures("carol")
@@ -85,8 +84,8 @@ def test_mistake_changes_nothing(box):
     box.write_instance("carol", "Host=carol.example\nNetwork=perhaps\n")
     done = box.try_run(GENERATOR, "--instance=carol")
     assert done.returncode == 1 and "carol.conf:3: Network=perhaps is none of no, internet, yes" in done.stderr
-    assert box.path(DROP_IN).exists()
+    assert box.path(DROP_IN).is_symlink()
     assert box.try_run(GENERATOR, "--instance=../carol").returncode == 1
     box.path("/etc/bellhop/instances/carol.conf").unlink()
     box.run(GENERATOR, "--instance=carol")
-    assert not box.path(DROP_IN).exists()
+    assert not box.path(DROP_IN).is_symlink()
