@@ -225,7 +225,7 @@ def test_rules_outlive_every_instance(box, oscar, how):
     box.run("systemctl", *how)
     box.run("systemctl", "start", "bellhop.target")
     if FIREWALL in how:
-        box.wait_for("the instance has ended", lambda: box.show(oscar.unit, "MainPID") != pid)
+        box.wait_for("the instance has ended", lambda: box.show(oscar.unit, "MainPID") != pid, seconds=60)
     assert oscar.do("connects", to=["203.0.113.5/80"]) == {"203.0.113.5/80": "done"}
     outcomes = oscar.do("connects", to=[f"198.51.100.2/{SERVICE}", "203.0.113.5/25", "10.9.9.9/80"])
     assert set(outcomes.values()) <= REFUSED, outcomes
