@@ -31,7 +31,7 @@ def _step(box, logs):
 def _visited(box):
     for host, page in ((ALICE, "a-page"), (f"www.{ALICE}", "another-page"), (BOB, "bobs-page")):
         box.curl(f"https://{host}/{page}?x", "-A", "Mozilla/5.0 (X11; Linux x86_64; rv:109.0) Gecko/20100101 Firefox/115.0")
-        box.wait_for("the line", lambda p=page: p in box.path("/var/log/bellhop/access.log").read_text())
+        box.wait_for("the line", lambda p=page: p in box.log("."))
 
 
 def test_goaccess(box, step):
