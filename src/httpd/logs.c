@@ -72,6 +72,7 @@ static void logs_report_lost(void)
 static bool logs_write_file(LinesKind kind, int level, const char *text, size_t size)
 {
         static atomic_bool is_gone, is_hanging;
+
         if (lines_fd < 0 || atomic_load(&is_gone))
                 return false;
         switch (lines_send(lines_fd, kind, level, text, size)) {
@@ -200,6 +201,14 @@ static void error_add_prefix(const ap_errorlog_info *info, LogPlace place, char 
 }
 
 /* message: one line, as Apache has escaped it. */
+/* Why a server can't start is for "systemctl status", too. */
+static bool error_is_of_start(int level)
+{
+        const int state = ap_state_query(AP_SQ_MAIN_STATE);
+
+        return level <= LOG_ERR && state != AP_SQ_MS_RUN_MPM && state != AP_SQ_MS_EXITING;
+}
+
 static void error_write(const ap_errorlog_info *info, const char *message)
 {
         const char *referer = info->r ? apr_table_get(info->r->headers_in, "Referer") : NULL;
@@ -216,7 +225,8 @@ static void error_write(const ap_errorlog_info *info, const char *message)
                 at = apr_cpystrn(at, ", referer: ", (apr_size_t)(text + sizeof(text) - at));
                 (void)ap_escape_errorlog_item(at, referer, (apr_size_t)(text + sizeof(text) - at));
         }
-        if (place != LOG_FILES || !logs_write_file(LINES_ERROR, level, text, strlen(text)))
+        if (place != LOG_FILES || !logs_write_file(LINES_ERROR, level, text, strlen(text)) ||
+            error_is_of_start(level))
                 logs_write_journal(error_identifier, level, text);
 }
 
