@@ -407,6 +407,19 @@ static void units_check_oom(InstanceCheck *inst, bool is_active)
                                  "a program of it was killed, as memory ran out");
 }
 
+/* A server that another unit runs, such as apache2.service, has logs of its own. */
+static bool units_starts(const Check *check, const char *socket, const char *service)
+{
+        char **triggers = NULL;
+        bool starts =
+                bus_get(check->bus, socket, "Unit", "Triggers", PROPERTY_STRINGS, &triggers) < 0;
+
+        for (char **unit = triggers; unit && *unit; unit++)
+                starts |= strcmp(*unit, service) == 0;
+        bus_free_strings(triggers);
+        return starts;
+}
+
 void check_instance_units(InstanceCheck *inst)
 {
         Check *check = inst->check;
@@ -420,7 +433,8 @@ void check_instance_units(InstanceCheck *inst)
         if (!check->bus)
                 return;
         units_check_socket(inst);
-        if (units_is_active(check, "bellhop-log.socket") && !log_folder_is_made(inst->name))
+        if (units_is_active(check, "bellhop-log.socket") && !log_folder_is_made(inst->name) &&
+            units_starts(check, socket, unit))
                 instance_finding(inst, FINDING_LOG_FOLDER, LOG_DIR, NULL,
                                  "its folder %s, or the link in .uid to it, is missing or wrong",
                                  inst->name);
