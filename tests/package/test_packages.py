@@ -60,7 +60,9 @@ def previous(archive):
 
 def files_of(box):
     places = box.run("find", "/etc", "/home", "/opt", "/root", "/srv", "/usr", "/var", "-xdev", "-not", "-type", "d",
-                     "-or", "-empty").splitlines()
+                     "-or", "-empty")
+    # systemd ends the name of a unit's private folder by chance, and makes it anew after a boot.
+    places = re.sub(r"(/systemd-private-[0-9a-f]+-[^/\n]+)-\w{6}(?=/|$)", r"\1", places, flags=re.MULTILINE).splitlines()
     return {place for place in places if not any(place == mine or place.startswith(mine + "/") for mine in NOT_OURS)}
 
 
