@@ -3,7 +3,7 @@
  * certbot and others put the answer to an ACME challenge into the document root. If a site passes
  * everything on (ProxyPass "/", RewriteRule with [P]) or redirects it, the authority would not find
  * that file, and the certificate would expire. So an existing file is served, even if its path is
- * mapped elsewhere; access rules still apply.
+ * mapped elsewhere; access rules still apply, and what PHP would run it runs here, too.
  */
 #include <string.h>
 
@@ -15,8 +15,12 @@
 #include <http_request.h>
 
 #include "httpd/challenge.h"
+#include "httpd/php-source.h"
 
 #define NOTE "bellhop-challenge"
+
+/* Of tokens, RFC 8555 section 8.3: base64url. */
+#define TOKEN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 bool challenge_is_below(const char *path)
 {
@@ -25,10 +29,14 @@ bool challenge_is_below(const char *path)
 
 static int challenge_translate(request_rec *request)
 {
+        const char *token;
         apr_finfo_t info;
 
         if (request->method_number != M_GET || request->proxyreq || !request->uri ||
             !challenge_is_below(request->uri))
+                return DECLINED;
+        token = request->uri + strlen(CHALLENGES);
+        if (token[strspn(token, TOKEN)])
                 return DECLINED;
         if (ap_core_translate(request) == OK &&
             apr_stat(&info, request->filename, APR_FINFO_TYPE, request->pool) == APR_SUCCESS &&
@@ -43,7 +51,7 @@ static int challenge_translate(request_rec *request)
 /* SetHandler "proxy:..." in a <Location>. */
 static int challenge_handle(request_rec *request)
 {
-        if (apr_table_get(request->notes, NOTE))
+        if (apr_table_get(request->notes, NOTE) && !php_source_is_chosen(request))
                 request->handler = "default-handler";
         return DECLINED;
 }

@@ -65,6 +65,11 @@ static int php_source_handle(request_rec *request)
         return DECLINED;
 }
 
+bool php_source_is_chosen(const request_rec *request)
+{
+        return php_handler && request->handler == php_handler;
+}
+
 void php_source_register_hooks(void)
 {
         ap_hook_handler(php_source_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);

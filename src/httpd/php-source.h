@@ -8,3 +8,6 @@
 void php_source_set_handler(const char *handler);
 
 void php_source_register_hooks(void);
+
+/* Whether the handler of this request is ours, in or after the hooks. */
+bool php_source_is_chosen(const request_rec *request);

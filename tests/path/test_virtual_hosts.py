@@ -308,6 +308,19 @@ def test_challenge_is_served_whatever_leads_elsewhere(lines):
         assert instance.curl("/.well-known/acme-challenge/token", *CODE, "-X", "POST")[1][:3] != "200"
 
 
+def test_challenge_is_no_way_to_the_source_of_php():
+    with make('ProxyPass "/" "http://127.0.0.1:9/"') as instance:
+        os.makedirs(instance.path("www/.well-known/acme-challenge"))
+        for name in ("x.php", "token"):
+            instance.path(f"www/.well-known/acme-challenge/{name}", text="<?php $password = 1;")
+        instance.path("www/.well-known/acme-challenge/.htaccess",
+                      text="<Files token>\nSetHandler application/x-httpd-php\n</Files>\n")
+        instance.start()
+        for name in ("x.php", "token"):
+            assert instance.curl(f"/.well-known/acme-challenge/{name}", *CODE)[1][:3] == "503"
+            assert "password" not in instance.curl(f"/.well-known/acme-challenge/{name}")[1]
+
+
 def test_challenge_keeps_access_rules():
     with make('<Location "/">\nRequire all denied\n</Location>') as instance:
         os.makedirs(instance.path("www/.well-known/acme-challenge"))
