@@ -111,14 +111,18 @@ static int units_link(const char *folder, const char *name, const char *target)
 
 /* Fills copy with links to the files of sbin, which instances see at another place. Links to files
  * that sbin no longer has lead nowhere. Running instances see the changes. */
-static int units_copy_sbin(const char *sbin, const char *copy, const char *place)
+static int units_copy_sbin(const char *sbin, const char *copies, const char *copy,
+                           const char *place)
 {
+        const char *const folders[] = { copies, place, copy };
         DIR *dir = opendir(sbin);
         const struct dirent *entry;
         int r = 0;
 
         if (!dir)
                 return -errno;
+        for (size_t i = 0; r == 0 && i < ELEMENTSOF(folders); i++)
+                r = units_make_folder(folders[i]);
         while (r == 0 && (entry = readdir(dir))) {
                 _cleanup_free_ char *target = text_format("%s/%s", place, entry->d_name);
 
@@ -140,13 +144,7 @@ int units_write_sendmail(const char *dir, const char *sbin, const char *copies)
         int r = folder && path && place && copy ? units_make_folder(folder) : -ENOMEM;
 
         if (r == 0 && !is_there)
-                r = units_make_folder(copies);
-        if (r == 0 && !is_there)
-                r = units_make_folder(place);
-        if (r == 0 && !is_there)
-                r = units_make_folder(copy);
-        if (r == 0 && !is_there)
-                r = units_copy_sbin(sbin, copy, place);
+                r = units_copy_sbin(sbin, copies, copy, place);
         if (r < 0)
                 return r;
         file = fopen(path, "we");

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 
 #include "firewall/rules.h"
+#include "util/address.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -22,12 +23,11 @@ static unsigned rules_ephemeral(void)
 
 static void rules_print_resolver(FILE *commands, const struct in6_addr *ip)
 {
-        const bool v4 = IN6_IS_ADDR_V4MAPPED(ip);
-        char text[INET6_ADDRSTRLEN];
+        const char family = IN6_IS_ADDR_V4MAPPED(ip) ? '4' : '6';
+        char text[ADDRESS_TEXT_MAX];
 
-        (void)inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? (const void *)&ip->s6_addr32[3] : ip, text,
-                        sizeof(text));
-        fprintf(commands, "add element inet bellhop resolvers%c { %s }\n", v4 ? '4' : '6', text);
+        address_format(&(Address){ .ip = *ip }, text);
+        fprintf(commands, "add element inet bellhop resolvers%c { %s }\n", family, text);
 }
 
 /* The caller frees it; NULL without memory. */

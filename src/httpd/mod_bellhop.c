@@ -35,8 +35,6 @@
 
 APLOG_USE_MODULE(bellhop);
 
-#define CONFIG_DIR_DEFAULT "/etc/bellhop"
-
 /* Lives in the process pool, as Apache reads its configuration twice and unloads this file between.
  * Change the key with the struct, so that a module of another version does not find it. */
 #define INHERITANCE_KEY "bellhop-inheritance-2"
@@ -76,7 +74,7 @@ static bool is_rehearsal(void)
 static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
         settings = (struct Settings){
-                .config_dir = CONFIG_DIR_DEFAULT,
+                .config_dir = BELLHOP_CONFIG_DIR,
                 .router_user = BELLHOP_ROUTER_USER,
         };
         vhosts_arrange(pconf);
@@ -227,7 +225,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
         if (!is_rehearsal())
                 warn_of_listen(server);
         if (!is_rehearsal())
-                names_rules_set_network(config->instances[own_instance].network);
+                names_rules_set_network(config->instances[own_instance].network != NETWORK_NO);
         return OK;
 }
 
@@ -436,7 +434,7 @@ static const command_rec directives[] = {
         AP_INIT_TAKE1("BellhopInstance", set_string, &settings.instance, RSRC_CONF,
                       "name of this instance, the customer; required"),
         AP_INIT_TAKE1("BellhopConfigDir", set_string, &settings.config_dir, RSRC_CONF,
-                      "folder with instances/NAME.conf (default " CONFIG_DIR_DEFAULT ")"),
+                      "folder with instances/NAME.conf (default " BELLHOP_CONFIG_DIR ")"),
         AP_INIT_TAKE1("BellhopRouterUser", set_string, &settings.router_user, RSRC_CONF,
                       "the only user whose hand-offs are taken (default " BELLHOP_ROUTER_USER ")"),
         AP_INIT_TAKE1("BellhopPhp", set_string, &settings.php_handler, RSRC_CONF,

@@ -424,7 +424,7 @@ void vhosts_arrange(apr_pool_t *pool)
 {
         Vhosts vhosts = {
                 .pool = pool,
-                .config_dir = "/etc/bellhop",
+                .config_dir = BELLHOP_CONFIG_DIR,
                 .has_ssl = ap_find_linked_module("mod_ssl.c"),
                 .has_md = ap_find_linked_module("mod_md.c"),
                 .sections = apr_array_make(pool, 8, sizeof(Section)),

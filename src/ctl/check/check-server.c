@@ -123,7 +123,7 @@ static void server_add_htaccess(InstanceCheck *inst, const Verdict *verdict)
 
 static void server_add_name_rule(InstanceCheck *inst, const Verdict *verdict)
 {
-        if (!inst->instance->network)
+        if (inst->instance->network == NETWORK_NO)
                 finding_add(&inst->check->findings, FINDING_RULE_BY_NAME,
                             (Place){ inst->name, verdict->file, verdict->line }, NULL, "%s",
                             verdict->what);
