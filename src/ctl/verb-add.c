@@ -9,7 +9,6 @@
 #include "config/units.h"
 #include "config/users.h"
 #include "ctl/ask/cms.h"
-#include "ctl/ask/file.h"
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/ask/stale.h"
@@ -19,6 +18,7 @@
 #include "ctl/change/self-signed.h"
 #include "metrics/metrics.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/text.h"
 
 typedef struct Add {
@@ -59,7 +59,7 @@ static CtlStatus add_check_file(Add *add)
 
         if (!add->has_file)
                 return CTL_FINE;
-        if (!change_good(path, file_read(path, CONFIG_FILE_MAX_BYTES, &text, &size)))
+        if (!change_good(path, file_read(path, 0, CONFIG_FILE_MAX_BYTES, &text, &size)))
                 return CTL_FAILED;
         if (size == strlen(add->text) && memcmp(text, add->text, size) == 0)
                 return CTL_FINE;

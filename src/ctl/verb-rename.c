@@ -10,7 +10,6 @@
 
 #include "config/config.h"
 #include "config/units.h"
-#include "ctl/ask/file.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/ask/queue.h"
 #include "ctl/change/ending.h"
@@ -19,6 +18,7 @@
 #include "metrics/metrics.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/file.h"
 #include "util/text.h"
 
 /* A start that fails takes 15 s, and the stand-in some more. */
@@ -47,7 +47,7 @@ static bool rename_is_stub(const char *path)
         _cleanup_free_ char *text = NULL;
         size_t size;
 
-        return place_exists(path) && file_read(path, CONFIG_FILE_MAX_BYTES, &text, &size) == 0 &&
+        return place_exists(path) && file_read(path, 0, CONFIG_FILE_MAX_BYTES, &text, &size) == 0 &&
                strncmp(text, STUB_HEAD, strlen(STUB_HEAD)) == 0;
 }
 

@@ -5,7 +5,7 @@
 #include "mail/budget.h"
 #include "util/array.h"
 #include "util/cleanup.h"
-#include "util/open-regular.h"
+#include "util/file.h"
 #include "util/text.h"
 
 #define HOUR           3600
@@ -60,24 +60,15 @@ static int budget_read(Budget *budget, Span text)
 int budget_load(Budget *budget, const char *dir)
 {
         _cleanup_free_ char *path = text_format("%s/" BUDGET_FILE, dir), *text = NULL;
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
-        ssize_t n;
+        size_t size;
+        const int r = path ? file_read(path, O_NOFOLLOW, FILE_BYTES_MAX, &text, &size) : -ENOMEM;
 
-        if (!path)
-                return -ENOMEM;
-        fd = open_regular(AT_FDCWD, path, O_NOFOLLOW, &st);
-        if (fd < 0)
-                return fd == -ENOENT ? 0 : fd;
-        if (st.st_size > FILE_BYTES_MAX)
+        if (r < 0)
+                return r == -ENOENT ? 0 : r == -EFBIG ? -EBADMSG : r;
+        /* Each that was written has a heading. */
+        if (size == 0)
                 return -EBADMSG;
-        text = malloc((size_t)st.st_size);
-        if (!text)
-                return -ENOMEM;
-        n = read(fd, text, (size_t)st.st_size);
-        if (n < 0)
-                return -errno;
-        return budget_read(budget, (Span){ (const uint8_t *)text, (size_t)n });
+        return budget_read(budget, (Span){ (const uint8_t *)text, size });
 }
 
 int budget_save(Budget *budget, const char *dir)

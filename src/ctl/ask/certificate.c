@@ -11,8 +11,8 @@
 #include <openssl/x509v3.h>
 
 #include "ctl/ask/certificate.h"
-#include "ctl/ask/file.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/text.h"
 
 #define CERTIFICATE_FILE_MAX_BYTES (1024U * 1024)
@@ -127,7 +127,7 @@ int certificates_read(const char *path, STACK_OF(X509) * *ret)
 {
         _cleanup_free_ char *text = NULL;
         size_t size;
-        const int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+        const int r = file_read(path, 0, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
 
         return r < 0 ? r : (int)certificate_parse_all(text, size, ret);
 }
@@ -136,7 +136,7 @@ int key_read(const char *path, EVP_PKEY **ret)
 {
         _cleanup_free_ char *text = NULL;
         size_t size;
-        int r = file_read(path, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+        int r = file_read(path, 0, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
 
         if (r < 0)
                 return r;

@@ -4,12 +4,12 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include "ctl/ask/file.h"
 #include "ctl/ask/usage.h"
 #include "handoff/bellhop.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
+#include "util/file.h"
 #include "util/folder-watch.h"
 #include "util/text.h"
 
@@ -74,7 +74,7 @@ static int usage_read_month(const char *path, const char *month, const char *nam
         MonthLine line = { .kind = MONTH_HEAD_LINE };
         const size_t first = list->n;
         size_t size = 0;
-        int r = file_read(path, FILE_BYTES_MAX, &text, &size);
+        int r = file_read(path, 0, FILE_BYTES_MAX, &text, &size);
 
         reader.lines.rest = (Span){ (const uint8_t *)text, size };
         while (r == 0 && line.kind != MONTH_END) {

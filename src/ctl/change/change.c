@@ -5,11 +5,11 @@
 #include <sys/file.h>
 
 #include "config/units.h"
-#include "ctl/ask/file.h"
 #include "ctl/ask/stale.h"
 #include "ctl/change/change.h"
 #include "ctl/change/files.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/text.h"
 
 #define ROUTER_SOCKET "bellhop-router.socket"
@@ -167,7 +167,7 @@ bool change_read_file(const char *path, char **ret, size_t *ret_size)
         struct stat st;
 
         if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
-                return change_good(path, file_read(path, CONFIG_FILE_MAX_BYTES, ret, ret_size));
+                return change_good(path, file_read(path, 0, CONFIG_FILE_MAX_BYTES, ret, ret_size));
         output_error("%s is a symbolic link, which is not changed. Edit the file that it leads to, "
                      "then: bellhopctl apply",
                      path);

@@ -2,9 +2,9 @@
 /* The customer's snippets: whose they are, and what they set. */
 #include <glob.h>
 
-#include "ctl/ask/file.h"
 #include "ctl/check/check.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/text.h"
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
@@ -95,7 +95,7 @@ static void snippets_look_at(InstanceCheck *inst, const char *path)
         }
         if (stat(path, &st) == 0)
                 newest_note(&inst->newest, path, &st);
-        if (file_read(path, SNIPPET_MAX_BYTES, &text, &size) < 0)
+        if (file_read(path, 0, SNIPPET_MAX_BYTES, &text, &size) < 0)
                 return;
         inst->sets_document_root |= snippets_have(text, "DocumentRoot") ||
                                     snippets_have(text, "ProxyPass") ||

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
 
-#include "ctl/ask/file.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/open-regular.h"
 
-int file_read(const char *path, size_t size_max, char **ret, size_t *ret_size)
+int file_read(const char *path, int flags, size_t size_max, char **ret, size_t *ret_size)
 {
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
         struct stat st = { 0 };
-        _cleanup_close_ int fd = open_regular(AT_FDCWD, path, 0, &st);
+        _cleanup_close_ int fd = open_regular(AT_FDCWD, path, flags, &st);
 
         if (fd < 0 && !(S_ISREG(st.st_mode) && st.st_size == 0))
                 return fd;

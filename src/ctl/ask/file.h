@@ -1,8 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/* Reads files that customers may have made: neither a fifo nor an endless one does harm. */
-#pragma once
-
-#include <stddef.h>
-
-/* A whole regular file, NUL-terminated. -EFBIG: it is larger; -EINVAL: it is not a regular file. */
-int file_read(const char *path, size_t size_max, char **ret, size_t *ret_size);
