@@ -65,7 +65,7 @@ typedef struct SmtpBody {
         size_t n_blanks;   /* behind the name of the field */
 } SmtpBody;
 
-/* The room that so many bytes may need. */
+/* n bytes of a message become this many at most. */
 #define SMTP_BODY_ROOM(n) ((n)*3 + 64)
 
 /* Reads up to the end of the message, where body->place becomes SMTP_END. Writes the message as it
