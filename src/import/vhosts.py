@@ -139,7 +139,7 @@ class Customer:
         """None: the pool is another user's."""
         def own(found):
             pool = self.planner.pools.get(found.group(1) or found.group(2))
-            return found.group() if not pool else PHP_SOCKET + ("fcgi://localhost" if found.group(2) else "")
+            return found.group() if not pool else PHP_SOCKET + ("fcgi://bellhop-php" if found.group(2) else "")
         return PROXY_SOCKET.sub(own, node.text)
 
     def line_of_php(self, node, pad, site):
@@ -158,7 +158,7 @@ class Customer:
                                          "FilesMatch with SetHandler as instance.conf does")
                 return None if suffixes else []
             self.verdict(node, MOVED, "instance.conf has PHP for files that end in .php or .phar")
-            return [f'{pad}SetHandler "proxy:{PHP_SOCKET}fcgi://localhost"'] if not suffixes else [""]
+            return [f'{pad}SetHandler "proxy:{PHP_SOCKET}fcgi://bellhop-php"'] if not suffixes else [""]
         return None
 
     def verdict_on_names(self, node, site):

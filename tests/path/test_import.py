@@ -325,7 +325,7 @@ LoadModule php_module /usr/lib/apache2/modules/libphp8.2.so
     assert 'php_admin_flag[display_errors] = "off"\n' in ini
     assert "memory_limit" not in ini and "upload_max_filesize" not in ini
     snippet = plans[A]["snippets"]["import.conf"]
-    assert 'SetHandler "proxy:unix:${RUNTIME_DIRECTORY}/php.sock|fcgi://localhost"' in snippet and "php_" not in snippet
+    assert 'SetHandler "proxy:unix:${RUNTIME_DIRECTORY}/php.sock|fcgi://bellhop-php"' in snippet and "php_" not in snippet
     hand = [verdict["directive"] for verdict in verdicts if verdict["verdict"] == "needs a hand"]
     assert {"php_value memory_limit 64M", "php_value memory_limit 128M", "php_value upload_max_filesize 3M"} <= set(hand)
 
