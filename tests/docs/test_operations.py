@@ -243,6 +243,13 @@ def test_upgrades(box, step):
     assert all(main_pid(box, name) != pid for name, pid in zip(("alice", "bob"), pids))
 
 
+def test_what_a_customer_has_used(box, step):
+    box.curl(f"http://{ALICE}/")
+    said = step("What a customer has used")
+    assert '"instance": "alice"' in said and '"complete": true' in said
+    assert said.count("Active: active (running)") == 3 and "bellhop_usage_lost_total 0\n" in said
+
+
 def test_monitoring(box, step):
     said = step("Monitoring")
     assert "bellhop_config_problems 0\n" in said and "bellhop_handed_off_total{" in said

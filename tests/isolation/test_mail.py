@@ -169,6 +169,7 @@ print(all(fails(open, path, "r+") and fails(os.unlink, path) and fails(os.rename
       fails(os.mkdir, "/run/bellhop-mail/folder"), len(glob.glob("/proc/[0-9]*/exe")) < 20)
 """
     assert mails(box, "mallory", tries) == "True True True\n"
+    box.wait_for("the count is in the file", lambda: "mallory=" in box.path(f"{STATE}/sent").read_text())
     box.run("systemctl", "kill", "--signal=KILL", "bellhop-mail.service")
     assert json.loads(mails(box, "mallory", ONE)) == {"220": 1, "450": 1}
     assert sent(box, "mallory")[1] == 1

@@ -141,7 +141,7 @@ def test_figures(box, dora):
         box.curl(f"http://{host}/")
     box.wait_for("both are counted", lambda: {("dora", True), ("erna", True)} <= set(accounts(box)))
     ctl(box, "remove", "erna")
-    box.shell("userdel -r erna 2>/dev/null; rm -rf /srv/www/erna /etc/bellhop/*/erna /var/lib/bellhop/erna /var/cache/bellhop/erna")
+    box.shell("userdel -r erna 2>/dev/null; rm -rf /srv/www/erna /etc/bellhop/*/erna /var/{lib,cache,log}/bellhop/erna")
     assert served_by(box) == dora
     ctl(box, "rename", "dora", "erna")
     figures = accounts(box)

@@ -42,7 +42,8 @@ def test_verify_finds_nothing(box):
                                   "bellhop-mail.service.in"])
 def test_every_sandbox_line_has_its_reason(unit):
     """A comment stands right above it, or above the line that it completes."""
-    completes = {"AmbientCapabilities", "BindPaths", "BindReadOnlyPaths", "DevicePolicy", "RemoveIPC"}
+    completes = {"AmbientCapabilities", "BindPaths", "BindReadOnlyPaths", "DevicePolicy", "ProcSubset", "ReadWritePaths",
+                 "RemoveIPC"}
     sandbox = (SOURCE / "units" / unit).read_text().partition("\n## Privileges")[2].partition("\n[Install]")[0]
     lines = [line for line in sandbox.splitlines() if line]
     assert len(lines) > 40
