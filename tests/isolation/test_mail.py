@@ -64,7 +64,8 @@ def connect():
 
 class MailServer:
     def __init__(self, box):
-        self.process = box.popen_client("/usr/bin/python3", "-c", SERVER, stdout=subprocess.PIPE)
+        # Its end is the end of all waiting for it.
+        self.process = box.popen_client("timeout", "600", "/usr/bin/python3", "-c", SERVER, stdout=subprocess.PIPE)
         assert self.process.stdout.readline() == "ready\n"
 
     def next(self):
@@ -169,7 +170,8 @@ print(all(fails(open, path, "r+") and fails(os.unlink, path) and fails(os.rename
       fails(os.mkdir, "/run/bellhop-mail/folder"), len(glob.glob("/proc/[0-9]*/exe")) < 20)
 """
     assert mails(box, "mallory", tries) == "True True True\n"
-    box.wait_for("the count is in the file", lambda: "mallory=" in box.path(f"{STATE}/sent").read_text())
+    file = box.path(f"{STATE}/sent")
+    box.wait_for("the count is in the file", lambda: file.exists() and "mallory=" in file.read_text())
     box.run("systemctl", "kill", "--signal=KILL", "bellhop-mail.service")
     assert json.loads(mails(box, "mallory", ONE)) == {"220": 1, "450": 1}
     assert sent(box, "mallory")[1] == 1
