@@ -95,6 +95,19 @@ def test_no_line_is_lost_by(box, log, event):
     assert len(log()) <= n and len(log("")) <= n
 
 
+def test_files_are_there_after_a_rotation(box, log):
+    """Before the first line of the day: fail2ban does not start without them, and the customer may read theirs."""
+    ask_all(box, 1)
+    box.wait_for("the line", log)
+    rotate(box)
+    for folder in ("/var/log/bellhop", "/var/log/bellhop/bob"):
+        assert box.path(f"{folder}/access.log").read_text() == ""
+    assert box.run("runuser", "-u", "bob", "--", "cat", "/var/log/bellhop/bob/access.log") == ""
+    assert box.try_run("runuser", "-u", "bob", "--", "tee", "/var/log/bellhop/bob/access.log").returncode != 0
+    ask_all(box, 1)
+    box.wait_for("the next line", lambda: box.path("/var/log/bellhop/bob/access.log").read_text())
+
+
 def test_long_line_is_whole(box, log):
     """What is not ASCII takes four bytes for each."""
     long = b"\xff" * 7900
