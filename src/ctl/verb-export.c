@@ -20,6 +20,9 @@ enum {
         IDLE,
         SUSPENDED,
         CANONICAL,
+        MAIL_HOUR,
+        MAIL_DAY,
+        MAIL_RECIPIENTS,
         MEMORY,
         CPU,
         TASKS,
@@ -36,6 +39,9 @@ static const Column columns[] = {
         [IDLE] = { "", "idle_seconds", 0, SCOLS_JSON_NUMBER },
         [SUSPENDED] = { "", "suspended", 0, SCOLS_JSON_BOOLEAN },
         [CANONICAL] = { "", "canonical", 0, SCOLS_JSON_STRING },
+        [MAIL_HOUR] = { "", "mail_per_hour", 0, SCOLS_JSON_NUMBER },
+        [MAIL_DAY] = { "", "mail_per_day", 0, SCOLS_JSON_NUMBER },
+        [MAIL_RECIPIENTS] = { "", "mail_recipients_per_day", 0, SCOLS_JSON_NUMBER },
         [MEMORY] = { "", "memory_max_bytes", 0, SCOLS_JSON_NUMBER },
         [CPU] = { "", "cpu_max_percent", 0, SCOLS_JSON_NUMBER },
         [TASKS] = { "", "tasks_max", 0, SCOLS_JSON_NUMBER },
@@ -53,6 +59,15 @@ static void export_set_limits(Table *table, const Limits *of)
                                                     : show_count(of->max[kind], text));
 }
 
+/* UINT64_MAX: mail.conf decides. */
+static void export_set_count(Table *table, size_t column, uint64_t count)
+{
+        char text[SHOWN_MAX];
+
+        if (count != UINT64_MAX)
+                table_set(table, column, show_count(count, text));
+}
+
 static void export_add(Table *table, const Instance *instance, const Hosts *hosts)
 {
         char idle[SHOWN_MAX];
@@ -67,6 +82,9 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
         table_set(table, IDLE, show_usec(instance->idle_usec, idle));
         table_set_bool(table, SUSPENDED, instance->is_suspended);
         table_set(table, CANONICAL, instance->canonical);
+        export_set_count(table, MAIL_HOUR, instance->mail.per_hour);
+        export_set_count(table, MAIL_DAY, instance->mail.per_day);
+        export_set_count(table, MAIL_RECIPIENTS, instance->mail.recipients_per_day);
 }
 
 /* What is missing is said: the output may be all that is kept of a machine. */

@@ -33,8 +33,11 @@ static const struct {
         const char *key;
         bool is_list;
 } settings[] = {
-        { "Host", true },     { "Address", true },  { "Default", false },   { "Http", false },
-        { "IdleSec", false }, { "Network", false }, { "Canonical", false },
+        { "Host", true },        { "Address", true },
+        { "Default", false },    { "Http", false },
+        { "IdleSec", false },    { "Network", false },
+        { "Canonical", false },  { "MailPerHour", false },
+        { "MailPerDay", false }, { "MailRecipientsPerDay", false },
 };
 
 /* What the options say of a key: the words of a list, or the last value. An empty value takes back

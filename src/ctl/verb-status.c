@@ -100,6 +100,12 @@ static void status_put_list(Status *status, const char *heading, const char *key
 
 /* --- all fields --- */
 
+/* The instance's own limit; without one, mail.conf decides. */
+static void status_put_mail_limit(Status *status, const char *heading, const char *key, uint64_t n)
+{
+        status_put_number(status, n == UNKNOWN ? NULL : heading, key, n, show_count);
+}
+
 static void status_put_settings(Status *status)
 {
         const Config *config = status->fleet.config;
@@ -128,6 +134,12 @@ static void status_put_settings(Status *status)
                    : idle > 0 ? show_span(idle, span)
                               : "never",
                    instance ? show_usec(instance->idle_usec, seconds) : NULL);
+        status_put_mail_limit(status, "Mail an hour", "mail_per_hour",
+                              instance ? instance->mail.per_hour : UNKNOWN);
+        status_put_mail_limit(status, "Mail a day", "mail_per_day",
+                              instance ? instance->mail.per_day : UNKNOWN);
+        status_put_mail_limit(status, "Recipients a day", "mail_recipients_per_day",
+                              instance ? instance->mail.recipients_per_day : UNKNOWN);
 }
 
 static int status_put_file(Status *status)

@@ -40,7 +40,8 @@ Include {}
 """
 # Keys of a plan that are lines of the instance's file.
 SETTINGS = {"hosts": "Host", "addresses": "Address", "default": "Default", "http": "Http", "idle_seconds": "IdleSec",
-            "network": "Network", "canonical": "Canonical"}
+            "network": "Network", "canonical": "Canonical", "mail_per_hour": "MailPerHour", "mail_per_day": "MailPerDay",
+            "mail_recipients_per_day": "MailRecipientsPerDay"}
 
 
 def user_of(name):
@@ -58,6 +59,10 @@ def run(command):
 
 def limit_option(key, value):
     return LIMITS[key].format(value) if value is not None else LIMITS[key].partition("=")[0] + "=none"
+
+
+def mail_option(key, value):
+    return f"--{key.replace('_', '-')}={'' if value is None else value}"
 
 
 def host_key(host):
@@ -297,7 +302,8 @@ class Carry:
         found += [("http", f"--http={entry['http']}")] if entry["http"] != "serve" else []
         found += [("idle_seconds", f"--idle={time_of(entry['idle_seconds'])}")] if entry["idle_seconds"] != 600 else []
         found += [("network", f"--network={entry['network']}")] if entry["network"] != "no" else []
-        return found + ([("canonical", f"--canonical={entry['canonical']}")] if entry["canonical"] else [])
+        found += [("canonical", f"--canonical={entry['canonical']}")] if entry["canonical"] else []
+        return found + [(key, mail_option(key, entry[key])) for key in plan.MAIL if entry[key] is not None]
 
     def text_of(self, entry):
         lines = ["[Instance]"]
@@ -352,6 +358,7 @@ class Carry:
 
     def set(self, entry, keys):
         words = {**{key: [limit_option(key, entry[key])] for key in LIMITS},
+                 **{key: [mail_option(key, entry[key])] for key in plan.MAIL},
                  "default": [f"--default={'yes' if entry['default'] else 'no'}"],
                  "network": [f"--network={entry['network']}"],
                  "http": [f"--http={entry['http']}"],

@@ -27,9 +27,12 @@ LIMITS = {  # from and to, as add and set take them
     "memory_max_bytes": (16 << 20, LARGEST), "cpu_max_percent": (1, 1000000), "tasks_max": (16, 2 ** 31 - 1),
     "disk_max_bytes": (16 << 20, LARGEST),
 }
+# Null: as mail.conf says.
+MAIL = ("mail_per_hour", "mail_per_day", "mail_recipients_per_day")
 DEFAULTS = {
     "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "idle_seconds": 600,
-    "suspended": False, "canonical": None, **dict.fromkeys(LIMITS), "create_user": False, "certificate": None, "key": None, "chain": None,
+    "suspended": False, "canonical": None, **dict.fromkeys((*MAIL, *LIMITS)), "create_user": False, "certificate": None, "key": None,
+    "chain": None,
     "certificates": {}, "snippets": {}, "folders": [], "php_fpm": None,
 }
 # Each of their values is an object itself, which no cell of a table can be.
@@ -161,7 +164,7 @@ def cell_value(key, cell):
         return cell.split()
     if isinstance(default, bool):
         return WORDS.get(cell.lower(), cell)
-    if key in LIMITS or key == "idle_seconds":
+    if key in LIMITS or key in MAIL or key == "idle_seconds":
         return int(cell) if re.fullmatch(r"[0-9]{1,19}", cell) else cell
     return cell
 
@@ -241,6 +244,7 @@ FORMS = {
     "canonical": (lambda value: value is None or is_words([value]), "a host, or null"),
     "idle_seconds": (lambda value: (is_number(value) or isinstance(value, float)) and 0 <= value <= 10 ** 9,
                      "a number of seconds"),
+    **{key: (is_limit(0, LARGEST), "a whole number, or null") for key in MAIL},
     **{key: (is_limit(*ends), f"a whole number, {ends[0]} or more, or null") for key, ends in LIMITS.items()},
     **{key: (lambda value: isinstance(value, bool), "true or false")
        for key, default in DEFAULTS.items() if isinstance(default, bool)},
@@ -332,6 +336,6 @@ def entry_of(values, file, line):
 
 def as_json(entry):
     """The keys of status --json always, the others where they say something."""
-    always = ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended", "canonical", *LIMITS)
+    always = ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended", "canonical", *MAIL, *LIMITS)
     return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS
                                        if key in always or entry[key] != DEFAULTS[key]}}

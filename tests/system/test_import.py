@@ -102,10 +102,13 @@ def test_changes_what_is_there(box, gone):
     """What a plan says is changed, what it does not say stays; what export prints changes nothing."""
     gone += ["karl"]
     key = {"instance": "karl", "create_user": True}
-    run(box, write(box, "/root/import/plan.json", {**key, "hosts": ["karl.example"], "idle_seconds": 90, "tasks_max": 100}))
-    run(box, write(box, "/root/import/plan.json", {**key, "hosts": ["*.karl.example", "new.example"], "tasks_max": 120}))
+    run(box, write(box, "/root/import/plan.json", {**key, "hosts": ["karl.example"], "idle_seconds": 90, "tasks_max": 100,
+                                                   "mail_per_day": 2}))
+    run(box, write(box, "/root/import/plan.json", {**key, "hosts": ["*.karl.example", "new.example"], "tasks_max": 120,
+                                                   "mail_per_day": 3}))
     found = json.loads(box.run("bellhopctl", "export", "karl"))["instances"][0]
-    assert (found["hosts"], found["idle_seconds"], found["tasks_max"]) == (["*.karl.example", "new.example"], 90, 120)
+    assert (found["hosts"], found["idle_seconds"], found["tasks_max"], found["mail_per_day"]) == (
+        ["*.karl.example", "new.example"], 90, 120, 3)
     assert "karl" in box.curl("http://a.karl.example/") and box.curl("http://karl.example/", "-i").startswith("HTTP/1.1 421")
     box.write("/root/import/export.json", box.run("bellhopctl", "export"))
     before = files(box)

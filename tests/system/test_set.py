@@ -203,7 +203,9 @@ def test_export_says_what_add_and_set_have_made(box):
     assert f"https://{NEW}/" in box.curl(f"https://{HOST}/", "-i")
     assert "none of the exact hosts" in box.try_run("bellhopctl", "set", "carol", f"--host={HOST}").stderr
     ctl(box, "set", "carol", f"--host={HOST}", f"--canonical={HOST}")
-    ctl(box, "set", "carol", f"--host={HOST} {NEW} *.wild.example", "--canonical=")
+    ctl(box, "set", "carol", f"--host={HOST} {NEW} *.wild.example", "--canonical=", "--mail-per-hour=7")
+    assert (settings(box)["mail_per_hour"], settings(box)["mail_per_day"]) == (7, None)
+    ctl(box, "set", "carol", "--mail-per-hour=")
     status, = ctl_json(box, "status", "carol")["instances"]
     assert {key: status[key] for key in entry if not key.startswith("tasks")} == {
         key: value for key, value in entry.items() if not key.startswith("tasks")}
