@@ -415,9 +415,9 @@ static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
         const uint64_t since = MAX(supervisor->began_usec, MAX(sum.last_usec, sum.ended_usec));
         PageSum barred;
 
-        if (!server || !server->is_ready || supervisor->next || sum.n_open > 0 ||
-            supervisor_has_leaving(supervisor) || supervisor->idle_usec == 0 ||
-            supervisor->idle_usec >= FOREVER - since)
+        if (supervisor_is_stopping(supervisor) || !server || !server->is_ready ||
+            supervisor->next || sum.n_open > 0 || supervisor_has_leaving(supervisor) ||
+            supervisor->idle_usec == 0 || supervisor->idle_usec >= FOREVER - since)
                 return FOREVER;
         if (now < since + supervisor->idle_usec)
                 return since + supervisor->idle_usec;
@@ -438,7 +438,7 @@ static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
 
 static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
 {
-        uint64_t next = FOREVER;
+        uint64_t next;
         Server *server;
 
         supervisor_collect(supervisor, now);
@@ -447,17 +447,18 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         if (supervisor->state.kind == STATE_STARTING && supervisor->current &&
             supervisor->current->is_ready)
                 supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
+        /* First, as a change after it rings the bell: what is decided below knows all before. */
+        next = supervisor_report(supervisor, now);
         if (!supervisor_is_stopping(supervisor))
-                next = supervisor_earlier(supervisor_reload(supervisor, now),
-                                          supervisor_end_if_idle(supervisor, now));
+                next = supervisor_earlier(next, supervisor_reload(supervisor, now));
+        next = supervisor_earlier(next, supervisor_end_if_idle(supervisor, now));
         if (supervisor_is_stopping(supervisor))
-                next = supervisor_finish(supervisor, now);
+                next = supervisor_earlier(next, supervisor_finish(supervisor, now));
         LIST_FOREACH (server, &supervisor->servers, link)
                 if (server->phase != SERVER_RECEIVES)
                         next = supervisor_earlier(next, server_step(server, now));
-        next = supervisor_earlier(next, report_tell(&supervisor->report,
+        return supervisor_earlier(next, report_tell(&supervisor->report,
                                                     supervisor_sum(supervisor).n_requests, now));
-        return supervisor_earlier(next, supervisor_report(supervisor, now));
 }
 
 static int supervisor_advance(sd_event_source *source, void *userdata)
