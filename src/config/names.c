@@ -47,6 +47,16 @@ const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX])
         return ret;
 }
 
+bool name_host_path_fill(NamePath what, const char *dir, const char *instance, const char *host,
+                         char ret[static PATH_MAX])
+{
+        char folder[NAME_HOST_MAX];
+        const int n = snprintf(ret, PATH_MAX, "%s%s%s/%s%s", dir, paths[what].before, instance,
+                               name_host_folder(host, folder), paths[what].after);
+
+        return n >= 0 && n < PATH_MAX;
+}
+
 const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX])
 {
         (void)snprintf(ret, NAME_UNIT_MAX, "%s%s%s", units[what].before, instance,

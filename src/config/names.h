@@ -43,6 +43,10 @@ typedef enum NameUnit {
  * certificate: the host itself, with '_' in place of the asterisk. Returns ret. */
 const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX]);
 
+/* A file of that folder, as name_path_fill() does. what: NAME_CERTIFICATE or NAME_PRIVATE_KEY. */
+bool name_host_path_fill(NamePath what, const char *dir, const char *instance, const char *host,
+                         char ret[static PATH_MAX]);
+
 /* Room for the longest instance name and the terminating NUL. */
 #define NAME_UNIT_MAX 128
 

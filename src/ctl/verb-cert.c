@@ -82,13 +82,18 @@ static void cert_read_key(Shown *shown)
         EVP_PKEY_free(key);
 }
 
-static CtlStatus cert_fail(const Ctl *ctl, const char *name, const char *path, int error)
+static CtlStatus cert_fail(const Ctl *ctl, const char *name, const char *host, const char *path,
+                           int error)
 {
         _cleanup_free_ char *file = name_path(NAME_INSTANCE_FILE, ctl->config_dir, name);
 
         if (error == -ENOENT && file && access(file, F_OK) < 0)
                 output_error("There is no instance '%s'. 'bellhopctl list' tells which there are.",
                              name);
+        else if (error == -ENOENT && host)
+                output_error("%s has no certificate of its own (%s). 'bellhopctl cert %s' shows "
+                             "that of the instance.",
+                             host, path, name);
         else if (error == -ENOENT)
                 output_error("%s has no certificate (%s). 'bellhopctl cert %s --self-signed' makes "
                              "one.",
@@ -160,22 +165,56 @@ static void cert_print_text(const Output *output, const Shown *shown, const char
         }
 }
 
-static CtlStatus cert_show(const Ctl *ctl, const char *name)
+/* One of the instance's own hosts, in canonical form or "*." and such a suffix; host NULL: no host
+ * is given. */
+static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *host)
+{
+        Config *config = NULL;
+        bool is_own = false;
+
+        if (!host)
+                return CTL_FINE;
+        if (config_load_own(ctl->config_dir, name, &config) < 0)
+                return output_no_memory();
+        for (size_t i = 0; i < hostmap_size(config->map); i++)
+                is_own = is_own || strcasecmp(hostmap_route(config->map, i).what, host) == 0;
+        config_free(config);
+        if (is_own)
+                return CTL_FINE;
+        output_error("%s is none of the hosts of %s. 'bellhopctl status %s' shows them.", host,
+                     name, name);
+        return CTL_FAILED;
+}
+
+static bool cert_find(const Ctl *ctl, const char *name, const char *host, Shown *shown)
+{
+        const char *dir = ctl->config_dir;
+
+        return host ? name_host_path_fill(NAME_CERTIFICATE, dir, name, host, shown->path) &&
+                               name_host_path_fill(NAME_PRIVATE_KEY, dir, name, host,
+                                                   shown->key_path)
+                    : name_path_fill(NAME_CERTIFICATE, dir, name, shown->path) &&
+                               name_path_fill(NAME_PRIVATE_KEY, dir, name, shown->key_path);
+}
+
+/* host NULL: that of the instance */
+static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
 {
         Shown shown = { .key_error = 0 };
         CtlStatus status = CTL_FINE;
         Output output;
         int r = -ENAMETOOLONG;
 
-        if (name_path_fill(NAME_CERTIFICATE, ctl->config_dir, name, shown.path) &&
-            name_path_fill(NAME_PRIVATE_KEY, ctl->config_dir, name, shown.key_path))
+        if (cert_check_host(ctl, name, host) != CTL_FINE)
+                return CTL_FAILED;
+        if (cert_find(ctl, name, host, &shown))
                 r = certificates_read(shown.path, &shown.certificates);
         if (r != PEM_TAKEN)
-                return cert_fail(ctl, name, shown.path, r);
+                return cert_fail(ctl, name, host, shown.path, r);
         cert_read_key(&shown);
         output_start(ctl, &output);
         if (!ctl->json)
-                cert_print_text(&output, &shown, name);
+                cert_print_text(&output, &shown, host ? host : name);
         else if (cert_print_json(&output, &shown) < 0)
                 status = output_no_memory();
         certificates_free(shown.certificates);
@@ -371,27 +410,6 @@ static CtlStatus cert_write_pair(Change *change, const char *name, const char *h
         return CTL_FAILED;
 }
 
-/* One of the instance's own hosts, in canonical form or "*." and such a suffix; host NULL: no host
- * is given. */
-static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *host)
-{
-        Config *config = NULL;
-        bool is_own = false;
-
-        if (!host)
-                return CTL_FINE;
-        if (config_load_own(ctl->config_dir, name, &config) < 0)
-                return output_no_memory();
-        for (size_t i = 0; i < hostmap_size(config->map); i++)
-                is_own = is_own || strcasecmp(hostmap_route(config->map, i).what, host) == 0;
-        config_free(config);
-        if (is_own)
-                return CTL_FINE;
-        output_error("%s is none of the hosts of %s. 'bellhopctl status %s' shows them.", host,
-                     name, name);
-        return CTL_FAILED;
-}
-
 static CtlStatus cert_check_covers(const TlsPair *pair, const char *host)
 {
         if (!host || certificate_covers(sk_X509_value(pair->chain, 0), host))
@@ -429,8 +447,9 @@ CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
 
         for (char *at = host; at && *at; at++)
                 *at = *at >= 'A' && *at <= 'Z' ? (char)(*at + 'a' - 'A') : *at;
-        if (host && !ctl->install) {
-                output_error("--host= is for --install.");
+        if (host && ctl->self_signed) {
+                output_error(
+                        "--host= is not for --self-signed, whose certificate is for all hosts.");
                 return CTL_USAGE;
         }
         if (ctl->force && !ctl->self_signed) {
@@ -447,5 +466,5 @@ CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
         }
         if (ctl->install)
                 return cert_install(ctl, name, host, arguments + 1);
-        return ctl->self_signed ? cert_make(ctl, name) : cert_show(ctl, name);
+        return ctl->self_signed ? cert_make(ctl, name) : cert_show(ctl, name, host);
 }

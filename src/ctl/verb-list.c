@@ -132,7 +132,8 @@ static int list_fill(List *list, char *const patterns[])
                         continue;
                 if (instance || getpwnam(entry->name))
                         row->user = entry->name;
-                row->expiry = fleet_expiry(list->ctl, &list->fleet, entry->name, &row->expires);
+                row->expiry = fleet_expiry(list->ctl, &list->fleet, entry->name, row->hosts,
+                                           &row->expires);
                 list->n++;
         }
         return 0;

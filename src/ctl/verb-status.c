@@ -28,6 +28,7 @@ typedef struct Status {
         const Ctl *ctl;
         const char *name;
         Fleet fleet;
+        Hosts *hosts; /* of each of fleet.config->instances; NULL: no memory */
         FleetEntry *entry;
         Limits limits;
         Column columns[FIELDS_MAX]; /* heading NULL: for programs only */
@@ -101,24 +102,34 @@ static void status_put_list(Status *status, const char *heading, const char *key
 /* --- all fields --- */
 
 /* The instance's own limit; without one, mail.conf decides. */
-static void status_put_mail_limit(Status *status, const char *heading, const char *key, uint64_t n)
+static void status_put_mail_limit(Status *status, const char *key, uint64_t n, const char *of_what)
 {
-        status_put_number(status, n == UNKNOWN ? NULL : heading, key, n, show_count);
+        char count[SHOWN_MAX];
+        _cleanup_free_ char *shown = text_format("%s %s", show_count(n, count), of_what);
+
+        status_put(status, n == UNKNOWN ? NULL : "Mail limit", key, SCOLS_JSON_NUMBER, shown,
+                   n == UNKNOWN ? NULL : count);
+}
+
+static const Hosts *status_hosts(const Status *status)
+{
+        static const Hosts none = { .n_hosts = 0 };
+        const Instance *instance = status->entry->instance;
+
+        return instance && status->hosts
+                       ? &status->hosts[instance - status->fleet.config->instances]
+                       : &none;
 }
 
 static void status_put_settings(Status *status)
 {
-        const Config *config = status->fleet.config;
         const Instance *instance = status->entry->instance;
         const uint64_t idle = instance ? instance->idle_usec / USEC_PER_SEC : 0;
-        Hosts *hosts = hosts_new(config->map, config->n_instances);
-        const Hosts none = { .n_hosts = 0 };
-        const Hosts *own = instance && hosts ? &hosts[instance - config->instances] : &none;
+        const Hosts *own = status_hosts(status);
         char span[SHOWN_MAX], seconds[SHOWN_MAX];
 
         status_put_list(status, "Hosts", "hosts", own->hosts, own->n_hosts);
         status_put_list(status, "Addresses", "addresses", own->addresses, own->n_addresses);
-        hosts_free(hosts, config->n_instances);
         status_put_bool(status, "Default", "default", instance, instance && instance->is_default);
         if (status->ctl->json || (instance && instance->canonical))
                 status_put_text(status, "Canonical", "canonical",
@@ -134,12 +145,13 @@ static void status_put_settings(Status *status)
                    : idle > 0 ? show_span(idle, span)
                               : "never",
                    instance ? show_usec(instance->idle_usec, seconds) : NULL);
-        status_put_mail_limit(status, "Mail an hour", "mail_per_hour",
-                              instance ? instance->mail.per_hour : UNKNOWN);
-        status_put_mail_limit(status, "Mail a day", "mail_per_day",
-                              instance ? instance->mail.per_day : UNKNOWN);
-        status_put_mail_limit(status, "Recipients a day", "mail_recipients_per_day",
-                              instance ? instance->mail.recipients_per_day : UNKNOWN);
+        status_put_mail_limit(status, "mail_per_hour", instance ? instance->mail.per_hour : UNKNOWN,
+                              "messages an hour");
+        status_put_mail_limit(status, "mail_per_day", instance ? instance->mail.per_day : UNKNOWN,
+                              "messages a day");
+        status_put_mail_limit(status, "mail_recipients_per_day",
+                              instance ? instance->mail.recipients_per_day : UNKNOWN,
+                              "recipients a day");
 }
 
 static int status_put_file(Status *status)
@@ -303,7 +315,8 @@ static void status_put_certificate(Status *status)
 {
         const time_t now = time(NULL);
         time_t ends = 0;
-        const int r = fleet_expiry(status->ctl, &status->fleet, status->name, &ends);
+        const int r = fleet_expiry(status->ctl, &status->fleet, status->name, status_hosts(status),
+                                   &ends);
         char left[SHOWN_MAX], then[SHOWN_MAX];
         _cleanup_free_ char *shown = text_format("%s%s",
                                                  r == 0         ? "ends "
@@ -357,6 +370,7 @@ static int status_load(Status *status)
         status->entry = r == 0 ? fleet_find(&status->fleet, name) : NULL;
         if (!status->entry)
                 return r == 0 ? 1 : r;
+        status->hosts = hosts_new(status->fleet.config->map, status->fleet.config->n_instances);
         status_put_text(status, NULL, "instance", name);
         status_put_text(status, NULL, "state",
                         status->entry->state == FLEET_UNKNOWN
@@ -445,6 +459,8 @@ CtlStatus verb_status(const Ctl *ctl, char *arguments[])
                 free(status.values[i]);
         }
         texts_free(status.advice, status.n_advice);
+        if (status.hosts)
+                hosts_free(status.hosts, status.fleet.config->n_instances);
         fleet_done(&status.fleet);
         return result;
 }

@@ -313,6 +313,27 @@ def test_self_signed(config):
     assert sorted(path.name for path in (config / f"tls/{NAME}").iterdir()) == ["fullchain.pem", "privkey.pem"]
 
 
+def test_certificate_of_one_host(config):
+    """What ends first counts, as its visitors are turned away first."""
+    option = f"--config={config}"
+    run("cert", NAME, "--self-signed", option)
+    assert "a.example has no certificate of its own" in run("cert", NAME, "--host=a.example", option, status=1)
+    for host, days in (("a.example", 40), ("*.b.example", 20)):
+        folder = config / f"tls/{NAME}/{host.replace('*', '_')}"
+        folder.mkdir()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days",
+                        str(days), "-subj", "/CN=x", "-addext", f"subjectAltName=DNS:{host}", "-keyout",
+                        folder / "privkey.pem", "-out", folder / "fullchain.pem"], check=True, capture_output=True)
+        shown, = json.loads(run("cert", NAME, f"--host={host.upper()}", "--json", option))["certificates"]
+        assert (shown["names"], shown["private_key"]) == ([host], "matches")
+        status, = json.loads(start("status", NAME, "--json", option).stdout)["instances"]
+        listed, = json.loads(start("list", "--json", option).stdout)["instances"]
+        assert status["certificate_expires"] == listed["certificate_expires"] == shown["not_after"]
+    assert f"c.example is none of the hosts of {NAME}" in run("cert", NAME, "--host=c.example", option, status=1)
+    (config / f"tls/{NAME}/a.example/fullchain.pem").write_text("nothing")
+    assert json.loads(start("list", "--json", option).stdout)["instances"][0]["certificate_expires"] is None
+
+
 def test_cert_of_nobody(config):
     option = f"--config={config}"
     assert "There is no instance no-such" in run("cert", "no-such", "--self-signed", option, status=1)

@@ -397,7 +397,7 @@ static int fleet_credential_expiry(const Fleet *fleet, const char *name, time_t 
         return encrypted ? -EACCES : fleet_read_expiry(path, ret);
 }
 
-int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *ret)
+static int fleet_own_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *ret)
 {
         _cleanup_free_ char *path = name_path(NAME_CERTIFICATE, ctl->config_dir, name);
         int r = -ENOENT;
@@ -412,6 +412,27 @@ int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *r
                 const int from_file = fleet_read_expiry(path, ret);
 
                 r = from_file == -ENOENT ? r : from_file;
+        }
+        return r;
+}
+
+int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
+                 time_t *ret)
+{
+        int r = fleet_own_expiry(ctl, fleet, name, ret);
+
+        for (size_t i = 0; r == 0 && i < hosts->n_hosts; i++) {
+                char path[PATH_MAX];
+                time_t expires;
+                int of_host = -ENAMETOOLONG;
+
+                if (name_host_path_fill(NAME_CERTIFICATE, ctl->config_dir, name, hosts->hosts[i],
+                                        path))
+                        of_host = fleet_read_expiry(path, &expires);
+                if (of_host == 0 && expires < *ret)
+                        *ret = expires;
+                if (of_host < 0 && of_host != -ENOENT)
+                        r = of_host;
         }
         return r;
 }

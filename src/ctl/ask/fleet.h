@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "ctl/ask/bus.h"
+#include "ctl/ask/hosts.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/ctl.h"
 
@@ -88,9 +89,10 @@ int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
 FleetEntry *fleet_find(const Fleet *fleet, const char *name);
 
 /*
- * Until when the certificate of an instance is valid. -ENOENT: it has none, and no HTTPS; -EACCES:
- * it may not be read; -EAGAIN: systemd does not say; another negative errno for what is no
- * certificate. One that systemd passes as a credential takes precedence, but systemd is asked only
- * where there is no other, or about one instance alone.
+ * Until when the certificates of an instance and of its hosts are all valid. -ENOENT: it has none,
+ * and no HTTPS; -EACCES: one may not be read; -EAGAIN: systemd does not say; another negative errno
+ * for what is no certificate. One that systemd passes as a credential takes precedence over that of
+ * the instance, but systemd is asked only where there is no other, or about one instance alone.
  */
-int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *ret);
+int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
+                 time_t *ret);
