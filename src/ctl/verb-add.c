@@ -202,11 +202,14 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
 static bool add_make_www(const Add *add)
 {
         const struct passwd *user = getpwnam(add->name);
-        const int r = user ? folder_make(WWW_DIR, add->name, user->pw_uid, user->pw_gid, 0750,
-                                         first_page_put, NULL)
-                           : -ESRCH;
+        int r = user ? 0 : -ESRCH;
 
-        return change_good(add->places.www, r);
+        if (user && user_is_ours(user))
+                r = home_link_put(user->pw_dir, NULL, add->places.www);
+        if (!change_good(user ? user->pw_dir : add->name, r))
+                return false;
+        return change_good(add->places.www, folder_make(WWW_DIR, add->name, user->pw_uid,
+                                                        user->pw_gid, 0750, first_page_put, NULL));
 }
 
 static bool add_sign(Add *add)

@@ -126,9 +126,14 @@ static bool rename_home(Rename *rename)
 {
         NamedUser user;
 
+        named_user_read(rename->to, &user);
+        if (!rename->change.ctl->dry_run && user.exists &&
+            !change_good(user.home,
+                         home_link_put(rename->new_home[0] ? rename->new_home : user.home,
+                                       rename->old.www, rename->new.www)))
+                return false;
         if (!rename->new_home[0])
                 return true;
-        named_user_read(rename->to, &user);
         return (user.exists && strcmp(user.home, rename->new_home) == 0) ||
                !change_step(&rename->change, "home", "make %s the home of %s", rename->new_home,
                             rename->to) ||

@@ -121,6 +121,19 @@ def test_twice_is_as_once(box):
 
 
 @pytest.mark.usefixtures("clean")
+def test_users_by_sftp_find_their_pages(box):
+    """What root puts into a home follows no link, and replaces nothing."""
+    add(box, "dora")
+    assert "The site of dora" in box.run("runuser", "-u", "dora", "--", "sh", "-c", "cat ~/www/index.html")
+    box.run("runuser", "-u", "dora", "--", "rm", "/home/dora/www")
+    box.shell("bellhopctl remove --yes dora; rm -r /srv/www/dora")
+    box.run("runuser", "-u", "dora", "--", "ln", "-s", "/etc", "/home/dora/www")
+    add(box, "dora")
+    assert box.run("readlink", "/home/dora/www") == "/etc\n" and box.path("/srv/www/dora/index.html").exists()
+    assert not box.path("/etc/dora").exists() and not box.path("/etc/www").exists()
+
+
+@pytest.mark.usefixtures("clean")
 def test_certificate_for_a_site_that_runs(box, clean):  # pylint: disable=unused-argument
     """A server does not see a folder that has come since its start."""
     ctl(box, "add", "dora", f"--host={NEW['dora']}", "--create-user")

@@ -150,6 +150,16 @@ def test_figures(box, dora):
     box.wait_for("erna is counted", lambda: ("erna", True) in accounts(box))
 
 
+def test_link_for_sftp(box, dora):
+    """It leads to the document root, by the new name too; a link of the customer's own leads where it did."""
+    box.shell("rm -f /home/dora/www; ln -s /srv/www/dora /home/dora/www")
+    ctl(box, "rename", "dora", "erna")
+    assert box.run("readlink", "/home/erna/www") == "/srv/www/erna\n"
+    box.run("runuser", "-u", "erna", "--", "ln", "-sfn", "/srv/www/erna/sub", "/home/erna/www")
+    ctl(box, "rename", "erna", "dora")
+    assert box.run("readlink", "/home/dora/www") == "/srv/www/erna/sub\n"
+
+
 def test_old_folders_in_settings_of_applications(box, dora):
     """Absolute paths, which a customer has everywhere, are as right as before."""
     box.run("runuser", "-u", dora, "--", "bash", "-c", "echo 'eve:$apr1$x$NxcyfpmaJdZNm5GAXN/tT0' > ~/passwords")

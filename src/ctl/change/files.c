@@ -125,6 +125,25 @@ int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const voi
         return 0;
 }
 
+int home_link_put(const char *home, const char *old, const char *new)
+{
+        _cleanup_close_ int fd = open(home, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        char target[PATH_MAX];
+
+        /* Homes that are missing, or are links, have none. */
+        if (fd < 0)
+                return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+        if (old) {
+                const ssize_t n = readlinkat(fd, HOME_LINK, target, sizeof(target));
+
+                if (n < 0 || (size_t)n != strlen(old) || memcmp(target, old, (size_t)n) != 0)
+                        return 0;
+                if (unlinkat(fd, HOME_LINK, 0) < 0)
+                        return -errno;
+        }
+        return symlinkat(new, fd, HOME_LINK) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 /* --- as a whole or not at all --- */
 
 char *unfinished_path(const char *path)

@@ -56,6 +56,12 @@ char *instance_text(const Ctl *ctl);
 /* Puts the page into a folder that a visitor sees before there are others; for folder_make(). */
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
 
+/* The link in a home that leads SFTP users to the document root. old NULL: puts it there unless
+ * something has that name; else leads it from the old document root to the new one, if it is that
+ * link. Follows no link: the home is the customer's. */
+#define HOME_LINK "www"
+int home_link_put(const char *home, const char *old, const char *new);
+
 /* Where a file or folder is made: "folder/name" to "folder/.name.new". To be freed. */
 char *unfinished_path(const char *path);
 
