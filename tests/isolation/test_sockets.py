@@ -72,7 +72,7 @@ def test_no_descriptor_leads_out_of_the_sandbox(box, mallory):
     main = box.path(f"/proc/{box.show(mallory.unit, 'MainPID')}/fd")
     assert {os.readlink(main / "0")} == {"/dev/null"}
     assert not [number for number in os.listdir(main) if (main / number).is_dir()]
-    assert box.show(mallory.unit, "StatusText").endswith("GMT")
+    box.wait_for("its status", lambda: box.show(mallory.unit, "StatusText").endswith("GMT"))
 
 
 def test_what_it_tells_systemd_does_not_arrive(box, mallory):

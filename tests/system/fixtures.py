@@ -65,7 +65,9 @@ def router_settings_fixture(box):
 
 def begin_usage_anew(box):
     """Of a machine whose figures other tests have made incomplete for this month."""
-    box.shell("systemctl stop 'bellhop@*.service' bellhop-usage.service bellhop-usage.socket;"
+    # Instances first: the last report of one would start bellhop-usage again.
+    box.shell("systemctl stop 'bellhop@*.service';"
+              "systemctl stop bellhop-usage.service bellhop-usage.socket;"
               "rm -rf /var/lib/private/bellhop-usage/*;"
               "systemctl start bellhop-usage.socket bellhop-usage.service;"
               "systemctl restart bellhop-router.service")
