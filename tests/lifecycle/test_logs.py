@@ -20,8 +20,8 @@ def publish_pages(box, name):
 
 @pytest.fixture(name="journal_on_disk")
 def journal_on_disk_fixture(box):
-    """Where journald gives each user a file of their own."""
-    box.shell("mkdir -p /var/log/journal; systemctl restart systemd-journald; journalctl --flush")
+    """Where journald gives each user a file of their own; without lines of earlier users of a uid."""
+    box.shell("rm -rf /run/log/journal; mkdir -p /var/log/journal; systemctl restart systemd-journald; journalctl --flush")
     yield lambda: sorted(path.name for path in box.path("/var/log/journal").glob("*/user-*.journal"))
     box.shell("rm -rf /var/log/journal; systemctl restart systemd-journald")
 

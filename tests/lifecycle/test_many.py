@@ -43,7 +43,8 @@ def test_woken_at_once_they_start_in_turn(box, asleep):
     cursor, starts = many.journal_cursor(box), metric(box, "starts_total")
     told = many.visit(box, asleep, ALICE)
     assert told["failures"] == [] and len(told["msec"]) == N_WOKEN
-    assert many.most_at_once(box, cursor) == STARTING_MAX
+    # The next one can start when one has received; PID 1 may hear a little later that this one has started.
+    assert STARTING_MAX <= many.most_at_once(box, cursor) < 2 * STARTING_MAX
     assert metric(box, "starts_total") == starts + N_WOKEN
     assert metric(box, "start_waits_total") >= N_WOKEN - 2 * STARTING_MAX
     box.wait_for("all have started", lambda: metric(box, "starting_instances") == 0)
