@@ -28,17 +28,7 @@ def mallory_fixture(box):
 
 @pytest.fixture(name="world", scope="session")
 def world_fixture(box):
-    """A network around the machine, whose name server is the machine's."""
-    server = world.set_up(box)
-    names = world.serve_names(box, world.RESOLVER, "ip", "netns", "exec", "world")
-    before = box.path("/etc/resolv.conf").read_text()
-    box.write("/etc/resolv.conf", f"nameserver {world.RESOLVER}\n")
-    yield
-    box.write("/etc/resolv.conf", before)
-    names.terminate()
-    names.wait()
-    server.communicate(timeout=20)
-    box.run("ip", "netns", "delete", "world")
+    yield from world.surround(box)
 
 
 @pytest.fixture(name="oscar", scope="session")

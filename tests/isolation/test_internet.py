@@ -174,8 +174,7 @@ def test_names(box, oscar):
         assert set(outcomes.values()) <= REFUSED, outcomes
     finally:
         box.write("/etc/resolv.conf", f"nameserver {world.RESOLVER}\n")
-        names.terminate()
-        names.wait()
+        world.end_names(box, "127.0.0.53", names)
     box.wait_for("the old one is known again",
                  lambda: box.show("bellhop.slice", "IPAddressAllow") == f"{world.RESOLVER}/32")
     assert oscar.do("resolves", name=world.NAME) == sorted(world.PUBLIC)

@@ -21,6 +21,7 @@ PORTS = [25, 80, 465, 8080]
 UDP_PORTS = [25, 9999]
 RESOLVER = "10.9.9.9"
 NAME = "www.internet.example"
+HOSTS = {NAME: PUBLIC}
 
 SET_UP = """
 ip netns add world
@@ -46,13 +47,33 @@ def set_up(box):
     return server
 
 
-def serve_names(box, address, *before):
-    """A name server, which knows one host of the internet."""
+def serve_names(box, address, *before, hosts=HOSTS):
+    """A name server, which knows these hosts and their addresses."""
     server = box.popen_run(*before, "dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces",
-                           f"--listen-address={address}", *(f"--address=/{NAME}/{public}" for public in PUBLIC),
-                           "--user=root", "--conf-file=/dev/null", "--log-facility=-", "--pid-file=", stderr=-1)
+                           f"--listen-address={address}", *(f"--address=/{host}/{one}" for host in hosts for one in hosts[host]),
+                           "--user=root", "--conf-file=/dev/null", "--log-facility=-",
+                           f"--pid-file=/run/names-{address}.pid", stderr=-1)
     assert "started" in server.stderr.readline()
     return server
+
+
+def end_names(box, address, server):
+    """By its process in the box: that outlives who waits for it, and keeps the box from its end for ten seconds."""
+    box.shell(f"kill $(cat /run/names-{address}.pid)")
+    server.communicate(timeout=20)
+
+
+def surround(box, hosts=HOSTS):
+    """A network around the machine, whose name server is the machine's; for a fixture."""
+    server = set_up(box)
+    names = serve_names(box, RESOLVER, "ip", "netns", "exec", "world", hosts=hosts)
+    before = box.path("/etc/resolv.conf").read_text()
+    box.write("/etc/resolv.conf", f"nameserver {RESOLVER}\n")
+    yield
+    box.write("/etc/resolv.conf", before)
+    end_names(box, RESOLVER, names)
+    server.communicate(timeout=20)
+    box.run("ip", "netns", "delete", "world")
 
 
 def serve():
