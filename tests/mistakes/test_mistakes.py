@@ -213,6 +213,9 @@ MISTAKES = {
                                        "192.0.2.77:443", f"sed -i /Address/d {FILE}"),
     "passwords readable by all": (f"chmod 0755 {WWW}; install -o carol -m 0644 /dev/null {WWW}/wp-config.php",
                                   "secret-exposed", "0644", ADVICE),
+    "passwords of an application in a folder": (
+        f"chmod 0755 {WWW}; runuser -u carol -- mkdir {WWW}/blog; install -o carol -m 0644 /dev/null {WWW}/blog/index.php;"
+        f"install -o carol -m 0644 /dev/null {WWW}/blog/wp-config.php", "secret-exposed", "0644", ADVICE),
     "not enabled": ("systemctl disable bellhop.target 2>/dev/null", "target-not-enabled", "bellhop.target", ADVICE),
     "socket not started": ("systemctl stop bellhop@carol.socket", "socket-not-started", "bellhop@carol.socket", ADVICE),
     "logs are not written": ("systemctl stop bellhop-log.socket bellhop-log.service", "logs-not-written", "bellhop-log.socket",

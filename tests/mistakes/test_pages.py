@@ -100,6 +100,15 @@ def test_cms_without_network(box, file, name):
     assert notes(box, "network-needed") == []
 
 
+def test_cms_in_a_folder(box):
+    box.run("runuser", "-u", "carol", "--", "sh", "-c",
+            f"mkdir -p {WWW}/w/includes; touch {WWW}/w/index.php {WWW}/w/includes/WebStart.php")
+    found, = notes(box, "network-needed")
+    assert (found["file"], found["what"].split()[0]) == (f"{WWW}/w", "MediaWiki")
+    box.shell(f"rm -r {WWW}/w")
+    assert notes(box, "network-needed") == []
+
+
 ELSEWHERE = {
     "home behind a link": ("mkdir -p /data/home; mv /home/carol /data/home; ln -s /data/home/carol /home/carol",
                            "/data/home/carol", "rm /home/carol; mv /data/home/carol /home; rm -r /data"),

@@ -92,6 +92,23 @@ static void test_what_is_noted(void **state)
         pages_done(&pages);
 }
 
+static void test_applications_in_folders(void **state)
+{
+        Pages pages;
+
+        make("blog", 0755, customer());
+        make("blog/admin", 0755, customer());
+        make("files", 0755, customer());
+        put("index.php", 0644, customer());
+        put("blog/index.php", 0644, customer());
+        put("blog/admin/index.php", 0644, customer());
+        put("files/page.php", 0644, customer());
+        look(100, &pages);
+        assert_int_equal(pages.n_apps, 1);
+        assert_string_equal(pages.apps[0], in("blog"));
+        pages_done(&pages);
+}
+
 static void test_links_and_devices_are_not_opened(void **state)
 {
         Pages pages;
@@ -192,6 +209,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
                 TEST(test_what_is_noted),
+                TEST(test_applications_in_folders),
                 TEST(test_links_and_devices_are_not_opened),
                 TEST(test_limit),
                 TEST(test_closed_by_the_customer),

@@ -20,7 +20,7 @@
         "try-restart bellhop@{name}.service'."
 
 /* Files with passwords, by the names that applications give them. */
-static void pages_check_secrets(InstanceCheck *inst)
+static void pages_check_secrets(InstanceCheck *inst, const char *folder)
 {
         static const char *const names[] = { ".env",
                                              "wp-config.php",
@@ -39,8 +39,7 @@ static void pages_check_secrets(InstanceCheck *inst)
                 char path[PATH_MAX];
                 Access access;
 
-                if (snprintf(path, sizeof(path), "%s/%s", inst->www, names[i]) >=
-                            (int)sizeof(path) ||
+                if (snprintf(path, sizeof(path), "%s/%s", folder, names[i]) >= (int)sizeof(path) ||
                     access_ask(&stranger, nothing, path, R_OK, &access) < 0 || access.error < 0 ||
                     !S_ISREG(access.stat.st_mode))
                         continue;
@@ -104,7 +103,7 @@ void check_document_root(InstanceCheck *inst)
         if (lstat(inst->www, &st) < 0 && lstat(home, &st) == 0)
                 memcpy(inst->www, home, sizeof(inst->www));
         pages_check_places(inst, home);
-        pages_check_secrets(inst);
+        pages_check_secrets(inst, inst->www);
         if (inst->sets_document_root)
                 return;
         if (access_ask(&inst->user, inst->replaced, inst->www, R_OK | X_OK, &access) < 0)
@@ -197,14 +196,21 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
         bus_free_strings(environment);
 }
 
-static void pages_check_network(InstanceCheck *inst, const char *root)
+/* One is enough: the advice is for the instance. */
+static void pages_check_network(InstanceCheck *inst, const char *root, const Pages *pages)
 {
-        const char *cms =
-                inst->instance->network == NETWORK_NO ? cms_find(&inst->user, root) : NULL;
+        const char *folder = root, *cms;
 
+        if (inst->instance->network != NETWORK_NO)
+                return;
+        cms = cms_find(&inst->user, folder);
+        for (size_t i = 0; !cms && i < pages->n_apps; i++) {
+                folder = pages->apps[i];
+                cms = cms_find(&inst->user, folder);
+        }
         if (cms)
                 instance_finding(
-                        inst, FINDING_NETWORK_NEEDED, root, NULL,
+                        inst, FINDING_NETWORK_NEEDED, folder, NULL,
                         "%s can't connect to other servers, as the instance has Network=no", cms);
 }
 
@@ -217,7 +223,9 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
                 (void)fwrite(pages.htaccess, 1, pages.htaccess_size, out);
                 pages_add_closed(inst, &pages.closed);
                 pages_check_php(inst, &pages);
-                pages_check_network(inst, root);
+                pages_check_network(inst, root, &pages);
+                for (size_t i = 0; i < pages.n_apps; i++)
+                        pages_check_secrets(inst, pages.apps[i]);
                 if (pages.is_cut)
                         instance_finding(inst, FINDING_NOT_CHECKED, root, NULL,
                                          "more than %zu files and folders, from the top down; see "

@@ -86,9 +86,16 @@ static int pages_note_folder(Walk *walk, int fd, const char *folder, const char 
         return texts_append(&walk->folders, &walk->n, path);
 }
 
-static void pages_note_file(Walk *walk, int fd, const char *folder, const char *name)
+static int pages_note_app(Walk *walk, const char *folder)
 {
-        const bool is_first = !folder[0] && strcmp(name, "index.php") == 0;
+        _cleanup_free_ char *path = text_format("%s/%s", walk->root, folder);
+
+        return path ? texts_append(&walk->pages->apps, &walk->pages->n_apps, path) : -ENOMEM;
+}
+
+static int pages_note_file(Walk *walk, int fd, const char *folder, const char *name)
+{
+        const bool is_index = strcmp(name, "index.php") == 0, is_first = is_index && !folder[0];
         Pages *pages = walk->pages;
 
         if ((is_first || !pages->php[0]) &&
@@ -99,6 +106,7 @@ static void pages_note_file(Walk *walk, int fd, const char *folder, const char *
         }
         if (pages_lacks(fd, name, R_OK))
                 pages_note_closed(walk, fd, folder, name);
+        return is_index && folder[0] && !strchr(folder, '/') ? pages_note_app(walk, folder) : 0;
 }
 
 static unsigned char pages_type(int fd, const struct dirent *entry)
@@ -128,9 +136,7 @@ static int pages_note(Walk *walk, int fd, const char *folder, const struct diren
         type = pages_type(fd, entry);
         if (type == DT_DIR)
                 return pages_note_folder(walk, fd, folder, name);
-        if (type == DT_REG)
-                pages_note_file(walk, fd, folder, name);
-        return 0;
+        return type == DT_REG ? pages_note_file(walk, fd, folder, name) : 0;
 }
 
 static int pages_look_into(Walk *walk, const char *folder)
@@ -195,5 +201,6 @@ int pages_look(const Identity *who, const char *root, size_t max, Pages *ret)
 void pages_done(Pages *pages)
 {
         free(pages->htaccess);
+        texts_free(pages->apps, pages->n_apps);
         *pages = (Pages){ .n_seen = 0 };
 }

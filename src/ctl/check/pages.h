@@ -31,6 +31,8 @@ typedef struct Pages {
         ClosedPages closed;
         bool php_is_first;  /* it is the first page */
         char php[PATH_MAX]; /* a page in PHP; "": none was seen */
+        char **apps;        /* folders in the root with an index.php of their own */
+        size_t n_apps;
 } Pages;
 
 /* max: files and folders. Returns 0, or a negative errno if the folder can't be opened. */
