@@ -10,8 +10,8 @@ import pytest
 import world
 from box import SOURCE
 
-# Both families' errors for a connection that the rules refuse: at once, not after a timeout.
-REFUSED = {"EHOSTUNREACH", "EACCES"}
+# Errors for a connection that the rules refuse: at once, not after a timeout. Everything listens, so a reset is theirs, too.
+REFUSED = {"EHOSTUNREACH", "EACCES", "ECONNREFUSED"}
 SERVICE = 8888  # a service on all addresses of the machine
 FIREWALL = "bellhop-firewall.service"
 RULES = "/etc/bellhop/firewall.nft"
@@ -96,6 +96,9 @@ def test_internet_answers(oscar):
 def test_nothing_else_answers(oscar):
     outcomes = oscar.do("connects", to=CLOSED)
     assert set(outcomes.values()) <= REFUSED, outcomes
+    # TCP need not send a second packet to learn of it.
+    reset = [f"{host}/{SERVICE}" for host in world.OWN] + [f"{host}/25" for host in world.PUBLIC]
+    assert {outcomes[each] for each in reset} == {"ECONNREFUSED"}, outcomes
 
 
 @pytest.mark.parametrize("way", ["sendto", "sendmsg", "connect"])
