@@ -57,6 +57,11 @@ def run(command):
         raise Failed(f"{command[0]} has failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
+def without_name(said):
+    """Errors of bellhopctl as a part of one of ours."""
+    return re.sub("^bellhopctl: ", "", said, flags=re.MULTILINE).removesuffix(".")
+
+
 def limit_option(key, value):
     return LIMITS[key].format(value) if value is not None else LIMITS[key].partition("=")[0] + "=none"
 
@@ -104,7 +109,7 @@ class Ctl:
         """The changes that a verb has made."""
         status, printed, said = self.run(*words)
         if status != 0:
-            raise Failed(said or f"bellhopctl {words[0]} has failed")
+            raise Failed(without_name(said) or f"bellhopctl {words[0]} has failed")
         return printed.get("changes", [])
 
 
@@ -167,6 +172,8 @@ class Carry:
                               f"useradd --create-home {entry.name}")
             elif user is not None and user.pw_uid == 0:
                 yield entry, f"{entry.place('instance')}: {entry.name} is root, and no instance runs as root."
+            if user is None and entry["http"] != "serve" and not entry["certificate"]:
+                yield entry, f"{entry.place('http')}: without plain HTTP, visitors need HTTPS. Give certificate and key."
             if os.path.lexists(self.file_of(entry.name)) and not self.settings_of(entry.name):
                 yield entry, (f"{entry.place('instance')}: {self.file_of(entry.name)} is there, and has a mistake, see "
                               f"'bellhopctl check'")
@@ -440,7 +447,7 @@ class Carry:
         for change in printed.get("changes", []):
             self.tell(change["change"], change["what"])
         if status != 0:
-            self.refused["apply"] = said or "bellhopctl apply has failed"
+            self.refused["apply"] = without_name(said) or "bellhopctl apply has failed"
 
 
 def time_of(seconds):

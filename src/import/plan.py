@@ -169,25 +169,37 @@ def cell_value(key, cell):
     return cell
 
 
+def header_mistakes(header):
+    if "instance" not in header:
+        yield "the first line has the keys, with commas between them, and one of them has to be instance."
+        return
+    for name in dict.fromkeys(header):
+        if header.count(name) > 1:
+            yield f"{name!r} is there twice."
+        elif name in NOT_IN_CSV:
+            yield f"{name} can be given in JSON only."
+        elif name and name not in FORMS:
+            yield f"{name}: there is no such key. {advice_for(name)}"
+
+
 def read_csv(text, file):
+    """The entries, and [(entry, mistake)] of rows that are none."""
     # A line break in quotes is no end of a row, so the reader says on which line a row ends.
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-    entries, line = [], 1
+    entries, mistakes, line = [], [], 1
     try:
         header = [name.strip() for name in next(rows, [])]
-        twice = sorted({name for name in header if header.count(name) > 1})
-        wrong = [name for name in header if name in NOT_IN_CSV]
-        if "instance" not in header or twice or wrong:
-            why = (f"{wrong[0]} can be given in JSON only" if wrong else f"{twice[0]!r} is there twice" if twice
-                   else "one of the keys in it has to be instance")
-            raise Mistakes([f"{file}:1: the first line has the keys, and {why}."])
+        if wrong := list(header_mistakes(header)):
+            raise Mistakes([f"{file}:1: {why}" for why in wrong])
         line = rows.line_num + 1
         for row in rows:
             if any(cell.strip() for cell in row):
                 entry = Entry(file, line)
-                entries.append(entry)
                 if len(row) != len(header):
-                    raise Mistakes([f"{file}:{line}: there are {len(row)} cells, and {len(header)} keys in the first line."])
+                    mistakes.append((entry, f"{entry.place()}: there are {len(row)} cells, and {len(header)} keys in the first line."))
+                    row = []
+                else:
+                    entries.append(entry)
                 for key, cell in zip(header, row):
                     if cell.strip():
                         entry.given.add(key)
@@ -195,7 +207,7 @@ def read_csv(text, file):
             line = rows.line_num + 1
     except csv.Error as error:
         raise Mistakes([f"{file}:{line}: {error}."]) from None
-    return entries
+    return entries, mistakes
 
 
 # --- types ---
@@ -280,17 +292,16 @@ def check_entry(entry):
 
 
 def check(entries):
-    """Raises Mistakes with all that the form has."""
-    mistakes, first = [], {}
+    """[(entry, mistake)] of the form."""
+    first = {}
     for entry in entries:
-        mistakes += check_entry(entry)
+        yield from ((entry, mistake) for mistake in check_entry(entry))
         if isinstance(entry.name, str) and first.setdefault(entry.name, entry) is not entry:
-            mistakes.append(f"{entry.place('instance')}: {entry.name} is on line {first[entry.name].line} already.")
-    if mistakes:
-        raise Mistakes(mistakes)
+            yield entry, f"{entry.place('instance')}: {entry.name} is on line {first[entry.name].line} already."
 
 
 def load(file):
+    """The entries whose form is right, and [(entry, mistake)] of the others."""
     try:
         with open(file, encoding="utf-8-sig", newline="") as opened:
             text = opened.read(LARGEST_FILE + 1)
@@ -300,9 +311,10 @@ def load(file):
         raise Mistakes([f"{file}: this is not UTF-8 (byte {error.start})."]) from None
     if len(text) > LARGEST_FILE:
         raise Mistakes([f"{file} is larger than {LARGEST_FILE} bytes."])
-    entries = read_csv(text, file) if file.lower().endswith(".csv") else read_json(text, file)
-    check(entries)
-    return entries
+    entries, mistakes = read_csv(text, file) if file.lower().endswith(".csv") else (read_json(text, file), [])
+    mistakes += check(entries)
+    wrong = {id(entry) for entry, _ in mistakes}
+    return [entry for entry in entries if id(entry) not in wrong], mistakes
 
 
 def digest_of(text):

@@ -3,6 +3,7 @@
 Apache has read. Nothing is changed here; tests/system carries plans out."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from handoff import BUILD, ROOT, TIMEOUT
 
 sys.path.append(f"{ROOT}/src/import")
 import apache  # noqa: E402
+import carry  # noqa: E402
 import plan  # noqa: E402
 import sites  # noqa: E402
 import vhosts  # noqa: E402
@@ -78,6 +80,27 @@ def test_all_mistakes_at_once(config, tmp_path):
     assert [int(line) for line in re.findall(r"plan.json:(\d+): \w", said)] == [2, 3, 5, 6]
 
 
+def test_mistakes_of_form_hide_no_others(config, tmp_path):
+    (tmp_path / "plan.csv").write_text("instance,hosts,http,create_user\n"
+                                       "nobody-of-that-name,a.example,,\nbin,b.example\ndaemon,x..y,,\ngames,c.example,on,\n"
+                                       "new,d.example,refuse,yes\ndaemon,e.example,,\nmail,x..z,,\n")
+    said = run(config, tmp_path / "plan.csv", status=1)
+    assert [int(line) for line in re.findall(r"plan.csv:(\d+):", said)] == [2, 3, 4, 5, 6, 7, 8], said
+
+
+def test_a_new_instance_without_plain_http_has_a_certificate(config, tmp_path):
+    (tmp_path / "plan.json").write_text(json.dumps({"instances": [
+        {"instance": "new", "hosts": ["a.example"], "http": "redirect", "create_user": True}]}))
+    assert "plan.json:1: http: without plain HTTP, visitors need HTTPS" in run(config, tmp_path / "plan.json", status=1)
+
+
+def test_a_key_that_does_not_exist_is_one_mistake_of_the_first_line(config, tmp_path):
+    (tmp_path / "plan.csv").write_text("instance,host\ndaemon,a.example\nbin,b.example\n")
+    assert run(config, tmp_path / "plan.csv", status=1) == (
+        f"bellhopctl: {tmp_path}/plan.csv:1: host: there is no such key. Did you mean hosts?\n"
+        "bellhopctl: Nothing was changed.\n")
+
+
 @pytest.mark.parametrize("text, says", [
     ("", ":1: this is no JSON"), ("{", ":1: this is no JSON"), ("[]", ":1: this is no JSON: expected {"),
     ('{"instances": [\n{"instance": "a",}]}', ":2: this is no JSON"), ('{"instances": []} x', "there is more after the end"),
@@ -92,11 +115,12 @@ def test_broken_json(config, tmp_path, text, says):
 
 
 @pytest.mark.parametrize("text, says", [
-    ("hosts\na\n", ":1: the first line has the keys, and one of the keys in it has to be instance"),
+    ("hosts\na\n", ":1: the first line has the keys, with commas between them, and one of them has to be instance"),
     ("instance,hosts,hosts\n", "'hosts' is there twice"), ("instance,snippets\n", "snippets can be given in JSON only"),
     ("instance,hosts\ndaemon\n", ":2: there are 1 cells, and 2 keys"), ('instance,hosts\ndaemon,"a\n', ":2: "),
     ("instance,hosts,default\ndaemon,a.example,maybe\n", ":2: default: this has to be true or false"),
-    ('instance,hosts\n"daemon","a.example\nb.example"\nbin,x..y\n', ":4: hosts: Host=x..y"), ("", "one of the keys"),
+    ('instance,hosts\n"daemon","a.example\nb.example"\nbin,x..y\n', ":4: hosts: Host=x..y"), ("", "one of them has to be"),
+    ("instance;hosts\ndaemon;a.example\n", "with commas between them"),
     ("instance,hosts,idle_seconds\ndaemon,a.example,10min\n", ":2: idle_seconds: this has to be a number"),
 ])
 def test_broken_csv(config, tmp_path, text, says):
@@ -133,8 +157,23 @@ def test_large_plan(config, tmp_path):
     """Each line of it is looked at once."""
     entries = [entry(instance=f"u{n}", hosts=[f"h{n}.example"], snippets={"x.conf": "#\n" * 500}) for n in range(10000)]
     (tmp_path / "plan.json").write_text(json.dumps({"instances": entries}, indent=1))
-    assert plan.load(str(tmp_path / "plan.json"))[-1].line > 10000
+    assert plan.load(str(tmp_path / "plan.json"))[0][-1].line > 10000
     assert "is larger than" in run(config, "/dev/zero", status=1)
+
+
+def test_nobody_reads_to_the_end(config, tmp_path):
+    (tmp_path / "plan.csv").write_text("instance,hosts\ndaemon,a.example\nbin,b.example\n")
+    reads, writes = os.pipe()
+    os.close(reads)
+    done = subprocess.run([f"{ROOT}/src/import/bellhop-import", f"--bellhopctl={BUILD}/bellhopctl", f"--config={config}",
+                           "--dry-run", tmp_path / "plan.csv"], stdout=writes, stderr=subprocess.PIPE, text=True,
+                          timeout=TIMEOUT, check=False)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_errors_of_other_verbs_are_no_sentences_of_their_own():
+    assert carry.without_name("bellhopctl: One.\nbellhopctl: Two.") == "One.\nTwo"
 
 
 def test_csv_and_json_say_the_same(config, tmp_path):
