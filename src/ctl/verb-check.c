@@ -61,7 +61,7 @@ static bool check_instance_init(Check *check, size_t number, InstanceCheck *ret)
             !name_path_fill(NAME_SNIPPET_DIR, dir, name, ret->snippets))
                 return false;
         if (stat(instance->file, &st) == 0)
-                newest_note(&ret->newest, instance->file, &st);
+                newest_note(&ret->newest, instance->file, changed_inode(&st));
         return true;
 }
 

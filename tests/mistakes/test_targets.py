@@ -135,7 +135,8 @@ def test_folder_of_a_host_that_is_not_in_force(box):
     box.shell(f"runuser -u carol -- sh -c 'mkdir /srv/www/carol/{WWW}; echo own >/srv/www/carol/{WWW}/index.html'")
     found = find(box, "site-not-reloaded")
     assert found["file"] == f"/srv/www/carol/{WWW}"
-    box.shell(found["advice"])
+    assert [step["what"] for step in json.loads(box.run("bellhopctl", "apply", "--json"))["changes"]] == [
+        "reload the server of carol"]
     assert findings(box) == [] and box.curl(f"https://{WWW}/") == "own\n"
     # Pages in it are served as they are.
     box.shell(f"runuser -u carol -- sh -c 'echo new >/srv/www/carol/{WWW}/new.html'")

@@ -94,6 +94,38 @@ uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *re
         return stale_later(snippets, tls);
 }
 
+void document_root_of(const char *name, char ret[static PATH_MAX])
+{
+        _cleanup_free_ char *home = text_format("/home/%s/public_html", name);
+        struct stat st;
+
+        (void)snprintf(ret, PATH_MAX, "/srv/www/%s", name);
+        if (home && lstat(ret, &st) < 0 && lstat(home, &st) == 0)
+                (void)snprintf(ret, PATH_MAX, "%s", home);
+}
+
+uint64_t made_host_folder(const char *document_root, const Hosts *hosts, char ret[static PATH_MAX])
+{
+        uint64_t last = 0;
+
+        for (size_t i = 0; i < hosts->n_hosts; i++) {
+                char folder[NAME_HOST_MAX];
+                _cleanup_free_ char *path = text_format("%s/%s", document_root,
+                                                        name_host_folder(hosts->hosts[i], folder));
+                struct statx made;
+
+                if (!path ||
+                    statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_BTIME, &made) <
+                            0 ||
+                    !(made.stx_mask & STATX_BTIME) || !S_ISDIR(made.stx_mode) ||
+                    stale_nsec(&made.stx_btime) <= last)
+                        continue;
+                last = stale_nsec(&made.stx_btime);
+                (void)snprintf(ret, PATH_MAX, "%s", path);
+        }
+        return last;
+}
+
 bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)
 {
         return read_nsec != UNKNOWN && changed_nsec > 0 && changed_nsec >= read_nsec;

@@ -6,11 +6,13 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
 #include "config/config.h"
+#include "ctl/ask/hosts.h"
 #include "ctl/ctl.h"
 
 uint64_t changed_file(const char *path);
@@ -23,6 +25,13 @@ uint64_t changed_router(const char *config_dir);
  * made (0: not known), since a running server does not see a new folder. A folder without snippets
  * does not count. */
 uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_made);
+
+/* The usual document root, whether or not it is there. */
+void document_root_of(const char *name, char ret[static PATH_MAX]);
+
+/* The newest of the document roots that hosts have below that of the instance, by when it was made:
+ * later changes in it need no reload. ret: its path, if there is one. */
+uint64_t made_host_folder(const char *document_root, const Hosts *hosts, char ret[static PATH_MAX]);
 
 /* Whether a process that began to read at that time, by CLOCK_REALTIME_COARSE as files have it, may
  * lack the change. UNKNOWN: false, as nothing may be done because of what nobody knows. */

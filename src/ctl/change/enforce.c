@@ -21,6 +21,15 @@ CtlStatus enforce_load(const Change *change, const char *name, Fleet *ret, Fleet
 
 /* --- what differs --- */
 
+static uint64_t enforce_made_host_folder(const Enforce *enforce, const FleetEntry *entry)
+{
+        const uint32_t number = config_find_instance(enforce->fleet->config, entry->name);
+        char root[PATH_MAX], folder[PATH_MAX];
+
+        document_root_of(entry->name, root);
+        return number == ROUTE_NONE ? 0 : made_host_folder(root, &enforce->hosts[number], folder);
+}
+
 /* Of an instance that runs. */
 static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *entry)
 {
@@ -30,7 +39,9 @@ static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *ent
         const ReadFiles read = stale_read_files_of(entry->pid);
         const uint64_t changed = changed_file(entry->instance->file);
         uint64_t made;
-        const uint64_t own = changed_instance(ctl->config_dir, entry->name, &made);
+        const uint64_t files = changed_instance(ctl->config_dir, entry->name, &made);
+        const uint64_t folder = enforce_made_host_folder(enforce, entry);
+        const uint64_t own = files > folder ? files : folder;
 
         if (entry->instance->is_suspended && has_started_before(entry->started_usec, changed))
                 return started == UNKNOWN ? NEED_UNKNOWN : NEED_SUSPEND;
@@ -88,8 +99,9 @@ static int enforce_find_needs(Enforce *enforce)
         const Fleet *fleet = enforce->fleet;
 
         config_digest_others(enforce->fleet->config, ROUTE_NONE);
+        enforce->hosts = hosts_new(fleet->config->map, fleet->config->n_instances);
         enforce->needs = calloc(fleet->n + 1, sizeof(*enforce->needs));
-        if (!enforce->needs)
+        if (!enforce->hosts || !enforce->needs)
                 return -ENOMEM;
         for (size_t i = 0; i < fleet->n; i++) {
                 if (fleet->entries[i].instance)
@@ -124,6 +136,8 @@ int enforce_find(Change *change, Fleet *fleet, Enforce *ret)
 
 void enforce_done(Enforce *enforce)
 {
+        if (enforce->hosts)
+                hosts_free(enforce->hosts, enforce->fleet->config->n_instances);
         free(enforce->needs);
 }
 

@@ -27,6 +27,7 @@ typedef enum Need {
 typedef struct Enforce {
         Change *change;
         Fleet *fleet;
+        Hosts *hosts;         /* of each of fleet->config->instances */
         unsigned *needs;      /* of each of fleet->entries, made of Need */
         unsigned any;         /* all of them */
         bool router_is_stale; /* it has read older files */

@@ -95,13 +95,10 @@ static void pages_check_places(InstanceCheck *inst, const char *public_html)
 void check_document_root(InstanceCheck *inst)
 {
         char home[PATH_MAX];
-        struct stat st;
         Access access;
 
-        (void)snprintf(inst->www, sizeof(inst->www), "/srv/www/%s", inst->name);
         (void)snprintf(home, sizeof(home), "/home/%s/public_html", inst->name);
-        if (lstat(inst->www, &st) < 0 && lstat(home, &st) == 0)
-                memcpy(inst->www, home, sizeof(inst->www));
+        document_root_of(inst->name, inst->www);
         pages_check_places(inst, home);
         pages_check_secrets(inst, inst->www);
         if (inst->sets_document_root)

@@ -94,7 +94,7 @@ static void snippets_look_at(InstanceCheck *inst, const char *path)
                 instance_add_closed(inst, FINDING_SNIPPET_ERROR, path, NULL, &access);
         }
         if (stat(path, &st) == 0)
-                newest_note(&inst->newest, path, &st);
+                newest_note(&inst->newest, path, changed_inode(&st));
         if (file_read(path, 0, SNIPPET_MAX_BYTES, &text, &size) < 0)
                 return;
         inst->sets_document_root |= snippets_have(text, "DocumentRoot") ||

@@ -86,7 +86,7 @@ static bool tls_read_pair(Pair *pair)
         if (answers[0].error < 0) {
                 tls_add_unreadable(pair, pair->certificate_path, &answers[0]);
         } else {
-                newest_note(&inst->newest, pair->certificate_path, &answers[0].stat);
+                newest_note(&inst->newest, pair->certificate_path, changed_inode(&answers[0].stat));
                 tls_add_unparsed(pair, pair->certificate_path,
                                  certificates_read(pair->certificate_path, &pair->certificates),
                                  "certificate");
@@ -94,7 +94,7 @@ static bool tls_read_pair(Pair *pair)
         if (pair->is_key_sealed)
                 return pair->certificates;
         if (answers[1].error == 0) {
-                newest_note(&inst->newest, pair->key_path, &answers[1].stat);
+                newest_note(&inst->newest, pair->key_path, changed_inode(&answers[1].stat));
                 tls_check_exposure(pair, &answers[1].stat);
                 tls_add_unparsed(pair, pair->key_path, key_read(pair->key_path, &pair->key),
                                  "private key");

@@ -116,10 +116,8 @@ static void units_check_router(Check *check)
         }
 }
 
-void newest_note(Newest *newest, const char *path, const struct stat *st)
+void newest_note(Newest *newest, const char *path, uint64_t changed)
 {
-        const uint64_t changed = changed_inode(st);
-
         if (changed <= newest->changed)
                 return;
         newest->changed = changed;
@@ -144,7 +142,7 @@ static void units_check_reloaded(Check *check)
                         continue;
                 for (size_t j = 0; j < found.gl_pathc; j++)
                         if (stat(found.gl_pathv[j], &st) == 0)
-                                newest_note(&newest, found.gl_pathv[j], &st);
+                                newest_note(&newest, found.gl_pathv[j], changed_inode(&st));
                 globfree(&found);
         }
         if (is_stale(check->loaded, newest.changed))
@@ -341,38 +339,18 @@ static const char *units_new_folder(const InstanceCheck *inst, uint64_t pid)
                                                                                : NULL;
 }
 
-/* Only the time when the document root of a host was made counts: later changes in it need no
- * reload. */
-static void units_note_host_folders(InstanceCheck *inst)
-{
-        for (size_t i = 0; i < inst->hosts->n_hosts; i++) {
-                _cleanup_free_ char *path = NULL;
-                char folder[NAME_HOST_MAX];
-                struct statx made;
-                struct stat st = { .st_size = 0 };
-
-                path = text_format("%s/%s", inst->www,
-                                   name_host_folder(inst->hosts->hosts[i], folder));
-                if (!path ||
-                    statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_BTIME, &made) <
-                            0 ||
-                    !(made.stx_mask & STATX_BTIME) || !S_ISDIR(made.stx_mode))
-                        continue;
-                st.st_ctim = (struct timespec){ made.stx_btime.tv_sec, made.stx_btime.tv_nsec };
-                newest_note(&inst->newest, path, &st);
-        }
-}
-
 static void units_check_active(InstanceCheck *inst, const char *unit)
 {
         static const char restart[] = "systemctl try-restart bellhop@{name}.service";
+        char host_folder[PATH_MAX];
+        const uint64_t made = made_host_folder(inst->www, inst->hosts, host_folder);
         const char *folder;
         uint64_t pid = 0;
         ReadFiles read;
 
         (void)bus_get(inst->check->bus, unit, "Service", "MainPID", PROPERTY_NUMBER, &pid);
         read = stale_read_files_of(pid);
-        units_note_host_folders(inst);
+        newest_note(&inst->newest, host_folder, made);
         folder = units_new_folder(inst, pid);
         if (!inst->instance->is_suspended && units_has_other_folder(inst->www, pid))
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_REPLACED, inst->www, NULL,

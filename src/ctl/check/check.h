@@ -47,7 +47,7 @@ typedef struct Newest {
         char path[PATH_MAX];
 } Newest;
 
-void newest_note(Newest *newest, const char *path, const struct stat *st);
+void newest_note(Newest *newest, const char *path, uint64_t changed);
 
 /* One instance while it is checked. */
 typedef struct InstanceCheck {
