@@ -171,32 +171,47 @@ static int check_print_json(const Output *output, const Findings *findings)
 /* How many of them are named. */
 #define GROUP_NAMED 3
 
-/* The names of the instances of this finding and of later ones that are alike; NULL: too few, or no
- * memory. *ret_n: how many. To be freed. */
+/* How many instances share this finding and later ones that are alike. Those of one instance follow
+ * one another. names: where the first instances are written, or NULL, and none beyond the least
+ * number is counted. */
+static size_t check_count_group(const Findings *findings, size_t first, FILE *names)
+{
+        const char *last = NULL;
+        size_t n = 0;
+
+        for (size_t i = first; i < findings->n && (names || n < GROUP_LEAST); i++) {
+                const Finding *finding = &findings->findings[i];
+
+                if (!findings_are_alike(&findings->findings[first], finding) ||
+                    (last && strcmp(last, finding->instance) == 0))
+                        continue;
+                last = finding->instance;
+                if (n++ < GROUP_NAMED && names)
+                        fprintf(names, "%s%s", n > 1 ? ", " : "", last);
+        }
+        return n;
+}
+
+/* NULL: it belongs to no group, or no memory. *ret_n: how many there are. To be freed. */
 static char *check_group_names(const Findings *findings, size_t first, size_t *ret_n)
 {
         _cleanup_free_ char *names = NULL;
-        size_t size, n = 0;
+        size_t size;
         FILE *out = open_memstream(&names, &size);
 
-        for (size_t i = first; out && i < findings->n; i++)
-                if (findings_are_alike(&findings->findings[first], &findings->findings[i]) &&
-                    n++ < GROUP_NAMED)
-                        fprintf(out, "%s%s", n > 1 ? ", " : "", findings->findings[i].instance);
-        *ret_n = n;
-        return out && fclose(out) == 0 && n >= GROUP_LEAST ? take_ptr(names) : NULL;
+        *ret_n = out ? check_count_group(findings, first, out) : 0;
+        return out && fclose(out) == 0 && *ret_n >= GROUP_LEAST ? take_ptr(names) : NULL;
 }
 
 /* False: it belongs to a group that was printed with its first member. */
 static bool check_is_first(const Findings *findings, size_t number)
 {
-        size_t n = 0;
+        size_t first = 0;
 
-        for (size_t i = 0; i < number && n < GROUP_LEAST; i++)
-                n += findings_are_alike(&findings->findings[i], &findings->findings[number]);
-        for (size_t i = number; n > 0 && n < GROUP_LEAST && i < findings->n; i++)
-                n += findings_are_alike(&findings->findings[i], &findings->findings[number]);
-        return n < GROUP_LEAST;
+        while (first < number &&
+               !findings_are_alike(&findings->findings[first], &findings->findings[number]))
+                first++;
+        return first == number || check_count_group(findings, first, NULL) < GROUP_LEAST;
 }
 
 static void check_print_finding(const Output *output, const Findings *findings, size_t number)

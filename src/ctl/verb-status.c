@@ -295,7 +295,8 @@ static void status_put_numbers(Status *status)
         status_put_oom(status);
         status_put_number(status, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
         status_put_number(status, "Connections", "connections", entry->n_open, show_count);
-        status_put_text(status, "Status", "status", entry->said);
+        /* For people, the numbers above and below are newer. */
+        status_put_text(status, NULL, "status", entry->said);
         status_put_number(status, "Hand-offs", "handoffs", entry->n_handoffs, show_count);
         status_put_number(status, "Refused", "refused", entry->n_refused, show_count);
         status_put_number(status, "Redirected", "redirected", entry->n_redirected, show_count);

@@ -257,6 +257,19 @@ def test_check_says_once_what_all_share(fleet):
     assert "There is no instance 'nobody-here'" in run("check", "--instance=nobody-here", *where(fleet), status=1)
 
 
+def test_check_counts_an_instance_once(fleet):
+    names = ("lp", "man", "news", "uucp")
+    files = [fleet.write(f"instances/{name}.conf", "[Instance]\nHots=a.example\n") for name in names]
+    try:
+        fleet.write("instances/man.conf", "[Instance]\nHots=a.example\nHots=b.example\n")
+        told = start("check", *where(fleet)).stdout
+    finally:
+        for file in files:
+            os.unlink(file)
+    assert [line for line in told.splitlines() if "unknown key Hots=" in line] == [
+        "error 4 instances (lp, man, news and 1 more): unknown key Hots= in [Instance]; did you mean Host=?"]
+
+
 def test_check_breaks_lines_between_words(fleet):
     path = fleet.write("instances/man.conf", "[Instance]\nHosts=a.example b.example\nIdleSec=soon, or a little later\n")
     try:

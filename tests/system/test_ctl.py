@@ -511,6 +511,9 @@ def test_apply_sees_snippets_and_certificates(box):
     box.write(snippet, "Header set Greeting hello\n")
     assert changes(box) == ["reload the server of alice"]
     box.wait_for("the header", lambda: "Greeting: hello" in box.curl(f"http://{ALICE}/", "-I"))
+    box.write(snippet, "Nonsense\n")
+    said = ctl(box, "apply", status=1)
+    assert "bellhop@alice.service failed. See " in said and "'bellhopctl check' finds mistakes" in said, said
     box.path(snippet).unlink()
     assert changes(box) == ["reload the server of alice"]
     box.run("touch", f"{tls}/privkey.pem")
@@ -733,7 +736,7 @@ def test_status(box):
     for part in (f"Hosts: {ALICE} www.{ALICE}\n", "File: /etc/bellhop/instances/alice.conf\n",
                  "/run/bellhop/alice.handoff", "Certificate: ends in ", "systemd: "):
         assert part in text
-    assert "bellhop-access" not in text and "To do:" not in text
+    assert "bellhop-access" not in text and "To do:" not in text and "Status:" not in text
     alice = ctl_json(box, "status", "alice")["instances"][0]
     assert (alice["hosts"], alice["addresses"], alice["to_do"]) == ([ALICE, f"www.{ALICE}"], [], [])
     assert (alice["state"], alice["network"], alice["socket_exists"], alice["pid"]) == (

@@ -320,7 +320,7 @@ bool enforce_run(Enforce *enforce)
                             NEED_RESTART | NEED_AGAIN | NEED_ANEW | NEED_SUSPEND | NEED_RELOAD) &&
                good;
         if (!good)
-                output_error("Not all is in force. Run the same command again when the cause is "
-                             "gone.");
+                output_error("Not all is in force; 'bellhopctl check' finds mistakes. Run the same "
+                             "command again when the cause is gone.");
         return good;
 }

@@ -339,6 +339,8 @@ bool program_run(const char *const arguments[])
         } else if ((n = pread(output, said, sizeof(said) - 1, 0)) > 0) {
                 said[n] = 0;
                 said[n - (said[n - 1] == '\n')] = 0;
+                for (char *end = said; (end = strchr(end, '\n'));)
+                        *end = ' ';
         }
         output_error("%s %s has failed: %s", arguments[0], arguments[1], said);
         return false;

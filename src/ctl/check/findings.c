@@ -179,9 +179,7 @@ size_t findings_count(const Findings *findings, Severity severity)
 
 bool findings_are_alike(const Finding *a, const Finding *b)
 {
-        if (!a->instance || !b->instance || (a != b && strcmp(a->instance, b->instance) == 0))
-                return false;
-        return a->kind == b->kind && a->severity == b->severity &&
+        return a->instance && b->instance && a->kind == b->kind && a->severity == b->severity &&
                strcmp(a->any_what, b->any_what) == 0 && !a->any_advice == !b->any_advice &&
                (!a->any_advice || strcmp(a->any_advice, b->any_advice) == 0);
 }

@@ -77,7 +77,7 @@ void findings_done(Findings *findings);
  * in the order in which they were added. */
 void findings_finish(Findings *findings, bool strict);
 
-/* Whether two findings say the same about different instances, or are one. */
+/* Whether two findings say the same about instances, or are one. */
 bool findings_are_alike(const Finding *a, const Finding *b);
 
 /* Keeps only the findings of one instance. */
