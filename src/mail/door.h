@@ -24,7 +24,7 @@ typedef struct Door {
         size_t n_relays;               /* under way */
         uint64_t n_stored;             /* bytes of messages in progress */
         sd_event_source *save;         /* enabled while there is something to write */
-        LogLimit log;                  /* of lines that customers can cause */
+        LogLimit log, relay_log;       /* of lines that customers can cause */
 } Door;
 
 /* Reads settings and budget, and works until a signal ends it. A step that fails is logged. */

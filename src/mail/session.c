@@ -76,6 +76,16 @@ static void session_end_message(Session *session, bool is_charged)
 
 static void session_advance(Session *session);
 
+/* Nobody else tells the administrator, as customers can't know what is wrong there. */
+static void session_log_relay(Door *door, const Relay *relay)
+{
+        char text[RELAY_REPLY_MAX + 128];
+
+        (void)snprintf(text, sizeof(text),
+                       "no site can send mail: %s; see Relay= in bellhop-mail(8)", relay->reply);
+        door_log(door, &door->relay_log, NULL, text);
+}
+
 static void session_on_relay_end(Relay *relay, RelayResult result, void *userdata)
 {
         Session *session = userdata;
@@ -83,6 +93,8 @@ static void session_on_relay_end(Relay *relay, RelayResult result, void *userdat
 
         relay_done(relay);
         door->n_relays--;
+        if (result != RELAY_SENT && relay->step <= RELAY_EHLO)
+                session_log_relay(door, relay);
         if (result == RELAY_SENT)
                 budget_count(&door->budget, session->site, true);
         session_end_message(session, result != RELAY_NOT_SENT);

@@ -404,6 +404,7 @@ def test_no_mail_server(server):
         client = ready(mail)
         for _ in range(3):
             assert client.send().startswith("451 4.4.2 the mail server can't be reached")
+        assert mail.log().count("no site can send mail: 451 4.4.2 the mail server can't be reached; see Relay=") == 1
 
 
 def test_messages_wait_for_their_turn(server):
