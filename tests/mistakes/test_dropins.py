@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Mistakes in what administrators set for units: systemd ignores the line, and says so in its journal only."""
 
+import os
+
 import pytest
 from test_mistakes import assert_served, find, findings
 
@@ -85,6 +87,23 @@ def test_drop_in_that_systemd_has_not_read(box):
     assert findings(box) == []
     assert box.show("bellhop@carol.service", "MemoryMax") == str(1 << 30)
     box.shell(f"rm -r {SERVICE.rpartition('/')[0]}; {RELOAD}")
+
+
+def test_properties_are_no_files_that_systemd_has_not_read(box):
+    """Though it says so, as it does not have them in the order of their names."""
+    folder = "/etc/systemd/system.control/bellhop@carol.service.d"
+    assert_served(box)
+    box.run("systemctl", "set-property", "bellhop@carol.service", "MemoryMax=1G", "CPUQuota=100%")
+    assert findings(box) == []
+    for change in (f"mkdir -p {os.path.dirname(SERVICE)}; echo '[Service]\nTasksMax=300' >{SERVICE}",
+                   f"echo TasksMax=301 >>{SERVICE}", f"rm -r {os.path.dirname(SERVICE)}"):
+        box.shell(f"{RELOAD}; rm {folder}/*; {RELOAD}")
+        box.run("systemctl", "set-property", "bellhop@carol.service", "MemoryMax=1G", "CPUQuota=100%")
+        assert findings(box) == []
+        box.shell(change)
+        find(box, "unit-not-reloaded")
+    box.shell(f"rm -r {folder}; {RELOAD}")
+    assert findings(box) == []
 
 
 def test_mistake_for_all_is_one_line(box, write):

@@ -233,6 +233,12 @@ char **bus_free_strings(char **strings)
         return NULL;
 }
 
+int bus_get_units_loaded(sd_bus *bus, uint64_t *ret_usec)
+{
+        return sd_bus_get_property_trivial(bus, SYSTEMD, OBJECT, SYSTEMD ".Manager",
+                                           "UnitsLoadTimestamp", NULL, 't', ret_usec);
+}
+
 int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
                        bool *ret_encrypted)
 {

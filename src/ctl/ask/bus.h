@@ -59,6 +59,9 @@ int bus_get(sd_bus *bus, const char *unit, const char *interface, const char *pr
             PropertyKind kind, void *ret);
 char **bus_free_strings(char **strings);
 
+/* When it has last read all unit files, since 1970. */
+int bus_get_units_loaded(sd_bus *bus, uint64_t *ret_usec);
+
 /* Where a service has the credential of that name from, encrypted or not. NULL: it has none. */
 int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
                        bool *ret_encrypted);

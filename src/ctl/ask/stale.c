@@ -46,19 +46,18 @@ static uint64_t stale_changed_in(const char *folder)
         return last;
 }
 
-/* A file, or a folder with the files in it. */
-static uint64_t stale_changed_below(const char *config_dir, const char *name)
+uint64_t changed_below(const char *dir, const char *name)
 {
-        _cleanup_free_ char *path = text_format("%s/%s", config_dir, name);
+        _cleanup_free_ char *path = text_format("%s/%s", dir, name);
 
         return path ? stale_later(changed_file(path), stale_changed_in(path)) : 0;
 }
 
 uint64_t changed_router(const char *config_dir)
 {
-        return stale_later(stale_changed_below(config_dir, "instances"),
-                           stale_later(stale_changed_below(config_dir, "router.conf.d"),
-                                       stale_changed_below(config_dir, "router.conf")));
+        return stale_later(changed_below(config_dir, "instances"),
+                           stale_later(changed_below(config_dir, "router.conf.d"),
+                                       changed_below(config_dir, "router.conf")));
 }
 
 static uint64_t stale_nsec(const struct statx_timestamp *time)

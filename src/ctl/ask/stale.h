@@ -18,6 +18,9 @@
 uint64_t changed_file(const char *path);
 uint64_t changed_inode(const struct stat *st);
 
+/* A file, or a folder with the files in it. */
+uint64_t changed_below(const char *dir, const char *name);
+
 /* All that the router reads, with the folders, since a file may have been removed. */
 uint64_t changed_router(const char *config_dir);
 

@@ -15,10 +15,13 @@
 #define ANALYZE "/usr/bin/systemd-analyze"
 #define NOBODY  65534
 
+#define OWN_PROPERTIES "/etc/systemd/system.control"
+
 /* Where people and systemctl write. */
 static const char *const drop_in_folders[] = {
-        "/etc/systemd/system",         "/etc/systemd/system.control",   "/run/systemd/system",
-        "/run/systemd/system.control", "/usr/local/lib/systemd/system",
+        "/etc/systemd/system",           OWN_PROPERTIES,
+        "/run/systemd/system",           "/run/systemd/system.control",
+        "/usr/local/lib/systemd/system",
 };
 
 typedef struct Dropins {
@@ -244,6 +247,43 @@ static void dropins_judge(Check *check, char *units[], size_t n)
                 dropins_add_line(check, line);
 }
 
+/* The last change of the unit's files in that folder, or of the folder itself. */
+static uint64_t dropins_changed(const char *folder, const char *unit)
+{
+        const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
+        const size_t stem = at ? (size_t)(at - unit) + 1 : 0;
+        uint64_t last = changed_file(folder);
+
+        for (size_t i = 0; dot && i < 6; i++) {
+                /* Of the unit, of its template, and of all units of its type. */
+                const size_t length = i < 2 ? (size_t)(dot - unit) : i < 4 ? stem : 0;
+                _cleanup_free_ char *name =
+                        text_format("%.*s%s%s", (int)length, unit, length > 0 ? dot : dot + 1,
+                                    i % 2 > 0 ? ".d" : "");
+                const uint64_t changed = name ? changed_below(folder, name) : UNKNOWN;
+
+                last = changed > last ? changed : last;
+        }
+        return last;
+}
+
+/* systemd appends the files that it writes for set-property to its list of drop-ins, and asks for a
+ * reload because their order on the disk is another one. So for a unit that has such files, those
+ * that others write decide. */
+static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
+{
+        _cleanup_free_ char *own = text_format("%s.d", unit);
+
+        if (!own || changed_below(OWN_PROPERTIES, own) == 0 || loaded_nsec == UNKNOWN ||
+            is_stale(loaded_nsec, dropins_changed("/usr/lib/systemd/system", unit)))
+                return false;
+        for (size_t i = 0; i < ELEMENTSOF(drop_in_folders); i++)
+                if (strcmp(drop_in_folders[i], OWN_PROPERTIES) != 0 &&
+                    is_stale(loaded_nsec, dropins_changed(drop_in_folders[i], unit)))
+                        return false;
+        return true;
+}
+
 /* Whether systemd goes on with older files. Those that are not in its memory are read when they are
  * needed. */
 static void dropins_check_loaded(Check *check)
@@ -251,6 +291,7 @@ static void dropins_check_loaded(Check *check)
         const size_t n = check->units.n;
         _cleanup_free_ BusQuestion *questions = calloc(n + 1, sizeof(*questions));
         _cleanup_free_ bool *needs = calloc(n + 1, sizeof(*needs));
+        uint64_t loaded = UNKNOWN;
 
         if (!questions || !needs) {
                 check->findings.n_lost++;
@@ -266,10 +307,13 @@ static void dropins_check_loaded(Check *check)
         }
         if (bus_ask(check->bus, questions, n) < 0)
                 return;
+        if (bus_get_units_loaded(check->bus, &loaded) >= 0)
+                loaded *= 1000;
         for (size_t i = 0; i < n; i++) {
                 char name[NAME_UNIT_MAX];
 
-                if (questions[i].error < 0 || !needs[i])
+                if (questions[i].error < 0 || !needs[i] ||
+                    dropins_are_only_appended(questions[i].unit, loaded))
                         continue;
                 if (!dropins_is_of(questions[i].unit, name))
                         name[0] = 0;
