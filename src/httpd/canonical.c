@@ -6,14 +6,18 @@
 
 #include "httpd/canonical.h"
 #include "httpd/challenge.h"
+#include "httpd/vhosts.h"
 
-/* Whether it is another exact host of the instance. */
-static bool is_another(const Config *config, uint32_t own, const char *name, const char *canonical)
+/* Whether it asks for another exact host of the instance, without a folder of its own. */
+static bool is_for_another(request_rec *request, const Config *config, uint32_t own,
+                           const char *canonical)
 {
+        const char *name = request->hostname;
         HostMapMatch match;
         Hostname host;
 
-        if (!name || hostname_parse(span_from_string(name), &host) != HOSTNAME_OK)
+        if (!name || hostname_parse(span_from_string(name), &host) != HOSTNAME_OK ||
+            vhosts_is_folder_of(ap_document_root(request), host.name))
                 return false;
         match = hostmap_find_host(config->map, &host);
         return match.instance == own && strcmp(host.name, canonical) != 0 &&
@@ -29,8 +33,8 @@ int canonical_redirect(request_rec *request, const Config *config, uint32_t own)
                                                        APR_URI_UNP_OMITSITEPART);
         const apr_port_t port = ap_get_server_port(request);
 
-        if (!canonical || !is_another(config, own, request->hostname, canonical) ||
-            target[0] != '/' || challenge_is_below(target))
+        if (!canonical || !is_for_another(request, config, own, canonical) || target[0] != '/' ||
+            challenge_is_below(target))
                 return DECLINED;
         target = ap_is_default_port(port, request)
                          ? apr_pstrcat(request->pool, ap_http_scheme(request), "://", canonical,

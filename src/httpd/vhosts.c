@@ -45,10 +45,19 @@ typedef struct Section {
 
 static const char copy_mark;
 static ap_directive_t *unused_listen;
+static const char *host_pages; /* as Vhosts.pages */
 
 bool vhosts_is_copy(const ap_directive_t *directive)
 {
         return directive->data == &copy_mark;
+}
+
+bool vhosts_is_folder_of(const char *document_root, const char *host)
+{
+        const size_t length = host_pages ? strlen(host_pages) : 0;
+
+        return length > 0 && strncmp(document_root, host_pages, length) == 0 &&
+               document_root[length] == '/' && strcmp(document_root + length + 1, host) == 0;
 }
 
 const ap_directive_t *vhosts_unused_listen(void)
@@ -434,9 +443,11 @@ void vhosts_arrange(apr_pool_t *pool)
         ap_directive_t *last;
 
         unused_listen = NULL;
+        host_pages = NULL;
         if (!is_enabled())
                 return;
         last = take_sections(&vhosts);
+        host_pages = vhosts.pages;
         add_hosts(&vhosts);
         find_ports(&vhosts);
         /* Those without a name come first, and those for certain ports before those for all. */

@@ -3,6 +3,8 @@
  * own. */
 #pragma once
 
+#include <stdbool.h>
+
 #include <httpd.h>
 
 #include <http_config.h>
@@ -10,6 +12,9 @@
 /* If BellhopHosts is set, arranges the sections in ap_conftree, which has been read but not yet
  * processed. */
 void vhosts_arrange(apr_pool_t *pool);
+
+/* Whether that document root is the folder of the host. */
+bool vhosts_is_folder_of(const char *document_root, const char *host);
 
 /* The Listen directives of the tree, which have no effect; NULL: none. */
 const ap_directive_t *vhosts_unused_listen(void);

@@ -237,7 +237,6 @@ def _canonical(request):
         instance.path("www/new.html", text="new\n")
         os.makedirs(instance.path("www/.well-known/acme-challenge"))
         instance.path("www/.well-known/acme-challenge/token", text="token\n")
-        pages(instance, "blog.alice.example")
         yield instance.start()
 
 
@@ -257,6 +256,22 @@ def test_canonical_host(canonical):
         assert canonical.curl(f"{url}/.well-known/acme-challenge/token") == (0, "token\n")
         # By its own redirect a client gets to the page.
         assert canonical.curl(f"{url}/new.html", "-L") == (0, "new\n")
+
+
+def test_canonical_host_leaves_alone_a_host_with_a_document_root_of_its_own():
+    """Its certificate alone, a virtual host or the folder of the canonical host change nothing."""
+    with make(settings=HOSTS + "\nCanonical=www.alice.example") as instance:
+        for host in ("www.alice.example", "blog.alice.example"):
+            pages(instance, host)
+            certificate(instance, host, host)
+        certificate(instance, "alice.example", "alice.example")
+        with open(instance.path("config/sites", instance.user, "alice.conf"), "w", encoding="ascii") as file:
+            file.write(vhost("*:80", "alice.example", f"DocumentRoot {instance.path('www')}"))
+        instance.start()
+        found = answers(instance)
+        assert {host: found[host] for host in ("www.alice.example", "blog.alice.example")} == {
+            "www.alice.example": ["200 www.alice.example"] * 2, "blog.alice.example": ["200 blog.alice.example"] * 2}
+        assert [answer[:3] for answer in found["alice.example"]] == ["301", "301"]
 
 
 def test_canonical_host_has_no_port_that_the_scheme_implies(canonical):
