@@ -16,16 +16,12 @@
 
 #include "httpd/challenge.h"
 #include "httpd/php-source.h"
+#include "instance/admit.h"
 
 #define NOTE "bellhop-challenge"
 
 /* Of tokens, RFC 8555 section 8.3: base64url. */
 #define TOKEN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-
-bool challenge_is_below(const char *path)
-{
-        return strncmp(path, CHALLENGES, strlen(CHALLENGES)) == 0;
-}
 
 static int challenge_translate(request_rec *request)
 {
@@ -33,7 +29,7 @@ static int challenge_translate(request_rec *request)
         apr_finfo_t info;
 
         if (request->method_number != M_GET || request->proxyreq || !request->uri ||
-            !challenge_is_below(request->uri))
+            strncmp(request->uri, CHALLENGES, strlen(CHALLENGES)) != 0)
                 return DECLINED;
         token = request->uri + strlen(CHALLENGES);
         if (token[strspn(token, TOKEN)])

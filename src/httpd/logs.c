@@ -2,9 +2,6 @@
 /* Apache 2.4 has one way to write error logs elsewhere: it opens /dev/null, and we write what the
  * hook of the error log gets, as Apache would for syslog. By syslog(3) a worker would wait for
  * journald. */
-#include <inttypes.h>
-#include <stdatomic.h>
-
 #include <mod_log_config.h>
 
 #include <apr_strings.h>
@@ -12,8 +9,8 @@
 #include <http_log.h>
 #include <util_time.h>
 
-#include "httpd/lines.h"
 #include "httpd/logs.h"
+#include "instance/log-lines.h"
 #include "util/journal.h"
 
 typedef enum LogPlace {
@@ -29,72 +26,8 @@ static ap_log_writer *next_writer;
 /* Their addresses are the handles of our access logs, and of our error logs. */
 static char access_places[LOG_PLACES];
 static char error_files[LOG_PLACES][sizeof("/dev/null")] = { "/dev/null", "/dev/null" };
-static char error_identifier[160];
 static const server_rec *main_server;
-static const char *instance_name;
 static bool is_open;
-static int lines_fd = -EBADF;
-
-static void logs_write_journal(const char *identifier, int level, const char *text)
-{
-        (void)journal_write(&(JournalLine){
-                .identifier = identifier,
-                .level = level,
-                .text = text,
-                .fields = { .instance = instance_name },
-        });
-}
-
-/* --- files --- */
-
-__attribute__((format(printf, 1, 2))) static void logs_warn(const char *format, ...)
-{
-        char text[256];
-        va_list args;
-
-        va_start(args, format);
-        (void)apr_vsnprintf(text, sizeof(text), format, args);
-        va_end(args);
-        logs_write_journal(error_identifier, LOG_WARNING, text);
-}
-
-static void logs_report_lost(void)
-{
-        const uint64_t lost = lines_take_lost();
-
-        if (lost > 0)
-                logs_warn("%" PRIu64 " lines of the log files are lost: bellhop-log did not accept "
-                          "them in time",
-                          lost);
-}
-
-/* False: the line belongs in the journal. */
-static bool logs_write_file(LinesKind kind, int level, const char *text, size_t size)
-{
-        static atomic_bool is_gone, is_hanging;
-
-        if (lines_fd < 0 || atomic_load(&is_gone))
-                return false;
-        switch (lines_send(lines_fd, kind, level, text, size)) {
-        case LINES_SENT:
-                logs_report_lost();
-                atomic_store(&is_hanging, false);
-                return true;
-        case LINES_LOST:
-                if (!atomic_exchange(&is_hanging, true))
-                        logs_warn(
-                                "lines of the log files are being lost: bellhop-log accepts none; "
-                                "see 'systemctl status bellhop-log.service'");
-                return true;
-        case LINES_GONE:
-        default:
-                if (!atomic_exchange(&is_gone, true))
-                        logs_warn("the socket of bellhop-log is gone, and log lines go to the "
-                                  "journal until 'systemctl restart bellhop@%s.service'",
-                                  instance_name);
-                return false;
-        }
-}
 
 /* --- access log --- */
 
@@ -121,8 +54,7 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
                 at += lengths[i];
         }
         *at = 0;
-        if (!is_file || !logs_write_file(LINES_ACCESS, LOG_INFO, text, (size_t)(at - text)))
-                logs_write_journal("bellhop-access", LOG_INFO, text);
+        (void)log_lines_write(LINES_ACCESS, LOG_INFO, text, (size_t)(at - text), is_file);
         return APR_SUCCESS;
 }
 
@@ -225,9 +157,9 @@ static void error_write(const ap_errorlog_info *info, const char *message)
                 at = apr_cpystrn(at, ", referer: ", (apr_size_t)(text + sizeof(text) - at));
                 (void)ap_escape_errorlog_item(at, referer, (apr_size_t)(text + sizeof(text) - at));
         }
-        if (place != LOG_FILES || !logs_write_file(LINES_ERROR, level, text, strlen(text)) ||
+        if (log_lines_write(LINES_ERROR, level, text, strlen(text), place == LOG_FILES) &&
             error_is_of_start(level))
-                logs_write_journal(error_identifier, level, text);
+                (void)log_lines_write(LINES_ERROR, level, text, strlen(text), false);
 }
 
 /* --- set-up --- */
@@ -249,8 +181,7 @@ static void init_access(void)
 void logs_init(server_rec *server, const char *instance)
 {
         main_server = server;
-        instance_name = instance;
-        (void)apr_snprintf(error_identifier, sizeof(error_identifier), "bellhop-%s", instance);
+        log_lines_init(instance);
         for (server_rec *at = server; at; at = at->next)
                 for (size_t i = 0; at->error_fname && i < LOG_PLACES; i++)
                         if (strcmp(at->error_fname, place_names[i]) == 0)
@@ -260,8 +191,7 @@ void logs_init(server_rec *server, const char *instance)
 
 static apr_status_t logs_close(void *unused)
 {
-        if (lines_fd >= 0)
-                logs_report_lost();
+        log_lines_report_lost();
         is_open = false;
         journal_close();
         return APR_SUCCESS;
@@ -269,7 +199,7 @@ static apr_status_t logs_close(void *unused)
 
 void logs_use(int fd)
 {
-        lines_fd = lines_init() < 0 ? -EBADF : fd;
+        log_lines_use(fd);
 }
 
 void logs_open(apr_pool_t *pool)

@@ -2,6 +2,8 @@
 /* The source of a PHP program is never sent, whatever handler or type a customer's files name. */
 #pragma once
 
+#include <stdbool.h>
+
 #include <httpd.h>
 
 /* handler: what runs PHP here, in the words of SetHandler. */

@@ -26,3 +26,20 @@ bool admit_host(const Config *config, uint32_t own, const char *name,
         return match.route == ROUTE_NONE ? admit_unknown(config, own, handoff)
                                          : match.instance == own;
 }
+
+const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path)
+{
+        const char *canonical = config->instances[own].canonical;
+        HostMapMatch match;
+        Hostname host;
+
+        if (!canonical || path[0] != '/' || strncmp(path, CHALLENGES, strlen(CHALLENGES)) == 0 ||
+            hostname_parse(span_from_string(name), &host) != HOSTNAME_OK ||
+            strcmp(host.name, canonical) == 0)
+                return NULL;
+        match = hostmap_find_host(config->map, &host);
+        return match.instance == own &&
+                               strcmp(hostmap_route(config->map, match.route).what, host.name) == 0
+                       ? canonical
+                       : NULL;
+}

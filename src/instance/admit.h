@@ -9,3 +9,10 @@
 /* own: in config. name: the request's host as the server gives it. handoff: of its connection. */
 bool admit_host(const Config *config, uint32_t own, const char *name,
                 const struct bellhop_handoff *handoff);
+
+/* The host of Canonical= if name is another exact host of the instance, and path, which may have a
+ * query, is not that of an ACME challenge; else NULL. */
+const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path);
+
+/* Where authorities of ACME look: RFC 8555 section 8.3. */
+#define CHALLENGES "/.well-known/acme-challenge/"
