@@ -68,6 +68,16 @@ typedef enum Network {
 /* Their names in Network=. */
 extern const char *const network_names[NETWORKS];
 
+/* What an instance runs. */
+typedef enum ServerType {
+        SERVER_APACHE,
+        SERVER_NGINX,
+        SERVER_TYPES,
+} ServerType;
+
+/* Their names in Server=. */
+extern const char *const server_names[SERVER_TYPES];
+
 /* How much a customer may send through bellhop-mail(8). */
 typedef struct MailLimits {
         uint64_t per_hour, per_day;
@@ -84,6 +94,7 @@ typedef struct Instance {
                           */
         HttpPolicy http;
         Network network;
+        ServerType server;
         bool is_suspended;  /* its visitors get 503, and nothing of the customer's runs */
         uint64_t idle_usec; /* 0: never exit */
         MailLimits mail;    /* UINT64_MAX: as mail.conf says */

@@ -174,6 +174,23 @@ static int instance_parse_network(SettingsFile *file, Span value, void *target)
         return 0;
 }
 
+const char *const server_names[SERVER_TYPES] = {
+        [SERVER_APACHE] = "apache",
+        [SERVER_NGINX] = "nginx",
+};
+
+static int instance_parse_server(SettingsFile *file, Span value, void *target)
+{
+        InstanceDraft *draft = target;
+
+        for (size_t i = 0; i < SERVER_TYPES; i++)
+                if (span_equals(value, server_names[i])) {
+                        draft->instance.server = (ServerType)i;
+                        return 0;
+                }
+        return problem_value(file, value, NULL, "is neither apache nor nginx");
+}
+
 static int instance_parse_canonical(SettingsFile *file, Span value, void *target)
 {
         InstanceDraft *draft = target;
@@ -219,6 +236,7 @@ static const Setting instance_settings[] = {
           .parse = setting_parse_timespan,
           .offset = offsetof(InstanceDraft, instance.idle_usec) },
         { .key = "Network", .parse = instance_parse_network },
+        { .key = "Server", .parse = instance_parse_server },
         { .key = "Suspended",
           .parse = setting_parse_bool,
           .offset = offsetof(InstanceDraft, instance.is_suspended) },

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
-#define CHILD_FDS_MAX 4
+#define CHILD_FDS_MAX 5
 
 typedef struct Child {
         const char *const *argv; /* ends with NULL; argv[0] is a path */

@@ -58,6 +58,7 @@ int confine(Context *context, Instance *ret)
                 log_error_errno(r, "can't read the settings of %s: %m", instance);
                 return r;
         }
+        context->server = ret->server;
         context->is_suspended = ret->is_suspended;
         wanted = fence_wanted(confine_reach(context, ret->network)) & ~raised;
         r = fence_raise(wanted);

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+#include "config/config.h"
+
 typedef struct Context {
         const char *instance;
         const char *config_dir;
@@ -12,11 +14,12 @@ typedef struct Context {
         const char *mpm;         /* of Apache: event, worker or prefork */
         const char *logs;        /* files or journal */
         const char *php_program; /* NULL: the newest that is installed */
-        bool is_suspended; /* as confine() has read it: nothing of the customer's is started */
-        bool serves;       /* not a test */
-        bool judges;       /* a test has the server judge, see verdict.h */
-        int sockets_fd;    /* the folder of sockets, until it is used; negative: none */
-        int lines_fd;      /* to bellhop-log; negative: nobody listens */
-        int handoff_fd;    /* the hand-off socket */
-        int bell_fd;       /* eventfd(2) that the pages of all servers ring */
+        ServerType server;       /* as confine() has read it, like the next */
+        bool is_suspended;       /* nothing of the customer's is started */
+        bool serves;             /* not a test */
+        bool judges;             /* a test has the server judge, see verdict.h */
+        int sockets_fd;          /* the folder of sockets, until it is used; negative: none */
+        int lines_fd;            /* to bellhop-log; negative: nobody listens */
+        int handoff_fd;          /* the hand-off socket */
+        int bell_fd;             /* eventfd(2) that the pages of all servers ring */
 } Context;

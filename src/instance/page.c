@@ -4,6 +4,7 @@
  * cache line of its own; the supervisor alone adds up. */
 #include <assert.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -160,6 +161,16 @@ void page_leave(pid_t pid, uint64_t now_usec)
                 slot->pid = 0;
                 page_ring();
                 page_note_change();
+        }
+}
+
+void page_sweep(uint64_t now_usec)
+{
+        for (size_t i = 1; i < page_slots_used(own.page); i++) {
+                const pid_t pid = own.page->slots[i].pid;
+
+                if (pid == getpid() || (pid > 0 && kill(pid, 0) < 0 && errno == ESRCH))
+                        page_leave(pid, now_usec);
         }
 }
 

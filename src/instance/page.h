@@ -17,6 +17,7 @@
 #define PAGE_FD_NAME      "page"
 #define PAGE_BELL_NAME    "bell"
 #define PAGE_LINES_NAME   "lines"
+#define PAGE_CONF_NAME    "conf" /* of nginx: its configuration */
 
 typedef struct Page Page;
 
@@ -45,6 +46,10 @@ void page_use(Page *page, int bell);
 void page_join(pid_t pid);
 /* In the parent, when a process has ended, however it did: its connections ended with it. */
 void page_leave(pid_t pid, uint64_t now_usec);
+
+/* In a new process, before it joins: leaves for processes that were killed, where the parent does
+ * not. */
+void page_sweep(uint64_t now_usec);
 
 /* The steps of a connection in a process that has joined: reach; let go if nothing was received,
  * else opened, let go when a worker has it, and ended. reach returns false, with nothing in hand,

@@ -11,7 +11,9 @@
 #include <signal.h>
 #include <sys/param.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 
+#include "instance/nginx-conf.h"
 #include "instance/server.h"
 #include "instance/verdict.h"
 #include "util/cleanup.h"
@@ -30,20 +32,22 @@
 #define WAKE_USEC_FIRST UINT64_C(10000)
 #define WAKE_USEC_MOST  UINT64_C(1000000) /* then the server looks by itself */
 
-/* All strings are the command's. */
+/* All strings, and the descriptor, are the command's. */
 typedef struct ServerCommand {
         char *arguments[16];
         size_t n;
+        int conf_fd; /* that the server gets, too; negative: none */
 } ServerCommand;
 
-typedef struct ServerKind {
+struct ServerKind {
         const char *name; /* in messages */
-        /* Adds the arguments by server_add(). number: for files that two servers may not share. */
-        void (*make_command)(const Context *context, bool test, unsigned number,
-                             ServerCommand *command);
+        /* Adds the arguments by server_add(). number: for files that two servers may not share.
+         * fd: what number conf_fd has in the server. Returns 0 or a negative errno. */
+        int (*make_command)(const Context *context, bool test, unsigned number, int fd,
+                            ServerCommand *command);
         int stop_signal; /* ends it gracefully, once it is ready */
-        int wake_signal; /* has it look for processes of its own that have ended */
-} ServerKind;
+        int wake_signal; /* has it look for processes of its own that have ended; 0: it does */
+};
 
 __attribute__((format(printf, 2, 3))) static void server_add(ServerCommand *command,
                                                              const char *format, ...)
@@ -56,8 +60,8 @@ __attribute__((format(printf, 2, 3))) static void server_add(ServerCommand *comm
         va_end(args);
 }
 
-static void server_make_apache_command(const Context *context, bool test, unsigned number,
-                                       ServerCommand *command)
+static int server_make_apache_command(const Context *context, bool test, unsigned number, int fd,
+                                      ServerCommand *command)
 {
         const char *const defines[][2] = {
                 { "CONFIG_DIR", context->config_dir },
@@ -80,27 +84,49 @@ static void server_make_apache_command(const Context *context, bool test, unsign
                 server_add(command, "-D" VERDICT_DEFINE);
         server_add(command, "-f");
         server_add(command, "%s/apache2/instance.conf", context->config_dir);
+        return 0;
+}
+
+static int server_make_nginx_command(const Context *context, bool test, unsigned number, int fd,
+                                     ServerCommand *command)
+{
+        command->conf_fd = nginx_conf_make(context, number);
+        if (command->conf_fd < 0)
+                return command->conf_fd;
+        server_add(command, "%s", BELLHOP_NGINX);
+        server_add(command, "-e");
+        server_add(command, "stderr");
+        server_add(command, "-p");
+        server_add(command, "%s", context->runtime_dir ? context->runtime_dir : "/");
+        server_add(command, "-c");
+        server_add(command, "/proc/self/fd/%d", fd);
+        if (test)
+                server_add(command, "-t");
+        return 0;
 }
 
 static const ServerKind kinds[] = {
-        { "Apache", server_make_apache_command, SIGWINCH, SIGCHLD },
+        [SERVER_APACHE] = { "Apache", server_make_apache_command, SIGWINCH, SIGCHLD },
+        [SERVER_NGINX] = { "nginx", server_make_nginx_command, SIGQUIT, 0 },
 };
-
-/* The one kind so far. */
-static const ServerKind *const kind = &kinds[0];
 
 static void server_command_done(ServerCommand *command)
 {
+        command->conf_fd = close_fd(command->conf_fd);
         for (size_t i = 0; i < command->n; i++)
                 free(command->arguments[i]);
 }
 
 /* -ENOMEM: an argument could not be made. */
-static int server_make_command(const Context *context, bool test, unsigned number,
+static int server_make_command(const Context *context, bool test, unsigned number, int fd,
                                ServerCommand *command)
 {
-        *command = (ServerCommand){ .n = 0 };
-        kind->make_command(context, test, number, command);
+        int r;
+
+        *command = (ServerCommand){ .conf_fd = -EBADF };
+        r = kinds[context->server].make_command(context, test, number, fd, command);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < command->n; i++)
                 if (!command->arguments[i])
                         return -ENOMEM;
@@ -110,10 +136,12 @@ static int server_make_command(const Context *context, bool test, unsigned numbe
 int server_become_test(const Context *context)
 {
         _cleanup_(server_command_done) ServerCommand command;
-        const int r = server_make_command(context, true, 0, &command);
+        const int r = server_make_command(context, true, 0, SD_LISTEN_FDS_START, &command);
 
         return r < 0 ? r
                      : child_become(&(Child){ .argv = (const char *const *)command.arguments,
+                                              .fds = { command.conf_fd },
+                                              .n_fds = command.conf_fd < 0 ? 0 : 1,
                                               .keeps_capability = true });
 }
 
@@ -195,24 +223,35 @@ static int server_run(Server *server, sd_event *event, const Context *context, u
 {
         _cleanup_(server_command_done) ServerCommand command;
         _cleanup_free_ char *notify = text_format("NOTIFY_SOCKET=%s", server->notify_path);
-        const int r = server_make_command(context, false, number, &command);
+        Child child = {
+                .argv = (const char *const *)command.arguments,
+                .fds = { context->handoff_fd, page_fd, context->bell_fd },
+                .n_fds = 3,
+                .environment = (const char *const[]){ notify, NULL },
+                .keeps_capability = true,
+                .orphan_signal = SIGKILL, /* children of Apache ignore SIGTERM */
+        };
+        char names[sizeof(PAGE_HANDOFF_NAME ":" PAGE_FD_NAME ":" PAGE_BELL_NAME ":" PAGE_LINES_NAME
+                                            ":" PAGE_CONF_NAME)] =
+                PAGE_HANDOFF_NAME ":" PAGE_FD_NAME ":" PAGE_BELL_NAME;
+        int r;
 
+        if (context->lines_fd >= 0) {
+                child.fds[child.n_fds++] = context->lines_fd;
+                (void)strcat(names, ":" PAGE_LINES_NAME);
+        }
+        r = server_make_command(context, false, number, SD_LISTEN_FDS_START + (int)child.n_fds,
+                                &command);
         if (r < 0 || !notify)
-                return -ENOMEM;
+                return r < 0 ? r : -ENOMEM;
+        if (command.conf_fd >= 0) {
+                child.fds[child.n_fds++] = command.conf_fd;
+                (void)strcat(names, ":" PAGE_CONF_NAME);
+        }
+        child.fd_names = names;
+        server->kind = &kinds[context->server];
         server->read_usec = clock_nsec(CLOCK_REALTIME) / 1000;
-        return child_start(
-                &(Child){
-                        .argv = (const char *const *)command.arguments,
-                        .fds = { context->handoff_fd, page_fd, context->bell_fd,
-                                 context->lines_fd },
-                        .n_fds = context->lines_fd < 0 ? 3 : 4,
-                        .fd_names = PAGE_HANDOFF_NAME ":" PAGE_FD_NAME ":" PAGE_BELL_NAME
-                                                      ":" PAGE_LINES_NAME,
-                        .environment = (const char *const[]){ notify, NULL },
-                        .keeps_capability = true,
-                        .orphan_signal = SIGKILL, /* children of Apache ignore SIGTERM */
-                },
-                event, &server->process);
+        return child_start(&child, event, &server->process);
 }
 
 static int server_init(Server *server, sd_event *event, const Context *context,
@@ -248,7 +287,7 @@ int server_start(sd_event *event, const Context *context, Server **ret)
                 log_error_errno(r,
                                 "can't start %s: can't %s: %m; look at MemoryMax=, TasksMax= and "
                                 "LimitNOFILE= of bellhop@%s.service",
-                                kind->name, step, context->instance);
+                                kinds[context->server].name, step, context->instance);
                 server_free(server);
                 return r;
         }
@@ -303,12 +342,12 @@ static void server_meet_deadline(Server *server, uint64_t now_usec)
 /* The server looks for its ended processes once a second, for which the next start would wait. */
 static uint64_t server_wake(Server *server, uint64_t now_usec)
 {
-        if (server->wake_pause_usec >= WAKE_USEC_MOST)
+        if (server->kind->wake_signal == 0 || server->wake_pause_usec >= WAKE_USEC_MOST)
                 return UINT64_MAX;
         if (now_usec < server->wake_usec)
                 return server->wake_usec;
         if (server->wake_usec > 0)
-                child_kill(&server->process, kind->wake_signal);
+                child_kill(&server->process, server->kind->wake_signal);
         server->wake_pause_usec =
                 server->wake_usec > 0 ? server->wake_pause_usec * 2 : WAKE_USEC_FIRST;
         server->wake_usec = now_usec + server->wake_pause_usec;
@@ -328,7 +367,8 @@ uint64_t server_step(Server *server, uint64_t now_usec)
                     (sum.n_in_hand > 0 || (!server->is_ready && sum.n_handoffs > 0)))
                         return MIN(server->drained_usec, server->deadline_usec);
                 /* What has received nothing has nothing to finish. */
-                child_kill(&server->process, server->is_ready ? kind->stop_signal : SIGTERM);
+                child_kill(&server->process,
+                           server->is_ready ? server->kind->stop_signal : SIGTERM);
                 server->phase = SERVER_FINISHES;
         }
         if (server->phase == SERVER_FINISHES && sum.n_open == 0)

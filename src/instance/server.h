@@ -18,7 +18,10 @@ typedef enum ServerPhase {
         SERVER_IS_KILLED, /* it did not */
 } ServerPhase;
 
+typedef struct ServerKind ServerKind;
+
 typedef struct Server {
+        const ServerKind *kind;
         Process process; /* has_ended: server_free() it */
         Page *page;
         bool is_ready; /* it receives hand-offs, and takes signals as documented */

@@ -11,6 +11,7 @@ import time
 
 import pytest
 from clients import reporting
+from conftest import settings_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 SECONDS = float(os.environ.get("BELLHOP_EXITS_SEC", "30"))
@@ -19,11 +20,11 @@ KINDS = ["plain", "tls", "plain kept", "tls kept"]
 
 
 @pytest.fixture(name="restless", autouse=True)
-def restless_fixture(box, trio):
+def restless_fixture(box, four):
     """They idle for a moment only."""
     def set_idle(text):
-        for name in trio:
-            box.write_instance(name, f"Host={name}.example\nIdleSec={text}\n")
+        for name in four:
+            box.write_instance(name, settings_of(name, f"IdleSec={text}"))
             box.run("systemctl", "stop", f"bellhop@{name}.service")
 
     set_idle("300ms")
@@ -31,12 +32,12 @@ def restless_fixture(box, trio):
     set_idle("1s")
 
 
-def visits(box, trio):
-    return reporting(box, HERE / "visits.py", IDLE_SEC, *(f"{name}.example" for name in trio))
+def visits(box, four):
+    return reporting(box, HERE / "visits.py", IDLE_SEC, *(f"{name}.example" for name in four))
 
 
-def count_exits(box, trio, since):
-    said = {name: box.journal("_PID=1", "-u", f"bellhop@{name}.service", f"--since=@{since:.3f}") for name in trio}
+def count_exits(box, four, since):
+    said = {name: box.journal("_PID=1", "-u", f"bellhop@{name}.service", f"--since=@{since:.3f}") for name in four}
     assert not any("Failed with result" in text for text in said.values())
     return {name: text.count("Deactivated successfully") for name, text in said.items()}
 
@@ -46,11 +47,11 @@ def assert_nothing_failed(report):
     assert all(report.counts[kind] > 0 for kind in KINDS), report.counts
 
 
-def test_visitors_around_idle_exits(box, trio):
+def test_visitors_around_idle_exits(box, four):
     since = time.time()
-    with visits(box, trio) as report:
+    with visits(box, four) as report:
         time.sleep(SECONDS)
-    exits = count_exits(box, trio, since)
+    exits = count_exits(box, four, since)
     print(f"exits {exits}, {sum(exits.values())} in {SECONDS:.0f} s; median {report.median_sec:.3f} s")
     assert_nothing_failed(report)
     # Nobody's connection was ended but by the visitor: whoever has one open keeps the instance alive.
@@ -58,14 +59,14 @@ def test_visitors_around_idle_exits(box, trio):
     assert min(exits.values()) > SECONDS / 4, exits
 
 
-def test_visitors_around_idle_exits_reloads_and_stops(box, trio):
+def test_visitors_around_idle_exits_reloads_and_stops(box, four):
     since = time.time()
-    with visits(box, trio) as report:
+    with visits(box, four) as report:
         while time.time() < since + SECONDS / 2:
-            unit = f"bellhop@{random.choice(trio)}.service"
+            unit = f"bellhop@{random.choice(four)}.service"
             # A reload fails where nothing runs.
             box.try_run("systemctl", random.choice(["reload", "stop", "restart"]), unit)
             time.sleep(random.uniform(0, 0.2))
-    exits = count_exits(box, trio, since)
+    exits = count_exits(box, four, since)
     print(f"exits {exits}, {sum(exits.values())} in {SECONDS / 2:.0f} s; median {report.median_sec:.3f} s")
     assert_nothing_failed(report)

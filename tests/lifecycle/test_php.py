@@ -467,9 +467,9 @@ def test_program_of_the_customers_elsewhere_harms_only_his_site(box, site):
     assert page(box, "show.php")["user"] == site
 
 
-def test_with_each_mpm(box, trio):
-    """Those who started, reload, and end it are the MPM's."""
-    for name in trio:
+def test_with_each_server(box, four):
+    """Those who started, reload, and end it are the server's."""
+    for name in four:
         box.write(f"/srv/www/{name}/pid.php", "<?php echo posix_getppid();")
         box.run("chown", f"{name}:", f"/srv/www/{name}/pid.php")
 

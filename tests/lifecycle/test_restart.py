@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from conftest import settings_of
 
 SIZE = 30_000_000  # more than the buffers of both sides
 
@@ -25,17 +26,17 @@ print(sum(len(part) for part in iter(lambda: answer.read(65536), b"")), flush=Tr
 
 
 @pytest.fixture(name="downloads")
-def downloads_fixture(box, trio):
-    """Begins a download from each instance, one for each MPM; lets them go on and returns how many bytes they got."""
-    for name in trio:
+def downloads_fixture(box, four):
+    """Begins a download from each instance; lets them go on and returns how many bytes they got."""
+    for name in four:
         box.path(f"/srv/www/{name}/large.bin").write_bytes(b"x" * SIZE)
         box.run("chown", f"{name}:", f"/srv/www/{name}/large.bin")
-        box.write_instance(name, f"Host={name}.example\nIdleSec=0\n")
+        box.write_instance(name, settings_of(name, "IdleSec=0"))
         box.run("systemctl", "stop", f"bellhop@{name}.service")
     clients = []
 
     def begin():
-        for name in trio:
+        for name in four:
             clients.append(box.popen_client(sys.executable, "-c", CLIENT, f"{name}.example", stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE))
         for client in clients:
@@ -45,23 +46,23 @@ def downloads_fixture(box, trio):
         return [int(client.communicate("go on\n", timeout=60)[0]) for client in clients]
 
     yield begin, end
-    for name in trio:
-        box.write_instance(name, f"Host={name}.example\nIdleSec=1s\n")
+    for name in four:
+        box.write_instance(name, settings_of(name, "IdleSec=1s"))
         box.run("systemctl", "stop", f"bellhop@{name}.service")
 
 
 @pytest.mark.parametrize("action", ["restart", "stop", "reload"])
-def test_slow_download_keeps_nobody_waiting(box, trio, downloads, action):
+def test_slow_download_keeps_nobody_waiting(box, four, downloads, action):
     begin, end = downloads
     begin()
-    box.run("systemctl", "--no-block", action, *(f"bellhop@{name}.service" for name in trio))
-    for name in trio:
+    box.run("systemctl", "--no-block", action, *(f"bellhop@{name}.service" for name in four))
+    for name in four:
         began = time.monotonic()
         assert box.curl(f"https://{name}.example/load.txt").strip() == f"{name}.example"
         # A second until another server starts; the rest is for a busy machine.
         assert time.monotonic() - began < 5
-    assert end() == [SIZE] * len(trio)
-    for name in trio:
+    assert end() == [SIZE] * len(four)
+    for name in four:
         box.wait_for("all is settled", lambda name=name: box.show(f"bellhop@{name}.service", "Job") in ("", "0"))
         assert box.curl(f"http://{name}.example/load.txt").strip() == f"{name}.example"
         assert box.show(f"bellhop@{name}.service", "Result") == "success"

@@ -5,6 +5,7 @@ The protocol is written down here a second time, from bellhop-handoff(7) and not
 mistake in one of them is seen. Nothing here sleeps to wait for something: it waits for the event.
 """
 
+import contextlib
 import errno
 import itertools
 import os
@@ -136,6 +137,31 @@ class Notify:
 # --- a router in miniature ---
 
 
+class LinesSocket:
+    """As bellhop-log: the folder of sockets with the one that takes log lines, and that of systemd."""
+
+    def __init__(self, path, notify):
+        os.makedirs(path)
+        os.link(notify, f"{path}/notify")
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self.socket.bind(f"{path}/lines")
+        os.chmod(f"{path}/lines", 0o666)
+        self.folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        self.lines = []
+
+    def text(self, kind=None):
+        """kind: 16 for access lines, 17 for error lines."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                priority, _, line = self.socket.recv(1 << 18, socket.MSG_DONTWAIT).decode().partition(">")
+                self.lines.append((int(priority[1:]) // 8, line))
+        return "".join(f"{line}\n" for of, line in self.lines if kind in (None, of))
+
+    def close(self):
+        self.socket.close()
+        os.close(self.folder)
+
+
 class Router:
     """Accepts on 127.0.0.1 and ::1 and passes every connection on, as host and reason say."""
 
@@ -228,12 +254,17 @@ class Instance:
         self.mpm, self.defines = mpm, defines
         self.folder = tempfile.mkdtemp(prefix="bellhop-test-")
         self.process = None
-        for name in ("config/instances", "config/apache2", "www", "run", "module"):
+        for name in ("config/instances", "config/apache2", "config/nginx", "www", "run", "module"):
             os.makedirs(f"{self.folder}/{name}")
-        self.path("config/instances", self.user + ".conf", text=f"[Instance]\n{settings}\n")
-        # Where no journal is, we still want to read errors.
         os.makedirs(self.path("config/sites", self.user))
-        self.path("config/sites", self.user, "test.conf", text=f"ErrorLog {self.path('run/error')}\n{snippet}\n")
+        if mpm == "nginx":
+            settings += "\nServer=nginx"
+            self._copy_nginx()
+        else:
+            # Where no journal is, we still want to read errors.
+            snippet = f"ErrorLog {self.path('run/error')}\n{snippet}"
+        self.path("config/instances", self.user + ".conf", text=f"[Instance]\n{settings}\n")
+        self.path("config/sites", self.user, "test.conf", text=f"{snippet}\n")
         self.path("www/index.html", text="hello\n")
         # A copy: the build folder need not be readable for the instance's user.
         for path in (MODULE, f"{BUILD}/instance.conf", f"{BUILD}/bellhop-instance"):
@@ -244,6 +275,7 @@ class Instance:
             self_signed(f"{self.folder}/config/tls/{self.user}", "alice.example", "*.shop.example")
         self.handoff = HandoffSocket(f"{self.folder}/handoff")
         self.notify = Notify(f"{self.folder}/notify")
+        self.lines = LinesSocket(f"{self.folder}/sockets", self.notify.path) if mpm == "nginx" else None
         self.router = Router(self.handoff.path)
         os.chmod(self.folder, 0o755)
         if AS_ROOT:
@@ -252,6 +284,15 @@ class Instance:
                 for top, _, files in os.walk(f"{self.folder}/{place}"):
                     for name in (top, *(f"{top}/{file}" for file in files)):
                         os.chown(name, uid, -1)
+
+    def _copy_nginx(self):
+        module = shutil.copy(f"{BUILD}/ngx_bellhop_module.so", f"{self.folder}/module")
+        with open(f"{BUILD}/nginx-instance.conf", encoding="utf-8") as file:
+            text = re.sub("^load_module .*$", f"load_module {module};\nbellhop_router_user {self.router_user};", file.read(),
+                          flags=re.MULTILINE)
+        self.path("config/nginx/instance.conf", text=text)
+        shutil.copy(f"{BUILD}/nginx-http.conf", self.path("config/nginx/http.conf"))
+        shutil.copy(f"{ROOT}/conf/nginx/server.conf", self.path("config/nginx"))
 
     def path(self, *parts, text=None, mode=0o644):
         name = os.path.join(self.folder, *parts)
@@ -273,7 +314,8 @@ class Instance:
 
     def environment(self, **more):
         return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "BELLHOP_MPM": self.mpm,
-                "RUNTIME_DIRECTORY": self.path("run"), "NOTIFY_SOCKET": self.notify.path, **more}
+                "RUNTIME_DIRECTORY": self.path("run"), "NOTIFY_SOCKET": self.notify.path, "BELLHOP_WWW": self.path("www"),
+                **more}
 
     def run(self, *arguments, **environment):
         """Runs the server to its end, without hand-off socket: syntax check and the like."""
@@ -292,7 +334,8 @@ class Instance:
         self.log = open(self.path("stderr"), "ab")
         self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
             ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *self.command()],
-            env=self.environment(LISTEN_FDS="1", LISTEN_FDNAMES=name), cwd="/", stdin=subprocess.DEVNULL,
+            env=self.environment(LISTEN_FDS="1", LISTEN_FDNAMES=name), cwd="/",
+            stdin=self.lines.folder if self.lines else subprocess.DEVNULL,
             stdout=self.log, stderr=self.log, preexec_fn=give_descriptor, pass_fds=(3,),
             start_new_session=True)
         if wait:
@@ -339,7 +382,7 @@ class Instance:
             if os.path.exists(self.path(name)):
                 with open(self.path(name), encoding="utf-8", errors="replace") as file:
                     text += file.read()
-        return text
+        return text + (self.lines.text() if self.lines else "")
 
     def close(self):
         if self.process and self.process.poll() is None:
@@ -349,6 +392,8 @@ class Instance:
         self.router.close()
         self.handoff.close()
         self.notify.close()
+        if self.lines:
+            self.lines.close()
         shutil.rmtree(self.folder)
 
     def __enter__(self):

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "config/config.h"
+#include "config/names.h"
+#include "instance/nginx-conf.h"
+#include "util/cleanup.h"
+#include "util/text.h"
+
+/* What a part of the configuration is for: the instance, or one of its hosts. */
+typedef struct Site {
+        const char *host; /* NULL: all hosts that have no other */
+        char folder[NAME_HOST_MAX];
+        char www[PATH_MAX];
+        char certificate[PATH_MAX], key[PATH_MAX];
+        bool has_www, has_tls;
+} Site;
+
+static bool nginx_exists(const char *path)
+{
+        struct stat st;
+
+        return stat(path, &st) == 0;
+}
+
+/* As instance.conf of Apache chooses it. */
+static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
+{
+        const char *www = getenv("BELLHOP_WWW");
+
+        if (www)
+                return snprintf(ret, PATH_MAX, "%s", www) < PATH_MAX;
+        (void)snprintf(ret, PATH_MAX, "/srv/www/%s", context->instance);
+        if (!nginx_exists(ret))
+                (void)snprintf(ret, PATH_MAX, "/home/%s/public_html", context->instance);
+        return nginx_exists(ret);
+}
+
+static void nginx_find_site(const Context *context, const char *host, const Site *main, Site *ret)
+{
+        const char *dir = context->config_dir, *name = context->instance;
+
+        *ret = (Site){ .host = host };
+        if (host) {
+                (void)name_host_folder(host, ret->folder);
+                ret->has_www =
+                        snprintf(ret->www, PATH_MAX, "%s/%s", main->www, ret->folder) < PATH_MAX &&
+                        nginx_exists(ret->www);
+                ret->has_tls =
+                        name_host_path_fill(NAME_CERTIFICATE, dir, name, host, ret->certificate) &&
+                        name_host_path_fill(NAME_PRIVATE_KEY, dir, name, host, ret->key) &&
+                        nginx_exists(ret->certificate);
+        } else {
+                ret->has_www = nginx_find_www(context, ret->www);
+                ret->has_tls = name_path_fill(NAME_CERTIFICATE, dir, name, ret->certificate) &&
+                               name_path_fill(NAME_PRIVATE_KEY, dir, name, ret->key) &&
+                               nginx_exists(ret->certificate);
+        }
+}
+
+static void nginx_write_server(FILE *out, const Context *context, const Site *site,
+                               const Site *main)
+{
+        const char *dir = context->config_dir, *is_default = site->host ? "" : " default_server";
+        const Site *tls = site->has_tls ? site : main;
+
+        fprintf(out, "    server {\n");
+        fprintf(out, "        listen 80%s;\n        listen [::]:80%s;\n", is_default, is_default);
+        fprintf(out, "        listen 443 %s%s;\n        listen [::]:443 %s%s;\n", BELLHOP_NGINX_TLS,
+                is_default, BELLHOP_NGINX_TLS, is_default);
+        if (tls->has_tls)
+                fprintf(out, "        ssl_certificate %s;\n        ssl_certificate_key %s;\n",
+                        tls->certificate, tls->key);
+        else
+                fprintf(out, "        ssl_reject_handshake on;\n");
+        fprintf(out, "        server_name %s;\n", site->host ? site->host : "_");
+        if (!context->is_suspended) {
+                fprintf(out, "        root %s;\n", site->has_www ? site->www : main->www);
+                fprintf(out, "        include %s/nginx/server.conf;\n", dir);
+                fprintf(out, "        include %s/sites/%s/*.conf;\n", dir, context->instance);
+        }
+        fprintf(out, "    }\n");
+}
+
+static void nginx_write_http(FILE *out, const Context *context, const Config *config)
+{
+        static const char *const temporary[] = { "client_body", "proxy", "fastcgi", "uwsgi",
+                                                 "scgi" };
+        const char *dir = context->config_dir;
+        const char *temporary_dir = getenv("TMPDIR") ? getenv("TMPDIR") : context->runtime_dir;
+        Site main, site;
+
+        nginx_find_site(context, NULL, NULL, &main);
+        fprintf(out, "http {\n");
+        for (size_t i = 0; i < ELEMENTSOF(temporary); i++)
+                fprintf(out, "    %s_temp_path %s/nginx-%s;\n", temporary[i], temporary_dir,
+                        temporary[i]);
+        fprintf(out, "    upstream php {\n        server unix:%s/php.sock;\n    }\n",
+                context->runtime_dir);
+        fprintf(out, "    include %s/nginx/http.conf;\n", dir);
+        if (!context->is_suspended)
+                fprintf(out, "    include %s/sites/%s/*.http;\n", dir, context->instance);
+        nginx_write_server(out, context, &main, &main);
+        for (size_t i = 0; i < hostmap_size(config->map); i++) {
+                const HostMapRoute route = hostmap_route(config->map, i);
+
+                if (route.is_address)
+                        continue;
+                nginx_find_site(context, route.what, &main, &site);
+                if (site.has_www || site.has_tls)
+                        nginx_write_server(out, context, &site, &main);
+        }
+        fprintf(out, "}\n");
+}
+
+static int nginx_write(FILE *out, const Context *context, unsigned number)
+{
+        Config *config = NULL;
+        const int r = config_load_own(context->config_dir, context->instance, &config);
+
+        if (r < 0)
+                return r;
+        fprintf(out, "include %s/nginx/instance.conf;\n", context->config_dir);
+        fprintf(out, "bellhop_instance %s;\nbellhop_config_dir %s;\n", context->instance,
+                context->config_dir);
+        fprintf(out, "bellhop_log_files %s;\n", strcmp(context->logs, "files") == 0 ? "on" : "off");
+        fprintf(out, "daemon off;\npid %s/nginx-%u.pid;\nerror_log stderr warn;\n",
+                context->runtime_dir, number);
+        nginx_write_http(out, context, config);
+        config_free(config);
+        return 0;
+}
+
+int nginx_conf_make(const Context *context, unsigned number)
+{
+        _cleanup_close_ int fd = memfd_create("nginx.conf", MFD_CLOEXEC);
+        const int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        _cleanup_fclose_ FILE *out = copy < 0 ? NULL : fdopen(copy, "w");
+        int r;
+
+        if (!out) {
+                r = -errno;
+                close_fd(copy);
+                return r;
+        }
+        r = nginx_write(out, context, number);
+        if (r < 0 || fflush(out) != 0)
+                return r < 0 ? r : -EIO;
+        return take_fd(fd);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/* nginx writes to files, which a customer must not hold, or to syslog, where lines are lost. */
+#include <syslog.h>
+
+#include "instance/log-lines.h"
+#include "nginx/logs.h"
+#include "util/journal.h"
+
+/* For all but the client's texts, each byte of which takes up to four. */
+#define FIXED_BYTES 256
+
+static const char *instance_name;
+static bool is_file;
+
+/* nginx's levels are those of syslog(3), one higher. */
+static void logs_write_error(ngx_log_t *log, ngx_uint_t level, u_char *text, size_t size)
+{
+        char line[NGX_MAX_ERROR_STR + 1];
+
+        while (size > 0 && text[size - 1] == '\n')
+                size--;
+        if (size > NGX_MAX_ERROR_STR)
+                size = NGX_MAX_ERROR_STR;
+        memcpy(line, text, size);
+        line[size] = 0;
+        (void)log_lines_write(LINES_ERROR, level > NGX_LOG_EMERG ? (int)level - 1 : LOG_EMERG, line,
+                              size, is_file);
+}
+
+void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files)
+{
+        instance_name = instance;
+        is_file = are_files;
+        log_lines_init(instance);
+        if (journal_open() >= 0)
+                cycle->new_log.writer = logs_write_error;
+}
+
+/* As Apache escapes it in its log: nothing ends the line or a quoted text. */
+static u_char *logs_add(u_char *at, const ngx_str_t *text)
+{
+        static const char special[] = "\b\n\r\t\v\"\\", letters[] = "bnrtv\"\\";
+
+        if (!text || text->len == 0) {
+                *at++ = '-';
+                return at;
+        }
+        for (size_t i = 0; i < text->len; i++) {
+                const u_char c = text->data[i];
+                const char *found = c ? strchr(special, c) : NULL;
+
+                if (found) {
+                        *at++ = '\\';
+                        *at++ = (u_char)letters[found - special];
+                } else if (c >= ' ' && c < 0x7f) {
+                        *at++ = c;
+                } else {
+                        at = ngx_sprintf(at, "\\x%02xi", (ngx_int_t)c);
+                }
+        }
+        return at;
+}
+
+static ngx_uint_t logs_status(const ngx_http_request_t *request)
+{
+        return request->err_status ? request->err_status : request->headers_out.status;
+}
+
+/* "%V:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"": vhost_combined of Debian's
+ * Apache, with the host that the client requested. */
+void logs_write_access(ngx_http_request_t *request)
+{
+        const ngx_connection_t *connection = request->connection;
+        const ngx_table_elt_t *referer = request->headers_in.referer,
+                              *agent = request->headers_in.user_agent;
+        const ngx_str_t name = { strlen(instance_name), (u_char *)instance_name };
+        const ngx_str_t *const texts[] = {
+                request->headers_in.server.len > 0 ? &request->headers_in.server : &name,
+                &request->headers_in.user,
+                &request->request_line,
+                referer ? &referer->value : NULL,
+                agent ? &agent->value : NULL,
+        };
+        size_t size = FIXED_BYTES + connection->addr_text.len;
+        u_char *line, *at;
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                size += texts[i] ? 4 * texts[i]->len : 1;
+        line = at = ngx_pnalloc(request->pool, size);
+        if (!line)
+                return;
+        at = logs_add(at, texts[0]);
+        at = ngx_sprintf(at, ":%d %V - ", (int)ngx_inet_get_port(connection->local_sockaddr),
+                         &connection->addr_text);
+        at = logs_add(at, texts[1]);
+        at = ngx_sprintf(at, " [%V] \"", &ngx_cached_http_log_time);
+        at = logs_add(at, texts[2]);
+        at = ngx_sprintf(at, "\" %03ui %O \"", logs_status(request), connection->sent);
+        at = logs_add(at, texts[3]);
+        at = ngx_sprintf(at, "\" \"");
+        at = logs_add(at, texts[4]);
+        *at++ = '"';
+        *at = 0;
+        (void)log_lines_write(LINES_ACCESS, LOG_INFO, (char *)line, (size_t)(at - line), is_file);
+}

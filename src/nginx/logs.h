@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The access log, in the format of Apache instances, and the error log, in nginx's own. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <ngx_config.h>
+
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+/* Each time nginx has read its configuration: takes the place of its error log. instance: stays the
+ * caller's. */
+void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files);
+
+/* In the log phase of a request. */
+void logs_write_access(ngx_http_request_t *request);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/* Refuses requests that are not for this instance, never with the customer's content, and counts
+ * those that are answered. */
+#include <ngx_config.h>
+
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "instance/admit.h"
+#include "instance/page.h"
+#include "nginx/inbox.h"
+#include "nginx/logs.h"
+#include "nginx/modules.h"
+#include "util/text.h"
+
+/* The connection of a stream of HTTP/2 is not that of its client. */
+static const ngx_connection_t *requests_connection(const ngx_http_request_t *request)
+{
+        return request->stream ? request->stream->connection->connection : request->connection;
+}
+
+static const char suspended[] = "<!DOCTYPE html><html lang=en><title>Suspended</title>"
+                                "<h1>This website is suspended</h1></html>";
+
+/* In words, as an Apache instance says it. */
+static ngx_int_t requests_suspend(ngx_http_request_t *request)
+{
+        ngx_http_complex_value_t text = {
+                .value = { sizeof(suspended) - 1, (u_char *)suspended },
+        };
+        static ngx_str_t type = ngx_string("text/html");
+
+        return ngx_http_send_response(request, NGX_HTTP_SERVICE_UNAVAILABLE, &type, &text);
+}
+
+/* The answer has nothing of the customer's: no page of error_page. */
+static ngx_int_t requests_refuse(ngx_http_request_t *request, ngx_int_t status)
+{
+        request->error_page = 1;
+        return status;
+}
+
+static bool requests_is_tls(const ngx_http_request_t *request)
+{
+        return requests_connection(request)->ssl;
+}
+
+/* The port that the client names, with its colon; nothing if it names none or the default. */
+static void requests_find_port(const ngx_http_request_t *request, ngx_str_t *ret)
+{
+        const ngx_str_t *host = &request->headers_in.host->value;
+        const char *usual = requests_is_tls(request) ? ":443" : ":80";
+        size_t n = 0;
+
+        while (n < host->len && host->data[host->len - n - 1] >= '0' &&
+               host->data[host->len - n - 1] <= '9')
+                n++;
+        *ret = (ngx_str_t)ngx_null_string;
+        if (n == 0 || n == host->len || host->data[host->len - n - 1] != ':')
+                return;
+        *ret = (ngx_str_t){ n + 1, host->data + host->len - n - 1 };
+        if (ret->len == strlen(usual) && memcmp(ret->data, usual, ret->len) == 0)
+                ret->len = 0;
+}
+
+static ngx_int_t requests_redirect(ngx_http_request_t *request, const char *host)
+{
+        ngx_table_elt_t *location = ngx_list_push(&request->headers_out.headers);
+        const size_t size = sizeof("https://:65535") + strlen(host) + request->unparsed_uri.len;
+        ngx_str_t port;
+        u_char *end;
+
+        if (!location)
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        ngx_memzero(location, sizeof(*location));
+        ngx_str_set(&location->key, "Location");
+        location->value.data = ngx_pnalloc(request->pool, size);
+        if (!location->value.data)
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        requests_find_port(request, &port);
+        end = ngx_snprintf(location->value.data, size, "%s://%s%V%V",
+                           requests_is_tls(request) ? "https" : "http", host, &port,
+                           &request->unparsed_uri);
+        location->value.len = (size_t)(end - location->value.data);
+        location->hash = 1;
+        request->headers_out.location = location;
+        return requests_refuse(request, request->method & (NGX_HTTP_GET | NGX_HTTP_HEAD)
+                                                ? NGX_HTTP_MOVED_PERMANENTLY
+                                                : NGX_HTTP_PERMANENT_REDIRECT);
+}
+
+/* The document root of a host with pages of its own ends with its name. */
+static bool requests_has_pages(ngx_http_request_t *request, const char *host)
+{
+        const ngx_http_core_loc_conf_t *core =
+                ngx_http_get_module_loc_conf(request, ngx_http_core_module);
+        const size_t length = strlen(host);
+
+        return core->root.len > length && core->root.data[core->root.len - length - 1] == '/' &&
+               memcmp(core->root.data + core->root.len - length, host, length) == 0;
+}
+
+/* The host in the target comes from root's file, whatever the client sends. */
+static const char *requests_canonical(ngx_http_request_t *request, const Config *config,
+                                      uint32_t own, const char *host)
+{
+        const ngx_str_t *uri = &request->unparsed_uri;
+        char *path = ngx_pnalloc(request->pool, uri->len + 1);
+
+        if (!path || !request->headers_in.host || requests_has_pages(request, host))
+                return NULL;
+        memcpy(path, uri->data, uri->len);
+        path[uri->len] = 0;
+        return admit_canonical(config, own, host, path);
+}
+
+static ngx_int_t requests_begin(ngx_http_request_t *request)
+{
+        const ngx_connection_t *connection = requests_connection(request);
+        const struct bellhop_handoff *handoff = inbox_handoff_of(connection);
+        const ngx_str_t *server = &request->headers_in.server;
+        char host[BELLHOP_HOST_MAX + 1];
+        const char *canonical;
+        const Config *config;
+        uint32_t own;
+
+        if (!handoff)
+                return NGX_DECLINED;
+        config = inbox_config(&own);
+        /* A longer one is of nobody. */
+        (void)snprintf(host, sizeof(host), "%.*s", (int)server->len, server->data);
+        if (server->len > 0 &&
+            (server->len >= sizeof(host) || !admit_host(config, own, host, handoff))) {
+                ngx_log_error(NGX_LOG_INFO, request->connection->log, 0,
+                              "misdirected: host '%V' on a connection for '%s'", server,
+                              handoff->host);
+                /* The browser connects anew for that host; HTTP/1.1 must end this connection
+                 * first. */
+                if (!request->stream)
+                        request->keepalive = 0;
+                return requests_refuse(request, NGX_HTTP_MISDIRECTED_REQUEST);
+        }
+        if (config->instances[own].is_suspended)
+                return requests_suspend(request);
+        canonical = requests_canonical(request, config, own, host);
+        return canonical ? requests_redirect(request, canonical) : NGX_DECLINED;
+}
+
+static ngx_int_t requests_end(ngx_http_request_t *request)
+{
+        page_requested();
+        logs_write_access(request);
+        return NGX_OK;
+}
+
+static bool requests_add(ngx_http_core_main_conf_t *core, ngx_http_phases phase,
+                         ngx_http_handler_pt handler)
+{
+        ngx_http_handler_pt *place = ngx_array_push(&core->phases[phase].handlers);
+
+        if (place)
+                *place = handler;
+        return place;
+}
+
+static ngx_int_t requests_init(ngx_conf_t *conf)
+{
+        ngx_http_core_main_conf_t *core =
+                ngx_http_conf_get_module_main_conf(conf, ngx_http_core_module);
+
+        return requests_add(core, NGX_HTTP_POST_READ_PHASE, requests_begin) &&
+                               requests_add(core, NGX_HTTP_LOG_PHASE, requests_end)
+                       ? NGX_OK
+                       : NGX_ERROR;
+}
+
+static ngx_http_module_t context = { .postconfiguration = requests_init };
+
+ngx_module_t ngx_http_bellhop_module = {
+        NGX_MODULE_V1, &context, NULL, NGX_HTTP_MODULE,       NULL, NULL, NULL, NULL,
+        NULL,          NULL,     NULL, NGX_MODULE_V1_PADDING,
+};

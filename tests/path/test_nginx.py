@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""nginx as the server of an instance: what is the same with Apache, in the words of test_mod_bellhop.py, and what is not."""
+
+# pylint: disable=unused-import
+import os
+import pwd
+import re
+import signal
+import subprocess
+
+import handoff
+import pytest
+from handoff import Instance
+from test_mod_bellhop import (  # noqa: F401
+    SUSPENDED, get, read_response, test_bad_messages_do_no_harm, test_child_killed_while_idle,
+    test_first_request_for_another_host, test_foreign_host_of_a_suspended_one, test_foreign_sender_is_refused, test_get,
+    test_keep_alive, test_no_handoff_is_lost_by_stop_and_start, test_queued_handoffs_are_served_by_the_next_start,
+    test_refusals_are_logged_at_a_limited_rate, test_reload_leaves_new_connections_alone,
+    test_second_request_for_another_host_is_misdirected, test_sni_of_ours_host_of_another,
+    test_start_without_socket_says_what_to_do, test_stop_amidst_a_reload_is_heeded, test_stop_while_it_starts_is_not_lost,
+    test_target_for_another_host, test_tls_versions, test_unknown_host_by_reason)
+from test_virtual_hosts import CODE, test_canonical_host  # noqa: F401
+
+HOSTS = "Host=alice.example www.alice.example blog.alice.example *.shop.example\nIdleSec=0"
+
+
+@pytest.fixture(name="mpm", params=["nginx"])
+def _mpm(request):
+    return request.param
+
+
+@pytest.fixture(name="instance")
+def _instance(mpm):
+    with Instance(mpm, settings="Host=alice.example *.shop.example\nIdleSec=0") as instance:
+        yield instance.start()
+
+
+@pytest.fixture(name="suspended")
+def _suspended(mpm):
+    """Nothing of the customer's would let a server start."""
+    with Instance(mpm, settings="Host=alice.example\nSuspended=yes", snippet="nonsense;") as instance:
+        yield instance.start()
+
+
+@pytest.fixture(name="canonical")
+def _canonical():
+    with Instance("nginx", settings=HOSTS + "\nCanonical=WWW.alice.example.") as instance:
+        instance.path("www/new.html", text="new\n")
+        os.makedirs(instance.path("www/.well-known/acme-challenge"))
+        instance.path("www/.well-known/acme-challenge/token", text="token\n")
+        yield instance.start()
+
+
+def lines(instance, kind, n):
+    found = []
+
+    def are_there():
+        found[:] = instance.lines.text(kind).splitlines()
+        return len(found) >= n
+
+    instance.wait_until(are_there, f"{n} lines")
+    return found
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PROPFIND", "X"])
+def test_suspended(suspended, method):
+    for path in ("/", "/none", "/.htaccess", "/x.php?y"):
+        with suspended.connect() as connection, connection.makefile("rb") as file:
+            connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: alice.example\r\nContent-Length: 0\r\n\r\n".encode())
+            status, headers, body = read_response(file, method)
+            assert status == 503 and headers["content-type"].startswith("text/html")
+            assert method == "HEAD" or SUSPENDED in body.decode()
+    assert SUSPENDED in suspended.curl("https:/", "--http2")[1]
+    assert suspended.run("--test").returncode == 0
+
+
+def test_idle_exit_waits_for_open_connections():
+    with Instance("nginx", settings="Host=alice.example\nIdleSec=1s", snippet="keepalive_timeout 60s;") as instance:
+        instance.start()
+        with instance.connect() as connection, connection.makefile("rb") as file:
+            get(connection, "alice.example")
+            assert read_response(file)[0] == 200
+            with pytest.raises(subprocess.TimeoutExpired):
+                instance.process.wait(3)
+            get(connection, "alice.example")
+            assert read_response(file)[0] == 200
+        instance.notify.wait("^STOPPING=1")
+        assert instance.process.wait(handoff.TIMEOUT) == 0
+
+
+def test_access_log(instance):
+    """Nothing that a client sends ends the line or a quoted text."""
+    with instance.connect() as connection, connection.makefile("rb") as file:
+        get(connection, "ALICE.example:80", '/a"b\\c%22\xff', b"User-Agent: a\"b\\\x7f\xc3\xa4\r\nReferer: http://x/\r\n")
+        assert read_response(file)[0] == 404
+    assert instance.curl("https:/", "--http2", host="x.shop.example")[0] == 0
+    first, second = lines(instance, 16, 2)
+    port, tls_port = instance.router.port, instance.router.tls_port
+    assert re.fullmatch(rf'alice\.example:{port} 127\.0\.0\.1 - - \[\d\d/\w+/\d{{4}}:[\d:]{{8}} [+-]\d{{4}}\] '
+                        r'"GET /a\\"b\\\\c%22\\xc3\\xbf HTTP/1\.1" 404 \d+ "http://x/" "a\\"b\\\\\\x7f\\xc3\\xa4"', first), first
+    assert re.fullmatch(rf'x\.shop\.example:{tls_port} 127\.0\.0\.1 - - .* "GET / HTTP/2\.0" 200 \d+ "-" "curl/[\d.]+"',
+                        second), second
+
+
+def test_error_log_of_start_is_on_stderr():
+    with Instance("nginx", snippet="nonsense on;") as instance:
+        with pytest.raises(AssertionError):
+            instance.start()
+        with open(instance.path("stderr"), encoding="utf-8") as file:
+            assert 'unknown directive "nonsense" in ' + instance.path("config/sites") in file.read()
+
+
+def test_configuration_is_tested_as_it_starts(instance):
+    done = instance.run("--test")
+    assert (done.returncode, "test is successful" in done.stderr) == (0, True)
+    instance.path("config/sites", instance.user, "bad.conf", text="location / {\n    nonsense;\n}\n")
+    done = instance.run("--test")
+    assert done.returncode != 0 and f"config/sites/{instance.user}/bad.conf:2" in done.stderr
+
+
+def test_files_that_are_nobodys(instance):
+    instance.path("www/.htaccess", text="secret")
+    instance.path("www/.user.ini", text="secret")
+    os.symlink("/etc/passwd", instance.path("www/passwd"))
+    os.lchown(instance.path("www/passwd"), pwd.getpwnam(instance.user).pw_uid, -1)
+    for path in ("/.htaccess", "/.htpasswd", "/.user.ini", "/passwd"):
+        assert instance.curl(path, *CODE)[1].split()[0] in ("403", "404"), path
+
+
+@pytest.mark.parametrize("name", ["x.php", "x.PHP", "x.php5", "x.phtml", "x.pht", "x.phar", "x.php/more"])
+def test_source_of_php_is_never_sent(instance, name):
+    """No PHP runs here, so there is an error instead."""
+    instance.path("www", name.partition("/")[0], text="<?php secret")
+    for path in (name, name.replace(".", "%2e")):
+        status, text = instance.curl(f"/{path}", "-i")
+        assert status == 0 and "secret" not in text and " 50" in text.splitlines()[0], text
+
+
+def test_hosts_with_folders(instance):
+    with Instance("nginx", settings=HOSTS) as other:
+        for folder in ("blog.alice.example", "_.shop.example"):
+            os.makedirs(other.path("www", folder))
+            other.path("www", folder, "index.html", text=folder)
+        os.makedirs(other.path("config/tls", other.user, "blog.alice.example"))
+        handoff.self_signed(other.path("config/tls", other.user, "blog.alice.example"), "blog.alice.example")
+        for top, _, files in os.walk(other.path("config/tls")):
+            for file in files:
+                os.chmod(os.path.join(top, file), 0o644)
+        other.start()
+        for host, text in (("alice.example", "hello\n"), ("blog.alice.example", "blog.alice.example"),
+                           ("a.shop.example", "_.shop.example")):
+            assert other.curl("/", host=host) == other.curl("https:/", host=host) == (0, text)
+    assert instance.curl("/", host="a.shop.example") == (0, "hello\n")
+
+
+def test_other_signals(instance):
+    """A second binary would take the descriptors of the first; a SIGHUP reads the same configuration again."""
+    server, = instance.servers()
+    worker, = instance.children()
+    os.kill(server, signal.SIGUSR2)
+    os.kill(server, signal.SIGHUP)
+    instance.wait_until(lambda: instance.children() and worker not in instance.children(), "a new worker")
+    assert instance.curl("/") == (0, "hello\n")
+    assert instance.servers() == [server]
+
+
+def test_reloads_leave_no_descriptors(instance):
+    def count():
+        instance.wait_until(lambda: len(instance.servers()) == 1 and instance.children(), "the last server alone")
+        return instance.n_fds(), instance.n_fds(instance.servers()[0]), instance.n_fds(instance.children()[0])
+
+    before = count()
+    for _ in range(5):
+        instance.process.send_signal(signal.SIGHUP)
+        instance.notify.wait("^RELOADING=1")
+        instance.notify.wait("^READY=1")
+    assert count() == before
