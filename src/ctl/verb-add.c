@@ -139,7 +139,7 @@ static const struct {
 } steps[STEPS] = {
         [USER] = { "user", "create user " },
         [WWW] = { "document-root", "make document root " WWW_DIR "/" },
-        [SNIPPETS] = { "snippets", "make the folder of Apache snippets for " },
+        [SNIPPETS] = { "snippets", "make the folder of snippets for " },
         [LOGS] = { "logs", "make the folder of the logs of " },
         [CERTIFICATE] = { "certificate", "sign a certificate for " },
         [DROP_IN] = { "drop-in", "let systemd know about the network of " },
@@ -469,6 +469,8 @@ static CtlStatus add_prepare(Add *add)
                 status = add_check_file(add);
         if (status == CTL_FINE)
                 status = add_check_user(add);
+        if (status == CTL_FINE && !add->has_file)
+                status = draft_check_server(&add->draft);
         if (status == CTL_FINE)
                 status = add_check_pair(add);
         if (status == CTL_FINE)

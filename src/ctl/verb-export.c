@@ -17,6 +17,7 @@ enum {
         DEFAULT,
         HTTP,
         NETWORK,
+        SERVER,
         IDLE,
         SUSPENDED,
         CANONICAL,
@@ -36,6 +37,7 @@ static const Column columns[] = {
         [DEFAULT] = { "", "default", 0, SCOLS_JSON_BOOLEAN },
         [HTTP] = { "", "http", 0, SCOLS_JSON_STRING },
         [NETWORK] = { "", "network", 0, SCOLS_JSON_STRING },
+        [SERVER] = { "", "server", 0, SCOLS_JSON_STRING },
         [IDLE] = { "", "idle_seconds", 0, SCOLS_JSON_NUMBER },
         [SUSPENDED] = { "", "suspended", 0, SCOLS_JSON_BOOLEAN },
         [CANONICAL] = { "", "canonical", 0, SCOLS_JSON_STRING },
@@ -79,6 +81,7 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
         table_set_bool(table, DEFAULT, instance->is_default);
         table_set(table, HTTP, http_policies[instance->http]);
         table_set(table, NETWORK, network_names[instance->network]);
+        table_set(table, SERVER, server_names[instance->server]);
         table_set(table, IDLE, show_usec(instance->idle_usec, idle));
         table_set_bool(table, SUSPENDED, instance->is_suspended);
         table_set(table, CANONICAL, instance->canonical);

@@ -33,11 +33,17 @@ static const struct {
         const char *key;
         bool is_list;
 } settings[] = {
-        { "Host", true },        { "Address", true },
-        { "Default", false },    { "Http", false },
-        { "IdleSec", false },    { "Network", false },
-        { "Canonical", false },  { "MailPerHour", false },
-        { "MailPerDay", false }, { "MailRecipientsPerDay", false },
+        { "Host", true },
+        { "Address", true },
+        { "Default", false },
+        { "Http", false },
+        { "IdleSec", false },
+        { "Network", false },
+        { "Server", false },
+        { "Canonical", false },
+        { "MailPerHour", false },
+        { "MailPerDay", false },
+        { "MailRecipientsPerDay", false },
 };
 
 /* What the options say of a key: the words of a list, or the last value. An empty value takes back
@@ -129,6 +135,9 @@ static CtlStatus set_check(Set *set)
         if (!change_good(set->places.file, n_pair < 0 ? n_pair : r))
                 return CTL_FAILED;
         status = draft_check_conflicts(&set->draft, set->config);
+        if (status == CTL_FINE &&
+            set->draft.parsed.instance.server != set->config->instances[own].server)
+                status = draft_check_server(&set->draft);
         return status == CTL_FINE && set->is_changed
                        ? draft_check_https(&set->draft, &set->change, n_pair == 2,
                                            "Install one first")

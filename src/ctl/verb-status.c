@@ -138,6 +138,8 @@ static void status_put_settings(Status *status)
                         instance ? http_policies[instance->http] : NULL);
         status_put_text(status, "Network", "network",
                         instance ? network_names[instance->network] : NULL);
+        status_put_text(status, "Server", "server",
+                        instance ? server_names[instance->server] : NULL);
         status_put_bool(status, "Suspended", "suspended", instance,
                         instance && instance->is_suspended);
         status_put(status, "Idle exit", "idle_seconds", SCOLS_JSON_NUMBER,

@@ -55,6 +55,7 @@ const Option options[] = {
           SETTING("IdleSec") },
         { "network", 0, "[=REACH]", "add set", "What it can connect to: internet, yes or no",
           SETTING("Network") },
+        { "server", 0, "KIND", "add set", "What serves it: apache or nginx", SETTING("Server") },
         { "mail-per-hour", 0, "N", "add set", "It sends no more messages in an hour",
           SETTING("MailPerHour") },
         { "mail-per-day", 0, "N", "add set", "Nor in a day", SETTING("MailPerDay") },

@@ -40,8 +40,8 @@ Include {}
 """
 # Keys of a plan that are lines of the instance's file.
 SETTINGS = {"hosts": "Host", "addresses": "Address", "default": "Default", "http": "Http", "idle_seconds": "IdleSec",
-            "network": "Network", "canonical": "Canonical", "mail_per_hour": "MailPerHour", "mail_per_day": "MailPerDay",
-            "mail_recipients_per_day": "MailRecipientsPerDay"}
+            "network": "Network", "server": "Server", "canonical": "Canonical", "mail_per_hour": "MailPerHour",
+            "mail_per_day": "MailPerDay", "mail_recipients_per_day": "MailRecipientsPerDay"}
 
 
 def user_of(name):
@@ -220,7 +220,7 @@ class Carry:
             os.mkdir(os.path.join(folder, name), 0o755)
         access.write(os.path.join(folder, "apache2/instance.conf"), INSTANCE_CONF.format(self.path("apache2", "instance.conf")))
         included = [f"apache2/{name}" for name in names_in(self.path("apache2")) if name != "instance.conf"]
-        for name in ("php", "router.conf", "router.conf.d", *included):
+        for name in ("nginx", "php", "router.conf", "router.conf.d", *included):
             if os.path.exists(os.path.join(self.ctl.config, name)):
                 os.symlink(os.path.join(self.ctl.config, name), os.path.join(folder, name))
         for entry in entries:
@@ -235,7 +235,7 @@ class Carry:
         os.mkdir(folder, 0o750)
         os.chown(folder, -1, gid)
         for name in names_in(self.path("sites", entry.name)):
-            if name.endswith(".conf") or name == "php.fpm":
+            if name.endswith((".conf", ".http")) or name == "php.fpm":
                 with contextlib.suppress(OSError):
                     shutil.copyfile(self.path("sites", entry.name, name), os.path.join(folder, name))
         for name, text in entry["snippets"].items():
@@ -254,7 +254,10 @@ class Carry:
 
     def judge(self, entries):
         """What bellhopctl check finds: the same that it would find afterwards. Most of the time that an import takes is
-        that of Apache's tests, so each processor has some."""
+        that of the servers' tests, so each processor has some."""
+        for entry in entries:
+            if "server" not in entry.given and (there := self.settings_of(entry.name)):
+                entry.values["server"] = there["server"]
         n = min(os.cpu_count() or 1, len(entries))
         with concurrent.futures.ThreadPoolExecutor(n) as pool:
             for found in pool.map(lambda start: list(self.judge_some(entries[start::n])), range(n)):
@@ -309,6 +312,7 @@ class Carry:
         found += [("http", f"--http={entry['http']}")] if entry["http"] != "serve" else []
         found += [("idle_seconds", f"--idle={time_of(entry['idle_seconds'])}")] if entry["idle_seconds"] != 600 else []
         found += [("network", f"--network={entry['network']}")] if entry["network"] != "no" else []
+        found += [("server", f"--server={entry['server']}")] if entry["server"] != "apache" else []
         found += [("canonical", f"--canonical={entry['canonical']}")] if entry["canonical"] else []
         return found + [(key, mail_option(key, entry[key])) for key in plan.MAIL if entry[key] is not None]
 
@@ -368,6 +372,7 @@ class Carry:
                  **{key: [mail_option(key, entry[key])] for key in plan.MAIL},
                  "default": [f"--default={'yes' if entry['default'] else 'no'}"],
                  "network": [f"--network={entry['network']}"],
+                 "server": [f"--server={entry['server']}"],
                  "http": [f"--http={entry['http']}"],
                  "canonical": [f"--canonical={entry['canonical'] or ''}"],
                  "idle_seconds": [f"--idle={time_of(entry['idle_seconds'])}"],

@@ -11,10 +11,11 @@ import json
 import re
 
 INSTANCE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}")
-SNIPPET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.conf|php\.fpm")
+SNIPPET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.(?:conf|http)|php\.fpm")
 FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 POLICIES = ("serve", "redirect", "refuse")
 NETWORKS = ("no", "internet", "yes")
+SERVERS = ("apache", "nginx")
 LARGEST = 2 ** 63 - 1
 LARGEST_FILE = 64 * 1024 * 1024
 BLANKS = re.compile(r"[ \t\r\n]*")
@@ -30,9 +31,9 @@ LIMITS = {  # from and to, as add and set take them
 # Null: as mail.conf says.
 MAIL = ("mail_per_hour", "mail_per_day", "mail_recipients_per_day")
 DEFAULTS = {
-    "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "idle_seconds": 600,
-    "suspended": False, "canonical": None, **dict.fromkeys((*MAIL, *LIMITS)), "create_user": False, "certificate": None, "key": None,
-    "chain": None,
+    "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "server": "apache",
+    "idle_seconds": 600, "suspended": False, "canonical": None, **dict.fromkeys((*MAIL, *LIMITS)), "create_user": False,
+    "certificate": None, "key": None, "chain": None,
     "certificates": {}, "snippets": {}, "folders": [], "php_fpm": None,
 }
 # Each of their values is an object itself, which no cell of a table can be.
@@ -253,6 +254,7 @@ FORMS = {
     "addresses": (is_words, "a list of addresses"),
     "http": (lambda value: value in POLICIES, "serve, redirect or refuse"),
     "network": (lambda value: value in NETWORKS, "no, internet or yes, as a string"),
+    "server": (lambda value: value in SERVERS, "apache or nginx"),
     "canonical": (lambda value: value is None or is_words([value]), "a host, or null"),
     "idle_seconds": (lambda value: (is_number(value) or isinstance(value, float)) and 0 <= value <= 10 ** 9,
                      "a number of seconds"),
@@ -264,7 +266,7 @@ FORMS = {
        for key in ("certificate", "key", "chain", "php_fpm")},
     "certificates": (is_object_of(FOLDER, is_pair), "an object: a name of a folder to {certificate, key}"),
     "snippets": (is_object_of(SNIPPET, lambda text: isinstance(text, str) and "\0" not in text and not NO_BYTES.search(text)),
-                 "an object: NAME.conf or php.fpm to a text"),
+                 "an object: NAME.conf, NAME.http or php.fpm to a text"),
     "folders": (lambda value: isinstance(value, list) and all(is_folder(path) for path in value),
         "a list of absolute paths, without blanks, quotes, colons or percent signs"),
 }
@@ -348,6 +350,7 @@ def entry_of(values, file, line):
 
 def as_json(entry):
     """The keys of status --json always, the others where they say something."""
-    always = ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended", "canonical", *MAIL, *LIMITS)
+    always = ("hosts", "addresses", "default", "http", "network", "server", "idle_seconds", "suspended", "canonical", *MAIL,
+              *LIMITS)
     return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS
                                        if key in always or entry[key] != DEFAULTS[key]}}

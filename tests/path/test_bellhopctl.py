@@ -237,15 +237,15 @@ NO_LIMITS = dict.fromkeys(("memory_max_bytes", "cpu_max_percent", "tasks_max", "
 def test_export(config):
     """In the order of the names, with the settings as add and set take them."""
     asked = {"hosts": ["a.example", "*.b.example"], "addresses": ["192.0.2.7"], "default": False, "http": "serve",
-             "network": "no", "idle_seconds": 600, "suspended": False, "canonical": None,
+             "network": "no", "server": "apache", "idle_seconds": 600, "suspended": False, "canonical": None,
              **dict.fromkeys(("mail_per_hour", "mail_per_day", "mail_recipients_per_day"))}
     entry = {"instance": NAME, **asked, **NO_LIMITS}
     assert export(config) == export(config, NAME) == export(config, "--json") == [entry]
     (config / f"instances/{OTHER}.conf").write_text(
-        "[Instance]\nHost=c.example\nCanonical=C.example.\nDefault=yes\nHttp=redirect\nIdleSec=90500ms\nNetwork=on\nSuspended=yes\n# Host=d.example\n"
+        "[Instance]\nHost=c.example\nCanonical=C.example.\nDefault=yes\nHttp=redirect\nIdleSec=90500ms\nNetwork=on\nServer=nginx\nSuspended=yes\n# Host=d.example\n"
         "MailPerHour=0\nMailPerDay=5\nMailRecipientsPerDay=7\n")
     other = {"instance": OTHER, "hosts": ["c.example"], "addresses": [], "default": True, "http": "redirect", "network": "yes",
-             "idle_seconds": 90.5, "suspended": True, "canonical": "c.example", "mail_per_hour": 0, "mail_per_day": 5,
+             "server": "nginx", "idle_seconds": 90.5, "suspended": True, "canonical": "c.example", "mail_per_hour": 0, "mail_per_day": 5,
              "mail_recipients_per_day": 7, **NO_LIMITS}
     assert export(config) == sorted([entry, other], key=lambda one: one["instance"])
     assert export(config, OTHER) == [other]

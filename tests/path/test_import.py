@@ -177,12 +177,12 @@ def test_errors_of_other_verbs_are_no_sentences_of_their_own():
 
 
 def test_csv_and_json_say_the_same(config, tmp_path):
-    (tmp_path / "plan.csv").write_text("\ufeffinstance,hosts,network,idle_seconds,mail_per_day\r\n"
-                                       "daemon,a.example *.b.example,yes,90,0\r\n", encoding="utf-8")
+    (tmp_path / "plan.csv").write_text("\ufeffinstance,hosts,network,server,idle_seconds,mail_per_day\r\n"
+                                       "daemon,a.example *.b.example,yes,nginx,90,0\r\n", encoding="utf-8")
     printed = json.loads(run(config, "--json", tmp_path / "plan.csv"))
     assert printed["instances"] == [{
         "instance": A, "hosts": ["a.example", "*.b.example"], "addresses": [], "default": False, "http": "serve",
-        "network": "yes", "idle_seconds": 90, "suspended": False, "canonical": None,
+        "network": "yes", "server": "nginx", "idle_seconds": 90, "suspended": False, "canonical": None,
         **dict.fromkeys((*plan.MAIL, *plan.LIMITS)), "mail_per_day": 0}]
     (tmp_path / "plan.json").write_text(json.dumps(printed))
     assert json.loads(run(config, "--json", tmp_path / "plan.json")) == printed

@@ -532,7 +532,7 @@ def test_folder_of_snippets_that_comes_late(box):
     try:
         box.run("systemctl", "restart", "bellhop@alice.service")
         assert not folder.exists()
-        assert changes(box) == ["make the folder of Apache snippets for alice"]
+        assert changes(box) == ["make the folder of snippets for alice"]
         assert changes(box) == []
         box.write("/etc/bellhop/sites/alice/greeting.conf", "Header set Greeting hello\n")
         assert changes(box) == ["restart, as it does not see a folder that is new, alice"]
@@ -568,7 +568,7 @@ def test_apply_after_files_came_and_went(box):
     box.shell("useradd --create-home dora; install -d -o dora /srv/www/dora")
     box.write_instance("dora", "Host=dora.example\n")
     folder = box.path("/etc/bellhop/sites/dora")
-    assert changes(box) == ["make the folder of Apache snippets for dora", "make the folder of the logs of dora",
+    assert changes(box) == ["make the folder of snippets for dora", "make the folder of the logs of dora",
                             "start the hand-off socket of dora", ROUTER]
     assert (folder.stat().st_uid, stat.S_IMODE(folder.stat().st_mode)) == (0, 0o750)
     box.curl("http://dora.example/", "-o", "/dev/null")

@@ -2,6 +2,7 @@
 """bellhopctl set and export: what is asked for comes into force, all else stays, and no visitor notices."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -89,7 +90,7 @@ def test_empty_value_removes(box):
     ([f"--host={HOST} www.{ALICE}"], f"www.{ALICE} leads to alice already (/etc/bellhop/instances/alice.conf:2)"),
     (["--host=", "--address="], "nothing leads here"), (["--host=carol..example"], "carol..example is not a host name"),
     ([f"--host={HOST} {HOST}"], "is here twice"), (["--http=never"], "Http=never is none of"),
-    (["--idle=soon"], "IdleSec=soon is not a time span"), (["--network=perhaps"], "is none of no, internet, yes"),
+    (["--idle=soon"], "IdleSec=soon is not a time span"), (["--server=iis"], "is neither apache nor nginx"), (["--network=perhaps"], "is none of no, internet, yes"),
     (["--address=192.0.2.300"], "is not an address")])
 def test_wrong_result(box, site, options, says):  # pylint: disable=unused-argument
     for more in ([], ["--dry-run"]):
@@ -153,6 +154,48 @@ def test_network(box):
     assert namespaces["yes"] == namespaces["internet"] == box.run("readlink", "/proc/1/ns/net") != namespaces["no"]
 
 
+def server_of(box):
+    head = box.curl(f"https://{HOST}/load.txt", "-I")
+    return re.search("^server: *([a-z]+)", head, re.IGNORECASE | re.MULTILINE)[1].lower()
+
+
+@pytest.mark.usefixtures("site")
+def test_server(box):
+    """The new one starts beside the old one, so no visitor notices."""
+    box.shell(f"echo {HOST} > /srv/www/carol/index.html; chown carol: /srv/www/carol/index.html")
+    pid = main_pid(box, "carol")
+    with steady(box, ALICE, HOST):
+        for value in ("nginx", "apache") * 2:
+            assert steps(box, "carol", f"--server={value}", "--dry-run") == ["file", "router", "server"]
+            assert steps(box, "carol", f"--server={value}") == ["file", "router", "server"]
+            assert box.path(FILE).read_text() == TEXT + f"\nServer={value}\n"
+            assert server_of(box) == settings(box)["server"] == value
+            assert ctl(box, "set", "carol", f"--server={value}") == "carol is as asked for already.\n"
+            assert ctl(box, "apply") == "All is in force as the files have it.\n"
+        # By the file, too.
+        box.write(FILE, TEXT + "\nServer=nginx\n")
+        assert steps(box, verb="apply") == ["router", "server"]
+        assert server_of(box) == "nginx"
+    assert main_pid(box, "carol") == pid
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("missing", ["/usr/sbin/nginx", "/usr/lib/nginx/modules/ngx_bellhop_module.so"])
+def test_server_that_is_not_installed(box, missing):
+    """The instance would go on until it is idle, and then not start again."""
+    box.run("mv", missing, "/root/away")
+    try:
+        for verb in (["set", "carol"], ["add", "dora", "--create-user", "--host=dora.example"]):
+            said = ctl(box, *verb, "--server=nginx", status=1)
+            assert f"{missing} is not there" in said and "libnginx-mod-bellhop" in said
+        assert box.path(FILE).read_text() == TEXT and not box.path("/etc/bellhop/instances/dora.conf").exists()
+        # What is already so can be changed, and left.
+        box.write(FILE, TEXT + "\nServer=nginx\n")
+        ctl(box, "set", "carol", "--server=apache")
+    finally:
+        box.run("mv", "/root/away", missing)
+
+
 @pytest.mark.usefixtures("site")
 def test_instance_that_starts_meanwhile(box):
     """It may have read the file before it was written."""
@@ -195,9 +238,9 @@ def test_killed_anywhere_and_given_again(box, strike):
 def test_export_says_what_add_and_set_have_made(box):
     ctl(box, "set", *CHANGE, "--network")
     entry = settings(box)
-    assert [entry[key] for key in ("hosts", "addresses", "default", "http", "network", "idle_seconds", "suspended",
-                                 "canonical")] == [
-        [HOST, NEW, "*.wild.example"], ["127.0.0.99"], False, "refuse", "yes", 600, False, None]
+    assert [entry[key] for key in ("hosts", "addresses", "default", "http", "network", "server", "idle_seconds",
+                                 "suspended", "canonical")] == [
+        [HOST, NEW, "*.wild.example"], ["127.0.0.99"], False, "refuse", "yes", "apache", 600, False, None]
     ctl(box, "set", "carol", f"--canonical={NEW}")
     assert settings(box)["canonical"] == NEW
     assert f"https://{NEW}/" in box.curl(f"https://{HOST}/", "-i")

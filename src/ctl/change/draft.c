@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/change/draft.h"
+#include "ctl/ask/server.h"
 #include "util/cleanup.h"
 
 CtlStatus draft_parse(Draft *draft, const char *name, const char *path, Span text)
@@ -50,7 +51,8 @@ bool draft_is_same(const Draft *a, const Draft *b)
         const Instance *first = &a->parsed.instance, *second = &b->parsed.instance;
 
         return first->is_default == second->is_default && first->http == second->http &&
-               first->network == second->network && first->idle_usec == second->idle_usec &&
+               first->network == second->network && first->server == second->server &&
+               first->idle_usec == second->idle_usec &&
                draft_is_same_text(first->canonical, second->canonical) &&
                memcmp(&first->mail, &second->mail, sizeof(first->mail)) == 0 &&
                draft_has_same_routes(a->parsed.routes, b->parsed.routes);
@@ -98,6 +100,19 @@ CtlStatus draft_check_conflicts(const Draft *draft, const Config *config)
                 output_error("%s is in %s:%u already, and that file has a mistake. "
                              "'bellhopctl check' shows it. Correct it, or remove %s there.",
                              taken.what, other.file, other.line, taken.what);
+        return CTL_FAILED;
+}
+
+CtlStatus draft_check_server(const Draft *draft)
+{
+        const ServerType server = draft->parsed.instance.server;
+        const char *missing = server_lacks(server);
+
+        if (!missing)
+                return CTL_FINE;
+        output_error("%s is not there, so the instance would not start. Install %s first, or name "
+                     "another server with --server=.",
+                     missing, server_packages[server]);
         return CTL_FAILED;
 }
 

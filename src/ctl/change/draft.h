@@ -29,6 +29,9 @@ bool draft_takes_values(const Ctl *ctl);
  * of config->map that belong to nobody, for others_reload(). */
 CtlStatus draft_check_conflicts(const Draft *draft, const Config *config);
 
+/* Whether this machine has the server. */
+CtlStatus draft_check_server(const Draft *draft);
+
 /* Takes the routes and Default= that an instance has now out of config, before the draft's come in
  * their place. Returns 0 or -ENOMEM. */
 int draft_replaces(Config *config, uint32_t instance);

@@ -175,8 +175,8 @@ static bool enforce_make_snippet_folders(Enforce *enforce)
                 const char *name = enforce->fleet->entries[i].name;
 
                 if (enforce->needs[i] & NEED_SNIPPETS &&
-                    change_step(enforce->change, "snippets",
-                                "make the folder of Apache snippets for %s", name))
+                    change_step(enforce->change, "snippets", "make the folder of snippets for %s",
+                                name))
                         good = change_good(name, snippet_folder_make(dir, name)) && good;
         }
         return good;

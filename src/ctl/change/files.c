@@ -78,10 +78,17 @@ const char *const kept_by_name[] = { "/var/spool/cron/crontabs", "/var/spool/cro
 /* The same settings make the same text, in whatever order they are given. */
 char *instance_text(const Ctl *ctl)
 {
-        static const char *const keys[] = {
-                "Host",    "Address",   "Default",     "Http",       "IdleSec",
-                "Network", "Canonical", "MailPerHour", "MailPerDay", "MailRecipientsPerDay"
-        };
+        static const char *const keys[] = { "Host",
+                                            "Address",
+                                            "Default",
+                                            "Http",
+                                            "IdleSec",
+                                            "Network",
+                                            "Server",
+                                            "Canonical",
+                                            "MailPerHour",
+                                            "MailPerDay",
+                                            "MailRecipientsPerDay" };
         char *text = NULL;
         size_t size;
         FILE *out = open_memstream(&text, &size);
