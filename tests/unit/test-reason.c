@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What Apache 2.4.67, PHP-FPM 8.2 and bellhop-instance say when a test of a configuration fails,
- * and what of it is the reason. */
+/* What Apache 2.4.67, nginx 1.22, PHP-FPM 8.2 and bellhop-instance say when a test of a
+ * configuration fails, and what of it is the reason. */
 #include "unit.h"
 
 #include "ctl/check/reason.h"
@@ -15,6 +15,9 @@
         "AH00548: NameVirtualHost has no effect and will be removed /sites/error.conf:1\n"        \
         "AH00112: Warning: DocumentRoot [/srv/www/Syntax error on line 3 of x: y] does not "      \
         "exist\n"
+
+#define NGINX     "2026/11/29 09:00:00 "
+#define NGINX_END "nginx: configuration file /proc/self/fd/3 test failed\n"
 
 #define FPM "[29-Nov-2026 09:00:00] "
 
@@ -62,6 +65,19 @@ static const struct {
           "can't read the settings of carol: Invalid argument" },
         { "can't test carol: Cannot allocate memory", NULL, 0,
           "can't test carol: Cannot allocate memory" },
+        { NGINX "[warn] 7#7: conflicting server name \"x\" on 0.0.0.0:80, ignored\n" NGINX
+                "[emerg] 7#7: unknown directive \"error\" in /s/x.conf:2\n" NGINX_END,
+          "/s/x.conf", 2, "unknown directive \"error\"" },
+        { "nginx: [emerg] duplicate location \"/ in /a:3\" in /s/a in b:1.conf:7\n" NGINX_END,
+          "/s/a in b:1.conf", 7, "duplicate location \"/ in /a:3\"" },
+        { NGINX "[emerg] 7#7: unknown directive \"x\nAH00526: Syntax error on line 9 of /y:\nno\n"
+                "nginx: [emerg] no in /y:9\" in /s/x.conf:2\n" NGINX_END,
+          "/s/x.conf", 2, "unknown directive \"x" },
+        { NGINX "[emerg] 7#7: host not found in upstream \"php\" in /proc/self/fd/3:7\n" NGINX_END,
+          NULL, 0, "host not found in upstream \"php\"" },
+        { NGINX "[emerg] 7#7: mkdir() \"/c\" failed (13: Permission denied)\n" NGINX_END, NULL, 0,
+          "mkdir() \"/c\" failed (13: Permission denied)" },
+        { NGINX "[emerg] 7#7: cut off in /s/x.conf:2\n", "/s/x.conf", 2, "cut off" },
         { "Segmentation fault\r\n", NULL, 0, "Segmentation fault" },
         { "", NULL, 0, "their test failed without a message" },
 };

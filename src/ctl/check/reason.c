@@ -7,12 +7,14 @@
 #include "util/cleanup.h"
 
 #define SYNTAX_ERROR "Syntax error on line "
+#define NGINX_END    "nginx: configuration file "
 
 typedef enum Level {
         LEVEL_NONE, /* the program names none */
         LEVEL_WARNING,
         LEVEL_ERROR,
         LEVEL_ERROR_OF_PHP,
+        LEVEL_ERROR_OF_NGINX,
 } Level;
 
 typedef struct Line {
@@ -66,11 +68,32 @@ static char *reason_skip_php(char *text, Level *ret)
         return text;
 }
 
+/* "2026/11/29 09:00:00 [emerg] 7#7: " of nginx, or "nginx: [emerg] " before it has a log. */
+static char *reason_skip_nginx(char *text, Level *ret)
+{
+        static const char *const levels[] = { "[emerg] ", "[alert] ", "[crit] ",
+                                              "[error] ", "[warn] ",  "[notice] " };
+        int used = 0, process = 0;
+
+        (void)sscanf(text, "%*u/%*u/%*u %*u:%*u:%*u %n", &used);
+        if (used == 0)
+                (void)sscanf(text, "nginx: %n", &used);
+        for (size_t i = 0; used > 0 && i < ELEMENTSOF(levels); i++)
+                if (reason_begins(text + used, levels[i])) {
+                        *ret = i < 4 ? LEVEL_ERROR_OF_NGINX : LEVEL_WARNING;
+                        text += (size_t)used + strlen(levels[i]);
+                        (void)sscanf(text, "%*u#%*u: %n", &process);
+                        return text + process;
+                }
+        return text;
+}
+
 static bool reason_is_quiet(const char *text)
 {
         static const char *const words[] = {
                 "Warning:",
                 "Syntax OK",
+                NGINX_END,
                 "NameVirtualHost has no effect",
                 /* They end what has failed before, and don't say why. */
                 "Pre-configuration failed",
@@ -100,6 +123,8 @@ static Line reason_read_line(char *text)
         }
         if (date)
                 text = reason_skip_php(date + 2, &line.level);
+        if (line.level == LEVEL_NONE)
+                text = reason_skip_nginx(text, &line.level);
         if (line.level == LEVEL_NONE)
                 text = reason_skip_brackets(text, &line.level);
         line.is_numbered = reason_begins(text, "AH") && strspn(text + 2, "0123456789") == 5 &&
@@ -172,6 +197,45 @@ static void reason_take_php(char *text, Reason *ret)
         ret->what = strdup(text);
 }
 
+/* " in FILE:3" at the end of a line, which it cuts off. What bellhop-instance has written is in no
+ * file. */
+static void reason_take_place(char *text, Reason *ret)
+{
+        char *place = NULL, *colon;
+        int used = 0;
+
+        for (char *at = text; (at = strstr(at, " in /")); at++)
+                place = at;
+        colon = place ? strrchr(place, ':') : NULL;
+        if (!colon || sscanf(colon, ":%u%n", &ret->line, &used) != 1 || colon[used]) {
+                ret->line = 0;
+                return;
+        }
+        *colon = *place = 0;
+        place += strlen(" in ");
+        if (reason_begins(place, "/proc/"))
+                ret->line = 0;
+        else
+                ret->file = strdup(place);
+}
+
+/* The first error, if it is nginx's: it says no other. Words of the file's own may have line
+ * breaks, so the place is in the last line before its end. */
+static bool reason_take_nginx(Line lines[], size_t n, Reason *ret)
+{
+        size_t first = 0, end;
+
+        while (first < n && lines[first].level == LEVEL_WARNING)
+                first++;
+        if (first == n || lines[first].level != LEVEL_ERROR_OF_NGINX)
+                return false;
+        for (end = n; end > first + 1 && !reason_begins(lines[end - 1].whole, NGINX_END);)
+                end--;
+        reason_take_place(lines[end > first + 1 ? end - 2 : first].text, ret);
+        ret->what = strdup(lines[first].text);
+        return true;
+}
+
 static int reason_split(char *said, Line **ret, size_t *ret_n)
 {
         Line *lines = NULL;
@@ -190,6 +254,8 @@ static void reason_choose(Line lines[], size_t n, Reason *ret)
 {
         const Line *last = NULL;
 
+        if (reason_take_nginx(lines, n, ret))
+                return;
         /* Words of the configuration itself, in the next line, may look like the other form. */
         for (size_t i = n; i-- > 0;)
                 if (lines[i].is_numbered && i + 1 < n &&
