@@ -78,9 +78,13 @@ static void nginx_write_server(FILE *out, const Context *context, const Site *si
                 fprintf(out, "        ssl_reject_handshake on;\n");
         fprintf(out, "        server_name %s;\n", site->host ? site->host : "_");
         if (!context->is_suspended) {
-                fprintf(out, "        root %s;\n", site->has_www ? site->www : main->www);
-                fprintf(out, "        include %s/nginx/server.conf;\n", dir);
+                /* The main one is outside, so that a snippet may set another. */
+                if (site->host && site->has_www)
+                        fprintf(out, "        root %s;\n", site->www);
+                /* Of patterns that match, the first one counts: the customer's own. */
                 fprintf(out, "        include %s/sites/%s/*.conf;\n", dir, context->instance);
+                fprintf(out, "        include %s/nginx/server.conf;\n", dir);
+                fprintf(out, "        include %s/nginx/php.conf;\n", dir);
         }
         fprintf(out, "    }\n");
 }
@@ -101,8 +105,10 @@ static void nginx_write_http(FILE *out, const Context *context, const Config *co
         fprintf(out, "    upstream php {\n        server unix:%s/php.sock;\n    }\n",
                 context->runtime_dir);
         fprintf(out, "    include %s/nginx/http.conf;\n", dir);
-        if (!context->is_suspended)
+        if (!context->is_suspended) {
+                fprintf(out, "    root %s;\n", main.www);
                 fprintf(out, "    include %s/sites/%s/*.http;\n", dir, context->instance);
+        }
         nginx_write_server(out, context, &main, &main);
         for (size_t i = 0; i < hostmap_size(config->map); i++) {
                 const HostMapRoute route = hostmap_route(config->map, i);

@@ -292,7 +292,8 @@ class Instance:
                           flags=re.MULTILINE)
         self.path("config/nginx/instance.conf", text=text)
         shutil.copy(f"{BUILD}/nginx-http.conf", self.path("config/nginx/http.conf"))
-        shutil.copy(f"{ROOT}/conf/nginx/server.conf", self.path("config/nginx"))
+        for name in ("server.conf", "php.conf"):
+            shutil.copy(f"{ROOT}/conf/nginx/{name}", self.path("config/nginx"))
 
     def path(self, *parts, text=None, mode=0o644):
         name = os.path.join(self.folder, *parts)

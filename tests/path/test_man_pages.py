@@ -169,6 +169,13 @@ def test_directives():
     assert named == set(code)
 
 
+def test_directives_of_nginx():
+    code = re.findall(r'ngx_string\("(bellhop_\w+)"\)', CODE[pathlib.Path(ROOT, "src/nginx/inbox.c")])
+    page = re.findall(r"^\*(bellhop_\w+)\* ", section("bellhop-nginx.8", "DIRECTIVES"), re.MULTILINE)
+    assert len(code) > 2 and sorted(page) == sorted(code)
+    assert re.findall(r"^(bellhop_\w+) .*;$", section("bellhop-nginx.8", "SYNOPSIS"), re.MULTILINE) == page
+
+
 def test_differences_from_debians_apache():
     page = PLAIN["mod_bellhop.8"].partition("## Like Debian's Apache")[2].partition("\n## ")[0]
     said = re.sub(r"[_*]", "", page)
