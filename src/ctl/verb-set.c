@@ -9,6 +9,8 @@
 #include "ctl/change/enforce.h"
 #include "ctl/change/limit.h"
 #include "ctl/change/others.h"
+#include "ctl/check/reason.h"
+#include "ctl/check/server-test.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
@@ -120,6 +122,40 @@ static CtlStatus set_edit(Set *set)
         return status;
 }
 
+/* Snippets that stay there may be for the other server: the instance would go on until it is idle,
+ * and then not start again. */
+static CtlStatus set_try_server(const Set *set)
+{
+        Instance instance = set->draft.parsed.instance;
+        _cleanup_free_ char *said = NULL, *place = NULL;
+        Reason reason = { .what = NULL };
+        Identity user;
+        int r;
+
+        if (geteuid() != 0 || instance.is_suspended || !identity_of(set->name, &user))
+                return CTL_FINE;
+        r = server_test_run(&(ServerTest){ .ctl = set->change.ctl,
+                                           .bus = set->change.bus,
+                                           .who = &user,
+                                           .instance = &instance,
+                                           .tests_php = true },
+                            &said);
+        if (r == CONFIGTEST_PASSED)
+                return CTL_FINE;
+        if (!change_good("The other server can't be tried", r))
+                return CTL_FAILED;
+        if (r == CONFIGTEST_FAILED && reason_find(said, &reason) < 0)
+                return output_no_memory();
+        if (reason.file)
+                place = text_format("%s:%u: ", reason.file, reason.line);
+        output_error("With %s, the instance would not start: %s%s. Nothing was changed. Snippets "
+                     "are for one server only, see bellhop-nginx(8).",
+                     server_names[instance.server], place ? place : "",
+                     reason.what ? reason.what : "its test did not end");
+        reason_done(&reason);
+        return CTL_FAILED;
+}
+
 static CtlStatus set_check(Set *set)
 {
         const char *dir = set->change.ctl->config_dir;
@@ -136,8 +172,11 @@ static CtlStatus set_check(Set *set)
                 return CTL_FAILED;
         status = draft_check_conflicts(&set->draft, set->config);
         if (status == CTL_FINE &&
-            set->draft.parsed.instance.server != set->config->instances[own].server)
+            set->draft.parsed.instance.server != set->config->instances[own].server) {
                 status = draft_check_server(&set->draft);
+                if (status == CTL_FINE)
+                        status = set_try_server(set);
+        }
         return status == CTL_FINE && set->is_changed
                        ? draft_check_https(&set->draft, &set->change, n_pair == 2,
                                            "Install one first")

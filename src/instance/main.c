@@ -34,6 +34,7 @@ static const char help[] =
         "\n"
         "      --config=DIR   Configuration (default: " BELLHOP_CONFIG_DIR ")\n"
         "      --test         Test the configuration of server and PHP, and exit\n"
+        "      --server=KIND  Test it with that server, whatever its file says\n"
         "      --judge        Test the server's configuration, and judge it for bellhopctl\n"
         "      --reload=PID   Have the instance with this main process reload, and wait\n"
         "  -h, --help         Show this help\n"
@@ -64,15 +65,27 @@ static const char *environment_or(const char *name, const char *otherwise)
         return value && *value ? value : otherwise;
 }
 
+static bool server_find(const char *name, ServerType *ret)
+{
+        for (size_t i = 0; i < SERVER_TYPES; i++)
+                if (strcmp(name, server_names[i]) == 0) {
+                        *ret = (ServerType)i;
+                        return true;
+                }
+        return false;
+}
+
 /* As an instance would run it: behind the fence. Returns only after a failure. */
-static void test(Context *context, bool with_php)
+static void test(Context *context, const char *server, bool with_php)
 {
         Instance settings;
         int r = confine(context, &settings);
 
         if (r < 0)
                 return;
-        if (with_php)
+        if (server && !server_find(server, &context->server))
+                r = -EINVAL;
+        if (r == 0 && with_php)
                 r = php_test(context);
         if (r == 0)
                 r = server_become_test(context);
@@ -219,10 +232,11 @@ int main(int argc, char *argv[])
                 .php_program = environment_or("BELLHOP_PHP_FPM", NULL),
                 .sockets_fd = take_sockets_folder(),
         };
-        const char *tests = NULL, *judges = NULL, *reload_pid = NULL;
+        const char *tests = NULL, *server = NULL, *judges = NULL, *reload_pid = NULL;
         const ProgramOption options[] = {
                 { "config", required_argument, &context.config_dir },
                 { "test", no_argument, &tests },
+                { "server", required_argument, &server },
                 { "judge", no_argument, &judges },
                 { "reload", required_argument, &reload_pid },
                 { NULL, 0, NULL },
@@ -246,6 +260,6 @@ int main(int argc, char *argv[])
                 return reload(&context, reload_pid) ? EXIT_SUCCESS : EXIT_FAILURE;
         if (!tests && !judges)
                 return run(&context);
-        test(&context, tests);
+        test(&context, server, tests);
         return EXIT_FAILURE;
 }

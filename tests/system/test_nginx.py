@@ -228,3 +228,21 @@ def test_laravel(box):
 def test_all_examples_are_tried():
     text = pathlib.Path(__file__).read_text(encoding="utf-8")
     assert len(EXAMPLES) > 5 and all(f'"{name}"' in text for name in EXAMPLES)
+
+
+@pytest.mark.usefixtures("site")
+def test_snippet_of_the_other_server(box):
+    """The change is refused, as the next start would fail."""
+    put(box, **{"index.html": "start"})
+    use(box, "wordpress.conf")
+    before = box.path(FILE).read_text()
+    for options in ([], ["--dry-run"]):
+        said = ctl(box, "set", "carol", "--server=apache", *options, status=1)
+        assert f"With apache, the instance would not start: {SITES}/wordpress.conf:1: Invalid command 'location'" in said
+    assert box.path(FILE).read_text() == before and get(box, "") == (200, "start")
+    box.write(f"{SITES}/wordpress.conf", "Header set X-Server apache\n")
+    ctl(box, "set", "carol", "--server=apache")
+    assert "x-server: apache" in box.curl(f"https://{HOST}/", "-I").lower()
+    said = ctl(box, "set", "carol", "--server=nginx", status=1)
+    assert f"{SITES}/wordpress.conf:2: unexpected end of file" in said
+    assert "x-server: apache" in box.curl(f"https://{HOST}/", "-I").lower()

@@ -193,6 +193,23 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
         bus_free_strings(environment);
 }
 
+/* Where the customer has snippets, they may say the same. */
+static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
+{
+        _cleanup_free_ char *file = text_format("%s/.htaccess", pages->htaccess), *more = NULL;
+        size_t n = 0;
+        Finding *finding;
+
+        for (size_t i = 0; i < pages->htaccess_size; i++)
+                n += pages->htaccess[i] == 0;
+        if (n > 1)
+                more = text_format(", nor %zu more", n - 1);
+        finding = instance_finding(inst, FINDING_HTACCESS_IGNORED, file, NULL,
+                                   "nginx does not read it%s", more ? more : "");
+        if (finding && inst->n_of_server > 0)
+                finding->severity = SEVERITY_NOTE;
+}
+
 /* One is enough: the advice is for the instance. */
 static void pages_check_network(InstanceCheck *inst, const char *root, const Pages *pages)
 {
@@ -217,7 +234,10 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
         Pages pages;
 
         if (pages_look(&inst->user, root, max, &pages) == 0) {
-                (void)fwrite(pages.htaccess, 1, pages.htaccess_size, out);
+                if (inst->instance->server == SERVER_APACHE)
+                        (void)fwrite(pages.htaccess, 1, pages.htaccess_size, out);
+                else if (pages.htaccess_size > 0)
+                        pages_add_ignored(inst, &pages);
                 pages_add_closed(inst, &pages.closed);
                 pages_check_php(inst, &pages);
                 pages_check_network(inst, root, &pages);
@@ -259,7 +279,7 @@ static bool pages_have_root(InstanceCheck *inst, const char *root)
                 return false;
         else if (access.error == -ENOENT || access.error == -ENOTDIR)
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, root,
-                                 "Make the folder, or correct DocumentRoot in the snippet, then "
+                                 "Make the folder, or correct the snippet, then "
                                  "run '" ADVICE_RELOAD "'.",
                                  "the document root that a snippet sets is not there");
         else if (access.error < 0)

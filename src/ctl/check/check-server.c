@@ -1,62 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whether the server takes the snippets and .htaccess files of a customer, and what it would do by
- * them. bellhop-instance tests that, as it does before a reload, and the server judges what only it
- * can know.
+ * them. bellhop-instance tests that, as it does before a reload, and Apache judges what only it can
+ * know.
  */
+#include "ctl/ask/server.h"
 #include "ctl/check/check.h"
-#include "ctl/check/configtest.h"
 #include "ctl/check/reason.h"
+#include "ctl/check/server-test.h"
 #include "instance/verdict.h"
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define ENVIRONMENT_MAX 256
-#define PROGRAMS_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define USER_INI                                                                                 \
         "Remove the line, and write the setting into a file .user.ini in the same folder, such " \
         "as 'memory_limit = 256M'."
 #define PHP_CONF                                                                                \
         "Remove the line, and write the setting into /etc/bellhop/sites/{name}/php.fpm, as in " \
         "mod_bellhop(8)."
-
-/* As the instance has it before a reload: as its user, with the environment of its unit, drop-ins
- * included, in a folder of its own. */
-static int server_try(const InstanceCheck *inst, char **ret_said)
-{
-        const Check *check = inst->check;
-        _cleanup_free_ char *config = text_format("--config=%s", check->ctl->config_dir);
-        _cleanup_free_ char *state = text_format("STATE_DIRECTORY=/var/lib/bellhop/%s", inst->name);
-        char unit[NAME_UNIT_MAX], **environment = NULL;
-        const char *all[ENVIRONMENT_MAX] = { "RUNTIME_DIRECTORY=" CONFIGTEST_FOLDER, state };
-        size_t n = 2;
-        int r = config && state ? 0 : -ENOMEM;
-
-        (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
-        if (r == 0 && check->bus)
-                r = bus_get(check->bus, unit, "Service", "Environment", PROPERTY_STRINGS,
-                            &environment);
-        if (r < 0)
-                return r;
-        for (char **at = environment; at && *at && n < ENVIRONMENT_MAX - 2; at++)
-                all[n++] = *at;
-        all[n] = "PATH=" PROGRAMS_PATH;
-        r = configtest_run(
-                &(ConfigTest){
-                        .who = &inst->user,
-                        .network = inst->instance->network != NETWORK_NO,
-                        .input = inst->htaccess,
-                        .input_size = inst->htaccess_size,
-                        /* Without snippets, there is no PHP but what the package has brought. */
-                        .argv = (const char *const[]){ BELLHOP_INSTANCE_PROGRAM, "--judge",
-                                                       inst->n_snippets > 0 ? "--test" : "--judge",
-                                                       config, "--", inst->name, NULL },
-                        .environment = (char *const *)all,
-                },
-                ret_said);
-        bus_free_strings(environment);
-        return r;
-}
 
 /* --- what is wrong with the snippets --- */
 
@@ -166,12 +127,29 @@ static void server_add_unjudged(InstanceCheck *inst, int r, char *said)
         reason_done(&reason);
 }
 
+/* Whether it is not there. */
+static bool server_is_missing(InstanceCheck *inst)
+{
+        const ServerType server = inst->instance->server;
+        const char *missing = server_lacks(server);
+        _cleanup_free_ char *advice = NULL;
+
+        if (!missing)
+                return false;
+        advice = text_format("Install %s, then run '" ADVICE_RELOAD "'.", server_packages[server]);
+        instance_finding(inst, FINDING_SERVER_MISSING, inst->instance->file, advice,
+                         "%s is not there", missing);
+        return true;
+}
+
 void check_server(InstanceCheck *inst)
 {
         _cleanup_free_ char *said = NULL;
         char unit[NAME_UNIT_MAX];
         int r;
 
+        if (server_is_missing(inst))
+                return;
         /* Without these, there is nothing that the package has not brought. */
         if ((inst->n_snippets == 0 && inst->htaccess_size == 0) || inst->snippets_unreadable ||
             geteuid() != 0)
@@ -184,8 +162,21 @@ void check_server(InstanceCheck *inst)
                                  "credentials and does not run");
                 return;
         }
-        r = server_try(inst, &said);
-        if (!said || !verdict_read(said, server_on_verdict, inst))
+        r = server_test_run(
+                &(ServerTest){
+                        .ctl = inst->check->ctl,
+                        .bus = inst->check->bus,
+                        .who = &inst->user,
+                        .instance = inst->instance,
+                        .judges = true,
+                        /* Without snippets, there is no PHP but what the package has brought. */
+                        .tests_php = inst->n_snippets > 0,
+                        .input = inst->htaccess,
+                        .input_size = inst->htaccess_size,
+                },
+                &said);
+        if (inst->instance->server == SERVER_APACHE &&
+            (!said || !verdict_read(said, server_on_verdict, inst)))
                 server_add_unjudged(inst, r, said);
         if (inst->n_snippets > 0)
                 server_add_failure(inst, r, said);

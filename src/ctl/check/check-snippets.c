@@ -9,15 +9,47 @@
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
 
+/* What is looked for in the language of a server. */
+typedef struct Language {
+        const char *files; /* a pattern of glob(7) */
+        const char *ends;  /* characters of which each ends a directive */
+        const char *stops; /* and of which each ends a word */
+        const char *root, *certificate;
+        const char *elsewhere[4]; /* with these, there may be no document root */
+        const char *handlers[4];  /* these may run PHP */
+} Language;
+
+static const Language languages[SERVER_TYPES] = {
+        [SERVER_APACHE] = { "{*.conf,php.fpm}",
+                            "\n",
+                            " \t\r\n",
+                            "DocumentRoot",
+                            "SSLCertificateFile",
+                            { "DocumentRoot", "ProxyPass", "ScriptAlias" },
+                            { "SetHandler", "AddHandler", "LoadModule" } },
+        [SERVER_NGINX] = { "{*.conf,*.http,php.fpm}",
+                           "\n;{}",
+                           " \t\r\n;",
+                           "root",
+                           "ssl_certificate",
+                           { "root", "proxy_pass" },
+                           { "fastcgi_pass", "proxy_pass", "uwsgi_pass" } },
+};
+
+static const Language *snippets_language(const InstanceCheck *inst)
+{
+        return &languages[inst->instance->server];
+}
+
 /* The arguments of the first such directive from *text on, which goes on behind it. NULL: there is
  * none. */
-static const char *snippets_next(const char **text, const char *directive)
+static const char *snippets_next(const char **text, const char *directive, const char *ends)
 {
         const size_t length = strlen(directive);
 
-        for (const char *line = *text; *line; line += *line == '\n') {
+        for (const char *line = *text; *line; line += *line != 0) {
                 line += strspn(line, " \t");
-                *text = line + strcspn(line, "\n");
+                *text = line + strcspn(line, line[0] == '#' ? "\n" : ends);
                 if (strncasecmp(line, directive, length) == 0 &&
                     (line[length] == ' ' || line[length] == '\t'))
                         return line + length + strspn(line + length, " \t");
@@ -26,23 +58,31 @@ static const char *snippets_next(const char **text, const char *directive)
         return NULL;
 }
 
-static bool snippets_have(const char *text, const char *directive)
+static bool snippets_have(const Language *language, const char *text,
+                          const char *const directives[])
 {
-        return snippets_next(&text, directive);
+        for (size_t i = 0; directives[i]; i++) {
+                const char *rest = text;
+
+                if (snippets_next(&rest, directives[i], language->ends))
+                        return true;
+        }
+        return false;
 }
 
 /* Those with variables are not looked at. */
 static void snippets_note_roots(InstanceCheck *inst, const char *text)
 {
+        const Language *language = snippets_language(inst);
         const char *argument;
 
-        while ((argument = snippets_next(&text, "DocumentRoot"))) {
+        while ((argument = snippets_next(&text, language->root, language->ends))) {
                 const bool is_quoted = argument[0] == '"';
+                const char *stops = is_quoted ? "\"\r\n" : language->stops;
                 char path[PATH_MAX];
 
                 (void)snprintf(path, sizeof(path), "%.*s",
-                               (int)strcspn(argument + is_quoted, is_quoted ? "\"\r\n" : " \t\r\n"),
-                               argument + is_quoted);
+                               (int)strcspn(argument + is_quoted, stops), argument + is_quoted);
                 if (path[0] == '/' && !strchr(path, '$') &&
                     texts_append(&inst->roots, &inst->n_roots, path) < 0)
                         inst->check->findings.n_lost++;
@@ -81,12 +121,14 @@ static void snippets_check_owner(InstanceCheck *inst, const char *path)
 
 static void snippets_look_at(InstanceCheck *inst, const char *path)
 {
+        const Language *language = snippets_language(inst);
         _cleanup_free_ char *text = NULL;
         struct stat st;
         Access access;
         size_t size;
 
         inst->n_snippets++;
+        inst->n_of_server += !text_ends_with(path, "/php.fpm");
         snippets_check_owner(inst, path);
         if (access_ask(&inst->user, inst->replaced, path, R_OK, &access) == 0 &&
             access.error == -EACCES) {
@@ -97,19 +139,17 @@ static void snippets_look_at(InstanceCheck *inst, const char *path)
                 newest_note(&inst->newest, path, changed_inode(&st));
         if (file_read(path, 0, SNIPPET_MAX_BYTES, &text, &size) < 0)
                 return;
-        inst->sets_document_root |= snippets_have(text, "DocumentRoot") ||
-                                    snippets_have(text, "ProxyPass") ||
-                                    snippets_have(text, "ScriptAlias");
+        inst->sets_document_root |= snippets_have(language, text, language->elsewhere);
         snippets_note_roots(inst, text);
-        inst->sets_handler |= snippets_have(text, "SetHandler") ||
-                              snippets_have(text, "AddHandler") ||
-                              snippets_have(text, "LoadModule");
-        inst->sets_certificate |= snippets_have(text, "SSLCertificateFile");
+        inst->sets_handler |= snippets_have(language, text, language->handlers);
+        inst->sets_certificate |=
+                snippets_have(language, text, (const char *const[]){ language->certificate, NULL });
 }
 
 void snippets_look(InstanceCheck *inst)
 {
-        _cleanup_free_ char *pattern = text_format("%s/{*.conf,php.fpm}", inst->snippets);
+        _cleanup_free_ char *pattern =
+                text_format("%s/%s", inst->snippets, snippets_language(inst)->files);
         glob_t found;
 
         snippets_check_owner(inst, inst->snippets);

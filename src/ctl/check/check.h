@@ -62,6 +62,7 @@ typedef struct InstanceCheck {
         char own_folders[2][PATH_MAX]; /* those that the two are in */
         const char *replaced[6];       /* for access_ask() */
         size_t n_snippets;
+        size_t n_of_server;   /* of these, but for php.fpm */
         bool has_error;       /* in certificate or document root, of which the server says less */
         bool has_credentials; /* systemd passes certificate and key to it */
         bool snippets_unreadable;

@@ -85,6 +85,10 @@ ROW(DOCUMENT_ROOT_WRITABLE, "document-root-writable", WARNING,
 ROW(HTACCESS_ERROR, "htaccess-error", ERROR,
     "Every page of its folder, and below it, is an error (403 or 500).",
     "Correct or remove the line. The next request reads the file.")
+ROW(HTACCESS_IGNORED, "htaccess-ignored", WARNING,
+    "What it forbids, visitors get; what it redirects or rewrites, they don't.",
+    "Write what it says into a snippet, as in bellhop-nginx(8), and remove it, or run "
+    "'bellhopctl set {name} --server=apache'.")
 ROW(PAGES_UNREADABLE, "pages-unreadable", ERROR, "Visitors get an error in its place.",
     "Restore it once more, as user {name}: for example by 'runuser --pty -u {name} -- tar ...'.")
 ROW(PHP_MISSING, "php-missing", ERROR, "Pages in PHP are answered with 503.",
@@ -108,6 +112,8 @@ ROW(SNIPPETS_NOT_ROOTS, "snippets-not-roots", ERROR,
 ROW(SNIPPET_ERROR, "snippet-error", ERROR,
     "The instance does not start; one that runs can't be reloaded.",
     "Correct the file or move it away, then run '" ADVICE_RELOAD "'.")
+ROW(SERVER_MISSING, "server-missing", ERROR,
+    "The instance does not start; one that runs can't be reloaded.", NULL)
 ROW(TARGET_NOT_ENABLED, "target-not-enabled", ERROR,
     "After the next boot, no instance can be reached.", "systemctl enable bellhop.target")
 ROW(UNIT_MASKED, "unit-masked", ERROR, "systemd refuses to start it.",
