@@ -82,6 +82,38 @@ def test_json(box, gone):
     assert files(box) == after
 
 
+def test_nginx(box, gone):
+    """Snippets are judged by the server that is to have them, which is the one that is there if the plan names none."""
+    gone.append("emil")
+    entry = {"instance": "emil", "hosts": ["emil.example"]}
+    new = {**entry, "create_user": True, "server": "nginx", "snippets": {
+        "x.conf": "location = /x { return 402; }\n", "x.http": "map $uri $x { default 1; }\n"}}
+    plan = write(box, "/root/plan.json", new)
+    other = "Redirect 410 /x\n"
+    box.run("mv", "/usr/sbin/nginx", "/root/nginx")
+    try:
+        assert "/usr/sbin/nginx is not there, so the instance would not start" in run(box, plan, status=1)
+    finally:
+        box.run("mv", "/root/nginx", "/usr/sbin/nginx")
+    assert "unexpected end of file" in run(box, write(box, "/root/bad.json", {**new, "snippets": {"x.conf": other}}), status=1)
+    assert not box.path("/etc/bellhop/instances/emil.conf").exists()
+
+    def status():
+        return box.curl("http://emil.example/x", "-o", "/dev/null", "-w", "%{http_code}")
+
+    run(box, plan)
+    assert status() == "402"
+    assert run(box, plan) == "All is there already, as asked for.\n"
+    run(box, write(box, "/root/more.json", {**entry, "snippets": {"x.conf": "location = /x { return 406; }\n"}}))
+    assert status() == "406"
+    before = files(box)
+    assert "unexpected end of file" in run(box, write(box, "/root/bad.json", {**entry, "snippets": {"x.conf": other}}), status=1)
+    assert "Invalid command 'location'" in run(box, write(box, "/root/bad.json", {**entry, "server": "apache"}), status=1)
+    assert files(box) == before and status() == "406"
+    run(box, write(box, "/root/other.json", {**entry, "server": "apache", "snippets": {"x.conf": other}}))
+    assert status() == "410"
+
+
 def test_suspended_before_it_is_served(box, gone):
     """Nobody sees the pages of one who is suspended, be it for a moment, or as the target is started later."""
     gone += ["otto"]
