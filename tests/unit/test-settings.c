@@ -122,12 +122,14 @@ static void test_values(void **state)
         assert_int_equal(hostmap_size(f.draft.routes), 0);
         fixture_done(&f);
 
-        fixture_parse(&f, S(SECTION "Address=192.0.2.7 [2001:db8::7]:443\nAddress=198.51.100.1:80\n"
-                                    "IdleSec=0\nNetwork=on\nDefault=no\nSuspended=yes\n"
-                                    "MailPerHour=0\nMailPerDay=7\nMailRecipientsPerDay=8\n"));
+        fixture_parse(&f,
+                      S(SECTION "Address=192.0.2.7 [2001:db8::7]:443\nAddress=198.51.100.1:80\n"
+                                "IdleSec=0\nNetwork=on\nServer=nginx\nDefault=no\nSuspended=yes\n"
+                                "MailPerHour=0\nMailPerDay=7\nMailRecipientsPerDay=8\n"));
         assert_no_problem(&f, "addresses");
         assert_false(f.draft.instance.is_default);
         assert_int_equal(f.draft.instance.network, NETWORK_YES);
+        assert_int_equal(f.draft.instance.server, SERVER_NGINX);
         assert_true(f.draft.instance.is_suspended);
         assert_int_equal(f.draft.instance.idle_usec, 0);
         assert_int_equal(f.draft.instance.mail.per_hour, 0);
@@ -151,7 +153,7 @@ static const struct {
         { S(GOOD "host=b\n"), 3, "unknown key host=" },
         { S(GOOD "Hosts=b\n"), 3, "; did you mean Host=?" },
         { S(GOOD "Nothing=b\n"), 3,
-          "known are Host= Address= Default= Canonical= Http= IdleSec= Network= "
+          "known are Host= Address= Default= Canonical= Http= IdleSec= Network= Server= "
           "Suspended= MailPerHour= MailPerDay= MailRecipientsPerDay=" },
         { S(GOOD "=b\n"), 3, "unknown key =" },
         { S(GOOD "SniffMaxBytes=1M\n"), 3, "unknown key SniffMaxBytes=" },
@@ -172,6 +174,8 @@ static const struct {
         { S(SECTION "Host=a ; b\n"), 2, "Host=; is not a host name" },
         { S(SECTION "Address=\n"), 2, "Address= is empty" },
         { S(GOOD "Default=\n"), 3, "Default= is neither yes nor no" },
+        { S(GOOD "Server=\n"), 3, "Server= is neither apache nor nginx" },
+        { S(GOOD "Server=Nginx\n"), 3, "Server=Nginx is neither apache nor nginx" },
         { S(GOOD "Network=\n"), 3, "Network= is none of no, internet, yes" },
         { S(GOOD "Network=Internet\n"), 3, "Network=Internet is none of no, internet, yes" },
         { S(GOOD "Suspended=maybe\n"), 3, "Suspended=maybe is neither yes nor no" },
