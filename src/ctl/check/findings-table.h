@@ -91,7 +91,7 @@ ROW(HTACCESS_IGNORED, "htaccess-ignored", WARNING,
     "'bellhopctl set {name} --server=apache'.")
 ROW(PAGES_UNREADABLE, "pages-unreadable", ERROR, "Visitors get an error in its place.",
     "Restore it once more, as user {name}: for example by 'runuser --pty -u {name} -- tar ...'.")
-ROW(PHP_MISSING, "php-missing", ERROR, "Pages in PHP are answered with 503.",
+ROW(PHP_MISSING, "php-missing", ERROR, "Visitors get an error for each page in PHP.",
     "Install PHP-FPM (Debian: php-fpm), then run '" ADVICE_RELOAD "'.")
 ROW(RULE_BY_NAME, "rule-by-name", WARNING,
     "With Network=no, client names can't be resolved: such rules deny everybody, and logs show "
