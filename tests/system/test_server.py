@@ -17,6 +17,8 @@ def _nina(box):
     box.run("bellhopctl", "add", "nina", "--create-user", f"--host={HOST}", "--self-signed", "--server=nginx")
     box.write("/srv/www/nina/page.php", "<?php echo posix_getpwuid(posix_getuid())['name'], ' ', $_SERVER['HTTPS'] ?? 'plain';")
     box.run("chown", "nina:", "/srv/www/nina/page.php")
+    with box.path("/srv/www/nina/index.html").open("a") as page:
+        page.write(HOST)
     yield "nina"
     box.run("bellhopctl", "remove", "--purge", "--yes", "nina")
 
