@@ -122,9 +122,11 @@ class Box:
         """As an administrator would."""
         if self.repository:
             self.use_repository()
+            # Debian's nginx would want the ports; instances need none of its service.
+            self.run("systemctl", "mask", "nginx.service")
             # Beside bellhop what the tests themselves call.
-            self.apt_get("install", "bellhop", "libapache2-mod-bellhop", "curl", "openssl", "procps", "python3",
-                         "php-fpm", "dnsmasq-base", "nftables")
+            self.apt_get("install", "bellhop", "libapache2-mod-bellhop", "libnginx-mod-bellhop", "curl", "openssl",
+                         "procps", "python3", "php-fpm", "dnsmasq-base", "nftables")
         else:
             self.prepare()
             self.run("systemctl", "enable", "--now", "bellhop.target")

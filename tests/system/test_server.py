@@ -10,10 +10,6 @@ UNIT = "bellhop@nina.service"
 
 @pytest.fixture(name="nina", scope="module")
 def _nina(box):
-    if box.repository:
-        # Debian's nginx would want the ports; instances need none of its service.
-        box.shell("systemctl mask nginx.service")
-        box.apt_get("install", "libnginx-mod-bellhop")
     box.run("bellhopctl", "add", "nina", "--create-user", f"--host={HOST}", "--self-signed", "--server=nginx")
     box.write("/srv/www/nina/page.php", "<?php echo posix_getpwuid(posix_getuid())['name'], ' ', $_SERVER['HTTPS'] ?? 'plain';")
     box.run("chown", "nina:", "/srv/www/nina/page.php")
