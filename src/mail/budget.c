@@ -133,12 +133,14 @@ BudgetVerdict budget_charge(Budget *budget, int number, const MailLimits *limits
 {
         BudgetSite *site = &budget->sites[number];
 
-        budget_turn(site, now);
+        /* Only messages turn the clock: a recipient of a message that began an hour ago must not
+         * turn it back, as each turn begins at 0. */
         if (is_recipient) {
                 if (site->recipients_in_day >= limits->recipients_per_day)
                         return BUDGET_RECIPIENTS;
                 site->recipients_in_day++;
         } else {
+                budget_turn(site, now);
                 if (site->in_day >= limits->per_day)
                         return BUDGET_DAY;
                 if (site->in_hour >= limits->per_hour)

@@ -119,6 +119,24 @@ static void test_hours_and_days(void **state)
         budget_done(&budget);
 }
 
+/* A recipient of a message that began in an hour and a day that are over. */
+static void test_late_recipient(void **state)
+{
+        const MailLimits limits = { .per_hour = 1, .per_day = 1, .recipients_per_day = 2 };
+        const time_t midnight = NOON + 12 * HOUR;
+        Budget budget = { .n_sites = 0 };
+        const int alice = budget_find(&budget, "alice");
+
+        assert_int_equal(budget_charge(&budget, alice, &limits, false, midnight - 1), BUDGET_FITS);
+        assert_int_equal(budget_charge(&budget, alice, &limits, false, midnight), BUDGET_FITS);
+        assert_int_equal(budget_charge(&budget, alice, &limits, true, midnight), BUDGET_FITS);
+        assert_int_equal(budget_charge(&budget, alice, &limits, true, midnight - 1), BUDGET_FITS);
+        assert_int_equal(budget_charge(&budget, alice, &limits, true, midnight - 1),
+                         BUDGET_RECIPIENTS);
+        assert_int_equal(budget_charge(&budget, alice, &limits, false, midnight), BUDGET_DAY);
+        budget_done(&budget);
+}
+
 static void test_file(void **state)
 {
         const MailLimits limits = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
@@ -223,10 +241,10 @@ static void test_recipients(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_addresses),  cmocka_unit_test(test_every_split),
-                cmocka_unit_test(test_replies),    cmocka_unit_test(test_hours_and_days),
-                cmocka_unit_test(test_file),       cmocka_unit_test(test_header),
-                cmocka_unit_test(test_recipients),
+                cmocka_unit_test(test_addresses),      cmocka_unit_test(test_every_split),
+                cmocka_unit_test(test_replies),        cmocka_unit_test(test_hours_and_days),
+                cmocka_unit_test(test_late_recipient), cmocka_unit_test(test_file),
+                cmocka_unit_test(test_header),         cmocka_unit_test(test_recipients),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
