@@ -134,9 +134,7 @@ static size_t door_count_of(const Door *door, uid_t uid)
         return n;
 }
 
-/* The index in the budget of the customer with that user. Or a negative errno, after a reply to the
- * program. */
-static int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret)
+int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret)
 {
         const struct passwd *user = getpwuid(uid);
         const char *name = user && uid != 0 ? user->pw_name : NULL;

@@ -30,6 +30,10 @@ typedef struct Door {
 /* Reads settings and budget, and works until a signal ends it. A step that fails is logged. */
 int door_run(Door *door);
 
+/* Whether a user may send now. Returns the index of the customer in the budget, or a negative errno
+ * after a reply to the program. */
+int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret);
+
 /* The budget has changed. */
 void door_save_later(Door *door);
 

@@ -220,6 +220,21 @@ static char *session_sender(const Session *session, const char *given)
         return text_format("%s@%s", session->name, settings->name);
 }
 
+/* Settings may have changed since the program connected. */
+static int session_readmit(Session *session)
+{
+        Door *door = session->door;
+        const int site = door_admit(door, session->fd, session->uid, &session->limits);
+
+        if (site < 0) {
+                session->phase = SESSION_ENDS;
+                return site;
+        }
+        session->site = site;
+        (void)strcpy(session->name, door->budget.sites[site].name);
+        return 0;
+}
+
 static void session_mail(Session *session, const SmtpCommand *command)
 {
         Door *door = session->door;
@@ -233,6 +248,8 @@ static void session_mail(Session *session, const SmtpCommand *command)
                 session_say(session, TOO_LARGE);
                 return;
         }
+        if (session_readmit(session) < 0)
+                return;
         session->charged = time(NULL);
         verdict = budget_charge(&door->budget, session->site, &session->limits, false,
                                 session->charged);

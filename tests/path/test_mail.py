@@ -199,6 +199,24 @@ def test_suspended(server):
         assert ready(mail).send().startswith("250 ")
 
 
+@pytest.mark.parametrize("settings, says", [
+    ("Suspended=yes", "421 4.7.1 the site is suspended"),
+    ("MailPerHour=1", "450 4.7.1 this site has sent its 1 messages of this hour"),
+    (None, "554 5.7.1 "),
+])
+def test_connection_that_is_held(server, settings, says):
+    """From before the customer was suspended, limited or removed."""
+    with Mail(server) as mail:
+        client = ready(mail)
+        assert client.send().startswith("250 ")
+        if settings:
+            mail.configure(instance=settings)
+        else:
+            os.unlink(f"{mail.folder.name}/etc/instances/{NAME}.conf")
+        assert client.say("MAIL FROM:<a@site.example>").startswith(says)
+        assert commands(server).count("MAIL") == 1
+
+
 # --- how many ---
 
 
