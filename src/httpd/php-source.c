@@ -4,7 +4,7 @@
  * ("AddHandler application/x-httpd-ea-php82 .php"). Apache sends a file as it is if nobody answers
  * to the name of its handler, passwords included. So just before the handlers run, a file that PHP
  * would run gets the handler of this instance, unless a handler is to answer that runs programs
- * itself.
+ * itself. Just before Apache would send the file, it is run, or refused.
  */
 #include <stdbool.h>
 
@@ -12,8 +12,13 @@
 #include <httpd.h>
 
 #include <http_config.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
 
 #include "httpd/php-source.h"
+
+APLOG_USE_MODULE(bellhop);
 
 static const char *php_handler;
 
@@ -43,25 +48,92 @@ static bool is_php_word(const char *word)
                ap_strcasestr(word, "lsphp") || strncasecmp(word, "php", 3) == 0;
 }
 
+/* Other names of PHP, which may also be those of an Action: x-mapp-php5, hal-php. */
+static bool may_be_php_word(const char *word)
+{
+        return ap_strcasestr(word, "php");
+}
+
+/* fcgid-script, fastcgi-script, wsgi-script, python-program: not a type of files. */
+static bool is_program_word(const char *word)
+{
+        static const char *const ends[] = { "-script", "-program" };
+        const size_t length = strlen(word);
+
+        for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+                if (!strchr(word, '/') && length > strlen(ends[i]) &&
+                    strcasecmp(word + length - strlen(ends[i]), ends[i]) == 0)
+                        return true;
+        return false;
+}
+
+static bool is_of_mod_php(const char *word)
+{
+        return strcmp(word, "application/x-httpd-php") == 0 ||
+               strcmp(word, "application/x-httpd-php-source") == 0 ||
+               strcmp(word, "php-script") == 0;
+}
+
 /* Of a module that runs PHP or another program, or passes the request on. */
 static bool runs_programs(const char *handler)
 {
         return strncasecmp(handler, "proxy:", 6) == 0 || strcmp(handler, "cgi-script") == 0 ||
-               (is_php_word(handler) && ap_find_linked_module("mod_php.c"));
+               (is_of_mod_php(handler) && ap_find_linked_module("mod_php.c"));
+}
+
+static bool is_file(const request_rec *request)
+{
+        /* A rewritten or proxied request has another name in place of the file's path. */
+        return request->filename && request->filename[0] == '/' &&
+               request->finfo.filetype == APR_REG;
+}
+
+/* False: there is no PHP, or the source is asked for; in colours, it is the source all the same. */
+static bool choose_php(request_rec *request, const char *handler)
+{
+        if (!php_handler || ap_strcasestr(handler, "php-source"))
+                return false;
+        request->handler = php_handler;
+        return true;
 }
 
 static int php_source_handle(request_rec *request)
 {
         const char *handler = request->handler ? request->handler : "";
 
-        /* A rewritten or proxied request has another name in place of the file's path. */
-        if (request->filename[0] != '/' || request->finfo.filetype != APR_REG ||
-            runs_programs(handler) || !(is_php_name(request->filename) || is_php_word(handler)))
+        if (!is_file(request) || runs_programs(handler) ||
+            !(is_php_name(request->filename) || is_php_word(handler)))
                 return DECLINED;
-        /* In colours, it is the source all the same. */
-        if (!php_handler || ap_strcasestr(handler, "php-source"))
-                return HTTP_FORBIDDEN;
-        request->handler = php_handler;
+        return choose_php(request, handler) ? DECLINED : HTTP_FORBIDDEN;
+}
+
+/* Nobody has answered, and Apache would send the file: a handler that runs programs is not there.
+ */
+static int php_source_refuse(request_rec *request)
+{
+        const char *handler = request->handler ? request->handler : "";
+        const bool is_php =
+                is_file(request) && (is_php_name(request->filename) || may_be_php_word(handler));
+
+        if (!is_file(request) ||
+            (request->method_number != M_GET && request->method_number != M_POST) ||
+            (!is_php && !is_program_word(handler)))
+                return DECLINED;
+        if (is_php && !runs_programs(handler) && choose_php(request, handler))
+                return ap_run_handler(request);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request,
+                      "refused: nobody here answers to the handler '%s', and without it the "
+                      "source of %s would be sent",
+                      handler, request->filename);
+        return HTTP_FORBIDDEN;
+}
+
+/* mod_autoindex shows the text of HeaderName and ReadmeName, whatever their handler is. */
+static int php_source_hide_text(request_rec *request)
+{
+        if (request->main && is_file(request) && is_php_name(request->filename) &&
+            request->content_type && strncasecmp(request->content_type, "text/", 5) == 0)
+                ap_set_content_type(request, "application/x-httpd-php");
         return DECLINED;
 }
 
@@ -72,5 +144,8 @@ bool php_source_is_chosen(const request_rec *request)
 
 void php_source_register_hooks(void)
 {
+        ap_hook_fixups(php_source_hide_text, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_handler(php_source_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
+        /* Apache's own handler, which sends files, is the last one. */
+        ap_hook_handler(php_source_refuse, NULL, NULL, APR_HOOK_REALLY_LAST - 1);
 }

@@ -149,6 +149,23 @@ def test_customers_own_handler_wins(box, site):
     assert box.curl(f"http://{HOST}/plain/page.php") == "as it is\n"
 
 
+def test_module_of_php_has_three_names(box, site):
+    """Other names of PHP are not those of mod_php, which would leave the source to Apache."""
+    module, = box.path("/usr/lib/apache2/modules").glob("libphp*.so")
+    box.write("/etc/bellhop/sites/carol/module.conf", f"LoadModule php_module /usr/lib/apache2/modules/{module.name}\n")
+    box.write(DROP_IN, "[Service]\nEnvironment=BELLHOP_MPM=prefork\n")
+    box.run("systemctl", "daemon-reload")
+    for name, handler in (("own", "AddHandler application/x-httpd-php .php"),
+                          ("others", "AddHandler application/x-httpd-ea-php82 .php"),
+                          ("off", "SetHandler application/x-httpd-php\nphp_flag engine off")):
+        box.write(f"{WWW}/{name}/.htaccess", handler + "\n")
+        box.write(f"{WWW}/{name}/page.php", "<?php echo PHP_SAPI;")
+    box.shell(f"chown -R carol: {WWW}; systemctl restart {SITE}")
+    assert box.curl(f"http://{HOST}/own/page.php") == "apache2handler"
+    assert box.curl(f"http://{HOST}/others/page.php") == "fpm-fcgi"
+    assert "403 Forbidden" in box.curl(f"http://{HOST}/off/page.php")
+
+
 # --- when it runs ---
 
 
