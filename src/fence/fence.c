@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -32,7 +33,7 @@ unsigned fence_wanted(FenceReach reach)
                 /* Abstract sockets belong to a network namespace, and it has its own. */
                 return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_TCP;
         case FENCE_INTERNET:
-                return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_ABSTRACT | FENCE_PORT;
+                return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_ABSTRACT | FENCE_PORT | FENCE_REUSE;
         case FENCE_EVERYWHERE:
                 break;
         }
@@ -43,7 +44,7 @@ unsigned fence_offered(void)
 {
         const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
 
-        return FENCE_FAST_OPEN | FENCE_SHUT |
+        return FENCE_FAST_OPEN | FENCE_SHUT | FENCE_REUSE |
                (abi >= LANDLOCK_ABI_WITH_TCP ? FENCE_TCP | FENCE_PORT : 0) |
                (abi >= LANDLOCK_ABI_WITH_SCOPE ? FENCE_ABSTRACT : 0);
 }
@@ -81,12 +82,13 @@ static int fence_raise_landlock(unsigned parts)
 #define IS(argument, value)      SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
 #define HAS_FLAG(argument, flag) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, flag, flag)
 
-/* Calls that fail with EPERM; part 0: always. */
+/* Calls that fail with EPERM, or do nothing and return 0; part 0: always. */
 static const struct {
         FencePart part;
         int call;
         unsigned n;
         struct scmp_arg_cmp arguments[2];
+        bool seems_done;
 } denied[] = {
         /* io_uring has all calls once more, and no filter sees what is in its rings. */
         { .call = SCMP_SYS(io_uring_setup) },
@@ -111,6 +113,13 @@ static const struct {
         { FENCE_FAST_OPEN, SCMP_SYS(socket), 1, { IS(2, IPPROTO_MPTCP) } },
         /* A hand-off socket that is shut for reading alone blocks systemd: handoff/hangup.h. */
         { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },
+        /* Two UDP sockets with this option share a port, whoever has them, and the later one gets
+         * the packets. Many programs set it for a TCP port and give up if that fails. */
+        { FENCE_REUSE,
+          SCMP_SYS(setsockopt),
+          2,
+          { IS(1, SOL_SOCKET), IS(2, SO_REUSEADDR) },
+          .seems_done = true },
 };
 
 static int fence_raise_seccomp(unsigned parts)
@@ -120,8 +129,10 @@ static int fence_raise_seccomp(unsigned parts)
 
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(denied); i++)
                 if (denied[i].part == 0 || denied[i].part & parts)
-                        r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), denied[i].call,
-                                                   denied[i].n, denied[i].arguments);
+                        r = seccomp_rule_add_array(filter,
+                                                   SCMP_ACT_ERRNO(denied[i].seems_done ? 0 : EPERM),
+                                                   denied[i].call, denied[i].n,
+                                                   denied[i].arguments);
         if (r == 0)
                 r = seccomp_load(filter);
         seccomp_release(filter);
@@ -140,7 +151,7 @@ int fence_raise(unsigned parts)
                 return -errno;
         if (parts & (FENCE_TCP | FENCE_PORT | FENCE_ABSTRACT))
                 r = fence_raise_landlock(parts);
-        if (r == 0 && parts & (FENCE_FAST_OPEN | FENCE_SHUT))
+        if (r == 0 && parts & (FENCE_FAST_OPEN | FENCE_SHUT | FENCE_REUSE))
                 r = fence_raise_seccomp(parts);
         return r;
 }

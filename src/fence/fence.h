@@ -9,9 +9,10 @@ typedef enum FencePart {
         FENCE_ABSTRACT = 1 << 2,  /* no abstract unix socket from outside: Landlock, Linux 6.12 */
         FENCE_SHUT = 1 << 3,      /* no SHUT_RD: seccomp, any Linux */
         FENCE_PORT = 1 << 4,      /* no bind to a TCP port: Landlock, Linux 6.7 */
+        FENCE_REUSE = 1 << 5,     /* no port that another user has: seccomp, any Linux */
 } FencePart;
 
-#define FENCE_PARTS 5
+#define FENCE_PARTS 6
 
 /* How far an instance may connect. */
 typedef enum FenceReach {

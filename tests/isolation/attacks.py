@@ -272,9 +272,10 @@ def resolves(name):
     return attempt(lambda: sorted({found[4][0] for found in socket.getaddrinfo(name, 80)}))
 
 
-def takes_datagrams(port):
-    """A UDP port of its own, and whether anybody gets through to it."""
+def takes_datagrams(port, shares=False):
+    """A UDP port of its own, or that of somebody who shares it, and whether anybody gets through to it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, shares)
         bound = attempt(own.bind, ("0.0.0.0", port))
         leave("port.json", bound)
         own.settimeout(2)

@@ -164,6 +164,36 @@ def test_takes_no_port(box, oscar):
     assert (bound, oscar.left("result.json")) in [("done", "timed out"), ("EPERM", "EPERM")]
 
 
+SHARED = """
+import socket
+service = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+service.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+service.bind(("0.0.0.0", 5300))
+service.settimeout(10)
+print("up", flush=True)
+while True:
+    print(service.recv(100).decode(), flush=True)
+"""
+
+
+def test_takes_no_datagrams_of_a_service(box, oscar):
+    """Which shares its port, as systemd's sockets, dnsmasq and others do: the later one would get all."""
+    with box.popen_run("/usr/bin/python3", "-c", SHARED, stdout=-1) as service:
+        assert service.stdout.readline() == "up\n"
+        oscar.forget()
+        with box.popen_client("curl", "-s", "--max-time", "10", "--resolve", f"{oscar.host}:80:127.0.0.1",
+                              oscar.url("takes_datagrams", port=5300, shares=True)):
+            bound = oscar.left("port.json")
+            for word, to, before in (("visitor", "198.51.100.2", ("ip", "netns", "exec", "world")), ("own", "127.0.0.1", ())):
+                box.run(*before, "/usr/bin/python3", "-c", "import socket\n"
+                        f"socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'{word}', ('{to}', 5300))")
+        box.run("/usr/bin/python3", "-c", "import socket\n"
+                "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'end', ('127.0.0.1', 5300))")
+        assert [service.stdout.readline().strip() for _ in range(3)] == ["visitor", "own", "end"]
+        service.kill()
+    assert bound in ("EADDRINUSE", "EPERM")
+
+
 def test_names(box, oscar):
     assert oscar.do("resolves", name=world.NAME) == sorted(world.PUBLIC)
     # The machine turns to another server, on one of its own addresses.

@@ -68,6 +68,26 @@ static int other_level(void)
         return set_tcp(SOL_SOCKET, SO_ACCEPTCONN, 1) == ENOPROTOOPT ? 0 : ENOTRECOVERABLE;
 }
 
+/* Two sockets on one port. */
+static int share_port(void)
+{
+        struct sockaddr_in address = { .sin_family = AF_INET };
+        socklen_t size = sizeof(address);
+        int fds[2], error = 0;
+
+        for (int i = 0; i < 2; i++) {
+                fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+                if (setsockopt(fds[i], SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)) < 0)
+                        return ENOTRECOVERABLE;
+                if (bind(fds[i], (const struct sockaddr *)&address, size) < 0)
+                        error = errno;
+                (void)getsockname(fds[0], (struct sockaddr *)&address, &size);
+        }
+        close_fd(fds[0]);
+        close_fd(fds[1]);
+        return error;
+}
+
 static int talk_over_unix(void)
 {
         int pair[2];
@@ -168,6 +188,8 @@ static void test_internet(void **state)
         assert_int_equal(behind(parts, bind_tcp), landlocked(FENCE_PORT, EACCES));
         assert_int_equal(behind(parts, fast_open), EPERM);
         assert_int_equal(behind(parts, fast_open_connect), EPERM);
+        assert_int_equal(behind(0, share_port), 0);
+        assert_int_equal(behind(parts, share_port), EADDRINUSE);
         assert_int_equal(behind(parts, talk_over_unix), 0);
         assert_true(parts & FENCE_ABSTRACT);
 }
@@ -206,6 +228,8 @@ static void test_each_part_that_may_lack_has_words(void **state)
         assert_null(fence_gap(FENCE_FAST_OPEN));
         assert_true(fence_offered() & FENCE_SHUT);
         assert_null(fence_gap(FENCE_SHUT));
+        assert_true(fence_offered() & FENCE_REUSE);
+        assert_null(fence_gap(FENCE_REUSE));
 }
 
 int main(void)
