@@ -210,12 +210,14 @@ def test_key_of_a_neighbour(box):
     assert box.run("sha256sum", "/etc/bellhop/tls/alice/privkey.pem") == before
 
 
-def test_certificate_without_end(box):
-    """A customer's link leads to what never ends; what is read of it does, and the certificate is installed."""
-    box.shell("""
+@pytest.mark.parametrize("what", ["ln -sfn /dev/zero", "mkfifo"])
+def test_certificate_without_end(box, what):
+    """Of a link that leads to what never ends, or of a fifo that has no end; the certificate is installed."""
+    box.shell(f"""
         cp -a /etc/bellhop/tls/alice /root/tls.alice
         cp /etc/bellhop/tls/alice/fullchain.pem /root/import/alice.pem; cp /etc/bellhop/tls/alice/privkey.pem /root/import/alice.key
-        runuser -u alice -- ln -sfn /dev/zero /etc/bellhop/tls/alice/fullchain.pem
+        rm /etc/bellhop/tls/alice/fullchain.pem
+        runuser -u alice -- {what} /etc/bellhop/tls/alice/fullchain.pem
     """)
     plan = write(box, "/root/import/plan.json", {"instance": "alice", "hosts": ["alice.example"], "snippets": {},
                                                  "certificate": "/root/import/alice.pem", "key": "/root/import/alice.key"})
