@@ -268,6 +268,14 @@ def pings(to):
         ("ping", socket.SOCK_DGRAM, 1), ("raw", socket.SOCK_RAW, 255), ("UDP-Lite", socket.SOCK_DGRAM, 136))}
 
 
+def sends_by_way_of(hop, to):
+    """A datagram that the first host passes on to the second one: segment routing, RFC 8754."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as own:
+        header = struct.pack("!BBBBBBH16x", 0, 4, 4, 1, 1, 0, 0) + socket.inet_pton(socket.AF_INET6, hop)
+        own.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RTHDR, header)
+        return attempt(lambda: own.sendto(b"passed on", (to, 9990)) and None)
+
+
 def resolves(name):
     return attempt(lambda: sorted({found[4][0] for found in socket.getaddrinfo(name, 80)}))
 

@@ -120,6 +120,33 @@ def test_other_ways_to_connect(oscar, way):
     assert not {"done", "timed out"} & set(outcomes.values()) - allowed, outcomes
 
 
+RECEIVE = """
+import socket
+server = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+server.bind(("fd00:ec2::254", 9990))
+print("up", flush=True)
+while True:
+    print(server.recv(100).decode(), flush=True)
+"""
+
+
+def test_segment_routing(box, oscar):
+    """The packet goes to a public address, and who is there sends it on to a private one."""
+    in_world = ("ip", "netns", "exec", "world")
+    box.run(*in_world, "sysctl", "-qw", "net.ipv6.conf.all.seg6_enabled=1", "net.ipv6.conf.inside.seg6_enabled=1",
+            "net.ipv6.conf.lo.seg6_enabled=1")
+    with box.popen_run(*in_world, "/usr/bin/python3", "-c", RECEIVE, stdout=-1) as server:
+        assert server.stdout.readline() == "up\n"
+        # So that the way there is known.
+        assert oscar.do("connects", to=[f"{world.PUBLIC[1]}/80"]) == {f"{world.PUBLIC[1]}/80": "done"}
+        outcome = oscar.do("sends_by_way_of", hop=world.PUBLIC[1], to="fd00:ec2::254")
+        box.run(*in_world, "/usr/bin/python3", "-c", "import socket\n"
+                "socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).sendto(b'end', ('fd00:ec2::254', 9990))")
+        arrived = server.stdout.readline()
+        server.kill()
+    assert arrived == "end\n" and outcome in ("EPERM", "EACCES")
+
+
 def test_other_kinds_of_sockets(oscar):
     assert oscar.do("families") == ["AF_INET", "AF_INET6", "AF_UNIX"]
     outcomes = oscar.do("pings", to=["127.0.0.1", "10.9.9.9", world.PUBLIC[0], world.OWN[0]])
