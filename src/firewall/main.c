@@ -9,6 +9,7 @@
 
 #include "firewall/allow.h"
 #include "firewall/rules.h"
+#include "firewall/sockets.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/notify.h"
@@ -131,6 +132,17 @@ static int firewall_watch(Firewall *firewall)
 
 /* --- life --- */
 
+static void firewall_limit_sockets(void)
+{
+        const int r = sockets_limit();
+
+        if (r < 0)
+                log_warning_errno(r,
+                                  "can't limit the sockets of instances, so one with "
+                                  "Network=internet could take all ports of the machine: %m; this "
+                                  "needs Linux 5.8 with BPF for control groups");
+}
+
 static int firewall_start(Firewall *firewall)
 {
         int r;
@@ -153,6 +165,8 @@ static int firewall_start(Firewall *firewall)
                 r = firewall_load(firewall);
         if (r >= 0)
                 r = rules_probe();
+        if (r >= 0)
+                firewall_limit_sockets();
         return r < 0 ? r : 0;
 }
 

@@ -290,6 +290,31 @@ def takes_datagrams(port, shares=False):
         return attempt(lambda: own.recv(100).decode()) if bound == "done" else bound
 
 
+def takes_all_ports(way):
+    """As many as its processes get, and why no more; each has one for as long as the test wants."""
+    def take():
+        family, kind = (socket.AF_INET, socket.SOCK_DGRAM) if way == "connect" else (socket.AF_INET6, socket.SOCK_STREAM)
+        own = socket.socket(family, kind)
+        taken.append(own)
+        if way == "connect":
+            own.connect(("203.0.113.5", 9999))
+        else:
+            own.listen(1)
+
+    taken, outcome, parts = [], "done", []
+    for _ in range(5):
+        receiver, sender = os.pipe()
+        if os.fork() == 0:
+            while outcome == "done" and len(taken) < 8000:
+                outcome = attempt(take)
+            os.write(sender, f"{len(taken)} {outcome}".encode())
+            time.sleep(60)
+            os._exit(0)
+        parts.append(os.read(receiver, 100).decode().split())
+    leave("result.json", [sum(int(n) for n, _ in parts), parts[-1][1]])
+    time.sleep(60)
+
+
 def floods(to, datagrams):
     """How many could be sent, and why no more."""
     host, port = to.split("/")

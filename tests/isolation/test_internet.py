@@ -221,6 +221,31 @@ def test_takes_no_datagrams_of_a_service(box, oscar):
     assert bound in ("EADDRINUSE", "EPERM")
 
 
+CLIENT = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+    own.connect(("203.0.113.5", 53))
+socket.create_connection(("203.0.113.5", 80)).close()
+socket.create_server(("", 0)).close()
+"""
+
+
+@pytest.mark.parametrize("way", ["connect", "listen"])
+def test_leaves_ports_to_others(box, oscar, way):
+    """The kernel has 28232 for programs that ask for any, and gives them without bind(2), too."""
+    oscar.forget()
+    with box.popen_client("curl", "-s", "--resolve", f"{oscar.host}:80:127.0.0.1", oscar.url("takes_all_ports", way=way)) as request:
+        box.wait_for("all are taken", box.path(f"{oscar.folder}/result.json").exists, seconds=60)
+        others = box.try_run("/usr/bin/python3", "-c", CLIENT)
+        neighbour = box.try_run("setpriv", "--reuid=bob", "--regid=bob", "--clear-groups", "/usr/bin/python3", "-c", CLIENT)
+        request.kill()
+    box.run("systemctl", "kill", "--signal=KILL", oscar.unit)
+    n, why = oscar.left("result.json")
+    assert (others.stderr, neighbour.stderr) == ("", "") and n < 2000 and why == "EPERM"
+    # What has gone does not count.
+    assert oscar.do("resolves", name=world.NAME) == sorted(world.PUBLIC)
+
+
 def test_names(box, oscar):
     assert oscar.do("resolves", name=world.NAME) == sorted(world.PUBLIC)
     # The machine turns to another server, on one of its own addresses.

@@ -19,7 +19,7 @@ REPOSITORY = os.environ.get("BELLHOP_REPOSITORY")
 
 ROUTER_MAX_EXPOSURE = 1.2
 INSTANCE_MAX_EXPOSURE = 1.9
-# It is root, with one capability, as it changes the machine's rules.
+# It is root, with two capabilities, as it changes the machine's rules and counts sockets.
 FIREWALL_MAX_EXPOSURE = 1.8
 
 
