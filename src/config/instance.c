@@ -141,16 +141,24 @@ const char *const http_policies[HTTP_POLICIES] = {
         [HTTP_REFUSE] = "refuse",
 };
 
+/* The number of the value among names, or -1. */
+static int instance_choose(Span value, const char *const names[], int n)
+{
+        int i = 0;
+
+        while (i < n && !span_equals(value, names[i]))
+                i++;
+        return i < n ? i : -1;
+}
+
 static int instance_parse_http(SettingsFile *file, Span value, void *target)
 {
-        InstanceDraft *draft = target;
+        const int policy = instance_choose(value, http_policies, HTTP_POLICIES);
 
-        for (size_t i = 0; i < HTTP_POLICIES; i++)
-                if (span_equals(value, http_policies[i])) {
-                        draft->instance.http = (HttpPolicy)i;
-                        return 0;
-                }
-        return problem_value(file, value, NULL, "is none of serve, redirect, refuse");
+        if (policy < 0)
+                return problem_value(file, value, NULL, "is none of serve, redirect, refuse");
+        ((InstanceDraft *)target)->instance.http = (HttpPolicy)policy;
+        return 0;
 }
 
 const char *const network_names[NETWORKS] = {
@@ -181,14 +189,12 @@ const char *const server_names[SERVER_TYPES] = {
 
 static int instance_parse_server(SettingsFile *file, Span value, void *target)
 {
-        InstanceDraft *draft = target;
+        const int server = instance_choose(value, server_names, SERVER_TYPES);
 
-        for (size_t i = 0; i < SERVER_TYPES; i++)
-                if (span_equals(value, server_names[i])) {
-                        draft->instance.server = (ServerType)i;
-                        return 0;
-                }
-        return problem_value(file, value, NULL, "is neither apache nor nginx");
+        if (server < 0)
+                return problem_value(file, value, NULL, "is neither apache nor nginx");
+        ((InstanceDraft *)target)->instance.server = (ServerType)server;
+        return 0;
 }
 
 static int instance_parse_canonical(SettingsFile *file, Span value, void *target)

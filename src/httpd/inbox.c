@@ -27,6 +27,7 @@
 #include "httpd/inbox.h"
 #include "httpd/sigmask.h"
 #include "instance/page.h"
+#include "instance/received.h"
 #include "util/address.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -35,10 +36,6 @@
 APLOG_USE_MODULE(bellhop);
 
 #define SOCKET_DATA_KEY "bellhop"
-
-#define HTTP_PORT     80
-#define HTTPS_PORT    443
-#define TLS_HANDSHAKE 0x16 /* RFC 8446 section 5.1 */
 
 /* Refused messages skipped in one wake, as each fruitless accept costs the MPM a pool. */
 #define REFUSED_PER_WAKE 64
@@ -68,20 +65,13 @@ typedef struct Received {
 
 static void log_refused(int result)
 {
-        static const char *const reasons[] = {
-                [BELLHOP_RECEIVE_FOREIGN] =
-                        "its sender is not the router's user (BellhopRouterUser)",
-                [BELLHOP_RECEIVE_INVALID] = "it is not of protocol version 1; router and module "
-                                            "should come from the same release",
-                [BELLHOP_RECEIVE_SOCKET] = "it does not bring exactly one connected TCP socket",
-        };
         unsigned n_left_out;
 
         if (!log_limit_pass(&inbox.limit, clock_monotonic_usec(), &n_left_out))
                 return;
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, inbox.server,
                      "refused a hand-off: %s (%u more were refused since the last such line)",
-                     reasons[result], n_left_out);
+                     received_refusals[result], n_left_out);
 }
 
 static void take(Received *received)
@@ -172,17 +162,6 @@ static bool is_named_port(uint16_t port)
         return false;
 }
 
-/* What the router has not looked at is here, as DeferAcceptSec= has waited for it. */
-static bool speaks_tls(int fd, const struct bellhop_handoff *handoff)
-{
-        uint8_t first = 0;
-
-        if (handoff->protocol != BELLHOP_PROTOCOL_UNKNOWN)
-                return handoff->protocol == BELLHOP_PROTOCOL_TLS;
-        return recv(fd, &first, sizeof(first), MSG_PEEK | MSG_DONTWAIT) == sizeof(first) &&
-               first == TLS_HANDSHAKE;
-}
-
 /* Virtual hosts are for ports 80 and 443, and the public sockets may have others. */
 static void choose_port(int fd, const struct bellhop_handoff *handoff,
                         struct sockaddr_storage *local)
@@ -191,7 +170,7 @@ static void choose_port(int fd, const struct bellhop_handoff *handoff,
                                                        : &((struct sockaddr_in *)local)->sin_port;
 
         if (*port != htons(HTTP_PORT) && *port != htons(HTTPS_PORT) && !is_named_port(ntohs(*port)))
-                *port = htons(speaks_tls(fd, handoff) ? HTTPS_PORT : HTTP_PORT);
+                *port = htons(received_speaks_tls(fd, handoff) ? HTTPS_PORT : HTTP_PORT);
 }
 
 /* Leaves TCP_NODELAY to the server, and O_NONBLOCK, which it sets with its first timeout. Asks for

@@ -19,6 +19,7 @@
 
 #include "instance/log-lines.h"
 #include "instance/page.h"
+#include "instance/received.h"
 #include "nginx/inbox.h"
 #include "nginx/logs.h"
 #include "nginx/modules.h"
@@ -28,10 +29,6 @@
 #include "util/inherit.h"
 #include "util/log-limit.h"
 #include "util/unix-address.h"
-
-#define HTTP_PORT     80
-#define HTTPS_PORT    443
-#define TLS_HANDSHAKE 0x16 /* RFC 8446 section 5.1 */
 
 /* Received in one wake, before other connections have their turn. */
 #define RECEIVED_PER_WAKE 16
@@ -110,17 +107,6 @@ static ngx_listening_t *inbox_find_listening(sa_family_t family, in_port_t port)
         return NULL;
 }
 
-/* What the router has not looked at is here, as DeferAcceptSec= has waited for it. */
-static bool inbox_speaks_tls(int fd, const struct bellhop_handoff *handoff)
-{
-        uint8_t first = 0;
-
-        if (handoff->protocol != BELLHOP_PROTOCOL_UNKNOWN)
-                return handoff->protocol == BELLHOP_PROTOCOL_TLS;
-        return recv(fd, &first, sizeof(first), MSG_PEEK | MSG_DONTWAIT) == sizeof(first) &&
-               first == TLS_HANDSHAKE;
-}
-
 /* The configuration is for ports 80 and 443, and the public sockets may have others. */
 static ngx_listening_t *inbox_choose(int fd, const struct bellhop_handoff *handoff,
                                      const ngx_sockaddr_t *local)
@@ -130,8 +116,8 @@ static ngx_listening_t *inbox_choose(int fd, const struct bellhop_handoff *hando
                 inbox_find_listening(family, ngx_inet_get_port((struct sockaddr *)local));
 
         return found ? found
-                     : inbox_find_listening(family,
-                                            inbox_speaks_tls(fd, handoff) ? HTTPS_PORT : HTTP_PORT);
+                     : inbox_find_listening(family, received_speaks_tls(fd, handoff) ? HTTPS_PORT
+                                                                                     : HTTP_PORT);
 }
 
 static void *inbox_copy(ngx_pool_t *pool, const void *data, size_t size)
@@ -256,20 +242,13 @@ static void inbox_wait(ngx_msec_t msec)
 
 static void inbox_log_refused(int result)
 {
-        static const char *const reasons[] = {
-                [BELLHOP_RECEIVE_FOREIGN] =
-                        "its sender is not the router's user (bellhop_router_user)",
-                [BELLHOP_RECEIVE_INVALID] = "it is not of protocol version 1; router and module "
-                                            "should come from the same release",
-                [BELLHOP_RECEIVE_SOCKET] = "it does not bring exactly one connected TCP socket",
-        };
         unsigned n_left_out;
 
         if (log_limit_pass(&inbox.limit, clock_monotonic_usec(), &n_left_out))
                 ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                               "refused a hand-off: %s (%ui more were refused since the last such "
                               "line)",
-                              reasons[result], (ngx_uint_t)n_left_out);
+                              received_refusals[result], (ngx_uint_t)n_left_out);
 }
 
 /* Returns how long to leave the socket alone, in milliseconds; 0: not at all. */
