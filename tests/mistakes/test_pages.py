@@ -135,6 +135,25 @@ def test_folder_elsewhere(box, place):
     assert findings(box) == []
 
 
+def test_home_elsewhere_is_read_only(box):
+    """Until a drop-in of the unit says otherwise; programs of the site see it as check does."""
+    drop_in = "/etc/systemd/system/bellhop@carol.service.d/home.conf"
+    box.shell("systemctl stop bellhop@carol.service; mkdir -p /data/home; mv /home/carol /data/home; usermod -d /data/home/carol carol; chmod o= /data/home/carol")
+    box.write_page("carol", "write.cgi", "touch ~carol/written 2>/dev/null && echo yes || echo no")
+    try:
+        found, = notes(box, "home-read-only")
+        assert (found["instance"], found["file"]) == ("carol", "/data/home/carol")
+        assert box.curl("http://carol.example/write.cgi") == "no\n"
+        box.write(drop_in, "[Service]\nBindPaths=/data/home/carol\n")
+        box.shell("systemctl daemon-reload; systemctl stop bellhop@carol.service")
+        assert notes(box, "home-read-only") == []
+        assert box.curl("http://carol.example/write.cgi") == "yes\n"
+    finally:
+        box.shell(f"systemctl stop bellhop@carol.service; rm -f {drop_in} /data/home/carol/written {WWW}/write.cgi; "
+                  "mv /data/home/carol /home; rm -r /data; usermod -d /home/carol carol; systemctl daemon-reload")
+    assert notes(box, "home-read-only") == [] and findings(box) == []
+
+
 def test_fifo_in_place_of_htaccess(box):
     """Each visitor would wait for it."""
     box.shell(f"mkfifo {HTACCESS}")

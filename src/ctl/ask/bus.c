@@ -104,14 +104,19 @@ static int bus_read_number(sd_bus_message *reply, const char *type, uint64_t *re
         return r;
 }
 
-static int bus_read_pairs(sd_bus_message *reply, char ***ret)
+/* type: a(ss), or a(ssbt) as of BindPaths= */
+static int bus_read_pairs(sd_bus_message *reply, const char *type, char ***ret)
 {
+        const bool is_bind = strcmp(type, "a(ssbt)") == 0;
         char **strings = NULL;
         const char *a, *b;
+        uint64_t flags;
         size_t n = 0;
-        int r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+        int r = sd_bus_message_enter_container(reply, 'a', type + 1), optional;
 
-        while (r >= 0 && (r = sd_bus_message_read(reply, "(ss)", &a, &b)) > 0) {
+        while (r >= 0 &&
+               (r = is_bind ? sd_bus_message_read(reply, "(ssbt)", &a, &b, &optional, &flags)
+                            : sd_bus_message_read(reply, "(ss)", &a, &b)) > 0) {
                 r = texts_append(&strings, &n, a);
                 if (r == 0)
                         r = texts_append(&strings, &n, b);
@@ -150,7 +155,7 @@ static int bus_read_value(sd_bus_message *reply, const BusQuestion *question)
                 return r;
         case PROPERTY_STRINGS:
                 return strcmp(type, "as") == 0 ? sd_bus_message_read_strv(reply, question->ret)
-                                               : bus_read_pairs(reply, question->ret);
+                                               : bus_read_pairs(reply, type, question->ret);
         }
         return -EINVAL;
 }

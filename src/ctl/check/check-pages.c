@@ -78,6 +78,33 @@ static void pages_check_place(InstanceCheck *inst, const char *path)
                                  st.st_mode & 07777);
 }
 
+static bool pages_is_in(const char *path, const char *folder)
+{
+        const size_t length = strlen(folder);
+
+        return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
+}
+
+/* The unit makes the home at /home/NAME writable, and what a drop-in names besides. */
+static void pages_check_home(InstanceCheck *inst, const char *path)
+{
+        char home[PATH_MAX], real[PATH_MAX], unit[NAME_UNIT_MAX], **binds = NULL;
+        bool is_bound = false;
+
+        if (snprintf(home, sizeof(home), "/home/%s", inst->name) >= (int)sizeof(home) ||
+            strcmp(path, home) == 0 || !realpath(path, real) || pages_is_in(real, home) ||
+            pages_is_in(real, inst->www) || !inst->check->bus ||
+            bus_get(inst->check->bus, name_unit(NAME_SERVICE_UNIT, inst->name, unit), "Service",
+                    "BindPaths", PROPERTY_STRINGS, &binds) < 0)
+                return;
+        for (char **at = binds; at && *at; at += 2)
+                is_bound = is_bound || pages_is_in(path, at[1]);
+        bus_free_strings(binds);
+        if (!is_bound)
+                instance_finding(inst, FINDING_HOME_READ_ONLY, path, NULL,
+                                 "the home of user %s is not %s", inst->name, home);
+}
+
 static void pages_check_places(InstanceCheck *inst, const char *public_html)
 {
         const struct passwd *user = getpwnam(inst->name);
@@ -86,8 +113,10 @@ static void pages_check_places(InstanceCheck *inst, const char *public_html)
         pages_check_place(inst, inst->www);
         if (strcmp(inst->www, public_html) != 0)
                 pages_check_place(inst, public_html);
-        if (user)
+        if (user) {
                 pages_check_place(inst, user->pw_dir);
+                pages_check_home(inst, user->pw_dir);
+        }
         if (home && (!user || strcmp(user->pw_dir, home) != 0))
                 pages_check_place(inst, home);
 }

@@ -76,6 +76,9 @@ ROW(FOLDER_ELSEWHERE, "folder-elsewhere", WARNING,
     "open to everybody in this one. Its own instance can't write there by that name.",
     "Mount the disk at /home or /srv/www instead of using links, or close the folder: 'runuser "
     "--pty -u {name} -- chmod o= {file}'.")
+ROW(HOME_READ_ONLY, "home-read-only", NOTE, "Programs of the site can read it, not write there.",
+    "Where they have to, write [Service] and BindPaths={file} by 'systemctl edit "
+    "bellhop@{name}.service', then run '" RESTART "'.")
 ROW(SECRET_EXPOSED, "secret-exposed", WARNING,
     "Every user of this machine can read the passwords in it.",
     "runuser --pty -u {name} -- chmod o= {file}")
