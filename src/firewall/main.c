@@ -14,12 +14,15 @@
 #include "util/log.h"
 #include "util/notify.h"
 #include "util/options.h"
+#include "util/text.h"
 
 #define RULES       BELLHOP_CONFIG_DIR "/firewall.nft"
 #define RESOLV_DIR  "/etc"
 #define RESOLV_CONF RESOLV_DIR "/resolv.conf"
 /* The C library reads any size, but no real file needs more. */
 #define RESOLV_MAX_BYTES 65536
+
+#define SOCKETS_MAX_DEFAULT 1000
 
 static const char help[] = "Usage: bellhop-firewall [OPTIONS...]\n\n"
                            "Limits instances with Network=internet to the internet. Normally "
@@ -134,8 +137,14 @@ static int firewall_watch(Firewall *firewall)
 
 static void firewall_limit_sockets(void)
 {
-        const int r = sockets_limit();
+        const char *text = getenv("BELLHOP_SOCKETS_MAX");
+        uint64_t max = SOCKETS_MAX_DEFAULT;
+        int r;
 
+        if (text && !text_number(span_from_string(text), INT32_MAX, &max))
+                log_warning("BELLHOP_SOCKETS_MAX=%s is not a whole number, at most %d; %d is used",
+                            text, INT32_MAX, SOCKETS_MAX_DEFAULT);
+        r = sockets_limit((uint32_t)max);
         if (r < 0)
                 log_warning_errno(r,
                                   "can't limit the sockets of instances, so one with "

@@ -111,7 +111,7 @@ static int sockets_attach_release(int slice, int counts, int owners)
         return sockets_attach(slice, BPF_CGROUP_INET_SOCK_RELEASE, program, ELEMENTSOF(program));
 }
 
-static int sockets_attach_create(int slice, int counts, int owners)
+static int sockets_attach_create(int slice, int counts, int owners, uint32_t max)
 {
         const struct bpf_insn program[] = {
                 MOVE(BPF_REG_6, BPF_REG_1),
@@ -131,7 +131,7 @@ static int sockets_attach_create(int slice, int counts, int owners)
                 SKIP_IF(BPF_JEQ, BPF_REG_0, 0, 19),
                 MOVE(BPF_REG_7, BPF_REG_0),
                 LOAD(BPF_DW, BPF_REG_1, BPF_REG_7, 0),
-                SKIP_IF(BPF_JGE, BPF_REG_1, SOCKETS_MAX, 16),
+                SKIP_IF(BPF_JGE, BPF_REG_1, (int32_t)max, 16),
                 MOVE(BPF_REG_1, BPF_REG_6),
                 CALL(get_socket_cookie),
                 STORE(BPF_DW, COOKIE, BPF_REG_0),
@@ -154,7 +154,7 @@ static int sockets_attach_create(int slice, int counts, int owners)
 
 /* The programs hold the tables, and this process holds the programs by two descriptors that it
  * never closes. */
-int sockets_limit(void)
+int sockets_limit(uint32_t max)
 {
         _cleanup_close_ int slice = open(SLICE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_close_ int counts = slice < 0 ? -errno : sockets_make_table(4, 8);
@@ -162,6 +162,6 @@ int sockets_limit(void)
         int r = owners < 0 ? owners : sockets_attach_release(slice, counts, owners);
 
         if (r >= 0)
-                r = sockets_attach_create(slice, counts, owners);
+                r = sockets_attach_create(slice, counts, owners, max);
         return r < 0 ? r : 0;
 }

@@ -3,8 +3,8 @@
  * programs that ask for any, and without a free one nobody can ask a name server. Does not log. */
 #pragma once
 
-/* Of each user in bellhop.slice, at a time. */
-#define SOCKETS_MAX 1000
+#include <stdint.h>
 
-/* Lasts as long as this process. Returns 0 or a negative errno. */
-int sockets_limit(void);
+/* max: of each user in bellhop.slice, at a time; at most INT32_MAX. Lasts as long as this process.
+ * Returns 0 or a negative errno. */
+int sockets_limit(uint32_t max);

@@ -246,6 +246,24 @@ def test_leaves_ports_to_others(box, oscar, way):
     assert oscar.do("resolves", name=world.NAME) == sorted(world.PUBLIC)
 
 
+def test_number_of_sockets_is_a_setting(box, oscar):
+    drop_in = "/etc/systemd/system/bellhop-firewall.service.d/sockets.conf"
+    box.write(drop_in, "[Service]\nEnvironment=BELLHOP_SOCKETS_MAX=50\n")
+    box.shell("systemctl daemon-reload; systemctl restart bellhop-firewall.service")
+    try:
+        oscar.forget()
+        with box.popen_client("curl", "-s", "--resolve", f"{oscar.host}:80:127.0.0.1",
+                              oscar.url("takes_all_ports", way="connect")) as request:
+            box.wait_for("all are taken", box.path(f"{oscar.folder}/result.json").exists, seconds=60)
+            request.kill()
+        n, why = oscar.left("result.json")
+        assert n <= 50 and why == "EPERM"
+    finally:
+        box.shell(f"systemctl kill --signal=KILL {oscar.unit}; rm {drop_in}; systemctl daemon-reload; "
+                  "systemctl restart bellhop-firewall.service")
+    assert oscar.do("resolves", name=world.NAME) == sorted(world.PUBLIC)
+
+
 def test_names(box, oscar):
     assert oscar.do("resolves", name=world.NAME) == sorted(world.PUBLIC)
     # The machine turns to another server, on one of its own addresses.
