@@ -82,13 +82,12 @@ static int fence_raise_landlock(unsigned parts)
 #define IS(argument, value)      SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
 #define HAS_FLAG(argument, flag) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, flag, flag)
 
-/* Calls that fail with EPERM, or do nothing and return 0; part 0: always. */
+/* Calls that fail with EPERM, or, of FENCE_REUSE, do nothing and return 0; part 0: always. */
 static const struct {
         FencePart part;
         int call;
         unsigned n;
         struct scmp_arg_cmp arguments[2];
-        bool seems_done;
 } denied[] = {
         /* io_uring has all calls once more, and no filter sees what is in its rings. */
         { .call = SCMP_SYS(io_uring_setup) },
@@ -115,11 +114,7 @@ static const struct {
         { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },
         /* Two UDP sockets with this option share a port, whoever has them, and the later one gets
          * the packets. Many programs set it for a TCP port and give up if that fails. */
-        { FENCE_REUSE,
-          SCMP_SYS(setsockopt),
-          2,
-          { IS(1, SOL_SOCKET), IS(2, SO_REUSEADDR) },
-          .seems_done = true },
+        { FENCE_REUSE, SCMP_SYS(setsockopt), 2, { IS(1, SOL_SOCKET), IS(2, SO_REUSEADDR) } },
 };
 
 static int fence_raise_seccomp(unsigned parts)
@@ -129,10 +124,9 @@ static int fence_raise_seccomp(unsigned parts)
 
         for (size_t i = 0; r == 0 && i < ELEMENTSOF(denied); i++)
                 if (denied[i].part == 0 || denied[i].part & parts)
-                        r = seccomp_rule_add_array(filter,
-                                                   SCMP_ACT_ERRNO(denied[i].seems_done ? 0 : EPERM),
-                                                   denied[i].call, denied[i].n,
-                                                   denied[i].arguments);
+                        r = seccomp_rule_add_array(
+                                filter, SCMP_ACT_ERRNO(denied[i].part == FENCE_REUSE ? 0 : EPERM),
+                                denied[i].call, denied[i].n, denied[i].arguments);
         if (r == 0)
                 r = seccomp_load(filter);
         seccomp_release(filter);
