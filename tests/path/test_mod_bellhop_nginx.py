@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """nginx as the server of an instance: what is the same with Apache, in the words of test_mod_bellhop.py, and what is not."""
 
-# pylint: disable=unused-import
 import os
 import pwd
 import re
@@ -10,17 +9,35 @@ import subprocess
 
 import handoff
 import pytest
+import test_mod_bellhop
+import test_virtual_hosts
 from handoff import Instance
-from test_mod_bellhop import (  # noqa: F401
-    SUSPENDED, get, read_response, test_bad_messages_do_no_harm, test_child_killed_while_idle,
-    test_first_request_for_another_host, test_foreign_host_of_a_suspended_one, test_foreign_sender_is_refused, test_get,
-    test_keep_alive, test_no_handoff_is_lost_by_stop_and_start, test_queued_handoffs_are_served_by_the_next_start,
-    test_refusals_are_logged_at_a_limited_rate, test_reload_leaves_new_connections_alone,
-    test_second_request_for_another_host_is_misdirected, test_sni_of_ours_host_of_another,
-    test_start_without_socket_says_what_to_do, test_stop_amidst_a_reload_is_heeded, test_stop_while_it_starts_is_not_lost,
-    test_target_for_another_host, test_tls_versions, test_unknown_host_by_reason)
-from test_virtual_hosts import CODE, test_canonical_host  # noqa: F401
+from test_mod_bellhop import SUSPENDED, get, read_response
+from test_virtual_hosts import CODE
 
+SAME = """
+    test_bad_messages_do_no_harm
+    test_child_killed_while_idle
+    test_first_request_for_another_host
+    test_foreign_host_of_a_suspended_one
+    test_foreign_sender_is_refused
+    test_get
+    test_keep_alive
+    test_no_handoff_is_lost_by_stop_and_start
+    test_queued_handoffs_are_served_by_the_next_start
+    test_refusals_are_logged_at_a_limited_rate
+    test_reload_leaves_new_connections_alone
+    test_second_request_for_another_host_is_misdirected
+    test_sni_of_ours_host_of_another
+    test_start_without_socket_says_what_to_do
+    test_stop_amidst_a_reload_is_heeded
+    test_stop_while_it_starts_is_not_lost
+    test_target_for_another_host
+    test_tls_versions
+    test_unknown_host_by_reason
+"""
+globals().update({name: getattr(test_mod_bellhop, name) for name in SAME.split()})
+test_canonical_host = test_virtual_hosts.test_canonical_host
 HOSTS = "Host=alice.example www.alice.example blog.alice.example *.shop.example\nIdleSec=0"
 
 
