@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """nginx as the server of an instance: what is the same with Apache, in the words of test_mod_bellhop.py, and what is not."""
 
+import contextlib
 import os
 import pwd
 import re
@@ -192,3 +193,20 @@ def test_reloads_leave_no_descriptors(instance):
         instance.notify.wait("^RELOADING=1")
         instance.notify.wait("^READY=1")
     assert count() == before
+
+
+def test_more_clients_than_connections():
+    """Those that wait for their next request give way."""
+    with Instance("nginx", settings="Host=alice.example\nIdleSec=0", snippet="keepalive_timeout 60s;") as instance:
+        conf = instance.path("config/nginx/instance.conf")
+        with open(conf, encoding="utf-8") as file:
+            text = file.read()
+        instance.path("config/nginx/instance.conf", text=text.replace("worker_connections 2048", "worker_connections 16"))
+        instance.start()
+        with contextlib.ExitStack() as stack:
+            for _ in range(40):
+                client = stack.enter_context(instance.connect())
+                file = stack.enter_context(client.makefile("rb"))
+                get(client, "alice.example")
+                assert read_response(file)[0] == 200
+        assert instance.curl("/") == (0, "hello\n")
