@@ -10,6 +10,8 @@ from showcase import ALICE, BOB
 
 # Kept connections that an instance ends while it stops count as ended, not as failed: HTTP has it so.
 MANY = 10**6
+# In which a client on a busy machine sees that its connection has ended.
+SEEN_SEC = 2
 
 
 def pause(most=0.15):
@@ -97,7 +99,7 @@ def test_instance_killed_20_times(box, carol, mpm):
             kills.append((began, time.monotonic()))
             pause()
     unexplained = [failure for failure in report.failures if failure["host"] == BOB or not any(
-        failure["began"] < done and began < failure["ended"] < done + 0.5 for began, done in kills)]
+        failure["began"] < done and began < failure["ended"] < done + SEEN_SEC for began, done in kills)]
     assert unexplained == []
     assert all(report.counts[kind] > 4 for kind in PROMPT_KINDS), report.counts
     assert box.show("bellhop@carol.socket", "Result") == "success"

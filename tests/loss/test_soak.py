@@ -13,7 +13,7 @@ import time
 import pytest
 from clients import HERE, PROMPT_KINDS, load, reporting, still_serving
 from showcase import ALICE, BOB
-from test_change import kill, pause
+from test_change import SEEN_SEC, kill, pause
 
 SECONDS = float(os.environ.get("BELLHOP_SOAK_SEC", "30"))
 CAROL = "carol.example"
@@ -79,7 +79,7 @@ class Soak:
 
     def unexplained(self, failures):
         return [failure for failure in failures if not any(
-            failure["host"] in hosts and failure["began"] < done and began < failure["ended"] < done + 0.5 and
+            failure["host"] in hosts and failure["began"] < done and began < failure["ended"] < done + SEEN_SEC and
             not (is_router and failure.get("n_received")) for hosts, is_router, began, done in self.kills)]
 
     def actions(self):
