@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "instance/log-lines.h"
 #include "instance/php.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -144,12 +145,32 @@ static void php_open(Php *php)
 
 /* --- the log: PHP-FPM itself would wait for a journald that hangs --- */
 
+/* False: it belongs in the journal, which keeps 8 MB for each user with a line there. */
+static bool php_log_to_file(const Php *php, const char *line, size_t size)
+{
+        char head[64];
+        const time_t now = time(NULL);
+        struct tm tm;
+        size_t n;
+        struct iovec iov[] = { { head, 0 }, { (char *)line, size } };
+        const struct msghdr message = { .msg_iov = iov, .msg_iovlen = ELEMENTSOF(iov) };
+
+        if (php->context->lines_fd < 0 || strcmp(php->context->logs, "files") != 0)
+                return false;
+        n = (size_t)snprintf(head, sizeof(head), "<%d>", LINES_ERROR * 8 + LOG_WARNING);
+        /* As Apache begins its lines. */
+        n += strftime(head + n, sizeof(head) - n, "[%a %b %d %T %Y] [php] ",
+                      localtime_r(&now, &tm));
+        iov[0].iov_len = n;
+        return sendmsg(php->context->lines_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
 static void php_log(const Php *php, const char *line, size_t size)
 {
         _cleanup_free_ char *identifier = text_format("bellhop-php-%s", php->context->instance);
         _cleanup_free_ char *text = strndup(line, size);
 
-        if (identifier && text)
+        if (!php_log_to_file(php, line, size) && identifier && text)
                 (void)journal_write(&(JournalLine){
                         .identifier = identifier, .level = LOG_WARNING, .text = text });
 }

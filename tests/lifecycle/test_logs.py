@@ -8,7 +8,7 @@ import pytest
 CAROL = "carol.example"
 SITE = "bellhop@carol.service"
 # A page of each kind.
-PAGES = {"load.txt": None, "hello.cgi": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello'\n", "hello.php": "<?php echo 'hello';"}
+PAGES = {"load.txt": None, "wrong.php": "<?php error_log('wrong'); shell_exec('echo too >&2');", "hello.cgi": "#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\nhello'\n", "hello.php": "<?php echo 'hello';"}
 
 
 def publish_pages(box, name):
@@ -36,7 +36,8 @@ def test_site_leaves_no_journal_of_its_user(box, carol, journal_on_disk):
     box.run("systemctl", "reload", SITE)
     box.curl(f"http://{CAROL}/missing")
     box.run("systemctl", "stop", SITE)
-    box.wait_for("the lines", lambda: len(box.log(carol).splitlines()) == 7)
+    box.wait_for("the lines", lambda: len(box.log(carol).splitlines()) == 9)
+    box.wait_for("lines of PHP", lambda: "[php] too\n" in box.log(carol, "error"))
     box.run("journalctl", "--sync")
     uid = box.uid(carol)
     assert box.journal(f"_UID={uid}") == ""

@@ -161,7 +161,7 @@ def test_over_the_budget(dave):
     assert dave.curl("http://dave.example/mail.php") == "[false,null]"
     reason = re.compile(r"sendmail: the message is refused: 450 4\.7\.1 this site has sent its 0 messages of this hour; the next one "
                         r"can go out at \d\d:00 UTC")
-    dave.wait_for("PHP-FPM's log", lambda: reason.search(dave.journal("-u", SITE, "-t", "bellhop-php-dave")))
+    dave.wait_for("the log of the site", lambda: reason.search(dave.log("dave", "error")))
     assert not dave.path("/var/mail/erin").exists()
     dave.wait_for("it is counted", lambda: mail_figures(dave) == [*before[:2], before[2] + 1])
     dave.write_instance("dave", "Host=dave.example\n")

@@ -69,7 +69,7 @@ def wait_until_it_sleeps(box):
 
 def said_by_php(box):
     """Before it has read its configuration, and behind that."""
-    return box.journal("-u", SITE, "-t", "bellhop-instance", "-t", "bellhop-php-carol")
+    return box.journal("-u", SITE, "-t", "bellhop-instance") + box.log("carol", "error")
 
 
 def now(box):
@@ -387,7 +387,7 @@ def test_page_that_hangs_does_not_keep_its_worker(box, site):
     box.curl(f"http://{HOST}/hang.php", "--max-time", "2", check=False)
     assert status_of(box, "load.php") == "200"
     # What the program had to say has not gone nowhere.
-    assert "a word to the log" in box.journal("-u", SITE, "-t", "bellhop-php-carol")
+    box.wait_for("its words", lambda: "] [php] a word to the log\n" in box.log("carol", "error"))
 
 
 # --- its sandbox is that of the instance ---
