@@ -2,7 +2,6 @@
 /* Owns the directives, the hooks, and what this process inherits from the supervisor. Refuses what
  * is not for this instance, never with the customer's content. */
 #include <pwd.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -27,25 +26,16 @@
 #include "httpd/sigmask.h"
 #include "httpd/vhosts.h"
 #include "instance/admit.h"
+#include "instance/inheritance.h"
 #include "instance/page.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
-#include "util/inherit.h"
-#include "util/unix-address.h"
 
 APLOG_USE_MODULE(bellhop);
 
 /* Lives in the process pool, as Apache reads its configuration twice and unloads this file between.
  * Change the key with the struct, so that a module of another version does not find it. */
 #define INHERITANCE_KEY "bellhop-inheritance-2"
-
-typedef struct Inheritance {
-        int handoff_fd;
-        Page *page;
-        int bell;
-        int lines_fd;              /* to bellhop-log; negative: none */
-        const char *notify_socket; /* of the supervisor; NULL: it knows that we are ready */
-} Inheritance;
 
 static struct Settings {
         const char *instance;
@@ -82,29 +72,6 @@ static int pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
         return OK;
 }
 
-/* A server that systemd starts directly has no supervisor, and gets a page of its own. */
-static bool mod_take_descriptors(Inheritance *ret)
-{
-        Inherited inherited;
-        int page_fd, r = 0;
-
-        if (inherit_init(&inherited) < 0)
-                return false;
-        ret->handoff_fd = inherit_take(&inherited, PAGE_HANDOFF_NAME, AF_UNIX, SOCK_DGRAM, -1);
-        page_fd = inherit_take(&inherited, PAGE_FD_NAME, AF_UNSPEC, 0, -1);
-        ret->bell = inherit_take(&inherited, PAGE_BELL_NAME, AF_UNSPEC, 0, -1);
-        ret->lines_fd = inherit_take(&inherited, PAGE_LINES_NAME, AF_UNIX, SOCK_DGRAM, -1);
-        inherit_done(&inherited);
-        if (ret->bell < 0)
-                ret->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (page_fd < 0)
-                page_fd = page_new(&ret->page);
-        else
-                r = page_open(page_fd, &ret->page);
-        close_fd(page_fd);
-        return page_fd >= 0 && r == 0 && ret->bell >= 0;
-}
-
 static bool mod_find_inheritance(server_rec *server)
 {
         apr_pool_t *forever = server->process->pool;
@@ -117,7 +84,7 @@ static bool mod_find_inheritance(server_rec *server)
         inheritance = apr_pcalloc(forever, sizeof(*inheritance));
         inheritance->notify_socket = apr_pstrdup(forever, getenv("NOTIFY_SOCKET"));
         (void)apr_pool_userdata_set(inheritance, INHERITANCE_KEY, NULL, forever);
-        if (mod_take_descriptors(inheritance))
+        if (inheritance_take(inheritance))
                 return true;
         ap_log_error(APLOG_MARK, APLOG_CRIT, errno, server,
                      "can't take over what bellhop-instance passes, or make it; look at "
@@ -286,23 +253,6 @@ static void test_config(apr_pool_t *pconf, server_rec *server)
 
 /* --- processes --- */
 
-/* In the parent, when the MPM has set its handlers: from now on it takes signals. */
-static void mod_notify_ready(void)
-{
-        static const char ready[] = "READY=1";
-        struct sockaddr_un address;
-        _cleanup_close_ int fd = -EBADF;
-        int size;
-
-        if (!inheritance->notify_socket)
-                return;
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        size = unix_address_fill_notify(take_ptr(inheritance->notify_socket), &address);
-        if (fd >= 0 && size >= 0)
-                (void)sendto(fd, ready, strlen(ready), MSG_NOSIGNAL, (struct sockaddr *)&address,
-                             (socklen_t)size);
-}
-
 static void child_init(apr_pool_t *pchild, server_rec *server)
 {
         int is_threaded = 0;
@@ -317,8 +267,9 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
+        /* The MPM has set its handlers: from now on the parent takes signals. */
         if (state == MPM_CHILD_STARTED)
-                mod_notify_ready();
+                inheritance_say_ready(inheritance);
         if (state == MPM_CHILD_EXITED)
                 page_leave(pid, clock_monotonic_usec());
 }
@@ -326,7 +277,7 @@ static void child_status(server_rec *server, pid_t pid, ap_generation_t generati
 /* After a reload, a child may have to wait long for its place. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
-        mod_notify_ready();
+        inheritance_say_ready(inheritance);
         return OK;
 }
 

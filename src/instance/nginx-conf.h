@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration of nginx, which has no variables for it: what depends on the instance. All else
- * is in files that it includes. */
+/* nginx can't take the name and the hosts of an instance from variables. This writes the part of
+ * its configuration that depends on them; that part includes the files in CONFIG/nginx. */
 #pragma once
 
 #include "instance/context.h"

@@ -8,7 +8,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -17,6 +16,7 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
+#include "instance/inheritance.h"
 #include "instance/log-lines.h"
 #include "instance/page.h"
 #include "instance/received.h"
@@ -28,7 +28,6 @@
 #include "util/clock.h"
 #include "util/inherit.h"
 #include "util/log-limit.h"
-#include "util/unix-address.h"
 
 /* Received in one wake, before other connections have their turn. */
 #define RECEIVED_PER_WAKE 16
@@ -44,15 +43,14 @@ typedef struct InboxSettings {
 
 /* The master fills it, and its workers inherit it. */
 static struct Inbox {
-        bool is_inherited; /* fd, page and bell are */
-        int fd;
-        Page *page;
-        int bell;
+        bool is_inherited;
+        Inheritance inheritance;
+        int fd; /* that this worker receives from */
         uid_t sender;
         Config *config;
         uint32_t own;
         LogLimit limit;
-} inbox = { .fd = -EBADF, .bell = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
+} inbox = { .fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
 /* Of this worker. nginx clears the events of a connection when it reuses it, so the timer has
  * others. */
@@ -299,34 +297,19 @@ static ngx_int_t inbox_fail(ngx_cycle_t *cycle, const char *what)
         return NGX_ERROR;
 }
 
-/* What bellhop-instance passes, once for this process. */
 static bool inbox_inherit(void)
 {
-        Inherited inherited;
-        int page_fd, r = 0;
+        Inheritance *inheritance = &inbox.inheritance;
 
         if (inbox.is_inherited)
                 return true;
-        if (inherit_init(&inherited) < 0)
+        inheritance->notify_socket = getenv("NOTIFY_SOCKET");
+        inbox.is_inherited = inheritance_take(inheritance);
+        if (!inbox.is_inherited)
                 return false;
-        inbox.fd = inherit_take(&inherited, PAGE_HANDOFF_NAME, AF_UNIX, SOCK_DGRAM, -1);
-        page_fd = inherit_take(&inherited, PAGE_FD_NAME, AF_UNSPEC, 0, -1);
-        inbox.bell = inherit_take(&inherited, PAGE_BELL_NAME, AF_UNSPEC, 0, -1);
-        /* nginx reads it again after a SIGHUP. */
-        (void)inherit_take(&inherited, PAGE_CONF_NAME, AF_UNSPEC, 0, -1);
-        log_lines_use(inherit_take(&inherited, PAGE_LINES_NAME, AF_UNIX, SOCK_DGRAM, -1));
-        inherit_done(&inherited);
-        if (inbox.bell < 0)
-                inbox.bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (page_fd < 0)
-                page_fd = page_new(&inbox.page);
-        else
-                r = page_open(page_fd, &inbox.page);
-        close_fd(page_fd);
-        inbox.is_inherited = page_fd >= 0 && r == 0 && inbox.bell >= 0;
-        if (inbox.is_inherited)
-                page_use(inbox.page, inbox.bell);
-        return inbox.is_inherited;
+        log_lines_use(inheritance->lines_fd);
+        page_use(inheritance->page, inheritance->bell);
+        return true;
 }
 
 /* After a SIGHUP, nginx takes the descriptors of the cycle before. */
@@ -363,7 +346,8 @@ static bool inbox_add_listening(ngx_cycle_t *cycle)
                 .logp = &cycle->new_log,
         };
         if (!inbox_is_old(cycle, listening))
-                listening->fd = fcntl(inbox.fd, F_DUPFD_CLOEXEC, INHERIT_FD_FIRST);
+                listening->fd =
+                        fcntl(inbox.inheritance.handoff_fd, F_DUPFD_CLOEXEC, INHERIT_FD_FIRST);
         return true;
 }
 
@@ -410,9 +394,9 @@ static bool inbox_load_config(ngx_cycle_t *cycle, const InboxSettings *settings)
                 ngx_log_error(NGX_LOG_EMERG, cycle->log, -r, "can't read %V/instances",
                               &settings->config_dir);
         }
-        if (r == 0 && inbox.page) {
+        if (r == 0 && inbox.inheritance.page) {
                 config_digest_others(inbox.config, ROUTE_NONE);
-                page_set_others(inbox.page, inbox.config->instances[inbox.own].others);
+                page_set_others(inbox.inheritance.page, inbox.config->instances[inbox.own].others);
         }
         return r == 0;
 }
@@ -445,7 +429,7 @@ static char *inbox_init_conf(ngx_cycle_t *cycle, void *conf)
         /* The capability keeps the customer's other programs from tracing this process from its
          * exec on; what it executes itself is the customer's, and gets none. */
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-        if (!ngx_test_config && (!inbox_inherit() || inbox.fd < 0)) {
+        if (!ngx_test_config && (!inbox_inherit() || inbox.inheritance.handoff_fd < 0)) {
                 (void)inbox_fail(cycle,
                                  "an instance gets its connections from a hand-off socket, and "
                                  "none was passed; run 'systemctl start bellhop@NAME.socket', the "
@@ -461,25 +445,16 @@ static char *inbox_init_conf(ngx_cycle_t *cycle, void *conf)
 
 static void inbox_notify_ready(void)
 {
-        static const char ready[] = "READY=1";
-        struct sockaddr_un address;
-        _cleanup_close_ int fd = -EBADF;
-        const char *path = getenv("NOTIFY_SOCKET");
         sigset_t signals;
-        int size;
 
-        if (!path)
+        if (!inbox.inheritance.notify_socket)
                 return;
         /* nginx sets its handlers a moment later, and takes then what came meanwhile. */
         sigemptyset(&signals);
         sigaddset(&signals, SIGQUIT);
         sigaddset(&signals, SIGTERM);
         (void)sigprocmask(SIG_BLOCK, &signals, NULL);
-        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        size = unix_address_fill_notify(path, &address);
-        if (fd >= 0 && size >= 0)
-                (void)sendto(fd, ready, strlen(ready), MSG_NOSIGNAL, (struct sockaddr *)&address,
-                             (socklen_t)size);
+        inheritance_say_ready(&inbox.inheritance);
         (void)unsetenv("NOTIFY_SOCKET");
 }
 
