@@ -10,6 +10,8 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
+#define NGINX_CONNECTIONS "512" /* nginx's own default */
+
 /* What a part of the configuration is for: the instance, or one of its hosts. */
 typedef struct Site {
         const char *host; /* NULL: all hosts that have no other */
@@ -124,6 +126,7 @@ static void nginx_write_http(FILE *out, const Context *context, const Config *co
 
 static int nginx_write(FILE *out, const Context *context, unsigned number)
 {
+        const char *connections = getenv("BELLHOP_NGINX_CONNECTIONS");
         Config *config = NULL;
         const int r = config_load_own(context->config_dir, context->instance, &config);
 
@@ -135,6 +138,8 @@ static int nginx_write(FILE *out, const Context *context, unsigned number)
         fprintf(out, "bellhop_log_files %s;\n", strcmp(context->logs, "files") == 0 ? "on" : "off");
         fprintf(out, "daemon off;\npid %s/nginx-%u.pid;\nerror_log stderr warn;\n",
                 context->runtime_dir, number);
+        fprintf(out, "events {\n    worker_connections %s;\n}\n",
+                connections ? connections : NGINX_CONNECTIONS);
         nginx_write_http(out, context, config);
         config_free(config);
         return 0;

@@ -323,7 +323,7 @@ class Instance:
         return subprocess.run(self.command(*arguments), env=self.environment(**environment), cwd="/",
                               capture_output=True, text=True, timeout=TIMEOUT, check=False)
 
-    def start(self, fd=None, name="handoff", wait=True):
+    def start(self, fd=None, name="handoff", wait=True, **environment):
         """Starts the server as systemd would, and waits until it is ready."""
         number = self.handoff.socket.fileno() if fd is None else fd
 
@@ -335,7 +335,7 @@ class Instance:
         self.log = open(self.path("stderr"), "ab")
         self.process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
             ["sh", "-c", 'export LISTEN_PID=$$; exec "$@"', "sh", *self.command()],
-            env=self.environment(LISTEN_FDS="1", LISTEN_FDNAMES=name), cwd="/",
+            env=self.environment(LISTEN_FDS="1", LISTEN_FDNAMES=name, **environment), cwd="/",
             stdin=self.lines.folder if self.lines else subprocess.DEVNULL,
             stdout=self.log, stderr=self.log, preexec_fn=give_descriptor, pass_fds=(3,),
             start_new_session=True)

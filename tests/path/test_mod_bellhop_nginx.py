@@ -198,11 +198,7 @@ def test_reloads_leave_no_descriptors(instance):
 def test_more_clients_than_connections():
     """Those that wait for their next request give way."""
     with Instance("nginx", settings="Host=alice.example\nIdleSec=0", snippet="keepalive_timeout 60s;") as instance:
-        conf = instance.path("config/nginx/instance.conf")
-        with open(conf, encoding="utf-8") as file:
-            text = file.read()
-        instance.path("config/nginx/instance.conf", text=text.replace("worker_connections 2048", "worker_connections 16"))
-        instance.start()
+        instance.start(BELLHOP_NGINX_CONNECTIONS="16")
         with contextlib.ExitStack() as stack:
             for _ in range(40):
                 client = stack.enter_context(instance.connect())
