@@ -405,6 +405,9 @@ static void *inbox_create_conf(ngx_cycle_t *cycle)
 {
         InboxSettings *settings = ngx_pcalloc(cycle->pool, sizeof(*settings));
 
+        /* Snippets name files of nginx's own folder as everywhere (include fastcgi_params), and the
+         * configuration is in none. */
+        ngx_str_set(&cycle->conf_prefix, NGX_CONF_PREFIX);
         if (settings)
                 settings->are_logs_files = NGX_CONF_UNSET;
         return settings;

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 
+import nginx_sites
 import pytest
 import sites
 
@@ -37,6 +38,36 @@ STOCK = f"""
 END
     systemctl restart "php$php-fpm" apache2.service
 """
+# Debian's own nginx and its default site, with the lines for PHP, .htaccess files and compression that it has as comments, and
+# with the snippet of the instance.
+SNIPPET = "/etc/bellhop/sites/site/rules.conf"
+STOCK_NGINX = f"""
+    systemctl stop apache2.service
+    sed -Ei 's/# (gzip_vary|gzip_types)/\\1/' /etc/nginx/nginx.conf
+    cat >/etc/nginx/sites-available/default <<END
+server {{
+    listen 8080 default_server;
+    root {ROOT};
+    index index.html index.htm index.nginx-debian.html index.php;
+    server_name _;
+    location / {{
+        try_files \\$uri \\$uri/ =404;
+    }}
+    include {SNIPPET};
+    location ~ \\.php\\$ {{
+        include snippets/fastcgi-php.conf;
+        fastcgi_pass php;
+    }}
+    location ~ /\\.ht {{
+        deny all;
+    }}
+}}
+upstream php {{
+    server unix:$(ls /run/php/php*-fpm.sock | tail -n 1);
+}}
+END
+    systemctl restart nginx.service
+"""
 
 
 def put(box, site, files):
@@ -50,9 +81,17 @@ def put(box, site, files):
             target.chmod(mode)
 
 
+def ask(box, server, all_sites):
+    requests = [(site.name, request) for site in all_sites for request in site.requests]
+    job = {"ports": [80, 8080], "host": HOST, "requests": [request.words(site) for site, request in requests]}
+    said = box.client("/usr/bin/python3", str(pathlib.Path(__file__).with_name("ask.py")), input=json.dumps(job), stdin=None)
+    (BUILD / f"conform-{server}.json").write_text(said)
+    return {(server, site, request.name): pair for (site, request), pair in zip(requests, json.loads(said))}
+
+
 @pytest.fixture(name="answers", scope="session")
 def answers_fixture():
-    """Both servers' answers to all requests: {(site, name of the request): (bellhop's, stock's)}."""
+    """The answers to all requests: {(server, site, name of the request): (the instance's, those of Debian's own)}."""
     folder = BUILD / "box-packages"
     subprocess.run([TESTS / "download-packages", "box", folder], check=True)
     box = Box("bellhop-conform")
@@ -62,18 +101,19 @@ def answers_fixture():
         for deb in folder.glob("apache2*.deb"):
             box.path(f"/root/{deb.name}").write_bytes(deb.read_bytes())
         box.create_customer("site", [HOST])
-        for site in sites.SITES:
+        for site in [*sites.SITES, *nginx_sites.SITES]:
             put(box, site.name, site.files)
         box.shell(f"chown -R -h site: {ROOT}; chmod 0755 {ROOT}")
         box.start_customer("site")
         box.shell(STOCK)
-        requests = [(site.name, request) for site in sites.SITES for request in site.requests]
-        job = {"ports": [80, 8080], "host": HOST, "requests": [request.words(site) for site, request in requests]}
-        said = box.client("/usr/bin/python3", str(pathlib.Path(__file__).with_name("ask.py")), input=json.dumps(job),
-                          stdin=None)
+        answers = ask(box, "apache", sites.SITES)
         print(box.run("cat", "/var/log/apache2/error.log"))
+        box.write(SNIPPET, nginx_sites.SNIPPET)
+        box.run("bellhopctl", "set", "site", "--server=nginx")
+        box.shell(STOCK_NGINX)
+        answers.update(ask(box, "nginx", [*sites.SITES, *nginx_sites.SITES]))
+        print(box.run("cat", "/var/log/nginx/error.log"))
         print(box.journal("-u", "bellhop@site"))
-        (BUILD / "conform.json").write_text(said)
-        yield {(site, request.name): pair for (site, request), pair in zip(requests, json.loads(said))}
+        yield answers
     finally:
         box.down()

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Where an instance answers otherwise than Debian's own Apache, and why; mod_bellhop(8) has the same reasons."""
+"""Where an instance answers otherwise than Debian's own server, and why; mod_bellhop(8) and bellhop-nginx(8) have the same
+reasons."""
 
 LISTING = "Options Indexes is off until an .htaccess file sets it: a listing tells strangers what nobody linked"
 PHP = "whatever is PHP's by its name or handler runs as PHP; Debian's Apache sends the source, or PHP-FPM refuses"
 MISSING = "PHP is not asked for a file that is missing, as scanners ask every site for such files"
+SECRETS = "settings of PHP may hold passwords, so .user.ini is never sent"
 PROGRAMS = ".cgi and .pl files are programs"
-OWNER = "a link is followed to files of the same owner only, which Options -FollowSymLinks does not change"
+OWNER = "a link is followed to files of the same owner only"
+OPTIONS = OWNER + ", which Options -FollowSymLinks does not change"
 ROUTER = "the router refuses a target that is not valid"
 
-DIFFERENCES = {
+APACHE = {
     ("wordpress", "GET /wp-content/uploads/"): LISTING,
     ("wordpress", "GET /wp-content/plugins/"): LISTING,
     ("mediawiki", "GET /images/"): LISTING,
@@ -18,7 +21,7 @@ DIFFERENCES = {
     ("start-pages", "GET /noslash"): LISTING,
     ("includes", "GET /"): LISTING,
     ("files", "GET /dir/"): LISTING,
-    ("nextcloud", "GET /.user.ini"): "settings of PHP may hold passwords, so .user.ini is never sent",
+    ("nextcloud", "GET /.user.ini"): SECRETS,
     ("mediawiki", "GET /extensions/x.php5"): PHP,
     ("php-handlers", "GET /cpanel/x.phtml"): PHP,
     ("php-handlers", "GET /strato/x.html"): PHP,
@@ -40,7 +43,47 @@ DIFFERENCES = {
     ("types", "GET /a.pl"): PROGRAMS,
     ("programs", "GET /off/a.*"): PROGRAMS,
     ("programs", "GET /plain/a.pl"): PROGRAMS,
-    ("files", "GET /passwd"): OWNER,
-    ("files", "GET /options/link"): OWNER,
+    ("files", "GET /passwd"): OPTIONS,
+    ("files", "GET /options/link"): OPTIONS,
     ("files", "GET /range.txt[?]x=y#z"): ROUTER,
 }
+
+NAMES = "each name that PHP knows runs as PHP; Debian's nginx sends the source of all but .php"
+PATH_INFO = "PHP gets the path behind its file (index.php/page)"
+SOURCE = ".cgi, .pl and .phps files, which an instance with Apache runs or refuses, are not sent"
+START = "start pages are those of an instance with Apache"
+SVG = "SVG is compressed, too"
+METHOD = "a file takes no other methods than GET and HEAD, whether it exists or not"
+
+NGINX = {
+    ("nextcloud", "GET /.user.ini"): SECRETS,
+    ("mediawiki", "GET /extensions/x.php5"): NAMES,
+    ("php-handlers", "GET /cpanel/x.phtml"): NAMES,
+    ("php-handlers", "GET /plain/a.pht*"): NAMES,
+    ("php-handlers", "GET /plain/a.php[578]"): NAMES,
+    ("php-handlers", "GET /plain/a.phar"): NAMES,
+    ("php-handlers", "GET /plain/a.PHP"): NAMES,
+    ("wordpress", "GET /index.php/*"): PATH_INFO,
+    ("drupal", "GET /autoload.php/x"): PATH_INFO,
+    ("joomla", "GET /index.php/blog"): PATH_INFO,
+    ("nextcloud", "* /index.php/*"): PATH_INFO,
+    ("nextcloud", "* /remote.php/*"): PATH_INFO,
+    ("php", "GET /say.php/info/more"): PATH_INFO,
+    ("front", "GET /index.php/more"): PATH_INFO,
+    ("php-handlers", "GET /plain/a.phps"): SOURCE,
+    ("types", "GET /a.pl"): SOURCE,
+    ("programs", "* /*.cgi"): SOURCE,
+    ("programs", "GET /on/a.cgi[?]a+b"): SOURCE,
+    ("programs", "* /on/*.cgi *"): SOURCE,
+    ("programs", "* /*/*.pl"): SOURCE,
+    ("cgi", "GET /*.cgi"): SOURCE,
+    ("cgi", "GET /a.pl"): SOURCE,
+    ("start-pages", "GET /xhtml/"): START,
+    ("drupal", "GET /sites/default/files/logo.svgz"): SVG,
+    ("wordpress", "P* /thing *"): METHOD,
+    ("laravel", "[DP]* /users/7*"): METHOD,
+    ("files", "GET /passwd"): OWNER,
+    ("files", "GET /range.txt[?]x=y#z"): ROUTER,
+}
+
+DIFFERENCES = {"apache": APACHE, "nginx": NGINX}

@@ -50,11 +50,14 @@ class Site:
 SITES = []
 
 
-def site(name, files, *targets):
+def make_site(name, files, *targets):
     """files: path to text, or (text, mode). targets: texts for GET, or Requests."""
-    SITES.append(Site(name,
-                      {path: value if isinstance(value, tuple) else (value, 0o644) for path, value in files.items()},
-                      [Request(target) if isinstance(target, str) else target for target in targets]))
+    return Site(name, {path: value if isinstance(value, tuple) else (value, 0o644) for path, value in files.items()},
+                [Request(target) if isinstance(target, str) else target for target in targets])
+
+
+def site(*words):
+    SITES.append(make_site(*words))
 
 
 def get(target, **headers):
