@@ -21,11 +21,11 @@ typedef struct Site {
         bool has_www, has_tls;
 } Site;
 
-static bool nginx_exists(const char *path)
+static bool nginx_is_folder(const char *path)
 {
         struct stat st;
 
-        return stat(path, &st) == 0;
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* As instance.conf of Apache chooses it. */
@@ -36,30 +36,34 @@ static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
         if (www)
                 return snprintf(ret, PATH_MAX, "%s", www) < PATH_MAX;
         (void)snprintf(ret, PATH_MAX, "/srv/www/%s", context->instance);
-        if (!nginx_exists(ret))
+        if (!nginx_is_folder(ret))
                 (void)snprintf(ret, PATH_MAX, "/home/%s/public_html", context->instance);
-        return nginx_exists(ret);
+        return nginx_is_folder(ret);
 }
 
 static void nginx_find_site(const Context *context, const char *host, const Site *main, Site *ret)
 {
         const char *dir = context->config_dir, *name = context->instance;
+        char tls[PATH_MAX];
 
         *ret = (Site){ .host = host };
         if (host) {
                 (void)name_host_folder(host, ret->folder);
                 ret->has_www =
                         snprintf(ret->www, PATH_MAX, "%s/%s", main->www, ret->folder) < PATH_MAX &&
-                        nginx_exists(ret->www);
+                        nginx_is_folder(ret->www);
+                /* An incomplete pair must not keep all hosts from being served. */
                 ret->has_tls =
                         name_host_path_fill(NAME_CERTIFICATE, dir, name, host, ret->certificate) &&
                         name_host_path_fill(NAME_PRIVATE_KEY, dir, name, host, ret->key) &&
-                        nginx_exists(ret->certificate);
+                        access(ret->certificate, R_OK) == 0 && access(ret->key, R_OK) == 0;
         } else {
                 ret->has_www = nginx_find_www(context, ret->www);
+                /* Where it lacks a file, the server does not start, rather than without TLS: so a
+                 * reload leaves the one before in force. */
                 ret->has_tls = name_path_fill(NAME_CERTIFICATE, dir, name, ret->certificate) &&
                                name_path_fill(NAME_PRIVATE_KEY, dir, name, ret->key) &&
-                               nginx_exists(ret->certificate);
+                               name_path_fill(NAME_TLS_DIR, dir, name, tls) && nginx_is_folder(tls);
         }
 }
 

@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from test_mistakes import FILE, RELOAD_SITE, SITES, WWW, assert_served, find, findings
+from test_mistakes import FILE, RELOAD_SITE, SITES, TLS, WWW, assert_served, find, findings, self_signed
 
 HTACCESS = f"{WWW}/.htaccess"
 MODULE = "/usr/lib/nginx/modules/ngx_bellhop_module.so"
@@ -122,3 +122,37 @@ def test_advice_of_another_server(site):
     assert "bellhopctl set carol --server=apache" in find(site, "htaccess-ignored")["advice"]
     site.shell("bellhopctl set carol --server=apache")
     assert findings(site) == []
+
+
+@pytest.mark.parametrize("file", ["privkey.pem", "fullchain.pem"])
+def test_incomplete_pair_of_a_host(site, file):
+    """All hosts are served, that one with the certificate of the instance."""
+    folder = f"{TLS}/www.carol.example"
+    site.shell(f"install -d -o carol -m 0750 {folder}; install -o carol -m 0400 {TLS}/*.pem {folder}; rm {folder}/{file}")
+    assert find(site, "certificate-missing")["file"] == f"{folder}/{file}"
+    site.shell("systemctl restart bellhop@carol.service")
+    assert_served(site)
+
+
+def test_renewal(site):
+    """A new certificate is in force by a reload; one that is not complete leaves the old one in force."""
+    assert_served(site)
+    site.shell(f"systemctl reload bellhop@carol.service; {self_signed()}")
+    found = find(site, "site-not-reloaded")
+    assert found["file"] == f"{TLS}/fullchain.pem"
+    site.shell(found["advice"])
+    assert findings(site) == []
+    for file in ("fullchain.pem", "privkey.pem"):
+        site.shell(f"mv {TLS}/{file} /root/away")
+        assert site.try_run("systemctl", "reload", "bellhop@carol.service").returncode != 0
+        assert_served(site)
+        site.shell(f"mv /root/away {TLS}/{file}; {RELOAD_SITE}")
+    assert findings(site) == []
+    site.shell(f"mv {WWW} {WWW}.before; cp -a {WWW}.before {WWW}")
+    found = find(site, "document-root-replaced")
+    site.shell(f"{found['advice']}; rm -r {WWW}.before")
+    assert findings(site) == []
+    site.shell(page(f"{WWW}/www.carol.example/index.html", "own"))
+    assert find(site, "site-not-reloaded")["file"] == f"{WWW}/www.carol.example"
+    site.shell(RELOAD_SITE)
+    assert findings(site) == [] and site.curl("https://www.carol.example/") == "own\n"
