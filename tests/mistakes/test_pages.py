@@ -2,6 +2,7 @@
 """Mistakes in the customer's own folder, which visitors see at once: .htaccess files, pages of another user, and PHP that
 is not there. Each is made, seen by a visitor, found by bellhopctl check, and gone once it is corrected."""
 
+import contextlib
 import json
 import os
 import re
@@ -237,22 +238,26 @@ def test_document_root_of_a_snippet_without_pages(box, root):
     assert findings(box) == []
 
 
-@pytest.mark.parametrize("hide, correct", [
-    ("mkdir /root/fpm; mv /usr/sbin/php-fpm* /root/fpm/", "mv /root/fpm/* /usr/sbin/"),
-    (f"mkdir -p {os.path.dirname(DROP_IN)}; printf '[Service]\\nEnvironment=BELLHOP_PHP_FPM=/usr/sbin/php-fpm5.6\\n' > "
-     f"{DROP_IN}; systemctl daemon-reload", f"rm -r {os.path.dirname(DROP_IN)}; systemctl daemon-reload")],
+@contextlib.contextmanager
+def php_is_hidden(box, hide="mkdir /root/fpm; mv /usr/sbin/php-fpm* /root/fpm/", back="mv /root/fpm/* /usr/sbin/; rmdir /root/fpm"):
+    box.shell(f"{hide}; systemctl try-restart bellhop@carol.service")
+    yield
+    box.shell(f"{back}; systemctl try-restart bellhop@carol.service")
+    assert findings(box) == []
+
+
+@pytest.mark.parametrize("how", [(), (
+    f"mkdir -p {os.path.dirname(DROP_IN)}; printf '[Service]\\nEnvironment=BELLHOP_PHP_FPM=/usr/sbin/php-fpm5.6\\n' > "
+    f"{DROP_IN}; systemctl daemon-reload", f"rm -r {os.path.dirname(DROP_IN)}; systemctl daemon-reload")],
     ids=["none", "a version that has gone"])
-def test_php_is_missing(box, hide, correct):
-    box.shell(f"mkdir {WWW}/app; echo '<?php echo 1;' > {WWW}/app/x.php; chown -R carol: {WWW}; {hide}")
-    try:
+def test_php_is_missing(box, how):
+    box.shell(f"mkdir {WWW}/app; echo '<?php echo 1;' > {WWW}/app/x.php; chown -R carol: {WWW}")
+    with php_is_hidden(box, *how):
         assert visit(box, "app/x.php") == 503
         found = find(box, "php-missing")
         assert (found["file"], found["severity"]) == (f"{WWW}/app/x.php", "warning")
         box.shell(f"mv {WWW}/app/x.php {WWW}/index.php")
         assert find(box, "php-missing")["severity"] == "error"
-    finally:
-        box.shell(f"{correct}; rmdir /root/fpm || true; systemctl try-restart bellhop@carol.service")
-    assert findings(box) == []
     assert visit(box, "index.php") == 200
 
 

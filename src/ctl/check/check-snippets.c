@@ -17,6 +17,9 @@ typedef struct Language {
         const char *root, *certificate;
         const char *elsewhere[4]; /* with these, there may be no document root */
         const char *handlers[4];  /* these may run PHP */
+        /* What Apache itself has read, by verdict.h. */
+        const char *listen;
+        const char *targets[7]; /* of applications */
 } Language;
 
 static const Language languages[SERVER_TYPES] = {
@@ -26,14 +29,19 @@ static const Language languages[SERVER_TYPES] = {
                             "DocumentRoot",
                             "SSLCertificateFile",
                             { "DocumentRoot", "ProxyPass", "ScriptAlias" },
-                            { "SetHandler", "AddHandler", "LoadModule" } },
+                            { "SetHandler", "AddHandler", "LoadModule" },
+                            NULL,
+                            { NULL } },
         [SERVER_NGINX] = { "{*.conf,*.http,php.fpm}",
                            "\n;{}",
                            " \t\r\n;",
                            "root",
                            "ssl_certificate",
                            { "root", "proxy_pass" },
-                           { "fastcgi_pass", "proxy_pass", "uwsgi_pass" } },
+                           { "fastcgi_pass", "proxy_pass", "uwsgi_pass" },
+                           "listen",
+                           { "proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass",
+                             "server" } },
 };
 
 static const Language *snippets_language(const InstanceCheck *inst)
@@ -70,6 +78,16 @@ static bool snippets_have(const Language *language, const char *text,
         return false;
 }
 
+static void snippets_take_word(const Language *language, const char *text,
+                               char ret[static PATH_MAX])
+{
+        const bool is_quoted = text[0] == '"';
+        const char *stops = is_quoted ? "\"\r\n" : language->stops;
+
+        text += is_quoted;
+        (void)snprintf(ret, PATH_MAX, "%.*s", (int)strcspn(text, stops), text);
+}
+
 /* Those with variables are not looked at. */
 static void snippets_note_roots(InstanceCheck *inst, const char *text)
 {
@@ -77,16 +95,60 @@ static void snippets_note_roots(InstanceCheck *inst, const char *text)
         const char *argument;
 
         while ((argument = snippets_next(&text, language->root, language->ends))) {
-                const bool is_quoted = argument[0] == '"';
-                const char *stops = is_quoted ? "\"\r\n" : language->stops;
                 char path[PATH_MAX];
 
-                (void)snprintf(path, sizeof(path), "%.*s",
-                               (int)strcspn(argument + is_quoted, stops), argument + is_quoted);
+                snippets_take_word(language, argument, path);
                 if (path[0] == '/' && !strchr(path, '$') &&
                     texts_append(&inst->roots, &inst->n_roots, path) < 0)
                         inst->check->findings.n_lost++;
         }
+}
+
+static unsigned snippets_line(const char *text, const char *at)
+{
+        unsigned line = 1;
+
+        for (; text < at; text++)
+                line += *text == '\n';
+        return line;
+}
+
+static void snippets_check_listen(InstanceCheck *inst, const char *file, unsigned line,
+                                  const char *address)
+{
+        const char *colon = strrchr(address, ':');
+        const char *digits = colon ? colon + 1 : address;
+        uint64_t port = 0;
+
+        if (strncasecmp(address, "unix:", strlen("unix:")) != 0 &&
+            (!text_number(span_from_string(digits), UINT16_MAX, &port) || port == 80 ||
+             port == 443 || port_is_taken((uint16_t)port)))
+                return;
+        finding_add(&inst->check->findings, FINDING_LISTEN_UNUSED,
+                    (Place){ inst->name, file, line }, NULL, "listen %s", address);
+}
+
+/* Of each of these directives, the first argument counts. */
+static void snippets_check_lines(InstanceCheck *inst, const char *file, const char *text)
+{
+        const Language *language = snippets_language(inst);
+        const char *argument, *rest = text;
+        char word[PATH_MAX];
+
+        if (geteuid() != 0 || inst->instance->is_suspended)
+                return;
+        while (language->listen &&
+               (argument = snippets_next(&rest, language->listen, language->ends))) {
+                snippets_take_word(language, argument, word);
+                snippets_check_listen(inst, file, snippets_line(text, argument), word);
+        }
+        for (size_t i = 0; language->targets[i]; i++)
+                for (rest = text;
+                     (argument = snippets_next(&rest, language->targets[i], language->ends));) {
+                        snippets_take_word(language, argument, word);
+                        instance_check_nginx_target(inst, file, snippets_line(text, argument),
+                                                    word);
+                }
 }
 
 void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
@@ -139,6 +201,7 @@ static void snippets_look_at(InstanceCheck *inst, const char *path)
                 newest_note(&inst->newest, path, changed_inode(&st));
         if (file_read(path, 0, SNIPPET_MAX_BYTES, &text, &size) < 0)
                 return;
+        snippets_check_lines(inst, path, text);
         inst->sets_document_root |= snippets_have(language, text, language->elsewhere);
         snippets_note_roots(inst, text);
         inst->sets_handler |= snippets_have(language, text, language->handlers);

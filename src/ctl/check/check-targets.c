@@ -21,6 +21,18 @@
 static const char *const targets_private[] = { CONFIGTEST_FOLDER "/", "/tmp/", "/var/tmp/",
                                                "/run/bellhop-instance/" };
 
+#define HOST_MAX 256
+
+#define TARGETS_NETWORK \
+        "; or write Network=yes into the file of the instance. Then run '" ADVICE_APPLY "'."
+
+static const char *const targets_advice[SERVER_TYPES] = {
+        [SERVER_APACHE] = "Have the application listen on a unix socket, and write 'unix:PATH|' "
+                          "before the URL" TARGETS_NETWORK,
+        [SERVER_NGINX] = "Have the application listen on a unix socket, and write its path in "
+                         "place of the address, as in bellhop-nginx(8)" TARGETS_NETWORK,
+};
+
 typedef struct Target {
         InstanceCheck *inst;
         const char *file;
@@ -142,6 +154,10 @@ static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
                 *ret = (uint16_t)number;
                 return true;
         }
+        if (!strstr(url, "://")) {
+                *ret = 80;
+                return true;
+        }
         for (size_t i = 0; i < ELEMENTSOF(known); i++)
                 if (strncasecmp(url, known[i].scheme, strlen(known[i].scheme)) == 0) {
                         *ret = known[i].port;
@@ -150,27 +166,29 @@ static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
         return false;
 }
 
+/* Returns what follows it. */
+static const char *targets_find_host(const char *url, char ret[static HOST_MAX])
+{
+        const char *scheme = strstr(url, "://");
+        const char *host = scheme ? scheme + strlen("://") : url;
+        const bool is_ipv6 = host[0] == '[';
+        const size_t length = strcspn(host + is_ipv6, is_ipv6 ? "]" : ":/");
+
+        (void)snprintf(ret, HOST_MAX, "%.*s", (int)length, host + is_ipv6);
+        host += is_ipv6 + length;
+        return host + (host[0] == ']');
+}
+
 static void targets_check_url(const Target *target, const char *url)
 {
-        const char *host = strstr(url, "://");
-        char name[256];
+        char name[HOST_MAX];
+        const char *rest = targets_find_host(url, name);
         uint16_t port;
-        size_t length;
 
-        if (!host || strncasecmp(url, "balancer:", strlen("balancer:")) == 0)
-                return;
-        host += strlen("://");
-        host += host[0] == '[';
-        length = strcspn(host, host[-1] == '[' ? "]" : ":/");
-        (void)snprintf(name, sizeof(name), "%.*s", (int)length, host);
-        if (!target->inst->instance->network)
-                targets_add(target,
-                            "Have the application listen on a unix socket, and write 'unix:PATH|' "
-                            "before the URL; or write Network=yes into the file of the instance. "
-                            "Then run '" ADVICE_APPLY "'.",
+        if (target->inst->instance->network == NETWORK_NO)
+                targets_add(target, targets_advice[target->inst->instance->server],
                             "an instance with Network=no can't connect to %s", url);
-        else if (targets_is_local(name) &&
-                 targets_find_port(url, host + length + (host[length] == ']'), &port) &&
+        else if (targets_is_local(name) && targets_find_port(url, rest, &port) &&
                  !port_is_taken(port))
                 targets_add(target, NULL, "no program listens on port %u, for %s", port, url);
 }
@@ -181,11 +199,42 @@ void instance_check_target(InstanceCheck *inst, const char *file, unsigned line,
         _cleanup_free_ char *path = NULL;
 
         if (strncasecmp(text, "unix:", strlen("unix:")) != 0) {
-                targets_check_url(&target, text);
+                if (strstr(text, "://") && strncasecmp(text, "balancer:", strlen("balancer:")) != 0)
+                        targets_check_url(&target, text);
                 return;
         }
         text += strlen("unix:");
         path = strndup(text, strcspn(text, "|"));
         if (path)
                 targets_check_socket(&target, path);
+}
+
+static bool targets_is_address(const char *host)
+{
+        unsigned char ip[sizeof(struct in6_addr)];
+
+        return inet_pton(AF_INET, host, ip) == 1 || inet_pton(AF_INET6, host, ip) == 1;
+}
+
+void instance_check_nginx_target(InstanceCheck *inst, const char *file, unsigned line,
+                                 const char *text)
+{
+        const Target target = { inst, file, line };
+        const char *scheme = strstr(text, "://");
+        const char *address = scheme ? scheme + strlen("://") : text;
+        _cleanup_free_ char *path = NULL;
+        char host[HOST_MAX];
+
+        if (strchr(text, '$'))
+                return;
+        if (strncasecmp(address, "unix:", strlen("unix:")) == 0) {
+                address += strlen("unix:");
+                path = strndup(address, strcspn(address, ":"));
+                if (path)
+                        targets_check_socket(&target, path);
+                return;
+        }
+        (void)targets_find_host(text, host);
+        if (targets_is_local(host) || targets_is_address(host))
+                targets_check_url(&target, text);
 }

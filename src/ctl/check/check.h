@@ -110,6 +110,11 @@ void check_pages(InstanceCheck *inst);
 void check_server(InstanceCheck *inst);
 void check_instance_units(InstanceCheck *inst);
 
-/* Whether the instance reaches an application that a line of a snippet names: a URL, or
- * unix:PATH|URL. */
+/* Whether the instance reaches an application that a line of a snippet names, as Apache has it: a
+ * URL, or unix:PATH|URL. */
 void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text);
+
+/* As nginx has it: an address, perhaps with a scheme before it. Other names than localhost are of
+ * groups, or nginx itself looks them up when it starts. */
+void instance_check_nginx_target(InstanceCheck *inst, const char *file, unsigned line,
+                                 const char *text);

@@ -64,7 +64,8 @@ ROW(KEY_EXPOSED, "key-exposed", ERROR, "Whoever can read the key can pretend to 
 ROW(KEY_ENCRYPTED, "key-encrypted", ERROR,
     "Nobody is there to type the pass phrase when the instance starts. " NO_HTTPS,
     "Remove the pass phrase from a copy with 'openssl pkey', then install " PAIR ".")
-ROW(KEY_MISMATCH, "key-mismatch", ERROR, NO_HTTPS, "Install " PAIR " that belong together.")
+ROW(KEY_MISMATCH, "key-mismatch", ERROR, "The instance does not start, or refuses TLS.",
+    "Install " PAIR " that belong together.")
 ROW(DOCUMENT_ROOT_MISSING, "document-root-missing", ERROR, NO_PAGES,
     "Make the folder /srv/www/{name} with user {name} as its owner, then run '" RESTART "'.")
 ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
@@ -105,10 +106,10 @@ ROW(LISTEN_UNUSED, "listen-unused", WARNING,
     "Remove the line. To open another port for all instances, add ListenStream= with 'systemctl "
     "edit bellhop-router.socket'.")
 ROW(APPLICATION_UNREACHABLE, "application-unreachable", ERROR,
-    "Requests that are passed on to it are answered with 503.",
+    "Requests that are passed on to it get an error.",
     "Start the application, or correct the line, then run '" ADVICE_RELOAD "'.")
 ROW(SNIPPETS_NOT_ROOTS, "snippets-not-roots", ERROR,
-    "The customer can load any module into the server, replace your settings, and lead your "
+    "The customer can replace your settings, load any module into an Apache, and lead your "
     "commands elsewhere by a link.",
     "Look through its files. Make root the owner of the folder and of everything in it, and let "
     "nobody else write there.")
