@@ -12,7 +12,7 @@ from fixtures import carol_fixture, machine_with_customers, router_settings_fixt
 from mallory import Hostile  # noqa: E402
 
 __all__ = ["box_fixture", "carol_fixture", "mallory_fixture", "oscar_fixture", "router_settings_fixture", "trudy_fixture",
-           "world_fixture"]
+           "world_fixture", "mabel_fixture", "hostile_fixture"]
 
 
 @pytest.fixture(name="box", scope="session")
@@ -24,6 +24,18 @@ def box_fixture():
 def mallory_fixture(box):
     """Hostile, without a network."""
     return Hostile(box, "mallory", network="no")
+
+
+@pytest.fixture(name="mabel", scope="session")
+def mabel_fixture(box):
+    """Hostile, with nginx, without a network."""
+    return Hostile(box, "mabel", network="no", server="nginx")
+
+
+@pytest.fixture(name="hostile", params=["mallory", "mabel"])
+def hostile_fixture(request):
+    """Where the server makes a difference."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(name="world", scope="session")

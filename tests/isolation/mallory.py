@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A hostile customer: all that attacks.py can do runs in the customer's own instance, by a program and a module of his."""
+"""A hostile customer: all that attacks.py can do runs in the customer's own instance, as a CGI program and with a module of
+his, or with nginx, which has neither, from PHP."""
 
 import json
 import pathlib
@@ -9,25 +10,45 @@ from box import BUILD
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODULE = "/usr/local/lib/hostile.so"
+PHP = """<?php
+putenv('SCRIPT_FILENAME=' . __FILE__);
+putenv('QUERY_STRING=' . $_SERVER['QUERY_STRING']);
+passthru(__DIR__ . '/attacks.py 2>&1', $status);
+echo $status ? 'Internal Server Error' : '';
+"""
 
 
 class Hostile:
-    def __init__(self, box, name, network):
+    def __init__(self, box, name, network, server="apache"):
         self.box, self.name, self.host = box, name, f"{name}.example"
         self.unit = f"bellhop@{name}.service"
         self.folder = f"/srv/www/{name}"
-        box.create_customer(name, [self.host], instance=f"Network={network}\n")
-        if not box.path(MODULE).exists():  # else it is in use
-            box.path(MODULE).write_bytes((BUILD / "tests/hostile.so").read_bytes())
-        box.write(f"/etc/bellhop/sites/{name}/hostile.conf", f"LoadModule hostile_module {MODULE}\n")
-        box.write(f"{self.folder}/attacks.cgi", (HERE / "attacks.py").read_text(), 0o755)
+        self.page = {"apache": "attacks.cgi", "nginx": "attacks.php"}[server]
+        box.create_customer(name, [self.host], instance=f"Network={network}\nServer={server}\n")
+        if server == "apache":
+            self.use_module()
+            box.write(f"{self.folder}/attacks.cgi", (HERE / "attacks.py").read_text(), 0o755)
+        else:
+            box.write(f"{self.folder}/attacks.py", (HERE / "attacks.py").read_text(), 0o755)
+            box.write(f"{self.folder}/attacks.php", PHP)
+            box.write(f"{self.folder}/index.html", "start\n")
         box.run("chown", "-R", f"{name}:", self.folder)
         box.run("systemctl", "daemon-reload")
         box.start_customer(name)
 
+    def use_module(self):
+        if not self.box.path(MODULE).exists():  # else it is in use
+            self.box.path(MODULE).write_bytes((BUILD / "tests/hostile.so").read_bytes())
+        self.box.write(f"/etc/bellhop/sites/{self.name}/hostile.conf", f"LoadModule hostile_module {MODULE}\n")
+
+    def processes(self):
+        """Of the instance."""
+        cgroup = self.box.show(self.unit, "ControlGroup")
+        return self.box.run("cat", f"/sys/fs/cgroup{cgroup}/cgroup.procs").split()
+
     def url(self, attack, **arguments):
         pairs = "".join(f"&{key}={urllib.parse.quote(json.dumps(value))}" for key, value in arguments.items())
-        return f"http://{self.host}/attacks.cgi?{attack}{pairs}"
+        return f"http://{self.host}/{self.page}?{attack}{pairs}"
 
     def left(self, name):
         """What the program has left in that file, once it is there."""

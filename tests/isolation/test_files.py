@@ -10,12 +10,12 @@ OF_THE_MACHINE = ["/etc/shadow", "/etc/ssl/private/ssl-cert-snakeoil.key", "/pro
                   "/dev/mem", "/proc/kcore", "/proc/locks", "/proc/key-users", "/run/systemd/transient",
                   "/run/credentials/secret", "/root/secret"]
 FOLDERS = {
-    "/home": ["mallory"],
-    "/srv/www": ["mallory"],
-    "/etc/bellhop/tls": ["mallory"],
-    "/etc/bellhop/sites": ["mallory"],
-    "/run/bellhop-instance": ["php.sock", "pid-1", "state"],
-    "/var/lib/bellhop": ["mallory"],
+    "/home": ["NAME"],
+    "/srv/www": ["NAME"],
+    "/etc/bellhop/tls": ["NAME"],
+    "/etc/bellhop/sites": ["NAME"],
+    "/run/bellhop-instance": [],
+    "/var/lib/bellhop": ["NAME"],
     "/run/bellhop": "EACCES",
     "/run/dbus": "EACCES",
     "/run/credentials": "EACCES",
@@ -49,11 +49,44 @@ def test_reads_nothing_of_others_by_modes_alone(box, mallory):
         assert tried.returncode != 0 and SECRET not in tried.stdout, path
 
 
-def test_sees_no_neighbour(box, mallory):
-    seen = mallory.do("lists", path=list(FOLDERS))
+# What each server has there for itself.
+OWN = {
+    "mallory": {"/run/bellhop-instance": ["php.sock", "pid-1", "state"]},
+    "mabel": {"/run/bellhop-instance": ["nginx-1.pid", "php.sock", "state"],
+              "/var/tmp": ["nginx-client_body", "nginx-fastcgi", "nginx-proxy", "nginx-scgi", "nginx-uwsgi"]},
+}
+
+
+def test_sees_no_neighbour(hostile):
+    hostile.restart_socket()
+    seen = hostile.do("lists", path=list(FOLDERS))
     # Closed by systemd of Debian 13, empty by that of Debian 12.
     seen["/root"] = [] if seen["/root"] == "EACCES" else seen["/root"]
-    assert seen == FOLDERS
+    expected = {path: [hostile.name] if found == ["NAME"] else found for path, found in FOLDERS.items()}
+    assert seen == {**expected, **OWN[hostile.name]}
+
+
+def test_server_sends_nothing_of_others(box, hostile):
+    """By links, by folders that links lead to, by paths, and by what a page in PHP asks of nginx."""
+    keep_secrets(box)
+    targets = [*OF_BOB, *OF_THE_MACHINE, "/etc/passwd", "/etc/bellhop/instances/bob.conf", "/etc/hostname"]
+    links = "\n".join(f"ln -sfn {target} {hostile.folder}/link-{number}.txt" for number, target in enumerate(targets))
+    box.run("runuser", "-u", hostile.name, "--", "sh", "-ec", f"{links}\nln -sfn / {hostile.folder}/top\n"
+            f"ln -sfn ../bob {hostile.folder}/neighbour; ln -sfn /srv {hostile.folder}/srv")
+    box.write(f"{hostile.folder}/accel.php",
+              "<?php header('X-Accel-Redirect: ' . $_GET['to']); header('X-Sendfile: ' . $_GET['to']);")
+    paths = [f"link-{number}.txt" for number in range(len(targets))]
+    paths += [f"top{target}" for target in targets]
+    paths += ["neighbour/load.txt", "neighbour/index.cgi", "srv/www/bob/load.txt", "top/"]
+    paths += [f"{up}bob/load.txt" for up in ("../", "%2e%2e/", "..%2f", "x/../../", "x/..%2f..%2f", "//../", "..%5c")]
+    paths += [f"accel.php?to={to}"
+              for to in ("/top/etc/passwd", "/../bob/load.txt", "/srv/www/bob/load.txt", "/neighbour/load.txt")]
+    for path in paths:
+        body, _, status = box.curl(f"http://{hostile.host}/{path}", "--path-as-is", "-w", "\n%{http_code}").rpartition("\n")
+        # To Apache, these headers say nothing.
+        assert status in ("400", "403", "404") or (path.startswith("accel") and hostile.name == "mallory"), (path, status)
+        assert not any(word in body for word in ("root:", "bob.example", SECRET, "BEGIN", "Host=")), (path, body)
+    box.shell(f"rm -f {hostile.folder}/link-* {hostile.folder}/top {hostile.folder}/neighbour {hostile.folder}/srv")
 
 
 def test_writes_only_to_its_own_places(mallory):

@@ -62,18 +62,19 @@ def findings(box):
             for finding in json.loads(box.try_run("bellhopctl", "check", "--json").stdout)["findings"]]
 
 
-@pytest.fixture(name="alice")
-def alice_fixture(box):
+@pytest.fixture(name="alice", params=["apache", "nginx"])
+def alice_fixture(box, request):
     """She has all hosts below hers, and what nobody has; nobody else is there."""
     path = box.path("/etc/bellhop/instances/alice.conf")
     before = path.read_text()
-    box.write_instance("alice", f"Host={ALICE} *.{ALICE}\nDefault=yes\n")
+    box.write_instance("alice", f"Host={ALICE} *.{ALICE}\nDefault=yes\nServer={request.param}\n")
     ctl(box, "apply")
     box.curl(f"https://{ALICE}/load.txt")
     yield "alice"
     box.try_run("bellhopctl", "remove", "--purge", "--yes", "dora")
     path.write_text(before)
     ctl(box, "apply")
+    box.run("systemctl", "try-reload-or-restart", "bellhop@alice.service")
 
 
 @pytest.mark.parametrize("host", [NEW, ANYONES])

@@ -86,11 +86,22 @@ FORGED = f"{VICTIM} - - [29/Nov/2026:10:00:00 +0000] \"GET /x HTTP/1.1\" 404 1"
 ERROR = f"[Sun Nov 29 10:00:00.000000 2026] [auth_basic:error] [pid 1:tid 1] [client {VICTIM}:1] AH01618: user x not found: /"
 
 
-@pytest.mark.parametrize("way", ["request", "referer", "agent", "user", "program", "syslog", "journal"])
-def test_forged_line_names_no_client(box, mallory, way):
-    """Each line of a log begins with what the server itself knows."""
-    box.write_page("mallory", "says.cgi", f"printf '%s\\n' 'x\n{FORGED}' '{ERROR}' >&2")
-    url = f"http://{mallory.host}/"
+# What the server itself knows: of Apache, of nginx, whose lines have the client behind the message, and of PHP-FPM.
+BEGIN = (r"\[[^]]+\] \[\w+:\w+\] \[pid \d+:tid \d+\] (?!.*^\[client 203)|\d+/\d+/\d+ \d+:\d+:\d+ \[\w+\] \d+#\d+: |"
+         r"\[[^]]+\] \[php\] ")
+WAYS = ["request", "referer", "agent", "user", "program", "syslog", "journal"]
+
+
+@pytest.mark.parametrize("name, way", [*(("mallory", way) for way in WAYS), *(("mabel", way) for way in WAYS[:5])])
+def test_forged_line_names_no_client(box, request, name, way):
+    """Each line of a log begins with that."""
+    hostile = request.getfixturevalue(name)
+    if name == "mallory":
+        box.write_page(name, "says.cgi", f"printf '%s\\n' 'x\n{FORGED}' '{ERROR}' >&2")
+    else:
+        box.write(f"{hostile.folder}/says.php", f"<?php $x = <<<'END'\nx\n{FORGED}\n{ERROR}\nEND;\nerror_log($x); "
+                                                "file_put_contents('php://stderr', \"$x\\n\");")
+    url = f"http://{hostile.host}/"
     if way == "request":
         box.curl(f"{url}%0a{FORGED}%0d%0a{ERROR}".replace(" ", "%20").replace('"', "%22").replace("[", "%5B").replace("]", "%5D"),
                  check=False)
@@ -99,12 +110,12 @@ def test_forged_line_names_no_client(box, mallory, way):
     elif way == "user":
         box.curl(url, "-u", f"x\n{FORGED}\n{ERROR}:x")
     elif way == "program":
-        box.curl(f"{url}says.cgi")
+        box.curl(f"{url}says.{'cgi' if name == 'mallory' else 'php'}")
     elif way == "syslog":
         for tag in ("bellhop-access", "bellhop-bob"):
             box.run(*AS, "logger", "-t", tag, FORGED + "\n" + ERROR)
     else:
-        mallory.do("forges_journal")
+        hostile.do("forges_journal")
     box.curl(f"{url}?after-{way}")
     box.wait_for("all lines", lambda: f"?after-{way}" in box.log("."))
     for path in (*box.path("/var/log/bellhop").glob("*.log"), *box.path("/var/log/bellhop").glob("*/*.log")):
@@ -112,8 +123,8 @@ def test_forged_line_names_no_client(box, mallory, way):
             if path.name == "access.log":
                 assert re.match(rf"evil|\S+:\d+ (?!{re.escape(VICTIM)})[0-9a-f.:]+ ", line), line
             else:
-                assert re.match(r"\[[^]]+\] \[\w+:\w+\] \[pid \d+:tid \d+\] (?!.*^\[client 203)", line), line
-                found = re.search(r"\[client ([^]]*)\]", line)
+                assert re.match(BEGIN, line), line
+                found = re.match(r"\[[^]]+\] \[\w+:", line) and re.search(r"\[client ([^]]*)\]", line)
                 assert not found or not found[1].startswith(VICTIM), line
 
 

@@ -9,13 +9,28 @@ NOTHING = "0" * 16
 CAP_NET_BROADCAST = 1 << 11  # capabilities(7): unused
 
 
-def test_gains_no_privilege(mallory):
-    seen = mallory.do("rises")
+def test_gains_no_privilege(hostile):
+    seen = hostile.do("rises")
     status = seen.pop("status")
     assert {status[name] for name in ("CapPrm", "CapEff", "CapAmb")} == {NOTHING}
     assert {int(status[name], 16) for name in ("CapInh", "CapBnd")} <= {0, CAP_NET_BROADCAST}
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
     assert set(seen.values()) == {"EPERM"}, seen
+
+
+def test_all_processes_are_behind_the_fence(box, hostile):
+    """That of the server as well, which a visitor may find a hole in."""
+    assert hostile.do("sees")
+    assert hostile.serves()
+    names = set()
+    for pid in hostile.processes():
+        status = dict(line.split(":\t") for line in box.run("cat", f"/proc/{pid}/status").splitlines() if ":\t" in line)
+        names.add(status["Name"])
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2"), status
+        assert {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd")} <= {0, CAP_NET_BROADCAST}, status
+        assert set(status["Uid"].split()) == {str(box.uid(hostile.name))}
+        assert "php" in status["Name"] or int(status["CapPrm"], 16) == CAP_NET_BROADCAST, status
+    assert {"mallory": "apache2", "mabel": "nginx"}[hostile.name] in names, names
 
 
 @pytest.mark.parametrize("mode, gained", [("4755", "euid=0"), ("2755", "egid=0")])

@@ -11,8 +11,17 @@ from mallory import assert_neighbours_are_well
 OUTSIDE = pathlib.Path(__file__).resolve().parent / "outside.py"
 
 
-def test_sees_no_process_of_others(box, mallory):
-    assert list(mallory.do("sees")) == [str(box.uid("mallory"))]
+def test_sees_no_process_of_others(box, hostile):
+    assert list(hostile.do("sees")) == [str(box.uid(hostile.name))]
+
+
+def test_gets_into_no_nginx(box, mabel):
+    """That runs no code of the customer's, so that none of it has the hand-off socket or a connection."""
+    assert mabel.serves()
+    pids = box.run("pgrep", "-u", "mabel", "nginx").split()
+    assert len(pids) == 2
+    for outcomes in mabel.do("gets_into", pids=[int(pid) for pid in pids]).values():
+        assert set(outcomes.values()) <= {"EPERM", "EACCES", "ENOENT", "ESRCH"}, outcomes
 
 
 @pytest.mark.parametrize("victim", ["bellhop-router.service", "bellhop@bob.service", "systemd-journald.service", "init"])
@@ -23,26 +32,26 @@ def test_touches_no_process_of_others(box, mallory, victim):
         assert outcome in ("EPERM", "EACCES", "ESRCH", "ENOENT"), (way, outcome)
 
 
-def test_killing_all_ends_only_itself(box, mallory):
+def test_killing_all_ends_only_itself(box, hostile):
     box.curl("http://bob.example/load.txt")
     units = ["bellhop-router.service", "bellhop@bob.service", "systemd-journald.service"]
     before = [box.show(unit, "MainPID") for unit in units]
-    mallory.do("kills_all")
+    hostile.do("kills_all")
     assert [box.show(unit, "MainPID") for unit in units] == before
     assert_neighbours_are_well(box)
-    box.wait_for("mallory's site again", mallory.serves)
+    box.wait_for("the site again", hostile.serves)
 
 
-def test_customers_other_programs_get_into_no_server(box, mallory):
+def test_customers_other_programs_get_into_no_server(box, hostile):
     """Not from the moment when it is started; else they had the hand-off socket."""
-    box.run("systemctl", "stop", mallory.unit)
+    box.run("systemctl", "stop", hostile.unit)
     # No program of the site's runs, which he may do with as he likes.
-    box.write(f"{mallory.folder}/still.txt", "still\n", 0o644)
-    thief = box.popen_run("setpriv", f"--reuid={mallory.name}", f"--regid={mallory.name}", "--clear-groups",
+    box.write(f"{hostile.folder}/still.txt", "still\n", 0o644)
+    thief = box.popen_run("setpriv", f"--reuid={hostile.name}", f"--regid={hostile.name}", "--clear-groups",
                       "/usr/bin/python3", "-c", OUTSIDE.read_text(), "reach", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     for _ in range(5):
-        assert box.curl(f"http://{mallory.host}/still.txt") == "still\n"
-        box.run("systemctl", "stop", mallory.unit)
+        assert box.curl(f"http://{hostile.host}/still.txt") == "still\n"
+        box.run("systemctl", "stop", hostile.unit)
     seen = json.loads(thief.communicate("enough\n")[0])
     assert sum("EPERM" in outcomes["getfd"] for outcomes in seen.values()) >= 5 * 2, seen
     for who, outcomes in seen.items():

@@ -54,8 +54,8 @@ def test_asks_no_resolver_of_the_machines(mallory):
     assert mallory.do("reads", path=["/run/systemd/resolve/resolv.conf"]) == {"/run/systemd/resolve/resolv.conf": "done"}
 
 
-def test_which_unix_sockets_it_reaches(mallory):
-    outcomes = mallory.do("unix_sockets", also=CLOSED)
+def test_which_unix_sockets_it_reaches(hostile):
+    outcomes = hostile.do("unix_sockets", also=CLOSED)
     assert {path for path, outcome in outcomes.items() if outcome == "done"} <= OPEN, outcomes
     assert {outcomes[path] for path in CLOSED} <= {"EACCES", "ENOENT"}
 
@@ -66,13 +66,15 @@ def test_speaks_to_no_bus(mallory):
         assert mallory.do("runs", command=command)["status"] != 0, command
 
 
-def test_no_descriptor_leads_out_of_the_sandbox(box, mallory):
+def test_no_descriptor_leads_out_of_the_sandbox(box, hostile):
     """bellhop-instance gets one, for systemd's notification socket, which only it may use."""
-    assert mallory.do("folders_by_descriptor") == {}
-    main = box.path(f"/proc/{box.show(mallory.unit, 'MainPID')}/fd")
+    assert hostile.do("folders_by_descriptor") == {}
+    main = box.path(f"/proc/{box.show(hostile.unit, 'MainPID')}/fd")
     assert {os.readlink(main / "0")} == {"/dev/null"}
-    assert not [number for number in os.listdir(main) if (main / number).is_dir()]
-    box.wait_for("its status", lambda: box.show(mallory.unit, "StatusText").endswith("GMT"))
+    for pid in hostile.processes():
+        fds = box.path(f"/proc/{pid}/fd")
+        assert not [number for number in os.listdir(fds) if (fds / number).is_dir()]
+    box.wait_for("its status", lambda: box.show(hostile.unit, "StatusText").endswith("GMT"))
 
 
 def test_what_it_tells_systemd_does_not_arrive(box, mallory):
@@ -110,35 +112,35 @@ def test_spoilt_handoff_socket_harms_only_its_own_site(box, mallory, way):
 
 
 @pytest.mark.parametrize("when", ["while it runs", "while it sleeps"])
-def test_handoff_socket_shut_from_outside_hangs_nobody(box, mallory, when):
+def test_handoff_socket_shut_from_outside_hangs_nobody(box, hostile, when):
     """Where no fence is. What systemd hangs with is made what it fails with, before anybody stops that socket."""
-    socket = f"bellhop@{mallory.name}.socket"
-    assert mallory.serves()
-    thief = box.popen_run("/usr/bin/python3", "-c", OUTSIDE.read_text(), "shut", box.show(mallory.unit, "MainPID"),
+    socket = f"bellhop@{hostile.name}.socket"
+    assert hostile.serves()
+    thief = box.popen_run("/usr/bin/python3", "-c", OUTSIDE.read_text(), "shut", box.show(hostile.unit, "MainPID"),
                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert thief.stdout.readline() == "taken\n"
     if when == "while it sleeps":
-        box.run("systemctl", "stop", mallory.unit)
+        box.run("systemctl", "stop", hostile.unit)
     print("now", file=thief.stdin, flush=True)
     assert thief.stdout.readline() == "shut\n"
     box.wait_for("the socket has failed", lambda: box.show(socket, "ActiveState") == "failed")
-    box.wait_for("the instance has ended", lambda: box.show(mallory.unit, "ActiveState") in ("inactive", "failed"))
+    box.wait_for("the instance has ended", lambda: box.show(hostile.unit, "ActiveState") in ("inactive", "failed"))
     assert_neighbours_are_well(box)
-    mallory.restart_socket()
-    assert mallory.serves()
+    hostile.restart_socket()
+    assert hostile.serves()
     box.run("systemctl", "restart", "bellhop@bob.socket")
     assert_neighbours_are_well(box)
     thief.communicate()
 
 
-def test_old_handoff_socket_that_is_held_keeps_nobody(box, mallory):
+def test_old_handoff_socket_that_is_held_keeps_nobody(box, hostile):
     """By a program outside of the unit, which no stop of the unit ends."""
-    assert mallory.serves()
-    holder = box.popen_run("/usr/bin/python3", "-c", OUTSIDE.read_text(), "shut", box.show(mallory.unit, "MainPID"),
+    assert hostile.serves()
+    holder = box.popen_run("/usr/bin/python3", "-c", OUTSIDE.read_text(), "shut", box.show(hostile.unit, "MainPID"),
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == "taken\n"
-    mallory.restart_socket()
-    box.wait_for("mallory's site again", mallory.serves)
+    hostile.restart_socket()
+    box.wait_for("the site again", hostile.serves)
     assert holder.poll() is None
     assert_neighbours_are_well(box)
     holder.communicate()
