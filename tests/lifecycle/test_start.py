@@ -12,6 +12,9 @@ from showcase import ALICE, BOB
 PAUSE = 5  # of the stand-in, seconds
 ADDRESS = "127.0.0.77"
 SITE, TLS = "/etc/bellhop/sites/{}/own.conf", "/etc/bellhop/tls/{}"
+OTHER_KEY = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out privkey.pem 2>/dev/null"
+LOCK_KEY = ("openssl pkey -aes256 -passout pass:secret -in privkey.pem -out locked; mv locked privkey.pem; "
+            "chmod 0644 privkey.pem")
 
 
 def snippet(text):
@@ -81,18 +84,16 @@ def no_user():
 
 def asks_for_passphrase(program):
     return both(snippet(f"SSLPassPhraseDialog exec:/usr/local/bin/{program}\n"),
-                tls("openssl pkey -aes256 -passout pass:secret -in privkey.pem -out locked; mv locked privkey.pem; "
-                    "chmod 0644 privkey.pem"))
+                tls(LOCK_KEY))
 
 
-# What is wrong, and what of it systemctl status shows.
+# What is wrong, and what of it systemctl status shows. Those that begin with "ng" have nginx.
 CAUSES = {
     "snippet": (snippet("NoSuchDirective on\n"), "Invalid command 'NoSuchDirective'"),
     "nocert": (tls("rm fullchain.pem"), "SSLCertificateFile: file '.*/fullchain.pem' does not exist"),
     "badcert": (tls("echo nonsense > fullchain.pem"), "fullchain.pem"),
     "badkey": (tls("echo nonsense > privkey.pem"), "privkey.pem"),
-    "otherkey": (tls("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out privkey.pem 2>/dev/null"),
-                 "privkey.pem do not match"),
+    "otherkey": (tls(OTHER_KEY), "privkey.pem do not match"),
     "noroot": (no_root(), "no document root: neither /srv/www/noroot nor /home/noroot/public_html exists"),
     "credential": (drop_in("LoadCredential=secret:/etc/secret-of-{0}", "echo x >/etc/secret-of-{0}"),
                    "243/CREDENTIALS"),
@@ -104,6 +105,12 @@ CAUSES = {
     "hangs": (both(asks_for_passphrase("hangs"), drop_in("TimeoutStartSec=2s", "true")), "Result: timeout"),
     # That may be by chance, so it is tried again until the visitor has waited for five seconds.
     "killed": (asks_for_passphrase("kills"), "Result: signal"),
+    "ngsnippet": (snippet("no_such_directive on;\n"), 'unknown directive "no_such_directive" in .*/own.conf:1'),
+    "ngnocert": (tls("rm fullchain.pem"), 'cannot load certificate ".*/ngnocert/fullchain.pem"'),
+    "ngbadkey": (tls("echo nonsense > privkey.pem"), 'cannot load certificate key ".*/ngbadkey/privkey.pem"'),
+    "ngotherkey": (tls(OTHER_KEY), "key values mismatch"),
+    # It asks nobody for a passphrase.
+    "nglocked": (tls(LOCK_KEY), 'cannot load certificate key ".*/nglocked/privkey.pem"'),
 }
 
 
@@ -140,7 +147,7 @@ def broken_fixture(box):
     box.write("/usr/local/bin/hangs", "#!/bin/sh\nexec sleep 60\n", 0o755)
     box.write("/usr/local/bin/kills", "#!/bin/sh\nkill -SEGV $PPID; sleep 60\n", 0o755)
     for cause in CAUSES:
-        box.create_customer(cause, [host_of(cause)])
+        box.create_customer(cause, [host_of(cause)], instance="Server=nginx\n" if cause.startswith("ng") else "")
         box.write(f"/srv/www/{cause}/load.txt", cause + "\n")
         box.run("systemctl", "start", f"bellhop@{cause}.socket")
     box.reload_router()

@@ -81,8 +81,10 @@ class Wire:
 
 
 @pytest.fixture(name="wire")
-def wire_fixture(box, carol):
+def wire_fixture(request, box, carol):
+    """The server is Apache, unless the test says otherwise."""
     begin_usage_anew(box)
+    box.write_instance(carol, f"Host={HOST}\nServer={getattr(request, 'param', 'apache')}\n")
     box.start_customer(carol)
     with contextlib.ExitStack() as stack:
         def start(**kwargs):
@@ -93,8 +95,10 @@ def wire_fixture(box, carol):
         yield start
 
 
-@pytest.mark.parametrize("scheme, options", [("http", []), ("https", ["--http1.1"]), ("https", ["--http2"])],
-                         ids=["http", "tls", "http2"])
+@pytest.mark.parametrize("wire, scheme, options", [
+    ("apache", "http", []), ("apache", "https", ["--http1.1"]), ("apache", "https", ["--http2"]),
+    ("nginx", "https", ["--http2"])],
+    ids=["http", "tls", "http2", "nginx"], indirect=["wire"])
 def test_bytes_are_those_on_the_wire(box, wire, scheme, options):
     relay = wire(to=443 if scheme == "https" else 80)
     for _ in range(20):
@@ -216,6 +220,7 @@ def test_requests_after_all_of_it_was_restarted(box, wire):
     box.wait_for("all are told", lambda: used(box)["requests"] == 5)
 
 
+@pytest.mark.parametrize("wire", ["apache", "nginx"], indirect=True)
 def test_requests(box, wire):
     """As many as there are lines in the log of visitors; the last ones are told when the instance ends."""
     before = used(box)["requests"] or 0
