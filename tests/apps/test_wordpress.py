@@ -9,8 +9,10 @@ import pytest
 import wordpress_org
 from browser import Browser
 
+SOURCE = pathlib.Path(__file__).resolve().parent.parent.parent
 HOST = "blog.example"
 WWW = "/srv/www/blog"
+SNIPPET = "/etc/bellhop/sites/blog/wordpress.conf"
 PASSWORD = "correct horse 1 Battery"
 # A plugin of the customer's: an event that is due once, and says what has run it. Each visit tries to run what is due,
 # and not only one in a minute.
@@ -93,6 +95,17 @@ def network_fixture(box):
     set_to("no")
 
 
+@pytest.fixture(name="nginx")
+def nginx_fixture(box, blog):  # pylint: disable=unused-argument
+    """The same site by the other server, as bellhop-nginx(8) says."""
+    page = (SOURCE / "man/bellhop-nginx.8.scd").read_text(encoding="utf-8")
+    box.write(SNIPPET, re.search("^## WordPress\n\n```\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[1])
+    box.run("bellhopctl", "set", "blog", "--server=nginx")
+    yield
+    box.path(SNIPPET).unlink()
+    box.run("bellhopctl", "set", "blog", "--server=apache")
+
+
 @pytest.fixture(name="wordpress_org", scope="module")
 def wordpress_org_fixture(box, blog, internet):  # pylint: disable=unused-argument
     """It is in the internet, and the machine's list of authorities has its own."""
@@ -133,7 +146,7 @@ def test_upload_is_served(box, blog, picture):
     said = page.json()
     assert said["success"], said
     visitor = Browser(box, HOST)
-    assert re.fullmatch(rf"https://{HOST}/wp-content/uploads/\d+/\d+/picture\.png", said["data"]["url"])
+    assert re.fullmatch(rf"https://{HOST}/wp-content/uploads/\d+/\d+/picture(-1)?\.png", said["data"]["url"])
     served = visitor.get(said["data"]["url"])
     assert (served.status, served.type, served.bytes) == (200, "image/png", picture.read_bytes())
     smaller = visitor.get(said["data"]["sizes"]["thumbnail"]["url"])
@@ -242,3 +255,19 @@ def test_with_the_machines_network_it_runs_what_is_due_itself(box, blog, network
     blog.make_due()
     visitor = Browser(box, HOST)
     box.wait_for("the event", lambda: visitor.get("").status == 200 and blog.ticked() == "fpm-fcgi")
+
+
+@pytest.mark.usefixtures("nginx")
+def test_nginx_serves_the_same_site(box, blog, picture, findings):
+    """Pages, permalinks, uploads, its own interface and the dashboard; who was logged in still is."""
+    visitor = Browser(box, HOST)
+    head = box.curl(f"https://{HOST}/", "-I").replace("\r", "")
+    assert head.startswith("HTTP/2 200") and "\nserver: nginx\n" in head
+    assert "A Small Blog" in visitor.get("").text
+    assert "Welcome to WordPress." in visitor.get("articles/hello-world/").text
+    assert visitor.get("articles/none/").status == 404
+    assert visitor.get("wp-json/wp/v2/posts").json()[0]["link"] == f"https://{HOST}/articles/hello-world/"
+    assert "Howdy, " in blog.admin.get("wp-admin/").text
+    test_upload_is_served(box, blog, picture)
+    test_site_is_healthy(blog)
+    assert set(findings("blog")) == {"htaccess-ignored", "network-needed", "self-signed"}
