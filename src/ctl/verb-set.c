@@ -124,7 +124,7 @@ static CtlStatus set_edit(Set *set)
 
 /* Snippets that stay there may be for the other server: the instance would go on until it is idle,
  * and then not start again. */
-static CtlStatus set_try_server(const Set *set)
+static CtlStatus set_try_server(const Set *set, ServerType before)
 {
         Instance instance = set->draft.parsed.instance;
         _cleanup_free_ char *said = NULL, *place = NULL;
@@ -148,10 +148,11 @@ static CtlStatus set_try_server(const Set *set)
                 return output_no_memory();
         if (reason.file)
                 place = text_format("%s:%u: ", reason.file, reason.line);
-        output_error("With %s, the instance would not start: %s%s. Nothing was changed. Snippets "
-                     "are for one server only, see bellhop-nginx(8).",
+        output_error("With %s, the instance would not start: %s%s. Nothing was changed. If the "
+                     "snippet is for %s alone, let its name end with .%s.",
                      server_names[instance.server], place ? place : "",
-                     reason.what ? reason.what : "its test did not end");
+                     reason.what ? reason.what : "its test did not end", server_names[before],
+                     server_names[before]);
         reason_done(&reason);
         return CTL_FAILED;
 }
@@ -160,6 +161,7 @@ static CtlStatus set_check(Set *set)
 {
         const char *dir = set->change.ctl->config_dir;
         const int n_pair = places_count_pair(&set->places);
+        ServerType before;
         CtlStatus status;
         uint32_t own;
         int r;
@@ -170,12 +172,12 @@ static CtlStatus set_check(Set *set)
         r = own == ROUTE_NONE ? -ENOENT : draft_replaces(set->config, own);
         if (!change_good(set->places.file, n_pair < 0 ? n_pair : r))
                 return CTL_FAILED;
+        before = set->config->instances[own].server;
         status = draft_check_conflicts(&set->draft, set->config);
-        if (status == CTL_FINE &&
-            set->draft.parsed.instance.server != set->config->instances[own].server) {
+        if (status == CTL_FINE && set->draft.parsed.instance.server != before) {
                 status = draft_check_server(&set->draft);
                 if (status == CTL_FINE)
-                        status = set_try_server(set);
+                        status = set_try_server(set, before);
         }
         return status == CTL_FINE && set->is_changed
                        ? draft_check_https(&set->draft, &set->change, n_pair == 2,

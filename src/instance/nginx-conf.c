@@ -89,6 +89,7 @@ static void nginx_write_server(FILE *out, const Context *context, const Site *si
                         fprintf(out, "        root %s;\n", site->www);
                 /* Of patterns that match, the first one counts: the customer's own. */
                 fprintf(out, "        include %s/sites/%s/*.conf;\n", dir, context->instance);
+                fprintf(out, "        include %s/sites/%s/*.nginx;\n", dir, context->instance);
                 fprintf(out, "        include %s/nginx/server.conf;\n", dir);
                 fprintf(out, "        include %s/nginx/php.conf;\n", dir);
         }

@@ -239,6 +239,7 @@ def test_snippet_of_the_other_server(box):
     for options in ([], ["--dry-run"]):
         said = ctl(box, "set", "carol", "--server=apache", *options, status=1)
         assert f"With apache, the instance would not start: {SITES}/wordpress.conf:1: Invalid command 'location'" in said
+        assert "If the snippet is for nginx alone, let its name end with .nginx." in said
     assert box.path(FILE).read_text() == before and get(box, "") == (200, "start")
     box.write(f"{SITES}/wordpress.conf", "Header set X-Server apache\n")
     ctl(box, "set", "carol", "--server=apache")
@@ -246,3 +247,15 @@ def test_snippet_of_the_other_server(box):
     said = ctl(box, "set", "carol", "--server=nginx", status=1)
     assert f"{SITES}/wordpress.conf:2: unexpected end of file" in said
     assert "x-server: apache" in box.curl(f"https://{HOST}/", "-I").lower()
+
+
+@pytest.mark.usefixtures("site")
+def test_snippets_of_both_servers(box):
+    """A change from one server to the other is one command."""
+    put(box, **{"index.html": "start"})
+    use(box, **{"own_nginx": "add_header X-Server nginx;\n"})
+    box.write(f"{SITES}/own.apache", "Header set X-Server apache\n")
+    assert "x-server: nginx" in box.curl(f"https://{HOST}/", "-I").lower()
+    for server in ("apache", "nginx"):
+        ctl(box, "set", "carol", f"--server={server}")
+        assert f"x-server: {server}" in box.curl(f"https://{HOST}/", "-I").lower()

@@ -23,7 +23,7 @@ typedef struct Language {
 } Language;
 
 static const Language languages[SERVER_TYPES] = {
-        [SERVER_APACHE] = { "{*.conf,php.fpm}",
+        [SERVER_APACHE] = { "{*.conf,*.apache,php.fpm}",
                             "\n",
                             " \t\r\n",
                             "DocumentRoot",
@@ -32,7 +32,7 @@ static const Language languages[SERVER_TYPES] = {
                             { "SetHandler", "AddHandler", "LoadModule" },
                             NULL,
                             { NULL } },
-        [SERVER_NGINX] = { "{*.conf,*.http,php.fpm}",
+        [SERVER_NGINX] = { "{*.conf,*.nginx,*.http,php.fpm}",
                            "\n;{}",
                            " \t\r\n;",
                            "root",
