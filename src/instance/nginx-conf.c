@@ -41,10 +41,30 @@ static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
         return nginx_is_folder(ret);
 }
 
+/* That of all hosts without one of their own: credentials that systemd passes to this unit, or the
+ * folder by convention. Where it lacks a file, the server does not start, rather than without TLS:
+ * so a reload leaves the one before in force. */
+static bool nginx_find_certificate(const Context *context, Site *site)
+{
+        const char *dir = context->config_dir, *name = context->instance;
+        char tls[PATH_MAX], *credentials = getenv("BELLHOP_CREDENTIALS");
+
+        if (credentials)
+                (void)snprintf(tls, sizeof(tls), "%s", credentials);
+        else
+                (void)snprintf(tls, sizeof(tls), "/run/credentials/bellhop@%s.service", name);
+        if (snprintf(site->key, PATH_MAX, "%s/privkey.pem", tls) < PATH_MAX &&
+            snprintf(site->certificate, PATH_MAX, "%s/fullchain.pem", tls) < PATH_MAX &&
+            access(site->key, F_OK) == 0)
+                return true;
+        return name_path_fill(NAME_CERTIFICATE, dir, name, site->certificate) &&
+               name_path_fill(NAME_PRIVATE_KEY, dir, name, site->key) &&
+               name_path_fill(NAME_TLS_DIR, dir, name, tls) && nginx_is_folder(tls);
+}
+
 static void nginx_find_site(const Context *context, const char *host, const Site *main, Site *ret)
 {
         const char *dir = context->config_dir, *name = context->instance;
-        char tls[PATH_MAX];
 
         *ret = (Site){ .host = host };
         if (host) {
@@ -59,11 +79,7 @@ static void nginx_find_site(const Context *context, const char *host, const Site
                         access(ret->certificate, R_OK) == 0 && access(ret->key, R_OK) == 0;
         } else {
                 ret->has_www = nginx_find_www(context, ret->www);
-                /* Where it lacks a file, the server does not start, rather than without TLS: so a
-                 * reload leaves the one before in force. */
-                ret->has_tls = name_path_fill(NAME_CERTIFICATE, dir, name, ret->certificate) &&
-                               name_path_fill(NAME_PRIVATE_KEY, dir, name, ret->key) &&
-                               name_path_fill(NAME_TLS_DIR, dir, name, tls) && nginx_is_folder(tls);
+                ret->has_tls = nginx_find_certificate(context, ret);
         }
 }
 
