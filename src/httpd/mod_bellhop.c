@@ -271,7 +271,7 @@ static void child_status(server_rec *server, pid_t pid, ap_generation_t generati
         if (state == MPM_CHILD_STARTED)
                 inheritance_say_ready(inheritance);
         if (state == MPM_CHILD_EXITED)
-                page_leave(pid, clock_monotonic_usec());
+                page_leave(inheritance->page, pid, clock_monotonic_usec());
 }
 
 /* After a reload, a child may have to wait long for its place. */

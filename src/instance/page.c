@@ -4,7 +4,6 @@
  * cache line of its own; the supervisor alone adds up. */
 #include <assert.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
@@ -95,9 +94,9 @@ static void page_ring(void)
 }
 
 /* Rings only as often as the supervisor listens: the flag is mostly set, and then only read. */
-static void page_note_change(void)
+static void page_note_change(Page *page)
 {
-        if (!own.page->has_changed && !atomic_exchange(&own.page->has_changed, true))
+        if (!page->has_changed && !atomic_exchange(&page->has_changed, true))
                 page_ring();
 }
 
@@ -128,9 +127,10 @@ void page_join(pid_t pid)
                 if (atomic_compare_exchange_strong(&own.page->slots[i].pid, &nobody, pid)) {
                         own.slot = &own.page->slots[i];
                         page_raise(&own.page->n_used, i + 1);
-                        return;
+                        break;
                 }
         }
+        page_ring();
 }
 
 /* A customer may write anything there. */
@@ -141,12 +141,12 @@ static size_t page_slots_used(const Page *page)
         return n < SLOTS ? n : SLOTS;
 }
 
-void page_leave(pid_t pid, uint64_t now_usec)
+void page_leave(Page *page, pid_t pid, uint64_t now_usec)
 {
-        PageSlot *gone = &own.page->slots[0];
+        PageSlot *gone = &page->slots[0];
 
-        for (size_t i = 1; i < page_slots_used(own.page); i++) {
-                PageSlot *slot = &own.page->slots[i];
+        for (size_t i = 1; i < page_slots_used(page); i++) {
+                PageSlot *slot = &page->slots[i];
 
                 if (slot->pid != pid)
                         continue;
@@ -160,18 +160,18 @@ void page_leave(pid_t pid, uint64_t now_usec)
                 slot->n_in_hand = 0;
                 slot->pid = 0;
                 page_ring();
-                page_note_change();
+                page_note_change(page);
         }
 }
 
-void page_sweep(uint64_t now_usec)
+size_t page_find_joined(const Page *page, pid_t ret[], size_t max)
 {
-        for (size_t i = 1; i < page_slots_used(own.page); i++) {
-                const pid_t pid = own.page->slots[i].pid;
+        size_t n = 0;
 
-                if (pid == getpid() || (pid > 0 && kill(pid, 0) < 0 && errno == ESRCH))
-                        page_leave(pid, now_usec);
-        }
+        for (size_t i = 1; n < max && i < page_slots_used(page); i++)
+                if (page->slots[i].pid > 0)
+                        ret[n++] = page->slots[i].pid;
+        return n;
 }
 
 /* Either this process sees the bar, or the supervisor sees that something is in hand. */
@@ -189,20 +189,20 @@ void page_opened(uint64_t now_usec)
         own.slot->n_open++;
         own.slot->n_handoffs++;
         own.slot->last_usec = now_usec;
-        page_note_change();
+        page_note_change(own.page);
 }
 
 void page_ended(uint64_t now_usec)
 {
         own.slot->ended_usec = now_usec;
         own.slot->n_open--;
-        page_note_change();
+        page_note_change(own.page);
 }
 
 void page_requested(void)
 {
         own.slot->n_requests++;
-        page_note_change();
+        page_note_change(own.page);
 }
 
 void page_bar(Page *page, bool barred)

@@ -40,16 +40,14 @@ int page_open(int fd, Page **ret);
 void page_free(Page *page);
 
 /* In the server, once, in the parent of the processes that receive. bell: an eventfd(2), written to
- * when the page has changed after page_listen(), and while the gate is barred. */
+ * when the page has changed after page_listen(), when a process joins, and while the gate is
+ * barred. */
 void page_use(Page *page, int bell);
 /* In a process that receives, once: takes a slot. */
 void page_join(pid_t pid);
-/* In the parent, when a process has ended, however it did: its connections ended with it. */
-void page_leave(pid_t pid, uint64_t now_usec);
-
-/* In a new process, before it joins: leaves for processes that were killed, where the parent does
- * not. */
-void page_sweep(uint64_t now_usec);
+/* In the parent or the supervisor, when a process has ended, however it did: its connections ended
+ * with it. */
+void page_leave(Page *page, pid_t pid, uint64_t now_usec);
 
 /* The steps of a connection in a process that has joined: reach; let go if nothing was received,
  * else opened, let go when a worker has it, and ended. reach returns false, with nothing in hand,
@@ -72,6 +70,9 @@ void page_bar(Page *page, bool barred);
 /* In the supervisor: whether numbers have changed since page_listen(); the first change rings. */
 bool page_has_changed(const Page *page);
 void page_listen(Page *page);
+
+/* In the supervisor: processes that have joined and not left. Returns how many, max at most. */
+size_t page_find_joined(const Page *page, pid_t ret[], size_t max);
 
 /* Adds to *sum what the page has. */
 void page_add(const Page *page, PageSum *sum);

@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <sys/param.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -28,6 +29,9 @@
 /* How long a server with nothing to finish may take to end, and then to end at once. */
 #define END_USEC UINT64_C(5000000)
 
+/* How long a server may have no process that receives. */
+#define DESERTED_USEC UINT64_C(10000000)
+
 /* The first processes of a server that ends are gone after this time. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
 #define WAKE_USEC_MOST  UINT64_C(1000000) /* then the server looks by itself */
@@ -45,8 +49,9 @@ struct ServerKind {
          * fd: what number conf_fd has in the server. Returns 0 or a negative errno. */
         int (*make_command)(const Context *context, bool test, unsigned number, int fd,
                             ServerCommand *command);
-        int stop_signal; /* ends it gracefully, once it is ready */
-        int wake_signal; /* has it look for processes of its own that have ended; 0: it does */
+        int stop_signal;  /* ends it gracefully, once it is ready */
+        int wake_signal;  /* has it look for processes of its own that have ended; 0: it does */
+        bool needs_watch; /* it does not say which processes have ended, and may start no other */
 };
 
 __attribute__((format(printf, 2, 3))) static void server_add(ServerCommand *command,
@@ -106,8 +111,8 @@ static int server_make_nginx_command(const Context *context, bool test, unsigned
 }
 
 static const ServerKind kinds[] = {
-        [SERVER_APACHE] = { "Apache", server_make_apache_command, SIGWINCH, SIGCHLD },
-        [SERVER_NGINX] = { "nginx", server_make_nginx_command, SIGQUIT, 0 },
+        [SERVER_APACHE] = { "Apache", server_make_apache_command, SIGWINCH, SIGCHLD, false },
+        [SERVER_NGINX] = { "nginx", server_make_nginx_command, SIGQUIT, 0, true },
 };
 
 static void server_command_done(ServerCommand *command)
@@ -300,10 +305,78 @@ void server_free(Server *server)
         if (!server)
                 return;
         server_close_notify(server);
+        for (size_t i = 0; i < RECEIVERS_MAX; i++)
+                sd_event_source_disable_unref(server->receivers[i].end);
         child_done(&server->process);
         page_free(server->page);
         free(server);
 }
+
+/* --- processes that receive --- */
+
+static int server_on_receiver_end(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+        Receiver *receiver = userdata;
+
+        page_leave(receiver->page, receiver->pid, clock_monotonic_usec());
+        sd_event_source_disable_unref(receiver->end);
+        *receiver = (Receiver){ .pid = 0 };
+        return 0;
+}
+
+static void server_watch_receiver(Server *server, sd_event *event, pid_t pid)
+{
+        _cleanup_close_ int fd = -EBADF;
+        Receiver *place = NULL;
+
+        for (size_t i = 0; i < RECEIVERS_MAX; i++) {
+                if (server->receivers[i].pid == pid)
+                        return;
+                if (server->receivers[i].pid == 0)
+                        place = &server->receivers[i];
+        }
+        fd = place ? pidfd_open(pid, 0) : -EBADF;
+        if (fd < 0 && place && errno == ESRCH)
+                page_leave(server->page, pid, clock_monotonic_usec());
+        if (fd < 0 ||
+            sd_event_add_io(event, &place->end, fd, EPOLLIN, server_on_receiver_end, place) < 0)
+                return;
+        place->pid = pid;
+        place->page = server->page;
+        (void)sd_event_source_set_io_fd_own(place->end, 1);
+        (void)take_fd(fd);
+}
+
+/* The master of nginx does not try again where it could start no worker, as under MemoryMax= or
+ * TasksMax=, and would go on alone. */
+uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec)
+{
+        pid_t pids[RECEIVERS_MAX];
+        size_t n, n_left;
+
+        if (!server->kind->needs_watch || !server->is_ready)
+                return UINT64_MAX;
+        n = page_find_joined(server->page, pids, RECEIVERS_MAX);
+        for (size_t i = 0; i < n; i++)
+                server_watch_receiver(server, event, pids[i]);
+        n_left = page_find_joined(server->page, pids, RECEIVERS_MAX);
+        if (server->phase != SERVER_RECEIVES || n_left > 0) {
+                server->deserted_usec = 0;
+                return n_left < n ? now_usec : UINT64_MAX;
+        }
+        if (server->deserted_usec == 0)
+                server->deserted_usec = now_usec + DESERTED_USEC;
+        if (now_usec < server->deserted_usec)
+                return server->deserted_usec;
+        log_error("%s has started no process that receives; it is killed, and started again by the "
+                  "next connection; look at MemoryMax=, TasksMax= and LimitNOFILE=",
+                  server->kind->name);
+        child_kill_all(&server->process);
+        server->deserted_usec = UINT64_MAX;
+        return UINT64_MAX;
+}
+
+/* --- the way out --- */
 
 void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec)
 {

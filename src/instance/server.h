@@ -18,7 +18,17 @@ typedef enum ServerPhase {
         SERVER_IS_KILLED, /* it did not */
 } ServerPhase;
 
+/* Processes of one server that receive; those beyond are not watched. */
+#define RECEIVERS_MAX 8
+
 typedef struct ServerKind ServerKind;
+
+/* A process of the server that receives. */
+typedef struct Receiver {
+        pid_t pid; /* 0: none */
+        Page *page;
+        sd_event_source *end;
+} Receiver;
 
 typedef struct Server {
         const ServerKind *kind;
@@ -33,6 +43,8 @@ typedef struct Server {
         uint64_t drained_usec;  /* when it gets its stop signal, whatever it has in hand */
         uint64_t deadline_usec; /* of its phase, on the way out */
         uint64_t wake_usec, wake_pause_usec;
+        Receiver receivers[RECEIVERS_MAX];
+        uint64_t deserted_usec; /* when it is killed, as nobody receives; 0: somebody does */
         int notify_fd;
         char *notify_path;
         sd_event_source *notify_source;
@@ -44,6 +56,10 @@ int server_start(sd_event *event, const Context *context, Server **ret);
 
 /* Kills it if it has not ended. */
 void server_free(Server *server);
+
+/* Counts as ended what a process that receives had, when that ends, and kills a server without such
+ * a process. Returns when to call this again at the latest. */
+uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec);
 
 /* Bars the gate for good. Afterwards server_step() ends it: gracefully when nothing is in hand any
  * more, with all that it still serves at the deadline (UINT64_MAX: none). */

@@ -454,9 +454,11 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         next = supervisor_earlier(next, supervisor_end_if_idle(supervisor, now));
         if (supervisor_is_stopping(supervisor))
                 next = supervisor_earlier(next, supervisor_finish(supervisor, now));
-        LIST_FOREACH (server, &supervisor->servers, link)
+        LIST_FOREACH (server, &supervisor->servers, link) {
                 if (server->phase != SERVER_RECEIVES)
                         next = supervisor_earlier(next, server_step(server, now));
+                next = supervisor_earlier(next, server_watch(server, supervisor->event, now));
+        }
         return supervisor_earlier(next, report_tell(&supervisor->report,
                                                     supervisor_sum(supervisor).n_requests, now));
 }

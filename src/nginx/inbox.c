@@ -478,7 +478,6 @@ static ngx_int_t inbox_init_process(ngx_cycle_t *cycle)
 
         if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
                 return NGX_OK;
-        page_sweep(clock_monotonic_usec());
         page_join(ngx_getpid());
         inbox_pause.listener = listener;
         inbox_pause.unused.fd = (ngx_socket_t)-1;
@@ -496,7 +495,7 @@ static ngx_int_t inbox_init_process(ngx_cycle_t *cycle)
 static void inbox_exit_process(ngx_cycle_t *cycle)
 {
         if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE)
-                page_leave(ngx_getpid(), clock_monotonic_usec());
+                page_leave(inbox.inheritance.page, ngx_getpid(), clock_monotonic_usec());
 }
 
 /* --- what nginx is told --- */

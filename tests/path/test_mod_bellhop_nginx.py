@@ -182,6 +182,40 @@ def test_other_signals(instance):
     assert instance.servers() == [server]
 
 
+def test_killed_amidst_a_reload_of_its_own():
+    """Whoever ends a worker, its connections have ended."""
+    with Instance("nginx", settings="Host=alice.example\nIdleSec=1s", snippet="keepalive_timeout 60s;") as instance:
+        instance.start()
+        with instance.connect() as connection, connection.makefile("rb") as file:
+            get(connection, "alice.example")
+            assert read_response(file)[0] == 200
+            connection.sendall(b"GET / HTTP/1.1\r\n")
+            worker, = instance.children()
+            os.kill(instance.servers()[0], signal.SIGHUP)
+            instance.wait_until(lambda: len(instance.children()) == 2, "a second worker")
+            os.kill(worker, signal.SIGKILL)
+            assert instance.process.wait(handoff.TIMEOUT) == 0
+
+
+def test_server_that_can_start_no_worker():
+    """nginx does not try again. Without an end, no visitor would be served any more."""
+    with Instance("nginx", settings="Host=alice.example") as instance:
+        instance.start()
+        instance.wait_until(instance.children, "a worker")
+        server, = instance.servers()
+        become = ["setpriv", "--reuid", instance.user, "--regid", str(pwd.getpwnam(instance.user).pw_gid),
+                  "--clear-groups"] if handoff.AS_ROOT else []
+        subprocess.run([*become, "prlimit", f"--pid={server}", "--nofile=5:5"], check=True)
+        os.kill(instance.children()[0], signal.SIGKILL)
+        with instance.connect() as waiting:
+            get(waiting, "alice.example")
+            assert instance.process.wait(handoff.TIMEOUT) == -signal.SIGKILL
+            assert "has started no process that receives" in instance.errors()
+            with waiting.makefile("rb") as file:
+                instance.start()
+                assert read_response(file)[0] == 200
+
+
 def test_reloads_leave_no_descriptors(instance):
     def count():
         instance.wait_until(lambda: len(instance.servers()) == 1 and instance.children(), "the last server alone")

@@ -99,6 +99,7 @@ static void test_rings_for_the_first_change(void **state)
 
         page_join(100);
         assert_false(page_has_changed(fixture->page));
+        assert_int_equal(n_rings(fixture), 1);
         for (uint64_t i = 0; i < 100; i++)
                 receive(i);
         assert_true(page_has_changed(fixture->page));
@@ -138,23 +139,27 @@ static void test_gate(void **state)
 static void test_children_that_are_gone(void **state)
 {
         const Fixture *fixture = *state;
+        pid_t joined[3];
         PageSum sum;
 
         page_join(100);
         receive(1000);
         assert_true(page_reach());
         page_join(101);
+        assert_int_equal(page_find_joined(fixture->page, joined, ELEMENTSOF(joined)), 2);
+        assert_true(joined[0] == 100 && joined[1] == 101);
         receive(500);
         page_ended(600);
         page_listen(fixture->page);
         (void)n_rings(fixture);
 
-        page_leave(101, 5000);
+        page_leave(fixture->page, 101, 5000);
+        assert_int_equal(page_find_joined(fixture->page, joined, ELEMENTSOF(joined)), 1);
         sum = sum_of(fixture->page);
         assert_int_equal(sum.n_open, 1);
         assert_int_equal(sum.ended_usec, 600);
         /* Its connection ended when it did, and nobody waits for what it had in hand. */
-        page_leave(100, 6000);
+        page_leave(fixture->page, 100, 6000);
         sum = sum_of(fixture->page);
         assert_int_equal(sum.n_open + sum.n_in_hand, 0);
         assert_int_equal(sum.ended_usec, 6000);
@@ -173,11 +178,11 @@ static void test_more_processes_than_slots(void **state)
                 receive(1);
         }
         for (pid_t pid = 100; pid < 1200; pid++)
-                page_leave(pid, 2);
+                page_leave(fixture->page, pid, 2);
         assert_int_equal(sum_of(fixture->page).n_handoffs, 1100);
         page_join(1200);
         receive(1);
-        page_leave(1200, 2);
+        page_leave(fixture->page, 1200, 2);
         assert_int_equal(sum_of(fixture->page).n_handoffs, 1101);
 }
 
