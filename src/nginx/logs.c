@@ -12,41 +12,13 @@
 static const char *instance_name;
 static bool is_file;
 
-/* nginx's levels are those of syslog(3), one higher. */
-static void logs_write_error(ngx_log_t *log, ngx_uint_t level, u_char *text, size_t size)
+/* As Apache escapes it in its logs: nothing ends the line, or controls a terminal. special: bytes
+ * with a letter of their own. At most four bytes for each. */
+static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const char *special,
+                           const char *letters)
 {
-        char line[NGX_MAX_ERROR_STR + 1];
-
-        while (size > 0 && text[size - 1] == '\n')
-                size--;
-        if (size > NGX_MAX_ERROR_STR)
-                size = NGX_MAX_ERROR_STR;
-        memcpy(line, text, size);
-        line[size] = 0;
-        (void)log_lines_write(LINES_ERROR, level > NGX_LOG_EMERG ? (int)level - 1 : LOG_EMERG, line,
-                              size, is_file);
-}
-
-void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files)
-{
-        instance_name = instance;
-        is_file = are_files;
-        log_lines_init(instance);
-        if (journal_open() >= 0)
-                cycle->new_log.writer = logs_write_error;
-}
-
-/* As Apache escapes it in its log: nothing ends the line or a quoted text. */
-static u_char *logs_add(u_char *at, const ngx_str_t *text)
-{
-        static const char special[] = "\b\n\r\t\v\"\\", letters[] = "bnrtv\"\\";
-
-        if (!text || text->len == 0) {
-                *at++ = '-';
-                return at;
-        }
-        for (size_t i = 0; i < text->len; i++) {
-                const u_char c = text->data[i];
+        for (size_t i = 0; i < size; i++) {
+                const u_char c = text[i];
                 const char *found = c ? strchr(special, c) : NULL;
 
                 if (found) {
@@ -58,6 +30,40 @@ static u_char *logs_add(u_char *at, const ngx_str_t *text)
                         at = ngx_sprintf(at, "\\x%02xi", (ngx_int_t)c);
                 }
         }
+        return at;
+}
+
+/* nginx's levels are those of syslog(3), one higher. Its texts have names of files and headers of
+ * clients as they are. */
+static void logs_write_error(ngx_log_t *log, ngx_uint_t level, u_char *text, size_t size)
+{
+        u_char line[4 * NGX_MAX_ERROR_STR + 1], *end;
+
+        while (size > 0 && text[size - 1] == '\n')
+                size--;
+        if (size > NGX_MAX_ERROR_STR)
+                size = NGX_MAX_ERROR_STR;
+        end = logs_escape(line, text, size, "\b\n\r\t\v\\", "bnrtv\\");
+        *end = 0;
+        (void)log_lines_write(LINES_ERROR, level > NGX_LOG_EMERG ? (int)level - 1 : LOG_EMERG,
+                              (char *)line, (size_t)(end - line), is_file);
+}
+
+void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files)
+{
+        instance_name = instance;
+        is_file = are_files;
+        log_lines_init(instance);
+        if (journal_open() >= 0)
+                cycle->new_log.writer = logs_write_error;
+}
+
+/* In quotes. */
+static u_char *logs_add(u_char *at, const ngx_str_t *text)
+{
+        if (text && text->len > 0)
+                return logs_escape(at, text->data, text->len, "\b\n\r\t\v\"\\", "bnrtv\"\\");
+        *at++ = '-';
         return at;
 }
 

@@ -120,6 +120,15 @@ def test_access_log(instance):
                         second), second
 
 
+def test_error_log(instance):
+    """Nothing that a client sends ends the line, or controls a terminal."""
+    with instance.connect() as connection, connection.makefile("rb") as file:
+        get(connection, "alice.example", "/a%0ab%1b[2J%c2%9b%5c", b"Referer: \x1b\xc2\x9b\x01\r\n")
+        assert read_response(file)[0] == 404
+    line, = lines(instance, 17, 1)
+    assert r'/www/a\nb\x1b[2J\xc2\x9b\\" failed' in line and r'referrer: "\x1b\xc2\x9b\x01"' in line, line
+
+
 def test_error_log_of_start_is_on_stderr():
     with Instance("nginx", snippet="nonsense on;") as instance:
         with pytest.raises(AssertionError):
