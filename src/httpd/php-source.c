@@ -17,6 +17,7 @@
 #include <http_request.h>
 
 #include "httpd/php-source.h"
+#include "instance/file-names.h"
 
 APLOG_USE_MODULE(bellhop);
 
@@ -25,20 +26,6 @@ static const char *php_handler;
 void php_source_set_handler(const char *handler)
 {
         php_handler = handler;
-}
-
-/* Those that PHP and the configurations of hosters know: .php, .php5, .phtml, .pht and .phar. */
-static bool is_php_name(const char *path)
-{
-        const char *dot = strrchr(path, '.');
-
-        if (!dot || strncasecmp(dot, ".ph", 3) != 0)
-                return false;
-        dot += 3;
-        if (strcasecmp(dot, "t") == 0 || strcasecmp(dot, "tml") == 0 || strcasecmp(dot, "ar") == 0)
-                return true;
-        return (dot[0] == 'p' || dot[0] == 'P') &&
-               (dot[1] == '\0' || (apr_isdigit(dot[1]) && dot[2] == '\0'));
 }
 
 /* application/x-httpd-php, x-httpd-php5-3, application/x-httpd-alt-php81___lsphp, php-script. */
@@ -102,7 +89,7 @@ static int php_source_handle(request_rec *request)
         const char *handler = request->handler ? request->handler : "";
 
         if (!is_file(request) || runs_programs(handler) ||
-            !(is_php_name(request->filename) || is_php_word(handler)))
+            !(file_name_is_php(request->filename) || is_php_word(handler)))
                 return DECLINED;
         return choose_php(request, handler) ? DECLINED : HTTP_FORBIDDEN;
 }
@@ -112,8 +99,8 @@ static int php_source_handle(request_rec *request)
 static int php_source_refuse(request_rec *request)
 {
         const char *handler = request->handler ? request->handler : "";
-        const bool is_php =
-                is_file(request) && (is_php_name(request->filename) || may_be_php_word(handler));
+        const bool is_php = is_file(request) &&
+                            (file_name_is_php(request->filename) || may_be_php_word(handler));
 
         if (!is_file(request) ||
             (request->method_number != M_GET && request->method_number != M_POST) ||
@@ -131,7 +118,7 @@ static int php_source_refuse(request_rec *request)
 /* mod_autoindex shows the text of HeaderName and ReadmeName, whatever their handler is. */
 static int php_source_hide_text(request_rec *request)
 {
-        if (request->main && is_file(request) && is_php_name(request->filename) &&
+        if (request->main && is_file(request) && file_name_is_php(request->filename) &&
             request->content_type && strncasecmp(request->content_type, "text/", 5) == 0)
                 ap_set_content_type(request, "application/x-httpd-php");
         return DECLINED;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Refuses requests that are not for this instance, never with the customer's content, and counts
- * those that are answered. */
+/* Refuses requests that are not for this instance, never with the customer's content, and files
+ * that are never sent, and counts requests that are answered. */
 #include <ngx_config.h>
 
 #include <ngx_core.h>
 #include <ngx_http.h>
 
 #include "instance/admit.h"
+#include "instance/file-names.h"
 #include "instance/page.h"
 #include "nginx/inbox.h"
 #include "nginx/logs.h"
@@ -114,6 +115,21 @@ static const char *requests_canonical(ngx_http_request_t *request, const Config 
         return admit_canonical(config, own, host, path);
 }
 
+/* RFC 9112 section 3.2.2: the host in a target counts, and programs see no other. */
+static void requests_set_host(ngx_http_request_t *request)
+{
+        ngx_table_elt_t *host = request->headers_in.host;
+        u_char *end = request->host_end;
+
+        if (!host || request->stream || !request->host_start || !end)
+                return;
+        if (*end == ':')
+                do
+                        end++;
+                while (*end >= '0' && *end <= '9');
+        host->value = (ngx_str_t){ (size_t)(end - request->host_start), request->host_start };
+}
+
 static ngx_int_t requests_begin(ngx_http_request_t *request)
 {
         const ngx_connection_t *connection = requests_connection(request);
@@ -142,8 +158,24 @@ static ngx_int_t requests_begin(ngx_http_request_t *request)
         }
         if (config->instances[own].is_suspended)
                 return requests_suspend(request);
+        requests_set_host(request);
         canonical = requests_canonical(request, config, own, host);
         return canonical ? requests_redirect(request, canonical) : NGX_DECLINED;
+}
+
+/* Before all that send a file. Not by a location, which another one of a snippet may win over. */
+static ngx_int_t requests_guard(ngx_http_request_t *request)
+{
+        ngx_str_t path;
+        size_t unused;
+
+        if (!ngx_http_map_uri_to_path(request, &path, &unused, 0))
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        if (!file_name_is_program((char *)path.data) && !file_name_is_settings((char *)path.data))
+                return NGX_DECLINED;
+        ngx_log_error(NGX_LOG_ERR, request->connection->log, 0,
+                      "refused to send \"%s\", which is a program or has settings", path.data);
+        return NGX_HTTP_FORBIDDEN;
 }
 
 static ngx_int_t requests_end(ngx_http_request_t *request)
@@ -169,6 +201,7 @@ static ngx_int_t requests_init(ngx_conf_t *conf)
                 ngx_http_conf_get_module_main_conf(conf, ngx_http_core_module);
 
         return requests_add(core, NGX_HTTP_POST_READ_PHASE, requests_begin) &&
+                               requests_add(core, NGX_HTTP_CONTENT_PHASE, requests_guard) &&
                                requests_add(core, NGX_HTTP_LOG_PHASE, requests_end)
                        ? NGX_OK
                        : NGX_ERROR;

@@ -163,6 +163,41 @@ def test_source_of_php_is_never_sent(instance, name):
         assert status == 0 and "secret" not in text and " 50" in text.splitlines()[0], text
 
 
+def test_files_that_no_snippet_sends():
+    """By no name, and by no place."""
+    snippet = ("rewrite ^/v[0-9]+/(.*)$ /$1 last; location ^~ /static/ { } location ^~ /c/ { try_files /$arg_x =404; }"
+               "location ~ ^/d-(.*)$ { alias %s/www/$1; } location ~ ^/ { }")
+    with Instance("nginx") as instance:
+        instance.path("config/sites", instance.user, "test.conf", text=snippet % instance.folder)
+        for folder in ("static", "a\nb"):
+            os.mkdir(instance.path("www", folder))
+        names = (".htaccess", ".htpasswd", ".user.ini", "x.php", "x.PHP5", "x.phps", "x.cgi", "x.Pl")
+        for name in (*names, *(f"static/{name}" for name in names), "a\nb/x.php"):
+            instance.path("www", name, text="secret")
+        instance.start()
+        for path in ("/{}", "/v1/{}", "/static/{}", "/c/?x={}", "/d-{}", "/d-static/{}"):
+            for name in names:
+                status, text = instance.curl(path.format(name), *CODE)
+                assert status == 0 and text.split()[-1] == "403" and "secret" not in text, (path, name, text)
+        assert instance.curl("/d-index.html") == (0, "hello\n")
+        instance.path("config/sites", instance.user, "test.conf", text="")
+        instance.process.send_signal(signal.SIGHUP)
+        instance.notify.wait("^RELOADING=1")
+        instance.notify.wait("^READY=1")
+        assert "secret" not in instance.curl("/a%0ab/x.php", *CODE)[1]
+
+
+def test_host_of_a_target():
+    """Programs see the host that was admitted, as with Apache."""
+    with Instance("nginx", snippet="location = /host { return 200 $http_host; }") as instance:
+        instance.start()
+        for target, seen in (("", "www.shop.example:8080"), ("http://alice.example", "alice.example"),
+                             ("http://ALICE.example:81", "ALICE.example:81")):
+            with instance.connect() as connection, connection.makefile("rb") as file:
+                connection.sendall(f"GET {target}/host HTTP/1.1\r\nHost: www.shop.example:8080\r\n\r\n".encode())
+                assert read_response(file)[2].decode() == seen
+
+
 def test_hosts_with_folders(instance):
     with Instance("nginx", settings=HOSTS) as other:
         for folder in ("blog.alice.example", "_.shop.example"):
