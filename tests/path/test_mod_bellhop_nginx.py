@@ -187,6 +187,16 @@ def test_files_that_no_snippet_sends():
         assert "secret" not in instance.curl("/a%0ab/x.php", *CODE)[1]
 
 
+def test_largest_body(instance):
+    """More would fill the disk."""
+    instance.path("www/x.php", text="<?php")
+    for size, status in ((1 << 30, b"100"), ((1 << 30) + 1, b"413")):
+        with instance.connect() as connection:
+            connection.sendall(b"POST /x.php HTTP/1.1\r\nHost: alice.example\r\nExpect: 100-continue\r\n"
+                               b"Content-Length: %d\r\n\r\n" % size)
+            assert connection.recv(12) == b"HTTP/1.1 " + status
+
+
 def test_host_of_a_target():
     """Programs see the host that was admitted, as with Apache."""
     with Instance("nginx", snippet="location = /host { return 200 $http_host; }") as instance:
@@ -196,6 +206,17 @@ def test_host_of_a_target():
             with instance.connect() as connection, connection.makefile("rb") as file:
                 connection.sendall(f"GET {target}/host HTTP/1.1\r\nHost: www.shop.example:8080\r\n\r\n".encode())
                 assert read_response(file)[2].decode() == seen
+
+
+def test_longest_host():
+    host = ".".join(["a" * 63] * 3 + ["b" * 61])
+    with Instance("nginx", settings=f"Host={host} alice.example") as instance:
+        os.mkdir(instance.path("www", host))
+        instance.path("www", host, "index.html", text="long")
+        instance.start()
+        with instance.connect() as connection, connection.makefile("rb") as file:
+            get(connection, host)
+            assert read_response(file)[2] == b"long"
 
 
 def test_hosts_with_folders(instance):
