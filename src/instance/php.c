@@ -170,7 +170,8 @@ static void php_log(const Php *php, const char *line, size_t size)
         _cleanup_free_ char *identifier = text_format("bellhop-php-%s", php->context->instance);
         _cleanup_free_ char *text = strndup(line, size);
 
-        if (!php_log_to_file(php, line, size) && identifier && text)
+        text_make_harmless(text, '\t');
+        if (text && !php_log_to_file(php, text, strlen(text)) && identifier)
                 (void)journal_write(&(JournalLine){
                         .identifier = identifier, .level = LOG_WARNING, .text = text });
 }
