@@ -130,6 +130,9 @@ static void nginx_write_http(FILE *out, const Context *context, const Config *co
         fprintf(out, "    include %s/nginx/http.conf;\n", dir);
         if (!context->is_suspended) {
                 fprintf(out, "    root %s;\n", main.www);
+                /* Links only to files of the same owner, also where one is a document root: a link
+                 * to a neighbour's or root's file is not served. */
+                fprintf(out, "    disable_symlinks if_not_owner from=%s;\n", main.www);
                 fprintf(out, "    include %s/sites/%s/*.http;\n", dir, context->instance);
         }
         nginx_write_server(out, context, &main, &main);

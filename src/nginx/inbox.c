@@ -99,7 +99,8 @@ static ngx_listening_t *inbox_find_listening(sa_family_t family, in_port_t port)
         ngx_listening_t *all = ngx_cycle->listening.elts;
 
         for (ngx_uint_t i = 0; i < ngx_cycle->listening.nelts; i++)
-                if (all[i].handler && all[i].sockaddr->sa_family == family &&
+                if (all[i].handler && all[i].type == SOCK_STREAM &&
+                    all[i].sockaddr->sa_family == family &&
                     ngx_inet_get_port(all[i].sockaddr) == port)
                         return &all[i];
         return NULL;

@@ -5,6 +5,7 @@ import contextlib
 import os
 import pwd
 import re
+import shutil
 import signal
 import subprocess
 
@@ -233,6 +234,15 @@ def test_hosts_with_folders(instance):
         for host, text in (("alice.example", "hello\n"), ("blog.alice.example", "blog.alice.example"),
                            ("a.shop.example", "_.shop.example")):
             assert other.curl("/", host=host) == other.curl("https:/", host=host) == (0, text)
+        # Its folder may be a link, as others may: to what is of the same owner.
+        shutil.rmtree(other.path("www/_.shop.example"))
+        for target, status in (("/etc", "403"), ("blog.alice.example", "200")):
+            os.symlink(target, other.path("www/_.shop.example"))
+            os.lchown(other.path("www/_.shop.example"), pwd.getpwnam(other.user).pw_uid, -1)
+            os.chown(other.path("www/blog.alice.example"), pwd.getpwnam(other.user).pw_uid, -1)
+            for path in ("/hostname", "/passwd") if target == "/etc" else ("/",):
+                assert other.curl(path, *CODE, host="a.shop.example")[1].split()[-1] == status
+            os.unlink(other.path("www/_.shop.example"))
     assert instance.curl("/", host="a.shop.example") == (0, "hello\n")
 
 
