@@ -49,6 +49,7 @@ static struct Inbox {
         uid_t sender;
         Config *config;
         uint32_t own;
+        ngx_uint_t n_clients; /* of this worker */
         LogLimit limit;
 } inbox = { .fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
@@ -64,6 +65,7 @@ static struct InboxPause {
 
 static void inbox_end_connection(void *unused)
 {
+        inbox.n_clients--;
         page_ended(clock_monotonic_usec());
 }
 
@@ -150,6 +152,7 @@ static bool inbox_fill(ngx_connection_t *connection, ngx_listening_t *listening,
         if (!cleanup->data)
                 return false;
         cleanup->handler = inbox_end_connection;
+        inbox.n_clients++;
         page_opened(clock_monotonic_usec());
 
         connection->socklen = peer_size;
@@ -250,6 +253,29 @@ static void inbox_log_refused(int result)
                               received_refusals[result], (ngx_uint_t)n_left_out);
 }
 
+/* Each client may need a second connection, to PHP, without which it would get an error. */
+static bool inbox_has_place(void)
+{
+        const ngx_uint_t n_others = ngx_cycle->listening.nelts + 1;
+
+        return ngx_cycle->free_connection_n > 0 &&
+               2 * (inbox.n_clients + 1) + n_others <= ngx_cycle->connection_n;
+}
+
+/* Of the client that has waited longest without a request, as nginx does it when it has no place at
+ * all. */
+static void inbox_make_place(void)
+{
+        ngx_queue_t *waiting = (ngx_queue_t *)&ngx_cycle->reusable_connections_queue;
+        ngx_connection_t *oldest;
+
+        if (ngx_queue_empty(waiting))
+                return;
+        oldest = ngx_queue_data(ngx_queue_last(waiting), ngx_connection_t, queue);
+        oldest->close = 1;
+        oldest->read->handler(oldest->read);
+}
+
 /* Returns how long to leave the socket alone, in milliseconds; 0: not at all. */
 static ngx_msec_t inbox_receive(bool *ret_more)
 {
@@ -259,7 +285,9 @@ static ngx_msec_t inbox_receive(bool *ret_more)
 
         *ret_more = false;
         /* What is not received waits in the queue; received, it would be lost. */
-        if (ngx_cycle->free_connection_n == 0)
+        if (!inbox_has_place())
+                inbox_make_place();
+        if (!inbox_has_place())
                 return FULL_MSEC;
         if (!page_reach())
                 return BARRED_MSEC;

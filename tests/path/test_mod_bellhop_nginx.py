@@ -7,6 +7,7 @@ import pwd
 import re
 import shutil
 import signal
+import socket
 import subprocess
 
 import handoff
@@ -302,6 +303,31 @@ def test_reloads_leave_no_descriptors(instance):
         instance.notify.wait("^RELOADING=1")
         instance.notify.wait("^READY=1")
     assert count() == before
+
+
+@pytest.mark.parametrize("n", [31, 32])
+def test_more_requests_than_connections(n):
+    """Those that are passed on to a program take two."""
+    with Instance("nginx", settings="Host=alice.example\nIdleSec=0") as instance, \
+            socket.socket(socket.AF_UNIX) as program, contextlib.ExitStack() as stack:
+        program.bind(instance.path("run/program"))
+        os.chmod(instance.path("run/program"), 0o777)
+        program.listen(100)
+        program.settimeout(handoff.TIMEOUT)
+        instance.path("config/sites", instance.user, "test.conf",
+                      text=f"location / {{ proxy_pass http://unix:{instance.path('run/program')}; }}")
+        instance.start(BELLHOP_NGINX_CONNECTIONS=str(n))
+        instance.router.reason = handoff.REASON_ADDRESS  # hands off with the first bytes
+        clients = [stack.enter_context(instance.connect()) for _ in range(40)]
+        for client in clients:
+            get(client, "alice.example", extra=b"Connection: close\r\n")
+        for _ in clients:
+            passed, _ = program.accept()
+            with passed:
+                assert passed.recv(4096).startswith(b"GET / ")
+                passed.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        for client in clients:
+            assert read_response(stack.enter_context(client.makefile("rb")))[0] == 200
 
 
 def test_more_clients_than_connections():
