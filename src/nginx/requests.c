@@ -163,19 +163,31 @@ static ngx_int_t requests_begin(ngx_http_request_t *request)
         return canonical ? requests_redirect(request, canonical) : NGX_DECLINED;
 }
 
-/* Before all that send a file. Not by a location, which another one of a snippet may win over. */
-static ngx_int_t requests_guard(ngx_http_request_t *request)
+static ngx_int_t requests_guard(ngx_http_request_t *request, bool are_programs_sent)
 {
         ngx_str_t path;
         size_t unused;
 
         if (!ngx_http_map_uri_to_path(request, &path, &unused, 0))
                 return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        if (!file_name_is_program((char *)path.data) && !file_name_is_settings((char *)path.data))
+        if (!file_name_is_settings((char *)path.data) &&
+            (are_programs_sent || !file_name_is_program((char *)path.data)))
                 return NGX_DECLINED;
         ngx_log_error(NGX_LOG_ERR, request->connection->log, 0,
                       "refused to send \"%s\", which is a program or has settings", path.data);
         return NGX_HTTP_FORBIDDEN;
+}
+
+/* Nobody is asked for a password first. */
+static ngx_int_t requests_enter(ngx_http_request_t *request)
+{
+        return requests_guard(request, true);
+}
+
+/* Before all that send a file. Not by a location, which another one of a snippet may win over. */
+static ngx_int_t requests_send(ngx_http_request_t *request)
+{
+        return requests_guard(request, false);
 }
 
 static ngx_int_t requests_end(ngx_http_request_t *request)
@@ -201,7 +213,8 @@ static ngx_int_t requests_init(ngx_conf_t *conf)
                 ngx_http_conf_get_module_main_conf(conf, ngx_http_core_module);
 
         return requests_add(core, NGX_HTTP_POST_READ_PHASE, requests_begin) &&
-                               requests_add(core, NGX_HTTP_CONTENT_PHASE, requests_guard) &&
+                               requests_add(core, NGX_HTTP_PREACCESS_PHASE, requests_enter) &&
+                               requests_add(core, NGX_HTTP_CONTENT_PHASE, requests_send) &&
                                requests_add(core, NGX_HTTP_LOG_PHASE, requests_end)
                        ? NGX_OK
                        : NGX_ERROR;
