@@ -1,79 +1,69 @@
 # SPDX-License-Identifier: MIT
 """What ./bench compares: bellhop under its real units, and what people would use instead, in one container.
 
-All serve the same files of customers alice and bob with the same certificate and the same Apache; each listens on an
-address of its own in the container's network, on ports 80 and 443. All are there at once and idle but the one that is
-measured.
+All serve the same files of customers alice and bob with the same certificate, the same settings of TLS and the same server
+behind; each listens on an address of its own in the container's network, on ports 80 and 443. All are there at once and
+idle but the one that is measured.
 """
 
 import os
 import pathlib
+import re
 import shutil
 
-from plain import without_hand_off
+import plain
 
 HOSTS = {"alice": "alice.example", "bob": "bob.example"}
+# Instances with the settings of TLS that Apache's had before.
+BEFORE = {"carol": "carol.example", "dave": "dave.example"}
 DIRECT = {"alice": "127.0.0.12", "bob": "127.0.0.13"}
-MPMS = ("worker", "prefork")  # event is alice's and bob's
 SMALL_BYTES, LARGE_BYTES = 1024, 64 * 1024 * 1024
 PEERS = "/opt/peers"
 CERTIFICATE = "/etc/bench/tls"
+ROUTER = "bellhop-router.service"
+TCP_PROXIES = ["nginx-stream", "haproxy", "sniproxy"]
+PROXIES = [*TCP_PROXIES, "nginx-tls", "caddy"]
+ADDRESSES = {"bellhop": "127.0.0.10", "apache": "127.0.0.11", "nginx-stream": "127.0.0.14", "haproxy": "127.0.0.15",
+             "sniproxy": "127.0.0.16", "nginx-tls": "127.0.0.17", "itk": "127.0.0.18", "floor": "127.0.0.20",
+             "caddy": "127.0.0.21"}
+
+
+def units(kind, names=HOSTS):
+    return [f"{kind}@{name}.service" for name in names]
 
 
 class Contender:
     """fronts: units that stand in the client's way. behind: units of the servers. targets: HOST@ADDRESS."""
 
-    def __init__(self, name, title, address, fronts=(), behind=(), hosts=tuple(HOSTS.values())):
-        addresses = address if isinstance(address, dict) else dict.fromkeys(hosts, address)
-        self.name, self.title, self.fronts, self.behind = name, title, list(fronts), list(behind)
-        self.targets = [f"{host}@{addresses[host]}" for host in hosts]
+    def __init__(self, name, fronts, behind, targets=None):
+        self.name, self.fronts, self.behind = name, fronts, behind
+        self.targets = targets or [f"{host}@{ADDRESSES[name]}" for host in HOSTS.values()]
 
 
-DIRECT_UNITS = ["direct@alice.service", "direct@bob.service"]
-BELLHOP_UNITS = ["bellhop@alice.service", "bellhop@bob.service"]
-ROUTER = "bellhop-router.service"
-DIRECT_BY_HOST = {host: DIRECT[name] for name, host in HOSTS.items()}
+def contenders(server):
+    """By name. server: apache or nginx, the one behind all of them."""
+    found = [
+        Contender("direct", [], units("direct"), [f"{HOSTS[name]}@{DIRECT[name]}" for name in HOSTS]),
+        Contender("bellhop", [ROUTER], units("bellhop")),
+        Contender("floor", ["floor.service"], units("bellhop")),
+        *[Contender(name, [f"bench-{name}.service"], units("direct")) for name in PROXIES],
+    ]
+    if server == "apache":
+        found += [
+            Contender("before", [ROUTER], units("bellhop", BEFORE),
+                      [f"{host}@{ADDRESSES['bellhop']}" for host in BEFORE.values()]),
+            Contender("apache", [], ["bench-apache.service"]),
+            Contender("itk", [], ["bench-itk.service"]),
+        ]
+    return {contender.name: contender for contender in found}
 
-ALL = [
-    Contender("direct", "per-uid Apaches, no front", DIRECT_BY_HOST, behind=DIRECT_UNITS),
-    Contender("bellhop", "bellhop", "127.0.0.10", [ROUTER], BELLHOP_UNITS),
-    Contender("apache", "one Apache for all", "127.0.0.11", behind=["bench-apache.service"]),
-    Contender("nginx-stream", "nginx, ssl_preread", "127.0.0.14", ["bench-nginx-stream.service"], DIRECT_UNITS),
-    Contender("haproxy", "HAProxy, TCP by SNI", "127.0.0.15", ["bench-haproxy.service"], DIRECT_UNITS),
-    Contender("sniproxy", "sniproxy", "127.0.0.16", ["bench-sniproxy.service"], DIRECT_UNITS),
-    Contender("nginx-tls", "nginx ending TLS for all", "127.0.0.17", ["bench-nginx-tls.service"], DIRECT_UNITS),
-    Contender("itk", "Apache mpm-itk", "127.0.0.18", behind=["bench-itk.service"]),
-    Contender("direct-bare", "per-uid Apaches, no front, no sandbox", {HOSTS["alice"]: "127.0.0.19"},
-              behind=["bare@alice.service"], hosts=(HOSTS["alice"],)),
-    # One customer each, to tell MPMs apart, and to hold the router against the floor, and the floor against no front.
-    Contender("direct-one", "one per-uid Apache, no front", {HOSTS["alice"]: DIRECT["alice"]},
-              behind=["direct@alice.service"], hosts=(HOSTS["alice"],)),
-    Contender("bellhop-event", "bellhop, event MPM", "127.0.0.10", [ROUTER], ["bellhop@alice.service"],
-              (HOSTS["alice"],)),
-    *[Contender(f"bellhop-{mpm}", f"bellhop, {mpm} MPM", "127.0.0.10", [ROUTER], [f"bellhop@{mpm}.service"],
-                (f"{mpm}.example",)) for mpm in MPMS],
-    Contender("floor", "bare system calls in the router's place", "127.0.0.20", ["floor.service"],
-              ["bellhop@alice.service"], (HOSTS["alice"],)),
-]
-BY_NAME = {contender.name: contender for contender in ALL}
-TCP_PROXIES = ["nginx-stream", "haproxy", "sniproxy"]
-PROXIES = [*TCP_PROXIES, "nginx-tls"]
 
-# Logs of requests are made, and go nowhere: the journal would be a measure of the journal.
-SITE = """
-<IfModule ssl_module>
-    <VirtualHost *:443>
-        SSLEngine On
-        LogLevel ssl:error
-        SSLCertificateFile /etc/bellhop/tls/{name}/fullchain.pem
-        SSLCertificateKeyFile /etc/bellhop/tls/{name}/privkey.pem
-        Protocols h2 http/1.1
-        CustomLog /dev/null bellhop
-    </VirtualHost>
+BEFORE_SNIPPET = """
+<IfModule !socache_shmcb_module>
+    LoadModule socache_shmcb_module /usr/lib/apache2/modules/mod_socache_shmcb.so
 </IfModule>
-<VirtualHost *:*>
-    CustomLog /dev/null bellhop
-</VirtualHost>
+SSLSessionCache shmcb:${RUNTIME_DIRECTORY}/before(512000)
+SSLOpenSSLConfCmd NumTickets 2
 """
 
 SHARED_SITE = """
@@ -170,39 +160,58 @@ backend {name}-http
 """
 
 
+CADDY = """
+{{
+    admin off
+    auto_https off
+    log {{
+        output discard
+    }}
+}}
+{sites}
+"""
+
+CADDY_SITE = """
+{scheme}://{host} {{
+    bind 127.0.0.21
+    {tls}
+    reverse_proxy {address}:80 {{
+        transport http {{
+            compression off
+            keepalive_idle_conns_per_host 64
+        }}
+    }}
+}}
+"""
+
+
 def shared_apache(text, mpm, address, assign_users):
     """instance.conf for one server that has all customers, without hand-off."""
-    lines = [line for line in without_hand_off(text) if "IncludeOptional" not in line]
-    head, _, _ = "\n".join(lines).partition("# --- What is left")
+    lines = [line for line in plain.without_hand_off(text) if "IncludeOptional" not in line]
     sites = "".join(SHARED_SITE.format(
         host=host, name=name, certificate=CERTIFICATE, protocols="http/1.1" if assign_users else "h2 http/1.1",
         extra=f"AssignUserId {name} {name}" if assign_users else "") for name, host in HOSTS.items())
     files = "".join(f"<Directory /srv/www/{name}>\nOptions SymLinksIfOwnerMatch ExecCGI\nAllowOverride All\n"
                     "Require all granted\n</Directory>\n" for name in HOSTS)
-    head = head.replace("${BELLHOP_MPM}", mpm).replace("${BELLHOP_SERVER}", "1").replace("${RUNTIME_DIRECTORY}", "/run/bench/" + address)
+    head = "\n".join(lines).replace("${BELLHOP_MPM}", mpm).replace("${RUNTIME_DIRECTORY}", "/run/bench/" + address)
     head = head.replace("${BELLHOP_CONFIG_DIR}/tls/${BELLHOP_INSTANCE}", CERTIFICATE).replace("${BELLHOP_INSTANCE}", "x")
     itk = f"LoadModule mpm_itk_module {PEERS}/usr/lib/apache2/modules/mpm_itk.so\n" if assign_users else ""
     users = "User root\nGroup root\n" if assign_users else "User www-data\nGroup www-data\n"
-    return (f"Define BELLHOP_INSTANCE x\nDefine BELLHOP_WWW /srv/www/alice\n{head}\n{itk}{'' if assign_users else users}{files}"
-            f"Listen {address}:80 http\nListen {address}:443 https\n{sites}")
+    return (f"Define BELLHOP_INSTANCE x\nDefine BELLHOP_WWW /srv/www/alice\n{head}\n{itk}"
+            f"{'' if assign_users else users}{files}Listen {address}:80 http\nListen {address}:443 https\n{sites}")
 
 
-def direct_apache(text):
-    """instance.conf for one customer's server that listens by itself; ${BENCH_ADDRESS} is in its environment."""
-    return "\n".join([*without_hand_off(text), "Listen ${BENCH_ADDRESS}:80 http", "Listen ${BENCH_ADDRESS}:443 https", ""])
-
-
-def direct_unit(text, sandboxed):
+def direct_unit(text, server):
     """bellhop@.service for a server that listens by itself: the same, but for the network that it needs."""
-    text = text.replace("/usr/lib/bellhop/bellhop-instance %i", "/usr/sbin/apache2 -DFOREGROUND -f /etc/bench/direct.conf")
-    text = text.replace("bellhop-instance", "direct-instance" if sandboxed else "bare-instance")
-    text = text.replace("Environment=BELLHOP_MPM=", "Environment=BELLHOP_INSTANCE=%i BELLHOP_SERVER=1 BELLHOP_MPM=")
-    head, marker, sandbox = text.partition("## Privileges")
-    skip = ("Requires=", "After=", "PartOf=", "OnFailure", "Type=", "NotifyAccess=", "ExecReload=")
-    head = "\n".join(line for line in head.splitlines() if not line.startswith(skip))
-    sandbox = sandbox.replace("PrivateNetwork=yes", "PrivateNetwork=no").replace("IPAddressDeny=any", "")
-    sandbox = sandbox.replace("AF_UNIX AF_INET", "AF_UNIX AF_INET AF_INET6")
-    return head + "\n" + (marker + sandbox if sandboxed else "")
+    command = {"apache": "/usr/sbin/apache2 -DFOREGROUND", "nginx": "/usr/sbin/nginx"}[server]
+    flag = {"apache": "-f", "nginx": "-c"}[server]
+    text = text.replace("/usr/lib/bellhop/bellhop-instance %i", f"/usr/local/sbin/bellhop-fenced {command} {flag} /etc/bench/%i.conf")
+    text = text.replace("Environment=BELLHOP_MPM=", "Environment=BELLHOP_INSTANCE=%i BELLHOP_MPM=")
+    skip = ("Requires=", "After=", "Wants=", "PartOf=", "OnFailure", "Type=", "NotifyAccess=", "ExecReload=",
+            "RuntimeDirectory")
+    text = "\n".join(line for line in text.splitlines() if not line.startswith(skip))
+    text = text.replace("PrivateNetwork=yes", "PrivateNetwork=no").replace("IPAddressDeny=any", "")
+    return text.replace("AF_UNIX AF_INET", "AF_UNIX AF_INET AF_INET6")
 
 
 def nginx(unit, workers, listen, stream):
@@ -219,16 +228,22 @@ def nginx_stream(workers):
                  "server { listen 127.0.0.14:443; ssl_preread on; proxy_pass $site; } }")
 
 
-def nginx_tls(workers):
+def nginx_tls(workers, instance_http):
+    """With the same settings of TLS as an instance with nginx."""
+    settings = "\n".join(re.findall(r"^ssl_.*;", instance_http, re.M))
     return nginx("bench-nginx-tls", workers, f"""
         listen 127.0.0.17:80 deferred;
         listen 127.0.0.17:443 ssl http2 deferred;
         ssl_certificate {CERTIFICATE}/fullchain.pem;
         ssl_certificate_key {CERTIFICATE}/privkey.pem;
-        ssl_protocols TLSv1.2 TLSv1.3;
-        ssl_session_tickets off;
-        ssl_session_cache shared:all:10m;
-        ssl_buffer_size 16k;""", "")
+        {settings}""", "")
+
+
+def caddy():
+    tls = f"tls {CERTIFICATE}/fullchain.pem {CERTIFICATE}/privkey.pem {{\n        curves x25519 secp256r1 secp384r1\n    }}"
+    return CADDY.format(sites="".join(
+        CADDY_SITE.format(scheme=scheme, host=host, address=DIRECT[name], tls=tls if scheme == "https" else "")
+        for name, host in HOSTS.items() for scheme in ("http", "https")))
 
 
 def haproxy(workers):
@@ -252,107 +267,114 @@ def sniproxy():
 class Field:
     """The container with all contenders in it."""
 
-    def __init__(self, box, build):
-        self.box, self.build = box, pathlib.Path(build)
+    def __init__(self, box, build, server):
+        self.box, self.build, self.server = box, pathlib.Path(build), server
+        self.customers = HOSTS | (BEFORE if server == "apache" else {})
 
     def set_up(self):
         box = self.box
         # Else a service could not listen on ports 80 and 443 as its user.
         box.client("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0")
-        self._drop_in("bellhop-router.socket", "[Socket]\nListenStream=\nListenStream=127.0.0.10:80\n"
-                                               "ListenStream=127.0.0.10:443\n")
+        listen = "\n".join(f"ListenStream={ADDRESSES['bellhop']}:{port}" for port in (80, 443))
+        self._drop_in("bellhop-router.socket", f"[Socket]\nListenStream=\n{listen}\n")
+        # Its socket is full at once: servers form their lines, and neither wait nor wake anybody.
+        self._drop_in("bellhop-log.service", "[Service]\nExecStart=\nExecStart=sleep infinity\n")
         shutil.copytree(self.build / "peers/root", box.path(PEERS), symlinks=True)
         box.install()
-        for name, host in HOSTS.items():
+        for name, host in self.customers.items():
             self._add_customer(name, host)
-        for mpm in MPMS:
-            self._drop_in(f"bellhop@{mpm}.service", f"[Service]\nEnvironment=BELLHOP_MPM={mpm}\n")
-            self._add_customer(mpm, f"{mpm}.example")
-        self._share_certificate()
-        self._write_peers()
         box.run("systemctl", "daemon-reload")
-        for customer in [*HOSTS, *MPMS]:
-            box.run("systemctl", "start", f"bellhop@{customer}.socket")
+        box.run("systemctl", "start", *[f"bellhop@{customer}.socket" for customer in self.customers])
         box.reload_router()
-        box.run("systemctl", "start", "bench-apache", "bench-itk", *DIRECT_UNITS, "bare@alice", "bench-sniproxy", "floor.socket",
-                "floor.service")
-        self.start_proxies(1)
+        for host in self.customers.values():
+            box.curl(f"https://{host}/small.txt", address=ADDRESSES["bellhop"])
+        self._write_direct()
+        self._write_peers()
+        self._write_floor()
+        box.run("systemctl", "daemon-reload")
+        box.run("systemctl", "start", *units("direct"), "bench-sniproxy", "floor.socket", "floor.service",
+                *(["bench-apache", "bench-itk"] if self.server == "apache" else []))
 
     def start_proxies(self, workers):
         """With as many workers or threads as the servers have processors."""
-        self.box.write("/etc/bench/nginx-stream.conf", nginx_stream(workers))
-        self.box.write("/etc/bench/nginx-tls.conf", nginx_tls(workers))
-        self.box.write("/etc/bench/haproxy.cfg", haproxy(workers))
-        self.box.run("systemctl", "restart", "bench-nginx-stream", "bench-nginx-tls", "bench-haproxy")
+        box = self.box
+        box.write("/etc/bench/nginx-stream.conf", nginx_stream(workers))
+        box.write("/etc/bench/nginx-tls.conf", nginx_tls(workers, box.path("/etc/bellhop/nginx/http.conf").read_text()))
+        box.write("/etc/bench/haproxy.cfg", haproxy(workers))
+        self._drop_in("bench-caddy.service", f"[Service]\nEnvironment=GOMAXPROCS={workers} HOME=/run/bench\n")
+        box.run("systemctl", "daemon-reload")
+        box.run("systemctl", "restart", *[f"bench-{name}" for name in PROXIES])
 
     def _drop_in(self, unit, text):
         self.box.write(f"/etc/systemd/system/{unit}.d/bench.conf", text)
 
     def _add_customer(self, name, host):
         box = self.box
-        box.create_customer(name, [host], key="ec")
+        box.create_customer(name, [host], instance=f"Server={self.server}\n")
         box.write(f"/srv/www/{name}/small.txt", (host + "\n").ljust(SMALL_BYTES, "."))
-        large = box.path(f"/srv/www/{name}/large.bin")
-        large.write_bytes((host + "\n").encode().ljust(LARGE_BYTES, b"."))
-        box.run("chown", "-R", f"{name}:", f"/srv/www/{name}")
-        box.write(f"/etc/bellhop/sites/{name}/bench.conf", SITE.format(name=name))
-        box.run("chown", "-R", f"root:{name}", f"/etc/bellhop/sites/{name}")
-        box.run("usermod", "-aG", name, "www-data")
-
-    def _share_certificate(self):
-        self.box.shell(f"""
+        box.path(f"/srv/www/{name}/large.bin").write_bytes((host + "\n").encode().ljust(LARGE_BYTES, b"."))
+        if name in BEFORE:
+            box.write(f"/etc/bellhop/sites/{name}/before.conf", BEFORE_SNIPPET)
+        box.shell(f"""
+            chown -R {name}: /srv/www/{name}
+            chown -R root:{name} /etc/bellhop/sites/{name}
+            usermod -aG {name} www-data
             mkdir -p {CERTIFICATE}
-            cp /etc/bellhop/tls/alice/*.pem {CERTIFICATE}
-            for name in bob {' '.join(MPMS)}; do
-                install -o $name -g $name -m 0400 {CERTIFICATE}/*.pem /etc/bellhop/tls/$name/
-            done
+            [ -e {CERTIFICATE}/privkey.pem ] || cp /etc/bellhop/tls/{name}/*.pem {CERTIFICATE}
+            install -o {name} -g {name} -m 0400 {CERTIFICATE}/*.pem /etc/bellhop/tls/{name}/
         """)
 
     def _service(self, name, command, more=""):
-        self.box.write(f"/etc/systemd/system/{name}.service", SERVICE.format(command=command) + more)
+        self.box.write(f"/etc/systemd/system/bench-{name}.service", SERVICE.format(command=command) + more)
+
+    def _instance_conf(self):
+        return self.box.path("/etc/bellhop/apache2/instance.conf").read_text()
+
+    def _write_direct(self):
+        box = self.box
+        unit = box.path("/usr/lib/systemd/system/bellhop@.service").read_text()
+        box.write("/etc/systemd/system/direct@.service", direct_unit(unit, self.server))
+        shutil.copy(self.build / "tests/bench-fenced", box.path("/usr/local/sbin/bellhop-fenced"))
+        shutil.copytree(box.path("/usr/lib/systemd/system/bellhop@.service.d"),
+                        box.path("/etc/systemd/system/direct@.service.d"))
+        for name, address in DIRECT.items():
+            text = plain.apache(self._instance_conf(), address) if self.server == "apache" else plain.nginx(box, name, address)
+            box.write(f"/etc/bench/{name}.conf", text)
 
     def _write_peers(self):
         box = self.box
-        instance = box.path("/etc/bellhop/apache2/instance.conf").read_text()
-        unit = box.path("/usr/lib/systemd/system/bellhop@.service").read_text()
-        box.write("/etc/bench/direct.conf", direct_apache(instance))
-        for kind, sandboxed in (("direct", True), ("bare", False)):
-            box.write(f"/etc/systemd/system/{kind}@.service", direct_unit(unit, sandboxed))
-        for name, address in DIRECT.items():
-            self._drop_in(f"direct@{name}.service", f"[Service]\nEnvironment=BENCH_ADDRESS={address}\n")
-        self._drop_in("bare@alice.service", "[Service]\nEnvironment=BENCH_ADDRESS=127.0.0.19\n")
-
-        box.write("/etc/bench/apache.conf", shared_apache(instance, "event", "127.0.0.11", False))
-        box.write("/etc/bench/itk.conf", shared_apache(instance, "prefork", "127.0.0.18", True))
-        for name, address in (("apache", "127.0.0.11"), ("itk", "127.0.0.18")):
-            self._service(f"bench-{name}", f"/usr/sbin/apache2 -DFOREGROUND -f /etc/bench/{name}.conf",
-                          f"RuntimeDirectory=bench/{address}\n")
-        self._service("bench-nginx-stream", f"{PEERS}/usr/sbin/nginx -c /etc/bench/nginx-stream.conf")
-        self._service("bench-nginx-tls", f"{PEERS}/usr/sbin/nginx -c /etc/bench/nginx-tls.conf")
-        self._service("bench-haproxy", f"{PEERS}/usr/sbin/haproxy -db -f /etc/bench/haproxy.cfg")
+        if self.server == "apache":
+            for name, mpm in (("apache", "event"), ("itk", "prefork")):
+                address = ADDRESSES[name]
+                box.write(f"/etc/bench/{name}.conf", shared_apache(self._instance_conf(), mpm, address, name == "itk"))
+                self._service(name, f"/usr/sbin/apache2 -DFOREGROUND -f /etc/bench/{name}.conf",
+                              f"RuntimeDirectory=bench/{address}\n")
+        for name in ("nginx-stream", "nginx-tls"):
+            self._service(name, f"/usr/sbin/nginx -c /etc/bench/{name}.conf")
+        self._service("haproxy", f"{PEERS}/usr/sbin/haproxy -db -f /etc/bench/haproxy.cfg")
         box.write("/etc/bench/sniproxy.conf", sniproxy())
-        self._service("bench-sniproxy", f"{PEERS}/usr/sbin/sniproxy -f -c /etc/bench/sniproxy.conf")
-        self._write_floor()
+        self._service("sniproxy", f"{PEERS}/usr/sbin/sniproxy -f -c /etc/bench/sniproxy.conf")
+        box.write("/etc/bench/Caddyfile", caddy())
+        self._service("caddy", f"{PEERS}/usr/bin/caddy run --adapter caddyfile --config /etc/bench/Caddyfile")
 
     def _write_floor(self):
         """The router's own units, with another program in them."""
         box = self.box
         shutil.copy(self.build / "tests/bench-floor", box.path("/usr/local/sbin/bellhop-floor"))
+        targets = " ".join(f"/run/bellhop/{name}.handoff {host}" for name, host in HOSTS.items())
         unit = box.path("/usr/lib/systemd/system/bellhop-router.service").read_text()
-        unit = unit.replace("ExecStart=/usr/sbin/bellhop-router",
-                            f"ExecStart=/usr/local/sbin/bellhop-floor /run/bellhop/alice.handoff {HOSTS['alice']}")
-        skip = ("ExecReload=", "WatchdogSec=", "Sockets=", "Requires=", "After=", "PartOf=")
-        unit = "\n".join(line for line in unit.splitlines() if not line.startswith(skip))
-        box.write("/etc/systemd/system/floor.service", unit.replace("RuntimeDirectory=bellhop-router", ""))
+        unit = unit.replace("/usr/sbin/bellhop-router", f"/usr/local/sbin/bellhop-floor {targets}", 1)
+        skip = ("ExecReload=", "WatchdogSec=", "Sockets=", "Requires=", "After=", "PartOf=", "RuntimeDirectory")
+        box.write("/etc/systemd/system/floor.service",
+                  "\n".join(line for line in unit.splitlines() if not line.startswith(skip)))
         socket = box.path("/usr/lib/systemd/system/bellhop-router.socket").read_text()
-        lines = [line for line in socket.splitlines() if not line.startswith(("ListenStream=", "PartOf="))]
-        at = lines.index("[Socket]")
-        box.write("/etc/systemd/system/floor.socket", "\n".join(
-            [*lines[:at + 1], "ListenStream=127.0.0.20:80", "ListenStream=127.0.0.20:443", *lines[at + 1:]]))
+        socket = re.sub(r"^(ListenStream|PartOf)=.*\n", "", socket, flags=re.M)
+        listen = "".join(f"ListenStream={ADDRESSES['floor']}:{port}\n" for port in (80, 443))
+        box.write("/etc/systemd/system/floor.socket", socket.replace("[Socket]\n", f"[Socket]\n{listen}", 1))
 
     def versions(self):
         lines = (self.build / "peers/versions").read_text().splitlines()
-        own = self.box.run("dpkg-query", "-W", "apache2-bin", "openssl", "systemd").splitlines()
+        own = self.box.run("dpkg-query", "-W", "apache2-bin", "nginx", "openssl", "systemd").splitlines()
         return sorted([" ".join(line.split()) for line in own] + lines)
 
 

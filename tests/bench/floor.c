@@ -2,31 +2,33 @@
 /*
  * The least that a hand-off can cost: accept4, recv(MSG_PEEK), sendmsg(SCM_RIGHTS), close, and
  * nothing else. Takes the router's place in its own units for ./bench, so that both have the same
- * sockets, the same scheduling, the same sandbox and the same receiver. All connections go to one
- * instance by one host, what was peeked at is not read, and no error is handled.
+ * sockets, the same scheduling, the same sandbox and the same receiver. A connection goes to the
+ * first host that is anywhere in what was peeked at, and no error is handled.
  *
- *   floor HANDOFF-SOCKET HOST
+ *   floor HANDOFF-SOCKET HOST [HANDOFF-SOCKET HOST]...
  *
  * A thread for each listening socket, blocked in accept4: without epoll there is none to pay for.
  */
 #include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "handoff/bellhop.h"
 
-static int handoff_fd;
-static const char *host;
+static struct {
+        int fd;
+        char *host;
+} targets[8];
 
 static void serve(int listener)
 {
         struct bellhop_header header = { .magic = { 'B', 'H', 'O', 'P' },
                                          .version = BELLHOP_PROTOCOL_VERSION,
-                                         .reason = BELLHOP_REASON_SERVER_NAME,
-                                         .host_length = (uint8_t)strlen(host) };
-        struct iovec iov[] = { { &header, sizeof(header) }, { (void *)host, strlen(host) } };
+                                         .reason = BELLHOP_REASON_SERVER_NAME };
+        struct iovec iov[] = { { &header, sizeof(header) }, { 0 } };
         union {
                 char bytes[CMSG_SPACE(sizeof(int))];
                 struct cmsghdr align;
@@ -37,12 +39,15 @@ static void serve(int listener)
                                         .msg_controllen = sizeof(control) };
         struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
         static _Thread_local uint8_t peek[65536];
+        const int blocking = 0;
 
         cmsg->cmsg_level = SOL_SOCKET;
         cmsg->cmsg_type = SCM_RIGHTS;
         cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+        (void)ioctl(listener, FIONBIO, &blocking); /* bellhop-seal has changed it */
         for (;;) {
                 const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+                size_t i = 0;
                 ssize_t n;
 
                 if (fd < 0)
@@ -50,8 +55,13 @@ static void serve(int listener)
                 n = recv(fd, peek, sizeof(peek), MSG_PEEK);
                 header.protocol =
                         n > 0 && peek[0] == 22 ? BELLHOP_PROTOCOL_TLS : BELLHOP_PROTOCOL_HTTP;
+                while (targets[i + 1].host && (n < 0 || !memmem(peek, (size_t)n, targets[i].host,
+                                                                strlen(targets[i].host))))
+                        i++;
+                header.host_length = (uint8_t)strlen(targets[i].host);
+                iov[1] = (struct iovec){ targets[i].host, header.host_length };
                 memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-                (void)sendmsg(handoff_fd, &message, MSG_NOSIGNAL);
+                (void)sendmsg(targets[i].fd, &message, MSG_NOSIGNAL);
                 close(fd);
         }
 }
@@ -66,12 +76,14 @@ int main(int argc, char **argv)
 {
         const int n = sd_listen_fds(0);
 
-        if (argc != 3)
+        if (argc < 3 || argc % 2 == 0 || argc > 15)
                 return 2;
-        host = argv[2];
-        handoff_fd = bellhop_connect(argv[1]);
-        if (handoff_fd < 0 || n < 1)
-                return 1;
+        for (int i = 0; i < argc / 2; i++) {
+                targets[i].fd = bellhop_connect(argv[1 + 2 * i]);
+                targets[i].host = argv[2 + 2 * i];
+                if (targets[i].fd < 0)
+                        return 1;
+        }
         for (int i = 0; i < n; i++) {
                 const int fd = SD_LISTEN_FDS_START + i;
                 pthread_t thread;

@@ -3,15 +3,15 @@
  * The load of ./bench: one thread that keeps CONNECTIONS going at once, each to the next of its
  * targets.
  *
- *   load new  tls|plain SECONDS CONNECTIONS PATH HOST@ADDRESS...   connect, ask once, read to the
- * end load keep tls|plain SECONDS CONNECTIONS PATH HOST@ADDRESS...   ask again and again load bulk
- * tls|plain SECONDS CONNECTIONS PATH HOST@ADDRESS...   read large answers, throw them away load
- * hold tls|plain SECONDS CONNECTIONS PATH HOST@ADDRESS...   ask once each and stay connected
+ *   load new|keep|bulk tls|plain SECONDS CONNECTIONS PATH HOST@ADDRESS...
+ *
+ * new: connect, ask once, read to the end. keep: ask again and again. bulk: read large answers, and
+ * throw them away.
  *
  * What is asked for must begin with the host, so that an answer from the wrong site counts as
  * failed. Prints one line of NAME=VALUE. With one connection and a pause (BELLHOP_LOAD_PAUSE_USEC),
  * "new" measures latency: BELLHOP_LOAD_SAMPLES names a file that gets the time of each connection
- * in ns.
+ * in ns. BELLHOP_LOAD_SPIN: it has a processor of its own.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,7 +33,7 @@
 #define EVENTS_MAX  64
 #define STALL_NSEC  (UINT64_C(5) * 1000000000)
 
-typedef enum Mode { MODE_NEW, MODE_KEEP, MODE_BULK, MODE_HOLD } Mode;
+typedef enum Mode { MODE_NEW, MODE_KEEP, MODE_BULK } Mode;
 
 typedef struct Target {
         const char *host;
@@ -61,12 +61,13 @@ typedef struct Conn {
 static struct {
         Mode mode;
         bool tls;
+        bool spin; /* a client that never sleeps need not be woken by the server */
         bool once; /* a connection that ends is not followed by another */
         uint64_t begin_nsec, end_nsec;
         Target targets[8];
         size_t n_targets, next_target;
         int epoll_fd;
-        size_t n_open, n_ready;
+        size_t n_open;
         uint64_t n_done, n_late, n_failed, n_bytes;
         uint64_t *samples;
         size_t n_samples;
@@ -217,8 +218,6 @@ static bool conn_take(Conn *conn, const uint8_t *data, size_t size)
                 count_done(conn);
                 return conn->is_last || now_nsec() > load.end_nsec || conn_ask(conn);
         }
-        if (load.mode == MODE_HOLD)
-                load.n_ready++;
         return true;
 }
 
@@ -252,7 +251,7 @@ static void conn_end(Conn *conn)
 {
         if (load.mode == MODE_NEW && conn->has_head && conn->body_left == 0)
                 count_done(conn);
-        else if (load.mode == MODE_NEW || load.mode == MODE_HOLD)
+        else if (load.mode == MODE_NEW)
                 fail(conn, "ended too early");
         /* A server may end a connection after so many requests. */
         conn_next(conn);
@@ -315,7 +314,7 @@ static void open_all(Conn *conns, size_t n)
 static void serve_events(void)
 {
         struct epoll_event events[EVENTS_MAX];
-        const int n = epoll_wait(load.epoll_fd, events, EVENTS_MAX, 1000);
+        const int n = epoll_wait(load.epoll_fd, events, EVENTS_MAX, load.spin ? 0 : 1000);
 
         for (int i = 0; i < n; i++)
                 conn_readable(events[i].data.ptr);
@@ -330,18 +329,6 @@ static void run(Conn *conns, size_t n)
         open_all(conns, n);
         while (load.n_open > 0 && now_nsec() <= last_nsec)
                 serve_events();
-}
-
-/* One after the other: a server that is busy would not keep those that idle. */
-static void run_hold(Conn *conns, size_t n)
-{
-        load.once = true;
-        for (size_t i = 0; i < n && load.n_failed == 0; i++) {
-                open_all(&conns[i], 1);
-                while (load.n_ready <= i && load.n_failed == 0 && now_nsec() < load.end_nsec)
-                        serve_events();
-        }
-        load.n_failed += n - load.n_ready;
 }
 
 /* One after the other, with pauses, so that all sleep when the next one comes. */
@@ -410,7 +397,7 @@ static double cpu_seconds(void)
 
 static bool parse_mode(const char *mode, const char *protocol)
 {
-        static const char *const names[] = { "new", "keep", "bulk", "hold" };
+        static const char *const names[] = { "new", "keep", "bulk" };
 
         load.tls = strcmp(protocol, "tls") == 0;
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -449,6 +436,7 @@ int main(int argc, char **argv)
                 add_target(argv[i], argv[5]);
         tls_init();
         conns = calloc(n, sizeof(*conns));
+        load.spin = getenv("BELLHOP_LOAD_SPIN");
         load.samples = samples ? calloc(SAMPLES_MAX, sizeof(*load.samples)) : NULL;
         load.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         if (!conns || load.epoll_fd < 0)
@@ -458,15 +446,11 @@ int main(int argc, char **argv)
         load.end_nsec = load.begin_nsec + (uint64_t)(strtod(argv[3], NULL) * 1e9);
         if (pause)
                 run_alone(conns, strtoul(pause, NULL, 10));
-        else if (load.mode == MODE_HOLD)
-                run_hold(conns, n);
         else
                 run(conns, n);
         tell(cpu_seconds() - cpu);
         if (samples)
                 write_samples(samples);
-        if (load.mode == MODE_HOLD)
-                (void)getchar(); /* until the caller has looked */
         free(load.samples);
         free(conns);
         return 0;

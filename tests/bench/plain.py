@@ -1,9 +1,53 @@
 # SPDX-License-Identifier: MIT
-"""What instances run with, for an Apache that listens by itself, so that all else is the same."""
+"""What instances run with, for a server that listens by itself, so that all else is the same."""
 
-OURS = ("LoadModule bellhop_module", "Bellhop", "CustomLog journal:")
+import os
+import pathlib
+import re
+
+from slices import processes
+
+OURS = ("LoadModule bellhop_module", "Bellhop", "ErrorLog ${BELLHOP_LOGS}", "CustomLog ${BELLHOP_LOGS}")
+# The lines of the access log are formed, as in an instance, and go nowhere.
+NGINX_LOG = """log_format bellhop '$host:$server_port $remote_addr - $remote_user [$time_local] "$request" $status $bytes_sent '
+    '"$http_referer" "$http_user_agent"';"""
+
+APACHE_TLS = """
+<IfModule ssl_module>
+<VirtualHost *:{port}>
+    SSLEngine On
+    SSLCertificateFile ${{BELLHOP_TLS}}/fullchain.pem
+    SSLCertificateKeyFile ${{BELLHOP_TLS}}/privkey.pem
+</VirtualHost>
+</IfModule>
+"""
 
 
 def without_hand_off(instance_conf):
-    """The lines of instance.conf but those of mod_bellhop."""
-    return [line for line in instance_conf.splitlines() if not line.lstrip().startswith(OURS)]
+    """The lines of Apache's instance.conf but those of mod_bellhop."""
+    lines = [line for line in instance_conf.splitlines() if not line.lstrip().startswith(OURS)]
+    return [*lines, "ErrorLog /dev/null", "CustomLog /dev/null bellhop"]
+
+
+def apache(instance_conf, address, http=80, https=443):
+    return "\n".join([f"Listen {address}:{http} http", f"Listen {address}:{https} https", *without_hand_off(instance_conf),
+                      APACHE_TLS.format(port=https)])
+
+
+def nginx(box, name, address, http=80, https=443):
+    """From the instance of this customer, which has to run: it has its configuration in memory."""
+    text = next(text for text in (path.read_text() for path in nginx_files(box, name)) if "bellhop_instance" in text)
+    common = box.path("/etc/bellhop/nginx/instance.conf").read_text()
+    common = re.sub(r"^load_module .*", "", common, flags=re.M)
+    text = re.sub(r"^include .*/nginx/instance.conf;", lambda _: common, text, flags=re.M)
+    text = re.sub(r"^(bellhop_| *listen \[).*\n", "", text, flags=re.M)
+    for port, new in ((80, http), (443, https)):
+        text = re.sub(rf"listen {port}\b(.*);", rf"listen {address}:{new}\1 deferred;", text)
+    text = text.replace("http {\n", f"http {{\n{NGINX_LOG}\n", 1)
+    return re.sub(r"^( *server) {", r"\1 { access_log /dev/null bellhop;", text, flags=re.M)
+
+
+def nginx_files(box, name):
+    """Those in memory that its processes have open."""
+    for pid in processes(box, f"bellhop@{name}.service"):
+        yield from (path for path in pathlib.Path("/proc", pid, "fd").iterdir() if "memfd:nginx.conf" in os.readlink(path))

@@ -7,9 +7,25 @@ CPU time is what the kernel has counted for a unit's control group, in µs, chil
 import os
 import pathlib
 import subprocess
+import sys
 import time
 
-SERVER, CLIENT = "server", "client"
+
+def group(box, unit):
+    path = box.show(unit, "ControlGroup")
+    assert path, f"{unit} does not run"
+    return box.path("/sys/fs/cgroup" + path)
+
+
+def processes(box, unit):
+    """As the host numbers them."""
+    return [pid for file in group(box, unit).rglob("cgroup.procs") for pid in file.read_text().split()]
+
+
+def pss_mib(box, unit):
+    """What its processes take, with their part of what is shared."""
+    texts = [pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in processes(box, unit)]
+    return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("Pss:")) / 1024
 
 
 def settle():
@@ -22,106 +38,68 @@ class Meter:
         self.box = box
         self.program = pathlib.Path(build, "tests/bench-load").resolve()
         self.pid = box.root.parts[2]
-        self.cpus = {SERVER: None, CLIENT: None}
+        self.servers = self.client = None
         self.groups = {}
 
-    def use_processors(self, server, client):
-        """Sets of processors, for the servers that are measured and for the client."""
-        self.cpus = {SERVER: server, CLIENT: client}
+    def use_processors(self, servers, client):
+        """Sets of processors."""
+        self.servers, self.client = servers, client
 
     def _group(self, unit):
         if unit not in self.groups:
-            path = self.box.show(unit, "ControlGroup")
-            assert path, f"{unit} does not run"
-            self.groups[unit] = self.box.path("/sys/fs/cgroup" + path)
+            self.groups[unit] = group(self.box, unit)
         return self.groups[unit]
 
-    def forget(self, *units):
-        for unit in units:
-            self.groups.pop(unit, None)
-
-    def place(self, units):
+    def _place(self, units):
         """Processes that they start later are where their parents are."""
         for unit in units:
-            for group in (self._group(unit), *self._group(unit).glob("**/")):
-                for task in (group / "cgroup.threads").read_text().split():
+            for file in self._group(unit).rglob("cgroup.threads"):
+                for task in file.read_text().split():
                     try:
-                        os.sched_setaffinity(int(task), self.cpus[SERVER])
+                        os.sched_setaffinity(int(task), self.servers)
                     except ProcessLookupError:
                         pass  # it has ended meanwhile
 
-    def cpu_usec(self, units):
+    def _cpu_usec(self, units):
         return sum(int((self._group(unit) / "cpu.stat").read_text().split()[1]) for unit in units)
 
-    def load(self, mode, protocol, seconds, connections, path, contender, **environment):
-        """Starts the client."""
-        return subprocess.Popen(
-            ["nsenter", "-t", self.pid, "-n", "--", "taskset", "-c", ",".join(map(str, sorted(self.cpus[CLIENT]))),
+    def _load(self, contender, mode, protocol, seconds, connections, path, **environment):
+        if self.client.isdisjoint(self.servers):
+            environment["BELLHOP_LOAD_SPIN"] = "1"
+        answer = subprocess.run(
+            ["nsenter", "-t", self.pid, "-n", "--", "taskset", "-c", ",".join(map(str, sorted(self.client))),
              self.program, mode, protocol, str(seconds), str(connections), path, *contender.targets],
-            env=dict(os.environ, **environment), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            env=dict(os.environ, **environment), text=True, stdout=subprocess.PIPE, timeout=seconds + 30, check=True).stdout
+        return {name: float(value) for name, _, value in (word.partition("=") for word in answer.split())}
 
     def warm(self, contender):
         """It runs, and all of its processes are where they belong."""
+        for host, _, address in (target.partition("@") for target in contender.targets):
+            self.box.wait_for(f"{contender.name} answers", lambda url=f"https://{host}/small.txt", at=address: self.box.curl(
+                url, "-f", address=at, check=False).returncode == 0)
         for protocol in ("tls", "plain"):
-            self.slice(contender, "new", protocol, 0.1, 8)
-        self.place([*contender.fronts, *contender.behind])
+            self._load(contender, "new", protocol, 0.1, 8, "/small.txt")
+        self._place([*contender.fronts, *contender.behind])
 
     def slice(self, contender, mode, protocol, seconds, connections, path="/small.txt", **environment):
         """{rate, mib_s, busy (part of a processor that the client used), failed, and of processor time for each connection
-        or request: front_usec, behind_usec, both in cpu_usec; front_sec_gib}"""
+        or request: front_usec, behind_usec}"""
         settle()
-        before = self.cpu_usec(contender.fronts) if contender.fronts else 0
-        behind = self._try_cpu(contender.behind)
-        client = self.load(mode, protocol, seconds, connections, path, contender, **environment)
-        answer = client.communicate(timeout=seconds + 30)[0]
-        assert client.returncode == 0 and answer, f"the load client failed on {contender.name}"
-        seen = {name: float(value) for name, _, value in (word.partition("=") for word in answer.split())}
+        before = [self._cpu_usec(units) for units in (contender.fronts, contender.behind)]
+        seen = self._load(contender, mode, protocol, seconds, connections, path, **environment)
+        if seen["failed"]:
+            print(f"{contender.name}, {mode} {protocol}: {seen['failed']:.0f} failed", file=sys.stderr)
         settle()
-        front = (self.cpu_usec(contender.fronts) if contender.fronts else 0) - before
-        behind = self._try_cpu(contender.behind) - behind
-        n, gib = max(seen["total"], 1), max(seen["bytes"], 1) / 2**30
+        front, behind = (self._cpu_usec(units) - usec
+                         for units, usec in zip((contender.fronts, contender.behind), before))
+        n = max(seen["total"], 1)
         return {"rate": seen["done"] / seen["seconds"], "mib_s": seen["bytes"] / 2**20 / seen["seconds"],
-                "busy": seen["busy"], "failed": seen["failed"], "front_usec": front / n, "behind_usec": behind / n,
-                "cpu_usec": (front + behind) / n, "front_sec_gib": front / 1e6 / gib}
-
-    def _try_cpu(self, units):
-        try:
-            return self.cpu_usec(units)
-        except AssertionError:
-            return 0  # the first connection starts it
+                "busy": seen["busy"], "failed": seen["failed"], "front_usec": front / n, "behind_usec": behind / n}
 
     def latency(self, contender, protocol, seconds, samples):
-        """Of whole connections one after the other, on an otherwise idle machine; µs."""
-        self.slice(contender, "new", protocol, seconds, 1, BELLHOP_LOAD_PAUSE_USEC="2000",
-                   BELLHOP_LOAD_SAMPLES=str(samples))
+        """Of whole connections one after the other, on an otherwise idle machine."""
+        result = self.slice(contender, "new", protocol, seconds, 1, BELLHOP_LOAD_PAUSE_USEC="2000",
+                            BELLHOP_LOAD_SAMPLES=str(samples))
         values = [int(line) / 1000 for line in pathlib.Path(samples).read_text().splitlines()]
-        return values[3:]  # the first ones find cold caches
-
-    def _tasks(self, units):
-        groups = [group for unit in units for group in (self._group(unit), *self._group(unit).glob("**/"))]
-        return sorted({int(pid) for group in groups for pid in (group / "cgroup.procs").read_text().split()})
-
-    def _held(self, units):
-        """(KiB of private memory, descriptors)"""
-        kib = n_fds = 0
-        for pid in self._tasks(units):
-            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-            kib += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_"))
-            n_fds += len(os.listdir(f"/proc/{pid}/fd"))
-        return kib, n_fds
-
-    def pss_mib(self, units):
-        """What the processes of these units take, with their part of what is shared."""
-        texts = [pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in self._tasks(units)]
-        return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("Pss:")) / 1024
-
-    def hold(self, contender, connections):
-        """What established, idle connections take of the front: {kib, descriptors} for 1000 of them."""
-        before = self._held(contender.fronts)
-        client = self.load("hold", "tls", 4, connections, "/small.txt", contender)
-        line = client.stdout.readline()
-        held = self._held(contender.fronts)
-        client.communicate("\n", timeout=20)
-        assert "failed=0 " in line, f"{contender.name}: {line}"
-        return {"kib": (held[0] - before[0]) * 1000 / connections,
-                "descriptors": (held[1] - before[1]) * 1000 / connections}
+        values = sorted(values[3:])  # the first ones find cold caches
+        return result | {"p50_usec": values[len(values) // 2]}
