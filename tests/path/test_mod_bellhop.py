@@ -762,6 +762,13 @@ def test_error_log_in_journal(journal):
         assert "wrong" not in instance.errors()
 
 
+def test_a_start_with_tls_warns_of_no_session_cache():
+    with Instance("event") as instance:
+        instance.start()
+        assert instance.curl("https:/")[0] == 0
+        assert "AH01873" not in instance.errors(), instance.errors()
+
+
 def test_error_log_says_why_there_is_no_start(journal):
     """Once Apache has opened its logs: what it says before is on standard error."""
     with Instance("event", tls=False, settings="Host=alice.example\nHost=b@d") as instance:
