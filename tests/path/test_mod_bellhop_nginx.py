@@ -293,8 +293,17 @@ def test_server_that_can_start_no_worker():
 
 
 def test_reloads_leave_no_descriptors(instance):
+    def watched():
+        """Processes that bellhop-instance watches."""
+        folder, n = f"/proc/{instance.process.pid}/fd", 0
+        for fd in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                n += os.readlink(f"{folder}/{fd}") == "anon_inode:[pidfd]"
+        return n
+
     def count():
-        instance.wait_until(lambda: len(instance.servers()) == 1 and instance.children(), "the last server alone")
+        instance.wait_until(lambda: len(instance.servers()) == len(instance.children()) == 1 and watched() == 2,
+                            "the last server alone")
         return instance.n_fds(), instance.n_fds(instance.servers()[0])
 
     before = count()
