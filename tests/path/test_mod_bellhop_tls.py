@@ -40,3 +40,10 @@ def test_a_client_gets_one_ticket_and_resumes_by_it(instance, version):
     session, resumed = visit(instance, context)
     assert (session.has_ticket, resumed, len(tickets)) == (True, False, 1)
     assert visit(instance, context, session)[1]
+
+
+def test_a_snippet_may_set_caches():
+    caches = "SSLUseStapling on\nSSLStaplingCache shmcb:{0}/ocsp(32768)\nSSLSessionCache shmcb:{0}/sessions(65536)"
+    with Instance() as made:
+        made.path("config/sites", made.user, "test.conf", text=caches.format(made.path("run")))
+        assert made.run("--test").returncode == 0
