@@ -235,7 +235,7 @@ class Carry:
         os.mkdir(folder, 0o750)
         os.chown(folder, -1, gid)
         for name in names_in(self.path("sites", entry.name)):
-            if name.endswith((".conf", ".http")) or name == "php.fpm":
+            if name.endswith(plan.SNIPPETS) or name == "php.fpm":
                 with contextlib.suppress(OSError):
                     shutil.copyfile(self.path("sites", entry.name, name), os.path.join(folder, name))
         for name, text in entry["snippets"].items():

@@ -11,7 +11,8 @@ import json
 import re
 
 INSTANCE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}")
-SNIPPET = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.(?:conf|http)|php\.fpm")
+SNIPPETS = (".conf", ".apache", ".nginx", ".http")
+SNIPPET = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,99}}(?:{'|'.join(map(re.escape, SNIPPETS))})|php\.fpm")
 FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 POLICIES = ("serve", "redirect", "refuse")
 NETWORKS = ("no", "internet", "yes")
@@ -266,7 +267,7 @@ FORMS = {
        for key in ("certificate", "key", "chain", "php_fpm")},
     "certificates": (is_object_of(FOLDER, is_pair), "an object: a name of a folder to {certificate, key}"),
     "snippets": (is_object_of(SNIPPET, lambda text: isinstance(text, str) and "\0" not in text and not NO_BYTES.search(text)),
-                 "an object: NAME.conf, NAME.http or php.fpm to a text"),
+                 "an object: NAME.conf, .apache, .nginx or .http, or php.fpm, to a text"),
     "folders": (lambda value: isinstance(value, list) and all(is_folder(path) for path in value),
         "a list of absolute paths, without blanks, quotes, colons or percent signs"),
 }

@@ -112,6 +112,14 @@ def test_nginx(box, gone):
     assert files(box) == before and status() == "406"
     run(box, write(box, "/root/other.json", {**entry, "server": "apache", "snippets": {"x.conf": other}}))
     assert status() == "410"
+    # Those for one server.
+    both = {"x.conf": "# none\n", "x.apache": other, "x.nginx": "location = /x { return 407; }\n"}
+    run(box, write(box, "/root/both.json", {**entry, "snippets": both}))
+    assert status() == "410"
+    run(box, write(box, "/root/both.json", {**entry, "server": "nginx"}))
+    assert status() == "407"
+    twice = {**entry, "snippets": {"x.conf": "location = /x { return 408; }\n"}}
+    assert "duplicate location" in run(box, write(box, "/root/bad.json", twice), status=1)
 
 
 def test_suspended_before_it_is_served(box, gone):
