@@ -160,7 +160,7 @@ static int nginx_write(FILE *out, const Context *context, unsigned number)
         fprintf(out, "bellhop_instance %s;\nbellhop_config_dir %s;\n", context->instance,
                 context->config_dir);
         fprintf(out, "bellhop_log_files %s;\n", strcmp(context->logs, "files") == 0 ? "on" : "off");
-        fprintf(out, "daemon off;\npid %s/nginx-%u.pid;\nerror_log stderr warn;\n",
+        fprintf(out, "daemon off;\npid %s/nginx-%u.pid;\nerror_log stderr error;\n",
                 context->runtime_dir, number);
         fprintf(out, "events {\n    worker_connections %s;\n}\n",
                 connections ? connections : NGINX_CONNECTIONS);

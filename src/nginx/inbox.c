@@ -247,7 +247,7 @@ static void inbox_log_refused(int result)
         unsigned n_left_out;
 
         if (log_limit_pass(&inbox.limit, clock_monotonic_usec(), &n_left_out))
-                ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                               "refused a hand-off: %s (%ui more were refused since the last such "
                               "line)",
                               received_refusals[result], (ngx_uint_t)n_left_out);

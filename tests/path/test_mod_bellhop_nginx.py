@@ -131,6 +131,15 @@ def test_error_log(instance):
     assert r'/www/a\nb\x1b[2J\xc2\x9b\\" failed' in line and r'referrer: "\x1b\xc2\x9b\x01"' in line, line
 
 
+def test_error_log_has_no_uploads(instance):
+    """A form with a picture is no mistake."""
+    instance.path("www/x.php", text="<?php")
+    assert instance.curl("/x.php", "--data-binary", f"@{os.path.realpath('/proc/self/exe')}")[0] == 0
+    instance.curl("/none")
+    instance.wait_until(lambda: "/none" in instance.lines.text(17), "its line")
+    assert "buffered" not in instance.lines.text(17)
+
+
 def test_error_log_of_start_is_on_stderr():
     with Instance("nginx", snippet="nonsense on;") as instance:
         with pytest.raises(AssertionError):
