@@ -453,6 +453,7 @@ static void add_print_end(const Add *add)
                              "cert %s --install CERT KEY, or bellhopctl cert %s --self-signed\n",
                              add->name, add->name);
         add_propose_network(add);
+        draft_say_ignored(&add->draft, ctl);
 }
 
 static CtlStatus add_prepare(Add *add)

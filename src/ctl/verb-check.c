@@ -3,8 +3,8 @@
 #include <ctype.h>
 #include <search.h>
 
+#include "ctl/ask/pages.h"
 #include "ctl/check/check.h"
-#include "ctl/check/pages.h"
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
 #include "util/text.h"

@@ -24,9 +24,10 @@ typedef struct Set {
         Draft draft;   /* the same, parsed */
         Wanted wanted; /* limits */
         bool needs[LIMITS];
-        bool is_of_file; /* the options change settings of the file */
-        Config *config;  /* the existing files, with the routes of the draft */
-        bool is_changed; /* the file says something else now */
+        bool is_of_file;   /* the options change settings of the file */
+        Config *config;    /* the existing files, with the routes of the draft */
+        ServerType server; /* before */
+        bool is_changed;   /* the file says something else now */
 } Set;
 
 /* --- what is asked for --- */
@@ -124,7 +125,7 @@ static CtlStatus set_edit(Set *set)
 
 /* Snippets that stay there may be for the other server: the instance would go on until it is idle,
  * and then not start again. */
-static CtlStatus set_try_server(const Set *set, ServerType before)
+static CtlStatus set_try_server(const Set *set)
 {
         Instance instance = set->draft.parsed.instance;
         _cleanup_free_ char *said = NULL, *place = NULL;
@@ -151,8 +152,8 @@ static CtlStatus set_try_server(const Set *set, ServerType before)
         output_error("With %s, the instance would not start: %s%s. Nothing was changed. If the "
                      "snippet is for %s alone, let its name end with .%s.",
                      server_names[instance.server], place ? place : "",
-                     reason.what ? reason.what : "its test did not end", server_names[before],
-                     server_names[before]);
+                     reason.what ? reason.what : "its test did not end", server_names[set->server],
+                     server_names[set->server]);
         reason_done(&reason);
         return CTL_FAILED;
 }
@@ -161,7 +162,6 @@ static CtlStatus set_check(Set *set)
 {
         const char *dir = set->change.ctl->config_dir;
         const int n_pair = places_count_pair(&set->places);
-        ServerType before;
         CtlStatus status;
         uint32_t own;
         int r;
@@ -172,12 +172,12 @@ static CtlStatus set_check(Set *set)
         r = own == ROUTE_NONE ? -ENOENT : draft_replaces(set->config, own);
         if (!change_good(set->places.file, n_pair < 0 ? n_pair : r))
                 return CTL_FAILED;
-        before = set->config->instances[own].server;
+        set->server = set->config->instances[own].server;
         status = draft_check_conflicts(&set->draft, set->config);
-        if (status == CTL_FINE && set->draft.parsed.instance.server != before) {
+        if (status == CTL_FINE && set->draft.parsed.instance.server != set->server) {
                 status = draft_check_server(&set->draft);
                 if (status == CTL_FINE)
-                        status = set_try_server(set, before);
+                        status = set_try_server(set);
         }
         return status == CTL_FINE && set->is_changed
                        ? draft_check_https(&set->draft, &set->change, n_pair == 2,
@@ -255,6 +255,8 @@ static CtlStatus set_run(Set *set)
                 return CTL_FAILED;
         }
         change_say_end(&set->change, nothing ? nothing : set->name);
+        if (set->draft.parsed.instance.server != set->server)
+                draft_say_ignored(&set->draft, set->change.ctl);
         return CTL_FINE;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "ctl/check/pages.h"
+#include "ctl/ask/pages.h"
 
 #define NOBODY 65534
 

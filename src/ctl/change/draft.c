@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/change/draft.h"
+#include "ctl/ask/pages.h"
 #include "ctl/ask/server.h"
+#include "ctl/ask/stale.h"
 #include "util/cleanup.h"
 
 CtlStatus draft_parse(Draft *draft, const char *name, const char *path, Span text)
@@ -114,6 +116,24 @@ CtlStatus draft_check_server(const Draft *draft)
                      "another server with --server=.",
                      missing, server_packages[server]);
         return CTL_FAILED;
+}
+
+void draft_say_ignored(const Draft *draft, const Ctl *ctl)
+{
+        char www[PATH_MAX];
+        Identity user;
+        Pages pages;
+
+        if (draft->parsed.instance.server != SERVER_NGINX || ctl->no_legend || ctl->json ||
+            !identity_of(draft->name, &user))
+                return;
+        document_root_of(draft->name, www);
+        (void)pages_look(&user, www, PAGES_DEFAULT, &pages);
+        if (pages.htaccess_size > 0)
+                output_print("nginx does not read the .htaccess files in %s: what they forbid, "
+                             "visitors get. What to do: bellhopctl check --instance=%s\n",
+                             www, draft->name);
+        pages_done(&pages);
 }
 
 int draft_replaces(Config *config, uint32_t instance)

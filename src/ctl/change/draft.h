@@ -32,6 +32,9 @@ CtlStatus draft_check_conflicts(const Draft *draft, const Config *config);
 /* Whether this machine has the server. */
 CtlStatus draft_check_server(const Draft *draft);
 
+/* What .htaccess files forbid, nginx sends from now on: says so if the document root has any. */
+void draft_say_ignored(const Draft *draft, const Ctl *ctl);
+
 /* Takes the routes and Default= that an instance has now out of config, before the draft's come in
  * their place. Returns 0 or -ENOMEM. */
 int draft_replaces(Config *config, uint32_t instance);

@@ -7,8 +7,8 @@
 #include <pwd.h>
 
 #include "ctl/ask/cms.h"
+#include "ctl/ask/pages.h"
 #include "ctl/check/check.h"
-#include "ctl/check/pages.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/text.h"

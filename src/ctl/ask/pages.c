@@ -4,7 +4,7 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 
-#include "ctl/check/pages.h"
+#include "ctl/ask/pages.h"
 #include "util/array.h"
 #include "util/cleanup.h"
 #include "util/text.h"
