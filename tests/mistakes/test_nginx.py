@@ -210,6 +210,8 @@ def test_application_on_a_port(site, listen):
         found = find(site, "application-unreachable")
         assert "Network=no" in found["what"] and "bellhop-nginx(8)" in found["advice"]
         assert status_of(site, "app") in ("500", "502")
+    site.write(SNIPPET, "location /app { proxy_pass http://app.example; }\n")
+    assert "unix socket" in find(site, "snippet-error")["advice"]
     site.write(f"{SITES}/app.http", "upstream app { server 127.0.0.2:3335; server 127.0.0.1:3333; }\n")
     apply(site, "location /app { proxy_pass http://[::1]:3334/; }\nlocation /var { proxy_pass http://127.0.0.1:$arg_port; }\n"
                 "location /there { proxy_pass http://127.0.0.1:3333; }\nlocation /elsewhere { proxy_pass http://192.0.2.1; }\n"

@@ -30,18 +30,22 @@ static bool server_is_snippet(const InstanceCheck *inst, const char *file)
 
 static void server_add_error(InstanceCheck *inst, char *said)
 {
+        const char *advice = NULL;
         Reason reason;
 
         if (reason_find(said, &reason) < 0) {
                 inst->check->findings.n_lost++;
                 return;
         }
+        if (inst->instance->network == NETWORK_NO &&
+            strstr(reason.what, "host not found in upstream"))
+                advice = instance_target_advice[inst->instance->server];
         /* The test looks at certificates and the document root too, and says less about them. */
         if (server_is_snippet(inst, reason.file) || !inst->has_error)
                 finding_add(&inst->check->findings, FINDING_SNIPPET_ERROR,
                             (Place){ inst->name, reason.file ? reason.file : inst->snippets,
                                      reason.line },
-                            NULL, "%s", reason.what);
+                            advice, "%s", reason.what);
         reason_done(&reason);
 }
 

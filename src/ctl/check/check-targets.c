@@ -26,7 +26,7 @@ static const char *const targets_private[] = { CONFIGTEST_FOLDER "/", "/tmp/", "
 #define TARGETS_NETWORK \
         "; or write Network=yes into the file of the instance. Then run '" ADVICE_APPLY "'."
 
-static const char *const targets_advice[SERVER_TYPES] = {
+const char *const instance_target_advice[SERVER_TYPES] = {
         [SERVER_APACHE] = "Have the application listen on a unix socket, and write 'unix:PATH|' "
                           "before the URL" TARGETS_NETWORK,
         [SERVER_NGINX] = "Have the application listen on a unix socket, and write its path in "
@@ -186,7 +186,7 @@ static void targets_check_url(const Target *target, const char *url)
         uint16_t port;
 
         if (target->inst->instance->network == NETWORK_NO)
-                targets_add(target, targets_advice[target->inst->instance->server],
+                targets_add(target, instance_target_advice[target->inst->instance->server],
                             "an instance with Network=no can't connect to %s", url);
         else if (targets_is_local(name) && targets_find_port(url, rest, &port) &&
                  !port_is_taken(port))

@@ -114,6 +114,9 @@ void check_instance_units(InstanceCheck *inst);
  * URL, or unix:PATH|URL. */
 void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text);
 
+/* What to do where an instance with Network=no has a server or an address in a snippet. */
+extern const char *const instance_target_advice[SERVER_TYPES];
+
 /* As nginx has it: an address, perhaps with a scheme before it. Other names than localhost are of
  * groups, or nginx itself looks them up when it starts. */
 void instance_check_nginx_target(InstanceCheck *inst, const char *file, unsigned line,
