@@ -173,8 +173,12 @@ static ngx_int_t requests_guard(ngx_http_request_t *request, bool are_programs_s
         if (!file_name_is_settings((char *)path.data) &&
             (are_programs_sent || !file_name_is_program((char *)path.data)))
                 return NGX_DECLINED;
-        ngx_log_error(NGX_LOG_ERR, request->connection->log, 0,
-                      "refused to send \"%s\", which is a program or has settings", path.data);
+        ngx_log_error(NGX_LOG_ERR, request->connection->log, 0, "refused to send \"%s\"%s",
+                      path.data,
+                      !file_name_is_settings((char *)path.data) &&
+                                      file_name_is_php((char *)path.data)
+                              ? "; for a location to run PHP, include php.conf of bellhop in it"
+                              : ", which is a program or has settings");
         return NGX_HTTP_FORBIDDEN;
 }
 

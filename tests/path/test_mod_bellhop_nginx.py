@@ -198,6 +198,18 @@ def test_files_that_no_snippet_sends():
         assert "secret" not in instance.curl("/a%0ab/x.php", *CODE)[1]
 
 
+def test_location_without_php():
+    """The log has what to do, where something can be done."""
+    with Instance("nginx", snippet="location ^~ / { }") as instance:
+        for name in ("x.php", "x.cgi"):
+            instance.path("www", name, text="secret")
+        instance.start()
+        for name in ("x.php", "x.cgi"):
+            assert "secret" not in instance.curl(f"/{name}")[1]
+        php, cgi = lines(instance, 17, 2)
+        assert "include php.conf" in php and "php.conf" not in cgi
+
+
 def test_largest_body(instance):
     """More would fill the disk."""
     instance.path("www/x.php", text="<?php")
