@@ -53,3 +53,11 @@ def test_the_other_server(box, nina):
             box.wait_for(f"{program} alone", lambda p=program: {"apache2", "nginx"} & programs(box) == {p})
             assert box.curl(f"https://{HOST}/page.php") == "nina on"
     assert main_pid(box, nina) > 0
+
+
+def test_add_where_there_are_pages_of_apache(box):
+    box.shell("""useradd --create-home nora; install -d -o nora -m 0750 /srv/www/nora
+                 runuser -u nora -- sh -c 'echo Require all denied > /srv/www/nora/.htaccess'""")
+    said = box.run("bellhopctl", "add", "nora", "--host=nora.example", "--server=nginx")
+    assert "nginx does not read the .htaccess files in /srv/www/nora: " in said, said
+    box.shell("bellhopctl remove --purge --yes nora; userdel --remove nora")
