@@ -46,6 +46,7 @@ typedef struct Ctl {
         const char *files;         /* check; NULL: not given */
         bool self_signed;          /* cert, add */
         bool force, install;       /* cert */
+        bool request;              /* cert */
         bool json, no_legend, no_pager;
         const char *config_dir, *runtime_dir, *usage_dir, *mail_dir;
 } Ctl;

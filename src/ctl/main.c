@@ -115,7 +115,8 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
                                const bool given[static OPTIONS_MAX])
 {
         const Verb *verb = n > 0 ? verb_find(words[0]) : NULL;
-        const int words_of_install = ctl->install && verb && verb->run == verb_cert ? 2 : 0;
+        const bool installs = ctl->install && verb && verb->run == verb_cert;
+        const int words_of_install = installs ? (n > 3 ? 2 : 1) : 0;
         const bool fits = verb && main_words_fit(verb->argument, n - 1 - words_of_install);
 
         if (n == 0)
@@ -125,7 +126,7 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
         else if (!fits)
                 output_error("Write 'bellhopctl %s%s%s%s'. " HELP_HINT, verb->name,
                              verb->argument ? " " : "", verb->argument ? verb->argument : "",
-                             words_of_install ? " --install CERT KEY" : "");
+                             installs ? " --install CERT [KEY]" : "");
         if (!fits)
                 return CTL_USAGE;
         for (size_t i = 0; i < n_options; i++)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhopctl cert: shows the certificate of an instance, makes one, or installs one. */
+/* bellhopctl cert: shows the certificate of an instance, makes, requests or installs one. */
 #include "config/names.h"
 #include "config/users.h"
 #include "ctl/ask/access.h"
@@ -176,8 +176,11 @@ static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *h
                 return CTL_FINE;
         if (config_load_own(ctl->config_dir, name, &config) < 0)
                 return output_no_memory();
-        for (size_t i = 0; i < hostmap_size(config->map); i++)
-                is_own = is_own || strcasecmp(hostmap_route(config->map, i).what, host) == 0;
+        for (size_t i = 0; i < hostmap_size(config->map); i++) {
+                const HostMapRoute route = hostmap_route(config->map, i);
+
+                is_own = is_own || (!route.is_address && strcasecmp(route.what, host) == 0);
+        }
         config_free(config);
         if (is_own)
                 return CTL_FINE;
@@ -221,24 +224,32 @@ static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
         return output_done(&output, status);
 }
 
-static CtlStatus cert_say_made(const Ctl *ctl, const char *name, int made)
+/* host NULL: of the instance. */
+static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *host, int made)
 {
         const char *dir = ctl->config_dir;
+        char folder[NAME_HOST_MAX + 1] = "";
+
+        if (host) {
+                folder[0] = '/';
+                (void)name_host_folder(host, folder + 1);
+        }
 
         switch (made) {
         case TLS_FILES_PUT:
                 if (!ctl->no_legend)
-                        output_print("Made %s/tls/%s/{fullchain,privkey}.pem. To use it: systemctl "
-                                     "try-restart bellhop@%s.service\n",
-                                     dir, name, name);
+                        output_print(
+                                "Made %s/tls/%s%s/{fullchain,privkey}.pem. To use it: systemctl "
+                                "try-restart bellhop@%s.service\n",
+                                dir, name, folder, name);
                 return CTL_FINE;
         case TLS_FILES_EXIST:
-                output_error("%s has a certificate or key in %s/tls/%s. --force replaces it.", name,
-                             dir, name);
+                output_error("%s has a certificate or key in %s/tls/%s%s. --force replaces it.",
+                             name, dir, name, folder);
                 break;
         case TLS_FILES_NO_FOLDER:
-                output_error("%s has no certificate yet. Install that of the instance first, "
-                             "without --host=.",
+                output_error("%s has no certificate yet. Make or install that of the instance "
+                             "first, without --host=.",
                              name);
                 break;
         case TLS_FILES_NO_NAME:
@@ -250,13 +261,129 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, int made)
                              name);
                 break;
         default:
-                output_error("%s/tls/%s can't be written: %s.%s", dir, name, strerror(-made),
-                             geteuid() == 0 ? "" : " Use sudo.");
+                output_error("%s/tls/%s%s can't be written: %s.%s", dir, name, folder,
+                             strerror(-made), geteuid() == 0 ? "" : " Use sudo.");
         }
         return CTL_FAILED;
 }
 
-static CtlStatus cert_make(const Ctl *ctl, const char *name)
+/* --- a new one, and a request for one --- */
+
+/* The option that follows the name in a command that the user is to run. */
+static const char *cert_option(const char *host)
+{
+        return host ? " --host=" : "";
+}
+
+/* result: of certificates_read() or key_read(). */
+static CtlStatus cert_check_result(const char *path, const char *what, int result)
+{
+        if (result == -EINVAL)
+                output_error("%s is not a regular file.", path);
+        else if (result < 0)
+                output_error("%s: %s.", path, strerror(-result));
+        else if (result == PEM_ENCRYPTED)
+                output_error("%s: the key is encrypted. Remove the pass phrase with 'openssl "
+                             "pkey', as nobody is there to type it when the instance starts.",
+                             path);
+        else if (result != PEM_TAKEN)
+                output_error(result == PEM_NOTHING ? "%s: there is no %s in it (PEM form)."
+                                                   : "%s: a %s in it is damaged.",
+                             path, what);
+        return result == PEM_TAKEN ? CTL_FINE : CTL_FAILED;
+}
+
+static CtlStatus cert_read_present_key(const Ctl *ctl, const char *name, const char *host,
+                                       EVP_PKEY **ret)
+{
+        Shown shown;
+        const int r = cert_find(ctl, name, host, &shown)
+                              ? tls_files_read_key(ctl->config_dir, name, host, ret)
+                              : -ENAMETOOLONG;
+
+        if (r == -ENOENT)
+                output_error("%s has no private key (%s). 'bellhopctl cert %s%s%s --self-signed' "
+                             "makes one.",
+                             host ? host : name, shown.key_path, name, cert_option(host),
+                             host ? host : "");
+        else if (r == -ELOOP || r == -ENOTDIR)
+                output_error("%s is, or leads through, a symbolic link. Put the key itself there.",
+                             shown.key_path);
+        else if (r == -EPERM || (r == -EACCES && geteuid() != 0))
+                output_error("%s can be read by root and %s only. Use sudo.", shown.key_path, name);
+        else if (r == -EACCES)
+                output_error("%s: user %s can't read it. 'bellhopctl check' says more.",
+                             shown.key_path, name);
+        else
+                return cert_check_result(shown.key_path, "private key", r);
+        return CTL_FAILED;
+}
+
+static int cert_print_request_json(const Output *output, const Hosts *hosts, const char *text)
+{
+        static const Column columns[] = {
+                { "", "names", 0, SCOLS_JSON_ARRAY_STRING },
+                { "", "pem", 0, SCOLS_JSON_ARRAY_STRING }, /* its lines */
+        };
+        Table table = table_new(output, "requests", columns, ELEMENTSOF(columns));
+        _cleanup_free_ char *lines = strndup(text, strlen(text) - 1);
+
+        table_add(&table);
+        table_set_list(&table, 0, hosts->hosts, hosts->n_hosts);
+        table_set(&table, 1, lines);
+        table.failed = table.failed || !lines;
+        return table_print(&table);
+}
+
+static CtlStatus cert_print_request(const Ctl *ctl, const Hosts *hosts, const char *text)
+{
+        CtlStatus status = CTL_FINE;
+        Output output;
+
+        output_start(ctl, &output);
+        if (!ctl->json)
+                output_print("%s", text);
+        else if (cert_print_request_json(&output, hosts, text) < 0)
+                status = output_no_memory();
+        return output_done(&output, status);
+}
+
+static CtlStatus cert_request(const Ctl *ctl, const char *name, const char *host,
+                              const Hosts *hosts)
+{
+        _cleanup_free_ char *text = NULL;
+        EVP_PKEY *key = NULL;
+
+        if (hosts->n_hosts == 0) {
+                output_error("%s has no Host= that a certificate could name.", name);
+                return CTL_FAILED;
+        }
+        if (cert_read_present_key(ctl, name, host, &key) != CTL_FINE)
+                return CTL_FAILED;
+        text = request_make(key, hosts);
+        EVP_PKEY_free(key);
+        if (text)
+                return cert_print_request(ctl, hosts, text);
+        output_error("OpenSSL can't sign with the key of %s. 'bellhopctl cert %s%s%s --self-signed "
+                     "--force' makes another one.",
+                     host ? host : name, name, cert_option(host), host ? host : "");
+        return CTL_FAILED;
+}
+
+/* host NULL: for all of the instance. */
+static CtlStatus cert_for_hosts(const Ctl *ctl, const char *name, const char *host,
+                                const Hosts *all)
+{
+        char *names[] = { (char *)host };
+        const Hosts one = { .hosts = names, .n_hosts = 1 }, *hosts = host ? &one : all;
+
+        if (ctl->request)
+                return cert_request(ctl, name, host, hosts);
+        return cert_say_made(ctl, name, host,
+                             self_signed_make(ctl->config_dir, name, host, hosts, ctl->force));
+}
+
+static CtlStatus cert_make(const Ctl *ctl, const char *name, char *host)
 {
         Config *config = NULL;
         Hosts *hosts = NULL;
@@ -276,8 +403,9 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name)
         } else if (!hosts) {
                 status = output_no_memory();
         } else {
-                r = self_signed_make(ctl->config_dir, name, &hosts[instance], ctl->force);
-                status = cert_say_made(ctl, name, r);
+                status = cert_check_host(ctl, name, host);
+                if (status == CTL_FINE)
+                        status = cert_for_hosts(ctl, name, host, &hosts[instance]);
         }
         hosts_free(hosts, config->n_instances);
         config_free(config);
@@ -306,52 +434,45 @@ static CtlStatus cert_check_source(const char *path)
         return CTL_FAILED;
 }
 
-/* result: of certificates_read() or key_read(). */
-static CtlStatus cert_check_result(const char *path, const char *what, int result)
-{
-        if (result == -EINVAL)
-                output_error("%s is not a regular file.", path);
-        else if (result < 0)
-                output_error("%s: %s.", path, strerror(-result));
-        else if (result == PEM_ENCRYPTED)
-                output_error("%s: the key is encrypted. Remove the pass phrase with 'openssl "
-                             "pkey', as nobody is there to type it when the instance starts.",
-                             path);
-        else if (result != PEM_TAKEN)
-                output_error(result == PEM_NOTHING ? "%s: there is no %s in it (PEM form)."
-                                                   : "%s: a %s in it is damaged.",
-                             path, what);
-        return result == PEM_TAKEN ? CTL_FINE : CTL_FAILED;
-}
-
-static CtlStatus cert_check_pair(const TlsPair *pair, const char *certificate, const char *key)
+/* files: as cert_install() has them. */
+static CtlStatus cert_check_pair(const TlsPair *pair, const char *name, const char *host,
+                                 char *files[])
 {
         X509 *leaf = sk_X509_value(pair->chain, 0);
         const char *weakness = certificate_weakness(leaf);
 
-        if (X509_check_private_key(leaf, pair->key) != 1)
-                output_error("The key in %s is not that of the first certificate in %s.", key,
-                             certificate);
+        if (X509_check_private_key(leaf, pair->key) != 1 && files[1])
+                output_error("The key in %s is not that of the first certificate in %s.", files[1],
+                             files[0]);
+        else if (X509_check_private_key(leaf, pair->key) != 1)
+                output_error("The key of %s is not that of the first certificate in %s. Let the "
+                             "authority sign what 'bellhopctl cert %s%s%s --request' prints, or "
+                             "install the key too: --install CERT KEY.",
+                             host ? host : name, files[0], name, cert_option(host),
+                             host ? host : "");
         else if (weakness)
-                output_error("%s: %s. OpenSSL refuses it.", certificate, weakness);
+                output_error("%s: %s. OpenSSL refuses it.", files[0], weakness);
         else
                 return CTL_FINE;
         return CTL_FAILED;
 }
 
 /* Where the status is not CTL_FINE, too, the pair is to be freed. */
-static CtlStatus cert_read_pair(char *files[], TlsPair *pair)
+static CtlStatus cert_read_pair(const Ctl *ctl, const char *name, const char *host, char *files[],
+                                TlsPair *pair)
 {
         CtlStatus status = CTL_FINE;
 
-        for (size_t i = 0; status == CTL_FINE && i < 2; i++)
+        for (size_t i = 0; status == CTL_FINE && i < 2 && files[i]; i++)
                 status = cert_check_source(files[i]);
         if (status == CTL_FINE)
                 status = cert_check_result(files[0], "certificate",
                                            certificates_read(files[0], &pair->chain));
-        if (status == CTL_FINE)
+        if (status == CTL_FINE && files[1])
                 status = cert_check_result(files[1], "private key", key_read(files[1], &pair->key));
-        return status == CTL_FINE ? cert_check_pair(pair, files[0], files[1]) : status;
+        else if (status == CTL_FINE)
+                status = cert_read_present_key(ctl, name, host, &pair->key);
+        return status == CTL_FINE ? cert_check_pair(pair, name, host, files) : status;
 }
 
 static CtlStatus cert_check_user(const char *name)
@@ -402,7 +523,7 @@ static CtlStatus cert_write_pair(Change *change, const char *name, const char *h
                           host ? host : name);
         r = tls_files_put(dir, name, host, pair, true);
         if (r != TLS_FILES_PUT)
-                return cert_say_made(change->ctl, name, r);
+                return cert_say_made(change->ctl, name, host, r);
         if (cert_renew_server(change, name))
                 return CTL_FINE;
         output_error("The new certificate is in %s/tls/%s; the instance does not use it yet.", dir,
@@ -418,6 +539,7 @@ static CtlStatus cert_check_covers(const TlsPair *pair, const char *host)
         return CTL_FAILED;
 }
 
+/* files: certificate and key; without a key, ended by NULL, it is for the present one. */
 static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host, char *files[])
 {
         TlsPair pair = { .chain = NULL };
@@ -429,11 +551,13 @@ static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host
         if (status == CTL_FINE)
                 status = cert_check_host(ctl, name, host);
         if (status == CTL_FINE)
-                status = cert_read_pair(files, &pair);
+                status = cert_read_pair(ctl, name, host, files, &pair);
         if (status == CTL_FINE)
                 status = cert_check_covers(&pair, host);
         if (status == CTL_FINE)
-                status = cert_write_pair(&change, name, host, &pair);
+                status = cert_write_pair(&change, name, host,
+                                         &(TlsPair){ .chain = pair.chain,
+                                                     .key = files[1] ? pair.key : NULL });
         certificates_free(pair.chain);
         EVP_PKEY_free(pair.key);
         return change_done(&change, status);
@@ -447,17 +571,12 @@ CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
 
         for (char *at = host; at && *at; at++)
                 *at = *at >= 'A' && *at <= 'Z' ? (char)(*at + 'a' - 'A') : *at;
-        if (host && ctl->self_signed) {
-                output_error(
-                        "--host= is not for --self-signed, whose certificate is for all hosts.");
-                return CTL_USAGE;
-        }
         if (ctl->force && !ctl->self_signed) {
                 output_error("--force is for --self-signed.");
                 return CTL_USAGE;
         }
-        if (ctl->install && ctl->self_signed) {
-                output_error("Either --install or --self-signed.");
+        if (ctl->install + ctl->request + ctl->self_signed > 1) {
+                output_error("Only one of --install, --request and --self-signed.");
                 return CTL_USAGE;
         }
         if (!instance_name_is_valid(name)) {
@@ -466,5 +585,6 @@ CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
         }
         if (ctl->install)
                 return cert_install(ctl, name, host, arguments + 1);
-        return ctl->self_signed ? cert_make(ctl, name) : cert_show(ctl, name, host);
+        return ctl->self_signed || ctl->request ? cert_make(ctl, name, host)
+                                                : cert_show(ctl, name, host);
 }

@@ -7,10 +7,16 @@
 
 int file_read(const char *path, int flags, size_t size_max, char **ret, size_t *ret_size)
 {
+        return file_read_at(AT_FDCWD, path, flags, size_max, ret, ret_size);
+}
+
+int file_read_at(int folder, const char *path, int flags, size_t size_max, char **ret,
+                 size_t *ret_size)
+{
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
         struct stat st = { 0 };
-        _cleanup_close_ int fd = open_regular(AT_FDCWD, path, flags, &st);
+        _cleanup_close_ int fd = open_regular(folder, path, flags, &st);
 
         if (fd < 0 && !(S_ISREG(st.st_mode) && st.st_size == 0))
                 return fd;

@@ -13,6 +13,9 @@ SWAPPER = "/usr/local/lib/swapper.py"
 SENTINEL = "/root/sentinel"
 PAIR = "/root/pair/fullchain.pem /root/pair/privkey.pem"
 ROUNDS = 8
+REQUEST = ("bellhopctl cert carol --request >/root/pair/carol.csr && openssl x509 -req -in /root/pair/carol.csr -CA "
+           "/root/pair/fullchain.pem -CAkey /root/pair/privkey.pem -copy_extensions copy -days 30 -out /root/pair/signed.pem "
+           "&& bellhopctl cert carol --install /root/pair/signed.pem")
 IN_TLS = {f"{TLS}/{name}": "/etc/shadow" for name in ("fullchain.pem", "privkey.pem", ".fullchain.pem.new",
                                                       ".privkey.pem.new")}
 
@@ -62,7 +65,8 @@ def test_the_attack_wins_against_a_path(box, precious):
 
 
 @pytest.mark.parametrize("command", [f"bellhopctl cert carol --install {PAIR}", "bellhopctl cert carol --self-signed --force",
-                                     f"rm -rf {TLS} && bellhopctl cert carol --install {PAIR}"])
+                                     f"rm -rf {TLS} && bellhopctl cert carol --install {PAIR}",
+                                     f"bellhopctl cert carol --self-signed --force && {REQUEST}"])
 def test_certificates(box, precious, command):
     before = precious()
     with swapped(box, IN_TLS):
@@ -156,13 +160,42 @@ def test_what_is_not_installed(box, precious, make, says):
     assert precious
 
 
+def test_certificate_for_the_present_key(box, precious):
+    """What an authority has made of a request; the key stays, with owner and mode."""
+    box.shell(f"rm -rf {TLS}; bellhopctl cert carol --self-signed")
+    before = box.shell(f"sha256sum {TLS}/*; stat -c '%n %U %a %i' {TLS}/privkey.pem")
+    done = box.try_run("bellhopctl", "cert", "carol", "--install", "/root/pair/fullchain.pem")
+    assert done.returncode == 1 and "sign what 'bellhopctl cert carol --request' prints" in done.stderr, done
+    assert box.shell(f"sha256sum {TLS}/*; stat -c '%n %U %a %i' {TLS}/privkey.pem") == before
+    box.shell(REQUEST)
+    assert box.shell(f"sha256sum {TLS}/privkey.pem; stat -c '%n %U %a %i' {TLS}/privkey.pem") == "".join(
+        line for line in before.splitlines(True) if "privkey" in line)
+    assert box.run("stat", "-c", "%U %a", f"{TLS}/fullchain.pem") == "carol 400\n"
+    installed, = json.loads(box.run("bellhopctl", "cert", "carol", "--json"))["certificates"]
+    assert installed["private_key"] == "matches" and not installed["self_signed"]
+    assert f"serial={installed['serial'].replace(':', '')}\n" in box.client(
+        "sh", "-c", "openssl s_client -connect 127.0.0.1:443 -servername carol.example </dev/null 2>&1 | "
+        "openssl x509 -noout -serial")
+    # A key that is a neighbour's is neither signed with nor copied.
+    before = precious()
+    box.shell(f"ln -sf /etc/bellhop/tls/bob/privkey.pem {TLS}/privkey.pem")
+    for words in (["--request"], ["--install", "/etc/bellhop/tls/bob/fullchain.pem"], ["--install", "/root/pair/signed.pem"]):
+        done = box.try_run("bellhopctl", "cert", "carol", *words)
+        assert (done.returncode, done.stdout) == (1, "") and done.stderr, done
+    assert precious() == before and box.run("readlink", f"{TLS}/privkey.pem") == "/etc/bellhop/tls/bob/privkey.pem\n"
+    box.shell(f"rm {TLS}/privkey.pem")
+    done = box.try_run("bellhopctl", "cert", "carol", "--install", "/root/pair/signed.pem")
+    assert done.returncode == 1 and "'bellhopctl cert carol --self-signed' makes one" in done.stderr, done
+    box.shell(f"bellhopctl cert carol --install {PAIR}")
+
+
 def test_who_gets_no_certificate(box, precious):
     for name, says in (("nobody-there", "There is no user nobody-there"), ("root", "root is not a user that can have an instance"),
                        ("bellhop", "bellhop is not a user that can have an instance"), ("../bob", "is no name of an instance")):
         done = box.try_run("bash", "-c", f"bellhopctl cert {name} --install {PAIR}")
         assert done.returncode == 1 and says in done.stderr, done
     assert precious
-    for words in ("carol --install", f"carol {PAIR}", "carol --install /root/pair/fullchain.pem"):
+    for words in ("carol --install", f"carol {PAIR}", "carol --install a b c"):
         assert box.try_run("bash", "-c", f"bellhopctl cert {words}").returncode == 2
     done = box.try_run("bash", "-c", f"setpriv --reuid=carol --clear-groups bellhopctl cert carol --install {PAIR}")
     assert done.returncode == 1 and "Only root" in done.stderr

@@ -190,6 +190,13 @@ def test_certificate_of_a_host(box):
     assert {entry["kind"] for entry in findings(box)} <= {"self-signed"}
     assert f"DNS:{WWW}\n" in box.client("sh", "-c", f"openssl s_client -connect 127.0.0.1:443 -servername {WWW} </dev/null 2>&1 | "
                                         "openssl x509 -noout -ext subjectAltName")
+    # A certificate for that host's key, which is not that of the instance.
+    sign = (f"bellhopctl cert carol --host={WWW} --request >/root/pair/csr && openssl x509 -req -in /root/pair/csr -days 30 -CA "
+            "/root/pair/fullchain.pem -CAkey /root/pair/privkey.pem -copy_extensions copy -out /root/pair/signed.pem 2>/dev/null")
+    box.shell(f"{sign} && bellhopctl cert carol --host={WWW} --install /root/pair/signed.pem")
+    shown, = json.loads(box.run("bellhopctl", "cert", "carol", f"--host={WWW}", "--json"))["certificates"]
+    assert (shown["names"], shown["private_key"], shown["self_signed"]) == ([WWW], "matches", False)
+    assert "bellhopctl cert carol --request" in box.try_run("bellhopctl", "cert", "carol", "--install", "/root/pair/signed.pem").stderr
     # It is not that of the other host any more, and each is judged for its own.
     box.shell(make_pair("/root/pair", "DNS:other.example") +
               f"install -o carol -m 0400 /root/pair/*.pem {TLS}/{WWW}; {APPLY}")

@@ -334,11 +334,97 @@ def test_certificate_of_one_host(config):
     assert json.loads(start("list", "--json", option).stdout)["instances"][0]["certificate_expires"] is None
 
 
+def request(config, *options):
+    """The names in a request, and its public key; openssl has verified the signature."""
+    text = run("cert", NAME, "--request", f"--config={config}", *options)
+    shown, = json.loads(run("cert", NAME, "--request", "--json", f"--config={config}", *options))["requests"]
+    assert [shown["pem"][at] for at in (0, -1)] == [text.splitlines()[at] for at in (0, -1)]
+    said = subprocess.run(["openssl", "req", "-verify", "-noout", "-text", "-pubkey"], input=text, text=True, check=True,
+                          capture_output=True)
+    assert "verify OK" in said.stdout + said.stderr
+    names = re.search(r"Subject Alternative Name: *\n +(.*)", said.stdout)[1]
+    assert names == ", ".join(f"DNS:{name}" for name in shown["names"])
+    return shown["names"], said.stdout[said.stdout.index("-----BEGIN PUBLIC"):].partition("Certificate")[0].strip()
+
+
+def public_key(path):
+    return subprocess.run(["openssl", "pkey", "-pubout", "-in", path], text=True, check=True, capture_output=True).stdout.strip()
+
+
+def test_request(config):
+    """For all hosts and the key of the instance, or for one host and its key."""
+    option, key = f"--config={config}", config / f"tls/{NAME}/privkey.pem"
+    assert f"'bellhopctl cert {NAME} --self-signed' makes one" in run("cert", NAME, "--request", option, status=1)
+    run("cert", NAME, "--self-signed", option)
+    assert key.stat().st_mode & 0o777 == 0o400
+    assert request(config) == (["a.example", "*.b.example"], public_key(key))
+    for host in ("a.example", "*.b.example"):
+        missing = run("cert", NAME, "--request", f"--host={host}", option, status=1)
+        assert f"'bellhopctl cert {NAME} --host={host} --self-signed' makes one" in missing
+        own = config / f"tls/{NAME}/{host.replace('*', '_')}/privkey.pem"
+        assert str(own) in run("cert", NAME, "--self-signed", f"--host={host}", option).replace("{fullchain,privkey}", "privkey")
+        shown, = json.loads(run("cert", NAME, f"--host={host}", "--json", option))["certificates"]
+        assert (shown["names"], shown["private_key"]) == ([host], "matches")
+        assert request(config, f"--host={host.upper()}") == ([host], public_key(own))
+        assert "--force replaces it" in run("cert", NAME, "--self-signed", f"--host={host}", option, status=1)
+    assert public_key(own) != public_key(key)
+    for host in ("c.example", "192.0.2.7", "192.0.2.7:443"):
+        assert f"{host} is none of the hosts" in run("cert", NAME, "--request", f"--host={host}", option, status=1)
+    (config / f"instances/{NAME}.conf").write_text("[Instance]\nAddress=192.0.2.7\n")
+    assert "no Host= that a certificate could name" in run("cert", NAME, "--request", option, status=1)
+
+
+@pytest.mark.parametrize("kind", [["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
+                                  ["ED25519"], ["RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"]])
+def test_request_by_each_kind_of_key(config, kind):
+    key = config / f"tls/{NAME}/privkey.pem"
+    run("cert", NAME, "--self-signed", f"--config={config}")
+    subprocess.run(["openssl", "genpkey", "-algorithm", *kind, "-out", key], check=True, capture_output=True)
+    os.chown(key, pwd.getpwnam(NAME).pw_uid, -1)
+    assert request(config)[1] == public_key(key)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root sees files as others do")
+@pytest.mark.parametrize("host", [None, "a.example"])
+@pytest.mark.parametrize("make, says", [
+    ("ln -s {secret} {key}", "is, or leads through, a symbolic link"), ("ln {secret} {key}", f"user {NAME} can't read it"),
+    ("install -m 0600 {secret} {key}", f"user {NAME} can't read it"),
+    ("mv {folder} {folder}.own; install -d -o {user} {folder}.own; install -o {user} {secret} {folder}.own/privkey.pem; "
+     "ln -s {folder}.own {folder}", "is, or leads through, a symbolic link"),
+    ("mkfifo -m 0644 {key}", "is not a regular file"), ("ln -s /proc/self/fd/0 {key}", "symbolic link"),
+    ("mkdir {key}", "is not a regular file"), ("install -o {user} /dev/null {key}", "there is no private key in it"),
+    ("openssl pkey -aes256 -passout pass:x -in {secret} -out {key}; chown {user} {key}", "the key is encrypted"),
+    ("{{ cat {secret}; head -c 20000 /dev/zero | tr '\\0' x; }} >{key}; chown {user} {key}", "File too large"),
+    ("rm -r {folder}", "has no private key")])
+def test_no_request_by_another_key(config, host, make, says):
+    """The customer chooses what is in the folder, and root's program reads it."""
+    options = [f"--config={config}", *([f"--host={host}"] if host else [])]
+    run("cert", NAME, "--self-signed", f"--config={config}")
+    if host:
+        run("cert", NAME, "--self-signed", *options)
+    folder = config / f"tls/{NAME}" / (host or "")
+    secret, key = config / "secret", folder / "privkey.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", secret], check=True)
+    secret.chmod(0o600)
+    key.unlink()
+    subprocess.run(["sh", "-ec", make.format(folder=folder, secret=secret, key=key, user=NAME)], check=True)
+    watch = inotify_opens([key]) if says == "is not a regular file" else list
+    done = start("cert", NAME, "--request", *options)
+    assert (done.returncode, done.stdout) == (1, "") and says in done.stderr, done
+    assert watch() == []
+
+
 def test_cert_of_nobody(config):
     option = f"--config={config}"
     assert "There is no instance no-such" in run("cert", "no-such", "--self-signed", option, status=1)
     assert "no name of an instance" in run("cert", "../x", option, status=1)
+    assert "There is no instance no-such" in run("cert", "no-such", "--request", option, status=1)
     assert "--force is for --self-signed" in run("cert", NAME, "--force", option, status=2)
+    for two in (["--request", "--self-signed"], ["--install", "x", "--request"], ["--install", "--self-signed", "x", "y"]):
+        assert "Only one of --install, --request and --self-signed" in run("cert", NAME, *two, option, status=2)
+    assert "Write 'bellhopctl cert NAME'" in run("cert", NAME, "x", "--request", option, status=2)
+    assert "--install CERT [KEY]'" in run("cert", NAME, "--install", option, status=2)
+    assert "--install CERT [KEY]'" in run("cert", NAME, "--install", "x", "y", "z", option, status=2)
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root sees files as others do")

@@ -518,9 +518,9 @@ static void test_self_signed(void **state)
 
         (void)state;
         assert_non_null(mkdtemp(folder));
-        assert_int_equal(self_signed_make(folder, "bob", &hosts, false), TLS_FILES_NO_USER);
-        assert_int_equal(self_signed_make(folder, "alice", &none, false), TLS_FILES_NO_NAME);
-        assert_int_equal(self_signed_make(folder, "alice", &hosts, false), TLS_FILES_PUT);
+        assert_int_equal(self_signed_make(folder, "bob", NULL, &hosts, false), TLS_FILES_NO_USER);
+        assert_int_equal(self_signed_make(folder, "alice", NULL, &none, false), TLS_FILES_NO_NAME);
+        assert_int_equal(self_signed_make(folder, "alice", NULL, &hosts, false), TLS_FILES_PUT);
         key = read_key(folder);
         certificates = read_certificates(folder);
         leaf = sk_X509_value(certificates, 0);
@@ -532,11 +532,11 @@ static void test_self_signed(void **state)
         listed = certificate_names(leaf);
         assert_string_equal(listed, "a.example\n*.shop.example\n192.0.2.7\n2001:db8::7");
 
-        assert_int_equal(self_signed_make(folder, "alice", &hosts, false), TLS_FILES_EXIST);
+        assert_int_equal(self_signed_make(folder, "alice", NULL, &hosts, false), TLS_FILES_EXIST);
         other = read_key(folder);
         assert_int_equal(EVP_PKEY_eq(key, other), 1);
         EVP_PKEY_free(other);
-        assert_int_equal(self_signed_make(folder, "alice", &hosts, true), TLS_FILES_PUT);
+        assert_int_equal(self_signed_make(folder, "alice", NULL, &hosts, true), TLS_FILES_PUT);
         other = read_key(folder);
         assert_int_not_equal(EVP_PKEY_eq(key, other), 1);
 
@@ -545,6 +545,43 @@ static void test_self_signed(void **state)
         EVP_PKEY_free(key);
         snprintf(command, sizeof(command), "rm -r %s", folder);
         assert_int_equal(system(command), 0);
+}
+
+static void test_request(void **state)
+{
+        const Family *f = *state;
+        char long_name[71];
+        char *names[] = { long_name, (char *)"*.shop.example" };
+        char *addresses[] = { (char *)"192.0.2.7:443" };
+        const Hosts hosts = { names, 2, addresses, 1 };
+        _cleanup_made_ Made other = { .key = EVP_PKEY_Q_keygen(NULL, NULL, "ED448") };
+        EVP_PKEY *keys[] = { f->leaf.key, other.key };
+
+        (void)snprintf(long_name, sizeof(long_name), "%062d.example", 0);
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+                _cleanup_free_ char *text = request_make(keys[i], &hosts);
+                BIO *bio = BIO_new_mem_buf(text, -1);
+                X509_REQ *request = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+                STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
+                GENERAL_NAMES *found = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
+
+                assert_int_equal(X509_REQ_verify(request, keys[i]), 1);
+                /* It has no room for such a name. */
+                assert_int_equal(X509_NAME_entry_count(X509_REQ_get_subject_name(request)), 0);
+                assert_int_equal(sk_GENERAL_NAME_num(found), 2);
+                for (int j = 0; j < 2; j++) {
+                        int type;
+                        const ASN1_STRING *name =
+                                GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(found, j), &type);
+
+                        assert_int_equal(type, GEN_DNS);
+                        assert_string_equal(ASN1_STRING_get0_data(name), names[j]);
+                }
+                GENERAL_NAMES_free(found);
+                sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+                X509_REQ_free(request);
+                BIO_free(bio);
+        }
 }
 
 int main(void)
@@ -563,6 +600,7 @@ int main(void)
                 cmocka_unit_test(test_read),
                 cmocka_unit_test(test_read_no_dsa_key),
                 cmocka_unit_test(test_self_signed),
+                cmocka_unit_test(test_request),
         };
 
         return cmocka_run_group_tests_name("ctl-certificate", tests, family_setup, family_teardown);

@@ -5,6 +5,7 @@
  */
 #include <arpa/inet.h>
 #include <assert.h>
+#include <fcntl.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -16,6 +17,8 @@
 #include "util/text.h"
 
 #define CERTIFICATE_FILE_MAX_BYTES (1024U * 1024)
+/* RSA of 16384 bits fits. With the numbers of a larger file, a signature takes hours. */
+#define CERTIFICATE_OWN_KEY_MAX_BYTES (16U * 1024)
 
 #define DAY_SECONDS  (24 * 3600)
 #define SOON_SECONDS (30 * DAY_SECONDS)
@@ -132,17 +135,28 @@ int certificates_read(const char *path, STACK_OF(X509) * *ret)
         return r < 0 ? r : (int)certificate_parse_all(text, size, ret);
 }
 
-int key_read(const char *path, EVP_PKEY **ret)
+static int certificate_read_key(int folder, const char *path, int flags, size_t size_max,
+                                EVP_PKEY **ret)
 {
         _cleanup_free_ char *text = NULL;
         size_t size;
-        int r = file_read(path, 0, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+        int r = file_read_at(folder, path, flags, size_max, &text, &size);
 
         if (r < 0)
                 return r;
         r = (int)certificate_parse_key(text, size, ret);
         explicit_bzero(text, size);
         return r;
+}
+
+int key_read(const char *path, EVP_PKEY **ret)
+{
+        return certificate_read_key(AT_FDCWD, path, 0, CERTIFICATE_FILE_MAX_BYTES, ret);
+}
+
+int key_read_own(int folder, const char *name, EVP_PKEY **ret)
+{
+        return certificate_read_key(folder, name, O_NOFOLLOW, CERTIFICATE_OWN_KEY_MAX_BYTES, ret);
 }
 
 bool certificate_is_self_signed(X509 *certificate)

@@ -20,6 +20,8 @@ typedef enum PemResult {
  * is at least one certificate; all are in the order of the file. */
 int certificates_read(const char *path, STACK_OF(X509) * *ret);
 int key_read(const char *path, EVP_PKEY **ret);
+/* One to sign with, which is in a customer's folder; follows no link. */
+int key_read_own(int folder, const char *name, EVP_PKEY **ret);
 void certificates_free(STACK_OF(X509) * certificates);
 
 bool certificate_is_self_signed(X509 *certificate);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <openssl/bn.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "ctl/change/self-signed.h"
@@ -46,15 +47,12 @@ static bool self_signed_set_serial(X509 *certificate)
         return good;
 }
 
-static bool self_signed_set_name(X509 *certificate, const char *name)
+static bool self_signed_set_name(X509_NAME *subject, const char *name)
 {
-        X509_NAME *subject = X509_get_subject_name(certificate);
-
         /* One that is too long is left out: browsers look at the alternative names only. */
-        return (strlen(name) > COMMON_NAME_MAX ||
-                X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name,
-                                           -1, -1, 0) == 1) &&
-               X509_set_issuer_name(certificate, subject) == 1;
+        return strlen(name) > COMMON_NAME_MAX ||
+               X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name,
+                                          -1, -1, 0) == 1;
 }
 
 static bool self_signed_extend(X509 *certificate, const char *names)
@@ -88,6 +86,7 @@ static bool self_signed_extend(X509 *certificate, const char *names)
 static X509 *self_signed_certificate(EVP_PKEY *key, const Hosts *hosts)
 {
         _cleanup_free_ char *names = self_signed_names(hosts);
+        const char *name = hosts->n_hosts > 0 ? hosts->hosts[0] : "address";
         X509 *certificate = X509_new();
 
         if (names && certificate && X509_set_version(certificate, X509_VERSION_3) == 1 &&
@@ -95,14 +94,16 @@ static X509 *self_signed_certificate(EVP_PKEY *key, const Hosts *hosts)
             X509_gmtime_adj(X509_getm_notBefore(certificate), 0) &&
             X509_time_adj_ex(X509_getm_notAfter(certificate), DAYS, 0, NULL) &&
             X509_set_pubkey(certificate, key) == 1 &&
-            self_signed_set_name(certificate, hosts->n_hosts > 0 ? hosts->hosts[0] : "address") &&
+            self_signed_set_name(X509_get_subject_name(certificate), name) &&
+            X509_set_issuer_name(certificate, X509_get_subject_name(certificate)) == 1 &&
             self_signed_extend(certificate, names) && X509_sign(certificate, key, EVP_sha256()) > 0)
                 return certificate;
         X509_free(certificate);
         return NULL;
 }
 
-int self_signed_make(const char *config_dir, const char *instance, const Hosts *hosts, bool replace)
+int self_signed_make(const char *config_dir, const char *instance, const char *host,
+                     const Hosts *hosts, bool replace)
 {
         TlsPair pair = { .chain = NULL };
         X509 *certificate = NULL;
@@ -115,10 +116,52 @@ int self_signed_make(const char *config_dir, const char *instance, const Hosts *
         if (pair.chain && pair.key)
                 certificate = self_signed_certificate(pair.key, hosts);
         if (certificate && sk_X509_push(pair.chain, certificate) > 0)
-                r = tls_files_put(config_dir, instance, NULL, &pair, replace);
+                r = tls_files_put(config_dir, instance, host, &pair, replace);
         sk_X509_free(pair.chain);
         X509_free(certificate);
         EVP_PKEY_free(pair.key);
         ERR_clear_error();
         return r;
+}
+
+static bool self_signed_ask_for(X509_REQ *request, const char *names)
+{
+        STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
+        X509_EXTENSION *extension = X509V3_EXT_nconf_nid(NULL, NULL, NID_subject_alt_name, names);
+        const bool good = extensions && extension &&
+                          sk_X509_EXTENSION_push(extensions, extension) > 0 &&
+                          X509_REQ_add_extensions(request, extensions) == 1;
+
+        sk_X509_EXTENSION_free(extensions);
+        X509_EXTENSION_free(extension);
+        return good;
+}
+
+static char *self_signed_print(X509_REQ *request)
+{
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        const bool good = out && PEM_write_X509_REQ(out, request) == 1;
+
+        return out && fclose(out) == 0 && good ? take_ptr(text) : NULL;
+}
+
+char *request_make(EVP_PKEY *key, const Hosts *hosts)
+{
+        const Hosts alone = { .hosts = hosts->hosts, .n_hosts = hosts->n_hosts };
+        _cleanup_free_ char *names = self_signed_names(&alone);
+        X509_REQ *request = X509_REQ_new();
+        char *text = NULL;
+        /* These have a digest of their own, and refuse another. */
+        const bool has_own = EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448");
+
+        if (names && request && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
+            self_signed_set_name(X509_REQ_get_subject_name(request), hosts->hosts[0]) &&
+            X509_REQ_set_pubkey(request, key) == 1 && self_signed_ask_for(request, names) &&
+            X509_REQ_sign(request, key, has_own ? NULL : EVP_sha256()) > 0)
+                text = self_signed_print(request);
+        X509_REQ_free(request);
+        ERR_clear_error();
+        return text;
 }

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 
 #include "config/names.h"
+#include "ctl/ask/access.h"
+#include "ctl/ask/certificate.h"
 #include "ctl/change/files.h"
 #include "ctl/change/tls-files.h"
 #include "util/cleanup.h"
@@ -70,18 +72,20 @@ static int tls_files_write(int folder, TlsFile what, uid_t uid, gid_t gid, const
 /* For folder_make(); userdata: the TlsPair. */
 static int tls_files_fill(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
+        const TlsPair *pair = userdata;
+        const TlsFile first = pair->key ? TLS_KEY : TLS_CERTIFICATE;
         int r = 0;
 
-        for (TlsFile i = 0; r == 0 && i < TLS_FILE_KINDS; i++)
-                r = tls_files_write(folder, i, uid, gid, userdata);
+        for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
+                r = tls_files_write(folder, i, uid, gid, pair);
         /* An instance that is started in between finds a pair that does not match, and not half a
          * file. */
-        for (TlsFile i = 0; r == 0 && i < TLS_FILE_KINDS; i++)
+        for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
                 if (renameat(folder, tls_files[i].unfinished, folder, tls_files[i].name) < 0)
                         r = -errno;
         if (r == 0 && fsync(folder) < 0)
                 r = -errno;
-        for (TlsFile i = 0; r < 0 && i < TLS_FILE_KINDS; i++)
+        for (TlsFile i = first; r < 0 && i < TLS_FILE_KINDS; i++)
                 (void)unlinkat(folder, tls_files[i].unfinished, 0);
         ERR_clear_error();
         return r;
@@ -111,6 +115,14 @@ static int tls_files_open_host(int folder, const char *host, uid_t uid, gid_t gi
         return take_fd(fd);
 }
 
+static int tls_files_put_in(int folder, const struct passwd *user, const TlsPair *pair,
+                            bool replace)
+{
+        if (!replace && tls_files_exist(folder))
+                return TLS_FILES_EXIST;
+        return tls_files_fill(folder, user->pw_name, user->pw_uid, user->pw_gid, pair);
+}
+
 int tls_files_put(const char *config_dir, const char *instance, const char *host,
                   const TlsPair *pair, bool replace)
 {
@@ -132,15 +144,41 @@ int tls_files_put(const char *config_dir, const char *instance, const char *host
                 if (folder < 0)
                         return errno == ENOENT ? TLS_FILES_NO_FOLDER : -errno;
                 own = tls_files_open_host(folder, host, user->pw_uid, user->pw_gid);
-                return own < 0 ? own
-                               : tls_files_fill(own, instance, user->pw_uid, user->pw_gid, pair);
+                return own < 0 ? own : tls_files_put_in(own, user, pair, replace);
         }
         /* An empty folder would keep the instance from starting, so a new one is filled first. */
         if (folder < 0)
                 return errno == ENOENT ? folder_make(tls, instance, user->pw_uid, user->pw_gid,
                                                      0750, tls_files_fill, pair)
                                        : -errno;
-        if (!replace && tls_files_exist(folder))
-                return TLS_FILES_EXIST;
-        return tls_files_fill(folder, instance, user->pw_uid, user->pw_gid, pair);
+        return tls_files_put_in(folder, user, pair, replace);
+}
+
+static int tls_files_read_from(int folder, const char *host, EVP_PKEY **ret)
+{
+        char name[NAME_HOST_MAX];
+        _cleanup_close_ int own = openat(folder, host ? name_host_folder(host, name) : ".",
+                                         O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        return own < 0 ? -errno : key_read_own(own, tls_files[TLS_KEY].name, ret);
+}
+
+int tls_files_read_key(const char *config_dir, const char *instance, const char *host,
+                       EVP_PKEY **ret)
+{
+        _cleanup_free_ char *path = name_path(NAME_TLS_DIR, config_dir, instance);
+        _cleanup_close_ int folder =
+                path ? open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -ENOMEM;
+        Identity customer, own;
+        int r, restored;
+
+        if (folder < 0)
+                return path ? -errno : -ENOMEM;
+        if (!identity_of(instance, &customer))
+                return -ESRCH;
+        r = access_begin_as(&customer, &own);
+        if (r == 0)
+                r = tls_files_read_from(folder, host, ret);
+        restored = access_end_as(&own);
+        return restored < 0 ? restored : r;
 }

@@ -17,7 +17,7 @@ typedef enum TlsFiles {
 
 typedef struct TlsPair {
         STACK_OF(X509) * chain; /* the instance's own certificate first */
-        EVP_PKEY *key;
+        EVP_PKEY *key;          /* NULL: the key that is there stays */
 } TlsPair;
 
 /*
@@ -28,3 +28,8 @@ typedef struct TlsPair {
  */
 int tls_files_put(const char *config_dir, const char *instance, const char *host,
                   const TlsPair *pair, bool replace);
+
+/* Reads the present key with the rights of the customer, through no link. Returns a PemResult of
+ * certificate.h, or a negative errno. */
+int tls_files_read_key(const char *config_dir, const char *instance, const char *host,
+                       EVP_PKEY **ret);
