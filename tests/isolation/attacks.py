@@ -10,6 +10,7 @@ is for the tests to say.
 import contextlib
 import ctypes
 import errno
+import fcntl
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 import urllib.parse
@@ -777,6 +779,10 @@ def forges_journal():
         log.connect("/run/systemd/journal/socket")
         log.send(b"PRIORITY=3\nSYSLOG_IDENTIFIER=bellhop-access\nBELLHOP_INSTANCE=bob\n_UID=0\n"
                  b"_SYSTEMD_UNIT=bellhop@bob.service\nMESSAGE=forged by a neighbour\n")
+        # When journald has received the next line, it has looked up who sent this one.
+        log.send(b"MESSAGE=another\n")
+        while struct.unpack("i", fcntl.ioctl(log, termios.TIOCOUTQ, bytes(4)))[0] > 0:
+            time.sleep(0.001)
 
 
 def main():
