@@ -5,7 +5,8 @@ import json
 import subprocess
 
 # A mail server on port 25, which says what it got: a line of JSON for each message.
-SERVER = r"""import json, socketserver
+SERVER = r"""import json, socketserver, threading
+lock = threading.Lock()
 class Handler(socketserver.StreamRequestHandler):
     def handle(self):
         self.wfile.write(b"220 mx\r\n")
@@ -15,7 +16,8 @@ class Handler(socketserver.StreamRequestHandler):
                 lines.append(line.decode())
                 continue
             if lines is not None:
-                print(json.dumps([sender, "".join(lines)]), flush=True)
+                with lock:  # print() writes the end of a line by itself
+                    print(json.dumps([sender, "".join(lines)]), flush=True)
                 lines = None
             if line.startswith(b"MAIL"):
                 sender = line.strip().decode()[10:]
