@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "instance/file-names.h"
+#include "util/cleanup.h"
 
 static const char *file_name_of(const char *path)
 {
@@ -37,7 +38,7 @@ bool file_name_is_program(const char *path)
         static const char *const others[] = { ".phps", ".cgi", ".pl" };
         const char *end = file_name_extension(path);
 
-        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        for (size_t i = 0; i < ELEMENTSOF(others); i++)
                 if (strcasecmp(end, others[i]) == 0)
                         return true;
         return file_name_is_php(path);
@@ -48,7 +49,7 @@ bool file_name_is_settings(const char *path)
         static const char *const begins[] = { ".ht", ".user.ini" };
         const char *name = file_name_of(path);
 
-        for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+        for (size_t i = 0; i < ELEMENTSOF(begins); i++)
                 if (strncmp(name, begins[i], strlen(begins[i])) == 0)
                         return true;
         return false;

@@ -89,8 +89,8 @@ static Sent log_lines_send(LinesKind kind, int level, const char *text, size_t s
         const struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
         ssize_t sent;
 
-        /* SO_SNDTIMEO limits the wait. The filters of the sandbox look into the arguments of
-         * sendmsg(2), which takes longer than all else here, and not into those of writev(2). */
+        /* SO_SNDTIMEO limits the wait. Filters of the sandbox examine the arguments of sendmsg(2),
+         * which costs more than the rest of this function. They do not examine writev(2). */
         do
                 sent = waits ? writev(lines_fd, iov, 2)
                              : sendmsg(lines_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
