@@ -78,6 +78,20 @@ typedef enum ServerType {
 /* Their names in Server=. */
 extern const char *const server_names[SERVER_TYPES];
 
+/* Who puts certificates into the folder of the instance. */
+typedef enum TlsSource {
+        TLS_FILES, /* the administrator or the customer */
+        TLS_ACME,  /* bellhop-acme(8) */
+} TlsSource;
+
+#define TLS_SOURCES (TLS_ACME + 1)
+
+/* Their names in Tls=. */
+extern const char *const tls_source_names[TLS_SOURCES];
+
+#define ACME_NAME_MAX     31
+#define ACME_NAME_DEFAULT "default"
+
 /* How much a customer may send through bellhop-mail(8). */
 typedef struct MailLimits {
         uint64_t per_hour, per_day;
@@ -95,11 +109,13 @@ typedef struct Instance {
         HttpPolicy http;
         Network network;
         ServerType server;
-        bool is_suspended;  /* its visitors get 503, and nothing of the customer's runs */
-        uint64_t idle_usec; /* 0: never exit */
-        MailLimits mail;    /* UINT64_MAX: as mail.conf says */
-        bool is_kept;       /* as it was before a reload */
-        bool takes_others;  /* config_digest_others() sets it, and others */
+        TlsSource tls;
+        char acme[ACME_NAME_MAX + 1]; /* the authority: CONFIG/acme/NAME.conf */
+        bool is_suspended;            /* its visitors get 503, and nothing of the customer's runs */
+        uint64_t idle_usec;           /* 0: never exit */
+        MailLimits mail;              /* UINT64_MAX: as mail.conf says */
+        bool is_kept;                 /* as it was before a reload */
+        bool takes_others;            /* config_digest_others() sets it, and others */
         uint64_t others;
 } Instance;
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "config/instance.h"
+#include "config/names.h"
 #include "util/cleanup.h"
 
 #define GUESS_MAX         512
@@ -141,19 +142,9 @@ const char *const http_policies[HTTP_POLICIES] = {
         [HTTP_REFUSE] = "refuse",
 };
 
-/* The number of the value among names, or -1. */
-static int instance_choose(Span value, const char *const names[], int n)
-{
-        int i = 0;
-
-        while (i < n && !span_equals(value, names[i]))
-                i++;
-        return i < n ? i : -1;
-}
-
 static int instance_parse_http(SettingsFile *file, Span value, void *target)
 {
-        const int policy = instance_choose(value, http_policies, HTTP_POLICIES);
+        const int policy = setting_choose(value, http_policies, HTTP_POLICIES);
 
         if (policy < 0)
                 return problem_value(file, value, NULL, "is none of serve, redirect, refuse");
@@ -189,11 +180,41 @@ const char *const server_names[SERVER_TYPES] = {
 
 static int instance_parse_server(SettingsFile *file, Span value, void *target)
 {
-        const int server = instance_choose(value, server_names, SERVER_TYPES);
+        const int server = setting_choose(value, server_names, SERVER_TYPES);
 
         if (server < 0)
                 return problem_value(file, value, NULL, "is neither apache nor nginx");
         ((InstanceDraft *)target)->instance.server = (ServerType)server;
+        return 0;
+}
+
+const char *const tls_source_names[TLS_SOURCES] = {
+        [TLS_FILES] = "files",
+        [TLS_ACME] = "acme",
+};
+
+static int instance_parse_tls(SettingsFile *file, Span value, void *target)
+{
+        const int source = setting_choose(value, tls_source_names, TLS_SOURCES);
+
+        if (source < 0)
+                return problem_value(file, value, NULL, "is neither files nor acme");
+        ((InstanceDraft *)target)->instance.tls = (TlsSource)source;
+        return 0;
+}
+
+static int instance_parse_acme(SettingsFile *file, Span value, void *target)
+{
+        Instance *instance = &((InstanceDraft *)target)->instance;
+        char name[ACME_NAME_MAX + 1] = "";
+
+        if (value.size <= ACME_NAME_MAX)
+                memcpy(name, value.data, value.size);
+        if (!instance_name_is_valid(name))
+                return problem_value(file, value, NULL,
+                                     "is not the name of a file in the folder acme, without its "
+                                     "\"" NAME_CONF_SUFFIX "\"");
+        memcpy(instance->acme, name, sizeof(name));
         return 0;
 }
 
@@ -243,6 +264,8 @@ static const Setting instance_settings[] = {
           .offset = offsetof(InstanceDraft, instance.idle_usec) },
         { .key = "Network", .parse = instance_parse_network },
         { .key = "Server", .parse = instance_parse_server },
+        { .key = "Tls", .parse = instance_parse_tls },
+        { .key = "Acme", .parse = instance_parse_acme },
         { .key = "Suspended",
           .parse = setting_parse_bool,
           .offset = offsetof(InstanceDraft, instance.is_suspended) },
@@ -259,6 +282,7 @@ int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *n
         int r;
 
         draft->instance.idle_usec = INSTANCE_IDLE_USEC_DEFAULT;
+        (void)strcpy(draft->instance.acme, ACME_NAME_DEFAULT);
         draft->instance.mail = (MailLimits){ UINT64_MAX, UINT64_MAX, UINT64_MAX };
         draft->instance.name = strdup(name);
         draft->instance.file = strdup(file->path);

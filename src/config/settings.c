@@ -204,6 +204,15 @@ bool setting_is_bool(Span value, bool *ret)
         return false;
 }
 
+int setting_choose(Span value, const char *const names[], int n)
+{
+        int i = 0;
+
+        while (i < n && !span_equals(value, names[i]))
+                i++;
+        return i < n ? i : -1;
+}
+
 int setting_parse_bool(SettingsFile *file, Span value, void *target)
 {
         return setting_is_bool(value, target)

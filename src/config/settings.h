@@ -46,6 +46,9 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 /* Returns false and leaves *ret alone if the value is neither yes nor no. */
 bool setting_is_bool(Span value, bool *ret);
 
+/* The number of the value among n names, or -1. */
+int setting_choose(Span value, const char *const names[], int n);
+
 int setting_parse_bool(SettingsFile *file, Span value, void *target);     /* bool */
 int setting_parse_timespan(SettingsFile *file, Span value, void *target); /* uint64_t: usec */
 int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uint64_t: bytes */

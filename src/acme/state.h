@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What bellhop-acme(8) knows about the certificate of an instance: DIR/instances/NAME, which all
+ * may read. Times are in seconds since 1970; 0: never, or unknown.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ACME_STATE_DIR "/var/lib/bellhop-acme"
+
+#define ACME_ORDERS_MAX 100 /* the most that OrdersPerWeekPerInstance= can be */
+#define ACME_DIGEST_MAX 64  /* SHA-256 in hexadecimal */
+
+/* A host that the certificate does not have. */
+typedef struct AcmeFailure {
+        char *host;
+        char *reason; /* for people: what is wrong, and what to do */
+} AcmeFailure;
+
+typedef struct AcmeState {
+        uint64_t not_before, not_after;   /* of the certificate that bellhop-acme has got */
+        uint64_t next;                    /* the next try, or the renewal */
+        uint64_t tried;                   /* the end of the last try */
+        uint64_t n_failures;              /* tries since the last certificate */
+        uint64_t orders[ACME_ORDERS_MAX]; /* when they began, of the last week, oldest first */
+        size_t n_orders;
+        char certificate[ACME_DIGEST_MAX + 1]; /* its SHA-256; "": there is none */
+        char wanted[ACME_DIGEST_MAX + 1];      /* of the hosts and the authority of the last try */
+        char *error;                           /* of the last try as a whole; NULL: none */
+        AcmeFailure *failures;
+        size_t n_failures_of_hosts;
+} AcmeState;
+
+/* Reads it. A file that is missing or damaged says that nothing was tried yet. Returns 0; -ENOENT:
+ * there is no such file; or another negative errno. *ret is set in each case, and to be ended by
+ * acme_state_done(). */
+int acme_state_read(const char *dir, const char *name, AcmeState *ret);
+
+/* Writes it, whole or not at all. */
+int acme_state_write(const char *dir, const char *name, const AcmeState *state);
+
+void acme_state_done(AcmeState *state);
+
+/* Copies the text, made harmless for terminals and one line; NULL: no error. Without memory there
+ * is none. */
+void acme_state_set_error(AcmeState *state, const char *text);
+/* Replaces the reason of a host. 0 or -ENOMEM. */
+int acme_state_add_failure(AcmeState *state, const char *host, const char *reason);
+void acme_state_forget_failures(AcmeState *state);
+/* NULL: none. */
+const char *acme_state_failure_of(const AcmeState *state, const char *host);
+
+/* Counts the orders of the week before now, and forgets older ones. */
+size_t acme_state_count_orders(AcmeState *state, uint64_t now);
+void acme_state_add_order(AcmeState *state, uint64_t now);

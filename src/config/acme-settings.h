@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings of bellhop-acme for one authority, from DIR/acme/NAME.conf. */
+#pragma once
+
+#include "config/config.h"
+
+#define ACME_TEXT_MAX      511
+#define ACME_ADDRESSES_MAX 64
+
+typedef enum AcmeKeyType {
+        ACME_KEY_EC,  /* ECDSA, P-256 */
+        ACME_KEY_RSA, /* 2048 bits */
+} AcmeKeyType;
+
+#define ACME_KEY_TYPES (ACME_KEY_RSA + 1)
+
+/* Their names in KeyType=. */
+extern const char *const acme_key_type_names[ACME_KEY_TYPES];
+
+/* How control of a host is proven (RFC 8555 section 8, RFC 8737). */
+typedef enum AcmeChallenge {
+        ACME_HTTP_01,
+        ACME_TLS_ALPN_01,
+        ACME_DNS_01,
+} AcmeChallenge;
+
+#define ACME_CHALLENGES (ACME_DNS_01 + 1)
+
+/* Their names in Challenges=. */
+extern const char *const acme_challenge_names[ACME_CHALLENGES];
+
+/* bellhop.acme.conf(5) */
+typedef struct AcmeSettings {
+        char directory[ACME_TEXT_MAX + 1];        /* URL of the authority's directory */
+        char contact[ACME_TEXT_MAX + 1];          /* an address of mail; "": none */
+        char external_account[ACME_TEXT_MAX + 1]; /* file with "KEYID:KEY"; "": none */
+        char dns_hook[ACME_TEXT_MAX + 1];         /* a program; "": none */
+        char caa[ACME_TEXT_MAX + 1]; /* the authority's domain in CAA records; "": unknown */
+        AcmeKeyType key_type;        /* of new keys of instances */
+        bool challenges[ACME_CHALLENGES];
+        bool checks_names;                             /* before the authority is asked */
+        struct in6_addr addresses[ACME_ADDRESSES_MAX]; /* of this machine, as others see it */
+        size_t n_addresses;
+        uint64_t orders_per_hour;              /* of all instances */
+        uint64_t orders_per_week_per_instance; /* also failed ones */
+        uint64_t orders_max;                   /* at once */
+        uint64_t order_timeout_usec;
+        uint64_t retry_usec, retry_max_usec; /* pause after a failure; it doubles */
+} AcmeSettings;
+
+/* Reads the defaults and DIR/acme/NAME.conf; a file with a mistake sets nothing. Adds its problems
+ * to config. Returns 0; -ENOENT:
+ * there is no such file; -EINVAL: it has mistakes; or another negative errno. */
+int acme_settings_load(Config *config, const char *dir, const char *name, AcmeSettings *ret);

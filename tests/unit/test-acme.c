@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "config-dir.h"
+
+#include "acme/state.h"
+#include "config/acme-settings.h"
+#include "config/settings.h"
+
+#define WEEK UINT64_C(604800)
+#define NOW  UINT64_C(1796000000)
+
+/* --- authorities --- */
+
+static int load(const char *text, Config **ret, AcmeSettings *settings)
+{
+        char path[DIR_MAX * 2];
+
+        in_dir(path, "acme");
+        (void)mkdir(path, 0755);
+        put("acme/default.conf", text);
+        assert_int_equal(config_load(dir, CONFIG_USERS_TRUST, NULL, ret), 0);
+        return acme_settings_load(*ret, dir, "default", settings);
+}
+
+static void test_settings(void **state)
+{
+        _cleanup_config_ Config *config = NULL, *full = NULL;
+        AcmeSettings settings;
+
+        assert_int_equal(load("[Acme]\n", &config, &settings), 0);
+        assert_string_equal(settings.directory, "https://acme-v02.api.letsencrypt.org/directory");
+        assert_true(settings.challenges[ACME_HTTP_01] && settings.challenges[ACME_TLS_ALPN_01]);
+        assert_false(settings.challenges[ACME_DNS_01]);
+        assert_true(settings.checks_names);
+        assert_int_equal(acme_settings_load(config, dir, "none", &settings), -ENOENT);
+
+        assert_int_equal(load("[Acme]\nDirectory=https://acme.example/dir\nContact=a@b.example\n"
+                              "KeyType=rsa\nChallenges=dns-01\nDnsHook=/usr/bin/hook\n"
+                              "Addresses=192.0.2.7 2001:db8::7\nCheckNames=no\nOrdersMax=1\n",
+                              &full, &settings),
+                         0);
+        assert_string_equal(settings.directory, "https://acme.example/dir");
+        assert_string_equal(settings.contact, "a@b.example");
+        assert_int_equal(settings.key_type, ACME_KEY_RSA);
+        assert_false(settings.challenges[ACME_HTTP_01]);
+        assert_true(settings.challenges[ACME_DNS_01]);
+        assert_int_equal(settings.n_addresses, 2);
+        assert_false(settings.checks_names);
+        assert_int_equal(settings.orders_max, 1);
+}
+
+static void test_wrong_settings(void **state)
+{
+        static const struct {
+                const char *text, *problem;
+        } cases[] = {
+                { "Directory=http://acme.example", "does not begin with https://" },
+                { "Directory=https://acme example", "has a blank" },
+                { "Contact=-x", "'-' in front" },
+                { "Contact=", "is empty" },
+                { "KeyType=dsa", "is neither ec nor rsa" },
+                { "Challenges=http", "is none of http-01" },
+                { "Challenges=dns-01", "needs a program in DnsHook=" },
+                { "DnsHook=hook", "does not begin with /" },
+                { "Addresses=192.0.2.7:80", "is not an address" },
+                { "OrdersMax=0", "from 1 to 100" },
+                { "Orders=1", "unknown key" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                _cleanup_config_ Config *config = NULL;
+                char text[256];
+                AcmeSettings settings;
+
+                (void)snprintf(text, sizeof(text), "[Acme]\n%s\n", cases[i].text);
+                assert_int_equal(load(text, &config, &settings), -EINVAL);
+                assert_int_equal(config->n_problems, 1);
+                if (!strstr(config->problems[0].text, cases[i].problem))
+                        fail_msg("'%s', not '%s'", config->problems[0].text, cases[i].problem);
+                assert_string_equal(settings.directory,
+                                    "https://acme-v02.api.letsencrypt.org/directory");
+        }
+}
+
+/* --- state --- */
+
+static void test_state(void **unused)
+{
+        AcmeState written = { .not_before = 1,
+                              .not_after = 2,
+                              .next = 3,
+                              .tried = 4,
+                              .n_failures = 5,
+                              .certificate = "c0ffee",
+                              .wanted = "abc" };
+        AcmeState state;
+        assert_int_equal(acme_state_read(dir, "alice", &state), -ENOENT);
+        acme_state_set_error(&written, "the authority\ndoes not answer\x1b");
+        assert_int_equal(acme_state_add_failure(&written, "a.example", "first"), 0);
+        assert_int_equal(acme_state_add_failure(&written, "*.b.example", "a wildcard needs dns-01"),
+                         0);
+        assert_int_equal(acme_state_add_failure(&written, "a.example", "leads to 192.0.2.9"), 0);
+        acme_state_add_order(&written, NOW);
+        acme_state_add_order(&written, NOW + 1);
+        assert_int_equal(acme_state_write(dir, "alice", &written), 0);
+
+        assert_int_equal(acme_state_read(dir, "alice", &state), 0);
+        assert_int_equal(state.not_before, 1);
+        assert_int_equal(state.not_after, 2);
+        assert_int_equal(state.next, 3);
+        assert_int_equal(state.tried, 4);
+        assert_int_equal(state.n_failures, 5);
+        assert_string_equal(state.certificate, "c0ffee");
+        assert_string_equal(state.wanted, "abc");
+        assert_string_equal(state.error, "the authority?does not answer?");
+        assert_int_equal(state.n_failures_of_hosts, 2);
+        assert_string_equal(acme_state_failure_of(&state, "a.example"), "leads to 192.0.2.9");
+        assert_string_equal(acme_state_failure_of(&state, "*.b.example"),
+                            "a wildcard needs dns-01");
+        assert_null(acme_state_failure_of(&state, "c.example"));
+        assert_int_equal(acme_state_count_orders(&state, NOW + WEEK - 1), 2);
+        assert_int_equal(acme_state_count_orders(&state, NOW + WEEK), 1);
+        assert_int_equal(acme_state_count_orders(&state, NOW + WEEK + 1), 0);
+        acme_state_done(&state);
+        acme_state_done(&written);
+}
+
+static void test_damaged_state(void **unused)
+{
+        static const char *const texts[] = {
+                "[Certificate]\nNext=x\n",
+                "Next=1\n",
+                "[Certificate]\nFailed=a.example\n",
+                "[Certificate]\nError=x\nWanted="
+                "0000000000000000000000000000000000000000000000000000000000000000000000\n",
+        };
+        AcmeState state;
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                put("instances/bob", texts[i]);
+                assert_int_equal(acme_state_read(dir, "bob", &state), -EINVAL);
+                assert_null(state.error);
+                assert_int_equal(state.next, 0);
+        }
+}
+
+static void test_many_orders(void **unused)
+{
+        AcmeState state = { .n_orders = 0 };
+
+        for (size_t i = 0; i < ACME_ORDERS_MAX + 5; i++)
+                acme_state_add_order(&state, NOW + i);
+        assert_int_equal(state.n_orders, ACME_ORDERS_MAX);
+        assert_int_equal(state.orders[0], NOW + 5);
+        assert_int_equal(state.orders[ACME_ORDERS_MAX - 1], NOW + ACME_ORDERS_MAX + 4);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_settings, dir_setup, dir_teardown),
+                cmocka_unit_test_setup_teardown(test_wrong_settings, dir_setup, dir_teardown),
+                cmocka_unit_test_setup_teardown(test_state, dir_setup, dir_teardown),
+                cmocka_unit_test_setup_teardown(test_damaged_state, dir_setup, dir_teardown),
+                cmocka_unit_test(test_many_orders),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
