@@ -25,12 +25,17 @@
 #define SERVER_NAME_PREFIX     (2 + 1 + 2) /* length of the list, type, length of the name */
 #define SERVER_NAME_LENGTH_MAX 255
 
+/* RFC 8737 section 4: the list of ALPN (RFC 7301 section 3.1) has this protocol alone. */
+#define EXTENSION_ALPN 16
+static const uint8_t acme_alone[] = { 0, 11, 10, 'a', 'c', 'm', 'e', '-', 't', 'l', 's', '/', '1' };
+
 /* Reads the handshake message as if there were no records. */
 typedef struct Cursor {
         Reader in;
         size_t record_left;  /* of the open record, whether it has arrived or not */
         size_t message_left; /* of the message; the least it can be, until its length is known */
         uint8_t alert;       /* why it is malformed; 0: it can't be decoded */
+        bool alpn_seen;
 } Cursor;
 
 static bool tls_check(Cursor *c, bool is_valid, uint8_t alert)
@@ -153,6 +158,30 @@ static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
                tls_check(c, !memchr(s->host, '\0', size), SNIFF_UNRECOGNIZED_NAME);
 }
 
+/* Any other list is the instance's to judge. Two of them are a mistake, which asks for nothing. */
+static bool tls_take_alpn(Cursor *c, size_t extension_size, Sniff *s)
+{
+        uint8_t list[sizeof(acme_alone)];
+        const bool fits = extension_size == sizeof(list);
+
+        if (!tls_take(c, extension_size, fits ? list : NULL))
+                return false;
+        s->offers_acme = fits && !c->alpn_seen && memcmp(list, acme_alone, sizeof(list)) == 0;
+        c->alpn_seen = true;
+        return true;
+}
+
+static bool tls_take_extension(Cursor *c, uint32_t type, size_t size, Sniff *s)
+{
+        if (type == EXTENSION_ALPN)
+                return tls_take_alpn(c, size, s);
+        if (type != EXTENSION_SERVER_NAME)
+                return tls_take(c, size, NULL);
+        /* RFC 8446 section 4.2: one of each type. */
+        return tls_check(c, s->host_length == 0, SNIFF_ILLEGAL_PARAMETER) &&
+               tls_take_server_name(c, size, s);
+}
+
 static bool tls_take_extensions(Cursor *c, Sniff *s)
 {
         uint32_t size, head;
@@ -166,14 +195,8 @@ static bool tls_take_extensions(Cursor *c, Sniff *s)
                 if (!tls_take_uint(c, 4, &head))
                         return false;
                 size = head & 0xffff;
-                if (!reader_check(&c->in, size <= c->message_left))
-                        return false;
-                if (head >> 16 != EXTENSION_SERVER_NAME && !tls_take(c, size, NULL))
-                        return false;
-                /* RFC 8446 section 4.2: one of each type. */
-                if (head >> 16 == EXTENSION_SERVER_NAME &&
-                    (!tls_check(c, s->host_length == 0, SNIFF_ILLEGAL_PARAMETER) ||
-                     !tls_take_server_name(c, size, s)))
+                if (!reader_check(&c->in, size <= c->message_left) ||
+                    !tls_take_extension(c, head >> 16, size, s))
                         return false;
         }
         return true;

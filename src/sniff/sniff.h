@@ -39,7 +39,8 @@ typedef struct Sniff {
         uint8_t host[SNIFF_HOST_MAX]; /* SNIFF_HOST: as the client wrote it, not terminated. TLS:
                                        * any byte but NUL. HTTP: letters, digits, "-._", ":port",
                                        * "[]" */
-        Span method;                  /* SNIFF_HOST over HTTP; points into the input */
+        bool offers_acme; /* SNIFF_HOST over TLS: acme-tls/1, and no other protocol (ALPN) */
+        Span method;      /* SNIFF_HOST over HTTP; points into the input */
         Span path; /* likewise: path and query of the request target; empty when it has none */
 } Sniff;
 

@@ -23,8 +23,9 @@ static inline void require(bool condition)
 static inline bool sniff_equals(const Sniff *a, const Sniff *b)
 {
         return a->outcome == b->outcome && a->protocol == b->protocol &&
-               a->host_required == b->host_required && a->need_bytes == b->need_bytes &&
-               a->host_length == b->host_length && memcmp(a->host, b->host, a->host_length) == 0;
+               a->host_required == b->host_required && a->offers_acme == b->offers_acme &&
+               a->need_bytes == b->need_bytes && a->host_length == b->host_length &&
+               memcmp(a->host, b->host, a->host_length) == 0;
 }
 
 static inline void check_outcome(const Sniff *s, size_t size)

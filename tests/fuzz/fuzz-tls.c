@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Fuzz target: the ClientHello parser. Beside the general rules: how records are cut does not
- * matter. */
+ * matter, and who offers acme-tls/1 has sent these bytes. */
 #include "fuzz-sniff.h"
 
 #define INPUT_SIZE_MAX (64 * 1024)
+#define ALPN_OF_ACME             \
+        "\0\x10\0\x0d\0\x0b\x0a" \
+        "acme-tls/1"
 
 /* Cuts each record of a valid input in two; a record of one byte stays. */
 static size_t cut_records(const uint8_t *data, size_t size, uint8_t *to)
@@ -57,6 +60,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             is_handshake_only(data, size)) {
                 other = parse_copy(sniff_tls, cut, cut_records(data, size, cut));
                 require(sniff_equals(&s, &other));
+                /* In one record, the extension is in one piece. */
+                if (s.offers_acme && 5 + ((size_t)data[3] << 8 | data[4]) == size)
+                        require(memmem(data, size, ALPN_OF_ACME, sizeof(ALPN_OF_ACME) - 1) != NULL);
         }
+        require(!s.offers_acme || s.outcome == SNIFF_HOST || s.outcome == SNIFF_NO_HOST);
         return 0;
 }

@@ -33,6 +33,7 @@ typedef struct Judgement {
         bool has_name;
         size_t name_length;
         char name[JUDGE_NAME_MAX + 1];
+        bool offers_acme;   /* ALPN, as OpenSSL would let a server choose from it */
         bool has_extension; /* server_name, as it came */
         size_t extension_size;
         uint8_t extension[JUDGE_EXTENSION_MAX];
@@ -51,6 +52,14 @@ static inline int judge_on_hello(SSL *ssl, int *alert, void *user)
                 j->extension_size = size;
                 memcpy(j->extension, data, size);
         }
+        j->offers_acme =
+                SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
+                                          &data, &size) &&
+                size == 2 + 1 + strlen("acme-tls/1") &&
+                memcmp(data,
+                       "\0\x0b\x0a"
+                       "acme-tls/1",
+                       size) == 0;
         return SSL_CLIENT_HELLO_SUCCESS;
 }
 
@@ -167,7 +176,7 @@ static inline void judge(Span in, Judgement *j)
         j->stage = STAGE_MORE;
         j->reason = 0;
         j->alert = 0;
-        j->has_name = j->has_extension = false;
+        j->has_name = j->has_extension = j->offers_acme = false;
         j->extension_size = 0;
         judge_once(in, j);
         j->goes_on = j->stage == STAGE_NAME;

@@ -147,7 +147,8 @@ static void compare(const char *label, Span in)
         switch (s.outcome) {
         case SNIFF_HOST:
         case SNIFF_NO_HOST:
-                same = j.stage == STAGE_NAME && is_same_name(&s, &j) && !is_structure(j.reason);
+                same = j.stage == STAGE_NAME && is_same_name(&s, &j) && !is_structure(j.reason) &&
+                       s.offers_acme == j.offers_acme;
                 if (!same && is_instances_business(in, &j)) {
                         n_later++;
                         return;
@@ -323,6 +324,68 @@ static void test_real_clients(void **state)
         }
 }
 
+/* Fills in what an OpenSSL client of that version says first. */
+static size_t hello_of_openssl(int version, const char *protocols, uint8_t *ret, size_t size)
+{
+        SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+        SSL *ssl = SSL_new(context);
+        BIO *from = BIO_new(BIO_s_mem()), *to = BIO_new(BIO_s_mem());
+        int n;
+
+        assert_true(ssl && from && to);
+        assert_int_equal(SSL_set_max_proto_version(ssl, version), 1);
+        assert_int_equal(SSL_set_tlsext_host_name(ssl, "alice.example"), 1);
+        /* It returns 0 if it has worked. */
+        if (protocols)
+                assert_int_equal(SSL_set_alpn_protos(ssl, (const unsigned char *)protocols,
+                                                     (unsigned)strlen(protocols)),
+                                 0);
+        SSL_set_bio(ssl, from, to);
+        assert_int_not_equal(SSL_connect(ssl), 1);
+        n = BIO_read(to, ret, (int)size);
+        assert_true(n > 0);
+        SSL_free(ssl);
+        SSL_CTX_free(context);
+        ERR_clear_error();
+        return (size_t)n;
+}
+
+static void test_alpn_of_openssl(void **state)
+{
+        static const struct {
+                const char *protocols;
+                bool offers_acme;
+        } cases[] = {
+                { NULL, false },
+                { "\x0a"
+                  "acme-tls/1",
+                  true },
+                { "\x0a"
+                  "acme-tls/1\2h2",
+                  false },
+                { "\2h2\x0a"
+                  "acme-tls/1",
+                  false },
+                { "\x0a"
+                  "acme-tls/2",
+                  false },
+                { "\2h2\x08http/1.1", false },
+        };
+        static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+        uint8_t hello[4096];
+
+        for (size_t i = 0; i < 2 * ELEMENTSOF(cases); i++) {
+                const size_t size = hello_of_openssl(versions[i % 2], cases[i / 2].protocols, hello,
+                                                     sizeof(hello));
+                const Sniff s = sniff((Span){ .data = hello, .size = size });
+
+                assert_host("alpn", &s, "alice.example");
+                if (s.offers_acme != cases[i / 2].offers_acme)
+                        fail_msg("case %zu: %d", i, s.offers_acme);
+                compare("alpn", (Span){ .data = hello, .size = size });
+        }
+}
+
 /* One mistake each, so that it does not matter what is looked at first. */
 static void test_alerts(void **state)
 {
@@ -392,9 +455,8 @@ static void test_mutants(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_corpus),
-                cmocka_unit_test(test_real_clients),
-                cmocka_unit_test(test_alerts),
+                cmocka_unit_test(test_corpus),          cmocka_unit_test(test_real_clients),
+                cmocka_unit_test(test_alpn_of_openssl), cmocka_unit_test(test_alerts),
                 cmocka_unit_test(test_mutants),
         };
 

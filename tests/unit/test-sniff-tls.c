@@ -8,6 +8,7 @@
 
 enum {
         SERVER_NAME = 0,
+        ALPN = 16,
         PADDING = 21,
         KEY_SHARE = 51,
         GREASE = 0x1a1a,
@@ -101,6 +102,7 @@ static Bytes message, records;
 /* clang-format off */
 #define ZEROS(type, size) { (type), (size), NULL }
 #define NAME_ALICE        { SERVER_NAME, 18, "\0\x10\0\0\x0d" "alice.example" }
+#define ACME              { ALPN, 13, "\0\x0b\x0a" "acme-tls/1" }
 #define LOOK_ALIKE        { SERVER_NAME + 0x100, 18, "\0\x10\0\0\x0d" "alice.example" }
 /* clang-format on */
 
@@ -179,6 +181,51 @@ static void test_extensions(void **state)
                         assert_int_equal(s.need_bytes, records.size);
                 }
                 assert_prefixes_need_more(cases[i].label, sniff, records.data, records.size);
+        }
+}
+
+/* RFC 8737 section 4: acme-tls/1 and no other protocol. */
+static void test_alpn(void **state)
+{
+        static const struct {
+                const char *label;
+                bool offers_acme;
+                size_t n;
+                Extension extensions[4];
+        } cases[] = {
+                /* clang-format off */
+                { "alone", true, 2, { NAME_ALICE, ACME } },
+                { "in front of the name", true, 3, { ZEROS(GREASE, 0), ACME, NAME_ALICE } },
+                { "none", false, 1, { NAME_ALICE } },
+                { "twice", false, 3, { NAME_ALICE, ACME, ACME } },
+                { "then another list", false, 3, { ACME, { ALPN, 5, "\0\3\2h2" }, NAME_ALICE } },
+                { "empty", false, 2, { NAME_ALICE, { ALPN, 0, "" } } },
+                { "h2", false, 2, { NAME_ALICE, { ALPN, 5, "\0\3\2h2" } } },
+                { "of its length", false, 2, { NAME_ALICE, { ALPN, 13, "\0\x0b\x0a" "acme-tls/2" } } },
+                { "in capitals", false, 2, { NAME_ALICE, { ALPN, 13, "\0\x0b\x0a" "ACME-TLS/1" } } },
+                { "with h2 behind", false, 2, { NAME_ALICE, { ALPN, 16, "\0\x0e\x0a" "acme-tls/1" "\2h2" } } },
+                { "with h2 in front", false, 2, { NAME_ALICE, { ALPN, 16, "\0\x0e\2h2" "\x0a" "acme-tls/1" } } },
+                { "twice in a list", false, 2, { NAME_ALICE, { ALPN, 24, "\0\x16\x0a" "acme-tls/1" "\x0a" "acme-tls/1" } } },
+                { "longer", false, 2, { NAME_ALICE, { ALPN, 14, "\0\x0c\x0b" "acme-tls/1x" } } },
+                { "list too short", false, 2, { NAME_ALICE, { ALPN, 13, "\0\x0a\x0a" "acme-tls/1" } } },
+                { "name too long", false, 2, { NAME_ALICE, { ALPN, 13, "\0\x0b\x0b" "acme-tls/1" } } },
+                { "in another extension", false, 2, { NAME_ALICE, { GREASE, 13, "\0\x0b\x0a" "acme-tls/1" } } },
+                /* clang-format on */
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                build_hello(&message, cases[i].extensions, cases[i].n);
+                for (size_t n = 1; n < 64; n++) {
+                        Sniff s;
+
+                        build_records(&records, message.data, message.size, n);
+                        s = guarded(sniff, records.data, records.size);
+                        assert_host(cases[i].label, &s, "alice.example");
+                        if (s.offers_acme != cases[i].offers_acme)
+                                fail_msg("%s: %d", cases[i].label, s.offers_acme);
+                        s = guarded(sniff, records.data, records.size - 1);
+                        assert_false(s.offers_acme);
+                }
         }
 }
 
@@ -508,6 +555,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_real_hellos),
                 cmocka_unit_test(test_extensions),
+                cmocka_unit_test(test_alpn),
                 cmocka_unit_test(test_without_extension_block),
                 cmocka_unit_test(test_smallest_hello),
                 cmocka_unit_test(test_server_name_rules),
