@@ -153,7 +153,7 @@ static const struct {
         { S(GOOD "host=b\n"), 3, "unknown key host=" },
         { S(GOOD "Hosts=b\n"), 3, "; did you mean Host=?" },
         { S(GOOD "Nothing=b\n"), 3,
-          "known are Host= Address= Default= Canonical= Http= IdleSec= Network= Server= "
+          "known are Host= Address= Default= Canonical= Http= IdleSec= Network= Server= Tls= Acme= "
           "Suspended= MailPerHour= MailPerDay= MailRecipientsPerDay=" },
         { S(GOOD "=b\n"), 3, "unknown key =" },
         { S(GOOD "SniffMaxBytes=1M\n"), 3, "unknown key SniffMaxBytes=" },
