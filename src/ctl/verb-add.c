@@ -215,9 +215,9 @@ static bool add_make_www(const Add *add)
 static bool add_sign(Add *add)
 {
         Hosts *hosts = hosts_new(add->draft.parsed.routes, 1);
-        const int r =
-                hosts ? self_signed_make(add->change.ctl->config_dir, add->name, NULL, hosts, false)
-                      : -ENOMEM;
+        const int r = hosts ? self_signed_make(add->change.ctl->config_dir, add->name, NULL, hosts,
+                                               ACME_KEY_EC, false)
+                            : -ENOMEM;
 
         hosts_free(hosts, 1);
         if (r == TLS_FILES_NO_USER)

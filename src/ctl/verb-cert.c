@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhopctl cert: shows the certificate of an instance, makes, requests or installs one. */
+#include <openssl/pem.h>
+
 #include "config/names.h"
 #include "config/users.h"
 #include "ctl/ask/access.h"
@@ -293,19 +295,28 @@ static CtlStatus cert_check_result(const char *path, const char *what, int resul
         return result == PEM_TAKEN ? CTL_FINE : CTL_FAILED;
 }
 
-static CtlStatus cert_read_present_key(const Ctl *ctl, const char *name, const char *host,
-                                       EVP_PKEY **ret)
+static CtlStatus cert_use_key(const Ctl *ctl, const char *name, const char *host, TlsUse *use,
+                              const void *userdata, char **ret_text)
 {
         Shown shown;
-        const int r = cert_find(ctl, name, host, &shown)
-                              ? tls_files_read_key(ctl->config_dir, name, host, ret)
-                              : -ENAMETOOLONG;
+        const int r =
+                cert_find(ctl, name, host, &shown)
+                        ? tls_files_use_key(ctl->config_dir, name, host, use, userdata, ret_text)
+                        : -ENAMETOOLONG;
 
         if (r == -ENOENT)
                 output_error("%s has no private key (%s). 'bellhopctl cert %s%s%s --self-signed' "
                              "makes one.",
                              host ? host : name, shown.key_path, name, cert_option(host),
                              host ? host : "");
+        else if (r == -ENOTSUP)
+                output_error("OpenSSL can't sign with the key of %s. 'bellhopctl cert %s%s%s "
+                             "--self-signed --force' makes another one.",
+                             host ? host : name, name, cert_option(host), host ? host : "");
+        else if (r == -ETIMEDOUT || r == -ECHILD)
+                output_error("%s: the process of user %s that reads it has %s. Run the command "
+                             "again.",
+                             shown.key_path, name, r == -ECHILD ? "been killed" : "not answered");
         else if (r == -ELOOP || r == -ENOTDIR)
                 output_error("%s is, or leads through, a symbolic link. Put the key itself there.",
                              shown.key_path);
@@ -352,22 +363,14 @@ static CtlStatus cert_request(const Ctl *ctl, const char *name, const char *host
                               const Hosts *hosts)
 {
         _cleanup_free_ char *text = NULL;
-        EVP_PKEY *key = NULL;
 
         if (hosts->n_hosts == 0) {
                 output_error("%s has no Host= that a certificate could name.", name);
                 return CTL_FAILED;
         }
-        if (cert_read_present_key(ctl, name, host, &key) != CTL_FINE)
-                return CTL_FAILED;
-        text = request_make(key, hosts);
-        EVP_PKEY_free(key);
-        if (text)
-                return cert_print_request(ctl, hosts, text);
-        output_error("OpenSSL can't sign with the key of %s. 'bellhopctl cert %s%s%s --self-signed "
-                     "--force' makes another one.",
-                     host ? host : name, name, cert_option(host), host ? host : "");
-        return CTL_FAILED;
+        return cert_use_key(ctl, name, host, request_make, hosts, &text) == CTL_FINE
+                       ? cert_print_request(ctl, hosts, text)
+                       : CTL_FAILED;
 }
 
 /* host NULL: for all of the instance. */
@@ -380,7 +383,8 @@ static CtlStatus cert_for_hosts(const Ctl *ctl, const char *name, const char *ho
         if (ctl->request)
                 return cert_request(ctl, name, host, hosts);
         return cert_say_made(ctl, name, host,
-                             self_signed_make(ctl->config_dir, name, host, hosts, ctl->force));
+                             self_signed_make(ctl->config_dir, name, host, hosts, ACME_KEY_EC,
+                                              ctl->force));
 }
 
 static CtlStatus cert_make(const Ctl *ctl, const char *name, char *host)
@@ -457,6 +461,30 @@ static CtlStatus cert_check_pair(const TlsPair *pair, const char *name, const ch
         return CTL_FAILED;
 }
 
+static int cert_print_public_key(int folder, EVP_PKEY *key, const void *userdata, char **ret_text)
+{
+        size_t size;
+        FILE *out = open_memstream(ret_text, &size);
+        const bool good = out && PEM_write_PUBKEY(out, key) == 1;
+
+        return out && fclose(out) == 0 && good ? 0 : -ENOMEM;
+}
+
+/* The public part of the present key. */
+static CtlStatus cert_read_public_key(const Ctl *ctl, const char *name, const char *host,
+                                      EVP_PKEY **ret)
+{
+        _cleanup_free_ char *text = NULL;
+        BIO *bio = NULL;
+
+        if (cert_use_key(ctl, name, host, cert_print_public_key, NULL, &text) != CTL_FINE)
+                return CTL_FAILED;
+        bio = text ? BIO_new_mem_buf(text, -1) : NULL;
+        *ret = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
+        BIO_free(bio);
+        return *ret ? CTL_FINE : output_no_memory();
+}
+
 /* Where the status is not CTL_FINE, too, the pair is to be freed. */
 static CtlStatus cert_read_pair(const Ctl *ctl, const char *name, const char *host, char *files[],
                                 TlsPair *pair)
@@ -471,7 +499,7 @@ static CtlStatus cert_read_pair(const Ctl *ctl, const char *name, const char *ho
         if (status == CTL_FINE && files[1])
                 status = cert_check_result(files[1], "private key", key_read(files[1], &pair->key));
         else if (status == CTL_FINE)
-                status = cert_read_present_key(ctl, name, host, &pair->key);
+                status = cert_read_public_key(ctl, name, host, &pair->key);
         return status == CTL_FINE ? cert_check_pair(pair, name, host, files) : status;
 }
 
@@ -492,25 +520,15 @@ static CtlStatus cert_check_user(const char *name)
         return CTL_FAILED;
 }
 
-/* A server that runs reads the new pair by a reload, but does not see a folder that has come since
- * its start. */
-static bool cert_renew_server(const Change *change, const char *name)
+/* For tls_files_put() */
+static int cert_share_pair(const void *userdata, TlsPair *ret)
 {
-        uint64_t started_usec = UNKNOWN, made;
-        const uint64_t changed = changed_instance(change->ctl->config_dir, name, &made);
-        char unit[NAME_UNIT_MAX];
-        int r = bus_is_active(change->bus, name_unit(NAME_SERVICE_UNIT, name, unit));
+        const TlsPair *pair = userdata;
 
-        if (r > 0)
-                r = bus_get(change->bus, unit, "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER,
-                            &started_usec);
-        if (!change_good("systemd does not answer", r))
-                return false;
-        wait_past(changed);
-        return started_usec == UNKNOWN ||
-               change_unit(is_stale(started_usec * 1000, made) ? "try-restart"
-                                                               : "try-reload-or-restart",
-                           unit);
+        ret->chain = X509_chain_up_ref(pair->chain);
+        if (pair->key && EVP_PKEY_up_ref(pair->key) == 1)
+                ret->key = pair->key;
+        return ret->chain ? 0 : -ENOMEM;
 }
 
 static CtlStatus cert_write_pair(Change *change, const char *name, const char *host,
@@ -521,10 +539,10 @@ static CtlStatus cert_write_pair(Change *change, const char *name, const char *h
 
         (void)change_step(change, "certificate", "install the certificate of %s",
                           host ? host : name);
-        r = tls_files_put(dir, name, host, pair, true);
+        r = tls_files_put(dir, name, host, cert_share_pair, pair, true);
         if (r != TLS_FILES_PUT)
                 return cert_say_made(change->ctl, name, host, r);
-        if (cert_renew_server(change, name))
+        if (change_renew_server(change->bus, dir, name))
                 return CTL_FINE;
         output_error("The new certificate is in %s/tls/%s; the instance does not use it yet.", dir,
                      name);

@@ -518,9 +518,12 @@ static void test_self_signed(void **state)
 
         (void)state;
         assert_non_null(mkdtemp(folder));
-        assert_int_equal(self_signed_make(folder, "bob", NULL, &hosts, false), TLS_FILES_NO_USER);
-        assert_int_equal(self_signed_make(folder, "alice", NULL, &none, false), TLS_FILES_NO_NAME);
-        assert_int_equal(self_signed_make(folder, "alice", NULL, &hosts, false), TLS_FILES_PUT);
+        assert_int_equal(self_signed_make(folder, "bob", NULL, &hosts, ACME_KEY_EC, false),
+                         TLS_FILES_NO_USER);
+        assert_int_equal(self_signed_make(folder, "alice", NULL, &none, ACME_KEY_EC, false),
+                         TLS_FILES_NO_NAME);
+        assert_int_equal(self_signed_make(folder, "alice", NULL, &hosts, ACME_KEY_EC, false),
+                         TLS_FILES_PUT);
         key = read_key(folder);
         certificates = read_certificates(folder);
         leaf = sk_X509_value(certificates, 0);
@@ -532,11 +535,13 @@ static void test_self_signed(void **state)
         listed = certificate_names(leaf);
         assert_string_equal(listed, "a.example\n*.shop.example\n192.0.2.7\n2001:db8::7");
 
-        assert_int_equal(self_signed_make(folder, "alice", NULL, &hosts, false), TLS_FILES_EXIST);
+        assert_int_equal(self_signed_make(folder, "alice", NULL, &hosts, ACME_KEY_EC, false),
+                         TLS_FILES_EXIST);
         other = read_key(folder);
         assert_int_equal(EVP_PKEY_eq(key, other), 1);
         EVP_PKEY_free(other);
-        assert_int_equal(self_signed_make(folder, "alice", NULL, &hosts, true), TLS_FILES_PUT);
+        assert_int_equal(self_signed_make(folder, "alice", NULL, &hosts, ACME_KEY_EC, true),
+                         TLS_FILES_PUT);
         other = read_key(folder);
         assert_int_not_equal(EVP_PKEY_eq(key, other), 1);
 
@@ -559,12 +564,14 @@ static void test_request(void **state)
 
         (void)snprintf(long_name, sizeof(long_name), "%062d.example", 0);
         for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
-                _cleanup_free_ char *text = request_make(keys[i], &hosts);
+                _cleanup_free_ char *text = NULL;
+                const int made = request_make(-EBADF, keys[i], &hosts, &text);
                 BIO *bio = BIO_new_mem_buf(text, -1);
                 X509_REQ *request = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
                 STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
                 GENERAL_NAMES *found = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
 
+                assert_int_equal(made, 0);
                 assert_int_equal(X509_REQ_verify(request, keys[i]), 1);
                 /* It has no room for such a name. */
                 assert_int_equal(X509_NAME_entry_count(X509_REQ_get_subject_name(request)), 0);

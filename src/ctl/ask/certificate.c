@@ -38,7 +38,7 @@ static bool certificate_was_the_end(void)
         return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
 }
 
-static PemResult certificate_parse_all(const char *text, size_t size, STACK_OF(X509) * *ret)
+PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret)
 {
         STACK_OF(X509) *certificates = sk_X509_new_null();
         BIO *bio = BIO_new_mem_buf(text, (int)size);
@@ -126,13 +126,23 @@ static PemResult certificate_parse_key(const char *text, size_t size, EVP_PKEY *
         return result;
 }
 
-int certificates_read(const char *path, STACK_OF(X509) * *ret)
+static int certificate_read_all(int folder, const char *path, int flags, STACK_OF(X509) * *ret)
 {
         _cleanup_free_ char *text = NULL;
         size_t size;
-        const int r = file_read(path, 0, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
+        const int r = file_read_at(folder, path, flags, CERTIFICATE_FILE_MAX_BYTES, &text, &size);
 
-        return r < 0 ? r : (int)certificate_parse_all(text, size, ret);
+        return r < 0 ? r : (int)certificates_parse(text, size, ret);
+}
+
+int certificates_read(const char *path, STACK_OF(X509) * *ret)
+{
+        return certificate_read_all(AT_FDCWD, path, 0, ret);
+}
+
+int certificates_read_own(int folder, const char *name, STACK_OF(X509) * *ret)
+{
+        return certificate_read_all(folder, name, O_NOFOLLOW, ret);
 }
 
 static int certificate_read_key(int folder, const char *path, int flags, size_t size_max,

@@ -16,11 +16,13 @@ typedef enum PemResult {
         PEM_ENCRYPTED, /* a key that needs a pass phrase */
 } PemResult;
 
-/* Read a file: return a PemResult, or a negative errno as file_read() does. With PEM_TAKEN, there
- * is at least one certificate; all are in the order of the file. */
+/* With PEM_TAKEN, there is at least one certificate; all are in the order of the text. */
+PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret);
+/* Read a file: return a PemResult, or a negative errno as file_read() does. */
 int certificates_read(const char *path, STACK_OF(X509) * *ret);
 int key_read(const char *path, EVP_PKEY **ret);
-/* One to sign with, which is in a customer's folder; follows no link. */
+/* In a customer's folder; they follow no link. The key is one to sign with. */
+int certificates_read_own(int folder, const char *name, STACK_OF(X509) * *ret);
 int key_read_own(int folder, const char *name, EVP_PKEY **ret);
 void certificates_free(STACK_OF(X509) * certificates);
 

@@ -223,3 +223,23 @@ bool change_reload_router(const Change *change)
         wait_past(changed_router(change->ctl->config_dir));
         return change_unit("try-reload-or-restart", ROUTER_SERVICE);
 }
+
+/* A reload does not see a folder that has come since the start. */
+bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name)
+{
+        uint64_t started_usec = UNKNOWN, made;
+        const uint64_t changed = changed_instance(config_dir, name, &made);
+        char unit[NAME_UNIT_MAX];
+        int r = bus_is_active(bus, name_unit(NAME_SERVICE_UNIT, name, unit));
+
+        if (r > 0)
+                r = bus_get(bus, unit, "Service", "ExecMainStartTimestamp", PROPERTY_NUMBER,
+                            &started_usec);
+        if (!change_good("systemd does not answer", r))
+                return false;
+        wait_past(changed);
+        return started_usec == UNKNOWN ||
+               change_unit(is_stale(started_usec * 1000, made) ? "try-restart"
+                                                               : "try-reload-or-restart",
+                           unit);
+}

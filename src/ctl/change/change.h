@@ -68,3 +68,6 @@ bool change_read_unit_files(Change *change);
 /* Makes the router read all that was changed; a router that does not run reads it at its start.
  * False: it could not read the files at all. */
 bool change_reload_router(const Change *change);
+
+/* Makes the server of an instance read its certificate again, if it runs. */
+bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name);

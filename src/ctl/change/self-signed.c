@@ -2,6 +2,7 @@
 #include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "ctl/change/self-signed.h"
@@ -9,6 +10,7 @@
 #include "util/text.h"
 
 #define DAYS            825 /* some clients refuse a longer life, whoever has signed */
+#define RSA_BITS        2048
 #define SERIAL_BITS     127
 #define COMMON_NAME_MAX 64 /* RFC 5280, ub-common-name */
 
@@ -102,26 +104,37 @@ static X509 *self_signed_certificate(EVP_PKEY *key, const Hosts *hosts)
         return NULL;
 }
 
-int self_signed_make(const char *config_dir, const char *instance, const char *host,
-                     const Hosts *hosts, bool replace)
-{
-        TlsPair pair = { .chain = NULL };
-        X509 *certificate = NULL;
-        int r = -ENOMEM;
+typedef struct SelfSigned {
+        const Hosts *hosts;
+        AcmeKeyType type;
+} SelfSigned;
 
-        if (hosts->n_hosts == 0 && hosts->n_addresses == 0)
-                return TLS_FILES_NO_NAME;
-        pair.chain = sk_X509_new_null();
-        pair.key = EVP_EC_gen("P-256");
-        if (pair.chain && pair.key)
-                certificate = self_signed_certificate(pair.key, hosts);
-        if (certificate && sk_X509_push(pair.chain, certificate) > 0)
-                r = tls_files_put(config_dir, instance, host, &pair, replace);
-        sk_X509_free(pair.chain);
-        X509_free(certificate);
-        EVP_PKEY_free(pair.key);
+/* For tls_files_put() */
+static int self_signed_pair(const void *userdata, TlsPair *ret)
+{
+        const SelfSigned *wanted = userdata;
+        X509 *certificate = NULL;
+
+        ret->chain = sk_X509_new_null();
+        ret->key = wanted->type == ACME_KEY_RSA ? EVP_RSA_gen(RSA_BITS) : EVP_EC_gen("P-256");
+        if (ret->chain && ret->key)
+                certificate = self_signed_certificate(ret->key, wanted->hosts);
         ERR_clear_error();
-        return r;
+        if (certificate && sk_X509_push(ret->chain, certificate) > 0)
+                return 0;
+        X509_free(certificate);
+        return -ENOMEM;
+}
+
+int self_signed_make(const char *config_dir, const char *instance, const char *host,
+                     const Hosts *hosts, AcmeKeyType type, bool replace)
+{
+        const SelfSigned wanted = { hosts, type };
+
+        return hosts->n_hosts == 0 && hosts->n_addresses == 0
+                       ? TLS_FILES_NO_NAME
+                       : tls_files_put(config_dir, instance, host, self_signed_pair, &wanted,
+                                       replace);
 }
 
 static bool self_signed_ask_for(X509_REQ *request, const char *names)
@@ -147,12 +160,13 @@ static char *self_signed_print(X509_REQ *request)
         return out && fclose(out) == 0 && good ? take_ptr(text) : NULL;
 }
 
-char *request_make(EVP_PKEY *key, const Hosts *hosts)
+int request_make(int folder, EVP_PKEY *key, const void *hosts_of_request, char **ret_text)
 {
+        const Hosts *hosts = hosts_of_request;
         const Hosts alone = { .hosts = hosts->hosts, .n_hosts = hosts->n_hosts };
         _cleanup_free_ char *names = self_signed_names(&alone);
         X509_REQ *request = X509_REQ_new();
-        char *text = NULL;
+        int r = -ENOTSUP;
         /* These have a digest of their own, and refuse another. */
         const bool has_own = EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448");
 
@@ -160,8 +174,8 @@ char *request_make(EVP_PKEY *key, const Hosts *hosts)
             self_signed_set_name(X509_REQ_get_subject_name(request), hosts->hosts[0]) &&
             X509_REQ_set_pubkey(request, key) == 1 && self_signed_ask_for(request, names) &&
             X509_REQ_sign(request, key, has_own ? NULL : EVP_sha256()) > 0)
-                text = self_signed_print(request);
+                r = (*ret_text = self_signed_print(request)) ? 0 : -ENOMEM;
         X509_REQ_free(request);
         ERR_clear_error();
-        return text;
+        return r;
 }

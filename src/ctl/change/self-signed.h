@@ -3,16 +3,18 @@
  * request for one that an authority signs. */
 #pragma once
 
+#include "config/acme-settings.h"
 #include "ctl/ask/hosts.h"
 #include "ctl/change/tls-files.h"
 
 /*
- * Puts a new key and a certificate by it in their place (tls_files_put()): ECDSA P-256, for all
- * hosts, wildcards and addresses. Returns a TlsFiles or a negative errno.
+ * Puts a new key and a certificate by it in their place (tls_files_put()): for all hosts, wildcards
+ * and addresses. Returns a TlsFiles or a negative errno.
  */
 int self_signed_make(const char *config_dir, const char *instance, const char *host,
-                     const Hosts *hosts, bool replace);
+                     const Hosts *hosts, AcmeKeyType type, bool replace);
 
-/* PKCS #10 in PEM form, for all hosts and wildcards, at least one, and for no address; to be freed.
- * NULL: no memory, or OpenSSL can't sign with this key. */
-char *request_make(EVP_PKEY *key, const Hosts *hosts);
+/* For tls_files_use_key(). hosts: a Hosts, whose hosts and wildcards, at least one, the request
+ * names; *ret_text: PKCS #10 in PEM form. Returns 0; -ENOTSUP: OpenSSL can't sign with this key; or
+ * -ENOMEM. */
+int request_make(int folder, EVP_PKEY *key, const void *hosts, char **ret_text);

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The folder belongs to the customer, who may change anything in it at any time: it is opened once,
- * both files are written under new names in it, and then renamed. No link is followed, and owner
- * and mode are set by descriptor.
+ * and a process of the customer's makes the key in it, or uses it. Both files are written under new
+ * names, and then renamed. No link is followed.
  */
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <pwd.h>
 #include <sys/stat.h>
 
 #include "config/names.h"
-#include "ctl/ask/access.h"
+#include "ctl/ask/as-customer.h"
 #include "ctl/ask/certificate.h"
 #include "ctl/change/files.h"
 #include "ctl/change/tls-files.h"
@@ -47,7 +46,7 @@ static int tls_files_clear(int folder, const char *name)
         return -errno;
 }
 
-static int tls_files_write(int folder, TlsFile what, uid_t uid, gid_t gid, const TlsPair *pair)
+static int tls_files_write(int folder, TlsFile what, const TlsPair *pair)
 {
         const char *name = tls_files[what].unfinished;
         _cleanup_close_ int fd = -EBADF;
@@ -63,21 +62,18 @@ static int tls_files_write(int folder, TlsFile what, uid_t uid, gid_t gid, const
         fd = -EBADF;
         errno = EIO; /* OpenSSL's functions need not set it */
         if (!tls_files_print(out, what, pair) || fflush(out) != 0 ||
-            fchmod(fileno(out), 0400) < 0 || fchown(fileno(out), uid, gid) < 0 ||
-            fsync(fileno(out)) < 0)
+            fchmod(fileno(out), 0400) < 0 || fsync(fileno(out)) < 0)
                 return -errno;
         return 0;
 }
 
-/* For folder_make(); userdata: the TlsPair. */
-static int tls_files_fill(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
+static int tls_files_write_pair(int folder, const TlsPair *pair)
 {
-        const TlsPair *pair = userdata;
         const TlsFile first = pair->key ? TLS_KEY : TLS_CERTIFICATE;
         int r = 0;
 
         for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
-                r = tls_files_write(folder, i, uid, gid, pair);
+                r = tls_files_write(folder, i, pair);
         /* An instance that is started in between finds a pair that does not match, and not half a
          * file. */
         for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
@@ -100,85 +96,109 @@ static bool tls_files_exist(int folder)
         return any;
 }
 
-/* The customer may put another folder in its place meanwhile, but only one of their own. */
-static int tls_files_open_host(int folder, const char *host, uid_t uid, gid_t gid)
+/* What the process of the customer is to do in the folder of the instance. */
+typedef struct TlsWork {
+        Identity customer;
+        int folder;
+        const char *host; /* NULL: in that folder itself, else in the one of the host */
+        TlsMake *make;
+        TlsUse *use;
+        const void *userdata;
+        bool replace;
+} TlsWork;
+
+static int tls_files_open_host(const TlsWork *work, bool make, int flags)
 {
         char name[NAME_HOST_MAX];
-        const bool is_new = mkdirat(folder, name_host_folder(host, name), 0700) == 0;
-        _cleanup_close_ int fd = -EBADF;
+        int fd;
 
-        if (!is_new && errno != EEXIST)
+        if (work->host && make &&
+            mkdirat(work->folder, name_host_folder(work->host, name), 0750) < 0 && errno != EEXIST)
                 return -errno;
-        fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0 || (is_new && (fchown(fd, uid, gid) < 0 || fchmod(fd, 0750) < 0)))
-                return -errno;
-        return take_fd(fd);
+        fd = openat(work->folder, work->host ? name_host_folder(work->host, name) : ".",
+                    flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
 }
 
-static int tls_files_put_in(int folder, const struct passwd *user, const TlsPair *pair,
-                            bool replace)
+static int tls_files_work_put(const void *userdata, char **ret_text)
 {
-        if (!replace && tls_files_exist(folder))
+        const TlsWork *work = userdata;
+        _cleanup_close_ int folder = tls_files_open_host(work, true, O_RDONLY);
+        TlsPair pair = { .chain = NULL };
+        int r;
+
+        if (folder < 0)
+                return folder;
+        if (!work->replace && tls_files_exist(folder))
                 return TLS_FILES_EXIST;
-        return tls_files_fill(folder, user->pw_name, user->pw_uid, user->pw_gid, pair);
+        r = work->make(work->userdata, &pair);
+        if (r == 0)
+                r = tls_files_write_pair(folder, &pair);
+        certificates_free(pair.chain);
+        EVP_PKEY_free(pair.key);
+        return r;
 }
 
-int tls_files_put(const char *config_dir, const char *instance, const char *host,
-                  const TlsPair *pair, bool replace)
+/* For folder_make(): the new folder is still root's. */
+static int tls_files_fill(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
+{
+        TlsWork work = *(const TlsWork *)userdata;
+
+        work.folder = folder;
+        return fchown(folder, uid, gid) < 0
+                       ? -errno
+                       : as_customer_run(&work.customer, tls_files_work_put, &work, NULL);
+}
+
+int tls_files_put(const char *config_dir, const char *instance, const char *host, TlsMake *make,
+                  const void *userdata, bool replace)
 {
         _cleanup_free_ char *tls = text_format("%s/tls", config_dir);
         _cleanup_free_ char *path = name_path(NAME_TLS_DIR, config_dir, instance);
         _cleanup_close_ int folder = -EBADF;
-        const struct passwd *user = getpwnam(instance);
+        TlsWork work = { .host = host, .make = make, .userdata = userdata, .replace = replace };
 
-        if (!user)
+        if (!identity_of(instance, &work.customer))
                 return TLS_FILES_NO_USER;
         if (!tls || !path)
                 return -ENOMEM;
         if (mkdir(tls, 0711) < 0 && errno != EEXIST)
                 return -errno;
         folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (host) {
-                _cleanup_close_ int own = -EBADF;
-
-                if (folder < 0)
-                        return errno == ENOENT ? TLS_FILES_NO_FOLDER : -errno;
-                own = tls_files_open_host(folder, host, user->pw_uid, user->pw_gid);
-                return own < 0 ? own : tls_files_put_in(own, user, pair, replace);
-        }
+        if (folder < 0 && (errno != ENOENT || host))
+                return errno == ENOENT ? TLS_FILES_NO_FOLDER : -errno;
         /* An empty folder would keep the instance from starting, so a new one is filled first. */
         if (folder < 0)
-                return errno == ENOENT ? folder_make(tls, instance, user->pw_uid, user->pw_gid,
-                                                     0750, tls_files_fill, pair)
-                                       : -errno;
-        return tls_files_put_in(folder, user, pair, replace);
+                return folder_make(tls, instance, work.customer.uid, work.customer.gid, 0750,
+                                   tls_files_fill, &work);
+        work.folder = folder;
+        return as_customer_run(&work.customer, tls_files_work_put, &work, NULL);
 }
 
-static int tls_files_read_from(int folder, const char *host, EVP_PKEY **ret)
+static int tls_files_work_use(const void *userdata, char **ret_text)
 {
-        char name[NAME_HOST_MAX];
-        _cleanup_close_ int own = openat(folder, host ? name_host_folder(host, name) : ".",
-                                         O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        const TlsWork *work = userdata;
+        _cleanup_close_ int folder = tls_files_open_host(work, false, O_PATH);
+        EVP_PKEY *key = NULL;
+        int r = folder < 0 ? folder : key_read_own(folder, tls_files[TLS_KEY].name, &key);
 
-        return own < 0 ? -errno : key_read_own(own, tls_files[TLS_KEY].name, ret);
+        if (r == PEM_TAKEN)
+                r = work->use(folder, key, work->userdata, ret_text);
+        EVP_PKEY_free(key);
+        return r;
 }
 
-int tls_files_read_key(const char *config_dir, const char *instance, const char *host,
-                       EVP_PKEY **ret)
+int tls_files_use_key(const char *config_dir, const char *instance, const char *host, TlsUse *use,
+                      const void *userdata, char **ret_text)
 {
         _cleanup_free_ char *path = name_path(NAME_TLS_DIR, config_dir, instance);
         _cleanup_close_ int folder =
                 path ? open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -ENOMEM;
-        Identity customer, own;
-        int r, restored;
+        TlsWork work = { .folder = folder, .host = host, .use = use, .userdata = userdata };
 
         if (folder < 0)
                 return path ? -errno : -ENOMEM;
-        if (!identity_of(instance, &customer))
+        if (!identity_of(instance, &work.customer))
                 return -ESRCH;
-        r = access_begin_as(&customer, &own);
-        if (r == 0)
-                r = tls_files_read_from(folder, host, ret);
-        restored = access_end_as(&own);
-        return restored < 0 ? restored : r;
+        return as_customer_run(&work.customer, tls_files_work_use, &work, ret_text);
 }

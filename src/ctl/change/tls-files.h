@@ -20,16 +20,23 @@ typedef struct TlsPair {
         EVP_PKEY *key;          /* NULL: the key that is there stays */
 } TlsPair;
 
-/*
- * Writes config_dir/tls/NAME/{fullchain,privkey}.pem, owned by the user and readable by that user
- * alone. Each file is written as a whole or not at all. A folder that is not there is made, with
- * both files in it. host: the folder of that host in it, or NULL. replace: also where there are
- * files. Returns a TlsFiles or a negative errno.
- */
-int tls_files_put(const char *config_dir, const char *instance, const char *host,
-                  const TlsPair *pair, bool replace);
+/* Sets *ret, which is freed afterwards. Returns 0 or a negative errno. */
+typedef int TlsMake(const void *userdata, TlsPair *ret);
 
-/* Reads the present key with the rights of the customer, through no link. Returns a PemResult of
- * certificate.h, or a negative errno. */
-int tls_files_read_key(const char *config_dir, const char *instance, const char *host,
-                       EVP_PKEY **ret);
+/*
+ * Writes what make() makes to config_dir/tls/NAME/{fullchain,privkey}.pem, in a process of the
+ * customer's: both files are the customer's, who alone can read them. Each file is written as a
+ * whole or not at all. A folder that is not there is made, with both files in it. host: the folder
+ * of that host in it, or NULL. replace: also where there are files. Returns a TlsFiles or a
+ * negative errno.
+ */
+int tls_files_put(const char *config_dir, const char *instance, const char *host, TlsMake *make,
+                  const void *userdata, bool replace);
+
+/* folder: that of the key. Sets *ret_text. Returns 0 or a negative errno. */
+typedef int TlsUse(int folder, EVP_PKEY *key, const void *userdata, char **ret_text);
+
+/* Calls use() with the present key, which is reached through no link, in a process of the
+ * customer's. Returns a PemResult of certificate.h; a negative errno, also of use(). */
+int tls_files_use_key(const char *config_dir, const char *instance, const char *host, TlsUse *use,
+                      const void *userdata, char **ret_text);
