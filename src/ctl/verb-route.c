@@ -172,6 +172,21 @@ static int route_print(const Output *output, const Answer answers[static PROTOCO
         return table_print(&table);
 }
 
+/* The instance that is asked about may be another one by the files. */
+static void route_print_acme(const Config *config, const Explanation *answer)
+{
+        const uint32_t place =
+                answer->instance ? config_find_instance(config, answer->instance) : ROUTE_NONE;
+        const Instance *instance = place == ROUTE_NONE ? NULL : &config->instances[place];
+
+        /* It is for hosts in its file. */
+        if (!instance || instance->tls != TLS_ACME || instance->is_suspended || !answer->route)
+                return;
+        output_print("\nWhile bellhop-acme gets a certificate, challenges of the authority for %s "
+                     "are answered without %s.\n",
+                     answer->route, instance->name);
+}
+
 /* What the table has no room for. */
 static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config *config,
                               const Answer answers[static PROTOCOLS],
@@ -190,6 +205,7 @@ static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config
                         files[i].is.instance ? files[i].is.instance : "", why ? why : "");
                 break;
         }
+        route_print_acme(config, &answers[answers[TLS].is.outcome ? TLS : HTTP].is);
         if (!wanted->is_address && hostmap_has_addresses(config->map))
                 output_print(
                         "\nA connection to an address that an instance has by Address= is always "

@@ -3,7 +3,7 @@
 #include "decide/decide.h"
 #include "util/cleanup.h"
 
-/* RFC 8555 section 8.3: HTTP-01 asks here over plain HTTP whether we control a host. */
+/* RFC 8555 section 8.3: http-01 asks here over plain HTTP whether we control a host. */
 #define ACME_CHALLENGE "/.well-known/acme-challenge/"
 
 /* What a redirect has beside host and path. */
@@ -37,6 +37,35 @@ bool decide_address(const Config *config, const Address *local, Decision *ret)
         return true;
 }
 
+static bool decide_takes_challenge(Span *path)
+{
+        Span rest = *path, taken;
+
+        if (!span_take(&rest, strlen(ACME_CHALLENGE), &taken) ||
+            !span_equals(taken, ACME_CHALLENGE))
+                return false;
+        *path = rest;
+        return true;
+}
+
+/* A valid token has no query and no escapes behind it. */
+static void decide_challenge(const Config *config, const Question *question, Decision *ret)
+{
+        const Instance *instance = &config->instances[ret->instance];
+        Span token = question->path;
+
+        if (instance->tls != TLS_ACME || instance->is_suspended)
+                return;
+        if (question->protocol == BELLHOP_PROTOCOL_TLS) {
+                ret->challenge = question->offers_acme ? CHALLENGE_TLS : CHALLENGE_NONE;
+        } else if ((span_equals(question->method, "GET") ||
+                    span_equals(question->method, "HEAD")) &&
+                   decide_takes_challenge(&token) && challenge_token_is_valid(token)) {
+                ret->challenge = CHALLENGE_HTTP;
+                ret->token = token;
+        }
+}
+
 /* Plain HTTP for a host: the router may answer in place of the instance. */
 static void decide_http(const Config *config, Span path, Decision *ret)
 {
@@ -53,8 +82,7 @@ static void decide_http(const Config *config, Span path, Decision *ret)
                 decide_refuse(REFUSE_PLAIN_HTTP, ret);
                 return;
         case HTTP_REDIRECT:
-                if (path.size >= strlen(ACME_CHALLENGE) &&
-                    memcmp(path.data, ACME_CHALLENGE, strlen(ACME_CHALLENGE)) == 0)
+                if (decide_takes_challenge(&path))
                         return;
                 if (path.size > DECIDE_REDIRECT_MAX - REDIRECT_OVERHEAD)
                         decide_refuse(REFUSE_TOO_LARGE, ret);
@@ -77,6 +105,7 @@ static void decide_host(const Config *config, const Question *question, Decision
         } else {
                 ret->instance = match.instance;
                 ret->reason = tls ? BELLHOP_REASON_SERVER_NAME : BELLHOP_REASON_HOST;
+                decide_challenge(config, question, ret);
         }
         if (ret->kind == DECISION_ROUTE && !tls)
                 decide_http(config, question->path, ret);

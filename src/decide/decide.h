@@ -2,6 +2,7 @@
 /* Decides which instance gets a connection, or whether the router redirects or refuses it. Pure. */
 #pragma once
 
+#include "challenge/challenge.h"
 #include "config/config.h"
 #include "handoff/bellhop.h"
 #include "refuse/refuse.h"
@@ -12,6 +13,8 @@ typedef struct Question {
         bool host_required;             /* the protocol demands a host (HTTP/1.1) */
         Address local;                  /* what the client connected to */
         Span host;                      /* as the client wrote it; empty: it named none */
+        bool offers_acme;               /* TLS: acme-tls/1, and no other protocol */
+        Span method;                    /* HTTP */
         Span path;                      /* HTTP: path and query of the request target */
 } Question;
 
@@ -28,6 +31,9 @@ typedef struct Decision {
         enum bellhop_reason reason; /* how the instance was found */
         uint32_t route;             /* for hostmap_route(); ROUTE_NONE: none leads anywhere */
         Hostname host;              /* canonical; length 0: none, or not one that can be routed */
+        ChallengeType challenge;    /* if such a challenge is pending for the host, it is answered
+                                     * without the instance, whatever the kind is */
+        Span token;                 /* CHALLENGE_HTTP: a valid one; points into the question */
 } Decision;
 
 /* By the local address alone, before a byte is read. False: no route has it, and *ret is unset. */

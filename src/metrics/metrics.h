@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "challenge/challenge.h"
 #include "handoff/bellhop.h"
 #include "refuse/refuse.h"
 
@@ -39,8 +40,9 @@ typedef struct Metrics {
         uint64_t accepted;
         uint64_t handed_off[BELLHOP_REASON_DEFAULT]; /* by enum bellhop_reason, from 1 on */
         uint64_t refused[REFUSE_REASON_COUNT];
-        uint64_t redirected; /* answered for their sites: Http=redirect */
-        uint64_t gone;       /* left by their clients before they could be routed */
+        uint64_t redirected;                  /* answered for their sites: Http=redirect */
+        uint64_t challenges[CHALLENGE_TYPES]; /* by ChallengeType, from 1 on */
+        uint64_t gone; /* left by their clients before they could be routed */
         uint64_t queue_full_waits;
         uint64_t in_flight_waits;
         uint64_t start_waits;

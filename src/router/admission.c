@@ -53,6 +53,9 @@ bool admission_of_instance(Admission *admission, Outlet *outlet)
 {
         if (outlet->n_waiting < admission->settings->pending_max_per_instance)
                 return true;
+        /* The outlet has logged that the responder does not receive. */
+        if (!outlet->name)
+                return false;
         log_limits_write(admission->log_limits, outlet->log_limits, LOG_KIND_INSTANCE_LIMIT,
                          (LogFields){ .instance = outlet->name },
                          "%s has reached PendingMaxPerInstance=; more visitors get 503 until it "

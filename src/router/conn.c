@@ -235,12 +235,17 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
 {
         Router *router = conn->router;
 
+        router_touch_status(router);
+        /* The authority is not a visitor of the customer's. */
+        if (outlet == router->responder) {
+                router->metrics.challenges[CHALLENGE_TLS - 1]++;
+                return;
+        }
         /* What named the host was at least a byte. */
         tally_note(&router->tally, conn->fd, outlet->name,
                    handoff->reason != BELLHOP_REASON_ADDRESS);
         metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
                               clock_nsec(CLOCK_MONOTONIC));
-        router_touch_status(router);
 }
 
 static void conn_route(Conn *conn, const Look *look, Outlet *outlet)
@@ -282,11 +287,70 @@ static void conn_redirect(Conn *conn, const Look *look, Outlet *outlet)
         linger_reply_consume(&router->lingering, conn_release(conn), reply, size);
 }
 
+static void conn_answer(Conn *conn, const Look *look, Span answer)
+{
+        Router *router = conn->router;
+        char reply[CHALLENGE_REPLY_MAX];
+        const size_t size = challenge_reply(look->sniffed.method, answer, reply);
+
+        router->metrics.challenges[CHALLENGE_HTTP - 1]++;
+        router_touch_status(router);
+        conn_restore(conn);
+        linger_reply_consume(&router->lingering, conn_release(conn), reply, size);
+}
+
+/* False: no such challenge is pending, so it is like any other connection. */
+static bool conn_meet_challenge(Conn *conn, const Look *look)
+{
+        const Decision *decision = &look->decision;
+        Router *router = conn->router;
+        uint8_t digest[CHALLENGE_DIGEST_SIZE];
+        char answer[CHALLENGE_ANSWER_MAX];
+        size_t size;
+
+        switch (decision->challenge) {
+        case CHALLENGE_NONE:
+                return false;
+        case CHALLENGE_HTTP:
+                size = challenge_read_answer(router->challenges_dir, decision->host.name,
+                                             decision->token, answer);
+                if (size > 0)
+                        conn_answer(conn, look, (Span){ (const uint8_t *)answer, size });
+                return size > 0;
+        case CHALLENGE_TLS:
+                if (!challenge_read_digest(router->challenges_dir, decision->host.name, digest))
+                        return false;
+                conn_route(conn, look, router->responder);
+                return true;
+        }
+        return false;
+}
+
+/* Where the local address decides, no byte is looked at but for this. */
+static bool conn_meet_challenge_by_address(Conn *conn, const Look *look)
+{
+        const Decision *decision = &look->decision;
+        Router *router = conn->router;
+        const Instance *instance;
+        Look closer;
+
+        if (decision->kind != DECISION_ROUTE || decision->reason != BELLHOP_REASON_ADDRESS)
+                return false;
+        instance = &router->config->instances[decision->instance];
+        return instance->tls == TLS_ACME && !instance->is_suspended &&
+               challenge_is_any_pending(router->challenges_dir) &&
+               look_for_challenge(router->config, router->peek, conn->fd, look, &closer) &&
+               conn_meet_challenge(conn, &closer);
+}
+
 static void conn_follow(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
-        Outlet *outlet = conn_outlet(conn->router, decision->instance);
+        Outlet *outlet;
 
+        if (conn_meet_challenge(conn, look) || conn_meet_challenge_by_address(conn, look))
+                return;
+        outlet = conn_outlet(conn->router, decision->instance);
         if (decision->kind == DECISION_REFUSE)
                 conn_refuse(conn, decision->refuse, outlet, decision->host.name);
         else if (decision->kind == DECISION_REDIRECT)

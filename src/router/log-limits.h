@@ -16,6 +16,7 @@ typedef enum LogKind {
         LOG_KIND_PENDING_LIMIT = LOG_KINDS_OF_INSTANCE,
         LOG_KIND_SOURCE_LIMIT,
         LOG_KIND_EXHAUSTED, /* descriptors or memory */
+        LOG_KIND_RESPONDER, /* bellhop-acme-tls receives nothing */
         LOG_KIND_REFUSAL,
         LOG_KINDS,
 } LogKind;

@@ -78,6 +78,8 @@ static void look_at_bytes(const Config *config, Span bytes, size_t skipped, Look
                         .protocol = look->protocol,
                         .host_required = look->sniffed.host_required,
                         .host = { look->sniffed.host, look->sniffed.host_length },
+                        .offers_acme = look->sniffed.offers_acme,
+                        .method = look->sniffed.method,
                         .path = look->sniffed.path,
                 };
                 look->kind = LOOK_DECIDED;
@@ -109,6 +111,11 @@ static void look_at_input(const Config *config, Span bytes, bool end_of_input, L
                 look->kind = LOOK_GONE;
 }
 
+static ssize_t look_peek(const Config *config, uint8_t *buffer, int fd)
+{
+        return recv(fd, buffer, config->router.sniff_max_bytes, MSG_PEEK | MSG_DONTWAIT);
+}
+
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret)
 {
         ssize_t n;
@@ -120,10 +127,22 @@ void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, L
                 ret->kind = LOOK_DECIDED;
                 return;
         }
-        n = recv(fd, buffer, config->router.sniff_max_bytes, MSG_PEEK | MSG_DONTWAIT);
+        n = look_peek(config, buffer, fd);
         if (n > 0)
                 look_at_input(config, (Span){ .data = buffer, .size = (size_t)n }, end_of_input,
                               ret);
         else if (n == 0 || (errno != EAGAIN && errno != EINTR))
                 ret->kind = LOOK_GONE;
+}
+
+bool look_for_challenge(const Config *config, uint8_t *buffer, int fd, const Look *look, Look *ret)
+{
+        const ssize_t n = look_peek(config, buffer, fd);
+
+        if (n <= 0)
+                return false;
+        *ret = (Look){ .client = look->client };
+        look_at_input(config, (Span){ .data = buffer, .size = (size_t)n }, false, ret);
+        return ret->kind == LOOK_DECIDED && ret->decision.challenge != CHALLENGE_NONE &&
+               ret->decision.instance == look->decision.instance;
 }

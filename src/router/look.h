@@ -33,5 +33,9 @@ typedef struct Look {
  * of *ret point. end_of_input: the client sends no more, so these bytes decide. */
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
 
+/* Looks at the bytes of a connection that the local address has routed, as look is, for a challenge
+ * to a host of the same instance. False: what has arrived is none. */
+bool look_for_challenge(const Config *config, uint8_t *buffer, int fd, const Look *look, Look *ret);
+
 /* Decides that it is refused, for a reason that is not in its bytes. */
 void look_refuse(Look *look, RefuseReason reason);

@@ -19,6 +19,8 @@ static const char help[] =
         "'control': bellhop-metrics(7). Normally started by bellhop-router.socket.\n\n"
         "      --config=DIR   Configuration (default: " BELLHOP_CONFIG_DIR ")\n"
         "      --runtime=DIR  Hand-off sockets NAME.handoff (default: " BELLHOP_RUNTIME_DIR ")\n"
+        "      --challenges=DIR\n"
+        "                     Pending challenges (default: " CHALLENGE_DIR ")\n"
         "      --reload=PID   Have the router with that process id read its configuration\n"
         "                     again, and wait until it has (for ExecReload=)\n"
         "  -h, --help         Show this help\n"
@@ -112,11 +114,11 @@ static int take_sockets(Router *router, Inherited *inherited)
         return router->n_listeners > 0 ? 0 : -ENOTCONN;
 }
 
-static int run(const char *config_dir, const char *runtime_dir)
+static int run(const char *config_dir, const char *runtime_dir, const char *challenges_dir)
 {
         _cleanup_(router_done) Router router;
         Inherited inherited;
-        int r = router_init(&router, config_dir, runtime_dir);
+        int r = router_init(&router, config_dir, runtime_dir, challenges_dir);
 
         if (r < 0)
                 return r;
@@ -164,10 +166,11 @@ static int ask_for_reload(const char *pid)
 int main(int argc, char *argv[])
 {
         const char *config_dir = BELLHOP_CONFIG_DIR, *runtime_dir = BELLHOP_RUNTIME_DIR;
-        const char *reload_pid = NULL;
+        const char *challenges_dir = CHALLENGE_DIR, *reload_pid = NULL;
         const ProgramOption options[] = {
                 { "config", required_argument, &config_dir },
                 { "runtime", required_argument, &runtime_dir },
+                { "challenges", required_argument, &challenges_dir },
                 { "reload", required_argument, &reload_pid },
                 { NULL, 0, NULL },
         };
@@ -178,5 +181,5 @@ int main(int argc, char *argv[])
         log_open();
         if (reload_pid)
                 return ask_for_reload(reload_pid);
-        return run(config_dir, runtime_dir) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return run(config_dir, runtime_dir, challenges_dir) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

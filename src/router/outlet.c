@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "challenge/challenge.h"
 #include "config/names.h"
 #include "router/outlet.h"
 #include "util/cleanup.h"
@@ -54,6 +55,17 @@ static int outlet_watch(Outlet *outlet)
         r = sd_event_source_set_io_events(outlet->writable,
                                           for_room ? EPOLLOUT : EPOLLOUT | EPOLLET);
         return r < 0 ? r : sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
+}
+
+static bool outlet_socket_path(const Outlet *outlet, char ret[static PATH_MAX])
+{
+        const char *dir = outlet->shared->runtime_dir;
+        int n;
+
+        if (outlet->name)
+                return name_path_fill(NAME_HANDOFF_SOCKET, dir, outlet->name, ret);
+        n = snprintf(ret, PATH_MAX, "%s/" CHALLENGE_SOCKET, dir);
+        return n > 0 && n < PATH_MAX;
 }
 
 static bool outlet_runs(const Start *start)
@@ -153,8 +165,8 @@ Outlet *outlet_new(OutletShared *shared, const char *name)
         outlet->shared = shared;
         outlet->fd = -EBADF;
         TAILQ_INIT(&outlet->waiting);
-        outlet->name = strdup(name);
-        return outlet->name ? outlet : outlet_free(outlet);
+        outlet->name = name ? strdup(name) : NULL;
+        return outlet->name || !name ? outlet : outlet_free(outlet);
 }
 
 static void outlet_disconnect(Outlet *outlet)
@@ -190,7 +202,7 @@ static int outlet_connect(Outlet *outlet)
         char path[PATH_MAX];
         int r;
 
-        if (!name_path_fill(NAME_HANDOFF_SOCKET, outlet->shared->runtime_dir, outlet->name, path))
+        if (!outlet_socket_path(outlet, path))
                 return -ENAMETOOLONG;
         /* Before connecting: a file that is replaced meanwhile is then noticed at the next look. */
         (void)stat(path, &st);
@@ -224,8 +236,8 @@ static void outlet_leave_old(Outlet *outlet)
         if (outlet->fd < 0 || now < outlet->looked_usec + LOOK_USEC)
                 return;
         outlet->looked_usec = now;
-        if (name_path_fill(NAME_HANDOFF_SOCKET, outlet->shared->runtime_dir, outlet->name, path) &&
-            stat(path, &st) == 0 && (st.st_dev != outlet->device || st.st_ino != outlet->inode))
+        if (outlet_socket_path(outlet, path) && stat(path, &st) == 0 &&
+            (st.st_dev != outlet->device || st.st_ino != outlet->inode))
                 outlet_disconnect(outlet);
 }
 
@@ -265,21 +277,57 @@ static void outlet_retry(const OutletShared *shared, uint64_t usec)
                 (void)sd_event_source_set_enabled(shared->retry, SD_EVENT_ONESHOT);
 }
 
+static void outlet_log_responder(const Outlet *outlet, const char *what)
+{
+        log_limits_write(outlet->shared->log_limits, NULL, LOG_KIND_RESPONDER, (LogFields){ 0 },
+                         "%s; certificate authorities get no answer over TLS until "
+                         "bellhop-acme-tls receives: systemctl status bellhop-acme-tls.socket "
+                         "bellhop-acme-tls.service",
+                         what);
+}
+
+static void outlet_log_absent(Outlet *outlet)
+{
+        if (!outlet->name)
+                outlet_log_responder(outlet, "nobody takes hand-offs for bellhop-acme-tls");
+        else
+                OUTLET_LOG(outlet, LOG_KIND_ABSENT,
+                           "nobody takes hand-offs for %s (%m); its visitors get 503 until "
+                           "bellhop@%s.socket runs: systemctl start bellhop@%s.socket",
+                           outlet->name, outlet->name, outlet->name);
+}
+
+static void outlet_log_queue_full(Outlet *outlet)
+{
+        if (!outlet->name)
+                outlet_log_responder(outlet, "the hand-off socket of bellhop-acme-tls is full");
+        else
+                OUTLET_LOG(outlet, LOG_KIND_QUEUE_FULL,
+                           "the hand-off socket of %s is full; its visitors wait until it "
+                           "receives: systemctl status bellhop@%s.service",
+                           outlet->name, outlet->name);
+}
+
+static void outlet_note_sent(Outlet *outlet)
+{
+        const bool had_slot = outlet->start.state == START_HAS_SLOT;
+
+        if (outlet->name && starts_sent(&outlet->shared->starts, &outlet->start))
+                OUTLET_COUNT(outlet, starts);
+        if (had_slot)
+                (void)outlet_watch(outlet);
+}
+
 static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
 {
         int r;
 
-        if (!starts_may_send(&outlet->shared->starts, &outlet->start))
+        if (outlet->name && !starts_may_send(&outlet->shared->starts, &outlet->start))
                 return OUTLET_WAIT;
         r = outlet_try(outlet, handoff, fd);
         outlet->in_flight = r == BELLHOP_SEND_IN_FLIGHT;
         if (r == 0) {
-                const bool had_slot = outlet->start.state == START_HAS_SLOT;
-
-                if (starts_sent(&outlet->shared->starts, &outlet->start))
-                        OUTLET_COUNT(outlet, starts);
-                if (had_slot)
-                        (void)outlet_watch(outlet);
+                outlet_note_sent(outlet);
                 return OUTLET_SENT;
         }
         if (r == BELLHOP_SEND_FULL || r == BELLHOP_SEND_IN_FLIGHT) {
@@ -288,11 +336,7 @@ static OutletResult outlet_attempt(Outlet *outlet, const struct bellhop_handoff 
         }
         starts_forget(&outlet->shared->starts, &outlet->start);
         errno = -r;
-        OUTLET_LOG(
-                outlet, LOG_KIND_ABSENT,
-                "nobody takes hand-offs for %s (%m); its visitors get 503 until bellhop@%s.socket "
-                "runs: systemctl start bellhop@%s.socket",
-                outlet->name, outlet->name, outlet->name);
+        outlet_log_absent(outlet);
         return OUTLET_ABSENT;
 }
 
@@ -329,10 +373,7 @@ static void outlet_count_wait(Outlet *outlet)
                 OUTLET_COUNT(outlet, in_flight_waits);
         } else {
                 OUTLET_COUNT(outlet, queue_full_waits);
-                OUTLET_LOG(outlet, LOG_KIND_QUEUE_FULL,
-                           "the hand-off socket of %s is full; its visitors wait until it "
-                           "receives: systemctl status bellhop@%s.service",
-                           outlet->name, outlet->name);
+                outlet_log_queue_full(outlet);
         }
 }
 

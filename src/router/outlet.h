@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The router's end of one instance's hand-off socket, and the connections that wait, in order, for
- * room in it or for the instance's turn to start. A reload keeps it, with its counters. */
+ * room in it or for the instance's turn to start. A reload keeps it, with its counters. The
+ * responder, bellhop-acme-tls, has one as well; it is not an instance. */
 #pragma once
 
 #include <sys/types.h>
@@ -40,7 +41,7 @@ typedef struct OutletShared {
 
 struct Outlet {
         OutletShared *shared;
-        char *name; /* of the instance */
+        char *name; /* of the instance; NULL: the responder */
         int fd;
         dev_t device; /* of the file that fd is connected to, like inode */
         ino_t inode;
@@ -61,6 +62,7 @@ int outlet_shared_init(OutletShared *shared);
 void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances);
 void outlet_bound(const Outlet *outlet);
 
+/* name: of the instance; NULL: for the responder. */
 Outlet *outlet_new(OutletShared *shared, const char *name);
 
 /* Nothing may wait in it. Returns NULL. */

@@ -26,11 +26,13 @@ static void router_notify(Router *router, NotifyEvent happened)
 
         notify_send(&router->notify, happened,
                     "%zu instances%s%s%s; accepted %" PRIu64 ", handed off %" PRIu64
-                    ", refused %" PRIu64 ", gone %" PRIu64 ", pending %zu, redirected %" PRIu64,
+                    ", refused %" PRIu64 ", gone %" PRIu64 ", pending %zu, redirected %" PRIu64
+                    ", challenges %" PRIu64,
                     router->config->n_instances, note[0] ? " (" : "", note, note[0] ? ")" : "",
                     metrics->accepted, metrics_sum(metrics->handed_off, BELLHOP_REASON_DEFAULT),
                     metrics_sum(metrics->refused, REFUSE_REASON_COUNT), metrics->gone,
-                    router_n_pending(router), metrics->redirected);
+                    router_n_pending(router), metrics->redirected,
+                    metrics_sum(metrics->challenges, CHALLENGE_TYPES));
 }
 
 /* Logs which step of the start has failed. */
@@ -99,6 +101,7 @@ static int router_on_retry(sd_event_source *source, uint64_t usec, void *userdat
         for (size_t i = 0; i < router->config->n_instances; i++)
                 if (router->outlets[i])
                         outlet_flush(router->outlets[i]);
+        outlet_flush(router->responder);
         return 0;
 }
 
@@ -157,6 +160,7 @@ static int router_use_config(void *userdata, const Config *config)
         for (size_t i = 0; i < config->n_instances; i++)
                 if (outlets[i])
                         outlet_bound(outlets[i]);
+        outlet_bound(router->responder);
         return 0;
 }
 
@@ -287,13 +291,15 @@ static int router_init_events(Router *router)
         return r;
 }
 
-int router_init(Router *router, const char *config_dir, const char *runtime_dir)
+int router_init(Router *router, const char *config_dir, const char *runtime_dir,
+                const char *challenges_dir)
 {
         static const ReloadHooks reload_hooks = { router_use_config, router_on_reload_end };
         int r;
 
         *router = (Router){
                 .notify.fd = -EBADF,
+                .challenges_dir = challenges_dir,
                 .admission.log_limits = router->log_limits,
                 .tally = { .runtime_dir = runtime_dir,
                            .lost = &router->metrics.usage_lost,
@@ -313,6 +319,10 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir)
                 r = router_step(tally_init(&router->tally), "set up what is told to bellhop-usage");
         if (r >= 0)
                 r = router_step(outlet_shared_init(&router->outlet_shared), "set up outlets");
+        if (r >= 0) {
+                router->responder = outlet_new(&router->outlet_shared, NULL);
+                r = router_step(router->responder ? 0 : -ENOMEM, "set up outlets");
+        }
         if (r >= 0)
                 r = router_step(reload_new(router->event, config_dir, &reload_hooks, router,
                                            &router->reload),
@@ -383,6 +393,7 @@ void router_done(Router *router)
         deadline_queue_done(&router->sniffing);
         deadline_queue_done(&router->waiting);
         router_move_outlets(router, NULL, NULL);
+        router->responder = outlet_free(router->responder);
         starts_done(&router->outlet_shared.starts);
         deadline_queue_done(&router->lingering.deadlines);
         router->reload = reload_free(router->reload);

@@ -20,6 +20,8 @@ struct Router {
         Reload *reload;
         Outlet **outlets; /* one for each of config->instances, or NULL until its first use */
         OutletShared outlet_shared;
+        Outlet *responder;          /* to bellhop-acme-tls */
+        const char *challenges_dir; /* not owned */
         Listener *listeners;
         size_t n_listeners;
         bool seals;              /* no connection without a seal is handed off */
@@ -36,8 +38,10 @@ struct Router {
         LogLimit log_limits[LOG_KINDS];
 };
 
-/* Reads the configuration. The strings must outlive the router. Logs the step that fails. */
-int router_init(Router *router, const char *config_dir, const char *runtime_dir);
+/* Reads the configuration. challenges_dir: of pending challenges. The strings must outlive the
+ * router. Logs the step that fails. */
+int router_init(Router *router, const char *config_dir, const char *runtime_dir,
+                const char *challenges_dir);
 
 /* Both take non-blocking listening sockets. */
 int router_add_listener_consume(Router *router, int fd);

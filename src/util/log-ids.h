@@ -19,3 +19,4 @@
 #define LOG_ID_FENCE_GAP          "3193e3dc76bc4311bb8dacb380a90073"
 #define LOG_ID_CERTIFICATE        "043e056ea73e9b1eb7334546cc12bc6d"
 #define LOG_ID_CERTIFICATE_FAILED "115bf0cdfd1fbf0d4736a9b3d4ecba95"
+#define LOG_ID_RESPONDER          "9ad0969d90f44b7592c16c1a0a96608b"

@@ -35,7 +35,7 @@ ALERT_HANDSHAKE_FAILURE, ALERT_DECODE_ERROR, ALERT_INTERNAL_ERROR, ALERT_UNRECOG
 
 
 class Counts(collections.namedtuple("Counts", "instances accepted handed_off refused gone pending")):
-    redirected = 0  # apart, as few tests have any
+    redirected = challenges = 0  # apart, as few tests have any
 
 
 
@@ -63,10 +63,15 @@ def records(message, size=16384):
     return b"".join(struct.pack("!BHH", 22, 0x0301, len(part)) + part for part in parts)
 
 
-def hello_message(name=None, size=0):
+def alpn(*protocols):
+    names = b"".join(bytes([len(protocol)]) + protocol.encode() for protocol in protocols)
+    return extension(16, struct.pack("!H", len(names)) + names)
+
+
+def hello_message(name=None, size=0, more=b""):
     """A ClientHello without records, filled up to size. The name comes last, where a lazy parser misses it."""
     extensions = (extension(0x2A2A, b"") + extension(43, b"\x04\x03\x04\x03\x03") +
-                  extension(10, b"\x00\x02\x00\x1d") + extension(13, b"\x00\x02\x04\x03"))
+                  extension(10, b"\x00\x02\x00\x1d") + extension(13, b"\x00\x02\x04\x03") + more)
     last = b"" if name is None else server_name(name)
     body = struct.pack("!H32sB32s", 0x0303, b"r" * 32, 32, b"s" * 32) + b"\x00\x04\x13\x01\xc0\x2b" + b"\x01\x00"
     fill = size - 4 - len(body) - 2 - len(extensions) - len(last)
@@ -77,8 +82,8 @@ def hello_message(name=None, size=0):
     return b"\x01" + struct.pack("!I", len(body))[1:] + body
 
 
-def hello(name=None, size=0, record=16384):
-    return records(hello_message(name, size), record)
+def hello(name=None, size=0, record=16384, more=b""):
+    return records(hello_message(name, size, more), record)
 
 
 def openssl_hello(name):
@@ -218,7 +223,8 @@ class Router:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
         self.process, self.nofile, self.uid, self.instances = None, nofile, uid, {}
         self.folder = tempfile.mkdtemp(prefix="bellhop-")
-        for name in ("config/instances", "config/router.conf.d", "run", "run-instance"):
+        for name in ("config/instances", "config/router.conf.d", "run", "run-instance", "challenges/http-01",
+                     "challenges/tls-alpn-01"):
             os.makedirs(f"{self.folder}/{name}")
         os.chmod(self.folder, 0o755)
         # A copy: the build folder need not be readable for the router's user.
@@ -245,6 +251,15 @@ class Router:
         self.set_running(name, True)
         return self.instances[name]
 
+    def pend(self, path, text):
+        """Writes the file of a challenge, as bellhop-acme does: http-01/HOST/TOKEN or tls-alpn-01/HOST."""
+        path = f"{self.folder}/challenges/{path}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path + ".new", "w", encoding="ascii") as file:
+            file.write(text)
+        os.rename(path + ".new", path)
+        return path
+
     def set_running(self, name, running):
         """Its service has a runtime directory while it runs. All run, but where tests say otherwise."""
         folder = f"{self.folder}/run/{name}.running"
@@ -256,7 +271,7 @@ class Router:
                   "--no-new-privs"] if handoff.AS_ROOT else []
         limit = ["prlimit", f"--nofile={self.nofile}:{self.nofile}"] if self.nofile else []
         return [*limit, *become, f"{self.folder}/bellhop-router", f"--config={self.folder}/config",
-                f"--runtime={self.folder}/run", *arguments]
+                f"--runtime={self.folder}/run", f"--challenges={self.folder}/challenges", *arguments]
 
     def environment(self, **more):
         sanitizers = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
@@ -317,7 +332,7 @@ class Router:
         assert self.process.wait(TIMEOUT) == 0, self.errors()
         assert not SANITIZER.search(self.errors()), self.errors()
         counts = self._parse(text)
-        assert counts.accepted == counts.handed_off + counts.refused + counts.gone + counts.pending + counts.redirected, counts
+        assert counts.accepted == counts.handed_off + counts.refused + counts.gone + counts.pending + counts.redirected + counts.challenges, counts
         return counts
 
     def close(self):
@@ -344,11 +359,11 @@ class Router:
     @staticmethod
     def _parse(text):
         found = re.search(r"STATUS=(\d+) instances(?: \(.*\))?; accepted (\d+), handed off (\d+), refused (\d+), "
-                          r"gone (\d+), pending (\d+), redirected (\d+)$", text, re.MULTILINE)
+                          r"gone (\d+), pending (\d+), redirected (\d+), challenges (\d+)$", text, re.MULTILINE)
         assert found, text
-        *six, redirected = map(int, found.groups())
+        *six, redirected, challenges = map(int, found.groups())
         counts = Counts(*six)
-        counts.redirected = redirected
+        counts.redirected, counts.challenges = redirected, challenges
         return counts
 
     def reload(self):

@@ -249,7 +249,7 @@ def test_counts_and_states_are_told_to_systemd():
         router.connect().close()
         # By itself, without being asked.
         text = router.notify.wait("accepted 3")
-        assert text == "STATUS=2 instances; accepted 3, handed off 1, refused 1, gone 1, pending 0, redirected 0"
+        assert text == "STATUS=2 instances; accepted 3, handed off 1, refused 1, gone 1, pending 0, redirected 0, challenges 0"
         router.process.send_signal(signal.SIGHUP)
         assert re.search(r"^MONOTONIC_USEC=\d+$", router.notify.wait("^RELOADING=1$"), re.MULTILINE)
         router.notify.wait("^READY=1$")

@@ -14,7 +14,7 @@ import time
 import pytest
 from handoff import AS_ROOT, BUILD, ROOT, TIMEOUT
 from prometheus_client.parser import text_string_to_metric_families
-from router import (A, B, C, D, E, QUEUE, UID, Router, hello, http, parse_reply, read_exactly, read_to_end)
+from router import (A, B, C, D, E, QUEUE, UID, Router, alpn, hello, http, parse_reply, read_exactly, read_to_end)
 
 HOSTS = {A: "Host=alice.example", B: "Host=bob.example"}
 F = "man"  # one more user than the other tests need
@@ -195,6 +195,19 @@ def test_refused_for_an_instance():
     with Scraped(HOSTS, absent=[B]) as router:
         with router.moves(**{"accepted": 1, "refused_unavailable": 1, f"instance_refused_{B}_unavailable": 1}):
             router.ask(http("bob.example"))
+
+
+def test_challenges():
+    token = "/.well-known/acme-challenge/x"
+    with Scraped({A: "Host=alice.example\nTls=acme\nHttp=redirect"}) as router:
+        router.pend("http-01/alice.example/x", "x.y")
+        with router.moves(accepted=1, challenges_http_01=1):
+            router.ask(http("alice.example", token))
+        router.add_socket("acme-tls")
+        os.rename(f"{router.folder}/run/acme-tls.handoff", f"{router.folder}/run/acme-tls")
+        router.pend("tls-alpn-01/alice.example", "A" * 43)
+        with router.moves(accepted=1, challenges_tls_alpn_01=1):
+            router.expect("acme-tls", hello("alice.example", more=alpn("acme-tls/1")))
 
 
 def test_http_policy():

@@ -4,14 +4,15 @@
 
 #include "decide/decide.h"
 
-enum { ALICE, BOB, CAROL, DAVE, ERIN };
+enum { ALICE, BOB, CAROL, DAVE, ERIN, FRANK };
 
 static Instance instances[] = {
         [ALICE] = { .http = HTTP_SERVE },
         [BOB] = { .http = HTTP_REDIRECT },
         [CAROL] = { .http = HTTP_REFUSE },
         [DAVE] = { .http = HTTP_REFUSE, .is_suspended = true },
-        [ERIN] = { .http = HTTP_REDIRECT, .is_suspended = true },
+        [ERIN] = { .http = HTTP_REDIRECT, .is_suspended = true, .tls = TLS_ACME },
+        [FRANK] = { .http = HTTP_REFUSE, .tls = TLS_ACME },
 };
 
 static Address address_of(const char *text)
@@ -37,6 +38,7 @@ static Config *config_with(uint32_t default_instance)
         assert_int_equal(hostmap_add_host(config.map, "bob.example", BOB, 0, &other), 0);
         assert_int_equal(hostmap_add_host(config.map, "carol.example", CAROL, 0, &other), 0);
         assert_int_equal(hostmap_add_host(config.map, "*.erin.example", ERIN, 0, &other), 0);
+        assert_int_equal(hostmap_add_host(config.map, "frank.example", FRANK, 0, &other), 0);
         assert_int_equal(hostmap_add_host(config.map, "withheld.alice.example", ROUTE_NONE, 0,
                                           &other),
                          0);
@@ -168,6 +170,79 @@ static void test_address(void **state)
         assert_int_equal(decision.kind, DECISION_REDIRECT);
 }
 
+/* Which connections may be about a challenge, and that all else stays as it is. */
+static void test_challenges(void **state)
+{
+        static const struct {
+                const char *host, *method, *path; /* method "": over TLS */
+                bool offers_acme;
+                ChallengeType challenge;
+                const char *token;
+        } questions[] = {
+                { "Frank.Example:80", "GET", CHALLENGE, false, CHALLENGE_HTTP, "x" },
+                { "frank.example", "HEAD", CHALLENGE "-_09AZaz", false, CHALLENGE_HTTP,
+                  "x-_09AZaz" },
+                { "frank.example", "POST", CHALLENGE, false, CHALLENGE_NONE, "" },
+                { "frank.example", "get", CHALLENGE, false, CHALLENGE_NONE, "" },
+                { "frank.example", "GET", CHALLENGE "?q", false, CHALLENGE_NONE, "" },
+                { "frank.example", "GET", CHALLENGE "/", false, CHALLENGE_NONE, "" },
+                { "frank.example", "GET", CHALLENGE ".", false, CHALLENGE_NONE, "" },
+                { "frank.example", "GET", CHALLENGE "%41", false, CHALLENGE_NONE, "" },
+                { "frank.example", "GET", CHALLENGE "=", false, CHALLENGE_NONE, "" },
+                { "frank.example", "GET", "/.well-known/acme-challenge/", false, CHALLENGE_NONE,
+                  "" },
+                { "frank.example", "GET", "/", false, CHALLENGE_NONE, "" },
+                { "frank.example", "GET", "", false, CHALLENGE_NONE, "" },
+                { "frank.example", "", "", true, CHALLENGE_TLS, "" },
+                { "frank.example", "", "", false, CHALLENGE_NONE, "" },
+                /* Others', those of a suspended one, and what only the default would get. */
+                { "alice.example", "GET", CHALLENGE, false, CHALLENGE_NONE, "" },
+                { "alice.example", "", "", true, CHALLENGE_NONE, "" },
+                { "a.erin.example", "GET", CHALLENGE, false, CHALLENGE_NONE, "" },
+                { "a.erin.example", "", "", true, CHALLENGE_NONE, "" },
+                { "withheld.alice.example", "", "", true, CHALLENGE_NONE, "" },
+                { "nobody.test", "GET", CHALLENGE, false, CHALLENGE_NONE, "" },
+                { "nobody.test", "", "", true, CHALLENGE_NONE, "" },
+                { "192.0.2.1", "GET", CHALLENGE, false, CHALLENGE_NONE, "" },
+                { "", "", "", true, CHALLENGE_NONE, "" },
+        };
+        char longest[sizeof(CHALLENGE) + CHALLENGE_TOKEN_MAX];
+        Question question = { .protocol = HTTP,
+                              .host = span_from_string("frank.example"),
+                              .method = span_from_string("GET") };
+        Decision decision;
+
+        for (size_t i = 0; i < ELEMENTSOF(questions); i++) {
+                const Question asked = {
+                        .protocol = questions[i].method[0] ? HTTP : TLS,
+                        .host = span_from_string(questions[i].host),
+                        .method = span_from_string(questions[i].method),
+                        .path = span_from_string(questions[i].path),
+                        .offers_acme = questions[i].offers_acme,
+                };
+
+                decide(config_with(FRANK), &asked, &decision);
+                if (decision.challenge != questions[i].challenge ||
+                    !span_equals(decision.token, questions[i].token))
+                        fail_msg("question %zu: %d '%.*s'", i, (int)decision.challenge,
+                                 (int)decision.token.size, (const char *)decision.token.data);
+                if (questions[i].challenge == CHALLENGE_HTTP)
+                        assert_int_equal(decision.refuse, REFUSE_PLAIN_HTTP);
+                if (questions[i].challenge == CHALLENGE_TLS)
+                        assert_int_equal(decision.kind, DECISION_ROUTE);
+        }
+        memset(longest, 'x', sizeof(longest));
+        memcpy(longest, CHALLENGE, strlen(CHALLENGE));
+        question.path =
+                (Span){ (const uint8_t *)longest, strlen(CHALLENGE) - 1 + CHALLENGE_TOKEN_MAX };
+        decide(config_with(ROUTE_NONE), &question, &decision);
+        assert_int_equal(decision.challenge, CHALLENGE_HTTP);
+        assert_int_equal(decision.token.size, CHALLENGE_TOKEN_MAX);
+        question.path.size++;
+        decide(config_with(ROUTE_NONE), &question, &decision);
+        assert_int_equal(decision.challenge, CHALLENGE_NONE);
+}
+
 /* The longest path that is redirected still has a reply, with the longest host; one more does not.
  */
 static void test_redirect_of_a_long_path(void **state)
@@ -227,6 +302,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_hosts),
                 cmocka_unit_test(test_address),
+                cmocka_unit_test(test_challenges),
                 cmocka_unit_test(test_redirect),
                 cmocka_unit_test(test_redirect_of_a_long_path),
         };

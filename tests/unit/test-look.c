@@ -15,6 +15,7 @@ static Question asked;
 static char asked_host[8];
 static unsigned n_sniffs, n_decisions;
 static Span seen;
+static ChallengeType challenge;
 
 /* What look.c calls. */
 bool hostmap_has_addresses(const HostMap *map)
@@ -35,7 +36,7 @@ void decide(const Config *config, const Question *question, Decision *ret)
         asked = *question;
         (void)snprintf(asked_host, sizeof(asked_host), "%.*s", (int)asked.host.size,
                        asked.host.data);
-        *ret = (Decision){ .kind = DECISION_ROUTE, .instance = 7 };
+        *ret = (Decision){ .kind = DECISION_ROUTE, .instance = 7, .challenge = challenge };
 }
 
 bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
@@ -59,6 +60,7 @@ static int set_up(void **state)
 {
         has_addresses = address_decides = proxy_is_trusted = false;
         n_sniffs = n_decisions = 0;
+        challenge = CHALLENGE_NONE;
         sniffed = (Sniff){ .outcome = SNIFF_HOST,
                            .protocol = BELLHOP_PROTOCOL_HTTP,
                            .host_length = 1,
@@ -214,6 +216,35 @@ static void test_proxy_that_says_no_more(void **state)
         assert_int_equal(found.kind, LOOK_MORE);
 }
 
+/* Where the address decides, one look at what has arrived, which changes nothing. */
+static void test_challenge(void **state)
+{
+        static uint8_t buffer[SNIFF_MAX];
+        const Config config = { .router.sniff_max_bytes = SNIFF_MAX };
+        const Look look = { .decision.instance = 7 }, other = { .decision.instance = 8 };
+        int tcp[2];
+        Look found;
+
+        tcp_pair(tcp);
+        challenge = CHALLENGE_TLS;
+        assert_false(look_for_challenge(&config, buffer, tcp[1], &look, &found));
+        assert_int_equal(n_sniffs, 0);
+        assert_int_equal(send(tcp[0], "x", 1, 0), 1);
+        assert_true(look_for_challenge(&config, buffer, tcp[1], &look, &found));
+        assert_int_equal(found.decision.challenge, CHALLENGE_TLS);
+        assert_false(asked.has_local);
+        assert_false(look_for_challenge(&config, buffer, tcp[1], &other, &found));
+        challenge = CHALLENGE_NONE;
+        assert_false(look_for_challenge(&config, buffer, tcp[1], &look, &found));
+        challenge = CHALLENGE_TLS;
+        sniffed = (Sniff){ .outcome = SNIFF_MORE, .need_bytes = 2 };
+        assert_false(look_for_challenge(&config, buffer, tcp[1], &look, &found));
+        sniffed.outcome = SNIFF_MALFORMED;
+        assert_false(look_for_challenge(&config, buffer, tcp[1], &look, &found));
+        close_fd(tcp[0]);
+        close_fd(tcp[1]);
+}
+
 static void test_gone(void **state)
 {
         static uint8_t buffer[SNIFF_MAX];
@@ -237,6 +268,7 @@ int main(void)
                 cmocka_unit_test_setup(test_more, set_up),
                 cmocka_unit_test_setup(test_proxy, set_up),
                 cmocka_unit_test_setup(test_proxy_that_says_no_more, set_up),
+                cmocka_unit_test_setup(test_challenge, set_up),
                 cmocka_unit_test_setup(test_gone, set_up),
         };
 

@@ -17,6 +17,7 @@ static int connect_result, send_result; /* 0: works */
 static unsigned n_connects, n_forgotten, n_log_lines, n_looks;
 static int peers[2]; /* a pair of datagram sockets */
 static char sent[64], results[64];
+static const char *expected_path;
 
 static Metrics metrics;
 static LogLimit limits[LOG_KINDS];
@@ -65,7 +66,7 @@ bool name_path_fill(NamePath what, const char *dir, const char *instance, char r
 
 int bellhop_connect(const char *path)
 {
-        assert_string_equal(path, "/run/test/handoff/alice");
+        assert_string_equal(path, expected_path);
         n_connects++;
         return connect_result < 0 ? connect_result : dup(peers[0]);
 }
@@ -81,8 +82,8 @@ void log_limits_write(LogLimit all[static LOG_KINDS], LogLimit *of_instance, Log
                       LogFields fields, const char *format, ...)
 {
         assert_ptr_equal(all, limits);
-        assert_non_null(of_instance);
-        assert_non_null(fields.instance);
+        assert_int_equal(kind == LOG_KIND_RESPONDER, !of_instance);
+        assert_int_equal(kind == LOG_KIND_RESPONDER, !fields.instance);
         n_log_lines++;
 }
 
@@ -114,6 +115,7 @@ static int set_up(void **state)
                                  .on_result = on_result };
         may_send = true;
         starts_it = false;
+        expected_path = "/run/test/handoff/alice";
         connect_result = send_result = 0;
         n_connects = n_forgotten = n_log_lines = n_looks = 0;
         sent[0] = results[0] = 0;
@@ -320,6 +322,29 @@ static void test_bound(void **state)
         assert_int_equal(shared.in_flight_max, 512);
 }
 
+/* The responder is not an instance: it takes no turn to start, and starting it counts for none. */
+static void test_responder(void **state)
+{
+        outlet = outlet_free(outlet);
+        outlet = outlet_new(&shared, NULL);
+        assert_non_null(outlet);
+        expected_path = "/run/test/acme-tls";
+        may_send = false;
+        starts_it = true;
+        assert_int_equal(send_one(0), OUTLET_SENT);
+        assert_int_equal(metrics.starts, 0);
+        send_result = BELLHOP_SEND_FULL;
+        enqueue(1);
+        assert_int_equal(metrics.queue_full_waits, 1);
+        assert_int_equal(n_log_lines, 1);
+        send_result = 0;
+        outlet_flush(outlet);
+        assert_string_equal(results, "+b");
+        send_result = BELLHOP_SEND_GONE;
+        assert_int_equal(send_one(2), OUTLET_ABSENT);
+        assert_int_equal(n_log_lines, 2);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -335,6 +360,7 @@ int main(void)
                 TEST(test_turn_without_need),
                 TEST(test_asked_about_the_instance),
                 TEST(test_bound),
+                TEST(test_responder),
         };
 
         return cmocka_run_group_tests_name("outlet", tests, NULL, NULL);

@@ -76,7 +76,7 @@ static int set_up_router(void **state)
         assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
         assert_int_equal(listen(fd, 16), 0);
         assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-        assert_int_equal(router_init(&router, dir, dir), 0);
+        assert_int_equal(router_init(&router, dir, dir, dir), 0);
         assert_int_equal(router_add_listener_consume(&router, fd), 0);
         client = connect_client();
         return 0;

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* A client chooses host and token: they have no '/' and no "..", and openat2(2) leaves the folder
+ * by no link either. What a file has is checked as well, so that only answers are sent. */
+#include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "challenge/challenge.h"
+#include "util/cleanup.h"
+
+/* "http-01", a host and a token, each with a '/' or the NUL behind it. */
+#define PATH_SIZE (16 + 256 + CHALLENGE_TOKEN_MAX + 1)
+
+/* Of CHALLENGE_DIGEST_SIZE bytes in base64url, without padding. */
+#define DIGEST_LENGTH 43
+
+const char *const challenge_names[CHALLENGE_TYPES] = {
+        [CHALLENGE_HTTP - 1] = "http-01",
+        [CHALLENGE_TLS - 1] = "tls-alpn-01",
+};
+
+/* RFC 4648 section 5. */
+static int challenge_digit(uint8_t c)
+{
+        static const char digits[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        const char *at = c == 0 ? NULL : strchr(digits, c);
+
+        return at ? (int)(at - digits) : -1;
+}
+
+static bool challenge_is_base64url(Span text)
+{
+        for (size_t i = 0; i < text.size; i++)
+                if (challenge_digit(text.data[i]) < 0)
+                        return false;
+        return text.size > 0;
+}
+
+bool challenge_token_is_valid(Span token)
+{
+        return token.size <= CHALLENGE_TOKEN_MAX && challenge_is_base64url(token);
+}
+
+static int challenge_open(const char *dir, const char *path, uint64_t flags)
+{
+        const struct open_how how = {
+                .flags = O_RDONLY | O_CLOEXEC | flags,
+                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+        };
+        _cleanup_close_ int folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        return folder < 0 ? -EBADF : (int)syscall(SYS_openat2, folder, path, &how, sizeof(how));
+}
+
+/* The whole file. 0: it does not exist, has no or more than size bytes, or is not a regular one. */
+static size_t challenge_read(const char *dir, const char *path, char *ret, size_t size)
+{
+        /* It waits neither for who writes to a fifo nor for a lease. */
+        _cleanup_close_ int fd = challenge_open(dir, path, O_NONBLOCK | O_NOCTTY);
+        struct stat st;
+        ssize_t n;
+
+        if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+            (uint64_t)st.st_size > size)
+                return 0;
+        n = read(fd, ret, size);
+        return n == st.st_size ? (size_t)n : 0;
+}
+
+bool challenge_is_any_pending(const char *dir)
+{
+        for (size_t i = 0; i < CHALLENGE_TYPES; i++) {
+                int fd = challenge_open(dir, challenge_names[i], O_DIRECTORY);
+                DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+                struct dirent *entry = NULL;
+
+                while (folder && (entry = readdir(folder)) && entry->d_name[0] == '.')
+                        ;
+                if (folder)
+                        (void)closedir(folder);
+                else
+                        close_fd(fd);
+                if (entry)
+                        return true;
+        }
+        return false;
+}
+
+size_t challenge_read_answer(const char *dir, const char *host, Span token,
+                             char ret[static CHALLENGE_ANSWER_MAX])
+{
+        char path[PATH_SIZE];
+        Span rest = { .data = (const uint8_t *)ret }, taken;
+        int n;
+
+        assert(challenge_token_is_valid(token));
+        n = snprintf(path, sizeof(path), "%s/%s/%.*s", challenge_names[CHALLENGE_HTTP - 1], host,
+                     (int)token.size, (const char *)token.data);
+        if (n < 0 || n >= (int)sizeof(path))
+                return 0;
+        rest.size = challenge_read(dir, path, ret, CHALLENGE_ANSWER_MAX);
+        if (!span_take_until(&rest, '.', &taken) || taken.size != token.size ||
+            memcmp(taken.data, token.data, token.size) != 0 || !challenge_is_base64url(rest))
+                return 0;
+        return taken.size + 1 + rest.size;
+}
+
+bool challenge_read_digest(const char *dir, const char *host,
+                           uint8_t ret[static CHALLENGE_DIGEST_SIZE])
+{
+        char path[PATH_SIZE], text[DIGEST_LENGTH];
+        uint32_t bits = 0;
+        const int n =
+                snprintf(path, sizeof(path), "%s/%s", challenge_names[CHALLENGE_TLS - 1], host);
+
+        if (n < 0 || n >= (int)sizeof(path) ||
+            challenge_read(dir, path, text, sizeof(text)) != sizeof(text))
+                return false;
+        for (size_t i = 0, n_bits = 0, n_bytes = 0; i < sizeof(text); i++) {
+                const int digit = challenge_digit((uint8_t)text[i]);
+
+                if (digit < 0)
+                        return false;
+                bits = bits << 6 | (uint32_t)digit;
+                n_bits += 6;
+                if (n_bits < 8)
+                        continue;
+                n_bits -= 8;
+                ret[n_bytes++] = (uint8_t)(bits >> n_bits);
+        }
+        /* Two bits are left over, and have no meaning. */
+        return (bits & 3) == 0;
+}
+
+size_t challenge_reply(Span method, Span answer, char ret[static CHALLENGE_REPLY_MAX])
+{
+        const int n = snprintf(ret, CHALLENGE_REPLY_MAX,
+                               "HTTP/1.1 200 OK\r\n"
+                               "Content-Type: application/octet-stream\r\n"
+                               "Content-Length: %zu\r\n"
+                               "Cache-Control: no-store\r\n"
+                               "Connection: close\r\n"
+                               "\r\n"
+                               "%.*s",
+                               answer.size, span_equals(method, "HEAD") ? 0 : (int)answer.size,
+                               (const char *)answer.data);
+
+        return n < 0 || n >= CHALLENGE_REPLY_MAX ? 0 : (size_t)n;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pending challenges of certificate authorities (RFC 8555 section 8), as files that bellhop-acme
+ * writes: DIR/http-01/HOST/TOKEN is what is answered over HTTP, and DIR/tls-alpn-01/HOST is its
+ * digest, which the certificate for TLS has. Without a file, no challenge is pending.
+ */
+#pragma once
+
+#include "util/span.h"
+
+#define CHALLENGE_DIR "/run/bellhop-acme"
+
+/* The hand-off socket of bellhop-acme-tls, in the runtime folder of the router. Those of instances
+ * end with ".handoff". */
+#define CHALLENGE_SOCKET "acme-tls"
+
+typedef enum ChallengeType {
+        CHALLENGE_NONE,
+        CHALLENGE_HTTP, /* RFC 8555 section 8.3 */
+        CHALLENGE_TLS,  /* RFC 8737 */
+} ChallengeType;
+
+#define CHALLENGE_TYPES CHALLENGE_TLS
+
+/* As in the RFCs, by ChallengeType, from 1 on. */
+extern const char *const challenge_names[CHALLENGE_TYPES];
+
+#define CHALLENGE_TOKEN_MAX   128
+#define CHALLENGE_ANSWER_MAX  512
+#define CHALLENGE_DIGEST_SIZE 32
+
+/* Whether it has characters of base64url alone (RFC 8555 section 8.3), and not too many. Pure. */
+bool challenge_token_is_valid(Span token);
+
+/* Whether anything may be pending: the folder of one type is not empty. */
+bool challenge_is_any_pending(const char *dir);
+
+/* Reads the answer, a key authorization (RFC 8555 section 8.1) for that token, which is valid.
+ * host: canonical. Returns its size; 0: no such challenge is pending. Never waits. */
+size_t challenge_read_answer(const char *dir, const char *host, Span token,
+                             char ret[static CHALLENGE_ANSWER_MAX]);
+
+/* Reads the digest of a host; false: no such challenge is pending. Never waits. */
+bool challenge_read_digest(const char *dir, const char *host,
+                           uint8_t ret[static CHALLENGE_DIGEST_SIZE]);
+
+#define CHALLENGE_REPLY_MAX (256 + CHALLENGE_ANSWER_MAX)
+
+/* The reply of the router to a GET or HEAD request. Pure. */
+size_t challenge_reply(Span method, Span answer, char ret[static CHALLENGE_REPLY_MAX]);
