@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A client chooses host and token: they have no '/' and no "..", and openat2(2) leaves the folder
- * by no link either. What a file has is checked as well, so that only answers are sent. */
+/* A client chooses host and token: they have no '/' and no "..", and no link is followed.
+ * (openat2(2) can't serve: RestrictSUIDSGID= of the router's unit forbids it.) What a file has is
+ * checked as well, so that only answers are sent. */
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "challenge/challenge.h"
 #include "util/cleanup.h"
-
-/* "http-01", a host and a token, each with a '/' or the NUL behind it. */
-#define PATH_SIZE (16 + 256 + CHALLENGE_TOKEN_MAX + 1)
 
 /* Of CHALLENGE_DIGEST_SIZE bytes in base64url, without padding. */
 #define DIGEST_LENGTH 43
@@ -45,22 +41,26 @@ bool challenge_token_is_valid(Span token)
         return token.size <= CHALLENGE_TOKEN_MAX && challenge_is_base64url(token);
 }
 
-static int challenge_open(const char *dir, const char *path, uint64_t flags)
+/* Opens a folder or file below dir, by the names of each step, which end with NULL. */
+static int challenge_open(const char *dir, const char *const names[], int flags)
 {
-        const struct open_how how = {
-                .flags = O_RDONLY | O_CLOEXEC | flags,
-                .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
-        };
-        _cleanup_close_ int folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-        return folder < 0 ? -EBADF : (int)syscall(SYS_openat2, folder, path, &how, sizeof(how));
+        for (size_t i = 0; fd >= 0 && names[i]; i++) {
+                const int step = names[i + 1] ? O_PATH | O_DIRECTORY : O_RDONLY | flags;
+                const int next = openat(fd, names[i], step | O_NOFOLLOW | O_CLOEXEC);
+
+                (void)close_fd(fd);
+                fd = next;
+        }
+        return take_fd(fd);
 }
 
 /* The whole file. 0: it does not exist, has no or more than size bytes, or is not a regular one. */
-static size_t challenge_read(const char *dir, const char *path, char *ret, size_t size)
+static size_t challenge_read(const char *dir, const char *const names[], char *ret, size_t size)
 {
         /* It waits neither for who writes to a fifo nor for a lease. */
-        _cleanup_close_ int fd = challenge_open(dir, path, O_NONBLOCK | O_NOCTTY);
+        _cleanup_close_ int fd = challenge_open(dir, names, O_NONBLOCK | O_NOCTTY);
         struct stat st;
         ssize_t n;
 
@@ -74,7 +74,8 @@ static size_t challenge_read(const char *dir, const char *path, char *ret, size_
 bool challenge_is_any_pending(const char *dir)
 {
         for (size_t i = 0; i < CHALLENGE_TYPES; i++) {
-                int fd = challenge_open(dir, challenge_names[i], O_DIRECTORY);
+                const char *const names[] = { challenge_names[i], NULL };
+                int fd = challenge_open(dir, names, O_DIRECTORY);
                 DIR *folder = fd < 0 ? NULL : fdopendir(fd);
                 struct dirent *entry = NULL;
 
@@ -93,16 +94,13 @@ bool challenge_is_any_pending(const char *dir)
 size_t challenge_read_answer(const char *dir, const char *host, Span token,
                              char ret[static CHALLENGE_ANSWER_MAX])
 {
-        char path[PATH_SIZE];
+        char name[CHALLENGE_TOKEN_MAX + 1] = "";
+        const char *const names[] = { challenge_names[CHALLENGE_HTTP - 1], host, name, NULL };
         Span rest = { .data = (const uint8_t *)ret }, taken;
-        int n;
 
         assert(challenge_token_is_valid(token));
-        n = snprintf(path, sizeof(path), "%s/%s/%.*s", challenge_names[CHALLENGE_HTTP - 1], host,
-                     (int)token.size, (const char *)token.data);
-        if (n < 0 || n >= (int)sizeof(path))
-                return 0;
-        rest.size = challenge_read(dir, path, ret, CHALLENGE_ANSWER_MAX);
+        memcpy(name, token.data, token.size);
+        rest.size = challenge_read(dir, names, ret, CHALLENGE_ANSWER_MAX);
         if (!span_take_until(&rest, '.', &taken) || taken.size != token.size ||
             memcmp(taken.data, token.data, token.size) != 0 || !challenge_is_base64url(rest))
                 return 0;
@@ -112,13 +110,11 @@ size_t challenge_read_answer(const char *dir, const char *host, Span token,
 bool challenge_read_digest(const char *dir, const char *host,
                            uint8_t ret[static CHALLENGE_DIGEST_SIZE])
 {
-        char path[PATH_SIZE], text[DIGEST_LENGTH];
+        const char *const names[] = { challenge_names[CHALLENGE_TLS - 1], host, NULL };
+        char text[DIGEST_LENGTH];
         uint32_t bits = 0;
-        const int n =
-                snprintf(path, sizeof(path), "%s/%s", challenge_names[CHALLENGE_TLS - 1], host);
 
-        if (n < 0 || n >= (int)sizeof(path) ||
-            challenge_read(dir, path, text, sizeof(text)) != sizeof(text))
+        if (challenge_read(dir, names, text, sizeof(text)) != sizeof(text))
                 return false;
         for (size_t i = 0, n_bits = 0, n_bytes = 0; i < sizeof(text); i++) {
                 const int digit = challenge_digit((uint8_t)text[i]);

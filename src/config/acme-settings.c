@@ -134,8 +134,11 @@ static const Setting acme_settings[] = {
 
 static const SettingsTable acme_table = { "Acme", acme_settings, ELEMENTSOF(acme_settings) };
 
-static int acme_check(SettingsFile *file, const AcmeSettings *settings)
+static int acme_check(SettingsFile *file, AcmeSettings *settings)
 {
+        /* Of another authority, it is not known. */
+        if (!settings->caa[0] && strcmp(settings->directory, acme_settings_default.directory) == 0)
+                (void)strcpy(settings->caa, "letsencrypt.org");
         file->line = 0;
         return settings->challenges[ACME_DNS_01] && !settings->dns_hook[0]
                        ? problem_add(file, NULL,

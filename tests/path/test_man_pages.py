@@ -70,7 +70,7 @@ def options_on(text):
     return dict(re.findall(r"\*(--[a-z-]+)=?\*(?:_([A-Z]+)_)?", text))
 
 
-@pytest.mark.parametrize("program", ["bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail"])
+@pytest.mark.parametrize("program", ["bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail", "bellhop-acme"])
 def test_options(program):
     options = section(f"{program}.8", "OPTIONS")
     assert options_on("\n".join(re.findall(r"^\*.*", options, re.MULTILINE))) == options_of(program)
@@ -79,7 +79,7 @@ def test_options(program):
 def test_other_programs():
     entries = dict(re.findall(r"^\*(bellhop-[a-z]+)\* (.*\n(?:\t.*\n|\n(?=\t))+)", section("bellhop.7", "PROGRAMS"),
                               re.MULTILINE))
-    helpers = set(programs()) - {"bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail", "bellhopctl"}
+    helpers = set(programs()) - {"bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail", "bellhop-acme", "bellhopctl"}
     assert len(helpers) > 2 and set(entries) == helpers
     for program in helpers:
         assert options_on(entries[program]) == options_of(program), program

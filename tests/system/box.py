@@ -21,6 +21,10 @@ ROUTER_MAX_EXPOSURE = 1.2
 INSTANCE_MAX_EXPOSURE = 1.9
 # It is root, with two capabilities, as it changes the machine's rules and counts sockets.
 FIREWALL_MAX_EXPOSURE = 1.8
+# It connects to authorities, and to whatever address a host has.
+ACME_MAX_EXPOSURE = 2.0
+# It is root, and becomes customers.
+CERT_MAX_EXPOSURE = 2.5
 
 
 class Failed(Exception):

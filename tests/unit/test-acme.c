@@ -31,6 +31,7 @@ static void test_settings(void **state)
         assert_true(settings.challenges[ACME_HTTP_01] && settings.challenges[ACME_TLS_ALPN_01]);
         assert_false(settings.challenges[ACME_DNS_01]);
         assert_true(settings.checks_names);
+        assert_string_equal(settings.caa, "letsencrypt.org");
         assert_int_equal(acme_settings_load(config, dir, "none", &settings), -ENOENT);
 
         assert_int_equal(load("[Acme]\nDirectory=https://acme.example/dir\nContact=a@b.example\n"
@@ -40,6 +41,7 @@ static void test_settings(void **state)
                          0);
         assert_string_equal(settings.directory, "https://acme.example/dir");
         assert_string_equal(settings.contact, "a@b.example");
+        assert_string_equal(settings.caa, "");
         assert_int_equal(settings.key_type, ACME_KEY_RSA);
         assert_false(settings.challenges[ACME_HTTP_01]);
         assert_true(settings.challenges[ACME_DNS_01]);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Whether the authority will be able to see that a host leads to this machine: asked of DNS and of
+ * the host itself, before an order is made. Waits for answers, a minute at most for each host. */
+#pragma once
+
+#include "config/acme-settings.h"
+
+#define NAMES_REASON_MAX 512
+
+/* host: canonical, or "*." and a suffix. challenges: the folder of pending challenges. Returns true
+ * and how the host is to be proven; else false and why not, for people. */
+bool names_check(const AcmeSettings *settings, const char *challenges, const char *host,
+                 AcmeChallenge *ret, char reason[static NAMES_REASON_MAX]);

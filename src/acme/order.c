@@ -1,0 +1,738 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * STATE/orders/NAME has what belongs to the last order: request.csr, request-cert.pem (uacme's name
+ * for the certificate), plan (how each host is proven, for the hook), failed (the hook's list of
+ * hosts that were not proven), and log, which is what uacme says.
+ *
+ * If the process ends at any moment, the next one goes on: the order is noted before it is made,
+ * and a certificate that is there and fits is installed instead of ordered again.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "acme/ask.h"
+#include "acme/names.h"
+#include "acme/order.h"
+#include "acme/state.h"
+#include "config/settings.h"
+#include "ctl/ask/certificate.h"
+#include "util/cleanup.h"
+#include "util/file.h"
+#include "util/log-ids.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define HOSTS_MAX  100 /* in one certificate: as many as Let's Encrypt takes */
+#define ROUNDS_MAX 5   /* after each but the last, hosts are left out */
+
+#define LOG_BYTES_MAX    (1024U * 1024)
+#define PEM_BYTES_MAX    (1024U * 1024)
+#define DAY_SEC          UINT64_C(86400)
+#define RENEW_SPREAD     30 /* a part of the life */
+#define DETAIL_BYTES_MAX 300
+
+typedef struct Order {
+        const AcmeOrder *what;
+        AcmeState state;
+        AcmeSettings settings;
+        const char *hosts[HOSTS_MAX];
+        AcmeChallenge challenge[HOSTS_MAX];
+        size_t n_hosts; /* that are good so far */
+        bool is_limited, is_unreachable;
+} Order;
+
+static uint64_t order_now(void)
+{
+        return (uint64_t)time(NULL);
+}
+
+/* Returns false, for the caller to return. */
+__attribute__((format(printf, 2, 3))) static bool order_fail(Order *order, const char *format, ...)
+{
+        _cleanup_free_ char *text = NULL;
+        va_list args;
+
+        va_start(args, format);
+        text = text_format_args(format, args);
+        va_end(args);
+        acme_state_set_error(&order->state, text ? text : "not enough memory");
+        return false;
+}
+
+static char *order_path(const Order *order, const char *file)
+{
+        return text_format("%s/orders/%s%s%s", order->what->state_dir, order->what->name,
+                           file ? "/" : "", file ? file : "");
+}
+
+static bool order_save(Order *order)
+{
+        const int r = acme_state_write(order->what->state_dir, order->what->name, &order->state);
+
+        if (r < 0)
+                log_error_errno(r, "can't write %s/instances/%s: %m", order->what->state_dir,
+                                order->what->name);
+        return r == 0;
+}
+
+static bool order_write_file(Order *order, const char *name, const char *text)
+{
+        _cleanup_free_ char *path = order_path(order, name);
+        _cleanup_fclose_ FILE *out = path ? fopen(path, "we") : NULL;
+
+        return (out && fputs(text, out) >= 0 && fflush(out) == 0) ||
+               order_fail(order, "%s can't be written: %s", path ? path : name, strerror(errno));
+}
+
+/* --- hosts --- */
+
+/* Leaves out a host that can't have a certificate. */
+static void order_drop(Order *order, size_t i, const char *reason)
+{
+        if (acme_state_add_failure(&order->state, order->hosts[i], reason) < 0)
+                log_error("%s: not enough memory for the reason of %s", order->what->name,
+                          order->hosts[i]);
+        order->n_hosts--;
+        memmove(order->hosts + i, order->hosts + i + 1,
+                (order->n_hosts - i) * sizeof(*order->hosts));
+        memmove(order->challenge + i, order->challenge + i + 1,
+                (order->n_hosts - i) * sizeof(*order->challenge));
+}
+
+static bool order_check_hosts(Order *order)
+{
+        char reason[NAMES_REASON_MAX];
+
+        acme_state_forget_failures(&order->state);
+        for (size_t i = 0; i < order->what->n_hosts; i++) {
+                order->hosts[order->n_hosts++] = order->what->hosts[i];
+                if (i >= HOSTS_MAX - 1 && i + 1 < order->what->n_hosts)
+                        order_drop(order, order->n_hosts - 1,
+                                   "a certificate has 100 hosts at most; give it an instance of "
+                                   "its own");
+                else if (!names_check(&order->settings, order->what->challenges,
+                                      order->what->hosts[i], &order->challenge[order->n_hosts - 1],
+                                      reason))
+                        order_drop(order, order->n_hosts - 1, reason);
+        }
+        if (order->what->n_hosts == 0)
+                return order_fail(order, "the instance has no Host= that a certificate could name");
+        return order->n_hosts > 0 || order_fail(order, "no host can have a certificate");
+}
+
+/* --- certificates --- */
+
+/* When a certificate of that life is to be renewed: after two thirds of it, and up to a thirtieth
+ * earlier, which depends on the name. */
+static uint64_t order_renewal(const char *name, uint64_t not_before, uint64_t not_after)
+{
+        const uint64_t life = not_after > not_before ? not_after - not_before : 0;
+        uint64_t hash = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
+
+        for (const char *c = name; *c; c++)
+                hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001B3);
+        return not_before + life / 3 * 2 - hash % (life / RENEW_SPREAD + 1);
+}
+
+/* Whether it has all hosts that are good, and is not to be renewed yet. */
+static bool order_is_enough(const Order *order, X509 *leaf)
+{
+        const uint64_t not_before = (uint64_t)certificate_not_before(leaf);
+        const uint64_t not_after = (uint64_t)certificate_not_after(leaf);
+
+        for (size_t i = 0; i < order->n_hosts; i++)
+                if (!certificate_covers(leaf, order->hosts[i]))
+                        return false;
+        return order_now() < order_renewal(order->what->name, not_before, not_after);
+}
+
+static void order_note_certificate(Order *order, X509 *leaf)
+{
+        _cleanup_free_ char *digest = certificate_fingerprint(leaf);
+        char *to = order->state.certificate;
+
+        order->state.not_before = (uint64_t)certificate_not_before(leaf);
+        order->state.not_after = (uint64_t)certificate_not_after(leaf);
+        /* Without its colons. */
+        for (const char *c = digest; c && *c && to < order->state.certificate + ACME_DIGEST_MAX;
+             c++)
+                if (*c != ':')
+                        *to++ = *c;
+        *to = 0;
+}
+
+/* The certificate that is in the folder of the instance. */
+static bool order_has_present(Order *order)
+{
+        _cleanup_free_ char *question = text_format("show %s\n", order->what->name), *text = NULL;
+        STACK_OF(X509) *chain = NULL;
+        bool good = false;
+
+        if (!question || acme_ask(order->what->cert_socket, question, &text) < 0 ||
+            strncmp(text, "signed matches\n", strlen("signed matches\n")) != 0 ||
+            certificates_parse(text, strlen(text), &chain) != PEM_TAKEN)
+                return false;
+        good = order_is_enough(order, sk_X509_value(chain, 0));
+        if (good)
+                order_note_certificate(order, sk_X509_value(chain, 0));
+        certificates_free(chain);
+        return good;
+}
+
+static bool order_install(Order *order)
+{
+        _cleanup_free_ char *path = order_path(order, "request-cert.pem"), *pem = NULL;
+        _cleanup_free_ char *question = NULL, *text = NULL;
+        STACK_OF(X509) *chain = NULL;
+        size_t size;
+        int r = path ? file_read(path, O_NOFOLLOW, PEM_BYTES_MAX, &pem, &size) : -ENOMEM;
+
+        if (r < 0)
+                return order_fail(order, "%s: %s", path ? path : "certificate", strerror(-r));
+        if (certificates_parse(pem, size, &chain) != PEM_TAKEN)
+                return order_fail(order, "%s: it is damaged", path);
+        question = text_format("install %s\n%s", order->what->name, pem);
+        r = question ? acme_ask(order->what->cert_socket, question, &text) : -ENOMEM;
+        if (r == 0)
+                order_note_certificate(order, sk_X509_value(chain, 0));
+        certificates_free(chain);
+        return r == 0 || order_fail(order, "the certificate can't be installed: %s",
+                                    r == -EREMOTEIO ? text : strerror(-r));
+}
+
+/* One that was issued, but not installed, as the process has ended in between. */
+static bool order_has_unused(Order *order)
+{
+        _cleanup_free_ char *path = order_path(order, "request-cert.pem");
+        STACK_OF(X509) *chain = NULL;
+        bool good = path && certificates_read(path, &chain) == PEM_TAKEN &&
+                    order_is_enough(order, sk_X509_value(chain, 0));
+
+        certificates_free(chain);
+        good = good && order_install(order);
+        acme_state_set_error(&order->state, NULL);
+        return good;
+}
+
+/* --- the request --- */
+
+static bool order_has_host(const Order *order, const ASN1_STRING *name)
+{
+        const char *text = (const char *)ASN1_STRING_get0_data(name);
+
+        for (size_t i = 0; i < order->n_hosts; i++)
+                if ((size_t)ASN1_STRING_length(name) == strlen(order->hosts[i]) &&
+                    memcmp(text, order->hosts[i], strlen(order->hosts[i])) == 0)
+                        return true;
+        return false;
+}
+
+/* It was signed by a customer: it must name these hosts, and nothing else. */
+static bool order_request_is_ours(const Order *order, const char *text)
+{
+        BIO *bio = BIO_new_mem_buf(text, -1);
+        X509_REQ *request = bio ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
+        STACK_OF(X509_EXTENSION) *extensions = request ? X509_REQ_get_extensions(request) : NULL;
+        GENERAL_NAMES *names = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
+        X509_NAME *subject = request ? X509_REQ_get_subject_name(request) : NULL;
+        bool good = names && sk_X509_EXTENSION_num(extensions) == 1 &&
+                    (size_t)sk_GENERAL_NAME_num(names) == order->n_hosts &&
+                    X509_NAME_entry_count(subject) <= 1;
+
+        for (int i = 0; good && i < sk_GENERAL_NAME_num(names); i++) {
+                int type;
+                const void *name = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+
+                good = type == GEN_DNS && order_has_host(order, name);
+        }
+        if (good && X509_NAME_entry_count(subject) == 1)
+                good = order_has_host(order,
+                                      X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, 0)));
+        GENERAL_NAMES_free(names);
+        sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+        X509_REQ_free(request);
+        BIO_free(bio);
+        ERR_clear_error();
+        return good;
+}
+
+static bool order_request(Order *order)
+{
+        _cleanup_free_ char *hosts = texts_join((char **)order->hosts, order->n_hosts, " ");
+        _cleanup_free_ char *question = NULL, *text = NULL;
+        int r = -ENOMEM;
+
+        if (hosts)
+                question = text_format("request %s %s %s\n", order->what->name,
+                                       acme_key_type_names[order->settings.key_type], hosts);
+        if (question)
+                r = acme_ask(order->what->cert_socket, question, &text);
+        if (r < 0)
+                return order_fail(order, "bellhop-cert makes no request: %s",
+                                  r == -EREMOTEIO ? text : strerror(-r));
+        return (order_request_is_ours(order, text) ||
+                order_fail(order, "the request names other hosts than were asked for")) &&
+               order_write_file(order, "request.csr", text);
+}
+
+/* --- uacme --- */
+
+static int order_wait(pid_t pid, uint64_t timeout_usec)
+{
+        _cleanup_close_ int fd = pidfd_open(pid, 0);
+        struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+        const int timeout_msec =
+                timeout_usec / 1000 > INT_MAX ? INT_MAX : (int)(timeout_usec / 1000);
+        int status = -1;
+
+        if (fd < 0 || poll(&poll_fd, 1, timeout_msec) <= 0)
+                (void)kill(-pid, SIGKILL);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        return status;
+}
+
+_Noreturn static void order_exec(const Order *order, const char *const arguments[], int log)
+{
+        const char *const settings[][2] = {
+                { "BELLHOP_ACME_CHALLENGES", order->what->challenges },
+                { "BELLHOP_ACME_DNS_HOOK", order->settings.dns_hook },
+        };
+        _cleanup_free_ char *folder = order_path(order, NULL);
+
+        (void)setsid();
+        for (size_t i = 0; i < ELEMENTSOF(settings); i++)
+                (void)setenv(settings[i][0], settings[i][1], 1);
+        if (folder && setenv("BELLHOP_ACME_ORDER", folder, 1) == 0 &&
+            dup2(log, STDOUT_FILENO) >= 0 && dup2(log, STDERR_FILENO) >= 0)
+                (void)execv(arguments[0], (char *const *)arguments);
+        (void)dprintf(log, "%s: %s\n", arguments[0], strerror(errno));
+        _exit(EXIT_FAILURE);
+}
+
+/* Runs it with its output in the file "log". Returns its waitpid(2) status. */
+static int order_run_uacme(Order *order, const char *const arguments[])
+{
+        _cleanup_free_ char *path = order_path(order, "log");
+        _cleanup_close_ int log =
+                path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640) : -1;
+        const pid_t pid = log < 0 ? -1 : fork();
+
+        if (pid == 0)
+                order_exec(order, arguments, log);
+        return pid < 0 ? -1 : order_wait(pid, order->settings.order_timeout_usec);
+}
+
+static char *order_read_log(const Order *order)
+{
+        _cleanup_free_ char *path = order_path(order, "log");
+        char *text = NULL;
+        size_t size;
+
+        return path && file_read(path, O_NOFOLLOW, LOG_BYTES_MAX, &text, &size) == 0 ? text : NULL;
+}
+
+/* The last value of a key of the JSON that the authority has sent, unescaped as far as people need
+ * it; "": there is none. */
+static void order_find_detail(const char *log, const char *key, char ret[static DETAIL_BYTES_MAX])
+{
+        const char *at = NULL;
+        size_t n = 0;
+
+        for (const char *next = log; (next = strstr(next, key)); next += strlen(key))
+                at = next + strlen(key);
+        while (at && *at && *at != '"' && n < DETAIL_BYTES_MAX - 1) {
+                at += *at == '\\' && at[1] ? 1 : 0;
+                ret[n++] = *at == '\n' ? ' ' : *at;
+                at++;
+        }
+        ret[n] = 0;
+}
+
+/* What to say where the authority has said nothing: the last line. */
+static void order_last_line(const char *log, char ret[static DETAIL_BYTES_MAX])
+{
+        const size_t size = strlen(log);
+        size_t end = size, begin;
+
+        while (end > 0 && log[end - 1] == '\n')
+                end--;
+        for (begin = end; begin > 0 && log[begin - 1] != '\n'; begin--)
+                ;
+        (void)snprintf(ret, DETAIL_BYTES_MAX, "%.*s", (int)(end - begin), log + begin);
+}
+
+static bool order_names_host(const char *text, const char *host)
+{
+        const size_t length = strlen(host);
+
+        for (const char *at = text; (at = strcasestr(at, host)); at++) {
+                const char before = at == text ? ' ' : at[-1], after = at[length];
+
+                if (!strchr("-._", before) && !isalnum((unsigned char)before) &&
+                    !strchr("-_", after ? after : ' ') && !isalnum((unsigned char)after))
+                        return true;
+        }
+        return false;
+}
+
+/* Leaves out the hosts that the authority has refused. False: it has refused all of them, or for
+ * another reason. */
+static bool order_judge_failure(Order *order)
+{
+        _cleanup_free_ char *log = order_read_log(order), *path = order_path(order, "failed");
+        _cleanup_free_ char *failed = NULL, *reason = NULL;
+        char detail[DETAIL_BYTES_MAX] = "", type[DETAIL_BYTES_MAX] = "";
+        size_t size, n_before = order->n_hosts;
+
+        if (log) {
+                order_find_detail(log, "\"detail\": \"", detail);
+                order_find_detail(log, "\"type\": \"urn:ietf:params:acme:error:", type);
+        }
+        if (log && !detail[0])
+                order_last_line(log, detail);
+        order->is_limited = strcmp(type, "rateLimited") == 0;
+        order->is_unreachable = log && !type[0] && strstr(log, "failed to fetch directory");
+        reason = text_format("the authority says: %s", detail);
+        if (!reason || order->is_limited || order->is_unreachable)
+                return order_fail(order, "%s",
+                                  order->is_unreachable ? detail
+                                  : reason              ? reason
+                                                        : "not enough memory");
+        if (path)
+                (void)file_read(path, O_NOFOLLOW, LOG_BYTES_MAX, &failed, &size);
+        for (size_t i = order->n_hosts; i-- > 0;) {
+                const char *host = order->hosts[i] + (order->hosts[i][0] == '*' ? 2 : 0);
+
+                if ((failed && order_names_host(failed, host)) ||
+                    (!failed && type[0] && order_names_host(detail, host)))
+                        order_drop(order, i, reason);
+        }
+        if (order->n_hosts == 0)
+                return order_fail(order, "no host can have a certificate");
+        return order->n_hosts < n_before || order_fail(order, "%s", reason);
+}
+
+/* --- the account --- */
+
+/* Keeps the account's URL for records of DNS (RFC 8657). */
+static void order_note_account(const Order *order, const char *folder)
+{
+        static const char key[] = "account location: ", made[] = "account created at ";
+        _cleanup_free_ char *log = order_read_log(order), *path = text_format("%s/url", folder);
+        const char *at = log ? strstr(log, key) : NULL;
+        _cleanup_fclose_ FILE *out = NULL;
+
+        if (at)
+                at += strlen(key);
+        else if (log && (at = strstr(log, made)))
+                at += strlen(made);
+        out = at && path ? fopen(path, "we") : NULL;
+        if (out)
+                (void)fprintf(out, "%.*s\n", (int)strcspn(at, "\n"), at);
+}
+
+/* "KEYID:KEY", in a line. */
+static char *order_read_external_account(Order *order)
+{
+        char *text = NULL;
+        size_t size;
+        const int r = file_read(order->settings.external_account, 0, ACME_TEXT_MAX, &text, &size);
+
+        if (r < 0)
+                (void)order_fail(order, "%s: %s", order->settings.external_account, strerror(-r));
+        else
+                text[strcspn(text, "\n")] = 0;
+        return text;
+}
+
+static bool order_make_account(Order *order, const char *folder)
+{
+        _cleanup_free_ char *external = NULL, *log = NULL;
+        const char *arguments[16] = { BELLHOP_UACME,
+                                      "--verbose",
+                                      "--yes",
+                                      "--type",
+                                      "EC",
+                                      "--acme-url",
+                                      order->settings.directory,
+                                      "--confdir",
+                                      folder };
+        char detail[DETAIL_BYTES_MAX] = "";
+        size_t n = 9;
+
+        if (order->settings.external_account[0]) {
+                external = order_read_external_account(order);
+                if (!external)
+                        return false;
+                arguments[n++] = "--eab";
+                arguments[n++] = external;
+        }
+        arguments[n++] = "new";
+        if (order->settings.contact[0])
+                arguments[n++] = order->settings.contact;
+        if (order_run_uacme(order, arguments) == 0)
+                return true;
+        log = order_read_log(order);
+        if (log) {
+                order->is_unreachable = strstr(log, "failed to fetch directory") != NULL;
+                order_find_detail(log, "\"detail\": \"", detail);
+                if (!detail[0])
+                        order_last_line(log, detail);
+        }
+        return order_fail(order, "there is no account at the authority: %s", detail);
+}
+
+/* Of the authority in the file, which may have changed. */
+static bool order_need_account(Order *order, const char *folder)
+{
+        _cleanup_free_ char *path = text_format("%s/made", folder), *present = NULL;
+        _cleanup_free_ char *wanted =
+                text_format("%s %s %s\n", order->settings.directory, order->settings.contact,
+                            order->settings.external_account);
+        _cleanup_close_ int lock = -EBADF;
+        _cleanup_fclose_ FILE *out = NULL;
+        size_t size;
+
+        if (!path || !wanted)
+                return order_fail(order, "not enough memory");
+        if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+                return order_fail(order, "%s: %s", folder, strerror(errno));
+        lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (lock < 0 || flock(lock, LOCK_EX) < 0)
+                return order_fail(order, "%s: %s", folder, strerror(errno));
+        if (file_read(path, O_NOFOLLOW, PEM_BYTES_MAX, &present, &size) == 0 &&
+            strcmp(present, wanted) == 0)
+                return true;
+        if (!order_make_account(order, folder))
+                return false;
+        order_note_account(order, folder);
+        out = fopen(path, "we");
+        return (out && fputs(wanted, out) >= 0 && fflush(out) == 0) ||
+               order_fail(order, "%s can't be written: %s", path, strerror(errno));
+}
+
+/* --- the order --- */
+
+static bool order_write_plan(Order *order)
+{
+        _cleanup_free_ char *text = NULL, *failed = order_path(order, "failed");
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        if (!out || !failed)
+                return order_fail(order, "not enough memory");
+        for (size_t i = 0; i < order->n_hosts; i++)
+                fprintf(out, "%s %s\n", acme_challenge_names[order->challenge[i]],
+                        order->hosts[i] + (order->hosts[i][0] == '*' ? 2 : 0));
+        if (fclose(out) != 0)
+                return order_fail(order, "not enough memory");
+        (void)unlink(failed);
+        return order_write_file(order, "plan", text);
+}
+
+/* What a killed hook has left. */
+static void order_remove_challenges(const Order *order)
+{
+        for (size_t i = 0; i < order->what->n_hosts; i++) {
+                const char *host = order->what->hosts[i];
+                _cleanup_free_ char *folder =
+                        text_format("%s/http-01/%s", order->what->challenges, host);
+                _cleanup_free_ char *file =
+                        text_format("%s/tls-alpn-01/%s", order->what->challenges, host);
+                DIR *dir = folder ? opendir(folder) : NULL;
+
+                for (struct dirent *entry; dir && (entry = readdir(dir));)
+                        (void)unlinkat(dirfd(dir), entry->d_name, 0);
+                if (dir) {
+                        (void)closedir(dir);
+                        (void)rmdir(folder);
+                }
+                if (file)
+                        (void)unlink(file);
+        }
+}
+
+static bool order_has_budget(Order *order)
+{
+        const uint64_t limit = order->settings.orders_per_week_per_instance;
+
+        return acme_state_count_orders(&order->state, order_now()) < limit ||
+               order_fail(order,
+                          "%" PRIu64 " orders were made in a week, "
+                          "OrdersPerWeekPerInstance= of the authority",
+                          limit);
+}
+
+/* False: it has failed; without an error, hosts were left out, and it may be tried again. */
+static bool order_make(Order *order, const char *account)
+{
+        _cleanup_free_ char *request = order_path(order, "request.csr");
+        _cleanup_free_ char *certificate = order_path(order, "request-cert.pem");
+        const char *const arguments[] = {
+                BELLHOP_UACME, "--verbose",  "--never-create",          "--no-ocsp",
+                "--force",     "--acme-url", order->settings.directory, "--confdir",
+                account,       "--hook",     order->what->hook,         "issue",
+                request,       NULL
+        };
+        int status;
+
+        if (!request || !certificate)
+                return order_fail(order, "not enough memory");
+        if (!order_has_budget(order) || !order_request(order) || !order_write_plan(order))
+                return false;
+        /* uacme keeps the old one under another name. */
+        (void)unlink(certificate);
+        acme_state_add_order(&order->state, order_now());
+        if (!order_save(order))
+                return order_fail(order, "the state can't be written");
+        status = order_run_uacme(order, arguments);
+        order_remove_challenges(order);
+        order_note_account(order, account);
+        if (status == 0)
+                return true;
+        (void)order_judge_failure(order);
+        return false;
+}
+
+static bool order_get(Order *order)
+{
+        _cleanup_free_ char *account =
+                text_format("%s/accounts/%s", order->what->state_dir, order->what->authority);
+
+        if (!account)
+                return order_fail(order, "not enough memory");
+        if (!order_need_account(order, account))
+                return false;
+        for (size_t i = 0; i < ROUNDS_MAX; i++) {
+                if (order_make(order, account))
+                        return order_install(order);
+                if (order->state.error)
+                        return false;
+        }
+        return order_fail(order, "the authority refuses one host after the other");
+}
+
+static bool order_load_settings(Order *order)
+{
+        Config problems = { .n_problems = 0 };
+        const char *dir = order->what->config_dir, *name = order->what->authority;
+        const int r = acme_settings_load(&problems, dir, name, &order->settings);
+
+        if (r == -EINVAL && problems.n_problems > 0)
+                (void)order_fail(order, "%s", problems.problems[0].text);
+        else if (r == -ENOENT)
+                (void)order_fail(order, "there is no %s/acme/%s.conf, which Acme= means", dir,
+                                 name);
+        else if (r < 0)
+                (void)order_fail(order, "%s/acme/%s.conf: %s", dir, name, strerror(-r));
+        for (size_t i = 0; i < problems.n_problems; i++)
+                problem_done(&problems.problems[i]);
+        free(problems.problems);
+        return r == 0;
+}
+
+/* Until another try for the same instance has ended, which a killed bellhop-acme has left. */
+static bool order_lock(Order *order, int *ret)
+{
+        _cleanup_free_ char *path = order_path(order, NULL);
+
+        if (!path || (mkdir(path, 0750) < 0 && errno != EEXIST))
+                return order_fail(order, "%s: %s", path ? path : "orders", strerror(errno));
+        *ret = open(path, O_RDONLY | O_DIRECTORY);
+        return (*ret >= 0 && flock(*ret, LOCK_EX) == 0) ||
+               order_fail(order, "%s: %s", path, strerror(errno));
+}
+
+/* --- the end --- */
+
+/* The pause doubles with each failure. */
+static uint64_t order_pause_sec(const Order *order)
+{
+        uint64_t usec = order->settings.retry_usec;
+
+        for (uint64_t i = 1; i < order->state.n_failures && usec < order->settings.retry_max_usec;
+             i++)
+                usec *= 2;
+        usec = usec < order->settings.retry_max_usec ? usec : order->settings.retry_max_usec;
+        return usec / 1000000 + 1;
+}
+
+static void order_log(const Order *order, const char *certificate_before)
+{
+        const AcmeState *state = &order->state;
+        LogFields fields = { .message_id = LOG_ID_CERTIFICATE_FAILED,
+                             .instance = order->what->name };
+
+        if (state->error)
+                log_full(LOG_WARNING, &fields, "%s gets no new certificate: %s", fields.instance,
+                         state->error);
+        for (size_t i = 0; i < state->n_failures_of_hosts; i++)
+                log_full(LOG_WARNING, &fields, "%s gets no certificate for %s: %s", fields.instance,
+                         state->failures[i].host, state->failures[i].reason);
+        fields.message_id = LOG_ID_CERTIFICATE;
+        if (!state->error && strcmp(certificate_before, state->certificate) != 0)
+                log_full(LOG_INFO, &fields, "%s has a new certificate for %zu hosts",
+                         fields.instance, order->n_hosts);
+}
+
+static void order_finish(Order *order)
+{
+        AcmeState *state = &order->state;
+        const uint64_t now = order_now();
+        uint64_t renewal = 0;
+
+        if (state->certificate[0])
+                renewal = order_renewal(order->what->name, state->not_before, state->not_after);
+        state->tried = now;
+        if (!state->error && state->n_failures_of_hosts == 0)
+                state->n_failures = 0;
+        else if (!order->is_limited && !order->is_unreachable)
+                state->n_failures++;
+        (void)snprintf(state->wanted, sizeof(state->wanted), "%s", order->what->wanted);
+        state->next =
+                now + (state->error || state->n_failures > 0 ? order_pause_sec(order) : DAY_SEC);
+        if (renewal > now && renewal < state->next)
+                state->next = renewal;
+        (void)order_save(order);
+}
+
+AcmeResult acme_order_run(const AcmeOrder *what)
+{
+        Order order = { .what = what };
+        char before[ACME_DIGEST_MAX + 1];
+        int lock = -EBADF; /* uacme inherits it */
+        AcmeResult result = ACME_TRIED;
+
+        if (order_lock(&order, &lock)) {
+                acme_state_done(&order.state);
+                (void)acme_state_read(what->state_dir, what->name, &order.state);
+        }
+        memcpy(before, order.state.certificate, sizeof(before));
+        acme_state_set_error(&order.state, NULL);
+        if (order_load_settings(&order) && order_check_hosts(&order) &&
+            !order_has_present(&order) && !order_has_unused(&order))
+                (void)order_get(&order);
+        if (order.is_limited)
+                result = ACME_LIMITED;
+        else if (order.is_unreachable)
+                result = ACME_UNREACHABLE;
+        order_log(&order, before);
+        order_finish(&order);
+        acme_state_done(&order.state);
+        (void)close_fd(lock);
+        return result;
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each instance has a time when it is tried next. Those that are due are tried in the order of
+ * these times, each by a process of its own, within the limits of their authority: how many at
+ * once, how many orders in an hour, and a pause where the authority has asked for one. Times are of
+ * the real clock, as certificates end by it.
+ */
+#include <dirent.h>
+#include <openssl/evp.h>
+#include <signal.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "acme/order.h"
+#include "acme/queue.h"
+#include "acme/state.h"
+#include "config/acme-settings.h"
+#include "config/names.h"
+#include "config/settings.h"
+#include "util/array.h"
+#include "util/cleanup.h"
+#include "util/log.h"
+#include "util/notify.h"
+#include "util/text.h"
+
+#define USEC_PER_SEC UINT64_C(1000000)
+#define HOUR_SEC     UINT64_C(3600)
+
+/* While nothing can be started although it is due. */
+#define BLOCKED_SEC     30
+#define UNREACHABLE_SEC 300
+
+typedef struct Authority {
+        char name[ACME_NAME_MAX + 1];
+        AcmeSettings settings;
+        uint64_t paused_until;
+        uint64_t n_orders; /* of the last hour */
+        uint64_t n_running;
+        TAILQ_ENTRY(Authority) link;
+} Authority;
+
+typedef struct Entry {
+        struct Manager *manager;
+        char *name; /* of the instance */
+        Authority *authority;
+        char **hosts;
+        size_t n_hosts;
+        char wanted[ACME_DIGEST_MAX + 1];
+        uint64_t next;
+        uint64_t orders[ACME_ORDERS_MAX];
+        size_t n_orders;
+        sd_event_source *running; /* NULL: no process */
+        bool is_listed;           /* by the configuration in force */
+        TAILQ_ENTRY(Entry) link;
+} Entry;
+
+typedef struct Manager {
+        const Queue *queue;
+        sd_event *event;
+        sd_event_source *timer;
+        Notify notify;
+        TAILQ_HEAD(, Authority) authorities;
+        TAILQ_HEAD(, Entry) entries;
+        size_t n_entries;
+} Manager;
+
+static uint64_t queue_now(void)
+{
+        return (uint64_t)time(NULL);
+}
+
+/* --- authorities --- */
+
+/* A file with a mistake is reported by each try, and limits nothing here. */
+static void queue_load_authority(const Manager *manager, Authority *authority)
+{
+        Config problems = { .n_problems = 0 };
+
+        (void)acme_settings_load(&problems, manager->queue->config_dir, authority->name,
+                                 &authority->settings);
+        for (size_t i = 0; i < problems.n_problems; i++)
+                problem_done(&problems.problems[i]);
+        free(problems.problems);
+}
+
+static Authority *queue_authority(Manager *manager, const char *name)
+{
+        Authority *authority;
+
+        TAILQ_FOREACH (authority, &manager->authorities, link)
+                if (strcmp(authority->name, name) == 0)
+                        return authority;
+        authority = calloc(1, sizeof(*authority));
+        if (!authority)
+                return NULL;
+        (void)snprintf(authority->name, sizeof(authority->name), "%s", name);
+        queue_load_authority(manager, authority);
+        TAILQ_INSERT_TAIL(&manager->authorities, authority, link);
+        return authority;
+}
+
+/* --- instances --- */
+
+static Entry *queue_find(const Manager *manager, const char *name)
+{
+        Entry *entry;
+
+        TAILQ_FOREACH (entry, &manager->entries, link)
+                if (strcmp(entry->name, name) == 0)
+                        return entry;
+        return NULL;
+}
+
+static void queue_drop_hosts(Entry *entry)
+{
+        texts_free(entry->hosts, entry->n_hosts);
+        entry->hosts = NULL;
+        entry->n_hosts = 0;
+}
+
+static void queue_remove(Manager *manager, Entry *entry)
+{
+        TAILQ_REMOVE(&manager->entries, entry, link);
+        manager->n_entries--;
+        queue_drop_hosts(entry);
+        free(entry->name);
+        free(entry);
+}
+
+static Entry *queue_add(Manager *manager, const char *name)
+{
+        Entry *entry = calloc(1, sizeof(*entry));
+
+        if (!entry || !(entry->name = strdup(name))) {
+                free(entry);
+                return NULL;
+        }
+        entry->manager = manager;
+        TAILQ_INSERT_TAIL(&manager->entries, entry, link);
+        manager->n_entries++;
+        return entry;
+}
+
+/* What is wanted, as far as a change of it is a reason to try at once. */
+static int queue_digest(Entry *entry)
+{
+        unsigned char digest[ACME_DIGEST_MAX / 2];
+        EVP_MD_CTX *context = EVP_MD_CTX_new();
+        bool good = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+                    EVP_DigestUpdate(context, entry->authority->name,
+                                     strlen(entry->authority->name) + 1) == 1;
+
+        for (size_t i = 0; good && i < entry->n_hosts; i++)
+                good = EVP_DigestUpdate(context, entry->hosts[i], strlen(entry->hosts[i]) + 1) == 1;
+        good = good && EVP_DigestFinal_ex(context, digest, NULL) == 1;
+        EVP_MD_CTX_free(context);
+        for (size_t i = 0; good && i < sizeof(digest); i++)
+                (void)snprintf(entry->wanted + 2 * i, 3, "%02x", digest[i]);
+        return good ? 0 : -ENOMEM;
+}
+
+/* From its file, which a process may have written. */
+static void queue_read_state(Entry *entry)
+{
+        AcmeState state;
+
+        (void)acme_state_read(entry->manager->queue->state_dir, entry->name, &state);
+        entry->next = strcmp(state.wanted, entry->wanted) == 0 ? state.next : 0;
+        entry->n_orders = state.n_orders;
+        memcpy(entry->orders, state.orders, sizeof(entry->orders));
+        acme_state_done(&state);
+}
+
+static int queue_take_hosts(Entry *entry, const Config *config, uint32_t instance)
+{
+        int r = 0;
+
+        queue_drop_hosts(entry);
+        for (size_t i = 0; r == 0 && i < hostmap_size(config->map); i++) {
+                const HostMapRoute route = hostmap_route(config->map, i);
+
+                if (route.instance == instance && !route.is_address)
+                        r = texts_append(&entry->hosts, &entry->n_hosts, route.what);
+        }
+        return r;
+}
+
+static int queue_take(Manager *manager, const Config *config, uint32_t number)
+{
+        const Instance *instance = &config->instances[number];
+        Entry *entry = queue_find(manager, instance->name);
+        int r;
+
+        if (instance->tls != TLS_ACME || instance->is_suspended)
+                return 0;
+        if (!entry)
+                entry = queue_add(manager, instance->name);
+        if (!entry)
+                return -ENOMEM;
+        entry->authority = queue_authority(manager, instance->acme);
+        r = entry->authority ? queue_take_hosts(entry, config, number) : -ENOMEM;
+        if (r == 0)
+                r = queue_digest(entry);
+        if (r == 0) {
+                entry->is_listed = true;
+                queue_read_state(entry);
+        }
+        return r;
+}
+
+/* Of instances that were removed; one whose file has a mistake keeps its state. */
+static void queue_forget_removed(const Manager *manager)
+{
+        const Queue *queue = manager->queue;
+        _cleanup_free_ char *folder = text_format("%s/instances", queue->state_dir);
+        DIR *dir = folder ? opendir(folder) : NULL;
+
+        for (struct dirent *entry; dir && (entry = readdir(dir));) {
+                const char *name = entry->d_name;
+                _cleanup_free_ char *file = name_path(NAME_INSTANCE_FILE, queue->config_dir, name);
+
+                if (name[0] != '.' && file && access(file, F_OK) < 0 && errno == ENOENT &&
+                    !queue_find(manager, name))
+                        (void)unlinkat(dirfd(dir), name, 0);
+        }
+        if (dir)
+                (void)closedir(dir);
+}
+
+static int queue_load(Manager *manager)
+{
+        Config *config = NULL;
+        Authority *authority;
+        Entry *entry, *next;
+        int r = config_load(manager->queue->config_dir, CONFIG_USERS_CHECK, NULL, &config);
+
+        if (r < 0)
+                return r;
+        TAILQ_FOREACH (authority, &manager->authorities, link)
+                queue_load_authority(manager, authority);
+        TAILQ_FOREACH (entry, &manager->entries, link)
+                entry->is_listed = false;
+        for (uint32_t i = 0; r == 0 && i < config->n_instances; i++)
+                r = queue_take(manager, config, i);
+        config_free(config);
+        for (entry = TAILQ_FIRST(&manager->entries); entry; entry = next) {
+                next = TAILQ_NEXT(entry, link);
+                if (!entry->is_listed && !entry->running)
+                        queue_remove(manager, entry);
+        }
+        if (r == 0)
+                queue_forget_removed(manager);
+        return r;
+}
+
+/* --- processes --- */
+
+static void queue_start_due(Manager *manager);
+
+static int queue_on_end(sd_event_source *source, const siginfo_t *info, void *userdata)
+{
+        Entry *entry = userdata;
+        Manager *manager = entry->manager;
+        Authority *authority = entry->authority;
+
+        entry->running = sd_event_source_disable_unref(entry->running);
+        authority->n_running--;
+        queue_read_state(entry);
+        if (info->si_code != CLD_EXITED) {
+                log_error("the process that gets a certificate for %s was killed", entry->name);
+                if (entry->next < queue_now() + BLOCKED_SEC)
+                        entry->next = queue_now() + BLOCKED_SEC;
+        } else if (info->si_status == ACME_LIMITED) {
+                authority->paused_until = queue_now() + HOUR_SEC;
+        } else if (info->si_status == ACME_UNREACHABLE) {
+                authority->paused_until = queue_now() + UNREACHABLE_SEC;
+        }
+        if (!entry->is_listed)
+                queue_remove(manager, entry);
+        queue_start_due(manager);
+        return 0;
+}
+
+static int queue_start(Entry *entry)
+{
+        const Queue *queue = entry->manager->queue;
+        const pid_t pid = fork();
+        int r;
+
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                const AcmeOrder order = { entry->name,        entry->authority->name,
+                                          entry->wanted,      entry->hosts,
+                                          entry->n_hosts,     queue->config_dir,
+                                          queue->state_dir,   queue->challenges,
+                                          queue->cert_socket, queue->hook };
+                sigset_t none;
+
+                sigemptyset(&none);
+                (void)sigprocmask(SIG_SETMASK, &none, NULL);
+                _exit((int)acme_order_run(&order));
+        }
+        r = sd_event_add_child(entry->manager->event, &entry->running, pid, WEXITED, queue_on_end,
+                               entry);
+        if (r < 0)
+                (void)kill(pid, SIGKILL);
+        else
+                entry->authority->n_running++;
+        return r;
+}
+
+/* --- whose turn it is --- */
+
+static void queue_count_orders(Manager *manager, uint64_t now)
+{
+        Authority *authority;
+        const Entry *entry;
+
+        TAILQ_FOREACH (authority, &manager->authorities, link)
+                authority->n_orders = 0;
+        TAILQ_FOREACH (entry, &manager->entries, link)
+                for (size_t i = entry->n_orders; i > 0 && entry->orders[i - 1] + HOUR_SEC > now;
+                     i--)
+                        entry->authority->n_orders++;
+}
+
+static bool queue_can_start(const Authority *authority, uint64_t now)
+{
+        return now >= authority->paused_until &&
+               authority->n_running < authority->settings.orders_max &&
+               authority->n_orders + authority->n_running < authority->settings.orders_per_hour;
+}
+
+/* The one that has been due for longest and can be started, or NULL. */
+static Entry *queue_first(const Manager *manager, uint64_t now)
+{
+        Entry *entry, *first = NULL;
+
+        TAILQ_FOREACH (entry, &manager->entries, link)
+                if (entry->is_listed && !entry->running && entry->next <= now &&
+                    (!first || entry->next < first->next) && queue_can_start(entry->authority, now))
+                        first = entry;
+        return first;
+}
+
+static uint64_t queue_next_time(const Manager *manager, uint64_t now)
+{
+        uint64_t next = UINT64_MAX;
+        const Entry *entry;
+
+        TAILQ_FOREACH (entry, &manager->entries, link)
+                if (entry->is_listed && !entry->running && entry->next < next)
+                        next = entry->next;
+        return next == UINT64_MAX || next > now ? next : now + BLOCKED_SEC;
+}
+
+static void queue_start_due(Manager *manager)
+{
+        const uint64_t now = queue_now();
+        size_t n_running = 0;
+        Entry *entry;
+        uint64_t next;
+        int r;
+
+        queue_count_orders(manager, now);
+        while ((entry = queue_first(manager, now))) {
+                r = queue_start(entry);
+                if (r < 0) {
+                        log_error_errno(r, "can't start a process for %s: %m", entry->name);
+                        entry->next = now + BLOCKED_SEC;
+                }
+        }
+        TAILQ_FOREACH (entry, &manager->entries, link)
+                n_running += entry->running != NULL;
+        next = queue_next_time(manager, now);
+        if (next != UINT64_MAX) {
+                (void)sd_event_source_set_time(manager->timer, next * USEC_PER_SEC);
+                (void)sd_event_source_set_enabled(manager->timer, SD_EVENT_ONESHOT);
+        }
+        notify_send(&manager->notify, NOTIFY_NOTHING, "%zu instances, %zu at work",
+                    manager->n_entries, n_running);
+}
+
+/* --- the loop --- */
+
+static int queue_on_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+        queue_start_due(userdata);
+        return 0;
+}
+
+/* Ends where no instance has Tls=acme: bellhopctl starts it again for the first one. */
+static int queue_go_on(Manager *manager)
+{
+        if (TAILQ_EMPTY(&manager->entries))
+                return sd_event_exit(manager->event, 0);
+        queue_start_due(manager);
+        return 0;
+}
+
+static int queue_on_hup(sd_event_source *source, const struct signalfd_siginfo *info,
+                        void *userdata)
+{
+        Manager *manager = userdata;
+        int r;
+
+        notify_send(&manager->notify, NOTIFY_RELOADING, "Reading the configuration");
+        r = queue_load(manager);
+        if (r < 0)
+                log_error_errno(r, "can't read the configuration: %m");
+        notify_send(&manager->notify, NOTIFY_READY, "Ready");
+        return queue_go_on(manager);
+}
+
+static int queue_on_end_signal(sd_event_source *source, const struct signalfd_siginfo *info,
+                               void *userdata)
+{
+        Manager *manager = userdata;
+
+        return sd_event_exit(manager->event, 0);
+}
+
+static int queue_watch(Manager *manager)
+{
+        static const struct {
+                int number;
+                sd_event_signal_handler_t handler;
+        } signals[] = { { SIGHUP, queue_on_hup },
+                        { SIGTERM, queue_on_end_signal },
+                        { SIGINT, queue_on_end_signal } };
+        sigset_t child;
+        int r = sd_event_new(&manager->event);
+
+        sigemptyset(&child);
+        (void)sigaddset(&child, SIGCHLD);
+        if (r >= 0 && sigprocmask(SIG_BLOCK, &child, NULL) < 0)
+                r = -errno;
+        if (r >= 0)
+                r = notify_open_consume(&manager->notify, manager->event, -EBADF);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
+                r = sd_event_add_signal(manager->event, NULL,
+                                        signals[i].number | SD_EVENT_SIGNAL_PROCMASK,
+                                        signals[i].handler, manager);
+        if (r >= 0)
+                r = sd_event_add_time(manager->event, &manager->timer, CLOCK_REALTIME, UINT64_MAX,
+                                      0, queue_on_time, manager);
+        return r;
+}
+
+static int queue_make_folders(const Queue *queue)
+{
+        const char *const folders[][2] = {
+                { queue->state_dir, "instances" },    { queue->state_dir, "orders" },
+                { queue->state_dir, "accounts" },     { queue->challenges, "http-01" },
+                { queue->challenges, "tls-alpn-01" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                _cleanup_free_ char *path = text_format("%s/%s", folders[i][0], folders[i][1]);
+
+                if (!path)
+                        return -ENOMEM;
+                if (mkdir(path, 0755) < 0 && errno != EEXIST) {
+                        log_error("%s: %m", path);
+                        return -errno;
+                }
+        }
+        return 0;
+}
+
+int queue_run(const Queue *queue)
+{
+        Manager manager = { .queue = queue };
+        int r = queue_make_folders(queue);
+
+        TAILQ_INIT(&manager.authorities);
+        TAILQ_INIT(&manager.entries);
+        if (r == 0)
+                r = queue_watch(&manager);
+        if (r >= 0)
+                r = queue_load(&manager);
+        if (r < 0)
+                log_error_errno(r, "can't start: %m");
+        if (r >= 0) {
+                notify_send(&manager.notify, NOTIFY_READY, "Ready");
+                (void)queue_go_on(&manager);
+                r = sd_event_loop(manager.event);
+        }
+        while (!TAILQ_EMPTY(&manager.entries)) {
+                Entry *entry = TAILQ_FIRST(&manager.entries);
+
+                /* Its process goes on. */
+                sd_event_source_disable_unref(entry->running);
+                queue_remove(&manager, entry);
+        }
+        while (!TAILQ_EMPTY(&manager.authorities)) {
+                Authority *authority = TAILQ_FIRST(&manager.authorities);
+
+                TAILQ_REMOVE(&manager.authorities, authority, link);
+                free(authority);
+        }
+        sd_event_source_disable_unref(manager.timer);
+        notify_done(&manager.notify);
+        sd_event_unref(manager.event);
+        return r;
+}

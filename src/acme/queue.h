@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The instances whose certificates bellhop-acme gets, and whose turn it is. */
+#pragma once
+
+typedef struct Queue {
+        const char *config_dir, *state_dir;
+        const char *challenges, *cert_socket, *hook; /* as in AcmeOrder */
+} Queue;
+
+/* Until SIGTERM. Returns 0 or a negative errno. */
+int queue_run(const Queue *queue);
