@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * STATE/orders/NAME has what belongs to the last order: request.csr, request-cert.pem (uacme's name
- * for the certificate), plan (how each host is proven, for the hook), failed (the hook's list of
- * hosts that were not proven), and log, which is what uacme says.
+ * for the certificate), authority (its directory), plan (how each host is proven, for the hook),
+ * failed (the hook's list of hosts that were not proven), and log, which is what uacme says.
  *
  * If the process ends at any moment, the next one goes on: the order is noted before it is made,
  * and a certificate that is there and fits is installed instead of ordered again.
@@ -41,6 +41,7 @@
 #define LOG_BYTES_MAX    (1024U * 1024)
 #define PEM_BYTES_MAX    (1024U * 1024)
 #define DAY_SEC          UINT64_C(86400)
+#define UNREACHABLE_USEC (UINT64_C(300) * 1000000)
 #define RENEW_SPREAD     30 /* a part of the life */
 #define DETAIL_BYTES_MAX 300
 
@@ -70,6 +71,26 @@ __attribute__((format(printf, 2, 3))) static bool order_fail(Order *order, const
         va_end(args);
         acme_state_set_error(&order->state, text ? text : "not enough memory");
         return false;
+}
+
+/* With the files in it. */
+static void order_remove_folder(const char *path)
+{
+        DIR *dir = opendir(path);
+
+        for (struct dirent *entry; dir && (entry = readdir(dir));)
+                (void)unlinkat(dirfd(dir), entry->d_name, 0);
+        if (dir)
+                (void)closedir(dir);
+        (void)rmdir(path);
+}
+
+void acme_order_forget(const char *state_dir, const char *name)
+{
+        _cleanup_free_ char *path = text_format("%s/orders/%s", state_dir, name);
+
+        if (path)
+                order_remove_folder(path);
 }
 
 static char *order_path(const Order *order, const char *file)
@@ -147,31 +168,57 @@ static uint64_t order_renewal(const char *name, uint64_t not_before, uint64_t no
         return not_before + life / 3 * 2 - hash % (life / RENEW_SPREAD + 1);
 }
 
-/* Whether it has all hosts that are good, and is not to be renewed yet. */
+/* Whether it has a host that is left out now, for a reason that may pass. */
+static bool order_has_more(const Order *order, X509 *leaf)
+{
+        for (size_t i = 0; i < order->state.n_failures_of_hosts; i++)
+                if (certificate_covers(leaf, order->state.failures[i].host))
+                        return true;
+        return false;
+}
+
+/* Whether it has all hosts that are good, and need not be renewed yet: one that has more hosts than
+ * a new one would is kept for half of the rest of its life. */
 static bool order_is_enough(const Order *order, X509 *leaf)
 {
         const uint64_t not_before = (uint64_t)certificate_not_before(leaf);
         const uint64_t not_after = (uint64_t)certificate_not_after(leaf);
+        const uint64_t now = order_now();
 
         for (size_t i = 0; i < order->n_hosts; i++)
                 if (!certificate_covers(leaf, order->hosts[i]))
                         return false;
-        return order_now() < order_renewal(order->what->name, not_before, not_after);
+        return now < order_renewal(order->what->name, not_before, not_after) ||
+               (now + (not_after - not_before) / 6 < not_after && order_has_more(order, leaf));
+}
+
+static void order_digest(X509 *leaf, char ret[static ACME_DIGEST_MAX + 1])
+{
+        _cleanup_free_ char *digest = certificate_fingerprint(leaf);
+        char *to = ret;
+
+        /* Without its colons. */
+        for (const char *c = digest; c && *c && to < ret + ACME_DIGEST_MAX; c++)
+                if (*c != ':')
+                        *to++ = *c;
+        *to = 0;
 }
 
 static void order_note_certificate(Order *order, X509 *leaf)
 {
-        _cleanup_free_ char *digest = certificate_fingerprint(leaf);
-        char *to = order->state.certificate;
-
         order->state.not_before = (uint64_t)certificate_not_before(leaf);
         order->state.not_after = (uint64_t)certificate_not_after(leaf);
-        /* Without its colons. */
-        for (const char *c = digest; c && *c && to < order->state.certificate + ACME_DIGEST_MAX;
-             c++)
-                if (*c != ':')
-                        *to++ = *c;
-        *to = 0;
+        order_digest(leaf, order->state.certificate);
+}
+
+/* Whether bellhop-acme has got it, from another authority than the present one. */
+static bool order_is_of_another(const Order *order, X509 *leaf)
+{
+        char digest[ACME_DIGEST_MAX + 1];
+
+        order_digest(leaf, digest);
+        return strcmp(digest, order->state.certificate) == 0 && order->state.authority[0] &&
+               strcmp(order->state.authority, order->settings.directory) != 0;
 }
 
 /* The certificate that is in the folder of the instance. */
@@ -180,14 +227,16 @@ static bool order_has_present(Order *order)
         _cleanup_free_ char *question = text_format("show %s\n", order->what->name), *text = NULL;
         STACK_OF(X509) *chain = NULL;
         bool good = false;
+        X509 *leaf;
 
         if (!question || acme_ask(order->what->cert_socket, question, &text) < 0 ||
             strncmp(text, "signed matches\n", strlen("signed matches\n")) != 0 ||
             certificates_parse(text, strlen(text), &chain) != PEM_TAKEN)
                 return false;
-        good = order_is_enough(order, sk_X509_value(chain, 0));
+        leaf = sk_X509_value(chain, 0);
+        good = order_is_enough(order, leaf) && !order_is_of_another(order, leaf);
         if (good)
-                order_note_certificate(order, sk_X509_value(chain, 0));
+                order_note_certificate(order, leaf);
         certificates_free(chain);
         return good;
 }
@@ -206,20 +255,27 @@ static bool order_install(Order *order)
                 return order_fail(order, "%s: it is damaged", path);
         question = text_format("install %s\n%s", order->what->name, pem);
         r = question ? acme_ask(order->what->cert_socket, question, &text) : -ENOMEM;
-        if (r == 0)
+        if (r == 0) {
                 order_note_certificate(order, sk_X509_value(chain, 0));
+                (void)strcpy(order->state.authority, order->settings.directory);
+        }
         certificates_free(chain);
         return r == 0 || order_fail(order, "the certificate can't be installed: %s",
                                     r == -EREMOTEIO ? text : strerror(-r));
 }
 
-/* One that was issued, but not installed, as the process has ended in between. */
+/* One that was issued, but is not in its place: the process has ended in between, or the customer
+ * has removed it. */
 static bool order_has_unused(Order *order)
 {
         _cleanup_free_ char *path = order_path(order, "request-cert.pem");
+        _cleanup_free_ char *origin = order_path(order, "authority"), *authority = NULL;
         STACK_OF(X509) *chain = NULL;
-        bool good = path && certificates_read(path, &chain) == PEM_TAKEN &&
-                    order_is_enough(order, sk_X509_value(chain, 0));
+        size_t size;
+        bool good = path && origin && certificates_read(path, &chain) == PEM_TAKEN &&
+                    order_is_enough(order, sk_X509_value(chain, 0)) &&
+                    file_read(origin, O_NOFOLLOW, ACME_URL_MAX, &authority, &size) == 0 &&
+                    strcmp(authority, order->settings.directory) == 0;
 
         certificates_free(chain);
         good = good && order_install(order);
@@ -459,7 +515,7 @@ static char *order_read_external_account(Order *order)
         return text;
 }
 
-static bool order_make_account(Order *order, const char *folder)
+static bool order_make_account(Order *order, const char *folder, bool is_new)
 {
         _cleanup_free_ char *external = NULL, *log = NULL;
         const char *arguments[16] = { BELLHOP_UACME,
@@ -474,14 +530,14 @@ static bool order_make_account(Order *order, const char *folder)
         char detail[DETAIL_BYTES_MAX] = "";
         size_t n = 9;
 
-        if (order->settings.external_account[0]) {
+        if (is_new && order->settings.external_account[0]) {
                 external = order_read_external_account(order);
                 if (!external)
                         return false;
                 arguments[n++] = "--eab";
                 arguments[n++] = external;
         }
-        arguments[n++] = "new";
+        arguments[n++] = is_new ? "new" : "update";
         if (order->settings.contact[0])
                 arguments[n++] = order->settings.contact;
         if (order_run_uacme(order, arguments) == 0)
@@ -496,7 +552,7 @@ static bool order_make_account(Order *order, const char *folder)
         return order_fail(order, "there is no account at the authority: %s", detail);
 }
 
-/* Of the authority in the file, which may have changed. */
+/* Directory and contact in the file may have changed. */
 static bool order_need_account(Order *order, const char *folder)
 {
         _cleanup_free_ char *path = text_format("%s/made", folder), *present = NULL;
@@ -506,6 +562,7 @@ static bool order_need_account(Order *order, const char *folder)
         _cleanup_close_ int lock = -EBADF;
         _cleanup_fclose_ FILE *out = NULL;
         size_t size;
+        bool is_new;
 
         if (!path || !wanted)
                 return order_fail(order, "not enough memory");
@@ -517,7 +574,9 @@ static bool order_need_account(Order *order, const char *folder)
         if (file_read(path, O_NOFOLLOW, PEM_BYTES_MAX, &present, &size) == 0 &&
             strcmp(present, wanted) == 0)
                 return true;
-        if (!order_make_account(order, folder))
+        is_new = !present || strncmp(present, order->settings.directory,
+                                     strlen(order->settings.directory)) != 0;
+        if (!order_make_account(order, folder, is_new))
                 return false;
         order_note_account(order, folder);
         out = fopen(path, "we");
@@ -592,7 +651,8 @@ static bool order_make(Order *order, const char *account)
 
         if (!request || !certificate)
                 return order_fail(order, "not enough memory");
-        if (!order_has_budget(order) || !order_request(order) || !order_write_plan(order))
+        if (!order_has_budget(order) || !order_request(order) || !order_write_plan(order) ||
+            !order_write_file(order, "authority", order->settings.directory))
                 return false;
         /* uacme keeps the old one under another name. */
         (void)unlink(certificate);
@@ -622,6 +682,9 @@ static bool order_get(Order *order)
                         return order_install(order);
                 if (order->state.error)
                         return false;
+                /* The present one may have all that is left. */
+                if (order_has_present(order))
+                        return true;
         }
         return order_fail(order, "the authority refuses one host after the other");
 }
@@ -659,11 +722,13 @@ static bool order_lock(Order *order, int *ret)
 
 /* --- the end --- */
 
-/* The pause doubles with each failure. */
+/* The pause doubles with each failure. An authority that can't be reached is tried again soon. */
 static uint64_t order_pause_sec(const Order *order)
 {
         uint64_t usec = order->settings.retry_usec;
 
+        if (order->is_unreachable && usec > UNREACHABLE_USEC)
+                return UNREACHABLE_USEC / 1000000;
         for (uint64_t i = 1; i < order->state.n_failures && usec < order->settings.retry_max_usec;
              i++)
                 usec *= 2;
@@ -726,10 +791,8 @@ AcmeResult acme_order_run(const AcmeOrder *what)
         if (order_load_settings(&order) && order_check_hosts(&order) &&
             !order_has_present(&order) && !order_has_unused(&order))
                 (void)order_get(&order);
-        if (order.is_limited)
-                result = ACME_LIMITED;
-        else if (order.is_unreachable)
-                result = ACME_UNREACHABLE;
+        if (order.is_limited || order.is_unreachable)
+                result = ACME_PAUSE;
         order_log(&order, before);
         order_finish(&order);
         acme_state_done(&order.state);

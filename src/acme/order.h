@@ -18,9 +18,12 @@ typedef struct AcmeOrder {
 
 /* As the exit status of the process. */
 typedef enum AcmeResult {
-        ACME_TRIED = 0,       /* the state of the instance says how it went */
-        ACME_LIMITED = 3,     /* the authority takes no more orders for a while */
-        ACME_UNREACHABLE = 4, /* it does not answer; that is not counted as a try */
+        ACME_TRIED = 0, /* the state of the instance says how it went */
+        ACME_PAUSE = 3, /* the authority can't be reached, or takes no more orders: nobody is tried
+                         * before the next try of this instance */
 } AcmeResult;
 
 AcmeResult acme_order_run(const AcmeOrder *order);
+
+/* Removes what is kept of the orders of an instance. */
+void acme_order_forget(const char *state_dir, const char *name);

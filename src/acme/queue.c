@@ -29,8 +29,7 @@
 #define HOUR_SEC     UINT64_C(3600)
 
 /* While nothing can be started although it is due. */
-#define BLOCKED_SEC     30
-#define UNREACHABLE_SEC 300
+#define BLOCKED_SEC 30
 
 typedef struct Authority {
         char name[ACME_NAME_MAX + 1];
@@ -221,9 +220,11 @@ static void queue_forget_removed(const Manager *manager)
                 const char *name = entry->d_name;
                 _cleanup_free_ char *file = name_path(NAME_INSTANCE_FILE, queue->config_dir, name);
 
-                if (name[0] != '.' && file && access(file, F_OK) < 0 && errno == ENOENT &&
-                    !queue_find(manager, name))
-                        (void)unlinkat(dirfd(dir), name, 0);
+                if (name[0] == '.' || !file || access(file, F_OK) == 0 || errno != ENOENT ||
+                    queue_find(manager, name))
+                        continue;
+                (void)unlinkat(dirfd(dir), name, 0);
+                acme_order_forget(queue->state_dir, name);
         }
         if (dir)
                 (void)closedir(dir);
@@ -272,10 +273,8 @@ static int queue_on_end(sd_event_source *source, const siginfo_t *info, void *us
                 log_error("the process that gets a certificate for %s was killed", entry->name);
                 if (entry->next < queue_now() + BLOCKED_SEC)
                         entry->next = queue_now() + BLOCKED_SEC;
-        } else if (info->si_status == ACME_LIMITED) {
-                authority->paused_until = queue_now() + HOUR_SEC;
-        } else if (info->si_status == ACME_UNREACHABLE) {
-                authority->paused_until = queue_now() + UNREACHABLE_SEC;
+        } else if (info->si_status == ACME_PAUSE) {
+                authority->paused_until = entry->next;
         }
         if (!entry->is_listed)
                 queue_remove(manager, entry);

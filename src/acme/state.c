@@ -23,6 +23,15 @@ static int state_parse_digest(SettingsFile *file, Span value, void *target)
         return 0;
 }
 
+static int state_parse_authority(SettingsFile *file, Span value, void *target)
+{
+        if (value.size > ACME_URL_MAX)
+                return problem_value(file, value, NULL, "is too long");
+        memcpy(target, value.data, value.size);
+        ((char *)target)[value.size] = 0;
+        return 0;
+}
+
 static int state_parse_order(SettingsFile *file, Span word, void *target)
 {
         AcmeState *state = target;
@@ -70,6 +79,9 @@ static const Setting state_settings[] = {
         { .key = "Certificate",
           .parse = state_parse_digest,
           .offset = offsetof(AcmeState, certificate) },
+        { .key = "Authority",
+          .parse = state_parse_authority,
+          .offset = offsetof(AcmeState, authority) },
         { .key = "Wanted", .parse = state_parse_digest, .offset = offsetof(AcmeState, wanted) },
         { .key = "Error", .parse = state_parse_error },
         { .key = "Failed", .parse = state_parse_failure },
@@ -105,9 +117,9 @@ static void state_print(FILE *out, const AcmeState *state)
         fprintf(out,
                 "# Written by bellhop-acme.\n[Certificate]\nNotBefore=%" PRIu64
                 "\nNotAfter=%" PRIu64 "\nNext=%" PRIu64 "\nTried=%" PRIu64 "\nFailures=%" PRIu64
-                "\nCertificate=%s\nWanted=%s\n",
+                "\nCertificate=%s\nAuthority=%s\nWanted=%s\n",
                 state->not_before, state->not_after, state->next, state->tried, state->n_failures,
-                state->certificate, state->wanted);
+                state->certificate, state->authority, state->wanted);
         for (size_t i = 0; i < state->n_orders; i++)
                 fprintf(out, "Order=%" PRIu64 "\n", state->orders[i]);
         if (state->error)

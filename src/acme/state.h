@@ -13,6 +13,7 @@
 
 #define ACME_ORDERS_MAX 100 /* the most that OrdersPerWeekPerInstance= can be */
 #define ACME_DIGEST_MAX 64  /* SHA-256 in hexadecimal */
+#define ACME_URL_MAX    511
 
 /* A host that the certificate does not have. */
 typedef struct AcmeFailure {
@@ -28,6 +29,7 @@ typedef struct AcmeState {
         uint64_t orders[ACME_ORDERS_MAX]; /* when they began, of the last week, oldest first */
         size_t n_orders;
         char certificate[ACME_DIGEST_MAX + 1]; /* its SHA-256; "": there is none */
+        char authority[ACME_URL_MAX + 1];      /* the directory of the one that has signed it */
         char wanted[ACME_DIGEST_MAX + 1];      /* of the hosts and the authority of the last try */
         char *error;                           /* of the last try as a whole; NULL: none */
         AcmeFailure *failures;
