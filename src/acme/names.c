@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "acme/answer.h"
 #include "acme/names.h"
 #include "util/cleanup.h"
 #include "util/clock.h"
@@ -46,50 +47,20 @@ __attribute__((format(printf, 2, 3))) static bool names_refuse(const Name *name,
 
 /* --- CAA --- */
 
-typedef struct Caa {
-        bool is_there; /* a record that concerns this kind of host */
-        bool allows;
-        char other[128]; /* whom such a record allows */
-} Caa;
-
-/* The domain in "domain; parameters". */
-static Span names_caa_domain(Span value)
+/* Whether there are records, of whatever tag. */
+static bool names_caa_read(ns_msg *message, const char *tag, const char *own, Caa *caa)
 {
-        Span domain;
+        bool any = false;
 
-        if (!span_take_until(&value, ';', &domain))
-                domain = value;
-        return span_trim(domain);
-}
-
-/* flags, size of the tag, tag, value */
-static void names_caa_record(Span record, const char *tag, const char *own, Caa *caa)
-{
-        Span flags, name, domain;
-        uint32_t size;
-
-        if (!span_take(&record, 1, &flags) || !span_take_uint(&record, 1, &size) ||
-            !span_take(&record, size, &name) || name.size != strlen(tag) ||
-            strncasecmp((const char *)name.data, tag, name.size) != 0)
-                return;
-        domain = names_caa_domain(record);
-        caa->is_there = true;
-        if (domain.size == strlen(own) &&
-            strncasecmp((const char *)domain.data, own, domain.size) == 0)
-                caa->allows = true;
-        else
-                (void)snprintf(caa->other, sizeof(caa->other), "%.*s", (int)domain.size,
-                               (const char *)domain.data);
-}
-
-static void names_caa_read(ns_msg *message, const char *tag, const char *own, Caa *caa)
-{
         for (int i = 0; i < ns_msg_count(*message, ns_s_an); i++) {
                 ns_rr rr;
 
-                if (ns_parserr(message, ns_s_an, i, &rr) == 0 && (int)ns_rr_type(rr) == TYPE_CAA)
-                        names_caa_record((Span){ ns_rr_rdata(rr), ns_rr_rdlen(rr) }, tag, own, caa);
+                if (ns_parserr(message, ns_s_an, i, &rr) < 0 || (int)ns_rr_type(rr) != TYPE_CAA)
+                        continue;
+                any = true;
+                answer_add_caa((Span){ ns_rr_rdata(rr), ns_rr_rdlen(rr) }, tag, own, caa);
         }
+        return any;
 }
 
 /* The records of the host, or of the next domain above that has some. An answer that does not come
@@ -98,27 +69,27 @@ static bool names_check_caa(const Name *name)
 {
         struct __res_state resolver = { 0 };
         const char *own = name->settings->caa;
-        Caa caa = { .is_there = false };
         unsigned char answer[NS_MAXMSG];
+        Caa caa = { .is_there = false };
+        bool any = false;
 
         if (!own[0] || res_ninit(&resolver) < 0)
                 return true;
-        for (const char *at = name->host; at && *at && !caa.is_there;
+        for (const char *at = name->host; at && *at && !any;
              at = strchr(at, '.') ? strchr(at, '.') + 1 : NULL) {
                 const int n = res_nquery(&resolver, at, ns_c_in, TYPE_CAA, answer, sizeof(answer));
                 ns_msg message;
 
                 if (n < 0 || ns_initparse(answer, n, &message) < 0)
                         continue;
-                if (name->is_wildcard)
-                        names_caa_read(&message, "issuewild", own, &caa);
-                if (!caa.is_there)
-                        names_caa_read(&message, "issue", own, &caa);
+                any = names_caa_read(&message, name->is_wildcard ? "issuewild" : "issue", own,
+                                     &caa);
+                if (name->is_wildcard && !caa.is_there)
+                        (void)names_caa_read(&message, "issue", own, &caa);
         }
         res_nclose(&resolver);
-        if (!caa.is_there || caa.allows)
-                return true;
-        return names_refuse(name, "its CAA records allow %s to sign, not %s; change them in DNS",
+        return !caa.is_there || caa.allows ||
+               names_refuse(name, "its CAA records allow %s to sign, not %s; change them in DNS",
                             caa.other[0] ? caa.other : "nobody", own);
 }
 

@@ -7,7 +7,6 @@
  * If the process ends at any moment, the next one goes on: the order is noted before it is made,
  * and a certificate that is there and fits is installed instead of ordered again.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -23,6 +22,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "acme/answer.h"
 #include "acme/ask.h"
 #include "acme/names.h"
 #include "acme/order.h"
@@ -43,7 +43,6 @@
 #define DAY_SEC          UINT64_C(86400)
 #define UNREACHABLE_USEC (UINT64_C(300) * 1000000)
 #define RENEW_SPREAD     30 /* a part of the life */
-#define DETAIL_BYTES_MAX 300
 
 typedef struct Order {
         const AcmeOrder *what;
@@ -401,66 +400,22 @@ static char *order_read_log(const Order *order)
         return path && file_read(path, O_NOFOLLOW, LOG_BYTES_MAX, &text, &size) == 0 ? text : NULL;
 }
 
-/* The last value of a key of the JSON that the authority has sent, unescaped as far as people need
- * it; "": there is none. */
-static void order_find_detail(const char *log, const char *key, char ret[static DETAIL_BYTES_MAX])
-{
-        const char *at = NULL;
-        size_t n = 0;
-
-        for (const char *next = log; (next = strstr(next, key)); next += strlen(key))
-                at = next + strlen(key);
-        while (at && *at && *at != '"' && n < DETAIL_BYTES_MAX - 1) {
-                at += *at == '\\' && at[1] ? 1 : 0;
-                ret[n++] = *at == '\n' ? ' ' : *at;
-                at++;
-        }
-        ret[n] = 0;
-}
-
-/* What to say where the authority has said nothing: the last line. */
-static void order_last_line(const char *log, char ret[static DETAIL_BYTES_MAX])
-{
-        const size_t size = strlen(log);
-        size_t end = size, begin;
-
-        while (end > 0 && log[end - 1] == '\n')
-                end--;
-        for (begin = end; begin > 0 && log[begin - 1] != '\n'; begin--)
-                ;
-        (void)snprintf(ret, DETAIL_BYTES_MAX, "%.*s", (int)(end - begin), log + begin);
-}
-
-static bool order_names_host(const char *text, const char *host)
-{
-        const size_t length = strlen(host);
-
-        for (const char *at = text; (at = strcasestr(at, host)); at++) {
-                const char before = at == text ? ' ' : at[-1], after = at[length];
-
-                if (!strchr("-._", before) && !isalnum((unsigned char)before) &&
-                    !strchr("-_", after ? after : ' ') && !isalnum((unsigned char)after))
-                        return true;
-        }
-        return false;
-}
-
 /* Leaves out the hosts that the authority has refused. False: it has refused all of them, or for
  * another reason. */
 static bool order_judge_failure(Order *order)
 {
         _cleanup_free_ char *log = order_read_log(order), *path = order_path(order, "failed");
         _cleanup_free_ char *failed = NULL, *reason = NULL;
-        char detail[DETAIL_BYTES_MAX] = "", type[DETAIL_BYTES_MAX] = "";
+        char detail[ANSWER_TEXT_MAX] = "", type[ANSWER_TEXT_MAX] = "";
         size_t size, n_before = order->n_hosts;
 
         if (log) {
-                order_find_detail(log, "\"detail\": \"", detail);
-                order_find_detail(log, "\"type\": \"urn:ietf:params:acme:error:", type);
+                answer_find_value(log, "detail", detail);
+                answer_find_value(log, "type", type);
         }
         if (log && !detail[0])
-                order_last_line(log, detail);
-        order->is_limited = strcmp(type, "rateLimited") == 0;
+                answer_last_line(log, detail);
+        order->is_limited = strcmp(type, "urn:ietf:params:acme:error:rateLimited") == 0;
         order->is_unreachable = log && !type[0] && strstr(log, "failed to fetch directory");
         reason = text_format("the authority says: %s", detail);
         if (!reason || order->is_limited || order->is_unreachable)
@@ -473,8 +428,8 @@ static bool order_judge_failure(Order *order)
         for (size_t i = order->n_hosts; i-- > 0;) {
                 const char *host = order->hosts[i] + (order->hosts[i][0] == '*' ? 2 : 0);
 
-                if ((failed && order_names_host(failed, host)) ||
-                    (!failed && type[0] && order_names_host(detail, host)))
+                if ((failed && answer_names_host(failed, host)) ||
+                    (!failed && type[0] && answer_names_host(detail, host)))
                         order_drop(order, i, reason);
         }
         if (order->n_hosts == 0)
@@ -527,7 +482,7 @@ static bool order_make_account(Order *order, const char *folder, bool is_new)
                                       order->settings.directory,
                                       "--confdir",
                                       folder };
-        char detail[DETAIL_BYTES_MAX] = "";
+        char detail[ANSWER_TEXT_MAX] = "";
         size_t n = 9;
 
         if (is_new && order->settings.external_account[0]) {
@@ -545,9 +500,9 @@ static bool order_make_account(Order *order, const char *folder, bool is_new)
         log = order_read_log(order);
         if (log) {
                 order->is_unreachable = strstr(log, "failed to fetch directory") != NULL;
-                order_find_detail(log, "\"detail\": \"", detail);
+                answer_find_value(log, "detail", detail);
                 if (!detail[0])
-                        order_last_line(log, detail);
+                        answer_last_line(log, detail);
         }
         return order_fail(order, "there is no account at the authority: %s", detail);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config-dir.h"
 
+#include "acme/answer.h"
 #include "acme/state.h"
 #include "config/acme-settings.h"
 #include "config/settings.h"
@@ -158,6 +159,84 @@ static void test_many_orders(void **unused)
         assert_int_equal(state.orders[ACME_ORDERS_MAX - 1], NOW + ACME_ORDERS_MAX + 4);
 }
 
+/* --- answers --- */
+
+static void test_caa(void **unused)
+{
+        static const struct {
+                const char *record;
+                size_t size;
+                bool is_there, allows;
+                const char *other;
+        } cases[] = {
+                { S("\0\5issueletsencrypt.org"), true, true, "" },
+                { S("\200\5ISSUE LetsEncrypt.org ; accounturi=x"), true, true, "" },
+                { S("\0\5issueca.example"), true, false, "ca.example" },
+                { S("\0\5issue;"), true, false, "" },
+                { S("\0\5issue"), true, false, "" },
+                { S("\0\11issuewildletsencrypt.org"), false, false, "" },
+                { S("\0\5iodefmailto:x"), false, false, "" },
+                { S("\0\50issue"), false, false, "" },
+                { S("\0"), false, false, "" },
+                { S(""), false, false, "" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+                Caa caa = { .is_there = false };
+
+                answer_add_caa(guarded_span(cases[i].record, cases[i].size), "issue",
+                               "letsencrypt.org", &caa);
+                assert_int_equal(caa.is_there, cases[i].is_there);
+                assert_int_equal(caa.allows, cases[i].allows);
+                assert_string_equal(caa.other, cases[i].other);
+        }
+}
+
+static void test_problem(void **unused)
+{
+        static const char log[] = "uacme: the server reported the following error:\n{\n"
+                                  "    \"type\": \"urn:ietf:params:acme:error:dns\",\n"
+                                  "    \"detail\": \"no \\\"A\\\" of www.alice.example\",\n"
+                                  "    \"status\": 400\n}\nuacme: failed\n\n";
+        char text[ANSWER_TEXT_MAX], longer[2 * ANSWER_TEXT_MAX];
+
+        answer_find_value(log, "detail", text);
+        assert_string_equal(text, "no \"A\" of www.alice.example");
+        answer_find_value(log, "type", text);
+        assert_string_equal(text, "urn:ietf:params:acme:error:dns");
+        answer_find_value(log, "status", text);
+        assert_string_equal(text, "");
+        answer_last_line(log, text);
+        assert_string_equal(text, "uacme: failed");
+        answer_last_line("", text);
+        assert_string_equal(text, "");
+        memset(longer, 'x', sizeof(longer) - 1);
+        memcpy(longer, "{\"a\": \"", 7);
+        longer[sizeof(longer) - 1] = 0;
+        answer_find_value(longer, "a", text);
+        assert_int_equal(strlen(text), ANSWER_TEXT_MAX - 1);
+        answer_find_value("\"a\": \"\\", "a", text);
+        assert_string_equal(text, "\\");
+}
+
+static void test_hosts_in_text(void **unused)
+{
+        static const struct {
+                const char *text;
+                bool names;
+        } cases[] = {
+                { "alice.example", true },      { "for \"Alice.example\": x", true },
+                { "of alice.example.", true },  { "http://alice.example:80/x", true },
+                { "www.alice.example", false }, { "malice.example", false },
+                { "alice.example.com", false }, { "alice.examples, alice.example", true },
+                { "alice-example", false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+                if (answer_names_host(cases[i].text, "alice.example") != cases[i].names)
+                        fail_msg("%s", cases[i].text);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -166,6 +245,9 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_state, dir_setup, dir_teardown),
                 cmocka_unit_test_setup_teardown(test_damaged_state, dir_setup, dir_teardown),
                 cmocka_unit_test(test_many_orders),
+                cmocka_unit_test(test_caa),
+                cmocka_unit_test(test_problem),
+                cmocka_unit_test(test_hosts_in_text),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

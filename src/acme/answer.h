@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* What others have said: DNS, and the authority by way of uacme. Pure. */
+#pragma once
+
+#include "util/span.h"
+
+#define ANSWER_TEXT_MAX 300
+
+/* Whom CAA records of DNS allow to sign (RFC 8659). */
+typedef struct Caa {
+        bool is_there; /* a record with that tag */
+        bool allows;
+        char other[ANSWER_TEXT_MAX]; /* another one whom a record allows; "": nobody */
+} Caa;
+
+/* Reads one record: its flags, the size of the tag, the tag, and the value. tag: "issue" or
+ * "issuewild"; own: the domain of the authority. */
+void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
+
+/* The last string value of that key in the JSON that the log has: the authority's latest problem
+ * document (RFC 7807). "": there is none. Of escapes, the backslash is left out. */
+void answer_find_value(const char *log, const char *key, char ret[static ANSWER_TEXT_MAX]);
+
+/* The last line that is not empty. */
+void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX]);
+
+/* Whether the text has the host, and not just as a part of another one. */
+bool answer_names_host(const char *text, const char *host);
