@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -18,12 +19,24 @@ typedef enum Sent {
         SENT_NOWHERE, /* nobody listens there, now or later */
 } Sent;
 
+/* About a hundred lines. */
+#define GATHERED_BYTES (16 * 1024)
+#define GATHERERS      64
+
+typedef struct Gathered {
+        size_t size;
+        char text[GATHERED_BYTES + 1]; /* room for the end of the last line */
+} Gathered;
+
 /* In memory that all processes of the server share, as a process that ends can't report its
- * losses. */
+ * losses, and one that crashes can't send its lines. */
 static struct LogLinesShared {
         atomic_bool hang; /* bellhop-log hangs: no process waits */
         atomic_uint_fast64_t lost;
+        Gathered gathered[GATHERERS]; /* memory is taken by those that were touched */
 } * shared;
+
+static Gathered *gathered; /* of this process */
 
 static const char *instance_name;
 static char error_identifier[160];
@@ -77,6 +90,20 @@ void log_lines_report_lost(void)
                                lost);
 }
 
+static uint64_t log_lines_count(LinesKind kind, const char *text, size_t size)
+{
+        const char *end = text + size;
+        uint64_t n = 1;
+
+        if (kind == LINES_SEVERAL)
+                while ((text = memmem(text, (size_t)(end - text), LINES_SEPARATOR,
+                                      strlen(LINES_SEPARATOR)))) {
+                        text += strlen(LINES_SEPARATOR);
+                        n++;
+                }
+        return n;
+}
+
 static Sent log_lines_send(LinesKind kind, int level, const char *text, size_t size)
 {
         const bool waits = !atomic_load(&shared->hang);
@@ -102,7 +129,7 @@ static Sent log_lines_send(LinesKind kind, int level, const char *text, size_t s
         if (errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM)
                 return SENT_NOWHERE;
         atomic_store(&shared->hang, true);
-        atomic_fetch_add(&shared->lost, 1);
+        atomic_fetch_add(&shared->lost, log_lines_count(kind, text, size));
         return SENT_NOT;
 }
 
@@ -139,4 +166,62 @@ bool log_lines_write(LinesKind kind, int level, const char *text, size_t size, b
                 return true;
         log_lines_journal(kind == LINES_ACCESS ? "bellhop-access" : error_identifier, level, text);
         return false;
+}
+
+void log_lines_join(unsigned number)
+{
+        if (!shared || number >= GATHERERS)
+                return;
+        gathered = &shared->gathered[number];
+        log_lines_flush();
+}
+
+/* Each line is an entry of its own. */
+static void log_lines_journal_gathered(void)
+{
+        char *line = gathered->text, *end;
+
+        line[gathered->size] = 0;
+        do {
+                end = strstr(line, LINES_SEPARATOR);
+                if (end)
+                        *end = 0;
+                log_lines_journal("bellhop-access", LOG_INFO, line);
+                line = end ? end + strlen(LINES_SEPARATOR) : NULL;
+        } while (line);
+}
+
+void log_lines_flush(void)
+{
+        LinesKind kind;
+
+        if (!gathered || gathered->size == 0 || gathered->size > GATHERED_BYTES)
+                return;
+        kind = memmem(gathered->text, gathered->size, LINES_SEPARATOR, strlen(LINES_SEPARATOR))
+                       ? LINES_SEVERAL
+                       : LINES_ACCESS;
+        if (!log_lines_write_file(kind, LOG_INFO, gathered->text, gathered->size))
+                log_lines_journal_gathered();
+        gathered->size = 0;
+}
+
+bool log_lines_gather(const char *text, size_t size)
+{
+        const size_t separator_size = strlen(LINES_SEPARATOR);
+
+        if (gathered && gathered->size + separator_size + size > GATHERED_BYTES)
+                log_lines_flush();
+        if (!gathered || size > GATHERED_BYTES) {
+                (void)log_lines_write(LINES_ACCESS, LOG_INFO, text, size, true);
+                return false;
+        }
+        if (gathered->size > 0) {
+                memcpy(gathered->text + gathered->size, LINES_SEPARATOR, separator_size);
+                memcpy(gathered->text + gathered->size + separator_size, text, size);
+                gathered->size += separator_size + size;
+        } else {
+                memcpy(gathered->text, text, size);
+                gathered->size = size;
+        }
+        return true;
 }

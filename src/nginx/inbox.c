@@ -508,6 +508,7 @@ static ngx_int_t inbox_init_process(ngx_cycle_t *cycle)
         if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
                 return NGX_OK;
         page_join(ngx_getpid());
+        logs_join(cycle->log);
         inbox_pause.listener = listener;
         inbox_pause.unused.fd = (ngx_socket_t)-1;
         inbox_pause.timer = (ngx_event_t){
@@ -523,8 +524,10 @@ static ngx_int_t inbox_init_process(ngx_cycle_t *cycle)
 
 static void inbox_exit_process(ngx_cycle_t *cycle)
 {
-        if (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE)
-                page_leave(inbox.inheritance.page, ngx_getpid(), clock_monotonic_usec());
+        if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+                return;
+        logs_flush();
+        page_leave(inbox.inheritance.page, ngx_getpid(), clock_monotonic_usec());
 }
 
 /* --- what nginx is told --- */

@@ -2,6 +2,11 @@
 /* nginx writes to files, which a customer must not hold, or to syslog, where lines are lost. */
 #include <syslog.h>
 
+#include <ngx_config.h>
+
+#include <ngx_core.h>
+#include <ngx_event.h>
+
 #include "instance/log-lines.h"
 #include "nginx/logs.h"
 #include "util/journal.h"
@@ -11,6 +16,7 @@
 
 static const char *instance_name;
 static bool is_file;
+static ngx_event_t round_end;
 
 /* As Apache escapes it in its logs: nothing ends the line, or controls a terminal. special: bytes
  * with a letter of their own. At most four bytes for each. */
@@ -58,6 +64,22 @@ void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files)
         log_lines_init(instance);
         if (journal_open() >= 0)
                 cycle->new_log.writer = logs_write_error;
+}
+
+static void logs_on_round_end(ngx_event_t *unused)
+{
+        log_lines_flush();
+}
+
+void logs_join(ngx_log_t *log)
+{
+        round_end = (ngx_event_t){ .handler = logs_on_round_end, .log = log };
+        log_lines_join((unsigned)ngx_process_slot);
+}
+
+void logs_flush(void)
+{
+        log_lines_flush();
 }
 
 /* In quotes. */
@@ -109,5 +131,10 @@ void logs_write_access(ngx_http_request_t *request)
         at = logs_add(at, texts[4]);
         *at++ = '"';
         *at = 0;
-        (void)log_lines_write(LINES_ACCESS, LOG_INFO, (char *)line, (size_t)(at - line), is_file);
+        if (!is_file) {
+                (void)log_lines_write(LINES_ACCESS, LOG_INFO, (char *)line, (size_t)(at - line),
+                                      false);
+        } else if (log_lines_gather((char *)line, (size_t)(at - line))) {
+                ngx_post_event(&round_end, &ngx_posted_events);
+        }
 }

@@ -13,5 +13,11 @@
  * caller's. */
 void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files);
 
+/* In a worker, before its first request: the lines of what it does in one round of its event loop
+ * go to bellhop-log together, before it sleeps. */
+void logs_join(ngx_log_t *log);
+/* In a worker that ends. */
+void logs_flush(void);
+
 /* In the log phase of a request. */
 void logs_write_access(ngx_http_request_t *request);

@@ -83,6 +83,8 @@ def test_line_stays_one_line(box, mallory):
 
 
 FORGED = f"{VICTIM} - - [29/Nov/2026:10:00:00 +0000] \"GET /x HTTP/1.1\" 404 1"
+# What separates the lines of one message, see rsyslog.conf.
+SEPARATOR = "␤"
 ERROR = f"[Sun Nov 29 10:00:00.000000 2026] [auth_basic:error] [pid 1:tid 1] [client {VICTIM}:1] AH01618: user x not found: /"
 
 
@@ -106,9 +108,9 @@ def test_forged_line_names_no_client(box, request, name, way):
         box.curl(f"{url}%0a{FORGED}%0d%0a{ERROR}".replace(" ", "%20").replace('"', "%22").replace("[", "%5B").replace("]", "%5D"),
                  check=False)
     elif way in ("referer", "agent"):
-        box.curl(url, "-H", f"{'Referer' if way == 'referer' else 'User-Agent'}: \" 1\\n{FORGED} \\x0a{ERROR}")
+        box.curl(url, "-H", f"{'Referer' if way == 'referer' else 'User-Agent'}: \" 1\\n{FORGED} \\x0a{ERROR}{SEPARATOR}{FORGED}")
     elif way == "user":
-        box.curl(url, "-u", f"x\n{FORGED}\n{ERROR}:x")
+        box.curl(url, "-u", f"x\n{FORGED}\n{ERROR}{SEPARATOR}{FORGED}:x")
     elif way == "program":
         box.curl(f"{url}says.{'cgi' if name == 'mallory' else 'php'}")
     elif way == "syslog":

@@ -147,14 +147,18 @@ class LinesSocket:
         self.socket.bind(f"{path}/lines")
         os.chmod(f"{path}/lines", 0o666)
         self.folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        self.lines = []
+        self.lines, self.n_messages = [], 0
 
     def text(self, kind=None):
-        """kind: 16 for access lines, 17 for error lines."""
+        """kind: 16 for access lines, 17 for error lines. 18 has several access lines, as rsyslog.conf says."""
         with contextlib.suppress(BlockingIOError):
             while True:
-                priority, _, line = self.socket.recv(1 << 18, socket.MSG_DONTWAIT).decode().partition(">")
-                self.lines.append((int(priority[1:]) // 8, line))
+                priority, _, text = self.socket.recv(1 << 18, socket.MSG_DONTWAIT).decode().partition(">")
+                facility = int(priority[1:]) // 8
+                several = text.split("␤") if facility == 18 else [text]
+                assert facility != 18 or len(several) > 1, text
+                self.lines += [(16 if facility == 18 else facility, line) for line in several]
+                self.n_messages += 1
         return "".join(f"{line}\n" for of, line in self.lines if kind in (None, of))
 
     def close(self):

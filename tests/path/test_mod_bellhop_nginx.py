@@ -122,6 +122,29 @@ def test_access_log(instance):
                         second), second
 
 
+def test_lines_of_a_round_go_together(instance):
+    """In the order of their requests; also if they are more than one message has room for."""
+    n, word = 40, "x" * 600
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(instance.connect()) for _ in range(n)]
+        files = [stack.enter_context(client.makefile("rb")) for client in clients]
+        for i, (client, file) in enumerate(zip(clients, files)):
+            get(client, "alice.example")
+            assert read_response(file)[0] == 200
+            lines(instance, 16, i + 1)
+        worker, = instance.children()
+        n_messages = instance.lines.n_messages
+        os.kill(worker, signal.SIGSTOP)
+        for i, client in enumerate(clients):
+            get(client, "alice.example", f"/?{i}-{word}")
+        os.kill(worker, signal.SIGCONT)
+        for file in files:
+            assert read_response(file)[0] == 200
+        found = re.findall(r"\?(\d+)-x{600} ", "\n".join(lines(instance, 16, 2 * n)[n:]))
+    assert found == [str(i) for i in range(n)]
+    assert 2 <= instance.lines.n_messages - n_messages < n // 2
+
+
 def test_error_log(instance):
     """Nothing that a client sends ends the line, or controls a terminal."""
     with instance.connect() as connection, connection.makefile("rb") as file:
