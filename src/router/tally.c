@@ -13,6 +13,9 @@
 #define CONNECT_USEC UINT64_C(1000000)
 #define RETRY_USEC   UINT64_C(200000)
 
+/* Between two messages while connections come fast: each message wakes bellhop-usage. */
+#define SPACING_USEC UINT64_C(20000)
+
 static bool tally_connect(Tally *tally)
 {
         const uint64_t now = event_now(tally->event);
@@ -44,6 +47,7 @@ static bool tally_send(Tally *tally, size_t n, bool is_last)
                         tally->fd = close_fd(tally->fd);
                 return false;
         }
+        tally->told_usec = event_now(tally->event);
         tally->n_untold = 0;
         tally->n -= n;
         memmove(tally->records, tally->records + n, tally->n * sizeof(*tally->records));
@@ -82,8 +86,8 @@ int tally_init(Tally *tally)
         if (r >= 0)
                 r = sd_event_source_set_enabled(tally->flush, SD_EVENT_OFF);
         if (r >= 0)
-                r = sd_event_add_time(tally->event, &tally->retry, CLOCK_MONOTONIC, UINT64_MAX, 0,
-                                      tally_on_retry, tally);
+                r = sd_event_add_time(tally->event, &tally->retry, CLOCK_MONOTONIC, UINT64_MAX,
+                                      SPACING_USEC, tally_on_retry, tally);
         return r < 0 ? r : sd_event_source_set_enabled(tally->retry, SD_EVENT_OFF);
 }
 
@@ -97,6 +101,21 @@ void tally_done(Tally *tally)
         tally->fd = close_fd(tally->fd);
         tally->flush = sd_event_source_disable_unref(tally->flush);
         tally->retry = sd_event_source_disable_unref(tally->retry);
+}
+
+/* At the end of this round, or some time after the last message. */
+static void tally_flush_later(Tally *tally)
+{
+        const uint64_t due = tally->told_usec + SPACING_USEC;
+        int enabled = SD_EVENT_OFF;
+
+        if (event_now(tally->event) >= due) {
+                (void)sd_event_source_set_enabled(tally->flush, SD_EVENT_ONESHOT);
+                return;
+        }
+        (void)sd_event_source_get_enabled(tally->retry, &enabled);
+        if (enabled == SD_EVENT_OFF && sd_event_source_set_time(tally->retry, due) >= 0)
+                (void)sd_event_source_set_enabled(tally->retry, SD_EVENT_ONESHOT);
 }
 
 void tally_note(Tally *tally, int fd, const char *instance, uint64_t n_received)
@@ -115,5 +134,5 @@ void tally_note(Tally *tally, int fd, const char *instance, uint64_t n_received)
         if (tally->n % USAGE_RECORDS_MAX == 0)
                 tally_flush(tally);
         else
-                (void)sd_event_source_set_enabled(tally->flush, SD_EVENT_ONESHOT);
+                tally_flush_later(tally);
 }

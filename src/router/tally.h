@@ -16,8 +16,9 @@ typedef struct Tally {
         uint64_t *lost;          /* a counter */
         int fd;
         uint64_t next_usec;     /* when to try again to connect */
+        uint64_t told_usec;     /* when the last message was sent */
         sd_event_source *flush; /* enabled when something has been noted */
-        sd_event_source *retry; /* and when it could not be told */
+        sd_event_source *retry; /* and when it could not be told, or not yet */
         UsageRecord records[TALLY_MAX];
         size_t n;
         uint64_t n_untold; /* lost, and bellhop-usage has yet to hear of it */
