@@ -21,6 +21,9 @@ SMALL_BYTES, LARGE_BYTES = 1024, 64 * 1024 * 1024
 PEERS = "/opt/peers"
 CERTIFICATE = "/etc/bench/tls"
 ROUTER = "bellhop-router.service"
+LOG = "bellhop-log.service"
+# Of all but bellhop and the floor.
+ACCESS_LOG = "/var/log/bench/{name}/access.log"
 TCP_PROXIES = ["nginx-stream", "haproxy", "sniproxy"]
 PROXIES = [*TCP_PROXIES, "nginx-tls", "caddy"]
 ADDRESSES = {"bellhop": "127.0.0.10", "apache": "127.0.0.11", "nginx-stream": "127.0.0.14", "haproxy": "127.0.0.15",
@@ -44,13 +47,13 @@ def contenders(server):
     """By name. server: apache or nginx, the one behind all of them."""
     found = [
         Contender("direct", [], units("direct"), [f"{HOSTS[name]}@{DIRECT[name]}" for name in HOSTS]),
-        Contender("bellhop", [ROUTER], units("bellhop")),
-        Contender("floor", ["floor.service"], units("bellhop")),
+        Contender("bellhop", [ROUTER], [*units("bellhop"), LOG]),
+        Contender("floor", ["floor.service"], [*units("bellhop"), LOG]),
         *[Contender(name, [f"bench-{name}.service"], units("direct")) for name in PROXIES],
     ]
     if server == "apache":
         found += [
-            Contender("before", [ROUTER], units("bellhop", BEFORE),
+            Contender("before", [ROUTER], [*units("bellhop", BEFORE), LOG],
                       [f"{host}@{ADDRESSES['bellhop']}" for host in BEFORE.values()]),
             Contender("apache", [], ["bench-apache.service"]),
             Contender("itk", [], ["bench-itk.service"]),
@@ -74,13 +77,13 @@ SHARED_SITE = """
     SSLCertificateFile {certificate}/fullchain.pem
     SSLCertificateKeyFile {certificate}/privkey.pem
     Protocols {protocols}
-    CustomLog /dev/null bellhop
+    CustomLog {log} bellhop
     {extra}
 </VirtualHost>
 <VirtualHost *:80>
     ServerName {host}
     DocumentRoot /srv/www/{name}
-    CustomLog /dev/null bellhop
+    CustomLog {log} bellhop
     {extra}
 </VirtualHost>
 """
@@ -187,9 +190,10 @@ CADDY_SITE = """
 
 def shared_apache(text, mpm, address, assign_users):
     """instance.conf for one server that has all customers, without hand-off."""
-    lines = [line for line in plain.without_hand_off(text) if "IncludeOptional" not in line]
+    lines = [line for line in plain.without_hand_off(text, "/dev/null") if "IncludeOptional" not in line]
     sites = "".join(SHARED_SITE.format(
-        host=host, name=name, certificate=CERTIFICATE, protocols="http/1.1" if assign_users else "h2 http/1.1",
+        host=host, name=name, log=ACCESS_LOG.format(name=name), certificate=CERTIFICATE,
+        protocols="http/1.1" if assign_users else "h2 http/1.1",
         extra=f"AssignUserId {name} {name}" if assign_users else "") for name, host in HOSTS.items())
     files = "".join(f"<Directory /srv/www/{name}>\nOptions SymLinksIfOwnerMatch ExecCGI\nAllowOverride All\n"
                     "Require all granted\n</Directory>\n" for name in HOSTS)
@@ -210,6 +214,7 @@ def direct_unit(text, server):
     skip = ("Requires=", "After=", "Wants=", "PartOf=", "OnFailure", "Type=", "NotifyAccess=", "ExecReload=",
             "RuntimeDirectory")
     text = "\n".join(line for line in text.splitlines() if not line.startswith(skip))
+    text = text.replace("[Service]\n", "[Service]\nLogsDirectory=bench/%i\n", 1)
     text = text.replace("PrivateNetwork=yes", "PrivateNetwork=no").replace("IPAddressDeny=any", "")
     return text.replace("AF_UNIX AF_INET", "AF_UNIX AF_INET AF_INET6")
 
@@ -277,8 +282,6 @@ class Field:
         box.client("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0")
         listen = "\n".join(f"ListenStream={ADDRESSES['bellhop']}:{port}" for port in (80, 443))
         self._drop_in("bellhop-router.socket", f"[Socket]\nListenStream=\n{listen}\n")
-        # Its socket is full at once: servers form their lines, and neither wait nor wake anybody.
-        self._drop_in("bellhop-log.service", "[Service]\nExecStart=\nExecStart=sleep infinity\n")
         shutil.copytree(self.build / "peers/root", box.path(PEERS), symlinks=True)
         box.install()
         for name, host in self.customers.items():
@@ -320,6 +323,7 @@ class Field:
             chown -R root:{name} /etc/bellhop/sites/{name}
             usermod -aG {name} www-data
             mkdir -p {CERTIFICATE}
+            install -d -o {name} -g {name} /var/log/bench /var/log/bench/{name}
             [ -e {CERTIFICATE}/privkey.pem ] || cp /etc/bellhop/tls/{name}/*.pem {CERTIFICATE}
             install -o {name} -g {name} -m 0400 {CERTIFICATE}/*.pem /etc/bellhop/tls/{name}/
         """)
@@ -338,7 +342,9 @@ class Field:
         shutil.copytree(box.path("/usr/lib/systemd/system/bellhop@.service.d"),
                         box.path("/etc/systemd/system/direct@.service.d"))
         for name, address in DIRECT.items():
-            text = plain.apache(self._instance_conf(), address) if self.server == "apache" else plain.nginx(box, name, address)
+            log = ACCESS_LOG.format(name=name)
+            text = (plain.apache(self._instance_conf(), address, log=log) if self.server == "apache"
+                    else plain.nginx(box, name, address, log=log))
             box.write(f"/etc/bench/{name}.conf", text)
 
     def _write_peers(self):
@@ -371,6 +377,12 @@ class Field:
         socket = re.sub(r"^(ListenStream|PartOf)=.*\n", "", socket, flags=re.M)
         listen = "".join(f"ListenStream={ADDRESSES['floor']}:{port}\n" for port in (80, 443))
         box.write("/etc/systemd/system/floor.socket", socket.replace("[Socket]\n", f"[Socket]\n{listen}", 1))
+
+    def empty_logs(self):
+        """They are in memory."""
+        for folder in ("/var/log/bellhop", "/var/log/bench"):
+            for path in self.box.path(folder).rglob("*.log"):
+                os.truncate(path, 0)
 
     def versions(self):
         lines = (self.build / "peers/versions").read_text().splitlines()

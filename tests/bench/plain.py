@@ -8,7 +8,7 @@ import re
 from slices import processes
 
 OURS = ("LoadModule bellhop_module", "Bellhop", "ErrorLog ${BELLHOP_LOGS}", "CustomLog ${BELLHOP_LOGS}")
-# The lines of the access log are formed, as in an instance, and go nowhere.
+# The lines of the access log are those of an instance.
 NGINX_LOG = """log_format bellhop '$host:$server_port $remote_addr - $remote_user [$time_local] "$request" $status $bytes_sent '
     '"$http_referer" "$http_user_agent"';"""
 
@@ -23,18 +23,18 @@ APACHE_TLS = """
 """
 
 
-def without_hand_off(instance_conf):
+def without_hand_off(instance_conf, log):
     """The lines of Apache's instance.conf but those of mod_bellhop."""
     lines = [line for line in instance_conf.splitlines() if not line.lstrip().startswith(OURS)]
-    return [*lines, "ErrorLog /dev/null", "CustomLog /dev/null bellhop"]
+    return [*lines, "ErrorLog /dev/null", f"CustomLog {log} bellhop"]
 
 
-def apache(instance_conf, address, http=80, https=443):
-    return "\n".join([f"Listen {address}:{http} http", f"Listen {address}:{https} https", *without_hand_off(instance_conf),
-                      APACHE_TLS.format(port=https)])
+def apache(instance_conf, address, http=80, https=443, log="/dev/null"):
+    return "\n".join([f"Listen {address}:{http} http", f"Listen {address}:{https} https",
+                      *without_hand_off(instance_conf, log), APACHE_TLS.format(port=https)])
 
 
-def nginx(box, name, address, http=80, https=443):
+def nginx(box, name, address, http=80, https=443, log="/dev/null"):  # pylint: disable=too-many-arguments
     """From the instance of this customer, which has to run: it has its configuration in memory."""
     text = next(text for text in (path.read_text() for path in nginx_files(box, name)) if "bellhop_instance" in text)
     common = box.path("/etc/bellhop/nginx/instance.conf").read_text()
@@ -44,7 +44,7 @@ def nginx(box, name, address, http=80, https=443):
     for port, new in ((80, http), (443, https)):
         text = re.sub(rf"listen {port}\b(.*);", rf"listen {address}:{new}\1 deferred;", text)
     text = text.replace("http {\n", f"http {{\n{NGINX_LOG}\n", 1)
-    return re.sub(r"^( *server) {", r"\1 { access_log /dev/null bellhop;", text, flags=re.M)
+    return re.sub(r"^( *server) {", rf"\1 {{ access_log {log} bellhop;", text, flags=re.M)
 
 
 def nginx_files(box, name):
