@@ -18,7 +18,7 @@ OPEN = {"/dev/log", "/run/systemd/journal/dev-log", "/run/systemd/journal/socket
         # Mail, in the customer's own name alone (test_mail.py).
         "/run/bellhop-mail/socket"}
 CLOSED = ["/run/systemd/notify", "/run/systemd/userdb/io.systemd.DynamicUser", "/run/systemd/io.system.ManagedOOM",
-          "/run/bellhop/bob.handoff", "/run/bellhop/mallory.handoff", "/run/bellhop/control", "/run/systemd/private",
+          "/run/bellhop/bob.handoff", "/run/bellhop/mallory.handoff", "/run/bellhop/control", "/run/bellhop/acme-tls", "/run/systemd/private",
           "/run/dbus/system_bus_socket", "/run/udev/control", "/run/systemd/journal/io.systemd.journal",
           "/run/systemd/journal/stdout"]
 # Of services that a machine may have: both ask the network for anybody.

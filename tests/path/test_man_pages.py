@@ -70,7 +70,8 @@ def options_on(text):
     return dict(re.findall(r"\*(--[a-z-]+)=?\*(?:_([A-Z]+)_)?", text))
 
 
-@pytest.mark.parametrize("program", ["bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail", "bellhop-acme"])
+@pytest.mark.parametrize("program", ["bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail", "bellhop-acme",
+                                     "bellhop-acme-tls"])
 def test_options(program):
     options = section(f"{program}.8", "OPTIONS")
     assert options_on("\n".join(re.findall(r"^\*.*", options, re.MULTILINE))) == options_of(program)
@@ -79,7 +80,8 @@ def test_options(program):
 def test_other_programs():
     entries = dict(re.findall(r"^\*(bellhop-[a-z]+)\* (.*\n(?:\t.*\n|\n(?=\t))+)", section("bellhop.7", "PROGRAMS"),
                               re.MULTILINE))
-    helpers = set(programs()) - {"bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail", "bellhop-acme", "bellhopctl"}
+    helpers = set(programs()) - {"bellhop-router", "bellhop-instance", "bellhop-usage", "bellhop-firewall", "bellhop-mail", "bellhop-acme",
+                                "bellhop-acme-tls", "bellhopctl"}
     assert len(helpers) > 2 and set(entries) == helpers
     for program in helpers:
         assert options_on(entries[program]) == options_of(program), program

@@ -11,6 +11,7 @@ UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-ro
          "bellhop-metrics.socket", "bellhop-metrics.service", "bellhop-usage.socket", "bellhop-usage-reports.socket",
          "bellhop-usage.service", "bellhop-firewall.service", "bellhop-network.slice", "bellhop-private.service", "bellhop-log.socket", "bellhop-log.service", "bellhop-mail.socket", "bellhop-mail.service",
          "bellhop-acme.service", "bellhop-cert.socket", "bellhop-cert@1.service",
+         "bellhop-acme-tls.socket", "bellhop-acme-tls.service",
          "bellhop-router.service", "bellhop@alice.socket",
          "bellhop@alice.service", "bellhop-standin@alice.service"]
 
@@ -24,6 +25,7 @@ UNITS = ["bellhop.target", "bellhop.slice", "bellhop-router.socket", "bellhop-ro
                                          ("bellhop-mail.service", ROUTER_MAX_EXPOSURE),
                                          ("bellhop-acme.service", ACME_MAX_EXPOSURE),
                                          ("bellhop-cert@1.service", CERT_MAX_EXPOSURE),
+                                         ("bellhop-acme-tls.service", ROUTER_MAX_EXPOSURE),
                                          ("bellhop@alice.service", INSTANCE_MAX_EXPOSURE)])
 def test_exposure(box, unit, limit):
     report = box.run("systemd-analyze", "security", "--no-pager", unit)
@@ -42,7 +44,7 @@ def test_verify_finds_nothing(box):
                                   "bellhop@.service.in", "bellhop-metrics.service", "bellhop-usage.service.in",
                                   "bellhop-firewall.service.in",
                                   "bellhop-log.service.in",
-                                  "bellhop-mail.service.in", "bellhop-acme.service.in", "bellhop-cert@.service.in"])
+                                  "bellhop-mail.service.in", "bellhop-acme.service.in", "bellhop-acme-tls.service.in", "bellhop-cert@.service.in"])
 def test_every_sandbox_line_has_its_reason(unit):
     """A comment stands right above it, or above the line that it completes."""
     completes = {"AmbientCapabilities", "BindPaths", "BindReadOnlyPaths", "DevicePolicy", "ProcSubset", "ReadWritePaths",

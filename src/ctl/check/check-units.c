@@ -169,6 +169,8 @@ const MachineUnit machine_units[] = {
         { "bellhop-log.service", false },
         { "bellhop-mail.socket", false },
         { "bellhop-mail.service", false },
+        { "bellhop-acme-tls.socket", false },
+        { "bellhop-acme-tls.service", false },
 };
 const size_t n_machine_units = ELEMENTSOF(machine_units);
 

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The certificate that answers a challenge of tls-alpn-01. */
+#pragma once
+
+#include <openssl/x509.h>
+
+#include "challenge/challenge.h"
+
+/* A self-signed one as RFC 8737 section 3 wants it, for that host alone. NULL: no memory. */
+X509 *certificate_make(EVP_PKEY *key, const char *host,
+                       const uint8_t digest[static CHALLENGE_DIGEST_SIZE]);
