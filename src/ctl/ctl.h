@@ -36,8 +36,10 @@ typedef struct Ctl {
         size_t n_settings;
         bool create_user;
         bool later;                /* add */
+        bool wait;                 /* add, set: for the certificate */
         const char *apache;        /* import; "": as Debian has it, NULL: not given */
         const char *network;       /* import; "": yes, NULL: not given */
+        const char *acme;          /* import; "": the default authority, NULL: not given */
         bool dry_run;              /* all that change something */
         bool purge, yes;           /* remove, and yes for rename */
         const char *count, *delay; /* top; NULL: not given */
@@ -48,7 +50,7 @@ typedef struct Ctl {
         bool force, install;       /* cert */
         bool request;              /* cert */
         bool json, no_legend, no_pager;
-        const char *config_dir, *runtime_dir, *usage_dir, *mail_dir;
+        const char *config_dir, *runtime_dir, *usage_dir, *mail_dir, *acme_dir;
 } Ctl;
 
 /* Verbs take the words that follow their name, and print what is wrong. Each has a file. */

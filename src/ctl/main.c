@@ -5,6 +5,8 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "acme/state.h"
+#include "config/config.h"
 #include "config/lines.h"
 #include "ctl/show/output.h"
 #include "ctl/verbs.h"
@@ -138,6 +140,26 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
         return verb->run(ctl, words + 1);
 }
 
+/* Tls= has one line, although --tls and --acme set it. */
+static bool main_put(Ctl *ctl, const char *key, const char *value, CtlStatus *status)
+{
+        size_t i = 0;
+
+        while (i < ctl->n_settings &&
+               !(strcmp(key, "Tls") == 0 && strcmp(ctl->settings[i].key, key) == 0))
+                i++;
+        if (i == SETTINGS_MAX) {
+                output_error("There are more than %d settings.", SETTINGS_MAX);
+                *status = CTL_USAGE;
+                return false;
+        }
+        ctl->settings[i].key = key;
+        ctl->settings[i].value = value;
+        if (i == ctl->n_settings)
+                ctl->n_settings++;
+        return true;
+}
+
 /* True: that was all that was asked for. */
 static bool main_take_option(Ctl *ctl, const Option *option, const char *value, CtlStatus *status)
 {
@@ -151,14 +173,10 @@ static bool main_take_option(Ctl *ctl, const Option *option, const char *value, 
                 *(const char **)(void *)target = value ? value : "";
                 return false;
         case OPTION_SETTING:
-                if (ctl->n_settings < SETTINGS_MAX) {
-                        ctl->settings[ctl->n_settings].key = option->setting;
-                        ctl->settings[ctl->n_settings++].value = value ? value : "yes";
-                        return false;
-                }
-                output_error("There are more than %d settings.", SETTINGS_MAX);
-                *status = CTL_USAGE;
-                return true;
+                return !main_put(ctl, option->setting, value ? value : "yes", status);
+        case OPTION_ACME:
+                return !main_put(ctl, "Tls", tls_source_names[TLS_ACME], status) ||
+                       (value && !main_put(ctl, "Acme", value, status));
         case OPTION_HELP:
                 main_help();
                 return true;
@@ -174,7 +192,8 @@ int main(int argc, char *argv[])
         Ctl ctl = { .config_dir = BELLHOP_CONFIG_DIR,
                     .runtime_dir = BELLHOP_RUNTIME_DIR,
                     .usage_dir = BELLHOP_USAGE_DIR,
-                    .mail_dir = BELLHOP_MAIL_DIR };
+                    .mail_dir = BELLHOP_MAIL_DIR,
+                    .acme_dir = ACME_STATE_DIR };
         bool given[OPTIONS_MAX] = { false };
         CtlStatus status = CTL_FINE;
         Getopt known;

@@ -12,6 +12,7 @@
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/ask/stale.h"
+#include "ctl/change/acme.h"
 #include "ctl/change/draft.h"
 #include "ctl/change/limit.h"
 #include "ctl/change/others.h"
@@ -31,6 +32,10 @@ typedef struct Add {
         Wanted wanted;       /* limits */
         bool limits[LIMITS]; /* those that have to be set */
         bool has_file;
+        bool signs; /* a certificate, if there is none */
+        AcmeKeyType key_type;
+        AcmeState acme;  /* before */
+        uint64_t begin;  /* when that was read */
         bool has_pair;   /* a certificate and its key, in the folder for them */
         bool has_signed; /* a certificate, now */
 } Add;
@@ -45,6 +50,7 @@ static CtlStatus add_parse(Add *add)
         if (!add->text)
                 return output_no_memory();
         status = draft_parse(&add->draft, add->name, add->places.file, span_from_string(add->text));
+        add->signs = add->change.ctl->self_signed || add->draft.parsed.instance.tls == TLS_ACME;
         return status == CTL_FINE && !add->has_file
                        ? draft_check_conflicts(&add->draft, add->config)
                        : status;
@@ -96,8 +102,7 @@ static CtlStatus add_check_pair(Add *add)
         if (n < 0)
                 return output_no_memory();
         add->has_pair = n == 2;
-        if (add->has_pair || (n == 0 && add->change.ctl->self_signed) ||
-            !place_exists(add->places.tls))
+        if (add->has_pair || (n == 0 && add->signs) || !place_exists(add->places.tls))
                 return CTL_FINE;
         output_error("%s lacks fullchain.pem or privkey.pem, so the instance would not start. %s",
                      add->places.tls,
@@ -108,8 +113,7 @@ static CtlStatus add_check_pair(Add *add)
 
 static CtlStatus add_check_https(const Add *add)
 {
-        return draft_check_https(&add->draft, &add->change,
-                                 add->has_pair || add->change.ctl->self_signed,
+        return draft_check_https(&add->draft, &add->change, add->has_pair || add->signs,
                                  getpwnam(add->name)
                                          ? "Add --self-signed, or install one first"
                                          : "Add --self-signed, or install one first, once "
@@ -182,7 +186,7 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[SNIPPETS] = !place_exists(add->places.snippets);
         needs[LOGS] = !log_folder_is_made(add->name);
-        needs[CERTIFICATE] = ctl->self_signed && !add->has_pair;
+        needs[CERTIFICATE] = add->signs && !add->has_pair;
         needs[DROP_IN] =
                 units_differ(UNITS_GENERATED_DIR, add->name, add->draft.parsed.instance.network);
         needs[LIMIT] = false;
@@ -216,7 +220,7 @@ static bool add_sign(Add *add)
 {
         Hosts *hosts = hosts_new(add->draft.parsed.routes, 1);
         const int r = hosts ? self_signed_make(add->change.ctl->config_dir, add->name, NULL, hosts,
-                                               ACME_KEY_EC, false)
+                                               add->key_type, false)
                             : -ENOMEM;
 
         hosts_free(hosts, 1);
@@ -377,6 +381,19 @@ static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last
         return CTL_FAILED;
 }
 
+/* Once the router has the instance, as the authority is its first visitor. */
+static bool add_let_others_know(Add *add)
+{
+        const bool is_acme = add->draft.parsed.instance.tls == TLS_ACME;
+        bool good = true;
+
+        if (add->change.ctl->later)
+                return true;
+        if (is_acme)
+                good = acme_read_files(&add->change, true, !add->has_file);
+        return others_reload(&add->change, add->config, ROUTE_NONE) && good;
+}
+
 static CtlStatus add_run_steps(Add *add)
 {
         bool needs[STEPS];
@@ -402,7 +419,7 @@ static CtlStatus add_run_steps(Add *add)
                         return add_undo_all(add, needs, i, i);
                 }
         }
-        if (add->change.ctl->later || others_reload(&add->change, add->config, ROUTE_NONE))
+        if (add_let_others_know(add))
                 return CTL_FINE;
         output_error("%s is served, but not all changes are in force. When the cause is gone, run "
                      "'bellhopctl apply'.",
@@ -453,6 +470,9 @@ static void add_print_end(const Add *add)
                 output_print("It has no certificate yet, and so no HTTPS. To have one: bellhopctl "
                              "cert %s --install CERT KEY, or bellhopctl cert %s --self-signed\n",
                              add->name, add->name);
+        if (add->draft.parsed.instance.tls == TLS_ACME && !ctl->wait)
+                output_print("bellhop-acme gets its certificate: bellhopctl status %s\n",
+                             add->name);
         add_propose_network(add);
         draft_say_ignored(&add->draft, ctl);
 }
@@ -474,6 +494,8 @@ static CtlStatus add_prepare(Add *add)
         if (status == CTL_FINE && !add->has_file)
                 status = draft_check_server(&add->draft);
         if (status == CTL_FINE)
+                status = draft_check_acme(&add->draft, ctl, &add->key_type);
+        if (status == CTL_FINE)
                 status = add_check_pair(add);
         if (status == CTL_FINE)
                 status = add_check_https(add);
@@ -487,7 +509,7 @@ static CtlStatus add_prepare(Add *add)
 
 static CtlStatus add_check_words(const Ctl *ctl, const char *name)
 {
-        bool names = false, leads = false;
+        bool names = false, leads = false, is_acme = false;
 
         for (size_t i = 0; i < ctl->n_settings; i++) {
                 const char *key = ctl->settings[i].key;
@@ -496,6 +518,9 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
                         continue;
                 names = names || strcmp(key, "Host") == 0 || strcmp(key, "Address") == 0;
                 leads = leads || names || strcmp(key, "Default") == 0;
+                is_acme = is_acme ||
+                          (strcmp(key, "Tls") == 0 &&
+                           strcmp(ctl->settings[i].value, tls_source_names[TLS_ACME]) == 0);
         }
         if (!instance_name_is_valid(name))
                 output_error("'%s' is no name for an instance: letters, digits, '-' and '_', at "
@@ -507,29 +532,48 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
                              name);
         else if (ctl->self_signed && !names)
                 output_error("A self-signed certificate needs a --host or --address to name.");
+        else if (ctl->wait && (!is_acme || ctl->later))
+                output_error("--wait is for --acme, without --later.");
         else if (draft_takes_values(ctl))
                 return CTL_FINE;
         return CTL_USAGE;
 }
 
-CtlStatus verb_add(const Ctl *ctl, char *arguments[])
+/* What the state has from an earlier instance of that name does not count. */
+static CtlStatus add_wait(Add *add)
 {
-        Add add = { .name = arguments[0] };
-        CtlStatus status = add_check_words(ctl, add.name);
+        const Ctl *ctl = add->change.ctl;
+
+        if (!ctl->wait || ctl->dry_run || add->draft.parsed.instance.tls != TLS_ACME)
+                return CTL_FINE;
+        return acme_wait(&add->change, add->name, &add->acme, add->begin, !add->has_file);
+}
+
+CtlStatus verb_add(const Ctl *given, char *arguments[])
+{
+        Ctl ctl = *given;
+        Add add = { .name = arguments[0], .begin = (uint64_t)time(NULL) };
+        CtlStatus status = add_check_words(&ctl, add.name);
 
         if (status == CTL_FINE)
-                status = limit_options(ctl, &add.wanted);
+                status = limit_options(&ctl, &add.wanted);
         if (status != CTL_FINE)
                 return status;
-        if (!places_init(ctl, add.name, &add.places))
+        if (!places_init(&ctl, add.name, &add.places))
                 return CTL_FAILED;
-        status = change_begin(ctl, &add.change);
+        /* A pager would show the progress at the end. */
+        ctl.no_pager = ctl.no_pager || ctl.wait;
+        (void)acme_state_read(ctl.acme_dir, add.name, &add.acme);
+        status = change_begin(&ctl, &add.change);
         if (status == CTL_FINE)
                 status = add_prepare(&add);
         if (status == CTL_FINE)
                 status = add_run_steps(&add);
-        if (status == CTL_FINE)
+        if (status == CTL_FINE) {
                 add_print_end(&add);
+                status = add_wait(&add);
+        }
+        acme_state_done(&add.acme);
         free(add.text);
         draft_done(&add.draft);
         config_free(add.config);

@@ -2,6 +2,7 @@
 /*
  * bellhopctl apply: makes what runs the same as the files, for all instances.
  */
+#include "ctl/change/acme.h"
 #include "ctl/change/enforce.h"
 #include "metrics/metrics.h"
 
@@ -9,12 +10,15 @@ static CtlStatus apply_run(Enforce *enforce)
 {
         const Config *config = enforce->fleet->config;
         double problems;
+        bool good;
 
         /* Behind a mistake there may be a user who has come since, which no file shows. */
         if (samples_find(&enforce->fleet->samples, METRIC_CONFIG_PROBLEMS, NULL, NULL, &problems) &&
             problems > 0)
                 enforce->router_is_stale = true;
-        if (!enforce_run(enforce))
+        good = enforce_run(enforce);
+        /* Once the router has the instances, as the authority visits them. */
+        if (!acme_read_files(enforce->change, false, false) || !good)
                 return CTL_FAILED;
         for (size_t i = 0; i < config->n_problems; i++)
                 output_error("%s", config->problems[i].text);

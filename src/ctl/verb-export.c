@@ -21,6 +21,8 @@ enum {
         IDLE,
         SUSPENDED,
         CANONICAL,
+        TLS,
+        ACME,
         MAIL_HOUR,
         MAIL_DAY,
         MAIL_RECIPIENTS,
@@ -41,6 +43,8 @@ static const Column columns[] = {
         [IDLE] = { "", "idle_seconds", 0, SCOLS_JSON_NUMBER },
         [SUSPENDED] = { "", "suspended", 0, SCOLS_JSON_BOOLEAN },
         [CANONICAL] = { "", "canonical", 0, SCOLS_JSON_STRING },
+        [TLS] = { "", "tls", 0, SCOLS_JSON_STRING },
+        [ACME] = { "", "acme", 0, SCOLS_JSON_STRING },
         [MAIL_HOUR] = { "", "mail_per_hour", 0, SCOLS_JSON_NUMBER },
         [MAIL_DAY] = { "", "mail_per_day", 0, SCOLS_JSON_NUMBER },
         [MAIL_RECIPIENTS] = { "", "mail_recipients_per_day", 0, SCOLS_JSON_NUMBER },
@@ -85,6 +89,8 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
         table_set(table, IDLE, show_usec(instance->idle_usec, idle));
         table_set_bool(table, SUSPENDED, instance->is_suspended);
         table_set(table, CANONICAL, instance->canonical);
+        table_set(table, TLS, tls_source_names[instance->tls]);
+        table_set(table, ACME, instance->acme);
         export_set_count(table, MAIL_HOUR, instance->mail.per_hour);
         export_set_count(table, MAIL_DAY, instance->mail.per_day);
         export_set_count(table, MAIL_RECIPIENTS, instance->mail.recipients_per_day);

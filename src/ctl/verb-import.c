@@ -30,11 +30,13 @@ static void import_run(const Ctl *ctl, const char *file, const char *program)
         _cleanup_free_ char *config = text_format("--config=%s", ctl->config_dir);
         _cleanup_free_ char *runtime = text_format("--runtime=%s", ctl->runtime_dir);
         _cleanup_free_ char *apache = ctl->apache ? text_format("--apache=%s", ctl->apache) : NULL;
+        _cleanup_free_ char *acme = ctl->acme ? text_format("--acme=%s", ctl->acme) : NULL;
         _cleanup_free_ char *network =
                 ctl->network ? text_format("--network=%s", ctl->network) : NULL;
         Words words = { { BELLHOP_IMPORT_PROGRAM, by, config, runtime }, 4 };
 
-        if (!by || !config || !runtime || (ctl->apache && !apache) || (ctl->network && !network)) {
+        if (!by || !config || !runtime || (ctl->apache && !apache) || (ctl->network && !network) ||
+            (ctl->acme && !acme)) {
                 (void)output_no_memory();
                 return;
         }
@@ -43,6 +45,7 @@ static void import_run(const Ctl *ctl, const char *file, const char *program)
         import_add(&words, ctl->no_legend, "--no-legend");
         import_add(&words, apache, apache);
         import_add(&words, network, network);
+        import_add(&words, acme, acme);
         for (size_t i = 0; i < ctl->n_settings; i++) {
                 words.words[words.n++] = "--user";
                 words.words[words.n++] = ctl->settings[i].value;

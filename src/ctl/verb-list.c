@@ -5,6 +5,7 @@
 #include <fnmatch.h>
 #include <pwd.h>
 
+#include "acme/state.h"
 #include "config/lines.h"
 #include "ctl/ask/fleet.h"
 #include "ctl/ask/hosts.h"
@@ -15,7 +16,21 @@
 
 #define SOON (30 * 86400)
 
-enum { NAME, USER, STATE, OPEN, HANDOFFS, MEMORY, LAST, EXPIRES, HOSTS, COLUMNS };
+enum {
+        NAME,
+        USER,
+        STATE,
+        OPEN,
+        HANDOFFS,
+        MEMORY,
+        LAST,
+        EXPIRES,
+        TLS,
+        NEXT_TRY,
+        ACME_ERROR,
+        HOSTS,
+        COLUMNS
+};
 
 static const Column columns[COLUMNS] = {
         [NAME] = { "INSTANCE", "instance", 0, SCOLS_JSON_STRING },
@@ -26,6 +41,9 @@ static const Column columns[COLUMNS] = {
         [MEMORY] = { "MEMORY", "memory_bytes", SCOLS_FL_RIGHT, SCOLS_JSON_NUMBER },
         [LAST] = { "LAST USED", "last_used", SCOLS_FL_RIGHT, SCOLS_JSON_STRING },
         [EXPIRES] = { "CERTIFICATE", "certificate_expires", 0, SCOLS_JSON_STRING },
+        [TLS] = { "TLS", "tls", 0, SCOLS_JSON_STRING },
+        [NEXT_TRY] = { "NEXT TRY", "certificate_next_try", 0, SCOLS_JSON_STRING },
+        [ACME_ERROR] = { "ERROR", "certificate_error", 0, SCOLS_JSON_STRING },
         [HOSTS] = { "HOSTS", "hosts", 0, SCOLS_JSON_ARRAY_STRING },
 };
 
@@ -41,6 +59,8 @@ typedef struct Row {
         const Hosts *hosts;
         int expiry; /* what fleet_expiry() returned */
         time_t expires;
+        bool is_acme;
+        AcmeState acme; /* what is known */
 } Row;
 
 typedef struct List {
@@ -90,7 +110,8 @@ static bool list_take_sort(List *list)
                 if (strcmp(key, columns[list->sort].key) == 0)
                         return true;
         output_error("--sort=%s is not a column. Columns are instance, user, state, connections, "
-                     "handoffs, memory_bytes, last_used, certificate_expires and hosts.",
+                     "handoffs, memory_bytes, last_used, certificate_expires, tls, "
+                     "certificate_next_try, certificate_error and hosts.",
                      list->ctl->sort);
         return false;
 }
@@ -132,6 +153,9 @@ static int list_fill(List *list, char *const patterns[])
                         continue;
                 if (instance || getpwnam(entry->name))
                         row->user = entry->name;
+                row->is_acme = instance && instance->tls == TLS_ACME;
+                if (row->is_acme)
+                        (void)acme_state_read(list->ctl->acme_dir, entry->name, &row->acme);
                 row->expiry = fleet_expiry(list->ctl, &list->fleet, entry->name, row->hosts,
                                            &row->expires);
                 list->n++;
@@ -151,6 +175,10 @@ static const char *list_text(const Row *row, size_t column)
                 return fleet_state_names[fleet_shown_state(row->entry)];
         case HOSTS:
                 return row->hosts->n_hosts > 0 ? row->hosts->hosts[0] : NULL;
+        case TLS:
+                return row->entry->instance ? tls_source_names[row->entry->instance->tls] : NULL;
+        case ACME_ERROR:
+                return row->acme.error;
         default:
                 return NULL;
         }
@@ -169,6 +197,8 @@ static uint64_t list_number(const Row *row, size_t column)
                 return row->entry->last_used > 0 ? row->entry->last_used : UNKNOWN;
         case EXPIRES:
                 return row->expiry == 0 ? (uint64_t)row->expires : UNKNOWN;
+        case NEXT_TRY:
+                return row->acme.next > 0 ? row->acme.next : UNKNOWN;
         default:
                 return UNKNOWN;
         }
@@ -194,6 +224,17 @@ static int list_compare(const void *a, const void *b, void *userdata)
 
 /* --- what is shown --- */
 
+/* bellhop-acme renews a certificate in time, unless it fails. */
+static OutputColor list_color_expiry(const Row *row, time_t now)
+{
+        if (row->expires <= now)
+                return COLOR_ERROR;
+        if (row->is_acme)
+                return row->acme.error || row->acme.n_failures_of_hosts > 0 ? COLOR_WARNING
+                                                                            : COLOR_NONE;
+        return row->expires - now < SOON ? COLOR_WARNING : COLOR_NONE;
+}
+
 static void list_set_expiry(Table *table, const Row *row, time_t now)
 {
         const int r = row->expiry;
@@ -209,10 +250,7 @@ static void list_set_expiry(Table *table, const Row *row, time_t now)
                   : r < 0                                        ? "damaged"
                           : show_left(row->expires, now, text));
         if (r == 0)
-                table_set_color(table, EXPIRES,
-                                row->expires <= now         ? COLOR_ERROR
-                                : row->expires - now < SOON ? COLOR_WARNING
-                                                            : COLOR_NONE);
+                table_set_color(table, EXPIRES, list_color_expiry(row, now));
 }
 
 static void list_set_row(Table *table, const Row *row, time_t now)
@@ -237,6 +275,10 @@ static void list_set_row(Table *table, const Row *row, time_t now)
                   : last > 0 ? show_time(last, text)
                              : NULL);
         list_set_expiry(table, row, now);
+        table_set(table, TLS, list_text(row, TLS));
+        if (row->acme.next > 0)
+                table_set(table, NEXT_TRY, show_time((time_t)row->acme.next, text));
+        table_set(table, ACME_ERROR, row->acme.error);
         table_set_list(table, HOSTS, row->hosts->hosts, row->hosts->n_hosts);
 }
 
@@ -250,6 +292,8 @@ static int list_print_table(const List *list)
         if (!list->output.json) {
                 /* It is the instance's own name; that there is none is said below. */
                 shown[USER].flags = SCOLS_FL_HIDDEN;
+                for (size_t i = TLS; i <= ACME_ERROR; i++)
+                        shown[i].flags = SCOLS_FL_HIDDEN;
                 shown[HOSTS] = (Column){ "HOSTS", "hosts", 0, SCOLS_JSON_STRING };
         }
         table = table_new(&list->output, "instances", shown, COLUMNS);
@@ -320,6 +364,8 @@ CtlStatus verb_list(const Ctl *ctl, char *arguments[])
         if (r < 0)
                 return output_bad_configuration(ctl, r);
         status = list_show(&list, arguments);
+        for (size_t i = 0; i < list.n; i++)
+                acme_state_done(&list.rows[i].acme);
         free(list.rows);
         hosts_free(list.hosts, list.fleet.config->n_instances);
         fleet_done(&list.fleet);

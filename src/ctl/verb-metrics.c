@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl metrics: what the router says, as it says it.
+ * bellhopctl metrics: what the router says, as it says it, and what bellhop-acme has written down,
+ * which the router has no business to read.
  */
+#include <inttypes.h>
+
+#include "acme/state.h"
+#include "config/config.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
@@ -30,6 +35,88 @@ static int metrics_print_json(const Output *output, char *text)
         return table_print(&table);
 }
 
+enum { NOT_AFTER, NEXT_TRY, TRIED, FAILURES, LEFT_OUT, CERTIFICATE_METRICS };
+
+static const struct {
+        const char *name, *help;
+} metrics_of_certificates[CERTIFICATE_METRICS] = {
+        [NOT_AFTER] = { "bellhop_certificate_not_after_seconds",
+                        "When the certificate that bellhop-acme has got ends, since 1970." },
+        [NEXT_TRY] = { "bellhop_certificate_next_try_seconds",
+                       "When bellhop-acme tries to get the next one, since 1970." },
+        [TRIED] = { "bellhop_certificate_tried_seconds",
+                    "When its last try has ended, since 1970." },
+        [FAILURES] = { "bellhop_certificate_failures",
+                       "Tries that have failed since the last certificate." },
+        [LEFT_OUT] = { "bellhop_certificate_hosts_left_out",
+                       "Hosts that the certificate does not have." },
+};
+
+static uint64_t metrics_value(const AcmeState *state, size_t metric)
+{
+        const uint64_t times[] = {
+                [NOT_AFTER] = state->not_after, [NEXT_TRY] = state->next, [TRIED] = state->tried
+        };
+
+        if (metric < ELEMENTSOF(times))
+                return times[metric] > 0 ? times[metric] : UNKNOWN;
+        return metric == FAILURES ? state->n_failures : state->n_failures_of_hosts;
+}
+
+static void metrics_print_certificates(FILE *out, const Config *config, const AcmeState states[],
+                                       const bool known[])
+{
+        for (size_t i = 0; i < CERTIFICATE_METRICS; i++) {
+                const char *name = metrics_of_certificates[i].name;
+
+                fprintf(out, "# HELP %s %s\n# TYPE %s gauge\n", name,
+                        metrics_of_certificates[i].help, name);
+                for (size_t j = 0; j < config->n_instances; j++) {
+                        const uint64_t value = known[j] ? metrics_value(&states[j], i) : UNKNOWN;
+
+                        if (value != UNKNOWN)
+                                fprintf(out, "%s{instance=\"%s\"} %" PRIu64 "\n", name,
+                                        config->instances[j].name, value);
+                }
+        }
+}
+
+/* Appends to the text. Returns 0 or a negative errno. */
+static int metrics_add_certificates(const Ctl *ctl, char **text)
+{
+        _cleanup_free_ AcmeState *states = NULL;
+        _cleanup_free_ bool *known = NULL;
+        char *longer = NULL;
+        Config *config = NULL;
+        size_t size, n = 0;
+        FILE *out = NULL;
+        int r = config_load(ctl->config_dir, CONFIG_USERS_CHECK, NULL, &config);
+
+        if (r < 0)
+                return r;
+        states = calloc(config->n_instances + 1, sizeof(*states));
+        known = calloc(config->n_instances + 1, sizeof(*known));
+        if (states && known)
+                out = open_memstream(&longer, &size);
+        for (; out && n < config->n_instances; n++)
+                known[n] =
+                        config->instances[n].tls == TLS_ACME &&
+                        acme_state_read(ctl->acme_dir, config->instances[n].name, &states[n]) == 0;
+        if (out) {
+                fputs(*text, out);
+                metrics_print_certificates(out, config, states, known);
+        }
+        r = out && fclose(out) == 0 ? 0 : -ENOMEM;
+        while (n > 0)
+                acme_state_done(&states[--n]);
+        config_free(config);
+        if (r == 0) {
+                free(*text);
+                *text = longer;
+        }
+        return r;
+}
+
 CtlStatus verb_metrics(const Ctl *ctl, char *arguments[])
 {
         _cleanup_free_ char *text = NULL;
@@ -38,6 +125,11 @@ CtlStatus verb_metrics(const Ctl *ctl, char *arguments[])
         int r = control_fetch(ctl->runtime_dir, "/metrics", &text);
 
         output_start(ctl, &output);
+        if (r == 0) {
+                r = metrics_add_certificates(ctl, &text);
+                if (r < 0)
+                        return output_done(&output, output_bad_configuration(ctl, r));
+        }
         if (r == 0 && ctl->json)
                 r = metrics_print_json(&output, take_ptr(text));
         else if (r == 0)

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "ctl/ask/limits.h"
 #include "ctl/ask/metrics-client.h"
+#include "ctl/change/acme.h"
 #include "ctl/change/change.h"
 #include "ctl/change/ending.h"
 #include "ctl/change/files.h"
@@ -160,13 +161,24 @@ static bool remove_user(Remove *remove)
                         (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }));
 }
 
+/* Without a file, nobody knows whether bellhop-acme has read that it has gone. */
+static bool remove_certificate_orders(Remove *remove, bool had_file, bool had_acme)
+{
+        return (had_file && !had_acme) || acme_read_files(&remove->change, false, had_acme);
+}
+
 static bool remove_all(Remove *remove)
 {
+        const char *dir = remove->change.ctl->config_dir;
         const Places *places = &remove->places;
         const bool had_file = place_exists(places->file);
+        Instance instance = { .tls = TLS_FILES };
+        const bool had_acme = had_file && config_read_instance(dir, remove->name, &instance) == 0 &&
+                              instance.tls == TLS_ACME;
         bool good = remove_file(remove, "file", places->file) &&
                     remove_file(remove, "enabled", places->wanted) &&
                     remove_routes(remove, had_file) && remove_hosts(remove) &&
+                    remove_certificate_orders(remove, had_file, had_acme) &&
                     ending_stop(&remove->change, remove->name) &&
                     ending_forget_network(&remove->change, remove->name);
 
@@ -175,6 +187,7 @@ static bool remove_all(Remove *remove)
         good = ending_forget_settings(&remove->change, remove->name);
         good = remove_quota(remove) && good;
         good = remove_folders(remove) && good;
+        good = acme_remove_state(&remove->change, remove->name) && good;
         good = ending_close_account(&remove->change, remove->name) && good;
         return remove_user(remove) && good;
 }

@@ -12,6 +12,7 @@
 #include "config/units.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/ask/queue.h"
+#include "ctl/change/acme.h"
 #include "ctl/change/ending.h"
 #include "ctl/change/others.h"
 #include "ctl/change/rename.h"
@@ -329,6 +330,20 @@ static bool rename_tell_others(Rename *rename)
         return good;
 }
 
+/* What bellhop-acme knows of the certificate goes on under the new name. */
+static bool rename_certificate_orders(Rename *rename)
+{
+        const char *dir = rename->change.ctl->config_dir;
+        Instance instance = { .tls = TLS_FILES };
+
+        if (config_read_instance(dir, rename->change.ctl->dry_run ? rename->from : rename->to,
+                                 &instance) < 0 ||
+            instance.tls != TLS_ACME)
+                return true;
+        return acme_rename_state(&rename->change, rename->from, rename->to) &&
+               acme_read_files(&rename->change, true, true);
+}
+
 static bool rename_end_units(Rename *rename)
 {
         Change *change = &rename->change;
@@ -341,8 +356,8 @@ static bool rename_end_units(Rename *rename)
             change_step(change, "router", "let the router forget %s", rename->from) &&
             !change_reload_router(change))
                 return false;
-        return rename_tell_others(rename) && ending_stop(change, rename->from) &&
-               ending_forget_network(change, rename->from) &&
+        return rename_tell_others(rename) && rename_certificate_orders(rename) &&
+               ending_stop(change, rename->from) && ending_forget_network(change, rename->from) &&
                ending_forget_settings(change, rename->from) &&
                ending_close_account(change, rename->from);
 }

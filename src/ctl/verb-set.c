@@ -4,11 +4,13 @@
  * that file into force as apply does. The result is checked as a whole before it is written. After
  * a kill, the same command goes on.
  */
+#include "ctl/change/acme.h"
 #include "ctl/change/draft.h"
 #include "ctl/change/edit.h"
 #include "ctl/change/enforce.h"
 #include "ctl/change/limit.h"
 #include "ctl/change/others.h"
+#include "ctl/change/self-signed.h"
 #include "ctl/check/reason.h"
 #include "ctl/check/server-test.h"
 #include "util/cleanup.h"
@@ -27,7 +29,13 @@ typedef struct Set {
         bool is_of_file;   /* the options change settings of the file */
         Config *config;    /* the existing files, with the routes of the draft */
         ServerType server; /* before */
+        TlsSource tls;     /* likewise */
         bool is_changed;   /* the file says something else now */
+        bool is_other;     /* a certificate for what it said before does not do */
+        AcmeKeyType key_type;
+        bool signs;     /* it has no certificate yet, and bellhop-acme needs a while */
+        AcmeState acme; /* before */
+        uint64_t begin; /* when that was read */
 } Set;
 
 /* --- what is asked for --- */
@@ -44,6 +52,8 @@ static const struct {
         { "Network", false },
         { "Server", false },
         { "Canonical", false },
+        { "Tls", false },
+        { "Acme", false },
         { "MailPerHour", false },
         { "MailPerDay", false },
         { "MailRecipientsPerDay", false },
@@ -98,14 +108,32 @@ static CtlStatus set_edit_one(Set *set, const char *key, const char *value)
         return status;
 }
 
+static CtlStatus set_compare(Set *set, const char *before)
+{
+        Draft draft = { .name = NULL };
+        const CtlStatus status =
+                draft_parse(&draft, set->name, set->places.file, span_from_string(before));
+
+        if (status == CTL_FINE) {
+                set->tls = draft.parsed.instance.tls;
+                set->is_other = !draft_has_same_certificate(&draft, &set->draft);
+        }
+        draft_done(&draft);
+        return status;
+}
+
 /* What is added comes first, so that what is between is never without a route. */
 static CtlStatus set_edit(Set *set)
 {
+        _cleanup_free_ char *before = NULL;
         CtlStatus status;
         size_t size;
 
         if (!change_read_file(set->places.file, &set->text, &size))
                 return CTL_FAILED;
+        before = strdup(set->text);
+        if (!before)
+                return output_no_memory();
         status = draft_parse(&set->draft, set->name, set->places.file, span_from_string(set->text));
         for (size_t i = 0; status == CTL_FINE && i < 2 * ELEMENTSOF(settings); i++) {
                 const char *key = settings[i % ELEMENTSOF(settings)].key;
@@ -120,7 +148,7 @@ static CtlStatus set_edit(Set *set)
                 else if (n > 0 && removes == !value)
                         status = set_edit_one(set, key, value);
         }
-        return status;
+        return status == CTL_FINE ? set_compare(set, before) : status;
 }
 
 /* Snippets that stay there may be for the other server: the instance would go on until it is idle,
@@ -158,6 +186,18 @@ static CtlStatus set_try_server(const Set *set)
         return CTL_FAILED;
 }
 
+static CtlStatus set_check_acme(Set *set, int n_pair)
+{
+        const CtlStatus status = draft_check_acme(&set->draft, set->change.ctl, &set->key_type);
+
+        set->signs = set->draft.parsed.instance.tls == TLS_ACME && n_pair == 0;
+        if (status != CTL_FINE || !set->signs || !place_exists(set->places.tls))
+                return status;
+        output_error("%s is empty, so the instance would not start. Remove it first.",
+                     set->places.tls);
+        return CTL_FAILED;
+}
+
 static CtlStatus set_check(Set *set)
 {
         const char *dir = set->change.ctl->config_dir;
@@ -179,8 +219,10 @@ static CtlStatus set_check(Set *set)
                 if (status == CTL_FINE)
                         status = set_try_server(set);
         }
+        if (status == CTL_FINE && set->is_of_file)
+                status = set_check_acme(set, n_pair);
         return status == CTL_FINE && set->is_changed
-                       ? draft_check_https(&set->draft, &set->change, n_pair == 2,
+                       ? draft_check_https(&set->draft, &set->change, n_pair == 2 || set->signs,
                                            "Install one first")
                        : status;
 }
@@ -192,6 +234,31 @@ static bool set_write(Set *set)
         return !set->is_changed ||
                !change_step(&set->change, "file", "change the settings in %s", set->places.file) ||
                change_good(set->places.file, file_write(set->places.file, set->text));
+}
+
+/* Before the file: where plain HTTP is not served any more, there is HTTPS. */
+static bool set_sign(Set *set)
+{
+        Hosts *hosts;
+        int r;
+
+        if (!set->signs ||
+            !change_step(&set->change, "certificate", "sign a certificate for %s", set->name))
+                return true;
+        hosts = hosts_new(set->draft.parsed.routes, 1);
+        r = hosts ? self_signed_make(set->change.ctl->config_dir, set->name, NULL, hosts,
+                                     set->key_type, false)
+                  : -ENOMEM;
+        hosts_free(hosts, 1);
+        return change_good(set->places.tls, r) && r == TLS_FILES_PUT;
+}
+
+static bool set_read_acme(Set *set)
+{
+        const bool is_acme = set->draft.parsed.instance.tls == TLS_ACME;
+
+        return (!is_acme && set->tls != TLS_ACME) ||
+               acme_read_files(&set->change, is_acme, set->is_changed);
 }
 
 /* What the instance needs once the file is written, for --dry-run. */
@@ -235,7 +302,7 @@ static bool set_enforce(Set *set)
                 set_assume_written(&enforce, set->entry);
         if (good) {
                 set_keep_socket(&enforce);
-                good = enforce_run(&enforce) &&
+                good = enforce_run(&enforce) && set_read_acme(set) &&
                        others_reload(&set->change, set->config, ROUTE_NONE);
                 (void)enforce_say_unknown(&enforce);
         }
@@ -247,7 +314,8 @@ static CtlStatus set_run(Set *set)
 {
         _cleanup_free_ char *nothing = text_format("%s is as asked for already.", set->name);
 
-        if (!limit_apply(&set->change, set->name, &set->wanted, set->needs) || !set_write(set))
+        if (!limit_apply(&set->change, set->name, &set->wanted, set->needs) || !set_sign(set) ||
+            !set_write(set))
                 return CTL_FAILED;
         if (set->is_of_file && !set_enforce(set)) {
                 output_error("Not all changes are in force. When the cause is gone, run the same "
@@ -257,12 +325,30 @@ static CtlStatus set_run(Set *set)
         change_say_end(&set->change, nothing ? nothing : set->name);
         if (set->draft.parsed.instance.server != set->server)
                 draft_say_ignored(&set->draft, set->change.ctl);
-        return CTL_FINE;
+        if (!set->change.ctl->wait || set->change.ctl->dry_run)
+                return CTL_FINE;
+        if (!set->draft.parsed.instance.is_suspended)
+                return acme_wait(&set->change, set->name, &set->acme, set->begin, set->is_other);
+        output_error("bellhop-acme gets no certificate while it is suspended. First: bellhopctl "
+                     "resume %s",
+                     set->name);
+        return CTL_FAILED;
 }
 
-CtlStatus verb_set(const Ctl *ctl, char *arguments[])
+static bool set_wants_acme(const Ctl *ctl)
 {
-        Set set = { .name = arguments[0] };
+        for (size_t i = 0; i < ctl->n_settings; i++)
+                if (strcmp(ctl->settings[i].key, "Tls") == 0 &&
+                    strcmp(ctl->settings[i].value, tls_source_names[TLS_ACME]) == 0)
+                        return true;
+        return false;
+}
+
+CtlStatus verb_set(const Ctl *given, char *arguments[])
+{
+        Ctl waiting = *given;
+        const Ctl *ctl = &waiting;
+        Set set = { .name = arguments[0], .begin = (uint64_t)time(NULL) };
         CtlStatus status = change_check_name(set.name);
 
         if (status != CTL_FINE)
@@ -272,8 +358,15 @@ CtlStatus verb_set(const Ctl *ctl, char *arguments[])
                              set.name);
                 return CTL_USAGE;
         }
+        if (ctl->wait && !set_wants_acme(ctl)) {
+                output_error("--wait is for --acme.");
+                return CTL_USAGE;
+        }
         if (!draft_takes_values(ctl) || limit_options(ctl, &set.wanted) != CTL_FINE)
                 return CTL_USAGE;
+        /* A pager would show the progress at the end. */
+        waiting.no_pager = ctl->no_pager || ctl->wait;
+        (void)acme_state_read(ctl->acme_dir, set.name, &set.acme);
         if (!places_init(ctl, set.name, &set.places))
                 return CTL_FAILED;
         status = change_begin(ctl, &set.change);
@@ -289,6 +382,7 @@ CtlStatus verb_set(const Ctl *ctl, char *arguments[])
                 status = limit_find_needs(&set.change, set.name, &set.wanted, false, set.needs);
         if (status == CTL_FINE)
                 status = set_run(&set);
+        acme_state_done(&set.acme);
         free(set.text);
         draft_done(&set.draft);
         config_free(set.config);

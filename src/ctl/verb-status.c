@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdarg.h>
 
+#include "acme/state.h"
 #include "ctl/ask/fleet.h"
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/journal.h"
@@ -22,7 +23,7 @@
 #define REFUSALS_SHOWN 5
 #define LINES_SHOWN    10
 
-#define FIELDS_MAX 48
+#define FIELDS_MAX 64
 
 typedef struct Status {
         const Ctl *ctl;
@@ -314,8 +315,62 @@ static void status_put_numbers(Status *status)
                               status->name);
 }
 
+/* What nobody has tried yet is null. */
+static void status_put_time(Status *status, const char *key, uint64_t then)
+{
+        char text[SHOWN_MAX];
+
+        status_put(status, NULL, key, SCOLS_JSON_STRING, NULL,
+                   then > 0 ? show_time((time_t)then, text) : NULL);
+}
+
+static char *status_show_acme(const Instance *instance, const AcmeState *acme, const char *expiry)
+{
+        char left[SHOWN_MAX];
+
+        (void)show_left((time_t)acme->next, time(NULL), left);
+        return text_format("%sautomatic, by %s; %s%s%s",
+                           instance->is_suspended ? "suspended, " : "", instance->acme, expiry,
+                           acme->next > 0 ? "; next try " : "",
+                           acme->next == 0             ? ""
+                           : strcmp(left, "over") == 0 ? "now"
+                                                       : left);
+}
+
+static void status_put_acme(Status *status, const AcmeState *acme, bool is_known)
+{
+        char **lacks = NULL;
+        size_t n_lacks = 0;
+
+        status_put_time(status, "certificate_next_try", acme->next);
+        status_put_time(status, "certificate_tried", acme->tried);
+        status_put_number(status, NULL, "certificate_failures",
+                          is_known ? acme->n_failures : UNKNOWN, show_count);
+        status_put_text(status, "Last error", "certificate_error", acme->error);
+        for (size_t i = 0; i < acme->n_failures_of_hosts; i++) {
+                _cleanup_free_ char *text =
+                        text_format("%s: %s", acme->failures[i].host, acme->failures[i].reason);
+
+                if (text)
+                        (void)texts_append(&lacks, &n_lacks, text);
+        }
+        status_put_list(status, "\nHosts that it lacks", "certificate_lacks", lacks, n_lacks);
+        texts_free(lacks, n_lacks);
+        if (acme->error || acme->n_failures_of_hosts > 0)
+                status_advise(status,
+                              "bellhop-acme can't get a certificate for all of its hosts: "
+                              "'bellhopctl check --instance=%s' says what to do",
+                              status->name);
+}
+
 static void status_put_certificate(Status *status)
 {
+        const Instance *instance = status->entry->instance;
+        const bool is_acme = instance && instance->tls == TLS_ACME;
+        AcmeState acme = { .next = 0 };
+        const bool is_known =
+                is_acme && acme_state_read(status->ctl->acme_dir, status->name, &acme) == 0;
+        _cleanup_free_ char *automatic = NULL;
         const time_t now = time(NULL);
         time_t ends = 0;
         const int r = fleet_expiry(status->ctl, &status->fleet, status->name, status_hosts(status),
@@ -329,9 +384,20 @@ static void status_put_certificate(Status *status)
                                                  : r == -ENOENT ? "none, so no HTTPS"
                                                                 : strerror(-r));
 
-        status_put(status, "Certificate", "certificate_expires", SCOLS_JSON_STRING, shown,
-                   r == 0 ? show_time(ends, then) : NULL);
-        if (r == 0 && ends <= now)
+        if (is_acme && shown)
+                automatic = status_show_acme(instance, &acme, shown);
+        status_put(status, "Certificate", "certificate_expires", SCOLS_JSON_STRING,
+                   is_acme ? automatic : shown, r == 0 ? show_time(ends, then) : NULL);
+        status_put_text(status, NULL, "tls", instance ? tls_source_names[instance->tls] : NULL);
+        status_put_text(status, NULL, "acme", instance ? instance->acme : NULL);
+        status_put_acme(status, &acme, is_known);
+        acme_state_done(&acme);
+        if (r == 0 && ends <= now && is_acme)
+                status_advise(status,
+                              "Its certificate is over, and bellhop-acme has not renewed it: "
+                              "'bellhopctl check --instance=%s' says more",
+                              status->name);
+        else if (r == 0 && ends <= now)
                 status_advise(status,
                               "Its certificate is over. Put a new one there, and: systemctl "
                               "try-reload-or-restart bellhop@%s.service",

@@ -6,6 +6,7 @@
  */
 #include "config/names.h"
 #include "ctl/ask/stale.h"
+#include "ctl/change/acme.h"
 #include "ctl/change/edit.h"
 #include "ctl/change/enforce.h"
 #include "ctl/change/files.h"
@@ -93,6 +94,8 @@ static bool suspend_run(Suspend *suspend)
                 good = suspend_reload_router(suspend);
         if (suspend_needs_restart(suspend, is_changed))
                 good = suspend_restart(suspend) && good;
+        if (suspend->entry->instance->tls == TLS_ACME)
+                good = acme_read_files(&suspend->change, !suspend->wanted, is_changed) && good;
         return good;
 }
 

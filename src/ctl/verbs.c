@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl/verbs.h"
+#include "acme/state.h"
 #include "config/lines.h"
 #include "util/cleanup.h"
 
@@ -57,6 +58,10 @@ const Option options[] = {
         { "network", 0, "[=REACH]", "add set", "What it can connect to: internet, yes or no",
           SETTING("Network") },
         { "server", 0, "KIND", "add set", "What serves it: apache or nginx", SETTING("Server") },
+        { "tls", 0, "SOURCE", "add set", "Who puts its certificate there: files or acme",
+          SETTING("Tls") },
+        { "acme", 0, "[=AUTHORITY]", "add set",
+          "Have bellhop-acme get its certificate, from that authority", OPTION_ACME, 0, NULL },
         { "mail-per-hour", 0, "N", "add set", "It sends no more messages in an hour",
           SETTING("MailPerHour") },
         { "mail-per-day", 0, "N", "add set", "Nor in a day", SETTING("MailPerDay") },
@@ -71,10 +76,13 @@ const Option options[] = {
           SETTING("DiskMax") },
         { "create-user", 0, NULL, "add", "Create the user if there is none", FLAG(create_user) },
         { "later", 0, NULL, "add", "Leave it to apply to bring it into force", FLAG(later) },
+        { "wait", 0, NULL, "add set", "Wait until bellhop-acme has the certificate", FLAG(wait) },
         { "apache", 0, "[=FILE]", "import", "From the configuration of Apache", STRING(apache) },
         { "user", 0, "HOST", "import", "HOST=USER: the user of that host's site", SETTING("user") },
         { "network", 0, "[=REACH]", "import", "What they can connect to: internet or yes",
           STRING(network) },
+        { "acme", 0, "[=AUTHORITY]", "import", "Have bellhop-acme get their certificates",
+          STRING(acme) },
         { "dry-run", 0, NULL, "add set import remove rename suspend resume apply",
           "Only say what would be done", FLAG(dry_run) },
         { "purge", 0, NULL, "remove", "Remove its files and the user made for it, too",
@@ -101,6 +109,8 @@ const Option options[] = {
           STRING(runtime_dir) },
         { "usage-dir", 0, "DIR", "usage", "Figures (default: " BELLHOP_USAGE_DIR ")",
           STRING(usage_dir) },
+        { "acme-dir", 0, "DIR", "list status add set check metrics",
+          "States of certificates (default: " ACME_STATE_DIR ")", STRING(acme_dir) },
         { "help", 'h', NULL, NULL, "Show this help", OPTION_HELP, 0, NULL },
         { "version", 0, NULL, NULL, "Show the version", OPTION_VERSION, 0, NULL },
 };

@@ -19,6 +19,7 @@ typedef enum OptionKind {
         OPTION_FLAG,    /* a bool becomes true */
         OPTION_STRING,  /* a const char * */
         OPTION_SETTING, /* one more of ctl.settings */
+        OPTION_ACME,    /* Tls=acme, and with an argument Acme= */
         OPTION_HELP,
         OPTION_VERSION,
 } OptionKind;
@@ -36,7 +37,7 @@ typedef struct Option {
         const char *setting; /* key of OPTION_SETTING, which is "yes" without argument */
 } Option;
 
-#define OPTIONS_MAX 48
+#define OPTIONS_MAX 64
 
 extern const Verb verbs[];
 extern const size_t n_verbs;

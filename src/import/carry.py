@@ -40,7 +40,7 @@ Include {}
 """
 # Keys of a plan that are lines of the instance's file.
 SETTINGS = {"hosts": "Host", "addresses": "Address", "default": "Default", "http": "Http", "idle_seconds": "IdleSec",
-            "network": "Network", "server": "Server", "canonical": "Canonical", "mail_per_hour": "MailPerHour",
+            "network": "Network", "server": "Server", "canonical": "Canonical", "tls": "Tls", "acme": "Acme", "mail_per_hour": "MailPerHour",
             "mail_per_day": "MailPerDay", "mail_recipients_per_day": "MailRecipientsPerDay"}
 
 
@@ -314,6 +314,8 @@ class Carry:
         found += [("network", f"--network={entry['network']}")] if entry["network"] != "no" else []
         found += [("server", f"--server={entry['server']}")] if entry["server"] != "apache" else []
         found += [("canonical", f"--canonical={entry['canonical']}")] if entry["canonical"] else []
+        found += [("tls", f"--tls={entry['tls']}")] if entry["tls"] != "files" else []
+        found += [("acme", f"--acme={entry['acme']}")] if entry["tls"] == "acme" and entry["acme"] != "default" else []
         return found + [(key, mail_option(key, entry[key])) for key in plan.MAIL if entry[key] is not None]
 
     def text_of(self, entry):
@@ -335,10 +337,16 @@ class Carry:
                 same = {host_key(word) for word in there[key]} == {host_key(word) for word in entry[key]}
             elif key == "canonical":
                 same = (there[key] or "") == host_key(entry[key] or "")
+            elif key == "acme":
+                same = there[key] == entry[key] or self.tls_of(entry, there) != "acme"
             else:
                 same = there[key] == entry[key]
             if not same:
                 yield key
+
+    @staticmethod
+    def tls_of(entry, there):
+        return entry["tls"] if "tls" in entry.given else there["tls"]
 
     # --- what has to be done ---
 
@@ -375,17 +383,24 @@ class Carry:
                  "server": [f"--server={entry['server']}"],
                  "http": [f"--http={entry['http']}"],
                  "canonical": [f"--canonical={entry['canonical'] or ''}"],
+                 "tls": [f"--tls={entry['tls']}"],
+                 "acme": [f"--acme={entry['acme']}"],
                  "idle_seconds": [f"--idle={time_of(entry['idle_seconds'])}"],
                  "hosts": [f"--host={host}" for host in entry["hosts"] or [""]],
                  "addresses": [f"--address={address}" for address in entry["addresses"] or [""]]}
         self.ctl.change("set", entry.name, *[word for key in keys for word in words[key]])
 
     def steps_of_pairs(self, entry, user):
+        there = self.settings_of(entry.name)
         for (name, folder), pair in self.pairs.items():
             if name != entry.name:
                 continue
             path = self.path("tls", name, folder) if folder else self.path("tls", name)
-            if user is None or access.installed_pair(user, path) != pair:
+            installed = user and access.installed_pair(user, path)
+            # bellhop-acme may have replaced it since, and what the plan names is older then.
+            if installed and not folder and there and self.tls_of(entry, there) == there["tls"] == "acme":
+                continue
+            if installed != pair:
                 yield Step("certificate", f"install the certificate of {name} in {path}",
                            lambda folder=folder, pair=pair, path=path: self.install(name, folder, path, pair))
 

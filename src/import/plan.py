@@ -17,6 +17,7 @@ FOLDER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 POLICIES = ("serve", "redirect", "refuse")
 NETWORKS = ("no", "internet", "yes")
 SERVERS = ("apache", "nginx")
+TLS_SOURCES = ("files", "acme")
 LARGEST = 2 ** 63 - 1
 LARGEST_FILE = 64 * 1024 * 1024
 BLANKS = re.compile(r"[ \t\r\n]*")
@@ -33,7 +34,7 @@ LIMITS = {  # from and to, as add and set take them
 MAIL = ("mail_per_hour", "mail_per_day", "mail_recipients_per_day")
 DEFAULTS = {
     "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "server": "apache",
-    "idle_seconds": 600, "suspended": False, "canonical": None, **dict.fromkeys((*MAIL, *LIMITS)), "create_user": False,
+    "idle_seconds": 600, "suspended": False, "canonical": None, "tls": "files", "acme": "default", **dict.fromkeys((*MAIL, *LIMITS)), "create_user": False,
     "certificate": None, "key": None, "chain": None,
     "certificates": {}, "snippets": {}, "folders": [], "php_fpm": None,
 }
@@ -256,6 +257,8 @@ FORMS = {
     "http": (lambda value: value in POLICIES, "serve, redirect or refuse"),
     "network": (lambda value: value in NETWORKS, "no, internet or yes, as a string"),
     "server": (lambda value: value in SERVERS, "apache or nginx"),
+    "tls": (lambda value: value in TLS_SOURCES, "files or acme"),
+    "acme": (lambda value: isinstance(value, str) and INSTANCE.fullmatch(value), "the name of a file in the folder acme"),
     "canonical": (lambda value: value is None or is_words([value]), "a host, or null"),
     "idle_seconds": (lambda value: (is_number(value) or isinstance(value, float)) and 0 <= value <= 10 ** 9,
                      "a number of seconds"),
@@ -349,9 +352,16 @@ def entry_of(values, file, line):
     return entry
 
 
+def let_acme(entry, authority):
+    """bellhop-acme gets its certificate, unless nothing but addresses leads to it, for which no authority signs one."""
+    if entry["hosts"]:
+        entry.values.update({"tls": "acme", "acme": authority or DEFAULTS["acme"]})
+        entry.given |= {"tls", "acme"}
+
+
 def as_json(entry):
     """The keys of status --json always, the others where they say something."""
-    always = ("hosts", "addresses", "default", "http", "network", "server", "idle_seconds", "suspended", "canonical", *MAIL,
+    always = ("hosts", "addresses", "default", "http", "network", "server", "idle_seconds", "suspended", "canonical", "tls", "acme", *MAIL,
               *LIMITS)
     return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS
                                        if key in always or entry[key] != DEFAULTS[key]}}

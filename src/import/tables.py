@@ -4,7 +4,8 @@
 JOURNAL = "requests and errors are in the journal: journalctl -u bellhop@NAME"
 USER = "the instance runs as this user"
 LIMITS = "limits are the unit's: systemctl set-property bellhop@NAME.service"
-ACME = "an ACME client of the machine obtains certificates; its hook runs bellhopctl cert NAME --install"
+ACME = "bellhopctl set NAME --acme gets certificates in its place, and so does import --acme; until then the present one stays"
+ACME_MOVED = "Tls=acme: bellhop-acme gets the certificates"
 FCGID = "PHP runs in a PHP-FPM of the customer's own; for other programs, see SetHandler and ProxyPass"
 
 # Of virtual hosts, in small letters.

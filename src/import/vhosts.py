@@ -10,6 +10,7 @@ import re
 import access
 import apache
 import fpm
+import managed
 import phpini
 import plan
 import tables
@@ -75,7 +76,9 @@ class Customer:
 
     def line(self, node, depth, site):
         key, pad = node.key, "    " * depth
-        if key in tables.MOVED:
+        if key.startswith("md") and self.planner.acme is not None:
+            self.verdict(node, MOVED, tables.ACME_MOVED)
+        elif key in tables.MOVED:
             self.verdict(node, MOVED, tables.MOVED[key])
         elif key in tables.HAND and node.first().lower() == "off":
             self.verdict(node, MOVED, "it is off by default")
@@ -182,8 +185,7 @@ class Customer:
                 return []
             folder = self.certificates[pair]
             self.verdict(node, MOVED, f"certificate, chain and key are in /etc/bellhop/tls/{self.name}/{folder}".rstrip("/"))
-            at = "${BELLHOP_TLS}" + (f"/{folder}" if folder else "")
-            return [f"{pad}SSLCertificateFile {at}/fullchain.pem", f"{pad}SSLCertificateKeyFile {at}/privkey.pem"]
+            return self.lines_of_pair(pair, pad)
         if node.key in ("sslcertificatekeyfile", "sslcertificatechainfile"):
             self.verdict(node, MOVED, "with the certificate")
             return []
@@ -191,6 +193,11 @@ class Customer:
             self.verdict(node, MOVED, "it completes the chain, and is with the certificate")
             return []
         return None
+
+    def lines_of_pair(self, pair, pad):
+        folder = self.certificates[pair]
+        at = "${BELLHOP_TLS}" + (f"/{folder}" if folder else "")
+        return [f"{pad}SSLCertificateFile {at}/fullchain.pem", f"{pad}SSLCertificateKeyFile {at}/privkey.pem"]
 
     def find_certificates(self):
         """The first pair is that of the instance; others have folders, by the host."""
@@ -232,6 +239,8 @@ class Customer:
                     self.verdict(node, MOVED, "Http=redirect: the router leads to HTTPS, and no Apache is asked")
             return []
         text = self.lines(site.node.children, 1, site)
+        if not site.get("sslcertificatefile") and (pair := self.planner.pair_of(site)):
+            text = [*self.lines_of_pair(pair, "    "), *text]
         if self.takes_unknown_hosts(site):
             text = [line for line in text if not re.match(r"\s*Server(Name|Alias)\s", line, re.IGNORECASE)]
         text = [f"<VirtualHost *:{PORTS[site.proto]}>", *text, "</VirtualHost>"]
@@ -265,7 +274,10 @@ class Customer:
             values["php_fpm"] = program
         if self.network or self.planner.network != "no":
             values["network"] = "yes" if self.network else self.planner.network
-        return plan.entry_of(values, self.sites[0].node.file, self.sites[0].node.line)
+        entry = plan.entry_of(values, self.sites[0].node.file, self.sites[0].node.line)
+        if self.planner.acme is not None:
+            plan.let_acme(entry, self.planner.acme)
+        return entry
 
     def folder_of(self, real, path, user):
         """The folder to bind to make the path visible; None: a customer could replace it by another folder."""
@@ -326,8 +338,9 @@ def is_about(node, path):
 
 
 class Planner:
-    def __init__(self, source, wanted, network):
-        self.source, self.network, self.verdicts = source, network, []
+    def __init__(self, source, wanted, network, acme=None):
+        self.source, self.network, self.acme, self.verdicts = source, network, acme, []
+        self.managed = managed.Domains(source)
         self.pools = fpm.load()
         self.sites = Sites(source, self.pools, wanted)
         self.hosts, self.left = self.sites.routes()
@@ -354,8 +367,10 @@ class Planner:
 
     def pair_of(self, site):
         """(certificate, key, chain); None: it has none."""
-        if site.proto != TLS or not site.get("sslcertificatefile"):
+        if site.proto != TLS:
             return None
+        if not site.get("sslcertificatefile"):
+            return self.managed.pair_of(site)
         if site not in self.pairs:
             first = {key: next((child.first() for child in site.node.children if child.key == key), None)
                      for key in ("sslcertificatefile", "sslcertificatekeyfile", "sslcertificatechainfile",
@@ -410,6 +425,8 @@ class Planner:
         for node in self.server_rest + [node for node in self.server_sections if node not in self.used]:
             for child in node.walk():
                 word, why = tables.of_server(child, node, node in self.server_sections)
+                if self.acme is not None and child.key.startswith("md"):
+                    word, why = MOVED, tables.ACME_MOVED
                 self.verdicts.append(Verdict(None, child, word, why))
         if self.no_default and self.sites.all:
             self.verdicts.append(Verdict(None, self.sites.all[0].node, HAND, self.no_default))
@@ -431,10 +448,11 @@ class Planner:
         return entries, self.verdicts
 
 
-def plan_of(source, wanted, network):
+def plan_of(source, wanted, network, acme=None):
+    """acme: the authority of all, "" the default one; None: none."""
     if not source.vhosts:
         raise Failed("there is no virtual host in Apache's configuration")
-    return Planner(source, wanted, network).plan()
+    return Planner(source, wanted, network, acme).plan()
 
 
 def taken_back(verdicts, mistakes):

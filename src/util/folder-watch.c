@@ -7,7 +7,7 @@
 #include "util/clock.h"
 #include "util/folder-watch.h"
 
-/* 0: something may have changed. */
+/* 0: something may have changed. process: -1 for none. */
 static int folder_watch_wait(int changes, int process, uint64_t end_usec)
 {
         struct pollfd fds[] = { { .fd = changes, .events = POLLIN },
@@ -41,6 +41,21 @@ int folder_watch(const char *folder, pid_t process, int number, uint64_t end_use
                 r = folder_watch_wait(changes, pidfd, end_usec);
                 if (r == 0)
                         r = look(userdata);
+        }
+        return r < 0 ? r : 0;
+}
+
+int folder_wait(const char *folder, uint64_t end_usec, int (*look)(void *userdata), void *userdata)
+{
+        _cleanup_close_ int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        int r;
+
+        if (changes < 0 || inotify_add_watch(changes, folder, IN_MOVED_TO) < 0)
+                return -errno;
+        while ((r = look(userdata)) == 0) {
+                r = folder_watch_wait(changes, -1, end_usec);
+                if (r < 0)
+                        break;
         }
         return r < 0 ? r : 0;
 }

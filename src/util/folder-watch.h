@@ -10,3 +10,7 @@
  * (CLOCK_MONOTONIC), -ESRCH when the process is gone, or another negative errno. */
 int folder_watch(const char *folder, pid_t process, int number, uint64_t end_usec,
                  int (*look)(void *userdata), void *userdata);
+
+/* Calls look() at once, then likewise for each file that is renamed into the folder; signals
+ * nobody. */
+int folder_wait(const char *folder, uint64_t end_usec, int (*look)(void *userdata), void *userdata);

@@ -69,10 +69,15 @@ COMMON = {f"--{name}" for name, _, verbs in OPTIONS if not verbs}
     (["set", "alice", "--memory-max=1"], "--memory-max=1 is not a size of 16M or more"),
     (["set", "alice", "--cpu-max=a"], "is not a percentage"), (["set", "alice", "--tasks-max=1.5"], "is not a number"),
     (["set", "../alice", "--idle=1h"], "no name of an instance"), (["set", "alice", "--host=a # b"], "line break or '#'"),
+    (["set", "alice", "--http=serve", "--wait"], "--wait is for --acme."),
+    (["add", "alice", "--host=a.example", "--wait"], "--wait is for --acme"),
+    (["add", "alice", "--host=a.example", "--tls=files", "--wait"], "--wait is for --acme"),
+    (["add", "alice", "--host=a.example", "--acme", "--wait", "--later"], "without --later"),
+    (["apply", "--acme=x"], "--acme is for add set, not for apply."),
     (["--config"], "option '--config' requires an argument")])
 def test_wrong_usage(arguments, says):
     said = run(*arguments, status=2)
-    assert says in said and (said.endswith("Try 'bellhopctl --help'.\n") or arguments[0] == "set")
+    assert says in said and (said.endswith("Try 'bellhopctl --help'.\n") or arguments[0] in ("add", "set"))
 
 
 def test_help_and_version():
@@ -238,14 +243,14 @@ def test_export(config):
     """In the order of the names, with the settings as add and set take them."""
     asked = {"hosts": ["a.example", "*.b.example"], "addresses": ["192.0.2.7"], "default": False, "http": "serve",
              "network": "no", "server": "apache", "idle_seconds": 600, "suspended": False, "canonical": None,
-             **dict.fromkeys(("mail_per_hour", "mail_per_day", "mail_recipients_per_day"))}
+             "tls": "files", "acme": "default", **dict.fromkeys(("mail_per_hour", "mail_per_day", "mail_recipients_per_day"))}
     entry = {"instance": NAME, **asked, **NO_LIMITS}
     assert export(config) == export(config, NAME) == export(config, "--json") == [entry]
     (config / f"instances/{OTHER}.conf").write_text(
         "[Instance]\nHost=c.example\nCanonical=C.example.\nDefault=yes\nHttp=redirect\nIdleSec=90500ms\nNetwork=on\nServer=nginx\nSuspended=yes\n# Host=d.example\n"
-        "MailPerHour=0\nMailPerDay=5\nMailRecipientsPerDay=7\n")
+        "MailPerHour=0\nMailPerDay=5\nMailRecipientsPerDay=7\nTls=acme\nAcme=staging\n")
     other = {"instance": OTHER, "hosts": ["c.example"], "addresses": [], "default": True, "http": "redirect", "network": "yes",
-             "server": "nginx", "idle_seconds": 90.5, "suspended": True, "canonical": "c.example", "mail_per_hour": 0, "mail_per_day": 5,
+             "server": "nginx", "idle_seconds": 90.5, "suspended": True, "canonical": "c.example", "tls": "acme", "acme": "staging", "mail_per_hour": 0, "mail_per_day": 5,
              "mail_recipients_per_day": 7, **NO_LIMITS}
     assert export(config) == sorted([entry, other], key=lambda one: one["instance"])
     assert export(config, OTHER) == [other]

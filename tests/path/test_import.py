@@ -57,6 +57,7 @@ def entry(**keys):
     ({"disk_max_bytes": 1024}, "disk_max_bytes: this has to be"), ({"tasks_max": 1 << 31}, "tasks_max: this has to be"),
     ({"certificate": "/x"}, "certificate and key are given together"), ({"key": "x", "certificate": "/x"}, "an absolute path"),
     ({"snippets": {"../x.conf": ""}}, "snippets: this has to be an object"), ({"snippets": {"x": ""}}, "snippets: this has"),
+    ({"tls": "auto"}, "tls: this has to be files or acme"), ({"acme": "../x"}, "acme: this has to be the name of a file"),
     ({"folders": ["/a b"]}, "folders: this has to be"), ({"folders": ["/a/../etc"]}, "folders: this has to be"),
     ({"folders": ["/"]}, "folders: this has to be"), ({"hosts": []}, "nothing leads to it"),
     ({"instance": "nobody-of-that-name"}, "instance: user nobody-of-that-name does not exist"),
@@ -177,16 +178,46 @@ def test_errors_of_other_verbs_are_no_sentences_of_their_own():
 
 
 def test_csv_and_json_say_the_same(config, tmp_path):
-    (tmp_path / "plan.csv").write_text("\ufeffinstance,hosts,network,server,idle_seconds,mail_per_day\r\n"
-                                       "daemon,a.example *.b.example,yes,nginx,90,0\r\n", encoding="utf-8")
+    (tmp_path / "plan.csv").write_text("\ufeffinstance,hosts,network,server,tls,idle_seconds,mail_per_day\r\n"
+                                       "daemon,a.example *.b.example,yes,nginx,acme,90,0\r\n", encoding="utf-8")
     printed = json.loads(run(config, "--json", tmp_path / "plan.csv"))
     assert printed["instances"] == [{
         "instance": A, "hosts": ["a.example", "*.b.example"], "addresses": [], "default": False, "http": "serve",
         "network": "yes", "server": "nginx", "idle_seconds": 90, "suspended": False, "canonical": None,
-        **dict.fromkeys((*plan.MAIL, *plan.LIMITS)), "mail_per_day": 0}]
+        "tls": "acme", "acme": "default", **dict.fromkeys((*plan.MAIL, *plan.LIMITS)), "mail_per_day": 0}]
     (tmp_path / "plan.json").write_text(json.dumps(printed))
     assert json.loads(run(config, "--json", tmp_path / "plan.json")) == printed
     assert printed["changes"] == [{"change": "instance", "what": f"add {A}"}]
+
+
+def test_acme_of_all(config, tmp_path):
+    """Where a host is: for an address, no authority signs a certificate."""
+    (tmp_path / "plan.json").write_text(json.dumps({"instances": [
+        entry(), entry(instance=B, hosts=["b.example"], tls="files", acme="other"),
+        entry(instance=C, hosts=[], addresses=["192.0.2.7"])]}))
+    found = json.loads(run(config, "--json", "--acme=", tmp_path / "plan.json"))["instances"]
+    assert [(one["tls"], one["acme"]) for one in found] == [("acme", "default"), ("acme", "default"), ("files", "default")]
+    found = json.loads(run(config, "--json", "--acme=staging", tmp_path / "plan.json"))["instances"]
+    assert [one["acme"] for one in found] == ["staging", "staging", "default"]
+
+
+def test_acme_in_the_file():
+    """As add writes it, and as set is told."""
+    def options(**keys):
+        values = {"instance": A, "hosts": ["a.example"], **keys}
+        return [option for key, option in carry.Carry.options(plan.entry_of(values, "x", 1)) if key in ("tls", "acme")]
+    assert options() == options(acme="other") == [] and options(tls="acme") == ["--tls=acme"]
+    assert options(tls="acme", acme="other") == ["--tls=acme", "--acme=other"]
+
+
+@pytest.mark.parametrize("given, there, keys", [
+    ({"tls": "acme"}, ("files", "default"), ["tls"]), ({"tls": "acme"}, ("acme", "other"), []),
+    ({"tls": "acme", "acme": "other"}, ("acme", "default"), ["acme"]), ({"acme": "other"}, ("acme", "default"), ["acme"]),
+    # What has no effect is no difference.
+    ({"acme": "other"}, ("files", "default"), []), ({"tls": "files", "acme": "other"}, ("acme", "default"), ["tls"])])
+def test_what_differs_of_acme(given, there, keys):
+    work = carry.Carry(None, [], True, None)
+    assert list(work.differs(plan.entry_of(given, "x", 1), dict(zip(("tls", "acme"), there)))) == keys
 
 
 # --- whose a host is ---
@@ -276,9 +307,9 @@ def _old(tmp_path):
     return write
 
 
-def planned(path, **wanted):
+def planned(path, acme=None, **wanted):
     """({user: what is planned}, verdicts), before bellhop-instance judges it."""
-    entries, verdicts = vhosts.plan_of(apache.load(str(path)), wanted, False)
+    entries, verdicts = vhosts.plan_of(apache.load(str(path)), wanted, "no", acme)
     return {each.name: plan.as_json(each) for each in entries}, [verdict.as_json() for verdict in verdicts]
 
 
@@ -332,6 +363,47 @@ Define HOST a.example
     for number in range(first, len(text)):
         if not text[number - 1].strip().startswith("</") and not text[number - 1].endswith("\\"):
             assert number in lines, text[number - 1]
+
+
+MANAGED = """
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+LoadModule md_module /usr/lib/apache2/modules/mod_md.so
+MDStoreDir {store}
+MDomain a.example www.a.example auto
+<MDomainSet b.example>
+    MDRenewWindow 30%
+</MDomainSet>
+<VirtualHost *:443>
+    ServerName www.a.example
+    SSLEngine on
+    MDMembers auto
+</VirtualHost>
+<VirtualHost *:443>
+    ServerName b.example
+    SSLEngine on
+</VirtualHost>
+"""
+
+
+def test_certificates_of_mod_md(old, tmp_path):
+    """No directive of a virtual host names the files. One that is yet to come is not there."""
+    folder = tmp_path / "store/domains/a.example"
+    folder.mkdir(parents=True)
+    for name in ("pubcert.secp384r1.pem", "privkey.secp384r1.pem", "job.json"):
+        (folder / name).touch()
+    path = old(MANAGED.format(store=tmp_path / "store"))
+    plans, verdicts = planned(path, **{"www.a.example": A, "b.example": B})
+    assert (plans[A]["certificate"], plans[A]["key"]) == tuple(f"{folder}/{name}.secp384r1.pem" for name in ("pubcert", "privkey"))
+    assert "SSLCertificateFile ${BELLHOP_TLS}/fullchain.pem" in plans[A]["snippets"]["import.conf"]
+    assert "certificate" not in plans[B] and "MDMembers" not in plans[A]["snippets"]["import.conf"]
+    assert plans[A]["tls"] == "files"
+    assert all(verdict["verdict"] == "needs a hand" for verdict in verdicts if verdict["directive"].startswith(("MD", "<MD")))
+    (folder / "pubcert.pem").touch()
+    (folder / "privkey.pem").touch()
+    plans, verdicts = planned(path, "", **{"www.a.example": A, "b.example": B})
+    assert plans[A]["certificate"] == f"{folder}/pubcert.pem" and plans[A]["tls"] == plans[B]["tls"] == "acme"
+    managed = [verdict for verdict in verdicts if verdict["directive"].startswith(("MD", "<MD"))]
+    assert len(managed) > 3 and all(verdict["verdict"] == "moved" for verdict in managed)
 
 
 def test_php_of_the_server_itself(old):

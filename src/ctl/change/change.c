@@ -26,13 +26,18 @@ bool change_is_interrupted(void)
         return interrupted;
 }
 
-static void change_delay_signals(void)
+static void change_on_signals(void (*handler)(int number))
 {
         static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-        const struct sigaction action = { .sa_handler = change_on_signal, .sa_flags = SA_RESTART };
+        const struct sigaction action = { .sa_handler = handler, .sa_flags = SA_RESTART };
 
         for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
                 (void)sigaction(numbers[i], &action, NULL);
+}
+
+static void change_delay_signals(void)
+{
+        change_on_signals(change_on_signal);
         /* The reader of the output may go before all is done. */
         (void)signal(SIGPIPE, SIG_IGN);
 }
@@ -95,6 +100,15 @@ CtlStatus change_check_served(const Change *change)
                 output_error(ROUTER_SOCKET " is not active, so nobody would be served. First: "
                                            "systemctl enable --now bellhop.target");
         return r > 0 ? CTL_FINE : CTL_FAILED;
+}
+
+void change_let_others(Change *change)
+{
+        change->lock = close_fd(change->lock);
+        change_on_signals(SIG_DFL);
+        (void)fflush(stdout);
+        if (interrupted)
+                (void)raise(SIGINT);
 }
 
 bool change_step(Change *change, const char *kind, const char *format, ...)

@@ -38,6 +38,9 @@ void change_say_end(const Change *change, const char *nothing_to_do);
 /* Whether a signal asked us to end. From change_begin() on, signals wait until the step is done. */
 bool change_is_interrupted(void);
 
+/* Before a wait: others may change something, and signals end the process. */
+void change_let_others(Change *change);
+
 /* CTL_USAGE where no instance can have that name; prints so. */
 CtlStatus change_check_name(const char *name);
 

@@ -54,10 +54,77 @@ bool draft_is_same(const Draft *a, const Draft *b)
 
         return first->is_default == second->is_default && first->http == second->http &&
                first->network == second->network && first->server == second->server &&
-               first->idle_usec == second->idle_usec &&
+               first->idle_usec == second->idle_usec && first->tls == second->tls &&
+               strcmp(first->acme, second->acme) == 0 &&
                draft_is_same_text(first->canonical, second->canonical) &&
                memcmp(&first->mail, &second->mail, sizeof(first->mail)) == 0 &&
                draft_has_same_routes(a->parsed.routes, b->parsed.routes);
+}
+
+static bool draft_has_hosts_of(const HostMap *map, const HostMap *other)
+{
+        bool has_all = true;
+
+        for (size_t i = 0; has_all && i < hostmap_size(other); i++) {
+                const HostMapRoute wanted = hostmap_route(other, i);
+                size_t j = 0;
+
+                while (!wanted.is_address && j < hostmap_size(map) &&
+                       strcmp(hostmap_route(map, j).what, wanted.what) != 0)
+                        j++;
+                has_all = wanted.is_address || j < hostmap_size(map);
+        }
+        return has_all;
+}
+
+bool draft_has_same_certificate(const Draft *a, const Draft *b)
+{
+        return a->parsed.instance.tls == b->parsed.instance.tls &&
+               strcmp(a->parsed.instance.acme, b->parsed.instance.acme) == 0 &&
+               draft_has_hosts_of(a->parsed.routes, b->parsed.routes) &&
+               draft_has_hosts_of(b->parsed.routes, a->parsed.routes);
+}
+
+static bool draft_has_host(const Draft *draft)
+{
+        for (size_t i = 0; i < hostmap_size(draft->parsed.routes); i++)
+                if (!hostmap_route(draft->parsed.routes, i).is_address)
+                        return true;
+        return false;
+}
+
+CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret)
+{
+        const Instance *instance = &draft->parsed.instance;
+        const bool is_default = strcmp(instance->acme, ACME_NAME_DEFAULT) == 0;
+        AcmeSettings settings;
+        Config *config;
+        int r;
+
+        *ret = ACME_KEY_EC;
+        if (instance->tls != TLS_ACME)
+                return CTL_FINE;
+        if (!draft_has_host(draft)) {
+                output_error("An authority signs a certificate for hosts only. Give %s one with "
+                             "--host=HOST.",
+                             draft->name);
+                return CTL_FAILED;
+        }
+        config = calloc(1, sizeof(*config));
+        if (!config)
+                return output_no_memory();
+        r = acme_settings_load(config, ctl->config_dir, instance->acme, &settings);
+        for (size_t i = 0; i < config->n_problems; i++)
+                output_error("%s", config->problems[i].text);
+        config_free(config);
+        *ret = settings.key_type;
+        if (r == -ENOENT && !is_default)
+                output_error("There is no %s/acme/%s.conf for that authority, see "
+                             "bellhop.acme.conf(5).",
+                             ctl->config_dir, instance->acme);
+        else if (r < 0 && r != -ENOENT && r != -EINVAL)
+                output_error("%s/acme/%s.conf: %s.", ctl->config_dir, instance->acme, strerror(-r));
+        return r == 0 || (r == -ENOENT && is_default) ? CTL_FINE : CTL_FAILED;
 }
 
 bool draft_takes_values(const Ctl *ctl)

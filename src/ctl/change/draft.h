@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config/acme-settings.h"
 #include "config/instance.h"
 #include "ctl/change/change.h"
 #include "ctl/change/files.h"
@@ -28,6 +29,13 @@ bool draft_takes_values(const Ctl *ctl);
 /* Whether the hosts, addresses and Default= lead to no other instance of config. They become routes
  * of config->map that belong to nobody, for others_reload(). */
 CtlStatus draft_check_conflicts(const Draft *draft, const Config *config);
+
+/* Whether the hosts and the authority are the same, so that one certificate does for both. */
+bool draft_has_same_certificate(const Draft *a, const Draft *b);
+
+/* With Tls=acme: whether there is a host for a certificate, and the authority. *ret: of the key
+ * that a new instance gets, in any case. */
+CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret);
 
 /* Whether this machine has the server. */
 CtlStatus draft_check_server(const Draft *draft);

@@ -86,6 +86,8 @@ char *instance_text(const Ctl *ctl)
                                             "Network",
                                             "Server",
                                             "Canonical",
+                                            "Tls",
+                                            "Acme",
                                             "MailPerHour",
                                             "MailPerDay",
                                             "MailRecipientsPerDay" };

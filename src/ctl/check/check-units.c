@@ -171,6 +171,8 @@ const MachineUnit machine_units[] = {
         { "bellhop-mail.service", false },
         { "bellhop-acme-tls.socket", false },
         { "bellhop-acme-tls.service", false },
+        { "bellhop-acme.service", false },
+        { "bellhop-cert.socket", false },
 };
 const size_t n_machine_units = ELEMENTSOF(machine_units);
 

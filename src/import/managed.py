@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+"""Certificates that Apache's mod_md has got: no directive of a virtual host names their files."""
+
+import os
+import re
+
+# MDStoreDir is relative to one of these: Debian's state, or the root of the server.
+STATES = ("/var/lib/apache2", "/var/lib/httpd/state", "/var/lib/httpd")
+FLAGS = ("auto", "manual")
+
+
+class Domains:
+    """All of them: the first name of each is that of its folder."""
+
+    def __init__(self, source):
+        root = source.server("serverroot", "/etc/apache2")
+        store = source.server("mdstoredir", "md")
+        self.stores = [os.path.join(state, store) for state in (*STATES, root)]
+        found = [node for top in source.nodes for node in top.walk() if node.key in ("mdomain", "mdomainset")]
+        self.all = [names for node in found if (names := [word.lower() for word in node.words if word.lower() not in FLAGS])]
+
+    def pair_of(self, site):
+        """(certificate, key, None); None: none of them has the names of the site, or there is no certificate yet."""
+        own = {name for name, _ in site.names}
+        for names in self.all:
+            if own & set(names) and re.fullmatch(r"[a-z0-9*_-][a-z0-9*._-]*", names[0]):
+                for store in self.stores:
+                    if pair := pair_in(os.path.join(store, "domains", names[0])):
+                        return pair
+        return None
+
+
+def pair_in(folder):
+    """A domain can have one of each kind of key: the usual one is the first."""
+    try:
+        files = os.listdir(folder)
+    except OSError:
+        return None
+    for file in sorted(files, key=lambda name: (name != "pubcert.pem", name)):
+        key = file.replace("pubcert", "privkey", 1)
+        if re.fullmatch(r"pubcert(\.[a-z0-9]+)?\.pem", file) and key in files:
+            return os.path.join(folder, file), os.path.join(folder, key), None
+    return None
