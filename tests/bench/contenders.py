@@ -22,8 +22,8 @@ PEERS = "/opt/peers"
 CERTIFICATE = "/etc/bench/tls"
 ROUTER = "bellhop-router.service"
 LOG = "bellhop-log.service"
-# Of all but bellhop and the floor.
-ACCESS_LOG = "/var/log/bench/{name}/access.log"
+# Of servers for one customer, and of those for all, which root starts.
+ACCESS_LOG, SHARED_LOG = "/var/log/bench/{name}/access.log", "/var/log/bench/{name}.log"
 TCP_PROXIES = ["nginx-stream", "haproxy", "sniproxy"]
 PROXIES = [*TCP_PROXIES, "nginx-tls", "caddy"]
 ADDRESSES = {"bellhop": "127.0.0.10", "apache": "127.0.0.11", "nginx-stream": "127.0.0.14", "haproxy": "127.0.0.15",
@@ -192,7 +192,7 @@ def shared_apache(text, mpm, address, assign_users):
     """instance.conf for one server that has all customers, without hand-off."""
     lines = [line for line in plain.without_hand_off(text, "/dev/null") if "IncludeOptional" not in line]
     sites = "".join(SHARED_SITE.format(
-        host=host, name=name, log=ACCESS_LOG.format(name=name), certificate=CERTIFICATE,
+        host=host, name=name, log=SHARED_LOG.format(name=name), certificate=CERTIFICATE,
         protocols="http/1.1" if assign_users else "h2 http/1.1",
         extra=f"AssignUserId {name} {name}" if assign_users else "") for name, host in HOSTS.items())
     files = "".join(f"<Directory /srv/www/{name}>\nOptions SymLinksIfOwnerMatch ExecCGI\nAllowOverride All\n"
@@ -323,7 +323,7 @@ class Field:
             chown -R root:{name} /etc/bellhop/sites/{name}
             usermod -aG {name} www-data
             mkdir -p {CERTIFICATE}
-            install -d -o {name} -g {name} /var/log/bench /var/log/bench/{name}
+            install -d -o {name} -g {name} /var/log/bench/{name}
             [ -e {CERTIFICATE}/privkey.pem ] || cp /etc/bellhop/tls/{name}/*.pem {CERTIFICATE}
             install -o {name} -g {name} -m 0400 {CERTIFICATE}/*.pem /etc/bellhop/tls/{name}/
         """)
