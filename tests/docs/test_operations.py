@@ -107,7 +107,7 @@ def test_certificates(box):
 @pytest.mark.usefixtures("hook")
 def test_certbot(box, operations, authority):
     """For real: the challenge comes through the router to a site that sleeps, and has no certificate yet."""
-    certonly, _ = operations.console
+    certonly = operations.console[2]
     certbot = f"export REQUESTS_CA_BUNDLE={authority}\n"
     file = box.path("/etc/bellhop/instances/alice.conf")
     before = file.read_text()
@@ -124,25 +124,42 @@ def test_certbot(box, operations, authority):
     box.run("bellhopctl", "apply")
 
 
-@pytest.mark.usefixtures("hook")
-def test_uacme(box, operations, authority):
-    """For real, too: it sees a request, and no key."""
-    _, issue = operations.console
-    made, renewal = issue.split("export ", 1)
-    uacme = 'uacme() { command uacme --acme-url https://acme.example:14000/acme/local/directory "$@"; }\n'
-    box.shell(f"cat {authority} >>/etc/ssl/certs/ca-certificates.crt; rm -r /etc/bellhop/tls/alice")
-    box.shell(uacme + made)
-    key, first = box.run("sha256sum", "/etc/bellhop/tls/alice/privkey.pem"), serial(box)
+def test_request(box, operations):
+    """An authority signs what is printed; the key stays."""
+    make, ask, install = operations.console[3].strip().splitlines()
+    box.shell(f"rm -r /etc/bellhop/tls/alice; cd /root\n{make}\n{ask}")
+    key = box.run("sha256sum", "/etc/bellhop/tls/alice/privkey.pem")
+    box.shell("""cd /root
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=Authority -days 9 2>/dev/null
+        openssl x509 -req -in alice.csr -CA ca.pem -CAkey ca.key -CAcreateserial -copy_extensions copyall -days 5 \\
+                -out alice.pem 2>/dev/null""")
+    before = serial(box)
     with steady(box, ALICE, BOB):
-        box.shell(f"{uacme}export {renewal}")
-        box.wait_for("the certificate", lambda: serial(box) != first)
+        box.shell(f"cd /root; {install}")
+        box.wait_for("the certificate", lambda: serial(box) != before)
     shown = box.run("bellhopctl", "cert", "alice")
-    assert "Caddy" in shown and "(matches)" in shown and f"Names: {ALICE} {WWW}\n" in shown
+    assert "CN=Authority" in shown and "(matches)" in shown and f"Names: {ALICE} {WWW}\n" in shown
     assert box.run("sha256sum", "/etc/bellhop/tls/alice/privkey.pem") == key
-    second = serial(box)
-    box.shell(f"{uacme}export {renewal.replace('issue', '--force issue')}")
-    box.wait_for("the renewed certificate", lambda: serial(box) != second)
-    assert "PRIVATE KEY" not in box.shell("cat /etc/ssl/uacme/alice*")
+
+
+def test_automatic(box, operations, authority):
+    """By bellhop-acme: the certificate of another authority is replaced in time, and one that signs itself at once."""
+    change = operations.console[1]
+    box.shell(f"""
+        cp /etc/bellhop/acme/default.conf /etc/bellhop/instances/alice.conf /root
+        cat {authority} >>/etc/ssl/certs/ca-certificates.crt
+        echo Directory=https://acme.example:14000/acme/local/directory >>/etc/bellhop/acme/default.conf
+        bellhopctl cert alice --self-signed --force
+    """)
+    key = box.run("sha256sum", "/etc/bellhop/tls/alice/privkey.pem")
+    with steady(box, ALICE, BOB):
+        box.shell(change)
+        box.wait_for("the certificate", lambda: "Caddy" in box.run("bellhopctl", "cert", "alice"), seconds=60)
+    shown = box.run("bellhopctl", "cert", "alice")
+    assert "(matches)" in shown and f"Names: {ALICE} {WWW}\n" in shown
+    assert box.run("sha256sum", "/etc/bellhop/tls/alice/privkey.pem") == key
+    assert "PRIVATE KEY" not in box.shell("cat /var/lib/bellhop-acme/orders/alice/*")
+    box.shell("mv /root/default.conf /etc/bellhop/acme/; mv /root/alice.conf /etc/bellhop/instances/; bellhopctl apply")
 
 
 def test_which_certificate_is_in_use(step):
