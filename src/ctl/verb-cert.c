@@ -226,6 +226,19 @@ static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
         return output_done(&output, status);
 }
 
+/* Where bellhop-acme gets certificates; one for a single host stays. */
+static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host)
+{
+        Instance instance;
+
+        if (!host && !ctl->no_legend && !ctl->json &&
+            config_read_instance(ctl->config_dir, name, &instance) == 0 && instance.tls == TLS_ACME)
+                output_print("%s has Tls=acme: bellhop-acme replaces it when it is due, or at its "
+                             "next try if browsers do not accept it. To keep it: bellhopctl set %s "
+                             "--tls=files\n",
+                             name, name);
+}
+
 /* host NULL: of the instance. */
 static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *host, int made)
 {
@@ -244,6 +257,7 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *hos
                                 "Made %s/tls/%s%s/{fullchain,privkey}.pem. To use it: systemctl "
                                 "try-restart bellhop@%s.service\n",
                                 dir, name, folder, name);
+                cert_say_replaced(ctl, name, host);
                 return CTL_FINE;
         case TLS_FILES_EXIST:
                 output_error("%s has a certificate or key in %s/tls/%s%s. --force replaces it.",
@@ -542,8 +556,10 @@ static CtlStatus cert_write_pair(Change *change, const char *name, const char *h
         r = tls_files_put(dir, name, host, cert_share_pair, pair, true);
         if (r != TLS_FILES_PUT)
                 return cert_say_made(change->ctl, name, host, r);
-        if (change_renew_server(change->bus, dir, name))
+        if (change_renew_server(change->bus, dir, name)) {
+                cert_say_replaced(change->ctl, name, host);
                 return CTL_FINE;
+        }
         output_error("The new certificate is in %s/tls/%s; the instance does not use it yet.", dir,
                      name);
         return CTL_FAILED;

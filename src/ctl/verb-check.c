@@ -85,11 +85,13 @@ static void check_keep_owner(void *owner)
 static void check_instance(InstanceCheck *inst)
 {
         snippets_look(inst);
+        acme_look(inst);
         check_tls(inst);
         if (inst->instance->is_suspended) {
                 instance_finding(inst, FINDING_SUSPENDED, inst->instance->file, NULL,
                                  "it is suspended; its pages and snippets are not checked");
         } else {
+                check_acme(inst);
                 check_document_root(inst);
                 check_pages(inst);
                 check_server(inst);
@@ -97,6 +99,7 @@ static void check_instance(InstanceCheck *inst)
         check_instance_units(inst);
         texts_free(inst->roots, inst->n_roots);
         free(inst->htaccess);
+        acme_state_done(&inst->acme);
 }
 
 static int check_instances(Check *check)
@@ -297,6 +300,7 @@ CtlStatus verb_check(const Ctl *ctl, char *arguments[])
                 check_dropins(&check);
                 if (!ctl->instance) {
                         check_router_units(&check);
+                        check_acme_service(&check);
                         check_ports(&check);
                 }
                 r = check_instances(&check);

@@ -25,7 +25,7 @@ WWW = "/srv/www"
 USER_MARK = "bellhop customer"
 # A plan with one of these is not carried out; what else check finds was there before, or is no mistake of the plan.
 MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
-            "key-mismatch", "snippet-error"}
+            "key-mismatch", "snippet-error", "acme-authority"}
 # The options of add and set for them; null is "none".
 LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
           "disk_max_bytes": "--disk-max={}"}
@@ -220,7 +220,7 @@ class Carry:
             os.mkdir(os.path.join(folder, name), 0o755)
         access.write(os.path.join(folder, "apache2/instance.conf"), INSTANCE_CONF.format(self.path("apache2", "instance.conf")))
         included = [f"apache2/{name}" for name in names_in(self.path("apache2")) if name != "instance.conf"]
-        for name in ("nginx", "php", "router.conf", "router.conf.d", *included):
+        for name in ("acme", "nginx", "php", "router.conf", "router.conf.d", *included):
             if os.path.exists(os.path.join(self.ctl.config, name)):
                 os.symlink(os.path.join(self.ctl.config, name), os.path.join(folder, name))
         for entry in entries:
@@ -285,6 +285,8 @@ class Carry:
                 key = self.keys_of(entry)[finding["line"] - 1] or "instance"
             elif finding["kind"] == "snippet-error":
                 key = "snippets"
+            elif finding["kind"] == "acme-authority":
+                key = "acme"
             elif finding["kind"] != "config-error":
                 key = "certificate"
             what = finding["what"].replace(folder, self.ctl.config)

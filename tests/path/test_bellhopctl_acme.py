@@ -2,10 +2,16 @@
 """What bellhopctl shows of certificates that bellhop-acme gets, from files that a test has written in its place."""
 
 import json
+import os
+import pathlib
 import re
+import shutil
+import subprocess
+import tempfile
 import time
 
 import pytest
+from handoff import AS_ROOT
 from prometheus_client.parser import text_string_to_metric_families
 from router import A, B
 from test_bellhopctl import SOURCE, control_router, run, start
@@ -41,8 +47,11 @@ class Machine:
 
 
 @pytest.fixture(name="machine")
-def _machine(tmp_path):
-    return Machine(tmp_path)
+def _machine():
+    """Where customers can look at their own files."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield Machine(pathlib.Path(folder))
 
 
 def shown(seconds):
@@ -126,3 +135,197 @@ def test_metrics(machine):
     with open(f"{SOURCE}/man/bellhop-metrics.7.scd", encoding="utf-8") as file:
         page = re.findall(r"^\*(bellhop_certificate_\w+)\* \((\w+)\)$", file.read(), re.MULTILINE)
     assert page == re.findall(r"^# TYPE (bellhop_certificate_\w+) (\w+)$", text, re.MULTILINE)
+
+
+# --- check ---
+
+
+def certificate(machine, name, days, hosts, begin=0, issuer=False):
+    """Installs one, which an authority has signed or itself."""
+    folder = machine.config / f"tls/{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ",".join(f"DNS:{host}" for host in hosts)
+    ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
+    dates = [time.strftime("%y%m%d%H%M%SZ", time.gmtime(NOW + day * DAY)) for day in (begin, days)]
+    (folder / "ca.cnf").write_text(f"""
+[ca]
+default_ca = own
+[own]
+new_certs_dir = {folder}
+database = {folder}/index
+rand_serial = yes
+default_md = sha256
+policy = any
+copy_extensions = copy
+email_in_dn = no
+[any]
+commonName = supplied
+""")
+    (folder / "index").write_text("")
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
+    openssl("req", "-new", *ec, "-subj", f"/CN={hosts[0]}", "-addext", f"subjectAltName={names}", "-keyout", "privkey.pem", "-out",
+            "request.pem")
+    own = ["-selfsign", "-keyfile", "privkey.pem"]
+    if issuer:
+        openssl("req", "-x509", *ec, "-subj", "/CN=authority", "-days", "3650", "-keyout", "ca.key", "-out", "ca.pem")
+        own = ["-cert", "ca.pem", "-keyfile", "ca.key"]
+    openssl("ca", "-batch", "-config", "ca.cnf", *own, "-in", "request.pem", "-startdate", dates[0], "-enddate", dates[1],
+            "-notext", "-out", "fullchain.pem")
+    if issuer:
+        (folder / "fullchain.pem").write_text((folder / "fullchain.pem").read_text() + (folder / "ca.pem").read_text())
+    shutil.chown(folder, name, name)
+    for file in folder.iterdir():
+        shutil.chown(file, name, name)
+        file.chmod(0o400)
+
+
+def findings(machine, name=A):
+    """{kind: finding} of the certificate."""
+    found = [one for one in machine.json("check", f"--instance={name}")["findings"]
+             if re.match("acme|cert|chain-i|chain-o|key|no-tls|redirect|self", one["kind"])]
+    kinds = [one["kind"] for one in found]
+    assert len(set(kinds)) == len(kinds), found
+    return {one["kind"]: one for one in found}
+
+
+AUTHORITY = "[Acme]\n"
+
+
+@pytest.fixture(name="with_authority")
+def _with_authority(machine):
+    (machine.config / "acme").mkdir()
+    (machine.config / "acme/default.conf").write_text(AUTHORITY)
+    return machine
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="certificates of others")
+def test_check_of_what_is_well(with_authority):
+    """Self-signed at first; then that of the authority, until it should have been renewed."""
+    machine = with_authority
+    machine.instance(A, "Host=a.example\nTls=acme\n")
+    certificate(machine, A, 800, ["a.example"])
+    assert findings(machine).keys() == {"self-signed"}
+    assert findings(machine)["self-signed"]["advice"].startswith("Wait until bellhop-acme replaces it")
+    machine.instance(A, "Host=a.example\nTls=acme\n", GOOD)
+    certificate(machine, A, 25, ["a.example"], begin=-65, issuer=True)
+    assert not findings(machine)
+    certificate(machine, A, 2, ["a.example"], begin=-4, issuer=True)
+    assert not findings(machine)
+    for days, begin in ((6, -84), (0.9, -5.1)):
+        certificate(machine, A, days, ["a.example"], begin=begin, issuer=True)
+        found = findings(machine)
+        assert found.keys() == {"certificate-expires"}
+        assert found["certificate-expires"]["advice"].startswith("Wait until bellhop-acme replaces it")
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="certificates of others")
+def test_check_of_failures(with_authority):
+    """A warning, until it is urgent."""
+    machine = with_authority
+    machine.instance(A, "Host=b.example www.b.example\nTls=acme\n", BAD)
+    hosts = ["b.example", "www.b.example"]
+    for days, begin, issuer, severity in ((80, -10, True, "warning"), (6, -84, True, "error"), (800, 0, False, "warning"),
+                                          (800, -2, False, "error")):
+        certificate(machine, A, days, hosts, begin, issuer)
+        found = findings(machine)
+        assert found["acme-failed"]["severity"] == severity
+        assert f"can't get a certificate: the authority says no; next try: {shown(NOW + 3 * 3600 + 60)}" in found["acme-failed"]["what"]
+        assert "b.example (DNS leads to 192.0.2.9, not here), www.b.example (It has" in found["acme-hosts"]["what"]
+        assert found["acme-hosts"]["severity"] == "warning"
+        assert found.keys() - {"self-signed", "certificate-expires"} == {"acme-failed", "acme-hosts"}
+        assert not any("--install" in one["advice"] for one in found.values())
+    # Nobody has tried for days.
+    (machine.states / f"instances/{A}").unlink()
+    found = findings(machine)
+    assert found.keys() == {"acme-failed", "self-signed"} and found["acme-failed"]["severity"] == "error"
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="certificates of others")
+def test_check_of_hosts_that_it_lacks(with_authority):
+    """One that is new has to wait, and one that was refused has its reason."""
+    machine = with_authority
+    machine.instance(A, "Host=a.example new.example www.b.example\nTls=acme\n", GOOD + "Failed=www.b.example It has no address.\n")
+    certificate(machine, A, 80, ["a.example"], -10, True)
+    found = findings(machine)
+    assert found.keys() == {"certificate-lacks-host", "acme-hosts"}
+    assert found["certificate-lacks-host"]["what"] == "the certificate does not name new.example"
+    assert found["certificate-lacks-host"]["advice"].startswith("Wait until")
+    assert found["acme-hosts"]["what"] == "bellhop-acme got no certificate for www.b.example (It has no address.)"
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="certificates of others")
+@pytest.mark.parametrize("file", ["fullchain.pem", "privkey.pem"])
+def test_check_of_damaged_files(with_authority, file):
+    """The instance has to start, so they are made anew; none has to be installed by hand."""
+    machine = with_authority
+    machine.instance(A, "Host=a.example\nTls=acme\n", GOOD)
+    certificate(machine, A, 80, ["a.example"], -10, True)
+    path = machine.config / f"tls/{A}/{file}"
+    for change in (lambda: path.write_text("x"), path.unlink):
+        change()
+        for finding in findings(machine).values():
+            assert re.search(r"--self-signed --config=\S+ --force'", finding["advice"]) and "--install" not in finding["advice"]
+            assert finding["advice"].endswith("bellhop-acme replaces it at its next try.")
+
+
+def test_check_of_authorities(machine):
+    machine.instance(A, "Host=a.example\nTls=acme\nAcme=other\n")
+    assert findings(machine)["acme-authority"]["what"] == "there is no such file, which Acme=other means"
+    (machine.config / "acme").mkdir()
+    path = machine.config / "acme/other.conf"
+    path.write_text("[Acme]\n\nKeyTyp=ec\n")
+    found = findings(machine)["acme-authority"]
+    assert (found["file"], found["line"]) == (str(path), 3) and "did you mean KeyType=?" in found["what"]
+    path.write_text("[Acme]\n")
+    assert "acme-authority" not in findings(machine)
+    machine.instance(A, "Host=a.example\nTls=acme\nAcme=nowhere\nSuspended=yes\n")
+    assert "acme-authority" not in findings(machine)
+
+
+def test_check_of_what_no_authority_signs(with_authority):
+    machine = with_authority
+    machine.instance(A, "Address=192.0.2.7\nTls=acme\n")
+    assert "acme-no-host" in findings(machine)
+    machine.instance(A, "Host=a.example *.b.example\nTls=acme\n", GOOD + "Failed=*.b.example a wildcard needs more\n")
+    found = findings(machine)
+    assert "*.b.example: the authority default has no Challenges=dns-01" in found["acme-wildcard"]["what"]
+    assert "acme-hosts" not in found
+    (machine.config / "acme/default.conf").write_text("[Acme]\nChallenges=http-01 dns-01\nDnsHook=/bin/true\n")
+    assert not {"acme-wildcard", "acme-no-host"} & findings(machine).keys() and "acme-hosts" in findings(machine)
+    machine.instance(A, "".join(f"Host={i}.example\n" for i in range(101)) + "Tls=acme\n")
+    assert "it has 101 hosts" in findings(machine)["acme-too-many-hosts"]["what"]
+    machine.instance(A, "".join(f"Host={i}.example\n" for i in range(100)) + "Tls=acme\n")
+    assert "acme-too-many-hosts" not in findings(machine)
+
+
+@pytest.mark.parametrize("url, is_shown", [
+    ("https://authority.example/acct/7\n", True), ("https://authority.example/a b\n", False), ("http://authority.example/7\n", False),
+    ('https://authority.example/"; x\n', False), ("", False)])
+def test_check_shows_a_record_for_the_account(machine, url, is_shown):
+    """Once, however many instances use it."""
+    for name in (A, B):
+        machine.instance(name, f"Host={name}.example\nTls=acme\n")
+    (machine.config / "acme").mkdir()
+    (machine.config / "acme/default.conf").write_text("[Acme]\nCaaDomain=authority.example\n")
+    (machine.states / "accounts/default").mkdir(parents=True)
+    (machine.states / "accounts/default/url").write_text(url)
+    found = [one for one in machine.json("check")["findings"] if one["kind"] == "acme-account"]
+    assert len(found) == is_shown
+    if is_shown:
+        assert 'CAA 0 issue "authority.example; accounturi=https://authority.example/acct/7"' in found[0]["what"]
+        assert found[0]["severity"] == "note"
+
+
+# --- cert ---
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="certificates of others")
+def test_cert_says_that_it_is_replaced(machine):
+    machine.instance(A, "Host=a.example\nTls=acme\n")
+    words = "cert", A, "--self-signed", "--force", f"--config={machine.config}"
+    assert f"bellhop-acme replaces it when it is due, or at its next try if browsers do not accept it. To keep it: bellhopctl set {A} --tls=files" in run(*words)
+    assert "acme" not in run(*words, "--host=a.example") and run(*words, "--no-legend") == ""
+    machine.instance(A, "Host=a.example\n")
+    assert "acme" not in run(*words)

@@ -25,6 +25,8 @@ A, B, C = "daemon", "bin", "games"
 @pytest.fixture(name="config")
 def _config(tmp_path):
     (tmp_path / "bellhop/instances").mkdir(parents=True)
+    (tmp_path / "bellhop/acme").mkdir()
+    (tmp_path / "bellhop/acme/default.conf").write_text("[Acme]\n")
     return tmp_path / "bellhop"
 
 
@@ -197,6 +199,8 @@ def test_acme_of_all(config, tmp_path):
         entry(instance=C, hosts=[], addresses=["192.0.2.7"])]}))
     found = json.loads(run(config, "--json", "--acme=", tmp_path / "plan.json"))["instances"]
     assert [(one["tls"], one["acme"]) for one in found] == [("acme", "default"), ("acme", "default"), ("files", "default")]
+    assert "acme: there is no such file, which Acme=staging means" in run(config, "--acme=staging", tmp_path / "plan.json", status=1)
+    (config / "acme/staging.conf").write_text("[Acme]\n")
     found = json.loads(run(config, "--json", "--acme=staging", tmp_path / "plan.json"))["instances"]
     assert [one["acme"] for one in found] == ["staging", "staging", "default"]
 

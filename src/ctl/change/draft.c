@@ -96,7 +96,6 @@ static bool draft_has_host(const Draft *draft)
 CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret)
 {
         const Instance *instance = &draft->parsed.instance;
-        const bool is_default = strcmp(instance->acme, ACME_NAME_DEFAULT) == 0;
         AcmeSettings settings;
         Config *config;
         int r;
@@ -118,13 +117,13 @@ CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret)
                 output_error("%s", config->problems[i].text);
         config_free(config);
         *ret = settings.key_type;
-        if (r == -ENOENT && !is_default)
+        if (r == -ENOENT)
                 output_error("There is no %s/acme/%s.conf for that authority, see "
                              "bellhop.acme.conf(5).",
                              ctl->config_dir, instance->acme);
-        else if (r < 0 && r != -ENOENT && r != -EINVAL)
+        else if (r < 0 && r != -EINVAL)
                 output_error("%s/acme/%s.conf: %s.", ctl->config_dir, instance->acme, strerror(-r));
-        return r == 0 || (r == -ENOENT && is_default) ? CTL_FINE : CTL_FAILED;
+        return r == 0 ? CTL_FINE : CTL_FAILED;
 }
 
 bool draft_takes_values(const Ctl *ctl)

@@ -14,6 +14,15 @@
 #define ADVICE_CREDENTIAL                                                                    \
         "Replace the files that LoadCredential= of bellhop@{name}.service names, then run '" \
         "systemctl try-restart bellhop@{name}.service'."
+/* bellhop-acme needs a pair that the instance can start with. */
+#define ADVICE_ACME_ANEW                                                                          \
+        "Run '" ADVICE_SELF_SIGNED " --force' and '" ADVICE_RELOAD "'. bellhop-acme replaces it " \
+        "at its next try."
+#define ADVICE_ACME_WAIT                                                                 \
+        "Wait until bellhop-acme replaces it: 'bellhopctl status {name}' shows when it " \
+        "tries, and what was wrong. If bellhop-acme does not run, run 'systemctl start " \
+        "bellhop-acme.service'."
+#define ACME_LATE_SECONDS (7 * DAY_SECONDS)
 #define ADVICE_SIGN_AGAIN ADVICE_SELF_SIGNED " --force && " ADVICE_RELOAD
 
 /* The files of one instance, and what could be read of them. */
@@ -27,6 +36,12 @@ typedef struct Pair {
         bool is_key_sealed;            /* by systemd-creds(1): only systemd can read it */
         const char *advice; /* NULL: that of each kind, which is about the instance's folder */
 } Pair;
+
+/* bellhop-acme puts it there: not for one host, nor by systemd. */
+static bool tls_is_acme(const Pair *pair)
+{
+        return pair->inst->instance->tls == TLS_ACME && !pair->host && !pair->inst->has_credentials;
+}
 
 #define tls_finding(pair, kind, path, ...) \
         instance_finding((pair)->inst, kind, path, (pair)->advice, __VA_ARGS__)
@@ -52,7 +67,9 @@ static void tls_check_exposure(const Pair *pair, const struct stat *st)
         if (pair->inst->has_credentials)
                 advice = "Let root alone read it (mode 0400).";
         else if (st->st_uid != user->uid)
-                advice = "Install certificate and key with '" ADVICE_INSTALL "'.";
+                advice = tls_is_acme(pair) ? ADVICE_ACME_ANEW
+                                           : "Install certificate and key with '" ADVICE_INSTALL
+                                             "'.";
         instance_finding(pair->inst, FINDING_KEY_EXPOSED, pair->key_path, advice,
                          "others than user %s may read the key (mode %04o)", pair->inst->name,
                          st->st_mode & 07777);
@@ -147,7 +164,8 @@ static void tls_check_chain(const Pair *pair, const Chain *chain)
         case CHAIN_TRUSTED:
                 break;
         case CHAIN_SELF_SIGNED:
-                instance_finding(pair->inst, FINDING_SELF_SIGNED, path, NULL,
+                instance_finding(pair->inst, FINDING_SELF_SIGNED, path,
+                                 tls_is_acme(pair) ? ADVICE_ACME_WAIT : NULL,
                                  "the certificate is signed by itself");
                 break;
         case CHAIN_UNTRUSTED:
@@ -172,6 +190,15 @@ static void tls_format_minute(time_t time, char ret[static 32])
         (void)strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm);
 }
 
+/* Whether bellhop-acme, which renews a certificate in the last third of its life, has time. */
+static bool tls_is_early(const X509 *certificate, time_t now)
+{
+        const time_t end = certificate_not_after(certificate);
+        const time_t sixth = (end - certificate_not_before(certificate)) / 6;
+
+        return end - now > (sixth < ACME_LATE_SECONDS ? sixth : ACME_LATE_SECONDS);
+}
+
 /* Each certificate of the chain, as one that has expired spoils it. advice: NULL for the kind's. */
 static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, const char *advice)
 {
@@ -191,8 +218,8 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                                  "the certificate (%s) is not valid before %s", name, from);
                 break;
         case VALIDITY_ENDS_SOON:
-                /* An authority renews its own. */
-                if (is_leaf)
+                /* An authority renews its own; for bellhop-acme, it is early. */
+                if (is_leaf && !(tls_is_acme(pair) && tls_is_early(certificate, now)))
                         instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
                                          "the certificate (%s) expires in %ld days, on %s", name,
                                          (long)((end - now) / DAY_SECONDS), until);
@@ -236,6 +263,7 @@ static void tls_check_hosts(const Pair *pair, X509 *leaf, const char *advice)
 
         for (size_t i = 0; out && i < hosts->n_hosts; i++)
                 if (tls_is_for(pair, hosts->hosts[i]) &&
+                    !acme_state_failure_of(&pair->inst->acme, hosts->hosts[i]) &&
                     !certificate_covers(leaf, hosts->hosts[i]) && n++ < HOSTS_SHOWN_MAX)
                         fprintf(out, "%s%s", n > 1 ? ", " : "", hosts->hosts[i]);
         if (out && fclose(out) == 0 && n > 0)
@@ -249,7 +277,14 @@ static void tls_judge_pair(const Pair *pair)
         const char *advice = pair->advice;
         const Chain chain = chain_judge(pair->certificates, pair->key, pair->inst->check->store);
 
-        if (!pair->advice && certificate_is_self_signed(chain.leaf))
+        if (!pair->host) {
+                pair->inst->certificate_begin = certificate_not_before(chain.leaf);
+                pair->inst->certificate_end = certificate_not_after(chain.leaf);
+                pair->inst->self_signed = chain.state == CHAIN_SELF_SIGNED;
+        }
+        if (tls_is_acme(pair))
+                advice = ADVICE_ACME_WAIT;
+        else if (!pair->advice && certificate_is_self_signed(chain.leaf))
                 advice = ADVICE_SIGN_AGAIN;
         if (pair->key && X509_check_private_key(chain.leaf, pair->key) != 1)
                 tls_finding(pair, FINDING_KEY_MISMATCH, pair->key_path,
@@ -289,7 +324,9 @@ static void tls_add_none(InstanceCheck *inst)
                 instance_finding(inst, FINDING_REDIRECT_WITHOUT_TLS, inst->instance->file, NULL,
                                  "Http=redirect, but there is no certificate in %s", inst->tls);
         else
-                instance_finding(inst, FINDING_NO_TLS, inst->tls, NULL, "there is no certificate");
+                instance_finding(inst, FINDING_NO_TLS, inst->tls,
+                                 inst->instance->tls == TLS_ACME ? ADVICE_ACME_WAIT : NULL,
+                                 "there is no certificate");
 }
 
 void check_tls(InstanceCheck *inst)
@@ -304,7 +341,9 @@ void check_tls(InstanceCheck *inst)
                 return;
         passed = tls_find_credentials(&pair, &closed);
         inst->has_credentials = passed > 0;
-        pair.advice = inst->has_credentials ? ADVICE_CREDENTIAL : NULL;
+        pair.advice = inst->has_credentials ? ADVICE_CREDENTIAL
+                      : tls_is_acme(&pair)  ? ADVICE_ACME_ANEW
+                                            : NULL;
         if (passed < 0)
                 instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
                                  "the certificate: systemd does not say whether it passes one (%s)",

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <openssl/x509.h>
 
+#include "acme/state.h"
 #include "config/config.h"
 #include "config/names.h"
 #include "ctl/ask/access.h"
@@ -72,7 +73,11 @@ typedef struct InstanceCheck {
         bool sets_handler;       /* a snippet does, perhaps for PHP */
         char **roots;            /* document roots that snippets set */
         size_t n_roots;
-        char *htaccess; /* folders with such a file, each ended by NUL */
+        AcmeState acme;                            /* of its certificate, with Tls=acme */
+        bool knows_acme;                           /* that could be read */
+        bool self_signed;                          /* the certificate of the instance */
+        time_t certificate_begin, certificate_end; /* likewise; 0: none could be read */
+        char *htaccess;                            /* folders with such a file, each ended by NUL */
         size_t htaccess_size;
         Newest newest; /* of the files that it reads at its start */
 } InstanceCheck;
@@ -102,9 +107,14 @@ bool port_is_taken(uint16_t number);
 /* What administrators have set for units. */
 void check_dropins(Check *check);
 
-/* One instance: snippets_look() first, then the others in this order. */
+/* Whether bellhop-acme can work, for all instances. */
+void check_acme_service(Check *check);
+
+/* One instance: snippets_look() and acme_look() first, then the others in this order. */
 void snippets_look(InstanceCheck *inst);
+void acme_look(InstanceCheck *inst);
 void check_tls(InstanceCheck *inst);
+void check_acme(InstanceCheck *inst);
 void check_document_root(InstanceCheck *inst);
 void check_pages(InstanceCheck *inst);
 void check_server(InstanceCheck *inst);

@@ -66,6 +66,33 @@ ROW(KEY_ENCRYPTED, "key-encrypted", ERROR,
     "Remove the pass phrase from a copy with 'openssl pkey', then install " PAIR ".")
 ROW(KEY_MISMATCH, "key-mismatch", ERROR, "The instance does not start, or refuses TLS.",
     "Install " PAIR " that belong together.")
+ROW(ACME_FAILED, "acme-failed", WARNING,
+    "The present certificate stays in use, as long as it is valid.", ACME_AGAIN)
+ROW(ACME_HOSTS, "acme-hosts", WARNING, "Browsers refuse the website under these names.", ACME_AGAIN)
+ROW(ACME_WILDCARD, "acme-wildcard", WARNING,
+    "An authority signs a certificate for a wildcard only after a challenge in DNS.",
+    "Write Challenges=dns-01 and DnsHook= into the file of the authority, see "
+    "bellhop.acme.conf(5), then run 'systemctl reload bellhop-acme.service'; or list the hosts.")
+ROW(ACME_NO_HOST, "acme-no-host", WARNING, "An authority signs no certificate for an address.",
+    "Add a host with 'bellhopctl set {name} --host=HOST', or run 'bellhopctl set {name} "
+    "--tls=files'.")
+ROW(ACME_TOO_MANY_HOSTS, "acme-too-many-hosts", WARNING,
+    "A certificate has 100 hosts at most, so the others have none.",
+    "Give the other hosts an instance of their own.")
+ROW(ACME_AUTHORITY, "acme-authority", ERROR,
+    "Instances of this authority get no certificate, and none is renewed.",
+    "Correct the file, then run 'systemctl reload bellhop-acme.service'.")
+ROW(ACME_ACCOUNT, "acme-account", NOTE,
+    "Whoever answers on port 80 or 443 for a host, even for a moment, can have a certificate for "
+    "it, unless a CAA record in DNS names the only account that may.",
+    "Add to each zone the record that is shown, once, and before it one for each other authority "
+    "that signs for the zone.")
+ROW(ACME_NOT_RUNNING, "acme-not-running", WARNING,
+    "Instances with Tls=acme get no certificate, and none is renewed.",
+    RESTART_OR_WHY("bellhop-acme.service"))
+ROW(ACME_CLIENT_MISSING, "acme-client-missing", ERROR,
+    "bellhop-acme gets certificates by this program. Without it, none is renewed.",
+    "Install uacme. bellhop-acme finds it at its next try.")
 ROW(DOCUMENT_ROOT_MISSING, "document-root-missing", ERROR, NO_PAGES,
     "Make the folder /srv/www/{name} with user {name} as its owner, then run '" RESTART "'.")
 ROW(DOCUMENT_ROOT_UNREADABLE, "document-root-unreadable", ERROR, NO_PAGES,
