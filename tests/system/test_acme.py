@@ -2,6 +2,8 @@
 """bellhopctl and instances with Tls=acme. In place of bellhop-acme, a program writes the states that a test has prepared:
 what is tested is what bellhopctl asks of it, and makes of its answers."""
 
+import json
+
 import pytest
 from test_ctl import ctl, ctl_json, left_of
 
@@ -17,7 +19,6 @@ os.makedirs("{STATES}", exist_ok=True)
 os.makedirs("{PREPARED}", exist_ok=True)
 notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 notify.connect(os.environ["NOTIFY_SOCKET"])
-notify.send(b"READY=1")
 while True:
     with open("{PREPARED}/.reads", "a") as reads:
         reads.write("x")
@@ -29,6 +30,7 @@ while True:
             with open(unfinished, "w") as file:
                 file.write("[Certificate]\\n" + part)
             os.rename(unfinished, "{STATES}/" + os.path.basename(path))
+    notify.send(b"READY=1")
     signal.sigwait([signal.SIGHUP])
 """
 GOOD = "Order=NOW\n---\nOrder=NOW\nTried=NOW\nNotBefore=NOW\nNotAfter=4102444800\nNext=4000000000\nCertificate=aa\nWanted=11\n"
@@ -47,6 +49,11 @@ class Acme:
         """How often it has read the files."""
         path = self.box.path(f"{PREPARED}/.reads")
         return len(path.read_text()) if path.exists() else 0
+
+    def has_read(self, times):
+        """A reload ends when the signal is sent."""
+        self.box.wait_for(f"it has read the files {times} times", lambda: self.reads() >= times)
+        return self.reads() == times
 
     def state(self, name="dora"):
         path = self.box.path(f"{STATES}/{name}")
@@ -81,15 +88,15 @@ def test_add(box, acme):
     lines = add(box).splitlines()
     assert lines.index("let the router read the files: it serves dora") < lines.index("start bellhop-acme")
     assert "bellhop-acme gets its certificate: bellhopctl status dora" in lines
-    assert "Tls=acme" in box.path(FILE).read_text() and acme.reads() == 1
+    assert "Tls=acme" in box.path(FILE).read_text() and acme.has_read(1)
     box.curl(f"https://{HOST}/", "-k")
     # The same command has nothing to do, and neither has apply.
-    assert steps(box, "apply") == [] and acme.reads() == 1
+    assert steps(box, "apply") == [] and acme.has_read(1)
     box.shell(f"echo '# another comment' >>{FILE}")
-    assert "acme" in steps(box, "apply") and acme.reads() == 2
+    assert "acme" in steps(box, "apply") and acme.has_read(2)
     assert steps(box, "apply") == []
-    assert steps(box, "suspend", "dora")[-1] == "acme" and steps(box, "resume", "dora")[-1] == "acme"
-    assert acme.reads() == 4
+    assert steps(box, "suspend", "dora")[-1] == "acme" and acme.has_read(3)
+    assert steps(box, "resume", "dora")[-1] == "acme" and acme.has_read(4)
     acme.prepare(GOOD)
     box.run("systemctl", "reload", "bellhop-acme.service")
     box.wait_for("there is a state", acme.state)
@@ -136,7 +143,7 @@ def test_others_are_not_kept_from_work_by_a_wait(box, acme):
         box.shell("pkill -INT -x bellhopctl")
         waits.stdout.read()
         assert waits.wait(20) not in (0, 1)
-    assert acme.reads() == 1 and box.path(FILE).exists()
+    assert acme.has_read(1) and box.path(FILE).exists()
 
 
 def test_set(box, acme):
@@ -146,9 +153,9 @@ def test_set(box, acme):
     box.curl(f"http://{HOST}/")
     assert steps(box, "set", "dora", "--acme", "--http=redirect") == ["certificate", "file", "router", "server", "acme"]
     box.curl(f"https://{HOST}/", "-k")
-    assert acme.reads() == 1
+    assert acme.has_read(1)
     before = box.shell(f"sha256sum {TLS}/*")
-    assert steps(box, "set", "dora", "--tls=files", "--http=serve")[-1] == "acme" and acme.reads() == 2
+    assert steps(box, "set", "dora", "--tls=files", "--http=serve")[-1] == "acme" and acme.has_read(2)
     assert steps(box, "set", "dora", "--http=serve", "--idle=1h").count("acme") == 0
     assert steps(box, "set", "dora", "--tls=acme")[-1] == "acme"
     assert box.shell(f"sha256sum {TLS}/*") == before
@@ -161,7 +168,7 @@ def test_set(box, acme):
 def test_a_stopped_bellhop_acme_is_started_by_apply(box, acme):
     add(box)
     box.run("systemctl", "stop", "bellhop-acme.service")
-    assert steps(box, "apply") == ["acme"] and acme.reads() == 2
+    assert steps(box, "apply") == ["acme"] and acme.has_read(2)
     box.write("/usr/local/lib/prepared-acme", "exit(1)\n")
     box.run("systemctl", "stop", "bellhop-acme.service")
     assert "systemctl status bellhop-acme.service" in ctl(box, "apply", status=1)
@@ -174,6 +181,26 @@ def test_rename(box, acme):
     box.path(f"{PREPARED}/dora").unlink()
     try:
         assert "acme" in steps(box, "rename", "dora", "erik")
-        assert acme.state("erik") == text and acme.state() is None and acme.reads() == 2
+        assert acme.state("erik") == text and acme.state() is None and acme.has_read(2)
     finally:
         box.try_run("bellhopctl", "remove", "erik", "--purge", "--yes")
+
+
+def pair_of(box, name):
+    box.shell(f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 30 -subj /CN={HOST} "
+              f"-addext subjectAltName=DNS:{HOST} -keyout /root/{name}.key -out /root/{name}.pem 2>/dev/null")
+    return box.path(f"/root/{name}.pem").read_text()
+
+
+def test_import(box, acme):
+    """The certificate of the plan stays in use until it is replaced, and does not come back."""
+    first, second = pair_of(box, "first"), pair_of(box, "second")
+    box.write("/root/plan.json", json.dumps({"instances": [{
+        "instance": "dora", "hosts": [HOST], "create_user": True, "certificate": "/root/first.pem", "key": "/root/first.key"}]}))
+    assert "acme" in steps(box, "import", "/root/plan.json", "--acme") and acme.has_read(1)
+    assert box.path(f"{TLS}/fullchain.pem").read_text() == first and "Tls=acme" in box.path(FILE).read_text()
+    assert steps(box, "import", "/root/plan.json", "--acme") == []
+    assert "bellhop-acme replaces it" in ctl(box, "cert", "dora", "--install", "/root/second.pem", "/root/second.key")
+    assert steps(box, "import", "/root/plan.json", "--acme") == []
+    assert box.path(f"{TLS}/fullchain.pem").read_text() == second
+    box.shell("rm /root/plan.json /root/first.* /root/second.*")

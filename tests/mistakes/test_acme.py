@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""What keeps bellhop-acme from getting certificates. In its place a program runs that does nothing, and the test writes
+what bellhop-acme would have written down; tests/path has all that check makes of it."""
+
+import json
+
+import pytest
+from test_mistakes import FILE, find, findings, is_command
+
+UNIT, STATES = "/etc/systemd/system/bellhop-acme.service", "/var/lib/bellhop-acme/instances"
+UACME = "/usr/bin/uacme"
+AUTHORITY = "/etc/bellhop/acme/default.conf"
+
+
+@pytest.fixture(name="acme")
+def _acme(box):
+    """carol has Tls=acme, and a certificate that is signed by itself since today."""
+    box.write(UNIT, "[Service]\nExecStart=/bin/sleep infinity\nExecReload=true\n")
+    box.shell(f"""
+        systemctl daemon-reload
+        systemctl restart bellhop-acme.service
+        install -d {STATES}
+        test -e {UACME} || ln -s /bin/true {UACME}
+        echo Tls=acme >>{FILE}
+        bellhopctl apply
+    """)
+    assert findings(box) == []
+    yield box
+    box.shell(f"systemctl stop bellhop-acme.service; rm -rf {UNIT} {STATES}; systemctl daemon-reload")
+
+
+def test_stopped(acme):
+    acme.shell("systemctl stop bellhop-acme.service")
+    found = find(acme, "acme-not-running")
+    assert found["what"] == "bellhop-acme.service is inactive, and 1 instance has Tls=acme"
+    assert is_command(found["advice"])
+    acme.shell(found["advice"])
+    assert findings(acme) == []
+    # What nobody needs may be stopped.
+    acme.shell("systemctl stop bellhop-acme.service; bellhopctl set carol --tls=files")
+    assert findings(acme) == []
+
+
+def test_client_is_missing(acme):
+    acme.shell(f"mv {UACME} /root")
+    assert find(acme, "acme-client-missing")["what"] == f"{UACME} is missing"
+    acme.shell(f"mv /root/uacme {UACME}")
+    assert findings(acme) == []
+
+
+def test_mistake_in_the_file_of_the_authority(acme):
+    acme.shell(f"echo Contakt=hostmaster@carol.example >>{AUTHORITY}")
+    found = find(acme, "acme-authority")
+    assert "did you mean Contact=?" in found["what"] and found["file"] == AUTHORITY
+    acme.shell(f"sed -i s/Contakt/Contact/ {AUTHORITY}; systemctl reload bellhop-acme.service")
+    assert findings(acme) == []
+
+
+def test_no_certificate(acme):
+    """What was wrong is said, with what to do; nobody is told to install a certificate by hand."""
+    acme.write(f"{STATES}/carol", "[Certificate]\nTried=4000000000\nNext=4000003600\nFailures=1\nError=no host can have a certificate\n"
+                                  "Failed=carol.example DNS has no address of carol.example; add one\n")
+    assert "no host can have a certificate" in find(acme, "acme-failed")["what"]
+    assert "carol.example (DNS has no address of carol.example; add one)" in find(acme, "acme-hosts")["what"]
+    assert {one["severity"] for one in findings(acme)} == {"warning"}
+    assert "--install" not in acme.run("bellhopctl", "check", "--instance=carol")
+    status, = json.loads(acme.run("bellhopctl", "status", "carol", "--json"))["instances"]
+    assert status["certificate_error"] == "no host can have a certificate"
+    acme.path(f"{STATES}/carol").unlink()
+    assert findings(acme) == []
