@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "acme/answer.h"
+#include "util/cleanup.h"
 
 static bool answer_is_word(Span text, const char *word)
 {
@@ -52,6 +53,22 @@ void answer_find_value(const char *log, const char *key, char ret[static ANSWER_
                 if (!*at)
                         return;
         }
+}
+
+bool answer_is_absence(const char *log, const char *type)
+{
+        /* After it has tried again. Within a line, the authority may quote a customer's page. */
+        static const char *const ends[] = {
+                "\nuacme: acme_get: curl_get failed\n",
+                "\nuacme: acme_post: curl_post failed\n",
+                "\nuacme: failed to fetch directory at ",
+                "\nuacme: failed to fetch new nonce at ",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(ends); i++)
+                if (strstr(log, ends[i]))
+                        return true;
+        return strcmp(type, "urn:ietf:params:acme:error:serverInternal") == 0;
 }
 
 void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX])

@@ -21,6 +21,10 @@ void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
  * document (RFC 7807). "": there is none. Of escapes, the backslash is left out. */
 void answer_find_value(const char *log, const char *key, char ret[static ANSWER_TEXT_MAX]);
 
+/* Whether uacme has given up because the authority does not answer, or says that it has failed
+ * itself. type: the last one of answer_find_value(). */
+bool answer_is_absence(const char *log, const char *type);
+
 /* The last line that is not empty. */
 void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX]);
 

@@ -38,6 +38,8 @@
 #define HOSTS_MAX  100 /* in one certificate: as many as Let's Encrypt takes */
 #define ROUNDS_MAX 5   /* after each but the last, hosts are left out */
 
+#define LIMITED "urn:ietf:params:acme:error:rateLimited"
+
 #define LOG_BYTES_MAX    (1024U * 1024)
 #define PEM_BYTES_MAX    (1024U * 1024)
 #define DAY_SEC          UINT64_C(86400)
@@ -413,10 +415,11 @@ static bool order_judge_failure(Order *order)
                 answer_find_value(log, "detail", detail);
                 answer_find_value(log, "type", type);
         }
-        if (log && !detail[0])
+        order->is_limited = strcmp(type, LIMITED) == 0;
+        order->is_unreachable = log && answer_is_absence(log, type);
+        /* What it has said before is of no interest then. */
+        if (log && (!detail[0] || order->is_unreachable))
                 answer_last_line(log, detail);
-        order->is_limited = strcmp(type, "urn:ietf:params:acme:error:rateLimited") == 0;
-        order->is_unreachable = log && !type[0] && strstr(log, "failed to fetch directory");
         reason = text_format("the authority says: %s", detail);
         if (!reason || order->is_limited || order->is_unreachable)
                 return order_fail(order, "%s",
@@ -482,7 +485,7 @@ static bool order_make_account(Order *order, const char *folder, bool is_new)
                                       order->settings.directory,
                                       "--confdir",
                                       folder };
-        char detail[ANSWER_TEXT_MAX] = "";
+        char detail[ANSWER_TEXT_MAX] = "", type[ANSWER_TEXT_MAX] = "";
         size_t n = 9;
 
         if (is_new && order->settings.external_account[0]) {
@@ -499,8 +502,10 @@ static bool order_make_account(Order *order, const char *folder, bool is_new)
                 return true;
         log = order_read_log(order);
         if (log) {
-                order->is_unreachable = strstr(log, "failed to fetch directory") != NULL;
                 answer_find_value(log, "detail", detail);
+                answer_find_value(log, "type", type);
+                order->is_limited = strcmp(type, LIMITED) == 0;
+                order->is_unreachable = answer_is_absence(log, type);
                 if (!detail[0])
                         answer_last_line(log, detail);
         }

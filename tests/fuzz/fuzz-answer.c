@@ -20,6 +20,7 @@ static void read_log(const char *log)
         if (strchr(text, '\n') || !strstr(log, text))
                 abort();
         (void)answer_names_host(log, "a.example");
+        (void)answer_is_absence(log, "");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

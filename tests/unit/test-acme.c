@@ -192,6 +192,23 @@ static void test_caa(void **unused)
         }
 }
 
+static void test_absence(void **unused)
+{
+        assert_false(answer_is_absence("", ""));
+        assert_true(answer_is_absence("uacme: a\nuacme: failed to fetch directory at https://a/\n",
+                                      ""));
+        assert_true(answer_is_absence("uacme: a\nuacme: acme_post: curl_post failed\nuacme: b\n",
+                                      "urn:ietf:params:acme:error:badNonce"));
+        assert_true(answer_is_absence("", "urn:ietf:params:acme:error:serverInternal"));
+        /* It has tried again, and that was good. */
+        assert_false(answer_is_absence(
+                "uacme: a\nuacme: curl_post: POST https://a/ failed: SSL connect error\n", ""));
+        /* A customer's page says so. */
+        assert_false(answer_is_absence("uacme: a\n    \"detail\": \"got uacme: failed to fetch "
+                                       "directory at \"\n",
+                                       "urn:ietf:params:acme:error:unauthorized"));
+}
+
 static void test_problem(void **unused)
 {
         static const char log[] = "uacme: the server reported the following error:\n{\n"
@@ -246,6 +263,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_damaged_state, dir_setup, dir_teardown),
                 cmocka_unit_test(test_many_orders),
                 cmocka_unit_test(test_caa),
+                cmocka_unit_test(test_absence),
                 cmocka_unit_test(test_problem),
                 cmocka_unit_test(test_hosts_in_text),
         };
