@@ -83,6 +83,15 @@ def test_route_says_when_the_files_say_something_else():
         assert f"By the files, it is another one: hand-off {A}, exact: Host=new.example." in said
 
 
+@pytest.mark.parametrize("setting, says", [("Tls=acme", True), ("Tls=files", False), ("Tls=acme\nSuspended=yes", False)])
+def test_route_names_challenges(tmp_path, setting, says):
+    (tmp_path / "instances").mkdir()
+    (tmp_path / f"instances/{A}.conf").write_text(f"[Instance]\nHost=*.shop.example\n{setting}\n")
+    said = subprocess.run([BELLHOPCTL, "route", "--offline", f"--config={tmp_path}", f"--runtime={tmp_path}", "--tls", "a.shop.example"],
+                          text=True, capture_output=True, check=False, timeout=TIMEOUT).stdout
+    assert (f"challenges of the authority for *.shop.example are answered without {A}." in said) == says, said
+
+
 def test_route_of_no_router(tmp_path):
     for folder in ("config", "run"):
         (tmp_path / folder).mkdir()
