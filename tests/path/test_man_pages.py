@@ -6,6 +6,7 @@ Verbs, options and findings of bellhopctl are in test_bellhopctl.py, counters an
 
 import json
 import os
+import pwd
 import pathlib
 import re
 import runpy
@@ -104,9 +105,13 @@ def test_units():
 def known_keys(folder):
     """{section: keys}, as the program itself tells them."""
     (folder / "instances").mkdir()
+    (folder / "acme").mkdir()
+    (folder / "acme/default.conf").write_text("[Acme]\nFoo=1\n")
     (folder / "router.conf").write_text("[Router]\nFoo=1\n")
     (folder / "mail.conf").write_text("[Mail]\nFoo=1\n")
     (folder / "instances/alice.conf").write_text("[Instance]\nFoo=1\n")
+    user = "daemon" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+    (folder / f"instances/{user}.conf").write_text("[Instance]\nHost=daemon.example\nTls=acme\n")
     found = json.loads(subprocess.run([f"{BUILD}/bellhopctl", "check", "--json", f"--config={folder}"], check=False,
                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIMEOUT).stdout)
     texts = "\n".join(entry["what"] for entry in found["findings"])
@@ -119,7 +124,8 @@ def _keys(tmp_path):
     return known_keys(tmp_path)
 
 
-PAGE_OF = {"Router": "bellhop.router.conf.5", "Instance": "bellhop.instance.5", "Mail": "bellhop-mail.8"}
+PAGE_OF = {"Router": "bellhop.router.conf.5", "Instance": "bellhop.instance.5", "Mail": "bellhop-mail.8",
+           "Acme": "bellhop.acme.conf.5"}
 
 
 def keys_on(page, title):
