@@ -26,6 +26,11 @@
 #define ANSWER_MAX  65536
 #define ANSWER_MSEC 1000
 
+/* How often ends of connections are read: each wake takes longer than what it reads. Meanwhile they
+ * wait in the socket, which has room for thousands. */
+#define ENDS_USEC    UINT64_C(20000)
+#define ENDS_BATCHES 64
+
 /* --- messages --- */
 
 typedef struct Received {
@@ -226,7 +231,7 @@ static void usage_read_ends(Usage *usage, unsigned batches)
 
 static int usage_on_ends(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
-        usage_read_ends(userdata, 16);
+        usage_read_ends(userdata, ENDS_BATCHES);
         return 0;
 }
 
@@ -365,10 +370,11 @@ static int usage_watch(Usage *usage)
                 int fd;
                 sd_event_io_handler_t handler;
                 int64_t priority;
+                uint64_t interval_usec;
         } sockets[] = {
-                { usage->ends_fd, usage_on_ends, SD_EVENT_PRIORITY_IMPORTANT },
-                { usage->messages_fd, usage_on_messages, SD_EVENT_PRIORITY_IMPORTANT },
-                { usage->reports_fd, usage_on_messages, SD_EVENT_PRIORITY_IDLE },
+                { usage->ends_fd, usage_on_ends, SD_EVENT_PRIORITY_IMPORTANT, ENDS_USEC },
+                { usage->messages_fd, usage_on_messages, SD_EVENT_PRIORITY_IMPORTANT, 0 },
+                { usage->reports_fd, usage_on_messages, SD_EVENT_PRIORITY_IDLE, 0 },
         };
         static const struct {
                 int number;
@@ -391,6 +397,8 @@ static int usage_watch(Usage *usage)
                         r = sd_event_source_set_floating(source, true);
                 if (r >= 0)
                         r = sd_event_source_set_priority(source, sockets[i].priority);
+                if (r >= 0 && sockets[i].interval_usec > 0)
+                        r = sd_event_source_set_ratelimit(source, sockets[i].interval_usec, 1);
                 sd_event_source_unref(source);
         }
         for (size_t i = 0; r >= 0 && i < ELEMENTSOF(signals); i++)
