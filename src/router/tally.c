@@ -13,9 +13,6 @@
 #define CONNECT_USEC UINT64_C(1000000)
 #define RETRY_USEC   UINT64_C(200000)
 
-/* Between two messages while connections come fast: each message wakes bellhop-usage. */
-#define SPACING_USEC UINT64_C(20000)
-
 static bool tally_connect(Tally *tally)
 {
         const uint64_t now = event_now(tally->event);
@@ -87,7 +84,7 @@ int tally_init(Tally *tally)
                 r = sd_event_source_set_enabled(tally->flush, SD_EVENT_OFF);
         if (r >= 0)
                 r = sd_event_add_time(tally->event, &tally->retry, CLOCK_MONOTONIC, UINT64_MAX,
-                                      SPACING_USEC, tally_on_retry, tally);
+                                      USAGE_SPACING_USEC, tally_on_retry, tally);
         return r < 0 ? r : sd_event_source_set_enabled(tally->retry, SD_EVENT_OFF);
 }
 
@@ -106,7 +103,7 @@ void tally_done(Tally *tally)
 /* At the end of this round, or some time after the last message. */
 static void tally_flush_later(Tally *tally)
 {
-        const uint64_t due = tally->told_usec + SPACING_USEC;
+        const uint64_t due = tally->told_usec + USAGE_SPACING_USEC;
         int enabled = SD_EVENT_OFF;
 
         if (event_now(tally->event) >= due) {

@@ -14,6 +14,10 @@
 
 #define USAGE_RECORDS_MAX 64
 
+/* Between two messages of the router while connections come fast, as each wakes bellhop-usage. Its
+ * timer may be late by as much. */
+#define USAGE_SPACING_USEC 20000
+
 typedef enum UsageKind {
         USAGE_HANDOFFS = 1, /* number: SO_COOKIE of the connection */
         USAGE_REQUESTS,     /* number: how many since the start of the instance */

@@ -217,7 +217,7 @@ static void usage_read_ends(Usage *usage, unsigned batches)
                         n = BATCH;
                         continue;
                 }
-                /* Whose they were is in the other queue by now. */
+                /* Whose they were is in the other queue, or comes soon: see ledger_hand_off(). */
                 usage_drain(usage, usage->messages_fd, UINT16_MAX);
                 for (int i = 0; i < n; i++) {
                         Span rest = { batch.bytes[i], batch.headers[i].msg_len };
@@ -358,6 +358,9 @@ static int usage_on_end(sd_event_source *source, const struct signalfd_siginfo *
         Usage *usage = userdata;
 
         usage_look(usage);
+        /* Until the router has said whose the last ones were: they are not saved otherwise. */
+        (void)usleep(2 * USAGE_SPACING_USEC);
+        usage_drain(usage, usage->messages_fd, UINT16_MAX);
         usage_save(usage, false);
         return sd_event_exit(usage->event, 0);
 }
