@@ -48,7 +48,7 @@ typedef struct Ctl {
         const char *files;         /* check; NULL: not given */
         bool self_signed;          /* cert, add */
         bool force, install;       /* cert */
-        bool request;              /* cert */
+        bool request, renew;       /* cert */
         bool json, no_legend, no_pager;
         const char *config_dir, *runtime_dir, *usage_dir, *mail_dir, *acme_dir;
 } Ctl;

@@ -7,6 +7,7 @@
 #include "ctl/ask/access.h"
 #include "ctl/ask/certificate.h"
 #include "ctl/ask/stale.h"
+#include "ctl/change/acme.h"
 #include "ctl/change/change.h"
 #include "ctl/change/self-signed.h"
 #include "ctl/show/output.h"
@@ -597,6 +598,46 @@ static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host
         return change_done(&change, status);
 }
 
+/* --- by bellhop-acme --- */
+
+static CtlStatus cert_check_acme(const Ctl *ctl, const char *name)
+{
+        _cleanup_free_ char *file = name_path(NAME_INSTANCE_FILE, ctl->config_dir, name);
+        Instance instance;
+
+        if (!file || config_read_instance(ctl->config_dir, name, &instance) < 0)
+                return output_no_memory();
+        if (access(file, F_OK) < 0)
+                return cert_fail(ctl, name, NULL, file, -ENOENT);
+        if (instance.tls == TLS_ACME && !instance.is_suspended)
+                return CTL_FINE;
+        output_error(
+                instance.tls == TLS_ACME
+                        ? "bellhop-acme gets no certificate while %s is suspended. First: "
+                          "bellhopctl resume %s"
+                        : "%s does not have Tls=acme. To change that: bellhopctl set %s --acme",
+                name, name);
+        return CTL_FAILED;
+}
+
+/* Without a state, bellhop-acme tries at once. */
+static CtlStatus cert_renew(const Ctl *ctl, const char *name)
+{
+        const AcmeState nothing = { .tried = 0 };
+        const uint64_t begin = (uint64_t)time(NULL);
+        Change change;
+        CtlStatus status = change_begin(ctl, &change);
+
+        if (status == CTL_FINE)
+                status = cert_check_acme(ctl, name);
+        if (status == CTL_FINE &&
+            (!acme_remove_state(&change, name) || !acme_read_files(&change, true, true)))
+                status = CTL_FAILED;
+        if (status == CTL_FINE && ctl->wait)
+                status = acme_wait(&change, name, &nothing, begin, true);
+        return change_done(&change, status);
+}
+
 CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
 {
         const char *name = arguments[0];
@@ -609,14 +650,20 @@ CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
                 output_error("--force is for --self-signed.");
                 return CTL_USAGE;
         }
-        if (ctl->install + ctl->request + ctl->self_signed > 1) {
-                output_error("Only one of --install, --request and --self-signed.");
+        if (ctl->install + ctl->renew + ctl->request + ctl->self_signed > 1) {
+                output_error("Only one of --install, --renew, --request and --self-signed.");
+                return CTL_USAGE;
+        }
+        if ((ctl->renew && host) || (ctl->wait && !ctl->renew)) {
+                output_error(host ? "--host= is not for --renew." : "--wait is for --renew.");
                 return CTL_USAGE;
         }
         if (!instance_name_is_valid(name)) {
                 output_error("'%s' is no name of an instance.", name);
                 return CTL_FAILED;
         }
+        if (ctl->renew)
+                return cert_renew(ctl, name);
         if (ctl->install)
                 return cert_install(ctl, name, host, arguments + 1);
         return ctl->self_signed || ctl->request ? cert_make(ctl, name, host)

@@ -426,7 +426,7 @@ def test_cert_of_nobody(config):
     assert "There is no instance no-such" in run("cert", "no-such", "--request", option, status=1)
     assert "--force is for --self-signed" in run("cert", NAME, "--force", option, status=2)
     for two in (["--request", "--self-signed"], ["--install", "x", "--request"], ["--install", "--self-signed", "x", "y"]):
-        assert "Only one of --install, --request and --self-signed" in run("cert", NAME, *two, option, status=2)
+        assert "Only one of --install, --renew, --request and --self-signed" in run("cert", NAME, *two, option, status=2)
     assert "Write 'bellhopctl cert NAME'" in run("cert", NAME, "x", "--request", option, status=2)
     assert "--install CERT [KEY]'" in run("cert", NAME, "--install", option, status=2)
     assert "--install CERT [KEY]'" in run("cert", NAME, "--install", "x", "y", "z", option, status=2)

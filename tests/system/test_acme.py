@@ -165,6 +165,20 @@ def test_set(box, acme):
     assert ctl_json(box, "export", "dora")["instances"][0]["tls"] == "acme"
 
 
+def test_renew(box, acme):
+    """It tries at once, although its next try is far away."""
+    acme.prepare(BAD)
+    assert "no host is good" in add(box, "--wait", status=1)
+    acme.prepare(GOOD)
+    assert steps(box, "cert", "dora", "--renew", "--wait")[:2] == ["acme", "acme"] and acme.has_read(2)
+    assert "Certificate=aa" in acme.state()
+    ctl(box, "suspend", "dora")
+    assert "bellhopctl resume dora" in ctl(box, "cert", "dora", "--renew", status=1)
+    ctl(box, "set", "dora", "--tls=files")
+    assert "bellhopctl set dora --acme" in ctl(box, "cert", "dora", "--renew", status=1)
+    assert "There is no instance 'nobody-there'" in ctl(box, "cert", "nobody-there", "--renew", status=1)
+
+
 def test_a_stopped_bellhop_acme_is_started_by_apply(box, acme):
     add(box)
     box.run("systemctl", "stop", "bellhop-acme.service")

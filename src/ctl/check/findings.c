@@ -24,9 +24,10 @@ const char *const severity_names[SEVERITIES] = {
         "Have its authority issue one that is valid for all hosts, then install " PAIR "."
 #define RESTART "systemctl try-restart bellhop@{name}.service"
 
-#define ACME_AGAIN                                                                                \
-        "Remove the cause. bellhop-acme tries again by itself: 'bellhopctl status {name}' shows " \
-        "when."
+#define ACME_AGAIN                                                                              \
+        "Remove the cause, then run 'bellhopctl cert {name} --renew'. bellhop-acme also tries " \
+        "again "                                                                                \
+        "by itself: 'bellhopctl status {name}' shows when."
 
 #define RESTART_OR_WHY(unit) "systemctl restart " unit " || journalctl -n 20 -u " unit
 
