@@ -71,6 +71,12 @@ bool answer_is_absence(const char *log, const char *type)
         return strcmp(type, "urn:ietf:params:acme:error:serverInternal") == 0;
 }
 
+bool answer_is_lost_account(const char *log, const char *type)
+{
+        return strstr(log, "\nuacme: no account associated with ") ||
+               strcmp(type, "urn:ietf:params:acme:error:accountDoesNotExist") == 0;
+}
+
 void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX])
 {
         size_t end = strlen(log), begin;

@@ -25,6 +25,9 @@ void answer_find_value(const char *log, const char *key, char ret[static ANSWER_
  * itself. type: the last one of answer_find_value(). */
 bool answer_is_absence(const char *log, const char *type);
 
+/* Whether the authority does not know our account. */
+bool answer_is_lost_account(const char *log, const char *type);
+
 /* The last line that is not empty. */
 void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX]);
 

@@ -52,8 +52,9 @@ typedef struct Order {
         AcmeSettings settings;
         const char *hosts[HOSTS_MAX];
         AcmeChallenge challenge[HOSTS_MAX];
-        size_t n_hosts; /* that are good so far */
-        bool is_limited, is_unreachable;
+        size_t n_hosts;      /* that are good so far */
+        bool is_general;     /* the failure is that of the authority, or of our account there */
+        bool is_unreachable; /* and it may be over soon */
 } Order;
 
 static uint64_t order_now(void)
@@ -402,6 +403,19 @@ static char *order_read_log(const Order *order)
         return path && file_read(path, O_NOFOLLOW, LOG_BYTES_MAX, &text, &size) == 0 ? text : NULL;
 }
 
+static void order_judge_authority(Order *order, const char *log, const char *type)
+{
+        const bool has_lost = answer_is_lost_account(log, type);
+        _cleanup_free_ char *made =
+                text_format("%s/accounts/%s/made", order->what->state_dir, order->what->authority);
+
+        order->is_unreachable = has_lost || answer_is_absence(log, type);
+        order->is_general = order->is_unreachable || strcmp(type, LIMITED) == 0;
+        /* The next try makes another account. */
+        if (has_lost && made)
+                (void)unlink(made);
+}
+
 /* Leaves out the hosts that the authority has refused. False: it has refused all of them, or for
  * another reason. */
 static bool order_judge_failure(Order *order)
@@ -415,13 +429,12 @@ static bool order_judge_failure(Order *order)
                 answer_find_value(log, "detail", detail);
                 answer_find_value(log, "type", type);
         }
-        order->is_limited = strcmp(type, LIMITED) == 0;
-        order->is_unreachable = log && answer_is_absence(log, type);
+        order_judge_authority(order, log ? log : "", type);
         /* What it has said before is of no interest then. */
         if (log && (!detail[0] || order->is_unreachable))
                 answer_last_line(log, detail);
         reason = text_format("the authority says: %s", detail);
-        if (!reason || order->is_limited || order->is_unreachable)
+        if (!reason || order->is_general)
                 return order_fail(order, "%s",
                                   order->is_unreachable ? detail
                                   : reason              ? reason
@@ -504,8 +517,7 @@ static bool order_make_account(Order *order, const char *folder, bool is_new)
         if (log) {
                 answer_find_value(log, "detail", detail);
                 answer_find_value(log, "type", type);
-                order->is_limited = strcmp(type, LIMITED) == 0;
-                order->is_unreachable = answer_is_absence(log, type);
+                order_judge_authority(order, log, type);
                 if (!detail[0])
                         answer_last_line(log, detail);
         }
@@ -635,8 +647,10 @@ static bool order_get(Order *order)
 
         if (!account)
                 return order_fail(order, "not enough memory");
-        if (!order_need_account(order, account))
+        if (!order_need_account(order, account)) {
+                order->is_general = true;
                 return false;
+        }
         for (size_t i = 0; i < ROUNDS_MAX; i++) {
                 if (order_make(order, account))
                         return order_install(order);
@@ -725,7 +739,7 @@ static void order_finish(Order *order)
         state->tried = now;
         if (!state->error && state->n_failures_of_hosts == 0)
                 state->n_failures = 0;
-        else if (!order->is_limited && !order->is_unreachable)
+        else if (!order->is_general)
                 state->n_failures++;
         (void)snprintf(state->wanted, sizeof(state->wanted), "%s", order->what->wanted);
         state->next =
@@ -751,7 +765,7 @@ AcmeResult acme_order_run(const AcmeOrder *what)
         if (order_load_settings(&order) && order_check_hosts(&order) &&
             !order_has_present(&order) && !order_has_unused(&order))
                 (void)order_get(&order);
-        if (order.is_limited || order.is_unreachable)
+        if (order.is_general)
                 result = ACME_PAUSE;
         order_log(&order, before);
         order_finish(&order);

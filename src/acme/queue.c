@@ -72,13 +72,16 @@ static uint64_t queue_now(void)
 
 /* --- authorities --- */
 
-/* A file with a mistake is reported by each try, and limits nothing here. */
+/* A file with a mistake is reported by each try, and limits nothing here. A change ends a pause. */
 static void queue_load_authority(const Manager *manager, Authority *authority)
 {
+        const AcmeSettings before = authority->settings;
         Config problems = { .n_problems = 0 };
 
         (void)acme_settings_load(&problems, manager->queue->config_dir, authority->name,
                                  &authority->settings);
+        if (memcmp(&before, &authority->settings, sizeof(before)) != 0)
+                authority->paused_until = 0;
         for (size_t i = 0; i < problems.n_problems; i++)
                 problem_done(&problems.problems[i]);
         free(problems.problems);
@@ -149,7 +152,9 @@ static int queue_digest(Entry *entry)
         EVP_MD_CTX *context = EVP_MD_CTX_new();
         bool good = context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
                     EVP_DigestUpdate(context, entry->authority->name,
-                                     strlen(entry->authority->name) + 1) == 1;
+                                     strlen(entry->authority->name) + 1) == 1 &&
+                    EVP_DigestUpdate(context, &entry->authority->settings,
+                                     sizeof(entry->authority->settings)) == 1;
 
         for (size_t i = 0; good && i < entry->n_hosts; i++)
                 good = EVP_DigestUpdate(context, entry->hosts[i], strlen(entry->hosts[i]) + 1) == 1;

@@ -30,8 +30,9 @@ typedef struct AcmeState {
         size_t n_orders;
         char certificate[ACME_DIGEST_MAX + 1]; /* its SHA-256; "": there is none */
         char authority[ACME_URL_MAX + 1];      /* the directory of the one that has signed it */
-        char wanted[ACME_DIGEST_MAX + 1];      /* of the hosts and the authority of the last try */
-        char *error;                           /* of the last try as a whole; NULL: none */
+        char wanted[ACME_DIGEST_MAX +
+                    1]; /* of the hosts and the authority, with its settings, of the last try */
+        char *error;    /* of the last try as a whole; NULL: none */
         AcmeFailure *failures;
         size_t n_failures_of_hosts;
 } AcmeState;

@@ -209,6 +209,17 @@ static void test_absence(void **unused)
                                        "urn:ietf:params:acme:error:unauthorized"));
 }
 
+static void test_lost_account(void **unused)
+{
+        assert_true(answer_is_lost_account("uacme: a\nuacme: no account associated with x found at "
+                                           "https://a/. Consider trying 'new'\n",
+                                           ""));
+        assert_true(answer_is_lost_account("", "urn:ietf:params:acme:error:accountDoesNotExist"));
+        assert_false(
+                answer_is_lost_account("    \"detail\": \"uacme: no account associated with \"\n",
+                                       "urn:ietf:params:acme:error:unauthorized"));
+}
+
 static void test_problem(void **unused)
 {
         static const char log[] = "uacme: the server reported the following error:\n{\n"
@@ -264,6 +275,7 @@ int main(void)
                 cmocka_unit_test(test_many_orders),
                 cmocka_unit_test(test_caa),
                 cmocka_unit_test(test_absence),
+                cmocka_unit_test(test_lost_account),
                 cmocka_unit_test(test_problem),
                 cmocka_unit_test(test_hosts_in_text),
         };
