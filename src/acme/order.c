@@ -53,6 +53,7 @@ typedef struct Order {
         const char *hosts[HOSTS_MAX];
         AcmeChallenge challenge[HOSTS_MAX];
         size_t n_hosts;      /* that are good so far */
+        bool is_answered;    /* by the authority, whatever it says */
         bool is_general;     /* the failure is that of the authority, or of our account there */
         bool is_unreachable; /* and it may be over soon */
 } Order;
@@ -632,6 +633,7 @@ static bool order_make(Order *order, const char *account)
         if (!order_save(order))
                 return order_fail(order, "the state can't be written");
         status = order_run_uacme(order, arguments);
+        order->is_answered = true;
         order_remove_challenges(order);
         order_note_account(order, account);
         if (status == 0)
@@ -767,6 +769,8 @@ AcmeResult acme_order_run(const AcmeOrder *what)
                 (void)order_get(&order);
         if (order.is_general)
                 result = ACME_PAUSE;
+        else if (order.is_answered)
+                result = ACME_ANSWERED;
         order_log(&order, before);
         order_finish(&order);
         acme_state_done(&order.state);

@@ -18,9 +18,10 @@ typedef struct AcmeOrder {
 
 /* As the exit status of the process. */
 typedef enum AcmeResult {
-        ACME_TRIED = 0, /* the state of the instance says how it went */
-        ACME_PAUSE = 3, /* the authority can't be reached, takes no more orders, or does not know
-                         * our account: nobody is tried before the next try of this instance */
+        ACME_TRIED = 0,    /* the state of the instance says how it went */
+        ACME_ANSWERED = 2, /* so it does; and the authority has answered */
+        ACME_PAUSE = 3,    /* the authority can't be reached, takes no more orders, or does not know
+                            * our account */
 } AcmeResult;
 
 AcmeResult acme_order_run(const AcmeOrder *order);

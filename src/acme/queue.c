@@ -31,12 +31,23 @@
 /* While nothing can be started although it is due. */
 #define BLOCKED_SEC 30
 
+/* The clock may be set back in between. */
+#define WAIT_SEC_MAX HOUR_SEC
+
+/* Times that are further ahead are of a clock that was wrong. */
+#define AHEAD_SEC_MAX 60
+
+/* Whatever the pause of the instance is. */
+#define PAUSE_SEC_MAX HOUR_SEC
+
 typedef struct Authority {
         char name[ACME_NAME_MAX + 1];
         AcmeSettings settings;
-        uint64_t paused_until;
+        uint64_t paused_at, paused_until;
         uint64_t n_orders; /* of the last hour */
         uint64_t n_running;
+        const struct Entry *refused; /* the last one that got no answer, until another one gets
+                                      * one; NULL: none */
         TAILQ_ENTRY(Authority) link;
 } Authority;
 
@@ -47,11 +58,13 @@ typedef struct Entry {
         char **hosts;
         size_t n_hosts;
         char wanted[ACME_DIGEST_MAX + 1];
-        uint64_t next;
+        uint64_t tried, next;
         uint64_t orders[ACME_ORDERS_MAX];
         size_t n_orders;
         sd_event_source *running; /* NULL: no process */
-        bool is_listed;           /* by the configuration in force */
+        Authority *running_at;    /* as the process knows it */
+        uint64_t tried_before;
+        bool is_listed; /* by the configuration in force */
         TAILQ_ENTRY(Entry) link;
 } Entry;
 
@@ -80,8 +93,10 @@ static void queue_load_authority(const Manager *manager, Authority *authority)
 
         (void)acme_settings_load(&problems, manager->queue->config_dir, authority->name,
                                  &authority->settings);
-        if (memcmp(&before, &authority->settings, sizeof(before)) != 0)
+        if (memcmp(&before, &authority->settings, sizeof(before)) != 0) {
                 authority->paused_until = 0;
+                authority->refused = NULL;
+        }
         for (size_t i = 0; i < problems.n_problems; i++)
                 problem_done(&problems.problems[i]);
         free(problems.problems);
@@ -124,6 +139,11 @@ static void queue_drop_hosts(Entry *entry)
 
 static void queue_remove(Manager *manager, Entry *entry)
 {
+        Authority *authority;
+
+        TAILQ_FOREACH (authority, &manager->authorities, link)
+                if (authority->refused == entry)
+                        authority->refused = NULL;
         TAILQ_REMOVE(&manager->entries, entry, link);
         manager->n_entries--;
         queue_drop_hosts(entry);
@@ -171,6 +191,7 @@ static void queue_read_state(Entry *entry)
         AcmeState state;
 
         (void)acme_state_read(entry->manager->queue->state_dir, entry->name, &state);
+        entry->tried = state.tried;
         entry->next = strcmp(state.wanted, entry->wanted) == 0 ? state.next : 0;
         entry->n_orders = state.n_orders;
         memcpy(entry->orders, state.orders, sizeof(entry->orders));
@@ -265,22 +286,44 @@ static int queue_load(Manager *manager)
 
 static void queue_start_due(Manager *manager);
 
+/* What one instance gets to hear may be due to its names alone, which a customer can bring about:
+ * limits of a name, or a fault of the authority with it. Only where the next one fares no better,
+ * the others wait. */
+static void queue_note_result(Authority *authority, const Entry *entry, int result)
+{
+        const uint64_t now = queue_now();
+
+        if (result == ACME_PAUSE && authority->refused && authority->refused != entry) {
+                authority->paused_at = now;
+                authority->paused_until =
+                        entry->next < now + PAUSE_SEC_MAX ? entry->next : now + PAUSE_SEC_MAX;
+        }
+        if (result == ACME_PAUSE)
+                authority->refused = entry;
+        else if (result == ACME_ANSWERED && authority->refused != entry)
+                authority->refused = NULL;
+}
+
 static int queue_on_end(sd_event_source *source, const siginfo_t *info, void *userdata)
 {
         Entry *entry = userdata;
         Manager *manager = entry->manager;
-        Authority *authority = entry->authority;
+        Authority *authority = entry->running_at;
+        const uint64_t soon = queue_now() + BLOCKED_SEC;
 
         entry->running = sd_event_source_disable_unref(entry->running);
         authority->n_running--;
         queue_read_state(entry);
-        if (info->si_code != CLD_EXITED) {
+        if (info->si_code != CLD_EXITED)
                 log_error("the process that gets a certificate for %s was killed", entry->name);
-                if (entry->next < queue_now() + BLOCKED_SEC)
-                        entry->next = queue_now() + BLOCKED_SEC;
-        } else if (info->si_status == ACME_PAUSE) {
-                authority->paused_until = entry->next;
+        /* Without a new state, as on a full disk, it is still due. */
+        if ((info->si_code != CLD_EXITED || entry->tried == entry->tried_before) &&
+            entry->next < soon) {
+                entry->next = soon;
+                entry->tried = entry->tried < soon ? entry->tried : soon;
         }
+        if (info->si_code == CLD_EXITED)
+                queue_note_result(authority, entry, info->si_status);
         if (!entry->is_listed)
                 queue_remove(manager, entry);
         queue_start_due(manager);
@@ -309,11 +352,14 @@ static int queue_start(Entry *entry)
         }
         r = sd_event_add_child(entry->manager->event, &entry->running, pid, WEXITED, queue_on_end,
                                entry);
-        if (r < 0)
+        if (r < 0) {
                 (void)kill(pid, SIGKILL);
-        else
-                entry->authority->n_running++;
-        return r;
+                return r;
+        }
+        entry->running_at = entry->authority;
+        entry->running_at->n_running++;
+        entry->tried_before = entry->tried;
+        return 0;
 }
 
 /* --- whose turn it is --- */
@@ -326,16 +372,24 @@ static void queue_count_orders(Manager *manager, uint64_t now)
         TAILQ_FOREACH (authority, &manager->authorities, link)
                 authority->n_orders = 0;
         TAILQ_FOREACH (entry, &manager->entries, link)
-                for (size_t i = entry->n_orders; i > 0 && entry->orders[i - 1] + HOUR_SEC > now;
-                     i--)
-                        entry->authority->n_orders++;
+                for (size_t i = 0; i < entry->n_orders; i++)
+                        entry->authority->n_orders += entry->orders[i] + HOUR_SEC > now &&
+                                                      entry->orders[i] <= now + AHEAD_SEC_MAX;
 }
 
 static bool queue_can_start(const Authority *authority, uint64_t now)
 {
-        return now >= authority->paused_until &&
-               authority->n_running < authority->settings.orders_max &&
+        const bool is_paused =
+                now < authority->paused_until && authority->paused_at <= now + AHEAD_SEC_MAX;
+        const uint64_t n_max = authority->refused ? 1 : authority->settings.orders_max;
+
+        return !is_paused && authority->n_running < n_max &&
                authority->n_orders + authority->n_running < authority->settings.orders_per_hour;
+}
+
+static bool queue_is_due(const Entry *entry, uint64_t now)
+{
+        return entry->next <= now || entry->tried > now + AHEAD_SEC_MAX;
 }
 
 /* The one that has been due for longest and can be started, or NULL. */
@@ -344,7 +398,7 @@ static Entry *queue_first(const Manager *manager, uint64_t now)
         Entry *entry, *first = NULL;
 
         TAILQ_FOREACH (entry, &manager->entries, link)
-                if (entry->is_listed && !entry->running && entry->next <= now &&
+                if (entry->is_listed && !entry->running && queue_is_due(entry, now) &&
                     (!first || entry->next < first->next) && queue_can_start(entry->authority, now))
                         first = entry;
         return first;
@@ -356,9 +410,13 @@ static uint64_t queue_next_time(const Manager *manager, uint64_t now)
         const Entry *entry;
 
         TAILQ_FOREACH (entry, &manager->entries, link)
-                if (entry->is_listed && !entry->running && entry->next < next)
-                        next = entry->next;
-        return next == UINT64_MAX || next > now ? next : now + BLOCKED_SEC;
+                if (entry->is_listed && !entry->running) {
+                        const uint64_t due =
+                                queue_is_due(entry, now) ? now + BLOCKED_SEC : entry->next;
+
+                        next = due < next ? due : next;
+                }
+        return next < now + WAIT_SEC_MAX ? next : now + WAIT_SEC_MAX;
 }
 
 static void queue_start_due(Manager *manager)
@@ -366,7 +424,6 @@ static void queue_start_due(Manager *manager)
         const uint64_t now = queue_now();
         size_t n_running = 0;
         Entry *entry;
-        uint64_t next;
         int r;
 
         queue_count_orders(manager, now);
@@ -375,15 +432,14 @@ static void queue_start_due(Manager *manager)
                 if (r < 0) {
                         log_error_errno(r, "can't start a process for %s: %m", entry->name);
                         entry->next = now + BLOCKED_SEC;
+                        entry->tried = entry->tried < now ? entry->tried : now;
                 }
         }
         TAILQ_FOREACH (entry, &manager->entries, link)
                 n_running += entry->running != NULL;
-        next = queue_next_time(manager, now);
-        if (next != UINT64_MAX) {
-                (void)sd_event_source_set_time(manager->timer, next * USEC_PER_SEC);
-                (void)sd_event_source_set_enabled(manager->timer, SD_EVENT_ONESHOT);
-        }
+        (void)sd_event_source_set_time_relative(manager->timer, (queue_next_time(manager, now) -
+                                                                 now) * USEC_PER_SEC);
+        (void)sd_event_source_set_enabled(manager->timer, SD_EVENT_ONESHOT);
         notify_send(&manager->notify, NOTIFY_NOTHING, "%zu instances, %zu at work",
                     manager->n_entries, n_running);
 }
@@ -449,7 +505,7 @@ static int queue_watch(Manager *manager)
                                         signals[i].number | SD_EVENT_SIGNAL_PROCMASK,
                                         signals[i].handler, manager);
         if (r >= 0)
-                r = sd_event_add_time(manager->event, &manager->timer, CLOCK_REALTIME, UINT64_MAX,
+                r = sd_event_add_time(manager->event, &manager->timer, CLOCK_BOOTTIME, UINT64_MAX,
                                       0, queue_on_time, manager);
         return r;
 }

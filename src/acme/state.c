@@ -13,6 +13,7 @@
 
 #define FILE_BYTES_MAX (1024 * 1024)
 #define WEEK_SEC       (7 * 24 * 3600)
+#define AHEAD_SEC_MAX  60
 
 static int state_parse_digest(SettingsFile *file, Span value, void *target)
 {
@@ -175,6 +176,7 @@ int acme_state_add_failure(AcmeState *state, const char *host, const char *reaso
         _cleanup_free_ char *host_copy = strdup(host), *reason_copy = strdup(reason);
         int r = host_copy && reason_copy ? 0 : -ENOMEM;
 
+        text_make_harmless(host_copy, 0);
         text_make_harmless(reason_copy, 0);
         if (r == 0 && failure) {
                 free(failure->reason);
@@ -208,13 +210,13 @@ const char *acme_state_failure_of(const AcmeState *state, const char *host)
 
 size_t acme_state_count_orders(AcmeState *state, uint64_t now)
 {
-        size_t n_old = 0;
+        size_t n = 0;
 
-        while (n_old < state->n_orders && state->orders[n_old] + WEEK_SEC <= now)
-                n_old++;
-        state->n_orders -= n_old;
-        memmove(state->orders, state->orders + n_old, state->n_orders * sizeof(*state->orders));
-        return state->n_orders;
+        for (size_t i = 0; i < state->n_orders; i++)
+                if (state->orders[i] + WEEK_SEC > now && state->orders[i] <= now + AHEAD_SEC_MAX)
+                        state->orders[n++] = state->orders[i];
+        state->n_orders = n;
+        return n;
 }
 
 void acme_state_add_order(AcmeState *state, uint64_t now)

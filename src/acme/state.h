@@ -56,6 +56,7 @@ void acme_state_forget_failures(AcmeState *state);
 /* NULL: none. */
 const char *acme_state_failure_of(const AcmeState *state, const char *host);
 
-/* Counts the orders of the week before now, and forgets older ones. */
+/* Counts the orders of the week before now, and forgets older ones, and those of a time to come:
+ * the clock was wrong. */
 size_t acme_state_count_orders(AcmeState *state, uint64_t now);
 void acme_state_add_order(AcmeState *state, uint64_t now);

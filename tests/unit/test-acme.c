@@ -123,6 +123,7 @@ static void test_state(void **unused)
         assert_string_equal(acme_state_failure_of(&state, "*.b.example"),
                             "a wildcard needs dns-01");
         assert_null(acme_state_failure_of(&state, "c.example"));
+        acme_state_add_order(&state, NOW + 2 * WEEK); /* of a clock that was wrong */
         assert_int_equal(acme_state_count_orders(&state, NOW + WEEK - 1), 2);
         assert_int_equal(acme_state_count_orders(&state, NOW + WEEK), 1);
         assert_int_equal(acme_state_count_orders(&state, NOW + WEEK + 1), 0);
