@@ -24,6 +24,10 @@
 #define ADDRESSES_CHECKED 8
 #define CONNECT_NSEC      (UINT64_C(5) * 1000000000)
 
+/* Servers of DNS, too, can be a customer's, and slow. */
+#define PART_NSEC        (UINT64_C(30) * 1000000000) /* of the records, and of the addresses */
+#define RESOLVER_OPTIONS "timeout:3 attempts:2"
+
 #define TYPE_CAA 257 /* RFC 8659 */
 
 typedef struct Name {
@@ -67,6 +71,7 @@ static bool names_caa_read(ns_msg *message, const char *tag, const char *own, Ca
  * says nothing: the authority asks again. */
 static bool names_check_caa(const Name *name)
 {
+        const uint64_t deadline_nsec = clock_nsec(CLOCK_MONOTONIC) + PART_NSEC;
         struct __res_state resolver = { 0 };
         const char *own = name->settings->caa;
         unsigned char answer[NS_MAXMSG];
@@ -75,11 +80,15 @@ static bool names_check_caa(const Name *name)
 
         if (!own[0] || res_ninit(&resolver) < 0)
                 return true;
-        for (const char *at = name->host; at && *at && !any;
+        for (const char *at = name->host;
+             at && *at && !any && clock_nsec(CLOCK_MONOTONIC) < deadline_nsec;
              at = strchr(at, '.') ? strchr(at, '.') + 1 : NULL) {
                 const int n = res_nquery(&resolver, at, ns_c_in, TYPE_CAA, answer, sizeof(answer));
                 ns_msg message;
 
+                /* Those above need not answer either. */
+                if (n < 0 && resolver.res_h_errno == TRY_AGAIN)
+                        break;
                 if (n < 0 || ns_initparse(answer, n, &message) < 0)
                         continue;
                 any = names_caa_read(&message, name->is_wildcard ? "issuewild" : "issue", own,
@@ -180,20 +189,22 @@ static int names_connect(const struct addrinfo *to, uint16_t port, uint64_t dead
 /* A file for the router: DIR/http-01/HOST/TOKEN, with the form of an answer to the authority. */
 typedef struct Probe {
         char token[PROBE_HEX + 1];
-        char answer[2 * (PROBE_HEX + 1)];
+        char answer[2 * (PROBE_HEX + 1)]; /* whoever is asked does not learn it by that */
         char folder[PATH_MAX], path[PATH_MAX + PROBE_HEX + 2];
 } Probe;
 
 static int names_probe_put(const Name *name, Probe *ret)
 {
-        unsigned char random[PROBE_HEX / 2];
+        unsigned char random[PROBE_HEX];
+        char text[2 * PROBE_HEX + 1];
         _cleanup_close_ int fd = -EBADF;
 
         if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
                 return -errno;
         for (size_t i = 0; i < sizeof(random); i++)
-                (void)snprintf(ret->token + 2 * i, 3, "%02x", random[i]);
-        (void)snprintf(ret->answer, sizeof(ret->answer), "%s.%s", ret->token, ret->token);
+                (void)snprintf(text + 2 * i, 3, "%02x", random[i]);
+        (void)snprintf(ret->token, sizeof(ret->token), "%.*s", PROBE_HEX, text);
+        (void)snprintf(ret->answer, sizeof(ret->answer), "%s.%s", ret->token, text + PROBE_HEX);
         (void)snprintf(ret->folder, sizeof(ret->folder), "%s/http-01/%s", name->challenges,
                        name->host);
         (void)snprintf(ret->path, sizeof(ret->path), "%s/%s", ret->folder, ret->token);
@@ -294,11 +305,13 @@ static bool names_check_way(const Name *name, AcmeChallenge *ret)
 {
         const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
         struct addrinfo *all = NULL;
+        uint64_t deadline_nsec;
         Probe probe;
         bool good = true;
         size_t n = 0;
         int r = getaddrinfo(name->host, NULL, &hints, &all);
 
+        deadline_nsec = clock_nsec(CLOCK_MONOTONIC) + PART_NSEC;
         if (r == EAI_NONAME || r == EAI_NODATA)
                 return names_refuse(name, "DNS has no address of %s; add one", name->host);
         if (r != 0)
@@ -310,7 +323,9 @@ static bool names_check_way(const Name *name, AcmeChallenge *ret)
         *ret = name->settings->challenges[ACME_HTTP_01] ? ACME_HTTP_01 : ACME_TLS_ALPN_01;
         for (const struct addrinfo *at = all; at && good && n < ADDRESSES_CHECKED;
              at = at->ai_next, n++)
-                good = names_check_address(name, &probe, at, ret);
+                good = clock_nsec(CLOCK_MONOTONIC) < deadline_nsec
+                               ? names_check_address(name, &probe, at, ret)
+                               : names_refuse(name, "its addresses answer too slowly");
         names_probe_remove(&probe);
         freeaddrinfo(all);
         return good;
@@ -334,5 +349,6 @@ bool names_check(const AcmeSettings *settings, const char *challenges, const cha
                         *ret = settings->challenges[ACME_HTTP_01] ? ACME_HTTP_01 : ACME_TLS_ALPN_01;
                 return true;
         }
+        (void)setenv("RES_OPTIONS", RESOLVER_OPTIONS, 0);
         return names_check_caa(&name) && (by_dns || names_check_way(&name, ret));
 }

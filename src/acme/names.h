@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether the authority will be able to see that a host leads to this machine: asked of DNS and of
- * the host itself, before an order is made. Waits for answers, a minute at most for each host. */
+ * the host itself, before an order is made. Waits for answers, two minutes at most for each. */
 #pragma once
 
 #include "config/acme-settings.h"

@@ -30,6 +30,7 @@
 #include "config/settings.h"
 #include "ctl/ask/certificate.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/file.h"
 #include "util/log-ids.h"
 #include "util/log.h"
@@ -43,6 +44,7 @@
 #define LOG_BYTES_MAX    (1024U * 1024)
 #define PEM_BYTES_MAX    (1024U * 1024)
 #define DAY_SEC          UINT64_C(86400)
+#define CHECK_NSEC       (UINT64_C(300) * 1000000000) /* of all hosts */
 #define UNREACHABLE_USEC (UINT64_C(300) * 1000000)
 #define RENEW_SPREAD     30 /* a part of the life */
 
@@ -136,23 +138,50 @@ static void order_drop(Order *order, size_t i, const char *reason)
                 (order->n_hosts - i) * sizeof(*order->challenge));
 }
 
-static bool order_check_hosts(Order *order)
+/* Those that had a certificate at the last try first: the others may be slow. To be freed. */
+static const char **order_sort_hosts(const Order *order)
+{
+        const AcmeOrder *what = order->what;
+        const char **hosts = calloc(what->n_hosts + 1, sizeof(*hosts));
+        size_t n = 0;
+
+        for (int failed = 0; hosts && failed < 2; failed++)
+                for (size_t i = 0; i < what->n_hosts; i++)
+                        if (failed == (acme_state_failure_of(&order->state, what->hosts[i]) != 0))
+                                hosts[n++] = what->hosts[i];
+        return hosts;
+}
+
+static void order_check_host(Order *order, size_t i, bool is_last, uint64_t deadline_nsec)
 {
         char reason[NAMES_REASON_MAX];
 
+        if (i >= HOSTS_MAX - 1 && !is_last)
+                order_drop(order, order->n_hosts - 1,
+                           "a certificate has 100 hosts at most; give it an instance of its own");
+        else if (clock_nsec(CLOCK_MONOTONIC) > deadline_nsec)
+                order_drop(order, order->n_hosts - 1,
+                           "there was no time to check it, as other hosts have answered slowly");
+        else if (!names_check(&order->settings, order->what->challenges,
+                              order->hosts[order->n_hosts - 1],
+                              &order->challenge[order->n_hosts - 1], reason))
+                order_drop(order, order->n_hosts - 1, reason);
+}
+
+static bool order_check_hosts(Order *order)
+{
+        const uint64_t deadline_nsec = clock_nsec(CLOCK_MONOTONIC) + CHECK_NSEC;
+        const size_t n = order->what->n_hosts;
+        _cleanup_free_ const char **hosts = order_sort_hosts(order);
+
+        if (!hosts)
+                return order_fail(order, "not enough memory");
         acme_state_forget_failures(&order->state);
-        for (size_t i = 0; i < order->what->n_hosts; i++) {
-                order->hosts[order->n_hosts++] = order->what->hosts[i];
-                if (i >= HOSTS_MAX - 1 && i + 1 < order->what->n_hosts)
-                        order_drop(order, order->n_hosts - 1,
-                                   "a certificate has 100 hosts at most; give it an instance of "
-                                   "its own");
-                else if (!names_check(&order->settings, order->what->challenges,
-                                      order->what->hosts[i], &order->challenge[order->n_hosts - 1],
-                                      reason))
-                        order_drop(order, order->n_hosts - 1, reason);
+        for (size_t i = 0; i < n; i++) {
+                order->hosts[order->n_hosts++] = hosts[i];
+                order_check_host(order, i, i + 1 == n, deadline_nsec);
         }
-        if (order->what->n_hosts == 0)
+        if (n == 0)
                 return order_fail(order, "the instance has no Host= that a certificate could name");
         return order->n_hosts > 0 || order_fail(order, "no host can have a certificate");
 }
