@@ -329,10 +329,8 @@ static bool order_has_host(const Order *order, const ASN1_STRING *name)
 }
 
 /* It was signed by a customer: it must name these hosts, and nothing else. */
-static bool order_request_is_ours(const Order *order, const char *text)
+static bool order_request_is_ours(const Order *order, X509_REQ *request)
 {
-        BIO *bio = BIO_new_mem_buf(text, -1);
-        X509_REQ *request = bio ? PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL) : NULL;
         STACK_OF(X509_EXTENSION) *extensions = request ? X509_REQ_get_extensions(request) : NULL;
         GENERAL_NAMES *names = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
         X509_NAME *subject = request ? X509_REQ_get_subject_name(request) : NULL;
@@ -351,8 +349,25 @@ static bool order_request_is_ours(const Order *order, const char *text)
                                       X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, 0)));
         GENERAL_NAMES_free(names);
         sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+        return good;
+}
+
+/* Writes what was read, and not the text: uacme could find another request in that. */
+static bool order_write_request(Order *order, const char *text)
+{
+        _cleanup_free_ char *path = order_path(order, "request.csr");
+        BIO *in = BIO_new_mem_buf(text, -1), *out = NULL;
+        X509_REQ *request = in ? PEM_read_bio_X509_REQ(in, NULL, NULL, NULL) : NULL;
+        bool good = order_request_is_ours(order, request);
+
+        if (!good)
+                (void)order_fail(order, "the request names other hosts than were asked for");
+        else if (!path || !(out = BIO_new_file(path, "w")) ||
+                 PEM_write_bio_X509_REQ(out, request) != 1 || BIO_flush(out) != 1)
+                good = order_fail(order, "the request can't be written to %s", path ? path : "");
+        BIO_free(out);
         X509_REQ_free(request);
-        BIO_free(bio);
+        BIO_free(in);
         ERR_clear_error();
         return good;
 }
@@ -371,9 +386,7 @@ static bool order_request(Order *order)
         if (r < 0)
                 return order_fail(order, "bellhop-cert makes no request: %s",
                                   r == -EREMOTEIO ? text : strerror(-r));
-        return (order_request_is_ours(order, text) ||
-                order_fail(order, "the request names other hosts than were asked for")) &&
-               order_write_file(order, "request.csr", text);
+        return order_write_request(order, text);
 }
 
 /* --- uacme --- */
