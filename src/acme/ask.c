@@ -49,7 +49,8 @@ static int ask_connect(const char *path)
 
         if (size < 0)
                 return size;
-        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0 ||
+            setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0)
                 return -errno;
         return connect(fd, (struct sockaddr *)&address, (socklen_t)size) < 0 ? -errno : take_fd(fd);
 }

@@ -406,6 +406,13 @@ static int order_wait(pid_t pid, uint64_t timeout_usec)
         return status;
 }
 
+static unsigned order_alarm_sec(const Order *order)
+{
+        const uint64_t sec = order->settings.order_timeout_usec / 1000000;
+
+        return sec < INT_MAX ? (unsigned)sec + 1 : INT_MAX;
+}
+
 _Noreturn static void order_exec(const Order *order, const char *const arguments[], int log)
 {
         const char *const settings[][2] = {
@@ -415,6 +422,8 @@ _Noreturn static void order_exec(const Order *order, const char *const arguments
         _cleanup_free_ char *folder = order_path(order, NULL);
 
         (void)setsid();
+        /* If nobody waits for it any more. */
+        (void)alarm(order_alarm_sec(order));
         for (size_t i = 0; i < ELEMENTSOF(settings); i++)
                 (void)setenv(settings[i][0], settings[i][1], 1);
         if (folder && setenv("BELLHOP_ACME_ORDER", folder, 1) == 0 &&
