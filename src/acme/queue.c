@@ -31,8 +31,8 @@
 /* While nothing can be started although it is due. */
 #define BLOCKED_SEC 30
 
-/* The clock may be set back in between. */
-#define WAIT_SEC_MAX HOUR_SEC
+/* The clock may be set meanwhile. */
+#define WAIT_SEC_MAX 60
 
 /* Times that are further ahead are of a clock that was wrong. */
 #define AHEAD_SEC_MAX 60
