@@ -2,14 +2,14 @@
 """Where an instance answers otherwise than Debian's own server, and why; mod_bellhop(8) and bellhop-nginx(8) have the same
 reasons."""
 
-LISTING = "Options Indexes is off until an .htaccess file sets it: a listing tells strangers what nobody linked"
-PHP = "whatever is PHP's by its name or handler runs as PHP; Debian's Apache sends the source, or PHP-FPM refuses"
-MISSING = "PHP is not asked for a file that is missing, as scanners ask every site for such files"
-SECRETS = "settings of PHP may hold passwords, so .user.ini is never sent"
+LISTING = "Options Indexes is off until an .htaccess file sets it"
+PHP = "a file with a name or handler of PHP runs as PHP"
+MISSING = "PHP is not asked for missing files"
+SECRETS = ".user.ini is never sent"
 PROGRAMS = ".cgi and .pl files are programs"
-OWNER = "a link is followed to files of the same owner only"
-OPTIONS = OWNER + ", which Options -FollowSymLinks does not change"
-ROUTER = "the router refuses a target that is not valid"
+OWNER = "links are followed only to files of the same owner"
+OPTIONS = OWNER + ", whatever Options -FollowSymLinks says"
+ROUTER = "the router refuses an invalid target"
 
 APACHE = {
     ("wordpress", "GET /wp-content/uploads/"): LISTING,
