@@ -404,6 +404,16 @@ static Entry *queue_first(const Manager *manager, uint64_t now)
         return first;
 }
 
+/* When to look at it again. */
+static uint64_t queue_time_of(const Entry *entry, uint64_t now)
+{
+        const uint64_t pause = entry->authority->paused_until, blocked = now + BLOCKED_SEC;
+
+        if (!queue_is_due(entry, now))
+                return entry->next;
+        return now < pause && pause < blocked ? pause : blocked;
+}
+
 static uint64_t queue_next_time(const Manager *manager, uint64_t now)
 {
         uint64_t next = UINT64_MAX;
@@ -411,8 +421,7 @@ static uint64_t queue_next_time(const Manager *manager, uint64_t now)
 
         TAILQ_FOREACH (entry, &manager->entries, link)
                 if (entry->is_listed && !entry->running) {
-                        const uint64_t due =
-                                queue_is_due(entry, now) ? now + BLOCKED_SEC : entry->next;
+                        const uint64_t due = queue_time_of(entry, now);
 
                         next = due < next ? due : next;
                 }
