@@ -39,7 +39,8 @@
 #define HOSTS_MAX  100 /* in one certificate: as many as Let's Encrypt takes */
 #define ROUNDS_MAX 5   /* after each but the last, hosts are left out */
 
-#define LIMITED "urn:ietf:params:acme:error:rateLimited"
+#define LIMITED   "urn:ietf:params:acme:error:rateLimited"
+#define BAD_NONCE "urn:ietf:params:acme:error:badNonce"
 
 #define LOG_BYTES_MAX    (1024U * 1024)
 #define PEM_BYTES_MAX    (1024U * 1024)
@@ -468,8 +469,8 @@ static void order_judge_authority(Order *order, const char *log, const char *typ
                 (void)unlink(made);
 }
 
-/* Leaves out the hosts that the authority has refused. False: it has refused all of them, or for
- * another reason. */
+/* Leaves out the hosts that the authority has refused. True: the rest may be tried again at once.
+ * False: it has refused all of them, or for another reason. */
 static bool order_judge_failure(Order *order)
 {
         _cleanup_free_ char *log = order_read_log(order), *path = order_path(order, "failed");
@@ -485,6 +486,9 @@ static bool order_judge_failure(Order *order)
         /* What it has said before is of no interest then. */
         if (log && (!detail[0] || order->is_unreachable))
                 answer_last_line(log, detail);
+        /* Of nonces it may refuse some; uacme has tried others, but not for long. */
+        if (strcmp(type, BAD_NONCE) == 0 && !order->is_general)
+                return true;
         reason = text_format("the authority says: %s", detail);
         if (!reason || order->is_general)
                 return order_fail(order, "%s",
@@ -570,6 +574,7 @@ static bool order_make_account(Order *order, const char *folder, bool is_new)
                 answer_find_value(log, "detail", detail);
                 answer_find_value(log, "type", type);
                 order_judge_authority(order, log, type);
+                order->is_unreachable = order->is_unreachable || strcmp(type, BAD_NONCE) == 0;
                 if (!detail[0])
                         answer_last_line(log, detail);
         }
