@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 import pathlib
-import subprocess
 import sys
 
 import pytest
@@ -8,8 +7,8 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "system"), str(TESTS / "loss"), str(TESTS / "path")]
 
-from box import BUILD, Box  # noqa: E402
-from fixtures import machine_with_customers  # noqa: E402
+from box import Box  # noqa: E402
+from fixtures import machine_with_customers, packages, unpack  # noqa: E402
 from markdown import Document  # noqa: E402
 
 
@@ -21,12 +20,6 @@ def box_fixture():
 @pytest.fixture(name="migrating", scope="module")
 def migrating_fixture():
     return Document("migrating.md")
-
-
-def packages(kind):
-    folder = BUILD / f"{kind}-packages"
-    subprocess.run([TESTS / "download-packages", kind, folder], check=True)
-    return sorted(folder.glob("*.deb"))
 
 
 @pytest.fixture(name="old", scope="module")
@@ -74,10 +67,7 @@ def ten_fixture():
 @pytest.fixture(name="authority", scope="module")
 def authority_fixture(box):
     """An ACME authority in the container, which certbot there asks and believes."""
-    for deb in packages("acme"):
-        box.path("/root/package.deb").write_bytes(deb.read_bytes())
-        # Not by dpkg-deb -x, which would put a folder in the place of the link /lib.
-        box.shell("dpkg-deb --fsys-tarfile /root/package.deb | tar -x --keep-directory-symlink -C /")
+    unpack(box, "acme")
     box.write("/root/Caddyfile", """
         {
             admin off

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What the suites that run in a container share: the machine, a third customer, settings of the router."""
 
+import subprocess
+
 import pytest
 import showcase
-from box import Box
+from box import BUILD, SOURCE, Box
 
 SETTINGS = "/etc/bellhop/router.conf.d/test.conf"
 DROP_IN = "/etc/systemd/system/bellhop-router.service.d/test.conf"
@@ -21,6 +23,21 @@ def machine_with_customers(name, cgroup="v2"):
         print(machine.journal("-u", "bellhop-router", "-p", "warning"))
     finally:
         machine.down()
+
+
+def packages(kind):
+    """The files of those that are not installed on this machine."""
+    folder = BUILD / f"{kind}-packages"
+    subprocess.run([SOURCE / "tests/download-packages", kind, folder], check=True)
+    return sorted(folder.glob("*.deb"))
+
+
+def unpack(box, kind):
+    """Programs of other packages, in the container; nothing of them is set up or started."""
+    for deb in packages(kind):
+        box.path("/root/package.deb").write_bytes(deb.read_bytes())
+        # Not by dpkg-deb -x, which would put a folder in the place of the link /lib.
+        box.shell("dpkg-deb --fsys-tarfile /root/package.deb | tar -x --keep-directory-symlink -C /")
 
 
 def publish(box, owner, host):

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""A hostile customer, in the instance and in a shell, wants a certificate of a neighbour's, or that nobody gets one."""
+
+import collections
+import subprocess
+
+import pytest
+from authority import certificate, names_of, read_acme_files, state, wait_for_certificate
+from mallory import Hostile
+
+NAME, HOST, FOLDER = "mallory", "mallory.example", "/etc/bellhop/tls/mallory"
+VICTIM, VICTIM_HOST = "vera", "vera.example"
+CHALLENGES = "/run/bellhop-acme"
+ORDERS_MAX = 3
+EC = "openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+# What there is in place of the key.
+KEYS = {
+    "pipe": "mkfifo privkey.pem",
+    "link to the neighbour's": f"ln -s ../{VICTIM}/privkey.pem privkey.pem",
+    "link to a device": "ln -s /dev/zero privkey.pem",
+    "folder": "mkdir privkey.pem",
+    "huge": "truncate -s 8G privkey.pem",
+    "encrypted": f"{EC} -aes256 -pass pass:secret -out privkey.pem",
+    "garbage": "head -c 10000 /dev/urandom >privkey.pem",
+    "of another kind": "openssl genpkey -quiet -algorithm X25519 -out privkey.pem",
+}
+# Stops all that it may stop, for ever.
+STOPS = "import os, signal\nwhile True:\n    os.kill(-1, signal.SIGSTOP)\n"
+TOUCHES = """
+import ctypes, os, sys
+pid, libc = int(sys.argv[1]), ctypes.CDLL(None, use_errno=True)
+for name in ("mem", "maps", "environ", "fd/0", "fd/1", "root"):
+    try:
+        os.stat(f"/proc/{pid}/{name}/.") if name == "root" else open(f"/proc/{pid}/{name}", "rb").read(1)
+        print("done", name)
+    except PermissionError:
+        pass
+if libc.ptrace(16, pid, 0, 0) == 0:
+    print("done ptrace")
+"""
+
+
+@pytest.fixture(name="mallory", scope="module")
+def _mallory(box, dns, authority):
+    dns.has(HOST, VICTIM_HOST)
+    authority.configure()
+    hostile = Hostile(box, NAME, network="no")
+    box.run("bellhopctl", "add", VICTIM, "--create-user", f"--host={VICTIM_HOST}", "--acme", "--wait")
+    box.run("bellhopctl", "set", NAME, "--acme")
+    wait_for_certificate(box, NAME)
+    yield hostile
+    for name in (NAME, VICTIM):
+        box.run("bellhopctl", "remove", name, "--purge", "--yes")
+    # As of the others with that account, the authority would take the neighbour's name from any order of ours.
+    counts = collections.Counter(authority.issued())
+    assert counts[(VICTIM_HOST,)] == 1
+    assert [names for names in counts if VICTIM_HOST in names and len(names) > 1] == []
+
+
+def shell(box, script, check=True):
+    """As the customer would in a shell."""
+    command = ("setpriv", f"--reuid={NAME}", f"--regid={NAME}", "--clear-groups", "bash", "-euc", script)
+    return box.run(*command) if check else box.try_run(*command)
+
+
+def begin_again(box, name=NAME):
+    """A try for that instance, as when its time has come. What is known of it says nothing of a try until that ends."""
+    box.run("systemctl", "stop", "bellhop-acme.service")
+    box.run("sed", "-i", "s/^Next=.*/Next=0/; s/^Tried=.*/Tried=0/", f"/var/lib/bellhop-acme/instances/{name}")
+    box.run("systemctl", "start", "bellhop-acme.service")
+
+
+def try_again(box, name=NAME):
+    """Returns what is known after it."""
+    begin_again(box, name)
+    box.wait_for("the end of the try", lambda: state(box, name).get("Tried"), seconds=60)
+    return state(box, name)
+
+
+def replace_key(box, script):
+    shell(box, f"cd {FOLDER}; rm -rf privkey.pem fullchain.pem; {script}")
+
+
+def heal(box):
+    replace_key(box, f"{EC} -out privkey.pem; chmod 0400 privkey.pem")
+
+
+def test_sees_no_challenge(box, mallory):
+    """Not its own either: those are between router and authority."""
+    box.shell(f"""
+        install -d -o bellhop-acme -g bellhop-acme {CHALLENGES}/http-01/{HOST} {CHALLENGES}/http-01/{VICTIM_HOST}
+        printf token.secret >{CHALLENGES}/http-01/{VICTIM_HOST}/token
+        printf token.own >{CHALLENGES}/http-01/{HOST}/token
+    """)
+    paths = [CHALLENGES, f"{CHALLENGES}/http-01", f"{CHALLENGES}/http-01/{VICTIM_HOST}",
+             f"/var/lib/bellhop-acme/orders/{VICTIM}", "/var/lib/bellhop-acme/accounts/default/private"]
+    seen = mallory.do("lists", path=paths)
+    assert [path for path in paths if seen[path] not in ("ENOENT", "EACCES")] == [], seen
+    assert set(mallory.do("reads", path=[f"{CHALLENGES}/http-01/{VICTIM_HOST}/token"]).values()) <= {"ENOENT", "EACCES"}
+    for command in (f"ls {CHALLENGES}", f"cat {CHALLENGES}/http-01/{VICTIM_HOST}/token", f"touch {CHALLENGES}/http-01/x",
+                    "ls /var/lib/bellhop-acme/accounts/default/private", f"ls /var/lib/bellhop-acme/orders/{VICTIM}"):
+        assert "Permission denied" in shell(box, command, check=False).stderr, command
+    # The authority alone asks for it, and of no other host.
+    path = "/.well-known/acme-challenge/token"
+    assert (box.curl(f"http://{HOST}{path}"), box.curl(f"http://{VICTIM_HOST}{path}")) == ("token.own", "token.secret")
+    box.path(f"{CHALLENGES}/http-01/{HOST}/token").unlink()
+    assert "secret" not in box.curl(f"http://{HOST}{path}")
+
+
+def test_its_own_client_keeps_working(box, mallory):  # pylint: disable=unused-argument
+    """Tokens that are not ours come from its document root, even while there are some of ours."""
+    folder = f"/srv/www/{NAME}/.well-known/acme-challenge"
+    shell(box, f"mkdir -p {folder}; echo own >{folder}/own-token; echo forged >{folder}/token")
+    box.shell(f"install -d {CHALLENGES}/http-01/{HOST}; printf token.ours >{CHALLENGES}/http-01/{HOST}/token")
+    assert box.curl(f"http://{HOST}/.well-known/acme-challenge/own-token") == "own\n"
+    assert box.curl(f"http://{HOST}/.well-known/acme-challenge/token") == "token.ours"
+    box.shell(f"rm -r {CHALLENGES}/http-01/*.example")
+
+
+def test_reaches_no_socket(box, mallory):
+    sockets = ["/run/bellhop-cert/socket", "/run/bellhop-acme-tls/socket", "/run/bellhop/acme-tls"]
+    assert set(mallory.do("knocks", path=sockets).values()) <= {"ENOENT", "EACCES"}
+    for path in sockets[:1]:
+        assert box.path(path).is_socket()
+        done = shell(box, f"exec python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect(\"{path}\")'", check=False)
+        assert "PermissionError" in done.stderr
+
+
+def test_keys_that_are_none(box, mallory, authority):  # pylint: disable=unused-argument
+    """Each is a failure of its own, soon, and the authority is not asked."""
+    n_orders = len(authority.orders())
+    for what, script in KEYS.items():
+        replace_key(box, script)
+        known = try_again(box)
+        assert "Error" in known and not box.path(f"{FOLDER}/fullchain.pem").exists(), (what, known)
+    assert len(authority.orders()) == n_orders
+    heal(box)
+    assert "Error" not in try_again(box) and names_of(certificate(box, NAME)) == (HOST,)
+
+
+def test_files_in_the_way(box, mallory, authority):  # pylint: disable=unused-argument
+    """Where the new files are written to, and a certificate of the neighbour's, which everybody can have."""
+    victim = certificate(box, VICTIM)
+    box.write("/tmp/victim.pem", victim)
+    shell(box, f"""
+        cd {FOLDER}; rm -f fullchain.pem
+        cp /tmp/victim.pem fullchain.pem
+        ln -s ../{VICTIM}/fullchain.pem .fullchain.pem.new
+        ln -s ../{VICTIM}/privkey.pem .privkey.pem.new
+    """)
+    known = try_again(box)
+    assert "Error" not in known and names_of(certificate(box, NAME)) == (HOST,)
+    assert certificate(box, VICTIM) == victim
+
+
+def test_key_is_replaced_within_an_order(box, mallory, authority):  # pylint: disable=unused-argument
+    heal(box)
+    n_orders = len(authority.orders())
+    begin_again(box)
+    box.wait_for("the order", lambda: len(authority.orders()) > n_orders)
+    heal(box)
+    box.wait_for("the end of the try", lambda: state(box, NAME).get("Tried"), seconds=60)
+    assert "it is not for the present key" in state(box, NAME)["Error"]
+    assert not box.path(f"{FOLDER}/fullchain.pem").exists()
+    assert "Error" not in try_again(box) and names_of(certificate(box, NAME)) == (HOST,)
+
+
+def test_stops_its_processes(box, dns, mallory, authority):  # pylint: disable=unused-argument
+    """Also that which works with its key: others get their certificates meanwhile, and nothing is in its reach."""
+    dns.has("nina.example")
+    authority.configure(OrdersMax=2)
+    heal(box)
+    loop = box.popen_run("setpriv", f"--reuid={NAME}", f"--regid={NAME}", "--clear-groups", "python3", "-c", STOPS,
+                         stdout=subprocess.DEVNULL)
+    try:
+        begin_again(box)
+        pid = box.wait_for("its process", lambda: box.try_run("pgrep", "-u", NAME, "-x", "bellhop-cert").stdout.strip())
+        box.run("bellhopctl", "add", "nina", "--create-user", "--host=nina.example", "--acme", "--wait")
+        assert authority.has_signed("nina.example")
+        assert box.run("pgrep", "-u", NAME, "-x", "bellhop-cert").strip() == pid
+    finally:
+        box.run("pkill", "-KILL", "-u", NAME, "-f", "SIGSTOP")
+        loop.wait(timeout=20)
+    # It may end the process, and no more.
+    box.write("/tmp/touches.py", TOUCHES)
+    assert shell(box, f"exec python3 /tmp/touches.py {pid}") == ""
+    shell(box, f"kill -KILL {pid}")
+    shell(box, "kill -CONT -1")
+    box.wait_for("the end of the try", lambda: state(box, NAME).get("Tried"), seconds=60)
+    box.run("bellhopctl", "remove", "nina", "--purge", "--yes")
+    authority.configure()
+    assert "Error" not in try_again(box)
+
+
+def test_does_not_use_up_the_limits(box, dns, mallory, authority):  # pylint: disable=unused-argument
+    """A new key again and again, for which a new certificate is needed."""
+    dns.has("nina.example")
+    limit = len(state(box, NAME)["Order"]) + ORDERS_MAX
+    authority.configure(name="strict", OrdersPerWeekPerInstance=limit)
+    box.run("bellhopctl", "set", NAME, "--acme=strict", "--wait")
+    assert len(state(box, NAME)["Order"]) == limit - ORDERS_MAX
+    before = len(authority.orders())
+    for _ in range(ORDERS_MAX + 2):
+        heal(box)
+        known = try_again(box)
+    assert len(authority.orders()) == before + ORDERS_MAX
+    assert f"{limit} orders were made in a week" in known["Error"]
+    box.run("bellhopctl", "add", "nina", "--create-user", "--host=nina.example", "--acme=strict", "--wait")
+    box.run("bellhopctl", "remove", "nina", "--purge", "--yes")
+    read_acme_files(box)

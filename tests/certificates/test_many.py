@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Two hundred customers get their certificates, most of them asleep, and some of them with what goes wrong in practice."""
+
+import collections
+import json
+import os
+
+import many
+import pytest
+from authority import certificate, names_of, read_acme_files, state
+from watch import owner_of, started, watched
+
+N, N_ASLEEP, N_BROKEN = 200, 100, 20
+HTTP = ("serve", "redirect", "refuse")
+DENIED = "<RequireAll>\nRequire all denied\n</RequireAll>\n"
+ELSEWHERE = "192.0.2.9"
+SECONDS = 150
+
+
+class World:
+    """Customer i has Http= and a server by turns. The last 20 have DNS that leads elsewhere, or nowhere. The first half is
+    never visited."""
+
+    def __init__(self, box, dns):
+        self.box = box
+        self.names = many.names(N)
+        self.asleep, self.visited = self.names[:N_ASLEEP], self.names[N_ASLEEP:]
+        self.broken = self.names[-N_BROKEN:]
+        self.good = self.names[:-N_BROKEN]
+        self.denied = self.visited[10:15]
+        # www of these leads elsewhere; the certificate is made without it.
+        self.half = self.visited[20:30]
+        self.settings = {name: {"Http": HTTP[i % 3], "Server": ("apache", "nginx")[i // 3 % 2]}
+                         for i, name in enumerate(self.names)}
+        dns.has(*map(many.host, self.good))
+        dns.has(*map(many.host, self.broken[::2]), *(f"www.{many.host(name)}" for name in self.half), address=ELSEWHERE)
+        many.create(box, self.names)
+        for name in self.names:
+            lines = [f"Host={many.host(name)} www.{many.host(name)}" if name in self.half else f"Host={many.host(name)}",
+                     "Tls=acme", "Acme=slow", *(f"{key}={value}" for key, value in self.settings[name].items())]
+            box.write_instance(name, "\n".join(lines) + "\n")
+        for name in self.denied:
+            path = f"/srv/www/{name}/.htaccess"
+            box.write(path, DENIED)
+            os.chown(box.path(path), self.uid(name), self.uid(name))
+
+    def uid(self, name):
+        return many.FIRST_UID + self.names.index(name)
+
+    def uid_of(self, path):
+        name = owner_of(path)
+        return self.box.uid(name) if name == "zoe" else self.uid(name)
+
+    def states(self):
+        return {name: state(self.box, name) for name in self.names}
+
+    def has_tried_all(self):
+        return all(seen.get("Tried") for seen in self.states().values())
+
+
+@pytest.fixture(name="world", scope="module")
+def _world(box, dns, slow):
+    """All of them come at once, and keys are watched from the first moment on."""
+    slow.configure(OrdersMax=50)
+    world = World(box, dns)
+    cursor = many.journal_cursor(box)
+    with watched(box) as openings:
+        box.run("bellhopctl", "apply", timeout=120)
+        box.run("bellhopctl", "add", "zoe", "--create-user", "--host=zoe.example", "--self-signed")
+        many.visit(box, [name for name in world.visited if world.settings[name]["Http"] == "serve"])
+        box.wait_for("a try for each", world.has_tried_all, seconds=SECONDS)
+    world.openings, world.started = openings, started(box, cursor)
+    yield world
+    box.run("bellhopctl", "remove", "zoe", "--purge", "--yes")
+    many.remove(box, world.names)
+    box.shell(f"rm -rf {' '.join(f'/etc/bellhop/tls/{name}' for name in world.names)}")
+    read_acme_files(box)
+    slow.configure()
+
+
+def test_all_that_can_have_one_do(box, world, slow):
+    states = world.states()
+    missing = {name: states[name] for name in world.good if not states[name].get("Certificate") or "Error" in states[name]}
+    assert missing == {}
+    for name in world.good:
+        assert names_of(certificate(box, name)) == (many.host(name),), name
+    # Each is in force, and the authority's.
+    for name in (*world.denied, *world.half, *world.visited[:10]):
+        assert slow.has_signed(many.host(name)), name
+    counts = collections.Counter(slow.issued())
+    assert {name: counts[(many.host(name),)] for name in world.good if counts[(many.host(name),)] != 1} == {}
+
+
+def test_the_others_have_a_reason(box, world):
+    states = world.states()
+    findings = json.loads(box.try_run("bellhopctl", "check", "--json", timeout=120).stdout)["findings"]
+    texts = collections.defaultdict(str)
+    for finding in findings:
+        texts[finding["instance"]] += json.dumps(finding)
+    for name in (*world.broken, *world.half):
+        host = many.host(name) if name in world.broken else f"www.{many.host(name)}"
+        reason = states[name]["Failed"][host]
+        assert ELSEWHERE in reason or reason.startswith(f"DNS has no address of {host}"), reason
+        assert reason.partition(";")[0] in texts[name], texts[name]
+        assert bool(states[name].get("Certificate")) == (name in world.half)
+    # No order was made for those.
+    assert [name for name in world.broken if states[name]["Order"]] == []
+
+
+def test_nobody_was_woken(box, world):
+    assert world.started & set(world.asleep) == set()
+    assert set(world.visited) & world.started
+    for name in world.asleep:
+        assert not box.path(f"/sys/fs/cgroup/bellhop.slice/bellhop@{name}.service").exists()
+
+
+def test_keys_were_opened_by_their_owners_only(world):
+    assert {owner_of(path) for _, _, path in world.openings.found} >= {*world.good, "zoe"}
+    assert world.openings.by_others(world.uid_of) == []

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""Certificates that live for seconds are renewed again and again, while visitors come; not one connection fails."""
+
+import time
+
+import pytest
+from authority import Authority, certificate, read_acme_files, serial_of, served, state, wait_for_certificate
+from clients import ALL_KINDS, load
+from fixtures import publish
+from watch import owner_of, watched
+
+VALIDITY_SEC, RENEWALS = 12, 3
+# Kept connections that an instance ends while it reloads count as ended, not as failed: HTTP has it so.
+MANY = 10**6
+CUSTOMERS = {"rita": "apache", "nora": "nginx", "rosa": "apache"}
+BUSY = ("rita", "nora")
+
+
+@pytest.fixture(name="short", scope="module")
+def _short(box, dns):
+    """Authority of certificates that are soon renewed; it asks for one proof of each host only."""
+    short = Authority(box, "short", 14300, prompt=True, validity_sec=VALIDITY_SEC, reuse_percent=100)
+    dns.has(*(f"{name}.example" for name in CUSTOMERS))
+    for name, server in CUSTOMERS.items():
+        box.run("bellhopctl", "add", name, "--create-user", f"--host={name}.example", f"--server={server}", "--acme=short")
+        publish(box, name, f"{name}.example")
+    for name in CUSTOMERS:
+        wait_for_certificate(box, name)
+    yield short
+    for name in CUSTOMERS:
+        box.run("bellhopctl", "remove", name, "--purge", "--yes")
+    read_acme_files(box)
+    short.stop()
+
+
+def test_renewed_under_load(box, short):
+    hosts = [f"{name}.example" for name in BUSY]
+    seen = {name: set() for name in CUSTOMERS}
+    with watched(box) as openings, load(box, *hosts) as report:
+        began = {name: box.show(f"bellhop@{name}.service", "InvocationID") for name in BUSY}
+
+        def look():
+            for name in BUSY:
+                seen[name].add(serial_of(served(box, f"{name}.example")))
+            # Nobody visits her.
+            seen["rosa"].add(serial_of(certificate(box, "rosa")))
+            return all(len(serials) > RENEWALS for serials in seen.values())
+        box.wait_for("renewals of each", look, seconds=90)
+    report.assert_nothing_failed(*ALL_KINDS, idle_ends=MANY)
+    assert {owner_of(path) for _, _, path in openings.found} == set(CUSTOMERS)
+    assert openings.by_others(lambda path: box.uid(owner_of(path))) == []
+    # By a reload of what runs, and without waking who sleeps.
+    assert {name: box.show(f"bellhop@{name}.service", "InvocationID") for name in BUSY} == began
+    assert box.show("bellhop@rosa.service", "InvocationID") == ""
+    for name in CUSTOMERS:
+        known = state(box, name)
+        assert known["Failures"] == 0 and known["NotAfter"] > time.time(), known
+    # One order for each certificate.
+    assert len(short.orders()) == len(short.issued())
