@@ -15,13 +15,13 @@ HERE = "/root/authority"
 END = "-----END CERTIFICATE-----"
 SUBJECT_ALT_NAME = b"\x06\x03\x55\x1d\x11"  # its identifier, in DER
 STATES = "/var/lib/bellhop-acme"
-# Openly wide, so that nothing but a test's own settings limits it.
+# Wide limits; a test that needs others sets them.
 SETTINGS = {"OrdersPerHour": 10000, "OrdersPerWeekPerInstance": 100, "OrdersMax": 20, "RetrySec": "1h"}
 
 
 class Dns:
-    """A name has no address, unless it was given one. In front is dnsmasq: programs take challtestsrv's word that there is
-    nothing for no answer at all."""
+    """A name has no address until a test adds one. dnsmasq is the resolver, because libc takes an empty answer of
+    challtestsrv's for a failure."""
 
     def __init__(self, box):
         self.box = box
@@ -36,7 +36,7 @@ class Dns:
         box.wait_for("the resolver", lambda: HOST in box.try_run("getent", "ahosts", HOST).stdout)
 
     def ask(self, *requests):
-        """Pairs of a verb of pebble-challtestsrv's and its arguments; all in one process."""
+        """Sends requests, pairs of a verb of pebble-challtestsrv's and its arguments, by one process."""
         with tempfile.TemporaryFile("w+") as config:
             config.write("next\n".join(f'url = "http://{DNS_MANAGEMENT}/{verb}"\ndata = {json.dumps(json.dumps(arguments))}\n'
                                        for verb, arguments in requests))
@@ -53,24 +53,26 @@ class Dns:
 
 
 def start(box, unit, environment, command):
-    """What it prints goes to a file of that name."""
+    """Its output goes to a file with the name of the unit."""
     box.run("systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--property=StandardOutput=append:{HERE}/{unit}.log",
             "--property=StandardError=inherit", f"--property=Environment={environment}", "sh", "-c", f"exec {command}")
 
 
 def make_trust(box):
-    """The authorities' own HTTPS: a certificate that this machine trusts."""
+    """Makes a certificate for the authorities' own HTTPS, the only one that this machine trusts: uacme reads all trusted ones
+    for each request, which would take most of the time."""
     box.shell(f"""
         install -d {HERE} && cd {HERE}
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 30 -subj '/CN=ACME tests' \\
             -keyout https.key -out https.pem -addext subjectAltName=DNS:{HOST} 2>/dev/null
         cp https.pem /usr/local/share/ca-certificates/acme-tests.crt
-        update-ca-certificates >/dev/null 2>&1
+        : >/etc/ca-certificates.conf
+        update-ca-certificates --fresh >/dev/null 2>&1
     """)
 
 
 class Authority:
-    """Pebble, and the file of the authority for Acme=NAME. Nonces that it refuses and delays are its own, unless prompt."""
+    """Pebble, and the file of the authority for Acme=NAME. prompt: validates without pebble's random delays."""
 
     def __init__(self, box, name, port, prompt=False, validity_sec=None, reuse_percent=50, refused_percent=5,
                  external_accounts=None):
@@ -94,13 +96,13 @@ class Authority:
         return f"https://{HOST}:{self.port}/dir"
 
     def configure(self, name=None, **settings):
-        """Beside those that each has; takes effect at the next reload of bellhop-acme. name: for Acme=, if not its own."""
+        """Writes SETTINGS and these; the next reload of bellhop-acme reads them. name: another name for Acme=."""
         lines = {"Directory": self.url, "CaaDomain": CAA, **SETTINGS, **settings}
         self.box.write(f"/etc/bellhop/acme/{name or self.name}.conf",
                        "[Acme]\n" + "".join(f"{key}={value}\n" for key, value in lines.items()))
 
     def start(self):
-        """It has forgotten all accounts and orders."""
+        """Starts it without accounts and orders: pebble keeps both in memory."""
         start(self.box, self.unit, self.environment, f"pebble -config {HERE}/{self.name}.json "
               f"-dnsserver 127.0.0.1:{DNS_PORT}")
         self.box.wait_for(f"pebble {self.name}", lambda: self.box.try_run("curl", "-sf", self.url).returncode == 0)
@@ -111,7 +113,7 @@ class Authority:
 
     @contextlib.contextmanager
     def out_of_reach(self):
-        """Nobody can connect to it meanwhile, or say another word; it remembers all."""
+        """Meanwhile, its port refuses connections, and resets open ones; it keeps its accounts and orders."""
         table = f"inet {self.unit}"
         self.box.client("nft", f"add table {table}; add chain {table} in {{ type filter hook input priority 0; }};"
                         f"add rule {table} in tcp dport {self.port} reject with tcp reset")
@@ -127,7 +129,7 @@ class Authority:
         return self.box.path(f"{HERE}/{self.unit}.log").read_text()
 
     def orders(self):
-        """The ids of all that were made."""
+        """The ids of all orders."""
         return re.findall(r'Added order "(\S+)" to the db', self.log())
 
     def finalized(self):
@@ -144,7 +146,7 @@ class Authority:
         return [names_of(json.loads(text)) for text in certificates]
 
     def has_signed(self, host):
-        """Whether that host answers HTTPS with a certificate of this authority's that is good for it."""
+        """Whether the host answers HTTPS with a valid certificate of this authority's."""
         return self.box.try_client("curl", "-sS", "--max-time", "20", "--cacert", self.box.path(self.root), "--resolve",
                                    f"{host}:443:127.0.0.1", "-o", "/dev/null", f"https://{host}/").returncode == 0
 
@@ -155,7 +157,7 @@ def openssl(pem, *options):
 
 
 def names_of(pem):
-    """The DNS names of the first certificate, sorted; openssl would take a process for each of many."""
+    """The DNS names of the first certificate, sorted. openssl would need a process for each certificate."""
     der = ssl.PEM_cert_to_DER_cert(pem[:pem.index(END) + len(END)])
     at = der.index(SUBJECT_ALT_NAME) + len(SUBJECT_ALT_NAME)
     names = der[at:].removeprefix(b"\x01\x01\xff")
@@ -173,7 +175,7 @@ def serial_of(pem):
 
 
 def state(box, name):
-    """What bellhop-acme knows of an instance; {}: nothing yet. Keys that may repeat have lists, Failed a dict by host."""
+    """The state of an instance by bellhop-acme; {}: none yet. Order is a list, Failed a dict by host."""
     path = box.path(f"{STATES}/instances/{name}")
     found = {"Order": [], "Failed": {}}
     if not path.exists():
@@ -191,13 +193,13 @@ def state(box, name):
 
 
 def certificate(box, name):
-    """As it is in the folder of the instance; "": there is none."""
+    """The file in the folder of the instance; "": it does not exist."""
     path = box.path(f"/etc/bellhop/tls/{name}/fullchain.pem")
     return path.read_text() if path.exists() else ""
 
 
 def has_certificate(box, name):
-    """What is known of it, if bellhop-acme has got one by its last try."""
+    """The state, if it has a certificate and the last try did not fail as a whole."""
     seen = state(box, name)
     return seen if seen.get("Certificate") and "Error" not in seen else None
 
@@ -221,5 +223,5 @@ def served(box, host):
 
 
 def read_acme_files(box):
-    """Returns when bellhop-acme has read them."""
+    """Returns after bellhop-acme has read the configuration."""
     box.run("systemctl", "reload-or-restart", "bellhop-acme.service")

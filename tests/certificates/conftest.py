@@ -14,7 +14,7 @@ from fixtures import unpack  # noqa: E402
 
 @pytest.fixture(name="box", scope="session")
 def box_fixture():
-    """A machine with bellhop, and with programs of authorities that do not run yet."""
+    """A machine with bellhop and the programs of authorities; none of these runs yet."""
     machine = Box("bellhop-certificates")
     machine.up()
     try:
@@ -34,11 +34,11 @@ def dns_fixture(box):
 
 @pytest.fixture(name="authority", scope="session")
 def authority_fixture(box, dns):  # pylint: disable=unused-argument
-    """The default one, which does not let anybody wait."""
+    """Acme=default, without delays."""
     return Authority(box, "default", 14000, prompt=True)
 
 
 @pytest.fixture(name="slow", scope="session")
 def slow_fixture(box, dns):  # pylint: disable=unused-argument
-    """Acme=slow: with seconds of delay before each proof."""
+    """Acme=slow: it waits some seconds before each validation."""
     return Authority(box, "slow", 14100)

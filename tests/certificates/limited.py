@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""An authority that takes no orders, as its limits are reached: limited.py PORT CERTIFICATE KEY. It prints what is asked."""
+"""limited.py PORT CERTIFICATE KEY: an authority that answers each order with rateLimited. It prints the path of each
+request."""
 
 import base64
 import http.server
@@ -48,7 +49,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(429, LIMITED)
 
     def log_message(self, *_args):  # pylint: disable=arguments-differ
-        """What is of interest is printed above."""
+        """do_POST() prints the requests."""
 
 
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * openings: says who opens a private key, in any mount namespace, until its standard input ends. It
- * is asked before each opening of a file of the root's file system, so who opens is still there to
- * be looked at. A line for each: the real, effective, saved and file system uid, the name of the
- * program, and the path. The first line is "watching", the last one "N openings in all".
+ * openings: shows which processes open private keys, in all mount namespaces, until its standard
+ * input ends. The kernel asks it before each opening of a file of the root's file system, so the
+ * process still exists. Each line has the real, effective, saved and file system uid, the name of
+ * the program, and the path. The first line is "watching", the last one "N openings in all".
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -14,10 +14,10 @@
 #include <sys/fanotify.h>
 #include <unistd.h>
 
-/* privkey.pem, and the names that it has while it is made. */
+/* In privkey.pem, and in the name of a new key until it is complete. */
 #define KEY "privkey"
 
-static void say_who(int id, const char *path)
+static void print_opening(int id, const char *path)
 {
         char name[64], line[256], command[64] = "?\n", uids[256] = "?\n";
         FILE *status;
@@ -36,8 +36,8 @@ static void say_who(int id, const char *path)
                command, path);
 }
 
-/* Whether it is a part of the system, where no key comes to. Once seen, such a file is left alone:
- * clients of TLS open hundreds of certificates of authorities for each connection. */
+/* Whether the file is a part of the system, and never a key. It is ignored after its first opening,
+ * because TLS clients open hundreds of authorities' certificates for each connection. */
 static int is_of_system(const char *path)
 {
         return strncmp(path, "/usr/", 5) == 0 || strncmp(path, "/etc/ssl/certs/", 15) == 0;
@@ -53,7 +53,7 @@ static void look(int fd, const struct fanotify_event_metadata *event)
         size = readlink(name, path, sizeof(path) - 1);
         path[size > 0 ? size : 0] = 0;
         if (strstr(strrchr(path, '/') ? strrchr(path, '/') : path, KEY))
-                say_who(event->pid, path);
+                print_opening(event->pid, path);
         if (is_of_system(path) &&
             fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK | FAN_MARK_IGNORED_SURV_MODIFY,
                           FAN_OPEN_PERM, event->fd, NULL) < 0)

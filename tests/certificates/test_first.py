@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From a name to HTTPS, in each way in which an authority can be shown whose it is."""
+"""One customer gets a certificate, by each type of challenge."""
 
 import os
 import stat
@@ -43,7 +43,7 @@ def test_two_commands_to_https(box, dns, authority):
         seen = box.path(f"{folder}/{name}").stat()
         assert (name, stat.S_IMODE(seen.st_mode), seen.st_uid) in [(name, 0o400, box.uid("alice"))
                                                                    for name in ("fullchain.pem", "privkey.pem")]
-    # Nobody was woken, and a visitor gets the new one.
+    # The instance was not started, and a visitor gets the new certificate.
     assert not was_started(box, "alice")
     for host in hosts:
         assert authority.has_signed(host)
@@ -52,7 +52,7 @@ def test_two_commands_to_https(box, dns, authority):
     assert known["NotAfter"] > known["Next"] > known["Tried"] >= known["NotBefore"]
     account = box.path(f"{STATES}/accounts/default/url").read_text()
     assert account.startswith("https://acme.example:14000/my-account/")
-    # For the others, there is nothing to read.
+    # Other users cannot read the account key.
     assert box.path(f"{STATES}/accounts/default/private").stat().st_mode & 0o077 == 0
 
 
@@ -62,7 +62,7 @@ def test_nothing_is_ordered_twice(box, authority):
     box.run("systemctl", "restart", "bellhop-acme.service")
     read_acme_files(box)
     assert state(box, "alice") == before
-    # Even where all that was known is lost: the certificate that is there is enough.
+    # A valid certificate in the folder is enough, even after the loss of all states.
     box.shell(f"systemctl stop bellhop-acme.service; rm -r {STATES}/instances/alice {STATES}/orders/alice;"
               "systemctl start bellhop-acme.service")
     known = wait_for_certificate(box, "alice")
@@ -71,7 +71,7 @@ def test_nothing_is_ordered_twice(box, authority):
 
 
 def test_new_host(box, dns, authority):
-    """One more certificate for all of them; a host that is bad is left out, with the reason."""
+    """A new certificate has all valid hosts; the state has the reason for each other one."""
     hosts = ("alice.example", "new.alice.example", "www.alice.example")
     dns.has("new.alice.example")
     dns.has("bad.alice.example", address="192.0.2.9")
@@ -83,7 +83,7 @@ def test_new_host(box, dns, authority):
     assert set(known["Failed"]) == {"bad.alice.example", "none.alice.example"} and "Error" not in known
     assert known["Failed"]["bad.alice.example"].startswith("DNS of bad.alice.example leads to 192.0.2.9, not here")
     assert known["Failed"]["none.alice.example"].startswith("DNS has no address of none.alice.example")
-    # It runs, so it is reloaded.
+    # The instance runs, so it is reloaded.
     box.wait_for("it is in force", lambda: serial_of(served(box, hosts[0])) == serial_of(certificate(box, "alice")) != before)
     assert authority.has_signed("new.alice.example") and len(authority.orders()) == n_orders + 1
 
@@ -104,7 +104,7 @@ def test_caa(box, dns, authority):
 
 
 def test_external_account(box, dns):
-    """Without the key, the authority makes no account, and its words are shown."""
+    """Without the key, the authority refuses the account."""
     bound = Authority(box, "bound", 14200, prompt=True, external_accounts={KEY_ID: MAC_KEY})
     dns.has("eve.example")
     add(box, "eve", "--host=eve.example", "--acme=bound")
@@ -137,7 +137,7 @@ def test_wildcard_by_dns(box, dns, authority):
 
 @pytest.fixture(name="no_port_80")
 def _no_port_80(box):
-    """As behind a firewall."""
+    """Nothing can connect to port 80."""
     box.client("nft", "add table inet test; add chain inet test in { type filter hook input priority 0; };"
                "add rule inet test in tcp dport 80 reject with tcp reset")
     yield
@@ -153,7 +153,7 @@ def test_port_443_alone(box, dns, authority, no_port_80):  # pylint: disable=unu
 
 
 def test_whatever_http_says(box, dns, authority):
-    """By each challenge; nobody is woken."""
+    """Http= has no effect on challenges, and no instance is started."""
     names = {f"{http}-{challenge[:3]}": (http, challenge)
              for http in ("serve", "redirect", "refuse") for challenge in ("http-01", "tls-alpn-01")}
     for challenge in ("http-01", "tls-alpn-01"):

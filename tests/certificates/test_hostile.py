@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A hostile customer, in the instance and in a shell, wants a certificate of a neighbour's, or that nobody gets one."""
+"""A hostile customer with an instance and a shell tries to get a certificate for a neighbour's host, and to keep others from
+getting theirs."""
 
 import collections
 import subprocess
@@ -13,7 +14,7 @@ VICTIM, VICTIM_HOST = "vera", "vera.example"
 CHALLENGES = "/run/bellhop-acme"
 ORDERS_MAX = 3
 EC = "openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
-# What there is in place of the key.
+# Files in place of the key.
 KEYS = {
     "pipe": "mkfifo privkey.pem",
     "link to the neighbour's": f"ln -s ../{VICTIM}/privkey.pem privkey.pem",
@@ -24,7 +25,7 @@ KEYS = {
     "garbage": "head -c 10000 /dev/urandom >privkey.pem",
     "of another kind": "openssl genpkey -quiet -algorithm X25519 -out privkey.pem",
 }
-# Stops all that it may stop, for ever.
+# Stops all processes of its user, for ever.
 STOPS = "import os, signal\nwhile True:\n    os.kill(-1, signal.SIGSTOP)\n"
 TOUCHES = """
 import ctypes, os, sys
@@ -51,27 +52,27 @@ def _mallory(box, dns, authority):
     yield hostile
     for name in (NAME, VICTIM):
         box.run("bellhopctl", "remove", name, "--purge", "--yes")
-    # As of the others with that account, the authority would take the neighbour's name from any order of ours.
+    # All instances share an account, which the authority already trusts with the neighbour's host.
     counts = collections.Counter(authority.issued())
     assert counts[(VICTIM_HOST,)] == 1
     assert [names for names in counts if VICTIM_HOST in names and len(names) > 1] == []
 
 
 def shell(box, script, check=True):
-    """As the customer would in a shell."""
+    """Runs it as the customer does in a shell."""
     command = ("setpriv", f"--reuid={NAME}", f"--regid={NAME}", "--clear-groups", "bash", "-euc", script)
     return box.run(*command) if check else box.try_run(*command)
 
 
 def begin_again(box, name=NAME):
-    """A try for that instance, as when its time has come. What is known of it says nothing of a try until that ends."""
+    """Begins a try for the instance, as when it is due. The state has no Tried= until the try ends."""
     box.run("systemctl", "stop", "bellhop-acme.service")
     box.run("sed", "-i", "s/^Next=.*/Next=0/; s/^Tried=.*/Tried=0/", f"/var/lib/bellhop-acme/instances/{name}")
     box.run("systemctl", "start", "bellhop-acme.service")
 
 
 def try_again(box, name=NAME):
-    """Returns what is known after it."""
+    """Returns the state after the try."""
     begin_again(box, name)
     box.wait_for("the end of the try", lambda: state(box, name).get("Tried"), seconds=60)
     return state(box, name)
@@ -86,7 +87,7 @@ def heal(box):
 
 
 def test_sees_no_challenge(box, mallory):
-    """Not its own either: those are between router and authority."""
+    """Neither a neighbour's nor its own."""
     box.shell(f"""
         install -d -o bellhop-acme -g bellhop-acme {CHALLENGES}/http-01/{HOST} {CHALLENGES}/http-01/{VICTIM_HOST}
         printf token.secret >{CHALLENGES}/http-01/{VICTIM_HOST}/token
@@ -100,7 +101,7 @@ def test_sees_no_challenge(box, mallory):
     for command in (f"ls {CHALLENGES}", f"cat {CHALLENGES}/http-01/{VICTIM_HOST}/token", f"touch {CHALLENGES}/http-01/x",
                     "ls /var/lib/bellhop-acme/accounts/default/private", f"ls /var/lib/bellhop-acme/orders/{VICTIM}"):
         assert "Permission denied" in shell(box, command, check=False).stderr, command
-    # The authority alone asks for it, and of no other host.
+    # The router answers each host with its own challenge.
     path = "/.well-known/acme-challenge/token"
     assert (box.curl(f"http://{HOST}{path}"), box.curl(f"http://{VICTIM_HOST}{path}")) == ("token.own", "token.secret")
     box.path(f"{CHALLENGES}/http-01/{HOST}/token").unlink()
@@ -108,7 +109,7 @@ def test_sees_no_challenge(box, mallory):
 
 
 def test_its_own_client_keeps_working(box, mallory):  # pylint: disable=unused-argument
-    """Tokens that are not ours come from its document root, even while there are some of ours."""
+    """Other tokens still come from the document root while a challenge is pending."""
     folder = f"/srv/www/{NAME}/.well-known/acme-challenge"
     shell(box, f"mkdir -p {folder}; echo own >{folder}/own-token; echo forged >{folder}/token")
     box.shell(f"install -d {CHALLENGES}/http-01/{HOST}; printf token.ours >{CHALLENGES}/http-01/{HOST}/token")
@@ -127,7 +128,7 @@ def test_reaches_no_socket(box, mallory):
 
 
 def test_keys_that_are_none(box, mallory, authority):  # pylint: disable=unused-argument
-    """Each is a failure of its own, soon, and the authority is not asked."""
+    """Each fails soon, for this customer alone, and without an order."""
     n_orders = len(authority.orders())
     for what, script in KEYS.items():
         replace_key(box, script)
@@ -139,7 +140,7 @@ def test_keys_that_are_none(box, mallory, authority):  # pylint: disable=unused-
 
 
 def test_files_in_the_way(box, mallory, authority):  # pylint: disable=unused-argument
-    """Where the new files are written to, and a certificate of the neighbour's, which everybody can have."""
+    """Links in place of the new files, and a copy of the neighbour's certificate."""
     victim = certificate(box, VICTIM)
     box.write("/tmp/victim.pem", victim)
     shell(box, f"""
@@ -166,7 +167,7 @@ def test_key_is_replaced_within_an_order(box, mallory, authority):  # pylint: di
 
 
 def test_stops_its_processes(box, dns, mallory, authority):  # pylint: disable=unused-argument
-    """Also that which works with its key: others get their certificates meanwhile, and nothing is in its reach."""
+    """The process that works with its key is stopped, but others get certificates, and its memory is out of reach."""
     dns.has("nina.example")
     authority.configure(OrdersMax=2)
     heal(box)
@@ -181,7 +182,7 @@ def test_stops_its_processes(box, dns, mallory, authority):  # pylint: disable=u
     finally:
         box.run("pkill", "-KILL", "-u", NAME, "-f", "SIGSTOP")
         loop.wait(timeout=20)
-    # It may end the process, and no more.
+    # The customer can end the process, but not look into it.
     box.write("/tmp/touches.py", TOUCHES)
     assert shell(box, f"exec python3 /tmp/touches.py {pid}") == ""
     shell(box, f"kill -KILL {pid}")
@@ -193,7 +194,7 @@ def test_stops_its_processes(box, dns, mallory, authority):  # pylint: disable=u
 
 
 def test_does_not_use_up_the_limits(box, dns, mallory, authority):  # pylint: disable=unused-argument
-    """A new key again and again, for which a new certificate is needed."""
+    """Each new key needs a new certificate."""
     dns.has("nina.example")
     limit = len(state(box, NAME)["Order"]) + ORDERS_MAX
     authority.configure(name="strict", OrdersPerWeekPerInstance=limit)

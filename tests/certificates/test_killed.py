@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whatever is killed and whenever, all get their certificates in the end, and none twice."""
+"""Programs are killed at random moments; all customers get their certificates, and none is issued twice."""
 
 import collections
 import random
@@ -18,7 +18,7 @@ def strike_manager(box):
 
 
 def strike_worker(box):
-    """The process of an order, or the one that waits for uacme; uacme itself goes on."""
+    """Kills the process of an order; its uacme continues."""
     main = box.show("bellhop-acme.service", "MainPID")
     workers = [pid for pid in box.try_run("pgrep", "-x", "bellhop-acme").stdout.split() if pid != main]
     if workers:
@@ -50,7 +50,7 @@ WITHOUT_CLIENT = (strike_manager, strike_worker, strike_cert, restart_acme, rest
 
 @pytest.fixture(name="crowd")
 def _crowd(box, dns, request):
-    """Customers that have asked for certificates a moment ago."""
+    """New customers, whose orders have just begun."""
     authority = request.getfixturevalue({"default": "authority", "slow": "slow"}[request.param[1]])
     authority.configure(OrdersMax=8, RetrySec="1s", RetryMaxSec="2s")
     names = many.names(N, FIRST + 100 * request.param[0])
@@ -65,7 +65,7 @@ def _crowd(box, dns, request):
 
 
 def strike(box, names, strikes, seed):
-    """Until all have a certificate; the last ones in peace."""
+    """Kills at random until all have a certificate, at most STRIKES times."""
     print("seed", seed)
     dice, n = random.Random(seed), 0
     while not all(has_certificate(box, name) for name in names) and n < STRIKES:
@@ -85,7 +85,7 @@ def test_nothing_is_issued_twice(box, slow, crowd):
 
 @pytest.mark.parametrize("crowd", [(1, "default")], indirect=True)
 def test_the_client_is_killed(box, authority, crowd):
-    """If that was between issue and download, another is issued; but nobody is without one."""
+    """A second certificate is issued if uacme is killed between issue and download."""
     strike(box, crowd, (strike_client, strike_client, strike_manager), random.randrange(10**6))
     for name in crowd:
         assert authority.has_signed(many.host(name))

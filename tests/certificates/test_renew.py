@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Certificates that live for seconds are renewed again and again, while visitors come; not one connection fails."""
+"""Certificates with a life of seconds are renewed several times under load, and no connection fails."""
 
 import time
 
@@ -10,7 +10,7 @@ from fixtures import publish
 from watch import owner_of, watched
 
 VALIDITY_SEC, RENEWALS = 12, 3
-# Kept connections that an instance ends while it reloads count as ended, not as failed: HTTP has it so.
+# A reload may end kept connections between two requests, which is not a failure in HTTP.
 MANY = 10**6
 CUSTOMERS = {"rita": "apache", "nora": "nginx", "rosa": "apache"}
 BUSY = ("rita", "nora")
@@ -18,7 +18,7 @@ BUSY = ("rita", "nora")
 
 @pytest.fixture(name="short", scope="module")
 def _short(box, dns):
-    """Authority of certificates that are soon renewed; it asks for one proof of each host only."""
+    """An authority whose certificates expire soon; it validates each host once."""
     short = Authority(box, "short", 14300, prompt=True, validity_sec=VALIDITY_SEC, reuse_percent=100)
     dns.has(*(f"{name}.example" for name in CUSTOMERS))
     for name, server in CUSTOMERS.items():
@@ -42,14 +42,14 @@ def test_renewed_under_load(box, short):
         def look():
             for name in BUSY:
                 seen[name].add(serial_of(served(box, f"{name}.example")))
-            # Nobody visits her.
+            # rosa has no visitors.
             seen["rosa"].add(serial_of(certificate(box, "rosa")))
             return all(len(serials) > RENEWALS for serials in seen.values())
         box.wait_for("renewals of each", look, seconds=90)
     report.assert_nothing_failed(*ALL_KINDS, idle_ends=MANY)
     assert {owner_of(path) for _, _, path in openings.found} == set(CUSTOMERS)
     assert openings.by_others(lambda path: box.uid(owner_of(path))) == []
-    # By a reload of what runs, and without waking who sleeps.
+    # Running instances were reloaded, and rosa's was not started.
     assert {name: box.show(f"bellhop@{name}.service", "InvocationID") for name in BUSY} == began
     assert box.show("bellhop@rosa.service", "InvocationID") == ""
     for name in CUSTOMERS:

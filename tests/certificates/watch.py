@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who opens the private keys of customers, and which instances were started."""
+"""Watches which processes open private keys, and which instances are started."""
 
 import contextlib
 import json
@@ -13,12 +13,12 @@ STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # systemd.journal-fields(7)
 
 
 def owner_of(path):
-    """Of a key; the folder has another name while it is made."""
+    """The customer whose key it is. The folder has another name while it is made."""
     return path.removeprefix("/etc/bellhop/tls/").partition("/")[0].removeprefix(".").removesuffix(".new")
 
 
 class Openings:
-    """Filled in at the end: for each opening the uids, the program, and the path."""
+    """Filled in at the end. found: uids, program and path of each opening of a key."""
 
     def __init__(self):
         self.found, self.n_of_all = [], 0
@@ -31,13 +31,13 @@ class Openings:
         self.n_of_all = int(last.split()[0])
 
     def by_others(self, uid_of):
-        """Those by a process that had another uid than the customer's in any of its four. uid_of: of the path."""
+        """Openings by processes with any uid but the customer's. uid_of: the uid of the owner of that path."""
         return [(uids, program, path) for uids, program, path in self.found if uids != {uid_of(path)}]
 
 
 @contextlib.contextmanager
 def watched(box):
-    """For Openings of all keys in the container meanwhile."""
+    """Yields Openings of all keys in the container."""
     box.path(PROGRAM).write_bytes((BUILD / "tests/openings").read_bytes())
     box.path(PROGRAM).chmod(0o755)
     openings = Openings()
@@ -54,7 +54,7 @@ def watched(box):
 
 
 def started(box, cursor):
-    """The names of all instances that were started since that place in the journal."""
+    """The names of the instances that were started after that place in the journal."""
     entries = box.journal("-o", "json", "--output-fields=UNIT", f"--after-cursor={cursor}", "_PID=1",
                           f"MESSAGE_ID={STARTING}")
     units = {json.loads(line)["UNIT"] for line in entries.splitlines()}
