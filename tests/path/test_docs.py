@@ -31,6 +31,19 @@ def test_links_lead_somewhere(document):
         assert (folder / target).exists(), target
 
 
+def anchors(text):
+    """Of headings, as web pages of repositories name them."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+            for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+
+
+def test_anchors_exist(document):
+    folder = pathlib.Path(ROOT, document).parent
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]*)\)", DOCUMENTS[document]):
+        assert anchor in anchors((folder / target).read_text(encoding="utf-8") if target else DOCUMENTS[document]), anchor
+
+
 def test_files_exist(document):
     """Those of the source tree; "*" stands for any, and in capitals is what the reader fills in."""
     for word in (word for text in code(DOCUMENTS[document]) for word in re.split(r"[\s,;()]+", text)):
