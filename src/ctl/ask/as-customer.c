@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -13,6 +14,7 @@
 
 #define TEXT_BYTES_MAX (1024U * 1024)
 #define TIMEOUT_NSEC   (UINT64_C(60) * 1000000000)
+#define END_MSEC       1000
 
 static int as_customer_become(const Identity *customer)
 {
@@ -26,6 +28,15 @@ static int as_customer_become(const Identity *customer)
         return 0;
 }
 
+/* Whoever reads our output waits until the last process has closed it. */
+static void as_customer_close_output(void)
+{
+        _cleanup_close_ int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        for (int i = STDIN_FILENO; fd > STDERR_FILENO && i <= STDERR_FILENO; i++)
+                (void)dup2(fd, i);
+}
+
 _Noreturn static void as_customer_work(const Identity *customer, AsCustomerWork *work,
                                        const void *userdata, int fd)
 {
@@ -34,6 +45,7 @@ _Noreturn static void as_customer_work(const Identity *customer, AsCustomerWork 
         int r;
 
         (void)setsid();
+        as_customer_close_output();
         r = out ? as_customer_become(customer) : -errno;
         if (r == 0)
                 r = work(userdata, &text);
@@ -89,6 +101,19 @@ static int as_customer_finish(int fd, char **ret_text)
         return r;
 }
 
+/* In a file system of the customer's own, even a process that was killed waits for an answer. It is
+ * left to itself then. */
+static void as_customer_end(pid_t pid)
+{
+        _cleanup_close_ int fd = pidfd_open(pid, 0);
+        struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+        (void)kill(pid, SIGKILL);
+        if (fd >= 0)
+                (void)poll(&poll_fd, 1, END_MSEC);
+        (void)waitpid(pid, NULL, WNOHANG);
+}
+
 int as_customer_run(const Identity *customer, AsCustomerWork *work, const void *userdata,
                     char **ret_text)
 {
@@ -107,8 +132,6 @@ int as_customer_run(const Identity *customer, AsCustomerWork *work, const void *
                 as_customer_work(customer, work, userdata, write_fd);
         write_fd = close_fd(write_fd);
         r = as_customer_finish(read_fd, ret_text);
-        (void)kill(pid, SIGKILL);
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-                ;
+        as_customer_end(pid);
         return r;
 }
