@@ -17,35 +17,49 @@
 /* Larger than every letter: options without one. */
 #define LONG_ONLY 256
 
+/* of: the verbs, as an Option has them. */
+static void main_help_heading(const char *of)
+{
+        Span list = span_from_string(of ? of : ""), word;
+        const char *before = "\nOptions of ";
+
+        while (words_next(&list, &word)) {
+                printf("%s%.*s", before, (int)word.size, (const char *)word.data);
+                before = ", ";
+        }
+        printf("%s:\n", of ? "" : "\nOptions of all verbs");
+}
+
 static void main_help(void)
 {
-        printf("bellhopctl [OPTIONS...] VERB ...\n\nLooks after customers' websites.\n\nVerbs:\n");
+        printf("bellhopctl [OPTIONS...] VERB ...\n\nManage customers' websites.\n\nVerbs:\n");
         for (size_t i = 0; i < n_verbs; i++) {
                 const char *argument = verbs[i].argument ? verbs[i].argument : "";
                 const int room = 22 - (int)strlen(verbs[i].name);
 
                 printf("  %s %-*s %s\n", verbs[i].name, room, argument, verbs[i].help);
         }
-        printf("\nOptions:\n");
         for (size_t i = 0; i < n_options; i++) {
                 const Option *o = &options[i];
                 const bool has_sign = !o->argument || o->argument[0] != '[';
                 char letter[] = { '-', o->letter, 0 };
-                const int room = 16 - (int)strlen(o->name) - has_sign;
+                const int room = 20 - (int)strlen(o->name) - has_sign;
 
-                printf("  %2s --%s%s%-*s %s%s%s\n", o->letter ? letter : "", o->name,
+                if (i == 0 || !o->verbs != !options[i - 1].verbs ||
+                    (o->verbs && strcmp(o->verbs, options[i - 1].verbs) != 0))
+                        main_help_heading(o->verbs);
+                printf("  %2s --%s%s%-*s %s\n", o->letter ? letter : "", o->name,
                        !has_sign     ? ""
                        : o->argument ? "="
                                      : " ",
-                       room > 0 ? room : 0, o->argument ? o->argument : "",
-                       o->verbs ? o->verbs : "", o->verbs ? ": " : "", o->help);
+                       room > 0 ? room : 0, o->argument ? o->argument : "", o->help);
         }
         printf("\n"
                "Examples:\n"
                "  bellhopctl add alice --create-user --self-signed --host=alice.example\n"
                "  bellhopctl check && bellhopctl apply\n"
                "\n"
-               "Exit status: 0 all is well, 1 something is wrong or has failed, 2 wrong usage.\n"
+               "Exit status: 0 success, 1 error found or request failed, 2 wrong usage.\n"
                "See bellhopctl(1).\n");
 }
 

@@ -278,7 +278,7 @@ FORMS = {
 
 def advice_for(key):
     near = difflib.get_close_matches(key, ["instance", *DEFAULTS], 1)
-    return f"Did you mean {near[0]}?" if near else "See IMPORT in bellhopctl(1)."
+    return f"Did you mean {near[0]}?" if near else "See bellhop-import(5)."
 
 
 def check_entry(entry):

@@ -45,8 +45,9 @@ def table_of_help():
     """What --help tells, which it has from the tables: verbs -> arguments, and options -> (argument, verbs)."""
     text = run("--help")
     verbs = dict(re.findall(r"^  ([a-z]+) ((?:[A-Z.\[\]|:]+ ?)*) +[A-Z][a-z]", text, re.MULTILINE))
-    options = [(name, argument, verbs.split()) for name, argument, verbs in
-               re.findall(r"^  (?:-[a-z]|  ) --([a-z-]+)(=[A-Z]+|\[=[A-Z]+\])? +(?:([a-z ]+): )?[A-Z]", text, re.MULTILINE)]
+    options = [(name, argument, re.findall(r"\w+", group) if group != "all verbs" else [])
+               for group, lines in re.findall(r"^Options of (.*):\n((?:  .*\n)+)", text, re.MULTILINE)
+               for name, argument in re.findall(r"^  (?:-[a-z]|  ) --([a-z-]+)(=[A-Z]+|\[=[A-Z]+\])? +[A-Z]", lines, re.MULTILINE)]
     assert len(options) == text.partition("Examples:")[0].count(" --") and {"check", "cert", "metrics"} <= set(verbs), text
     return {verb: arguments.strip() for verb, arguments in verbs.items()}, options
 
@@ -85,20 +86,31 @@ def test_help_and_version():
     assert re.fullmatch(r"bellhopctl [0-9.]+\n", run("--version"))
 
 
+def sections_of(page):
+    with open(f"{SOURCE}/man/{page}.scd", encoding="utf-8") as file:
+        return dict(re.findall(r"^# ([A-Z ]+)\n(.*?)(?=^# |\Z)", file.read(), re.MULTILINE | re.DOTALL))
+
+
+def options_on(section):
+    """[(name, argument, verbs)]. The verbs are in the heading, or begin the text: "For *add* and *set*: ..."."""
+    for heading, group in re.findall(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", section, re.MULTILINE | re.DOTALL):
+        for terms, text in re.findall(r"^(\*-.*)\n\t(.*)$", group, re.MULTILINE):
+            own = re.match(r"For (\*[^:]*):", text)
+            verbs = re.findall(r"\*([a-z]+)\b", own.group(1)) if own else set(re.findall(r"[a-z]+", heading)) & set(VERBS)
+            for name, *argument in re.findall(r"\*--([a-z-]+)(=?)\*(\[?=?)(?:_([A-Z]+)_)?(\]?)", terms):
+                yield name, "".join(argument), sorted(verbs)
+
+
 def test_man_page_has_all_and_nothing_else():
-    with open(f"{SOURCE}/man/bellhopctl.1.scd", encoding="utf-8") as file:
-        sections = dict(re.findall(r"^# ([A-Z ]+)\n(.*?)(?=^# |\Z)", file.read(), re.MULTILINE | re.DOTALL))
+    sections, import_sections = sections_of("bellhopctl.1"), sections_of("bellhop-import.5")
     verbs = dict(re.findall(r"^\*([a-z]+)\*(.*)$", sections["VERBS"], re.MULTILINE))
     assert {verb: re.sub(r"[_\\]", "", rest).strip() for verb, rest in verbs.items()} == VERBS
-    options = re.findall(r"^(?:\*-[a-z]\*, )?\*--([a-z-]+)(=?)\*(\[?=?)(?:_([A-Z]+)_)?(\]?)\n\t(.*)$",
-                         sections["OPTIONS"], re.MULTILINE)
-    described = [(name, "".join(argument), set(re.findall(r"\*([a-z]+)\*", text.partition(":")[0])))
-                 for name, *argument, text in options]
-    assert described == [(name, argument, set(verbs)) for name, argument, verbs in OPTIONS]
+    described = [*options_on(sections["OPTIONS"]), *options_on("## import\n" + import_sections["OPTIONS"])]
+    assert sorted(described) == sorted((name, argument, sorted(verbs)) for name, argument, verbs in OPTIONS)
 
 
 def test_man_page_has_all_findings_and_no_others():
-    with open(f"{SOURCE}/man/bellhopctl.1.scd", encoding="utf-8") as file:
+    with open(f"{SOURCE}/man/bellhop-findings.7.scd", encoding="utf-8") as file:
         page = re.findall(r"^\*([a-z-]+)\* \((error|warning|note)\)$", file.read(), re.MULTILINE)
     with open(f"{SOURCE}/src/ctl/check/findings-table.h", encoding="utf-8") as file:
         table = re.findall(r'ROW\(\w+, "([a-z-]+)", (ERROR|WARNING|NOTE),', file.read())

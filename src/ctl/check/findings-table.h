@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table of all findings, for findings.[ch] alone, which define ROW(KIND, id, severity, why,
- * advice). Programs rely on the id, and bellhopctl(1) explains it.
+ * advice). Programs rely on the id, and bellhop-findings(7) explains it.
  *
  * Advice is a command of ours or systemd's as it is typed, or sentences, which begin with a capital
  * letter; NULL: nothing has to be done. Root can follow it safely, even if a customer changes their
