@@ -17,9 +17,11 @@ from router import A, B
 from test_bellhopctl import SOURCE, control_router, run, start
 
 NOW = int(time.time())
+# Less is left of a time when the test runs.
+LATER = 1800
 DAY = 86400
-GOOD = f"NotBefore={NOW}\nNotAfter={NOW + 90 * DAY}\nNext={NOW + 60 * DAY + 60}\nTried={NOW}\nCertificate=aa\n"
-BAD = (f"Next={NOW + 3 * 3600 + 60}\nTried={NOW}\nFailures=2\nError=the authority says no\n"
+GOOD = f"NotBefore={NOW}\nNotAfter={NOW + 90 * DAY}\nNext={NOW + 60 * DAY + LATER}\nTried={NOW}\nCertificate=aa\n"
+BAD = (f"Next={NOW + 3 * 3600 + LATER}\nTried={NOW}\nFailures=2\nError=the authority says no\n"
        "Failed=b.example DNS leads to 192.0.2.9, not here\nFailed=www.b.example It has no address.\n")
 
 
@@ -67,8 +69,8 @@ def test_list(machine):
     machine.instance("games", "Host=c.example\n", BAD)
     found = {one["instance"]: (one["tls"], one["certificate_next_try"], one["certificate_error"])
              for one in machine.json("list")["instances"]}
-    assert found == {A: ("acme", shown(NOW + 60 * DAY + 60), None),
-                     B: ("acme", shown(NOW + 3 * 3600 + 60), "the authority says no"), "games": ("files", None, None)}
+    assert found == {A: ("acme", shown(NOW + 60 * DAY + LATER), None),
+                     B: ("acme", shown(NOW + 3 * 3600 + LATER), "the authority says no"), "games": ("files", None, None)}
     names = [one["instance"] for one in machine.json("list", "--sort=certificate_next_try")["instances"]]
     assert names == [B, A, "games"]
     assert "NEXT TRY" not in machine.text("list") and "staging" not in machine.text("list")
@@ -80,7 +82,7 @@ def test_status(machine):
     one, = machine.json("status", A)["instances"]
     assert (one["tls"], one["acme"], one["certificate_next_try"], one["certificate_tried"], one["certificate_failures"],
             one["certificate_error"], one["certificate_lacks"]) == (
-                "acme", "default", shown(NOW + 60 * DAY + 60), shown(NOW), 0, None, [])
+                "acme", "default", shown(NOW + 60 * DAY + LATER), shown(NOW), 0, None, [])
     assert re.search("Certificate: automatic, by default; .*; next try in 60 days\n", machine.text("status", A))
     one, = machine.json("status", B)["instances"]
     assert (one["certificate_failures"], one["certificate_error"]) == (2, "the authority says no")
@@ -128,8 +130,8 @@ def test_metrics(machine):
              for family in text_string_to_metric_families(text) for sample in family.samples
              if sample.name.startswith("bellhop_certificate_")}
     assert found == {
-        ("not_after_seconds", A): NOW + 90 * DAY, ("next_try_seconds", A): NOW + 60 * DAY + 60, ("tried_seconds", A): NOW,
-        ("failures", A): 0, ("hosts_left_out", A): 0, ("next_try_seconds", B): NOW + 3 * 3600 + 60, ("tried_seconds", B): NOW,
+        ("not_after_seconds", A): NOW + 90 * DAY, ("next_try_seconds", A): NOW + 60 * DAY + LATER, ("tried_seconds", A): NOW,
+        ("failures", A): 0, ("hosts_left_out", A): 0, ("next_try_seconds", B): NOW + 3 * 3600 + LATER, ("tried_seconds", B): NOW,
         ("failures", B): 2, ("hosts_left_out", B): 2}
     assert {"name": "bellhop_certificate_failures", "labels": f'instance="{B}"', "value": 2} in listed
     with open(f"{SOURCE}/man/bellhop-metrics.7.scd", encoding="utf-8") as file:
@@ -231,7 +233,7 @@ def test_check_of_failures(with_authority):
         certificate(machine, A, days, hosts, begin, issuer)
         found = findings(machine)
         assert found["acme-failed"]["severity"] == severity
-        assert f"can't get a certificate: the authority says no; next try: {shown(NOW + 3 * 3600 + 60)}" in found["acme-failed"]["what"]
+        assert f"can't get a certificate: the authority says no; next try: {shown(NOW + 3 * 3600 + LATER)}" in found["acme-failed"]["what"]
         assert "b.example (DNS leads to 192.0.2.9, not here), www.b.example (It has" in found["acme-hosts"]["what"]
         assert found["acme-hosts"]["severity"] == "warning"
         assert found.keys() - {"self-signed", "certificate-expires"} == {"acme-failed", "acme-hosts"}
