@@ -5,7 +5,7 @@ import sys
 import pytest
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TESTS / "system"), str(TESTS / "loss"), str(TESTS / "path")]
+sys.path[:0] = [str(TESTS / folder) for folder in ("system", "loss", "path", "isolation")]
 
 from box import Box  # noqa: E402
 from fixtures import machine_with_customers, packages, unpack  # noqa: E402

@@ -28,7 +28,7 @@ class Document:
                 self.console.append(block)
             elif language == "python":
                 self.scripts.append(block)
-            elif language == "apache":
+            elif language in ("apache", "conf"):
                 self.files[re.match(r"# (/\S+)\n", block).group(1)] = block
 
     def commands(self, beginning):

@@ -34,15 +34,6 @@ def _visited(box):
         box.wait_for("the line", lambda p=page: p in box.log("."))
 
 
-def test_goaccess(box, step):
-    step("goaccess")
-    one, every = (box.path(f"/var/lib/{name}-report.html").read_text() for name in ("alice", "all"))
-    assert "a-page" in one and "another-page" in one and "bobs-page" not in one
-    for text in ("a-page", "bobs-page", ALICE, BOB, "127.0.0.1"):
-        assert text in every, text
-    assert '"failed_requests": 0' in every or '"failed_requests":0' in every
-
-
 def test_awstats(box, step):
     said = step("awstats")
     assert re.search(r"Found 0 dropped records", said) and re.search(r"Found 0 corrupted records", said), said

@@ -101,25 +101,6 @@ def test_all_at_once(ten, migrating):
         url: answer for url, answer in before.items() if "customer9" not in url}
 
 
-def test_bellhop_beside_it(old, migrating, before):
-    """Three commands, and both families, both protocols."""
-    begin, look, end = migrating.sections["Before: bellhop beside the old server"]
-    assert len(begin.splitlines()) == 3
-    migrating.commands("Before")
-    old.shell(begin)
-    said = old.shell(look)
-    assert said.count("<h1>carol</h1>") == 2 and "0 errors, 0 warnings" in said
-    for address in ("127.0.0.1", "[::1]"):
-        for url in ("http://carol.example:8080/", "https://carol.example:8443/"):
-            assert "<h1>carol</h1>" in old.client("curl", "-sSk", "--connect-to", f"::{address}:", url)
-    assert answers(old) == before
-    old.run("systemctl", "restart", "apache2.service")
-    assert answers(old) == before
-    old.shell(end)
-    assert ":8080 " not in old.run("ss", "-Hltn") and old.try_run("id", "carol").returncode != 0
-    assert answers(old) == before
-
-
 def test_the_switch(old, step, before):
     step("1. Install")
     said = step("2. The switch")

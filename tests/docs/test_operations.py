@@ -56,12 +56,6 @@ def test_at_three_in_the_morning(box, step):
     assert "2 instances checked: 0 errors" in said and "bellhop-router.service" in said and "systemd" in said
 
 
-def test_mail_of_sites(box, step):
-    step("Mail of sites")
-    assert "Mail limit: 5000 messages a day" in box.run("bellhopctl", "status", "alice")
-    box.run("bellhopctl", "set", "alice", "--mail-per-day=")
-
-
 def test_a_visitor_is_refused(box, step):
     box.run("systemctl", "stop", "bellhop@alice.socket")
     assert status_of(box, f"http://{WWW}/") == "503"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""doc/panels.md: its commands, and its plugin as it stands there."""
+"""doc/panels.md: its commands, and its plugin as it is written there."""
 
 import json
 import re
