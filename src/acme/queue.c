@@ -324,8 +324,11 @@ static int queue_on_end(sd_event_source *source, const siginfo_t *info, void *us
         }
         if (info->si_code == CLD_EXITED)
                 queue_note_result(authority, entry, info->si_status);
-        if (!entry->is_listed)
+        if (!entry->is_listed) {
                 queue_remove(manager, entry);
+                /* The process has written its state after the instance was removed. */
+                queue_forget_removed(manager);
+        }
         queue_start_due(manager);
         return 0;
 }

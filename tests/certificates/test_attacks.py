@@ -39,12 +39,12 @@ def _client(box, dns):  # pylint: disable=unused-argument
 @pytest.fixture(name="add")
 def _add(box, dns):
     """Adds an instance whose host is named as itself."""
-    names = []
+    names = set()
 
     def add(name, authority, *options):
         dns.has(f"{name}.example")
         box.run("bellhopctl", "add", name, "--create-user", f"--host={name}.example", f"--acme={authority}", *options)
-        names.append(name)
+        names.add(name)
 
     yield add
     for name in names:
@@ -93,6 +93,22 @@ def test_another_authority_within_an_order(box, add):
     wait_for_try(box, "nina")
     add("otto", "second")
     wait_for_try(box, "otto")
+
+
+def test_removed_within_an_order(box, add):
+    """A later customer of that name does not inherit anything."""
+    configure(box, "first")
+    box.path(GATE).unlink(missing_ok=True)
+    add("slow", "first")
+    box.wait_for("the order", lambda: state(box, "slow").get("Order"))
+    box.run("bellhopctl", "remove", "slow", "--purge", "--yes")
+    box.write(GATE, "")
+    box.wait_for("the end of the order", lambda: box.try_run("pgrep", "-x", "uacme").returncode != 0)
+    for folder in ("instances", "orders"):
+        path = box.path(f"/var/lib/bellhop-acme/{folder}/slow")
+        box.wait_for(f"no {folder}", lambda path=path: not path.exists())
+    add("slow", "first")
+    wait_for_try(box, "slow")
 
 
 def test_authority_that_sends_without_end(box, add):
