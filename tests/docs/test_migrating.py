@@ -103,7 +103,7 @@ def test_all_at_once(ten, migrating):
 
 def test_the_switch(old, step, before):
     step("1. Install")
-    said = step("2. The switch")
+    said = step("2. Make the old")
     assert "0 errors, 0 warnings" in said and "hand-off www-data" in said and "active (running)" in said
     assert answers(old) == before
     assert served_by(old, "alice.example") == served_by(old, "bob.example") == {"www-data"}
@@ -139,12 +139,12 @@ def test_old_server_comes_back_by_one_command(old):
 
 
 def test_alice_moves(old, step, before):
-    said = step("3. alice")
+    said = step("3. Move alice")
     assert "it serves alice" in said and "error" not in said.replace("0 errors", "")
     assert answers(old) == before and served_by(old, "alice.example") == {"www-data"}
-    assert step("4. alice").count("same: ") == 5
+    assert step("4. Compare").count("same: ") == 5
     with steady(old, "alice.example", "blog.alice.example"):
-        assert "hand-off alice" in step("5. alice")
+        assert "hand-off alice" in step("5. Switch")
     assert answers(old) == before
     assert served_by(old, "alice.example") == served_by(old, "x.y.alice.example") == {"alice"}
     assert old.show("bellhop@alice.service", "ActiveState") == "active"
@@ -152,15 +152,15 @@ def test_alice_moves(old, step, before):
 
 def test_alice_goes_back_and_comes_again(old, step, before):
     with steady(old, "alice.example"):
-        step("And back again")
+        step("Switch back")
         assert served_by(old, "alice.example") == {"www-data"}
-        step("5. alice")
+        step("5. Switch")
         assert served_by(old, "alice.example") == {"alice"}
     assert answers(old) == before
 
 
 def test_bob_moves(old, step, before):
-    assert "error" not in step("6. bob").replace("0 errors", "")
+    assert "error" not in step("6. Move bob").replace("0 errors", "")
     assert served_by(old, "bob.example") == {"bob"}
     assert answers(old) == before
     uid = old.run("stat", "-c", "%U", f"/proc/{main_pid(old, 'bob')}").strip()
@@ -179,16 +179,16 @@ def test_after_a_boot(old, before):
 
 
 def test_back_with_everything_and_again(old, step, before):
-    step("Back, with everything")
+    step("Undo everything")
     assert answers(old) == before
     assert old.show("bellhop-router.socket", "ActiveState") == "inactive"
-    step("2. The switch")
+    step("2. Make the old")
     assert answers(old) == before
     assert served_by(old, "alice.example") == {"alice"}
 
 
 def test_the_end_of_the_old_server(old, step, before):
-    said = step("7. The end")
+    said = step("7. Remove")
     assert re.match(r'bellhop_instance_handed_off_total\{instance="www-data"\} \d+\n', said)
     assert "0 errors, 0 warnings" in said
     assert answers(old) == before
@@ -207,7 +207,7 @@ def test_a_second_address(old, step):
                  systemctl enable --now apache2.service""")
     for address in ("192.0.2.1", "192.0.2.2"):
         old.client("ip", "address", "add", f"{address}/32", "dev", "lo")
-    step("Instead: a second address")
+    step("Alternative: a second address")
     for address, server in (("192.0.2.1", "Apache/2.4"), ("192.0.2.2", "Apache\n")):
         seen = old.curl("https://alice.example/", "--http1.1", "-i", address=address)
         assert f"Server: {server}" in seen and "<h1>alice.example" in seen

@@ -50,9 +50,9 @@ def renewed(box):
     return box.try_run("env", f"RENEWED_LINEAGE={LINEAGE}", f"RENEWED_DOMAINS={ALICE} {WWW}", HOOK)
 
 
-def test_at_three_in_the_morning(box, step):
+def test_a_site_is_down(box, step):
     box.curl(f"https://{ALICE}/")
-    said = step("At three")
+    said = step("A site is down")
     assert "2 instances checked: 0 errors" in said and "bellhop-router.service" in said and "systemd" in said
 
 
@@ -157,7 +157,7 @@ def test_automatic(box, operations, authority):
 
 
 def test_which_certificate_is_in_use(step):
-    assert "Private key" in step("Which one")
+    assert "Private key" in step("Which certificate")
 
 
 @pytest.mark.usefixtures("hook")
@@ -233,9 +233,9 @@ def tree(box, *names):
     return sorted(box.run("find", *places, "-printf", "%p %u %g %m %s %l\\n").splitlines())
 
 
-def test_another_name(box, step):
+def test_rename(box, step):
     with steady(box, ALICE, BOB):
-        said = step("Another name")
+        said = step("Rename")
         assert "This is what would be done.\n" in said and "alice is alison now." in said
         assert "(alison)" in box.curl(f"https://{ALICE}/")
         box.run("bellhopctl", "rename", "--yes", "alison", "alice")

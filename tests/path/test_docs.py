@@ -44,6 +44,15 @@ def test_anchors_exist(document):
         assert anchor in anchors((folder / target).read_text(encoding="utf-8") if target else DOCUMENTS[document]), anchor
 
 
+def test_links_lead_to_headings(document):
+    """By the anchor that GitHub makes of a heading."""
+    for target, anchor in re.findall(r"\]\(([\w./-]*)#([^)]+)\)", DOCUMENTS[document]):
+        path = pathlib.Path(ROOT, document).parent / target if target else pathlib.Path(ROOT, document)
+        text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        assert anchor in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings], anchor
+
+
 def test_files_exist(document):
     """Those of the source tree; "*" stands for any, and in capitals is what the reader fills in."""
     for word in (word for text in code(DOCUMENTS[document]) for word in re.split(r"[\s,;()]+", text)):
