@@ -254,26 +254,6 @@ static bool order_is_of_another(const Order *order, X509 *leaf)
                strcmp(order->state.authority, order->settings.directory) != 0;
 }
 
-/* The certificate that is in the folder of the instance. */
-static bool order_has_present(Order *order)
-{
-        _cleanup_free_ char *question = text_format("show %s\n", order->what->name), *text = NULL;
-        STACK_OF(X509) *chain = NULL;
-        bool good = false;
-        X509 *leaf;
-
-        if (!question || acme_ask(order->what->cert_socket, question, &text) < 0 ||
-            strncmp(text, "signed matches\n", strlen("signed matches\n")) != 0 ||
-            certificates_parse(text, strlen(text), &chain) != PEM_TAKEN)
-                return false;
-        leaf = sk_X509_value(chain, 0);
-        good = order_is_enough(order, leaf) && !order_is_of_another(order, leaf);
-        if (good)
-                order_note_certificate(order, leaf);
-        certificates_free(chain);
-        return good;
-}
-
 static bool order_install(Order *order)
 {
         _cleanup_free_ char *path = order_path(order, "request-cert.pem"), *pem = NULL;
@@ -295,6 +275,42 @@ static bool order_install(Order *order)
         certificates_free(chain);
         return r == 0 || order_fail(order, "the certificate can't be installed: %s",
                                     r == -EREMOTEIO ? text : strerror(-r));
+}
+
+/* Whether it is in its place, but the server may not have it, as its reload has failed. */
+static bool order_needs_reload(const Order *order, X509 *leaf)
+{
+        _cleanup_free_ char *path = order_path(order, "request-cert.pem");
+        char present[ACME_DIGEST_MAX + 1], issued[ACME_DIGEST_MAX + 1] = "";
+        STACK_OF(X509) *chain = NULL;
+
+        order_digest(leaf, present);
+        if (path && certificates_read(path, &chain) == PEM_TAKEN)
+                order_digest(sk_X509_value(chain, 0), issued);
+        certificates_free(chain);
+        return strcmp(present, issued) == 0 && strcmp(present, order->state.certificate) != 0;
+}
+
+/* The certificate that is in the folder of the instance. */
+static bool order_has_present(Order *order)
+{
+        _cleanup_free_ char *question = text_format("show %s\n", order->what->name), *text = NULL;
+        STACK_OF(X509) *chain = NULL;
+        bool good = false;
+        X509 *leaf;
+
+        if (!question || acme_ask(order->what->cert_socket, question, &text) < 0 ||
+            strncmp(text, "signed matches\n", strlen("signed matches\n")) != 0 ||
+            certificates_parse(text, strlen(text), &chain) != PEM_TAKEN)
+                return false;
+        leaf = sk_X509_value(chain, 0);
+        good = order_is_enough(order, leaf) && !order_is_of_another(order, leaf);
+        if (good && order_needs_reload(order, leaf))
+                (void)order_install(order);
+        else if (good)
+                order_note_certificate(order, leaf);
+        certificates_free(chain);
+        return good;
 }
 
 /* One that was issued, but is not in its place: the process has ended in between, or the customer

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from authority import read_acme_files, state
+from authority import certificate, read_acme_files, serial_of, served, state, wait_for_certificate
 from box import Failed
 
 CLIENT = "/usr/bin/uacme"
@@ -21,6 +21,10 @@ case $hosts in
 limited*) type=rateLimited ;;
 fault*) type=serverInternal ;;
 endless*) yes ;;
+signed*)
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 9 -subj /CN=test -keyout /tmp/k -out /tmp/c
+    openssl x509 -req -in "${{@: -1}}" -CA /tmp/c -CAkey /tmp/k -copy_extensions copy -days 90 -out "${{@: -1:1}}.new"
+    exec mv "${{@: -1:1}}.new" "$(dirname "${{@: -1}}")/request-cert.pem" ;;
 slow*) until [ -e {GATE} ]; do sleep 0.1; done ;;
 esac
 echo '{{"type": "{PROBLEM}:'$type'", "detail": "no certificate for '$hosts'"}}'
@@ -93,6 +97,24 @@ def test_another_authority_within_an_order(box, add):
     wait_for_try(box, "nina")
     add("otto", "second")
     wait_for_try(box, "otto")
+
+
+def test_reload_that_has_failed(box, add):
+    """The next try makes up for it: the server would keep the old certificate until it ends."""
+    configure(box, "first", RetrySec="2s")
+    add("signed", "first")
+    wait_for_certificate(box, "signed")
+    drop_in = "/run/systemd/system/bellhop@signed.service.d/test.conf"
+    box.run("systemctl", "start", "bellhop@signed.service")
+    box.write(drop_in, "[Service]\nExecReload=\nExecReload=false\n")
+    box.shell("systemctl daemon-reload; rm /etc/bellhop/tls/signed/fullchain.pem /var/lib/bellhop-acme/orders/signed/*.pem")
+    box.try_run("bellhopctl", "cert", "signed", "--renew")
+    try:
+        box.wait_for("the reload fails", lambda: "reloaded" in state(box, "signed").get("Error", ""))
+    finally:
+        box.shell(f"rm -r $(dirname {drop_in}); systemctl daemon-reload")
+    wait_for_certificate(box, "signed")
+    assert serial_of(served(box, "signed.example")) == serial_of(certificate(box, "signed"))
 
 
 def test_removed_within_an_order(box, add):
