@@ -41,7 +41,7 @@ bool challenge_token_is_valid(Span token)
         return token.size <= CHALLENGE_TOKEN_MAX && challenge_is_base64url(token);
 }
 
-/* Opens a folder or file below dir, by the names of each step, which end with NULL. */
+/* Opens a folder or file below dir. names has the parts of its path in order, then NULL. */
 static int challenge_open(const char *dir, const char *const names[], int flags)
 {
         _cleanup_close_ int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -327,7 +327,7 @@ class Carry:
         return "\n".join(lines) + "\n"
 
     def keys_of(self, entry):
-        """The key of each line of that text."""
+        """The key of each line of text_of(); None: the line has no key."""
         return [None, *[key for key, _ in self.options(entry)], None]
 
     def differs(self, entry, there):

@@ -141,8 +141,9 @@ static bool access_is_replaced(const Walk *walk)
         return false;
 }
 
-/* In a sticky folder others can add names, but can't replace what root owns. With an ACL, the
- * group's bits are the most that it grants to anybody, so they count for root's group, too. */
+/* In a sticky folder others can add names, but can't replace root's files. If a file has an ACL,
+ * the group's bits of its mode are the mask of the ACL, and another user or group can have these
+ * rights. So the bits count even if the group is root's. */
 static bool access_is_roots(const struct stat *st)
 {
         const mode_t others = S_IWOTH | S_IWGRP;
