@@ -71,8 +71,8 @@ int main(int argc, char *argv[])
                 return EXIT_FAILURE;
         r = confine(challenges_dir);
         if (r == CONFINE_UNKNOWN)
-                log_warning("this kernel has no Landlock, so only the sandbox of the unit keeps "
-                            "code in bellhop-acme-tls from what bellhop-acme has");
+                log_warning("this kernel has no Landlock, so only the unit's sandbox keeps code in "
+                            "bellhop-acme-tls away from files of bellhop-acme");
         if (r < 0) {
                 log_error_errno(r, "can't confine this process to %s: %m", challenges_dir);
                 close_fd(fd);

@@ -17,7 +17,7 @@ static const char help[] =
         "      --state=DIR        Accounts and states (default: " ACME_STATE_DIR ")\n"
         "      --challenges=DIR   Pending challenges (default: " CHALLENGE_DIR ")\n"
         "      --cert=SOCKET      bellhop-cert (default: " BELLHOP_CERT_SOCKET ")\n"
-        "      --hook=PROGRAM     For uacme (default: " BELLHOP_ACME_HOOK ")\n"
+        "      --hook=PROGRAM     Hook for uacme (default: " BELLHOP_ACME_HOOK ")\n"
         "  -h, --help             Show this help\n"
         "      --version          Show the version\n\n"
         "See bellhop-acme(8).\n";

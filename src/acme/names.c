@@ -287,8 +287,8 @@ static bool names_check_address(const Name *name, const Probe *probe, const stru
         /* The router has answered, so the machine is this one. */
         if (!way.http && !names_is_of_interface(&address.ip))
                 return names_refuse(name,
-                                    "DNS of %s leads to %s, not here; change it in DNS, or add the "
-                                    "address to Addresses= if it is forwarded to this machine",
+                                    "DNS of %s points to %s, not to this machine; change it in "
+                                    "DNS, or add the address to Addresses= if it is forwarded here",
                                     name->host, text);
         if ((way.http || way.https) && challenges[ACME_TLS_ALPN_01]) {
                 *challenge = ACME_TLS_ALPN_01;
@@ -342,8 +342,8 @@ bool names_check(const AcmeSettings *settings, const char *challenges, const cha
 
         *ret = ACME_DNS_01;
         if (by_dns && !settings->challenges[ACME_DNS_01])
-                return names_refuse(&name, "a wildcard needs Challenges=dns-01 and DnsHook= of the "
-                                           "authority");
+                return names_refuse(&name, "a wildcard needs Challenges=dns-01 and DnsHook= in the "
+                                           "file of the authority");
         if (!settings->checks_names) {
                 if (!by_dns)
                         *ret = settings->challenges[ACME_HTTP_01] ? ACME_HTTP_01 : ACME_TLS_ALPN_01;

@@ -158,11 +158,12 @@ static void order_check_host(Order *order, size_t i, bool is_last, uint64_t dead
         char reason[NAMES_REASON_MAX];
 
         if (i >= HOSTS_MAX - 1 && !is_last)
-                order_drop(order, order->n_hosts - 1,
-                           "a certificate has 100 hosts at most; give it an instance of its own");
+                order_drop(
+                        order, order->n_hosts - 1,
+                        "a certificate has at most 100 hosts; move this host to another instance");
         else if (clock_nsec(CLOCK_MONOTONIC) > deadline_nsec)
                 order_drop(order, order->n_hosts - 1,
-                           "there was no time to check it, as other hosts have answered slowly");
+                           "there was no time to check it, because other hosts answered slowly");
         else if (!names_check(&order->settings, order->what->challenges,
                               order->hosts[order->n_hosts - 1],
                               &order->challenge[order->n_hosts - 1], reason))
@@ -378,7 +379,7 @@ static bool order_write_request(Order *order, const char *text)
         bool good = order_request_is_ours(order, request);
 
         if (!good)
-                (void)order_fail(order, "the request names other hosts than were asked for");
+                (void)order_fail(order, "the request does not name the hosts that were asked for");
         else if (!path || !(out = BIO_new_file(path, "w")) ||
                  PEM_write_bio_X509_REQ(out, request) != 1 || BIO_flush(out) != 1)
                 good = order_fail(order, "the request can't be written to %s", path ? path : "");
@@ -401,7 +402,7 @@ static bool order_request(Order *order)
         if (question)
                 r = acme_ask(order->what->cert_socket, question, &text);
         if (r < 0)
-                return order_fail(order, "bellhop-cert makes no request: %s",
+                return order_fail(order, "bellhop-cert can't make a request: %s",
                                   r == -EREMOTEIO ? text : strerror(-r));
         return order_write_request(order, text);
 }
@@ -594,7 +595,7 @@ static bool order_make_account(Order *order, const char *folder, bool is_new)
                 if (!detail[0])
                         answer_last_line(log, detail);
         }
-        return order_fail(order, "there is no account at the authority: %s", detail);
+        return order_fail(order, "no account could be made at the authority: %s", detail);
 }
 
 /* Directory and contact in the file may have changed. */
@@ -734,7 +735,7 @@ static bool order_get(Order *order)
                 if (order_has_present(order))
                         return true;
         }
-        return order_fail(order, "the authority refuses one host after the other");
+        return order_fail(order, "the authority refuses too many hosts");
 }
 
 static bool order_load_settings(Order *order)
@@ -746,7 +747,7 @@ static bool order_load_settings(Order *order)
         if (r == -EINVAL && problems.n_problems > 0)
                 (void)order_fail(order, "%s", problems.problems[0].text);
         else if (r == -ENOENT)
-                (void)order_fail(order, "there is no %s/acme/%s.conf, which Acme= means", dir,
+                (void)order_fail(order, "%s/acme/%s.conf does not exist, but Acme= names it", dir,
                                  name);
         else if (r < 0)
                 (void)order_fail(order, "%s/acme/%s.conf: %s", dir, name, strerror(-r));

@@ -61,8 +61,8 @@ static int cert_fail(const char *what, int r)
         if (r == -ENOENT)
                 return cert_answer("absent", "");
         text = text_format(" %s: %s\n", what,
-                           r == -ENOKEY         ? "it is not for the present key"
-                           : r == -ECHILD       ? "its process was killed"
+                           r == -ENOKEY         ? "the certificate is not for the present key"
+                           : r == -ECHILD       ? "the process that reads it was killed"
                            : r < 0              ? strerror(-r)
                            : r == PEM_ENCRYPTED ? "the key has a pass phrase"
                                                 : "the file is damaged");
@@ -146,7 +146,8 @@ static int cert_request(const Cert *cert)
 
         for (size_t i = 3; i < cert->n_words; i++)
                 if (!cert_has_host(cert, cert->words[i]))
-                        return cert_answer("error", " one of the hosts is another instance's\n");
+                        return cert_answer("error",
+                                           " one of the hosts belongs to another instance\n");
         if (strcmp(cert->words[2], acme_key_type_names[ACME_KEY_RSA]) == 0)
                 type = ACME_KEY_RSA;
         r = tls_files_use_key(cert->config_dir, name, NULL, request_make, &wanted, &text);
@@ -238,7 +239,7 @@ static int cert_run(Cert *cert, char *text, size_t size)
                 return cert_answer("error", " the question is malformed\n");
         r = cert_load(cert);
         if (r == -ENOENT)
-                return cert_answer("error", " the instance has no Tls=acme\n");
+                return cert_answer("error", " the instance does not have Tls=acme\n");
         if (r < 0)
                 return cert_fail("the file of the instance", r);
         for (size_t i = 0; i < ELEMENTSOF(cert_verbs); i++)

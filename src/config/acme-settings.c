@@ -40,8 +40,8 @@ static int acme_parse_text(SettingsFile *file, Span value, void *target)
                 good = value.data[i] > ' ' && value.data[i] < 0x7f;
         if (!good)
                 return problem_value(file, value, NULL,
-                                     "is empty, too long, or has a blank, a character beyond "
-                                     "ASCII, or '-' in front");
+                                     "is empty, too long, begins with '-', or has a blank or a "
+                                     "character that is not ASCII");
         memcpy(target, value.data, value.size);
         ((char *)target)[value.size] = 0;
         return 0;
@@ -103,7 +103,7 @@ static int acme_parse_address(SettingsFile *file, Span word, void *target)
                 return problem_value(file, word, NULL,
                                      "is not an address; write 192.0.2.7 or 2001:db8::7");
         if (settings->n_addresses == ACME_ADDRESSES_MAX)
-                return problem_value(file, word, NULL, "is one address too many");
+                return problem_value(file, word, NULL, "is one address more than allowed");
         settings->addresses[settings->n_addresses++] = address.ip;
         return 0;
 }

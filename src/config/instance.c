@@ -21,7 +21,7 @@ bool instance_name_is_valid(const char *name)
 static int instance_duplicate(SettingsFile *file, Span word, uint64_t first_line)
 {
         return problem_add(file, NULL,
-                           "%s=%.*s is here twice, first in line %" PRIu64 "; remove one",
+                           "%s=%.*s appears twice, first in line %" PRIu64 "; remove one",
                            file->key, PROBLEM_SHOWN(word), first_line);
 }
 
@@ -75,12 +75,12 @@ static int instance_not_a_host(SettingsFile *file, Span word, Span plain, Hostna
         if (meant && strchr(meant, ' '))
                 wrong = "is not a host name; write blanks between hosts";
         else if (form != HOSTNAME_ADDRESS)
-                wrong = "is not a host name; letters, digits, '-', '_' and dots, one '*.' in "
-                        "front, no port, other scripts in their xn-- form (idn2)";
+                wrong = "is not a host name; use letters, digits, '-', '_' and dots, at most one "
+                        "'*.' in front, no port, and the xn-- form for other scripts (idn2)";
         else if (hostname_parse_with_port(plain, &hostname) == HOSTNAME_OK)
-                wrong = "has a port; write the host alone, its connections lead here on all ports";
+                wrong = "has a port; write only the host, which is routed here on all ports";
         else if (memmem(plain.data, plain.size, "://", 3))
-                wrong = "is a URL; write the host alone";
+                wrong = "is a URL; write only the host";
         else
                 return problem_value(file, word, NULL, "is an address; write it as Address=");
         return problem_value(file, word, meant, "%s", wrong);
@@ -101,7 +101,7 @@ static int instance_parse_host(SettingsFile *file, Span word, void *target)
                 return instance_empty(file, word);
         if (span_equals(word, "*"))
                 return problem_value(file, word, NULL,
-                                     "would be every host; write Default=yes for that");
+                                     "would be every host; write Default=yes instead");
         form = hostname_parse(plain, &hostname);
         if (form != HOSTNAME_OK)
                 return instance_not_a_host(file, word, plain, form);
@@ -227,7 +227,7 @@ static int instance_parse_canonical(SettingsFile *file, Span value, void *target
                 return instance_empty(file, value);
         if (hostname_parse(value, &host) != HOSTNAME_OK)
                 return problem_value(file, value, NULL,
-                                     "is not an exact host; write one of Host= in full");
+                                     "is not an exact host; write one of Host= without a wildcard");
         free(draft->instance.canonical);
         draft->instance.canonical = strdup(host.name);
         draft->canonical_line = file->line;
@@ -294,8 +294,9 @@ int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *n
         if (r < 0 || file->n_problems > 0)
                 return r;
         if (hostmap_size(draft->routes) == 0 && !draft->instance.is_default)
-                return problem_add(file, NULL,
-                                   "nothing leads here; add Host=, Address= or Default=yes");
+                return problem_add(
+                        file, NULL,
+                        "no route leads to this instance; add Host=, Address= or Default=yes");
         return 0;
 }
 
@@ -305,7 +306,7 @@ int instance_draft_check(const InstanceDraft *draft, SettingsFile *file)
                 return 0;
         file->line = draft->canonical_line;
         return problem_add(file, NULL,
-                           "Canonical=%s is none of this instance's exact hosts; add it to Host=",
+                           "Canonical=%s is not an exact host of this instance; add it to Host=",
                            draft->instance.canonical);
 }
 

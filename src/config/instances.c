@@ -23,14 +23,15 @@ static int instances_report_user(SettingsFile *file, UserVerdict verdict)
 
         file->lacks_user = verdict == USER_MISSING;
         if (file->lacks_user)
-                return problem_add(file, NULL,
-                                   "user %s does not exist, and an instance runs as the user of "
-                                   "its name; create it (useradd -m %s) or rename the file",
-                                   name, name);
+                return problem_add(
+                        file, NULL,
+                        "user %s does not exist, but an instance runs as the user of the same "
+                        "name; create the user (useradd -m %s) or rename the file",
+                        name, name);
         return problem_add(file, NULL, "user %s %s; rename the file", name,
                            verdict == USER_IS_ROOT
-                                   ? "has uid 0, and no instance runs as root"
-                                   : "is the router's, which may send to all instances");
+                                   ? "has uid 0, but an instance can't run as root"
+                                   : "is the router's user, which can send to all instances");
 }
 
 static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draft)
@@ -56,7 +57,7 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
                 before = config_origin(config, origin);
                 file->line = (unsigned)taken.origin;
                 return problem_add(file, NULL,
-                                   "%s already leads to %s (%s:%u); remove it in one of the two",
+                                   "%s already leads to %s (%s:%u); remove one of the two lines",
                                    taken.what, before.instance->name, before.file, before.line);
         }
         if (r == 0)
@@ -141,8 +142,8 @@ static int instances_load_file(Loading *loading, const char *name)
         if (!instance_name_is_valid(name))
                 return problem_add(
                         &file, NULL,
-                        "'%s' is not a name for an instance; letters, digits, '-' and '_', at "
-                        "most 31, no digit or '-' first; rename the file",
+                        "'%s' is not a valid name of an instance; rename the file: letters, "
+                        "digits, '-' and '_', at most 31, and no digit or '-' first",
                         name);
         r = settings_read_file(&file, &text, &size);
         if (r == 0 && text)
@@ -171,8 +172,9 @@ static int instances_report_lost(Config *config, const Instance *instance, const
                               .config = config };
         const Origin other = config_origin(config, origin);
 
-        return problem_add(&file, NULL, "%s leads to %s (%s:%u) now; this instance keeps the rest",
-                           what, other.instance->name, other.file, other.line);
+        return problem_add(&file, NULL,
+                           "%s now leads to %s (%s:%u); this instance keeps its other routes", what,
+                           other.instance->name, other.file, other.line);
 }
 
 /* The number in config of an instance of old, or ROUTE_NONE if it was not kept. */

@@ -35,7 +35,7 @@ static Line lines_parse(Span text)
 
         if (text.data[0] == '[') {
                 if (text.data[text.size - 1] != ']') {
-                        line.error = "a section is written [Name]; the closing bracket is missing";
+                        line.error = "the closing bracket is missing; write [Name]";
                         return line;
                 }
                 line.kind = LINE_SECTION;
@@ -45,8 +45,8 @@ static Line lines_parse(Span text)
                 line.key = span_trim(line.key);
                 line.value = span_trim(text);
         } else {
-                line.error = "neither a [Section] nor Key=Value; lines are not continued, write "
-                             "the key again";
+                line.error = "neither a [Section] nor Key=Value; lines can't be "
+                             "continued, so write the key again";
         }
         return line;
 }

@@ -50,7 +50,7 @@ static int mail_parse_sender(SettingsFile *file, Span value, void *target)
         *(bool *)target = span_equals(value, "given");
         if (*(bool *)target || span_equals(value, "instance"))
                 return 0;
-        return problem_value(file, value, NULL, "is neither given nor instance");
+        return problem_value(file, value, NULL, "is neither 'given' nor 'instance'");
 }
 
 #define SETTING(name, parser, field) \

@@ -72,11 +72,12 @@ static int router_parse_proxy(SettingsFile *file, Span word, void *target)
                 if (IN6_IS_ADDR_V4MAPPED(&prefix.ip))
                         bits -= ADDRESS_IPV4_MAPPED_BITS;
                 snprintf(meant, sizeof(meant), "%s/%u", ip, bits);
-                return problem_value(file, word, meant,
-                                     "has more address than its prefix; write %s", meant);
+                return problem_value(file, word, meant, "has bits set after the prefix; write %s",
+                                     meant);
         }
         if (proxies->n >= TRUSTED_PROXIES_MAX)
-                return problem_value(file, word, NULL, "is one too many, at most %d; join prefixes",
+                return problem_value(file, word, NULL,
+                                     "is more than the limit of %d prefixes; join some",
                                      TRUSTED_PROXIES_MAX);
         proxies->prefixes[proxies->n++] = (struct TrustedPrefix){ address.ip, bits };
         return 0;

@@ -72,8 +72,8 @@ static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, 
         if (least <= strlen(nearest) / 3)
                 return problem_add(file, nearest, "unknown key %.*s= in [%s]; did you mean %s=?",
                                    PROBLEM_SHOWN(key), table->section, nearest);
-        return problem_add(file, NULL, "unknown key %.*s= in [%s]; known are%s", PROBLEM_SHOWN(key),
-                           table->section, known);
+        return problem_add(file, NULL, "unknown key %.*s= in [%s]; known keys are%s",
+                           PROBLEM_SHOWN(key), table->section, known);
 }
 
 static int settings_assign(SettingsFile *file, const SettingsTable *table, const Line *line,
@@ -142,13 +142,13 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
 static const char *settings_check_file(const struct stat *st)
 {
         if (!S_ISREG(st->st_mode))
-                return "is not a regular file; replace it by one";
+                return "is not a regular file; replace it with one";
         if (st->st_size > CONFIG_FILE_MAX_BYTES)
                 return "is larger than 64 MiB; split it";
         if (st->st_uid != 0 && st->st_uid != geteuid())
                 return "must be owned by root (chown root)";
         if (st->st_mode & (S_IWGRP | S_IWOTH))
-                return "must be writable by its owner alone (chmod go-w)";
+                return "must be writable only by its owner (chmod go-w)";
         return NULL;
 }
 

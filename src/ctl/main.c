@@ -136,7 +136,7 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
         const bool fits = verb && main_words_fit(verb->argument, n - 1 - words_of_install);
 
         if (n == 0)
-                output_error("Say what to do. " HELP_HINT);
+                output_error("A verb is missing. " HELP_HINT);
         else if (!verb)
                 output_error("There is no verb '%s'. " HELP_HINT, words[0]);
         else if (!fits)
@@ -147,8 +147,8 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
                 return CTL_USAGE;
         for (size_t i = 0; i < n_options; i++)
                 if (given[i] && !option_is_for(&options[i], verb)) {
-                        output_error("--%s is for %s, not for %s. " HELP_HINT, options[i].name,
-                                     options[i].verbs, verb->name);
+                        output_error("--%s can be used with %s, not with %s. " HELP_HINT,
+                                     options[i].name, options[i].verbs, verb->name);
                         return CTL_USAGE;
                 }
         return verb->run(ctl, words + 1);

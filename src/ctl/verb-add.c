@@ -69,8 +69,8 @@ static CtlStatus add_check_file(Add *add)
                 return CTL_FAILED;
         if (size == strlen(add->text) && memcmp(text, add->text, size) == 0)
                 return CTL_FINE;
-        output_error("%s is there already, and says something else. To change the instance: "
-                     "bellhopctl set %s. To begin anew, 'bellhopctl remove %s' first.",
+        output_error("%s already exists with other settings. To change the instance, run "
+                     "'bellhopctl set %s'. To begin again, run 'bellhopctl remove %s' first.",
                      path, add->name, add->name);
         return CTL_FAILED;
 }
@@ -85,8 +85,8 @@ static CtlStatus add_check_user(const Add *add)
         if (verdict == USER_FITS || (verdict == USER_MISSING && add->change.ctl->create_user))
                 return CTL_FINE;
         if (verdict == USER_MISSING)
-                output_error("User %s does not exist; the instance would run as %s. Add "
-                             "--create-user, or: useradd --create-home %s",
+                output_error("User %s does not exist, but the instance would run as %s. Add "
+                             "--create-user, or run: useradd --create-home %s",
                              add->name, add->name, add->name);
         else
                 output_error("The instance would run as %s, which is %s. Choose another name.",
@@ -104,20 +104,20 @@ static CtlStatus add_check_pair(Add *add)
         add->has_pair = n == 2;
         if (add->has_pair || (n == 0 && add->signs) || !place_exists(add->places.tls))
                 return CTL_FINE;
-        output_error("%s lacks fullchain.pem or privkey.pem, so the instance would not start. %s",
-                     add->places.tls,
-                     n > 0 ? "Put back what is missing, or move the folder away."
-                           : "Add --self-signed, or remove the folder.");
+        output_error(
+                "%s has no fullchain.pem or no privkey.pem, so the instance would not start. %s",
+                add->places.tls,
+                n > 0 ? "Restore the missing file, or move the folder away."
+                      : "Add --self-signed, or remove the folder.");
         return CTL_FAILED;
 }
 
 static CtlStatus add_check_https(const Add *add)
 {
         return draft_check_https(&add->draft, &add->change, add->has_pair || add->signs,
-                                 getpwnam(add->name)
-                                         ? "Add --self-signed, or install one first"
-                                         : "Add --self-signed, or install one first, once "
-                                           "useradd(8) has made the user");
+                                 getpwnam(add->name) ? "Add --self-signed, or install one first"
+                                                     : "Add --self-signed, or create the user with "
+                                                       "useradd(8) and install one first");
 }
 
 /* --- the steps --- */
@@ -146,12 +146,12 @@ static const struct {
         [SNIPPETS] = { "snippets", "make the folder of snippets for " },
         [LOGS] = { "logs", "make the folder of the logs of " },
         [CERTIFICATE] = { "certificate", "sign a certificate for " },
-        [DROP_IN] = { "drop-in", "let systemd know about the network of " },
+        [DROP_IN] = { "drop-in", "set up the network of " },
         [LIMIT] = { "limit", "set the limits of " },
         [INSTANCE_FILE] = { "file", "write the file of " },
         [SOCKET] = { "socket", "start the hand-off socket of " },
         [SERVER] = { "server", "restart the server of " },
-        [ROUTER] = { "router", "let the router read the files: it serves " },
+        [ROUTER] = { "router", "have the router read the files: it serves " },
 };
 
 /* What became of a step. */
@@ -225,7 +225,7 @@ static bool add_sign(Add *add)
 
         hosts_free(hosts, 1);
         if (r == TLS_FILES_NO_USER)
-                output_error("User %s has gone.", add->name);
+                output_error("User %s no longer exists.", add->name);
         add->has_signed = change_good(add->places.tls, r) && r == TLS_FILES_PUT;
         return add->has_signed;
 }
@@ -241,7 +241,7 @@ static Done add_ask_router(const Add *add)
         const int r = samples_fetch(ctl->runtime_dir, &samples);
 
         if (r < 0) {
-                output_error("Whether the router serves %s is not known: %s.", add->name,
+                output_error("It is not known whether the router serves %s: %s.", add->name,
                              metrics_fetch_explain(r));
                 return r == -ESHUTDOWN ? DONE_NOT : DONE_UNKNOWN;
         }
@@ -252,7 +252,7 @@ static Done add_ask_router(const Add *add)
                 done = DONE_NOT;
         samples_done(&samples);
         if (done == DONE_NOT)
-                output_error("The router does not take it: 'journalctl -xeu " ROUTER_SERVICE
+                output_error("The router does not accept the file: 'journalctl -xeu " ROUTER_SERVICE
                              "' says why.");
         else if (done == DONE_UNKNOWN)
                 output_error(
@@ -409,7 +409,8 @@ static CtlStatus add_run_steps(Add *add)
                         continue;
                 done = add_do(add, i);
                 if (done == DONE_UNKNOWN) {
-                        output_error("Nothing was undone. Run the same command again to see.");
+                        output_error(
+                                "Nothing was undone. Run the same command again to see the state.");
                         return CTL_FAILED;
                 }
                 if (done == DONE_NOT)
@@ -421,7 +422,7 @@ static CtlStatus add_run_steps(Add *add)
         }
         if (add_let_others_know(add))
                 return CTL_FINE;
-        output_error("%s is served, but not all changes are in force. When the cause is gone, run "
+        output_error("%s is served, but not all changes are in force. Remove the cause, then run "
                      "'bellhopctl apply'.",
                      add->name);
         return CTL_FAILED;
@@ -437,7 +438,7 @@ static void add_propose_network(const Add *add)
                 cms = cms_find(&user, add->places.www);
         if (cms)
                 output_print("%s can't connect to other servers, for example for updates. To allow "
-                             "it: bellhopctl set %s --network=internet\n",
+                             "this, run: bellhopctl set %s --network=internet\n",
                              cms, add->name);
 }
 
@@ -445,13 +446,14 @@ static void add_print_end(const Add *add)
 {
         const Ctl *ctl = add->change.ctl;
         const bool has_tls = place_exists(add->places.tls);
-        _cleanup_free_ char *nothing = text_format("%s is there already, as asked for.", add->name);
+        _cleanup_free_ char *nothing =
+                text_format("%s already exists with these settings.", add->name);
 
         change_say_end(&add->change, nothing ? nothing : add->name);
         if (ctl->no_legend || ctl->json || ctl->dry_run)
                 return;
         if (ctl->later) {
-                output_print("To bring it into force: bellhopctl apply\n");
+                output_print("To put it into effect, run: bellhopctl apply\n");
                 return;
         }
         for (size_t i = 0; add->change.n_steps > 0 && i < hostmap_size(add->draft.parsed.routes);
@@ -467,11 +469,13 @@ static void add_print_end(const Add *add)
                 }
         }
         if (!has_tls)
-                output_print("It has no certificate yet, and so no HTTPS. To have one: bellhopctl "
-                             "cert %s --install CERT KEY, or bellhopctl cert %s --self-signed\n",
+                output_print("It has no certificate yet, so it does not serve HTTPS. To add one, "
+                             "run: bellhopctl cert %s --install CERT KEY, or bellhopctl cert %s "
+                             "--self-signed\n",
                              add->name, add->name);
         if (add->draft.parsed.instance.tls == TLS_ACME && !ctl->wait)
-                output_print("bellhop-acme gets its certificate: bellhopctl status %s\n",
+                output_print("bellhop-acme is getting its certificate. To see its progress, run: "
+                             "bellhopctl status %s\n",
                              add->name);
         add_propose_network(add);
         draft_say_ignored(&add->draft, ctl);
@@ -523,17 +527,17 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
                            strcmp(ctl->settings[i].value, tls_source_names[TLS_ACME]) == 0);
         }
         if (!instance_name_is_valid(name))
-                output_error("'%s' is no name for an instance: letters, digits, '-' and '_', at "
-                             "most 31, no digit or '-' first.",
+                output_error("'%s' is not a valid name of an instance: use letters, digits, '-' "
+                             "and '_', at most 31, with no digit or '-' first.",
                              name);
         else if (!leads)
-                output_error("Say what leads to %s: --host=HOST, once or more (or --address=ADDR, "
-                             "or --default).",
+                output_error("Add a route to %s: --host=HOST, once or more (or --address=ADDR, or "
+                             "--default).",
                              name);
         else if (ctl->self_signed && !names)
-                output_error("A self-signed certificate needs a --host or --address to name.");
+                output_error("A self-signed certificate needs a --host or --address.");
         else if (ctl->wait && (!is_acme || ctl->later))
-                output_error("--wait is for --acme, without --later.");
+                output_error("--wait can only be used with --acme, without --later.");
         else if (draft_takes_values(ctl))
                 return CTL_FINE;
         return CTL_USAGE;

@@ -91,7 +91,7 @@ static CtlStatus cert_fail(const Ctl *ctl, const char *name, const char *host, c
         _cleanup_free_ char *file = name_path(NAME_INSTANCE_FILE, ctl->config_dir, name);
 
         if (error == -ENOENT && file && access(file, F_OK) < 0)
-                output_error("There is no instance '%s'. 'bellhopctl list' tells which there are.",
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all instances.",
                              name);
         else if (error == -ENOENT && host)
                 output_error("%s has no certificate of its own (%s). 'bellhopctl cert %s' shows "
@@ -102,9 +102,9 @@ static CtlStatus cert_fail(const Ctl *ctl, const char *name, const char *host, c
                              "one.",
                              name, path, name);
         else if (error == -EACCES)
-                output_error("%s can be read by root and %s only. Use sudo.", path, name);
+                output_error("Only root and user %s can read %s. Use sudo.", name, path);
         else
-                output_error("%s can't be read as certificates%s%s. 'bellhopctl check' says more.",
+                output_error("%s can't be read as certificates%s%s. 'bellhopctl check' shows more.",
                              path, error < 0 ? ": " : "", error < 0 ? strerror(-error) : "");
         return CTL_FAILED;
 }
@@ -187,8 +187,8 @@ static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *h
         config_free(config);
         if (is_own)
                 return CTL_FINE;
-        output_error("%s is none of the hosts of %s. 'bellhopctl status %s' shows them.", host,
-                     name, name);
+        output_error("%s is not a host of %s. 'bellhopctl status %s' shows its hosts.", host, name,
+                     name);
         return CTL_FAILED;
 }
 
@@ -234,9 +234,9 @@ static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host
 
         if (!host && !ctl->no_legend && !ctl->json &&
             config_read_instance(ctl->config_dir, name, &instance) == 0 && instance.tls == TLS_ACME)
-                output_print("%s has Tls=acme: bellhop-acme replaces it when it is due, or at its "
-                             "next try if browsers do not accept it. To keep it: bellhopctl set %s "
-                             "--tls=files\n",
+                output_print("%s has Tls=acme: bellhop-acme replaces this certificate when it is "
+                             "due, or at its next try if browsers do not accept it. To keep it, "
+                             "run: bellhopctl set %s --tls=files\n",
                              name, name);
 }
 
@@ -254,24 +254,23 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *hos
         switch (made) {
         case TLS_FILES_PUT:
                 if (!ctl->no_legend)
-                        output_print(
-                                "Made %s/tls/%s%s/{fullchain,privkey}.pem. To use it: systemctl "
-                                "try-restart bellhop@%s.service\n",
-                                dir, name, folder, name);
+                        output_print("Made %s/tls/%s%s/{fullchain,privkey}.pem. To use it, run: "
+                                     "systemctl try-restart bellhop@%s.service\n",
+                                     dir, name, folder, name);
                 cert_say_replaced(ctl, name, host);
                 return CTL_FINE;
         case TLS_FILES_EXIST:
-                output_error("%s has a certificate or key in %s/tls/%s%s. --force replaces it.",
+                output_error("%s already has a certificate or key in %s/tls/%s%s. Add --force to "
+                             "replace it.",
                              name, dir, name, folder);
                 break;
         case TLS_FILES_NO_FOLDER:
-                output_error("%s has no certificate yet. Make or install that of the instance "
-                             "first, without --host=.",
+                output_error("%s has no certificate yet. First make or install the certificate of "
+                             "the instance, without --host=.",
                              name);
                 break;
         case TLS_FILES_NO_NAME:
-                output_error("%s has no Host= and no Address= that a certificate could name.",
-                             name);
+                output_error("%s has no Host= or Address= for a certificate.", name);
                 break;
         case TLS_FILES_NO_USER:
                 output_error("There is no user %s. 'useradd --create-home %s' makes one.", name,
@@ -301,11 +300,11 @@ static CtlStatus cert_check_result(const char *path, const char *what, int resul
                 output_error("%s: %s.", path, strerror(-result));
         else if (result == PEM_ENCRYPTED)
                 output_error("%s: the key is encrypted. Remove the pass phrase with 'openssl "
-                             "pkey', as nobody is there to type it when the instance starts.",
+                             "pkey', because nobody can type it when the instance starts.",
                              path);
         else if (result != PEM_TAKEN)
-                output_error(result == PEM_NOTHING ? "%s: there is no %s in it (PEM form)."
-                                                   : "%s: a %s in it is damaged.",
+                output_error(result == PEM_NOTHING ? "%s: it contains no %s in PEM format."
+                                                   : "%s: it contains a damaged %s.",
                              path, what);
         return result == PEM_TAKEN ? CTL_FINE : CTL_FAILED;
 }
@@ -329,16 +328,16 @@ static CtlStatus cert_use_key(const Ctl *ctl, const char *name, const char *host
                              "--self-signed --force' makes another one.",
                              host ? host : name, name, cert_option(host), host ? host : "");
         else if (r == -ETIMEDOUT || r == -ECHILD)
-                output_error("%s: the process of user %s that reads it has %s. Run the command "
-                             "again.",
-                             shown.key_path, name, r == -ECHILD ? "been killed" : "not answered");
+                output_error("%s: the process of user %s that reads it %s. Run the command again.",
+                             shown.key_path, name, r == -ECHILD ? "was killed" : "did not answer");
         else if (r == -ELOOP || r == -ENOTDIR)
-                output_error("%s is, or leads through, a symbolic link. Put the key itself there.",
-                             shown.key_path);
+                output_error(
+                        "%s is a symbolic link, or its path has one. Put the key itself there.",
+                        shown.key_path);
         else if (r == -EPERM || (r == -EACCES && geteuid() != 0))
-                output_error("%s can be read by root and %s only. Use sudo.", shown.key_path, name);
+                output_error("Only root and user %s can read %s. Use sudo.", name, shown.key_path);
         else if (r == -EACCES)
-                output_error("%s: user %s can't read it. 'bellhopctl check' says more.",
+                output_error("%s: user %s can't read it. 'bellhopctl check' shows more.",
                              shown.key_path, name);
         else
                 return cert_check_result(shown.key_path, "private key", r);
@@ -380,7 +379,7 @@ static CtlStatus cert_request(const Ctl *ctl, const char *name, const char *host
         _cleanup_free_ char *text = NULL;
 
         if (hosts->n_hosts == 0) {
-                output_error("%s has no Host= that a certificate could name.", name);
+                output_error("%s has no Host= for a certificate.", name);
                 return CTL_FAILED;
         }
         return cert_use_key(ctl, name, host, request_make, hosts, &text) == CTL_FINE
@@ -416,7 +415,7 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name, char *host)
         hosts = hosts_new(config->map, config->n_instances);
         if (instance == ROUTE_NONE) {
                 output_error("There is no instance %s, or its file has a mistake. 'bellhopctl "
-                             "check' says which.",
+                             "check' shows mistakes.",
                              name);
                 status = CTL_FAILED;
         } else if (!hosts) {
@@ -445,8 +444,8 @@ static CtlStatus cert_check_source(const char *path)
         if (r == 0 && access.error == 0)
                 return CTL_FINE;
         if (r == 0 && access.error == -EPERM)
-                output_error("%s: others than root can change %s. Copy the file to a folder that "
-                             "only root can change.",
+                output_error("%s: users other than root can change %s. Copy the file to a folder "
+                             "that only root can change.",
                              path, access.obstacle);
         else
                 output_error("%s: %s.", path, strerror(r < 0 ? -r : -access.error));
@@ -461,11 +460,11 @@ static CtlStatus cert_check_pair(const TlsPair *pair, const char *name, const ch
         const char *weakness = certificate_weakness(leaf);
 
         if (X509_check_private_key(leaf, pair->key) != 1 && files[1])
-                output_error("The key in %s is not that of the first certificate in %s.", files[1],
-                             files[0]);
+                output_error("The key in %s does not belong to the first certificate in %s.",
+                             files[1], files[0]);
         else if (X509_check_private_key(leaf, pair->key) != 1)
-                output_error("The key of %s is not that of the first certificate in %s. Let the "
-                             "authority sign what 'bellhopctl cert %s%s%s --request' prints, or "
+                output_error("The key of %s does not belong to the first certificate in %s. Send "
+                             "the authority the output of 'bellhopctl cert %s%s%s --request', or "
                              "install the key too: --install CERT KEY.",
                              host ? host : name, files[0], name, cert_option(host),
                              host ? host : "");
@@ -531,7 +530,7 @@ static CtlStatus cert_check_user(const char *name)
                 output_error("There is no user %s. 'useradd --create-home %s' makes one.", name,
                              name);
         else
-                output_error("%s is not a user that can have an instance.", name);
+                output_error("User %s can't have an instance.", name);
         return CTL_FAILED;
 }
 
@@ -561,8 +560,8 @@ static CtlStatus cert_write_pair(Change *change, const char *name, const char *h
                 cert_say_replaced(change->ctl, name, host);
                 return CTL_FINE;
         }
-        output_error("The new certificate is in %s/tls/%s; the instance does not use it yet.", dir,
-                     name);
+        output_error("The new certificate is in %s/tls/%s, but the instance does not use it yet.",
+                     dir, name);
         return CTL_FAILED;
 }
 
@@ -611,12 +610,11 @@ static CtlStatus cert_check_acme(const Ctl *ctl, const char *name)
                 return cert_fail(ctl, name, NULL, file, -ENOENT);
         if (instance.tls == TLS_ACME && !instance.is_suspended)
                 return CTL_FINE;
-        output_error(
-                instance.tls == TLS_ACME
-                        ? "bellhop-acme gets no certificate while %s is suspended. First: "
-                          "bellhopctl resume %s"
-                        : "%s does not have Tls=acme. To change that: bellhopctl set %s --acme",
-                name, name);
+        output_error(instance.tls == TLS_ACME ? "bellhop-acme gets no certificate while %s is "
+                                                "suspended. First run: bellhopctl resume %s"
+                                              : "%s does not have Tls=acme. To change this, run: "
+                                                "bellhopctl set %s --acme",
+                     name, name);
         return CTL_FAILED;
 }
 
@@ -647,19 +645,20 @@ CtlStatus verb_cert(const Ctl *ctl, char *arguments[])
         for (char *at = host; at && *at; at++)
                 *at = *at >= 'A' && *at <= 'Z' ? (char)(*at + 'a' - 'A') : *at;
         if (ctl->force && !ctl->self_signed) {
-                output_error("--force is for --self-signed.");
+                output_error("--force can only be used with --self-signed.");
                 return CTL_USAGE;
         }
         if (ctl->install + ctl->renew + ctl->request + ctl->self_signed > 1) {
-                output_error("Only one of --install, --renew, --request and --self-signed.");
+                output_error("Use only one of --install, --renew, --request and --self-signed.");
                 return CTL_USAGE;
         }
         if ((ctl->renew && host) || (ctl->wait && !ctl->renew)) {
-                output_error(host ? "--host= is not for --renew." : "--wait is for --renew.");
+                output_error(host ? "--host= can't be used with --renew."
+                                  : "--wait can only be used with --renew.");
                 return CTL_USAGE;
         }
         if (!instance_name_is_valid(name)) {
-                output_error("'%s' is no name of an instance.", name);
+                output_error("'%s' is not a valid name of an instance.", name);
                 return CTL_FAILED;
         }
         if (ctl->renew)

@@ -128,13 +128,13 @@ static int check_instances(Check *check)
         output_progress(NULL, n, n);
         if (check->n_needs_root > 0)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                            "certificates, keys, snippets and document roots: only root can see "
-                            "them as their users do; use sudo");
+                            "certificates, keys, snippets and document roots: only root can read "
+                            "them as their users; use sudo");
         else if (check->n_silent > 0)
-                finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                            "whether %zu instances have read their files as they are now: they do "
-                            "not say",
-                            check->n_silent);
+                finding_add(
+                        &check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                        "whether %zu instances have read their present files: they do not answer",
+                        check->n_silent);
         return owners && inst ? 0 : -ENOMEM;
 }
 
@@ -290,7 +290,7 @@ CtlStatus verb_check(const Ctl *ctl, char *arguments[])
         int r;
 
         if (ctl->files && !text_number(span_from_string(ctl->files), SIZE_MAX, &files_max)) {
-                output_error("--files=%s is no number.", ctl->files);
+                output_error("--files=%s is not a number.", ctl->files);
                 return CTL_USAGE;
         }
         r = check_init(ctl, &check);
@@ -311,7 +311,7 @@ CtlStatus verb_check(const Ctl *ctl, char *arguments[])
                 status = output_bad_configuration(ctl, r);
         } else if (ctl->instance && check.findings.n == 0 &&
                    config_find_instance(check.config, ctl->instance) == ROUTE_NONE) {
-                output_error("There is no instance '%s'. 'bellhopctl list' shows all.",
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all instances.",
                              ctl->instance);
                 status = CTL_FAILED;
         } else {

@@ -110,7 +110,8 @@ static CtlStatus export_say_missing(const Config *config, const char *only, size
                 status = CTL_FAILED;
         }
         if (only && n == 0 && status == CTL_FINE) {
-                output_error("There is no instance '%s'. 'bellhopctl list' shows all.", only);
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all instances.",
+                             only);
                 status = CTL_FAILED;
         }
         return status;
@@ -170,7 +171,7 @@ CtlStatus verb_export(const Ctl *ctl, char *arguments[])
         r = export_print(&output, config, only, &n);
         status = r == -ENOMEM ? output_no_memory() : export_say_missing(config, only, n);
         if (r < 0 && r != -ENOMEM) {
-                output_error("Not all limits are known, and those are null: %s.", strerror(-r));
+                output_error("Not all limits are known; the others are null: %s.", strerror(-r));
                 status = CTL_FAILED;
         }
         config_free(config);

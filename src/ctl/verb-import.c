@@ -63,8 +63,8 @@ CtlStatus verb_import(const Ctl *ctl, char *arguments[])
         const ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
         if (!arguments[0] == !ctl->apache) {
-                output_error("Say what to import: bellhopctl import FILE.json, bellhopctl import "
-                             "FILE.csv, or bellhopctl import --apache");
+                output_error("Nothing to import. Write: bellhopctl import FILE.json, bellhopctl "
+                             "import FILE.csv, or bellhopctl import --apache");
                 return CTL_USAGE;
         }
         program[n > 0 ? n : 0] = 0;

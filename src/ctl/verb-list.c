@@ -327,14 +327,13 @@ static void list_print_legend(const List *list)
                              "check'.\n",
                              fleet->n_bad);
         if (fleet->bus_error < 0)
-                output_print("States are not known: systemd does not answer: %s.\n",
+                output_print("States are unknown: systemd does not answer: %s.\n",
                              strerror(-fleet->bus_error));
         else if (fleet->n_partly_unknown > 0)
-                output_print("Not all figures are known: systemd has left questions about %zu of "
-                             "them unanswered.\n",
+                output_print("Figures of %zu instances are incomplete: systemd did not answer.\n",
                              fleet->n_partly_unknown);
         if (fleet->router_error < 0)
-                output_print("Hand-offs are not known: %s.\n",
+                output_print("Hand-offs are unknown: %s.\n",
                              metrics_fetch_explain(fleet->router_error));
 }
 

@@ -41,15 +41,15 @@ static const struct {
         const char *name, *help;
 } metrics_of_certificates[CERTIFICATE_METRICS] = {
         [NOT_AFTER] = { "bellhop_certificate_not_after_seconds",
-                        "When the certificate that bellhop-acme has got ends, since 1970." },
+                        "When the certificate from bellhop-acme expires, in seconds since 1970." },
         [NEXT_TRY] = { "bellhop_certificate_next_try_seconds",
-                       "When bellhop-acme tries to get the next one, since 1970." },
+                       "When bellhop-acme next tries to get a certificate, in seconds since "
+                       "1970." },
         [TRIED] = { "bellhop_certificate_tried_seconds",
-                    "When its last try has ended, since 1970." },
-        [FAILURES] = { "bellhop_certificate_failures",
-                       "Tries that have failed since the last certificate." },
+                    "When the last try of bellhop-acme ended, in seconds since 1970." },
+        [FAILURES] = { "bellhop_certificate_failures", "Failed tries since the last certificate." },
         [LEFT_OUT] = { "bellhop_certificate_hosts_left_out",
-                       "Hosts that the certificate does not have." },
+                       "Hosts of the instance that the certificate lacks." },
 };
 
 static uint64_t metrics_value(const AcmeState *state, size_t metric)

@@ -42,7 +42,7 @@ static bool remove_routes(Remove *remove, bool had_file)
         if (known == 0 || known == -ESHUTDOWN)
                 return true;
         return !change_step(&remove->change, "router",
-                            "let the router read the files: it does not serve %s any more",
+                            "have the router read the files: it no longer serves %s",
                             remove->name) ||
                change_reload_router(&remove->change);
 }
@@ -77,14 +77,14 @@ static bool remove_folder(Remove *remove, const char *kind, const char *path)
         _cleanup_free_ char *mount = NULL;
 
         if (!place_exists(path) ||
-            !change_step(&remove->change, kind, "remove %s and all that is in it", path))
+            !change_step(&remove->change, kind, "remove %s and its contents", path))
                 return true;
-        if (!change_good("What is mounted can't be seen", mount_find(path, &mount)))
+        if (!change_good("The list of mounts can't be read", mount_find(path, &mount)))
                 return false;
         if (mount) {
                 /* The customer may have chosen the name, so no command shows it. */
-                output_error("%s is not removed, as something is mounted there, which has to be "
-                             "unmounted first: %s",
+                output_error("%s is not removed, because a file system is mounted there. Unmount "
+                             "it first: %s",
                              path, mount);
                 return false;
         }
@@ -210,9 +210,9 @@ static void remove_print_rest(const Remove *remove)
         const char *const places[] = { remove->places.www,      remove->places.tls,
                                        remove->places.snippets, remove->places.state,
                                        remove->places.cache,    remove->places.logs };
-        const char *separator = "Left as they are: ";
+        const char *separator = "Kept: ";
         _cleanup_free_ char *nothing =
-                text_format("Nothing of %s is left to be removed.", remove->name);
+                text_format("Nothing of %s remains to be removed.", remove->name);
 
         change_say_end(&remove->change, nothing ? nothing : remove->name);
         if (ctl->no_legend || ctl->json || ctl->dry_run)
@@ -227,8 +227,8 @@ static void remove_print_rest(const Remove *remove)
                 separator = ", ";
         }
         if (*separator == ',')
-                output_print(".%s\n", ctl->purge ? " bellhopctl has not made the user."
-                                                 : " With --purge, they are removed too.");
+                output_print(".%s\n", ctl->purge ? " bellhopctl did not create the user."
+                                                 : " Add --purge to remove them, too.");
 }
 
 /* What is purged does not come back. */
@@ -239,15 +239,15 @@ static CtlStatus remove_ask(const Ctl *ctl, const char *name)
         if (!ctl->purge || ctl->yes || ctl->dry_run)
                 return CTL_FINE;
         if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-                output_error("--purge removes the pages, certificate and settings of %s for good. "
-                             "Add --yes if that is meant; --dry-run shows what there is.",
+                output_error("--purge permanently removes the pages, certificate and settings of "
+                             "%s. Add --yes to do this; --dry-run shows what it removes.",
                              name);
                 return CTL_USAGE;
         }
         fprintf(stderr,
-                "The pages, certificate and settings of %s are removed for good, and so is the "
-                "user with its home if bellhopctl has made it.\n"
-                "Type the name to go on: ",
+                "The pages, certificate and settings of %s will be permanently removed, and also "
+                "the user with its home if bellhopctl created it.\n"
+                "Type the name to continue: ",
                 name);
         if (!fgets(answer, sizeof(answer), stdin))
                 answer[0] = 0;
@@ -275,8 +275,8 @@ CtlStatus verb_remove(const Ctl *ctl, char *arguments[])
                 if (remove_is_known(&remove)) {
                         remove_print_rest(&remove);
                 } else {
-                        output_error("There is no instance '%s', and nothing is left of one. "
-                                     "'bellhopctl list' shows all.",
+                        output_error("There is no instance '%s', and no files of a removed one. "
+                                     "'bellhopctl list' shows all instances.",
                                      remove.name);
                         status = CTL_FAILED;
                 }

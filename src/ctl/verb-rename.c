@@ -28,19 +28,19 @@
 /* The second file while both names have one. A file needs a host; nobody has this one. */
 #define STUB_HEAD "# Made by bellhopctl rename"
 #define STUB                                                                     \
-        STUB_HEAD ": %s becomes %s. To go on with it: bellhopctl rename %s %s\n" \
+        STUB_HEAD ": %s becomes %s. To continue, run: bellhopctl rename %s %s\n" \
                   "[Instance]\nHost=renamed-%s-x.invalid\nNetwork=%s\nSuspended=%s\n"
 
 /* %1$s: the old name. Mount points are made in the sandbox only: of all that is there, the cache
  * alone is the machine's own. */
-#define OLD_PLACES                                                                             \
-        "# Made by bellhopctl rename: %1$s has become %%i. For settings of applications that " \
-        "name the old folders.\n"                                                              \
-        "# Without it, only the new folders are there.\n"                                      \
-        "[Service]\n"                                                                          \
-        "BindPaths=-/home/%%i:/home/%1$s -" WWW_DIR "/%%i:" WWW_DIR "/%1$s\n"                  \
-        "BindPaths=-" STATE_DIR "/%%i:" STATE_DIR "/%1$s\n"                                    \
-        "BindReadOnlyPaths=-" BELLHOP_CONFIG_DIR "/tls/%%i:" BELLHOP_CONFIG_DIR "/tls/%1$s\n"  \
+#define OLD_PLACES                                                                            \
+        "# Made by bellhopctl rename: %1$s has become %%i. For applications whose settings "  \
+        "name the old folders.\n"                                                             \
+        "# Without this file, only the new folders exist.\n"                                  \
+        "[Service]\n"                                                                         \
+        "BindPaths=-/home/%%i:/home/%1$s -" WWW_DIR "/%%i:" WWW_DIR "/%1$s\n"                 \
+        "BindPaths=-" STATE_DIR "/%%i:" STATE_DIR "/%1$s\n"                                   \
+        "BindReadOnlyPaths=-" BELLHOP_CONFIG_DIR "/tls/%%i:" BELLHOP_CONFIG_DIR "/tls/%1$s\n" \
         "BindReadOnlyPaths=-" BELLHOP_CONFIG_DIR "/sites/%%i:" BELLHOP_CONFIG_DIR "/sites/%1$s\n"
 
 static bool rename_is_stub(const char *path)
@@ -61,9 +61,10 @@ static bool rename_user(Rename *rename)
 
         if (rename->has_begun && rename->user.exists)
                 return true;
-        return !change_step(change, "user",
-                            "rename user %s to %s; until the end, %s is a second name of the user",
-                            rename->from, rename->to, rename->from) ||
+        return !change_step(
+                       change, "user",
+                       "rename user %s to %s; %s remains a second name of the user until the end",
+                       rename->from, rename->to, rename->from) ||
                second_name_give(rename->from, rename->to, user);
 }
 
@@ -165,8 +166,8 @@ static bool rename_settings(Rename *rename, const Instance *instance)
         int r;
 
         if (!change_step(&rename->change, "settings",
-                         "copy the settings of the units of %s to those of %s, and let the old "
-                         "folders be seen in the instance, too",
+                         "copy the settings of the units of %s to those of %s, and show the old "
+                         "folders in the instance, too",
                          rename->from, rename->to))
                 return true;
         if (!settings_copy(rename->from, rename->to) ||
@@ -246,7 +247,7 @@ static bool rename_switch(Rename *rename)
         if (!dry_run && !rename_is_stub(rename->new.file))
                 return true;
         if (!rename_state(rename) ||
-            (change_step(&rename->change, "file", "let %s have the hosts of %s", rename->new.file,
+            (change_step(&rename->change, "file", "give %s the hosts of %s", rename->new.file,
                          rename->from) &&
              !change_good(rename->new.file, file_swap(rename->old.file, rename->new.file))))
                 return false;
@@ -263,7 +264,7 @@ static int rename_is_drained(const Rename *rename)
         int r = samples_fetch(dir, &samples);
 
         if (r < 0 && r != -ESHUTDOWN) {
-                output_error("Who waits for %s is not known: %s.", rename->from,
+                output_error("The connections that wait for %s are unknown: %s.", rename->from,
                              metrics_fetch_explain(r));
                 return r;
         }
@@ -276,7 +277,7 @@ static int rename_is_drained(const Rename *rename)
                 return 0;
         (void)name_path_fill(NAME_HANDOFF_SOCKET, dir, rename->from, socket);
         r = queue_is_empty(socket);
-        (void)change_good("Who waits in the hand-off socket is not known", r);
+        (void)change_good("The connections in the hand-off socket are unknown", r);
         return r;
 }
 
@@ -289,7 +290,7 @@ static bool rename_drain(const Rename *rename)
         while ((r = rename_is_drained(rename)) == 0 && clock_monotonic_usec() < end)
                 (void)nanosleep(&pause, NULL);
         if (r == 0)
-                output_error("The old instance does not receive its visitors: systemctl status "
+                output_error("The old instance does not receive its connections: systemctl status "
                              "bellhop@%s.service",
                              rename->from);
         return r > 0;
@@ -303,12 +304,12 @@ static bool rename_router(Rename *rename)
         if (!change->ctl->dry_run && !place_exists(rename->old.file))
                 return true;
         if (!change->ctl->dry_run && !rename_is_stub(rename->old.file)) {
-                output_error("Somebody has changed %s meanwhile. Move it away first.",
+                output_error("Another process changed %s meanwhile. Move it away first.",
                              rename->old.file);
                 return false;
         }
-        if (change_step(change, "router", "let the router read the files: it sends visitors to %s",
-                        rename->to) &&
+        if (change_step(change, "router",
+                        "have the router read the files: it sends connections to %s", rename->to) &&
             (!change_reload_router(change) || !rename_drain(rename)))
                 return false;
         if (change_step(change, "file", "remove %s", rename->old.file) &&
@@ -353,7 +354,8 @@ static bool rename_end_units(Rename *rename)
                          change->ctl->dry_run ? 0 : file_remove(rename->old.wanted)))
                 return false;
         if (known != 0 && known != -ESHUTDOWN &&
-            change_step(change, "router", "let the router forget %s", rename->from) &&
+            change_step(change, "router", "remove the routes of %s from the router",
+                        rename->from) &&
             !change_reload_router(change))
                 return false;
         return rename_tell_others(rename) && rename_certificate_orders(rename) &&
@@ -378,8 +380,8 @@ static bool rename_end_folders(Rename *rename)
                         return false;
         for (size_t i = 0; !rename->change.ctl->dry_run && i < ELEMENTSOF(made); i++)
                 if (place_exists(made[i]) &&
-                    change_step(&rename->change, "state", "remove %s, which was made meanwhile",
-                                made[i]) &&
+                    change_step(&rename->change, "state",
+                                "remove %s, which another process made meanwhile", made[i]) &&
                     !program_run((const char *const[]){ "rm", "--recursive", "--force",
                                                         "--one-file-system", "--", made[i], NULL }))
                         return false;
@@ -404,7 +406,7 @@ static bool rename_run(Rename *rename)
                 if (!steps[i](rename))
                         return false;
                 if (change_is_interrupted() && i + 1 < ELEMENTSOF(steps)) {
-                        output_error("Interrupted. Visitors of %s are served.", rename->from);
+                        output_error("Interrupted. Clients of %s are served.", rename->from);
                         return false;
                 }
         }
@@ -422,10 +424,9 @@ static void rename_say_mentions(Rename *rename)
 
                 r = crontab ? mentions_add(&mentions, crontab, rename->from, "*") : -ENOMEM;
         }
-        (void)change_good("Who else names the old name is not known", r);
+        (void)change_good("Other files with the old name are unknown", r);
         for (size_t i = 0; i < mentions.n; i++)
-                (void)change_step(&rename->change, "by-hand",
-                                  "to be corrected by hand: %s:%u names %s",
+                (void)change_step(&rename->change, "by-hand", "correct by hand: %s:%u names %s",
                                   mentions.mentions[i].file, mentions.mentions[i].line,
                                   rename->from);
         mentions_done(&mentions);
@@ -444,9 +445,9 @@ static void rename_print_end(Rename *rename)
                 _cleanup_free_ char *left = rename_kept(i, rename->from);
 
                 if (left && place_exists(left))
-                        output_print("%s was made meanwhile, and is left as it is.\n", left);
+                        output_print("Another process made %s meanwhile, so it is kept.\n", left);
         }
-        output_print("%s is %s now. In the instance, the old folders lead to the new ones; cron "
+        output_print("%s is now %s. In the instance, the old folders lead to the new ones. Cron "
                      "jobs and shells need the new ones.\n",
                      rename->from, rename->to);
 }
@@ -456,11 +457,11 @@ static CtlStatus rename_check_words(const char *from, const char *to)
         if (change_check_name(from) != CTL_FINE)
                 return CTL_USAGE;
         if (!instance_name_is_valid(to))
-                output_error("'%s' is no name for an instance: letters, digits, '-' and '_', at "
-                             "most 31, no digit or '-' first.",
+                output_error("'%s' is not a valid name of an instance: use letters, digits, '-' "
+                             "and '_', at most 31, with no digit or '-' first.",
                              to);
         else if (strcmp(from, to) == 0)
-                output_error("Old and new name are the same.");
+                output_error("The old and the new name are the same.");
         else
                 return CTL_FINE;
         return CTL_USAGE;
@@ -480,7 +481,7 @@ CtlStatus verb_rename(const Ctl *ctl, char *arguments[])
         if (status == CTL_FINE)
                 status = rename_prepare(&rename);
         if (status == CTL_FINE && rename.is_done) {
-                change_say_end(&rename.change, "It is done already.");
+                change_say_end(&rename.change, "This is already done.");
         } else if (status == CTL_FINE && rename_run(&rename)) {
                 rename_print_end(&rename);
         } else if (status == CTL_FINE) {

@@ -96,7 +96,7 @@ static char *route_words(const Explanation *answer)
         if (answer->reason)
                 return text_format("%s%s%s", answer->reason, cause ? ": " : "", cause ? cause : "");
         if (!answer->why || !answer->route)
-                return strdup(answer->why ? "default: no other route leads anywhere" : "-");
+                return strdup(answer->why ? "default: no other route matches" : "-");
         return text_format("%s: %s=%s%s", answer->why,
                            strcmp(answer->why, "address") == 0 ? "Address" : "Host", answer->route,
                            strcmp(answer->outcome, "redirect") == 0 ? ", Http=redirect" : "");
@@ -198,18 +198,16 @@ static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config
                 if (!answers[i].is.outcome || route_answers_agree(&answers[i].is, &files[i].is))
                         continue;
                 why = route_words(&files[i].is);
-                output_print(
-                        "\nBy the files, it is another one: %s%s%s, %s. 'bellhopctl apply' brings "
-                        "them into force.\n",
-                        files[i].is.outcome, files[i].is.instance ? " " : "",
-                        files[i].is.instance ? files[i].is.instance : "", why ? why : "");
+                output_print("\nThe files have another route: %s%s%s, %s. 'bellhopctl apply' puts "
+                             "them into effect.\n",
+                             files[i].is.outcome, files[i].is.instance ? " " : "",
+                             files[i].is.instance ? files[i].is.instance : "", why ? why : "");
                 break;
         }
         route_print_acme(config, &answers[answers[TLS].is.outcome ? TLS : HTTP].is);
         if (!wanted->is_address && hostmap_has_addresses(config->map))
-                output_print(
-                        "\nA connection to an address that an instance has by Address= is always "
-                        "that one's, see 'bellhopctl route ADDR'.\n");
+                output_print("\nA connection to an address in Address= of an instance always goes "
+                             "to that instance; see 'bellhopctl route ADDR'.\n");
         for (int i = 0; i < PROTOCOLS; i++) {
                 _cleanup_free_ char *path = NULL;
 
@@ -218,8 +216,8 @@ static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config
                 path = name_path(NAME_HANDOFF_SOCKET, ctl->runtime_dir, answers[i].is.instance);
                 if (!path || access(path, F_OK) == 0 || errno != ENOENT)
                         continue;
-                output_print("\nThe hand-off socket of %s is not there, so it would be refused "
-                             "(unavailable). 'bellhopctl apply' starts it.\n",
+                output_print("\nThe hand-off socket of %s does not exist, so the connection would "
+                             "be refused (unavailable). 'bellhopctl apply' starts it.\n",
                              answers[i].is.instance);
                 break;
         }
@@ -243,7 +241,8 @@ static CtlStatus route_ask_all(const Ctl *ctl, const Wanted *wanted, const Confi
                 else
                         r = route_ask_router(ctl, &question, &answers[i]);
                 if (r < 0) {
-                        output_error("No answer: %s. With --offline, the files are read instead.",
+                        output_error("No answer: %s. With --offline, bellhopctl reads the files "
+                                     "instead.",
                                      metrics_fetch_explain(r));
                         return CTL_FAILED;
                 }
@@ -280,12 +279,12 @@ CtlStatus verb_route(const Ctl *ctl, char *arguments[])
         int r;
 
         if (ctl->only_tls && ctl->only_http) {
-                output_error("Give --tls or --http, or none of them for both.");
+                output_error("Use --tls or --http, or none of them for both.");
                 return CTL_USAGE;
         }
         wanted.is_address = address_parse(text, &wanted.address);
         if (!wanted.is_address && hostname_parse(text, &host) != HOSTNAME_OK) {
-                output_error("'%s' is neither a host nor an address. Write for example "
+                output_error("'%s' is neither a host nor an address. Write, for example, "
                              "alice.example, 192.0.2.7, 192.0.2.7:443 or [2001:db8::7]:443.",
                              arguments[0]);
                 return CTL_FAILED;

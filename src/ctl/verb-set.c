@@ -171,14 +171,14 @@ static CtlStatus set_try_server(const Set *set)
                             &said);
         if (r == CONFIGTEST_PASSED)
                 return CTL_FINE;
-        if (!change_good("The other server can't be tried", r))
+        if (!change_good("The other server can't be tested", r))
                 return CTL_FAILED;
         if (r == CONFIGTEST_FAILED && reason_find(said, &reason) < 0)
                 return output_no_memory();
         if (reason.file)
                 place = text_format("%s:%u: ", reason.file, reason.line);
         output_error("With %s, the instance would not start: %s%s. Nothing was changed. If the "
-                     "snippet is for %s alone, let its name end with .%s.",
+                     "snippet is only for %s, give it a name that ends with .%s.",
                      server_names[instance.server], place ? place : "",
                      reason.what ? reason.what : "its test did not end", server_names[set->server],
                      server_names[set->server]);
@@ -296,7 +296,7 @@ static bool set_enforce(Set *set)
         } else if (is_assumed) {
                 set->entry->instance = &set->draft.parsed.instance;
         }
-        good = good && change_good("What is in force can't be seen",
+        good = good && change_good("The present state can't be read",
                                    enforce_find(&set->change, &set->fleet, &enforce));
         if (good && is_assumed)
                 set_assume_written(&enforce, set->entry);
@@ -312,13 +312,13 @@ static bool set_enforce(Set *set)
 
 static CtlStatus set_run(Set *set)
 {
-        _cleanup_free_ char *nothing = text_format("%s is as asked for already.", set->name);
+        _cleanup_free_ char *nothing = text_format("%s already has these settings.", set->name);
 
         if (!limit_apply(&set->change, set->name, &set->wanted, set->needs) || !set_sign(set) ||
             !set_write(set))
                 return CTL_FAILED;
         if (set->is_of_file && !set_enforce(set)) {
-                output_error("Not all changes are in force. When the cause is gone, run the same "
+                output_error("Not all changes are in force. Remove the cause, then run the same "
                              "command again.");
                 return CTL_FAILED;
         }
@@ -329,8 +329,8 @@ static CtlStatus set_run(Set *set)
                 return CTL_FINE;
         if (!set->draft.parsed.instance.is_suspended)
                 return acme_wait(&set->change, set->name, &set->acme, set->begin, set->is_other);
-        output_error("bellhop-acme gets no certificate while it is suspended. First: bellhopctl "
-                     "resume %s",
+        output_error("bellhop-acme gets no certificate while the instance is suspended. First run: "
+                     "bellhopctl resume %s",
                      set->name);
         return CTL_FAILED;
 }
@@ -354,12 +354,12 @@ CtlStatus verb_set(const Ctl *given, char *arguments[])
         if (status != CTL_FINE)
                 return status;
         if (ctl->n_settings == 0) {
-                output_error("Say what to change, for example: bellhopctl set %s --host=HOST",
+                output_error("Nothing to change. Write, for example: bellhopctl set %s --host=HOST",
                              set.name);
                 return CTL_USAGE;
         }
         if (ctl->wait && !set_wants_acme(ctl)) {
-                output_error("--wait is for --acme.");
+                output_error("--wait can only be used with --acme.");
                 return CTL_USAGE;
         }
         if (!draft_takes_values(ctl) || limit_options(ctl, &set.wanted) != CTL_FINE)

@@ -184,12 +184,13 @@ static int status_put_file(Status *status)
                 if (strcmp(config->problems[i].file, file) == 0)
                         status_advise(status, "%s", config->problems[i].text);
         if (!entry->has_file)
-                status_advise(status,
-                              "%s is not there, but its socket is: 'bellhopctl apply' stops it.",
-                              file);
+                status_advise(
+                        status,
+                        "%s does not exist, but its socket does: 'bellhopctl apply' stops it.",
+                        file);
         else if (entry->instance && (entry->state == FLEET_OFF || !socket_there))
-                status_advise(status, "Its hand-off socket is not started, so visitors are "
-                                      "refused: 'bellhopctl apply'");
+                status_advise(status, "Its hand-off socket is not started, so clients are refused: "
+                                      "'bellhopctl apply'");
         else if (entry->instance && status->fleet.router_error == 0 && entry->n_handoffs == UNKNOWN)
                 status_advise(status, "The router does not know it yet: 'bellhopctl apply'");
         return 0;
@@ -259,9 +260,8 @@ static void status_put_oom(Status *status)
         status_put(status, NULL, "last_oom_kill", SCOLS_JSON_STRING, NULL,
                    last > 0 ? show_time(last, text) : NULL);
         if (any)
-                status_advise(status,
-                              "Programs of it were killed, as memory ran out: 'bellhopctl check' "
-                              "says more");
+                status_advise(status, "Programs of it were killed, because memory ran out: "
+                                      "'bellhopctl check' shows more");
 }
 
 /* Shows the counts of bellhop-mail, which need not run. */
@@ -309,9 +309,9 @@ static void status_put_numbers(Status *status)
                    show_ago(last, time(NULL), ago), last > 0 ? show_time(last, then) : NULL);
         if (entry->state == FLEET_FAILED)
                 status_advise(status,
-                              "Its server has failed: 'journalctl -xeu bellhop@%s.service' says "
-                              "why, 'bellhopctl check' finds mistakes in its files. The next "
-                              "visitor starts it again.",
+                              "Its server failed: 'journalctl -xeu bellhop@%s.service' shows why, "
+                              "'bellhopctl check' finds mistakes in its files. The next connection "
+                              "starts it again.",
                               status->name);
 }
 
@@ -358,8 +358,8 @@ static void status_put_acme(Status *status, const AcmeState *acme, bool is_known
         texts_free(lacks, n_lacks);
         if (acme->error || acme->n_failures_of_hosts > 0)
                 status_advise(status,
-                              "bellhop-acme can't get a certificate for all of its hosts: "
-                              "'bellhopctl check --instance=%s' says what to do",
+                              "bellhop-acme can't get a certificate for all its hosts: 'bellhopctl "
+                              "check --instance=%s' says what to do",
                               status->name);
 }
 
@@ -394,13 +394,13 @@ static void status_put_certificate(Status *status)
         acme_state_done(&acme);
         if (r == 0 && ends <= now && is_acme)
                 status_advise(status,
-                              "Its certificate is over, and bellhop-acme has not renewed it: "
-                              "'bellhopctl check --instance=%s' says more",
+                              "Its certificate has expired, and bellhop-acme has not renewed it: "
+                              "'bellhopctl check --instance=%s' shows more",
                               status->name);
         else if (r == 0 && ends <= now)
                 status_advise(status,
-                              "Its certificate is over. Put a new one there, and: systemctl "
-                              "try-reload-or-restart bellhop@%s.service",
+                              "Its certificate has expired. Put a new one there, then run: "
+                              "systemctl try-reload-or-restart bellhop@%s.service",
                               status->name);
         if (r == -EBADMSG)
                 status_advise(status, "Its certificate is damaged: 'bellhopctl check'");
@@ -421,7 +421,7 @@ static void status_put_journal(Status *status)
         if (fleet->bus_error < 0)
                 status_advise(status, "systemd does not answer: %s", strerror(-fleet->bus_error));
         if (fleet->router_error < 0)
-                status_advise(status, "The router's numbers are missing: %s",
+                status_advise(status, "The router's figures are missing: %s",
                               metrics_fetch_explain(fleet->router_error));
         if (geteuid() != 0)
                 status_advise(status, "Without root, not all of this can be seen: use sudo");
@@ -507,7 +507,7 @@ CtlStatus verb_status(const Ctl *ctl, char *arguments[])
         Output output;
 
         if (r > 0) {
-                output_error("There is no instance '%s'. 'bellhopctl list' shows all.",
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all instances.",
                              arguments[0]);
         } else if (r < 0) {
                 result = output_bad_configuration(ctl, r);

@@ -41,8 +41,8 @@ static bool suspend_reload_router(Suspend *suspend)
 {
         return !change_step(&suspend->change, "router",
                             suspend->wanted
-                                    ? "let the router read the files: it refuses plain HTTP for %s"
-                                    : "let the router read the files: it sends %s its visitors",
+                                    ? "have the router read the files: it refuses plain HTTP for %s"
+                                    : "have the router read the files: it sends connections to %s",
                             suspend->name) ||
                change_reload_router(&suspend->change);
 }
@@ -70,7 +70,7 @@ static bool suspend_restart(Suspend *suspend)
         char unit[NAME_UNIT_MAX];
 
         return !change_step(&suspend->change, "server",
-                            "restart the instance of %s, when requests in progress are finished "
+                            "restart the instance of %s after requests in progress are finished "
                             "(up to 45 s)",
                             suspend->name) ||
                change_unit(verb, name_unit(NAME_SERVICE_UNIT, suspend->name, unit));
@@ -103,13 +103,13 @@ static void suspend_say_end(const Suspend *suspend)
 {
         const char *state = suspend->wanted ? "suspended" : "not suspended";
         const Ctl *ctl = suspend->change.ctl;
-        _cleanup_free_ char *nothing = text_format("%s is %s already.", suspend->name, state);
+        _cleanup_free_ char *nothing = text_format("%s is already %s.", suspend->name, state);
 
         change_say_end(&suspend->change, nothing ? nothing : state);
         if (suspend->wanted && suspend->change.n_steps > 0 && !ctl->dry_run && !ctl->no_legend &&
             !ctl->json)
-                output_print("Visitors of %s get 503 Service Unavailable until: bellhopctl resume "
-                             "%s\n",
+                output_print("Clients of %s get 503 Service Unavailable. To serve them again, run: "
+                             "bellhopctl resume %s\n",
                              suspend->name, suspend->name);
 }
 

@@ -255,12 +255,12 @@ CtlStatus verb_top(const Ctl *ctl, char *arguments[])
         int r;
 
         if (*end != 0 || end == ctl->delay || !(delay >= DELAY_MIN && delay <= DELAY_MAX)) {
-                output_error("--delay=%s is no number of seconds from 0.1 on.", ctl->delay);
+                output_error("--delay=%s is not a number of seconds of at least 0.1.", ctl->delay);
                 return CTL_USAGE;
         }
         if (ctl->count && (!text_number(span_from_string(ctl->count), UINT64_MAX, &top.n_left) ||
                            top.n_left == 0)) {
-                output_error("--count=%s is no number from 1 on.", ctl->count);
+                output_error("--count=%s is not a number of at least 1.", ctl->count);
                 return CTL_USAGE;
         }
         top_catch_signals(&top.signals);

@@ -71,7 +71,7 @@ static CtlStatus usage_show(const Ctl *ctl, const UsedList *list)
         if (list->n > 0 || output.json)
                 r = usage_print(&output, list);
         else if (output.legend)
-                output_print("Nothing has been counted.\n");
+                output_print("No figures exist yet.\n");
         return output_done(&output, r < 0 ? output_no_memory() : CTL_FINE);
 }
 
@@ -93,18 +93,19 @@ CtlStatus verb_usage(const Ctl *ctl, char *arguments[])
         }
         r = used_list_load(ctl, month && !*month ? this_month : month, arguments[0], &list, &path);
         if (r < 0) {
-                output_error("The figures in %s can't be read: %s. %s",
-                             path ? path : ctl->usage_dir, strerror(-r),
-                             r == -EACCES ? "Run it as root."
-                             : r == -ENOENT
-                                     ? "systemctl start bellhop-usage.service begins to count."
-                                     : "See bellhop-usage(8).");
+                output_error(
+                        "The figures in %s can't be read: %s. %s", path ? path : ctl->usage_dir,
+                        strerror(-r),
+                        r == -EACCES ? "Run it as root."
+                        : r == -ENOENT
+                                ? "Run 'systemctl start bellhop-usage.service' to start counting."
+                                : "See bellhop-usage(8).");
                 return CTL_FAILED;
         }
         status = usage_show(ctl, &list);
         if (status == CTL_FINE && !list.runs) {
-                output_error("bellhop-usage does not run, and nothing is counted: systemctl start "
-                             "bellhop-usage.service");
+                output_error("bellhop-usage is not running, so nothing is counted. Run: systemctl "
+                             "start bellhop-usage.service");
                 status = CTL_FAILED;
         }
         used_list_done(&list);

@@ -27,7 +27,7 @@
 static const char help[] = "Usage: bellhop-firewall [OPTIONS...]\n\n"
                            "Limits instances with Network=internet to the internet. Normally "
                            "started by\n"
-                           "bellhop-firewall.service, with the first of them.\n\n"
+                           "bellhop-firewall.service, with the first such instance.\n\n"
                            "      --rules=FILE     Rules (default: " RULES ")\n"
                            "  -h, --help           Show this help\n"
                            "      --version        Show the version\n\n"
@@ -74,7 +74,7 @@ static int firewall_load(Firewall *firewall)
 static void firewall_tell(Firewall *firewall, int r)
 {
         notify_send(&firewall->notify, NOTIFY_READY, "%s%zu name servers",
-                    r < 0 ? "The new rules have a mistake, the old ones are in force; " : "",
+                    r < 0 ? "The new rules have a mistake, so the old ones remain in force; " : "",
                     firewall->resolvers.n);
 }
 
@@ -142,14 +142,13 @@ static void firewall_limit_sockets(void)
         int r;
 
         if (text && !text_number(span_from_string(text), INT32_MAX, &max))
-                log_warning("BELLHOP_SOCKETS_MAX=%s is not a whole number, at most %d; %d is used",
+                log_warning("BELLHOP_SOCKETS_MAX=%s is not a whole number of at most %d; using %d",
                             text, INT32_MAX, SOCKETS_MAX_DEFAULT);
         r = sockets_limit((uint32_t)max);
         if (r < 0)
-                log_warning_errno(r,
-                                  "can't limit the sockets of instances, so one with "
-                                  "Network=internet could take all ports of the machine: %m; this "
-                                  "needs Linux 5.8 with BPF for control groups");
+                log_warning_errno(r, "can't limit the sockets of instances, so one with "
+                                     "Network=internet could use all ports of the machine: %m; "
+                                     "this needs Linux 5.8 with BPF for control groups");
 }
 
 static int firewall_start(Firewall *firewall)

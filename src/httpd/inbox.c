@@ -230,10 +230,10 @@ static apr_status_t receive(apr_pool_t *pool, apr_socket_t **ret_socket)
                 if (r > 0) {
                         log_refused(r);
                 } else if (r < 0) {
-                        ap_log_error(
-                                APLOG_MARK, APLOG_CRIT, -r, inbox.server,
-                                "can't receive hand-offs; this child ends and another takes over%s",
-                                r == -EMFILE ? "; raise LimitNOFILE= of this instance" : "");
+                        ap_log_error(APLOG_MARK, APLOG_CRIT, -r, inbox.server,
+                                     "can't receive hand-offs; this child ends and another "
+                                     "replaces it%s",
+                                     r == -EMFILE ? "; raise LimitNOFILE= of this instance" : "");
                         return APR_EGENERAL;
                 } else if (make_socket(fd, &handoff, pool, ret_socket) == APR_SUCCESS) {
                         return APR_SUCCESS;
@@ -371,7 +371,7 @@ void inbox_join(server_rec *server)
                 return;
         ap_log_error(
                 APLOG_MARK, APLOG_CRIT, r, server,
-                "this child can't take hand-offs and ends; look at TasksMax= and LimitNOFILE=");
+                "this child can't receive hand-offs and ends; look at TasksMax= and LimitNOFILE=");
         _exit(APEXIT_CHILDSICK); /* the parent waits a little, then tries another child */
 }
 

@@ -87,8 +87,8 @@ static bool mod_find_inheritance(server_rec *server)
         if (inheritance_take(inheritance))
                 return true;
         ap_log_error(APLOG_MARK, APLOG_CRIT, errno, server,
-                     "can't take over what bellhop-instance passes, or make it; look at "
-                     "MemoryMax= and LimitNOFILE=");
+                     "can't use or make what bellhop-instance should pass; look at MemoryMax= and "
+                     "LimitNOFILE=");
         return false;
 }
 
@@ -97,7 +97,7 @@ static void warn_of_listen(server_rec *server)
         for (const ap_directive_t *at = vhosts_unused_listen(); at; at = at->next)
                 ap_log_error(APLOG_MARK, APLOG_WARNING, 0, server,
                              "%s:%d: Listen %s has no effect: connections come from the router; "
-                             "for another port, 'systemctl edit bellhop-router.socket'",
+                             "for another port, run 'systemctl edit bellhop-router.socket'",
                              at->filename, at->line_num, at->args);
 }
 
@@ -111,9 +111,9 @@ static bool mod_inherit(server_rec *server)
         logs_use(inheritance->lines_fd);
         if (inheritance->handoff_fd < 0)
                 ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
-                             "an instance gets its connections from a hand-off socket, and none "
-                             "was passed; run 'systemctl start bellhop@%s.socket', the service "
-                             "follows with the first connection",
+                             "no hand-off socket was passed, which an instance needs for its "
+                             "connections; run 'systemctl start bellhop@%s.socket': the first "
+                             "connection then starts the service",
                              settings.instance);
         return inheritance->handoff_fd >= 0;
 }
@@ -154,10 +154,9 @@ static int check_settings(server_rec *server, uid_t *ret_router)
         const struct passwd *router;
 
         if (!settings.instance || !instance_name_is_valid(settings.instance)) {
-                ap_log_error(
-                        APLOG_MARK, APLOG_CRIT, 0, server,
-                        "whose instance is this? set 'BellhopInstance NAME', or BELLHOP_INSTANCE "
-                        "in the environment where instance.conf is used");
+                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
+                             "the instance has no name; set 'BellhopInstance NAME', or "
+                             "BELLHOP_INSTANCE in the environment if instance.conf is used");
                 return !OK;
         }
         router = getpwnam(settings.router_user);
@@ -218,7 +217,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         if (ap_num_listen_buckets > 1) {
                 ap_log_error(
                         APLOG_MARK, APLOG_CRIT, 0, server,
-                        "a hand-off socket can't be multiplied; remove ListenCoresBucketsRatio");
+                        "a hand-off socket can't be duplicated; remove ListenCoresBucketsRatio");
                 return !OK;
         }
         sigmask_handle_children(pconf);
@@ -387,14 +386,17 @@ static const command_rec directives[] = {
         AP_INIT_TAKE1("BellhopConfigDir", set_string, &settings.config_dir, RSRC_CONF,
                       "folder with instances/NAME.conf (default " BELLHOP_CONFIG_DIR ")"),
         AP_INIT_TAKE1("BellhopRouterUser", set_string, &settings.router_user, RSRC_CONF,
-                      "the only user whose hand-offs are taken (default " BELLHOP_ROUTER_USER ")"),
-        AP_INIT_TAKE1("BellhopPhp", set_string, &settings.php_handler, RSRC_CONF,
-                      "what runs PHP, as for SetHandler; without it PHP's files are refused"),
+                      "the only user whose hand-offs are accepted (default " BELLHOP_ROUTER_USER
+                      ")"),
+        AP_INIT_TAKE1(
+                "BellhopPhp", set_string, &settings.php_handler, RSRC_CONF,
+                "the handler that runs PHP, as for SetHandler; without it, PHP files are refused"),
         AP_INIT_TAKE1("BellhopCertificate", take_folder, NULL, RSRC_CONF,
-                      "folder with fullchain.pem and privkey.pem, for virtual hosts without a "
-                      "certificate of their own"),
+                      "folder with fullchain.pem and privkey.pem, for virtual hosts without their "
+                      "own certificate"),
         AP_INIT_TAKE2("BellhopHosts", take_folders, NULL, RSRC_CONF,
-                      "two folders that may have one named by a host: for pages, for certificates"),
+                      "two folders, for pages and certificates, that may contain a folder named "
+                      "after a host"),
         AP_INIT_RAW_ARGS("Order", names_rules_note, NULL, OR_LIMIT, NULL),
         AP_INIT_RAW_ARGS("Allow", names_rules_note, NULL, OR_LIMIT, NULL),
         AP_INIT_RAW_ARGS("Deny", names_rules_note, NULL, OR_LIMIT, NULL),

@@ -24,11 +24,10 @@ void names_rules_set_network(bool is_there)
 
 static int deny(request_rec *request, const char *rule)
 {
-        ap_log_rerror(
-                APLOG_MARK, APLOG_ERR, 0, request,
-                "denied: the rule '%s' is about the client's name, which can't be resolved with "
-                "Network=no; use addresses, or run 'bellhopctl set NAME --network=internet'",
-                rule);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request,
+                      "denied: the rule '%s' needs the client's name, which can't be resolved with "
+                      "Network=no; use addresses, or run 'bellhopctl set NAME --network=internet'",
+                      rule);
         return HTTP_FORBIDDEN;
 }
 

@@ -109,8 +109,8 @@ static int php_source_refuse(request_rec *request)
         if (is_php && !runs_programs(handler) && choose_php(request, handler))
                 return ap_run_handler(request);
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, request,
-                      "refused: nobody here answers to the handler '%s', and without it the "
-                      "source of %s would be sent",
+                      "refused: the handler '%s' does not exist here, and without it clients would "
+                      "get the source of %s",
                       handler, request->filename);
         return HTTP_FORBIDDEN;
 }

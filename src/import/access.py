@@ -146,7 +146,7 @@ def read(path, user):
                 data = file.read(LARGEST)
         elif user is None:
             os.stat(path)
-            raise Failed(f"{path} can be changed by others than root, and there is no user yet to read it")
+            raise Failed(f"{path} can be changed by users other than root, but no user exists yet to read it")
         else:
             data = read_as(user, path)
     except OSError as error:

@@ -71,7 +71,7 @@ def parse(text):
             line = int(found.group(1)) if (found := LINE.match(row)) else line
         elif row.startswith("</"):
             if len(stack) == 1:
-                raise Failed(f"Apache's dump ends a section that it has not begun: {row}")
+                raise Failed(f"Apache's dump ends a section that it did not begin: {row}")
             stack.pop()
         elif row.startswith("<"):
             name, _, rest = row[1:].removesuffix(">").partition(" ")

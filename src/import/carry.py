@@ -54,7 +54,7 @@ def user_of(name):
 def run(command):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise Failed(f"{command[0]} has failed: {done.stderr.strip() or done.stdout.strip()}")
+        raise Failed(f"{command[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
 
 
 def without_name(said):
@@ -103,13 +103,13 @@ class Ctl:
         try:
             return done.returncode, json.loads(done.stdout or "{}"), done.stderr.strip()
         except json.JSONDecodeError:
-            raise Failed(f"bellhopctl {words[0]} has failed: {done.stderr.strip() or done.stdout.strip()}") from None
+            raise Failed(f"bellhopctl {words[0]} failed: {done.stderr.strip() or done.stdout.strip()}") from None
 
     def change(self, *words):
         """The changes that a verb has made."""
         status, printed, said = self.run(*words)
         if status != 0:
-            raise Failed(without_name(said) or f"bellhopctl {words[0]} has failed")
+            raise Failed(without_name(said) or f"bellhopctl {words[0]} failed")
         return printed.get("changes", [])
 
 
@@ -156,7 +156,7 @@ class Carry:
             for key, value, text in own:
                 where = f"{entry.place()} ({entry.name})"
                 if taken.setdefault((key, value), where) != where:
-                    mistakes.append((entry, f"{entry.place(key)}: {text} is in {taken[key, value]} already."))
+                    mistakes.append((entry, f"{entry.place(key)}: {text} is already in {taken[key, value]}."))
         return mistakes
 
     def forms(self):
@@ -168,14 +168,14 @@ class Carry:
         for entry in self.entries:
             user = user_of(entry.name)
             if user is None and not entry["create_user"]:
-                yield entry, (f"{entry.place('instance')}: user {entry.name} does not exist. Give create_user, or: "
+                yield entry, (f"{entry.place('instance')}: user {entry.name} does not exist. Set create_user, or run: "
                               f"useradd --create-home {entry.name}")
             elif user is not None and user.pw_uid == 0:
-                yield entry, f"{entry.place('instance')}: {entry.name} is root, and no instance runs as root."
+                yield entry, f"{entry.place('instance')}: {entry.name} is root, but an instance can't run as root."
             if user is None and entry["http"] != "serve" and not entry["certificate"]:
-                yield entry, f"{entry.place('http')}: without plain HTTP, visitors need HTTPS. Give certificate and key."
+                yield entry, f"{entry.place('http')}: without plain HTTP, clients need HTTPS. Set certificate and key."
             if os.path.lexists(self.file_of(entry.name)) and not self.settings_of(entry.name):
-                yield entry, (f"{entry.place('instance')}: {self.file_of(entry.name)} is there, and has a mistake, see "
+                yield entry, (f"{entry.place('instance')}: {self.file_of(entry.name)} exists, but has a mistake; see "
                               f"'bellhopctl check'")
 
     def folders(self):
@@ -192,10 +192,10 @@ class Carry:
                 path = self.path("sites", entry.name, file)
                 there = text_at(path)
                 if there is not None and there != text and plan.is_made(text) and plan.is_changed(there):
-                    yield entry, f"{entry.place()}: {path} was changed by hand. Delete it to have it made anew."
+                    yield entry, f"{entry.place()}: {path} was changed by hand. Delete it, and import makes it again."
             there = self.settings_of(entry.name) if entry.is_from_apache else None
             if there and (keys := list(self.differs(entry, there))):
-                yield entry, (f"{entry.place()}: {entry.name} is there already, with other {', '.join(keys)}: see "
+                yield entry, (f"{entry.place()}: {entry.name} already exists with other {', '.join(keys)}: see "
                               f"{self.file_of(entry.name)}")
 
     def read_pairs(self):
@@ -460,16 +460,16 @@ class Carry:
 
     def bring_into_force(self):
         if self.units:
-            self.tell("units", "let systemd read all unit files, as there are new drop-ins")
+            self.tell("units", "have systemd read all unit files, because there are new drop-ins")
             run(["systemctl", "daemon-reload"])
         if subprocess.run(["systemctl", "--quiet", "is-active", "bellhop-router.socket"], check=False).returncode != 0:
-            self.tell("note", "nothing is served yet: systemctl enable --now bellhop.target")
+            self.tell("note", "nothing is served yet; run: systemctl enable --now bellhop.target")
             return
         status, printed, said = self.ctl.run("apply")
         for change in printed.get("changes", []):
             self.tell(change["change"], change["what"])
         if status != 0:
-            self.refused["apply"] = without_name(said) or "bellhopctl apply has failed"
+            self.refused["apply"] = without_name(said) or "bellhopctl apply failed"
 
 
 def time_of(seconds):

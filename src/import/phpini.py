@@ -45,9 +45,9 @@ class Settings:
                     if fpm.KEPT.fullmatch(key):
                         self.add("pool", key, value, site, where)
                     elif fpm.OWN.fullmatch(key):
-                        verdict(where, "moved", "bellhop-instance and /etc/bellhop/php/fpm.conf see to it")
+                        verdict(where, "moved", "bellhop-instance and /etc/bellhop/php/fpm.conf set this")
                     elif not fpm.INI.fullmatch(key):
-                        verdict(where, "needs a hand", "write it into php.fpm of the snippets, if it makes sense there")
+                        verdict(where, "needs a hand", "write it into php.fpm of the snippets if it is useful there")
 
     def text(self, sites, verdict):
         """None: there is nothing to set."""
@@ -60,7 +60,7 @@ class Settings:
             for where in dict.fromkeys(where for _, _, where in found):
                 verdict(where, "moved" if line else "needs a hand", why)
         for node in self.inner:
-            verdict(node, "needs a hand", "it is for a part of the site; write it into a .user.ini file there")
+            verdict(node, "needs a hand", "it applies to a part of the site; write it into a .user.ini file there")
         return plan.with_digest("\n".join([CONFIG, "[site]", *lines, ""]), ";") if lines else None
 
     @staticmethod
@@ -69,15 +69,15 @@ class Settings:
         values = list(dict.fromkeys(value for _, value, _ in found))
         key = name if kind == "pool" else f"{kind}[{name}]"
         if any('"' in value or "\n" in value for value in values):
-            return None, "its value has a quote, which php.fpm can't say"
+            return None, "its value has a quote, which php.fpm does not allow"
         if kind == "pool":
             value = max(values, key=lambda value: int(value) if value.isdigit() else 0)
             if len(values) > 1 and not all(value.isdigit() for value in values):
-                return None, "the pools of this customer differ, and an instance has one"
+                return None, "the pools of this customer differ, but an instance has only one"
             return f"{key} = {value}", "in php.fpm of the snippets"
         if name == "open_basedir" and len(values) > 1:
             paths = dict.fromkeys(path for value in values for path in value.split(":") if path)
             return f'{key} = "{":".join(paths)}"', "in php.fpm of the snippets, with the folders of all sites of the customer"
         if len(values) > 1 or {site for site, _, _ in found} < with_php:
-            return None, "the sites of this customer differ, and an instance has one PHP: write it into .user.ini files"
+            return None, "the sites of this customer differ, but an instance has only one PHP: write it into .user.ini files"
         return f'{key} = "{values[0]}"', "in php.fpm of the snippets"

@@ -143,15 +143,15 @@ def read_json(text, file):
                     entries[-1].values[name] = source.value()
                     entries[-1].given.add(name)
         if source.peek():
-            raise json.JSONDecodeError("there is more after the end", text, source.at)
+            raise json.JSONDecodeError("there is text after the end", text, source.at)
     except json.JSONDecodeError as error:
-        raise Mistakes([f"{file}:{error.lineno}: this is no JSON: {error.msg}."]) from None
+        raise Mistakes([f"{file}:{error.lineno}: this is not valid JSON: {error.msg}."]) from None
     except ValueError as error:
         raise Mistakes([f"{file}:{source.line()}: {error}."]) from None
     except RecursionError:
         raise Mistakes([f"{file}:{source.line()}: this is nested too deeply."]) from None
     if entries is None:
-        raise Mistakes([f'{file}: there is no list "instances" in it.'])
+        raise Mistakes([f'{file}: it has no list "instances".'])
     return entries
 
 
@@ -174,15 +174,15 @@ def cell_value(key, cell):
 
 def header_mistakes(header):
     if "instance" not in header:
-        yield "the first line has the keys, with commas between them, and one of them has to be instance."
+        yield "the first line must contain the keys, separated by commas; one of them must be instance."
         return
     for name in dict.fromkeys(header):
         if header.count(name) > 1:
-            yield f"{name!r} is there twice."
+            yield f"{name!r} appears twice."
         elif name in NOT_IN_CSV:
-            yield f"{name} can be given in JSON only."
+            yield f"{name} is only allowed in JSON."
         elif name and name not in FORMS:
-            yield f"{name}: there is no such key. {advice_for(name)}"
+            yield f"{name}: unknown key. {advice_for(name)}"
 
 
 def read_csv(text, file):
@@ -199,7 +199,7 @@ def read_csv(text, file):
             if any(cell.strip() for cell in row):
                 entry = Entry(file, line)
                 if len(row) != len(header):
-                    mistakes.append((entry, f"{entry.place()}: there are {len(row)} cells, and {len(header)} keys in the first line."))
+                    mistakes.append((entry, f"{entry.place()}: the row has {len(row)} cells, but the first line has {len(header)} keys."))
                     row = []
                 else:
                     entries.append(entry)
@@ -251,7 +251,7 @@ def is_limit(least, most):
 
 FORMS = {
     "instance": (lambda value: isinstance(value, str) and INSTANCE.fullmatch(value),
-                 "a name: letters, digits, '-' and '_', at most 31, no digit or '-' first"),
+                 "a name: letters, digits, '-' and '_', at most 31, with no digit or '-' first"),
     "hosts": (is_words, "a list of hosts"),
     "addresses": (is_words, "a list of addresses"),
     "http": (lambda value: value in POLICIES, "serve, redirect or refuse"),
@@ -284,17 +284,17 @@ def advice_for(key):
 def check_entry(entry):
     for key in sorted(entry.given, key=lambda key: (entry.lines.get(key, entry.line), key)):
         if key not in FORMS:
-            yield f"{entry.place(key)}: there is no such key. {advice_for(key)}"
+            yield f"{entry.place(key)}: unknown key. {advice_for(key)}"
         elif not FORMS[key][0](entry[key]):
-            yield f"{entry.place(key)}: this has to be {FORMS[key][1]}."
+            yield f"{entry.place(key)}: this must be {FORMS[key][1]}."
     if "instance" not in entry.given:
         yield f"{entry.place('instance')} is missing."
     if (entry["certificate"] is None) != (entry["key"] is None):
-        yield f"{entry.place('certificate')}: certificate and key are given together, or neither."
+        yield f"{entry.place('certificate')}: set both certificate and key, or neither."
     if entry["certificates"] and not entry["certificate"]:
-        yield f"{entry.place('certificates')}: these are in addition to a certificate, which is missing."
+        yield f"{entry.place('certificates')}: these need a main certificate, which is missing."
     if not (entry["hosts"] or entry["addresses"] or entry["default"]):
-        yield f"{entry.place()}: nothing leads to it. Give hosts, addresses or default."
+        yield f"{entry.place()}: no route leads to it. Set hosts, addresses or default."
 
 
 def check(entries):
@@ -303,7 +303,7 @@ def check(entries):
     for entry in entries:
         yield from ((entry, mistake) for mistake in check_entry(entry))
         if isinstance(entry.name, str) and first.setdefault(entry.name, entry) is not entry:
-            yield entry, f"{entry.place('instance')}: {entry.name} is on line {first[entry.name].line} already."
+            yield entry, f"{entry.place('instance')}: {entry.name} is already on line {first[entry.name].line}."
 
 
 def load(file):

@@ -101,7 +101,7 @@ class Site:
         elif users and users != {of_all}:
             return users.pop()
         elif users:
-            self.why = f"its PHP runs as {of_all}, as the whole server does"
+            self.why = f"its PHP runs as {of_all}, like the whole server"
         return None
 
     def take_user(self, wanted, of_all):
@@ -110,9 +110,9 @@ class Site:
         if word and not name:
             self.why = f"user {word} does not exist"
         elif name == of_all and not any(site_name in wanted for site_name, _ in self.names):
-            self.why = f"it runs as {of_all}, as the whole server does"
+            self.why = f"it runs as {of_all}, like the whole server"
         elif name in ("root", "bellhop") or (name and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]{0,30}", name)):
-            self.why = f"no instance can have the name of user {name}"
+            self.why = f"user {name} can't have an instance"
         elif name:
             self.users = {name}
         elif not self.why:
@@ -167,13 +167,13 @@ class Sites:
         """(user, None), or (None, why there is none)."""
         sites = self.choices(host.replace("*", PROBE, 1))
         if not sites:
-            return None, "no address has a virtual host of that name"
+            return None, "no address has a virtual host with that name"
         users = set.intersection(*(site.users for site in sites))
         if len(users) == 1:
             return users.pop(), None
         without = next((site for site in sites if not site.users), None)
         if without:
-            return None, f"{without.why}. With --user={host}=USER it is USER's"
+            return None, f"{without.why}. Use --user={host}=USER to give it to USER"
         # A virtual host of several customers goes with the one that has the name to itself.
         alone = {user for site in sites if len(site.users) == 1 for user in site.users}
         if len(alone) == 1:
@@ -186,8 +186,8 @@ class Sites:
         for site in self.all:
             for name, _ in site.names:
                 if not is_route(name):
-                    left[name] = ("an address is no host: Address= is for that" if is_address(name)
-                                  else "the only wildcard of Host= is '*.' in front: list the hosts, as Host= in the file")
+                    left[name] = ("an address is not a host: use Address=" if is_address(name)
+                                  else "Host= allows only the wildcard '*.' in front: list the hosts in Host=")
                     continue
                 user, why = self.owner(name)
                 if user:
@@ -202,7 +202,7 @@ class Sites:
         users = set.intersection(*(site.users for site in first)) if first else set()
         if len(users) == 1:
             return users.pop(), None
-        return None, ("unknown hosts get the first virtual host of each address and port, and these are not one user's: " +
+        return None, ("unknown hosts get the first virtual host of each address and port, but these belong to several users: " +
                       ", ".join(sorted({site.where for site in first})))
 
     def addresses(self):

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Directives by name: those that are another's matter with bellhop, and why."""
+"""Directives by name: those that another part of bellhop handles, and why."""
 
 JOURNAL = "requests and errors are in the journal: journalctl -u bellhop@NAME"
 USER = "the instance runs as this user"
-LIMITS = "limits are the unit's: systemctl set-property bellhop@NAME.service"
-ACME = "bellhopctl set NAME --acme gets certificates in its place, and so does import --acme; until then the present one stays"
+LIMITS = "the unit sets limits: systemctl set-property bellhop@NAME.service"
+ACME = "bellhopctl set NAME --acme or import --acme gets certificates instead; until then, the present one remains"
 ACME_MOVED = "Tls=acme: bellhop-acme gets the certificates"
-FCGID = "PHP runs in a PHP-FPM of the customer's own; for other programs, see SetHandler and ProxyPass"
+FCGID = "PHP runs in the customer's own PHP-FPM; for other programs, see SetHandler and ProxyPass"
 
 # Of virtual hosts, in small letters.
 MOVED = {
@@ -30,7 +30,7 @@ INSTANCE_MODULES = ("authz_core authz_host authz_user authz_groupfile authn_core
 # Folders of more than one user.
 SHARED = {"/", "/home", "/srv", "/srv/www", "/var", "/var/www", "/var/lib", "/usr", "/opt", "/root"}
 
-# Of the whole server: each customer's snippet has them.
+# Directives of the whole server that each customer's snippet gets.
 SERVER_KEPT = set("""
     addtype addhandler addoutputfilter addlanguage addcharset addencoding adddefaultcharset directoryindex errordocument
     setenv unsetenv setenvif setenvifnocase browsermatch browsermatchnocase header requestheader fileetag usecanonicalname
@@ -47,15 +47,15 @@ SERVER_OWN = set("""
     requestreadtimeout extendedstatus proxystatus listenbacklog receivebuffersize sendbuffersize namevirtualhost
     accept filters rlimitcpu rlimitmem rlimitnproc httpprotocoloptions scriptsock typesconfig
 """.split())
-OWN = "instance.conf or the router has its own"
-WHOLE = ("it is for the whole server, which there is no more: write it into a file that the snippets of those customers "
-         "include who need it")
+OWN = "instance.conf or the router has its own setting"
+WHOLE = ("it is for the whole server, which no longer exists: write it into a file, and include this in the snippets of "
+         "the customers that need it")
 
 
 def of_server(node, top, is_folder):
     """(verdict, why)."""
     if is_folder:
-        return "moved", "it is about no folder of a customer who is imported"
+        return "moved", "it concerns no folder of an imported customer"
     if node.key in SERVER_OWN or top.key in ("directory", "files", "filesmatch") or "/mods-" in node.file:
         return "moved", OWN
     return "needs a hand", WHOLE

@@ -132,7 +132,7 @@ class Customer:
         before = len(self.planner.verdicts)
         inner = self.lines(node.children, depth + 1, site)
         if not inner and node.children:
-            self.planner.verdicts.insert(before, Verdict(self.name, node, MOVED, "all that is in it is elsewhere now"))
+            self.planner.verdicts.insert(before, Verdict(self.name, node, MOVED, "all its contents are elsewhere now"))
             return []
         text = self.with_php_socket(node, site)
         self.planner.verdicts.insert(before, Verdict(self.name, node, KEPT, "in the snippet"))
@@ -150,14 +150,14 @@ class Customer:
         text = self.with_php_socket(node, site)
         if text != node.text and node.children is None:
             if len({pool.version for pool in site.pools}) > 1:
-                self.verdict(node, HAND, "an instance has one version of PHP, and this site has several")
+                self.verdict(node, HAND, "an instance has only one version of PHP, but this site has several")
             else:
-                self.verdict(node, MOVED, "PHP runs in a PHP-FPM of this customer's own")
+                self.verdict(node, MOVED, "PHP runs in this customer's own PHP-FPM")
             return [f"{pad}{node.name} {text}"]
         if "x-httpd-php" in node.text.lower() and node.key in ("addtype", "addhandler", "sethandler"):
             suffixes = {word.lstrip(".").lower() for word in node.words[1:]}
             if "source" in node.text.lower() or not suffixes <= {"php", "phar"}:
-                self.verdict(node, HAND, "instances run files by PHP that end in .php or .phar; for others, a snippet has "
+                self.verdict(node, HAND, "instances run files that end in .php or .phar with PHP; for others, a snippet needs "
                                          "FilesMatch with SetHandler as instance.conf does")
                 return None if suffixes else []
             self.verdict(node, MOVED, "instance.conf has PHP for files that end in .php or .phar")
@@ -181,7 +181,7 @@ class Customer:
         pair = self.planner.pair_of(site)
         if node.key == "sslcertificatefile" and pair:
             if node is not next(child for child in site.node.children if child.key == node.key):
-                self.verdict(node, HAND, "a virtual host has one pair of certificate and key; this is another one")
+                self.verdict(node, HAND, "a virtual host can have only one pair of certificate and key, and already has one")
                 return []
             folder = self.certificates[pair]
             self.verdict(node, MOVED, f"certificate, chain and key are in /etc/bellhop/tls/{self.name}/{folder}".rstrip("/"))
@@ -190,7 +190,7 @@ class Customer:
             self.verdict(node, MOVED, "with the certificate")
             return []
         if node.key == "sslcacertificatefile" and not any(child.key == "sslverifyclient" for child in site.node.walk()):
-            self.verdict(node, MOVED, "it completes the chain, and is with the certificate")
+            self.verdict(node, MOVED, "it completes the chain, so it is stored with the certificate")
             return []
         return None
 
@@ -236,7 +236,7 @@ class Customer:
                 if node.key in ("servername", "serveralias"):
                     self.verdict_on_names(node, site)
                 else:
-                    self.verdict(node, MOVED, "Http=redirect: the router leads to HTTPS, and no Apache is asked")
+                    self.verdict(node, MOVED, "Http=redirect: the router redirects to HTTPS without Apache")
             return []
         text = self.lines(site.node.children, 1, site)
         if not site.get("sslcertificatefile") and (pair := self.planner.pair_of(site)):
@@ -417,7 +417,7 @@ class Planner:
             if site.users and self.sites.is_public(site):
                 continue
             why = (f"it stays with the old server: {site.why}" if not site.users else
-                   "it stays with the old server: visitors come to ports 80 and 443 only, or to the one in their place")
+                   "it stays with the old server: clients use only ports 80 and 443, or the port that replaces one of them")
             for node in site.node.walk():
                 self.verdicts.append(Verdict(None, node, HAND, why))
 

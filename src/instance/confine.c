@@ -63,10 +63,11 @@ int confine(Context *context, Instance *ret)
         wanted = fence_wanted(confine_reach(context, ret->network)) & ~raised;
         r = fence_raise(wanted);
         if (r < 0) {
-                log_error_errno(r,
-                                "can't raise the fence of %s: %m; see the kernel's messages in the "
-                                "journal, and SystemCallFilter= of bellhop@%s.service",
-                                instance, instance);
+                log_error_errno(
+                        r,
+                        "can't set up the fence of %s: %m; see the kernel's messages in the "
+                        "journal, and SystemCallFilter= of bellhop@%s.service",
+                        instance, instance);
                 return r;
         }
         raised |= wanted;
@@ -86,7 +87,7 @@ void confine_warn_key(const Context *context)
             stat(folder, &folder_status) < 0 || stat(key, &key_status) < 0)
                 return;
         if ((folder_status.st_mode & S_IXOTH) && (key_status.st_mode & S_IROTH))
-                log_warning("everybody on this machine can read the private key %s; 'bellhopctl "
-                            "check' says how to close it",
+                log_warning("all users of this machine can read the private key %s; 'bellhopctl "
+                            "check' says how to prevent it",
                             key);
 }

@@ -85,8 +85,8 @@ void log_lines_report_lost(void)
         const uint64_t lost = shared ? atomic_exchange(&shared->lost, 0) : 0;
 
         if (lost > 0)
-                log_lines_warn("%" PRIu64 " lines of the log files are lost: bellhop-log did not "
-                               "accept them in time",
+                log_lines_warn("%" PRIu64 " lines of the log files were lost: bellhop-log did not "
+                                          "accept them in time",
                                lost);
 }
 

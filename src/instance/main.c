@@ -29,8 +29,8 @@
 static const char help[] =
         "Usage: bellhop-instance [OPTIONS...] NAME\n"
         "\n"
-        "The main process of bellhop@NAME.service: runs the web server and the PHP of one\n"
-        "customer. systemd starts it as that user and passes the hand-off socket.\n"
+        "The main process of bellhop@NAME.service. It runs the web server and PHP of one\n"
+        "customer. systemd starts it as the customer's user and passes the hand-off socket.\n"
         "\n"
         "      --config=DIR   Configuration (default: " BELLHOP_CONFIG_DIR ")\n"
         "      --test         Test the configuration of server and PHP, and exit\n"
@@ -131,7 +131,8 @@ static bool reload(const Context *context, const char *pid)
         if (r < 0)
                 fprintf(stderr, "%s did not reload: %s\n", context->instance, strerror(-r));
         else if (ours.state.reload != STATE_RELOAD_DONE)
-                fprintf(stderr, "The new server did not start: see above. The old one goes on.\n");
+                fprintf(stderr,
+                        "The new server did not start: see above. The old one is still running.\n");
         return r == 0 && ours.state.reload == STATE_RELOAD_DONE;
 }
 
@@ -153,8 +154,8 @@ static int inherit_handoff_socket(const char *instance)
                                     inherited.names[i]);
         inherit_done(&inherited);
         if (fd < 0) {
-                log_error("an instance gets its connections from a hand-off socket, and none was "
-                          "passed; run 'systemctl start bellhop@%s.socket'",
+                log_error("no hand-off socket was passed, which an instance needs for its "
+                          "connections; run 'systemctl start bellhop@%s.socket'",
                           instance);
                 return fd;
         }
@@ -210,7 +211,7 @@ static int run(Context *context)
                 return EXIT_FAILURE;
         }
         if (strcmp(context->logs, "files") != 0 && strcmp(context->logs, "journal") != 0) {
-                log_error("$BELLHOP_LOGS is '%s'; it can be files or journal", context->logs);
+                log_error("$BELLHOP_LOGS is '%s'; it must be files or journal", context->logs);
                 return EXIT_FAILURE;
         }
         handoff_fd = context->handoff_fd = inherit_handoff_socket(context->instance);

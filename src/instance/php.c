@@ -325,7 +325,8 @@ static int php_on_request(sd_event_source *source, int fd, uint32_t revents, voi
         if (php->current)
                 return 0;
         if (revents & (EPOLLHUP | EPOLLERR)) {
-                log_warning("the socket of PHP was shut by somebody; there is a new one");
+                log_warning("a program of the instance shut down the socket of PHP; it was "
+                            "replaced by a new one");
                 php_close(php);
                 php_open(php);
                 return 0;

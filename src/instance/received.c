@@ -7,10 +7,9 @@
 
 const char *const received_refusals[] = {
         [BELLHOP_RECEIVE_FOREIGN] = "its sender is not the router's user",
-        [BELLHOP_RECEIVE_INVALID] =
-                "it is not of protocol version 1; router and module should come "
-                "from the same release",
-        [BELLHOP_RECEIVE_SOCKET] = "it does not bring exactly one connected TCP socket",
+        [BELLHOP_RECEIVE_INVALID] = "it does not have protocol version 1; router and module must "
+                                    "come from the same release",
+        [BELLHOP_RECEIVE_SOCKET] = "it does not contain exactly one connected TCP socket",
 };
 
 bool received_speaks_tls(int fd, const struct bellhop_handoff *handoff)

@@ -221,8 +221,8 @@ static void supervisor_leave(Supervisor *supervisor, Server **leaving, uint64_t 
                 }
         if (n <= LEAVING_MAX)
                 return;
-        log_warning("more than %d old servers finish connections after reloads; the oldest is "
-                    "ended, with its connections",
+        log_warning("more than %d old servers are finishing connections after reloads; the oldest "
+                    "is stopped with its connections",
                     LEAVING_MAX);
         server_cut(oldest, now);
 }
@@ -246,7 +246,7 @@ static void supervisor_fail_reload(Supervisor *supervisor, int status)
 
         if (supervisor->current) {
                 log_error("the reload of %s failed: its new server does not start; the old one "
-                          "goes on with the settings that it has",
+                          "keeps running with its old settings",
                           instance);
                 supervisor_end_reload(supervisor, STATE_RELOAD_FAILED);
         } else {
@@ -299,7 +299,7 @@ static void supervisor_lose_current(Supervisor *supervisor, uint64_t now)
                   server->is_ready ? "by itself" : "before it was ready",
                   WIFSIGNALED(status) ? "signal" : "exit status",
                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-                  supervisor->next ? "; the one that a reload has started takes over" : "");
+                  supervisor->next ? "; the server that a reload started replaces it" : "");
         if (!supervisor->next)
                 supervisor_end(supervisor, status);
 }
@@ -493,7 +493,8 @@ static int supervisor_on_handoff(sd_event_source *source, int fd, uint32_t reven
         if (hangup_complete(fd)) {
                 supervisor->is_queue_left = true;
                 (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-                supervisor_stop(supervisor, "The hand-off socket was shut by somebody");
+                supervisor_stop(supervisor,
+                                "A program of the instance shut down the hand-off socket");
         }
         return 0;
 }

@@ -191,7 +191,7 @@ static int door_on_connect(sd_event_source *source, int listen_fd, uint32_t reve
                 if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
                         door_log(door, &door->log, NULL,
                                  "there are too few descriptors; raise LimitNOFILE= of "
-                                 "bellhop-mail.service above three times ConnectionsMax=");
+                                 "bellhop-mail.service to more than three times ConnectionsMax=");
                         return 0;
                 }
                 if (fd < 0)

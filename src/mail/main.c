@@ -12,7 +12,7 @@
 
 static const char help[] =
         "Usage: bellhop-mail [OPTIONS...]\n\n"
-        "Passes messages from customers' programs on to the machine's mail server, within a\n"
+        "Passes messages from customers' programs to the machine's mail server, within a\n"
         "budget for each customer. Normally started by bellhop-mail.socket.\n\n"
         "      --config=DIR     Folder of mail.conf (default: " BELLHOP_CONFIG_DIR ")\n"
         "      --state=DIR      Folder for the counts of messages (default: $STATE_DIRECTORY)\n"

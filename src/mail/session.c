@@ -11,7 +11,7 @@
 /* Between two messages. */
 #define COMMANDS_MAX 100
 
-#define NO_STORE  "452 4.3.1 there is no room for the message now; try again later"
+#define NO_STORE  "452 4.3.1 there is no room for the message; try again later"
 #define TOO_LARGE "552 5.3.4 the message is too large"
 
 /* --- replies --- */
@@ -273,7 +273,7 @@ static void session_rcpt(Session *session, const SmtpCommand *command)
         BudgetVerdict verdict;
 
         if (!session->has_message) {
-                session_say(session, "503 5.5.1 MAIL comes first");
+                session_say(session, "503 5.5.1 send MAIL first");
                 return;
         }
         if (message->n_recipients >= door->settings.recipients_max) {
@@ -310,7 +310,7 @@ static void session_data(Session *session)
         char mark[sizeof(SMTP_MARK) + BUDGET_NAME_MAX + 4];
 
         if (session->message.n_recipients == 0) {
-                session_say(session, "503 5.5.1 RCPT comes first");
+                session_say(session, "503 5.5.1 send RCPT first");
                 return;
         }
         session->message.fd = open(door->state_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -321,7 +321,7 @@ static void session_data(Session *session)
         }
         (void)snprintf(mark, sizeof(mark), SMTP_MARK ": %s\r\n", session->name);
         session_store(session, mark, strlen(mark));
-        session_say(session, "354 end with a dot on a line of its own");
+        session_say(session, "354 end with a dot alone on a line");
         if (session->phase == SESSION_COMMANDS)
                 session->phase = SESSION_BODY;
 }

@@ -136,7 +136,7 @@ SmtpCommand smtp_parse_command(Span line)
 
         for (size_t i = 0; i < line.size; i++)
                 if (line.data[i] < ' ' || line.data[i] > '~') {
-                        command.error = "500 5.5.2 a command can only have ASCII characters";
+                        command.error = "500 5.5.2 a command can contain only ASCII characters";
                         return command;
                 }
         for (SmtpVerb verb = SMTP_HELO; verb < SMTP_VERBS; verb++)

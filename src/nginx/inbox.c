@@ -455,7 +455,7 @@ static char *inbox_init_conf(ngx_cycle_t *cycle, void *conf)
         inbox_set_default(&settings->config_dir, BELLHOP_CONFIG_DIR);
         inbox_set_default(&settings->router_user, BELLHOP_ROUTER_USER);
         if (!settings->instance.data) {
-                (void)inbox_fail(cycle, "whose instance is this? set 'bellhop_instance NAME;'");
+                (void)inbox_fail(cycle, "the instance has no name; set 'bellhop_instance NAME;'");
                 return NGX_CONF_ERROR;
         }
         /* The capability keeps the customer's other programs from tracing this process from its
@@ -463,9 +463,9 @@ static char *inbox_init_conf(ngx_cycle_t *cycle, void *conf)
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
         if (!ngx_test_config && (!inbox_inherit() || inbox.inheritance.handoff_fd < 0)) {
                 (void)inbox_fail(cycle,
-                                 "an instance gets its connections from a hand-off socket, and "
-                                 "none was passed; run 'systemctl start bellhop@NAME.socket', the "
-                                 "service follows with the first connection");
+                                 "no hand-off socket was passed, which an instance needs for its "
+                                 "connections; run 'systemctl start bellhop@NAME.socket': the "
+                                 "first connection then starts the service");
                 return NGX_CONF_ERROR;
         }
         if (!ngx_test_config)

@@ -19,40 +19,42 @@ typedef struct Refusal {
 } Refusal;
 
 static const Refusal refusals[REFUSE_REASON_COUNT] = {
-        [REFUSE_UNKNOWN_HOST] = { "unknown-host", "no instance has it, and none has Default=yes",
-                                  false, ALERT_UNRECOGNIZED_NAME, "421 Misdirected Request",
-                                  "No website of this name is served here.\n" },
-        [REFUSE_NO_HOST] = { "no-host", "the client names no host, and no instance may take that",
+        [REFUSE_UNKNOWN_HOST] = { "unknown-host",
+                                  "no instance has this host, and none has Default=yes", false,
+                                  ALERT_UNRECOGNIZED_NAME, "421 Misdirected Request",
+                                  "No website with this name is served here.\n" },
+        [REFUSE_NO_HOST] = { "no-host", "the client names no host, and no instance accepts this",
                              false, ALERT_UNRECOGNIZED_NAME, "400 Bad Request",
-                             "The request names no host, so it is unknown which website is "
-                             "meant.\n" },
+                             "The request names no host, so the website is unknown.\n" },
         [REFUSE_MALFORMED] = { "malformed", "neither TLS nor HTTP, or not a valid host", false,
                                ALERT_DECODE_ERROR, "400 Bad Request",
                                "This is not a valid HTTP request.\n" },
-        [REFUSE_TOO_LARGE] = { "too-large", "no end within SniffMaxBytes=", false,
+        [REFUSE_TOO_LARGE] = { "too-large", "incomplete after SniffMaxBytes=", false,
                                ALERT_DECODE_ERROR, "431 Request Header Fields Too Large",
                                "The head of the request is too large.\n" },
-        [REFUSE_TIMEOUT] = { "timeout", "no end within SniffTimeoutSec=", false,
+        [REFUSE_TIMEOUT] = { "timeout", "incomplete after SniffTimeoutSec=", false,
                              ALERT_HANDSHAKE_FAILURE, "408 Request Timeout",
                              "The request did not arrive in time.\n" },
-        [REFUSE_UNAVAILABLE] = { "unavailable", "the instance can't take it", true,
+        [REFUSE_UNAVAILABLE] = { "unavailable", "the instance can't receive it", true,
                                  ALERT_INTERNAL_ERROR, "503 Service Unavailable",
-                                 "This website can't take connections at the moment. Please try "
-                                 "again "
-                                 "later.\n" },
+                                 "This website can't accept connections at the moment. Please try "
+                                 "again later.\n" },
         [REFUSE_OVERLOAD] = { "overload",
                               "PendingMax= is reached, or descriptors or memory have run out", true,
                               ALERT_INTERNAL_ERROR, "503 Service Unavailable",
-                              "Too many connections at the moment. Please try again later.\n" },
+                              "There are too many connections at the moment. Please try again "
+                              "later.\n" },
         [REFUSE_SOURCE_LIMIT] = { "source-limit", "PendingMaxPerSource= is reached", false,
                                   ALERT_INTERNAL_ERROR, "429 Too Many Requests",
-                                  "Too many unfinished connections from your network.\n" },
+                                  "There are too many unfinished connections from your "
+                                  "network.\n" },
         [REFUSE_INSTANCE_LIMIT] = { "instance-limit", "PendingMaxPerInstance= is reached", true,
                                     ALERT_INTERNAL_ERROR, "503 Service Unavailable",
-                                    "This website has too many visitors at the moment. Please try "
+                                    "This website has too many connections at the moment. Please "
+                                    "try "
                                     "again later.\n" },
         [REFUSE_PLAIN_HTTP] = { "plain-http", "Http=refuse", true, ALERT_INTERNAL_ERROR,
-                                "403 Forbidden", "This website is served over HTTPS only.\n" },
+                                "403 Forbidden", "This website is served only over HTTPS.\n" },
         [REFUSE_SUSPENDED] = { "suspended", "Suspended=yes", true, ALERT_INTERNAL_ERROR,
                                "503 Service Unavailable", "This website is suspended.\n" },
 };

@@ -27,8 +27,8 @@ bool admission_has_room(Admission *admission, size_t n_pending)
         if (n_pending <= admission->pending_max)
                 return true;
         log_limits_write(admission->log_limits, NULL, LOG_KIND_PENDING_LIMIT, (LogFields){ 0 },
-                         "%zu connections are pending, which is the most (PendingMax=, bounded by "
-                         "LimitNOFILE= of bellhop-router.service); the oldest make room",
+                         "%zu connections are pending, which is the limit (PendingMax=, bounded by "
+                         "LimitNOFILE= of bellhop-router.service); the oldest are refused",
                          admission->pending_max);
         return false;
 }
@@ -58,8 +58,8 @@ bool admission_of_instance(Admission *admission, Outlet *outlet)
                 return false;
         log_limits_write(admission->log_limits, outlet->log_limits, LOG_KIND_INSTANCE_LIMIT,
                          (LogFields){ .instance = outlet->name },
-                         "%s has reached PendingMaxPerInstance=; more visitors get 503 until it "
-                         "receives: systemctl status bellhop@%s.service",
+                         "%s has reached PendingMaxPerInstance=; more clients get 503 until it "
+                         "receives connections: systemctl status bellhop@%s.service",
                          outlet->name, outlet->name);
         return false;
 }

@@ -493,7 +493,7 @@ void conn_store_all(Router *router)
                 r = store_give(&router->notify, fds, stored, n);
         }
         if (r < 0)
-                log_warning_errno(r, "can't store all of %zu pending connections: %m", n);
+                log_warning_errno(r, "can't store all %zu pending connections: %m", n);
         else
                 log_info("stored %d pending connections for the next start", r);
 }

@@ -21,7 +21,7 @@
 
 #define METRICS_PATH  "/metrics"
 #define ROUTE_PATH    "/route"
-#define NOT_VALID     "This is no valid HTTP/1 request.\n"
+#define NOT_VALID     "This is not a valid HTTP/1 request.\n"
 #define COMMON_FIELDS "Cache-Control: no-store\r\nConnection: close\r\n"
 #define NO_QUESTION   "Ask for example " ROUTE_PATH "?protocol=tls&host=alice.example.\n"
 
@@ -139,8 +139,8 @@ static void control_answer(ControlClient *client, Span head)
         }
         get = span_equals(method, "GET");
         if (!get && !span_equals(method, "HEAD")) {
-                control_put_text(answer, "405 Method Not Allowed", "Only GET and HEAD are known.\n",
-                                 true);
+                control_put_text(answer, "405 Method Not Allowed",
+                                 "Only GET and HEAD are supported.\n", true);
         } else if (span_equals(path, ROUTE_PATH)) {
                 control_put_route(client->control, answer, query, get);
         } else if (!span_equals(path, METRICS_PATH)) {

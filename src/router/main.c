@@ -15,7 +15,7 @@
 static const char help[] =
         "Usage: bellhop-router [OPTIONS...]\n\n"
         "Passes connections on inherited sockets named 'public', unread, to the instances\n"
-        "whose hosts or addresses they ask for. Answers with metrics on a unix socket named\n"
+        "that have the requested host or address. Answers with metrics on a unix socket named\n"
         "'control': bellhop-metrics(7). Normally started by bellhop-router.socket.\n\n"
         "      --config=DIR   Configuration (default: " BELLHOP_CONFIG_DIR ")\n"
         "      --runtime=DIR  Hand-off sockets NAME.handoff (default: " BELLHOP_RUNTIME_DIR ")\n"
@@ -55,9 +55,9 @@ static void take_pending(Router *router, int fd, const char *name)
         const int n = store_take_up_consume(fd, conn_resume_consume, router);
 
         if (n < 0)
-                log_warning_errno(n, "can't take up all connections that were pending before: %m");
+                log_warning_errno(n, "can't continue all connections that were pending before: %m");
         else
-                log_info("took up %d connections that were pending before", n);
+                log_info("continues %d connections that were pending before", n);
         store_forget(&router->notify, name);
 }
 
@@ -132,7 +132,7 @@ static int run(const char *config_dir, const char *runtime_dir, const char *chal
                 log_error("no listening socket was passed; start bellhop-router.socket, or see "
                           "--help");
         else
-                log_error_errno(r, "can't take over the inherited sockets: %m");
+                log_error_errno(r, "can't use the inherited sockets: %m");
         return r;
 }
 

@@ -100,8 +100,8 @@ static void outlet_on_waited(const Start *start, uint64_t usec)
         Outlet *outlet = outlet_of(start);
 
         OUTLET_LOG(outlet, LOG_KIND_START_WAIT,
-                   "visitors of %s waited %.1f s because %zu other instances, the most that "
-                   "StartingMax= allows, were starting",
+                   "clients of %s waited %.1f s because %zu other instances, the limit by "
+                   "StartingMax=, were starting",
                    outlet->name, (double)usec / 1e6, outlet->shared->starts.max);
 }
 
@@ -114,8 +114,8 @@ static void outlet_on_left(Start *start, bool is_late)
                 return;
         OUTLET_COUNT(outlet, late_starts);
         OUTLET_LOG(outlet, LOG_KIND_LATE_START,
-                   "%s was started by a visitor and received nobody for %d s: systemctl "
-                   "status bellhop@%s.service",
+                   "%s was started by a connection, but received none for %d s: systemctl status "
+                   "bellhop@%s.service",
                    outlet->name, (int)(START_SLOT_USEC / 1000000), outlet->name);
 }
 
@@ -279,21 +279,22 @@ static void outlet_retry(const OutletShared *shared, uint64_t usec)
 
 static void outlet_log_responder(const Outlet *outlet, const char *what)
 {
-        log_limits_write(outlet->shared->log_limits, NULL, LOG_KIND_RESPONDER, (LogFields){ 0 },
-                         "%s; certificate authorities get no answer over TLS until "
-                         "bellhop-acme-tls receives: systemctl status bellhop-acme-tls.socket "
-                         "bellhop-acme-tls.service",
-                         what);
+        log_limits_write(
+                outlet->shared->log_limits, NULL, LOG_KIND_RESPONDER, (LogFields){ 0 },
+                "%s; certificate authorities get no answer over TLS until bellhop-acme-tls "
+                "receives hand-offs: systemctl status bellhop-acme-tls.socket "
+                "bellhop-acme-tls.service",
+                what);
 }
 
 static void outlet_log_absent(Outlet *outlet)
 {
         if (!outlet->name)
-                outlet_log_responder(outlet, "nobody takes hand-offs for bellhop-acme-tls");
+                outlet_log_responder(outlet, "no process receives hand-offs for bellhop-acme-tls");
         else
                 OUTLET_LOG(outlet, LOG_KIND_ABSENT,
-                           "nobody takes hand-offs for %s (%m); its visitors get 503 until "
-                           "bellhop@%s.socket runs: systemctl start bellhop@%s.socket",
+                           "no process receives hand-offs for %s (%m); its clients get 503 until "
+                           "bellhop@%s.socket is active: systemctl start bellhop@%s.socket",
                            outlet->name, outlet->name, outlet->name);
 }
 
@@ -303,8 +304,8 @@ static void outlet_log_queue_full(Outlet *outlet)
                 outlet_log_responder(outlet, "the hand-off socket of bellhop-acme-tls is full");
         else
                 OUTLET_LOG(outlet, LOG_KIND_QUEUE_FULL,
-                           "the hand-off socket of %s is full; its visitors wait until it "
-                           "receives: systemctl status bellhop@%s.service",
+                           "the hand-off socket of %s is full; its clients wait until it receives: "
+                           "systemctl status bellhop@%s.service",
                            outlet->name, outlet->name);
 }
 

@@ -76,11 +76,11 @@ static void reload_report_problems(Reload *reload, const Config *config)
                 log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_CONFIG_PROBLEM }, "%s",
                          config->problems[i].text);
         if (config->n_kept > 0)
-                snprintf(kept, sizeof(kept), "%zu instances%s%s stay as they were", config->n_kept,
+                snprintf(kept, sizeof(kept), "%zu instances%s%s are unchanged", config->n_kept,
                          settings[0] ? " and " : "", settings);
         else if (settings[0])
-                snprintf(kept, sizeof(kept), "%s stay as they were", settings);
-        log_warning("what is named above is left out%s%s; all else is served",
+                snprintf(kept, sizeof(kept), "%s are unchanged", settings);
+        log_warning("the items named above are ignored%s%s; everything else is served",
                     kept[0] ? ", but " : "", kept);
         snprintf(reload->note, sizeof(reload->note),
                  "configuration has errors, see the journal%s%s: %s", kept[0] ? "; " : "", kept,
@@ -92,7 +92,7 @@ static void reload_report_failure(Reload *reload, int error)
 {
         errno = -error;
         snprintf(reload->note, sizeof(reload->note),
-                 "the configuration in %s can't be read: %m; the old one stays in force",
+                 "the configuration in %s can't be read: %m; the old one remains in force",
                  reload->dir);
         reload_clean_note(reload);
         log_full(LOG_ERR, &(LogFields){ .message_id = LOG_ID_RELOAD_FAILED }, "%s", reload->note);
@@ -113,8 +113,8 @@ static void reload_write_result(const Reload *reload, ReloadResult result)
         failed = !file || fprintf(file, "BEGIN_USEC=%" PRIu64 "\nRESULT=%u\nTEXT=%s\n",
                                   reload->begin_usec, (unsigned)result, reload->note) < 0;
         if ((file && fclose(file) != 0) || failed || rename(unfinished, path) < 0)
-                log_warning("can't write %s/" RELOAD_FILE ": %m; systemctl reload will not see the "
-                            "end of this one",
+                log_warning("can't write %s/" RELOAD_FILE
+                            ": %m; systemctl reload can't detect the end of this reload",
                             folder);
 }
 

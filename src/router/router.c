@@ -83,9 +83,10 @@ static void router_on_exhausted(void *userdata, int error)
 
         router->metrics.accept_pauses++;
         errno = error;
-        log_limits_write(router->log_limits, NULL, LOG_KIND_EXHAUSTED, (LogFields){ 0 },
-                         "can't accept connections for a moment: %m; they wait in the listening "
-                         "sockets (raise LimitNOFILE= of bellhop-router.service if this stays)");
+        log_limits_write(
+                router->log_limits, NULL, LOG_KIND_EXHAUSTED, (LogFields){ 0 },
+                "can't accept connections for a moment: %m; they wait in the listening sockets "
+                "(raise LimitNOFILE= of bellhop-router.service if this continues)");
         if (!router_arm(router->resume, RESUME_USEC))
                 return;
         router_pause_listeners(router, true);
@@ -316,7 +317,7 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir,
         r = router_step(router_init_events(router), "set up the event loop");
         router->control.event = router->outlet_shared.event = router->tally.event = router->event;
         if (r >= 0)
-                r = router_step(tally_init(&router->tally), "set up what is told to bellhop-usage");
+                r = router_step(tally_init(&router->tally), "set up reports to bellhop-usage");
         if (r >= 0)
                 r = router_step(outlet_shared_init(&router->outlet_shared), "set up outlets");
         if (r >= 0) {
@@ -363,7 +364,7 @@ void router_seal(Router *router)
         if (r < 0)
                 log_full(LOG_WARNING, &(LogFields){ .message_id = LOG_ID_UNSEALED },
                          "can't seal the public sockets (%m): an attacker who controls an instance "
-                         "with Network=no could use a passed one for connections of their own; see "
+                         "with Network=no could connect with a passed socket; see "
                          "bellhop-router(8), THE SEAL");
 }
 
@@ -380,7 +381,7 @@ int router_run(Router *router)
         if (r < 0)
                 return r;
         router_notify(router, NOTIFY_READY);
-        return router_step(sd_event_loop(router->event), "go on with the event loop");
+        return router_step(sd_event_loop(router->event), "continue the event loop");
 }
 
 void router_done(Router *router)

@@ -178,7 +178,7 @@ static const char *expect(Mail *mail, char digit, const char *about)
         } while (line[3] == '-');
         line[strcspn(line, "\r\n")] = 0;
         if (line[0] != digit)
-                fail(EX_UNAVAILABLE, "the message is refused%s%s: %s", about[0] ? ", " : "", about,
+                fail(EX_UNAVAILABLE, "the message was refused%s%s: %s", about[0] ? ", " : "", about,
                      line);
         return line + 4;
 }
@@ -208,7 +208,7 @@ static int connect_door(void)
             setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0 ||
             connect(fd, (const struct sockaddr *)&address, (socklen_t)size) < 0)
                 fail(EX_UNAVAILABLE, "bellhop-mail can't be reached (" BELLHOP_MAIL_SOCKET
-                                     "): %m; the administrator can start bellhop-mail.socket");
+                                     "): %m; ask the administrator to start bellhop-mail.socket");
         return fd;
 }
 

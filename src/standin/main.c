@@ -16,9 +16,9 @@
 
 static const char help[] =
         "Usage: bellhop-standin NAME\n\n"
-        "Started by systemd when the instance NAME has failed. If it could not start, refuses\n"
-        "its visitors for a moment; if it was ready before, ends at once, so that it is started\n"
-        "again. Inherits the hand-off socket, named 'handoff'.\n\n"
+        "Started by systemd when the instance NAME has failed. If it could not start,\n"
+        "refuses its clients for a moment. If it was ready before, ends at once, so that systemd\n"
+        "starts it again. Inherits the hand-off socket, named 'handoff'.\n\n"
         "  -h, --help     Show this help\n"
         "      --version  Show the version\n\n"
         "See bellhop(7).\n";
@@ -40,8 +40,8 @@ static int run(const char *instance)
         r = standin_ask(instance, &facts);
         if (r < 0)
                 log_warning_errno(r,
-                                  "can't ask systemd whether %s was ready (%m); visitors in "
-                                  "the queue are refused",
+                                  "can't ask systemd whether %s was ready (%m); connections in the "
+                                  "queue are refused",
                                   instance);
         facts.waited_usec = standin_waited_usec(handoff_fd);
         switch (standin_judge(&facts)) {
@@ -50,16 +50,16 @@ static int run(const char *instance)
         case ENDING_CRASH_LOOP:
                 log_full(LOG_WARNING,
                          &(LogFields){ .message_id = LOG_ID_CRASH_LOOP, .instance = instance },
-                         "instance %s crashes (%s) again and again as soon as it has started; "
-                         "see systemctl status bellhop@%s.service",
+                         "instance %s crashes (%s) repeatedly as soon as it has started; see "
+                         "systemctl status bellhop@%s.service",
                          instance, facts.cause, instance);
                 (void)usleep(LOOP_PAUSE_USEC);
                 return 0;
         case ENDING_NEVER_READY:
                 log_full(LOG_WARNING,
                          &(LogFields){ .message_id = LOG_ID_NO_START, .instance = instance },
-                         "instance %s can't start (%s); its visitors are refused for %d s, then "
-                         "the next one starts it again; see systemctl status bellhop@%s.service",
+                         "instance %s can't start (%s); its clients are refused for %d s, then the "
+                         "next connection starts it again; see systemctl status bellhop@%s.service",
                          instance, facts.cause, (int)(STANDIN_PAUSE_USEC / 1000000), instance);
                 /* The router runs as the same user. */
                 return standin_run_consume(take_fd(handoff_fd), instance, facts.cause, getuid(),

@@ -203,8 +203,9 @@ static enum bellhop_protocol standin_find_protocol(int fd, const struct bellhop_
 
 static void standin_notify_status(Standin *standin)
 {
-        notify_send(&standin->notify, NOTIFY_NOTHING, "%s can't start (%s); refused %zu visitors",
-                    standin->instance, standin->cause, standin->n_refused);
+        notify_send(&standin->notify, NOTIFY_NOTHING,
+                    "%s can't start (%s); refused %zu connections", standin->instance,
+                    standin->cause, standin->n_refused);
 }
 
 /* All that is there in one turn: the queue is short. */
@@ -285,7 +286,7 @@ int standin_run_consume(int handoff_fd, const char *instance, const char *cause,
         sd_event_unref(standin.event);
         close_fd(handoff_fd);
         log_full(LOG_INFO, &(LogFields){ .instance = instance },
-                 "refused %zu visitors of %s; the next one starts it again", standin.n_refused,
+                 "refused %zu connections of %s; the next one starts it again", standin.n_refused,
                  instance);
         return r < 0 ? r : 0;
 }

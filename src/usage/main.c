@@ -22,10 +22,9 @@ static const char help[] =
         "Usage: bellhop-usage [OPTIONS...]\n\n"
         "Counts what each instance sends, receives and uses, a file for each month. Normally\n"
         "started by bellhop-usage.socket; 'bellhopctl usage' shows the figures.\n\n"
-        "      --interval=SEC   Write the figures that often (default: " INTERVAL_SEC ")\n"
-        "      --connections=N  Open connections that it knows at most (default: " CONNECTIONS_MAX
-        ")\n"
-        "      --instances=N    Instances that it knows at most (default: " INSTANCES_MAX ")\n"
+        "      --interval=SEC   Write the figures at this interval (default: " INTERVAL_SEC ")\n"
+        "      --connections=N  Limit of open connections (default: " CONNECTIONS_MAX ")\n"
+        "      --instances=N    Limit of instances (default: " INSTANCES_MAX ")\n"
         "      --state=DIR      Where the files are (default: $STATE_DIRECTORY)\n"
         "  -h, --help           Show this help\n"
         "      --version        Show the version\n\n"
@@ -67,7 +66,7 @@ static int take_sockets(Usage *usage)
                 return -ENOTCONN;
         }
         if (r < 0)
-                log_error_errno(r, "can't take over the inherited sockets: %m");
+                log_error_errno(r, "can't use the inherited sockets: %m");
         return r;
 }
 
@@ -134,7 +133,8 @@ int main(int argc, char *argv[])
         if (!dir || !text_number(span_from_string(interval), 86400, &seconds) || seconds == 0 ||
             !text_number(span_from_string(connections), 1U << 26, &n_open) ||
             !text_number(span_from_string(instances), 1U << 20, &n_accounts)) {
-                log_error("an option has no number that fits, or --state= is missing; see --help");
+                log_error("a number in an option is out of range, or --state= is missing; see "
+                          "--help");
                 return EXIT_USAGE;
         }
         usage.interval_usec = seconds * 1000000;

@@ -117,7 +117,7 @@ static void usage_take(Usage *usage, const Received *received)
                 usage_take_report(usage, &message, (uint64_t)sender->pid);
         if (r < 0)
                 log_error_errno(r,
-                                "can't close the account of %s: %m; a new customer of that name "
+                                "can't close the account of %s: %m; a new customer with that name "
                                 "would inherit it",
                                 name);
 }
@@ -301,9 +301,8 @@ static void usage_save(Usage *usage, bool is_running)
                                 ledger->month);
         if (ledger->n_missed > usage->n_missed)
                 log_warning("%" PRIu64
-                            " connections or instances were not counted, as there was no "
-                            "room for more; raise --connections= or --instances=, see "
-                            "bellhop-usage(8)",
+                            " connections or instances were not counted, because their limit is "
+                            "reached; raise --connections= or --instances=, see bellhop-usage(8)",
                             ledger->n_missed - usage->n_missed);
         usage->n_missed = ledger->n_missed;
         notify_send(&usage->notify, NOTIFY_NOTHING, "%zu connections, %zu instances in %s",

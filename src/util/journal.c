@@ -93,7 +93,7 @@ static bool journal_report(const JournalLine *next, uint64_t n)
         char text[128];
 
         (void)snprintf(text, sizeof(text),
-                       "%" PRIu64 " lines of this log are lost: nobody read them in time", n);
+                       "%" PRIu64 " lines of this log were lost: no process read them in time", n);
         return journal_try(&(JournalLine){
                 .identifier = next->identifier,
                 .level = LOG_WARNING,

@@ -93,7 +93,7 @@ def test_all_at_once(ten, migrating):
     ten.shell(suspend)
     assert ten.curl("http://customer9.example/", "-i").startswith("HTTP/1.1 503")
     assert "0 errors" in ten.run("bellhopctl", "check")
-    assert "All is there already" in ten.run("bellhopctl", "import", "--apache")
+    assert "Everything already exists" in ten.run("bellhopctl", "import", "--apache")
     assert ten.curl("http://customer9.example/", "-i").startswith("HTTP/1.1 503")
     ten.reboot()
     after = ten_answers(ten)

@@ -236,7 +236,7 @@ def tree(box, *names):
 def test_rename(box, step):
     with steady(box, ALICE, BOB):
         said = step("Rename")
-        assert "This is what would be done.\n" in said and "alice is alison now." in said
+        assert "This is what would be done.\n" in said and "alice is now alison." in said
         assert "(alison)" in box.curl(f"https://{ALICE}/")
         box.run("bellhopctl", "rename", "--yes", "alison", "alice")
     assert "(alice)" in box.curl(f"https://{ALICE}/")

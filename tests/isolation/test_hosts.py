@@ -13,7 +13,7 @@ AGAIN = pathlib.Path(__file__).parent / "again.py"
 NEW = f"new.{ALICE}"
 OTHER = f"other.{ALICE}"
 ANYONES = "anyones.example"
-RELOAD = "reload the server of alice, as hosts of others have changed"
+RELOAD = "reload the server of alice, as hosts of other instances have changed"
 PROTOCOLS = ["http/1.1", "h2"]
 
 
@@ -134,7 +134,7 @@ def test_host_of_a_file_with_a_mistake_is_nobodys(box):
     said = ctl(box, "route", NEW, status=1)
     assert f"Host={NEW} is in a file with a mistake" in said and "instances/dora.conf:2" in said
     said = box.try_run("bellhopctl", "add", "emil", f"--host={OTHER}", "--create-user")
-    assert said.returncode != 0 and "dora.conf:3 already, and that file has a mistake" in said.stderr, said
+    assert said.returncode != 0 and "dora.conf:3, a file with a mistake" in said.stderr, said
     assert not box.path("/etc/bellhop/instances/emil.conf").exists()
     box.write_instance("dora", f"Host={NEW}\n")
     ctl(box, "apply")

@@ -178,7 +178,7 @@ def test_key_that_root_has_left_open(box, site):
     box.shell(f"chown root: {TLS}/*; chmod 0644 {TLS}/*; chmod 0755 {TLS}")
     box.run("systemctl", "reload", "bellhop@carol.service")
     wait_for_certificate(box, serial)
-    assert f"everybody on this machine can read the private key {TLS}/privkey.pem" in said_of(box, site)
+    assert f"all users of this machine can read the private key {TLS}/privkey.pem" in said_of(box, site)
     box.write_page("alice", "steal.cgi", f"cat {TLS}/privkey.pem 2>&1")
     try:
         assert "No such file" in box.curl(f"https://{ALICE}/steal.cgi")

@@ -80,7 +80,7 @@ def test_journal_is_the_other_choice(box, site):
     box.write(drop_in, "[Service]\nEnvironment=BELLHOP_LOGS=nowhere\n")
     box.shell(f"systemctl daemon-reload; systemctl stop {SITE}")
     assert box.curl(f"http://{CAROL}/", "-o", "/dev/null", "-w", "%{http_code}") == "503"
-    assert "it can be files or journal" in box.journal("-u", SITE)
+    assert "it must be files or journal" in box.journal("-u", SITE)
 
 
 def test_without_the_socket_lines_go_to_the_journal(box, site):

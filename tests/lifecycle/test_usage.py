@@ -199,7 +199,7 @@ def test_nobody_counts(box, wire):
     for _ in range(20):
         relay.curl(f"http://{HOST}/load.txt")
     done = box.try_run("bellhopctl", "usage", "--json")
-    assert done.returncode == 1 and "bellhop-usage does not run" in done.stderr
+    assert done.returncode == 1 and "bellhop-usage is not running" in done.stderr
     box.shell(f"umount {PROGRAM}; systemctl restart {' '.join(units)}")
     relay.curl(f"http://{HOST}/large", "-o", "/dev/null")
     box.wait_for("it counts again", lambda: relay.counted()["bytes_sent"] > LARGE)

@@ -11,7 +11,7 @@ from showcase import ALICE, BOB
 JOURNALD = "systemd-journald.service"
 WATCHDOG = f"/run/systemd/system/{JOURNALD}.d/watchdog.conf"
 LOGS = "/run/systemd/system/bellhop@.service.d/logs.conf"
-LOST = r"\d+ lines of this log are lost"
+LOST = r"\d+ lines of this log were lost"
 # As a site that logs much would: until neither socket has room, whoever sends.
 FILL = """
 import socket

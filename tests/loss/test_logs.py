@@ -11,7 +11,7 @@ from showcase import BOB
 N = 80000
 SERVICE, SITE = "bellhop-log.service", "bellhop@bob.service"
 LOAD = f"http://{BOB}/load.txt"
-LOST = r"(\d+) lines of the log files are lost"
+LOST = r"(\d+) lines of the log files were lost"
 
 
 @pytest.fixture(name="server", params=["apache", "nginx"])

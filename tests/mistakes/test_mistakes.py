@@ -116,7 +116,7 @@ RIGHT = instance("Host=carol.example www.carol.example\n")
 # What is done wrong -> the commands that do it, the kind of finding, words that it has, and what corrects it.
 MISTAKES = {
     "wrong owner": (f"chown carol {FILE}", "config-error", "owned by root", f"chown root {FILE}"),
-    "file writable by group": (f"chmod g+w {FILE}", "config-error", "writable by its owner alone", f"chmod g-w {FILE}"),
+    "file writable by group": (f"chmod g+w {FILE}", "config-error", "writable only by its owner", f"chmod g-w {FILE}"),
     "folder writable by group": ("chmod g+w /etc/bellhop/instances", "folder-writable", "0775",
                                  "chmod g-w /etc/bellhop/instances"),
     "typo in a key": (instance("Hots=carol.example www.carol.example\n"), "config-error", "unknown key Hots=", RIGHT),
@@ -131,7 +131,7 @@ MISTAKES = {
                        "config-error", "only one instance may be the default", RIGHT),
     "exits at once": (f"echo IdleSec=1s >> {FILE}", "idle-too-short", "less than 10 seconds", RIGHT),
     "host of a neighbour": (f"sed -i 's/=/=alice.example /' {FILE}", "config-error", "already leads to alice", RIGHT),
-    "host twice in a file": (f"echo Host=carol.example >> {FILE}", "config-error", "is here twice", RIGHT),
+    "host twice in a file": (f"echo Host=carol.example >> {FILE}", "config-error", "appears twice", RIGHT),
     "port in a host": (instance("Host=carol.example:443 www.carol.example\n"), "config-error", "has a port", RIGHT),
     "URL as host": (instance("Host=https://carol.example/ www.carol.example\n"), "config-error", "is a URL", RIGHT),
     "commas between hosts": (instance("Host=carol.example,www.carol.example\n"), "config-error", "not a host name", RIGHT),
@@ -143,8 +143,8 @@ MISTAKES = {
     "two names of one user": ("useradd -o -u $(id -u carol) karol; printf '[Instance]\nHost=karol.example\n' > "
                               f"{FILE.replace('carol', 'karol')}", "shared-uid", "uid of user",
                               f"rm {FILE.replace('carol', 'karol')}"),
-    "certificate missing": (f"rm {TLS}/fullchain.pem", "certificate-missing", "not there", SIGN_AGAIN),
-    "key missing": (f"rm {TLS}/privkey.pem", "certificate-missing", "not there", SIGN_AGAIN),
+    "certificate missing": (f"rm {TLS}/fullchain.pem", "certificate-missing", "does not exist", SIGN_AGAIN),
+    "key missing": (f"rm {TLS}/privkey.pem", "certificate-missing", "does not exist", SIGN_AGAIN),
     "redirect without certificate": (f"rm -r {TLS}; echo Http=redirect >> {FILE}; {RELOAD}", "redirect-without-tls",
                                      "no certificate", ADVICE),
     "certificate of root": (f"chown root: {TLS}/*; chmod 0600 {TLS}/fullchain.pem", "certificate-unreadable",
@@ -153,9 +153,9 @@ MISTAKES = {
                        f"chown carol: {TLS}"),
     "link to certbot's": (f"mkdir -p -m 0700 /etc/letsencrypt/archive; mv {TLS}/fullchain.pem "
                           f"/etc/letsencrypt/archive; ln -s /etc/letsencrypt/archive/fullchain.pem {TLS}/fullchain.pem",
-                          "certificate-unreadable", "/etc/letsencrypt/archive is closed",
+                          "certificate-unreadable", "no access to /etc/letsencrypt/archive",
                           f"rm {TLS}/fullchain.pem; install -o carol /etc/letsencrypt/archive/fullchain.pem {TLS}"),
-    "no certificate in it": (f"echo hello > {TLS}/fullchain.pem", "certificate-invalid", "no certificate in it",
+    "no certificate in it": (f"echo hello > {TLS}/fullchain.pem", "certificate-invalid", "it contains no certificate",
                              SIGN_AGAIN),
     "expired certificate": (dated("20240101000000Z", "20240201000000Z"), "certificate-expired", "2024-02-01", ADVICE),
     "expires soon": (dated("20240101000000Z", "$(date -d '+9 days 12 hours' +%Y%m%d%H%M%SZ)"),
@@ -169,7 +169,7 @@ MISTAKES = {
                                         "does not name shop.carol.example", ADVICE),
     "key of another certificate": ("openssl genpkey -algorithm ed25519 -out /root/other; "
                                    f"cat /root/other > {TLS}/privkey.pem", "key-mismatch",
-                                   "not that of the certificate", SIGN_AGAIN),
+                                   "does not belong to the certificate", SIGN_AGAIN),
     "key readable by all": (f"chmod 0644 {TLS}/privkey.pem", "key-exposed", "0644", ADVICE),
     "key of root readable by all": (f"chown root: {TLS}/privkey.pem; chmod 0644 {TLS}/privkey.pem", "key-exposed",
                                     "0644", SIGN_AGAIN),
@@ -181,7 +181,7 @@ MISTAKES = {
                              "wrong order", f"cd /root/ca; cat leaf.pem inter.pem root.pem > {TLS}/fullchain.pem"),
     "chain incomplete": (AUTHORITY + f"cat leaf.pem > {TLS}/fullchain.pem", "chain-incomplete",
                          "issuer (CN=inter) of CN=leaf", f"cat /root/ca/inter.pem >> {TLS}/fullchain.pem"),
-    "document root missing": (f"rm -r {WWW}", "document-root-missing", "not there",
+    "document root missing": (f"rm -r {WWW}", "document-root-missing", "does not exist",
                               f"mkdir {WWW}; chown carol: {WWW}; systemctl try-restart bellhop@carol.service"),
     "document root of root": (f"chown root: {WWW}; chmod 0700 {WWW}", "document-root-unreadable",
                               "carol can't read it", f"chown carol: {WWW}"),
@@ -235,7 +235,7 @@ MISTAKES = {
                         "bellhop-usage.service is ", "rm /var/lib/private/bellhop-usage/20*; "
                         "systemctl restart bellhop-usage.service"),
     "removed customer still there": (f"cp {FILE} /root; rm {FILE}; {RELOAD}", "socket-left-over",
-                                     "no file for this instance", ADVICE),
+                                     "this instance has no file", ADVICE),
 }
 
 
@@ -393,16 +393,16 @@ REOPEN = "systemctl daemon-reload; systemctl restart bellhop-router.socket bellh
 # What a drop-in of the router's socket has lost -> its lines, and what is found.
 LOST = {
     "IPv4": (["", "80", "443", "8080"], "BindIPv6Only=ipv6-only", "error", [
-        f"bellhop-router.socket listens on port {port} by IPv6 only" for port in (80, 443, 8080)]),
+        f"bellhop-router.socket listens on port {port} only over IPv6" for port in (80, 443, 8080)]),
     "IPv4 of one": (["", "80", "[::]:443"], "BindIPv6Only=ipv6-only\nListenStream=0.0.0.0:80", "error", [
-        "bellhop-router.socket listens on port 443 by IPv6 only"]),
-    "IPv6": (["", "0.0.0.0:80", "443"], "", "warning", ["bellhop-router.socket listens on port 80 by IPv4 only"]),
+        "bellhop-router.socket listens on port 443 only over IPv6"]),
+    "IPv6": (["", "0.0.0.0:80", "443"], "", "warning", ["bellhop-router.socket listens on port 80 only over IPv4"]),
     "443": (["", "80"], "", "error", ["bellhop-router.socket does not listen on port 443"]),
     "80": (["", "443", "8080"], "", "error", ["bellhop-router.socket does not listen on port 80"]),
     "what systemd can't read": (["", "80", "localhost:443"], "", "error",
                                 ["bellhop-router.socket does not listen on port 443"]),
     "all, by IPv4 twice": (["0.0.0.0:80"], "", "error",
-                           ["port 80 of bellhop-router.socket has IPv4 twice: [::] is for both"]),
+                           ["port 80 of bellhop-router.socket listens on IPv4 twice: [::] includes IPv4"]),
 }
 
 
@@ -486,7 +486,7 @@ def test_without_root(box):
     found = json.loads(checked.stdout)["findings"]
     assert checked.returncode == 0
     assert {entry["severity"] for entry in found} == {"note"}
-    assert any("only root can see" in entry["what"] for entry in found)
+    assert any("only root can read" in entry["what"] for entry in found)
 
 
 # Where following the advice must neither take files away nor give them to the customer.

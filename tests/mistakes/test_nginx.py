@@ -191,7 +191,7 @@ def test_application_on_a_socket(site, listen):
     for text in UNIX.values():
         apply(site, text)
         found = find(site, "application-unreachable")
-        assert found["what"] == f"there is no socket {SOCKET}"
+        assert found["what"] == f"socket {SOCKET} does not exist"
         assert (found["file"], found["line"]) == (SNIPPET, 1 + text[:text.index("unix:")].count("\n"))
         assert status_of(site, "app") == "502"
     unit = listen("AF_UNIX", SOCKET)

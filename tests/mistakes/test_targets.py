@@ -61,7 +61,7 @@ def test_socket_is_missing(box, listen, how, runs):
     if runs:
         assert status(box, "app") == 503
     found = find(box, "application-unreachable")
-    assert found["what"] == f"there is no socket {SOCKET}"
+    assert found["what"] == f"socket {SOCKET} does not exist"
     assert (found["file"], found["line"]) == (SNIPPET, 1 + UNIX[how][:UNIX[how].index("unix:")].count("\n"))
     listen("AF_UNIX", SOCKET)
     assert findings(box) == []

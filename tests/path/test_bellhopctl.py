@@ -63,18 +63,18 @@ COMMON = {f"--{name}" for name, _, verbs in OPTIONS if not verbs}
 
 
 @pytest.mark.parametrize("arguments, says", [
-    ([], "Say what to do."), (["frobnicate"], "no verb 'frobnicate'"), (["cert"], "Write 'bellhopctl cert NAME'."),
+    ([], "A verb is missing."), (["frobnicate"], "no verb 'frobnicate'"), (["cert"], "Write 'bellhopctl cert NAME'."),
     (["metrics", "x"], "Write 'bellhopctl metrics'."), (["--frob"], "unrecognized option '--frob'"),
-    (["metrics", "--strict"], "--strict is for check, not for metrics."),
+    (["metrics", "--strict"], "--strict can be used with check, not with metrics."),
     (["export", "a", "b"], "Write 'bellhopctl export [NAME]'."), (["set", "alice"], "bellhopctl set alice --host=HOST"),
     (["set", "alice", "--memory-max=1"], "--memory-max=1 is not a size of 16M or more"),
     (["set", "alice", "--cpu-max=a"], "is not a percentage"), (["set", "alice", "--tasks-max=1.5"], "is not a number"),
-    (["set", "../alice", "--idle=1h"], "no name of an instance"), (["set", "alice", "--host=a # b"], "line break or '#'"),
-    (["set", "alice", "--http=serve", "--wait"], "--wait is for --acme."),
-    (["add", "alice", "--host=a.example", "--wait"], "--wait is for --acme"),
-    (["add", "alice", "--host=a.example", "--tls=files", "--wait"], "--wait is for --acme"),
+    (["set", "../alice", "--idle=1h"], "not a valid name of an instance"), (["set", "alice", "--host=a # b"], "line break or '#'"),
+    (["set", "alice", "--http=serve", "--wait"], "--wait can only be used with --acme."),
+    (["add", "alice", "--host=a.example", "--wait"], "--wait can only be used with --acme"),
+    (["add", "alice", "--host=a.example", "--tls=files", "--wait"], "--wait can only be used with --acme"),
     (["add", "alice", "--host=a.example", "--acme", "--wait", "--later"], "without --later"),
-    (["apply", "--acme=x"], "--acme is for add set, not for apply."),
+    (["apply", "--acme=x"], "--acme can be used with add set, not with apply."),
     (["--config"], "option '--config' requires an argument")])
 def test_wrong_usage(arguments, says):
     said = run(*arguments, status=2)
@@ -176,11 +176,11 @@ def test_metrics():
 
 
 def test_metrics_of_no_router(tmp_path):
-    assert "nobody listens on the control socket; systemctl restart bellhop-router.service" in run("metrics", f"--runtime={tmp_path}", status=1)
+    assert "no process listens on the control socket; run systemctl restart bellhop-router.service" in run("metrics", f"--runtime={tmp_path}", status=1)
     with Router({A: "Host=alice.example"}) as router:
         with socket.socket(socket.AF_UNIX) as nobody_listens:
             nobody_listens.bind(f"{router.folder}/run/control")
-        assert "nobody listens on the control socket" in run("metrics", f"--runtime={router.folder}/run", status=1)
+        assert "no process listens on the control socket" in run("metrics", f"--runtime={router.folder}/run", status=1)
 
 
 def on_a_terminal(*arguments, **environment):
@@ -323,7 +323,7 @@ def test_self_signed(config):
     assert shown[0]["private_key"] == "matches" and shown[0]["self_signed"] is True
     assert set(check(config)) & {"self-signed", "certificate-lacks-host", "key-exposed"} == {"self-signed"}
 
-    assert "--force replaces it" in run("cert", NAME, "--self-signed", option, status=1)
+    assert "Add --force to replace it" in run("cert", NAME, "--self-signed", option, status=1)
     assert json.loads(run("cert", NAME, "--json", option))["certificates"] == shown
     assert run("cert", NAME, "--self-signed", "--force", "--no-legend", option) == ""
     assert json.loads(run("cert", NAME, "--json", option))["certificates"][0]["serial"] != shown[0]["serial"]
@@ -346,7 +346,7 @@ def test_certificate_of_one_host(config):
         status, = json.loads(start("status", NAME, "--json", option).stdout)["instances"]
         listed, = json.loads(start("list", "--json", option).stdout)["instances"]
         assert status["certificate_expires"] == listed["certificate_expires"] == shown["not_after"]
-    assert f"c.example is none of the hosts of {NAME}" in run("cert", NAME, "--host=c.example", option, status=1)
+    assert f"c.example is not a host of {NAME}" in run("cert", NAME, "--host=c.example", option, status=1)
     (config / f"tls/{NAME}/a.example/fullchain.pem").write_text("nothing")
     assert json.loads(start("list", "--json", option).stdout)["instances"][0]["certificate_expires"] is None
 
@@ -383,12 +383,12 @@ def test_request(config):
         shown, = json.loads(run("cert", NAME, f"--host={host}", "--json", option))["certificates"]
         assert (shown["names"], shown["private_key"]) == ([host], "matches")
         assert request(config, f"--host={host.upper()}") == ([host], public_key(own))
-        assert "--force replaces it" in run("cert", NAME, "--self-signed", f"--host={host}", option, status=1)
+        assert "Add --force to replace it" in run("cert", NAME, "--self-signed", f"--host={host}", option, status=1)
     assert public_key(own) != public_key(key)
     for host in ("c.example", "192.0.2.7", "192.0.2.7:443"):
-        assert f"{host} is none of the hosts" in run("cert", NAME, "--request", f"--host={host}", option, status=1)
+        assert f"{host} is not a host" in run("cert", NAME, "--request", f"--host={host}", option, status=1)
     (config / f"instances/{NAME}.conf").write_text("[Instance]\nAddress=192.0.2.7\n")
-    assert "no Host= that a certificate could name" in run("cert", NAME, "--request", option, status=1)
+    assert "no Host= for a certificate" in run("cert", NAME, "--request", option, status=1)
 
 
 @pytest.mark.parametrize("kind", [["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], ["EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
@@ -404,12 +404,12 @@ def test_request_by_each_kind_of_key(config, kind):
 @pytest.mark.skipif(not AS_ROOT, reason="only root sees files as others do")
 @pytest.mark.parametrize("host", [None, "a.example"])
 @pytest.mark.parametrize("make, says", [
-    ("ln -s {secret} {key}", "is, or leads through, a symbolic link"), ("ln {secret} {key}", f"user {NAME} can't read it"),
+    ("ln -s {secret} {key}", "is a symbolic link, or its path has one"), ("ln {secret} {key}", f"user {NAME} can't read it"),
     ("install -m 0600 {secret} {key}", f"user {NAME} can't read it"),
     ("mv {folder} {folder}.own; install -d -o {user} {folder}.own; install -o {user} {secret} {folder}.own/privkey.pem; "
-     "ln -s {folder}.own {folder}", "is, or leads through, a symbolic link"),
+     "ln -s {folder}.own {folder}", "is a symbolic link, or its path has one"),
     ("mkfifo -m 0644 {key}", "is not a regular file"), ("ln -s /proc/self/fd/0 {key}", "symbolic link"),
-    ("mkdir {key}", "is not a regular file"), ("install -o {user} /dev/null {key}", "there is no private key in it"),
+    ("mkdir {key}", "is not a regular file"), ("install -o {user} /dev/null {key}", "it contains no private key"),
     ("openssl pkey -aes256 -passout pass:x -in {secret} -out {key}; chown {user} {key}", "the key is encrypted"),
     ("{{ cat {secret}; head -c 20000 /dev/zero | tr '\\0' x; }} >{key}; chown {user} {key}", "File too large"),
     ("rm -r {folder}", "has no private key")])
@@ -434,11 +434,11 @@ def test_no_request_by_another_key(config, host, make, says):
 def test_cert_of_nobody(config):
     option = f"--config={config}"
     assert "There is no instance no-such" in run("cert", "no-such", "--self-signed", option, status=1)
-    assert "no name of an instance" in run("cert", "../x", option, status=1)
+    assert "not a valid name of an instance" in run("cert", "../x", option, status=1)
     assert "There is no instance no-such" in run("cert", "no-such", "--request", option, status=1)
-    assert "--force is for --self-signed" in run("cert", NAME, "--force", option, status=2)
+    assert "--force can only be used with --self-signed" in run("cert", NAME, "--force", option, status=2)
     for two in (["--request", "--self-signed"], ["--install", "x", "--request"], ["--install", "--self-signed", "x", "y"]):
-        assert "Only one of --install, --renew, --request and --self-signed" in run("cert", NAME, *two, option, status=2)
+        assert "Use only one of --install, --renew, --request and --self-signed" in run("cert", NAME, *two, option, status=2)
     assert "Write 'bellhopctl cert NAME'" in run("cert", NAME, "x", "--request", option, status=2)
     assert "--install CERT [KEY]'" in run("cert", NAME, "--install", option, status=2)
     assert "--install CERT [KEY]'" in run("cert", NAME, "--install", "x", "y", "z", option, status=2)

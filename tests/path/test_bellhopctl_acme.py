@@ -274,7 +274,7 @@ def test_check_of_damaged_files(with_authority, file):
 
 def test_check_of_authorities(machine):
     machine.instance(A, "Host=a.example\nTls=acme\nAcme=other\n")
-    assert findings(machine)["acme-authority"]["what"] == "there is no such file, which Acme=other means"
+    assert findings(machine)["acme-authority"]["what"] == "this file does not exist, but Acme=other names it"
     (machine.config / "acme").mkdir()
     path = machine.config / "acme/other.conf"
     path.write_text("[Acme]\n\nKeyTyp=ec\n")
@@ -297,7 +297,7 @@ def test_check_of_what_no_authority_signs(with_authority):
     (machine.config / "acme/default.conf").write_text("[Acme]\nChallenges=http-01 dns-01\nDnsHook=/bin/true\n")
     assert not {"acme-wildcard", "acme-no-host"} & findings(machine).keys() and "acme-hosts" in findings(machine)
     machine.instance(A, "".join(f"Host={i}.example\n" for i in range(101)) + "Tls=acme\n")
-    assert "it has 101 hosts" in findings(machine)["acme-too-many-hosts"]["what"]
+    assert "Tls=acme and 101 hosts" in findings(machine)["acme-too-many-hosts"]["what"]
     machine.instance(A, "".join(f"Host={i}.example\n" for i in range(100)) + "Tls=acme\n")
     assert "acme-too-many-hosts" not in findings(machine)
 
@@ -327,7 +327,7 @@ def test_check_shows_a_record_for_the_account(machine, url, is_shown):
 def test_cert_says_that_it_is_replaced(machine):
     machine.instance(A, "Host=a.example\nTls=acme\n")
     words = "cert", A, "--self-signed", "--force", f"--config={machine.config}"
-    assert f"bellhop-acme replaces it when it is due, or at its next try if browsers do not accept it. To keep it: bellhopctl set {A} --tls=files" in run(*words)
+    assert f"bellhop-acme replaces this certificate when it is due, or at its next try if browsers do not accept it. To keep it, run: bellhopctl set {A} --tls=files" in run(*words)
     assert "acme" not in run(*words, "--host=a.example") and run(*words, "--no-legend") == ""
     machine.instance(A, "Host=a.example\n")
     assert "acme" not in run(*words)

@@ -80,7 +80,7 @@ def test_route_says_when_the_files_say_something_else():
         assert (found["http"]["reason"], found["http"]["instance"]) == ("plain-http", A)
         said = subprocess.run([BELLHOPCTL, "route", *where(router), "new.example"], text=True, capture_output=True,
                               timeout=TIMEOUT, check=False).stdout
-        assert f"By the files, it is another one: hand-off {A}, exact: Host=new.example." in said
+        assert f"The files have another route: hand-off {A}, exact: Host=new.example." in said
 
 
 @pytest.mark.parametrize("setting, says", [("Tls=acme", True), ("Tls=files", False), ("Tls=acme\nSuspended=yes", False)])
@@ -96,7 +96,7 @@ def test_route_of_no_router(tmp_path):
     for folder in ("config", "run"):
         (tmp_path / folder).mkdir()
     said = run("route", f"--config={tmp_path}/config", f"--runtime={tmp_path}/run", "a.example", status=1)
-    assert "nobody listens on the control socket" in said and "With --offline, the files are read instead." in said
+    assert "no process listens on the control socket" in said and "With --offline, bellhopctl reads the files instead." in said
 
 
 def test_list(fleet):
@@ -177,7 +177,7 @@ def test_top_elsewhere(fleet):
     assert len(looks) == 2 and {entry["instance"] for entry in looks[0]["rates"]} == {None, *FLEET}
     assert looks[0]["rates"][0]["accepted_per_second"] == 0
     for wrong in (["-n0"], ["-nx"], ["-d0.01"], ["-d", "x"], ["--count=1x"]):
-        assert "is no number" in run("top", *wrong, *where(fleet), status=2)
+        assert "is not a number" in run("top", *wrong, *where(fleet), status=2)
 
 
 class Screen:
@@ -299,7 +299,7 @@ def test_check_breaks_lines_between_words(fleet):
 def test_purge_asks_on_a_terminal(tmp_path, answer):
     """Nothing but the name will do; and what is asked for is not done before."""
     screen = Screen("remove", "nobodyhere", "--purge", f"--config={tmp_path}")
-    screen.expect("are removed for good.*Type the name to go on: ")
+    screen.expect("will be permanently removed.*Type the name to continue: ")
     screen.type(answer + "\n")
     screen.expect("Nothing was changed")
     screen.end(status=1)

@@ -182,7 +182,7 @@ def test_router_goes_on_although_nobody_reads_its_log():
             router.reload()
             router.expect(A, http("alice.example"))
             lines = log.read().splitlines()
-            found = re.fullmatch("<4>([0-9]+) lines of this log are lost: nobody read them in time", lines[0])
+            found = re.fullmatch("<4>([0-9]+) lines of this log were lost: no process read them in time", lines[0])
             assert found and int(found[1]) >= 4, lines  # one of the start, at least, and one of each reload
             assert len(lines) == 2 and "serving 1 instances" in lines[1]
             assert end(router.process) == 0

@@ -45,26 +45,26 @@ def entry(**keys):
 
 
 @pytest.mark.parametrize("keys, says", [
-    ({"htpp": "serve"}, "htpp: there is no such key. Did you mean http?"),
-    ({"instance": "../x"}, "instance: this has to be a name"), ({"instance": ["x"]}, "instance: this has to be a name"),
-    ({"hosts": "a.example"}, "hosts: this has to be a list of hosts"), ({"hosts": ["a b"]}, "hosts: this has to be a list"),
-    ({"hosts": ["a\nDefault=yes"]}, "hosts: this has to be"), ({"hosts": ["\ud800.example"]}, "hosts: this has to be"),
-    ({"snippets": {"x.conf": "# \ud800"}}, "snippets: this has to be"), ({"idle_seconds": float("nan")}, "idle_seconds: this has"), ({"hosts": ["x..y"]}, "Host=x..y is not a host name"),
-    ({"addresses": ["0.0.0.0"]}, "addresses: Address=0.0.0.0"), ({"default": "yes"}, "default: this has to be true or false"),
-    ({"http": "redirekt"}, "http: this has to be serve, redirect or refuse"),
-    ({"idle_seconds": -1}, "idle_seconds: this has to be a number of seconds"),
-    ({"idle_seconds": True}, "idle_seconds: this has to be a number of seconds"),
-    ({"memory_max_bytes": "1G"}, "memory_max_bytes: this has to be a whole number, 16777216 or more, or null"),
-    ({"tasks_max": 15}, "tasks_max: this has to be"), ({"cpu_max_percent": 12.5}, "cpu_max_percent: this has to be"),
-    ({"disk_max_bytes": 1024}, "disk_max_bytes: this has to be"), ({"tasks_max": 1 << 31}, "tasks_max: this has to be"),
-    ({"certificate": "/x"}, "certificate and key are given together"), ({"key": "x", "certificate": "/x"}, "an absolute path"),
-    ({"snippets": {"../x.conf": ""}}, "snippets: this has to be an object"), ({"snippets": {"x": ""}}, "snippets: this has"),
-    ({"tls": "auto"}, "tls: this has to be files or acme"), ({"acme": "../x"}, "acme: this has to be the name of a file"),
-    ({"folders": ["/a b"]}, "folders: this has to be"), ({"folders": ["/a/../etc"]}, "folders: this has to be"),
-    ({"folders": ["/"]}, "folders: this has to be"), ({"hosts": []}, "nothing leads to it"),
+    ({"htpp": "serve"}, "htpp: unknown key. Did you mean http?"),
+    ({"instance": "../x"}, "instance: this must be a name"), ({"instance": ["x"]}, "instance: this must be a name"),
+    ({"hosts": "a.example"}, "hosts: this must be a list of hosts"), ({"hosts": ["a b"]}, "hosts: this must be a list"),
+    ({"hosts": ["a\nDefault=yes"]}, "hosts: this must be"), ({"hosts": ["\ud800.example"]}, "hosts: this must be"),
+    ({"snippets": {"x.conf": "# \ud800"}}, "snippets: this must be"), ({"idle_seconds": float("nan")}, "idle_seconds: this must"), ({"hosts": ["x..y"]}, "Host=x..y is not a host name"),
+    ({"addresses": ["0.0.0.0"]}, "addresses: Address=0.0.0.0"), ({"default": "yes"}, "default: this must be true or false"),
+    ({"http": "redirekt"}, "http: this must be serve, redirect or refuse"),
+    ({"idle_seconds": -1}, "idle_seconds: this must be a number of seconds"),
+    ({"idle_seconds": True}, "idle_seconds: this must be a number of seconds"),
+    ({"memory_max_bytes": "1G"}, "memory_max_bytes: this must be a whole number, 16777216 or more, or null"),
+    ({"tasks_max": 15}, "tasks_max: this must be"), ({"cpu_max_percent": 12.5}, "cpu_max_percent: this must be"),
+    ({"disk_max_bytes": 1024}, "disk_max_bytes: this must be"), ({"tasks_max": 1 << 31}, "tasks_max: this must be"),
+    ({"certificate": "/x"}, "set both certificate and key"), ({"key": "x", "certificate": "/x"}, "an absolute path"),
+    ({"snippets": {"../x.conf": ""}}, "snippets: this must be an object"), ({"snippets": {"x": ""}}, "snippets: this must"),
+    ({"tls": "auto"}, "tls: this must be files or acme"), ({"acme": "../x"}, "acme: this must be the name of a file"),
+    ({"folders": ["/a b"]}, "folders: this must be"), ({"folders": ["/a/../etc"]}, "folders: this must be"),
+    ({"folders": ["/"]}, "folders: this must be"), ({"hosts": []}, "no route leads to it"),
     ({"instance": "nobody-of-that-name"}, "instance: user nobody-of-that-name does not exist"),
     ({"instance": "root"}, "instance: root is root"),
-    ({"certificates": {"x": {"certificate": "/x", "key": "/y"}}}, "certificates: these are in addition"),
+    ({"certificates": {"x": {"certificate": "/x", "key": "/y"}}}, "certificates: these need a main certificate"),
 ])
 def test_mistakes(config, tmp_path, keys, says):
     path = tmp_path / "plan.json"
@@ -73,7 +73,7 @@ def test_mistakes(config, tmp_path, keys, says):
     assert says in said and said.endswith("bellhopctl: Nothing was changed.\n")
     line = re.match(rf"bellhopctl: {path}:(\d+)", said).group(1)
     key = next(iter(keys))
-    assert f'"{key}"' in path.read_text().splitlines()[int(line) - 1] or "nothing leads" in says or "given together" in says
+    assert f'"{key}"' in path.read_text().splitlines()[int(line) - 1] or "no route" in says or "set both" in says
 
 
 def test_all_mistakes_at_once(config, tmp_path):
@@ -94,20 +94,20 @@ def test_mistakes_of_form_hide_no_others(config, tmp_path):
 def test_a_new_instance_without_plain_http_has_a_certificate(config, tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps({"instances": [
         {"instance": "new", "hosts": ["a.example"], "http": "redirect", "create_user": True}]}))
-    assert "plan.json:1: http: without plain HTTP, visitors need HTTPS" in run(config, tmp_path / "plan.json", status=1)
+    assert "plan.json:1: http: without plain HTTP, clients need HTTPS" in run(config, tmp_path / "plan.json", status=1)
 
 
 def test_a_key_that_does_not_exist_is_one_mistake_of_the_first_line(config, tmp_path):
     (tmp_path / "plan.csv").write_text("instance,host\ndaemon,a.example\nbin,b.example\n")
     assert run(config, tmp_path / "plan.csv", status=1) == (
-        f"bellhopctl: {tmp_path}/plan.csv:1: host: there is no such key. Did you mean hosts?\n"
+        f"bellhopctl: {tmp_path}/plan.csv:1: host: unknown key. Did you mean hosts?\n"
         "bellhopctl: Nothing was changed.\n")
 
 
 @pytest.mark.parametrize("text, says", [
-    ("", ":1: this is no JSON"), ("{", ":1: this is no JSON"), ("[]", ":1: this is no JSON: expected {"),
-    ('{"instances": [\n{"instance": "a",}]}', ":2: this is no JSON"), ('{"instances": []} x', "there is more after the end"),
-    ("{}", 'there is no list "instances"'), ('{"instances": [{"http": 1,\n"http": 2}]}', ":2: http is given twice"),
+    ("", ":1: this is not valid JSON"), ("{", ":1: this is not valid JSON"), ("[]", ":1: this is not valid JSON: expected {"),
+    ('{"instances": [\n{"instance": "a",}]}', ":2: this is not valid JSON"), ('{"instances": []} x', "there is text after the end"),
+    ("{}", 'it has no list "instances"'), ('{"instances": [{"http": 1,\n"http": 2}]}', ":2: http is given twice"),
     ('{"instances": [{"snippets": {"a.conf": "", "a.conf": ""}}]}', "a.conf is given twice"), ("[" * 99999, "JSON"),
     ('{[]: 1}', "a key is a string"), ('{{}: 1}', "a key is a string"), ('{"instances": [{1: 1}]}', "a key is a string"),
     ('{"instances": [' + "[" * 99999, "JSON"), ('{"x": ' + "[" * 99999, "nested too deeply"),
@@ -118,13 +118,13 @@ def test_broken_json(config, tmp_path, text, says):
 
 
 @pytest.mark.parametrize("text, says", [
-    ("hosts\na\n", ":1: the first line has the keys, with commas between them, and one of them has to be instance"),
-    ("instance,hosts,hosts\n", "'hosts' is there twice"), ("instance,snippets\n", "snippets can be given in JSON only"),
-    ("instance,hosts\ndaemon\n", ":2: there are 1 cells, and 2 keys"), ('instance,hosts\ndaemon,"a\n', ":2: "),
-    ("instance,hosts,default\ndaemon,a.example,maybe\n", ":2: default: this has to be true or false"),
-    ('instance,hosts\n"daemon","a.example\nb.example"\nbin,x..y\n', ":4: hosts: Host=x..y"), ("", "one of them has to be"),
-    ("instance;hosts\ndaemon;a.example\n", "with commas between them"),
-    ("instance,hosts,idle_seconds\ndaemon,a.example,10min\n", ":2: idle_seconds: this has to be a number"),
+    ("hosts\na\n", ":1: the first line must contain the keys, separated by commas; one of them must be instance"),
+    ("instance,hosts,hosts\n", "'hosts' appears twice"), ("instance,snippets\n", "snippets is only allowed in JSON"),
+    ("instance,hosts\ndaemon\n", ":2: the row has 1 cells, but the first line has 2 keys"), ('instance,hosts\ndaemon,"a\n', ":2: "),
+    ("instance,hosts,default\ndaemon,a.example,maybe\n", ":2: default: this must be true or false"),
+    ('instance,hosts\n"daemon","a.example\nb.example"\nbin,x..y\n', ":4: hosts: Host=x..y"), ("", "one of them must be"),
+    ("instance;hosts\ndaemon;a.example\n", "separated by commas"),
+    ("instance,hosts,idle_seconds\ndaemon,a.example,10min\n", ":2: idle_seconds: this must be a number"),
 ])
 def test_broken_csv(config, tmp_path, text, says):
     (tmp_path / "plan.csv").write_text(text)
@@ -137,9 +137,9 @@ def test_conflicts(config, tmp_path):
     entries = [entry(), entry(instance=B, hosts=["A.example.", "there.example"], default=True)]
     (tmp_path / "plan.json").write_text(json.dumps({"instances": entries}))
     said = run(config, tmp_path / "plan.json", status=1)
-    assert f"A.example. is in {tmp_path}/plan.json:1 ({A}) already" in said
-    assert f"there.example is in {config}/instances/{C}.conf already" in said
-    assert f"default: true is in {config}/instances/{C}.conf already" in said
+    assert f"A.example. is already in {tmp_path}/plan.json:1 ({A})" in said
+    assert f"there.example is already in {config}/instances/{C}.conf" in said
+    assert f"default: true is already in {config}/instances/{C}.conf" in said
 
 
 @pytest.mark.parametrize("one, other", [("::1", "0:0::1"), ("[::1]:443", "[0::1]:443"), ("127.0.0.1:80", "127.0.0.1:80")])
@@ -147,13 +147,13 @@ def test_addresses_conflict_however_they_are_written(config, tmp_path, one, othe
     """Also those that are judged apart, as each processor judges some."""
     entries = [entry(addresses=[one]), entry(instance=B, hosts=["b.example"], addresses=[other])]
     (tmp_path / "plan.json").write_text(json.dumps({"instances": entries}))
-    assert f"{other} is in {tmp_path}/plan.json:1 ({A}) already" in run(config, tmp_path / "plan.json", status=1)
+    assert f"{other} is already in {tmp_path}/plan.json:1 ({A})" in run(config, tmp_path / "plan.json", status=1)
 
 
 def test_no_word_of_a_plan_reaches_the_terminal(config, tmp_path):
     (tmp_path / "plan.json").write_text(json.dumps({"instances": [entry(**{"x\x1b]0;y\x07\u202e\ud800": 1})]}))
     said = run(config, tmp_path / "plan.json", status=1)
-    assert r"x\x1b]0;y\x07\u202e\ud800: there is no such key" in said
+    assert r"x\x1b]0;y\x07\u202e\ud800: unknown key" in said
 
 
 def test_large_plan(config, tmp_path):
@@ -199,7 +199,7 @@ def test_acme_of_all(config, tmp_path):
         entry(instance=C, hosts=[], addresses=["192.0.2.7"])]}))
     found = json.loads(run(config, "--json", "--acme=", tmp_path / "plan.json"))["instances"]
     assert [(one["tls"], one["acme"]) for one in found] == [("acme", "default"), ("acme", "default"), ("files", "default")]
-    assert "acme: there is no such file, which Acme=staging means" in run(config, "--acme=staging", tmp_path / "plan.json", status=1)
+    assert "acme: this file does not exist, but Acme=staging names it" in run(config, "--acme=staging", tmp_path / "plan.json", status=1)
     (config / "acme/staging.conf").write_text("[Acme]\n")
     found = json.loads(run(config, "--json", "--acme=staging", tmp_path / "plan.json"))["instances"]
     assert [one["acme"] for one in found] == ["staging", "staging", "default"]
@@ -358,7 +358,7 @@ Define HOST a.example
     assert plans[A]["hosts"] == ["a.example", "www.a.example"] and plans[A]["network"] == "yes"
     by_text = {" ".join(verdict["directive"].split()): verdict for verdict in verdicts}
     alias = by_text['ServerAlias "www.a.example" web?.a.example']
-    assert alias["verdict"] == "needs a hand" and "web?.a.example: the only wildcard of Host=" in alias["why"]
+    assert alias["verdict"] == "needs a hand" and "web?.a.example: Host= allows only the wildcard" in alias["why"]
     assert by_text["SetHandler server-status"]["verdict"] == "needs a hand"
     assert by_text['CustomLog /dev/null "%h"']["verdict"] == "moved"
     lines = {verdict["line"] for verdict in verdicts if verdict["file"] == str(path)}

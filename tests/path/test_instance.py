@@ -159,7 +159,7 @@ def test_reload_command_tells_how_it_went(instance):
     assert run().returncode == 0 and not set(server) & set(instance.servers()[-1:])
     instance.path("config/sites", instance.user, "broken.conf", text="NoSuchDirective on\n")
     done = run()
-    assert done.returncode == 1 and "The old one goes on" in done.stderr and serves(instance)
+    assert done.returncode == 1 and "The old one is still running" in done.stderr and serves(instance)
     assert instance.stop() == 0
     assert run().returncode == 1
 
@@ -225,7 +225,7 @@ def test_server_that_ends_during_a_reload_is_followed_by_the_new_one(instance):
     os.kill(server[0], signal.SIGKILL)
     instance.notify.wait("^READY=1")
     assert state(instance)["RELOAD"] == "done" and serves(instance)
-    assert "the one that a reload has started takes over" in instance.errors()
+    assert "the server that a reload started replaces it" in instance.errors()
 
 
 def test_both_servers_of_a_reload_end(instance):
@@ -330,4 +330,4 @@ def test_start_that_fails_says_which_step():
 def test_handoff_socket_that_is_shut_ends_the_instance(instance):
     instance.handoff.socket.shutdown(handoff.socket.SHUT_RD)
     assert instance.process.wait(handoff.TIMEOUT) == 0
-    instance.notify.wait("shut by somebody")
+    instance.notify.wait("shut down the socket")

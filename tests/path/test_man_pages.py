@@ -116,7 +116,7 @@ def known_keys(folder):
                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=TIMEOUT).stdout)
     texts = "\n".join(entry["what"] for entry in found["findings"])
     return {name: re.findall(r"(\w+)=", keys)
-            for name, keys in re.findall(r"unknown key Foo= in \[(\w+)\]; known are (.*)", texts)}
+            for name, keys in re.findall(r"unknown key Foo= in \[(\w+)\]; known keys are (.*)", texts)}
 
 
 @pytest.fixture(name="keys")

@@ -79,7 +79,7 @@ def test_start_without_instance_file(arguments):
         done = instance.run(*arguments)
         assert done.returncode == 1
         # A real start stops at the missing socket first.
-        assert ("there is no instance" if arguments else "none was passed") in done.stderr
+        assert ("there is no instance" if arguments else "no hand-off socket was passed") in done.stderr
 
 
 def test_missing_certificate_file_is_an_error():
@@ -708,7 +708,7 @@ def _journal():
     def receive(identifier="bellhop-access"):
         entry = b""
         # Others may write to the journal, too; what was said before it was there is lost.
-        while f"\nSYSLOG_IDENTIFIER={identifier}\n".encode() not in entry or b" lines of this log are lost" in entry:
+        while f"\nSYSLOG_IDENTIFIER={identifier}\n".encode() not in entry or b" lines of this log were lost" in entry:
             entry = journal.recv(65536)
         return entry
 

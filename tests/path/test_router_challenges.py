@@ -227,7 +227,7 @@ def test_instance_cannot_have_the_name_of_the_responder():
 def test_responder_is_absent():
     with Pending({A: ALICE}, responder=False) as router:
         assert router.ask(hello("alice.example", more=ACME)) == alert(ALERT_INTERNAL_ERROR)
-        router.wait_until(lambda: "nobody takes hand-offs for bellhop-acme-tls" in router.errors(), "says so")
+        router.wait_until(lambda: "no process receives hand-offs for bellhop-acme-tls" in router.errors(), "says so")
         router.expect(A, hello("alice.example"))
         router.instances["acme-tls"] = FakeInstance(f"{router.folder}/run/acme-tls", router.uid)
         router.expect("acme-tls", hello("alice.example", more=ACME))

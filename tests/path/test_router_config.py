@@ -128,7 +128,7 @@ MISTAKES = {
     "CR LF": ("[Instance]\r\nHost=bad.example\r\n", 1, "CR LF"),
     "escape character": ("[Instance]\nHost=bad.example\n# \x1b[31m\n", 3, "control character"),
     "twice in one file": ("[Instance]\nHost=bad.example\nHost=BAD.example.\n", 3, "line 2"),
-    "empty": ("", None, "nothing leads here"),
+    "empty": ("", None, "no route leads to this instance"),
 }
 
 
@@ -169,9 +169,9 @@ def test_conflict_names_both_places(mine, theirs, what):
 
 
 @pytest.mark.parametrize("name,shown", [
-    ("no-such-user-here", "useradd"), ("root", "uid 0"), ("9lives", "not a name for an instance"),
-    ("a.b", "not a name for an instance"), ("a" * 32, "not a name for an instance"), ("-a", "not a name for an instance"),
-    ("b@d", "not a name for an instance"),
+    ("no-such-user-here", "useradd"), ("root", "uid 0"), ("9lives", "not a valid name of an instance"),
+    ("a.b", "not a valid name of an instance"), ("a" * 32, "not a valid name of an instance"), ("-a", "not a valid name of an instance"),
+    ("b@d", "not a valid name of an instance"),
 ])
 def test_name_that_can_be_no_instance(name, shown):
     router = Router(ALICE)

@@ -61,7 +61,7 @@ def test_a_path_too_long_for_a_redirect():
 def test_refuse():
     with Router({A: ALICE + "refuse", B: "Host=bob.example"}) as router:
         status, _, body = parse_reply(ask(router, request("GET /")))
-        assert status == 403 and "HTTPS only" in body
+        assert status == 403 and "only over HTTPS" in body
         assert router.instances[A].is_empty()
         for instance, data in ((A, hello("alice.example")), (B, http("bob.example"))):
             router.expect(instance, data)

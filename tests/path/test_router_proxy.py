@@ -195,7 +195,7 @@ def test_reload_changes_who_is_trusted(router):
     # A mistake leaves the file out, which believes nobody.
     path = router.write("router.conf", "[Router]\nTrustedProxy=127.0.0.1/8\n")
     router.reload()
-    assert f"{path}:2: TrustedProxy=127.0.0.1/8 has more address than its prefix; write 127.0.0.0/8" in router.errors()
+    assert f"{path}:2: TrustedProxy=127.0.0.1/8 has bits set after the prefix; write 127.0.0.0/8" in router.errors()
     router.expect(A, http("alice.example"))
 
 

@@ -325,7 +325,7 @@ def test_no_descriptor_for_the_first_hand_off():
         clients = run_out(router, 80)
         with Drain(router.instances[A]):
             assert finish(clients) > 0
-        assert "nobody takes hand-offs" not in router.errors()
+        assert "no process receives hand-offs" not in router.errors()
 
 
 def test_systemd_hears_of_us_although_descriptors_run_out():

@@ -126,7 +126,7 @@ def test_bad_file_keeps_its_instance(bad):
             assert router.reload().instances == 3
             found = [line for line in router.errors().splitlines() if line.startswith(f"<4>{path}")]
             assert found
-            assert found[0][3:] in status_text(router) and "1 instances stay as they were" in status_text(router)
+            assert found[0][3:] in status_text(router) and "1 instances are unchanged" in status_text(router)
             assert router.expect(B, http("bob.example")).host == "bob.example"
             router.expect(B, http("www.shop.example"))
             assert router.expect(B, http("unknown.example")).reason == REASON_DEFAULT
@@ -235,7 +235,7 @@ def test_failed_load_keeps_all():
     with Router(HOSTS) as router:
         fail_to_load(router)
         assert router.reload().instances == 2
-        assert "can't be read: Not a directory; the old one stays in force" in status_text(router)
+        assert "can't be read: Not a directory; the old one remains in force" in status_text(router)
         assert "<3>the configuration in " in router.errors()
         router.expect(A, http("alice.example"))
         mend(router)
@@ -295,7 +295,7 @@ def test_asking_tells_of_errors_and_failure(asked):
     fail_to_load(asked)
     done = ask(asked)
     assert done.returncode == 1
-    assert done.stderr.startswith("<3>the configuration in ") and "old one stays in force" in done.stderr
+    assert done.stderr.startswith("<3>the configuration in ") and "old one remains in force" in done.stderr
     mend(asked)
     write_instance(asked, B, "Host=bob.example")
     assert (ask(asked).returncode, ask(asked).stderr) == (0, "")

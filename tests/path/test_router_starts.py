@@ -124,9 +124,9 @@ def test_one_that_does_not_start_gives_way():
         assert SLOT_SEC - 0.1 < time.monotonic() - begin < SLOT_SEC + 5
         clients += router.visit(A, C)
         router.wait_for(pending=2)
-        assert f"{A} was started by a visitor and received nobody for {SLOT_SEC} s" in router.errors()
-        assert router.errors().count("received nobody") == 1
-        assert f"visitors of {B} waited" in router.errors()
+        assert f"{A} was started by a connection, but received none for {SLOT_SEC} s" in router.errors()
+        assert router.errors().count("received none") == 1
+        assert f"clients of {B} waited" in router.errors()
         assert router.value("late_starts_total") == router.value("instance_late_starts_total", A) == 1
         router.wake(B, clients[1])
         router.wait_handed(A, B, C)

@@ -86,8 +86,8 @@ def test_add(box, acme):
     """HTTPS from the first minute; bellhop-acme is started once the router has the instance."""
     assert "acme" in steps(box, "add", "dora", f"--host={HOST}", "--create-user", "--acme", "--dry-run")
     lines = add(box).splitlines()
-    assert lines.index("let the router read the files: it serves dora") < lines.index("start bellhop-acme")
-    assert "bellhop-acme gets its certificate: bellhopctl status dora" in lines
+    assert lines.index("have the router read the files: it serves dora") < lines.index("start bellhop-acme")
+    assert "bellhop-acme is getting its certificate. To see its progress, run: bellhopctl status dora" in lines
     assert "Tls=acme" in box.path(FILE).read_text() and acme.has_read(1)
     box.curl(f"https://{HOST}/", "-k")
     # The same command has nothing to do, and neither has apply.
@@ -109,7 +109,7 @@ def test_wait(box, acme):
     lines = add(box, "--wait").splitlines()
     assert [line for line in lines if "bellhop-acme" in line or "valid until" in line] == [
         "start bellhop-acme", "wait for the certificate of dora: bellhop-acme checks its names",
-        "bellhop-acme has asked the authority, which checks the names itself",
+        "bellhop-acme has sent its request, and the authority checks the names",
         "dora has a certificate, valid until 2100-01-01T00:00:00Z"]
     # Nothing has to change, so there is nothing to wait for.
     assert steps(box, "set", "dora", "--acme", "--wait") == ["wait"]
@@ -160,8 +160,8 @@ def test_set(box, acme):
     assert steps(box, "set", "dora", "--tls=acme")[-1] == "acme"
     assert box.shell(f"sha256sum {TLS}/*") == before
     assert steps(box, "set", "dora", "--tls=acme") == []
-    assert "There is no /etc/bellhop/acme/nowhere.conf" in ctl(box, "set", "dora", "--acme=nowhere", status=1)
-    assert "hosts only" in ctl(box, "set", "dora", "--host=", "--address=127.0.0.77", status=1)
+    assert "That authority has no file /etc/bellhop/acme/nowhere.conf" in ctl(box, "set", "dora", "--acme=nowhere", status=1)
+    assert "only for hosts" in ctl(box, "set", "dora", "--host=", "--address=127.0.0.77", status=1)
     assert ctl_json(box, "export", "dora")["instances"][0]["tls"] == "acme"
 
 

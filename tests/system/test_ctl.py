@@ -97,7 +97,7 @@ def test_one_command_for_each_customer(box):
         owner = 0 if "sites" in path else box.uid("dora")
         assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (mode, owner, box.uid("dora")), path
     assert stat.S_IMODE(box.path("/etc/bellhop/instances/dora.conf").stat().st_mode) == 0o644
-    assert ctl(box, "apply") == "All is in force as the files have it.\n"
+    assert ctl(box, "apply") == "Everything in the files is in force.\n"
     found = ctl_json(box, "check")["findings"]
     assert [entry for entry in found if entry["severity"] == "error" and entry["instance"] in NEW] == []
     # And they come back.
@@ -109,9 +109,9 @@ def test_one_command_for_each_customer(box):
 def test_twice_is_as_once(box):
     add(box, "dora", "--http=redirect", "--idle=5min")
     before = snapshot(box)
-    assert add(box, "dora", "--http=redirect", "--idle=5min") == "dora is there already, as asked for.\n"
+    assert add(box, "dora", "--http=redirect", "--idle=5min") == "dora already exists with these settings.\n"
     assert ctl_json(box, "add", "dora", "--host=dora.example", "--http=redirect", "--idle=5min") == {"changes": []}
-    assert "says something else" in add(box, "dora", status=1)
+    assert "with other settings" in add(box, "dora", status=1)
     assert snapshot(box) == before
     # What is missing is made, and nothing else.
     box.run("systemctl", "stop", "bellhop@dora.socket")
@@ -144,9 +144,9 @@ def test_certificate_for_a_site_that_runs(box, clean):  # pylint: disable=unused
 
 
 @pytest.mark.parametrize("arguments, says", [
-    (["--host=dora.example"], "User dora does not exist; the instance would run as dora. Add --create-user"),
-    ([f"--host=dora.example {ALICE}"], f"{ALICE} leads to alice already (/etc/bellhop/instances/alice.conf:2)"),
-    (["--host=dora example", f"--host=www.{ALICE}"], f"www.{ALICE} leads to alice already"),
+    (["--host=dora.example"], "User dora does not exist, but the instance would run as dora. Add --create-user"),
+    ([f"--host=dora.example {ALICE}"], f"{ALICE} already leads to alice (/etc/bellhop/instances/alice.conf:2)"),
+    (["--host=dora example", f"--host=www.{ALICE}"], f"www.{ALICE} already leads to alice"),
     (["--host=dora..example"], "Host=dora..example is not a host name"),
     (["--host=dora.example", "--address=192.0.2.300"], "Address=192.0.2.300 is "),
     (["--host=dora.example", "--http=never"], "Http=never is none of serve, redirect, refuse"),
@@ -164,8 +164,8 @@ def test_what_can_not_be_added(box, arguments, says, dry):
 
 @pytest.mark.usefixtures("clean")
 @pytest.mark.parametrize("files, says", [
-    ([], "Add --self-signed, or remove the folder"), (["privkey.pem"], "Put back what is missing"),
-    (["fullchain.pem"], "Put back what is missing")])
+    ([], "Add --self-signed, or remove the folder"), (["privkey.pem"], "Restore the missing file"),
+    (["fullchain.pem"], "Restore the missing file")])
 def test_half_a_certificate_can_not_be_added(box, files, says):
     """With it the instance does not start."""
     tls = "/etc/bellhop/tls/dora"
@@ -191,11 +191,11 @@ def test_redirect_with_a_certificate_that_is_there_first(box):
 
 
 @pytest.mark.parametrize("arguments, says", [
-    (["dora"], "Say what leads to dora: --host=HOST"), (["1dora", "--host=a.example"], "'1dora' is no name"),
-    (["../dora", "--host=a.example"], "is no name"), (["dora", "--host=a.example\nNetwork=yes"], "line break"),
+    (["dora"], "Add a route to dora: --host=HOST"), (["1dora", "--host=a.example"], "'1dora' is not a valid name"),
+    (["../dora", "--host=a.example"], "is not a valid name"), (["dora", "--host=a.example\nNetwork=yes"], "line break"),
     (["dora", "--host=a.example", "--http"], "requires an argument"),
-    (["dora", "--default", "--self-signed", "--create-user"], "needs a --host or --address to name"),
-    (["dora", "--default", "--self-signed", "--create-user", "--dry-run"], "needs a --host or --address to name")])
+    (["dora", "--default", "--self-signed", "--create-user"], "needs a --host or --address"),
+    (["dora", "--default", "--self-signed", "--create-user", "--dry-run"], "needs a --host or --address")])
 def test_wrong_words(box, arguments, says):
     before = snapshot(box)
     assert says in ctl(box, "add", *arguments, status=2)
@@ -221,7 +221,7 @@ def test_what_fails_is_undone(box):
     before = snapshot(box)
     box.path("/run/bellhop/dora.handoff").mkdir()
     said = add(box, "dora", "--network", status=1)
-    assert "systemctl start has failed: Job failed." in said and "See: systemctl status bellhop@dora.socket" in said
+    assert "systemctl start failed: Job failed." in said and "See: systemctl status bellhop@dora.socket" in said
     box.path("/run/bellhop/dora.handoff").rmdir()
     box.run("systemctl", "reset-failed", "bellhop@dora.socket")
     assert left_of(box, "dora") == []
@@ -307,11 +307,11 @@ def test_dry_run_changes_nothing(box):
 def test_remove(box):
     add(box, "dora")
     assert is_served(box, "dora")
-    assert "With --purge, they are removed too" in ctl(box, "remove", "dora")
+    assert "Add --purge to remove them, too" in ctl(box, "remove", "dora")
     assert not is_served(box, "dora", "http")
     assert sorted(left_of(box, "dora"))[:3] == ["/etc/bellhop/sites/dora", "/etc/bellhop/tls/dora",
                                                 "/etc/bellhop/tls/dora/fullchain.pem"]
-    assert ctl(box, "remove", "dora").startswith("Nothing of dora is left to be removed.\n")
+    assert ctl(box, "remove", "dora").startswith("Nothing of dora remains to be removed.\n")
     # All that is a customer's own is found again.
     before = box.path("/etc/bellhop/tls/dora/privkey.pem").read_text()
     add(box, "dora")
@@ -324,7 +324,7 @@ def test_purge(box):
     add(box, "dora")
     assert is_served(box, "dora")
     refused = ctl(box, "remove", "dora", "--purge", status=2)
-    assert "Add --yes if that is meant" in refused and is_served(box, "dora")
+    assert "Add --yes to do this" in refused and is_served(box, "dora")
     ctl(box, "remove", "dora", "--purge", "--yes")
     assert left_of(box, "dora") == []
     # A user that somebody else has made stays, and so does the home.
@@ -359,7 +359,7 @@ def test_purge_leaves_nothing(box):
     uid = box.uid("dora")
     said = ctl(box, "remove", "dora", "--purge", "--dry-run")
     assert "remove /var/lib/bellhop/dora" in said and "remove /var/cache/bellhop/dora" in said
-    assert "forget the settings of the units of dora" in said
+    assert "remove the settings of the units of dora from systemd" in said
     ctl(box, "remove", "dora", "--purge", "--yes")
     assert left_of(box, "dora") == []
     places = ("/etc", "/srv", "/var/lib", "/var/spool", "/run")
@@ -408,7 +408,7 @@ def test_purge_crosses_no_mount(box, www):
     box.shell(f"mkdir -p /root/bound '{bound}'; echo precious >/root/bound/file; mount --bind /root/bound '{bound}'")
     try:
         said = ctl(box, "remove", "dora", "--purge", "--yes", status=1)
-        assert f"has to be unmounted first: {bound}" in said and "umount" not in said
+        assert f"Unmount it first: {bound}" in said and "umount" not in said
         assert box.path("/root/bound/file").read_text() == "precious\n"
     finally:
         box.run("umount", bound)
@@ -423,7 +423,7 @@ def test_purge_of_what_may_hold_mounts(box):
     add(box, "dora")
     done = box.try_run("unshare", "--mount", "bash", "-c",
                        "mount -t tmpfs none /proc && bellhopctl remove dora --purge --yes")
-    assert done.returncode == 1 and "What is mounted can't be seen" in done.stderr, done
+    assert done.returncode == 1 and "The list of mounts can't be read" in done.stderr, done
     assert box.path("/srv/www/dora/index.html").exists()
     ctl(box, "remove", "dora", "--purge", "--yes")
 
@@ -486,7 +486,7 @@ def changes(box, *options, **kwargs):
     return [step["what"] for step in ctl_json(box, "apply", *options, **kwargs)["changes"]]
 
 
-ROUTER = "let the router read the files"
+ROUTER = "have the router read the files"
 
 
 def test_apply_does_what_has_changed(box):
@@ -557,7 +557,7 @@ def test_apply_leaves_alone_what_it_does_not_know(box):
             box.shell(say)
             assert changes(box, "--dry-run") == [] == changes(box)
             said = ctl(box, "apply")
-            assert re.search("^Not known, whether they have read their files:.* alice", said) and "All else is" in said
+            assert re.search("^It is not known whether they have read their files:.* alice", said) and "Everything else" in said
     finally:
         box.path(snippet).unlink()
         box.shell(f"rm -f {state}; kill -CONT {pid}; systemctl restart bellhop@alice.service")
@@ -587,7 +587,7 @@ def test_apply_with_a_mistake_does_the_rest(box, clean):  # pylint: disable=unus
     box.run("useradd", "--create-home", "emil")
     box.write_instance("emil", "Host=emil.example\n")
     said = ctl(box, "apply", status=1)
-    assert "dora.conf:3: unknown key Hosts=" in said and "all else is" in said
+    assert "dora.conf:3: unknown key Hosts=" in said and "everything else is" in said
     assert is_served(box, "dora", "http")
     assert box.path("/run/bellhop/emil.handoff").exists()
 
@@ -597,7 +597,7 @@ def test_apply_changes_the_network_of_one_who_came_since_the_boot(box):
     add(box, "dora")
     assert is_served(box, "dora")
     box.write_instance("dora", "Host=dora.example\nNetwork=yes\n")
-    assert changes(box) == ["let systemd know about the network of dora", "stop, to change its network, dora",
+    assert changes(box) == ["set up the network of dora", "stop, to change its network, dora",
                             "start again dora", ROUTER]
     assert is_served(box, "dora")
     assert box.run("readlink", f"/proc/{main_pid(box, 'dora')}/ns/net") == box.run("readlink", "/proc/1/ns/net")
@@ -677,7 +677,7 @@ def test_route(box):
     ctl(box, "apply")
     box.run("systemctl", "stop", "bellhop@bob.socket")
     try:
-        assert "hand-off socket of bob is not there" in ctl(box, "route", BOB)
+        assert "hand-off socket of bob does not exist" in ctl(box, "route", BOB)
     finally:
         ctl(box, "apply")
 
@@ -786,10 +786,10 @@ def test_status_of_what_fails(box):
 
 
 @pytest.mark.parametrize("arguments, status, says", [
-    (["list"], 0, "Hand-offs are not known: the router does not run"), (["status", "bob"], 0, "the router does not run"),
-    (["top", "-n1", "-d0.1"], 0, "no numbers: the router does not run"), (["metrics"], 1, "the router does not run"),
-    (["route", BOB], 1, "the router does not run; systemctl start bellhop.target"), (["cert", "bob"], 0, "bob.example"), (["check"], 0, ""),
-    (["apply", "--dry-run"], 0, "All is in force"), (["apply"], 0, "All is in force")])
+    (["list"], 0, "Hand-offs are not known: the router is not running"), (["status", "bob"], 0, "the router is not running"),
+    (["top", "-n1", "-d0.1"], 0, "no numbers: the router is not running"), (["metrics"], 1, "the router is not running"),
+    (["route", BOB], 1, "the router is not running; run systemctl start bellhop.target"), (["cert", "bob"], 0, "bob.example"), (["check"], 0, ""),
+    (["apply", "--dry-run"], 0, "Everything in the files is in force"), (["apply"], 0, "Everything in the files is in force")])
 def test_who_only_looks_starts_no_router(box, arguments, status, says):
     box.run("systemctl", "stop", "bellhop-router.service")
     try:
@@ -805,7 +805,7 @@ def test_nobody_is_served(box):
     box.run("systemctl", "stop", "bellhop-router.socket", "bellhop-router.service")
     try:
         for arguments in (["apply"], ["add", "dora", "--host=dora.example", "--create-user"]):
-            assert "First: systemctl enable --now bellhop.target" in ctl(box, *arguments, status=1)
+            assert "First run: systemctl enable --now bellhop.target" in ctl(box, *arguments, status=1)
     finally:
         box.run("systemctl", "start", "bellhop.target")
     box.curl(f"http://{ALICE}/")
@@ -865,7 +865,7 @@ def mute(box, how):
 def test_nothing_is_undone_because_nobody_answers(box, clean, how):  # pylint: disable=unused-argument
     with mute(box, how):
         done = box.try_run("bellhopctl", "add", "dora", "--host=dora.example", "--create-user")
-        assert done.returncode == 1 and "Whether the router serves dora is not known" in done.stderr, done
+        assert done.returncode == 1 and "It is not known whether the router serves dora" in done.stderr, done
         assert "Nothing was undone" in done.stderr and "undo: " not in done.stdout, done
         # The reload itself has been heard of, so others see it.
         assert box.curl("http://dora.example/", "-o", "/dev/null", "-w", "%{http_code}") == "200"
@@ -873,9 +873,9 @@ def test_nothing_is_undone_because_nobody_answers(box, clean, how):  # pylint: d
         assert done.returncode == 1 and "whether the router has read the files as they are now: the router" in done.stdout, done
         # An answer to a reload is one.
         done = box.try_run("bellhopctl", "apply")
-        assert done.returncode == 0 and "Whether the router has read the files is not known" in done.stderr, done
+        assert done.returncode == 0 and "It is not known whether the router has read the files" in done.stderr, done
         assert is_served(box, "dora", "http")
-    assert "is there already" in ctl(box, "add", "dora", "--host=dora.example", "--create-user")
+    assert "already exists" in ctl(box, "add", "dora", "--host=dora.example", "--create-user")
 
 
 def test_certificate_stays_although_systemd_does_not_answer(box, clean):  # pylint: disable=unused-argument
@@ -904,7 +904,7 @@ def test_router_that_did_not_answer_is_asked_to_forget(box, clean):  # pylint: d
     add(box, "dora")
     box.path("/etc/bellhop/instances/dora.conf").unlink()
     with mute(box, "half"):
-        assert "let the router read the files" in ctl(box, "remove", "dora")
+        assert "have the router read the files" in ctl(box, "remove", "dora")
         assert not box.path("/run/bellhop/dora.handoff").exists()
     assert box.curl("http://dora.example/", "-o", "/dev/null", "-w", "%{http_code}", check=False).stdout == "421"
 

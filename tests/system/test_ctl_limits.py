@@ -54,14 +54,14 @@ def test_set_show_and_remove(box):
         assert entry["last_oom_kill"] is None
         said = ctl(box, "status", "alice")
         assert " of 200\n" in said and "of 1.0G\n" in said and "CPU limit: 150%\n" in said
-        assert ctl(box, *SET) == "alice is as asked for already.\n"
+        assert ctl(box, *SET) == "alice already has these settings.\n"
         assert ctl_json(box, *SET) == {"changes": []}
         assert daemon_reloads(box) == reloads
         # They are systemd's, and survive it.
         box.run("systemctl", "daemon-reload")
         assert own(box) == [2**30, 150, 200, None]
         # Of a fraction, systemd would keep less than it was told.
-        assert "whole percentages only" in ctl(box, "set", "alice", "--cpu-max=12.5%", status=1)
+        assert "only whole percentages" in ctl(box, "set", "alice", "--cpu-max=12.5%", status=1)
         changes = ctl_json(box, "set", "alice", "--memory-max=", "--cpu-max=none")["changes"]
         assert [step["change"] for step in changes] == ["limit", "limit", "daemon-reload"]
         assert own(box) == [None, None, 200, None] and box.show(UNIT, "MemoryMax") == "infinity"
@@ -94,7 +94,7 @@ def test_limits_from_elsewhere(box):
     box.run("systemctl", "daemon-reload")
     assert ctl_json(box, "set", "alice", "--cpu-max=12.5") == {"changes": []}
     assert own(box) == [None, 12.5, 300, None] and status(box)["memory_max_bytes"] == 2**29
-    assert "TasksMax= of alice is in a drop-in that bellhopctl has not made" in ctl(box, "set", "alice", "--tasks-max=", status=1)
+    assert "TasksMax= of alice is in a drop-in that bellhopctl did not make" in ctl(box, "set", "alice", "--tasks-max=", status=1)
     # The same as for all is still one's own, once it was asked for.
     ctl(box, "set", "alice", "--memory-max=512M")
     assert own(box) == [2**29, 12.5, 300, None]
@@ -115,7 +115,7 @@ def test_add_and_remove(box):
     options = ["--memory-max=256M", "--tasks-max=100"]
     add(box, "dora", *options)
     assert own(box, "dora") == [2**28, None, 100, None]
-    assert add(box, "dora", *options) == "dora is there already, as asked for.\n"
+    assert add(box, "dora", *options) == "dora already exists with these settings.\n"
     ctl(box, "remove", "dora", "--purge", "--yes")
     add(box, "dora")
     assert own(box, "dora") == [None] * 4
@@ -185,7 +185,7 @@ def test_kill_in_the_journal(box):
     assert found["severity"] == "warning" and "bellhopctl set alice --memory-max=SIZE" in found["advice"]
     assert status(box)["last_oom_kill"] is not None
     said = ctl(box, "status", "alice")
-    assert "OOM kills: " in said and "as memory ran out" in said
+    assert "OOM kills: " in said and "because memory ran out" in said
     assert "oom-kill" not in findings(box, "bob")
 
 
@@ -219,5 +219,5 @@ def test_program_that_is_killed(small):
     assert small.show("bellhop@carol.service", "MainPID") == pid
     entry = status(small, "carol")
     assert entry["oom_kills"] > 0 and entry["memory_max_bytes"] == 96 << 20
-    assert "killed, as memory ran out" in findings(small, "carol")["oom-kill"]["what"]
+    assert "killed, because memory ran out" in findings(small, "carol")["oom-kill"]["what"]
     assert "OOM kills: 1 since it was started" in ctl(small, "status", "carol")

@@ -77,7 +77,7 @@ def test_json(box, gone):
     assert box.run("stat", "-c", "%U %a", "/etc/bellhop/tls/emil/privkey.pem") == "emil 400\n"
     assert "0 errors" in box.run("bellhopctl", "check", "--instance", "emil")
     after = files(box)
-    assert run(box, plan) == "All is there already, as asked for.\n"
+    assert run(box, plan) == "Everything already exists with these settings.\n"
     assert json.loads(run(box, "--json", plan))["changes"] == []
     assert files(box) == after
 
@@ -92,7 +92,7 @@ def test_nginx(box, gone):
     other = "Redirect 410 /x\n"
     box.run("mv", "/usr/sbin/nginx", "/root/nginx")
     try:
-        assert "/usr/sbin/nginx is not there, so the instance would not start" in run(box, plan, status=1)
+        assert "/usr/sbin/nginx does not exist, so the instance would not start" in run(box, plan, status=1)
     finally:
         box.run("mv", "/root/nginx", "/usr/sbin/nginx")
     assert "unexpected end of file" in run(box, write(box, "/root/bad.json", {**new, "snippets": {"x.conf": other}}), status=1)
@@ -103,7 +103,7 @@ def test_nginx(box, gone):
 
     run(box, plan)
     assert status() == "402"
-    assert run(box, plan) == "All is there already, as asked for.\n"
+    assert run(box, plan) == "Everything already exists with these settings.\n"
     run(box, write(box, "/root/more.json", {**entry, "snippets": {"x.conf": "location = /x { return 406; }\n"}}))
     assert status() == "406"
     before = files(box)
@@ -152,7 +152,7 @@ def test_changes_what_is_there(box, gone):
     assert "karl" in box.curl("http://a.karl.example/") and box.curl("http://karl.example/", "-i").startswith("HTTP/1.1 421")
     box.write("/root/import/export.json", box.run("bellhopctl", "export"))
     before = files(box)
-    assert run(box, "/root/import/export.json") == "All is there already, as asked for.\n"
+    assert run(box, "/root/import/export.json") == "Everything already exists with these settings.\n"
     run(box, write(box, "/root/import/plan.json", {"instance": "karl", "default": False, "hosts": ["new.example"],
                                                    "tasks_max": None}))
     assert files(box) != before
@@ -166,7 +166,7 @@ def test_csv(box, gone):
     run(box, "/root/import/plan.csv")
     assert "gustav" in box.curl("http://www.gustav.example/") and "hugo" in box.curl("http://any.hugo.example/")
     assert "IdleSec=90s" in box.path("/etc/bellhop/instances/gustav.conf").read_text()
-    assert run(box, "/root/import/plan.csv") == "All is there already, as asked for.\n"
+    assert run(box, "/root/import/plan.csv") == "Everything already exists with these settings.\n"
 
 
 def test_goes_on_where_it_stopped(box, gone):

@@ -239,7 +239,7 @@ def test_snippet_of_the_other_server(box):
     for options in ([], ["--dry-run"]):
         said = ctl(box, "set", "carol", "--server=apache", *options, status=1)
         assert f"With apache, the instance would not start: {SITES}/wordpress.conf:1: Invalid command 'location'" in said
-        assert "If the snippet is for nginx alone, let its name end with .nginx." in said
+        assert "If the snippet is only for nginx, give it a name that ends with .nginx." in said
     assert box.path(FILE).read_text() == before and get(box, "") == (200, "start")
     box.write(f"{SITES}/wordpress.conf", "Header set X-Server apache\n")
     ctl(box, "set", "carol", "--server=apache")

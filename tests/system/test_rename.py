@@ -80,7 +80,7 @@ def assert_renamed(box, uid, old="dora", new="erna"):
     assert box.run("systemctl", "list-units", "--all", "--plain", "--no-legend", f"bellhop*@{old}.*") == ""
     assert box.show(f"bellhop@{new}.socket", "ActiveState") == "active"
     assert served_by(box) == new and served_by(box, "http") == new
-    assert "All is in force" in ctl(box, "apply", "--dry-run")
+    assert "Everything in the files is in force" in ctl(box, "apply", "--dry-run")
     found = json.loads(box.try_run("bellhopctl", "check", "--json").stdout)["findings"]
     assert [entry for entry in found if entry["instance"] in NAMES and entry["severity"] != "note"] == []
 
@@ -95,7 +95,7 @@ def test_renamed_while_visited(box, rich):
     pids = [main_pid(box, name) for name in ("alice", "bob")]
     with steady(box, HOST, ALICE, BOB):
         said = ctl(box, "rename", "dora", "erna")
-    assert "dora is erna now." in said
+    assert "dora is now erna." in said
     assert_renamed(box, uid)
     for path in FOLDERS + FILES:
         assert box.try_run("test", "-e", path.format("erna")).returncode == 0, path
@@ -120,7 +120,7 @@ def test_twice_is_as_once(box, dora):
     # What the instance makes and uses when it starts can't be known before.
     assert {step["change"] for step in done} - {"state", "cache", "usage"} <= {step["change"] for step in steps}
     assert_renamed(box, uid)
-    assert ctl(box, "rename", "dora", "erna") == "It is done already.\n"
+    assert ctl(box, "rename", "dora", "erna") == "This is already done.\n"
     assert ctl_json(box, "rename", "dora", "erna") == {"changes": []}
     assert "There is no instance 'fred'" in ctl(box, "rename", "fred", "erna", status=1)
     # And back, with nothing left of the way.
@@ -198,7 +198,7 @@ def test_other_commands_meanwhile(box, strike):
     """A rename that was begun is not mistaken for anything else."""
     strike(30, signal.SIGKILL, "rename", "dora", "erna")
     box.wait_for("two names", lambda: box.try_run("getent", "passwd", "erna", "dora").returncode == 0)
-    assert "First: bellhopctl rename dora erna" in ctl(box, "rename", "dora", "fred", status=1)
+    assert "First run: bellhopctl rename dora erna" in ctl(box, "rename", "dora", "fred", status=1)
     assert "User dora has the same uid as erna" in ctl(box, "rename", "erna", "fred", status=1)
     ctl(box, "rename", "dora", "erna")
     assert_renamed(box, box.uid("erna"))
@@ -206,26 +206,26 @@ def test_other_commands_meanwhile(box, strike):
 
 # What is there, what the refusal says, and how it is undone.
 REFUSED = [
-    ("useradd erna", "User erna exists already. Choose", "userdel -r erna"),
+    ("useradd erna", "User erna already exists. Choose", "userdel -r erna"),
     ("useradd -o -u $(id -u dora) erna", "with the same uid", "userdel -f erna"),
     ("useradd -o -u $(id -u dora) fred", "User fred has the same uid as dora", "userdel -f fred"),
-    ("groupadd erna", "Group erna exists already", "groupdel erna"),
-    ("mkdir /srv/www/erna", "/srv/www/erna exists already", "rmdir /srv/www/erna"),
-    ("ln -s nowhere /etc/bellhop/sites/erna", "/sites/erna exists already", "rm /etc/bellhop/sites/erna"),
-    ("mkdir -p /var/lib/bellhop/erna", "/var/lib/bellhop/erna exists already", "rmdir /var/lib/bellhop/erna"),
-    ("mkdir /home/erna", "/home/erna exists already", "rmdir /home/erna"),
-    ("echo x > /var/mail/erna", "/var/mail/erna exists already", "rm /var/mail/erna"),
-    (f"mkdir -p {SPOOL}; echo x > {SPOOL}/erna", f"{SPOOL}/erna exists already", f"rm {SPOOL}/erna"),
-    ("mkdir /etc/systemd/system/bellhop@erna.service.d", "bellhop@erna.service.d exists already",
+    ("groupadd erna", "Group erna already exists", "groupdel erna"),
+    ("mkdir /srv/www/erna", "/srv/www/erna already exists", "rmdir /srv/www/erna"),
+    ("ln -s nowhere /etc/bellhop/sites/erna", "/sites/erna already exists", "rm /etc/bellhop/sites/erna"),
+    ("mkdir -p /var/lib/bellhop/erna", "/var/lib/bellhop/erna already exists", "rmdir /var/lib/bellhop/erna"),
+    ("mkdir /home/erna", "/home/erna already exists", "rmdir /home/erna"),
+    ("echo x > /var/mail/erna", "/var/mail/erna already exists", "rm /var/mail/erna"),
+    (f"mkdir -p {SPOOL}; echo x > {SPOOL}/erna", f"{SPOOL}/erna already exists", f"rm {SPOOL}/erna"),
+    ("mkdir /etc/systemd/system/bellhop@erna.service.d", "bellhop@erna.service.d already exists",
      "rmdir /etc/systemd/system/bellhop@erna.service.d"),
     ("sed -i.bak s/Host=/Hots=/ /etc/bellhop/instances/dora.conf", "unknown key Hots=",
      "mv /etc/bellhop/instances/dora.conf{.bak,}"),
     ("mv /etc/bellhop/instances/dora.conf /root", "There is no instance 'dora'",
      "mv /root/dora.conf /etc/bellhop/instances"),
-    ("usermod -c '' dora", "bellhopctl has not made user dora", "usermod -c 'bellhop customer' dora"),
+    ("usermod -c '' dora", "bellhopctl did not create user dora", "usermod -c 'bellhop customer' dora"),
     ("echo 'Alias /x /srv/www/dora/y' > /etc/bellhop/sites/dora/a.conf", "/etc/bellhop/sites/dora/a.conf:1 names dora.",
      "rm /etc/bellhop/sites/dora/a.conf"),
-    ("mount -t tmpfs tmpfs /srv/www/dora", "Something is mounted in /srv/www/dora", "umount /srv/www/dora")]
+    ("mount -t tmpfs tmpfs /srv/www/dora", "A file system is mounted in /srv/www/dora", "umount /srv/www/dora")]
 
 
 def everything(box):
@@ -260,7 +260,7 @@ def test_yes(box, dora):
     box.run("usermod", "-c", "Dora", "dora")
     box.write("/etc/bellhop/sites/dora/a.conf", "# dora\nServerAdmin x@dora.example\nAlias /x /srv/www/dora/y\n")
     said = ctl(box, "rename", "dora", "erna", "--yes")
-    assert "to be corrected by hand: /etc/bellhop/sites/erna/a.conf:3 names dora\n" in said and "a.conf:2" not in said
+    assert "correct by hand: /etc/bellhop/sites/erna/a.conf:3 names dora\n" in said and "a.conf:2" not in said
     assert_renamed(box, uid)
 
 

@@ -100,7 +100,7 @@ def test_reload_that_fails_says_so(box):
     box.shell("mv /etc/bellhop/instances /etc/bellhop/away; touch /etc/bellhop/instances")
     try:
         assert box.try_run("systemctl", "reload", ROUTER).returncode != 0
-        why = "the configuration in /etc/bellhop can't be read: Not a directory; the old one stays in force"
+        why = "the configuration in /etc/bellhop can't be read: Not a directory; the old one remains in force"
         assert why in box.show(ROUTER, "StatusText")
         assert why in box.journal("-u", ROUTER, "-n", "20")
         assert status_of(box, ALICE) == "200" and pid_of(box) == pid

@@ -59,5 +59,5 @@ def test_add_where_there_are_pages_of_apache(box):
     box.shell("""useradd --create-home nora; install -d -o nora -m 0750 /srv/www/nora
                  runuser -u nora -- sh -c 'echo Require all denied > /srv/www/nora/.htaccess'""")
     said = box.run("bellhopctl", "add", "nora", "--host=nora.example", "--server=nginx")
-    assert "nginx does not read the .htaccess files in /srv/www/nora: " in said, said
+    assert "nginx does not read the .htaccess files in /srv/www/nora, " in said, said
     box.shell("bellhopctl remove --purge --yes nora; userdel --remove nora")

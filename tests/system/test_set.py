@@ -55,7 +55,7 @@ def test_set(box):
             assert status_of(box, f"http://{host}/load.txt") == "403"
         assert status_of(box, f"http://{OLD}/") == "421"
     assert [main_pid(box, name) for name in ("alice", "bob", "carol")] == pids
-    assert ctl(box, "apply") == "All is in force as the files have it.\n"
+    assert ctl(box, "apply") == "Everything in the files is in force.\n"
 
 
 @pytest.mark.usefixtures("site")
@@ -66,7 +66,7 @@ def test_twice_is_as_once(box):
     for options in (CHANGE, ["carol", f"--host=*.WILD.example {NEW}", f"--host={HOST}."], ["carol", "--idle=600"],
                     ["carol", "--idle="], ["carol", "--default=no", "--network=off", "--http=refuse"],
                     ["carol", "--host=x.example", "--host=", f"--host={HOST} {NEW}", "--host=*.wild.example"]):
-        assert ctl(box, "set", *options) == "carol is as asked for already.\n", options
+        assert ctl(box, "set", *options) == "carol already has these settings.\n", options
         assert steps(box, *options) == []
     assert (box.path(FILE).stat().st_ctime_ns, main_pid(box, "carol")) == before
 
@@ -88,8 +88,8 @@ def test_empty_value_removes(box):
 
 @pytest.mark.parametrize("options, says", [
     ([f"--host={HOST} www.{ALICE}"], f"www.{ALICE} leads to alice already (/etc/bellhop/instances/alice.conf:2)"),
-    (["--host=", "--address="], "nothing leads here"), (["--host=carol..example"], "carol..example is not a host name"),
-    ([f"--host={HOST} {HOST}"], "is here twice"), (["--http=never"], "Http=never is none of"),
+    (["--host=", "--address="], "no route leads to this instance"), (["--host=carol..example"], "carol..example is not a host name"),
+    ([f"--host={HOST} {HOST}"], "appears twice"), (["--http=never"], "Http=never is none of"),
     (["--idle=soon"], "IdleSec=soon is not a time span"), (["--server=iis"], "is neither apache nor nginx"), (["--network=perhaps"], "is none of no, internet, yes"),
     (["--address=192.0.2.300"], "is not an address")])
 def test_wrong_result(box, site, options, says):  # pylint: disable=unused-argument
@@ -106,7 +106,7 @@ def test_what_can_not_be_done(box):
         box, "set", "carol", "--http=redirect", status=1)
     box.shell("mv /root/carol.tls /etc/bellhop/tls/carol")
     with edited(box, "bob", f"Host={BOB}\nDefault=yes\n"):
-        assert "Default=yes leads to bob already" in ctl(box, "set", "carol", "--default", status=1)
+        assert "Default=yes already leads to bob" in ctl(box, "set", "carol", "--default", status=1)
     assert box.path(FILE).read_text() == TEXT
     box.write(FILE, TEXT + "\nNonsense=1\n")
     assert "unknown key Nonsense=" in ctl(box, "set", "carol", "--idle=1h", status=1)
@@ -128,8 +128,8 @@ def test_wildcards_of_neighbours(box):
         for hosts in (f"{HOST} a.new.example", HOST):
             for options in (["--dry-run"], []):
                 said = ctl(box, "set", "carol", f"--host={hosts}", *options)
-                assert "reload the server of bob, as hosts of others have changed\n" in said
-            assert ctl(box, "apply") == "All is in force as the files have it.\n"
+                assert "reload the server of bob, as hosts of other instances have changed\n" in said
+            assert ctl(box, "apply") == "Everything in the files is in force.\n"
         assert "(bob)" in box.curl("https://a.new.example/")
         assert main_pid(box, "bob") == pid
 
@@ -149,8 +149,8 @@ def test_network(box):
             namespaces[value] = box.run("readlink", f"/proc/{main_pid(box, 'carol')}/ns/net")
             assert ("bellhop-firewall.service" in box.show(SITE, "BindsTo")) == (value == "internet")
             assert box.show(SITE, "Slice") == ("bellhop-network.slice" if value == "yes" else "bellhop.slice")
-            assert ctl(box, "set", "carol", f"--network={value}") == "carol is as asked for already.\n"
-            assert ctl(box, "apply") == "All is in force as the files have it.\n"
+            assert ctl(box, "set", "carol", f"--network={value}") == "carol already has these settings.\n"
+            assert ctl(box, "apply") == "Everything in the files is in force.\n"
     assert namespaces["yes"] == namespaces["internet"] == box.run("readlink", "/proc/1/ns/net") != namespaces["no"]
 
 
@@ -170,8 +170,8 @@ def test_server(box):
             assert steps(box, "carol", f"--server={value}") == ["file", "router", "server"]
             assert box.path(FILE).read_text() == TEXT + f"\nServer={value}\n"
             assert server_of(box) == settings(box)["server"] == value
-            assert ctl(box, "set", "carol", f"--server={value}") == "carol is as asked for already.\n"
-            assert ctl(box, "apply") == "All is in force as the files have it.\n"
+            assert ctl(box, "set", "carol", f"--server={value}") == "carol already has these settings.\n"
+            assert ctl(box, "apply") == "Everything in the files is in force.\n"
         # By the file, too.
         box.write(FILE, TEXT + "\nServer=nginx\n")
         assert steps(box, verb="apply") == ["router", "server"]
@@ -211,7 +211,7 @@ def test_instance_that_starts_meanwhile(box):
     box.write("/root/go", "")
     assert setting.wait(60) == 0
     assert status_of(box, f"https://{NEW}/load.txt") == "200"
-    assert ctl(box, "apply") == "All is in force as the files have it.\n"
+    assert ctl(box, "apply") == "Everything in the files is in force.\n"
     box.shell("rm -r /root/go /etc/systemd/system/bellhop@carol.service.d; systemctl daemon-reload")
 
 
@@ -226,7 +226,7 @@ def test_killed_anywhere_and_given_again(box, strike):
         for options, host in ((back, OLD), (CHANGE, NEW)):
             completed.append(strike(at, signal.SIGKILL, "set", *options).returncode == 0)
             ctl(box, "set", *options)
-            assert ctl(box, "set", *options) == "carol is as asked for already.\n"
+            assert ctl(box, "set", *options) == "carol already has these settings.\n"
             assert status_of(box, f"https://{host}/load.txt") == "200"
         if all(completed):
             break
@@ -244,7 +244,7 @@ def test_export_says_what_add_and_set_have_made(box):
     ctl(box, "set", "carol", f"--canonical={NEW}")
     assert settings(box)["canonical"] == NEW
     assert f"https://{NEW}/" in box.curl(f"https://{HOST}/", "-i")
-    assert "none of the exact hosts" in box.try_run("bellhopctl", "set", "carol", f"--host={HOST}").stderr
+    assert "not one of the exact hosts" in box.try_run("bellhopctl", "set", "carol", f"--host={HOST}").stderr
     ctl(box, "set", "carol", f"--host={HOST}", f"--canonical={HOST}")
     ctl(box, "set", "carol", f"--host={HOST} {NEW} *.wild.example", "--canonical=", "--mail-per-hour=7")
     assert (settings(box)["mail_per_hour"], settings(box)["mail_per_day"]) == (7, None)

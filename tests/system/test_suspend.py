@@ -96,7 +96,7 @@ def test_twice_is_as_once(box):
     assert box.path(FILE).read_text() == TEXT
     assert "bellhopctl resume carol" in ctl(box, "suspend", "carol")
     before = box.path(FILE).stat().st_ctime_ns, main_pid(box, "carol")
-    assert ctl(box, "suspend", "carol") == "carol is suspended already.\n"
+    assert ctl(box, "suspend", "carol") == "carol is already suspended.\n"
     assert steps(box, "suspend") == []
     assert (box.path(FILE).stat().st_ctime_ns, main_pid(box, "carol")) == before
     ctl(box, "resume", "carol")
@@ -198,7 +198,7 @@ def test_written_by_hand(box):
     assert "sleep 7777" in processes(box)
     assert "site-not-reloaded" in findings(box)
     said = [step["what"] for step in ctl_json(box, "apply")["changes"]]
-    assert said == ["let the router read the files", "restart, as it is suspended, carol"]
+    assert said == ["have the router read the files", "restart, as it is suspended, carol"]
     client.wait(20)
     assert "sleep" not in processes(box)
     assert ctl_json(box, "apply")["changes"] == []
@@ -231,7 +231,7 @@ def test_killed_anywhere_and_given_again(box, strike):
 
 @pytest.mark.parametrize("verb", ["suspend", "resume"])
 def test_what_can_not_be_done(box, site, verb):  # pylint: disable=unused-argument
-    assert "no name of an instance" in ctl(box, verb, "../carol", status=2)
+    assert "not a valid name of an instance" in ctl(box, verb, "../carol", status=2)
     assert "There is no instance 'nobody'" in ctl(box, verb, "nobody", status=1)
     box.write(FILE, TEXT + "\nNonsense=1\n")
     assert "unknown key Nonsense=" in ctl(box, verb, "carol", status=1)

@@ -59,7 +59,7 @@ static void test_wrong_settings(void **state)
         } cases[] = {
                 { "Directory=http://acme.example", "does not begin with https://" },
                 { "Directory=https://acme example", "has a blank" },
-                { "Contact=-x", "'-' in front" },
+                { "Contact=-x", "begins with '-'" },
                 { "Contact=", "is empty" },
                 { "KeyType=dsa", "is neither ec nor rsa" },
                 { "Challenges=http", "is none of http-01" },

@@ -116,10 +116,10 @@ static void test_others_come_first(void **state)
                                     "Address=192.0.2.7\n");
         load_again(&config, 4, 1);
         assert_non_null(
-                strstr(config->problems[1].text, "bob.conf: shared.example leads to carol"));
-        assert_non_null(strstr(config->problems[1].text, "carol.conf:3) now"));
-        assert_non_null(strstr(config->problems[2].text, "*.wild.example leads to alice"));
-        assert_non_null(strstr(config->problems[3].text, "192.0.2.7 leads to carol"));
+                strstr(config->problems[1].text, "bob.conf: shared.example now leads to carol"));
+        assert_non_null(strstr(config->problems[1].text, "carol.conf:3); this"));
+        assert_non_null(strstr(config->problems[2].text, "*.wild.example now leads to alice"));
+        assert_non_null(strstr(config->problems[3].text, "192.0.2.7 now leads to carol"));
         assert_host(config, "shared.example", "carol");
         assert_host(config, "x.wild.example", "alice");
         assert_host(config, "none.example", "alice");

@@ -220,10 +220,10 @@ static void test_two_defaults(void **state)
 static void test_file_names(void **state)
 {
         static const char *const problems[][2] = {
-                { "instances/-x.conf", "'-x' is not a name for an instance" },
-                { "instances/9x.conf", "'9x' is not a name" },
-                { "instances/a b.conf", "'a b' is not a name" },
-                { "instances/a.b.conf", "'a.b' is not a name" },
+                { "instances/-x.conf", "'-x' is not a valid name of an instance" },
+                { "instances/9x.conf", "'9x' is not a valid name" },
+                { "instances/a b.conf", "'a b' is not a valid name" },
+                { "instances/a.b.conf", "'a.b' is not a valid name" },
                 { "instances/a23456789012345678901234567890123.conf", "at most 31" },
         };
         _cleanup_config_ Config *config = NULL;
@@ -353,7 +353,7 @@ static void test_syntax_errors_in_files(void **state)
         static const char *const problems[][2] = {
                 { "instances/a.conf:2", "CR LF" },
                 { "instances/a-b.conf:2", "control character" },
-                { "instances/bob.conf", "nothing leads here" },
+                { "instances/bob.conf", "no route leads to this instance" },
                 { "instances/carol.conf:1", "unknown section" },
         };
         _cleanup_config_ Config *config = NULL;
@@ -388,8 +388,8 @@ static void test_modes(void **state)
         in_dir(router, "router.conf");
         for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
                 static const char *const problems[][2] = {
-                        { "router.conf", "writable by its owner alone (chmod go-w)" },
-                        { "instances/alice.conf", "writable by its owner alone (chmod go-w)" },
+                        { "router.conf", "writable only by its owner (chmod go-w)" },
+                        { "instances/alice.conf", "writable only by its owner (chmod go-w)" },
                 };
                 _cleanup_config_ Config *config = NULL;
 
@@ -545,14 +545,14 @@ static void test_parts_of_a_problem(void **state)
                   "Host=*.a.example,https://b.example/x is not a host name; write" },
                 { "alice", NULL, 6, "Host=192.0.2.7 is an address; write it as Address=" },
                 { "alice", NULL, 6, "Host=-,a.example is not a host name;" },
-                { "alice", NULL, 7, "unknown key Nothing= in [Instance]; known are Host=" },
+                { "alice", NULL, 7, "unknown key Nothing= in [Instance]; known keys are Host=" },
                 { "alice", NULL, 8, "neither a [Section]" },
                 { "alice", "Instance", 9, "unknown section [instance];" },
                 { "bad name", NULL, 0, "'bad name' is not a name" },
                 { "carol", NULL, 3, "b.example already leads to bob (" },
                 { "dave", "Instance", 1, "Host= is before any section;" },
-                { "erin", NULL, 3, "Host=a.example is here twice" },
-                { "frank", NULL, 0, "nothing leads here" },
+                { "erin", NULL, 3, "Host=a.example appears twice" },
+                { "frank", NULL, 0, "no route leads to this instance" },
                 { "nobody-knows", NULL, 0, "user nobody-knows does not exist" },
                 { "root", NULL, 0, "user root has uid 0" },
         };

@@ -168,7 +168,7 @@ static void test_each_is_counted(void **state)
         (void)gather("four");
         log_lines_flush();
         assert_message("<134>four");
-        assert_non_null(strstr(journal, "\n3 lines of the log files are lost"));
+        assert_non_null(strstr(journal, "\n3 lines of the log files were lost"));
 }
 
 int main(void)

@@ -147,13 +147,14 @@ static const struct {
         unsigned line;
         const char *problem;
 } errors[] = {
-        { S(""), 0, "nothing leads here" },
-        { S(SECTION), 0, "nothing leads here" },
-        { S(SECTION "IdleSec=1\nDefault=no\n"), 0, "nothing leads here" },
+        { S(""), 0, "no route leads to this instance" },
+        { S(SECTION), 0, "no route leads to this instance" },
+        { S(SECTION "IdleSec=1\nDefault=no\n"), 0, "no route leads to this instance" },
         { S(GOOD "host=b\n"), 3, "unknown key host=" },
         { S(GOOD "Hosts=b\n"), 3, "; did you mean Host=?" },
         { S(GOOD "Nothing=b\n"), 3,
-          "known are Host= Address= Default= Canonical= Http= IdleSec= Network= Server= Tls= Acme= "
+          "known keys are Host= Address= Default= Canonical= Http= IdleSec= Network= Server= Tls= "
+          "Acme= "
           "Suspended= MailPerHour= MailPerDay= MailRecipientsPerDay=" },
         { S(GOOD "=b\n"), 3, "unknown key =" },
         { S(GOOD "SniffMaxBytes=1M\n"), 3, "unknown key SniffMaxBytes=" },
@@ -190,7 +191,7 @@ static const struct {
         { S(SECTION "Host=b\xc3\xbc"
                     "cher.example\n"),
           2, "xn--" },
-        { S(SECTION "Host=*\n"), 2, "write Default=yes for that" },
+        { S(SECTION "Host=*\n"), 2, "write Default=yes instead" },
         { S(SECTION "Host=*.\n"), 2, "is not a host name" },
         { S(SECTION "Host=*.*.a\n"), 2, "is not a host name" },
         { S(SECTION "Host=a.*.b\n"), 2, "is not a host name" },
@@ -204,8 +205,8 @@ static const struct {
         { S(SECTION "Address=a.example\n"), 2, "Address=a.example is not an address" },
         { S(SECTION "Address=0.0.0.0:443\n"), 2, "is not an address" },
         { S(GOOD "Host=b A.EXAMPLE.\n"), 3, "twice, first in line 2" },
-        { S(SECTION "Host=a a\n"), 2, "Host=a is here twice, first in line 2" },
-        { S(GOOD "\nHost=*.a\nHost=*.A\n"), 5, "Host=*.A is here twice, first in line 4" },
+        { S(SECTION "Host=a a\n"), 2, "Host=a appears twice, first in line 2" },
+        { S(GOOD "\nHost=*.a\nHost=*.A\n"), 5, "Host=*.A appears twice, first in line 4" },
         { S(SECTION "Address=192.0.2.7\nAddress=::ffff:192.0.2.7\n"), 3, "twice, first in line 2" },
         { S("[Instance]\r\nHost=a\n"), 1, "CR LF" },
         { S("[Instance]\nHost=a\r\n"), 2, "dos2unix" },

@@ -108,9 +108,9 @@ static void test_errors(void **state)
                 { "2001:db8::/4294967328", "is not an address or prefix" },
                 { "0.0.0.0/0", "=0.0.0.0/0 would trust everybody; write" },
                 { "::/0", "=::/0 would trust everybody" },
-                { "192.0.2.7/24", "has more address than its prefix; write 192.0.2.0/24" },
-                { "2001:db8::7/32", "has more address than its prefix; write 2001:db8::/32" },
-                { "::ffff:192.0.2.7/120", "its prefix; write 192.0.2.0/24" },
+                { "192.0.2.7/24", "has bits set after the prefix; write 192.0.2.0/24" },
+                { "2001:db8::7/32", "has bits set after the prefix; write 2001:db8::/32" },
+                { "::ffff:192.0.2.7/120", "the prefix; write 192.0.2.0/24" },
                 { "2001:db8::7/127", "write 2001:db8::6/127" },
         };
 
@@ -144,7 +144,8 @@ static void test_too_many(void **state)
         check(&all->router.trusted_proxies, "+192.0.2.255");
         snprintf(text + size, sizeof(text) - size, "TrustedProxy=::1\n");
         more = load(text, 1);
-        assert_non_null(strstr(more->problems[0].text, ":258: TrustedProxy=::1 is one too many"));
+        assert_non_null(
+                strstr(more->problems[0].text, ":258: TrustedProxy=::1 is more than the limit"));
 }
 
 int main(void)

@@ -83,7 +83,7 @@ static void test_drop_in(void **state)
 
 static void test_wanted(void **state)
 {
-        /* Twice: what is there already is no error. */
+        /* Twice: existing links are not an error. */
         for (int i = 0; i < 2; i++) {
                 assert_int_equal(units_write_wanted(dir, "alice", NETWORK_NO), 0);
                 assert_int_equal(units_write_wanted(dir, "bob", NETWORK_INTERNET), 0);

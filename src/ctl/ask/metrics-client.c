@@ -104,20 +104,21 @@ const char *metrics_fetch_explain(int error)
         switch (-error) {
         case EACCES:
         case EPERM:
-                return "only root and the group bellhop may ask the router; use sudo";
+                return "only root and the group bellhop can query the router; use sudo";
         case ESHUTDOWN:
-                return "the router does not run; systemctl start bellhop.target";
+                return "the router is not running; run systemctl start bellhop.target";
         case ENOENT:
         case ECONNREFUSED:
-                return "nobody listens on the control socket; systemctl restart "
+                return "no process listens on the control socket; run systemctl restart "
                        "bellhop-router.service";
         case ETIMEDOUT:
                 return "the router does not answer; see systemctl status bellhop-router.service";
         case ECONNRESET:
-                return "the router does not answer to the end; see systemctl status "
+                return "the router's answer is incomplete; see systemctl status "
                        "bellhop-router.service";
         case EPROTO:
-                return "the answer is not the router's; see who has the socket: ss -xlp";
+                return "the answer does not come from the router; find the owner of the socket "
+                       "with ss -xlp";
         default:
                 return strerror(-error);
         }

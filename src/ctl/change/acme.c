@@ -46,9 +46,9 @@ static bool acme_reload(Change *change, bool is_changed)
         const uint64_t changed = acme_changed(change->ctl->config_dir);
         const int stale = is_changed ? 1 : acme_is_stale(change, changed);
 
-        if (!change_good("What bellhop-acme has read is not known", stale))
+        if (!change_good("It is not known whether bellhop-acme has read the files", stale))
                 return false;
-        if (stale == 0 || !change_step(change, "acme", "let bellhop-acme read the files"))
+        if (stale == 0 || !change_step(change, "acme", "have bellhop-acme read the files"))
                 return true;
         wait_past(changed + TICKS_NSEC);
         return change_unit("try-reload-or-restart", ACME_SERVICE);
@@ -147,7 +147,7 @@ static void acme_say_order(AcmeWait *wait)
                 return;
         wait->ordered = wait->now.orders[n - 1] + 1;
         (void)change_step(wait->change, "wait",
-                          "bellhop-acme has asked the authority, which checks the names itself");
+                          "bellhop-acme has sent its request, and the authority checks the names");
 }
 
 static int acme_look(void *userdata)
@@ -174,7 +174,7 @@ static CtlStatus acme_say_failure(const AcmeWait *wait)
         const AcmeState *now = &wait->now;
         char left[SHOWN_MAX];
 
-        output_error("%s has got no certificate%s%s", wait->name, now->error ? ": " : "",
+        output_error("%s got no certificate%s%s", wait->name, now->error ? ": " : "",
                      now->error ? now->error : "");
         acme_say_hosts(now);
         output_error(
@@ -224,12 +224,12 @@ CtlStatus acme_wait(Change *change, const char *name, const AcmeState *before, u
                 r = folder_wait(folder, end, acme_look, &wait);
         if (r == -ETIMEDOUT)
                 output_error(
-                        "There is no certificate after %d minutes. bellhop-acme goes on: "
-                        "'bellhopctl status %s' shows how far it is, 'journalctl -u " ACME_SERVICE
-                        "' what it does.",
+                        "There is no certificate after %d minutes. bellhop-acme keeps trying: "
+                        "'bellhopctl status %s' shows its progress, 'journalctl -u " ACME_SERVICE
+                        "' its log.",
                         WAIT_MINUTES, name);
         else if (r < 0)
-                output_error("The state of bellhop-acme can't be seen: %s: %s. See: systemctl "
+                output_error("The state of bellhop-acme can't be read: %s: %s. See: systemctl "
                              "status " ACME_SERVICE,
                              folder ? folder : name, strerror(-r));
         else

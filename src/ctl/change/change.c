@@ -64,7 +64,7 @@ CtlStatus change_begin(const Ctl *ctl, Change *ret)
                 { "", "change", 0, SCOLS_JSON_STRING },
                 { "", "what", 0, SCOLS_JSON_STRING },
         };
-        const char *what = "systemd can't be asked (is it running, and dbus installed?)";
+        const char *what = "systemd can't be reached (is it running, and is dbus installed?)";
 
         *ret = (Change){ .ctl = ctl, .lock = -EBADF };
         output_start(ctl, &ret->output);
@@ -97,8 +97,8 @@ CtlStatus change_check_served(const Change *change)
         const int r = bus_is_active(change->bus, ROUTER_SOCKET);
 
         if (change_good("systemd does not answer", r) && r == 0)
-                output_error(ROUTER_SOCKET " is not active, so nobody would be served. First: "
-                                           "systemctl enable --now bellhop.target");
+                output_error(ROUTER_SOCKET " is not active, so no client would be served. First "
+                                           "run: systemctl enable --now bellhop.target");
         return r > 0 ? CTL_FINE : CTL_FAILED;
 }
 
@@ -153,26 +153,30 @@ CtlStatus change_check_name(const char *name)
 {
         if (instance_name_is_valid(name))
                 return CTL_FINE;
-        output_error("'%s' is no name of an instance. 'bellhopctl list' shows all.", name);
+        output_error(
+                "'%s' is not a valid name of an instance. 'bellhopctl list' shows all instances.",
+                name);
         return CTL_USAGE;
 }
 
 CtlStatus change_explain_missing(const Config *config, const char *name, bool has_file)
 {
         if (!has_file) {
-                output_error("There is no instance '%s'. 'bellhopctl list' shows all.", name);
+                output_error("There is no instance '%s'. 'bellhopctl list' shows all instances.",
+                             name);
                 return CTL_FAILED;
         }
         for (size_t i = 0; i < config->n_problems; i++)
                 if (config->problems[i].instance && strcmp(config->problems[i].instance, name) == 0)
                         output_error("%s", config->problems[i].text);
-        output_error("Nothing was changed, as the file is not in use. Correct it first.");
+        output_error("Nothing was changed, because the file has a mistake and is not in use. "
+                     "Correct it first.");
         return CTL_FAILED;
 }
 
 CtlStatus change_not_done(void)
 {
-        output_error("Not all is done. Run the same command again when the cause is gone.");
+        output_error("Not everything is done. Remove the cause, then run the same command again.");
         return CTL_FAILED;
 }
 
@@ -182,8 +186,8 @@ bool change_read_file(const char *path, char **ret, size_t *ret_size)
 
         if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
                 return change_good(path, file_read(path, 0, CONFIG_FILE_MAX_BYTES, ret, ret_size));
-        output_error("%s is a symbolic link, which is not changed. Edit the file that it leads to, "
-                     "then: bellhopctl apply",
+        output_error("%s is a symbolic link, which bellhopctl does not change. Edit its target, "
+                     "then run: bellhopctl apply",
                      path);
         return false;
 }
@@ -227,8 +231,8 @@ bool change_keeps_units(const char *name)
 bool change_read_unit_files(Change *change)
 {
         return !change_step(change, "daemon-reload",
-                            "let systemd read all its unit files (with thousands of instances, a "
-                            "minute)") ||
+                            "have systemd read all its unit files (this takes a minute with "
+                            "thousands of instances)") ||
                program_run((const char *const[]){ "systemctl", "daemon-reload", NULL });
 }
 

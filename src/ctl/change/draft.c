@@ -104,7 +104,7 @@ CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret)
         if (instance->tls != TLS_ACME)
                 return CTL_FINE;
         if (!draft_has_host(draft)) {
-                output_error("An authority signs a certificate for hosts only. Give %s one with "
+                output_error("An authority signs certificates only for hosts. Give %s a host with "
                              "--host=HOST.",
                              draft->name);
                 return CTL_FAILED;
@@ -118,9 +118,9 @@ CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret)
         config_free(config);
         *ret = settings.key_type;
         if (r == -ENOENT)
-                output_error("There is no %s/acme/%s.conf for that authority, see "
-                             "bellhop.acme.conf(5).",
-                             ctl->config_dir, instance->acme);
+                output_error(
+                        "That authority has no file %s/acme/%s.conf; see bellhop.acme.conf(5).",
+                        ctl->config_dir, instance->acme);
         else if (r < 0 && r != -EINVAL)
                 output_error("%s/acme/%s.conf: %s.", ctl->config_dir, instance->acme, strerror(-r));
         return r == 0 ? CTL_FINE : CTL_FAILED;
@@ -144,8 +144,8 @@ CtlStatus draft_check_conflicts(const Draft *draft, const Config *config)
         int r;
 
         if (!instance_has_canonical(&draft->parsed)) {
-                output_error("The canonical host %s is none of the exact hosts. Add it with "
-                             "--host=, or name another one with --canonical=.",
+                output_error("The canonical host %s is not one of the exact hosts. Add it with "
+                             "--host=, or name another host with --canonical=.",
                              draft->parsed.instance.canonical);
                 return CTL_FAILED;
         }
@@ -161,12 +161,12 @@ CtlStatus draft_check_conflicts(const Draft *draft, const Config *config)
                 other = config_origin(config, origin);
         }
         if (other.instance)
-                output_error("%s leads to %s already (%s:%u). Remove it there first, and "
+                output_error("%s already leads to %s (%s:%u). Remove it there first, then run "
                              "'bellhopctl apply'.",
                              taken.what, other.instance->name, other.file, other.line);
         else
-                output_error("%s is in %s:%u already, and that file has a mistake. "
-                             "'bellhopctl check' shows it. Correct it, or remove %s there.",
+                output_error("%s is already in %s:%u, a file with a mistake. 'bellhopctl check' "
+                             "shows the mistake. Correct it, or remove %s there.",
                              taken.what, other.file, other.line, taken.what);
         return CTL_FAILED;
 }
@@ -178,8 +178,8 @@ CtlStatus draft_check_server(const Draft *draft)
 
         if (!missing)
                 return CTL_FINE;
-        output_error("%s is not there, so the instance would not start. Install %s first, or name "
-                     "another server with --server=.",
+        output_error("%s does not exist, so the instance would not start. Install %s first, or "
+                     "name another server with --server=.",
                      missing, server_packages[server]);
         return CTL_FAILED;
 }
@@ -196,9 +196,10 @@ void draft_say_ignored(const Draft *draft, const Ctl *ctl)
         document_root_of(draft->name, www);
         (void)pages_look(&user, www, PAGES_DEFAULT, &pages);
         if (pages.htaccess_size > 0)
-                output_print("nginx does not read the .htaccess files in %s: what they forbid, "
-                             "visitors get. What to do: bellhopctl check --instance=%s\n",
-                             www, draft->name);
+                output_print(
+                        "nginx does not read the .htaccess files in %s, so clients can get files "
+                        "that they forbid. For advice, run: bellhopctl check --instance=%s\n",
+                        www, draft->name);
         pages_done(&pages);
 }
 
@@ -239,11 +240,11 @@ CtlStatus draft_check_https(const Draft *draft, const Change *change, bool has_p
                 return CTL_FINE;
         r = bus_get_credential(change->bus, name_unit(NAME_SERVICE_UNIT, draft->name, unit),
                                "fullchain.pem", &path, &encrypted);
-        if (!change_good("Whether systemd passes a certificate is not known", r))
+        if (!change_good("It is not known whether systemd passes a certificate", r))
                 return CTL_FAILED;
         if (path)
                 return CTL_FINE;
-        output_error("Without plain HTTP, visitors need HTTPS, and %s has no certificate. %s: "
+        output_error("Without plain HTTP, clients need HTTPS, but %s has no certificate. %s: "
                      "bellhopctl cert %s --install CERT KEY",
                      draft->name, advice, draft->name);
         return CTL_FAILED;

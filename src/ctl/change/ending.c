@@ -22,7 +22,7 @@ bool ending_stop(Change *change, const char *name)
         units_done(&units);
         if (any &&
             change_step(change, "units",
-                        "stop the units of %s, when requests in progress are finished (up to 45 s)",
+                        "stop the units of %s after requests in progress are finished (up to 45 s)",
                         name) &&
             !change_unit("stop", pattern))
                 return false;
@@ -39,7 +39,8 @@ bool ending_forget_network(Change *change, const char *name)
         int r = 0;
 
         if (units_differ(UNITS_GENERATED_DIR, name, NETWORK_NO) &&
-            change_step(change, "drop-in", "let systemd forget about the network of %s", name)) {
+            change_step(change, "drop-in", "remove the network of %s from systemd's settings",
+                        name)) {
                 r = units_write(UNITS_GENERATED_DIR, name, NETWORK_NO);
                 if (!change_good(UNITS_GENERATED_DIR, r == 0 ? units_announce() : r))
                         return false;
@@ -120,7 +121,7 @@ bool ending_forget_settings(Change *change, const char *name)
                 (void)name_unit(units[i], name, names[i]);
         return !any ||
                !change_step(change, "settings",
-                            "let systemd forget the settings of the units of %s", name) ||
+                            "remove the settings of the units of %s from systemd", name) ||
                program_run((const char *const[]){ "systemctl", "revert", "--", names[0], names[1],
                                                   names[2], NULL });
 }
@@ -139,9 +140,11 @@ bool ending_close_account(Change *change, const char *name)
         if (r < 0 && r != -ENOENT && !ctl->dry_run)
                 return change_good(path ? path : ctl->usage_dir, r);
         return !has_account ||
-               !change_step(change, "usage",
-                            "close the account of %s: 'bellhopctl usage' shows it as removed",
-                            name) ||
-               change_good("bellhop-usage can't be asked ('systemctl start bellhop-usage.service')",
-                           used_end_account(ctl, name));
+               !change_step(
+                       change, "usage",
+                       "close the account of %s, which 'bellhopctl usage' then shows as removed",
+                       name) ||
+               change_good(
+                       "bellhop-usage can't be reached ('systemctl start bellhop-usage.service')",
+                       used_end_account(ctl, name));
 }

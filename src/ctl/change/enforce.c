@@ -10,7 +10,7 @@ CtlStatus enforce_load(const Change *change, const char *name, Fleet *ret, Fleet
         const int r = fleet_load(change->ctl, name, FLEET_FOR_APPLY, ret);
         const FleetEntry *entry;
 
-        if (!change_good("The instances can't be seen", r) ||
+        if (!change_good("The state of the instances can't be read", r) ||
             !change_good("systemd does not answer, so nothing was changed", ret->bus_error))
                 return CTL_FAILED;
         entry = *ret_entry = fleet_find(ret, name);
@@ -152,8 +152,8 @@ static bool enforce_write_drop_ins(Enforce *enforce)
                 const char *name = fleet->entries[i].name;
 
                 if (!(enforce->needs[i] & NEED_DROP_IN) ||
-                    !change_step(enforce->change, "drop-in",
-                                 "let systemd know about the network of %s", name) ||
+                    !change_step(enforce->change, "drop-in", "set up the network of %s",
+                                 name) ||
                     change_good(name, units_write(UNITS_GENERATED_DIR, name,
                                                   fleet->entries[i].instance->network)))
                         continue;
@@ -214,15 +214,15 @@ static const struct {
         { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
         { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
         { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
-        { NEED_STOP, "stop", NAME_SOCKET_UNIT, "units", "stop, as its file has gone," },
+        { NEED_STOP, "stop", NAME_SOCKET_UNIT, "units", "stop, as its file was removed," },
         { NEED_STOP, "stop", NAME_SERVICE_UNIT, "units", NULL },
         { NEED_RESTART, "try-restart", NAME_SERVICE_UNIT, "network",
           "restart, to change its network," },
         { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
-          "restart, as it does not see a folder that is new," },
+          "restart, as it does not see a new folder," },
         /* Until it has started, it can't be reloaded. */
         { NEED_ANEW, "try-restart", NAME_SERVICE_UNIT, "server",
-          "restart, as its file has changed while it was starting," },
+          "restart, as its file changed while it was starting," },
         { NEED_SUSPEND, "try-restart", NAME_SERVICE_UNIT, "server",
           "restart, as it is suspended," },
         { NEED_RELOAD, "try-reload-or-restart", NAME_SERVICE_UNIT, "server",
@@ -258,12 +258,12 @@ static bool enforce_work(Enforce *enforce, unsigned needs)
 static bool enforce_reload_router(Enforce *enforce)
 {
         if (enforce->router_error < 0)
-                output_error("Whether the router has read the files is not known: %s.",
+                output_error("It is not known whether the router has read the files: %s.",
                              metrics_fetch_explain(enforce->router_error));
         if (!enforce->router_is_stale && enforce->router_error == 0)
                 return true;
         /* A reload that succeeds is an answer. */
-        return change_step(enforce->change, "router", "let the router read the files")
+        return change_step(enforce->change, "router", "have the router read the files")
                        ? change_reload_router(enforce->change)
                        : enforce->router_error == 0;
 }
@@ -293,12 +293,14 @@ bool enforce_say_unknown(const Enforce *enforce)
         for (size_t i = 0; !quiet && i < enforce->fleet->n; i++)
                 if (enforce->needs[i] & NEED_UNKNOWN) {
                         output_print("%s%s",
-                                     any ? " " : "Not known, whether they have read their files: ",
+                                     any ? " "
+                                         : "It is not known whether these instances have read "
+                                           "their files: ",
                                      enforce->fleet->entries[i].name);
                         any = true;
                 }
         if (any)
-                output_print(". To make sure: systemctl reload bellhop@NAME.service\n");
+                output_print(". To make sure, run: systemctl reload bellhop@NAME.service\n");
         return any;
 }
 
@@ -320,7 +322,7 @@ bool enforce_run(Enforce *enforce)
                             NEED_RESTART | NEED_AGAIN | NEED_ANEW | NEED_SUSPEND | NEED_RELOAD) &&
                good;
         if (!good)
-                output_error("Not all is in force; 'bellhopctl check' finds mistakes. Run the same "
-                             "command again when the cause is gone.");
+                output_error("Some changes are not in force. Find the cause with 'bellhopctl "
+                             "check', remove it, then run the same command again.");
         return good;
 }

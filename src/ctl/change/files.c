@@ -97,7 +97,7 @@ char *instance_text(const Ctl *ctl)
 
         if (!out)
                 return NULL;
-        fputs("# Made by bellhopctl add. After a change: bellhopctl apply\n[Instance]\n", out);
+        fputs("# Made by bellhopctl add. After a change, run: bellhopctl apply\n[Instance]\n", out);
         for (size_t i = 0; i < ELEMENTSOF(keys); i++)
                 for (size_t j = 0; j < ctl->n_settings; j++)
                         if (ctl->settings[j].value[0] && strcmp(ctl->settings[j].key, keys[i]) == 0)
@@ -117,7 +117,7 @@ static const char page[] =
         "body { max-width: 32em; margin: 20vh auto; padding: 0 1.5em }</style>\n"
         "<h1>%s</h1>\n"
         "<p>The site of %s is served.\n"
-        "<p>It has no pages of its own yet. Put them into <code>" WWW_DIR "/%s</code>, and replace "
+        "<p>It has no pages yet. Put them into <code>" WWW_DIR "/%s</code>, and replace "
         "this page, which is <code>" FIRST_PAGE "</code> there.\n";
 
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
@@ -331,7 +331,7 @@ bool program_run(const char *const arguments[])
 {
         _cleanup_close_ int output = memfd_create("output", MFD_CLOEXEC);
         const pid_t pid = output < 0 ? -1 : fork();
-        char said[SAID_MAX] = "it says nothing";
+        char said[SAID_MAX] = "it printed no message";
         int status = 0;
         ssize_t n;
 
@@ -351,6 +351,6 @@ bool program_run(const char *const arguments[])
                 for (char *end = said; (end = strchr(end, '\n'));)
                         *end = ' ';
         }
-        output_error("%s %s has failed: %s", arguments[0], arguments[1], said);
+        output_error("%s %s failed: %s", arguments[0], arguments[1], said);
         return false;
 }

@@ -54,9 +54,9 @@ static CtlStatus limit_check_disk(const char *name)
         if (r == QUOTA_ON)
                 return CTL_FINE;
         if (change_good(folder, r))
-                output_error("Disk quotas of users are off on the file system of %s, so there is "
-                             "no limit to set. To turn them on: for ext4, 'tune2fs -O quota "
-                             "DEVICE' while it is not mounted, for XFS, the mount option uquota.",
+                output_error("Disk quotas of users are off on the file system of %s, so no limit "
+                             "can be set. To turn them on: for ext4, run 'tune2fs -O quota DEVICE' "
+                             "while it is not mounted; for XFS, add the mount option uquota.",
                              folder);
         return CTL_FAILED;
 }
@@ -69,7 +69,7 @@ static CtlStatus limit_check(LimitKind kind, const char *name, uint64_t max)
         if (kind == LIMIT_DISK)
                 return limit_check_disk(name);
         if (kind == LIMIT_CPU && max != UNKNOWN && max % LIMIT_CPU_PERCENT != 0) {
-                output_error("systemd keeps whole percentages only, so --cpu-max= must be one.");
+                output_error("systemd accepts only whole percentages, so --cpu-max= must be one.");
                 return CTL_FAILED;
         }
         drop_in = limit_drop_in(kind, name);
@@ -77,8 +77,8 @@ static CtlStatus limit_check(LimitKind kind, const char *name, uint64_t max)
                 return output_no_memory();
         if (max != UNKNOWN || access(drop_in, F_OK) == 0)
                 return CTL_FINE;
-        output_error("%s= of %s is in a drop-in that bellhopctl has not made. Remove it there: "
-                     "systemctl edit bellhop@%s.service",
+        output_error("%s= of %s is in a drop-in that bellhopctl did not make. Remove it there "
+                     "with: systemctl edit bellhop@%s.service",
                      limits[kind].setting, name, name);
         return CTL_FAILED;
 }
@@ -98,8 +98,8 @@ CtlStatus limit_find_needs(const Change *change, const char *name, const Wanted 
                             (removes ? now.is_own[kind]
                                      : !now.is_own[kind] || now.max[kind] != wanted->max[kind]);
                 if (wanted->is_given[kind] && now.error[kind] < 0) {
-                        output_error("What limits the %s of %s is not known, so nothing was "
-                                     "changed: %s.",
+                        output_error("The present limit of the %s of %s is not known, so nothing "
+                                     "was changed: %s.",
                                      resources[kind], name, strerror(-now.error[kind]));
                         status = CTL_FAILED;
                 } else if (ret[kind]) {

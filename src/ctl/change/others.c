@@ -59,7 +59,7 @@ static bool others_reload_stale(Change *change, const Other others[], size_t n,
 
                 if (lacks_others(&read, others[i].instance) &&
                     change_step(change, "server",
-                                "reload the server of %s, as hosts of others have changed",
+                                "reload the server of %s, as hosts of other instances have changed",
                                 others[i].instance->name))
                         memcpy(stale[n_stale++], others[i].unit, NAME_UNIT_MAX);
         }

@@ -85,14 +85,14 @@ static CtlStatus rename_check_user(const Rename *rename)
         if (!user->exists)
                 return change_explain_missing(NULL, rename->from, false);
         else if (user->renamed_to[0])
-                output_error("%s is being renamed. First: bellhopctl rename %s %s", rename->from,
-                             rename->from, user->renamed_to);
+                output_error("A rename of %s is not finished. First run: bellhopctl rename %s %s",
+                             rename->from, rename->from, user->renamed_to);
         else if (rename->other.exists)
-                output_error("User %s exists already%s. Choose another name.", rename->to,
+                output_error("User %s already exists%s. Choose another name.", rename->to,
                              rename->other.uid == user->uid ? ", with the same uid" : "");
         else if (named_user_find_third(user->uid, rename->from, third))
-                output_error("User %s has the same uid as %s. If %s was being renamed, finish that "
-                             "first; or give one of them another uid.",
+                output_error("User %s has the same uid as %s. If a rename of %s is not finished, "
+                             "finish it first. Otherwise, give one of them another uid.",
                              third, rename->from, third);
         else
                 return CTL_FINE;
@@ -118,7 +118,7 @@ static CtlStatus rename_check_free(const char *path, const char *name)
 {
         if (!place_exists(path))
                 return CTL_FINE;
-        output_error("%s exists already. Choose another name than %s, or move it away.", path,
+        output_error("%s already exists. Choose another name than %s, or move it away.", path,
                      name);
         return CTL_FAILED;
 }
@@ -149,8 +149,8 @@ static CtlStatus rename_check_new_places(const Rename *rename)
                 status = path ? rename_check_free(path, rename->to) : output_no_memory();
         }
         if (status == CTL_FINE && rename->has_group && getgrnam(rename->to)) {
-                output_error("Group %s exists already. Choose another name, or remove it: groupdel "
-                             "%s",
+                output_error("Group %s already exists. Choose another name, or remove the group: "
+                             "groupdel %s",
                              rename->to, rename->to);
                 status = CTL_FAILED;
         }
@@ -169,11 +169,11 @@ static CtlStatus rename_check_mounts(const Rename *rename)
 
                 if (!places[i][0] || !place_exists(places[i]))
                         continue;
-                if (!change_good("What is mounted can't be seen", mount_find(places[i], &mount)))
+                if (!change_good("The list of mounts can't be read", mount_find(places[i], &mount)))
                         return CTL_FAILED;
                 if (mount) {
-                        output_error("Something is mounted in %s, which so can't get another name. "
-                                     "Unmount it first.",
+                        output_error("A file system is mounted in %s, so this can't be renamed. "
+                                     "Unmount the file system first.",
                                      places[i]);
                         return CTL_FAILED;
                 }
@@ -217,17 +217,16 @@ static CtlStatus rename_check_mentions(Rename *rename)
         for (size_t i = 0; r == 0 && !ctl->yes && i < found.n; i++)
                 if (ctl->dry_run)
                         (void)change_step(&rename->change, "by-hand",
-                                          "to be corrected by hand: %s:%u names %s",
-                                          found.mentions[i].file, found.mentions[i].line,
-                                          rename->from);
+                                          "correct by hand: %s:%u names %s", found.mentions[i].file,
+                                          found.mentions[i].line, rename->from);
                 else
                         output_error("%s:%u names %s.", found.mentions[i].file,
                                      found.mentions[i].line, rename->from);
         if (r == 0 && found.n > 0 && !ctl->yes && !ctl->dry_run) {
-                output_error("Nothing was changed, as these lines would be wrong afterwards. In "
-                             "snippets, ${BELLHOP_INSTANCE} and ${BELLHOP_WWW} are right before "
-                             "and after, in php.fpm ${USER}, in units %%i. Or add --yes, and "
-                             "correct them afterwards.");
+                output_error("Nothing was changed, as these lines would be wrong afterwards. "
+                             "Replace the name with ${BELLHOP_INSTANCE} or ${BELLHOP_WWW} in "
+                             "snippets, ${USER} in php.fpm, and %%i in units. Or add --yes, and "
+                             "correct the lines afterwards.");
                 r = 1;
         }
         mentions_done(&found);
@@ -239,8 +238,8 @@ static CtlStatus rename_check_owner(const Rename *rename)
 {
         if (rename->user.is_ours || rename->change.ctl->yes || rename->change.ctl->dry_run)
                 return CTL_FINE;
-        output_error("bellhopctl has not made user %s, so other programs may know the name. Add "
-                     "--yes if the user is to be renamed all the same.",
+        output_error("bellhopctl did not create user %s, so other programs may use the name. Add "
+                     "--yes to rename the user anyway.",
                      rename->from);
         return CTL_FAILED;
 }

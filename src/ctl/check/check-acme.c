@@ -41,11 +41,10 @@ static bool acme_load(const InstanceCheck *inst, AcmeSettings *settings)
                                      config->problems[i].line },
                             NULL, "%s", config->problems[i].what);
         if (r == -ENOENT)
-                instance_finding(
-                        inst, FINDING_ACME_AUTHORITY, path,
-                        "Make the file, see bellhop.acme.conf(5), or name another one with "
-                        "'bellhopctl set {name} --acme=AUTHORITY'.",
-                        "there is no such file, which Acme=%s means", authority);
+                instance_finding(inst, FINDING_ACME_AUTHORITY, path,
+                                 "Make the file (see bellhop.acme.conf(5)), or name another "
+                                 "authority with 'bellhopctl set {name} --acme=AUTHORITY'.",
+                                 "this file does not exist, but Acme=%s names it", authority);
         else if (r < 0 && r != -EINVAL)
                 instance_finding(inst, FINDING_ACME_AUTHORITY, path, NULL, "%s", strerror(-r));
         config_free(config);
@@ -61,10 +60,10 @@ static void acme_check_hosts(InstanceCheck *inst, const AcmeSettings *settings)
 
         if (hosts->n_hosts == 0)
                 instance_finding(inst, FINDING_ACME_NO_HOST, file, NULL,
-                                 "Tls=acme, but no Host= leads to it");
+                                 "it has Tls=acme, but no Host=");
         if (hosts->n_hosts > HOSTS_MAX)
                 instance_finding(inst, FINDING_ACME_TOO_MANY_HOSTS, file, NULL,
-                                 "Tls=acme, and it has %zu hosts", hosts->n_hosts);
+                                 "it has Tls=acme and %zu hosts", hosts->n_hosts);
         for (size_t i = 0; settings && i < hosts->n_hosts; i++)
                 if (hosts->hosts[i][0] == '*' && !settings->challenges[ACME_DNS_01]) {
                         instance_finding(inst, FINDING_ACME_WILDCARD, file, NULL,
@@ -124,11 +123,10 @@ static void acme_check_last_try(InstanceCheck *inst)
                                            state->next > 0 ? show_time((time_t)state->next, next)
                                                            : "");
         else if (inst->self_signed && is_urgent)
-                finding = instance_finding(
-                        inst, FINDING_ACME_FAILED, inst->instance->file,
-                        "See what it does: journalctl -u " ACME_UNIT,
-                        "bellhop-acme has got no certificate yet, and the present one has been "
-                        "signed by itself for more than a day");
+                finding = instance_finding(inst, FINDING_ACME_FAILED, inst->instance->file,
+                                           "Look at its log: journalctl -u " ACME_UNIT,
+                                           "bellhop-acme has had no certificate for more than a "
+                                           "day, and the present one is self-signed");
         if (finding && is_urgent)
                 finding->severity = SEVERITY_ERROR;
 }

@@ -37,7 +37,7 @@ static void config_check_folder(Check *check, const char *name)
             ((st.st_uid == 0 || st.st_uid == geteuid()) && !(st.st_mode & (S_IWGRP | S_IWOTH))))
                 return;
         finding_add(&check->findings, FINDING_FOLDER_WRITABLE, (Place){ .file = path }, NULL,
-                    "others than root may write in it (mode %04o)", st.st_mode & 07777);
+                    "users other than root can write to it (mode %04o)", st.st_mode & 07777);
 }
 
 /* Hidden files and copies by editors are ignored on purpose. */

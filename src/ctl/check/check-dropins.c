@@ -142,7 +142,7 @@ static void dropins_note(Dropins *dropins, const char *path)
         /* Others may have units whose names begin like ours. */
         if (!is_ours && is_folder && !dropins_is_defined(unit))
                 finding_add(&dropins->check->findings, FINDING_DROP_IN_UNUSED,
-                            (Place){ .file = path }, NULL, "there is no such unit of bellhop");
+                            (Place){ .file = path }, NULL, "bellhop has no such unit");
         if (is_folder && known)
                 dropins_check_read(dropins->check, known, path);
         if (is_folder)
@@ -319,8 +319,7 @@ static void dropins_check_loaded(Check *check)
                         name[0] = 0;
                 finding_add(&check->findings, FINDING_UNIT_NOT_RELOADED,
                             (Place){ .instance = name[0] ? name : NULL }, NULL,
-                            "the files of %s have changed since systemd read them",
-                            questions[i].unit);
+                            "the files of %s changed after systemd read them", questions[i].unit);
         }
 }
 

@@ -72,10 +72,10 @@ static void pages_check_place(InstanceCheck *inst, const char *path)
 
         if (realpath(path, real) && !pages_is_hidden(real) && stat(real, &st) == 0 &&
             st.st_uid == inst->user.uid && (st.st_mode & S_IXOTH))
-                instance_finding(inst, FINDING_FOLDER_ELSEWHERE, real, NULL,
-                                 "it is neither in /home nor in /srv/www, and open to others (mode "
-                                 "%04o)",
-                                 st.st_mode & 07777);
+                instance_finding(
+                        inst, FINDING_FOLDER_ELSEWHERE, real, NULL,
+                        "it is outside /home and /srv/www, and open to other users (mode %04o)",
+                        st.st_mode & 07777);
 }
 
 static bool pages_is_in(const char *path, const char *folder)
@@ -136,13 +136,13 @@ void check_document_root(InstanceCheck *inst)
                 inst->check->n_needs_root++;
         else if (access.error == -ENOENT || access.error == -ENOTDIR)
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, inst->www, NULL,
-                                 "the document root is not there");
+                                 "the document root does not exist");
         else if (access.error < 0)
                 instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, inst->www, NULL,
                                     &access);
         else if (access.stat.st_mode & S_IWOTH)
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_WRITABLE, inst->www, NULL,
-                                 "everybody may write in it (mode %04o)",
+                                 "everybody can write to it (mode %04o)",
                                  access.stat.st_mode & 07777);
 }
 
@@ -165,8 +165,7 @@ static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
         if (is_own)
                 advice = pages_is_plain(closed->path)
                                  ? "runuser --pty -u {name} -- chmod u+rX {file}"
-                                 : "Open it for its owner, as user {name}, by runuser(1) with "
-                                   "--pty.";
+                                 : "Give its owner access, as user {name}, by runuser(1) with --pty.";
         if (closed->n > 1)
                 more = text_format(", nor %zu more", closed->n - 1);
         finding = instance_finding(inst, FINDING_PAGES_UNREADABLE, closed->path, advice,
@@ -214,7 +213,7 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
         if (!pages_have_program(program ? program : BELLHOP_PHP_FPM)) {
                 finding = instance_finding(inst, FINDING_PHP_MISSING, pages->php,
                                            program ? PHP_NAMED : NULL,
-                                           "it is for PHP, and there is no %s",
+                                           "it needs PHP, but %s does not exist",
                                            program ? program : BELLHOP_PHP_FPM);
                 if (finding && !pages->php_is_first)
                         finding->severity = SEVERITY_WARNING;
@@ -273,10 +272,9 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
                 for (size_t i = 0; i < pages.n_apps; i++)
                         pages_check_secrets(inst, pages.apps[i]);
                 if (pages.is_cut)
-                        instance_finding(inst, FINDING_NOT_CHECKED, root, NULL,
-                                         "more than %zu files and folders, from the top down; see "
-                                         "--files=",
-                                         max);
+                        instance_finding(
+                                inst, FINDING_NOT_CHECKED, root, NULL,
+                                "files after the first %zu, from the top down; see --files=", max);
         }
         pages_done(&pages);
 }
@@ -303,14 +301,14 @@ static bool pages_have_root(InstanceCheck *inst, const char *root)
 
         if (pages_is_of_another(inst, root))
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, root, NULL,
-                                 "the instance sees only folders of user %s there", inst->name);
+                                 "the instance sees there only folders of user %s", inst->name);
         else if (access_ask(&inst->user, inst->replaced, root, X_OK, &access) < 0)
                 return false;
         else if (access.error == -ENOENT || access.error == -ENOTDIR)
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_MISSING, root,
                                  "Make the folder, or correct the snippet, then "
                                  "run '" ADVICE_RELOAD "'.",
-                                 "the document root that a snippet sets is not there");
+                                 "the document root that a snippet sets does not exist");
         else if (access.error < 0)
                 instance_add_closed(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, root, NULL, &access);
         else

@@ -131,11 +131,12 @@ static void ports_check_families(Check *check, const Ports *ports, const Port *p
 
         if ((!port->any4 && !port->any6) || (ipv4 && ipv6))
                 return;
-        advice = text_format("Write ListenStream=%u, which is for both%s, or the addresses that "
-                             "are meant, " EDIT ". Then run '" REOPEN "'.",
-                             port->number, ports->is_ipv6_only ? ", with BindIPv6Only=both" : "");
+        advice = text_format(
+                "Write ListenStream=%u, which is for both%s, or the intended addresses, " EDIT
+                ". Then run '" REOPEN "'.",
+                port->number, ports->is_ipv6_only ? ", with BindIPv6Only=both" : "");
         finding = finding_add(&check->findings, FINDING_ROUTER_PORTS, NOWHERE, advice,
-                              "%s listens on port %u by IPv%c only", SOCKET, port->number,
+                              "%s listens on port %u only over IPv%c", SOCKET, port->number,
                               ipv4 ? '4' : '6');
         if (finding && ipv4)
                 finding->severity = SEVERITY_WARNING;
@@ -150,7 +151,7 @@ static void ports_check_open(Check *check, const Ports *ports, const Port *port)
 
         if (lacks4 || lacks6)
                 finding_add(&check->findings, FINDING_ROUTER_NOT_LISTENING, NOWHERE, REOPEN,
-                            "%s is active, and nothing listens on its port %u%s", SOCKET,
+                            "%s is active, but nothing listens on its port %u%s", SOCKET,
                             port->number,
                             !lacks6   ? " by IPv4"
                             : !lacks4 ? " by IPv6"
@@ -191,7 +192,7 @@ static void ports_check_usual(Check *check, const Ports *ports)
 static void ports_add_unknown(Check *check, const char *unit, int error)
 {
         finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                    "the ports of %s: systemd does not say (%s)", unit, strerror(-error));
+                    "the ports of %s: systemd does not answer (%s)", unit, strerror(-error));
 }
 
 /* Returns one that runs, or NULL, and adds those that only a boot will start. */
@@ -234,8 +235,8 @@ static void ports_check_taken(Check *check, const Ports *ports, const char *serv
 
                 if ((port->any4 || port->one4) && port->any6 && !ports->is_ipv6_only)
                         finding_add(&check->findings, FINDING_ROUTER_PORTS, NOWHERE, NULL,
-                                    "port %u of %s has IPv4 twice: [::] is for both", port->number,
-                                    SOCKET);
+                                    "port %u of %s listens on IPv4 twice: [::] includes IPv4",
+                                    port->number, SOCKET);
                 else if (ports_try_ipv4(port->number) == PORT_TAKEN ||
                          ports_try_ipv6(port->number) == PORT_TAKEN)
                         finding_add(&check->findings, FINDING_PORT_TAKEN, NOWHERE, advice,

@@ -53,19 +53,19 @@ static void server_add_failure(InstanceCheck *inst, int r, char *said)
 {
         if (r < 0)
                 instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
-                                 "the snippets, as their test can't be run: %s", strerror(-r));
+                                 "the snippets: their test can't be run: %s", strerror(-r));
         else if (r == CONFIGTEST_FAILED)
                 server_add_error(inst, said);
         else if (r == CONFIGTEST_ENDLESS)
                 instance_finding(inst, FINDING_SNIPPET_ERROR, inst->snippets, NULL,
                                  "the snippets could not be checked: their test did not end within "
-                                 "%d seconds; a file that they include does not end, or a program "
-                                 "of user %s stops the test",
+                                 "%d seconds, because an included file never ends, or because a "
+                                 "program of user %s stops the test",
                                  CONFIGTEST_SECONDS, inst->name);
         else if (r == CONFIGTEST_KILLED)
                 instance_finding(inst, FINDING_SNIPPET_ERROR, inst->snippets, NULL,
-                                 "the snippets could not be checked: their test was killed, by a "
-                                 "program of user %s, or by the kernel for want of memory",
+                                 "the snippets could not be checked: their test was killed by a "
+                                 "program of user %s, or by the kernel because memory ran out",
                                  inst->name);
 }
 
@@ -80,7 +80,7 @@ static void server_add_htaccess(InstanceCheck *inst, const Verdict *verdict)
         else if (strstr(verdict->what, "'php_"))
                 advice = USER_INI;
         else if (verdict->line == 0)
-                advice = "Put a file there that user {name} can read, or none.";
+                advice = "Put a file there that user {name} can read, or remove it.";
         finding_add(&inst->check->findings, FINDING_HTACCESS_ERROR,
                     (Place){ inst->name, verdict->file, verdict->line }, advice, "%s",
                     verdict->what);
@@ -142,7 +142,7 @@ static bool server_is_missing(InstanceCheck *inst)
                 return false;
         advice = text_format("Install %s, then run '" ADVICE_RELOAD "'.", server_packages[server]);
         instance_finding(inst, FINDING_SERVER_MISSING, inst->instance->file, advice,
-                         "%s is not there", missing);
+                         "%s does not exist", missing);
         return true;
 }
 
@@ -163,7 +163,7 @@ void check_server(InstanceCheck *inst)
             !unit_is_active(&inst->check->units, name_unit(NAME_SERVICE_UNIT, inst->name, unit))) {
                 instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
                                  "the snippets and .htaccess files, as the instance has "
-                                 "credentials and does not run");
+                                 "credentials and is not running");
                 return;
         }
         r = server_test_run(

@@ -156,8 +156,8 @@ void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path
 {
         if (access->error == -EACCES)
                 instance_finding(inst, kind, path, advice,
-                                 "user %s can't read it: %s is closed to that user (owner uid %u, "
-                                 "mode %04o)",
+                                 "user %s can't read it, because that user has no access to %s "
+                                 "(owner uid %u, mode %04o)",
                                  inst->name, access->obstacle, (unsigned)access->stat.st_uid,
                                  access->stat.st_mode & 07777);
         else
@@ -176,7 +176,7 @@ static void snippets_check_owner(InstanceCheck *inst, const char *path)
                 return;
         inst->snippets_not_roots = true;
         instance_finding(inst, FINDING_SNIPPETS_NOT_ROOTS, path, NULL,
-                         st.st_uid == 0 ? "others than root may write in this %s (mode %04o)"
+                         st.st_uid == 0 ? "users other than root can write to this %s (mode %04o)"
                                         : "root does not own this %s (mode %04o)",
                          is_folder ? "folder" : "file", st.st_mode & 07777);
 }

@@ -27,10 +27,10 @@ static const char *const targets_private[] = { CONFIGTEST_FOLDER "/", "/tmp/", "
         "; or write Network=yes into the file of the instance. Then run '" ADVICE_APPLY "'."
 
 const char *const instance_target_advice[SERVER_TYPES] = {
-        [SERVER_APACHE] = "Have the application listen on a unix socket, and write 'unix:PATH|' "
+        [SERVER_APACHE] = "Make the application listen on a unix socket, and write 'unix:PATH|' "
                           "before the URL" TARGETS_NETWORK,
-        [SERVER_NGINX] = "Have the application listen on a unix socket, and write its path in "
-                         "place of the address, as in bellhop-nginx(8)" TARGETS_NETWORK,
+        [SERVER_NGINX] = "Make the application listen on a unix socket, and write its path instead "
+                         "of the address, as in bellhop-nginx(8)" TARGETS_NETWORK,
 };
 
 typedef struct Target {
@@ -117,7 +117,7 @@ static void targets_check_socket(const Target *target, const char *path)
         if (access_end_as(&own) < 0 || r == 0 || r == -EAGAIN)
                 return;
         if (r == -ENOENT || r == -ENOTDIR)
-                targets_add(target, NULL, "there is no socket %s", path);
+                targets_add(target, NULL, "socket %s does not exist", path);
         else if (r == -ECONNREFUSED)
                 targets_add(target, NULL, "no program listens on the socket %s", path);
         else if (r == -EACCES || r == -ENOTSOCK)

@@ -19,8 +19,8 @@
         "Run '" ADVICE_SELF_SIGNED " --force' and '" ADVICE_RELOAD "'. bellhop-acme replaces it " \
         "at its next try."
 #define ADVICE_ACME_WAIT                                                                 \
-        "Wait until bellhop-acme replaces it: 'bellhopctl status {name}' shows when it " \
-        "tries, and what was wrong. If bellhop-acme does not run, run 'systemctl start " \
+        "Wait until bellhop-acme replaces it: 'bellhopctl status {name}' shows its "     \
+        "next try and last error. If bellhop-acme is not running, run 'systemctl start " \
         "bellhop-acme.service'."
 #define ACME_LATE_SECONDS (7 * DAY_SECONDS)
 #define ADVICE_SIGN_AGAIN ADVICE_SELF_SIGNED " --force && " ADVICE_RELOAD
@@ -49,7 +49,7 @@ static bool tls_is_acme(const Pair *pair)
 static void tls_add_unreadable(const Pair *pair, const char *path, const Access *access)
 {
         if (access->error == -ENOENT)
-                tls_finding(pair, FINDING_CERTIFICATE_MISSING, path, "%s is not there",
+                tls_finding(pair, FINDING_CERTIFICATE_MISSING, path, "%s does not exist",
                             access->obstacle);
         else
                 instance_add_closed(pair->inst, FINDING_CERTIFICATE_UNREADABLE, path, pair->advice,
@@ -65,13 +65,13 @@ static void tls_check_exposure(const Pair *pair, const struct stat *st)
         if (!(st->st_mode & S_IRWXO) && !by_group)
                 return;
         if (pair->inst->has_credentials)
-                advice = "Let root alone read it (mode 0400).";
+                advice = "Allow only root to read it (mode 0400).";
         else if (st->st_uid != user->uid)
                 advice = tls_is_acme(pair) ? ADVICE_ACME_ANEW
                                            : "Install certificate and key with '" ADVICE_INSTALL
                                              "'.";
         instance_finding(pair->inst, FINDING_KEY_EXPOSED, pair->key_path, advice,
-                         "others than user %s may read the key (mode %04o)", pair->inst->name,
+                         "users other than %s can read the key (mode %04o)", pair->inst->name,
                          st->st_mode & 07777);
 }
 
@@ -82,8 +82,8 @@ static void tls_add_unparsed(const Pair *pair, const char *path, int result, con
                 tls_finding(pair, FINDING_KEY_ENCRYPTED, path, "the key is encrypted");
         else if (result != PEM_TAKEN)
                 tls_finding(pair, FINDING_CERTIFICATE_INVALID, path,
-                            result == PEM_NOTHING ? "there is no %s in it (PEM form)"
-                                                  : "a %s in it is damaged",
+                            result == PEM_NOTHING ? "it contains no %s in PEM format"
+                                                  : "it contains a damaged %s",
                             what);
 }
 
@@ -166,7 +166,7 @@ static void tls_check_chain(const Pair *pair, const Chain *chain)
         case CHAIN_SELF_SIGNED:
                 instance_finding(pair->inst, FINDING_SELF_SIGNED, path,
                                  tls_is_acme(pair) ? ADVICE_ACME_WAIT : NULL,
-                                 "the certificate is signed by itself");
+                                 "the certificate is self-signed");
                 break;
         case CHAIN_UNTRUSTED:
                 instance_finding(pair->inst, FINDING_CHAIN_UNTRUSTED, path, NULL,
@@ -226,7 +226,7 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                 break;
         case VALIDITY_OVER:
                 instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRED, path, advice,
-                                 "the certificate (%s) has expired on %s", name, until);
+                                 "the certificate (%s) expired on %s", name, until);
                 break;
         }
         if (weakness)
@@ -288,7 +288,7 @@ static void tls_judge_pair(const Pair *pair)
                 advice = ADVICE_SIGN_AGAIN;
         if (pair->key && X509_check_private_key(chain.leaf, pair->key) != 1)
                 tls_finding(pair, FINDING_KEY_MISMATCH, pair->key_path,
-                            "the key is not that of the certificate in fullchain.pem");
+                            "the key does not belong to the certificate in fullchain.pem");
         tls_check_chain(pair, &chain);
         for (int i = 0; i < chain.n; i++)
                 tls_check_one(pair, chain.linked[i], i == 0, advice);
@@ -322,7 +322,7 @@ static void tls_add_none(InstanceCheck *inst)
 {
         if (inst->instance->http == HTTP_REDIRECT && !inst->instance->is_suspended)
                 instance_finding(inst, FINDING_REDIRECT_WITHOUT_TLS, inst->instance->file, NULL,
-                                 "Http=redirect, but there is no certificate in %s", inst->tls);
+                                 "Http=redirect is set, but %s has no certificate", inst->tls);
         else
                 instance_finding(inst, FINDING_NO_TLS, inst->tls,
                                  inst->instance->tls == TLS_ACME ? ADVICE_ACME_WAIT : NULL,
@@ -345,9 +345,10 @@ void check_tls(InstanceCheck *inst)
                       : tls_is_acme(&pair)  ? ADVICE_ACME_ANEW
                                             : NULL;
         if (passed < 0)
-                instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
-                                 "the certificate: systemd does not say whether it passes one (%s)",
-                                 strerror(-passed));
+                instance_finding(
+                        inst, FINDING_NOT_CHECKED, NULL, NULL,
+                        "the certificate: systemd does not answer whether it passes one (%s)",
+                        strerror(-passed));
         else if (closed)
                 instance_finding(inst, FINDING_NOT_CHECKED, NULL, NULL,
                                  "the certificate: only systemd can read this credential");

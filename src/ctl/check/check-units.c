@@ -39,7 +39,7 @@ void units_ask(Check *check)
         if (r < 0) {
                 check->bus = sd_bus_flush_close_unref(check->bus);
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                            "the units: systemd can't be asked (%s)", strerror(-r));
+                            "the units: systemd can't be reached (%s)", strerror(-r));
         }
         units_ask_router(check);
         r = oom_read_journal(&check->oom);
@@ -72,8 +72,7 @@ static void units_check_queue(Check *check)
         if (file && fscanf(file, "%u", &length) == 1 && length < QUEUE_LEAST)
                 finding_add(&check->findings, FINDING_QUEUE_TOO_SHORT,
                             (Place){ .file = QUEUE_LENGTH }, NULL,
-                            "a hand-off socket that is made now has room for %u connections",
-                            length);
+                            "a new hand-off socket has room for only %u connections", length);
 }
 
 static void units_check_target(Check *check)
@@ -85,7 +84,7 @@ static void units_check_target(Check *check)
 
         if (r < 0)
                 finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                            "whether bellhop.target is enabled: systemd does not say (%s)",
+                            "whether bellhop.target is enabled: systemd does not answer (%s)",
                             strerror(-r));
         else if (strncmp(state, "enabled", strlen("enabled")) != 0)
                 finding_add(&check->findings, FINDING_TARGET_NOT_ENABLED, NOWHERE, NULL,
@@ -103,12 +102,11 @@ static void units_check_router(Check *check)
                 finding_add(&check->findings, FINDING_ROUTER_FAILED, NOWHERE, NULL, "%s has failed",
                             service);
         else if (check->loaded == UNKNOWN) {
-                Finding *finding =
-                        finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
-                                    "whether the router has read the files as they are now: %s",
-                                    check->router_error < 0
-                                            ? metrics_fetch_explain(check->router_error)
-                                            : "it does not say");
+                Finding *finding = finding_add(&check->findings, FINDING_NOT_CHECKED, NOWHERE, NULL,
+                                               "whether the router has read the present files: %s",
+                                               check->router_error < 0
+                                                       ? metrics_fetch_explain(check->router_error)
+                                                       : "it does not answer");
 
                 /* Others may not ask, and a router that does not run reads them at its start. */
                 if (finding && geteuid() == 0 && check->router_error != -ESHUTDOWN)
@@ -148,7 +146,7 @@ static void units_check_reloaded(Check *check)
         if (is_stale(check->loaded, newest.changed))
                 finding_add(&check->findings, FINDING_ROUTER_NOT_RELOADED,
                             (Place){ .file = newest.path }, NULL,
-                            "it has changed since the router read it");
+                            "it changed after the router read it");
 }
 
 const MachineUnit machine_units[] = {
@@ -257,8 +255,7 @@ static void units_check_left_over(Check *check)
                 if (path && access(path, F_OK) < 0)
                         finding_add(&check->findings, FINDING_SOCKET_LEFT_OVER,
                                     (Place){ .instance = name }, NULL,
-                                    "%s listens, but there is no file for this instance",
-                                    unit->name);
+                                    "%s listens, but this instance has no file", unit->name);
         }
 }
 
@@ -358,25 +355,25 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
         folder = units_new_folder(inst, pid);
         if (!inst->instance->is_suspended && units_has_other_folder(inst->www, pid))
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_REPLACED, inst->www, NULL,
-                                 "it was replaced after the instance was started");
+                                 "it was replaced after the instance started");
         if (units_outlive_suspension(inst, unit))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->instance->file, restart,
-                                 "it is suspended, and programs of the customer's may run from "
-                                 "before");
+                                 "it is suspended, but programs that the customer started before "
+                                 "may still run");
         else if (folder)
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, folder, restart,
-                                 "it was made after the instance was started");
+                                 "it was made after the instance started");
         else if (read.nsec == UNKNOWN)
                 inst->check->n_silent++;
         else if (is_stale(read.nsec, inst->newest.changed))
                 /* systemd passes credentials at the start only. */
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
                                  inst->has_credentials ? restart : NULL,
-                                 "it has changed since the instance read it");
+                                 "it changed after the instance read it");
         else if (lacks_others(&read, inst->instance))
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, NULL, NULL,
-                                 "the hosts of other instances have changed since it read them, "
-                                 "and it still answers for them on open connections");
+                                 "the hosts of other instances changed after it read them, so it "
+                                 "still serves old hosts on open connections");
 }
 
 /* The counter ends with the service, and the journal need not go back to its start. */
@@ -386,7 +383,7 @@ static void units_check_oom(InstanceCheck *inst, bool is_active)
 
         if (oom_last(&inst->check->oom, inst->name) > 0 || (n > 0 && n != UNKNOWN))
                 instance_finding(inst, FINDING_OOM_KILL, NULL, NULL,
-                                 "a program of it was killed, as memory ran out");
+                                 "one of its programs was killed, because memory ran out");
 }
 
 /* A server that another unit runs, such as apache2.service, has logs of its own. */
@@ -418,14 +415,14 @@ void check_instance_units(InstanceCheck *inst)
         if (units_is_active(check, "bellhop-log.socket") && !log_folder_is_made(inst->name) &&
             units_starts(check, socket, unit))
                 instance_finding(inst, FINDING_LOG_FOLDER, LOG_DIR, NULL,
-                                 "its folder %s, or the link in .uid to it, is missing or wrong",
+                                 "its folder %s, or the link to it in .uid, is missing or wrong",
                                  inst->name);
         units_check_oom(inst, strcmp(units_state(check, unit), "active") == 0);
         /* The stand-in refuses connections for a while before the instance is tried again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
                 (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);
                 instance_finding(inst, FINDING_SITE_FAILED, NULL, NULL, "%s has failed (%s)", unit,
-                                 result ? result : "no reason known");
+                                 result ? result : "reason unknown");
         } else if (strcmp(units_state(check, unit), "active") == 0) {
                 units_check_active(inst, unit);
         }

@@ -15,14 +15,13 @@ const char *const severity_names[SEVERITIES] = {
 };
 
 #define NO_HTTPS    "Without it, the instance does not start."
-#define UNREACHABLE "No instance can be reached."
-#define NO_PAGES    "All that visitors get is an error."
+#define UNREACHABLE "Clients can't reach any instance."
+#define NO_PAGES    "Clients only get errors."
 #define PAIR        "certificate and key with '" ADVICE_INSTALL "'"
 #define THEN_APPLY  "then run '" ADVICE_APPLY "'."
 #define OR_ANEW     ", or make new ones with '" ADVICE_SELF_SIGNED "' and '" ADVICE_RELOAD "'."
-#define ISSUED_ANEW \
-        "Have its authority issue one that is valid for all hosts, then install " PAIR "."
-#define RESTART "systemctl try-restart bellhop@{name}.service"
+#define ISSUED_ANEW "Ask its authority for a certificate for all hosts, then install " PAIR "."
+#define RESTART     "systemctl try-restart bellhop@{name}.service"
 
 #define ACME_AGAIN                                                                              \
         "Remove the cause, then run 'bellhopctl cert {name} --renew'. bellhop-acme also tries " \

@@ -77,7 +77,7 @@ CtlStatus output_done(Output *output, CtlStatus status)
                 (void)close(STDOUT_FILENO);
                 (void)pclose(output->pager);
         } else if (failed) {
-                output_error("Not all could be written: %s", strerror(error));
+                output_error("The output is incomplete: %s", strerror(error));
                 return CTL_FAILED;
         }
         return status;
@@ -105,7 +105,7 @@ __attribute__((format(printf, 1, 0))) static void output_print_args(const char *
 
         text_make_harmless(text, '\n');
         if (!text)
-                output_error("There is no memory left.");
+                output_error("Memory ran out.");
         else
                 (void)fputs(text, stdout);
 }
@@ -369,12 +369,12 @@ void output_error(const char *format, ...)
         text = text_format_args(format, args);
         va_end(args);
         text_make_harmless(text, 0);
-        fprintf(stderr, "bellhopctl: %s\n", text ? text : "There is no memory left.");
+        fprintf(stderr, "bellhopctl: %s\n", text ? text : "Memory ran out.");
 }
 
 CtlStatus output_no_memory(void)
 {
-        output_error("There is no memory left.");
+        output_error("Memory ran out.");
         return CTL_FAILED;
 }
 
