@@ -161,7 +161,7 @@ def test_key_is_replaced_within_an_order(box, mallory, authority):  # pylint: di
     box.wait_for("the order", lambda: len(authority.orders()) > n_orders)
     heal(box)
     box.wait_for("the end of the try", lambda: state(box, NAME).get("Tried"), seconds=60)
-    assert "it is not for the present key" in state(box, NAME)["Error"]
+    assert "the certificate is not for the present key" in state(box, NAME)["Error"]
     assert not box.path(f"{FOLDER}/fullchain.pem").exists()
     assert "Error" not in try_again(box) and names_of(certificate(box, NAME)) == (HOST,)
 
