@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What was asked for on the command line, and how verbs answer. bellhopctl keeps no state, and the
- * router takes no orders from it: it reads the same files with the same code, asks systemd over
- * D-Bus and the router for its metrics, and changes files and the state of units. verbs.c has all
- * verbs and options as tables; each verb is a file verb-NAME.c.
+ * The command line, and how verbs answer. bellhopctl has no state and can't command the router: it
+ * reads the same files with the same code, asks systemd over D-Bus and the router for its metrics,
+ * and changes files and the state of units. verbs.c has tables of all verbs and options; each verb
+ * is a file verb-NAME.c.
  */
 #pragma once
 
@@ -11,13 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A number that nobody could say. */
+/* An unknown number. */
 #define UNKNOWN UINT64_MAX
 
 /* Exit statuses; 0 is fine. */
 typedef enum CtlStatus {
         CTL_FINE,
-        CTL_FAILED, /* or something was found to be wrong */
+        CTL_FAILED, /* or a mistake was found */
         CTL_USAGE,
 } CtlStatus;
 
@@ -37,10 +37,10 @@ typedef struct Ctl {
         bool create_user;
         bool later;                /* add */
         bool wait;                 /* add, set: for the certificate */
-        const char *apache;        /* import; "": as Debian has it, NULL: not given */
+        const char *apache;        /* import; "": Debian's path, NULL: not given */
         const char *network;       /* import; "": yes, NULL: not given */
         const char *acme;          /* import; "": the default authority, NULL: not given */
-        bool dry_run;              /* all that change something */
+        bool dry_run;              /* all verbs that change something */
         bool purge, yes;           /* remove, and yes for rename */
         const char *count, *delay; /* top; NULL: not given */
         bool strict;               /* check */
@@ -53,7 +53,7 @@ typedef struct Ctl {
         const char *config_dir, *runtime_dir, *usage_dir, *mail_dir, *acme_dir;
 } Ctl;
 
-/* Verbs take the words that follow their name, and print what is wrong. Each has a file. */
+/* Verbs get the words after their name, and print errors. Each has a file. */
 CtlStatus verb_list(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_status(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_top(const Ctl *ctl, char *arguments[]);

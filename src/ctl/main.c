@@ -14,7 +14,7 @@
 
 #define HELP_HINT "Try 'bellhopctl --help'."
 
-/* Larger than every letter: options without one. */
+/* Larger than every letter: for options without a letter. */
 #define LONG_ONLY 256
 
 /* of: the verbs, as an Option has them. */
@@ -68,7 +68,7 @@ typedef struct Getopt {
         char letters[2 * OPTIONS_MAX + 1];
 } Getopt;
 
-/* Of two options with one name, getopt takes the first: that of the verb. */
+/* If two options have one name, getopt takes the first, which is that of the verb. */
 static void main_fill_getopt(const Verb *verb, Getopt *ret)
 {
         char *letter = ret->letters;
@@ -93,7 +93,7 @@ static void main_fill_getopt(const Verb *verb, Getopt *ret)
         ret->options[n] = (struct option){ NULL, 0, NULL, 0 };
 }
 
-/* The first word that is one, to know which option of two is meant. */
+/* The first word that is a verb, to choose between two options with one name. */
 static const Verb *main_guess_verb(int argc, char *argv[])
 {
         const Verb *verb = NULL;
@@ -103,7 +103,7 @@ static const Verb *main_guess_verb(int argc, char *argv[])
         return verb;
 }
 
-/* NULL: getopt has said that there is no such option. */
+/* NULL: getopt has reported an unknown option. */
 static const Option *main_option(int c)
 {
         if (c >= LONG_ONLY)
@@ -114,7 +114,7 @@ static const Option *main_option(int c)
         return NULL;
 }
 
-/* argument: as a Verb has it. */
+/* argument: as in a Verb. */
 static bool main_words_fit(const char *argument, int n)
 {
         Span list = span_from_string(argument ? argument : ""), word;
@@ -174,7 +174,7 @@ static bool main_put(Ctl *ctl, const char *key, const char *value, CtlStatus *st
         return true;
 }
 
-/* True: that was all that was asked for. */
+/* True: nothing else was asked for. */
 static bool main_take_option(Ctl *ctl, const Option *option, const char *value, CtlStatus *status)
 {
         char *target = (char *)ctl + option->offset;
@@ -225,7 +225,8 @@ int main(int argc, char *argv[])
                 if (main_take_option(&ctl, option, optarg, &status))
                         return (int)status;
         }
-        /* Otherwise there would be no instances, and all that runs would be left over. */
+        /* Otherwise there would be no instances, and everything that is running would count as left
+         * over. */
         if (access(ctl.config_dir, F_OK) < 0 && strcmp(ctl.config_dir, BELLHOP_CONFIG_DIR) != 0) {
                 output_error("--config=%s: %s.", ctl.config_dir, strerror(errno));
                 return CTL_FAILED;

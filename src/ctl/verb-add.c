@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl add: a table of steps, each of which sees whether it is needed, and is done as a whole
- * or not at all. What fails is undone. After a kill, the same command goes on; until then nobody
- * sees anything of it, because the file of the instance is written after all other files.
+ * bellhopctl add: a table of steps. Each step checks whether it is needed, and is done completely
+ * or not at all. Failed steps are undone. After a kill, the same command continues. Until then the
+ * instance is invisible, because its file is written after all other files.
  */
 #include <pwd.h>
 
@@ -30,17 +30,17 @@ typedef struct Add {
         Draft draft;
         Config *config;      /* the existing files, and the routes of the text */
         Wanted wanted;       /* limits */
-        bool limits[LIMITS]; /* those that have to be set */
+        bool limits[LIMITS]; /* limits that have to be set */
         bool has_file;
         bool signs; /* a certificate, if there is none */
         AcmeKeyType key_type;
         AcmeState acme;  /* before */
         uint64_t begin;  /* when that was read */
-        bool has_pair;   /* a certificate and its key, in the folder for them */
+        bool has_pair;   /* a certificate and its key, in their folder */
         bool has_signed; /* a certificate, now */
 } Add;
 
-/* --- what is asked for --- */
+/* --- checks of the request --- */
 
 static CtlStatus add_parse(Add *add)
 {
@@ -56,7 +56,7 @@ static CtlStatus add_parse(Add *add)
                        : status;
 }
 
-/* A file that is there must be the one that is asked for. */
+/* An existing file must match the request. */
 static CtlStatus add_check_file(Add *add)
 {
         const char *path = add->places.file;
@@ -94,7 +94,7 @@ static CtlStatus add_check_user(const Add *add)
         return CTL_FAILED;
 }
 
-/* Without a whole pair in it, the folder keeps the instance from starting. */
+/* With an incomplete pair in this folder, the instance does not start. */
 static CtlStatus add_check_pair(Add *add)
 {
         const int n = places_count_pair(&add->places);
@@ -154,11 +154,11 @@ static const struct {
         [ROUTER] = { "router", "have the router read the files: it serves " },
 };
 
-/* What became of a step. */
+/* The result of a step. */
 typedef enum Done {
         DONE,
-        DONE_NOT,     /* and nothing is left of it */
-        DONE_UNKNOWN, /* nobody says, so nothing is undone */
+        DONE_NOT,     /* and it left nothing behind */
+        DONE_UNKNOWN, /* the result is unknown, so nothing is undone */
 } Done;
 
 static Done add_done(bool good)
@@ -173,7 +173,7 @@ static int add_is_active(const Add *add, NameUnit what)
         return bus_is_active(add->change.bus, name_unit(what, add->name, unit));
 }
 
-/* False: systemd does not say, and nothing has been changed yet. */
+/* False: systemd does not answer, and nothing was changed yet. */
 static bool add_find_needs(const Add *add, bool needs[static STEPS])
 {
         const Ctl *ctl = add->change.ctl;
@@ -182,7 +182,7 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         const int runs = listens < 0 ? listens : add_is_active(add, NAME_SERVICE_UNIT);
 
         needs[USER] = !getpwnam(add->name);
-        /* instance.conf finds pages in either place: those of an older website stay in use. */
+        /* instance.conf finds pages in either folder, so an older website remains in use. */
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[SNIPPETS] = !place_exists(add->places.snippets);
         needs[LOGS] = !log_folder_is_made(add->name);
@@ -194,9 +194,9 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
                 needs[LIMIT] = needs[LIMIT] || add->limits[kind];
         needs[INSTANCE_FILE] = !add->has_file;
         needs[SOCKET] = listens == 0;
-        /* An instance that runs does not see a folder that has come since its start. */
+        /* A running instance does not see a folder that was made after its start. */
         needs[SERVER] = needs[CERTIFICATE] && runs == 1;
-        /* A router that does not answer may lack it. */
+        /* A router that does not answer may not have the instance. */
         needs[ROUTER] = !add->has_file || router_knows(ctl->runtime_dir, add->name) != 1;
         if (ctl->later)
                 needs[SOCKET] = needs[SERVER] = needs[ROUTER] = false;
@@ -230,8 +230,8 @@ static bool add_sign(Add *add)
         return add->has_signed;
 }
 
-/* Whether the router has the instance now, whatever systemctl(1) says of the reload: a time-out
- * does not end it. */
+/* Whether the router has the instance now, whatever systemctl(1) reports about the reload: a
+ * time-out does not end the reload. */
 static Done add_ask_router(const Add *add)
 {
         const Ctl *ctl = add->change.ctl;
@@ -268,7 +268,7 @@ static Done add_reload_router(const Add *add)
         return add_ask_router(add);
 }
 
-/* systemctl(1) fails also when it does not hear from systemd in time. */
+/* systemctl(1) also fails if systemd does not answer in time. */
 static Done add_start_socket(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -282,7 +282,7 @@ static Done add_start_socket(const Add *add)
         return add_done(r == 1);
 }
 
-/* Likewise. A running server may have read the certificate already. */
+/* As above. A running server may have read the certificate already. */
 static Done add_restart_server(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -330,7 +330,7 @@ static Done add_do(Add *add, int step)
         }
 }
 
-/* Other files that have come to be in the folder stay. */
+/* Other files that appeared in the folder are kept. */
 static void add_remove_folder(const char *path, const char *first, const char *second)
 {
         _cleanup_free_ char *a = text_format("%s/%s", path, first);
@@ -369,19 +369,19 @@ static void add_undo(Add *add, int step)
                 (void)change_unit("stop", name_unit(NAME_SOCKET_UNIT, add->name, unit));
 }
 
-/* A step that has failed has left nothing; last is the one before, or one that was interrupted. */
+/* A failed step leaves nothing behind; last is the step before it, or an interrupted step. */
 static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last, int failed)
 {
         for (int i = last; i >= 0; i--)
                 if (needs[i] && i != SERVER && i != ROUTER)
                         add_undo(add, i);
-        /* Its files have gone again. */
+        /* Its files are removed again. */
         if (failed == ROUTER)
                 (void)change_reload_router(&add->change);
         return CTL_FAILED;
 }
 
-/* Once the router has the instance, as the authority is its first visitor. */
+/* After the router has the instance, because the authority is its first client. */
 static bool add_let_others_know(Add *add)
 {
         const bool is_acme = add->draft.parsed.instance.tls == TLS_ACME;
@@ -403,7 +403,7 @@ static CtlStatus add_run_steps(Add *add)
         for (int i = 0; i < STEPS; i++) {
                 Done done;
 
-                /* Of the limits, each is said by itself. */
+                /* Each limit is reported separately. */
                 if (!needs[i] || (i != LIMIT && !change_step(&add->change, steps[i].kind, "%s%s",
                                                              steps[i].what, add->name)))
                         continue;
@@ -543,7 +543,7 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
         return CTL_USAGE;
 }
 
-/* What the state has from an earlier instance of that name does not count. */
+/* Ignores state of an earlier instance with that name. */
 static CtlStatus add_wait(Add *add)
 {
         const Ctl *ctl = add->change.ctl;
@@ -565,7 +565,7 @@ CtlStatus verb_add(const Ctl *given, char *arguments[])
                 return status;
         if (!places_init(&ctl, add.name, &add.places))
                 return CTL_FAILED;
-        /* A pager would show the progress at the end. */
+        /* A pager would show the progress only at the end. */
         ctl.no_pager = ctl.no_pager || ctl.wait;
         (void)acme_state_read(ctl.acme_dir, add.name, &add.acme);
         status = change_begin(&ctl, &add.change);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl apply: makes what runs the same as the files, for all instances.
+ * bellhopctl apply: makes the running state match the files, for all instances.
  */
 #include "ctl/change/acme.h"
 #include "ctl/change/enforce.h"
@@ -12,12 +12,12 @@ static CtlStatus apply_run(Enforce *enforce)
         double problems;
         bool good;
 
-        /* Behind a mistake there may be a user who has come since, which no file shows. */
+        /* A mistake may be fixed by a new user, which no file shows. */
         if (samples_find(&enforce->fleet->samples, METRIC_CONFIG_PROBLEMS, NULL, NULL, &problems) &&
             problems > 0)
                 enforce->router_is_stale = true;
         good = enforce_run(enforce);
-        /* Once the router has the instances, as the authority visits them. */
+        /* After the router has the instances, because the authority connects to them. */
         if (!acme_read_files(enforce->change, false, false) || !good)
                 return CTL_FAILED;
         for (size_t i = 0; i < config->n_problems; i++)

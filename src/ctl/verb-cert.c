@@ -44,12 +44,12 @@ static char *cert_end(X509 *certificate)
         return cert_time(certificate_not_after(certificate));
 }
 
-/* What is shown, in the order of both forms. */
+/* The fields, in the order of both forms. */
 static const struct {
         const char *heading, *key;
         int json_type;
         char *(*text)(X509 *certificate);
-        bool of_issuers; /* of the other certificates too, in text */
+        bool of_issuers; /* also of the other certificates, in text */
 } cert_fields[] = {
         { "Subject", "subject", SCOLS_JSON_STRING, certificate_subject, true },
         { "Names", "names", SCOLS_JSON_ARRAY_STRING, certificate_names, false },
@@ -168,8 +168,8 @@ static void cert_print_text(const Output *output, const Shown *shown, const char
         }
 }
 
-/* One of the instance's own hosts, in canonical form or "*." and such a suffix; host NULL: no host
- * is given. */
+/* One of the instance's hosts, in canonical form, or "*." and such a suffix; host NULL: no host was
+ * given. */
 static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *host)
 {
         Config *config = NULL;
@@ -203,7 +203,7 @@ static bool cert_find(const Ctl *ctl, const char *name, const char *host, Shown 
                                name_path_fill(NAME_PRIVATE_KEY, dir, name, shown->key_path);
 }
 
-/* host NULL: that of the instance */
+/* host NULL: the certificate of the instance */
 static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
 {
         Shown shown = { .key_error = 0 };
@@ -227,7 +227,7 @@ static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
         return output_done(&output, status);
 }
 
-/* Where bellhop-acme gets certificates; one for a single host stays. */
+/* For instances with certificates from bellhop-acme; it does not replace one for a single host. */
 static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host)
 {
         Instance instance;
@@ -283,9 +283,9 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *hos
         return CTL_FAILED;
 }
 
-/* --- a new one, and a request for one --- */
+/* --- a new certificate, and a request for one --- */
 
-/* The option that follows the name in a command that the user is to run. */
+/* The option after the name, in a command for the user. */
 static const char *cert_option(const char *host)
 {
         return host ? " --host=" : "";
@@ -430,9 +430,9 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name, char *host)
         return status;
 }
 
-/* --- a pair of root's files --- */
+/* --- a pair in files of root --- */
 
-/* A customer who can change the way to the files could have a neighbour's installed. */
+/* A customer who can change the path to the files could install another customer's files. */
 static CtlStatus cert_check_source(const char *path)
 {
         _cleanup_free_ char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
@@ -452,7 +452,7 @@ static CtlStatus cert_check_source(const char *path)
         return CTL_FAILED;
 }
 
-/* files: as cert_install() has them. */
+/* files: as in cert_install(). */
 static CtlStatus cert_check_pair(const TlsPair *pair, const char *name, const char *host,
                                  char *files[])
 {
@@ -499,7 +499,7 @@ static CtlStatus cert_read_public_key(const Ctl *ctl, const char *name, const ch
         return *ret ? CTL_FINE : output_no_memory();
 }
 
-/* Where the status is not CTL_FINE, too, the pair is to be freed. */
+/* Free the pair also if the status is not CTL_FINE. */
 static CtlStatus cert_read_pair(const Ctl *ctl, const char *name, const char *host, char *files[],
                                 TlsPair *pair)
 {
@@ -573,7 +573,8 @@ static CtlStatus cert_check_covers(const TlsPair *pair, const char *host)
         return CTL_FAILED;
 }
 
-/* files: certificate and key; without a key, ended by NULL, it is for the present one. */
+/* files: certificate and key; without a key, ended by NULL, the certificate is for the present key.
+ */
 static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host, char *files[])
 {
         TlsPair pair = { .chain = NULL };
@@ -597,7 +598,7 @@ static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host
         return change_done(&change, status);
 }
 
-/* --- by bellhop-acme --- */
+/* --- from bellhop-acme --- */
 
 static CtlStatus cert_check_acme(const Ctl *ctl, const char *name)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhopctl check: has every part look for what is wrong, and prints it. */
+/* bellhopctl check: runs all checks and prints the findings. */
 #include <ctype.h>
 #include <search.h>
 
@@ -35,13 +35,13 @@ static int check_init(const Ctl *ctl, Check *ret)
         ret->store = X509_STORE_new();
         if (!ret->hosts || !ret->store)
                 return -ENOMEM;
-        /* Where the machine has no authorities, none is trusted. */
+        /* If the machine has no authorities, none is trusted. */
         (void)X509_STORE_set_default_paths(ret->store);
         units_ask(ret);
         return 0;
 }
 
-/* False: the instance can't be checked, as its user has just gone or a path is too long. */
+/* False: the instance can't be checked, because its user was just removed or a path is too long. */
 static bool check_instance_init(Check *check, size_t number, InstanceCheck *ret)
 {
         static const char *const kinds[] = { "tls", "sites" };
@@ -77,7 +77,7 @@ static int check_compare_owners(const void *a, const void *b)
         return (x->uid > y->uid) - (x->uid < y->uid);
 }
 
-/* The array has it. */
+/* The array owns it. */
 static void check_keep_owner(void *owner)
 {
 }
@@ -171,12 +171,12 @@ static int check_print_json(const Output *output, const Findings *findings)
 
 /* A finding that at least this many instances share is printed once. */
 #define GROUP_LEAST 4
-/* How many of them are named. */
+/* The number of named instances. */
 #define GROUP_NAMED 3
 
-/* How many instances share this finding and later ones that are alike. Those of one instance follow
- * one another. names: where the first instances are written, or NULL, and none beyond the least
- * number is counted. */
+/* The number of instances that share this finding or an equal later one. The findings of one
+ * instance are adjacent. names: gets the first instances; or NULL, and counting stops at the least
+ * number. */
 static size_t check_count_group(const Findings *findings, size_t first, FILE *names)
 {
         const char *last = NULL;
@@ -195,7 +195,7 @@ static size_t check_count_group(const Findings *findings, size_t first, FILE *na
         return n;
 }
 
-/* NULL: it belongs to no group, or no memory. *ret_n: how many there are. To be freed. */
+/* NULL: it belongs to no group, or no memory. *ret_n: their number. To be freed. */
 static char *check_group_names(const Findings *findings, size_t first, size_t *ret_n)
 {
         _cleanup_free_ char *names = NULL;

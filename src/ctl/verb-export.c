@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl export: what add was asked for, of all instances or of one, in the form that import
- * takes.
+ * bellhopctl export: the settings of all instances or of one, in the form for import.
  */
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/limits.h"
@@ -96,7 +95,7 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
         export_set_count(table, MAIL_RECIPIENTS, instance->mail.recipients_per_day);
 }
 
-/* What is missing is said: the output may be all that is kept of a machine. */
+/* Missing values are reported: the output may be the only backup of a machine. */
 static CtlStatus export_say_missing(const Config *config, const char *only, size_t n)
 {
         CtlStatus status = CTL_FINE;
@@ -117,7 +116,7 @@ static CtlStatus export_say_missing(const Config *config, const char *only, size
         return status;
 }
 
-/* Returns what is needed of the limits: 0, or why some are not known. */
+/* Returns 0, or the reason why some limits are unknown. */
 static int export_print(const Output *output, const Config *config, const char *only, size_t *ret_n)
 {
         Table table = table_new(output, "instances", columns, ELEMENTSOF(columns));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl import: a program of its own, which changes what it changes by the other verbs.
+ * bellhopctl import: a separate program, which makes its changes with the other verbs.
  */
 #include <limits.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* More than there are options of ours. */
+/* More than the number of our options. */
 #define WORDS_MAX (2 * SETTINGS_MAX + 16)
 
 typedef struct Words {

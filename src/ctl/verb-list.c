@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl list: one line for each instance that is asked for, in the order that is asked for.
+ * bellhopctl list: one line for each selected instance, in the selected order.
  */
 #include <fnmatch.h>
 #include <pwd.h>
@@ -57,7 +57,7 @@ typedef struct Row {
         const FleetEntry *entry;
         const char *user; /* NULL: there is none, and the file is not in use */
         const Hosts *hosts;
-        int expiry; /* what fleet_expiry() returned */
+        int expiry; /* the result of fleet_expiry() */
         time_t expires;
         bool is_acme;
         AcmeState acme; /* what is known */
@@ -70,12 +70,12 @@ typedef struct List {
         Hosts *hosts; /* of each of fleet.config->instances */
         Row *rows;
         size_t n;
-        unsigned states; /* those that are shown, a bit for each */
+        unsigned states; /* the shown instances, a bit for each */
         size_t sort;     /* a column */
         bool descends;
 } List;
 
-/* --- what is asked for --- */
+/* --- selection --- */
 
 static bool list_take_states(List *list)
 {
@@ -163,7 +163,7 @@ static int list_fill(List *list, char *const patterns[])
         return 0;
 }
 
-/* NULL: the column has numbers, or nothing is known. */
+/* NULL: the column has numbers, or the value is unknown. */
 static const char *list_text(const Row *row, size_t column)
 {
         switch (column) {
@@ -204,7 +204,7 @@ static uint64_t list_number(const Row *row, size_t column)
         }
 }
 
-/* What is not known comes last in either direction; equal ones stay in the order of names. */
+/* Unknown values are last in both directions; equal ones are in the order of names. */
 static int list_compare(const void *a, const void *b, void *userdata)
 {
         const List *list = userdata;
@@ -222,7 +222,7 @@ static int list_compare(const void *a, const void *b, void *userdata)
         return r != 0 ? r : strcmp(((const Row *)a)->entry->name, ((const Row *)b)->entry->name);
 }
 
-/* --- what is shown --- */
+/* --- output --- */
 
 /* bellhop-acme renews a certificate in time, unless it fails. */
 static OutputColor list_color_expiry(const Row *row, time_t now)
@@ -290,7 +290,7 @@ static int list_print_table(const List *list)
 
         memcpy(shown, columns, sizeof(shown));
         if (!list->output.json) {
-                /* It is the instance's own name; that there is none is said below. */
+                /* It is the instance's own name; a missing one is reported below. */
                 shown[USER].flags = SCOLS_FL_HIDDEN;
                 for (size_t i = TLS; i <= ACME_ERROR; i++)
                         shown[i].flags = SCOLS_FL_HIDDEN;

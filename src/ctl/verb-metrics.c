@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl metrics: what the router says, as it says it, and what bellhop-acme has written down,
- * which the router has no business to read.
+ * bellhopctl metrics: the unchanged metrics of the router, and records of bellhop-acme, which the
+ * router must not read.
  */
 #include <inttypes.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl remove: the file goes first, so that whatever ends this in the middle, the instance is
- * gone at the next boot, and the same command goes on with what is left.
+ * bellhopctl remove: removes the file of the instance first. If it is interrupted, the instance is
+ * gone at the next boot, and the same command continues with the rest.
  */
 #include <fcntl.h>
 #include <pwd.h>
@@ -24,7 +24,7 @@ typedef struct Remove {
         Places places;
 } Remove;
 
-/* All steps return false if they have not been done as a whole. */
+/* All steps return false if they were not done completely. */
 static bool remove_file(Remove *remove, const char *kind, const char *path)
 {
         if (!place_exists(path) || !change_step(&remove->change, kind, "remove %s", path))
@@ -32,7 +32,7 @@ static bool remove_file(Remove *remove, const char *kind, const char *path)
         return change_good(path, file_remove(path));
 }
 
-/* The router must send nobody there any more before the units are stopped. */
+/* The router must stop sending connections there before the units are stopped. */
 static bool remove_routes(Remove *remove, bool had_file)
 {
         const int known =
@@ -47,7 +47,7 @@ static bool remove_routes(Remove *remove, bool had_file)
                change_reload_router(&remove->change);
 }
 
-/* Other instances may get the hosts by their wildcards now. */
+/* Other instances may get the hosts through their wildcards now. */
 static bool remove_hosts(Remove *remove)
 {
         const char *dir = remove->change.ctl->config_dir;
@@ -60,8 +60,8 @@ static bool remove_hosts(Remove *remove)
         return good;
 }
 
-/* The customer's programs can no longer reach anything in it. One whose current folder is below it
- * must end before the removal can end. */
+/* The customer's programs can no longer reach anything in it. A program whose current folder is
+ * below it must end before the removal can end. */
 static void remove_close_folder(const char *path)
 {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -70,8 +70,8 @@ static void remove_close_folder(const char *path)
                 (void)fchmod(fd, 0700);
 }
 
-/* The path is a name in a folder of root's, and rm(1) follows no link below it, whatever the
- * customer changes meanwhile. */
+/* The path is a name in a folder of root, and rm(1) follows no link below it, whatever the customer
+ * changes meanwhile. */
 static bool remove_folder(Remove *remove, const char *kind, const char *path)
 {
         _cleanup_free_ char *mount = NULL;
@@ -98,7 +98,7 @@ static bool remove_folders(Remove *remove)
         const Places *places = &remove->places;
         const struct {
                 const char *kind, *path;
-                bool is_made; /* by folder_make(), which a kill may have ended */
+                bool is_made; /* left by folder_make() after a kill */
         } folders[] = {
                 { "certificate", places->tls, true },   { "snippets", places->snippets, true },
                 { "document-root", places->www, true }, { "state", places->state, false },
@@ -117,7 +117,7 @@ static bool remove_folders(Remove *remove)
         return good;
 }
 
-/* What others keep by the name of a user, and userdel(8) leaves. */
+/* Files of other programs with the user's name, which userdel(8) leaves. */
 static bool remove_kept(Remove *remove)
 {
         bool good = true;
@@ -132,7 +132,7 @@ static bool remove_kept(Remove *remove)
         return good;
 }
 
-/* The uid, to which the kernel holds it, may become somebody else's. */
+/* The kernel stores it for the uid, which another user may get. */
 static bool remove_quota(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);
@@ -161,7 +161,7 @@ static bool remove_user(Remove *remove)
                         (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }));
 }
 
-/* Without a file, nobody knows whether bellhop-acme has read that it has gone. */
+/* Without a file, it is unknown whether bellhop-acme has noticed the removal. */
 static bool remove_certificate_orders(Remove *remove, bool had_file, bool had_acme)
 {
         return (had_file && !had_acme) || acme_read_files(&remove->change, false, had_acme);
@@ -192,7 +192,7 @@ static bool remove_all(Remove *remove)
         return remove_user(remove) && good;
 }
 
-/* Whether there was anything of that name. */
+/* Whether anything with that name existed. */
 static bool remove_is_known(const Remove *remove)
 {
         const Places *places = &remove->places;
@@ -231,7 +231,7 @@ static void remove_print_rest(const Remove *remove)
                                                  : " Add --purge to remove them, too.");
 }
 
-/* What is purged does not come back. */
+/* Purged files can't be restored. */
 static CtlStatus remove_ask(const Ctl *ctl, const char *name)
 {
         char answer[64] = "";

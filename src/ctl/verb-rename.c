@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl rename: until the last step, units of both names can start at any time: the user has
- * two names, links lead from the old folders to the new ones, and each name has a file. So visitors
- * are served also where a rename was killed and is not given again. The files change places in one
- * step, by which the router sends visitors to the new name; the old instance finishes what it has.
+ * two names, links lead from the old folders to the new ones, and each name has a file. So clients
+ * are still served if a rename is killed and not repeated. The files are exchanged in one step, and
+ * then the router sends connections to the new name; the old instance finishes its connections.
  */
 #include <sys/stat.h>
 #include <time.h>
@@ -22,17 +22,17 @@
 #include "util/file.h"
 #include "util/text.h"
 
-/* A start that fails takes 15 s, and the stand-in some more. */
+/* A failed start takes 15 s, and the stand-in some more. */
 #define DRAIN_USEC (60 * UINT64_C(1000000))
 
-/* The second file while both names have one. A file needs a host; nobody has this one. */
+/* The second file, while both names have one. A file needs a host; this one exists nowhere. */
 #define STUB_HEAD "# Made by bellhopctl rename"
 #define STUB                                                                     \
         STUB_HEAD ": %s becomes %s. To continue, run: bellhopctl rename %s %s\n" \
                   "[Instance]\nHost=renamed-%s-x.invalid\nNetwork=%s\nSuspended=%s\n"
 
-/* %1$s: the old name. Mount points are made in the sandbox only: of all that is there, the cache
- * alone is the machine's own. */
+/* %1$s: the old name. Mount points are made only in the sandbox: of its folders, only the cache
+ * belongs to the machine. */
 #define OLD_PLACES                                                                            \
         "# Made by bellhopctl rename: %1$s has become %%i. For applications whose settings "  \
         "name the old folders.\n"                                                             \
@@ -52,7 +52,7 @@ static bool rename_is_stub(const char *path)
                strncmp(text, STUB_HEAD, strlen(STUB_HEAD)) == 0;
 }
 
-/* --- the steps: false if one has failed --- */
+/* --- steps: false if one failed --- */
 
 static bool rename_user(Rename *rename)
 {
@@ -68,7 +68,7 @@ static bool rename_user(Rename *rename)
                second_name_give(rename->from, rename->to, user);
 }
 
-/* The files of an instance that had the new name before, and was removed without --purge. */
+/* The files of an earlier instance with the new name that was removed without --purge. */
 static bool rename_old_account(Rename *rename)
 {
         return rename->has_begun || ending_close_account(&rename->change, rename->to);
@@ -83,7 +83,7 @@ static bool rename_group(Rename *rename)
                                                   rename->from, NULL });
 }
 
-/* Crontab, mail and the like, which go on as before. */
+/* Crontab, mail and the like, which remain in use. */
 static bool rename_kept_files(Rename *rename)
 {
         for (size_t i = 0; i < RENAME_KEPT; i++) {
@@ -154,7 +154,7 @@ static int rename_write_record(const Rename *rename)
                 return -ENOMEM;
         if (mkdir(folder, 0755) < 0 && errno != EEXIST)
                 return -errno;
-        /* A customer who gets a former name again. */
+        /* A customer can get a former name again. */
         (void)unlink(back);
         return file_write(record, text);
 }
@@ -193,7 +193,7 @@ static bool rename_write_stub(Rename *rename, const Instance *instance)
         return change_good(rename->new.file, text ? file_write(rename->new.file, text) : -ENOMEM);
 }
 
-/* What has to be there before the new units can start. */
+/* Files that must exist before the new units can start. */
 static bool rename_make_units(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;
@@ -213,8 +213,8 @@ static bool rename_make_units(Rename *rename)
                 change_unit("start", unit));
 }
 
-/* systemd makes these folders anew where the old instance has to start once more. So it is started
- * before, and they are renamed in the last moment. */
+/* systemd makes these folders again if the old instance must start once more. So it is started
+ * first, and they are renamed at the last moment. */
 static bool rename_state(Rename *rename)
 {
         const struct {
@@ -239,7 +239,7 @@ static bool rename_state(Rename *rename)
         return true;
 }
 
-/* The files change places in one step: each host always has one file. */
+/* The files are exchanged in one step, so each host always has one file. */
 static bool rename_switch(Rename *rename)
 {
         const bool dry_run = rename->change.ctl->dry_run;
@@ -254,7 +254,8 @@ static bool rename_switch(Rename *rename)
         return true;
 }
 
-/* Whether the old instance has all its hand-offs. 1, 0, or a negative errno, which is printed. */
+/* Whether the old instance has received all its hand-offs. 1, 0, or a negative errno, which is
+ * printed. */
 static int rename_is_drained(const Rename *rename)
 {
         const char *dir = rename->change.ctl->runtime_dir;
@@ -296,7 +297,7 @@ static bool rename_drain(const Rename *rename)
         return r > 0;
 }
 
-/* The router knows both names until nobody waits for the old one. */
+/* The router has both names until no connection waits for the old one. */
 static bool rename_router(Rename *rename)
 {
         Change *change = &rename->change;
@@ -318,7 +319,7 @@ static bool rename_router(Rename *rename)
         return true;
 }
 
-/* Who has read the files meanwhile knows a host that has gone. */
+/* Programs that read the files meanwhile know a removed host. */
 static bool rename_tell_others(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;
@@ -331,7 +332,7 @@ static bool rename_tell_others(Rename *rename)
         return good;
 }
 
-/* What bellhop-acme knows of the certificate goes on under the new name. */
+/* The state of bellhop-acme for the certificate continues under the new name. */
 static bool rename_certificate_orders(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;
@@ -364,7 +365,7 @@ static bool rename_end_units(Rename *rename)
                ending_close_account(change, rename->from);
 }
 
-/* The links, and state that the old instance has made anew. */
+/* The links, and state that the old instance has made again. */
 static bool rename_end_folders(Rename *rename)
 {
         const Places *old = &rename->old;
@@ -413,7 +414,7 @@ static bool rename_run(Rename *rename)
         return true;
 }
 
-/* What is to be corrected: a crontab is the customer's to change. */
+/* Lines to correct. Customers change their crontabs themselves. */
 static void rename_say_mentions(Rename *rename)
 {
         Mentions mentions = { .n = 0 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl route: what becomes of a connection, by the configuration in force and by the files.
+ * bellhopctl route: the route of a connection, by the configuration in force and by the files.
  */
 #include "config/names.h"
 #include "ctl/ask/metrics-client.h"
@@ -16,16 +16,16 @@ enum { TLS, HTTP, PROTOCOLS };
 static const char *const protocol_names[PROTOCOLS] = { "tls", "http" };
 static const uint16_t default_ports[PROTOCOLS] = { 443, 80 };
 
-/* What is asked for on the command line. */
+/* The request on the command line. */
 typedef struct Wanted {
         const char *text;
         bool is_address;
-        Address address; /* port 0: that of the protocol */
+        Address address; /* port 0: the port of the protocol */
 } Wanted;
 
 typedef struct Answer {
         char text[EXPLAIN_MAX];
-        Explanation is; /* outcome NULL: was not asked for */
+        Explanation is; /* outcome NULL: not requested */
 } Answer;
 
 static bool route_same(const char *a, const char *b)
@@ -40,7 +40,7 @@ static bool route_answers_agree(const Explanation *a, const Explanation *b)
                route_same(a->route, b->route);
 }
 
-/* As a browser would ask for it: an address is no server name, but is in the Host field. */
+/* As in a browser: an address is not a server name, but appears in the Host field. */
 static Question route_question_of(const Wanted *wanted, int protocol, char room[static 64])
 {
         Question question = {
@@ -104,7 +104,7 @@ static char *route_words(const Explanation *answer)
 
 enum { PROTOCOL, OUTCOME, INSTANCE, WHY, ROUTE, REASON, PLACE, LINE, AGREE, COLUMNS };
 
-/* In a table for people, some columns are one. */
+/* A table for people merges some columns. */
 static void route_fill_json(Table *table, int protocol, const Explanation *answer,
                             const Explanation *files)
 {
@@ -172,14 +172,14 @@ static int route_print(const Output *output, const Answer answers[static PROTOCO
         return table_print(&table);
 }
 
-/* The instance that is asked about may be another one by the files. */
+/* The files may have another instance for the request. */
 static void route_print_acme(const Config *config, const Explanation *answer)
 {
         const uint32_t place =
                 answer->instance ? config_find_instance(config, answer->instance) : ROUTE_NONE;
         const Instance *instance = place == ROUTE_NONE ? NULL : &config->instances[place];
 
-        /* It is for hosts in its file. */
+        /* It only applies to hosts in its file. */
         if (!instance || instance->tls != TLS_ACME || instance->is_suspended || !answer->route)
                 return;
         output_print("\nWhile bellhop-acme gets a certificate, challenges of the authority for %s "
@@ -187,7 +187,7 @@ static void route_print_acme(const Config *config, const Explanation *answer)
                      answer->route, instance->name);
 }
 
-/* What the table has no room for. */
+/* Lines that don't fit into the table. */
 static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config *config,
                               const Answer answers[static PROTOCOLS],
                               const Answer files[static PROTOCOLS])

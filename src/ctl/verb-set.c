@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl set: changes settings in the file of an instance, and nothing else in it, then brings
- * that file into force as apply does. The result is checked as a whole before it is written. After
- * a kill, the same command goes on.
+ * bellhopctl set: changes settings in the file of an instance, and nothing else in it, then puts
+ * that file into effect as apply does. The complete result is checked before it is written. After a
+ * kill, the same command continues.
  */
 #include "ctl/change/acme.h"
 #include "ctl/change/draft.h"
@@ -22,7 +22,7 @@ typedef struct Set {
         Places places;
         Fleet fleet;
         FleetEntry *entry;
-        char *text;    /* of the file, as it is to be */
+        char *text;    /* the new text of the file */
         Draft draft;   /* the same, parsed */
         Wanted wanted; /* limits */
         bool needs[LIMITS];
@@ -30,15 +30,15 @@ typedef struct Set {
         Config *config;    /* the existing files, with the routes of the draft */
         ServerType server; /* before */
         TlsSource tls;     /* likewise */
-        bool is_changed;   /* the file says something else now */
-        bool is_other;     /* a certificate for what it said before does not do */
+        bool is_changed;   /* the file will change */
+        bool is_other;     /* a certificate for the old settings is not enough */
         AcmeKeyType key_type;
-        bool signs;     /* it has no certificate yet, and bellhop-acme needs a while */
+        bool signs;     /* it has no certificate yet, and bellhop-acme needs some time */
         AcmeState acme; /* before */
         uint64_t begin; /* when that was read */
 } Set;
 
-/* --- what is asked for --- */
+/* --- checks of the request --- */
 
 static const struct {
         const char *key;
@@ -59,8 +59,8 @@ static const struct {
         { "MailRecipientsPerDay", false },
 };
 
-/* What the options say of a key: the words of a list, or the last value. An empty value takes back
- * those before it; *ret NULL: nothing is left. Returns how many options there are, or -ENOMEM. */
+/* The value of a key from the options: the words of a list, or the last value. An empty value
+ * cancels earlier ones; *ret NULL: no value remains. Returns the number of options, or -ENOMEM. */
 static int set_value(const Ctl *ctl, const char *key, bool is_list, char **ret)
 {
         _cleanup_free_ char *value = NULL;
@@ -96,7 +96,7 @@ static CtlStatus set_edit_one(Set *set, const char *key, const char *value)
 
         if (edited)
                 status = draft_parse(&draft, set->name, set->places.file, span_from_string(edited));
-        /* What is the same in another form stays as it is. */
+        /* An equal value in another form is kept. */
         if (status == CTL_FINE && !draft_is_same(&old, &draft)) {
                 set->text = take_ptr(edited);
                 edited = before;
@@ -122,7 +122,7 @@ static CtlStatus set_compare(Set *set, const char *before)
         return status;
 }
 
-/* What is added comes first, so that what is between is never without a route. */
+/* New hosts come first, so no host is without a route in between. */
 static CtlStatus set_edit(Set *set)
 {
         _cleanup_free_ char *before = NULL;
@@ -151,8 +151,8 @@ static CtlStatus set_edit(Set *set)
         return status == CTL_FINE ? set_compare(set, before) : status;
 }
 
-/* Snippets that stay there may be for the other server: the instance would go on until it is idle,
- * and then not start again. */
+/* Remaining snippets may be for the other server: the instance would run until it is idle, and then
+ * not start again. */
 static CtlStatus set_try_server(const Set *set)
 {
         Instance instance = set->draft.parsed.instance;
@@ -227,7 +227,7 @@ static CtlStatus set_check(Set *set)
                        : status;
 }
 
-/* --- the steps: false if one has failed --- */
+/* --- steps: false if one failed --- */
 
 static bool set_write(Set *set)
 {
@@ -236,7 +236,7 @@ static bool set_write(Set *set)
                change_good(set->places.file, file_write(set->places.file, set->text));
 }
 
-/* Before the file: where plain HTTP is not served any more, there is HTTPS. */
+/* Before the file: if plain HTTP will no longer be served, HTTPS must work. */
 static bool set_sign(Set *set)
 {
         Hosts *hosts;
@@ -261,7 +261,7 @@ static bool set_read_acme(Set *set)
                acme_read_files(&set->change, is_acme, set->is_changed);
 }
 
-/* What the instance needs once the file is written, for --dry-run. */
+/* The needs of the instance after the file is written, for --dry-run. */
 static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
 {
         const unsigned restarts = NEED_RENEW | NEED_RESTART | NEED_AGAIN | NEED_SUSPEND;
@@ -274,7 +274,7 @@ static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
         enforce->any = enforce->needs[0];
 }
 
-/* A socket that is stopped for a moment would refuse visitors. */
+/* A socket that is stopped for a moment would refuse connections. */
 static void set_keep_socket(Enforce *enforce)
 {
         if (enforce->any & NEED_RENEW && enforce->fleet->entries[0].state != FLEET_OFF) {
@@ -364,7 +364,7 @@ CtlStatus verb_set(const Ctl *given, char *arguments[])
         }
         if (!draft_takes_values(ctl) || limit_options(ctl, &set.wanted) != CTL_FINE)
                 return CTL_USAGE;
-        /* A pager would show the progress at the end. */
+        /* A pager would show the progress only at the end. */
         waiting.no_pager = ctl->no_pager || ctl->wait;
         (void)acme_state_read(ctl->acme_dir, set.name, &set.acme);
         if (!places_init(ctl, set.name, &set.places))

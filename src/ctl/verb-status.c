@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl status: all about one instance, and what to do if it does not serve. One list of
+ * bellhopctl status: everything about one instance, with advice if it does not serve. One list of
  * fields, for people and for programs.
  */
 #include <pwd.h>
@@ -32,15 +32,15 @@ typedef struct Status {
         Hosts *hosts; /* of each of fleet.config->instances; NULL: no memory */
         FleetEntry *entry;
         Limits limits;
-        Column columns[FIELDS_MAX]; /* heading NULL: for programs only */
-        char *shown[FIELDS_MAX];    /* to people; NULL: nothing */
+        Column columns[FIELDS_MAX]; /* heading NULL: only for programs */
+        char *shown[FIELDS_MAX];    /* for people; NULL: nothing */
         char *values[FIELDS_MAX];   /* in JSON; NULL: null */
         size_t n_fields;
         char **advice; /* the most urgent first */
         size_t n_advice;
 } Status;
 
-/* Without memory for it, advice is left out. */
+/* Without memory, advice is left out. */
 __attribute__((format(printf, 2, 3))) static void status_advise(Status *status, const char *format,
                                                                 ...)
 {
@@ -86,13 +86,13 @@ static void status_put_bool(Status *status, const char *heading, const char *key
                    known ? truth ? "1" : "0" : NULL);
 }
 
-/* A heading that begins with a line break is above the elements, one a line. */
+/* A heading that begins with a line break is above the elements, with one on each line. */
 static void status_put_list(Status *status, const char *heading, const char *key,
                             char *const texts[], size_t n)
 {
         _cleanup_free_ char *shown = NULL, *lines = NULL;
 
-        /* A line break in one of them would make two of it. */
+        /* A line break in an element would split it. */
         for (size_t i = 0; i < n; i++)
                 text_make_harmless(texts[i], 0);
         shown = texts_join(texts, n, heading[0] == '\n' ? "\n  " : " ");
@@ -102,7 +102,7 @@ static void status_put_list(Status *status, const char *heading, const char *key
 
 /* --- all fields --- */
 
-/* The instance's own limit; without one, mail.conf decides. */
+/* The instance's own limit; without one, the limit in mail.conf. */
 static void status_put_mail_limit(Status *status, const char *key, uint64_t n, const char *of_what)
 {
         char count[SHOWN_MAX];
@@ -196,7 +196,7 @@ static int status_put_file(Status *status)
         return 0;
 }
 
-/* "1.5G of 2.0G": what is used, of the limit where there is one. */
+/* "1.5G of 2.0G": the use, and the limit if there is one. */
 static void status_put_use(Status *status, const char *heading, const char *key, uint64_t n,
                            LimitKind kind, const char *(*show)(uint64_t n, char *text))
 {
@@ -264,7 +264,7 @@ static void status_put_oom(Status *status)
                                       "'bellhopctl check' shows more");
 }
 
-/* Shows the counts of bellhop-mail, which need not run. */
+/* Shows the counts of bellhop-mail, which need not be running. */
 static void status_put_mail(Status *status)
 {
         const uint64_t now = (uint64_t)time(NULL);
@@ -315,7 +315,7 @@ static void status_put_numbers(Status *status)
                               status->name);
 }
 
-/* What nobody has tried yet is null. */
+/* A certificate without a try is null. */
 static void status_put_time(Status *status, const char *key, uint64_t then)
 {
         char text[SHOWN_MAX];

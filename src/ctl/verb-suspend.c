@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl suspend and resume: change Suspended= in the file of the instance, let the router read
- * it, and restart the instance. After a kill, the same command goes on. If one step fails, the
- * others are still done: half suspended is worse than suspended.
+ * bellhopctl suspend and resume: change Suspended= in the file of the instance, have the router
+ * read it, and restart the instance. After a kill, the same command continues. If one step fails,
+ * the others are still done: half suspended is worse than suspended.
  */
 #include "config/names.h"
 #include "ctl/ask/stale.h"
@@ -22,7 +22,7 @@ typedef struct Suspend {
         FleetEntry *entry;
 } Suspend;
 
-/* --- the steps: false if one has failed --- */
+/* --- steps: false if one failed --- */
 
 static bool suspend_write(const Suspend *suspend)
 {
@@ -47,7 +47,7 @@ static bool suspend_reload_router(Suspend *suspend)
                change_reload_router(&suspend->change);
 }
 
-/* What it says itself counts only for its own good: a customer could forge it to go on. */
+/* Its own report counts only against it: a customer could forge it to continue. */
 static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
 {
         const FleetEntry *entry = suspend->entry;
@@ -65,7 +65,7 @@ static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
 
 static bool suspend_restart(Suspend *suspend)
 {
-        /* What ends already is waited for; its next start reads the file. */
+        /* Waits for an instance that is already ending; its next start reads the file. */
         const char *verb = suspend->entry->state == FLEET_STOPPING ? "stop" : "try-restart";
         char unit[NAME_UNIT_MAX];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl top: rates, again and again. On a terminal it has a screen of its own, which it leaves
- * as it was; elsewhere, each look is a table below the last one.
+ * bellhopctl top: shows rates repeatedly. On a terminal, it uses a separate screen and restores the
+ * old one; elsewhere, it prints each table below the last one.
  */
 #include <math.h>
 #include <poll.h>
@@ -37,8 +37,8 @@ typedef struct Top {
         uint64_t delay_usec;
         uint64_t n_left; /* UINT64_MAX: without end */
         bool screen;
-        struct termios terminal; /* as it was */
-        sigset_t signals;        /* blocked as they were */
+        struct termios terminal; /* the saved settings */
+        sigset_t signals;        /* the saved signal mask */
         Look before, now;
 } Top;
 
@@ -94,7 +94,7 @@ static void top_add_line(Table *table, const Rates *rates)
         table_set_number(table, MEMORY, rates->memory, show_bytes);
 }
 
-/* How many lines of the table fit. */
+/* The number of lines of the table that fit. */
 static size_t top_room(const Top *top)
 {
         struct winsize size = { .ws_row = 0 };
@@ -131,12 +131,12 @@ static int top_print_frame(const Top *top)
         size_t left = top_room(top);
         int r;
 
-        /* In one piece, so that it does not flicker. */
+        /* In one piece, which avoids flicker. */
         if (top->screen)
                 (void)fputs(SCREEN_CLEAR, stdout);
         if (legend)
                 top_print_head(top);
-        /* People do not want to see what does nothing. */
+        /* Idle instances are hidden from people. */
         for (size_t i = 0; rates && left > 0 && i <= top->now.fleet.n; i++)
                 if (i == 0 || json || !rates_are_quiet(&rates[i])) {
                         top_add_line(&table, &rates[i]);
@@ -189,7 +189,7 @@ static void top_on_signal(int number)
                 ended = 1;
 }
 
-/* Signals come only while top_wait() waits. */
+/* Signals arrive only while top_wait() waits. */
 static void top_catch_signals(sigset_t *ret_before)
 {
         static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH };
@@ -204,7 +204,7 @@ static void top_catch_signals(sigset_t *ret_before)
         (void)sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
-/* Until the next look is due, or it is over. */
+/* Waits until the next table is due, or the end. */
 static int top_wait(const Top *top)
 {
         const uint64_t end = top->now.usec + top->delay_usec;
@@ -220,7 +220,7 @@ static int top_wait(const Top *top)
                 if (ppoll(&fd, 1, &left, &top->signals) > 0 &&
                     (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q'))
                         ended = 1;
-                /* Before the second look, there is nothing to show. */
+                /* There are no rates before the second look. */
                 if (resized && top->screen && top->before.usec > 0)
                         r = top_print_frame(top);
                 resized = 0;

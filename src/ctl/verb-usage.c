@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl usage: what instances have used, by month.
+ * bellhopctl usage: the usage of instances by month.
  */
 #include "ctl/ask/usage.h"
 #include "ctl/show/output.h"
@@ -20,7 +20,7 @@ static const Column columns[COLUMNS] = {
         [REMOVED] = { "REMOVED", "removed", 0, SCOLS_JSON_STRING },
 };
 
-/* One that has ended is "alice~20261129T131500Z". */
+/* A removed instance is "alice~20261129T131500Z". */
 static void usage_set_name(Table *table, const char *name)
 {
         const size_t length = strcspn(name, "~");

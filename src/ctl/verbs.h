@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All verbs and options, as tables: what is parsed, what --help says. A test compares the man page
- * and the completions with them. */
+/* Tables of all verbs and options, for parsing and --help. A test compares the man page and the
+ * completions with them. */
 #pragma once
 
 #include <stddef.h>
@@ -24,13 +24,12 @@ typedef enum OptionKind {
         OPTION_VERSION,
 } OptionKind;
 
-/* Two may have the same name, if they are for different verbs. */
+/* Two options may have the same name if they are for different verbs. */
 typedef struct Option {
         const char *name;
-        char letter; /* 0: none */
-        const char
-                *argument; /* as --help shows it, in [] if it may be left out; NULL: takes none */
-        const char *verbs; /* separated by blanks; NULL: all */
+        char letter;          /* 0: none */
+        const char *argument; /* as --help shows it, in [] if it is optional; NULL: none */
+        const char *verbs;    /* separated by blanks; NULL: all */
         const char *help;
         OptionKind kind;
         size_t offset;       /* of the target in Ctl */
@@ -46,5 +45,5 @@ extern const size_t n_options;
 
 /* NULL: there is none. */
 const Verb *verb_find(const char *name);
-/* NULL for verb: true, as it might be. */
+/* NULL as verb: true, because it might be any. */
 bool option_is_for(const Option *option, const Verb *verb);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Sends back only a request's path, in a Location; it has no blanks or control characters. */
+/* Sends back only a request's path, in a Location. It has no blanks or control characters. */
 #include "decide/decide.h"
 #include "util/cleanup.h"
 
-/* RFC 8555 section 8.3: http-01 asks here over plain HTTP whether we control a host. */
+/* RFC 8555 section 8.3: http-01 requests this path over plain HTTP, to test whether we control a
+ * host. */
 #define ACME_CHALLENGE "/.well-known/acme-challenge/"
 
-/* What a redirect has beside host and path. */
+/* The size of a redirect without host and path. */
 #define REDIRECT_OVERHEAD 512
 
 static void decide_refuse(RefuseReason reason, Decision *ret)
@@ -48,7 +49,7 @@ static bool decide_takes_challenge(Span *path)
         return true;
 }
 
-/* A valid token has no query and no escapes behind it. */
+/* A valid token has no query and no escapes after it. */
 static void decide_challenge(const Config *config, const Question *question, Decision *ret)
 {
         const Instance *instance = &config->instances[ret->instance];
@@ -66,7 +67,7 @@ static void decide_challenge(const Config *config, const Question *question, Dec
         }
 }
 
-/* Plain HTTP for a host: the router may answer in place of the instance. */
+/* Plain HTTP for a host: the router may answer instead of the instance. */
 static void decide_http(const Config *config, Span path, Decision *ret)
 {
         const Instance *instance = &config->instances[ret->instance];
@@ -111,8 +112,8 @@ static void decide_host(const Config *config, const Question *question, Decision
                 decide_http(config, question->path, ret);
 }
 
-/* Some clients put the port behind a TLS server name too, and OpenSSL's own servers take that; but
- * two colons and more are an address. */
+/* Some clients append the port to a TLS server name, and OpenSSL's servers accept that; but two or
+ * more colons are an address. */
 static HostnameResult decide_parse(const Question *question, Hostname *ret)
 {
         const Span host = question->host;
@@ -137,11 +138,11 @@ void decide(const Config *config, const Question *question, Decision *ret)
                 decide_host(config, question, ret);
                 return;
         case HOSTNAME_ADDRESS:
-                /* No route has one as its host, but the default takes whatever is unknown. */
+                /* No route has an address as its host, but the default gets everything unknown. */
                 decide_default(config, REFUSE_UNKNOWN_HOST, ret);
                 return;
         case HOSTNAME_EMPTY:
-                /* A Host field with nothing but a port names none either. */
+                /* A Host field with only a port names no host either. */
                 if (!tls && (question->host_required || question->host.size > 0))
                         decide_refuse(REFUSE_NO_HOST, ret);
                 else

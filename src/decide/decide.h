@@ -9,10 +9,10 @@
 
 typedef struct Question {
         enum bellhop_protocol protocol; /* TLS or HTTP */
-        bool has_local;                 /* local is known, and may decide */
+        bool has_local;                 /* local is known, and can decide */
         bool host_required;             /* the protocol demands a host (HTTP/1.1) */
-        Address local;                  /* what the client connected to */
-        Span host;                      /* as the client wrote it; empty: it named none */
+        Address local;                  /* the address that the client connected to */
+        Span host;                      /* as the client wrote it; empty: none */
         bool offers_acme;               /* TLS: acme-tls/1, and no other protocol */
         Span method;                    /* HTTP */
         Span path;                      /* HTTP: path and query of the request target */
@@ -27,19 +27,20 @@ typedef enum DecisionKind {
 typedef struct Decision {
         DecisionKind kind;
         RefuseReason refuse;        /* DECISION_REFUSE */
-        uint32_t instance;          /* ROUTE_NONE: no instance is concerned */
+        uint32_t instance;          /* ROUTE_NONE: concerns no instance */
         enum bellhop_reason reason; /* how the instance was found */
-        uint32_t route;             /* for hostmap_route(); ROUTE_NONE: none leads anywhere */
-        Hostname host;              /* canonical; length 0: none, or not one that can be routed */
+        uint32_t route;             /* for hostmap_route(); ROUTE_NONE: no route matches */
+        Hostname host;              /* canonical; length 0: none, or it can't be routed */
         ChallengeType challenge;    /* if such a challenge is pending for the host, it is answered
-                                     * without the instance, whatever the kind is */
+                                       without the instance, for every kind */
         Span token;                 /* CHALLENGE_HTTP: a valid one; points into the question */
 } Decision;
 
-/* By the local address alone, before a byte is read. False: no route has it, and *ret is unset. */
+/* Decides by the local address alone, before a byte is read. False: no route has it, and *ret is
+ * not set. */
 bool decide_address(const Config *config, const Address *local, Decision *ret);
 
-/* By the local address, if that is known, else by the host. */
+/* Decides by the local address, if that is known, otherwise by the host. */
 void decide(const Config *config, const Question *question, Decision *ret);
 
 #define DECIDE_REDIRECT_MAX 8192

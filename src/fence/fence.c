@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the calls of Landlock, for which the C library has no names, and one seccomp filter. */
+/* The calls of Landlock, for which the C library has no functions, and one seccomp filter. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
@@ -12,7 +12,7 @@
 #include "fence/fence.h"
 #include "util/cleanup.h"
 
-/* linux/landlock.h of Debian 12 knows files only. */
+/* linux/landlock.h of Debian 12 has only files. */
 #define LANDLOCK_VERSION        (1U << 0)
 #define LANDLOCK_BIND_TCP       (UINT64_C(1) << 0)
 #define LANDLOCK_CONNECT_TCP    (UINT64_C(1) << 1)
@@ -30,7 +30,7 @@ unsigned fence_wanted(FenceReach reach)
 {
         switch (reach) {
         case FENCE_NOWHERE:
-                /* Abstract sockets belong to a network namespace, and it has its own. */
+                /* Abstract sockets belong to a network namespace, and the instance has its own. */
                 return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_TCP;
         case FENCE_INTERNET:
                 return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_ABSTRACT | FENCE_PORT | FENCE_REUSE;
@@ -78,24 +78,24 @@ static int fence_raise_landlock(unsigned parts)
         return 0;
 }
 
-/* The kernel takes an int; what is above it in the register is the caller's. */
+/* The kernel takes an int and ignores the upper half of the register, which the caller controls. */
 #define IS(argument, value)      SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
 #define HAS_FLAG(argument, flag) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, flag, flag)
 
-/* Calls that fail with EPERM, or, of FENCE_REUSE, do nothing and return 0; part 0: always. */
+/* Calls that fail with EPERM or, for FENCE_REUSE, do nothing and return 0; part 0: always. */
 static const struct {
         FencePart part;
         int call;
         unsigned n;
         struct scmp_arg_cmp arguments[2];
 } denied[] = {
-        /* io_uring has all calls once more, and no filter sees what is in its rings. */
+        /* io_uring offers all these calls again, and no filter sees its rings. */
         { .call = SCMP_SYS(io_uring_setup) },
         { .call = SCMP_SYS(io_uring_enter) },
         { .call = SCMP_SYS(io_uring_register) },
-        /* Landlock sees connect(2) and bind(2). These connect by the way (measured on Linux 6.18:
-         * MSG_FASTOPEN passes by Landlock), put data into the first packet, or turn the socket into
-         * one of another kind. */
+        /* Landlock controls connect(2) and bind(2). The calls here also connect (measured on
+           Linux 6.18: MSG_FASTOPEN bypasses Landlock), put data into the first packet, or change
+           the kind of the socket. */
         { FENCE_FAST_OPEN, SCMP_SYS(sendto), 1, { HAS_FLAG(3, MSG_FASTOPEN) } },
         { FENCE_FAST_OPEN, SCMP_SYS(sendmsg), 1, { HAS_FLAG(2, MSG_FASTOPEN) } },
         { FENCE_FAST_OPEN, SCMP_SYS(sendmmsg), 1, { HAS_FLAG(3, MSG_FASTOPEN) } },
@@ -108,12 +108,12 @@ static const struct {
           2,
           { IS(1, IPPROTO_TCP), IS(2, TCP_FASTOPEN_NO_COOKIE) } },
         { FENCE_FAST_OPEN, SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_ULP) } },
-        /* MPTCP connects by the kernel's own sockets, also to addresses that the peer chooses. */
+        /* MPTCP connects with the kernel's own sockets, also to addresses that the peer chooses. */
         { FENCE_FAST_OPEN, SCMP_SYS(socket), 1, { IS(2, IPPROTO_MPTCP) } },
-        /* A hand-off socket that is shut for reading alone blocks systemd: handoff/hangup.h. */
+        /* A hand-off socket that is shut down only for reading blocks systemd: handoff/hangup.h. */
         { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },
-        /* Two UDP sockets with this option share a port, whoever has them, and the later one gets
-         * the packets. Many programs set it for a TCP port and give up if that fails. */
+        /* Two UDP sockets with this option share a port, even of different users, and the later one
+           gets the packets. Many programs set it for a TCP port and give up if that fails. */
         { FENCE_REUSE, SCMP_SYS(setsockopt), 2, { IS(1, SOL_SOCKET), IS(2, SO_REUSEADDR) } },
 };
 
@@ -140,7 +140,7 @@ int fence_raise(unsigned parts)
         parts &= fence_offered();
         if (parts == 0)
                 return 0;
-        /* Landlock and seccomp need it without privilege; the unit has set it already. */
+        /* Without privilege, Landlock and seccomp need this; the unit has already set it. */
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
         if (parts & (FENCE_TCP | FENCE_PORT | FENCE_ABSTRACT))

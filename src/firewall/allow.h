@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Exempts the name servers from IPAddressDeny=, which knows no ports; the rules do. */
+/* Exempts the name servers from IPAddressDeny=, which can't distinguish ports; the rules can. */
 #pragma once
 
 #include "firewall/resolvers.h"
 
-/* Sets IPAddressAllow= of bellhop.slice until the machine reboots, unless it has that value:
- * systemd looks at every instance at a change. Returns 0 or a negative errno. */
+/* Sets IPAddressAllow= of bellhop.slice until the next boot, unless it has that value: at a change,
+ * systemd checks every instance. Returns 0 or a negative errno. */
 int allow_resolvers(const Resolvers *resolvers);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhop-firewall: keeps the rules for instances with Network=internet in force. It owns their
- * table in the kernel, so that these last as long as this process, and follows /etc/resolv.conf. */
+ * table in the kernel, so they last as long as this process, and follows /etc/resolv.conf. */
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 #define RULES       BELLHOP_CONFIG_DIR "/firewall.nft"
 #define RESOLV_DIR  "/etc"
 #define RESOLV_CONF RESOLV_DIR "/resolv.conf"
-/* The C library reads any size, but no real file needs more. */
+/* The C library reads files of any size, but no real file is larger. */
 #define RESOLV_MAX_BYTES 65536
 
 #define SOCKETS_MAX_DEFAULT 1000
@@ -38,7 +38,7 @@ typedef struct Firewall {
         struct nft_ctx *nft;
         Notify notify;
         const char *rules;
-        sd_event_source *watches[2]; /* on the folders of resolv.conf and of its target */
+        sd_event_source *watches[2]; /* watches the folders of resolv.conf and of its target */
         Resolvers resolvers;
         bool is_loaded;
 } Firewall;
@@ -133,7 +133,7 @@ static int firewall_watch(Firewall *firewall)
         return r < 0 ? r : 0;
 }
 
-/* --- life --- */
+/* --- start and end --- */
 
 static void firewall_limit_sockets(void)
 {

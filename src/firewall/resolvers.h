@@ -14,6 +14,6 @@ typedef struct Resolvers {
         size_t n;
 } Resolvers;
 
-/* Ignores words that are no addresses, like the C library. Without any address, the C library asks
+/* Ignores words that are not addresses, like the C library. Without any address, the C library asks
  * 127.0.0.1. Pure. */
 void resolvers_parse(Span text, Resolvers *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The rules in the kernel, by libnftables. The table belongs to the context that loads it: other
- * programs can't change it, and it goes with the context. */
+/* The rules in the kernel, through libnftables. The table belongs to the context that loads it:
+ * other programs can't change it, and it ends with the context. */
 #pragma once
 
 #include <nftables/libnftables.h>

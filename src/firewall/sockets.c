@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Two programs in the kernel (BPF) count the sockets of a control group as they are made and
- * released. Owns the calls and instructions of BPF, for which the C library has no names. */
+/* Two programs in the kernel (BPF) count the sockets of a control group when they are made and
+ * released. Contains the calls and instructions of BPF, for which the C library has no names. */
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 
 #define SLICE "/sys/fs/cgroup/bellhop.slice"
 
-/* Of all customers' sockets, and of customers. */
+/* Limits of all customers' sockets, and of customers. */
 #define TABLE_MAX 1000000
 
 /* --- instructions --- */
@@ -36,7 +36,7 @@
         INSTRUCTION(BPF_LD | BPF_DW | BPF_IMM, .dst_reg = (to), .src_reg = BPF_PSEUDO_MAP_FD, \
                     .imm = (fd)),                                                             \
                 INSTRUCTION(0)
-/* Takes two. The address of a variable. */
+/* Needs two instructions. The address of a variable. */
 #define ADDRESS(to, at) \
         MOVE(to, BPF_REG_10), INSTRUCTION(BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = (to), .imm = (at))
 
@@ -119,7 +119,7 @@ static int sockets_attach_create(int slice, int counts, int owners, uint32_t max
                 STORE(BPF_W, USER, BPF_REG_0),
                 SET(BPF_REG_1, 0),
                 STORE(BPF_DW, ZERO, BPF_REG_1),
-                /* Fails if the user has a count already. */
+                /* Fails if the user already has a count. */
                 TABLE(BPF_REG_1, counts),
                 ADDRESS(BPF_REG_2, USER),
                 ADDRESS(BPF_REG_3, ZERO),
@@ -152,7 +152,7 @@ static int sockets_attach_create(int slice, int counts, int owners, uint32_t max
         return sockets_attach(slice, BPF_CGROUP_INET_SOCK_CREATE, program, ELEMENTSOF(program));
 }
 
-/* The programs hold the tables, and this process holds the programs by two descriptors that it
+/* The programs hold the tables, and this process holds the programs with two descriptors that it
  * never closes. */
 int sockets_limit(uint32_t max)
 {

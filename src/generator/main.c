@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhop-generator: turns instance files into units (config/units.h). As systemd.generator(7)
- * demands, it talks to no process, and writes only into the given folder and UNITS_SBIN_COPIES.
- * --instance=NAME writes one drop-in while the machine runs; the next daemon-reload makes all
- * again. */
+ * requires, it talks to no process, and writes only into the given folder and UNITS_SBIN_COPIES.
+ * --instance=NAME writes one drop-in while the machine is running; the next daemon-reload makes all
+ * units again. */
 #include "config/config.h"
 #include "config/units.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/* Where programs look for sendmail. */
+/* Programs look for sendmail here. */
 #define SBIN "/usr/sbin"
 
-/* Goes on after an instance whose units can't be written, so that the others get theirs. */
+/* Continues after an instance whose units can't be written, so the others get theirs. */
 static int generate(const char *dir)
 {
         Config *config = NULL;

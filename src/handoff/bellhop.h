@@ -4,9 +4,9 @@
  *
  * A hand-off is one datagram on a unix socket of type SOCK_DGRAM: a header of 16 bytes, the
  * canonical host without a terminating NUL (0 to 253 bytes), and one SCM_RIGHTS control message
- * with exactly one connected TCP socket, in which the client's bytes are still unread. Numbers are
- * in the machine's byte order, as a hand-off never leaves it. The receiver never answers, the
- * sender never receives.
+ * with exactly one connected TCP socket, whose bytes from the client are still unread. Numbers are
+ * in the machine's byte order, because a hand-off never leaves the machine. The receiver never
+ * answers, and the sender never receives.
  */
 #pragma once
 
@@ -24,20 +24,20 @@ extern "C" {
 
 /* Why the router chose this receiver. */
 enum bellhop_reason {
-        BELLHOP_REASON_ADDRESS = 1,     /* by the local address; not one byte was looked at */
+        BELLHOP_REASON_ADDRESS = 1,     /* by the local address, without reading a byte */
         BELLHOP_REASON_SERVER_NAME = 2, /* by the TLS server name */
         BELLHOP_REASON_HOST = 3,        /* by the HTTP Host or an absolute request target */
-        BELLHOP_REASON_DEFAULT = 4,     /* no route knows the host, or there was none */
+        BELLHOP_REASON_DEFAULT = 4,     /* no route has the host, or there was none */
 };
 
-/* What the first bytes look like. */
+/* The protocol of the first bytes. */
 enum bellhop_protocol {
-        BELLHOP_PROTOCOL_UNKNOWN = 0, /* not looked at */
+        BELLHOP_PROTOCOL_UNKNOWN = 0, /* not examined */
         BELLHOP_PROTOCOL_TLS = 1,
         BELLHOP_PROTOCOL_HTTP = 2,
 };
 
-/* The fixed part of the datagram, as it is on the wire. */
+/* The fixed part of the datagram, as sent. */
 struct bellhop_header {
         uint8_t magic[4];       /* BELLHOP_MAGIC */
         uint8_t version;        /* BELLHOP_PROTOCOL_VERSION */
@@ -52,40 +52,41 @@ struct bellhop_handoff {
         enum bellhop_reason reason;
         enum bellhop_protocol protocol;
         uint64_t accepted_nsec;
-        char host[BELLHOP_HOST_MAX + 1]; /* canonical, NUL-terminated; "" when none was seen */
+        char host[BELLHOP_HOST_MAX + 1]; /* canonical, NUL-terminated; "" without a host */
 };
 
-/* What receiving may come to, beside 0 (received) and a negative errno (the socket has failed). */
+/* Results of receiving, besides 0 (received) and a negative errno (the socket has failed). */
 enum bellhop_receive_result {
         BELLHOP_RECEIVE_EMPTY = 1,   /* nothing waits */
-        BELLHOP_RECEIVE_FOREIGN = 2, /* somebody else than the router has sent it */
+        BELLHOP_RECEIVE_FOREIGN = 2, /* the sender is not the router */
         BELLHOP_RECEIVE_INVALID = 3, /* not a hand-off of version 1 */
         BELLHOP_RECEIVE_SOCKET = 4,  /* not exactly one connected TCP socket */
 };
 
-/* What sending may come to, beside 0 (sent) and a negative errno. */
+/* Results of sending, besides 0 (sent) and a negative errno. */
 enum bellhop_send_result {
-        BELLHOP_SEND_FULL = 1,      /* the queue is full: wait until the socket is writable */
-        BELLHOP_SEND_GONE = 2,      /* nobody owns the other end (any more): connect anew */
-        BELLHOP_SEND_IN_FLIGHT = 3, /* too many descriptors are under way in all (RLIMIT_NOFILE) */
+        BELLHOP_SEND_FULL = 1, /* the queue is full: wait until the socket is writable */
+        BELLHOP_SEND_GONE = 2, /* the other end has no owner (any more): connect again */
+        BELLHOP_SEND_IN_FLIGHT =
+                3, /* too many descriptors are in transit in total (RLIMIT_NOFILE) */
 };
 
 /* Connects a new datagram socket to the hand-off socket at path (at most 107 bytes). Returns a
  * close-on-exec, non-blocking descriptor that the caller owns, or a negative errno: -ENOENT and
- * -ECONNREFUSED say that nobody listens there. */
+ * -ECONNREFUSED mean that nothing listens there. */
 int bellhop_connect(const char *path);
 
-/* Sends one connection over a socket of bellhop_connect(). fd stays the caller's; close it after
+/* Sends one connection over a socket from bellhop_connect(). The caller keeps fd; close it after
  * success. Never blocks. Returns 0, an enum bellhop_send_result, or a negative errno (-EINVAL: host
  * too long, reason or protocol out of range). */
 int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
 
 /*
  * Receives one connection. SO_PASSCRED must be set on handoff_fd before anything is sent; only
- * hand-offs of sender_uid, the router's user, are taken. Never blocks. On 0, the caller owns
+ * hand-offs of sender_uid, the router's user, are accepted. Never blocks. On 0, the caller owns
  * *ret_fd, a connection that is close-on-exec and otherwise as accept(2) gave it to the router. A
- * refused message is gone with its descriptors: call again for the next. -EMFILE: no descriptor was
- * free, and the connection is lost.
+ * refused message is discarded with its descriptors: call again for the next one. -EMFILE: no
+ * descriptor was free, and the connection is lost.
  */
 int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
                     int *ret_fd);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A hand-off socket that an instance has shut for reading stays readable for ever with nothing to
- * read (unix(7), poll(2)). systemd polls it while the instance is down, and 252 runs no job of any
- * unit while it is to stop such a socket. Shut for both ways, it hangs up: its unit alone fails. */
+/* A hand-off socket that an instance has shut down for reading remains readable for ever without
+ * anything to read (unix(7), poll(2)). systemd polls it while the instance is down, and while
+ * systemd 252 tries to stop such a socket, it runs no job of any unit. If the socket is shut down
+ * for both directions, it hangs up, and only its unit fails. */
 #pragma once
 
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* Shuts a socket for writing too if it is shut for reading. Returns whether it is. */
+/* Shuts down a socket for writing too if it is shut down for reading. Returns whether it is. */
 static inline bool hangup_complete(int fd)
 {
         struct pollfd end = { .fd = fd, .events = POLLRDHUP };

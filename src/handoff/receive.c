@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Believes nothing in a datagram unchecked; a refused one leaves no descriptor behind. */
+/* Checks everything in a datagram; a refused one leaves no descriptor behind. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -8,8 +8,8 @@
 #include "handoff/bellhop.h"
 #include "util/cleanup.h"
 
-/* A control message holds at most SCM_MAX_FD descriptors; with less room the kernel would drop some
- * and say so by MSG_CTRUNC only, and those that did arrive would still be ours to close. */
+/* A control message holds at most SCM_MAX_FD descriptors. With less room, the kernel would drop
+ * some and only set MSG_CTRUNC, and we would still have to close those that arrived. */
 #define RECEIVE_FDS_MAX 253
 
 typedef union Control {
@@ -21,7 +21,7 @@ typedef struct Received {
         struct ucred sender;
         bool has_sender;
         int fd;       /* the first descriptor */
-        size_t n_fds; /* all of them, the others are closed already */
+        size_t n_fds; /* the number of all; the others are already closed */
 } Received;
 
 static void receive_take_fds(Received *received, const struct cmsghdr *cmsg)
@@ -39,7 +39,8 @@ static void receive_take_fds(Received *received, const struct cmsghdr *cmsg)
         }
 }
 
-/* With SO_PASSCRED the credentials come first and the descriptors after them: walk all. */
+/* With SO_PASSCRED, the credentials come before the descriptors, so this reads all control
+ * messages. */
 static void receive_collect(Received *received, struct msghdr *message)
 {
         for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(message); cmsg;
@@ -70,9 +71,9 @@ static bool receive_header_is_valid(const struct bellhop_header *header, const c
                memchr(host, 0, header->host_length) == NULL;
 }
 
-/* Two calls per connection instead of four, for family, type, protocol and SO_ACCEPTCONN: only TCP
- * over IPv4 or IPv6 answers TCP_INFO, and MPTCP, for which TCP answers, has another protocol. A
- * connection that the client has reset counts: the server finds out as with accept(2). */
+/* Two calls for each connection instead of four (family, type, protocol and SO_ACCEPTCONN): only
+ * TCP over IPv4 or IPv6 answers TCP_INFO, and MPTCP, for which TCP answers, has another protocol. A
+ * connection that the client has reset counts: the server notices, as with accept(2). */
 static bool receive_is_tcp(int fd)
 {
         struct tcp_info info = { .tcpi_state = TCP_LISTEN };
@@ -116,11 +117,11 @@ int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *re
 
         if (!received.has_sender || received.sender.uid != sender_uid)
                 return BELLHOP_RECEIVE_FOREIGN;
-        /* The buffer holds all that a message can bring, so our descriptors ran out. The connection
-         * is lost; -EMFILE lets the server react. */
+        /* The buffer has room for every message, so our descriptors ran out. The connection is
+         * lost; with -EMFILE, the server can react. */
         if (message.msg_flags & MSG_CTRUNC)
                 return -EMFILE;
-        /* Checked before the host is looked at: with MSG_TRUNC the size is that of the buffer. */
+        /* Checked before the host: with MSG_TRUNC, the size is that of the buffer. */
         if (message.msg_flags & MSG_TRUNC || !receive_header_is_valid(&header, host, (size_t)size))
                 return BELLHOP_RECEIVE_INVALID;
         if (received.n_fds != 1 || !receive_is_tcp(fd))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A hand-off is one datagram, and so one system call on either side. */
+/* A hand-off is one datagram, so it needs one system call on each side. */
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -7,7 +7,7 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* Large enough that only the receiver's queue limits us: both look the same when full. */
+/* Large enough that only the receiver's queue limits us, because both look the same when full. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
 int bellhop_connect(const char *path)
@@ -22,13 +22,13 @@ int bellhop_connect(const char *path)
         if (fd < 0)
                 return -errno;
 
-        /* The kernel cuts it to net.core.wmem_max. */
+        /* The kernel limits it to net.core.wmem_max. */
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 
         if (connect(fd, (struct sockaddr *)&address, (socklen_t)address_size) < 0)
                 return -errno;
 
-        /* Takes nothing from the receiver, which might send us descriptors. */
+        /* Receives nothing from the receiver, which might send us descriptors. */
         if (shutdown(fd, SHUT_RD) < 0)
                 return -errno;
         return take_fd(fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host in the target comes from root's file, whatever the client sends. */
+/* The host in the target comes from root's file, not from the client. */
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>
@@ -18,7 +18,7 @@ int canonical_redirect(request_rec *request, const Config *config, uint32_t own)
         const apr_port_t port = ap_get_server_port(request);
         const char *canonical = host ? admit_canonical(config, own, host, target) : NULL;
 
-        /* A host with pages of its own keeps its visitors. */
+        /* A host with its own pages is not redirected. */
         if (!canonical || vhosts_is_folder_of(ap_document_root(request), host))
                 return DECLINED;
         target = ap_is_default_port(port, request)

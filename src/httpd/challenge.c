@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * certbot and others put the answer to an ACME challenge into the document root. If a site passes
- * everything on (ProxyPass "/", RewriteRule with [P]) or redirects it, the authority would not find
- * that file, and the certificate would expire. So an existing file is served, even if its path is
- * mapped elsewhere; access rules still apply, and what PHP would run it runs here, too.
+ * on all requests (ProxyPass "/", RewriteRule with [P]) or redirects them, the authority would not
+ * find that file, and the certificate would expire. So an existing file is served, even if its path
+ * is mapped elsewhere. Access rules still apply, and PHP files are run as usual.
  */
 #include <string.h>
 
@@ -20,7 +20,7 @@
 
 #define NOTE "bellhop-challenge"
 
-/* Of tokens, RFC 8555 section 8.3: base64url. */
+/* The characters of tokens, RFC 8555 section 8.3: base64url. */
 #define TOKEN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 static int challenge_translate(request_rec *request)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Each MPM stores its accept function into its listeners, in each child, after the child_init
- * hooks. Ours must replace it, and must not be polled before that. So the listener's descriptor is
- * an epoll instance that watches nothing until a thread has replaced the function. The thread can
- * go once MPMs leave alone an accept_func that is set; httpd 2.4.71 (November 2026) does not.
+ * hooks. Our function must replace it, and must not be polled before that. So the listener's
+ * descriptor is an epoll instance that watches nothing until a thread has replaced the function.
+ * The thread can be removed when MPMs keep an accept_func that is already set; httpd 2.4.71
+ * (November 2026) does not.
  *
- * A second listener never becomes readable: prefork and worker don't poll a listener that is alone,
+ * A second listener never becomes readable: with a single listener, prefork and worker don't poll,
  * but call the MPM's accept at once.
  */
 #include <netinet/in.h>
@@ -37,17 +38,18 @@ APLOG_USE_MODULE(bellhop);
 
 #define SOCKET_DATA_KEY "bellhop"
 
-/* Refused messages skipped in one wake, as each fruitless accept costs the MPM a pool. */
+/* Refused messages skipped in one wake, because each failed accept costs the MPM a pool. */
 #define REFUSED_PER_WAKE 64
 
-/* The least time between wakes by what a barred gate keeps the MPM from receiving. */
+/* The least time between wakes by messages that a barred gate prevents the MPM from receiving. */
 #define BARRED_NSEC 1000000L
 
-/* The pause of the arming thread between looks, at first and at most. The MPMs need some 100 µs. */
+/* The first and the longest pause of the arming thread between checks. The MPMs need some 100 µs.
+ */
 #define ARM_NSEC_FIRST 20000L
 #define ARM_NSEC_MOST  200000L
 
-/* The parent sets it for one configuration and its children inherit it; a reload starts anew. */
+/* The parent sets it for one configuration, and its children inherit it; a reload sets it again. */
 static struct Inbox {
         server_rec *server;
         int handoff_fd;
@@ -57,7 +59,7 @@ static struct Inbox {
         LogLimit limit;
 } inbox = { .handoff_fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
-/* What we know of a connection, as long as it is open. */
+/* Our data of an open connection. */
 typedef struct Received {
         struct bellhop_handoff handoff;
         bool is_taken;
@@ -112,9 +114,9 @@ static void fill_port(PortRecord *record, apr_port_t port, const char *protocol)
         record->listener.next = NULL;
 }
 
-/* mod_remoteip reads PROXY headers only on ports of the server's listeners, so each port that
- * connections come to gets a record in that list. The MPMs chose what they poll before that. Only
- * the one thread of a child that accepts adds records; others see a record whole or not at all. */
+/* mod_remoteip reads PROXY headers only on ports of the server's listeners, so each port with
+ * connections gets a record in that list. The MPMs have already chosen their listeners by then.
+ * Only the accepting thread of a child adds records; others see a record whole or not at all. */
 static void show_port(const struct sockaddr_storage *local)
 {
         PortRecord *record;
@@ -162,7 +164,7 @@ static bool is_named_port(uint16_t port)
         return false;
 }
 
-/* Virtual hosts are for ports 80 and 443, and the public sockets may have others. */
+/* Virtual hosts use ports 80 and 443, but the public sockets may have others. */
 static void choose_port(int fd, const struct bellhop_handoff *handoff,
                         struct sockaddr_storage *local)
 {
@@ -211,7 +213,7 @@ static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *ha
         received->handoff = *handoff;
         (void)apr_socket_data_set(socket, received, SOCKET_DATA_KEY, NULL);
         page_opened(clock_monotonic_usec());
-        /* The MPMs clear it when the connection is over, upgraded and HTTP/2 ones included. */
+        /* The MPMs clear it when the connection ends, also for upgraded and HTTP/2 connections. */
         apr_pool_cleanup_register(pool, received, end_connection, forget_connection);
         sigmask_change(SIG_BLOCK);
         *ret_socket = socket;
@@ -238,19 +240,19 @@ static apr_status_t receive(apr_pool_t *pool, apr_socket_t **ret_socket)
                 } else if (make_socket(fd, &handoff, pool, ret_socket) == APR_SUCCESS) {
                         return APR_SUCCESS;
                 }
-                /* Else the client has gone already, which is normal. */
+                /* Otherwise the client has already left, which is normal. */
         }
         return APR_EAGAIN;
 }
 
-/* One connection a call, as the MPMs expect: they count idle workers before each. */
+/* One connection for each call, as the MPMs expect: they count idle workers before each. */
 static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, apr_pool_t *pool)
 {
         static const struct timespec pause = { .tv_nsec = BARRED_NSEC };
         apr_socket_t *socket = NULL;
         apr_status_t status;
 
-        *ret_socket = NULL; /* the worker MPM looks at nothing else, and keeps the last one there */
+        *ret_socket = NULL; /* the worker MPM checks nothing else, and leaves the last one there */
         if (!page_reach()) {
                 (void)nanosleep(&pause, NULL);
                 return APR_EAGAIN;
@@ -279,8 +281,8 @@ static bool make_placeholder(apr_pool_t *pconf, ap_listen_rec **ret)
         return true;
 }
 
-/* The server keeps last time's listeners to reuse those that are still configured. Ours live in
- * pconf, so they leave the list before pconf goes. */
+/* The server keeps the old listeners to reuse those that are still configured. Ours are in pconf,
+ * so they leave the list before pconf is destroyed. */
 static apr_status_t remove_listeners(void *unused)
 {
         for (ap_listen_rec **at = &ap_listeners; *at;) {
@@ -309,9 +311,9 @@ apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, u
         return APR_SUCCESS;
 }
 
-/* epoll_fd is not the listener's descriptor, which the MPM may close any time. One hand-off wakes
- * several idle children, as any listener under the event MPM does; EPOLLEXCLUSIVE has no effect,
- * since nobody waits on this epoll instance itself (measured). */
+/* epoll_fd is not the listener's descriptor, which the MPM can close at any time. One hand-off
+ * wakes several idle children, like any listener under the event MPM; EPOLLEXCLUSIVE has no effect,
+ * because no thread waits on this epoll instance itself (measured). */
 static void *arm(void *baton)
 {
         const int epoll_fd = (int)(intptr_t)baton;
@@ -339,12 +341,12 @@ static int start_arming(int listener_fd)
         pthread_t thread;
         int r;
 
-        /* An epoll instance of its own: children that shared one would share what it watches. */
+        /* A separate epoll instance, because children that share one would share its watches. */
         if (epoll_fd < 0 || dup3(epoll_fd, listener_fd, O_CLOEXEC) < 0)
                 return errno;
         inbox.listener->accept_func = NULL;
 
-        /* Signals are for the MPM's threads: prefork's poll must be the one that is interrupted. */
+        /* Signals are for the MPM's threads: they must interrupt prefork's poll. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         pthread_attr_init(&attributes);
@@ -363,7 +365,7 @@ void inbox_join(server_rec *server)
         int r;
 
         (void)apr_os_sock_get(&listener_fd, inbox.listener->sd);
-        /* Prefork closed it in a signal handler: this child has to end before it began. */
+        /* Prefork closed it in a signal handler: this child must end before it has begun. */
         if (listener_fd < 0)
                 return;
         r = start_arming(listener_fd);

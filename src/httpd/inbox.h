@@ -8,19 +8,20 @@
 
 #include "handoff/bellhop.h"
 
-/* Puts our listeners beside those of the server, until pconf goes. Call it before the MPM looks at
+/* Adds our listeners to those of the server, until pconf is destroyed. Call it before the MPM reads
  * the listeners. sender: the router's user. Logs. */
 apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender);
 
 /* Adds records of ports 80 and 443, to which all others are mapped, to the listeners, for modules
- * that look there at the start; or removes them before the MPM starts children. */
+ * that read them at the start; or removes them before the MPM starts children. */
 void inbox_show_ports(bool is_shown);
 
-/* In a child that has joined the page: takes hand-offs once the MPM is ready, else exits. Logs. */
+/* In a child that has joined the page: receives hand-offs when the MPM is ready, otherwise exits.
+ * Logs. */
 void inbox_join(server_rec *server);
 
-/* A worker has this connection: from now on the MPM finishes it, even if it has to stop. */
+/* A worker has this connection: from now on, the MPM finishes it, even during a stop. */
 void inbox_taken(conn_rec *conn);
 
-/* How this connection, or that of this HTTP/2 stream, came; NULL: not by hand-off. */
+/* The hand-off of this connection, or of that of this HTTP/2 stream; NULL: there was none. */
 const struct bellhop_handoff *inbox_handoff_of(conn_rec *conn);

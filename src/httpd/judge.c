@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * .htaccess files: for each virtual host with the folder below its document root, Apache's own walk
- * finds which directives are allowed there, and Apache's own parser reads the file. We can't leave
- * the file to the walk, which says in words alone what is wrong, without a line. The rest is found
- * in the tree of directives that Apache has read.
+ * finds the allowed directives, and Apache's own parser reads the file. The walk can't read the
+ * file for us, because it reports an error only as text, without a line. The other reports come
+ * from the tree of directives that Apache has read.
  */
 #include <limits.h>
 #include <sys/stat.h>
@@ -26,7 +26,7 @@ bool judge_is_wanted(void)
         return ap_exists_config_define(VERDICT_DEFINE);
 }
 
-/* As much of a request as the walk wants. */
+/* The part of a request that the walk needs. */
 static request_rec *judge_make_request(apr_pool_t *pool, server_rec *server, const char *folder)
 {
         request_rec *request = apr_pcalloc(pool, sizeof(*request));
@@ -57,7 +57,7 @@ static request_rec *judge_make_request(apr_pool_t *pool, server_rec *server, con
         return request;
 }
 
-/* What AllowOverride allows in the folder. NULL: no .htaccess file is read there. */
+/* The overrides that AllowOverride allows in the folder. NULL: no .htaccess file is read there. */
 static const core_dir_config *judge_find_overrides(apr_pool_t *pool, server_rec *server,
                                                    const char *folder)
 {
@@ -85,7 +85,7 @@ static void judge_write(apr_pool_t *pool, VerdictKind kind, const ap_directive_t
                                           apr_pstrdup(pool, what) });
 }
 
-/* Reports the first directive of a tree only: one line per file is enough. */
+/* Reports only the first directive of a tree: one line for each file is enough. */
 static bool judge_name_rules(apr_pool_t *pool, const ap_directive_t *directive)
 {
         for (; directive; directive = directive->next) {
@@ -101,7 +101,7 @@ static bool judge_name_rules(apr_pool_t *pool, const ap_directive_t *directive)
         return false;
 }
 
-/* As ap_parse_htaccess() does. NULL: it is fine. */
+/* As in ap_parse_htaccess(). NULL: no error. */
 static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, const char *folder,
                                         const core_dir_config *allowed, ap_configfile_t *file,
                                         unsigned *ret_line)
@@ -131,7 +131,7 @@ static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, co
         return error;
 }
 
-/* The first of the names that is there, as a request does. A fifo would be waited for. */
+/* The first existing name, as in a request. Opening a fifo would block. */
 static const char *judge_htaccess_open(apr_pool_t *pool, server_rec *server, const char *folder,
                                        ap_configfile_t **ret, char **ret_path)
 {
@@ -155,7 +155,7 @@ static const char *judge_htaccess_open(apr_pool_t *pool, server_rec *server, con
         return NULL;
 }
 
-/* NULL: it is fine, or there is none. */
+/* NULL: no error, or no file. */
 static const char *judge_htaccess_find_error(apr_pool_t *pool, server_rec *server,
                                              const char *folder, Verdict *verdict)
 {
@@ -184,7 +184,7 @@ static bool judge_htaccess_is_below(const server_rec *server, const char *folder
                (folder[length] == 0 || folder[length] == '/');
 }
 
-/* Without the place, which Apache puts before some. */
+/* Without the position, which Apache puts before some messages. */
 static const char *judge_skip_place(const char *error, const Verdict *verdict)
 {
         const size_t length = strlen(verdict->file);
@@ -195,7 +195,7 @@ static const char *judge_skip_place(const char *error, const Verdict *verdict)
         return end ? end + 2 : error;
 }
 
-/* Whether visitors get an error. */
+/* Whether clients get an error. */
 static bool judge_htaccess_folder(apr_pool_t *pool, server_rec *servers, const char *folder,
                                   bool is_shown)
 {

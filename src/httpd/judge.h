@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What only the server itself can say of a configuration, for bellhopctl check: see
+/* Facts about a configuration that only the server itself knows, for bellhopctl check: see
  * instance/verdict.h. */
 #pragma once
 
@@ -7,7 +7,7 @@
 
 #include <httpd.h>
 
-/* Whether the test of the configuration is to do this. */
+/* Whether the test of the configuration should do this. */
 bool judge_is_wanted(void);
 
 /* Writes to standard output. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Apache 2.4 has one way to write error logs elsewhere: it opens /dev/null, and we write what the
- * hook of the error log gets, as Apache would for syslog. By syslog(3) a worker would wait for
- * journald. */
+/* Apache 2.4 has one way to write error logs elsewhere: it opens /dev/null, and we write the lines
+ * that the hook of the error log gets, as Apache does for syslog. With syslog(3), a worker would
+ * wait for journald. */
 #include <mod_log_config.h>
 
 #include <apr_strings.h>
@@ -23,7 +23,7 @@ static const char *const place_names[LOG_PLACES] = { "journal:", "files:" };
 
 static ap_log_writer_init *next_init;
 static ap_log_writer *next_writer;
-/* Their addresses are the handles of our access logs, and of our error logs. */
+/* The addresses are the handles of our access and error logs. */
 static char access_places[LOG_PLACES];
 static char error_files[LOG_PLACES][sizeof("/dev/null")] = { "/dev/null", "/dev/null" };
 static const server_rec *main_server;
@@ -60,7 +60,7 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
 
 /* --- error log --- */
 
-/* LOG_PLACES: not one of ours. A server without its own log uses that of the main server. */
+/* LOG_PLACES: not one of ours. A server without its own log uses the log of the main server. */
 static LogPlace error_place(const server_rec *server)
 {
         const server_rec *owner = server && server->error_fname ? server : main_server;
@@ -133,7 +133,7 @@ static void error_add_prefix(const ap_errorlog_info *info, LogPlace place, char 
 }
 
 /* message: one line, as Apache has escaped it. */
-/* Why a server can't start is for "systemctl status", too. */
+/* "systemctl status" must also show why a server can't start. */
 static bool error_is_of_start(int level)
 {
         const int state = ap_state_query(AP_SQ_MAIN_STATE);
@@ -148,7 +148,7 @@ static void error_write(const ap_errorlog_info *info, const char *message)
         const LogPlace place = error_place(info->s);
         char text[2 * MAX_STRING_LEN], *at;
 
-        /* To a file Apache writes notices whatever LogLevel is; to syslog it does not. */
+        /* Apache writes notices to a file at any LogLevel, but not to syslog. */
         if (place == LOG_PLACES || info->level > error_level_max(info))
                 return;
         error_add_prefix(info, place, text, MAX_STRING_LEN / 2);
@@ -173,7 +173,7 @@ static void init_access(void)
 
         if (!set_init || !set_writer)
                 return;
-        /* mod_log_config forgets both at a reload, before this file is unloaded. */
+        /* mod_log_config drops both at a reload, before this file is unloaded. */
         next_init = set_init(access_open);
         next_writer = set_writer(access_write);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The logs that the server does not write itself: `ErrorLog NAME` and `CustomLog NAME FORMAT`,
- * where NAME is "journal:" or "files:"; bellhop-log(8) writes the latter. */
+/* Logs that the server does not write itself: `ErrorLog NAME` and `CustomLog NAME FORMAT`, where
+ * NAME is "journal:" or "files:"; bellhop-log(8) writes the latter. */
 #pragma once
 
 #include <httpd.h>
 
-/* Takes both from their writers in Apache. Call it when all directives are read (BufferedLogs sets
- * the writer of access logs, too) and before logs are opened. instance must outlive all requests.
+/* Replaces Apache's writers of both. Call it when all directives are read (BufferedLogs also sets
+ * the writer of access logs) and before logs are opened. instance must outlive all requests.
  */
 void logs_init(server_rec *server, const char *instance);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the directives, the hooks, and what this process inherits from the supervisor. Refuses what
- * is not for this instance, never with the customer's content. */
+/* The directives, the hooks, and everything that this process inherits from the supervisor. Refuses
+ * requests that are not for this instance, never with the customer's content. */
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -33,8 +33,8 @@
 
 APLOG_USE_MODULE(bellhop);
 
-/* Lives in the process pool, as Apache reads its configuration twice and unloads this file between.
- * Change the key with the struct, so that a module of another version does not find it. */
+/* In the process pool, because Apache reads its configuration twice and unloads this file in
+ * between. Change the key with the struct, so a module of another version does not find it. */
 #define INHERITANCE_KEY "bellhop-inheritance-2"
 
 static struct Settings {
@@ -55,7 +55,7 @@ static bool is_real_start(void)
         return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
 }
 
-/* The server reads its configuration twice before it starts; the first time is for syntax only. */
+/* The server reads its configuration twice before it starts, the first time only for syntax. */
 static bool is_rehearsal(void)
 {
         return is_real_start() && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
@@ -101,7 +101,7 @@ static void warn_of_listen(server_rec *server)
                              at->filename, at->line_num, at->args);
 }
 
-/* Runs before the customer's code, which must find none of this in its environment. */
+/* Runs before the customer's code, which must not find these variables. */
 static bool mod_inherit(server_rec *server)
 {
         if (!mod_find_inheritance(server))
@@ -179,7 +179,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
                 return !OK;
         logs_init(server, settings.instance);
         php_source_set_handler(settings.php_handler);
-        /* In the rehearsal standard error has all messages until logs are opened. */
+        /* In the test, standard error gets all messages until logs are opened. */
         if (is_real_start() && !is_rehearsal())
                 logs_open(pconf);
         if (is_real_start() &&
@@ -202,7 +202,7 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
         return OK;
 }
 
-/* mod_md looks for the ports among the listeners. */
+/* mod_md looks for the ports in the listeners. */
 static int show_ports(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
 {
         inbox_show_ports(true);
@@ -224,8 +224,9 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         return OK;
 }
 
-/* `apache2 -t` skips what only a start opens: logs, certificates and keys. bellhopctl check and a
- * reload need them tested before they touch what runs, so this does the rest of a start. */
+/* `apache2 -t` skips files that only a start opens: logs, certificates and keys. bellhopctl check
+ * and a reload must test them before they change the running server, so this does the rest of a
+ * start. */
 static void test_config(apr_pool_t *pconf, server_rec *server)
 {
         const int terminal = dup(STDERR_FILENO);
@@ -237,8 +238,8 @@ static void test_config(apr_pool_t *pconf, server_rec *server)
         /* All of it ends with the process. */
         apr_pool_create(&plog, pconf);
         apr_pool_create(&ptemp, pconf);
-        /* Logs come last, since they take the place of standard error, which has all messages until
-         * then; and the MPM, which is asked as well, insists on something to listen to. */
+        /* Logs come last, because they replace standard error, which gets all messages until then.
+         * The MPM, which is also called, requires a listener. */
         is_good = inbox_open(pconf, server, -EBADF, 0) == APR_SUCCESS &&
                   ap_run_post_config(pconf, plog, ptemp, server) == OK &&
                   ap_run_open_logs(pconf, plog, ptemp, server) == OK;
@@ -266,14 +267,14 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
-        /* The MPM has set its handlers: from now on the parent takes signals. */
+        /* The MPM has set its handlers: from now on, the parent handles signals. */
         if (state == MPM_CHILD_STARTED)
                 inheritance_say_ready(inheritance);
         if (state == MPM_CHILD_EXITED)
                 page_leave(inheritance->page, pid, clock_monotonic_usec());
 }
 
-/* After a reload, a child may have to wait long for its place. */
+/* After a reload, a child may wait long for its place. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
         inheritance_say_ready(inheritance);
@@ -282,8 +283,8 @@ static int monitor(apr_pool_t *pool, server_rec *server)
 
 /* --- connections and requests --- */
 
-/* A client that starts TLS where no certificate is can't read Apache's plain "400 Bad Request". It
- * gets the alert of a server that doesn't have that name (RFC 6066 section 3). */
+/* If a client starts TLS and there is no certificate, it can't read Apache's plain "400 Bad
+ * Request". It gets the alert of a server that doesn't have that name (RFC 6066 section 3). */
 static int connection_begins(conn_rec *conn)
 {
         static const char unrecognized_name[] = { 0x15, 3, 3, 0, 2, 2, 0x70 };
@@ -300,14 +301,14 @@ static int connection_begins(conn_rec *conn)
                       "below /etc/bellhop/tls",
                       handoff->host);
         (void)apr_socket_send(ap_get_conn_socket(conn), unrecognized_name, &size);
-        /* The MPM reads on before it closes, so that no reset overtakes the alert. */
+        /* The MPM continues reading before it closes, so no reset overtakes the alert. */
         conn->keepalive = AP_CONN_CLOSE;
         if (conn->cs)
                 conn->cs->state = CONN_STATE_LINGER;
         return OK;
 }
 
-/* NULL: the request names none there. */
+/* NULL: the request names no host there. */
 static bool mod_admits(const char *host, const struct bellhop_handoff *handoff)
 {
         return !host || admit_host(config, own_instance, host, handoff);
@@ -330,13 +331,15 @@ static int request_begins(request_rec *request)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,
                       "misdirected: host '%s' on a connection for '%s'",
                       target ? target : request->hostname, handoff->host);
-        /* The browser connects anew for that host; HTTP/1.1 must end this connection first. */
+        /* The browser opens a new connection for that host; HTTP/1.1 must end this connection
+         * first. */
         if (!conn->master)
                 conn->keepalive = AP_CONN_CLOSE;
         return HTTP_MISDIRECTED_REQUEST;
 }
 
-/* A program as the start page would answer CONNECT, and the client would take that for a tunnel. */
+/* A program as the start page would answer CONNECT, and the client would treat the connection as a
+ * tunnel. */
 static int request_is_no_tunnel(request_rec *request)
 {
         return request->method_number == M_CONNECT && request->proxyreq == PROXYREQ_NONE
@@ -351,7 +354,7 @@ static int request_ends(request_rec *request)
         return DECLINED;
 }
 
-/* --- what Apache is told --- */
+/* --- registration --- */
 
 static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
 {
@@ -406,12 +409,12 @@ static const command_rec directives[] = {
 
 static void register_hooks(apr_pool_t *pool)
 {
-        /* mpm_itk forks there for each connection; what is noted after it is noted twice. */
+        /* mpm_itk forks there for each connection, so later notes would be made twice. */
         static const char *const before_fork[] = { "mpm_itk.c", NULL };
 
-        /* The capability keeps the customer's other programs from tracing this process from its
-         * exec on: ptrace(2), "Ptrace access mode checking". What it executes itself is the
-         * customer's, and gets none. */
+        /* The capability prevents the customer's other programs from tracing this process after its
+         * exec: ptrace(2), "Ptrace access mode checking". Programs that it executes belong to the
+         * customer, and don't get it. */
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -429,7 +432,7 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
-        /* Before mod_ssl compares names and any rewriting: a foreign host runs no rule. */
+        /* Before mod_ssl compares names, and before any rewriting: a foreign host runs no rule. */
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         /* After mod_proxy has claimed its requests. */
         ap_hook_post_read_request(request_is_no_tunnel, NULL, NULL, APR_HOOK_REALLY_LAST);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Without the name of a client, "Deny from .spammer.example" and "Require not host
- * spammer.example" keep out nobody, and an instance without network never finds the name. So such
- * rules deny unknown clients there, whether they allow or deny, and the log says why.
+ * Without the name of a client, "Deny from .spammer.example" and "Require not host spammer.example"
+ * deny no client, and an instance without network never finds the name. So such rules deny unknown
+ * clients there, whether they allow or deny, and the log has the reason.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -135,7 +135,7 @@ void names_rules_init(apr_pool_t *pool)
 
 /* The rules of one section; as in mod_access_compat, they replace those of outer sections. */
 typedef struct DenyRules {
-        apr_int64_t methods; /* that have a rule by name */
+        apr_int64_t methods; /* with a rule by name */
         const char *first;
 } DenyRules;
 
@@ -153,7 +153,7 @@ static bool is_name(apr_pool_t *pool, const char *word)
                APR_STATUS_IS_EINVAL(apr_ipsubnet_create(&subnet, word, NULL, pool));
 }
 
-/* Order, Allow, Deny and Satisfy, which mod_access_compat executes: they replace our rules where
+/* Order, Allow, Deny and Satisfy, which mod_access_compat executes: they replace our rules when
  * they replace its own. */
 const char *names_rules_note(cmd_parms *cmd, void *rules, const char *arguments)
 {

@@ -8,7 +8,7 @@
 
 #include <http_config.h>
 
-/* Puts our providers before those of mod_authz_host, which must be loaded already. */
+/* Puts our providers before those of mod_authz_host, which must already be loaded. */
 void names_rules_init(apr_pool_t *pool);
 
 /* Whether the instance can resolve names (not with Network=no); if so, nothing is changed. */

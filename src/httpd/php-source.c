@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An .htaccess file that comes from another hoster names that hoster's PHP
- * ("AddHandler application/x-httpd-ea-php82 .php"). Apache sends a file as it is if nobody answers
- * to the name of its handler, passwords included. So just before the handlers run, a file that PHP
- * would run gets the handler of this instance, unless a handler is to answer that runs programs
- * itself. Just before Apache would send the file, it is run, or refused.
+ * An .htaccess file from another hoster names that hoster's PHP ("AddHandler
+ * application/x-httpd-ea-php82 .php"). If the handler does not exist, Apache sends the source of
+ * the file, including passwords. So just before the handlers run, a PHP file gets the handler of
+ * this instance, unless its handler runs programs itself. Just before Apache would send the file,
+ * it is run or refused.
  */
 #include <stdbool.h>
 
@@ -35,7 +35,7 @@ static bool is_php_word(const char *word)
                ap_strcasestr(word, "lsphp") || strncasecmp(word, "php", 3) == 0;
 }
 
-/* Other names of PHP, which may also be those of an Action: x-mapp-php5, hal-php. */
+/* Other names of PHP, which an Action may also have: x-mapp-php5, hal-php. */
 static bool may_be_php_word(const char *word)
 {
         return ap_strcasestr(word, "php");
@@ -61,7 +61,7 @@ static bool is_of_mod_php(const char *word)
                strcmp(word, "php-script") == 0;
 }
 
-/* Of a module that runs PHP or another program, or passes the request on. */
+/* Handlers of modules that run PHP or another program, or pass the request on. */
 static bool runs_programs(const char *handler)
 {
         return strncasecmp(handler, "proxy:", 6) == 0 || strcmp(handler, "cgi-script") == 0 ||
@@ -70,12 +70,12 @@ static bool runs_programs(const char *handler)
 
 static bool is_file(const request_rec *request)
 {
-        /* A rewritten or proxied request has another name in place of the file's path. */
+        /* A rewritten or proxied request has another name instead of the file's path. */
         return request->filename && request->filename[0] == '/' &&
                request->finfo.filetype == APR_REG;
 }
 
-/* False: there is no PHP, or the source is asked for; in colours, it is the source all the same. */
+/* False: there is no PHP, or the source is requested. In colours, it is still the source. */
 static bool choose_php(request_rec *request, const char *handler)
 {
         if (!php_handler || ap_strcasestr(handler, "php-source"))
@@ -94,7 +94,8 @@ static int php_source_handle(request_rec *request)
         return choose_php(request, handler) ? DECLINED : HTTP_FORBIDDEN;
 }
 
-/* Nobody has answered, and Apache would send the file: a handler that runs programs is not there.
+/* No handler has answered, and Apache would send the file: its handler, which runs programs, does
+ * not exist.
  */
 static int php_source_refuse(request_rec *request)
 {
@@ -115,7 +116,7 @@ static int php_source_refuse(request_rec *request)
         return HTTP_FORBIDDEN;
 }
 
-/* mod_autoindex shows the text of HeaderName and ReadmeName, whatever their handler is. */
+/* mod_autoindex shows the text of HeaderName and ReadmeName, regardless of their handler. */
 static int php_source_hide_text(request_rec *request)
 {
         if (request->main && is_file(request) && file_name_is_php(request->filename) &&

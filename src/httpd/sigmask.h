@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals that Apache itself handles wrongly for an instance.
+ * Signals that Apache handles wrongly for an instance.
  *
- * A child of prefork blocks the graceful signal while it serves a connection: APR does not resume a
- * wait that a signal has interrupted, so the request or TLS handshake would be dropped. Threaded
- * MPMs need none of it: their signals go to a thread that serves nobody.
+ * A child of prefork blocks the graceful signal while it serves a connection: APR does not resume
+ * an interrupted wait, so the request or TLS handshake would be dropped. Threaded MPMs don't need
+ * this: their signals go to a thread that serves no connection.
  *
- * The parent looks for ended children once a second, so each stop would take a second. A signal
- * that is handled interrupts its sleep.
+ * The parent looks for ended children once a second, so each stop would take a second. A handled
+ * signal interrupts its sleep.
  */
 #pragma once
 

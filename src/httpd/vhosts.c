@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * If no virtual host names a host, Apache serves it by the first one for the port, and considers
- * those for all ports only if none is for the port. A virtual host of a snippet must get its own
- * names and no other host. So each section is written out here for all its ports, and those without
- * a name, including instance.conf's, come before those with one. The port decides about TLS.
+ * If no virtual host names a host, Apache uses the first one for the port, and considers those for
+ * all ports only if the port has none. A virtual host of a snippet must get its own names and no
+ * other host. So each section is repeated here for all its ports, and those without a name,
+ * including instance.conf's, come before those with one. The port decides about TLS.
  *
- * This runs when the tree of directives has been read, but none has been executed. It inserts lines
- * before those of a section, so the section's own lines win.
+ * This runs after the tree of directives was read, but before any was executed. It inserts lines
+ * before those of a section, so the section's own lines take precedence.
  */
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -25,7 +25,7 @@
 
 typedef struct Vhosts {
         apr_pool_t *pool;
-        const ap_directive_t *origin; /* BellhopHosts, the place of our own sections */
+        const ap_directive_t *origin; /* BellhopHosts, the position of our own sections */
         const char *instance, *config_dir;
         const char *pages, *certificates; /* parents of the folders of hosts */
         const char *pair;                 /* folder of the instance's certificate; NULL: none */
@@ -37,8 +37,8 @@ typedef struct Vhosts {
 
 typedef struct Section {
         ap_directive_t *node;
-        const char *folder; /* the name of its host's folders; NULL: it has no name */
-        const char *engine; /* of its own SSLEngine; NULL: it has none */
+        const char *folder; /* the name of its host's folders; NULL: none */
+        const char *engine; /* of its own SSLEngine; NULL: none */
         bool is_for_any_port;
         bool has_certificate, has_pages;
 } Section;
@@ -96,7 +96,7 @@ static void add_port(apr_array_header_t *ports, const char *port)
                 APR_ARRAY_PUSH(ports, const char *) = port;
 }
 
-/* The next one in the arguments of a section, NULL after the last. */
+/* The next address in the arguments of a section, NULL after the last. */
 static const char *next_address(apr_pool_t *pool, const char **arguments)
 {
         char *word = ap_getword_conf(pool, arguments);
@@ -108,7 +108,7 @@ static const char *next_address(apr_pool_t *pool, const char **arguments)
         return word;
 }
 
-/* An address for all ports, once for each of them. */
+/* An address for all ports, once for each port. */
 static const char *write_out(const Vhosts *vhosts, const char *address,
                              const apr_array_header_t *ports)
 {
@@ -197,7 +197,7 @@ static const char *find_folder(const Vhosts *vhosts, const char *parent, const c
         return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
 }
 
-/* Only with both files in it: an incomplete pair must not keep all hosts from being served. */
+/* Only with both files: an incomplete pair must not prevent all hosts from being served. */
 static const char *find_pair(const Vhosts *vhosts, const char *name)
 {
         static const char *const files[] = { "fullchain.pem", "privkey.pem" };
@@ -209,7 +209,7 @@ static const char *find_pair(const Vhosts *vhosts, const char *name)
         return folder;
 }
 
-/* NULL: it can't speak TLS. "": it has a certificate of its own. */
+/* NULL: it can't use TLS. "": it has its own certificate. */
 static const char *choose_pair(const Vhosts *vhosts, const Section *section)
 {
         const char *own;
@@ -221,7 +221,7 @@ static const char *choose_pair(const Vhosts *vhosts, const Section *section)
         own = find_pair(vhosts, section->folder);
         if (own)
                 return own;
-        /* mod_md brings certificates for hosts. */
+        /* mod_md gets certificates for hosts. */
         return vhosts->pair || !vhosts->has_md || !section->folder ? vhosts->pair : "";
 }
 
@@ -273,7 +273,7 @@ static void append_section(ap_directive_t **tail, ap_directive_t *node)
         *tail = node;
 }
 
-/* As one section for TLS and one without, as far as it has addresses for both. */
+/* Splits it into a section for TLS and one without, if it has addresses for both. */
 static void write_section(const Vhosts *vhosts, const Section *section, ap_directive_t **tail)
 {
         const char *pair = choose_pair(vhosts, section);
@@ -331,7 +331,7 @@ static int compare_hosts(const void *left, const void *right)
         return (int)strlen(b) - (int)strlen(a);
 }
 
-/* Exact hosts first, then the longest wildcard, in the order in which the router chooses. */
+/* Exact hosts first, then the longest wildcard: the order of the router. */
 static void add_hosts(const Vhosts *vhosts)
 {
         apr_array_header_t *names = apr_array_make(vhosts->pool, 8, sizeof(const char *));
@@ -405,7 +405,7 @@ static bool is_enabled(void)
         return false;
 }
 
-/* Without mod_ssl, no port is TLS. */
+/* Without mod_ssl, no port has TLS. */
 static void find_ports(const Vhosts *vhosts)
 {
         const char *address, *port;
@@ -450,7 +450,7 @@ void vhosts_arrange(apr_pool_t *pool)
         host_pages = vhosts.pages;
         add_hosts(&vhosts);
         find_ports(&vhosts);
-        /* Those without a name come first, and those for certain ports before those for all. */
+        /* Sections without a name come first, and those for certain ports before those for all. */
         for (int turn = 0; turn < 4; turn++)
                 for (int i = 0; i < vhosts.sections->nelts; i++) {
                         const Section *section = &APR_ARRAY_IDX(vhosts.sections, i, Section);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Completes the virtual hosts of snippets, and makes virtual hosts for hosts with a folder of their
- * own. */
+/* Completes the virtual hosts of snippets, and makes virtual hosts for hosts with their own folder.
+ */
 #pragma once
 
 #include <stdbool.h>

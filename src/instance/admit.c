@@ -4,7 +4,7 @@
 
 #include "instance/admit.h"
 
-/* Unknown hosts are for the default instance and for the owner of the address. */
+/* The default instance and the owner of the address get unknown hosts. */
 static bool admit_unknown(const Config *config, uint32_t own, const struct bellhop_handoff *handoff)
 {
         return handoff->reason == BELLHOP_REASON_ADDRESS ||

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a request is for this instance: on an open connection a client may name any host (HTTP
+/* Whether a request is for this instance: on an open connection, a client can name any host (HTTP
  * keep-alive, HTTP/2 coalescing), and the router sees only the first bytes. Pure. */
 #pragma once
 
 #include "config/config.h"
 #include "handoff/bellhop.h"
 
-/* own: in config. name: the request's host as the server gives it. handoff: of its connection. */
+/* own: in config. name: the request's host, from the server. handoff: of its connection. */
 bool admit_host(const Config *config, uint32_t own, const char *name,
                 const struct bellhop_handoff *handoff);
 
 /* The host of Canonical= if name is another exact host of the instance, and path, which may have a
- * query, is not that of an ACME challenge; else NULL. */
+ * query, is not that of an ACME challenge; otherwise NULL. */
 const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path);
 
-/* Where authorities of ACME look: RFC 8555 section 8.3. */
+/* The path of ACME challenges: RFC 8555 section 8.3. */
 #define CHALLENGES "/.well-known/acme-challenge/"

@@ -12,10 +12,10 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* Above what the program gets, so that moving one descriptor into place overwrites none. */
+/* Above the program's descriptors, so moving one into place overwrites none. */
 #define FDS_ABOVE 32
 
-/* How many orphans it waits for before other events get their turn. */
+/* The number of orphans before other events get their turn. */
 #define ORPHANS_AT_ONCE 64
 
 /* As a shell has it. */
@@ -29,11 +29,11 @@ static int child_set_signals(void)
 
         sigemptyset(&none);
         for (int number = 1; number < NSIG; number++)
-                (void)signal(number, SIG_DFL); /* not for all of them, which is fine */
+                (void)signal(number, SIG_DFL); /* not for all of them, which is not an error */
         return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-/* Only the supervisor speaks to systemd, and the customer's programs see no variable of ours. */
+/* Only the supervisor talks to systemd, and the customer's programs see none of our variables. */
 static bool child_is_ours(const char *variable)
 {
         static const char *const prefixes[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_",
@@ -107,7 +107,7 @@ static pid_t child_fork(const Child *child)
 
         if (pid != 0)
                 return pid < 0 ? -errno : pid;
-        /* A group of its own: servers signal theirs, and it can be ended as a whole. */
+        /* Its own process group: servers signal their group, and the whole group can be ended. */
         (void)setsid();
         errno = -child_become(child);
         (void)fprintf(stderr, "bellhop-instance: can't run %s: %m\n", child->argv[0]);
@@ -121,7 +121,7 @@ static int child_on_end(sd_event_source *source, const siginfo_t *info, void *us
         process->has_ended = true;
         process->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
                                                       : W_EXITCODE(0, info->si_status);
-        /* Its number is still its own: sd-event waits for it only after this. */
+        /* Its process id is still valid: sd-event waits for it only after this. */
         if (process->status != 0)
                 (void)kill(-process->pid, process->orphan_signal);
         return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How an instance starts a program, is reached by it, and learns of its end. */
+/* How an instance starts a program, provides sockets for it, and learns of its end. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,18 +12,19 @@
 
 typedef struct Child {
         const char *const *argv; /* ends with NULL; argv[0] is a path */
-        int fds[CHILD_FDS_MAX];  /* become 3, 4, ...; they stay the caller's */
+        int fds[CHILD_FDS_MAX];  /* become 3, 4, ...; the caller keeps them */
         size_t n_fds;
-        const char *fd_names;           /* "a:b" as from systemd: sd_listen_fds(3); NULL: none */
-        const char *const *environment; /* "KEY=VALUE" beside our own, ends with NULL; or NULL */
-        bool keeps_capability;          /* the ambient one: see bellhop@.service */
-        int orphan_signal;              /* for its group, if it fails or is killed */
+        const char *fd_names; /* "a:b" as from systemd: sd_listen_fds(3); NULL: none */
+        const char *const
+                *environment;  /* "KEY=VALUE" in addition to our own, ends with NULL; or NULL */
+        bool keeps_capability; /* the ambient one: see bellhop@.service */
+        int orphan_signal;     /* for its group, if it fails or is killed */
 } Child;
 
 typedef struct Process {
         pid_t pid; /* 0: not started */
         bool has_ended;
-        int status; /* of waitpid(2), once it has */
+        int status; /* of waitpid(2), after it has ended */
         int orphan_signal;
         sd_event_source *source;
         LIST_ENTRY(Process) link; /* of all started processes */
@@ -40,7 +41,7 @@ int child_run(const Child *child);
 /* The same in this process; returns only the negative errno of a failure. */
 int child_become(const Child *child);
 
-/* Nothing once it has ended: its number may be another process's. */
+/* Does nothing after it has ended: its process id may belong to another process. */
 void child_kill(const Process *process, int number);
 
 /* The same by SIGKILL, with its process group. */
@@ -49,10 +50,10 @@ void child_kill_all(const Process *process);
 /* Kills it if it has not ended, with its process group. */
 void child_done(Process *process);
 
-/* Makes this process the parent of all descendants that lose theirs, and makes the event loop wait
- * for them. PID 1 would handle each before it starts a unit. Returns 0 or a negative errno. */
+/* Makes this process the parent of all orphaned descendants, and makes the event loop wait for
+ * them. PID 1 would handle each of them before it starts a unit. Returns 0 or a negative errno. */
 int child_adopt_orphans(sd_event *event);
 
-/* A unix socket at path, in place of one that a killed supervisor has left. Takes NULL for want of
- * memory. Returns the descriptor or a negative errno. */
+/* Makes a unix socket at path, and replaces one that a killed supervisor has left. path NULL means
+ * that there was no memory. Returns the descriptor or a negative errno. */
 int child_bind(const char *path, int type);

@@ -75,8 +75,8 @@ int confine(Context *context, Instance *ret)
         return 0;
 }
 
-/* A program that renews certificates as root may leave the key open to everybody: the sandbox hides
- * it from other instances all the same, but not from other users of the machine. */
+/* A program that renews certificates as root may make the key readable for everybody. The sandbox
+ * still hides it from other instances, but not from other users of the machine. */
 void confine_warn_key(const Context *context)
 {
         char folder[PATH_MAX], key[PATH_MAX];

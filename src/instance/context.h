@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all parts of a supervisor know. The strings live as long as the process. */
+/* Shared by all parts of a supervisor. The strings last as long as the process. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,12 +14,12 @@ typedef struct Context {
         const char *mpm;         /* of Apache: event, worker or prefork */
         const char *logs;        /* files or journal */
         const char *php_program; /* NULL: the newest that is installed */
-        ServerType server;       /* as confine() has read it, like the next */
-        bool is_suspended;       /* nothing of the customer's is started */
+        ServerType server;       /* read by confine(), like the next field */
+        bool is_suspended;       /* no program of the customer is started */
         bool serves;             /* not a test */
-        bool judges;             /* a test has the server judge, see verdict.h */
+        bool judges;             /* the server reports facts during a test, see verdict.h */
         int sockets_fd;          /* the folder of sockets, until it is used; negative: none */
-        int lines_fd;            /* to bellhop-log; negative: nobody listens */
+        int lines_fd;            /* to bellhop-log; negative: it does not listen */
         int handoff_fd;          /* the hand-off socket */
-        int bell_fd;             /* eventfd(2) that the pages of all servers ring */
+        int bell_fd;             /* eventfd(2) that signals changes of the pages of all servers */
 } Context;

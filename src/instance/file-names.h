@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* Those that PHP and the configurations of hosters know: .php, .php5 and the like, .phtml, .pht and
+/* Names that PHP and common hosting configurations use: .php, .php5 and similar, .phtml, .pht and
  * .phar. */
 bool file_name_is_php(const char *path);
 

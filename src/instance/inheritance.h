@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What bellhop-instance passes to a server, and the server's word that it is ready. */
+/* What bellhop-instance passes to a server, and how the server reports that it is ready. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +10,13 @@ typedef struct Inheritance {
         int handoff_fd; /* negative: none was passed */
         Page *page;
         int bell;
-        int lines_fd;              /* to bellhop-log; negative: none */
-        const char *notify_socket; /* of the supervisor, or NULL; the caller's, once it is ready */
+        int lines_fd; /* to bellhop-log; negative: none */
+        const char *
+                notify_socket; /* of the supervisor, or NULL; the caller owns it when it is ready */
 } Inheritance;
 
 /* Takes the descriptors, once in a process. A server that systemd starts directly has no
- * supervisor, and gets a page of its own. False: errno says what is missing. */
+ * supervisor, and gets its own page. False: errno has the reason. */
 bool inheritance_take(Inheritance *ret);
 
 /* Says READY=1, once. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The server's connection to bellhop-log(8), by its socket in the folder of sockets. */
+/* The server's connection to bellhop-log(8), through its socket in the folder of sockets. */
 #pragma once
 
 #define LINES_SOCKET "lines"
@@ -7,7 +7,7 @@
 /* Longer lines are cut. The limit in rsyslog.conf is above this. */
 #define LINES_BYTES_MAX (192 * 1024)
 
-/* How long a server waits until there is room. */
+/* The longest time that a server waits for room. */
 #define LINES_WAIT_SEC 1
 
 /* sockets_fd: the folder; the caller keeps it. Returns a descriptor, or a negative number if

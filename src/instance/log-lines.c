@@ -16,7 +16,7 @@
 typedef enum Sent {
         SENT,
         SENT_NOT,     /* counted */
-        SENT_NOWHERE, /* nobody listens there, now or later */
+        SENT_NOWHERE, /* nothing listens there, now or later */
 } Sent;
 
 /* About a hundred lines. */
@@ -28,12 +28,12 @@ typedef struct Gathered {
         char text[GATHERED_BYTES + 1]; /* room for the end of the last line */
 } Gathered;
 
-/* In memory that all processes of the server share, as a process that ends can't report its
- * losses, and one that crashes can't send its lines. */
+/* In memory that all processes of the server share, because an ended process can't report its
+ * losses, and a crashed one can't send its lines. */
 static struct LogLinesShared {
         atomic_bool hang; /* bellhop-log hangs: no process waits */
         atomic_uint_fast64_t lost;
-        Gathered gathered[GATHERERS]; /* memory is taken by those that were touched */
+        Gathered gathered[GATHERERS]; /* only used slots take memory */
 } * shared;
 
 static Gathered *gathered; /* of this process */
@@ -86,7 +86,7 @@ void log_lines_report_lost(void)
 
         if (lost > 0)
                 log_lines_warn("%" PRIu64 " lines of the log files were lost: bellhop-log did not "
-                                          "accept them in time",
+                               "accept them in time",
                                lost);
 }
 
@@ -176,7 +176,7 @@ void log_lines_join(unsigned number)
         log_lines_flush();
 }
 
-/* Each line is an entry of its own. */
+/* Each line is a separate entry. */
 static void log_lines_journal_gathered(void)
 {
         char *line = gathered->text, *end;

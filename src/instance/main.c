@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-instance: options, environment and the inherited socket; what to do with them. */
+/* bellhop-instance: options, environment and the inherited socket. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
@@ -23,7 +23,7 @@
 #include "util/options.h"
 #include "util/text.h"
 
-/* More than a server has to get ready; TimeoutStartSec= of the unit ends this earlier. */
+/* Longer than a server may need to become ready; TimeoutStartSec= of the unit ends this earlier. */
 #define RELOAD_WAIT_USEC UINT64_C(60000000)
 
 static const char help[] =
@@ -164,8 +164,9 @@ static int inherit_handoff_socket(const char *instance)
                           "refused; set PassCredentials=yes in bellhop@.socket, and run "
                           "'systemctl restart bellhop@%s.socket'",
                           instance);
-        /* It outlives the instance, and a filter that drops everything would do so without a word
-         * to the router, even when systemd has long made a new socket (measured on Linux 6.18). */
+        /* The socket outlives the instance. A filter on it that drops everything would do so
+         * without an error for the router, even long after systemd has made a new socket (measured
+         * on Linux 6.18). */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;
 }
@@ -183,7 +184,7 @@ static void block_signals(void)
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Ends as the server did, so that systemd and then the stand-in see how. */
+/* Ends like the server, so systemd and then the stand-in see the cause. */
 static int end_like(int status)
 {
         const struct rlimit no_core = { 0 };

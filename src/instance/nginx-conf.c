@@ -12,9 +12,9 @@
 
 #define NGINX_CONNECTIONS "512" /* nginx's own default */
 
-/* What a part of the configuration is for: the instance, or one of its hosts. */
+/* The purpose of a part of the configuration: the instance, or one of its hosts. */
 typedef struct Site {
-        const char *host; /* NULL: all hosts that have no other */
+        const char *host; /* NULL: all hosts without their own */
         char folder[NAME_HOST_MAX];
         char www[PATH_MAX];
         char certificate[PATH_MAX], key[PATH_MAX];
@@ -28,7 +28,7 @@ static bool nginx_is_folder(const char *path)
         return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* As instance.conf of Apache chooses it. */
+/* Chosen as in instance.conf of Apache. */
 static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
 {
         const char *www = getenv("BELLHOP_WWW");
@@ -41,9 +41,9 @@ static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
         return nginx_is_folder(ret);
 }
 
-/* That of all hosts without one of their own: credentials that systemd passes to this unit, or the
- * folder by convention. Where it lacks a file, the server does not start, rather than without TLS:
- * so a reload leaves the one before in force. */
+/* The certificate of all hosts without their own: credentials that systemd passes to this unit, or
+ * the folder with the fixed name. If a file is missing, the server does not start, instead of
+ * starting without TLS, so a reload leaves the old one in force. */
 static bool nginx_find_certificate(const Context *context, Site *site)
 {
         const char *dir = context->config_dir, *name = context->instance;
@@ -72,7 +72,7 @@ static void nginx_find_site(const Context *context, const char *host, const Site
                 ret->has_www =
                         snprintf(ret->www, PATH_MAX, "%s/%s", main->www, ret->folder) < PATH_MAX &&
                         nginx_is_folder(ret->www);
-                /* An incomplete pair must not keep all hosts from being served. */
+                /* An incomplete pair must not prevent all hosts from being served. */
                 ret->has_tls =
                         name_host_path_fill(NAME_CERTIFICATE, dir, name, host, ret->certificate) &&
                         name_host_path_fill(NAME_PRIVATE_KEY, dir, name, host, ret->key) &&
@@ -100,10 +100,10 @@ static void nginx_write_server(FILE *out, const Context *context, const Site *si
                 fprintf(out, "        ssl_reject_handshake on;\n");
         fprintf(out, "        server_name %s;\n", site->host ? site->host : "_");
         if (!context->is_suspended) {
-                /* The main one is outside, so that a snippet may set another. */
+                /* The main document root is outside, so a snippet can set another. */
                 if (site->host && site->has_www)
                         fprintf(out, "        root %s;\n", site->www);
-                /* Of patterns that match, the first one counts: the customer's own. */
+                /* The first matching pattern counts, so those of the customer come first. */
                 fprintf(out, "        include %s/sites/%s/*.conf;\n", dir, context->instance);
                 fprintf(out, "        include %s/sites/%s/*.nginx;\n", dir, context->instance);
                 fprintf(out, "        include %s/nginx/server.conf;\n", dir);
@@ -130,8 +130,8 @@ static void nginx_write_http(FILE *out, const Context *context, const Config *co
         fprintf(out, "    include %s/nginx/http.conf;\n", dir);
         if (!context->is_suspended) {
                 fprintf(out, "    root %s;\n", main.www);
-                /* Links only to files of the same owner, also where one is a document root: a link
-                 * to a neighbour's or root's file is not served. */
+                /* Serves only links to files of the same owner, also as a document root, not links
+                 * to files of root or other customers. */
                 fprintf(out, "    disable_symlinks if_not_owner from=%s;\n", main.www);
                 fprintf(out, "    include %s/sites/%s/*.http;\n", dir, context->instance);
         }

@@ -5,6 +5,6 @@
 
 #include "instance/context.h"
 
-/* number: of the server, for files that two may not share. Returns a descriptor of it, or a
- * negative errno. */
+/* number: of the server, for files that two servers must not share. Returns a descriptor of it, or
+ * a negative errno. */
 int nginx_conf_make(const Context *context, unsigned number);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A server's own numbers do not serve: the event MPM of Apache refreshes its scoreboard only when a
- * timeout queue is due, so a process that looks idle may hold connections. Each process writes to a
- * cache line of its own; the supervisor alone adds up. */
+/* A server's own numbers are not usable: the event MPM of Apache updates its scoreboard only when a
+ * timeout queue is due, so a process that looks idle may hold connections. Each process writes to
+ * its own cache line; only the supervisor adds them up. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdalign.h>
@@ -29,11 +29,11 @@ typedef struct PageSlot {
         _Atomic uint64_t n_requests;
 } PageSlot;
 
-/* slots[0] serves processes that found no slot, and keeps what ended processes had received. */
+/* slots[0] is for processes without a slot, and keeps the counts of ended processes. */
 struct Page {
         atomic_bool is_barred;
         atomic_bool has_changed;
-        _Atomic uint64_t n_used; /* slots: memory is taken by those that were touched */
+        _Atomic uint64_t n_used; /* slots: only used ones take memory */
         _Atomic uint64_t others;
         PageSlot slots[SLOTS];
 };
@@ -51,7 +51,7 @@ int page_new(Page **ret)
 
         if (fd < 0 || ftruncate(fd, sizeof(Page)) < 0)
                 return -errno;
-        /* A server that shrinks it would end the supervisor by SIGBUS. */
+        /* A server that shrinks it would kill the supervisor with SIGBUS. */
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
         r = page_open(fd, ret);
@@ -93,14 +93,14 @@ static void page_ring(void)
         (void)eventfd_write(own.bell, 1);
 }
 
-/* Rings only as often as the supervisor listens: the flag is mostly set, and then only read. */
+/* Rings only if the supervisor listens: the flag is mostly set, and then only read. */
 static void page_note_change(Page *page)
 {
         if (!page->has_changed && !atomic_exchange(&page->has_changed, true))
                 page_ring();
 }
 
-/* While the gate is barred, the supervisor waits for each. */
+/* While the gate is barred, the supervisor waits for each change. */
 void page_let_go(void)
 {
         own.slot->n_in_hand--;
@@ -133,7 +133,7 @@ void page_join(pid_t pid)
         page_ring();
 }
 
-/* A customer may write anything there. */
+/* A customer can write anything there. */
 static size_t page_slots_used(const Page *page)
 {
         const uint64_t n = page->n_used;
@@ -174,7 +174,7 @@ size_t page_find_joined(const Page *page, pid_t ret[], size_t max)
         return n;
 }
 
-/* Either this process sees the bar, or the supervisor sees that something is in hand. */
+/* Either this process sees the bar, or the supervisor sees the connection in hand. */
 bool page_reach(void)
 {
         own.slot->n_in_hand++;

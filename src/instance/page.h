@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shared page of a server: what its processes have received and what is still open, and the
- * gate through which they receive. It belongs to the customer: nothing outside the instance
- * believes it. Apart from page_new() and page_open(), nothing here allocates, fails, logs or
- * locks.
+ * The shared page of a server: counts of received and open connections of its processes, and the
+ * gate through which they receive. It belongs to the customer, so nothing outside the instance
+ * trusts it. Except page_new() and page_open(), nothing here allocates, fails, logs or locks.
  */
 #pragma once
 
@@ -30,10 +29,11 @@ typedef struct PageSum {
         uint64_t ended_usec; /* CLOCK_MONOTONIC of the last end of a connection, 0: none yet */
 } PageSum;
 
-/* A page of zeros. Returns its descriptor, the caller's like *ret, or a negative errno. */
+/* Makes a page of zeros. Returns its descriptor or a negative errno; the caller owns the descriptor
+ * and *ret. */
 int page_new(Page **ret);
 
-/* Maps it in the server; fd stays the caller's. 0, -EINVAL (not a page) or a negative errno. */
+/* Maps it in the server; the caller keeps fd. 0, -EINVAL (not a page) or a negative errno. */
 int page_open(int fd, Page **ret);
 
 /* Takes NULL. */
@@ -45,13 +45,13 @@ void page_free(Page *page);
 void page_use(Page *page, int bell);
 /* In a process that receives, once: takes a slot. */
 void page_join(pid_t pid);
-/* In the parent or the supervisor, when a process has ended, however it did: its connections ended
- * with it. */
+/* In the parent or the supervisor, when a process has ended in any way: its connections ended with
+ * it. */
 void page_leave(Page *page, pid_t pid, uint64_t now_usec);
 
 /* The steps of a connection in a process that has joined: reach; let go if nothing was received,
- * else opened, let go when a worker has it, and ended. reach returns false, with nothing in hand,
- * when the gate is barred. */
+ * otherwise opened, let go when a worker has it, and ended. reach returns false, with nothing in
+ * hand, if the gate is barred. */
 bool page_reach(void);
 void page_let_go(void);
 void page_opened(uint64_t now_usec);
@@ -63,16 +63,16 @@ void page_requested(void);
 void page_set_others(Page *page, uint64_t others);
 uint64_t page_others(const Page *page);
 
-/* In the supervisor. While the gate is barred, the server receives nothing; workers still take what
- * it has in hand, and the bell rings for each. */
+/* In the supervisor. While the gate is barred, the server receives nothing; workers still take
+ * connections in hand, and the bell rings for each. */
 void page_bar(Page *page, bool barred);
 
 /* In the supervisor: whether numbers have changed since page_listen(); the first change rings. */
 bool page_has_changed(const Page *page);
 void page_listen(Page *page);
 
-/* In the supervisor: processes that have joined and not left. Returns how many, max at most. */
+/* In the supervisor: processes that have joined and not left. Returns their number, at most max. */
 size_t page_find_joined(const Page *page, pid_t ret[], size_t max);
 
-/* Adds to *sum what the page has. */
+/* Adds the values of the page to *sum. */
 void page_add(const Page *page, PageSum *sum);

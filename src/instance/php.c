@@ -17,15 +17,15 @@
 /* Requests that wait for a worker; the kernel cuts it to net.core.somaxconn. */
 #define BACKLOG 1024
 
-/* PHP that ends by itself this often, each time within SOON_USEC, has its waiting requests refused.
+/* If PHP ends by itself this often, each time within SOON_USEC, its waiting requests are refused.
  */
 #define ENDS_MOST 5
 #define SOON_USEC UINT64_C(2000000)
 
-/* As `listen` in fpm.conf has it, beside `error_log`, which is the next descriptor; PHP-FPM's own
- * variable for a socket that it inherits. */
+/* The descriptor of `listen` in fpm.conf; `error_log` is the next one. PHP-FPM's own variable for
+ * an inherited socket. */
 #define FPM_SOCKETS "FPM_SOCKETS=/dev/fd/3=3"
-/* The empty first folder is the machine's own. */
+/* The empty first folder stands for the machine itself. */
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
 
 struct PhpProcess {
@@ -33,7 +33,7 @@ struct PhpProcess {
         LIST_ENTRY(PhpProcess) link;
 };
 
-/* --- what is installed --- */
+/* --- installed programs --- */
 
 /* NULL: none. */
 static char *php_find_program(const Context *context)
@@ -46,7 +46,7 @@ static char *php_find_program(const Context *context)
                 return strdup(context->php_program);
         if (glob(BELLHOP_PHP_FPM, GLOB_NOSORT, NULL, &all) != 0)
                 return NULL;
-        /* Without a mail server on the machine, /usr/sbin has links, some of which lead nowhere. */
+        /* Without a mail server on the machine, /usr/sbin has links, some of them dangling. */
         for (size_t i = 0; i < all.gl_pathc; i++)
                 if (access(all.gl_pathv[i], F_OK) == 0 &&
                     (!newest || strverscmp(all.gl_pathv[i], newest) > 0))
@@ -57,7 +57,7 @@ static char *php_find_program(const Context *context)
         return found;
 }
 
-/* The customer's own file includes that of all. NULL: there is neither. */
+/* The customer's own file includes the common one. NULL: neither exists. */
 static char *php_find_config(const Context *context)
 {
         _cleanup_free_ char *own =
@@ -90,8 +90,8 @@ static bool php_find(const Context *context, PhpCommand *ret)
 
 /* --- the socket --- */
 
-/* Waiting requests get an error now rather than a time-out later. The socket is non-blocking only
- * for this moment: PHP-FPM knows it as a blocking one. */
+/* Waiting requests get an error now instead of a time-out later. The socket is non-blocking only
+ * for this moment, because PHP-FPM expects a blocking one. */
 static void php_refuse_waiting(const Php *php)
 {
         const int flags = fcntl(php->socket, F_GETFL);
@@ -145,7 +145,7 @@ static void php_open(Php *php)
 
 /* --- the log: PHP-FPM itself would wait for a journald that hangs --- */
 
-/* False: it belongs in the journal, which keeps 8 MB for each user with a line there. */
+/* False: write it to the journal, which keeps 8 MB for each user with a line there. */
 static bool php_log_to_file(const Php *php, const char *line, size_t size)
 {
         char head[64];
@@ -158,7 +158,7 @@ static bool php_log_to_file(const Php *php, const char *line, size_t size)
         if (php->context->lines_fd < 0 || strcmp(php->context->logs, "files") != 0)
                 return false;
         n = (size_t)snprintf(head, sizeof(head), "<%d>", LINES_ERROR * 8 + LOG_WARNING);
-        /* As Apache begins its lines. */
+        /* The start of a line, as in Apache. */
         n += strftime(head + n, sizeof(head) - n, "[%a %b %d %T %Y] [php] ",
                       localtime_r(&now, &tm));
         iov[0].iov_len = n;
@@ -214,7 +214,7 @@ static int php_open_log(Php *php)
                 return 0;
         if (pipe2(php->log, O_CLOEXEC) < 0)
                 return -errno;
-        /* A program of the site's may open it again and read what is for us. */
+        /* A program of the site could open it again and read our data. */
         r = fcntl(php->log[0], F_SETFL, O_NONBLOCK) < 0
                     ? -errno
                     : sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN,
@@ -235,7 +235,7 @@ static void php_process_free(Php *php, PhpProcess *process)
         free(process);
 }
 
-/* After an end that nobody asked for. */
+/* After an unexpected end. */
 static bool php_is_useless(Php *php, int status)
 {
         const uint64_t now = clock_monotonic_usec();
@@ -299,7 +299,7 @@ static int php_start(Php *php)
                         .fds = { php->socket, php->log[1] },
                         .n_fds = 2,
                         .environment = (const char *const[]){ FPM_SOCKETS, FPM_INI, NULL },
-                        .orphan_signal = SIGQUIT, /* workers finish what they do */
+                        .orphan_signal = SIGQUIT, /* workers finish their requests */
                 },
                 php->event, &process->process);
         if (r < 0)
@@ -344,7 +344,7 @@ static int php_on_request(sd_event_source *source, int fd, uint32_t revents, voi
         return 0;
 }
 
-/* --- what the supervisor does with it --- */
+/* --- interface for the supervisor --- */
 
 void php_init(Php *php, sd_event *event, const Context *context)
 {
@@ -413,7 +413,7 @@ int php_test(const Context *context)
 
         if (!php_find(context, &command))
                 return 0;
-        /* It opens its log as well; what it finds wrong goes to standard error. */
+        /* It also opens its log; it writes errors to standard error. */
         return child_run(&(Child){
                 .fds = { null_fd, null_fd },
                 .n_fds = 2,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The customer's PHP, where PHP-FPM is installed: the supervisor holds its socket, and starts it
- * with the first request. What waits in the socket outlives any process. */
+/* The customer's PHP, if PHP-FPM is installed: the supervisor holds its socket, and starts it with
+ * the first request. Requests in the socket outlive any process. */
 #pragma once
 
 #include <stdint.h>
@@ -17,31 +17,32 @@ typedef struct Php {
         int socket;                        /* php.sock, listening; -EBADF: there is no PHP */
         sd_event_source *requests;         /* on while no process takes them */
         LIST_HEAD(, PhpProcess) processes; /* the newest first */
-        PhpProcess *current; /* takes requests; NULL: none yet. Others finish what they do */
-        uint64_t ended_usec; /* when a current one ended unasked, CLOCK_MONOTONIC */
-        unsigned n_ends;     /* one soon after the other */
+        PhpProcess *current; /* takes requests; NULL: none yet. Others finish their requests */
+        uint64_t ended_usec; /* when a current one ended unexpectedly, CLOCK_MONOTONIC */
+        unsigned n_ends;     /* number of such ends in short succession */
         int log[2];          /* the pipe to which PHP-FPM writes its log: read, write */
         sd_event_source *log_source;
-        char log_text[4096]; /* read, without the end of its line yet */
+        char log_text[4096]; /* read, but the line is not complete */
         size_t log_size;
 } Php;
 
 void php_init(Php *php, sd_event *event, const Context *context);
 
 /* At the start and at each reload: looks for program and files again. A running process finishes,
- * and the next request starts another. Never fails: no PHP is better than no instance. Logs. */
+ * and the next request starts another. Never fails: an instance without PHP is better than none.
+ * Logs. */
 void php_load(Php *php);
 
-/* Has PHP-FPM finish what it does. A later request starts another. */
+/* Has PHP-FPM finish its requests. A later request starts another process. */
 void php_leave(Php *php);
 
-/* To be called when the event loop has seen the end of a process. */
+/* Call it when the event loop has seen the end of a process. */
 void php_step(Php *php);
 
-/* Whether a process still finishes what it does. */
+/* Whether a process is still finishing requests. */
 bool php_is_leaving(const Php *php);
 
-/* Ends what is left at once. */
+/* Ends all remaining processes at once. */
 void php_done(Php *php);
 
 /* Tests the configuration of PHP-FPM as its start would read it: "php-fpm -t". Returns its wait

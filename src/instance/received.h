@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server does with a hand-off, whatever the server is. */
+/* Handling of a hand-off that is common to all servers. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,8 +9,8 @@
 #define HTTP_PORT  80
 #define HTTPS_PORT 443
 
-/* What to say of a message that was refused, by enum bellhop_receive_result. */
+/* The reason of a refused message, by enum bellhop_receive_result. */
 extern const char *const received_refusals[BELLHOP_RECEIVE_SOCKET + 1];
 
-/* What the router has not looked at is here, as DeferAcceptSec= has waited for it. */
+/* The first bytes, which the router has not read, have arrived, because of DeferAcceptSec=. */
 bool received_speaks_tls(int fd, const struct bellhop_handoff *handoff);

@@ -14,11 +14,12 @@ void report_open(Report *report, const char *instance, int sockets_fd)
         char path[64];
 
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" REPORT_SOCKET, sockets_fd);
-        *report =
-                (Report){ .fd = sockets_fd < 0 ? sockets_fd : bellhop_connect(path),
-                          .instance = instance,
-                          /* The first report, of none, makes this process known while it lives. */
-                          .n_told = UINT64_MAX };
+        *report = (Report){
+                .fd = sockets_fd < 0 ? sockets_fd : bellhop_connect(path),
+                .instance = instance,
+                /* The first report, with no requests, registers this process while it lives. */
+                .n_told = UINT64_MAX
+        };
 }
 
 uint64_t report_tell(Report *report, uint64_t n, uint64_t now_usec)

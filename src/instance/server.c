@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Readiness comes by sd_notify(3), through a socket of this server alone. Until its handlers are
- * set, Apache ignores SIGWINCH, its graceful stop, and other signals would end it.
+ * A server reports readiness with sd_notify(3), through its own socket. Until its handlers are set,
+ * Apache ignores SIGWINCH, its graceful stop, and other signals would kill it.
  *
- * A server may forget at its stop signal what it has accepted and no worker has taken (the event
- * MPM of Apache does). So its gate is barred first, what waits in the queue is for the next server,
- * and the signal is sent when nothing is in hand any more.
+ * At its stop signal, a server may drop connections that it has accepted and no worker has taken
+ * (the event MPM of Apache does). So its gate is barred first, connections in the queue wait for
+ * the next server, and the signal is sent when no connection is in hand.
  */
 #include <assert.h>
 #include <signal.h>
@@ -22,21 +22,21 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* A worker takes what is in hand within microseconds; one that somebody has stopped must not keep
- * the instance from ending. */
+/* A worker takes a connection in hand within microseconds; a stopped worker must not prevent the
+ * instance from ending. */
 #define DRAIN_USEC UINT64_C(5000000)
 
-/* How long a server with nothing to finish may take to end, and then to end at once. */
+/* The time for a server without connections to end gracefully, and then to end at once. */
 #define END_USEC UINT64_C(5000000)
 
-/* How long a server may have no process that receives. */
+/* The longest time of a server without a receiving process. */
 #define DESERTED_USEC UINT64_C(10000000)
 
-/* The first processes of a server that ends are gone after this time. */
+/* The first processes of an ending server have ended after this time. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
-#define WAKE_USEC_MOST  UINT64_C(1000000) /* then the server looks by itself */
+#define WAKE_USEC_MOST  UINT64_C(1000000) /* then the server checks by itself */
 
-/* All strings, and the descriptor, are the command's. */
+/* The command owns all strings and the descriptor. */
 typedef struct ServerCommand {
         char *arguments[16];
         size_t n;
@@ -45,13 +45,13 @@ typedef struct ServerCommand {
 
 struct ServerKind {
         const char *name; /* in messages */
-        /* Adds the arguments by server_add(). number: for files that two servers may not share.
-         * fd: what number conf_fd has in the server. Returns 0 or a negative errno. */
+        /* Adds the arguments with server_add(). number: for files that two servers must not share.
+         * fd: the number of conf_fd in the server. Returns 0 or a negative errno. */
         int (*make_command)(const Context *context, bool test, unsigned number, int fd,
                             ServerCommand *command);
         int stop_signal;  /* ends it gracefully, once it is ready */
-        int wake_signal;  /* has it look for processes of its own that have ended; 0: it does */
-        bool needs_watch; /* it does not say which processes have ended, and may start no other */
+        int wake_signal;  /* makes it look for its ended processes; 0: it does this by itself */
+        bool needs_watch; /* it does not report ended processes, and may not replace them */
 };
 
 __attribute__((format(printf, 2, 3))) static void server_add(ServerCommand *command,
@@ -200,7 +200,7 @@ static int server_on_notify(sd_event_source *source, int fd, uint32_t revents, v
         if (n < 0)
                 return 0;
         text[n] = 0;
-        /* Programs of the customer's can write to this socket as well. */
+        /* Programs of the customer can write to this socket, too. */
         if (server_sender(&message) != server->process.pid || !server_says_ready(text))
                 return 0;
         server_close_notify(server);
@@ -312,7 +312,7 @@ void server_free(Server *server)
         free(server);
 }
 
-/* --- processes that receive --- */
+/* --- receiving processes --- */
 
 static int server_on_receiver_end(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
@@ -347,8 +347,8 @@ static void server_watch_receiver(Server *server, sd_event *event, pid_t pid)
         (void)take_fd(fd);
 }
 
-/* The master of nginx does not try again where it could start no worker, as under MemoryMax= or
- * TasksMax=, and would go on alone. */
+/* If the master of nginx can't start a worker, for example because of MemoryMax= or TasksMax=, it
+ * does not try again, and would continue alone. */
 uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec)
 {
         pid_t pids[RECEIVERS_MAX];
@@ -376,7 +376,7 @@ uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec)
         return UINT64_MAX;
 }
 
-/* --- the way out --- */
+/* --- the end --- */
 
 void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec)
 {
@@ -412,7 +412,8 @@ static void server_meet_deadline(Server *server, uint64_t now_usec)
         server->deadline_usec = UINT64_MAX;
 }
 
-/* The server looks for its ended processes once a second, for which the next start would wait. */
+/* The server looks for its ended processes once a second, and the next start would wait for this.
+ */
 static uint64_t server_wake(Server *server, uint64_t now_usec)
 {
         if (server->kind->wake_signal == 0 || server->wake_pause_usec >= WAKE_USEC_MOST)
@@ -439,7 +440,7 @@ uint64_t server_step(Server *server, uint64_t now_usec)
                 if (now_usec < server->drained_usec &&
                     (sum.n_in_hand > 0 || (!server->is_ready && sum.n_handoffs > 0)))
                         return MIN(server->drained_usec, server->deadline_usec);
-                /* What has received nothing has nothing to finish. */
+                /* A server that has received nothing has nothing to finish. */
                 child_kill(&server->process,
                            server->is_ready ? server->kind->stop_signal : SIGTERM);
                 server->phase = SERVER_FINISHES;

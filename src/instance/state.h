@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What an instance says of itself: a small file in its runtime folder, which bellhop-instance
- * replaces as a whole and bellhopctl reads. A process of the customer's can write anything there,
- * so it is shown and never acted on in a way that could harm others. */
+/* The state that an instance reports: a small file in its runtime folder, which bellhop-instance
+ * replaces as a whole and bellhopctl reads. A process of the customer can write anything there, so
+ * it is only shown, and never used in a way that could harm others. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,8 @@
 #define STATE_FILE      "state"
 #define STATE_MAX_BYTES 512
 
-/* The runtime folder of an instance: a file system that only the mount namespace of its unit has.
+/* The runtime folder of an instance: a file system that exists only in the mount namespace of its
+ * unit.
  */
 #define INSTANCE_RUNTIME_DIR "/run/bellhop-instance"
 
@@ -21,16 +22,16 @@ typedef enum StateKind {
         STATE_STARTING,  /* the server has not yet been ready */
         STATE_READY,     /* it receives hand-offs */
         STATE_RELOADING, /* it reads its files again, and still serves */
-        STATE_STOPPING,  /* what it has received is finished; nothing new is received */
+        STATE_STOPPING,  /* it finishes received connections, and receives no new ones */
         STATE_KINDS,
 } StateKind;
 
-/* How the last reload went. */
+/* The result of the last reload. */
 typedef enum StateReload {
         STATE_RELOAD_NONE, /* there was none */
         STATE_RELOAD_RUNNING,
         STATE_RELOAD_DONE,
-        STATE_RELOAD_FAILED, /* the server goes on with what it had */
+        STATE_RELOAD_FAILED, /* the server keeps its old settings */
         STATE_RELOADS,
 } StateReload;
 
@@ -48,17 +49,17 @@ typedef struct State {
 /* "VERSION=1\nSTATE=ready\nCONNECTIONS=...\n", NUL-terminated. Returns its length. */
 size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);
 
-/* False: another version, or not of that form. Unknown keys are passed over. Pure. */
+/* False: another version, or another form. Unknown keys are ignored. Pure. */
 bool state_parse(Span text, State *ret);
 
-/* The path by which other processes reach dir in the mount namespace of that one, to be freed; NULL
- * without memory. A number that no process has, such as 0, leads nowhere. See proc(5),
+/* The path through which other processes reach dir in the mount namespace of that process, to be
+ * freed; NULL without memory. With an unused process id, such as 0, it does not exist. See proc(5),
  * /proc/pid/root: for root, and for a process of the same unit. */
 char *state_dir_of(uint64_t pid, const char *dir);
 
 /* Replaces STATE_FILE in dir. Returns 0 or a negative errno. */
 int state_write(const char *dir, const State *state);
 
-/* Reads STATE_FILE in dir without following links, blocking or opening anything but a regular file.
- * Returns 0, -ENOENT (not running), -EBADMSG (not of that form) or another negative errno. */
+/* Reads STATE_FILE in dir without following links, blocking, or opening anything except a regular
+ * file. Returns 0, -ENOENT (not running), -EBADMSG (another form) or another negative errno. */
 int state_read(const char *dir, State *ret);

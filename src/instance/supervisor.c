@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loop records what happens. After each event, supervisor_advance() looks at everything
- * that may be due and sets one timer for the next time, so no event can come at a wrong moment.
+ * The event loop records events. After each event, supervisor_advance() checks everything that may
+ * be due and sets one timer for the next time, so no event can come at a wrong moment.
  *
- * A reload starts a new server beside the old one, which finishes what it has; both receive
- * meanwhile. If the new one does not get ready, the old one goes on: a reload can't take an
- * instance down.
+ * A reload starts a new server beside the old one, which finishes its connections; both receive
+ * meanwhile. If the new one does not become ready, the old one keeps running, so a reload can't
+ * take an instance down.
  *
  * A stop bars the gate, ends the server and leaves the queue to the next start. systemd starts a
- * unit again only when its processes are gone, so while the old server finishes a slow download,
+ * unit again only when its processes have ended, so while the old server finishes a slow download,
  * another one serves new connections.
  */
 #include <assert.h>
@@ -32,28 +32,30 @@
 #include "util/notify.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
-#define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at that time */
+#define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at this time */
 
-/* Between two reports of a busy instance: each costs systemd a little. At most IdleSec=, or the end
- * of the last connection would be noticed too late. */
+/* Between two reports of a busy instance, because each costs systemd a little. At most IdleSec=, or
+ * the end of the last connection would be noticed too late. */
 #define REPORT_USEC USEC_PER_SEC
 
-/* Until an idle instance with something in its queue looks again whether it was received. */
+/* The time until an idle instance with connections in its queue checks again whether they were
+ * received. */
 #define WAITING_USEC UINT64_C(100000)
 
-/* For a reload's server to get ready; TimeoutStartSec=, which bounds ExecReload= too, is longer. */
+/* The time for a reload's server to become ready; TimeoutStartSec=, which also limits ExecReload=,
+ * is longer. */
 #define RELOAD_USEC (12 * USEC_PER_SEC)
 
-/* From the order to stop on: connections of before it are cut, new ones are left to the next
- * start, all is cut. TimeoutStopSec= of the unit is longer. */
+/* Times after the stop: older connections are cut; new ones are left to the next start; all are
+ * cut. TimeoutStopSec= of the unit is longer. */
 #define STOP_CUT_USEC   (30 * USEC_PER_SEC)
 #define STOP_SERVE_USEC (37 * USEC_PER_SEC)
 #define STOP_END_USEC   (40 * USEC_PER_SEC)
 
-/* How long nobody receives while a server finishes, before another one does. */
+/* The longest time without a receiver while a server finishes, before another one starts. */
 #define HANDOVER_USEC USEC_PER_SEC
 
-/* Servers that finish long connections of before a reload; the oldest is ended beyond that. */
+/* Limit of servers that finish long connections after a reload; beyond it, the oldest is ended. */
 #define LEAVING_MAX 4
 
 typedef struct Supervisor {
@@ -64,19 +66,19 @@ typedef struct Supervisor {
 
         Server *current; /* receives, or will when it is ready; NULL: none, while stopping */
         Server *next;    /* of a reload, until it is ready */
-        LIST_HEAD(, Server) servers; /* these two, and those that are leaving; the newest first */
+        LIST_HEAD(, Server) servers; /* these two, and the ending ones; the newest first */
         Php php;
 
-        PageSum gone;       /* what servers that have ended had received */
+        PageSum gone;       /* counts of ended servers */
         uint64_t idle_usec; /* 0: never */
         uint64_t began_usec;
         bool is_reload_wanted;
-        uint64_t stop_usec;   /* when the order came; 0: it did not */
+        uint64_t stop_usec;   /* when the stop was requested; 0: not yet */
         bool has_ended;       /* the event loop is about to end */
-        bool is_queue_left;   /* a server for those who wait could not be started */
-        uint64_t nobody_usec; /* since when no server receives */
+        bool is_queue_left;   /* a server for waiting connections could not be started */
+        uint64_t nobody_usec; /* the time since no server receives */
         State state;          /* as it was published */
-        bool is_state_old;    /* a server took its part of the numbers with it */
+        bool is_state_old;    /* a server ended without its final numbers */
         uint64_t report_usec; /* when the next report may be made */
         Report report;        /* to bellhop-usage */
 } Supervisor;
@@ -91,7 +93,7 @@ static bool supervisor_is_stopping(const Supervisor *supervisor)
         return supervisor->stop_usec > 0;
 }
 
-/* --- what is counted, and who hears of it --- */
+/* --- counts and reports --- */
 
 static PageSum supervisor_sum(const Supervisor *supervisor)
 {
@@ -103,7 +105,7 @@ static PageSum supervisor_sum(const Supervisor *supervisor)
         return sum;
 }
 
-/* happened: what systemd is told with it. */
+/* happened: a message for systemd. */
 static void supervisor_publish(Supervisor *supervisor, NotifyEvent happened)
 {
         const State *state = &supervisor->state;
@@ -149,7 +151,7 @@ static void supervisor_report_now(Supervisor *supervisor, NotifyEvent happened, 
         supervisor_publish(supervisor, happened);
 }
 
-/* Returns when to look again. */
+/* Returns when to check again. */
 static uint64_t supervisor_report(Supervisor *supervisor, uint64_t now)
 {
         bool is_old = supervisor->is_state_old;
@@ -170,9 +172,9 @@ static void supervisor_set_kind(Supervisor *supervisor, StateKind kind, NotifyEv
         supervisor_report_now(supervisor, happened, clock_monotonic_usec());
 }
 
-/* --- servers come and go --- */
+/* --- starts and ends of servers --- */
 
-/* Settings that the supervisor itself heeds; confine() adds what they forbid to the fence. */
+/* Settings of the supervisor itself; confine() extends the fence by them. */
 static int supervisor_read_settings(Supervisor *supervisor)
 {
         Instance settings;
@@ -239,7 +241,7 @@ static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
         supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
 }
 
-/* status: of the new server, for an instance that has no other any more. */
+/* status: of the new server, for an instance without another one. */
 static void supervisor_fail_reload(Supervisor *supervisor, int status)
 {
         const char *instance = supervisor->context->instance;
@@ -266,7 +268,7 @@ static void supervisor_begin_reload(Supervisor *supervisor)
                 supervisor_fail_reload(supervisor, W_EXITCODE(EXIT_FAILURE, 0));
 }
 
-/* Returns when to look again. */
+/* Returns when to check again. */
 static uint64_t supervisor_reload(Supervisor *supervisor, uint64_t now)
 {
         if (supervisor->next && supervisor->next->is_ready) {
@@ -308,7 +310,7 @@ static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now
 {
         const uint64_t n_open = supervisor->gone.n_open;
 
-        /* Processes that it leaves behind would receive until systemd ends them. */
+        /* Remaining processes would receive until systemd ends them. */
         page_bar(server->page, true);
         page_add(server->page, &supervisor->gone);
         if (supervisor->gone.n_open > n_open)
@@ -367,7 +369,7 @@ static void supervisor_watch_queue(Supervisor *supervisor, bool watch)
                                             watch ? EPOLLIN | EPOLLRDHUP : EPOLLRDHUP);
 }
 
-/* While systemd waits for a finishing server, another one serves. Returns when to look again. */
+/* While systemd waits for a finishing server, another one serves. Returns when to check again. */
 static uint64_t supervisor_hand_over(Supervisor *supervisor, uint64_t now)
 {
         const uint64_t due = supervisor->nobody_usec + HANDOVER_USEC;
@@ -386,7 +388,7 @@ static uint64_t supervisor_hand_over(Supervisor *supervisor, uint64_t now)
         return FOREVER;
 }
 
-/* Returns when to look again. */
+/* Returns when to check again. */
 static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
 {
         const uint64_t serve = supervisor->stop_usec + STOP_SERVE_USEC;
@@ -406,8 +408,8 @@ static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
         return supervisor_earlier(supervisor_hand_over(supervisor, now), now < serve ? serve : end);
 }
 
-/* A connection that comes while we look is not lost: what was not received stays in systemd's queue
- * and starts the instance again. Returns when to look again. */
+/* A connection that arrives meanwhile is not lost: it remains in systemd's queue and starts the
+ * instance again. Returns when to check again. */
 static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
 {
         Server *server = supervisor->current;
@@ -447,7 +449,8 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         if (supervisor->state.kind == STATE_STARTING && supervisor->current &&
             supervisor->current->is_ready)
                 supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
-        /* First, as a change after it rings the bell: what is decided below knows all before. */
+        /* First, because later changes ring the bell, so the decisions below know all earlier ones.
+         */
         next = supervisor_report(supervisor, now);
         if (!supervisor_is_stopping(supervisor))
                 next = supervisor_earlier(next, supervisor_reload(supervisor, now));

@@ -4,7 +4,7 @@
 
 #include "instance/context.h"
 
-/* Raises the fence, starts the server and works until it is idle, has to stop or its server is
- * gone. SIGCHLD, SIGTERM, SIGINT and SIGHUP are blocked. The hand-off socket stays the caller's.
+/* Sets up the fence, starts the server, and works until it is idle, must stop, or its server has
+ * ended. SIGCHLD, SIGTERM, SIGINT and SIGHUP are blocked. The caller keeps the hand-off socket.
  * Returns the waitpid(2) status to end with, or a negative errno; logs. */
 int supervisor_run(Context *context);

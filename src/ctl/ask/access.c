@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks to a file. Each step is opened with our own rights, but without access to its content
- * (O_PATH), and the kernel is then asked about it with the user's: so folders before it that the
- * sandbox replaces have no say.
+ * Walks to a file. Opens each step with our own rights, but without access to its content (O_PATH),
+ * then asks the kernel about it with the user's rights. So earlier folders that the sandbox
+ * replaces do not count.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -22,14 +22,14 @@ bool identity_of(const char *user, Identity *ret)
         if (!pw)
                 return false;
         *ret = (Identity){ .uid = pw->pw_uid, .gid = pw->pw_gid, .n_groups = ACCESS_GROUPS_MAX };
-        /* Of more groups than fit, the first count. */
+        /* If there are too many groups, only the first ones count. */
         if (getgrouplist(user, pw->pw_gid, ret->groups, &ret->n_groups) < 0)
                 ret->n_groups = ACCESS_GROUPS_MAX;
         return true;
 }
 
 typedef struct Walk {
-        const Identity *who; /* NULL: what is asked is whether only root can change it */
+        const Identity *who; /* NULL: checks whether only root can change it */
         const char *const *replaced;
         int mode;
         Access *access;
@@ -71,7 +71,8 @@ int access_end_as(const Identity *own)
         return own->n_groups < 0 ? 0 : access_become(own);
 }
 
-/* Sets the error if the user may not. Returns a negative errno if that can't be known. */
+/* Sets the error if the user has no access. Returns a negative errno if this can't be determined.
+ */
 static int access_judge(Walk *walk, int fd, int mode)
 {
         Identity own;
@@ -162,7 +163,7 @@ static int access_step(Walk *walk)
 
         if (fd < 0 || fstat(fd, &access->stat) < 0) {
                 access->error = -errno;
-                /* Where we may not look into a folder, the folder is the obstacle. */
+                /* If we have no access to a folder, the folder is the obstacle. */
                 if (access->error == -EACCES) {
                         access_go_up(walk->path);
                         (void)stat(access_path(walk), &access->stat);

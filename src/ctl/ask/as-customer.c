@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The answer comes through a pipe: what work() returns, then the text. */
+/* The answer comes through a pipe: the result of work(), then the text. */
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Work in a process of a customer's user, for root: files are opened with the customer's rights,
- * and what is read from them is parsed there. */
+/* Lets root work in a process of a customer's user: it opens files with the customer's rights, and
+ * parses their content there. */
 #pragma once
 
 #include "ctl/ask/access.h"
@@ -9,10 +9,10 @@
 typedef int AsCustomerWork(const void *userdata, char **ret_text);
 
 /*
- * Calls work() in a child process that has the ids and groups of the customer, who can't trace it,
- * and may end it. Returns what work() returns, and its text, of at most 1 MiB. -ETIMEDOUT: it has
- * taken more than a minute, as after a SIGSTOP by the customer. -ECHILD: it was ended. Or another
- * negative errno.
+ * Calls work() in a child process with the ids and groups of the customer, who can't trace it, but
+ * can kill it. Returns the result of work() and its text, of at most 1 MiB. -ETIMEDOUT: it took
+ * more than a minute, for example after a SIGSTOP by the customer. -ECHILD: it was killed. Or
+ * another negative errno.
  */
 int as_customer_run(const Identity *customer, AsCustomerWork *work, const void *userdata,
                     char **ret_text);

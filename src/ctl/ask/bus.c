@@ -10,7 +10,8 @@
 #define SYSTEMD "org.freedesktop.systemd1"
 #define OBJECT  "/org/freedesktop/systemd1"
 
-/* dbus-daemon lets a connection have 128 replies pending, and answers more with errors. */
+/* dbus-daemon allows 128 pending replies for each connection, and answers further calls with
+ * errors. */
 #define AT_ONCE 100
 
 /* --- units --- */
@@ -64,7 +65,7 @@ const UnitState *units_find(const Units *units, const char *name)
 {
         const UnitState key = { .name = name };
 
-        /* bsearch(3) may not have NULL, even for none. */
+        /* bsearch(3) does not accept NULL, even without elements. */
         return units->n == 0
                        ? NULL
                        : bsearch(&key, units->units, units->n, sizeof(key), bus_compare_units);
@@ -174,7 +175,7 @@ static int bus_on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *er
                               : bus_read_value(reply, asked->question);
 
         asked->question->error = r < 0 ? r : 0;
-        /* After 25 seconds. All further questions would wait as long, one after the other. */
+        /* After 25 seconds. Each further question would wait as long. */
         if (r == -ETIMEDOUT)
                 sd_bus_close(asked->bus);
         (*asked->n_open)--;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What systemd knows of units, by D-Bus with PID 1. Functions return 0 or a negative errno. */
+/* Asks systemd (PID 1) about units over D-Bus. Functions return 0 or a negative errno. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@ typedef struct Units {
         sd_bus_message *reply; /* owns the strings */
 } Units;
 
-/* All that match the pattern ("bellhop*"), in one call: good for thousands. */
+/* All units that match the pattern ("bellhop*"), in one call, which is fast for thousands. */
 int bus_list_units(sd_bus *bus, const char *pattern, Units *ret);
 void units_done(Units *units);
 
@@ -29,8 +29,8 @@ void units_done(Units *units);
 const UnitState *units_find(const Units *units, const char *name);
 bool unit_is_active(const Units *units, const char *name);
 
-/* Whether one unit is active: 1, 0 or a negative errno. systemd does not load it for that, so it
- * can still be given a drop-in. */
+/* Whether one unit is active: 1, 0 or a negative errno. systemd does not load it for this, so it
+ * can still get a drop-in. */
 int bus_is_active(sd_bus *bus, const char *unit);
 
 typedef enum PropertyKind {
@@ -45,12 +45,12 @@ typedef struct BusQuestion {
         const char *interface; /* "Unit", "Socket" or "Service" */
         const char *property;
         PropertyKind kind;
-        void *ret; /* left as it is without an answer */
+        void *ret; /* unchanged without an answer */
         int error; /* of this question; negative errno */
 } BusQuestion;
 
-/* Asks all of them at once: with a thousand instances, one after the other would mostly wait.
- * systemd loads a unit that it is asked about. Returns 0 although single ones may have no answer.
+/* Asks all of them at once: with a thousand instances, separate questions would mostly wait.
+ * systemd loads a unit that it is asked about. Returns 0 even if some have no answer.
  */
 int bus_ask(sd_bus *bus, BusQuestion questions[], size_t n);
 
@@ -59,9 +59,9 @@ int bus_get(sd_bus *bus, const char *unit, const char *interface, const char *pr
             PropertyKind kind, void *ret);
 char **bus_free_strings(char **strings);
 
-/* When it has last read all unit files, since 1970. */
+/* When systemd last read all unit files, since 1970. */
 int bus_get_units_loaded(sd_bus *bus, uint64_t *ret_usec);
 
-/* Where a service has the credential of that name from, encrypted or not. NULL: it has none. */
+/* The source of a service's credential with that name, encrypted or not. NULL: it has none. */
 int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
                        bool *ret_encrypted);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All questions about certificates to OpenSSL. Where it may leave an error in its queue, the
- * function here empties that.
+ * All questions about certificates to OpenSSL. If OpenSSL may leave an error in its queue, the
+ * function here empties the queue.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -22,7 +22,7 @@
 
 #define DAY_SECONDS  (24 * 3600)
 #define SOON_SECONDS (30 * DAY_SECONDS)
-/* What Debian's OpenSSL and browsers demand: RSA of 2048 bits, SHA-2. */
+/* Debian's OpenSSL and browsers require RSA with 2048 bits and SHA-2. */
 #define SECURITY_BITS_MIN 112
 
 void certificates_free(STACK_OF(X509) * certificates)
@@ -30,7 +30,7 @@ void certificates_free(STACK_OF(X509) * certificates)
         sk_X509_pop_free(certificates, X509_free);
 }
 
-/* Whether the last error only says that no further certificate follows. */
+/* Whether the last error only means that no further certificate follows. */
 static bool certificate_was_the_end(void)
 {
         const unsigned long error = ERR_peek_last_error();
@@ -225,7 +225,7 @@ static X509 *certificate_find_issuer(STACK_OF(X509) * certificates, const Chain 
                         continue;
                 while (n < chain->n && chain->linked[n] != issuer)
                         n++;
-                /* One that is in the chain already would make a loop of it. */
+                /* A certificate that is already in the chain would make a loop. */
                 if (n == chain->n)
                         return issuer;
         }
@@ -298,7 +298,7 @@ const char *certificate_weakness(X509 *certificate)
 
         if (!key || EVP_PKEY_get_security_bits(key) < SECURITY_BITS_MIN)
                 return "its key is too short";
-        /* No client relies on the signature of a self-signed one. */
+        /* No client relies on the signature of a self-signed certificate. */
         if (!certificate_is_self_signed(certificate) &&
             X509_get_signature_info(certificate, NULL, NULL, &bits, NULL) == 1 &&
             bits < SECURITY_BITS_MIN)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Certificates and keys, and what is wrong with them, by OpenSSL. Asks no clock.
+ * Certificates and keys, and their faults, by OpenSSL. Does not read the clock.
  */
 #pragma once
 
@@ -11,17 +11,17 @@
 
 typedef enum PemResult {
         PEM_TAKEN,
-        PEM_NOTHING, /* nothing of that kind is in the text */
+        PEM_NOTHING, /* the text has nothing of that kind */
         PEM_BROKEN,
         PEM_ENCRYPTED, /* a key that needs a pass phrase */
 } PemResult;
 
 /* With PEM_TAKEN, there is at least one certificate; all are in the order of the text. */
 PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret);
-/* Read a file: return a PemResult, or a negative errno as file_read() does. */
+/* These read a file, and return a PemResult, or a negative errno as file_read() does. */
 int certificates_read(const char *path, STACK_OF(X509) * *ret);
 int key_read(const char *path, EVP_PKEY **ret);
-/* In a customer's folder; they follow no link. The key is one to sign with. */
+/* For a customer's folder: these follow no link. The key can be used to sign. */
 int certificates_read_own(int folder, const char *name, STACK_OF(X509) * *ret);
 int key_read_own(int folder, const char *name, EVP_PKEY **ret);
 void certificates_free(STACK_OF(X509) * certificates);
@@ -31,8 +31,8 @@ bool certificate_is_self_signed(X509 *certificate);
 typedef enum ChainState {
         CHAIN_TRUSTED,     /* leads to an authority in the store */
         CHAIN_SELF_SIGNED, /* a single certificate that signs itself */
-        CHAIN_UNTRUSTED, /* complete as far as can be seen, but its authority is not in the store */
-        CHAIN_INCOMPLETE, /* an issuer is missing */
+        CHAIN_UNTRUSTED,   /* apparently complete, but its authority is not in the store */
+        CHAIN_INCOMPLETE,  /* an issuer is missing */
 } ChainState;
 
 #define CHAIN_MAX 32
@@ -44,11 +44,11 @@ typedef struct Chain {
         X509 *linked[CHAIN_MAX]; /* from the leaf on, each followed by its issuer */
         int n;
         X509 *leaf; /* the instance's own */
-        X509 *last; /* the one whose issuer is not in the file, or is itself */
+        X509 *last; /* the certificate whose issuer is not in the file, or is itself */
 } Chain;
 
-/* certificates: at least one. key: the leaf's, or NULL if it is not known; then the first that is
- * not an authority is the leaf. */
+/* certificates: at least one. key: of the leaf, or NULL if unknown; then the first certificate that
+ * is not an authority is the leaf. */
 Chain chain_judge(STACK_OF(X509) * certificates, EVP_PKEY *key, X509_STORE *store);
 
 typedef enum Validity {
@@ -65,10 +65,10 @@ time_t certificate_not_after(const X509 *certificate);
 /* "*.suffix": any one label below the suffix. */
 bool certificate_covers(X509 *certificate, const char *host);
 
-/* NULL: strong enough; else what is weak, for people. */
+/* NULL: strong enough; otherwise the weakness, for people. */
 const char *certificate_weakness(X509 *certificate);
 
-/* Strings to be freed, harmless for terminals; NULL without memory or where there is nothing. */
+/* Strings to be freed, harmless for terminals; NULL without memory or without a value. */
 char *certificate_subject(X509 *certificate);
 char *certificate_issuer(X509 *certificate);
 char *certificate_names(X509 *certificate);    /* hosts and addresses, one a line */
@@ -76,4 +76,4 @@ char *certificate_key_type(X509 *certificate); /* "EC P-256", "RSA 2048" */
 char *certificate_signature(X509 *certificate);
 char *certificate_serial(X509 *certificate);
 char *certificate_fingerprint(X509 *certificate); /* SHA-256 */
-char *certificate_issuer_url(X509 *certificate);  /* where its issuer's certificate is published */
+char *certificate_issuer_url(X509 *certificate);  /* the address of its issuer's certificate */

@@ -3,7 +3,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* A file that each installation of the CMS has. */
+/* A file of each installation of the CMS. */
 static const struct {
         const char *file, *name;
 } known[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns what the state of an instance is called, and where each number comes from.
+ * Owns the names of states of an instance, and the source of each number.
  */
 #include "ctl/ask/fleet.h"
 #include "config/folder.h"
@@ -68,7 +68,7 @@ static int fleet_append(Fleet *fleet, const char *name, const Instance *instance
         return r;
 }
 
-/* Those with a mistake, too: they may well be served as before. */
+/* Instances with a mistake, too: they may still be served as before. */
 static int fleet_append_bad_files(Fleet *fleet, const char *config_dir, const char *only)
 {
         _cleanup_free_ char *path = text_format("%s/instances", config_dir);
@@ -129,7 +129,7 @@ static void fleet_take_sample(Fleet *fleet, const Sample *sample)
         for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
                 uint64_t *field = (uint64_t *)(void *)((char *)entry + fields[i].offset);
 
-                /* Of refusals there is one for each reason. */
+                /* Refusals have one counter for each reason. */
                 if (strcmp(sample->name, fields[i].name) == 0)
                         *field = (*field == UNKNOWN ? 0 : *field) + (uint64_t)sample->value;
         }
@@ -169,7 +169,7 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 
 #define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
 
-/* What systemd is asked about services: in which states, and for whom. */
+/* The questions to systemd about services: in which states, and for which callers. */
 static const struct {
         const char *interface, *property;
         PropertyKind kind;
@@ -194,8 +194,8 @@ static const struct {
         { "Unit", "After", PROPERTY_STRINGS, FIELD(after), ALWAYS, FLEET_FOR_APPLY },
 };
 
-/* Appends the questions about one instance. A unit that systemd does not have in memory would be
- * read for nothing but an empty answer. */
+/* Appends the questions about one instance. systemd would read a unit that it does not have in
+ * memory, only for an empty answer. */
 static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, FleetDepth depth,
                                   BusQuestion ret[])
 {
@@ -218,7 +218,7 @@ static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, FleetDe
         return n;
 }
 
-/* Sockets that are left although their files have gone. */
+/* Sockets that remain although their files were removed. */
 static int fleet_append_left_over(Fleet *fleet, const char *only)
 {
         const size_t n = fleet->units.n;
@@ -235,7 +235,7 @@ static int fleet_append_left_over(Fleet *fleet, const char *only)
         return r;
 }
 
-/* Where dbus-daemon lets a connection have fewer replies pending than we ask for, for example. */
+/* For example, if dbus-daemon allows fewer pending replies than we ask for. */
 static void fleet_note_unanswered(Fleet *fleet, const BusQuestion questions[], size_t n)
 {
         char name[NAME_UNIT_MAX];
@@ -281,16 +281,16 @@ static void fleet_finish(FleetEntry *entry)
         _cleanup_free_ char *dir = state_dir_of(entry->pid, INSTANCE_RUNTIME_DIR);
         State state = { .n_open = entry->state == FLEET_IDLE ? 0 : UNKNOWN };
 
-        /* It is the customer's word, and what is not of the right form says nothing. */
+        /* The customer can write it, so anything in another form is ignored. */
         if (dir)
                 (void)state_read(dir, &state);
         entry->n_open = state.n_open;
         if (entry->last_used == 0)
                 entry->last_used = state.last_handoff_usec / 1000000;
-        /* A router that was started later knows of no hand-off before. */
+        /* A router that was started later does not know earlier hand-offs. */
         if (entry->last_used == 0 && entry->inactive_usec != UNKNOWN)
                 entry->last_used = entry->inactive_usec / 1000000;
-        /* It ends because it could not start, not because it was told to. */
+        /* It ends because it could not start, not because of a stop. */
         if (entry->state == FLEET_STOPPING && entry->result &&
             strcmp(entry->result, "success") != 0)
                 entry->state = FLEET_FAILED;

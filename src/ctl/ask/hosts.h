@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which hosts and addresses lead to each instance: the routes, seen from the other side. */
+/* The hosts and addresses of each instance, from the routes. */
 #pragma once
 
 #include "config/config.h"
@@ -11,6 +11,6 @@ typedef struct Hosts {
         size_t n_addresses;
 } Hosts;
 
-/* One for each of n_instances, as the map numbers them. NULL: no memory. */
+/* One for each of n_instances, numbered as in the map. NULL: no memory. */
 Hosts *hosts_new(const HostMap *map, size_t n_instances);
 Hosts *hosts_free(Hosts *hosts, size_t n_instances);

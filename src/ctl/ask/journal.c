@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns which lines of the journal are about an instance.
+ * Decides which lines of the journal concern an instance.
  */
 #include <systemd/sd-journal.h>
 #include <time.h>
@@ -54,7 +54,7 @@ static char *journal_text(sd_journal *journal, bool refusal)
         return text;
 }
 
-/* From the end backwards: the last line comes first. */
+/* Reads backwards: the last line is first. */
 static int journal_read_back(sd_journal *journal, bool refusals, size_t max, char ***texts,
                              size_t *n)
 {
@@ -93,7 +93,8 @@ static int journal_match(sd_journal *journal, const char *instance, bool refusal
                 { "_TRANSPORT", "stdout" },
                 { "_TRANSPORT", "syslog" },
                 { NULL, NULL },
-                /* By the journal's own protocol, as are requests, which are left out. */
+                /* Lines that came by the journal's own protocol. Requests, which do too, are left
+                   out. */
                 { "_SYSTEMD_UNIT", service },
                 { "_SYSTEMD_UNIT", standin },
                 { "SYSLOG_IDENTIFIER", errors },

@@ -7,8 +7,8 @@
 
 /*
  * The last lines, at most max, for texts_free(): with the time in front, printable, the oldest
- * first. refusals: what the router has refused for the instance, as reason, host and client; else
- * what its server, systemd and the router say, without the log of requests. Returns 0 or a negative
- * errno.
+ * first. refusals: connections that the router refused for the instance, with reason, host and
+ * client; otherwise messages of its server, systemd and the router, without the log of requests.
+ * Returns 0 or a negative errno.
  */
 int journal_read(const char *instance, bool refusals, size_t max, char ***ret, size_t *ret_n);

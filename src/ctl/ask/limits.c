@@ -8,10 +8,10 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* Where systemctl set-property keeps what it is told. */
+/* systemctl set-property stores its settings here. */
 #define CONTROL_DIR "/etc/systemd/system.control"
 
-/* No instance has that name, so its unit has what the templates say. */
+/* No instance has that name, so its unit has the settings of the templates. */
 #define NOBODY "0"
 
 #define SIZE_MIN (UINT64_C(16) << 20)
@@ -40,7 +40,7 @@ static bool limits_parse_size(Span text, uint64_t *ret)
         return *ret >= SIZE_MIN;
 }
 
-/* "150%", "12.5%": the sign may be left out. As systemd reads it, with two decimals at most. */
+/* "150%", "12.5%", with or without the sign. As in systemd, with at most two decimals. */
 static bool limits_parse_percent(Span text, uint64_t *ret)
 {
         uint64_t whole, hundredths = 0;
@@ -91,7 +91,7 @@ void limit_disk_folder(const char *name, char ret[static PATH_MAX])
                 return;
         if (user)
                 (void)snprintf(ret, PATH_MAX, "%s/public_html", user->pw_dir);
-        /* The folder itself is the customer's, who may make it a link to anywhere. */
+        /* The customer owns the folder itself, and can make it a link to anywhere. */
         if (user && lstat(ret, &st) == 0)
                 (void)snprintf(ret, PATH_MAX, "%s", user->pw_dir);
         else
@@ -126,7 +126,7 @@ static bool limits_has_drop_in(LimitKind kind, const char *name)
         return path && access(path, F_OK) == 0;
 }
 
-/* One more than the instances: what all have. */
+/* One more than the instances, for the settings of all. */
 static int limits_ask_systemd(sd_bus *bus, const char *const names[], size_t n, Limits ret[])
 {
         _cleanup_free_ BusQuestion *questions = calloc(n + 1, LIMIT_DISK * sizeof(*questions));

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an instance may use at most. Memory, processor and tasks are limits of its unit, which
- * systemd keeps and heeds; the disk is a quota of its user, which the kernel does. bellhop has no
- * copy of them.
+ * Limits of an instance. systemd stores and enforces limits of memory, processor and tasks for the
+ * unit. The kernel does this for the disk, with a quota of the user. bellhop has no copy of them.
  */
 #pragma once
 
@@ -22,27 +21,27 @@ typedef enum LimitKind {
 
 extern const struct LimitRow {
         const char *option;   /* of bellhopctl, without "--" */
-        const char *setting;  /* systemd's, as in a unit file; of the disk, ours */
-        const char *property; /* the same on D-Bus; NULL: not systemd's */
-        const char *form;     /* "is " and this: what a value must be */
+        const char *setting;  /* as in a unit file of systemd; for the disk, our own name */
+        const char *property; /* the same on D-Bus; NULL: unknown to systemd */
+        const char *form;     /* the form of a value, for a message */
 } limits[LIMITS];
 
 typedef struct Limits {
         uint64_t max[LIMITS]; /* in force; UINT64_MAX: there is none */
-        bool is_own[LIMITS];  /* not only that which all instances have */
-        int error[LIMITS];    /* why it is not known; 0: it is */
+        bool is_own[LIMITS];  /* set for this instance, not only for all instances */
+        int error[LIMITS];    /* why it is unknown; 0: it is known */
         uint64_t disk_used;   /* bytes; UINT64_MAX: not known */
 } Limits;
 
-/* Asks about n instances at once; a unit that systemd does not have in memory is loaded. bus NULL:
- * there is no systemd to ask, for that reason. Returns 0, or -ENOMEM. */
+/* Asks about n instances at once; systemd loads units that it does not have in memory. bus NULL:
+ * systemd can't be asked, because of that error. Returns 0, or -ENOMEM. */
 int limits_ask(sd_bus *bus, int bus_error, const char *const names[], size_t n, Limits ret[]);
 
-/* Reads "1G", "150%", "200". False: it is of another form, or out of range. */
+/* Reads "1G", "150%", "200". False: it has another form, or is out of range. */
 bool limit_parse(LimitKind kind, const char *text, uint64_t *ret);
 
-/* The drop-in by which systemd keeps such a limit of an instance; a string to be freed. */
+/* The drop-in in which systemd stores such a limit of an instance; a string to be freed. */
 char *limit_drop_in(LimitKind kind, const char *name);
 
-/* The folder whose file system holds the pages of an instance, which may not be there yet. */
+/* The folder whose file system holds the pages of an instance, which may not exist yet. */
 void limit_disk_folder(const char *name, char ret[static PATH_MAX]);

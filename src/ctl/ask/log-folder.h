@@ -6,5 +6,5 @@
 
 #define LOG_DIR "/var/log/bellhop"
 
-/* Whether the folder exists, belongs to bellhop-log alone, and gets the lines of that user. */
+/* Whether the folder exists, belongs only to bellhop-log, and gets the lines of that user. */
 bool log_folder_is_made(const char *name);

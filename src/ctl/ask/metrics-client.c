@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the way to the control socket, HTTP by libcurl, and the reading of Prometheus's text format
- * as the router writes it: no timestamps.
+ * Talks to the control socket over HTTP, with libcurl, and parses Prometheus's text format as the
+ * router writes it, without timestamps.
  */
 #include <curl/curl.h>
 #include <unistd.h>
@@ -17,8 +17,8 @@
 
 #define FETCH_SECONDS 10
 
-/* A router that is restarted, or needs the place, ends a connection. Where many connect, there is
- * no room in the queue, for which libcurl does not wait (COULDNT_CONNECT without an errno). */
+/* A router that restarts, or needs the place, closes a connection. If many clients connect, the
+ * queue is full, and libcurl does not wait (COULDNT_CONNECT without an errno). */
 #define FETCH_AGAIN_USEC (20 * 1000)
 
 static int metrics_perform(CURL *curl, const char *path, const char *url, FILE *out)
@@ -67,7 +67,7 @@ static int metrics_fetch_once(const char *path, const char *url, char **ret)
         return r;
 }
 
-/* Without an answer of systemd: false, as the socket has to be tried. */
+/* False without an answer of systemd, because the socket must then be tried. */
 static bool metrics_router_is_stopped(const char *runtime_dir)
 {
         _cleanup_free_ char *state = NULL;
@@ -124,7 +124,7 @@ const char *metrics_fetch_explain(int error)
         }
 }
 
-/* Cuts the line up: NAME VALUE or NAME{LABELS} VALUE. False: it is no sample. */
+/* Splits the line: NAME VALUE or NAME{LABELS} VALUE. False: it is not a sample. */
 static bool metrics_parse_line(char *line, Sample *ret)
 {
         char *space = strrchr(line, ' '), *brace = strchr(line, '{'), *end;

@@ -31,7 +31,7 @@ static int oom_note(OomKills *kills, const char *instance, uint64_t usec)
         return array_append(kills->kills, kills->n, kill);
 }
 
-/* The unit is in a field that only root's programs can have put beside _UID=0. */
+/* The unit is in a field that only programs of root can combine with _UID=0. */
 static int oom_note_line(OomKills *kills, sd_journal *journal)
 {
         static const char field[] = "UNIT=";
@@ -114,7 +114,7 @@ uint64_t oom_count(sd_bus *bus, const char *instance)
             group[0] == 0)
                 return UINT64_MAX;
         count = oom_read_counter(CGROUP_DIR, group, "memory.events");
-        /* The first version of cgroups, where memory has a tree of its own. */
+        /* The first version of cgroups, where memory has a separate tree. */
         return count != UINT64_MAX
                        ? count
                        : oom_read_counter(CGROUP_DIR "/memory", group, "memory.oom_control");

@@ -1,34 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes of instances that the kernel's OOM killer, or systemd-oomd, has ended. The instance
- * goes on (OOMPolicy=continue), so nothing else of it shows that.
+ * Processes of instances that the kernel's OOM killer or systemd-oomd killed. The instance keeps
+ * running (OOMPolicy=continue), so nothing else shows this.
  */
 #pragma once
 
 #include "ctl/ask/bus.h"
 
-/* How far back the journal is read. */
+/* The age of the oldest journal line that is read. */
 #define OOM_HOURS 24
 
-/* What the journal says of one instance. */
+/* Kills of one instance, from the journal. */
 typedef struct OomKill {
         char instance[NAME_UNIT_MAX];
         uint64_t last_usec; /* since 1970 */
 } OomKill;
 
 typedef struct OomKills {
-        OomKill *kills; /* one for each instance that has any */
+        OomKill *kills; /* one for each instance with kills */
         size_t n;
 } OomKills;
 
-/* Of all instances, in the last OOM_HOURS; oom_done() is needed in each case. 0 or a negative
- * errno. */
+/* All instances, in the last OOM_HOURS; always call oom_done(). Returns 0 or a negative errno. */
 int oom_read_journal(OomKills *ret);
 void oom_done(OomKills *kills);
 
-/* When the last one was, in microseconds since 1970; 0: there is none. */
+/* The time of the last kill, in microseconds since 1970; 0: there is none. */
 uint64_t oom_last(const OomKills *kills, const char *instance);
 
-/* How many the kernel has counted since the service was started. UINT64_MAX: it does not run, or
- * nobody says. */
+/* The kernel's count since the service was started. UINT64_MAX: it is not running, or this is
+ * unknown. */
 uint64_t oom_count(sd_bus *bus, const char *instance);

@@ -9,7 +9,8 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* No link leads out, and no other file system, which may be a dead server's, is waited for. */
+/* Follows no link out, and never waits for another file system, which may belong to a dead server.
+ */
 #define RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
 
 typedef struct Walk {
@@ -17,7 +18,7 @@ typedef struct Walk {
         const char *root;
         int root_fd;
         size_t max;
-        char **folders; /* below the root, in the order in which they are looked at */
+        char **folders; /* below the root, in the order of the search */
         size_t n;
         FILE *htaccess;
         Pages *pages;
@@ -41,7 +42,7 @@ static bool pages_is_first(const char *folder, const char *name)
         return !folder[0] && strncmp(name, "index.", strlen("index.")) == 0;
 }
 
-/* What the customer has closed on purpose is no mistake: all of it, and what the customer owns. */
+/* A folder or page that the customer owns and closed on purpose is not a mistake. */
 static bool pages_is_meant(const Walk *walk, const char *folder, const char *name,
                            const struct stat *st)
 {
@@ -130,7 +131,7 @@ static int pages_note(Walk *walk, int fd, const char *folder, const struct diren
                               0);
                 return 0;
         }
-        /* Hidden files are no pages, but for those of a standard (RFC 8615). */
+        /* Hidden files are not pages, except /.well-known (RFC 8615). */
         if (name[0] == '.' && strcmp(name, ".well-known") != 0)
                 return 0;
         type = pages_type(fd, entry);
@@ -147,7 +148,7 @@ static int pages_look_into(Walk *walk, const char *folder)
         int r = 0;
 
         if (!dir) {
-                /* Pages below a folder that can't be listed are served. */
+                /* Pages below a folder that can't be listed are still served. */
                 close_fd(fd);
                 return 0;
         }
@@ -177,7 +178,7 @@ static int pages_walk(Walk *walk)
 
 int pages_look(const Identity *who, const char *root, size_t max, Pages *ret)
 {
-        /* The folders before it are another's to judge: the sandbox replaces some of them. */
+        /* Other code checks the folders before it: the sandbox replaces some of them. */
         _cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         Walk walk = { .who = who, .root = root, .root_fd = fd, .max = max, .pages = ret };
         Identity own;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Goes through a document root as the instance's user, from the top down and never by a link, and
- * notes what decides whether visitors get pages. Whatever the customer has put there, it ends after
- * a number of files and folders, and opens folders only. Does not log.
+ * Searches a document root as the instance's user, from the top down and through no link, and notes
+ * whether clients get pages. Whatever the customer has put there, it ends after a number of files
+ * and folders, and opens only folders. Does not log.
  */
 #pragma once
 
@@ -15,10 +15,10 @@
 
 #define PAGES_DEFAULT 5000 /* files and folders */
 
-/* What a visitor may ask for and the user can't read. */
+/* A file that a client may request and the user can't read. */
 typedef struct ClosedPages {
         size_t n;
-        bool is_first;       /* the first is a first page, so that the site has none */
+        bool is_first;       /* the first is a first page, so the site has none */
         char path[PATH_MAX]; /* the first page, or else the first that was found */
         struct stat stat;    /* of it */
 } ClosedPages;
@@ -30,8 +30,8 @@ typedef struct Pages {
         size_t htaccess_size;
         ClosedPages closed;
         bool php_is_first;  /* it is the first page */
-        char php[PATH_MAX]; /* a page in PHP; "": none was seen */
-        char **apps;        /* folders in the root with an index.php of their own */
+        char php[PATH_MAX]; /* a PHP page; "": none was found */
+        char **apps;        /* folders in the root with their own index.php */
         size_t n_apps;
 } Pages;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel is asked for all unix sockets by sock_diag(7), as it finds none by its path. */
+/* Asks the kernel for all unix sockets with sock_diag(7), because it can't search by path. */
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -14,7 +14,7 @@
 
 #define REPLY_MAX 32768
 
-/* What one message of the kernel says; -1: it is about another socket. */
+/* The content of one message of the kernel; -1: it is about another socket. */
 static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
 {
         const struct unix_diag_msg *message = NLMSG_DATA(header);
@@ -30,8 +30,8 @@ static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
                     RTA_PAYLOAD(attribute) >= sizeof(lengths))
                         memcpy(&lengths, RTA_DATA(attribute), sizeof(lengths));
         }
-        /* Of the device, the kernel says another number than stat(2); a socket of another file
-         * system with the same inode can only make it look full. */
+        /* The kernel reports another device number than stat(2). A socket of another file system
+         * with the same inode can only make this queue look full. */
         if (message->udiag_type != SOCK_DGRAM || file.udiag_vfs_ino != inode)
                 return -1;
         return lengths.udiag_rqueue == 0;

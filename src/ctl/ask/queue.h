@@ -2,6 +2,6 @@
 /* The queue of a hand-off socket, which systemd holds. */
 #pragma once
 
-/* Whether the unix datagram socket that is bound to a path has nothing to be received: 1, 0, or a
- * negative errno. 1 also if there is no such socket. */
+/* Whether the queue of the unix datagram socket at a path is empty: 1, 0, or a negative errno. 1
+ * also if the socket does not exist. */
 int queue_is_empty(const char *path);

@@ -7,10 +7,10 @@
 #include "ctl/ask/quota.h"
 #include "util/cleanup.h"
 
-/* As in <sys/quota.h>, whose other names are those of <linux/quota.h>. */
+/* As in <sys/quota.h>, whose other names are the same as in <linux/quota.h>. */
 #define USER_COMMAND(command) ((unsigned)(command) << SUBCMDSHIFT | USRQUOTA)
 
-/* By the descriptor: a path would have to be that of the device. */
+/* With a descriptor, because a path would have to name the device. */
 static int quota_call(const char *folder, int command, uid_t uid, struct if_dqblk *quota)
 {
         _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

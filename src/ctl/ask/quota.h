@@ -7,7 +7,7 @@
 
 typedef enum QuotaState {
         QUOTA_ON,
-        QUOTA_OFF, /* or the file system or the kernel knows none */
+        QUOTA_OFF, /* or the file system or the kernel has none */
 } QuotaState;
 
 typedef struct Quota {
@@ -15,11 +15,11 @@ typedef struct Quota {
         uint64_t max;  /* bytes; UINT64_MAX: no limit */
 } Quota;
 
-/* The file system is that of the folder. Returns a QuotaState or a negative errno. */
+/* For the file system of the folder. Returns a QuotaState or a negative errno. */
 int quota_get(const char *folder, uid_t uid, Quota *ret);
 
-/* max: is rounded up to KiB; UINT64_MAX takes the limit away. Other limits of the user stay. */
+/* max: rounded up to KiB; UINT64_MAX removes the limit. Other limits of the user are kept. */
 int quota_set(const char *folder, uid_t uid, uint64_t max);
 
-/* What quota_set() makes of a limit. */
+/* The rounded limit that quota_set() sets. */
 uint64_t quota_round(uint64_t max);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What has changed between two looks at the fleet. Pure but for memory. */
+/* Changes between two states of the fleet. Pure except for memory. */
 #pragma once
 
 #include "ctl/ask/fleet.h"
@@ -7,7 +7,7 @@
 typedef struct Rates {
         const char *name; /* NULL: of all */
         FleetState state; /* as shown */
-        double accepted;  /* a second, of all only; NAN, as for the next ones: not known */
+        double accepted;  /* a second, only of all; NAN: unknown, as for the next ones */
         double handoffs;
         double refused;
         double cpu; /* part of one processor */
@@ -17,10 +17,10 @@ typedef struct Rates {
 } Rates;
 
 /*
- * One for all, and one for each of now->entries, those with the most hand-offs first. seconds:
- * between the two. NULL: no memory. To be freed; the names belong to now.
+ * One for all, and one for each of now->entries, with the most hand-offs first. seconds: between
+ * the two. NULL: no memory. To be freed; the names belong to now.
  */
 Rates *rates_new(const Fleet *before, const Fleet *now, double seconds);
 
-/* Whether it does nothing. */
+/* Whether the instance does nothing. */
 bool rates_are_quiet(const Rates *rates);

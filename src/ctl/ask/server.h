@@ -4,8 +4,8 @@
 
 #include "config/config.h"
 
-/* For people: the packages that have them. */
+/* For people: the packages that contain them. */
 extern const char *const server_packages[SERVER_TYPES];
 
-/* The first file that is missing and that such a server needs; NULL: none is. */
+/* The first missing file that such a server needs; NULL: none is missing. */
 const char *server_lacks(ServerType server);

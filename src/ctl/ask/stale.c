@@ -9,8 +9,8 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-/* Files have the time of the kernel's last tick, which is up to 10 ms (CONFIG_HZ=100) behind the
- * clock that a server takes its own time from. */
+/* Files get the time of the kernel's last tick, which is up to 10 ms (CONFIG_HZ=100) behind the
+ * clock of a server. */
 #define STALE_TICK_USEC UINT64_C(10000)
 
 static uint64_t stale_later(uint64_t a, uint64_t b)
@@ -130,7 +130,7 @@ bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)
         return read_nsec != UNKNOWN && changed_nsec > 0 && changed_nsec >= read_nsec;
 }
 
-/* The earliest time that a file may have which was changed later. UNKNOWN: no time is known. */
+/* The earliest possible time of a file that was changed later. UNKNOWN: no time is known. */
 static uint64_t stale_begin(uint64_t usec)
 {
         return usec <= STALE_TICK_USEC || usec > UNKNOWN / 1000 ? UNKNOWN
@@ -174,7 +174,7 @@ void wait_past(uint64_t changed_nsec)
         static const struct timespec tick = { .tv_nsec = 1000000 };
         const uint64_t begin = clock_nsec(CLOCK_MONOTONIC);
 
-        /* No longer: a time in the future is from before the clock was set back. */
+        /* Not longer: a time in the future dates from before the clock was set back. */
         while (clock_nsec(CLOCK_REALTIME_COARSE) <= changed_nsec &&
                clock_nsec(CLOCK_MONOTONIC) - begin < NSEC_PER_SEC / 10)
                 (void)nanosleep(&tick, NULL);

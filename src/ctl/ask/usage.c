@@ -15,10 +15,10 @@
 
 #define FILE_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
-/* For bellhop-usage to write the newest figures. */
+/* Time for bellhop-usage to write the newest figures. */
 #define FRESH_USEC UINT64_C(5000000)
 
-/* The process that has the lock, or 0. */
+/* The process that holds the lock, or 0. */
 static pid_t usage_find_process(const Ctl *ctl)
 {
         struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
@@ -33,7 +33,7 @@ static int usage_is_renamed(void *userdata)
         return 1;
 }
 
-/* Whether it runs. */
+/* Whether it is running. */
 static bool usage_refresh(const Ctl *ctl)
 {
         const pid_t pid = usage_find_process(ctl);
@@ -48,7 +48,7 @@ static int usage_is_month(const struct dirent *entry)
         return month_name_is_valid(entry->d_name);
 }
 
-/* "alice~20261129T131500Z" is of alice, too. */
+/* "alice~20261129T131500Z" belongs to alice, too. */
 static bool usage_is_of(const Account *account, const char *name)
 {
         const size_t length = strlen(name);
@@ -84,8 +84,8 @@ static int usage_read_month(const char *path, const char *month, const char *nam
                 else if (line.kind == MONTH_ACCOUNT && (!name || usage_is_of(&line.account, name)))
                         r = usage_take_account(list, &line.account, month);
         }
-        /* What was killed while it was writing a file that is no longer the newest wrote no other
-         * since. */
+        /* A file whose process was killed is incomplete, unless it is the newest one, which is
+         * continued. */
         for (size_t i = first; i < list->n; i++)
                 list->used[i].is_complete = reader.head.is_complete &&
                                             list->used[i].account.n_reset == 0 &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The figures that bellhop-usage keeps: a file for each month. */
+/* The figures of bellhop-usage: a file for each month. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -17,13 +17,13 @@ typedef struct UsedList {
         bool runs; /* bellhop-usage */
 } UsedList;
 
-/* Has bellhop-usage write what it has counted, then reads it. month: NULL for all; name: NULL for
- * all, else of that instance and of ended ones that had its name. Returns 0, or a negative errno
- * and in ret_path, to be freed, the file or folder that can't be read. */
+/* Has bellhop-usage write its counts, then reads them. month: NULL for all; name: NULL for all,
+ * otherwise for that instance and removed ones that had its name. Returns 0, or a negative errno
+ * and, in ret_path, to be freed, the file or folder that can't be read. */
 int used_list_load(const Ctl *ctl, const char *month, const char *name, UsedList *ret,
                    char **ret_path);
 void used_list_done(UsedList *list);
 
-/* Has bellhop-usage end the account of an instance, so that no later one inherits it. 0, -EAGAIN
- * (it does not run now, and will when it is started) or another negative errno. */
+/* Has bellhop-usage close the account of an instance, so that no later one inherits it. 0, -EAGAIN
+ * (it is not running, and will close it when it is started) or another negative errno. */
 int used_end_account(const Ctl *ctl, const char *name);

@@ -12,7 +12,7 @@
 
 #define WAIT_MINUTES 5
 
-/* Longer than the kernel's tick, so that the time of systemd's answer is later for certain. */
+/* Longer than the kernel's tick, so the time of systemd's answer is certainly later. */
 #define TICKS_NSEC UINT64_C(20000000)
 
 static uint64_t acme_changed(const char *dir)
@@ -108,7 +108,7 @@ bool acme_remove_state(Change *change, const char *name)
                change_good(name, unlinkat(states, name, 0) < 0 && errno != ENOENT ? -errno : 0);
 }
 
-/* --- what comes of it --- */
+/* --- the result --- */
 
 static AcmeVerdict acme_judge_last(const AcmeState *now)
 {
@@ -135,7 +135,7 @@ typedef struct AcmeWait {
         const AcmeState *before;
         uint64_t begin;
         bool is_changed;
-        uint64_t ordered; /* an order that began earlier is not worth a word */
+        uint64_t ordered; /* an order that began earlier is not reported */
         AcmeState now;
 } AcmeWait;
 

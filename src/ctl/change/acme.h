@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhop-acme(8), where it gets the certificate of an instance: a change of the files, and what
- * comes of it. The functions print what is wrong themselves.
+ * bellhop-acme(8), for instances whose certificate it gets: reports a change of the files, and
+ * waits for the result. The functions print errors themselves.
  */
 #pragma once
 
@@ -11,11 +11,11 @@
 
 #define ACME_SERVICE "bellhop-acme.service"
 
-/* Lets it read the files, as a step, if it may have read older ones or is_changed says so; starts
- * it if it does not run, and there is an instance for it or there will be one (is_wanted). */
+/* Has it read the files, as a step, if it may have read older ones or is_changed is set. Starts it
+ * if it is not running and there is an instance for it, or will be one (is_wanted). */
 bool acme_read_files(Change *change, bool is_wanted, bool is_changed);
 
-/* What it knows of the certificate gets the new name, or goes. */
+/* Renames or removes its state of the certificate. */
 bool acme_rename_state(Change *change, const char *from, const char *to);
 bool acme_remove_state(Change *change, const char *name);
 
@@ -26,12 +26,13 @@ typedef enum AcmeVerdict {
         ACME_HAS_FAILED,
 } AcmeVerdict;
 
-/* What has come of a change, from the states before and now. is_changed: the hosts or the authority
- * are others than before. begin: when the state before was read. */
+/* The result of a change, from the old and the present state. is_changed: the hosts or the
+ * authority are different. begin: when the old state was read. */
 AcmeVerdict acme_judge(const AcmeState *before, const AcmeState *now, bool is_changed,
                        uint64_t begin);
 
-/* Waits for that, in steps; others can change something meanwhile. before: read before the change.
+/* Waits for the result, in steps; others can change something meanwhile. before: read before the
+ * change.
  */
 CtlStatus acme_wait(Change *change, const char *name, const AcmeState *before, uint64_t begin,
                     bool is_changed);

@@ -38,11 +38,11 @@ static void change_on_signals(void (*handler)(int number))
 static void change_delay_signals(void)
 {
         change_on_signals(change_on_signal);
-        /* The reader of the output may go before all is done. */
+        /* The reader of the output may stop before everything is done. */
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* The folder itself is locked, so no file is left behind; the lock ends with the process. */
+/* Locks the folder itself, so no file is left behind; the lock ends with the process. */
 static CtlStatus change_take_lock(Change *change)
 {
         const char *dir = change->ctl->config_dir;
@@ -192,7 +192,7 @@ bool change_read_file(const char *path, char **ret, size_t *ret_size)
         return false;
 }
 
-/* So that the command line is never too long. */
+/* Keeps the command line short enough. */
 #define UNITS_AT_ONCE 256
 
 bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n)
@@ -242,7 +242,7 @@ bool change_reload_router(const Change *change)
         return change_unit("try-reload-or-restart", ROUTER_SERVICE);
 }
 
-/* A reload does not see a folder that has come since the start. */
+/* A reload does not see a folder that was made after the start. */
 bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name)
 {
         uint64_t started_usec = UNKNOWN, made;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The file of an instance before it is written: what add and set ask for must be right as a whole.
- * The functions print what is wrong themselves.
+ * The file of an instance before it is written: the settings of add and set must be valid together.
+ * The functions print errors themselves.
  */
 #pragma once
 
@@ -16,38 +16,38 @@ typedef struct Draft {
         Config *problems; /* of the text */
 } Draft;
 
-/* Parses the text; draft_done() is needed in each case. */
+/* Parses the text; always call draft_done(). */
 CtlStatus draft_parse(Draft *draft, const char *name, const char *path, Span text);
 void draft_done(Draft *draft);
 
-/* Whether both say the same, in whatever form and order. Without memory to say: false. */
+/* Whether both have the same settings, in any form and order. False without memory. */
 bool draft_is_same(const Draft *a, const Draft *b);
 
-/* False: a value of an option would be something else in a file. */
+/* False: a value of an option would change its meaning in a file. */
 bool draft_takes_values(const Ctl *ctl);
 
 /* Whether the hosts, addresses and Default= lead to no other instance of config. They become routes
- * of config->map that belong to nobody, for others_reload(). */
+ * of config->map without an owner, for others_reload(). */
 CtlStatus draft_check_conflicts(const Draft *draft, const Config *config);
 
-/* Whether the hosts and the authority are the same, so that one certificate does for both. */
+/* Whether the hosts and the authority are the same, so one certificate fits both. */
 bool draft_has_same_certificate(const Draft *a, const Draft *b);
 
-/* With Tls=acme: whether there is a host for a certificate, and the authority. *ret: of the key
- * that a new instance gets, in any case. */
+/* With Tls=acme: whether there is a host for a certificate, and the authority exists. *ret: always
+ * the type of key for a new instance. */
 CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret);
 
 /* Whether this machine has the server. */
 CtlStatus draft_check_server(const Draft *draft);
 
-/* What .htaccess files forbid, nginx sends from now on: says so if the document root has any. */
+/* Warns if the document root has .htaccess files: nginx sends files that they forbid. */
 void draft_say_ignored(const Draft *draft, const Ctl *ctl);
 
-/* Takes the routes and Default= that an instance has now out of config, before the draft's come in
- * their place. Returns 0 or -ENOMEM. */
+/* Removes the present routes and Default= of an instance from config, before those of the draft
+ * replace them. Returns 0 or -ENOMEM. */
 int draft_replaces(Config *config, uint32_t instance);
 
-/* Where plain HTTP is not served, visitors need HTTPS. has_pair: there is a certificate, or will
- * be. advice: how to have one, without the name, at the end of the message. */
+/* Without plain HTTP, clients need HTTPS. has_pair: there is a certificate, or will be. advice: how
+ * to get one, without the name, for the end of the message. */
 CtlStatus draft_check_https(const Draft *draft, const Change *change, bool has_pair,
                             const char *advice);

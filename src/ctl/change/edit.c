@@ -5,15 +5,14 @@
 #include "ctl/change/edit.h"
 #include "util/cleanup.h"
 
-/* Copies what is between *from and to, and goes on behind it. */
+/* Copies the text between *from and to, and continues after it. */
 static void edit_copy(FILE *out, const uint8_t **from, const uint8_t *to)
 {
         (void)fwrite(*from, 1, (size_t)(to - *from), out);
         *from = to;
 }
 
-/* Replaces the value, or leaves out all of the line but its comment. rest: behind the line, its end
- * included. */
+/* Replaces the value, or drops the line except its comment. rest: after the end of the line. */
 static void edit_line(FILE *out, const uint8_t **from, const Line *line, const uint8_t *rest,
                       const char *value)
 {

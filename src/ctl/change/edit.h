@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* One setting of a file that people write, too: all that is not its value stays as it is. Pure but
- * for memory. */
+/* Changes one setting of a file that people also edit: everything except its value is kept. Pure
+ * except for memory. */
 #pragma once
 
 #include "util/span.h"
 
 /*
- * The text of a file in which a key has that value: in the first line that has the key, or, if none
- * has it, in a last line. All other lines with the key go, but for their comments; with NULL as the
- * value, all of them. Returns a string to be freed, or NULL without memory.
+ * Returns the text with that value of a key: in the first line with the key, or in a new last line.
+ * All other lines with the key are dropped, except their comments; with a NULL value, all lines.
+ * The string is to be freed; NULL without memory.
  */
 char *edit_setting(Span text, const char *key, const char *value);

@@ -26,12 +26,12 @@ bool ending_stop(Change *change, const char *name)
                         name) &&
             !change_unit("stop", pattern))
                 return false;
-        /* systemd would remember a unit that has failed. */
+        /* systemd would remember a failed unit. */
         return change->ctl->dry_run || change_unit("reset-failed", pattern);
 }
 
-/* An instance that gets the name later must not inherit the network, neither from the drop-in nor
- * from what systemd has read of it. */
+/* A later instance with this name must not inherit the network, neither from the drop-in nor from
+ * systemd's memory. */
 bool ending_forget_network(Change *change, const char *name)
 {
         bool is_private = true;
@@ -53,14 +53,14 @@ bool ending_forget_network(Change *change, const char *name)
                (is_private || change_read_unit_files(change));
 }
 
-/* Where systemctl edit and set-property write. */
+/* The folders of systemctl edit and set-property. */
 static const char *const folders[] = { "/etc/systemd/system", "/etc/systemd/system.control",
                                        "/run/systemd/system", "/run/systemd/system.control" };
 static const NameUnit units[] = { NAME_SERVICE_UNIT, NAME_SOCKET_UNIT, NAME_STANDIN_UNIT };
 
 #define PLACES (2 * ELEMENTSOF(folders) * ELEMENTSOF(units))
 
-/* The file of a unit, or for an odd number its folder of drop-ins. To be freed. */
+/* The file of a unit or, for an odd number, its folder of drop-ins. To be freed. */
 static char *ending_place(size_t number, const char *name)
 {
         char unit[NAME_UNIT_MAX];

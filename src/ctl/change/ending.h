@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* What systemd has of an instance: how that ends, as steps, and how another name gets it. False:
- * not all is done, which is printed. */
+/* Removes, in steps, the data of an instance in systemd, or gives it to another name. False: not
+ * everything is done, which is printed. */
 #pragma once
 
 #include "ctl/change/change.h"
 
-/* Stops hand-off socket, service and stand-in, once requests in progress are finished. */
+/* Stops hand-off socket, service and stand-in after requests in progress are finished. */
 bool ending_stop(Change *change, const char *name);
 
-/* An instance that gets the name later has no network by what systemd knows of this one. */
+/* After this, a later instance with the name does not inherit the network from systemd. */
 bool ending_forget_network(Change *change, const char *name);
 
 /* Removes drop-ins and properties of the units. */
 bool ending_forget_settings(Change *change, const char *name);
 
-/* Keeps the usage of the instance, by a name that no later instance gets. */
+/* Keeps the usage of the instance under a name that no later instance gets. */
 bool ending_close_account(Change *change, const char *name);
 
-/* Files of the units, and folders of drop-ins and properties: calls use() with each that is there,
- * until it returns another value than 0, which is then returned. */
+/* Calls use() with each existing unit file and folder of drop-ins and properties, until it returns
+ * a value other than 0, and returns this value. */
 int settings_find(const char *name, int (*use)(const char *place, void *userdata), void *userdata);
 
 /* Copies them for the units of another name, which systemd has not loaded yet. */

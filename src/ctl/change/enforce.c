@@ -30,7 +30,7 @@ static uint64_t enforce_made_host_folder(const Enforce *enforce, const FleetEntr
         return number == ROUTE_NONE ? 0 : made_host_folder(root, &enforce->hosts[number], folder);
 }
 
-/* Of an instance that runs. */
+/* For a running instance. */
 static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *entry)
 {
         const Ctl *ctl = enforce->change->ctl;
@@ -52,7 +52,7 @@ static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *ent
                 return NEED_RELOAD;
         if (read.nsec != UNKNOWN)
                 return 0;
-        /* What is older than the process has been read, whatever the instance says. */
+        /* The process has read files that are older than itself, whatever the instance reports. */
         return started == UNKNOWN || is_stale(started, changed) || is_stale(started, own)
                        ? NEED_UNKNOWN
                        : 0;
@@ -141,7 +141,7 @@ void enforce_done(Enforce *enforce)
         free(enforce->needs);
 }
 
-/* --- making it the same: false if not all is done --- */
+/* --- enforcing: false if not everything is done --- */
 
 static bool enforce_write_drop_ins(Enforce *enforce)
 {
@@ -152,12 +152,11 @@ static bool enforce_write_drop_ins(Enforce *enforce)
                 const char *name = fleet->entries[i].name;
 
                 if (!(enforce->needs[i] & NEED_DROP_IN) ||
-                    !change_step(enforce->change, "drop-in", "set up the network of %s",
-                                 name) ||
+                    !change_step(enforce->change, "drop-in", "set up the network of %s", name) ||
                     change_good(name, units_write(UNITS_GENERATED_DIR, name,
                                                   fleet->entries[i].instance->network)))
                         continue;
-                /* It would come back with the network that it has. */
+                /* It would start again with its old network. */
                 enforce->needs[i] &= ~(unsigned)(NEED_RENEW | NEED_RESTART);
                 good = false;
         }
@@ -201,16 +200,16 @@ static bool enforce_read_unit_files(Enforce *enforce)
         return !(enforce->any & NEED_RESTART) || change_read_unit_files(enforce->change);
 }
 
-/* Commands of systemctl for the units of all instances with that need. */
+/* systemctl commands for the units of all instances with that need. */
 static const struct {
         Need need;
         const char *verb;
         NameUnit unit;
         const char *kind;
-        const char *what; /* before the name; NULL: was said already */
+        const char *what; /* before the name; NULL: already announced */
 } works[] = {
         { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
-        /* systemd forgets units that nothing wants, and then reads them as they are now. */
+        /* systemd forgets units that nothing wants, and then reads their present files. */
         { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
         { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
         { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
@@ -262,13 +261,13 @@ static bool enforce_reload_router(Enforce *enforce)
                              metrics_fetch_explain(enforce->router_error));
         if (!enforce->router_is_stale && enforce->router_error == 0)
                 return true;
-        /* A reload that succeeds is an answer. */
+        /* A successful reload is an answer. */
         return change_step(enforce->change, "router", "have the router read the files")
                        ? change_reload_router(enforce->change)
                        : enforce->router_error == 0;
 }
 
-/* An instance that gets the name later must not inherit them. */
+/* A later instance with the name must not inherit them. */
 static bool enforce_remove_drop_ins(Enforce *enforce)
 {
         bool good = true;
@@ -306,7 +305,7 @@ bool enforce_say_unknown(const Enforce *enforce)
 
 bool enforce_run(Enforce *enforce)
 {
-        /* Each goes as far as it can: what is in force is better than what is not. */
+        /* Each does as much as possible: partly in force is better than not at all. */
         bool good = enforce_write_drop_ins(enforce), is_read;
 
         good = enforce_read_unit_files(enforce) && good;
@@ -315,7 +314,7 @@ bool enforce_run(Enforce *enforce)
 
         good = enforce_work(enforce, NEED_START | NEED_RENEW) && good;
         is_read = enforce_reload_router(enforce);
-        /* A router that has not read the files may still send to what they don't have. */
+        /* A router that has not read the files may still send to removed instances. */
         good = is_read && enforce_work(enforce, NEED_STOP) && enforce_remove_drop_ins(enforce) &&
                good;
         good = enforce_work(enforce,

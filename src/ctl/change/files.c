@@ -65,7 +65,7 @@ bool user_is_ours(const struct passwd *user)
 {
         const size_t length = strlen(USER_MARK);
 
-        /* After a comma there are rooms and numbers. */
+        /* The fields after a comma are room and phone numbers. */
         return strncmp(user->pw_gecos, USER_MARK, length) == 0 &&
                (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
 }
@@ -75,7 +75,7 @@ const char *const kept_by_name[] = { "/var/spool/cron/crontabs", "/var/spool/cro
 
 /* --- what add writes --- */
 
-/* The same settings make the same text, in whatever order they are given. */
+/* The same settings make the same text, in any order. */
 char *instance_text(const Ctl *ctl)
 {
         static const char *const keys[] = { "Host",
@@ -105,7 +105,8 @@ char *instance_text(const Ctl *ctl)
         return fclose(out) == 0 ? text : NULL;
 }
 
-/* With the name four times: letters, digits, '-' and '_' only, so nothing has to be escaped. */
+/* The name appears four times. It has only letters, digits, '-' and '_', so nothing has to be
+ * escaped. */
 static const char page[] =
         "<!DOCTYPE html>\n"
         "<html lang=\"en\">\n"
@@ -124,7 +125,7 @@ int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const voi
 {
         _cleanup_close_ int fd = -EBADF;
 
-        /* After a kill the folder may be the customer's already. */
+        /* After a kill, the folder may already belong to the customer. */
         if (unlinkat(folder, FIRST_PAGE, 0) < 0 && errno != ENOENT)
                 return -errno;
         fd = openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
@@ -139,7 +140,7 @@ int home_link_put(const char *home, const char *old, const char *new)
         _cleanup_close_ int fd = open(home, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         char target[PATH_MAX];
 
-        /* Homes that are missing, or are links, have none. */
+        /* Homes that are missing or links have none. */
         if (fd < 0)
                 return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
         if (old) {
@@ -153,7 +154,7 @@ int home_link_put(const char *home, const char *old, const char *new)
         return symlinkat(new, fd, HOME_LINK) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* --- as a whole or not at all --- */
+/* --- all or nothing --- */
 
 char *unfinished_path(const char *path)
 {
@@ -181,7 +182,7 @@ int file_write(const char *path, const char *text)
         fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
         if (fd < 0)
                 return -errno;
-        /* Not with the mode that the umask leaves: the router reads it. */
+        /* Independent of the umask: the router must read it. */
         r = dprintf(fd, "%s", text) < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0 ||
                             rename(unfinished, path) < 0
                     ? -errno
@@ -212,7 +213,7 @@ int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode
         if (mkdir(parent, 0755) < 0 && errno != EEXIST)
                 return -errno;
         parent_fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        /* The parent is root's: nobody else can be in the way of the new name. */
+        /* Root owns the parent, so no other user can take the new name. */
         if (parent_fd < 0 || (mkdirat(parent_fd, unfinished, 0700) < 0 && errno != EEXIST))
                 return -errno;
         fd = openat(parent_fd, unfinished, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -236,7 +237,7 @@ int snippet_folder_make(const char *config_dir, const char *name)
         return folder_make(sites, name, 0, user->pw_gid, 0750, NULL, NULL);
 }
 
-/* The folder at from, in one step, or where the file system can't, in two. */
+/* Moves the folder in one step, or in two if the file system can't do it in one. */
 static int files_swap(const char *from, const char *to, const char *name)
 {
         if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0)
@@ -256,8 +257,8 @@ int folder_rename(const char *from, const char *to)
                 return errno == ENOENT ? 0 : -errno;
         if (S_ISLNK(st.st_mode))
                 return 0;
-        /* A link to its own name leads, once both have changed places, from the old name to the
-         * new one: so there is no moment without a folder of either name. */
+        /* After both have changed places, a link to its own name leads from the old name to the new
+         * one. So each name always has a folder. */
         if (symlink(name, to) < 0 && errno != EEXIST)
                 return -errno;
         r = files_swap(from, to, name);
@@ -281,7 +282,7 @@ int file_swap(const char *a, const char *b)
 
 /* --- mounts --- */
 
-/* The mount point in a line of mountinfo, which it changes; NULL: none. */
+/* The mount point in a line of mountinfo, which this changes; NULL: none. */
 static char *files_parse_mount(char *line)
 {
         char *place = NULL;
@@ -319,7 +320,7 @@ _Noreturn static void files_exec(const char *const arguments[], int output)
 {
         const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-        /* In a group of its own: a Ctrl-C is for us, and we wait for the program. */
+        /* In its own process group: a Ctrl-C reaches only us, and we wait for the program. */
         if (setpgid(0, 0) == 0 && dup2(input, STDIN_FILENO) >= 0 &&
             dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0)
                 (void)execvp(arguments[0], (char *const *)arguments);

@@ -61,7 +61,7 @@ static CtlStatus limit_check_disk(const char *name)
         return CTL_FAILED;
 }
 
-/* Whether what is in force can be made what is wanted. */
+/* Whether the present limits can be changed to the wanted ones. */
 static CtlStatus limit_check(LimitKind kind, const char *name, uint64_t max)
 {
         _cleanup_free_ char *drop_in = NULL;
@@ -121,7 +121,7 @@ static bool limit_set_quota(const char *name, uint64_t max)
         return change_good(folder, r == QUOTA_OFF ? -ESRCH : r);
 }
 
-/* All properties at once, as systemd has each in force as soon as it is set. */
+/* All properties at once, because systemd applies each as soon as it is set. */
 static bool limit_set_properties(const char *name, const Wanted *wanted,
                                  const bool needs[static LIMITS])
 {
@@ -144,8 +144,8 @@ static bool limit_set_properties(const char *name, const Wanted *wanted,
         return n == 4 || program_run(command);
 }
 
-/* systemd has no word for taking a property back: without its drop-in, it is that of the template
- * after the next daemon-reload. */
+/* systemd can't reset a property: without its drop-in, the next daemon-reload applies the value of
+ * the template. */
 static bool limit_remove_properties(Change *change, const char *name, const Wanted *wanted,
                                     const bool needs[static LIMITS])
 {

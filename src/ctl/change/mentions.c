@@ -9,7 +9,7 @@
 #include "util/open-regular.h"
 #include "util/text.h"
 
-/* What joins a name to another word: of a host, a longer name or a mail address. */
+/* Characters that join a name to another word: of a host, a longer name or a mail address. */
 static bool mentions_joins(uint8_t c)
 {
         return isalnum(c) || c == '_' || c == '-' || c == '.' || c == '@';

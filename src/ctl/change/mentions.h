@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines of root's files that name a customer: a rename does not change them. */
+/* Lines that name a customer in files of root, which a rename does not change. */
 #pragma once
 
 #include <stddef.h>
 
 #include "util/span.h"
 
-/* Whether a line, which is no comment, has the name as a user, in a path or in a unit. Parts of
+/* Whether a line that is not a comment has the name as a user, in a path or in a unit. Parts of
  * hosts and of longer names do not count. Pure. */
 bool mention_is_in(Span line, const char *name);
 
@@ -20,7 +20,7 @@ typedef struct Mentions {
         size_t n;
 } Mentions;
 
-/* Adds the lines of a file, or of all files in a folder but those whose name begins with except;
- * not below it. No link is followed. 0 also if there is none; else a negative errno. */
+/* Adds the lines of a file, or of all files directly in a folder, except those whose name begins
+ * with except. Follows no link. 0 also if there is none; otherwise a negative errno. */
 int mentions_add(Mentions *mentions, const char *path, const char *name, const char *except);
 void mentions_done(Mentions *mentions);

@@ -7,8 +7,8 @@
 
 /*
  * Reloads the servers whose hosts of other instances differ from config. Otherwise they would still
- * answer, on open connections, for hosts that the router now sends elsewhere. Call it after the
- * router has read the files. without: as in config_digest_others(). Prints errors; false: not all
- * were reloaded.
+ * answer, on open connections, for hosts that the router now sends to another instance. Call it
+ * after the router has read the files. without: as in config_digest_others(). Prints errors; false:
+ * not all were reloaded.
  */
 bool others_reload(Change *change, Config *config, uint32_t without);

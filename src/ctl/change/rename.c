@@ -31,7 +31,7 @@ bool rename_is_link(const char *path)
         return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-/* A home of another name, or in a folder that is not root's alone, stays where it is. */
+/* A home with another name, or in a folder that other users can change, is not renamed. */
 static void rename_find_home(Rename *rename)
 {
         const char *home = rename->user.renamed_to[0] || !rename->user.exists ? rename->other.home
@@ -51,7 +51,7 @@ static void rename_find_home(Rename *rename)
                 rename->old_home[0] = rename->new_home[0] = 0;
 }
 
-/* A program that was killed has given the user only the new name: its home has the old one. */
+/* An earlier, killed program renamed the user but not the home. */
 static bool rename_lacks_second_name(const Rename *rename)
 {
         const char *name = strrchr(rename->other.home, '/');
@@ -129,7 +129,7 @@ static int rename_use_first(const char *place, void *userdata)
         return 1;
 }
 
-/* Nothing of anybody else's becomes the customer's. */
+/* The customer must not get files of other users. */
 static CtlStatus rename_check_new_places(const Rename *rename)
 {
         const Places *new = &rename->new;
@@ -157,7 +157,7 @@ static CtlStatus rename_check_new_places(const Rename *rename)
         return status;
 }
 
-/* Such a folder can't get another name, and what mounts it knows the old one. */
+/* A mount point can't be renamed, and the mount's settings have the old name. */
 static CtlStatus rename_check_mounts(const Rename *rename)
 {
         const Places *old = &rename->old;
@@ -186,7 +186,7 @@ typedef struct Search {
         const char *name;
 } Search;
 
-/* The records of a rename name the former names, as they should. */
+/* The records of a rename contain the former names on purpose. */
 static int rename_search(const char *place, void *userdata)
 {
         Search *search = userdata;
@@ -207,7 +207,7 @@ int rename_find_mentions(const Rename *rename, const char *name, Mentions *ret)
         return r;
 }
 
-/* Settings of root's that would be wrong. */
+/* Settings of root that would be wrong afterwards. */
 static CtlStatus rename_check_mentions(Rename *rename)
 {
         const Ctl *ctl = rename->change.ctl;
@@ -233,7 +233,7 @@ static CtlStatus rename_check_mentions(Rename *rename)
         return change_good(rename->old.snippets, r) && r == 0 ? CTL_FINE : CTL_FAILED;
 }
 
-/* Others may know the user by name: mail, FTP, a database. */
+/* Other programs may use the name of the user: mail, FTP, a database. */
 static CtlStatus rename_check_owner(const Rename *rename)
 {
         if (rename->user.is_ours || rename->change.ctl->yes || rename->change.ctl->dry_run)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usermod(8) and userdel(8) refuse to change a user who has processes, which here go on: only
- * programs that ask for the user by name would notice, and the second name is for them. So they run
- * where they see no processes but their own.
+ * usermod(8) and userdel(8) refuse to change a user with processes. Here the processes can
+ * continue: only programs that look up the user by name would notice, and the second name is for
+ * them. So usermod and userdel run where they see no other processes.
  */
 #include <pwd.h>
 #include <time.h>
@@ -25,7 +25,7 @@ static const char give_script[] =
         "    exit 1\n"
         "}\n";
 
-/* usermod(8) adds no range that another name of the same uid has. */
+/* usermod(8) does not add a range that another name of the same uid has. */
 static const char remove_script[] =
         "uids=$(grep \"^$1:\" /etc/subuid || :)\n"
         "gids=$(grep \"^$1:\" /etc/subgid || :)\n"

@@ -9,7 +9,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define DAYS            825 /* some clients refuse a longer life, whoever has signed */
+#define DAYS            825 /* some clients refuse a longer life, regardless of the issuer */
 #define RSA_BITS        2048
 #define SERIAL_BITS     127
 #define COMMON_NAME_MAX 64 /* RFC 5280, ub-common-name */
@@ -51,7 +51,7 @@ static bool self_signed_set_serial(X509 *certificate)
 
 static bool self_signed_set_name(X509_NAME *subject, const char *name)
 {
-        /* One that is too long is left out: browsers look at the alternative names only. */
+        /* Leaves out a name that is too long: browsers look only at the alternative names. */
         return strlen(name) > COMMON_NAME_MAX ||
                X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name,
                                           -1, -1, 0) == 1;
@@ -59,7 +59,7 @@ static bool self_signed_set_name(X509_NAME *subject, const char *name)
 
 static bool self_signed_extend(X509 *certificate, const char *names)
 {
-        /* In the words of x509v3_config(5). */
+        /* In the syntax of x509v3_config(5). */
         const struct {
                 int nid;
                 const char *value;
@@ -167,7 +167,7 @@ int request_make(int folder, EVP_PKEY *key, const void *hosts_of_request, char *
         _cleanup_free_ char *names = self_signed_names(&alone);
         X509_REQ *request = X509_REQ_new();
         int r = -ENOTSUP;
-        /* These have a digest of their own, and refuse another. */
+        /* These have their own digest, and refuse another. */
         const bool has_own = EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448");
 
         if (names && request && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&

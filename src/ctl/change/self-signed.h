@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A certificate that an instance signs for itself: good enough to begin with, and for tests. And a
- * request for one that an authority signs. */
+/* A self-signed certificate for an instance, which is enough for the beginning and for tests. And a
+ * request for a certificate from an authority. */
 #pragma once
 
 #include "config/acme-settings.h"
@@ -8,13 +8,13 @@
 #include "ctl/change/tls-files.h"
 
 /*
- * Puts a new key and a certificate by it in their place (tls_files_put()): for all hosts, wildcards
- * and addresses. Returns a TlsFiles or a negative errno.
+ * Installs a new key and its certificate with tls_files_put(), for all hosts, wildcards and
+ * addresses. Returns a TlsFiles or a negative errno.
  */
 int self_signed_make(const char *config_dir, const char *instance, const char *host,
                      const Hosts *hosts, AcmeKeyType type, bool replace);
 
-/* For tls_files_use_key(). hosts: a Hosts, whose hosts and wildcards, at least one, the request
+/* For tls_files_use_key(). hosts: a Hosts with at least one host or wildcard, which the request
  * names; *ret_text: PKCS #10 in PEM form. Returns 0; -ENOTSUP: OpenSSL can't sign with this key; or
  * -ENOMEM. */
 int request_make(int folder, EVP_PKEY *key, const void *hosts, char **ret_text);

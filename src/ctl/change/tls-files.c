@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The folder belongs to the customer, who may change anything in it at any time: it is opened once,
- * and a process of the customer's makes the key in it, or uses it. Both files are written under new
- * names, and then renamed. No link is followed.
+ * The folder belongs to the customer, who can change anything in it at any time. So it is opened
+ * once, and a process with the customer's user makes or uses the key in it. Both files are written
+ * under new names, and then renamed. No link is followed.
  */
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -37,7 +37,7 @@ static bool tls_files_print(FILE *out, TlsFile what, const TlsPair *pair)
         return good;
 }
 
-/* Whatever the customer has put in the place of the new name goes, but for a folder with files. */
+/* Removes anything that the customer has put at the new name, except a folder with files. */
 static int tls_files_clear(int folder, const char *name)
 {
         if (unlinkat(folder, name, 0) == 0 || errno == ENOENT ||
@@ -60,7 +60,7 @@ static int tls_files_write(int folder, TlsFile what, const TlsPair *pair)
         if (!out)
                 return -errno;
         fd = -EBADF;
-        errno = EIO; /* OpenSSL's functions need not set it */
+        errno = EIO; /* OpenSSL's functions may not set it */
         if (!tls_files_print(out, what, pair) || fflush(out) != 0 ||
             fchmod(fileno(out), 0400) < 0 || fsync(fileno(out)) < 0)
                 return -errno;
@@ -74,8 +74,8 @@ static int tls_files_write_pair(int folder, const TlsPair *pair)
 
         for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
                 r = tls_files_write(folder, i, pair);
-        /* An instance that is started in between finds a pair that does not match, and not half a
-         * file. */
+        /* An instance that starts in between finds a pair that does not match, but not half a file.
+         */
         for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
                 if (renameat(folder, tls_files[i].unfinished, folder, tls_files[i].name) < 0)
                         r = -errno;
@@ -96,11 +96,11 @@ static bool tls_files_exist(int folder)
         return any;
 }
 
-/* What the process of the customer is to do in the folder of the instance. */
+/* The task of the customer's process in the folder of the instance. */
 typedef struct TlsWork {
         Identity customer;
         int folder;
-        const char *host; /* NULL: in that folder itself, else in the one of the host */
+        const char *host; /* NULL: in that folder itself, otherwise in the folder of the host */
         TlsMake *make;
         TlsUse *use;
         const void *userdata;
@@ -139,7 +139,7 @@ static int tls_files_work_put(const void *userdata, char **ret_text)
         return r;
 }
 
-/* For folder_make(): the new folder is still root's. */
+/* For folder_make(): root still owns the new folder. */
 static int tls_files_fill(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
         TlsWork work = *(const TlsWork *)userdata;
@@ -167,7 +167,7 @@ int tls_files_put(const char *config_dir, const char *instance, const char *host
         folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (folder < 0 && (errno != ENOENT || host))
                 return errno == ENOENT ? TLS_FILES_NO_FOLDER : -errno;
-        /* An empty folder would keep the instance from starting, so a new one is filled first. */
+        /* With an empty folder, the instance would not start, so a new folder is filled first. */
         if (folder < 0)
                 return folder_make(tls, instance, work.customer.uid, work.customer.gid, 0750,
                                    tls_files_fill, &work);

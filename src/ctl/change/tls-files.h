@@ -8,7 +8,7 @@
 
 typedef enum TlsFiles {
         TLS_FILES_PUT,
-        TLS_FILES_EXIST, /* there is a certificate or key, and nothing was changed */
+        TLS_FILES_EXIST, /* a certificate or key exists, and nothing was changed */
         TLS_FILES_NO_USER,
         TLS_FILES_NO_FOLDER, /* for a host, and the instance has none */
         TLS_FILES_NO_NAME, /* by self_signed_make(): neither host nor address leads to the instance
@@ -17,26 +17,25 @@ typedef enum TlsFiles {
 
 typedef struct TlsPair {
         STACK_OF(X509) * chain; /* the instance's own certificate first */
-        EVP_PKEY *key;          /* NULL: the key that is there stays */
+        EVP_PKEY *key;          /* NULL: keeps the existing key */
 } TlsPair;
 
 /* Sets *ret, which is freed afterwards. Returns 0 or a negative errno. */
 typedef int TlsMake(const void *userdata, TlsPair *ret);
 
 /*
- * Writes what make() makes to config_dir/tls/NAME/{fullchain,privkey}.pem, in a process of the
- * customer's: both files are the customer's, who alone can read them. Each file is written as a
- * whole or not at all. A folder that is not there is made, with both files in it. host: the folder
- * of that host in it, or NULL. replace: also where there are files. Returns a TlsFiles or a
- * negative errno.
+ * Writes the output of make() to config_dir/tls/NAME/{fullchain,privkey}.pem, in a process of the
+ * customer: only the customer can read both files. Each file is written whole or not at all. A
+ * missing folder is made, with both files in it. host: the folder of that host in it, or NULL.
+ * replace: replaces existing files. Returns a TlsFiles or a negative errno.
  */
 int tls_files_put(const char *config_dir, const char *instance, const char *host, TlsMake *make,
                   const void *userdata, bool replace);
 
-/* folder: that of the key. Sets *ret_text. Returns 0 or a negative errno. */
+/* folder: of the key. Sets *ret_text. Returns 0 or a negative errno. */
 typedef int TlsUse(int folder, EVP_PKEY *key, const void *userdata, char **ret_text);
 
-/* Calls use() with the present key, which is reached through no link, in a process of the
- * customer's. Returns a PemResult of certificate.h; a negative errno, also of use(). */
+/* Calls use() with the present key, without following a link, in a process of the customer. Returns
+ * a PemResult of certificate.h, or a negative errno, also of use(). */
 int tls_files_use_key(const char *config_dir, const char *instance, const char *host, TlsUse *use,
                       const void *userdata, char **ret_text);

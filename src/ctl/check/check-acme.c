@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Certificates that bellhop-acme(8) gets: what it has written down, and what keeps it from work.
+ * Certificates from bellhop-acme(8): its records, and obstacles to its work.
  */
 #include <fcntl.h>
 
@@ -73,7 +73,7 @@ static void acme_check_hosts(InstanceCheck *inst, const AcmeSettings *settings)
                 }
 }
 
-/* Those that have a finding of their own are left out. */
+/* Hosts with their own finding are left out. */
 static void acme_check_failures(InstanceCheck *inst, const AcmeSettings *settings)
 {
         const AcmeState *state = &inst->acme;
@@ -98,7 +98,7 @@ static void acme_check_failures(InstanceCheck *inst, const AcmeSettings *setting
 
 /* --- the last try --- */
 
-/* Whether visitors see, or will soon, that there is no new certificate. */
+/* Whether clients notice, now or soon, that there is no new certificate. */
 static bool acme_is_urgent(const InstanceCheck *inst)
 {
         const time_t now = inst->check->now;
@@ -146,7 +146,7 @@ void check_acme(InstanceCheck *inst)
 
 /* --- the account --- */
 
-/* To be freed; NULL: there is none, or only root can see it. */
+/* To be freed; NULL: there is none, or only root can read it. */
 static char *acme_read_account(const Check *check, const char *authority)
 {
         _cleanup_free_ char *path =
@@ -157,14 +157,14 @@ static char *acme_read_account(const Check *check, const char *authority)
         if (!path || file_read(path, O_NOFOLLOW, ACME_TEXT_MAX, &url, &size) < 0)
                 return NULL;
         url[strcspn(url, "\n")] = 0;
-        /* It becomes a part of a record that somebody copies. */
+        /* It becomes a part of a record that an administrator copies. */
         if (strncmp(url, "https://", 8) == 0 && !strpbrk(url, " \t\";\\") && strlen(url) > 8)
                 return url;
         free(url);
         return NULL;
 }
 
-/* Of the authority of an instance, unless an earlier one has it too. */
+/* The authority of an instance, unless an earlier instance has it too. */
 static void acme_check_account(Check *check, size_t number)
 {
         const Instance *instances = check->config->instances;

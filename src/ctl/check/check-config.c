@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the configuration's files and folders say by themselves. */
+/* Checks the configuration's files and folders alone. */
 #include <dirent.h>
 
 #include "config/mail-settings.h"
@@ -40,7 +40,7 @@ static void config_check_folder(Check *check, const char *name)
                     "users other than root can write to it (mode %04o)", st.st_mode & 07777);
 }
 
-/* Hidden files and copies by editors are ignored on purpose. */
+/* Ignores hidden files and copies by editors. */
 static bool config_is_copy(const char *name)
 {
         static const char *const ends[] = { "~", ".swp", ".bak", ".dpkg-old", ".dpkg-dist" };
@@ -69,7 +69,7 @@ void check_names(Check *check, const char *folder)
                 (void)closedir(dir);
 }
 
-/* False if the kernel lets any process bind any address. */
+/* False if the kernel allows any process to bind any address. */
 static bool config_lacks_address(const Address *address)
 {
         const bool v4 = IN6_IS_ADDR_V4MAPPED(&address->ip);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What administrators have set for units of bellhop (systemctl edit): whether systemd takes each
- * line, has read it, and has a unit for it. systemd itself judges, by systemd-analyze(1); it only
- * warns of what it ignores, in the journal.
+ * Settings of administrators for units of bellhop (systemctl edit): whether systemd accepts each
+ * line, has read it, and has a unit for it. systemd itself decides, through systemd-analyze(1):
+ * about ignored lines, it only warns in the journal.
  */
 #include <glob.h>
 
@@ -17,7 +17,7 @@
 
 #define OWN_PROPERTIES "/etc/systemd/system.control"
 
-/* Where people and systemctl write. */
+/* The folders of people and systemctl. */
 static const char *const drop_in_folders[] = {
         "/etc/systemd/system",           OWN_PROPERTIES,
         "/run/systemd/system",           "/run/systemd/system.control",
@@ -26,11 +26,11 @@ static const char *const drop_in_folders[] = {
 
 typedef struct Dropins {
         Check *check;
-        char **units; /* those that systemd is asked about */
+        char **units; /* the units in the question to systemd */
         size_t n;
 } Dropins;
 
-/* Of which instance a unit is; "": of each. */
+/* The instance of a unit; "": all instances. */
 static bool dropins_is_of(const char *unit, char ret[static NAME_UNIT_MAX])
 {
         static const NameUnit kinds[] = { NAME_SOCKET_UNIT, NAME_SERVICE_UNIT, NAME_STANDIN_UNIT };
@@ -53,8 +53,8 @@ static bool dropins_has_file(const Check *check, const char *name)
         return !path || access(path, F_OK) == 0;
 }
 
-/* The unit that shows what systemd makes of it: that of the first instance for a template. NULL:
- * there is none, and *ret_is_ours says whether there may be. To be freed. */
+/* The unit to ask systemd about: for a template, the unit of the first instance. NULL: there is
+ * none, and *ret_is_ours says whether there can be one. To be freed. */
 static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
 {
         const Config *config = check->config;
@@ -65,7 +65,7 @@ static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_i
         for (size_t i = 0; i < n_machine_units; i++)
                 if (strcmp(unit, machine_units[i].name) == 0)
                         return strdup(unit);
-        /* "bellhop-.service" is for all whose names begin so. */
+        /* "bellhop-.service" applies to all units whose names begin like this. */
         if (strncmp(unit, "bellhop-.", strlen("bellhop-.")) == 0)
                 return text_format("bellhop-router%s", unit + strlen("bellhop-"));
         if (!at || !dropins_is_of(unit, name)) {
@@ -89,8 +89,8 @@ static bool dropins_are_read(char *const *read, const char *path)
         return false;
 }
 
-/* systemd itself does not notice a folder that is new: it looks for those that it knows. One of the
- * same name, with precedence, may be read in place of a file. */
+/* systemd does not notice a new folder, because it only checks known ones. A file with the same
+ * name and precedence may be read instead. */
 static void dropins_check_read(Check *check, const char *unit, const char *folder)
 {
         _cleanup_free_ char *pattern = text_format("%s/*.conf", folder);
@@ -139,7 +139,7 @@ static void dropins_note(Dropins *dropins, const char *path)
         if (is_folder)
                 unit[strlen(unit) - strlen(".d")] = 0;
         known = dropins_find_unit(dropins->check, unit, &is_ours);
-        /* Others may have units whose names begin like ours. */
+        /* Other software may have units whose names begin like ours. */
         if (!is_ours && is_folder && !dropins_is_defined(unit))
                 finding_add(&dropins->check->findings, FINDING_DROP_IN_UNUSED,
                             (Place){ .file = path }, NULL, "bellhop has no such unit");
@@ -167,7 +167,7 @@ static void dropins_look(Dropins *dropins)
         }
 }
 
-/* Whether a file is one of those. */
+/* Whether a file is one of these. */
 static bool dropins_have(const char *file)
 {
         for (size_t i = 0; i < ELEMENTSOF(drop_in_folders); i++) {
@@ -255,7 +255,7 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         uint64_t last = changed_file(folder);
 
         for (size_t i = 0; dot && i < 6; i++) {
-                /* Of the unit, of its template, and of all units of its type. */
+                /* For the unit, its template, and all units of its type. */
                 const size_t length = i < 2 ? (size_t)(dot - unit) : i < 4 ? stem : 0;
                 _cleanup_free_ char *name =
                         text_format("%.*s%s%s", (int)length, unit, length > 0 ? dot : dot + 1,
@@ -267,9 +267,8 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         return last;
 }
 
-/* systemd appends the files that it writes for set-property to its list of drop-ins, and asks for a
- * reload because their order on the disk is another one. So for a unit that has such files, those
- * that others write decide. */
+/* systemd appends its files for set-property to its list of drop-ins, and asks for a reload because
+ * their order on disk is different. So for a unit with such files, only other files count. */
 static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
 {
         _cleanup_free_ char *own = text_format("%s.d", unit);
@@ -284,8 +283,8 @@ static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
         return true;
 }
 
-/* Whether systemd goes on with older files. Those that are not in its memory are read when they are
- * needed. */
+/* Whether systemd uses older files. Units that are not in its memory are read when they are needed.
+ */
 static void dropins_check_loaded(Check *check)
 {
         const size_t n = check->units.n;
@@ -328,7 +327,7 @@ void check_dropins(Check *check)
         Dropins dropins = { .check = check };
 
         dropins_look(&dropins);
-        /* Only root may run it as somebody who has no right to anything. */
+        /* Only root can run it as a user without any rights. */
         if (dropins.n > 0 && geteuid() == 0)
                 dropins_judge(check, dropins.units, dropins.n);
         texts_free(dropins.units, dropins.n);

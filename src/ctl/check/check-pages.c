@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The customer's pages: whether visitors get them, and others don't get the passwords. What is in
- * the document root is the customer's, so it is looked at as the customer.
+ * The customer's pages: whether clients get them, and other users don't get passwords. The document
+ * root belongs to the customer, so it is read as the customer.
  */
 #include <glob.h>
 #include <pwd.h>
@@ -19,7 +19,7 @@
         "Correct " PHP_FPM " in 'systemctl edit bellhop@{name}.service', then run 'systemctl " \
         "try-restart bellhop@{name}.service'."
 
-/* Files with passwords, by the names that applications give them. */
+/* Names of files with passwords of common applications. */
 static void pages_check_secrets(InstanceCheck *inst, const char *folder)
 {
         static const char *const names[] = { ".env",
@@ -49,7 +49,7 @@ static void pages_check_secrets(InstanceCheck *inst, const char *folder)
         }
 }
 
-/* Whether the sandbox of other instances hides the folder at the path, which has no links. */
+/* Whether the sandbox of other instances hides the folder. The path has no links. */
 static bool pages_is_hidden(const char *path)
 {
         static const char *const parents[] = { "/home", "/srv/www", "/root" };
@@ -64,7 +64,7 @@ static bool pages_is_hidden(const char *path)
         return false;
 }
 
-/* A home or document root of the customer's that others can enter. */
+/* A home or document root of the customer that other users can enter. */
 static void pages_check_place(InstanceCheck *inst, const char *path)
 {
         char real[PATH_MAX];
@@ -85,7 +85,7 @@ static bool pages_is_in(const char *path, const char *folder)
         return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
-/* The unit makes the home at /home/NAME writable, and what a drop-in names besides. */
+/* The unit makes the home at /home/NAME writable, and folders that a drop-in names. */
 static void pages_check_home(InstanceCheck *inst, const char *path)
 {
         char home[PATH_MAX], real[PATH_MAX], unit[NAME_UNIT_MAX], **binds = NULL;
@@ -146,7 +146,7 @@ void check_document_root(InstanceCheck *inst)
                                  access.stat.st_mode & 07777);
 }
 
-/* Whether root may have the name of a customer's file in a command. */
+/* Whether a command for root can safely contain the name of a customer's file. */
 static bool pages_is_plain(const char *path)
 {
         return path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -165,7 +165,8 @@ static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
         if (is_own)
                 advice = pages_is_plain(closed->path)
                                  ? "runuser --pty -u {name} -- chmod u+rX {file}"
-                                 : "Give its owner access, as user {name}, by runuser(1) with --pty.";
+                                 : "Give its owner access, as user {name}, by runuser(1) with "
+                                   "--pty.";
         if (closed->n > 1)
                 more = text_format(", nor %zu more", closed->n - 1);
         finding = instance_finding(inst, FINDING_PAGES_UNREADABLE, closed->path, advice,
@@ -176,7 +177,7 @@ static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* The program that the unit names, or NULL. */
+/* The program from the unit, or NULL. */
 static const char *pages_find_named(char *const *environment)
 {
         const char *named = NULL;
@@ -203,7 +204,7 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
         const char *program;
         Finding *finding;
 
-        /* A snippet may have PHP run by something else. */
+        /* A snippet may run PHP in another way. */
         if (!pages->php[0] || inst->sets_handler ||
             (inst->check->bus &&
              bus_get(inst->check->bus, name_unit(NAME_SERVICE_UNIT, inst->name, unit), "Service",
@@ -221,7 +222,7 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
         bus_free_strings(environment);
 }
 
-/* Where the customer has snippets, they may say the same. */
+/* Snippets of the customer may have the same rules. */
 static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
 {
         _cleanup_free_ char *file = text_format("%s/.htaccess", pages->htaccess), *more = NULL;
@@ -279,7 +280,7 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
         pages_done(&pages);
 }
 
-/* Of a folder in which all customers have one. */
+/* For a folder in which all customers have one. */
 static bool pages_is_of_another(const InstanceCheck *inst, const char *root)
 {
         static const char *const parents[] = { "/srv/www/", "/home/" };
@@ -294,7 +295,7 @@ static bool pages_is_of_another(const InstanceCheck *inst, const char *root)
         return false;
 }
 
-/* One that a snippet sets. */
+/* A document root that a snippet sets. */
 static bool pages_have_root(InstanceCheck *inst, const char *root)
 {
         Access access;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether visitors reach the router by the ports and address families that they use, and other
- * programs that have its ports, or may have them after the next boot. */
+/* Whether clients reach the router on the usual ports and address families, and whether other
+ * programs use its ports, now or after the next boot. */
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -14,15 +14,15 @@
 #define REOPEN    "systemctl restart " SOCKET " bellhop-router.service"
 
 typedef enum PortUse {
-        PORT_UNKNOWN, /* only root can try those below 1024, and there may be no such family */
+        PORT_UNKNOWN, /* only root can test ports below 1024, and the family may not exist */
         PORT_FREE,
         PORT_TAKEN,
 } PortUse;
 
-/* What the lines ListenStream= say of one port. */
+/* The ListenStream= lines of one port. */
 typedef struct Port {
         uint16_t number;
-        bool any4, any6; /* without an address, or with that of any */
+        bool any4, any6; /* without an address, or with the address of any */
         bool one4, one6; /* with one address */
 } Port;
 
@@ -37,7 +37,7 @@ static PortUse ports_try(const void *address, sa_family_t family, socklen_t size
         _cleanup_close_ int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         const int yes = 1;
 
-        /* So that only a listening socket is in the way. */
+        /* So only a listening socket prevents it. */
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
         if (family == AF_INET6)
                 (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
@@ -122,7 +122,7 @@ static bool ports_have_ipv4(const Ports *ports, const Port *port)
         return port->any4 || port->one4 || (port->any6 && !ports->is_ipv6_only);
 }
 
-/* A port that has only certain addresses is meant to have no others. */
+/* A port with only certain addresses has no others on purpose. */
 static void ports_check_families(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = ports_have_ipv4(ports, port), ipv6 = port->any6 || port->one6;
@@ -142,7 +142,7 @@ static void ports_check_families(Check *check, const Ports *ports, const Port *p
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* After a change of the unit, what listens is as before until it is restarted. */
+/* After a change of the unit, the old sockets listen until it is restarted. */
 static void ports_check_open(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = port->any4 || (port->any6 && !ports->is_ipv6_only);
@@ -158,7 +158,7 @@ static void ports_check_open(Check *check, const Ports *ports, const Port *port)
                                       : "");
 }
 
-/* The number of instances that visitors look for on the port. */
+/* The number of instances that clients expect on the port. */
 static size_t ports_count_users(const Check *check, uint16_t number)
 {
         size_t n = 0;
@@ -174,8 +174,8 @@ static size_t ports_count_users(const Check *check, uint16_t number)
         return n;
 }
 
-/* With neither of the two, other ports are meant: beside another server, or ports that a firewall
- * translates. */
+/* Without both, other ports are used on purpose: beside another server, or translated by a
+ * firewall. */
 static void ports_check_usual(Check *check, const Ports *ports)
 {
         const bool http = ports_find(ports, 80), https = ports_find(ports, 443);
@@ -195,7 +195,7 @@ static void ports_add_unknown(Check *check, const char *unit, int error)
                     "the ports of %s: systemd does not answer (%s)", unit, strerror(-error));
 }
 
-/* Returns one that runs, or NULL, and adds those that only a boot will start. */
+/* Returns a running one, or NULL, and adds those that only a boot will start. */
 static const char *ports_web_server(Check *check)
 {
         static const char *const servers[] = { "apache2.service", "nginx.service",
@@ -223,7 +223,7 @@ static const char *ports_web_server(Check *check)
         return running;
 }
 
-/* Why the socket is not active. */
+/* The reason why the socket is not active. */
 static void ports_check_taken(Check *check, const Ports *ports, const char *server)
 {
         _cleanup_free_ char *advice = NULL;

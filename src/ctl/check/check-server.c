@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether the server takes the snippets and .htaccess files of a customer, and what it would do by
- * them. bellhop-instance tests that, as it does before a reload, and Apache judges what only it can
- * know.
+ * Whether the server accepts the snippets and .htaccess files of a customer, and their effects.
+ * bellhop-instance tests this, as before a reload, and Apache reports what only it can know.
  */
 #include "ctl/ask/server.h"
 #include "ctl/check/check.h"
@@ -19,7 +18,7 @@
         "Remove the line, and write the setting into /etc/bellhop/sites/{name}/php.fpm, as in " \
         "mod_bellhop(8)."
 
-/* --- what is wrong with the snippets --- */
+/* --- errors in the snippets --- */
 
 static bool server_is_snippet(const InstanceCheck *inst, const char *file)
 {
@@ -40,7 +39,7 @@ static void server_add_error(InstanceCheck *inst, char *said)
         if (inst->instance->network == NETWORK_NO &&
             strstr(reason.what, "host not found in upstream"))
                 advice = instance_target_advice[inst->instance->server];
-        /* The test looks at certificates and the document root too, and says less about them. */
+        /* The test also checks certificates and the document root, but reports less about them. */
         if (server_is_snippet(inst, reason.file) || !inst->has_error)
                 finding_add(&inst->check->findings, FINDING_SNIPPET_ERROR,
                             (Place){ inst->name, reason.file ? reason.file : inst->snippets,
@@ -69,7 +68,7 @@ static void server_add_failure(InstanceCheck *inst, int r, char *said)
                                  inst->name);
 }
 
-/* --- what the server judges --- */
+/* --- reports of the server --- */
 
 static void server_add_htaccess(InstanceCheck *inst, const Verdict *verdict)
 {
@@ -115,7 +114,7 @@ static void server_on_verdict(const Verdict *verdict, void *userdata)
                 instance_check_target(inst, verdict->file, verdict->line, verdict->what);
 }
 
-/* Why the .htaccess files were not judged, where no error says it. */
+/* The reason why the .htaccess files were not judged, if no error names it. */
 static void server_add_unjudged(InstanceCheck *inst, int r, char *said)
 {
         Reason reason = { .what = NULL };
@@ -131,7 +130,7 @@ static void server_add_unjudged(InstanceCheck *inst, int r, char *said)
         reason_done(&reason);
 }
 
-/* Whether it is not there. */
+/* Whether it does not exist. */
 static bool server_is_missing(InstanceCheck *inst)
 {
         const ServerType server = inst->instance->server;
@@ -154,11 +153,11 @@ void check_server(InstanceCheck *inst)
 
         if (server_is_missing(inst))
                 return;
-        /* Without these, there is nothing that the package has not brought. */
+        /* Without these, there are only files of the package. */
         if ((inst->n_snippets == 0 && inst->htaccess_size == 0) || inst->snippets_unreadable ||
             geteuid() != 0)
                 return;
-        /* Only an instance that runs has its credentials, without which Apache knows no TLS. */
+        /* Only a running instance has its credentials, without which Apache has no TLS. */
         if (inst->has_credentials &&
             !unit_is_active(&inst->check->units, name_unit(NAME_SERVICE_UNIT, inst->name, unit))) {
                 instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,
@@ -173,7 +172,7 @@ void check_server(InstanceCheck *inst)
                         .who = &inst->user,
                         .instance = inst->instance,
                         .judges = true,
-                        /* Without snippets, there is no PHP but what the package has brought. */
+                        /* Without snippets, there are only the PHP settings of the package. */
                         .tests_php = inst->n_snippets > 0,
                         .input = inst->htaccess,
                         .input_size = inst->htaccess_size,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The customer's snippets: whose they are, and what they set. */
+/* The customer's snippets: their owner and settings. */
 #include <glob.h>
 
 #include "ctl/check/check.h"
@@ -9,15 +9,15 @@
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
 
-/* What is looked for in the language of a server. */
+/* Search terms in the language of a server. */
 typedef struct Language {
         const char *files; /* a pattern of glob(7) */
-        const char *ends;  /* characters of which each ends a directive */
-        const char *stops; /* and of which each ends a word */
+        const char *ends;  /* each of these characters ends a directive */
+        const char *stops; /* each of these characters ends a word */
         const char *root, *certificate;
-        const char *elsewhere[4]; /* with these, there may be no document root */
+        const char *elsewhere[4]; /* with these, the document root may be missing */
         const char *handlers[4];  /* these may run PHP */
-        /* What Apache itself has read, by verdict.h. */
+        /* The directives that Apache itself has read, by verdict.h. */
         const char *listen;
         const char *targets[7]; /* of applications */
 } Language;
@@ -49,7 +49,7 @@ static const Language *snippets_language(const InstanceCheck *inst)
         return &languages[inst->instance->server];
 }
 
-/* The arguments of the first such directive from *text on, which goes on behind it. NULL: there is
+/* The arguments of the first such directive from *text on, which moves behind it. NULL: there is
  * none. */
 static const char *snippets_next(const char **text, const char *directive, const char *ends)
 {
@@ -88,7 +88,7 @@ static void snippets_take_word(const Language *language, const char *text,
         (void)snprintf(ret, PATH_MAX, "%.*s", (int)strcspn(text, stops), text);
 }
 
-/* Those with variables are not looked at. */
+/* Ignores those with variables. */
 static void snippets_note_roots(InstanceCheck *inst, const char *text)
 {
         const Language *language = snippets_language(inst);
@@ -128,7 +128,7 @@ static void snippets_check_listen(InstanceCheck *inst, const char *file, unsigne
                     (Place){ inst->name, file, line }, NULL, "listen %s", address);
 }
 
-/* Of each of these directives, the first argument counts. */
+/* The first argument of each of these directives counts. */
 static void snippets_check_lines(InstanceCheck *inst, const char *file, const char *text)
 {
         const Language *language = snippets_language(inst);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Applications that a snippet passes requests on to: whether the instance may reach them, and
- * whether a program listens. A unix socket is looked for where the instance sees it, with the
- * rights of its user.
+ * Applications that a snippet passes requests to: whether the instance can reach them, and whether
+ * a program listens. A unix socket is looked up as the instance sees it, with the rights of its
+ * user.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "util/text.h"
 #include "util/unix-address.h"
 
-/* Places that each instance has for itself. */
+/* Folders that are private to each instance. */
 static const char *const targets_private[] = { CONFIGTEST_FOLDER "/", "/tmp/", "/var/tmp/",
                                                "/run/bellhop-instance/" };
 
@@ -55,7 +55,7 @@ targets_add(const Target *target, const char *advice, const char *format, ...)
 
 /* --- unix sockets --- */
 
-/* The root folder of the instance if it runs, else ours. */
+/* The root folder of the instance if it is running, otherwise ours. */
 static int targets_open_root(const InstanceCheck *inst, bool *ret_runs)
 {
         _cleanup_free_ char *path = NULL;
@@ -70,7 +70,7 @@ static int targets_open_root(const InstanceCheck *inst, bool *ret_runs)
         return path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
-/* To be called with the rights of the user. */
+/* Call it with the rights of the user. */
 static int targets_connect(int root, const char *path)
 {
         const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
@@ -135,7 +135,7 @@ static bool targets_is_local(const char *host)
                (inet_pton(AF_INET, host, &ip) == 1 && ntohl(ip.s_addr) >> 24 == 127);
 }
 
-/* False: it is not known. */
+/* False: unknown. */
 static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
 {
         static const struct {
@@ -166,7 +166,7 @@ static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
         return false;
 }
 
-/* Returns what follows it. */
+/* Returns the rest. */
 static const char *targets_find_host(const char *url, char ret[static HOST_MAX])
 {
         const char *scheme = strstr(url, "://");

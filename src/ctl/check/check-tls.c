@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An instance's certificate and key: whether its user can read them, and whether they fit each
+ * An instance's certificate and key: whether its user can read them, and whether they match each
  * other, the hosts and the time.
  */
 #include "ctl/ask/certificate.h"
@@ -14,7 +14,7 @@
 #define ADVICE_CREDENTIAL                                                                    \
         "Replace the files that LoadCredential= of bellhop@{name}.service names, then run '" \
         "systemctl try-restart bellhop@{name}.service'."
-/* bellhop-acme needs a pair that the instance can start with. */
+/* bellhop-acme needs a pair with which the instance can start. */
 #define ADVICE_ACME_ANEW                                                                          \
         "Run '" ADVICE_SELF_SIGNED " --force' and '" ADVICE_RELOAD "'. bellhop-acme replaces it " \
         "at its next try."
@@ -25,19 +25,20 @@
 #define ACME_LATE_SECONDS (7 * DAY_SECONDS)
 #define ADVICE_SIGN_AGAIN ADVICE_SELF_SIGNED " --force && " ADVICE_RELOAD
 
-/* The files of one instance, and what could be read of them. */
+/* The files of one instance, and their readable contents. */
 typedef struct Pair {
         InstanceCheck *inst;
-        const char *host; /* the host of their folder; NULL: that of the instance */
+        const char *host; /* the host of their folder; NULL: the folder of the instance */
         char certificate_path[PATH_MAX];
         char key_path[PATH_MAX];
         STACK_OF(X509) * certificates; /* NULL: could not be read */
         EVP_PKEY *key;                 /* NULL: likewise */
-        bool is_key_sealed;            /* by systemd-creds(1): only systemd can read it */
-        const char *advice; /* NULL: that of each kind, which is about the instance's folder */
+        bool is_key_sealed;            /* with systemd-creds(1): only systemd can read it */
+        const char
+                *advice; /* NULL: the advice of each kind, which is about the instance's folder */
 } Pair;
 
-/* bellhop-acme puts it there: not for one host, nor by systemd. */
+/* bellhop-acme installs it: not for a single host, and not through systemd. */
 static bool tls_is_acme(const Pair *pair)
 {
         return pair->inst->instance->tls == TLS_ACME && !pair->host && !pair->inst->has_credentials;
@@ -115,15 +116,15 @@ static bool tls_read_pair(Pair *pair)
                 tls_check_exposure(pair, &answers[1].stat);
                 tls_add_unparsed(pair, pair->key_path, key_read(pair->key_path, &pair->key),
                                  "private key");
-                /* An obstacle before both is one finding. */
+                /* A common obstacle of both files is one finding. */
         } else if (answers[0].error == 0 || strcmp(answers[0].obstacle, answers[1].obstacle) != 0) {
                 tls_add_unreadable(pair, pair->key_path, &answers[1]);
         }
         return pair->certificates;
 }
 
-/* Whether systemd passes certificate and key in; that takes precedence over the folder. Closed:
- * only systemd can read where they are from. 1, 0, or a negative errno: systemd does not say. */
+/* Whether systemd passes certificate and key, which takes precedence over the folder. Closed: only
+ * systemd can read their source. 1, 0, or a negative errno: systemd does not answer. */
 static int tls_find_credentials(Pair *pair, bool *ret_closed)
 {
         const InstanceCheck *inst = pair->inst;
@@ -134,8 +135,8 @@ static int tls_find_credentials(Pair *pair, bool *ret_closed)
         int r;
 
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
-        /* systemd would have to load the unit to say so: with thousands of instances, only one
-         * without a folder is worth that. */
+        /* systemd would have to load the unit for this: with thousands of instances, this is only
+         * done for those without a folder. */
         if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)))
                 return 0;
         r = bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed);
@@ -190,7 +191,8 @@ static void tls_format_minute(time_t time, char ret[static 32])
         (void)strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm);
 }
 
-/* Whether bellhop-acme, which renews a certificate in the last third of its life, has time. */
+/* Whether bellhop-acme, which renews a certificate in the last third of its life, still has time.
+ */
 static bool tls_is_early(const X509 *certificate, time_t now)
 {
         const time_t end = certificate_not_after(certificate);
@@ -199,7 +201,8 @@ static bool tls_is_early(const X509 *certificate, time_t now)
         return end - now > (sixth < ACME_LATE_SECONDS ? sixth : ACME_LATE_SECONDS);
 }
 
-/* Each certificate of the chain, as one that has expired spoils it. advice: NULL for the kind's. */
+/* Checks each certificate of the chain, because an expired one breaks it. advice: NULL for the
+ * advice of the kind. */
 static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, const char *advice)
 {
         const time_t now = pair->inst->check->now, end = certificate_not_after(certificate);
@@ -218,7 +221,7 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                                  "the certificate (%s) is not valid before %s", name, from);
                 break;
         case VALIDITY_ENDS_SOON:
-                /* An authority renews its own; for bellhop-acme, it is early. */
+                /* An authority renews its own certificates; for bellhop-acme, it is too early. */
                 if (is_leaf && !(tls_is_acme(pair) && tls_is_early(certificate, now)))
                         instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
                                          "the certificate (%s) expires in %ld days, on %s", name,
@@ -292,12 +295,12 @@ static void tls_judge_pair(const Pair *pair)
         tls_check_chain(pair, &chain);
         for (int i = 0; i < chain.n; i++)
                 tls_check_one(pair, chain.linked[i], i == 0, advice);
-        /* Snippets may have other certificates for these. */
+        /* Snippets may have other certificates for these hosts. */
         if (pair->host || !pair->inst->sets_certificate)
                 tls_check_hosts(pair, chain.leaf, advice);
 }
 
-/* The instance ignores a pair with a missing file, so that does not keep it from starting. */
+/* The instance ignores a pair with a missing file, so it still starts. */
 static void tls_check_host(InstanceCheck *inst, const char *host)
 {
         char folder[PATH_MAX];

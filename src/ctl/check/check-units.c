@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What systemd and the running router say: whether everything runs, will after the next boot, and
- * has read the files as they are now.
+ * Asks systemd and the running router whether everything is running, will run after the next boot,
+ * and has read the present files.
  */
 #include <fcntl.h>
 #include <glob.h>
@@ -55,7 +55,7 @@ static const char *units_state(const Check *check, const char *unit)
         return state ? state->active : "inactive";
 }
 
-/* Or on its way to that. */
+/* Or becoming active. */
 static bool units_is_active(const Check *check, const char *unit)
 {
         const char *state = units_state(check, unit);
@@ -108,7 +108,8 @@ static void units_check_router(Check *check)
                                                        ? metrics_fetch_explain(check->router_error)
                                                        : "it does not answer");
 
-                /* Others may not ask, and a router that does not run reads them at its start. */
+                /* Other users have no access, and a router that is not running reads them at its
+                 * start. */
                 if (finding && geteuid() == 0 && check->router_error != -ESHUTDOWN)
                         finding->severity = SEVERITY_ERROR;
         }
@@ -124,8 +125,8 @@ void newest_note(Newest *newest, const char *path, uint64_t changed)
 
 static void units_check_reloaded(Check *check)
 {
-        /* Folders as well, as a file may have gone, and after their files: a file that replaces
-         * another one changes both. */
+        /* Folders as well, because a file may have been removed. They come after their files: a
+         * file that replaces another one changes both. */
         static const char *const patterns[] = { "router.conf", "router.conf.d/*", "router.conf.d",
                                                 "instances/*", "instances" };
         Newest newest = { .changed = 0 };
@@ -251,7 +252,7 @@ static void units_check_left_over(Check *check)
                     strcmp(unit->active, "active") != 0)
                         continue;
                 path = name_path(NAME_INSTANCE_FILE, check->ctl->config_dir, name);
-                /* An instance whose file has a mistake is not left over. */
+                /* An instance whose file has a mistake still counts as present. */
                 if (path && access(path, F_OK) < 0)
                         finding_add(&check->findings, FINDING_SOCKET_LEFT_OVER,
                                     (Place){ .instance = name }, NULL,
@@ -289,7 +290,7 @@ static void units_check_socket(InstanceCheck *inst)
         (void)name_unit(NAME_SOCKET_UNIT, inst->name, unit);
         if (units_is_active(check, unit))
                 return;
-        /* As long as the router has not read the file, the instance is only being made. */
+        /* Until the router has read the file, the instance is still being made. */
         is_new = is_stale(check->loaded, changed_file(inst->instance->file));
         finding = instance_finding(inst, FINDING_SOCKET_NOT_STARTED, NULL,
                                    is_new ? ADVICE_APPLY : NULL, "%s is %s", unit,
@@ -298,8 +299,8 @@ static void units_check_socket(InstanceCheck *inst)
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* A folder that was made after the start is not in the instance's mount namespace, whatever the
- * instance reads again. */
+/* A folder that was made after the start is not in the instance's mount namespace, even after a
+ * reload. */
 static bool units_lacks_folder(const char *folder, uint64_t pid)
 {
         _cleanup_free_ char *path = state_dir_of(pid, folder);
@@ -319,7 +320,7 @@ static bool units_has_other_folder(const char *folder, uint64_t pid)
                (outside.st_dev != inside.st_dev || outside.st_ino != inside.st_ino);
 }
 
-/* Whether programs of a suspended customer may run from before. */
+/* Whether older programs of a suspended customer may still run. */
 static bool units_outlive_suspension(const InstanceCheck *inst, const char *unit)
 {
         uint64_t started = UNKNOWN;
@@ -366,7 +367,7 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
         else if (read.nsec == UNKNOWN)
                 inst->check->n_silent++;
         else if (is_stale(read.nsec, inst->newest.changed))
-                /* systemd passes credentials at the start only. */
+                /* systemd passes credentials only at the start. */
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
                                  inst->has_credentials ? restart : NULL,
                                  "it changed after the instance read it");
@@ -376,7 +377,7 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                                  "still serves old hosts on open connections");
 }
 
-/* The counter ends with the service, and the journal need not go back to its start. */
+/* The counter ends with the service, and the journal may not reach back to its start. */
 static void units_check_oom(InstanceCheck *inst, bool is_active)
 {
         const uint64_t n = is_active ? oom_count(inst->check->bus, inst->name) : UNKNOWN;
@@ -386,7 +387,7 @@ static void units_check_oom(InstanceCheck *inst, bool is_active)
                                  "one of its programs was killed, because memory ran out");
 }
 
-/* A server that another unit runs, such as apache2.service, has logs of its own. */
+/* A server of another unit, such as apache2.service, has its own logs. */
 static bool units_starts(const Check *check, const char *socket, const char *service)
 {
         char **triggers = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of bellhopctl check share. Each part adds what it finds to the findings. */
+/* Shared by the parts of bellhopctl check. Each part adds its findings. */
 #pragma once
 
 #include <limits.h>
@@ -16,10 +16,10 @@
 #include "ctl/check/findings.h"
 #include "ctl/ctl.h"
 
-/* The units of bellhop that are of no instance. */
+/* The units of bellhop that belong to no instance. */
 typedef struct MachineUnit {
         const char *name;
-        bool is_needed; /* all use it; whoever masks another one may mean to */
+        bool is_needed; /* all instances use it; other units may be masked on purpose */
 } MachineUnit;
 
 extern const MachineUnit machine_units[];
@@ -38,11 +38,11 @@ typedef struct Check {
         uint64_t loaded;     /* when the router read its files, as in stale.h */
         int router_error;    /* why that is not known */
         uint64_t files_max;  /* of each document root */
-        size_t n_needs_root; /* questions that only root can ask */
-        size_t n_silent;     /* instances that run and do not say when they read their files */
+        size_t n_needs_root; /* checks that only root can make */
+        size_t n_silent;     /* running instances that do not report when they read their files */
 } Check;
 
-/* The file that has changed last, and when, as in stale.h; 0: there was none. */
+/* The file that changed last, and when, as in stale.h; 0: there was none. */
 typedef struct Newest {
         uint64_t changed;
         char path[PATH_MAX];
@@ -50,7 +50,7 @@ typedef struct Newest {
 
 void newest_note(Newest *newest, const char *path, uint64_t changed);
 
-/* One instance while it is checked. */
+/* One instance during its check. */
 typedef struct InstanceCheck {
         Check *check;
         const Instance *instance;
@@ -60,11 +60,11 @@ typedef struct InstanceCheck {
         char tls[PATH_MAX]; /* its folders of the configuration */
         char snippets[PATH_MAX];
         char www[PATH_MAX];            /* its document root, unless a snippet sets another one */
-        char own_folders[2][PATH_MAX]; /* those that the two are in */
+        char own_folders[2][PATH_MAX]; /* the folders that contain these two */
         const char *replaced[6];       /* for access_ask() */
         size_t n_snippets;
-        size_t n_of_server;   /* of these, but for php.fpm */
-        bool has_error;       /* in certificate or document root, of which the server says less */
+        size_t n_of_server;   /* of these, except php.fpm */
+        bool has_error;       /* in certificate or document root, where the server reports less */
         bool has_credentials; /* systemd passes certificate and key to it */
         bool snippets_unreadable;
         bool snippets_not_roots; /* reported once, for the first */
@@ -74,43 +74,43 @@ typedef struct InstanceCheck {
         char **roots;            /* document roots that snippets set */
         size_t n_roots;
         AcmeState acme;                            /* of its certificate, with Tls=acme */
-        bool knows_acme;                           /* that could be read */
+        bool knows_acme;                           /* that were readable */
         bool self_signed;                          /* the certificate of the instance */
-        time_t certificate_begin, certificate_end; /* likewise; 0: none could be read */
+        time_t certificate_begin, certificate_end; /* the same; 0: none could be read */
         char *htaccess;                            /* folders with such a file, each ended by NUL */
         size_t htaccess_size;
         Newest newest; /* of the files that it reads at its start */
 } InstanceCheck;
 
-/* As finding_add(), of this instance. file: NULL for none. */
+/* Like finding_add(), for this instance. file: NULL for none. */
 #define instance_finding(inst, kind, file, ...) \
         finding_add(&(inst)->check->findings, kind, (Place){ (inst)->name, file, 0 }, __VA_ARGS__)
 
-/* Adds that the user can't read path, and why. */
+/* Adds a finding that the user can't read path, with the reason. */
 void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
                          const char *advice, const Access *access);
 
 /* The configuration's files and folders. */
 void check_config(Check *check);
 
-/* Files in a folder that are not read, since their names don't end with .conf. */
+/* Files in a folder that are not read, because their names don't end with .conf. */
 void check_names(Check *check, const char *folder);
 
-/* systemd, the running router, and other programs that have its ports; units_ask() first. */
+/* systemd, the running router, and other programs on its ports; call units_ask() first. */
 void units_ask(Check *check);
 void check_router_units(Check *check);
 void check_ports(Check *check);
 
-/* Whether a program listens on that port, by IPv4 or IPv6; true also if that is not known. */
+/* Whether a program listens on that port, on IPv4 or IPv6; true also if this is unknown. */
 bool port_is_taken(uint16_t number);
 
-/* What administrators have set for units. */
+/* Settings of administrators for units. */
 void check_dropins(Check *check);
 
 /* Whether bellhop-acme can work, for all instances. */
 void check_acme_service(Check *check);
 
-/* One instance: snippets_look() and acme_look() first, then the others in this order. */
+/* For one instance: call snippets_look() and acme_look() first, then the others in this order. */
 void snippets_look(InstanceCheck *inst);
 void acme_look(InstanceCheck *inst);
 void check_tls(InstanceCheck *inst);
@@ -120,14 +120,14 @@ void check_pages(InstanceCheck *inst);
 void check_server(InstanceCheck *inst);
 void check_instance_units(InstanceCheck *inst);
 
-/* Whether the instance reaches an application that a line of a snippet names, as Apache has it: a
- * URL, or unix:PATH|URL. */
+/* Whether the instance can reach the application in a line of a snippet for Apache: a URL, or
+ * unix:PATH|URL. */
 void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text);
 
-/* What to do where an instance with Network=no has a server or an address in a snippet. */
+/* Advice for an instance with Network=no and a server or an address in a snippet. */
 extern const char *const instance_target_advice[SERVER_TYPES];
 
-/* As nginx has it: an address, perhaps with a scheme before it. Other names than localhost are of
- * groups, or nginx itself looks them up when it starts. */
+/* The same for nginx: an address, perhaps after a scheme. Names other than localhost are groups, or
+ * nginx itself looks them up when it starts. */
 void instance_check_nginx_target(InstanceCheck *inst, const char *file, unsigned line,
                                  const char *text);

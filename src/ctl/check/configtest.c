@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program is the first process in a PID namespace of its own: all that it starts ends with it,
- * at the latest by our SIGKILL, which nothing that is stopped escapes. We wait for that by a pidfd,
- * and never for anything that the customer could hold up.
+ * The program is the first process in its own PID namespace: everything that it starts ends with
+ * it, at the latest with our SIGKILL, which also kills stopped processes. We wait for this with a
+ * pidfd, and never for anything that the customer could delay.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -27,16 +27,16 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-/* A process that waits for a dead file server ignores SIGKILL, and is left to the kernel. */
+/* A process that waits for a dead file server ignores SIGKILL, so we leave it to the kernel. */
 #define CONFIGTEST_KILL_SECONDS 2
 
-/* More than the largest pipe holds. */
+/* Larger than any pipe. */
 #define CONFIGTEST_READS 100
 
-/* As TasksMax= bounds the instance; here the customer's other processes count too. */
+/* As TasksMax= limits the instance; here the customer's other processes count too. */
 #define CONFIGTEST_TASKS 1024
 
-/* --- the program's side, after the fork --- */
+/* --- in the program, after the fork --- */
 
 static int configtest_make_input(const ConfigTest *configtest)
 {
@@ -53,14 +53,14 @@ static int configtest_make_input(const ConfigTest *configtest)
         return fd;
 }
 
-/* No terminal, descriptor, folder, key or signal handling of ours. */
+/* It inherits no terminal, descriptor, folder, key or signal handling from us. */
 static bool configtest_let_go(const ConfigTest *configtest, int output, const sigset_t *mask)
 {
         const struct rlimit none = { 0 }, tasks = { CONFIGTEST_TASKS, CONFIGTEST_TASKS };
         const int input = configtest->input ? configtest_make_input(configtest)
                                             : open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-        /* Where the kernel has no keys, there are none of ours. */
+        /* A kernel without keys has none of ours. */
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
         for (int number = 1; number < NSIG; number++)
                 (void)signal(number, SIG_DFL);
@@ -88,12 +88,12 @@ static bool configtest_become(const Identity *who)
             setresgid(who->gid, who->gid, who->gid) < 0 ||
             setresuid(who->uid, who->uid, who->uid) < 0)
                 return false;
-        /* As in bellhop@.service: the kernel has no use for it, and lets no process trace one that
-         * has more capabilities. Where we don't have it, the test goes without. */
+        /* As in bellhop@.service: this capability has no use in the kernel, but no process can
+         * trace one with more capabilities. If we don't have it, the test runs without it. */
         caps[0].permitted = caps[0].inheritable = 1U << CAP_NET_BROADCAST;
         if (syscall(SYS_capset, &header, caps) == 0)
                 (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BROADCAST, 0, 0);
-        /* For a SIGKILL to us; a change of user resets it. */
+        /* In case we get a SIGKILL; a change of user resets it. */
         return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
 }
 
@@ -108,7 +108,7 @@ _Noreturn static void configtest_exec(const ConfigTest *configtest, const char *
         _exit(EXIT_FAILURE);
 }
 
-/* --- our side --- */
+/* --- in our process --- */
 
 typedef struct Watch {
         int process; /* a pidfd */
@@ -141,7 +141,8 @@ static int configtest_start(const ConfigTest *configtest, int output, const sigs
         return pid < 0 ? -errno : pidfd;
 }
 
-/* Of too much, what came first is forgotten: an error ends the program. False: there is no more. */
+/* Drops the beginning of long output, because an error ends the program. False: there is no more.
+ */
 static bool configtest_take_output(Watch *watch)
 {
         ssize_t n;
@@ -184,7 +185,7 @@ static int configtest_wait(Watch *watch, unsigned seconds)
         }
 }
 
-/* Ends it, too. */
+/* Also ends the program. */
 static int configtest_watch(Watch *watch)
 {
         siginfo_t info = { 0 };
@@ -195,7 +196,7 @@ static int configtest_watch(Watch *watch)
                 watch->signals = -1;
                 (void)configtest_wait(watch, CONFIGTEST_KILL_SECONDS);
         }
-        /* Nothing writes any more, but for what SIGKILL does not end. */
+        /* Nothing writes any more, except processes that survive SIGKILL. */
         for (int i = 0; i < CONFIGTEST_READS && configtest_take_output(watch); i++)
                 ;
         watch->said[watch->n_said] = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a program of root's that obeys a customer, such as a server that reads their configuration:
- * as that customer, and as far from root as the kernel allows. Does not log.
+ * Runs a trusted program that obeys a customer, such as a server that reads their configuration: as
+ * that customer, and isolated from root as far as the kernel allows. Does not log.
  */
 #pragma once
 
@@ -10,14 +10,14 @@
 #include "ctl/ask/access.h"
 
 #define CONFIGTEST_SECONDS 15            /* as in TimeoutStartSec= of bellhop@.service */
-#define CONFIGTEST_FOLDER  "/dev/shm"    /* private to the test, empty and the customer's */
-#define CONFIGTEST_OUTPUT  (64 * 1024UL) /* of more, its end is kept */
+#define CONFIGTEST_FOLDER  "/dev/shm"    /* private to the test and empty; the customer owns it */
+#define CONFIGTEST_OUTPUT  (64 * 1024UL) /* only the end of longer output is kept */
 
 typedef enum ConfigTestResult {
         CONFIGTEST_PASSED, /* exit status 0 */
         CONFIGTEST_FAILED,
         CONFIGTEST_ENDLESS, /* it was killed after CONFIGTEST_SECONDS */
-        CONFIGTEST_KILLED,  /* by another program, such as one of the customer's */
+        CONFIGTEST_KILLED,  /* by another program, for example of the customer */
 } ConfigTestResult;
 
 typedef struct ConfigTest {
@@ -26,10 +26,9 @@ typedef struct ConfigTest {
         const char *input; /* its standard input, a file; NULL: /dev/null */
         size_t input_size;
         const char *const *argv;  /* ends with NULL; argv[0] is a path */
-        char *const *environment; /* ends with NULL; the whole of it */
+        char *const *environment; /* complete; ends with NULL */
 } ConfigTest;
 
-/* Returns a ConfigTestResult, with what the program has said in *ret_said, to be freed; or a
- * negative errno if it could not be run. Nothing is left of the program and of all that it has
- * started. */
+/* Returns a ConfigTestResult, with the program's output in *ret_said, to be freed; or a negative
+ * errno if it could not be run. No process of the program remains. */
 int configtest_run(const ConfigTest *configtest, char **ret_said);

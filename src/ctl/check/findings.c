@@ -59,7 +59,7 @@ static bool findings_is_of_name(char c)
         return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-/* Whether a placeholder begins there, or a word that ends with it. */
+/* Whether a placeholder begins there, or a whole word. */
 static bool findings_is_word(const char *text, const char *at, const char *word)
 {
         const size_t length = strlen(word);
@@ -70,8 +70,8 @@ static bool findings_is_word(const char *text, const char *at, const char *word)
                !findings_is_of_name(at[length]);
 }
 
-/* The text with the first word of each pair replaced by the second one, to be freed; NULL: no
- * memory. */
+/* The text with the first word of each pair replaced by the second, to be freed; NULL: no memory.
+ */
 static char *findings_replace(const char *text, const char *const pairs[][2], size_t n)
 {
         _cleanup_free_ char *replaced = NULL;
@@ -93,7 +93,7 @@ static char *findings_replace(const char *text, const char *const pairs[][2], si
         return out && fclose(out) == 0 ? take_ptr(replaced) : NULL;
 }
 
-/* The advice with its placeholders replaced, likewise. */
+/* The advice with its placeholders replaced, to be freed; NULL: no memory. */
 static char *findings_fill(const Findings *findings, Place place, const char *advice)
 {
         _cleanup_free_ char *config = NULL;
@@ -161,7 +161,7 @@ void findings_finish(Findings *findings, bool strict)
         for (size_t i = 0; strict && i < findings->n; i++)
                 if (findings->findings[i].severity == SEVERITY_WARNING)
                         findings->findings[i].severity = SEVERITY_ERROR;
-        /* They are as true in any order. */
+        /* Their order does not matter. */
         if (!sorted)
                 return;
         for (Severity severity = SEVERITIES; severity-- > 0;)

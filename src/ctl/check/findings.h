@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What bellhopctl check has found, of the kinds in findings-table.h. Adding can't fail: without
+ * The findings of bellhopctl check, of the kinds in findings-table.h. Adding can't fail: without
  * memory, n_lost counts.
  */
 #pragma once
@@ -18,9 +18,9 @@ typedef enum FindingKind {
 #undef ROW
 
 typedef enum Severity {
-        SEVERITY_NOTE,    /* worth knowing; never changes the exit status */
+        SEVERITY_NOTE,    /* information; never changes the exit status */
         SEVERITY_WARNING, /* will be wrong, or is not yet in force */
-        SEVERITY_ERROR,   /* keeps visitors out, now or after the next boot, or opens a secret */
+        SEVERITY_ERROR,   /* locks clients out, now or after the next boot, or exposes a secret */
         SEVERITIES,
 } Severity;
 
@@ -66,18 +66,18 @@ typedef struct Place {
 #define NOWHERE ((Place){ .line = 0 })
 
 /*
- * advice: in place of the kind's own; NULL: that one. Control characters become question marks.
- * Returns the finding, valid until the next one is added; NULL: lost.
+ * advice: replaces the advice of the kind; NULL: uses that. Control characters become question
+ * marks. Returns the finding, valid until the next one is added; NULL: lost.
  */
 Finding *finding_add(Findings *findings, FindingKind kind, Place place, const char *advice,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 void findings_done(Findings *findings);
 
-/* After all are added: strict makes errors of warnings; the worst come first, those of one severity
- * in the order in which they were added. */
+/* Call it after all are added: strict turns warnings into errors. The worst come first; within a
+ * severity, the order of adding is kept. */
 void findings_finish(Findings *findings, bool strict);
 
-/* Whether two findings say the same about instances, or are one. */
+/* Whether two findings have the same text about instances, or are the same. */
 bool findings_are_alike(const Finding *a, const Finding *b);
 
 /* Keeps only the findings of one instance. */

@@ -19,7 +19,7 @@ typedef enum Level {
 
 typedef struct Line {
         char *whole;
-        char *text; /* without what programs put before their words */
+        char *text; /* without the prefixes of programs */
         Level level;
         bool is_numbered; /* "AH00526: " was before it */
 } Line;
@@ -95,7 +95,7 @@ static bool reason_is_quiet(const char *text)
                 "Syntax OK",
                 NGINX_END,
                 "NameVirtualHost has no effect",
-                /* They end what has failed before, and don't say why. */
+                /* These lines follow an error, and don't name its cause. */
                 "Pre-configuration failed",
                 "Configuration check failed",
                 "Configuration Failed",
@@ -135,7 +135,7 @@ static Line reason_read_line(char *text)
         return line;
 }
 
-/* "FILE:3: what" to the rest; line of that file. */
+/* Splits "FILE:3: what" into line number and rest. */
 static char *reason_skip_place(const char *file, char *text, unsigned *ret)
 {
         const size_t length = strlen(file);
@@ -147,14 +147,14 @@ static char *reason_skip_place(const char *file, char *text, unsigned *ret)
         return text + length + used;
 }
 
-/* "Syntax error on line 7 of A: Syntax error on line 3 of B: what" of files that include others;
- * where it has a number, there is no other file, and what is wrong is in the next line. False: it
- * is not of this form. */
+/* "Syntax error on line 7 of A: Syntax error on line 3 of B: what" for files that include others.
+ * With a number at the end there is no further file, and the next line has the error. False: it has
+ * another form. */
 static bool reason_take_syntax(const Line *line, char *next, Reason *ret)
 {
         char *text = strstr(line->text, SYNTAX_ERROR), *end, *what;
 
-        /* The name of the program may be before it. */
+        /* The name of the program may precede it. */
         if (!text || strcspn(line->text, " ") + 1 < (size_t)(text - line->text))
                 return false;
         for (;;) {
@@ -183,7 +183,7 @@ static bool reason_take_syntax(const Line *line, char *next, Reason *ret)
         return true;
 }
 
-/* "[FILE:4] what", or what alone. */
+/* "[FILE:4] what", or only "what". */
 static void reason_take_php(char *text, Reason *ret)
 {
         char *end = text[0] == '[' && text[1] == '/' ? strstr(text, "] ") : NULL;
@@ -197,8 +197,8 @@ static void reason_take_php(char *text, Reason *ret)
         ret->what = strdup(text);
 }
 
-/* " in FILE:3" at the end of a line, which it cuts off. What bellhop-instance has written is in no
- * file. */
+/* " in FILE:3" at the end of a line, which this cuts off. Configuration that bellhop-instance has
+ * written is in no file. */
 static void reason_take_place(char *text, Reason *ret)
 {
         char *place = NULL, *colon;
@@ -219,8 +219,8 @@ static void reason_take_place(char *text, Reason *ret)
                 ret->file = strdup(place);
 }
 
-/* The first error, if it is nginx's: it says no other. Words of the file's own may have line
- * breaks, so the place is in the last line before its end. */
+/* The first error, if it comes from nginx, which reports only one. Words from the file may contain
+ * line breaks, so the position is in the last line before its end. */
 static bool reason_take_nginx(Line lines[], size_t n, Reason *ret)
 {
         size_t first = 0, end;
@@ -256,7 +256,7 @@ static void reason_choose(Line lines[], size_t n, Reason *ret)
 
         if (reason_take_nginx(lines, n, ret))
                 return;
-        /* Words of the configuration itself, in the next line, may look like the other form. */
+        /* Words of the configuration in the next line may look like the other form. */
         for (size_t i = n; i-- > 0;)
                 if (lines[i].is_numbered && i + 1 < n &&
                     reason_take_syntax(&lines[i], lines[i + 1].whole, ret))
@@ -267,7 +267,7 @@ static void reason_choose(Line lines[], size_t n, Reason *ret)
         for (size_t i = n; !last && i-- > 0;)
                 if (lines[i].level != LEVEL_WARNING)
                         last = &lines[i];
-        /* PHP-FPM says what follows from the first one. */
+        /* Later messages of PHP-FPM follow from the first. */
         for (size_t i = 0; last && last->level == LEVEL_ERROR_OF_PHP && i < n; i++)
                 if (lines[i].level == LEVEL_ERROR_OF_PHP ||
                     reason_begins(lines[i].text, "PHP:  ")) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why a test of a configuration has failed, from all that Apache, nginx, PHP-FPM and
- * bellhop-instance have said. Each of them ends with its first error, so the error is what they say
- * last: what they say before only warns, whatever words it has. Pure.
+ * Why a test of a configuration failed, from the output of Apache, nginx, PHP-FPM and
+ * bellhop-instance. Each of them ends with its first error, so the last message is the error.
+ * Earlier messages are only warnings, whatever their words. Pure.
  */
 #pragma once
 

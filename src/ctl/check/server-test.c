@@ -8,8 +8,8 @@
 #define ENVIRONMENT_MAX 256
 #define PROGRAMS_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* As the instance has it before a reload: as its user, with the environment of its unit, drop-ins
- * included, in a folder of its own. */
+/* Runs as before a reload of the instance: as its user, with the environment of its unit, including
+ * drop-ins, in a separate folder. */
 int server_test_run(const ServerTest *test, char **ret_said)
 {
         const Instance *instance = test->instance;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-instance's test of what an instance would start with. Does not log. */
+/* bellhop-instance's test of the configuration for the next start of an instance. Does not log. */
 #pragma once
 
 #include <systemd/sd-bus.h>
@@ -10,7 +10,7 @@
 
 typedef struct ServerTest {
         const Ctl *ctl;
-        sd_bus *bus; /* NULL: there is no systemd to ask for the environment of the unit */
+        sd_bus *bus; /* NULL: systemd can't be asked for the environment of the unit */
         const Identity *who;
         const Instance *instance;
         bool judges, tests_php;
@@ -18,5 +18,6 @@ typedef struct ServerTest {
         size_t input_size;
 } ServerTest;
 
-/* With the server that instance has, whatever its file says. Returns what configtest_run() does. */
+/* Tests with the server that instance has, whatever its file says. Returns the same as
+ * configtest_run(). */
 int server_test_run(const ServerTest *test, char **ret_said);

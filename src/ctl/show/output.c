@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns standard output while a verb runs: whether there are colours, and who shows it.
+ * Owns standard output while a verb runs: its colours and its pager.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* As systemd's tools have it: quit if it fits the screen, keep colours, show all at the end, ... */
+/* As in systemd's tools: quit if it fits the screen, keep colours, show all at the end, ... */
 #define LESS_OPTIONS "FRSXMK"
 
 static bool output_color_is_wanted(void)
@@ -21,7 +21,7 @@ static bool output_color_is_wanted(void)
                strcmp(term, "dumb") != 0;
 }
 
-/* NULL: none is wanted, or there. */
+/* NULL: no pager is wanted, or there is none. */
 static FILE *output_start_pager(void)
 {
         const char *command = getenv("SYSTEMD_PAGER");
@@ -34,13 +34,13 @@ static FILE *output_start_pager(void)
                 command = "less";
         if (command[0] == 0 || strcmp(command, "cat") == 0)
                 return NULL;
-        /* Without the program that it begins with, all output would vanish. */
+        /* If its program were missing, all output would be lost. */
         test = text_format("command -v %.*s >/dev/null 2>&1", (int)strcspn(command, " \t"),
                            command);
         if (!test || system(test) != 0)
                 return NULL;
         (void)setenv("LESS", getenv("SYSTEMD_LESS") ? getenv("SYSTEMD_LESS") : LESS_OPTIONS, true);
-        /* Somebody who may only look as root must not get a root shell by "!". */
+        /* A user who may only view as root must not get a root shell with "!". */
         (void)setenv("LESSSECURE", "1", true);
         pager = popen(command, "we");
         if (pager)
@@ -73,7 +73,7 @@ CtlStatus output_done(Output *output, CtlStatus status)
         const int error = errno;
 
         if (output->pager) {
-                /* The pager goes on until it sees the end. */
+                /* The pager waits for the end of its input. */
                 (void)close(STDOUT_FILENO);
                 (void)pclose(output->pager);
         } else if (failed) {
@@ -83,7 +83,7 @@ CtlStatus output_done(Output *output, CtlStatus status)
         return status;
 }
 
-/* The sequence that begins a colour; "" where there are no colours. */
+/* The sequence that begins a colour; "" without colours. */
 static const char *output_color(const Output *output, OutputColor color)
 {
         static const char *const sequences[] = {
@@ -136,7 +136,7 @@ void output_paint(const Output *output, OutputColor color, const char *format, .
 #define PARAGRAPH_INDENT 10
 #define PARAGRAPH_LEAST  40 /* columns; a narrower terminal gets unbroken lines */
 
-/* How many columns the text takes; its bytes are harmless UTF-8. */
+/* The number of columns of the text, whose bytes are harmless UTF-8. */
 static unsigned output_width(const char *text, size_t length)
 {
         unsigned width = 0;
@@ -262,7 +262,7 @@ void table_set_list(Table *table, size_t column, char *const texts[], size_t n)
         table->failed = table->failed || (n > 0 && !joined);
 }
 
-/* As libsmartcols has it for JSON: what does not begin with '0' or 'n' is true. */
+/* As in libsmartcols for JSON: anything that does not begin with '0' or 'n' is true. */
 void table_set_bool(Table *table, size_t column, bool value)
 {
         table_set(table, column, value ? "1" : "0");
@@ -288,8 +288,8 @@ void table_set_number(Table *table, size_t column, uint64_t n,
                 table_setf(table, column, "%" PRIu64, n);
 }
 
-/* libsmartcols writes an array without elements as one of null. Within a string there is no line
- * break, so it is found by its form. */
+/* libsmartcols writes an empty array as an array of null. Strings contain no line break, so this
+ * form is unique. */
 static void output_print_json(char *text)
 {
         for (char *at = text; (at = strstr(at, "[\n")); at++) {
@@ -304,7 +304,7 @@ static void output_print_json(char *text)
         (void)fputs(text, stdout);
 }
 
-/* Where the text has more columns than that, as many of its bytes as go before an ellipsis. */
+/* If the text has more columns than this, the number of bytes that fit before an ellipsis. */
 static size_t output_cut(const char *text, size_t length, unsigned columns)
 {
         unsigned width = 0;
@@ -351,7 +351,7 @@ int table_print(Table *table)
 
 void output_progress(const char *what, size_t done, size_t all)
 {
-        /* Less than that is done before anybody could read it. */
+        /* Shorter work is done before anybody could read it. */
         if (all < 100 || !isatty(STDERR_FILENO))
                 return;
         if (what && done % 16 == 0)

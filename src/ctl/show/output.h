@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What people and programs get to see: tables and JSON by libsmartcols, colours and a pager on a
- * terminal only. All goes to standard output, errors to standard error.
+ * Output for people and programs: tables and JSON with libsmartcols; colours and a pager only on a
+ * terminal. Output goes to standard output, errors to standard error.
  */
 #pragma once
 
@@ -19,10 +19,11 @@ typedef struct Output {
         FILE *pager;      /* NULL: none */
 } Output;
 
-/* Starts the pager where there is one; to be ended by output_done(). Once in a process. */
+/* Starts the pager, if there is one; end it with output_done(). Once in a process. */
 void output_start(const Ctl *ctl, Output *ret);
 
-/* Returns when the reader has seen all: CTL_FAILED when not all could be written, else status. */
+/* Returns when the reader has seen everything: CTL_FAILED if the output is incomplete, otherwise
+ * status. */
 CtlStatus output_done(Output *output, CtlStatus status);
 
 typedef enum OutputColor {
@@ -34,16 +35,16 @@ typedef enum OutputColor {
         COLOR_FAINT,
 } OutputColor;
 
-/* Text to standard output, where lines end as they do in it. The texts that bellhopctl shows may
- * come from customers: each goes through text_make_harmless() here, in table_set() or in
- * output_error(), and by no other way. */
+/* Writes text to standard output, with its own line ends. Texts that bellhopctl shows may come from
+ * customers: each goes through text_make_harmless() here, in table_set() or in output_error(), and
+ * nowhere else. */
 void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void output_paint(const Output *output, OutputColor color, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Prints head and text, and breaks the text between words to fit the terminal; all lines but the
- * first are indented. A command can still be copied: its lines end with a backslash, and no line
- * is broken within quotes. */
+/* Prints head and text, and breaks the text between words to fit the terminal; all lines after the
+ * first are indented. A command can still be copied: its lines end with a backslash, and no line is
+ * broken within quotes. */
 void output_paragraph(const Output *output, OutputColor color, const char *head, const char *text,
                       bool is_command);
 
@@ -54,40 +55,41 @@ typedef struct Column {
         int json_type;   /* SCOLS_JSON_...; a cell of an array has a line for each element */
 } Column;
 
-/* Lines of cells. Missing memory is remembered, so only table_print() has to be looked at. */
+/* Lines of cells. A lack of memory is remembered, so only the result of table_print() has to be
+ * checked. */
 typedef struct Table {
         const Output *output;
         struct libscols_table *table;
-        struct libscols_line *line; /* the last one, which the cells are set in */
+        struct libscols_line *line; /* the last line, whose cells are set */
         bool failed;
 } Table;
 
-/* name: what the lines are, the key of their array in JSON. To be ended by table_print(). */
+/* name: the key of the array of lines in JSON. End it with table_print(). */
 Table table_new(const Output *output, const char *name, const Column columns[], size_t n);
-void table_add(Table *table); /* a line below all others, of empty cells, null in JSON */
+void table_add(Table *table); /* a line below all others, with empty cells, null in JSON */
 
 /* NULL leaves the cell empty. */
 void table_set(Table *table, size_t column, const char *text);
 void table_setf(Table *table, size_t column, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
-/* Elements of an array in JSON; for people, words. */
+/* Elements of an array in JSON; words for people. */
 void table_set_list(Table *table, size_t column, char *const texts[], size_t n);
 void table_set_bool(Table *table, size_t column, bool value);
 void table_set_color(Table *table, size_t column, OutputColor color);
 
-/* UNKNOWN is null in JSON. For people, as show() has it. */
+/* UNKNOWN is null in JSON. For people, in the form of show(). */
 void table_set_number(Table *table, size_t column, uint64_t n,
                       const char *(*show)(uint64_t n, char *text));
 
 /* Frees it too. Returns 0, or -ENOMEM, and then nothing is printed. */
 int table_print(Table *table);
 
-/* On a terminal, shows how far long work has got, on standard error; what NULL: wipes that out. */
+/* Shows the progress of long work on standard error, if it is a terminal; what NULL: erases it. */
 void output_progress(const char *what, size_t done, size_t all);
 
-/* One line to standard error: "bellhopctl: " and the text, which says what to do next. */
+/* Prints one line to standard error: "bellhopctl: " and the text, which says what to do next. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Such a line about what keeps a verb from its work. CTL_FAILED. */
+/* Prints such a line about an obstacle for a verb. Returns CTL_FAILED. */
 CtlStatus output_no_memory(void);
 CtlStatus output_bad_configuration(const Ctl *ctl, int error);

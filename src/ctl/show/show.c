@@ -31,7 +31,7 @@ const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX])
 
         if (n == UINT64_MAX)
                 return strcpy(ret, "-");
-        /* What would be rounded to 1024 is one of the next unit. */
+        /* A value that would be rounded to 1024 becomes 1 of the next unit. */
         for (; value >= 1023.95; i++)
                 value /= 1024;
         (void)snprintf(ret, SHOWN_MAX, i == 0 ? "%.0f%c" : "%.1f%c", value, letters[i]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers and times as people read them, and as programs do. Pure. */
+/* Numbers and times for people and for programs. Pure. */
 #pragma once
 
 #include <stdint.h>
@@ -7,14 +7,13 @@
 
 #define SHOWN_MAX 40
 
-/* UINT64_MAX is not known: "-". All return ret. */
+/* UINT64_MAX is unknown: "-". All return ret. */
 const char *show_count(uint64_t n, char ret[static SHOWN_MAX]);
 const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX]);      /* "812B", "11.4M" */
 const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX]);       /* "0.52s" */
 const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX]); /* "45s", "10min" */
 const char *show_usec(uint64_t n, char ret[static SHOWN_MAX]);       /* in seconds: "600", "0.5" */
-const char *show_percent(uint64_t n,
-                         char ret[static SHOWN_MAX]); /* of hundredths of hundredths: "12.5" */
+const char *show_percent(uint64_t n, char ret[static SHOWN_MAX]); /* of units of 1/10000: "12.5" */
 const char *show_rate(double per_second, char ret[static SHOWN_MAX]);
 
 /* "now", "34s ago", "5min ago"; 0: "-". */
