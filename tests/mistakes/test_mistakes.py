@@ -277,10 +277,10 @@ def test_suspended_is_no_mistake(box):
 
 
 @pytest.mark.parametrize("property_, says", [
-    ("LoadCredential", "carol.*the certificate: systemd does not say whether it passes one (Connection timed out)"),
-    ("Environment", "carol.*the snippets, as their test can't be run: Connection timed out"),
-    ("UnitFileState", "the ports of apache2.service: systemd does not say (Connection timed out)"),
-    ("Listen", "the ports of bellhop-router.socket: systemd does not say (Connection timed out)")])
+    ("LoadCredential", "carol.*the certificate: systemd does not answer whether it passes one (Connection timed out)"),
+    ("Environment", "carol.*the snippets: their test can't be run: Connection timed out"),
+    ("UnitFileState", "the ports of apache2.service: systemd does not answer (Connection timed out)"),
+    ("Listen", "the ports of bellhop-router.socket: systemd does not answer (Connection timed out)")])
 def test_what_systemd_does_not_say_is_not_checked(box, property_, says):
     """It is neither right nor wrong."""
     library = "/root/mute.so"
@@ -609,5 +609,5 @@ def endless_key():
 def test_key_that_takes_for_ever(box):
     box.path(f"{TLS}/privkey.pem").write_text(endless_key())
     done = box.try_run("timeout", "20", "bellhopctl", "check", "--no-pager")
-    assert done.returncode == 1 and f"{TLS}/privkey.pem: a private key in it is damaged" in done.stdout, done
+    assert done.returncode == 1 and f"{TLS}/privkey.pem: it contains a damaged private key" in done.stdout, done
     assert "(damaged)" in box.run("timeout", "20", "bellhopctl", "cert", "carol", "--no-pager")

@@ -164,7 +164,7 @@ def test_not_installed(site, path):
     site.run("mv", path, "/root/away")
     try:
         found = find(site, "server-missing")
-        assert (found["file"], found["severity"], found["what"]) == (FILE, "error", f"{path} is not there")
+        assert (found["file"], found["severity"], found["what"]) == (FILE, "error", f"{path} does not exist")
         assert "libnginx-mod-bellhop" in found["advice"]
         assert [entry["instance"] for entry in findings(site)] == ["carol"]
     finally:

@@ -144,13 +144,13 @@ def test_archive(box, precious):
     ("rm /root/pair/privkey.pem", "No such file or directory"),
     ("rm /root/pair/privkey.pem; mkfifo /root/pair/privkey.pem", "is not a regular file"),
     ("truncate -s 2M /root/pair/fullchain.pem", "File too large"),
-    ("chown carol /root/pair", "others than root can change /root/pair"),
-    ("chmod 0777 /root/pair", "others than root can change /root/pair"),
-    ("chown carol /root/pair/privkey.pem", "others than root can change /root/pair/privkey.pem"),
+    ("chown carol /root/pair", "users other than root can change /root/pair"),
+    ("chmod 0777 /root/pair", "users other than root can change /root/pair"),
+    ("chown carol /root/pair/privkey.pem", "users other than root can change /root/pair/privkey.pem"),
     # A neighbour's pair, by way of what the customer has uploaded.
     ("rm /root/pair/*; mkdir -p /home/carol/up; ln -sf /etc/bellhop/tls/bob/fullchain.pem /etc/bellhop/tls/bob/privkey.pem "
      "/home/carol/up; chown -h carol: /home/carol/up/* /home/carol/up; ln -s /home/carol/up/* /root/pair/",
-     "others than root can change /home/carol")])
+     "users other than root can change /home/carol")])
 def test_what_is_not_installed(box, precious, make, says):
     before = box.shell(f"sha256sum {TLS}/*; stat -c '%n %U %a' {TLS}/*")
     box.shell(make)

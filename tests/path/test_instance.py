@@ -330,4 +330,4 @@ def test_start_that_fails_says_which_step():
 def test_handoff_socket_that_is_shut_ends_the_instance(instance):
     instance.handoff.socket.shutdown(handoff.socket.SHUT_RD)
     assert instance.process.wait(handoff.TIMEOUT) == 0
-    instance.notify.wait("shut down the socket")
+    instance.notify.wait("shut down the hand-off socket")

@@ -157,7 +157,7 @@ def test_503_without_hand_off_socket():
             client = router.connect(send=http("bob.example"))
         read_to_end(client)
         client.close()
-        assert router.errors().count(f"bellhop@{B}.socket runs") == 1  # it is said once for each
+        assert router.errors().count(f"bellhop@{B}.socket is active") == 1  # it is said once for each
         status, fields, _ = refused_http(router, http("bob.example"), 503)
         assert status == 503 and int(fields["Retry-After"]) > 0
         refused(router, hello("bob.example"), alert(ALERT_INTERNAL_ERROR))

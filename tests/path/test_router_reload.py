@@ -151,7 +151,7 @@ def test_kept_routes_yield_to_others():
         for name in (A, C):
             router.add_socket(name)
         assert router.reload().instances == 4
-        assert f"{bad}: moved.example leads to {C} ({good}:2) now" in router.errors()
+        assert f"{bad}: moved.example now leads to {C} ({good}:2)" in router.errors()
         router.expect(C, http("moved.example"))
         router.expect(B, http("bob.example"))
         router.expect(D, http("dora.example"))
@@ -207,7 +207,7 @@ def test_bad_settings_keep_the_old_ones(name):
         # Instances are read all the same.
         write_instance(router, B, "Host=new.example")
         router.reload()
-        assert f"the router's settings stay as they were: {path}:3: unknown key Nonsense=" in status_text(router)
+        assert f"the router's settings are unchanged: {path}:3: unknown key Nonsense=" in status_text(router)
         assert parse_reply(router.ask(b"GET / HTTP/1.1\r\n"))[0] == 408
         router.expect(B, http("new.example"))
 

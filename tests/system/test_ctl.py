@@ -152,8 +152,8 @@ def test_certificate_for_a_site_that_runs(box, clean):  # pylint: disable=unused
     (["--host=dora.example", "--http=never"], "Http=never is none of serve, redirect, refuse"),
     (["--host=dora.example", "--idle=soon"], "IdleSec=soon is not a time span"),
     # As a redirect that leads nowhere serves nothing.
-    (["--create-user", "--host=dora.example", "--http=redirect"], "need HTTPS, and dora has no certificate. Add --self-s"),
-    (["--create-user", "--host=dora.example", "--http=refuse"], "first, once useradd(8) has made the user: bellhopctl c"),
+    (["--create-user", "--host=dora.example", "--http=redirect"], "need HTTPS, but dora has no certificate. Add --self-s"),
+    (["--create-user", "--host=dora.example", "--http=refuse"], "the user with useradd(8) and install one first: bellhopctl c"),
     (["--create-user", "--default", "--http=redirect"], "dora has no certificate")])
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["done", "dry"])
 def test_what_can_not_be_added(box, arguments, says, dry):
@@ -290,7 +290,7 @@ def test_dry_run_changes_nothing(box):
         "file", "router"]
     box.path("/etc/bellhop/instances/bob.conf").rename(box.path("/root/bob.conf"))
     try:
-        assert "stop, as its file has gone, bob\n" in ctl(box, "apply", "--dry-run")
+        assert "stop, as its file was removed, bob\n" in ctl(box, "apply", "--dry-run")
     finally:
         box.path("/root/bob.conf").rename(box.path("/etc/bellhop/instances/bob.conf"))
     ctl(box, "apply")
@@ -331,7 +331,7 @@ def test_purge(box):
     box.run("useradd", "--create-home", "emil")
     add(box, "emil")
     said = ctl(box, "remove", "emil", "--purge", "--yes")
-    assert said.endswith("Left as they are: user emil. bellhopctl has not made the user.\n")
+    assert said.endswith("Kept: user emil. bellhopctl did not create the user.\n")
     assert box.path("/home/emil").exists() and not box.path("/srv/www/emil").exists()
 
 
@@ -521,7 +521,7 @@ def test_apply_sees_snippets_and_certificates(box):
     assert main_pid(box, "alice") == pid
     box.shell(f"mv {tls} /root/tls; systemctl restart bellhop@alice.service")
     box.shell(f"cp -a /root/tls {tls}; rm -r /root/tls")
-    assert changes(box) == ["restart, as it does not see a folder that is new, alice"]
+    assert changes(box) == ["restart, as it does not see a new folder, alice"]
     assert status_of(box, f"https://{ALICE}/") == "200"
 
 
@@ -535,7 +535,7 @@ def test_folder_of_snippets_that_comes_late(box):
         assert changes(box) == ["make the folder of snippets for alice"]
         assert changes(box) == []
         box.write("/etc/bellhop/sites/alice/greeting.conf", "Header set Greeting hello\n")
-        assert changes(box) == ["restart, as it does not see a folder that is new, alice"]
+        assert changes(box) == ["restart, as it does not see a new folder, alice"]
         assert "Greeting: hello" in box.curl(f"http://{ALICE}/", "-I")
     finally:
         box.shell("rm -rf /etc/bellhop/sites/alice; mv /root/alice-sites /etc/bellhop/sites/alice; "
@@ -574,7 +574,7 @@ def test_apply_after_files_came_and_went(box):
     box.curl("http://dora.example/", "-o", "/dev/null")
     assert box.show("bellhop@dora.service", "ActiveState") == "active"
     box.path("/etc/bellhop/instances/dora.conf").unlink()
-    assert changes(box) == [ROUTER, "stop, as its file has gone, dora"]
+    assert changes(box) == [ROUTER, "stop, as its file was removed, dora"]
     for kind in ("service", "socket"):
         assert box.show(f"bellhop@dora.{kind}", "ActiveState") == "inactive"
 
@@ -786,7 +786,7 @@ def test_status_of_what_fails(box):
 
 
 @pytest.mark.parametrize("arguments, status, says", [
-    (["list"], 0, "Hand-offs are not known: the router is not running"), (["status", "bob"], 0, "the router is not running"),
+    (["list"], 0, "Hand-offs are unknown: the router is not running"), (["status", "bob"], 0, "the router is not running"),
     (["top", "-n1", "-d0.1"], 0, "no numbers: the router is not running"), (["metrics"], 1, "the router is not running"),
     (["route", BOB], 1, "the router is not running; run systemctl start bellhop.target"), (["cert", "bob"], 0, "bob.example"), (["check"], 0, ""),
     (["apply", "--dry-run"], 0, "Everything in the files is in force"), (["apply"], 0, "Everything in the files is in force")])
@@ -870,7 +870,7 @@ def test_nothing_is_undone_because_nobody_answers(box, clean, how):  # pylint: d
         # The reload itself has been heard of, so others see it.
         assert box.curl("http://dora.example/", "-o", "/dev/null", "-w", "%{http_code}") == "200"
         done = box.try_run("bellhopctl", "check")
-        assert done.returncode == 1 and "whether the router has read the files as they are now: the router" in done.stdout, done
+        assert done.returncode == 1 and "whether the router has read the present files: the router" in done.stdout, done
         # An answer to a reload is one.
         done = box.try_run("bellhopctl", "apply")
         assert done.returncode == 0 and "It is not known whether the router has read the files" in done.stderr, done

@@ -102,7 +102,7 @@ def test_wrong_result(box, site, options, says):  # pylint: disable=unused-argum
 def test_what_can_not_be_done(box):
     assert "There is no instance 'nobody'" in ctl(box, "set", "nobody", "--idle=1h", status=1)
     box.shell("mv /etc/bellhop/tls/carol /root/carol.tls")
-    assert "need HTTPS, and carol has no certificate. Install one first: bellhopctl cert carol" in ctl(
+    assert "need HTTPS, but carol has no certificate. Install one first: bellhopctl cert carol" in ctl(
         box, "set", "carol", "--http=redirect", status=1)
     box.shell("mv /root/carol.tls /etc/bellhop/tls/carol")
     with edited(box, "bob", f"Host={BOB}\nDefault=yes\n"):
@@ -187,7 +187,7 @@ def test_server_that_is_not_installed(box, missing):
     try:
         for verb in (["set", "carol"], ["add", "dora", "--create-user", "--host=dora.example"]):
             said = ctl(box, *verb, "--server=nginx", status=1)
-            assert f"{missing} is not there" in said and "libnginx-mod-bellhop" in said
+            assert f"{missing} does not exist" in said and "libnginx-mod-bellhop" in said
         assert box.path(FILE).read_text() == TEXT and not box.path("/etc/bellhop/instances/dora.conf").exists()
         # What is already so can be changed, and left.
         box.write(FILE, TEXT + "\nServer=nginx\n")
