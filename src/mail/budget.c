@@ -65,7 +65,7 @@ int budget_load(Budget *budget, const char *dir)
 
         if (r < 0)
                 return r == -ENOENT ? 0 : r == -EFBIG ? -EBADMSG : r;
-        /* Each that was written has a heading. */
+        /* Each written file has a heading. */
         if (size == 0)
                 return -EBADMSG;
         return budget_read(budget, (Span){ (const uint8_t *)text, size });
@@ -113,7 +113,7 @@ int budget_find(Budget *budget, const char *name)
         return r < 0 ? r : (int)budget->n_sites - 1;
 }
 
-/* A new hour or day starts at 0, also if root has set the clock back. */
+/* A new hour or day starts at 0, also after root sets the clock back. */
 static void budget_turn(BudgetSite *site, time_t now)
 {
         const uint64_t hour = (uint64_t)now / HOUR, day = (uint64_t)now / BUDGET_DAY_SEC;
@@ -133,8 +133,8 @@ BudgetVerdict budget_charge(Budget *budget, int number, const MailLimits *limits
 {
         BudgetSite *site = &budget->sites[number];
 
-        /* Only messages turn the clock: a recipient of a message that began an hour ago must not
-         * turn it back, as each turn begins at 0. */
+        /* Only messages change the hour: a recipient of a message that began an hour ago must not
+         * change it back, because each change starts at 0. */
         if (is_recipient) {
                 if (site->recipients_in_day >= limits->recipients_per_day)
                         return BUDGET_RECIPIENTS;

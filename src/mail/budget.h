@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts what each customer has sent in this hour and day, and compares it with their limits. One
+/* Counts the messages of each customer in this hour and day, and compares them with the limits. One
  * file, replaced as a whole, keeps the counts over restarts. Does not log. */
 #pragma once
 
@@ -48,13 +48,13 @@ void budget_done(Budget *budget);
 /* The index of a customer in budget->sites, which never changes, or a negative errno. */
 int budget_find(Budget *budget, const char *name);
 
-/* Charges one message, or one more recipient, if the customer may send it. */
+/* Charges one message, or one more recipient, if the customer's limits allow it. */
 BudgetVerdict budget_charge(Budget *budget, int site, const MailLimits *limits, bool is_recipient,
                             time_t now);
-/* Undoes the charge of a message that did not go out. */
+/* Undoes the charge of a message that was not sent. */
 void budget_refund(Budget *budget, int site, uint64_t n_recipients, time_t charged);
 
-/* Counts a message that has gone out, or was refused as the budget was used up. */
+/* Counts a message that was sent, or was refused because of the limits. */
 void budget_count(Budget *budget, int site, bool is_sent);
 
 /* Parses a line of the file; false: it is not valid. Pure. */

@@ -15,17 +15,17 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* How long a change waits until it is written; a crash loses the counts of that time. */
+/* The delay before a change is written; a crash loses the counts of that time. */
 #define SAVE_USEC USEC_PER_SEC
 
-/* How many connections it accepts at once, before other events have their turn. */
+/* The number of connections to accept at once before other events have their turn. */
 #define ACCEPTS_MAX 16
 
 #define MAIL_NAME_FILE "/etc/mailname"
 
 /* --- settings --- */
 
-/* The name that Debian's mail servers use. */
+/* The name file of Debian's mail servers. */
 static void door_find_name(MailSettings *settings)
 {
         _cleanup_fclose_ FILE *file = fopen(MAIL_NAME_FILE, "re");
@@ -40,7 +40,7 @@ static void door_find_name(MailSettings *settings)
         (void)strcpy(settings->name, host.name);
 }
 
-/* With a mistake, all settings stay as they are. */
+/* If there is a mistake, all settings are kept. */
 static int door_load_settings(Door *door, bool is_first)
 {
         Config problems = { .n_problems = 0 };

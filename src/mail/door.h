@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-mail as a whole: decides who may connect, and whose turn it is. */
+/* bellhop-mail as a whole: decides which customers may connect, and whose turn it is. */
 #pragma once
 
 #include <sys/queue.h>
@@ -13,7 +13,7 @@ typedef struct Session Session;
 
 typedef struct Door {
         const char *config_dir, *state_dir;
-        int listen_fd; /* the door owns it once it runs */
+        int listen_fd; /* the door owns it while it runs */
         sd_event *event;
         Notify notify;
         MailSettings settings;
@@ -27,7 +27,7 @@ typedef struct Door {
         LogLimit log, relay_log;       /* of lines that customers can cause */
 } Door;
 
-/* Reads settings and budget, and works until a signal ends it. A step that fails is logged. */
+/* Reads settings and budget, and works until a signal ends it. Logs a failed step. */
 int door_run(Door *door);
 
 /* Whether a user may send now. Returns the index of the customer in the budget, or a negative errno

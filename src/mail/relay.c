@@ -37,12 +37,12 @@ __attribute__((format(printf, 2, 3))) static void relay_say(Relay *relay, const 
         va_start(args, format);
         n = vsnprintf(line, sizeof(line), format, args);
         va_end(args);
-        /* It fits into the socket's buffer, as nothing else is in it. If the connection is lost,
-         * reading notices. */
+        /* It fits into the socket's buffer, which is empty. If the connection is lost, reading will
+         * fail. */
         (void)send(relay->fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Sends as much of the message as there is room for. Returns 0 or a negative errno. */
+/* Sends as much of the message as fits. Returns 0 or a negative errno. */
 static int relay_send_body(Relay *relay)
 {
         const off_t size = (off_t)relay->message->size;
@@ -109,7 +109,7 @@ static bool relay_take_reply(Relay *relay, unsigned code)
                 relay_go_on(relay);
                 return goes_on;
         }
-        /* A server that refuses everybody, or gives no reason, may accept it later. */
+        /* A server that refuses every client, or gives no reason, may accept it later. */
         if (relay->step <= RELAY_EHLO || code < 400)
                 relay->reply[0] = '4';
         relay_say(relay, "QUIT\r\n");
@@ -190,7 +190,7 @@ int relay_start(Relay *relay, sd_event *event, const Address *to)
         relay->fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (relay->fd < 0)
                 return -errno;
-        /* If it fails at once, reading says so. */
+        /* If it fails at once, reading reports it. */
         (void)connect(relay->fd, address, v4 ? sizeof(in) : sizeof(in6));
         return sd_event_add_io(event, &relay->source, relay->fd, EPOLLIN, relay_on_io, relay);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Passes one message on to the machine's mail server, by SMTP, once: it tries nothing again. Does
- * not log. */
+/* Passes one message to the machine's mail server over SMTP, once: it never retries. Does not log.
+ */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -42,7 +42,7 @@ typedef struct Relay {
         off_t n_body;   /* bytes of the message that are sent */
         size_t n_in;
         uint8_t in[SMTP_LINE_MAX + 2];
-        char reply[RELAY_REPLY_MAX]; /* of the server, or the error in the form of a reply */
+        char reply[RELAY_REPLY_MAX]; /* from the server, or the error in the form of a reply */
         void (*on_end)(struct Relay *relay, RelayResult result, void *userdata);
         void *userdata;
 } Relay;

@@ -55,7 +55,7 @@ static void session_drop_body(Session *session)
         session->message.fd = close_fd(session->message.fd);
 }
 
-/* is_charged: the message has gone out, or may have. */
+/* is_charged: the message was sent, or may have been. */
 static void session_end_message(Session *session, bool is_charged)
 {
         Door *door = session->door;
@@ -76,7 +76,7 @@ static void session_end_message(Session *session, bool is_charged)
 
 static void session_advance(Session *session);
 
-/* Nobody else tells the administrator, as customers can't know what is wrong there. */
+/* The administrator learns this only here, because customers can't know the cause. */
 static void session_log_relay(Door *door, const Relay *relay)
 {
         char text[RELAY_REPLY_MAX + 128];
@@ -102,7 +102,7 @@ static void session_on_relay_end(Relay *relay, RelayResult result, void *userdat
         session->phase = SESSION_COMMANDS;
         session_say(session, "%s", relay->reply);
         session_wait_for_program(session);
-        /* The next message may be in the buffer. */
+        /* The next message may already be in the buffer. */
         session_advance(session);
 }
 
@@ -210,7 +210,8 @@ static void session_refuse_charge(Session *session, BudgetVerdict verdict)
         door_log(door, &door->budget.sites[session->site].log, session->name, text);
 }
 
-/* An address without a domain gets that of this machine; Sender= may require the customer's. */
+/* An address without a domain gets this machine's domain; Sender= may require the customer's
+ * address. */
 static char *session_sender(const Session *session, const char *given)
 {
         const MailSettings *settings = &session->door->settings;

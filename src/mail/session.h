@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The conversation with one program of a customer's: receives each message as a whole, and answers
+/* The conversation with one program of a customer: receives each message completely, and answers
  * when the mail server has answered. */
 #pragma once
 
@@ -8,7 +8,7 @@
 typedef enum SessionPhase {
         SESSION_COMMANDS,
         SESSION_BODY,
-        SESSION_WAITS,  /* its message is whole; it has no turn yet */
+        SESSION_WAITS,  /* its message is complete; it waits for its turn */
         SESSION_RELAYS, /* its message is passed on */
         SESSION_ENDS,
 } SessionPhase;

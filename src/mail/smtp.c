@@ -71,7 +71,7 @@ bool smtp_address_is_valid(Span address)
 
 /* --- commands --- */
 
-/* Takes "<...>" off the front; a quoted string in it may contain both characters. */
+/* Removes "<...>" from the front; a quoted string in it may contain both characters. */
 static bool smtp_take_path(Span *rest, Span *ret)
 {
         size_t n = 1;
@@ -87,7 +87,8 @@ static bool smtp_take_path(Span *rest, Span *ret)
         return true;
 }
 
-/* Parses SIZE=, and BODY=, which is not passed on, as mail servers examine messages themselves. */
+/* Parses SIZE=, and BODY=, which is not passed on, because mail servers examine messages
+ * themselves. */
 static const char *smtp_parse_parameters(Span rest, SmtpCommand *command)
 {
         while ((rest = span_trim(rest)).size > 0) {
@@ -109,7 +110,7 @@ static const char *smtp_parse_parameters(Span rest, SmtpCommand *command)
         return NULL;
 }
 
-/* rest: behind the verb. */
+/* rest: after the verb. */
 static const char *smtp_parse_path(Span rest, SmtpCommand *command)
 {
         const bool is_mail = command->verb == SMTP_MAIL;
@@ -169,7 +170,7 @@ unsigned smtp_parse_reply(Span line, bool *ret_is_last)
 
 #define MARK_BYTES strlen(SMTP_MARK)
 
-/* The most blanks between a field name and its colon, which are kept if it is another field. */
+/* The maximum of blanks between a field name and its colon; they are kept for other fields. */
 #define BLANKS_MAX 8
 
 static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
@@ -181,7 +182,7 @@ static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
         return out;
 }
 
-/* It began like the hidden field, but is another one. */
+/* It began like the hidden field, but is a different one. */
 static uint8_t *smtp_release(SmtpBody *body, uint8_t *out, size_t n)
 {
         for (size_t i = 0; i < n; i++)
@@ -254,9 +255,9 @@ static uint8_t *smtp_put_end_of_line(SmtpBody *body, uint8_t *out)
 }
 
 /*
- * A sequence that ends a message for one mail server, but not for another, could smuggle a second
- * message inside the first. So only CR LF ends a line that may end the message, LF alone becomes
- * CR LF, and CR alone becomes a blank. This removes the doubled dots; smtp_put() adds them again.
+ * A sequence that ends a message for one mail server, but not for another, could hide a second
+ * message inside the first. So only CR LF ends a line that can end the message, LF alone becomes CR
+ * LF, and CR alone becomes a blank. This removes the doubled dots; smtp_put() adds them again.
  */
 static uint8_t *smtp_body_step(SmtpBody *body, uint8_t *out, uint8_t c)
 {

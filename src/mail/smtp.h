@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of SMTP (RFC 5321) that bellhop-mail speaks with customers' programs and with the
- * machine's mail server. It passes nothing on unchanged: it writes commands anew, and each line end
- * and dot of a message. Pure. */
+/* The part of SMTP (RFC 5321) that bellhop-mail uses with customers' programs and with the
+ * machine's mail server. It passes on nothing unchanged: it writes all commands itself, and each
+ * line end and dot of a message. Pure. */
 #pragma once
 
 #include "util/span.h"
 
-/* Of a command or reply, without the line end. */
+/* The length of a command or reply, without the line end. */
 #define SMTP_LINE_MAX 1000
 
 /* RFC 5321, section 4.5.3.1.3: a path has 256 bytes, of which two are brackets. */
@@ -40,11 +40,11 @@ bool smtp_address_is_valid(Span address);
 /* The code of a reply; its last line has no '-' after the code. 0: it is not a reply. */
 unsigned smtp_parse_reply(Span line, bool *ret_is_last);
 
-/* The first line of each message that goes out; no other line may imitate it. */
+/* The first line of each sent message; no other line may imitate it. */
 #define SMTP_MARK "X-Bellhop-Instance"
 
 typedef enum SmtpPlace {
-        SMTP_LINE_START, /* behind CR LF */
+        SMTP_LINE_START, /* after CR LF */
         SMTP_LINE,
         SMTP_LINE_CR,
         SMTP_DOT, /* a dot, which may end the message */
@@ -55,20 +55,20 @@ typedef enum SmtpPlace {
 /* The state of a message while it is read. Start with zeros. */
 typedef struct SmtpBody {
         SmtpPlace place;
-        const char *error; /* the reply to a message that must not go out; NULL: none */
-        bool is_in_text;   /* behind the header */
+        const char *error; /* the reply to a message that must not be sent; NULL: none */
+        bool is_in_text;   /* after the header */
         bool is_hidden;    /* the field is left out */
         bool is_field;     /* the line may begin a field that is left out */
         bool has_line;     /* one has begun */
         size_t n_line;     /* bytes of the line, 0 and more */
-        size_t n_out;      /* bytes of the line that have gone out */
-        size_t n_blanks;   /* behind the name of the field */
+        size_t n_out;      /* sent bytes of the line */
+        size_t n_blanks;   /* after the name of the field */
 } SmtpBody;
 
-/* n bytes of a message become this many at most. */
+/* The maximum size for n bytes of a message. */
 #define SMTP_BODY_ROOM(n) ((n)*3 + 64)
 
 /* Reads up to the end of the message, where body->place becomes SMTP_END. Writes the message as it
- * goes out: with CR LF at the end of each line, dots doubled, and without SMTP_MARK. Removes what
- * it has read from *in; returns the number of bytes written. */
+ * is sent: with CR LF at the end of each line, dots doubled, and without SMTP_MARK. Removes the
+ * read bytes from *in; returns the number of bytes written. */
 size_t smtp_body_read(SmtpBody *body, Span *in, uint8_t out[]);

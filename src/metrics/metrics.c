@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A label's value is a word of ours or a configured instance's name: no client can add a series. */
+/* A label's value is one of our words or the name of a configured instance, so no client can add a
+ * series. */
 #include <inttypes.h>
 #include <stdarg.h>
 
@@ -60,7 +61,7 @@ void exposition_printf(Exposition *exposition, const char *format, ...)
                 exposition->size += (size_t)n;
 }
 
-/* suffix: "" or what histograms and summaries add to the name. */
+/* suffix: "" or the addition to the name of histograms and summaries. */
 static void metrics_write_count(Exposition *exposition, const Metric *metric, const char *suffix,
                                 const char *labels, uint64_t value)
 {
@@ -68,7 +69,7 @@ static void metrics_write_count(Exposition *exposition, const Metric *metric, co
                           metric->name, suffix, labels, value);
 }
 
-/* Nanoseconds as seconds, without needless zeros and without floating point. */
+/* Nanoseconds as seconds, without unnecessary zeros or floating point. */
 static const char *metrics_seconds(uint64_t nsec, char ret[static NUMBER_MAX])
 {
         int n = snprintf(ret, NUMBER_MAX, "%" PRIu64 ".%09" PRIu64, nsec / NSEC_PER_SEC,
@@ -282,7 +283,7 @@ uint64_t metrics_sum(const uint64_t *values, size_t n)
         return total;
 }
 
-/* Where to go on: the first instance after the last one that was written. */
+/* The place to continue: the first instance after the last written one. */
 static size_t metrics_next_instance(const MetricsSource *source, const MetricsCursor *cursor)
 {
         size_t low = 0, high = source->n_instances;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the router counts, in one struct; metrics.c has the names, bellhop-metrics(7) explains. */
+/* All counters of the router, in one struct; metrics.c has the names, bellhop-metrics(7) explains
+ * them. */
 #pragma once
 
 #include <stddef.h>
@@ -8,7 +9,7 @@
 #include "handoff/bellhop.h"
 #include "refuse/refuse.h"
 
-/* Names that other code reads as well; the others are only in the table of metrics.c. */
+/* Names that other code also reads; the others are only in the table of metrics.c. */
 #define METRIC_ACCEPTED              "bellhop_accepted_total"
 #define METRIC_HANDED_OFF            "bellhop_handed_off_total"
 #define METRIC_REFUSED               "bellhop_refused_total"
@@ -25,36 +26,36 @@
 
 enum { PENDING_SNIFFING, PENDING_WAITING, PENDING_STATES };
 
-/* What has become of a reload. */
+/* The result of a reload. */
 typedef enum ReloadResult {
         RELOAD_USED,
-        RELOAD_USED_WITH_ERRORS, /* but for what is wrong */
+        RELOAD_USED_WITH_ERRORS, /* except for mistakes */
         RELOAD_FAILED,           /* the old configuration is in force */
         RELOAD_RESULT_COUNT,
 } ReloadResult;
 
 extern const char *const reload_result_names[RELOAD_RESULT_COUNT];
 
-/* All are uint64_t, as the table knows them by their offsets. */
+/* All are uint64_t, because the table uses their offsets. */
 typedef struct Metrics {
         uint64_t accepted;
         uint64_t handed_off[BELLHOP_REASON_DEFAULT]; /* by enum bellhop_reason, from 1 on */
         uint64_t refused[REFUSE_REASON_COUNT];
         uint64_t redirected;                  /* answered for their sites: Http=redirect */
         uint64_t challenges[CHALLENGE_TYPES]; /* by ChallengeType, from 1 on */
-        uint64_t gone; /* left by their clients before they could be routed */
+        uint64_t gone; /* closed by their clients before they could be routed */
         uint64_t queue_full_waits;
         uint64_t in_flight_waits;
         uint64_t start_waits;
-        uint64_t starts;      /* hand-offs to an instance that slept */
-        uint64_t late_starts; /* of which nobody was received in time */
+        uint64_t starts;      /* hand-offs that started an instance */
+        uint64_t late_starts; /* of which none was received in time */
         uint64_t accept_pauses;
-        uint64_t usage_lost;                  /* hand-offs that bellhop-usage was not told of */
+        uint64_t usage_lost;                  /* hand-offs not reported to bellhop-usage */
         uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs up to each bound, and above all */
         uint64_t latency_nsec;
         uint64_t reloads[RELOAD_RESULT_COUNT];
         uint64_t loaded_nsec; /* when reading the configuration in force began, since 1970 */
-        /* Filled in when it is asked for, as is the present state. */
+        /* Set at each query, like the present state. */
         uint64_t log_lines_lost;
         uint64_t pending[PENDING_STATES];
         uint64_t pending_max;
@@ -78,7 +79,7 @@ typedef struct InstanceMetrics {
         uint64_t late_starts;
         uint64_t latency_nsec;
         uint64_t last_nsec; /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
-        /* The present state, filled in when it is asked for. */
+        /* The present state, set at each query. */
         uint64_t waiting;
         uint64_t last_sec; /* the last hand-off, since 1970 */
 } InstanceMetrics;
@@ -86,10 +87,10 @@ typedef struct InstanceMetrics {
 void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
                            const struct bellhop_handoff *handoff, uint64_t now_nsec);
 
-/* The sum of what is counted by reason. */
+/* The sum of the counters of all reasons. */
 uint64_t metrics_sum(const uint64_t *values, size_t n);
 
-/* Where the values come from. Instances are in the order of their names (strcmp). */
+/* The source of the values. Instances are in the order of their names (strcmp). */
 typedef struct MetricsSource {
         const Metrics *metrics;
         size_t n_instances;
@@ -104,7 +105,7 @@ typedef struct MetricsSource {
 /* Prometheus's text format, or a piece of it. */
 typedef struct Exposition {
         size_t size;
-        bool failed; /* it had no room for all */
+        bool failed; /* there was not enough room */
         char data[48 * 1024];
 } Exposition;
 
@@ -113,16 +114,17 @@ void exposition_printf(Exposition *exposition, const char *format, ...)
 
 #define METRICS_NAME_MAX 64
 
-/* How far a scrape has got. Begins as { 0 }. */
+/* The progress of a scrape. Begins as { 0 }. */
 typedef struct MetricsCursor {
         size_t metric;               /* in the table */
         bool begun;                  /* its HELP and TYPE are written */
-        char last[METRICS_NAME_MAX]; /* name of the current instance: a reload may move its place */
+        char last[METRICS_NAME_MAX]; /* name of the current instance: a reload may change its index
+                                      */
 } MetricsCursor;
 
-/* Takes about 0.1 ms to write, in which the router does nothing else. */
+/* Writing takes about 0.1 ms, during which the router does nothing else. */
 #define METRICS_PIECE_MAX (32 * 1024)
 
-/* Appends samples until there are at least so many bytes. False: that was all. */
+/* Appends samples until there are at least this many bytes. False: these were all. */
 bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Exposition *exposition,
                    size_t bytes);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nginx opens a socket for each listening structure, unless it has a descriptor already. Those of
- * the configuration get one that never becomes readable. One more has the hand-off socket, and its
- * read handler is replaced after nginx has put it into the event loop, so nginx's own wake-up of
- * one worker at a time works. A connection goes to the structure of its local port.
+ * nginx opens a socket for each listening structure without a descriptor. Those of the
+ * configuration get a descriptor that never becomes readable. One more has the hand-off socket, and
+ * its read handler is replaced after nginx has put it into the event loop, so nginx's own wake-up
+ * of one worker at a time works. A connection belongs to the structure of its local port.
  */
 #include <pwd.h>
 #include <signal.h>
@@ -29,10 +29,10 @@
 #include "util/inherit.h"
 #include "util/log-limit.h"
 
-/* Received in one wake, before other connections have their turn. */
+/* Connections received in one wake, before others have their turn. */
 #define RECEIVED_PER_WAKE 16
 
-/* How long the hand-off socket is left alone where nothing can be received. */
+/* The pause of the hand-off socket if nothing can be received. */
 #define BARRED_MSEC 1
 #define FULL_MSEC   50
 
@@ -45,7 +45,7 @@ typedef struct InboxSettings {
 static struct Inbox {
         bool is_inherited;
         Inheritance inheritance;
-        int fd; /* that this worker receives from */
+        int fd; /* from which this worker receives */
         uid_t sender;
         Config *config;
         uint32_t own;
@@ -53,8 +53,8 @@ static struct Inbox {
         LogLimit limit;
 } inbox = { .fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
-/* Of this worker. nginx clears the events of a connection when it reuses it, so the timer has
- * others. */
+/* Of this worker. nginx clears the events of a connection when it reuses it, so the timer has its
+ * own. */
 static struct InboxPause {
         ngx_connection_t unused; /* nginx prints the descriptor of an event in its debug log */
         ngx_event_t timer;
@@ -83,7 +83,7 @@ const Config *inbox_config(uint32_t *ret_own)
         return inbox.config;
 }
 
-/* IPv4 is IPv4, also on a socket of both families. */
+/* IPv4 addresses stay IPv4, also on a socket of both families. */
 static socklen_t inbox_unmap(ngx_sockaddr_t *address, socklen_t size)
 {
         const struct sockaddr_in6 v6 = address->sockaddr_in6;
@@ -108,7 +108,7 @@ static ngx_listening_t *inbox_find_listening(sa_family_t family, in_port_t port)
         return NULL;
 }
 
-/* The configuration is for ports 80 and 443, and the public sockets may have others. */
+/* The configuration is for ports 80 and 443, but the public sockets may have others. */
 static ngx_listening_t *inbox_choose(int fd, const struct bellhop_handoff *handoff,
                                      const ngx_sockaddr_t *local)
 {
@@ -177,7 +177,7 @@ static void inbox_drop(ngx_connection_t *connection)
                 ngx_destroy_pool(pool);
 }
 
-/* Does what nginx does with a connection that it has accepted. */
+/* Does the same as nginx with an accepted connection. */
 static void inbox_serve(int fd_consume, const struct bellhop_handoff *handoff)
 {
         _cleanup_close_ int fd = fd_consume;
@@ -186,7 +186,7 @@ static void inbox_serve(int fd_consume, const struct bellhop_handoff *handoff)
         ngx_connection_t *connection;
         ngx_listening_t *listening;
 
-        /* A client that has gone already is normal. */
+        /* A client that has already left is normal. */
         if (getpeername(fd, &peer.sockaddr, &peer_size) < 0 ||
             getsockname(fd, &local.sockaddr, &local_size) < 0)
                 return;
@@ -262,8 +262,8 @@ static bool inbox_has_place(void)
                2 * (inbox.n_clients + 1) + n_others <= ngx_cycle->connection_n;
 }
 
-/* Of the client that has waited longest without a request, as nginx does it when it has no place at
- * all. */
+/* Takes the place of the client that has waited longest without a request, as nginx does when it is
+ * full. */
 static void inbox_make_place(void)
 {
         ngx_queue_t *waiting = (ngx_queue_t *)&ngx_cycle->reusable_connections_queue;
@@ -276,7 +276,7 @@ static void inbox_make_place(void)
         oldest->read->handler(oldest->read);
 }
 
-/* Returns how long to leave the socket alone, in milliseconds; 0: not at all. */
+/* Returns the pause of the socket in milliseconds; 0: none. */
 static ngx_msec_t inbox_receive(bool *ret_more)
 {
         struct bellhop_handoff handoff;
@@ -284,7 +284,7 @@ static ngx_msec_t inbox_receive(bool *ret_more)
         int fd, r;
 
         *ret_more = false;
-        /* What is not received waits in the queue; received, it would be lost. */
+        /* Connections that are not received wait in the queue; received ones would be lost. */
         if (!inbox_has_place())
                 inbox_make_place();
         if (!inbox_has_place())
@@ -434,8 +434,8 @@ static void *inbox_create_conf(ngx_cycle_t *cycle)
 {
         InboxSettings *settings = ngx_pcalloc(cycle->pool, sizeof(*settings));
 
-        /* Snippets name files of nginx's own folder as everywhere (include fastcgi_params), and the
-         * configuration is in none. */
+        /* Snippets name files of nginx's own folder as usual (include fastcgi_params), but this
+         * configuration is in no folder. */
         ngx_str_set(&cycle->conf_prefix, NGX_CONF_PREFIX);
         if (settings)
                 settings->are_logs_files = NGX_CONF_UNSET;
@@ -458,8 +458,8 @@ static char *inbox_init_conf(ngx_cycle_t *cycle, void *conf)
                 (void)inbox_fail(cycle, "the instance has no name; set 'bellhop_instance NAME;'");
                 return NGX_CONF_ERROR;
         }
-        /* The capability keeps the customer's other programs from tracing this process from its
-         * exec on; what it executes itself is the customer's, and gets none. */
+        /* The capability prevents the customer's other programs from tracing this process after its
+         * exec. Programs that it executes belong to the customer, and don't get it. */
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
         if (!ngx_test_config && (!inbox_inherit() || inbox.inheritance.handoff_fd < 0)) {
                 (void)inbox_fail(cycle,
@@ -481,7 +481,8 @@ static void inbox_notify_ready(void)
 
         if (!inbox.inheritance.notify_socket)
                 return;
-        /* nginx sets its handlers a moment later, and takes then what came meanwhile. */
+        /* nginx sets its handlers a moment later, and then handles signals that arrived meanwhile.
+         */
         sigemptyset(&signals);
         sigaddset(&signals, SIGQUIT);
         sigaddset(&signals, SIGTERM);
@@ -490,7 +491,7 @@ static void inbox_notify_ready(void)
         (void)unsetenv("NOTIFY_SOCKET");
 }
 
-/* In the master, when all is read and opened. */
+/* In the master, after everything is read and opened. */
 static ngx_int_t inbox_init_module(ngx_cycle_t *cycle)
 {
         if (ngx_test_config)
@@ -530,7 +531,7 @@ static void inbox_exit_process(ngx_cycle_t *cycle)
         page_leave(inbox.inheritance.page, ngx_getpid(), clock_monotonic_usec());
 }
 
-/* --- what nginx is told --- */
+/* --- registration --- */
 
 static ngx_command_t commands[] = {
         { ngx_string("bellhop_instance"), NGX_MAIN_CONF | NGX_DIRECT_CONF | NGX_CONF_TAKE1,

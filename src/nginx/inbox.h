@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where connections of nginx come from: the hand-off socket, in place of sockets that listen. */
+/* The source of nginx's connections: the hand-off socket, instead of listening sockets. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,8 +11,8 @@
 #include "config/config.h"
 #include "handoff/bellhop.h"
 
-/* How a connection was handed off, or that of an HTTP/2 stream. NULL: nginx has made it itself. */
+/* The hand-off of a connection, or of that of an HTTP/2 stream. NULL: nginx has made it itself. */
 const struct bellhop_handoff *inbox_handoff_of(const ngx_connection_t *connection);
 
-/* All instances, and which of them is this one. Valid once nginx has read its configuration. */
+/* All instances, and the number of this one. Valid after nginx has read its configuration. */
 const Config *inbox_config(uint32_t *ret_own);

@@ -11,21 +11,21 @@
 #include "nginx/logs.h"
 #include "util/journal.h"
 
-/* For all but the client's texts, each byte of which takes up to four. */
+/* For everything except the client's texts, each byte of which needs up to four. */
 #define FIXED_BYTES 256
 
 static const char *instance_name;
 static bool is_file;
 static ngx_event_t round_end;
 
-/* As Apache escapes it in its logs: nothing ends the line, or controls a terminal. special: bytes
- * with a letter of their own. At most four bytes for each. */
+/* As Apache escapes text in its logs: no byte ends the line or controls a terminal. special: bytes
+ * with their own escape letter. At most four bytes for each. */
 static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const char *special,
                            const char *letters)
 {
         for (size_t i = 0; i < size; i++) {
                 const u_char c = text[i];
-                /* Nearly all bytes are others. */
+                /* Nearly all bytes are ordinary. */
                 const bool may_be_special = c < ' ' || c == '"' || c == '\\';
                 const char *found = c && may_be_special ? strchr(special, c) : NULL;
 
@@ -41,8 +41,8 @@ static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const ch
         return at;
 }
 
-/* nginx's levels are those of syslog(3), one higher. Its texts have names of files and headers of
- * clients as they are. */
+/* nginx's levels are those of syslog(3) plus one. Its texts contain names of files and headers of
+ * clients unchanged. */
 static void logs_write_error(ngx_log_t *log, ngx_uint_t level, u_char *text, size_t size)
 {
         u_char line[4 * NGX_MAX_ERROR_STR + 1], *end;

@@ -9,14 +9,14 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-/* Each time nginx has read its configuration: takes the place of its error log. instance: stays the
- * caller's. */
+/* Each time nginx has read its configuration: replaces its error log. instance: the caller keeps
+ * it. */
 void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files);
 
-/* In a worker, before its first request: the lines of what it does in one round of its event loop
- * go to bellhop-log together, before it sleeps. */
+/* In a worker, before its first request: the lines of one round of its event loop go to bellhop-log
+ * together, before it sleeps. */
 void logs_join(ngx_log_t *log);
-/* In a worker that ends. */
+/* In an ending worker. */
 void logs_flush(void);
 
 /* In the log phase of a request. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What nginx looks for in a dynamic module. All other symbols are hidden. */
+/* The symbols that nginx looks for in a dynamic module. All others are hidden. */
 #include <ngx_config.h>
 
 #include <ngx_core.h>

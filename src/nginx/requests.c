@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Refuses requests that are not for this instance, never with the customer's content, and files
- * that are never sent, and counts requests that are answered. */
+/* Refuses requests that are not for this instance, never with the customer's content, and requests
+ * for files that are never sent. Counts answered requests. */
 #include <ngx_config.h>
 
 #include <ngx_core.h>
@@ -23,7 +23,7 @@ static const ngx_connection_t *requests_connection(const ngx_http_request_t *req
 static const char suspended[] = "<!DOCTYPE html><html lang=en><title>Suspended</title>"
                                 "<h1>This website is suspended</h1></html>";
 
-/* In words, as an Apache instance says it. */
+/* The same text as in an Apache instance. */
 static ngx_int_t requests_suspend(ngx_http_request_t *request)
 {
         ngx_http_complex_value_t text = {
@@ -34,7 +34,7 @@ static ngx_int_t requests_suspend(ngx_http_request_t *request)
         return ngx_http_send_response(request, NGX_HTTP_SERVICE_UNAVAILABLE, &type, &text);
 }
 
-/* The answer has nothing of the customer's: no page of error_page. */
+/* The answer contains nothing of the customer: no page of error_page. */
 static ngx_int_t requests_refuse(ngx_http_request_t *request, ngx_int_t status)
 {
         request->error_page = 1;
@@ -90,7 +90,7 @@ static ngx_int_t requests_redirect(ngx_http_request_t *request, const char *host
                                                 : NGX_HTTP_PERMANENT_REDIRECT);
 }
 
-/* The document root of a host with pages of its own ends with its name. */
+/* The document root of a host with its own pages ends with its name. */
 static bool requests_has_pages(ngx_http_request_t *request, const char *host)
 {
         const ngx_http_core_loc_conf_t *core =
@@ -101,7 +101,7 @@ static bool requests_has_pages(ngx_http_request_t *request, const char *host)
                memcmp(core->root.data + core->root.len - length, host, length) == 0;
 }
 
-/* The host in the target comes from root's file, whatever the client sends. */
+/* The host in the target comes from root's file, not from the client. */
 static const char *requests_canonical(ngx_http_request_t *request, const Config *config,
                                       uint32_t own, const char *host)
 {
@@ -143,15 +143,15 @@ static ngx_int_t requests_begin(ngx_http_request_t *request)
         if (!handoff)
                 return NGX_DECLINED;
         config = inbox_config(&own);
-        /* A longer one is of nobody. */
+        /* A longer host belongs to no instance. */
         (void)snprintf(host, sizeof(host), "%.*s", (int)server->len, server->data);
         if (server->len > 0 &&
             (server->len >= sizeof(host) || !admit_host(config, own, host, handoff))) {
                 ngx_log_error(NGX_LOG_INFO, request->connection->log, 0,
                               "misdirected: host '%V' on a connection for '%s'", server,
                               handoff->host);
-                /* The browser connects anew for that host; HTTP/1.1 must end this connection
-                 * first. */
+                /* The browser opens a new connection for that host; HTTP/1.1 must end this
+                 * connection first. */
                 if (!request->stream)
                         request->keepalive = 0;
                 return requests_refuse(request, NGX_HTTP_MISDIRECTED_REQUEST);
@@ -182,13 +182,14 @@ static ngx_int_t requests_guard(ngx_http_request_t *request, bool are_programs_s
         return NGX_HTTP_FORBIDDEN;
 }
 
-/* Nobody is asked for a password first. */
+/* The client is not asked for a password first. */
 static ngx_int_t requests_enter(ngx_http_request_t *request)
 {
         return requests_guard(request, true);
 }
 
-/* Before all that send a file. Not by a location, which another one of a snippet may win over. */
+/* Before all handlers that send a file. Not with a location, because one of a snippet may take
+ * precedence. */
 static ngx_int_t requests_send(ngx_http_request_t *request)
 {
         return requests_guard(request, false);

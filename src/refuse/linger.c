@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Without reading what the client sent, close(2) would send a reset, which can destroy our reply on
- * its way (RFC 9112 section 9.6). Never waits. */
+/* If the client's bytes were not read, close(2) would send a reset, which can destroy our reply in
+ * transit (RFC 9112 section 9.6). Never waits. */
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -38,7 +38,7 @@ int linger_init(LingerQueue *queue, sd_event *event, size_t max)
         return deadline_queue_init(&queue->deadlines, event, linger_free);
 }
 
-/* Throws away what has arrived and counts it. False: close it, at end of input or at the limit. */
+/* Discards and counts arrived bytes. False: close it, at the end of input or at the limit. */
 static bool linger_discard(int fd, size_t *n_discarded)
 {
         while (*n_discarded < LINGER_BYTES_MAX) {

@@ -8,7 +8,7 @@
 /* How long a client may take. */
 #define LINGER_USEC (2 * UINT64_C(1000000))
 
-/* deadline_queue_done() closes what still lingers. */
+/* deadline_queue_done() closes all lingering connections. */
 typedef struct LingerQueue {
         sd_event *event;         /* not owned */
         DeadlineQueue deadlines; /* of the connections that linger */
@@ -17,7 +17,7 @@ typedef struct LingerQueue {
 
 int linger_init(LingerQueue *queue, sd_event *event, size_t max);
 
-/* Sends the last reply to a client and throws away what the client sends. Takes fd. */
+/* Sends the last reply to a client and discards everything that the client sends. Takes fd. */
 void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size);
 
 /* The same with the reply for that reason, see refuse_reply(). */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Nothing that a client sent is ever sent back. */
+/* Never sends back anything that came from a client. */
 #include "refuse/refuse.h"
 #include "util/cleanup.h"
 
@@ -90,7 +90,8 @@ size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t
                 memcpy(ret, record, sizeof(record));
                 return sizeof(record);
         }
-        /* A silent client, or one of another protocol, reads in words what is expected. */
+        /* A silent client, or one with another protocol, gets a text about the expected protocol.
+         */
         n = snprintf(ret, REFUSE_REPLY_MAX,
                      "HTTP/1.1 %s\r\n"
                      "Content-Type: text/plain; charset=utf-8\r\n"

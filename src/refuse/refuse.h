@@ -26,11 +26,11 @@ const char *refuse_reason_name(RefuseReason reason);
 /* The cause, for an administrator. NULL: no reason has that name. */
 const char *refuse_reason_cause(const char *name);
 
-/* Whether it concerns one instance: then it is counted for that one too. */
+/* Whether it concerns one instance, and is also counted for that. */
 bool refuse_reason_is_of_instance(RefuseReason reason);
 
 #define REFUSE_REPLY_MAX 512
 
-/* The bytes to send; returns how many. alert: in place of the reason's own, unless 0. */
+/* The bytes to send; returns their number. alert: replaces the alert of the reason, unless 0. */
 size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t alert,
                     char ret[static REFUSE_REPLY_MAX]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns the routes: an open-addressing table of hosts, wildcard suffixes and addresses. One arena
- * holds all keys, so that a hundred thousand cost no allocation each. */
+/* The routes: an open-addressing table of hosts, wildcard suffixes and addresses. One arena holds
+ * all keys, so a hundred thousand keys need no single allocations. */
 #include <assert.h>
 
 #include "route/hostmap.h"
@@ -10,14 +10,14 @@
 #define SLOTS_MIN       64U
 #define ARENA_MIN_BYTES 1024U
 
-/* The key of an address is this, which is in no host, then IP and port. */
+/* The key of an address begins with this byte, which no host contains, then IP and port. */
 #define ADDRESS_MARK      ':'
 #define ADDRESS_KEY_BYTES (1 + sizeof(struct in6_addr) + sizeof(uint16_t))
 
 typedef struct Entry {
         uint64_t hash;
         uint64_t origin;
-        uint32_t key; /* where in the arena: a byte with the length, then the bytes */
+        uint32_t key; /* position in the arena: a byte with the length, then the bytes */
         uint32_t instance;
 } Entry;
 
@@ -39,8 +39,8 @@ struct HostMap {
         bool has_wildcards, has_addresses;
 };
 
-/* FNV-1a from the last byte to the first, so that one pass over a host hashes each suffix too: it
- * meets ".example.org" on the way to "www.example.org". */
+/* FNV-1a from the last byte to the first, so one pass over a host also hashes each suffix: it
+ * passes ".example.org" before "www.example.org". */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
 static uint64_t hostmap_hash_step(uint64_t hash, char c)
@@ -48,7 +48,7 @@ static uint64_t hostmap_hash_step(uint64_t hash, char c)
         return (hash ^ (uint8_t)c) * UINT64_C(0x100000001b3);
 }
 
-/* FNV's low bits know little of the last bytes hashed, which here are the first of the name. */
+/* FNV's low bits depend little on the last hashed bytes, which here are the first of the name. */
 static uint64_t hostmap_hash_finish(uint64_t hash)
 {
         hash ^= hash >> 32;
@@ -81,7 +81,7 @@ HostMap *hostmap_free(HostMap *map)
         return NULL;
 }
 
-/* The slot that holds the key, or the empty one where it would go. */
+/* The slot with the key, or the empty slot for it. */
 static Slot *hostmap_slot(const HostMap *map, const char *key, size_t length, uint64_t hash)
 {
         const uint32_t mask = map->n_slots - 1;
@@ -188,7 +188,7 @@ static int hostmap_add(HostMap *map, const char *key, size_t length, uint32_t in
 int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
                      uint64_t *ret_other)
 {
-        /* "*.suffix" is kept as ".suffix", which no exact host can be. */
+        /* "*.suffix" is stored as ".suffix", which can't be an exact host. */
         const char *key = host[0] == '*' ? host + 1 : host;
 
         return hostmap_add(map, key, strlen(key), instance, origin, ret_other);
@@ -231,7 +231,7 @@ HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host)
         }
         found = hostmap_find(map, host->name, host->length, hostmap_hash_finish(hash));
 
-        /* The longest suffix was met last. */
+        /* The longest suffix was hashed last. */
         while (!found && n > 0) {
                 n--;
                 found = hostmap_find(map, host->name + dots[n], host->length - dots[n],

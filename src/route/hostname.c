@@ -4,7 +4,7 @@
 
 #define LABEL_MAX 63
 
-/* The locale must have no say in what a host is, so no tolower(3). */
+/* The locale must not change what a host is, so this does not use tolower(3). */
 static bool hostname_fold(uint8_t c, char *ret)
 {
         if (c >= 'A' && c <= 'Z')
@@ -29,7 +29,7 @@ static bool hostname_has_valid_labels(const char *name)
         }
 }
 
-/* A last label of digits alone is never a top-level domain; resolvers take such names for IPv4
+/* A last label of only digits is never a top-level domain; resolvers treat such names as IPv4
  * addresses ("127.1", "2130706433"), see the URL standard's "ends in a number". */
 static bool hostname_ends_in_number(const char *name, size_t length)
 {
@@ -44,7 +44,7 @@ HostnameResult hostname_parse(Span in, Hostname *ret)
 
         if (in.size == 0)
                 return HOSTNAME_EMPTY;
-        /* Colons are in no host: this is an IPv6 address, in brackets or not. */
+        /* No host contains colons: this is an IPv6 address, with or without brackets. */
         if (in.data[0] == '[' || memchr(in.data, ':', in.size))
                 return HOSTNAME_ADDRESS;
         if (in.data[in.size - 1] == '.')
@@ -69,7 +69,7 @@ HostnameResult hostname_parse(Span in, Hostname *ret)
 
 HostnameResult hostname_parse_with_port(Span in, Hostname *ret)
 {
-        /* Only an address in brackets may have colons of its own. */
+        /* Only an address in brackets can contain colons. */
         const uint8_t *colon =
                 in.size > 0 && in.data[0] != '[' ? memchr(in.data, ':', in.size) : NULL;
 
@@ -77,9 +77,9 @@ HostnameResult hostname_parse_with_port(Span in, Hostname *ret)
                 const size_t size = (size_t)(colon - in.data);
                 uint64_t port;
 
-                /* RFC 3986 section 3.2.3 allows a colon with nothing after it. Apache refuses that,
-                 * and with "HttpProtocolOptions Unsafe" the colon is part of the name, and the host
-                 * another one. */
+                /* RFC 3986 section 3.2.3 allows a colon without a port. Apache refuses that, and
+                 * with "HttpProtocolOptions Unsafe" the colon is part of the name, so the host
+                 * would differ. */
                 if (!text_number((Span){ colon + 1, in.size - size - 1 }, UINT16_MAX, &port))
                         return HOSTNAME_INVALID;
                 in.size = size;

@@ -20,8 +20,8 @@ typedef enum HostnameResult {
         HOSTNAME_INVALID,
 } HostnameResult;
 
-/* A host as in a TLS server name or in configuration: no port. */
+/* A host as in a TLS server name or in configuration, without port. */
 HostnameResult hostname_parse(Span in, Hostname *ret);
 
-/* A host as in an HTTP Host field or an authority: an optional port is checked and dropped. */
+/* A host as in an HTTP Host field or an authority: an optional port is checked and removed. */
 HostnameResult hostname_parse_with_port(Span in, Hostname *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts connections by source only: the router and the outlets count theirs. */
+/* Counts connections only by source: the router and the outlets count their own. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/param.h>
@@ -16,7 +16,7 @@ void admission_set(Admission *admission, const RouterSettings *settings, size_t 
         admission->pending_max = settings->pending_max;
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return;
-        /* As many again may linger. */
+        /* The same number may linger. */
         room = limit.rlim_cur > n_descriptors + 2 ? (limit.rlim_cur - n_descriptors) / 2 : 1;
         admission->pending_max = MIN(room, settings->pending_max);
 }
@@ -53,7 +53,7 @@ bool admission_of_instance(Admission *admission, Outlet *outlet)
 {
         if (outlet->n_waiting < admission->settings->pending_max_per_instance)
                 return true;
-        /* The outlet has logged that the responder does not receive. */
+        /* The outlet has already logged that the responder does not receive. */
         if (!outlet->name)
                 return false;
         log_limits_write(admission->log_limits, outlet->log_limits, LOG_KIND_INSTANCE_LIMIT,

@@ -8,17 +8,18 @@
 typedef struct Admission {
         LogLimit *log_limits;           /* one for each LogKind; not owned */
         const RouterSettings *settings; /* in force; not owned */
-        size_t pending_max; /* PendingMax=, or less when there are too few descriptors for it */
+        size_t pending_max;             /* PendingMax=, or less if there are too few descriptors */
         SourceTable sources;
 } Admission;
 
-/* n_descriptors: needed by hand-off sockets, reloads and others; connections must not take them. */
+/* n_descriptors: reserved for hand-off sockets, reloads and others; connections must not use them.
+ */
 void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors);
 
-/* Whether so many may be pending. */
+/* Whether this number may be pending. */
 bool admission_has_room(Admission *admission, size_t n_pending);
 
-/* Whether one more of this client may be pending; then source_release() must give *ret back. */
+/* Whether one more of this client may be pending; then source_release() must release *ret. */
 bool admission_charge(Admission *admission, const Address *client, Source **ret);
 
 /* Whether one more may wait in the outlet. */

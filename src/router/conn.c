@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns a connection from accept to hand-off or refusal. Reads and writes only what it refuses.
- *
- * Waiting for bytes is edge-triggered, as peeked bytes stay readable, with a low-water mark at what
- * is needed and one deadline that bytes do not extend. Before a hand-off the event source is
- * removed, because an epoll entry belongs to the open file, which lives on in the instance; and the
- * low-water mark is put back, so that the instance gets the socket as accept gave it.
+ * Owns a connection from accept to hand-off or refusal. Reads from and writes to only refused
+ * connections. Waiting for bytes is edge-triggered, because peeked bytes stay readable, with a
+ * low-water mark at the needed bytes and one deadline that bytes do not extend. Before a hand-off,
+ * the event source is removed, because an epoll entry belongs to the open file, which continues to
+ * exist in the instance. The low-water mark is also reset, so the instance gets the socket in the
+ * state after accept.
  */
 #include <assert.h>
 #include <sys/socket.h>
@@ -21,7 +21,7 @@ static DeadlineQueue *conn_queue(const Conn *conn)
         return conn->state == CONN_SNIFFING ? &conn->router->sniffing : &conn->router->waiting;
 }
 
-/* Ends a connection but for its descriptor, which is the caller's from here on. */
+/* Ends a connection except its descriptor, which the caller owns from now on. */
 static int conn_release(Conn *conn)
 {
         const int fd = conn->fd;
@@ -43,7 +43,7 @@ static void conn_close(Conn *conn)
         close_fd(conn_release(conn));
 }
 
-/* The low-water mark: no event before so many bytes are there. */
+/* The low-water mark: no event before this number of bytes. */
 static void conn_set_low_water(Conn *conn, size_t bytes)
 {
         const int value = (int)bytes;
@@ -52,7 +52,7 @@ static void conn_set_low_water(Conn *conn, size_t bytes)
                 conn->low_water_set = value != 1;
 }
 
-/* As accept gave it, but for what only sockets with a low-water mark need. */
+/* The state after accept, including the settings that only a low-water mark needs. */
 static void conn_restore(Conn *conn)
 {
         conn->io = sd_event_source_disable_unref(conn->io);
@@ -60,7 +60,7 @@ static void conn_restore(Conn *conn)
                 conn_set_low_water(conn, 1);
 }
 
-/* The client's address, as far as it is known, else the proxy's. */
+/* The client's address, if known, otherwise the proxy's. */
 static bool conn_client_address(const Conn *conn, Address *ret)
 {
         if (conn->client != LOOK_CLIENT_TOLD)
@@ -103,7 +103,7 @@ static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const c
         linger_refuse_consume(&router->lingering, conn_release(conn), reason, protocol, alert);
 }
 
-/* One that sniffs or waits. */
+/* A connection that sniffs or waits. */
 static void conn_refuse_pending(Conn *conn, RefuseReason reason)
 {
         conn_refuse(conn, reason, conn->waiter.outlet,
@@ -118,7 +118,7 @@ void conn_on_deadline(Deadline *deadline)
                             conn->state == CONN_SNIFFING ? REFUSE_TIMEOUT : REFUSE_UNAVAILABLE);
 }
 
-/* Each state has a time limit of its own, which may have begun in a former router. */
+/* Each state has its own time limit, which may have begun in a former router. */
 static uint64_t conn_deadline(const Conn *conn)
 {
         const RouterSettings *settings = &conn->router->config->router;
@@ -133,7 +133,8 @@ static uint64_t conn_deadline(const Conn *conn)
                        : event_now(conn->router->event) + settings->handoff_timeout_usec;
 }
 
-/* Makes it wait. Returns it at its new place, or NULL without memory: then it has been refused. */
+/* Makes it wait. Returns it at its new address, or NULL without memory: then it has been refused.
+ */
 static Conn *conn_enter(Conn *conn, ConnState state)
 {
         Conn *kept = conn;
@@ -157,13 +158,13 @@ static Conn *conn_enter(Conn *conn, ConnState state)
         return kept;
 }
 
-/* False: its source has enough pending already. */
+/* False: its source has reached the limit. */
 static bool conn_charge_source(Conn *conn)
 {
         Address client;
 
-        /* A proxy has many clients: until it says which, the connection counts for nobody, and so
-         * does one whose peer has gone. */
+        /* A proxy has many clients: until it names one, the connection counts for no source, and so
+         * does one whose peer has left. */
         if (conn->source || conn->client == LOOK_CLIENT_UNKNOWN ||
             !conn_client_address(conn, &client))
                 return true;
@@ -172,8 +173,8 @@ static bool conn_charge_source(Conn *conn)
 
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
-/* Each look parses all bytes again, so a client that trickles them must not cause one for each.
- * Clients need one or two; a request that is typed by hand waits a second at most. */
+/* Each look parses all bytes again, so a client that sends single bytes must not cause a look for
+ * each. Clients need one or two looks; a request that is typed by hand waits at most a second. */
 #define LOOKS_BURST         8
 #define LOOKS_INTERVAL_USEC UINT64_C(1000000)
 
@@ -236,12 +237,12 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
         Router *router = conn->router;
 
         router_touch_status(router);
-        /* The authority is not a visitor of the customer's. */
+        /* The authority is not a client of the customer. */
         if (outlet == router->responder) {
                 router->metrics.challenges[CHALLENGE_TLS - 1]++;
                 return;
         }
-        /* What named the host was at least a byte. */
+        /* The host was named by at least one byte. */
         tally_note(&router->tally, conn->fd, outlet->name,
                    handoff->reason != BELLHOP_REASON_ADDRESS);
         metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
@@ -299,7 +300,7 @@ static void conn_answer(Conn *conn, const Look *look, Span answer)
         linger_reply_consume(&router->lingering, conn_release(conn), reply, size);
 }
 
-/* False: no such challenge is pending, so it is like any other connection. */
+/* False: no such challenge is pending, so it is treated like any other connection. */
 static bool conn_meet_challenge(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -326,7 +327,7 @@ static bool conn_meet_challenge(Conn *conn, const Look *look)
         return false;
 }
 
-/* Where the local address decides, no byte is looked at but for this. */
+/* If the local address decides, bytes are read only for this. */
 static bool conn_meet_challenge_by_address(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -385,7 +386,7 @@ static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
 
         assert(conn->state == CONN_SNIFFING);
         look_at(conn->router->config, conn->router->peek, fd, revents & EPOLLRDHUP, &look);
-        /* A reset leaves bytes to read, but no client that could be answered. */
+        /* After a reset, bytes can be read, but no client can be answered. */
         if (revents & (EPOLLHUP | EPOLLERR))
                 look.kind = LOOK_GONE;
         conn_act(conn, &look);
@@ -424,7 +425,8 @@ void conn_shed_oldest(Router *router, size_t n)
                 conn_refuse_pending(conn_first(&router->sniffing), REFUSE_OVERLOAD);
 }
 
-/* Refuses the oldest, which had the most time to speak: an attacker's half-open hellos go first. */
+/* Refuses the oldest, which had the most time to send: an attacker's half-open hellos are refused
+ * first. */
 static void conn_make_room(Router *router)
 {
         if (admission_has_room(&router->admission, router_n_pending(router)))
@@ -454,7 +456,7 @@ void conn_resume_consume(void *userdata, int fd, const StoredConn *past)
         conn_accept_consume(userdata, fd, past, true);
 }
 
-/* Returns how many there are. */
+/* Returns their number. */
 static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn *stored)
 {
         Deadline *deadline;
@@ -462,10 +464,11 @@ static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn 
         TAILQ_FOREACH (deadline, &queue->list, link) {
                 Conn *conn = container_of(deadline, Conn, deadline);
 
-                /* A look that finds too little sets it again. */
+                /* A look at incomplete bytes sets it again. */
                 if (conn->low_water_set)
                         conn_set_low_water(conn, 1);
-                /* The next router sniffs a waiting one again, in the rest of its deadline. */
+                /* The next router sniffs a waiting connection again, within the rest of its
+                 * deadline. */
                 *stored = conn->past;
                 stored->sniffing_deadline_usec = deadline->usec;
                 if (conn->state == CONN_WAITING)
@@ -486,7 +489,7 @@ void conn_store_all(Router *router)
         if (n == 0 || router->notify.fd < 0)
                 return;
         if (stored && fds) {
-                /* Those that wait for room came first. */
+                /* Those that wait for room arrived first. */
                 const size_t n_waiting = conn_store_queue(&router->waiting, fds, stored);
 
                 (void)conn_store_queue(&router->sniffing, fds + n_waiting, stored + n_waiting);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One accepted connection: most never wait and stay on the stack; one that waits is on the heap. */
+/* One accepted connection: most never wait and stay on the stack; a waiting one is on the heap. */
 #pragma once
 
 #include "router/look.h"
@@ -28,7 +28,7 @@ typedef struct Conn {
         Address told; /* LOOK_CLIENT_TOLD */
         StoredConn past;
         sd_event_source *io; /* CONN_SNIFFING */
-        Source *source;      /* not CONN_NEW: what it is charged to, if that is known */
+        Source *source;      /* not CONN_NEW: the source that it is charged to, if known */
         Deadline deadline;   /* not CONN_NEW */
         Waiter waiter;       /* CONN_WAITING; owns its hand-off */
 } Conn;
@@ -45,13 +45,14 @@ void conn_on_deadline(Deadline *deadline);
 /* For OutletShared. */
 void conn_on_result(Waiter *waiter, OutletResult result);
 
-/* Refuses what waits in an outlet that is about to go. */
+/* Refuses the connections in an outlet that is about to be removed. */
 void conn_refuse_waiting(Outlet *outlet);
 
-/* Refuses the oldest that still sniff, to get descriptors back. */
+/* Refuses the oldest sniffing connections, to free descriptors. */
 void conn_shed_oldest(Router *router, size_t n);
 
-/* Gives all pending connections to systemd. What it has not taken is closed with the others. */
+/* Gives all pending connections to systemd. Those that it has not taken are closed with the others.
+ */
 void conn_store_all(Router *router);
 
 /* Closes all pending connections. */

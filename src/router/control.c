@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Takes no orders: no client can change what the router does. Makes an answer in pieces, one for
- * each turn of the event loop, when the client has taken the last one. Remembers its place by the
- * name of an instance, so it goes on correctly after a reload. */
+/* Accepts no commands: no client can change the router. Makes an answer in pieces, one for each
+ * turn of the event loop, when the client has received the last one. Remembers its position as the
+ * name of an instance, so it continues correctly after a reload. */
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -14,8 +14,9 @@
 /* For request and answer together. */
 #define CLIENT_USEC (10 * UINT64_C(1000000))
 
-/* How often it accepts: without descriptors or memory, it would spin, and whoever connects in a
- * loop must cost visitors nothing. The interval bounds how long root waits behind them. */
+/* The limit of accepts: without descriptors or memory, it would spin, and a program that connects
+ * in a loop must not slow down clients. The interval limits how long root waits behind such
+ * programs. */
 #define RATE_USEC  (50 * UINT64_C(1000))
 #define RATE_BURST 20
 
@@ -31,9 +32,9 @@ typedef struct ControlClient {
         sd_event_source *io;
         Deadline deadline;
         bool is_root;
-        uint64_t active_usec; /* when it last sent something or took something */
+        uint64_t active_usec; /* when it last sent or received something */
         size_t request_bytes;
-        Exposition answer; /* the piece that is being sent */
+        Exposition answer; /* the piece in transfer */
         size_t sent_bytes;
         bool more; /* another piece follows */
         bool chunked;
@@ -41,7 +42,7 @@ typedef struct ControlClient {
         char request[REQUEST_BYTES_MAX];
 } ControlClient;
 
-/* The next piece, as a chunk (RFC 9112 section 7.1) where the client knows these. */
+/* The next piece, as a chunk (RFC 9112 section 7.1) if the client supports them. */
 static void control_format(ControlClient *client)
 {
         ControlSocket *control = client->control;
@@ -73,7 +74,7 @@ static void control_free_client(Deadline *deadline)
         free(client);
 }
 
-/* At most one piece, then others have their turn. False: the client is done with. */
+/* Sends at most one piece, then others have their turn. False: the client is finished. */
 static bool control_send(ControlClient *client)
 {
         Exposition *answer = &client->answer;
@@ -81,7 +82,7 @@ static bool control_send(ControlClient *client)
 
         if (client->sent_bytes == answer->size && client->more)
                 control_format(client);
-        /* A chunked answer that is cut off is visibly incomplete. */
+        /* A truncated chunked answer is visibly incomplete. */
         if (answer->failed)
                 return false;
         n = send(client->fd, answer->data + client->sent_bytes, answer->size - client->sent_bytes,
@@ -103,7 +104,7 @@ static void control_put_text(Exposition *answer, const char *status, const char 
                 body ? text : "");
 }
 
-/* What would become of a connection: no name is resolved, and no instance is started. */
+/* The route of a connection: resolves no name, and starts no instance. */
 static void control_put_route(const ControlSocket *control, Exposition *answer, Span query,
                               bool body)
 {
@@ -118,7 +119,7 @@ static void control_put_route(const ControlSocket *control, Exposition *answer, 
         control_put_text(answer, "200 OK", text, body);
 }
 
-/* The head is valid already. */
+/* The head has already been checked. */
 static void control_answer(ControlClient *client, Span head)
 {
         Exposition *answer = &client->answer;
@@ -157,7 +158,7 @@ static void control_answer(ControlClient *client, Span head)
         }
 }
 
-/* False: the client is done with. */
+/* False: the client is finished. */
 static bool control_receive(ControlClient *client)
 {
         const ssize_t n = recv(client->fd, client->request + client->request_bytes,
@@ -201,7 +202,7 @@ static bool control_is_root(int fd)
         return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
 }
 
-/* Others never take a place of root's, so root has at least CONTROL_ROOT_MAX when all are taken. */
+/* Other users never take a place of root, so root has at least CONTROL_ROOT_MAX places. */
 static void control_make_room(ControlSocket *control, bool is_root)
 {
         const size_t max = CONTROL_CLIENTS_MAX + (is_root ? CONTROL_ROOT_MAX : 0);
@@ -241,7 +242,7 @@ static void control_new_client_consume(ControlSocket *control, int fd)
                 control_free_client(&client->deadline);
 }
 
-/* It always accepts: who a client is shows only then. */
+/* It always accepts, because the user of a client is known only then. */
 static int control_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         const int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The control socket: HTTP/1 over an inherited unix socket, on which everybody whom its mode lets
- * in may read the metrics (GET /metrics) and ask what becomes of a connection (GET /route). */
+/* The control socket: HTTP/1 over an inherited unix socket. All users with access by its mode can
+ * read the metrics (GET /metrics) and ask for the route of a connection (GET /route). */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -9,8 +9,8 @@
 #include "metrics/metrics.h"
 #include "util/deadline.h"
 
-/* Places for all, and further ones that only root can have. A new client takes the place of the one
- * that has been silent longest. */
+/* Places for all, and further places only for root. A new client takes the place of the one that
+ * has been silent longest. */
 #define CONTROL_CLIENTS_MAX 8
 #define CONTROL_ROOT_MAX    4
 
@@ -26,7 +26,7 @@ typedef struct ControlSocket {
 
 void control_done(ControlSocket *control);
 
-/* How many descriptors it may need. */
+/* The number of descriptors that it may need. */
 size_t control_descriptors(const ControlSocket *control);
 
 /* The fields up to fd are set before. fd: a non-blocking listening unix stream socket, or none. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Owns accepting, and which connections may lack a seal. Never looks at a byte. */
+/* Accepts connections, and knows which of them may lack a seal. Never reads a byte. */
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,19 +11,19 @@
 #include "util/clock.h"
 #include "util/deadline.h"
 
-/* At once, then the other listeners and the pending connections have their turn. */
+/* The number to accept at once, before other listeners and pending connections have their turn. */
 #define ACCEPT_BATCH 64
 
-/* Edge-triggered, so that the kernel need not look once more before each sleep. */
+/* Edge-triggered, so the kernel need not check again before each sleep. */
 #define EVENTS (EPOLLIN | EPOLLET)
 
 /* A connection gets its listener's seal when its handshake ends, perhaps on another processor, and
- * enters the queue a little later. So all that are accepted this soon after the seal was put on are
- * unsure, and all that are in the queue at the end of this time. */
+ * enters the queue a little later. So all connections accepted within this time after sealing are
+ * unsure, and all in the queue at its end. */
 #define SETTLE_USEC (1 * UINT64_C(1000000))
 
-/* How many connections wait: tcpi_unacked of a listening socket. An accept4 that finds none costs
- * nearly as much as one that finds one, since the kernel makes socket and file before it looks. */
+/* The number of waiting connections: tcpi_unacked of a listening socket. An accept4 without a
+ * connection costs nearly as much as one with, because the kernel first makes socket and file. */
 static unsigned listener_backlog(int fd)
 {
         struct tcp_info info;
@@ -33,10 +33,10 @@ static unsigned listener_backlog(int fd)
                                                                        : info.tcpi_unacked;
 }
 
-/* False: there is no more to accept, or no room for it. */
+/* False: there is nothing more to accept, or no room for it. */
 static bool listener_accept(Listener *listener)
 {
-        /* Blocking, as accept(2) would give it to the instance: O_NONBLOCK would travel along. */
+        /* Blocking, as from accept(2) in the instance, because O_NONBLOCK would be passed on. */
         const int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 
         if (fd >= 0) {
@@ -54,11 +54,11 @@ static bool listener_accept(Listener *listener)
                 listener->hooks->on_exhausted(listener->userdata, errno);
                 return false;
         }
-        /* Other errors concern one connection, which is gone: accept(2), "Error handling". */
+        /* Other errors concern one lost connection: accept(2), "Error handling". */
         return true;
 }
 
-/* Connections that come after the queue was looked at are another edge, and another turn. */
+/* Connections that arrive after the check of the queue cause another edge, and another turn. */
 static int listener_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         Listener *listener = userdata;
@@ -70,7 +70,7 @@ static int listener_on_readable(sd_event_source *source, int fd, uint32_t revent
         for (unsigned i = 0; i < n_waiting && i < ACCEPT_BATCH; i++)
                 if (!listener_accept(listener))
                         return 0;
-        /* Set again, it is looked at again. */
+        /* Setting it again makes epoll check it again. */
         return n_waiting > ACCEPT_BATCH ? sd_event_source_set_io_events(source, EVENTS) : 0;
 }
 
@@ -87,7 +87,7 @@ int listener_seal(Listener *listener)
 
         if (r == 0)
                 listener->sealed_usec = clock_monotonic_usec();
-        /* Then the same is true of each of its connections. */
+        /* Then the same is true for each of its connections. */
         if (r == -EPERM)
                 listener->n_unsure = 0;
         return r;

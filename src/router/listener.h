@@ -8,7 +8,7 @@
 #include "router/store.h"
 
 typedef struct ListenerHooks {
-        /* Takes fd. is_unsure: it may lack a seal that it could have. */
+        /* Takes fd. is_unsure: it may lack a seal that it should have. */
         void (*accept_consume)(void *userdata, int fd, const StoredConn *past, bool is_unsure);
         /* Descriptors or memory have run out: pause it, or it spins. */
         void (*on_exhausted)(void *userdata, int error);
@@ -19,8 +19,8 @@ typedef struct Listener {
         void *userdata;
         int fd;
         sd_event_source *io;
-        uint64_t sealed_usec; /* when it got its seal; 0: it has none */
-        uint64_t n_unsure;    /* so many of the next connections may lack a seal */
+        uint64_t sealed_usec; /* when it was sealed; 0: it has no seal */
+        uint64_t n_unsure;    /* the number of next connections that may lack a seal */
 } Listener;
 
 /* Takes fd, a non-blocking listening socket. */

@@ -13,7 +13,7 @@
 
 static const struct {
         int level;
-        const char *message_id; /* NULL: the line asks for nothing to be done */
+        const char *message_id; /* NULL: the line requires no action */
 } log_kinds[LOG_KINDS] = {
         [LOG_KIND_ABSENT] = { LOG_WARNING, LOG_ID_ABSENT },
         [LOG_KIND_QUEUE_FULL] = { LOG_NOTICE, LOG_ID_QUEUE_FULL },

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* How often the router logs each kind of line. Each kind has its own limit, so that one that any
- * client can cause hides no other; a kind that concerns an instance also has one for each. */
+/* Limits how often the router logs each kind of line. Each kind has its own limit, so lines that
+ * any client can cause hide no other lines. A kind that concerns an instance also has a limit for
+ * each instance. */
 #pragma once
 
 #include "util/log-limit.h"
 #include "util/log.h"
 
 typedef enum LogKind {
-        LOG_KIND_ABSENT,         /* nobody owns the hand-off socket of an instance */
-        LOG_KIND_QUEUE_FULL,     /* an instance does not receive what it is handed */
+        LOG_KIND_ABSENT,         /* the hand-off socket of an instance has no owner */
+        LOG_KIND_QUEUE_FULL,     /* an instance does not receive its hand-offs */
         LOG_KIND_INSTANCE_LIMIT, /* PendingMaxPerInstance= */
         LOG_KIND_START_WAIT,     /* an instance waited because of StartingMax= */
         LOG_KIND_LATE_START,     /* an instance was started and does not receive */
-        LOG_KINDS_OF_INSTANCE,   /* how many concern an instance */
+        LOG_KINDS_OF_INSTANCE,   /* the number of kinds that concern an instance */
         LOG_KIND_PENDING_LIMIT = LOG_KINDS_OF_INSTANCE,
         LOG_KIND_SOURCE_LIMIT,
         LOG_KIND_EXHAUSTED, /* descriptors or memory */
@@ -21,12 +22,12 @@ typedef enum LogKind {
         LOG_KINDS,
 } LogKind;
 
-/* Writes a line, or counts it for the next one of its kind. of_instance: the limits of the instance
- * that it concerns, or NULL. Limits begin as { 0 }. fields: but for message_id. */
+/* Writes a line, or counts it for the next one of its kind. of_instance: the limits of its
+ * instance, or NULL. Limits begin as { 0 }. fields: all except message_id. */
 void log_limits_write(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                       LogFields fields, const char *format, ...)
         __attribute__((format(printf, 5, 6)));
 
-/* For a line whose fields are costly: whether it may be written. */
+/* For a line with expensive fields: whether it may be written. */
 bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                      const LogFields *fields);

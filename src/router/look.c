@@ -5,7 +5,7 @@
 #include "router/look.h"
 #include "util/cleanup.h"
 
-/* Costs nothing where no proxy is trusted. */
+/* Costs nothing without trusted proxies. */
 static bool look_is_from_proxy(const TrustedProxies *proxies, int fd)
 {
         Address peer;
@@ -38,7 +38,7 @@ static void look_for_more(const Config *config, size_t need_bytes, Look *look)
                 look_refuse(look, REFUSE_TOO_LARGE);
 }
 
-/* Steps over a trusted proxy's header, left for the instance. False: nothing to sniff follows. */
+/* Skips a trusted proxy's header, which the instance will read. False: nothing to sniff follows. */
 static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
 {
         const SniffProxy proxy = sniff_proxy(*bytes);
@@ -56,7 +56,7 @@ static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
                 look->client = LOOK_CLIENT_PEER;
                 break;
         case SNIFF_PROXY_MALFORMED:
-                /* If it is just missing, the reply says so in the client's own protocol. */
+                /* If only the header is missing, the reply says so in the client's own protocol. */
                 look->protocol = sniff(*bytes).protocol;
                 look_refuse(look, REFUSE_MALFORMED);
                 return false;
@@ -64,7 +64,7 @@ static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
         return span_take(bytes, proxy.size, &header);
 }
 
-/* skipped: how many bytes before these. */
+/* skipped: the number of bytes before these. */
 static void look_at_bytes(const Config *config, Span bytes, size_t skipped, Look *look)
 {
         Question question;
@@ -104,7 +104,7 @@ static void look_at_input(const Config *config, Span bytes, bool end_of_input, L
 
         if (look->kind != LOOK_MORE || !end_of_input)
                 return;
-        /* A header alone says nothing: its client went, or the proxy only checked on us. */
+        /* A header alone means that its client left, or that the proxy only checked us. */
         if (bytes.size > 0)
                 look_refuse(look, REFUSE_MALFORMED);
         else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One look at a connection: whose it is, and what becomes of it as far as its bytes say. */
+/* One look at a connection: its client, and the decision from its bytes so far. */
 #pragma once
 
 #include "decide/decide.h"
@@ -11,10 +11,10 @@ typedef enum LookKind {
         LOOK_GONE, /* the client has left */
 } LookKind;
 
-/* Whose connection it is, for limits and logs. */
+/* The client of the connection, for limits and logs. */
 typedef enum LookClient {
         LOOK_CLIENT_PEER,    /* its peer's */
-        LOOK_CLIENT_UNKNOWN, /* its peer is a trusted proxy, and has not said whose */
+        LOOK_CLIENT_UNKNOWN, /* its peer is a trusted proxy that has not named a client */
         LOOK_CLIENT_TOLD,    /* by a trusted proxy */
 } LookClient;
 
@@ -24,7 +24,7 @@ typedef struct Look {
         Address told;                   /* LOOK_CLIENT_TOLD */
         enum bellhop_protocol protocol; /* as far as known */
         size_t need_bytes;              /* LOOK_MORE */
-        size_t n_bytes;                 /* how many are there */
+        size_t n_bytes;                 /* the number of arrived bytes */
         Decision decision;              /* LOOK_DECIDED */
         Sniff sniffed;                  /* its spans point into the buffer */
 } Look;
@@ -33,8 +33,8 @@ typedef struct Look {
  * of *ret point. end_of_input: the client sends no more, so these bytes decide. */
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
 
-/* Looks at the bytes of a connection that the local address has routed, as look is, for a challenge
- * to a host of the same instance. False: what has arrived is none. */
+/* Looks for a challenge to a host of the same instance in the bytes of a connection that the local
+ * address has routed, as in look. False: the arrived bytes are not a challenge. */
 bool look_for_challenge(const Config *config, uint8_t *buffer, int fd, const Look *look, Look *ret);
 
 /* Decides that it is refused, for a reason that is not in its bytes. */

@@ -30,7 +30,8 @@ static const char help[] =
         "      bellhop-router --config=DIR --runtime=DIR\n\n"
         "See bellhop-router(8).\n";
 
-/* The first one that is not taken yet. It stays non-blocking for PID 1 too, which only polls it. */
+/* The first one that is not taken yet. It also becomes non-blocking for PID 1, which only polls it.
+ */
 static int take_listening(Inherited *inherited, const char *name, int family)
 {
         int fd = inherit_take(inherited, name, family, SOCK_STREAM, 1);
@@ -61,8 +62,8 @@ static void take_pending(Router *router, int fd, const char *name)
         store_forget(&router->notify, name);
 }
 
-/* The stored ones in the order of their numbers, which systemd does not keep: with the earliest
- * deadlines first, each connection goes to the end of a queue. */
+/* The stored descriptors in the order of their numbers, which systemd does not keep: with the
+ * earliest deadlines first, each connection is appended to a queue. */
 static void take_connections(Router *router, Inherited *inherited)
 {
         char name[STORE_NAME_MAX];
@@ -92,7 +93,7 @@ static void report_others(const Router *router, const Inherited *inherited)
         }
 }
 
-/* Listening sockets first: whether connections need a seal depends on them. */
+/* Listening sockets first, because they determine whether connections need a seal. */
 static int take_sockets(Router *router, Inherited *inherited)
 {
         const int control = take_listening(inherited, "control", AF_UNIX);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stays connected from the first hand-off on; the instance need not run. */
+/* Stays connected after the first hand-off; the instance need not be running. */
 #include <assert.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -15,18 +15,18 @@
 
 #define RETRY_USEC (20 * UINT64_C(1000))
 
-/* How long an old hand-off socket may get connections although its path leads to a new one. */
+/* The longest time that an old hand-off socket may get connections after its path was replaced. */
 #define LOOK_USEC (100 * UINT64_C(1000))
 
-/* Enough for a burst, and no more than fits a hand-off socket's queue under systemd. */
+/* Enough for a burst, and no more than the queue of a hand-off socket under systemd. */
 #define IN_FLIGHT_LOW  UINT64_C(16)
 #define IN_FLIGHT_HIGH UINT64_C(512)
 
-/* What a datagram with a descriptor and an ordinary host takes of SO_SNDBUF; with a long host it is
- * more, and fewer are under way. The kernel doubles what is set: socket(7). */
+/* The part of SO_SNDBUF for a datagram with a descriptor and an ordinary host. With a long host it
+ * is more, and fewer are in transit. The kernel doubles the set value: socket(7). */
 #define DATAGRAM_CHARGE 768
 
-/* Counts for the instance and for all. */
+/* Counts for the instance and for the total. */
 #define OUTLET_COUNT(outlet, field) ((outlet)->metrics.field++, (outlet)->shared->metrics->field++)
 
 #define OUTLET_LOG(outlet, kind, ...)                                              \
@@ -38,8 +38,8 @@ static Outlet *outlet_of(const Start *start)
         return container_of(start, Outlet, start);
 }
 
-/* The socket is writable when too many descriptors are under way, and when the instance has yet to
- * start: waiting for that would spin. */
+/* The socket is writable even with too many descriptors in transit, and before the instance has
+ * started, so waiting for that would spin. */
 static int outlet_watch(Outlet *outlet)
 {
         const bool for_room =
@@ -51,7 +51,7 @@ static int outlet_watch(Outlet *outlet)
                 return 0;
         if (!for_room && !for_start)
                 return sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
-        /* Edge-triggered, an event comes each time that something was received. */
+        /* Edge-triggered, so each receive causes an event. */
         r = sd_event_source_set_io_events(outlet->writable,
                                           for_room ? EPOLLOUT : EPOLLOUT | EPOLLET);
         return r < 0 ? r : sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
@@ -133,8 +133,8 @@ int outlet_shared_init(OutletShared *shared)
         return starts_init(&shared->starts, shared->event, &hooks);
 }
 
-/* All descriptors under way count against one RLIMIT_NOFILE (unix(7), ETOOMANYREFS). Half of it is
- * shared out, so that instances that receive nothing can't keep others from receiving. */
+/* All descriptors in transit count against one RLIMIT_NOFILE (unix(7), ETOOMANYREFS). Half of it is
+ * divided among instances, so those that receive nothing can't prevent others from receiving. */
 void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances)
 {
         uint64_t share = IN_FLIGHT_HIGH;
@@ -204,7 +204,7 @@ static int outlet_connect(Outlet *outlet)
 
         if (!outlet_socket_path(outlet, path))
                 return -ENAMETOOLONG;
-        /* Before connecting: a file that is replaced meanwhile is then noticed at the next look. */
+        /* Before connecting, so a file that is replaced meanwhile is noticed at the next check. */
         (void)stat(path, &st);
         outlet->fd = bellhop_connect(path);
         if (outlet->fd < 0)
@@ -213,7 +213,7 @@ static int outlet_connect(Outlet *outlet)
         outlet->inode = st.st_ino;
         outlet->looked_usec = event_now(outlet->shared->event);
         outlet_bound(outlet);
-        /* Else the empty new queue would look as if the instance had received. */
+        /* Otherwise the empty new queue would look as if the instance had received. */
         outlet->start.unread_bytes = 0;
 
         r = sd_event_add_io(outlet->shared->event, &outlet->writable, outlet->fd, EPOLLOUT,
@@ -225,8 +225,8 @@ static int outlet_connect(Outlet *outlet)
         return r;
 }
 
-/* The old socket stays connected after its unit was started again if a process of the site holds
- * it. While it is open, no other file gets its inode. */
+/* If a process of the site holds the old socket, it stays connected after a restart of its unit.
+ * While it is open, no other file gets its inode. */
 static void outlet_leave_old(Outlet *outlet)
 {
         const uint64_t now = event_now(outlet->shared->event);
@@ -247,7 +247,7 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
         int r = 0;
 
         outlet_leave_old(outlet);
-        /* If the socket unit was started again since the last time, connecting helps, once. */
+        /* If the socket unit was restarted meanwhile, connecting once helps. */
         for (int i = 0; i < 2; i++) {
                 if (outlet->fd < 0)
                         r = outlet_connect(outlet);
@@ -262,8 +262,7 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
         return -ECONNREFUSED;
 }
 
-/* No event comes when others have received theirs, or when a new socket takes the place of a full
- * one. */
+/* There is no event when other instances receive, or when a new socket replaces a full one. */
 static void outlet_retry(const OutletShared *shared, uint64_t usec)
 {
         int enabled = SD_EVENT_OFF;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread reads files and the user database, and touches nothing of the router's. As SIGHUP has
- * no answer, begin and result go to a file, and ExecReload= waits for a reload that began after its
- * signal. Type=notify-reload, from systemd 253 on, would wait as well, but can't report failure. */
+/* The thread reads files and the user database, and accesses no data of the router. SIGHUP has no
+ * answer, so begin and result are written to a file, and ExecReload= waits for a reload that began
+ * after its signal. Type=notify-reload, since systemd 253, would also wait, but can't report
+ * failure. */
 #include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -23,7 +24,7 @@
 
 #define END_TIMEOUT_MSEC 500
 
-/* Less than TimeoutStartSec=, with which systemd would end us without a word. */
+/* Less than TimeoutStartSec=, after which systemd would kill us without a message. */
 #define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
 
 typedef enum ReloadWork {
@@ -39,11 +40,11 @@ struct Reload {
         int done_fd; /* an eventfd: the thread has ended */
         pthread_t thread;
         ReloadWork work;
-        bool again; /* another one was asked for while the thread was busy */
+        bool again; /* another reload was requested while the thread was busy */
         uint64_t begin_usec;
         char note[RELOAD_NOTE_MAX];
 
-        /* The thread's as long as it runs. */
+        /* The thread owns these while it runs. */
         const char *dir;
         Config *in_force; /* NULL: none yet */
         Config *config;   /* loaded, or to be freed */
@@ -55,7 +56,7 @@ const char *reload_note(const Reload *reload)
         return reload->note;
 }
 
-/* One line of text that systemd takes: a value from a file may have any bytes. */
+/* One line of text that systemd accepts: a value from a file may have any bytes. */
 static void reload_clean_note(Reload *reload)
 {
         for (char *c = reload->note; *c; c++)
@@ -118,7 +119,7 @@ static void reload_write_result(const Reload *reload, ReloadResult result)
                             folder);
 }
 
-/* Gives back the memory of what was replaced, and what reading took besides. */
+/* Releases the memory of replaced data, and temporary memory of reading. */
 static void reload_release(Reload *reload)
 {
         reload->config = config_free(reload->config);
@@ -167,7 +168,7 @@ static ReloadResult reload_use(Reload *reload)
         return config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
 }
 
-/* The hook notifies systemd first, so that it knows of the end when ExecReload= does. */
+/* The hook notifies systemd first, so systemd knows the end as early as ExecReload=. */
 static void reload_end(Reload *reload, ReloadResult result)
 {
         reload->hooks->on_end(reload->userdata, result, !reload->again);
@@ -200,7 +201,7 @@ static int reload_on_done(sd_event_source *source, int fd, uint32_t revents, voi
         reload->work = RELOAD_IDLE;
         if (work == RELOAD_LOADING)
                 reload_end(reload, reload_use(reload));
-        /* Freeing a hundred thousand hosts takes its time too. */
+        /* Freeing a hundred thousand hosts also takes time. */
         if (reload->config && reload_start_thread(reload, RELOAD_FREEING) < 0)
                 reload->config = config_free(reload->config);
         if (reload->work == RELOAD_IDLE && reload->again)
@@ -260,7 +261,7 @@ Reload *reload_free(Reload *reload)
         if (!reload)
                 return NULL;
         reload->done = sd_event_source_disable_unref(reload->done);
-        /* The thread keeps what it works with until the process ends. */
+        /* The thread keeps its data until the process ends. */
         if (reload_is_busy(reload))
                 return NULL;
         config_free(reload->config);
@@ -278,7 +279,7 @@ typedef struct ReloadQuestion {
         ReloadAnswer *answer;
 } ReloadQuestion;
 
-/* 1: it is about a reload that began when we asked, or later. 0: not yet. */
+/* 1: it concerns a reload that began after our request. 0: not yet. */
 static int reload_read_answer(void *userdata)
 {
         const ReloadQuestion *question = userdata;

@@ -12,25 +12,25 @@ typedef struct Reload Reload;
 #define RELOAD_NOTE_MAX 400
 
 typedef struct ReloadHooks {
-        /* Takes a configuration into force, which stays Reload's; the last one must not be used
-         * any more. After an error all is as it was. */
+        /* Puts a configuration into force, which Reload still owns; the last one must not be used
+         * any more. An error changes nothing. */
         int (*use)(void *userdata, const Config *config);
-        /* A reload is over; is_last: no other one follows at once. */
+        /* A reload has ended; is_last: no other one follows at once. */
         void (*on_end)(void *userdata, ReloadResult result, bool is_last);
 } ReloadHooks;
 
-/* Reads the configuration for the first time. dir: its folder, which must live as long. */
+/* Reads the configuration for the first time. dir: its folder; the string must last as long. */
 int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void *userdata,
                Reload **ret);
 
-/* Frees the configuration in force too, unless the thread still needs it after a moment, for
+/* Also frees the configuration in force, unless the thread still needs it after a moment, for
  * example because the user database does not answer. Returns NULL. */
 Reload *reload_free(Reload *reload);
 
-/* Reads it again; if that is under way, once more after it. */
+/* Reads it again; if a reload is running, once more after that. */
 void reload_request(Reload *reload);
 
-/* What there is to say about the configuration in the status, or "". */
+/* The part of the status about the configuration, or "". */
 const char *reload_note(const Reload *reload);
 
 typedef struct ReloadAnswer {
@@ -38,5 +38,5 @@ typedef struct ReloadAnswer {
         char text[RELOAD_NOTE_MAX + 1]; /* the note */
 } ReloadAnswer;
 
-/* The other side: asks a running router for a reload, and waits until it is over. */
+/* In the other process: asks a running router for a reload, and waits for its end. */
 int reload_ask(pid_t router, ReloadAnswer *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread with one event loop; a reload has a thread of its own. */
+/* One thread with one event loop; a reload has its own thread. */
 #include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -18,7 +18,7 @@
 /* Standard streams, listeners, event loop, and a few for a moment. */
 #define DESCRIPTORS_OWN 24
 
-/* happened: what systemd is told beside the status. */
+/* happened: a message for systemd besides the status. */
 static void router_notify(Router *router, NotifyEvent happened)
 {
         const Metrics *metrics = &router->metrics;
@@ -90,11 +90,11 @@ static void router_on_exhausted(void *userdata, int error)
         if (!router_arm(router->resume, RESUME_USEC))
                 return;
         router_pause_listeners(router, true);
-        /* Else clients that say nothing could keep all others out until their time is over. */
+        /* Otherwise silent clients could lock out all others until their time ends. */
         conn_shed_oldest(router, 1 + router->sniffing.n / 8);
 }
 
-/* Too many descriptors were under way. */
+/* Too many descriptors were in transit. */
 static int router_on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Router *router = userdata;
@@ -119,8 +119,8 @@ static void router_set_limits(Router *router)
         outlet_shared_set(&router->outlet_shared, &config->router, config->n_instances);
 }
 
-/* Outlets of instances that stay keep their sockets and what waits in them; outlets becomes theirs
- * by their new places. NULL: none stays. */
+/* Outlets of remaining instances keep their sockets and waiting connections; outlets gets them at
+ * their new index. NULL: none remains. */
 static void router_move_outlets(Router *router, Outlet **outlets, const Config *config)
 {
         for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {
@@ -183,7 +183,7 @@ static const char *router_instance_name(const void *userdata, size_t i)
         return router->config->instances[i].name;
 }
 
-/* What counts seconds since 1970 may be set, what hand-offs are counted by may not. */
+/* The clock of seconds since 1970 can be set; the clock of hand-offs can't. */
 static uint64_t router_since_1970(uint64_t monotonic_nsec)
 {
         const uint64_t ago = clock_nsec(CLOCK_MONOTONIC) - monotonic_nsec;

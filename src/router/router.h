@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The router as a whole: what connections share. */
+/* The router as a whole: the data that connections share. */
 #pragma once
 
 #include <time.h>
@@ -39,7 +39,7 @@ struct Router {
 };
 
 /* Reads the configuration. challenges_dir: of pending challenges. The strings must outlive the
- * router. Logs the step that fails. */
+ * router. Logs a failed step. */
 int router_init(Router *router, const char *config_dir, const char *runtime_dir,
                 const char *challenges_dir);
 
@@ -47,14 +47,14 @@ int router_init(Router *router, const char *config_dir, const char *runtime_dir,
 int router_add_listener_consume(Router *router, int fd);
 void router_set_control_consume(Router *router, int fd);
 
-/* Seals the listeners, which must all be there; call it before conn_resume_consume(). */
+/* Seals the listeners, which must all have been added; call it before conn_resume_consume(). */
 void router_seal(Router *router);
 
-/* Tells systemd that it is ready and works until a signal ends it. A step that fails is logged. */
+/* Notifies systemd that it is ready, and works until a signal ends it. Logs a failed step. */
 int router_run(Router *router);
 void router_done(Router *router);
 
-/* Something was counted: the status line that systemctl shows follows within a second. */
+/* A counter has changed: the status line in systemctl is updated within a second. */
 void router_touch_status(Router *router);
 
 static inline size_t router_n_pending(const Router *router)

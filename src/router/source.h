@@ -7,13 +7,13 @@
 typedef struct Source Source;
 
 typedef struct SourceTable {
-        void *root; /* tsearch(3): a tree needs no hash, whose collisions a client could choose */
+        void *root; /* tsearch(3): a tree needs no hash, whose collisions a client could cause */
         size_t n;   /* sources with anything pending */
 } SourceTable;
 
-/* Counts one connection. 0 and *ret; -EDQUOT: the source has as many as it may; -ENOMEM. */
+/* Counts one connection. 0 and *ret; -EDQUOT: the source has reached its limit; -ENOMEM. */
 int source_charge(SourceTable *table, const RouterSettings *settings, const Address *client,
                   Source **ret);
 
-/* Gives it back, which may be NULL. */
+/* Releases it; NULL is allowed. */
 void source_release(SourceTable *table, Source *source);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* An instance has no way to report its start to the router. But systemd keeps its runtime folder
- * while its service runs; and when the unread part of what a datagram socket has sent (SIOCOUTQ)
- * shrinks, an edge-triggered EPOLLOUT wakes the router: the instance has received. */
+/* An instance can't report its start to the router. But systemd keeps its runtime folder while its
+ * service runs. And when the unread output of a datagram socket (SIOCOUTQ) shrinks, an
+ * edge-triggered EPOLLOUT wakes the router: the instance has received. */
 #include <assert.h>
 #include <sys/param.h>
 #include <time.h>
@@ -10,28 +10,29 @@
 #include "router/starts.h"
 #include "util/cleanup.h"
 
-/* An instance that was sent to this recently is not looked at, so a busy one costs nothing. */
+/* After a hand-off within this time, an instance is not checked, so a busy one costs nothing. */
 #define HOT_USEC (1 * UINT64_C(1000000))
 
-/* A shorter wait for a slot is not worth a line in the log. */
+/* A shorter wait for a slot is not logged. */
 #define HARMLESS_USEC (3 * UINT64_C(1000000))
 
 /* An unread datagram is charged to its sender's socket by more than this. */
 #define CHARGE_MIN 256
 
-/* A start keeps a processor busy: more starts at once finish no sooner, and delay everything else.
+/* A start keeps a processor busy: more simultaneous starts finish no sooner, and delay everything
+ * else.
  */
 #define STARTING_PER_PROCESSOR 2
 #define STARTING_LEAST         4
 
-/* Instances that do not come up shall not take all slots from those that would. */
+/* Instances that fail to start must not take all slots from others. */
 static bool starts_has_free_slot(const Starts *starts, bool late)
 {
         return starts->starting.n < starts->max &&
                (!late || starts->n_late < (starts->max + 1) / 2);
 }
 
-/* Whose turn it is; NULL: nobody's. */
+/* The next instance; NULL: none. */
 static Start *starts_next(const Starts *starts)
 {
         if (starts_has_free_slot(starts, false) && !TAILQ_EMPTY(&starts->waiting))
@@ -159,11 +160,11 @@ static void starts_on_passed(Deadline *deadline)
                 return;
         starts_leave_slot(start->starts, start, true);
         start->is_late = true;
-        /* What comes next needs a slot again, unless it runs. */
+        /* The next hand-off needs a slot again, unless the instance is running. */
         start->sent_usec = 0;
 }
 
-/* An event of its own, as sending to one may free the slot for the next, and so on. */
+/* A separate event, because sending to one may free the slot for the next, and so on. */
 static int starts_on_next(sd_event_source *source, void *userdata)
 {
         Starts *starts = userdata;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How many instances may start at the same time: StartingMax=. A hand-off to one that does not run
- * needs a slot first, as it starts it; others wait in the order in which they asked. */
+/* Limits how many instances start at the same time: StartingMax=. A hand-off to an instance that is
+ * not running starts it, so it needs a slot first; others wait in the order of their requests. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,35 +8,35 @@
 #include "util/deadline.h"
 
 typedef enum StartState {
-        START_NONE,     /* runs, as far as is known, or is sent nothing */
-        START_WAITING,  /* for a slot; it is sent nothing */
-        START_HAS_SLOT, /* until it receives, or its time is over */
+        START_NONE,     /* probably running, or gets no hand-offs */
+        START_WAITING,  /* for a slot; it gets no hand-offs */
+        START_HAS_SLOT, /* until it receives, or its time ends */
 } StartState;
 
-/* One instance's part. */
+/* The state of one instance. */
 typedef struct Start {
         StartState state;
         uint64_t since_usec;     /* when that began */
         uint64_t sent_usec;      /* the last hand-off */
         int unread_bytes;        /* START_HAS_SLOT: of its hand-offs, at the last look */
-        bool is_late;            /* the last time, its time was over before it received */
+        bool is_late;            /* the last time, its time ended before it received */
         TAILQ_ENTRY(Start) link; /* START_WAITING */
         Deadline deadline;       /* START_HAS_SLOT */
         struct Starts *starts;   /* likewise */
 } Start;
 
-/* What is asked about an instance, and what is said about it. */
+/* Questions about an instance, and events of it. */
 typedef struct StartHooks {
         bool (*runs)(const Start *start);
         int (*unread_bytes)(const Start *start); /* of the hand-offs to it */
         void (*on_turn)(Start *start);           /* it has the slot that it waited for: send */
-        void (*on_waited)(const Start *start, uint64_t usec); /* for a slot, for long */
-        void (*on_left)(Start *start, bool is_late);          /* it has its slot no more */
+        void (*on_waited)(const Start *start, uint64_t usec); /* for a slot, for a long time */
+        void (*on_left)(Start *start, bool is_late);          /* it has lost its slot */
 } StartHooks;
 
 typedef TAILQ_HEAD(StartList, Start) StartList;
 
-/* The router's part. */
+/* The state of the router. */
 typedef struct Starts {
         const StartHooks *hooks;
         sd_event *event; /* not owned */
@@ -45,7 +45,7 @@ typedef struct Starts {
         size_t n_late;          /* of them */
         StartList waiting;
         StartList waiting_late;
-        sd_event_source *next; /* on while the turn of an instance has come */
+        sd_event_source *next; /* enabled while it is the turn of an instance */
 } Starts;
 
 /* How long an instance keeps its slot without receiving. */
@@ -60,11 +60,11 @@ void starts_set_max(Starts *starts, size_t setting);
 /* False: later. on_turn() is called when its turn comes. */
 bool starts_may_send(Starts *starts, Start *start);
 
-/* A hand-off was sent. Returns whether it was one that starts the instance. */
+/* A hand-off was sent. Returns whether it starts the instance. */
 bool starts_sent(Starts *starts, Start *start);
 
 /* It may have received. */
 void starts_look(Starts *starts, Start *start);
 
-/* It is sent nothing now: it needs neither its slot nor its place among those that wait. */
+/* It gets no hand-offs now, so it releases its slot and its place in the queue. */
 void starts_forget(Starts *starts, Start *start);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Pending connections, with what must be known of them, wait in the queue of a socket pair, whose
- * reading end is stored. One by one, systemd would compare each with all others, for seconds with
- * thousands, and pass all names in one variable, which execve(2) refuses above 128 KiB. */
+/* Pending connections and their data wait in the queue of a socket pair, whose reading end is
+ * stored. If they were stored one by one, systemd would compare each with all others, which takes
+ * seconds with thousands, and pass all names in one variable, which execve(2) refuses above 128
+ * KiB. */
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -12,7 +13,7 @@
 
 #define STORE_MAGIC UINT32_C(0x31504842)
 
-/* For all that is given: systemd may be busy for a minute, for example with a daemon-reload;
+/* For all together: systemd may be busy for a minute, for example with a daemon-reload;
  * TimeoutStopSec= is longer. */
 #define STORE_USEC (75 * UINT64_C(1000000))
 
@@ -96,20 +97,20 @@ int store_give(const Notify *notify, const int *fds, const StoredConn *conns, si
         for (size_t i = 0; r == 0 && i < n; i += n_now) {
                 n_now = n - i < BATCH_MAX ? n - i : BATCH_MAX;
                 r = store_send_batch(&queue, fds + i, conns + i, n_now);
-                /* Full: this queue goes, and the next one has room. */
+                /* Full: sends this queue, and begins a new one. */
                 if (r == -EAGAIN && queue.has_batches) {
                         r = store_give_queue(&queue);
                         n_now = 0;
                 }
         }
         last = store_give_queue(&queue);
-        /* systemd drops what was sent by a process that is gone when it reads it. */
+        /* systemd drops messages whose sender has ended before it reads them. */
         if (last == 0)
                 last = notify_barrier(notify, queue.deadline_usec);
         return r < 0 ? r : last < 0 ? last : (int)n;
 }
 
-/* Whatever store_send_batch() has not sent is closed. */
+/* Closes everything that store_send_batch() has not sent. */
 static int store_take_batch(const StoreBatch *batch, size_t size, const struct msghdr *message,
                             StoreTake take, void *userdata)
 {

@@ -9,7 +9,7 @@
 #include "util/deadline.h"
 #include "util/unix-address.h"
 
-/* Between two attempts to connect, and to tell what could not be told. */
+/* Between two attempts to connect, and to send reports that could not be sent. */
 #define CONNECT_USEC UINT64_C(1000000)
 #define RETRY_USEC   UINT64_C(200000)
 
@@ -28,7 +28,7 @@ static bool tally_connect(Tally *tally)
         return tally->fd >= 0;
 }
 
-/* False: nobody takes it now. */
+/* False: no process receives it now. */
 static bool tally_send(Tally *tally, size_t n, bool is_last)
 {
         UsageMessage message;
@@ -77,7 +77,7 @@ int tally_init(Tally *tally)
 {
         int r = sd_event_add_defer(tally->event, &tally->flush, tally_on_flush, tally);
 
-        /* After all that is due: connections come together. */
+        /* After all due events, because connections arrive in groups. */
         if (r >= 0)
                 r = sd_event_source_set_priority(tally->flush, SD_EVENT_PRIORITY_IDLE);
         if (r >= 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tells bellhop-usage which connection belongs to which instance, several at a time. Waits for
- * nobody: what can't be told is counted, and bellhop-usage told how many that were. */
+/* Reports to bellhop-usage which connection belongs to which instance, several at a time. Never
+ * waits: it counts the reports that it can't send, and later sends their number. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -17,16 +17,16 @@ typedef struct Tally {
         int fd;
         uint64_t next_usec;     /* when to try again to connect */
         uint64_t told_usec;     /* when the last message was sent */
-        sd_event_source *flush; /* enabled when something has been noted */
-        sd_event_source *retry; /* and when it could not be told, or not yet */
+        sd_event_source *flush; /* enabled when something was noted */
+        sd_event_source *retry; /* and when it could not be sent, or not yet */
         UsageRecord records[TALLY_MAX];
         size_t n;
-        uint64_t n_untold; /* lost, and bellhop-usage has yet to hear of it */
+        uint64_t n_untold; /* lost, and not yet reported to bellhop-usage */
 } Tally;
 
-/* The first three fields are set before, and fd is negative. Returns 0 or a negative errno. */
+/* Set the first three fields before, and fd to a negative number. Returns 0 or a negative errno. */
 int tally_init(Tally *tally);
-/* Tells what is left, and that this was all. */
+/* Sends the rest, with a mark that this was all. */
 void tally_done(Tally *tally);
 
 /* fd: the connection, which has been handed off to the instance of that name. n_received: bytes

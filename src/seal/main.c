@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhop-seal PROGRAM [ARGUMENT...]: seals the inherited listening sockets, gives up the privilege
- * that this takes, and becomes PROGRAM, so that the router never has it.
- *
- * Connections older than their listener's seal need one each; the first visitor's, which has
- * started the router, always does. They are accepted here, unread, and inherited by a name of their
- * own.
+ * bellhop-seal PROGRAM [ARGUMENT...]: seals the inherited listening sockets, drops the privilege
+ * that this needs, and becomes PROGRAM, so the router never has it. Connections older than their
+ * listener's seal each need a seal; this always includes the first connection, which has started
+ * the router. They are accepted here, unread, and inherited under a separate name.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -17,10 +15,10 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/* More is left to the router, which refuses what it can't seal. */
+/* Further ones are left to the router, which refuses those that it can't seal. */
 #define EARLY_MAX 4096
 
-/* The number after the last one that is inherited. */
+/* The number after the last inherited one. */
 static int accept_early(int listener, int next)
 {
         for (; next < SD_LISTEN_FDS_START + EARLY_MAX; next++) {
@@ -40,7 +38,7 @@ static int seal_inherited(int end)
         int next = end;
 
         for (int fd = SD_LISTEN_FDS_START; fd < end; fd++) {
-                /* For the program; sd_listen_fds() has taken it for ours. */
+                /* For the program, because sd_listen_fds() has removed it for this process. */
                 (void)fcntl(fd, F_SETFD, 0);
                 if (sd_is_socket_inet(fd, AF_UNSPEC, SOCK_STREAM, 1, 0) > 0 &&
                     seal_listener(fd) == 0 && ioctl(fd, FIONBIO, &(int){ 1 }) == 0)
@@ -87,7 +85,7 @@ int main(int argc, char *argv[])
         if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0)
                 (void)execv(argv[1], argv + 1);
         r = r < 0 ? r : -errno;
-        /* Not earlier: the log would have the number of the first connection that is accepted. */
+        /* Not earlier: the log would get the descriptor number of the first accepted connection. */
         log_open();
         log_error_errno(r, "can't start %s: %m", argv[1]);
         return EXIT_FAILURE;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Never looks at a byte of a client's. */
+/* Never reads a byte from a client. */
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
@@ -18,7 +18,7 @@ typedef struct Seal {
         unsigned n;
 } Seal;
 
-/* What the filter sees begins with the TCP header; what is before it has negative offsets. */
+/* The filter's input begins with the TCP header; earlier bytes have negative offsets. */
 #define TCP_DESTINATION_PORT  2
 #define IPV4_DESTINATION      (SKF_NET_OFF + 16)
 #define IPV6_DESTINATION_WORD (SKF_NET_OFF + 24)
@@ -31,7 +31,7 @@ static void seal_want(Seal *seal, unsigned short size, int offset, uint32_t valu
                 (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
 }
 
-/* An address of any means that each of that family will do. */
+/* An address of any matches each address of that family. */
 static void seal_want_address(Seal *seal, const struct in6_addr *ip, bool only_ipv6)
 {
         const bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(ip), is_any = IN6_IS_ADDR_UNSPECIFIED(ip);
@@ -47,7 +47,7 @@ static void seal_want_address(Seal *seal, const struct in6_addr *ip, bool only_i
                 seal_want(seal, BPF_W, IPV6_DESTINATION_WORD + 4 * i, ntohl(ip->s6_addr32[i]));
 }
 
-/* Each check that fails leads to the last instruction. */
+/* Each failed check jumps to the last instruction. */
 static void seal_finish(Seal *seal)
 {
         const unsigned drop = seal->n + 1;
@@ -90,7 +90,7 @@ static int seal_put_on(int fd)
 
 int seal_connection(int fd)
 {
-        /* Nobody else locks filters here, and the seal of a former router is as good. */
+        /* No other program locks filters here, and the seal of a former router is as good. */
         return seal_has_option(fd, SOL_SOCKET, SO_LOCK_FILTER) ? 0 : seal_put_on(fd);
 }
 

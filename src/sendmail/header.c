@@ -11,7 +11,7 @@ static size_t header_line(Span rest)
         return end ? (size_t)(end - rest.data) + 1 : rest.size;
 }
 
-/* The length of the field name at the front of a line; 0: it begins no field. */
+/* The length of the field name at the front of a line; 0: no field begins there. */
 static size_t header_name(Span rest)
 {
         size_t n = 0, colon;
@@ -58,7 +58,7 @@ typedef struct Scan {
         unsigned depth; /* of comments */
         bool is_quoted, is_escaped;
         bool is_in_brackets, had_brackets;
-        bool has_gap; /* a blank behind the last byte */
+        bool has_gap; /* a blank after the last byte */
         bool is_invalid;
 } Scan;
 

@@ -11,7 +11,7 @@ typedef struct HeaderField {
         Span whole; /* name and value, with the last line end */
 } HeaderField;
 
-/* Takes the next field off the front. False: the header has ended; the text is left, with or
+/* Removes the next field from the front. False: the header has ended; the text remains, with or
  * without an empty line before it. */
 bool header_next(Span *rest, HeaderField *ret);
 
@@ -25,6 +25,6 @@ typedef enum HeaderAddress {
 
 #define HEADER_ADDRESS_MAX 256
 
-/* Takes the next address off a list such as that of To, which may have names, comments and groups.
+/* Removes the next address from a list such as To, which may have names, comments and groups.
  */
 HeaderAddress header_next_address(Span *list, char ret[static HEADER_ADDRESS_MAX]);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The /usr/sbin/sendmail of sites: sends a message to bellhop-mail, and waits for the answer. It
- * runs as the customer, who can replace it or change what it does; bellhop-mail trusts none of it.
- *
- * It never exits with EX_TEMPFAIL, which PHP takes for a message in a queue.
+ * runs as the customer, who can replace or change it, so bellhop-mail does not trust it. It never
+ * exits with EX_TEMPFAIL, which PHP treats as a queued message.
  */
 #include <poll.h>
 #include <pwd.h>
@@ -20,7 +19,7 @@
 #include "util/text.h"
 #include "util/unix-address.h"
 
-/* All answers of bellhop-mail together take less time. */
+/* Longer than all answers of bellhop-mail together. */
 #define TIMEOUT_SEC 300
 
 #define MESSAGE_MAX ((size_t)256 * 1024 * 1024)
@@ -37,7 +36,7 @@ typedef struct Mail {
         Span header, body;
         bool has_from, has_date, has_id;
         FILE *in, *out; /* to bellhop-mail */
-        char name[256]; /* of this machine, as it says */
+        char name[256]; /* of this machine, from bellhop-mail */
 } Mail;
 
 /* PHP-FPM, or Apache for other programs, writes standard error to the log of the site. */
@@ -73,7 +72,7 @@ static void add_recipient(Mail *mail, const char *address)
 
 /* --- the message --- */
 
-/* Reads the message to its end, which can also be a dot on a line of its own. */
+/* Reads the message to its end, which can also be a dot alone on a line. */
 static size_t find_end(const Mail *mail, size_t n)
 {
         for (size_t i = 0; !mail->keeps_dots && i < n; i++) {
