@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One thread with one event loop. A client gets one handshake and no byte of data, in a limited
- * time; if there are too many clients, the oldest makes room. */
+ * time; if there are too many clients, the oldest is closed. */
 #include <assert.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -16,13 +16,13 @@
 #include "util/log.h"
 #include "util/notify.h"
 
-/* LimitNOFILE= of the unit has room for both, and for what one message may bring. */
+/* LimitNOFILE= of the unit has room for both, and for the descriptors of one message. */
 #define HANDSHAKES_MAX 512
 #define LINGERING_MAX  512
 
 #define HANDSHAKE_USEC (10 * UINT64_C(1000000))
 
-/* How many it receives at once, before those that are there have their turn. */
+/* The number of connections to receive at once, before open ones have their turn. */
 #define RECEIVE_BATCH 16
 
 /* The largest header of the PROXY protocol, version 2. */
@@ -37,7 +37,7 @@ typedef struct Responder {
         uid_t sender;
         const char *challenges_dir;
         uint64_t idle_usec;
-        EVP_PKEY *key; /* of all certificates; it is in memory alone */
+        EVP_PKEY *key; /* of all certificates; it is only in memory */
         SSL_CTX *context;
         sd_event_source *handoff;
         sd_event_source *idle;
@@ -62,7 +62,7 @@ static void responder_notify(Responder *responder, NotifyEvent happened, size_t 
 
 /* --- one handshake --- */
 
-/* The client sees how it ended, also if it has sent more. */
+/* The client sees the result, even if it has sent more. */
 static void responder_end(Handshake *handshake)
 {
         Responder *responder = handshake->responder;
@@ -111,7 +111,7 @@ static int responder_on_io(sd_event_source *source, int fd, uint32_t revents, vo
         return 0;
 }
 
-/* RFC 8737 section 4: the client offers this protocol alone. The router has seen that as well. */
+/* RFC 8737 section 4: the client offers only this protocol. The router has also checked this. */
 static int responder_on_hello(SSL *ssl, int *alert, void *userdata)
 {
         const unsigned char *data;
@@ -136,7 +136,7 @@ static int responder_on_protocols(SSL *ssl, const unsigned char **ret, unsigned 
 
 /* --- hand-offs --- */
 
-/* A header that a proxy has put in front is still unread; the router has checked it. */
+/* A header from a proxy in front is still unread; the router has checked it. */
 static bool responder_skip_proxy(Responder *responder, int fd)
 {
         const ssize_t n =
@@ -245,7 +245,7 @@ static int responder_on_idle(sd_event_source *source, uint64_t usec, void *userd
 
 static int responder_init_tls(Responder *responder)
 {
-        /* Nothing of the machine's configuration of OpenSSL is meant for this. */
+        /* The machine's configuration of OpenSSL does not apply to this. */
         if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
                 return -ENOMEM;
         responder->key = EVP_EC_gen("P-256");

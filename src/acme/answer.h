@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* What others have said: DNS, and the authority by way of uacme. Pure. */
+/* Answers from DNS, and from the authority through uacme. Pure. */
 #pragma once
 
 #include "util/span.h"
 
 #define ANSWER_TEXT_MAX 300
 
-/* Whom CAA records of DNS allow to sign (RFC 8659). */
+/* The authorities that CAA records of DNS allow to sign (RFC 8659). */
 typedef struct Caa {
         bool is_there; /* a record with that tag */
         bool allows;
-        char other[ANSWER_TEXT_MAX]; /* another one whom a record allows; "": nobody */
+        char other[ANSWER_TEXT_MAX]; /* another authority that a record allows; "": none */
 } Caa;
 
 /* Reads one record: its flags, the size of the tag, the tag, and the value. tag: "issue" or
@@ -31,5 +31,5 @@ bool answer_is_lost_account(const char *log, const char *type);
 /* The last line that is not empty. */
 void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX]);
 
-/* Whether the text has the host, and not just as a part of another one. */
+/* Whether the text has the host, and not only as a part of another host. */
 bool answer_names_host(const char *text, const char *host);

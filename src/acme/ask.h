@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Questions to bellhop-cert, which works with the keys of customers: see src/cert/main.c. */
+/* Questions to bellhop-cert, which works with customers' keys: see src/cert/main.c. */
 #pragma once
 
 #include <stddef.h>
 
 /*
- * Sends the question, a line and what follows it, and waits for the answer, for two minutes at
- * most. Returns 0 and the text, to be freed; -ENOENT: there is no certificate or key; -EREMOTEIO
- * and the reason in the text; or another negative errno.
+ * Sends the question, a line and optional data, and waits at most two minutes for the answer.
+ * Returns 0 and the text, to be freed; -ENOENT: there is no certificate or key; -EREMOTEIO and the
+ * reason in the text; or another negative errno.
  */
 int acme_ask(const char *socket_path, const char *question, char **ret_text);

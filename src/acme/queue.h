@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The instances whose certificates bellhop-acme gets, and whose turn it is. */
+/* The instances whose certificates bellhop-acme gets, and their order. */
 #pragma once
 
 typedef struct Queue {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What bellhop-acme(8) knows about the certificate of an instance: DIR/instances/NAME, which all
- * may read. Times are in seconds since 1970; 0: never, or unknown.
+ * The state of bellhop-acme(8) for the certificate of an instance: DIR/instances/NAME, which all
+ * users can read. Times are in seconds since 1970; 0: never, or unknown.
  */
 #pragma once
 
@@ -18,11 +18,11 @@
 /* A host that the certificate does not have. */
 typedef struct AcmeFailure {
         char *host;
-        char *reason; /* for people: what is wrong, and what to do */
+        char *reason; /* for people: the error, and advice */
 } AcmeFailure;
 
 typedef struct AcmeState {
-        uint64_t not_before, not_after;   /* of the certificate that bellhop-acme has got */
+        uint64_t not_before, not_after;   /* of the certificate from bellhop-acme */
         uint64_t next;                    /* the next try, or the renewal */
         uint64_t tried;                   /* the end of the last try */
         uint64_t n_failures;              /* tries since the last certificate */

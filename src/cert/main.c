@@ -69,7 +69,7 @@ static int cert_fail(const char *what, int r)
         return text ? cert_answer("error", text) : -ENOMEM;
 }
 
-/* --- in a process of the customer's --- */
+/* --- in a process of the customer --- */
 
 /* For tls_files_use_key() */
 static int cert_show_present(int folder, EVP_PKEY *key, const void *userdata, char **ret_text)

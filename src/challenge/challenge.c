@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A client chooses host and token: they have no '/' and no "..", and no link is followed.
- * (openat2(2) can't serve: RestrictSUIDSGID= of the router's unit forbids it.) What a file has is
- * checked as well, so that only answers are sent. */
+ * (openat2(2) can't be used: RestrictSUIDSGID= of the router's unit forbids it.) The content of a
+ * file is also checked, so only answers are sent. */
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -56,10 +56,10 @@ static int challenge_open(const char *dir, const char *const names[], int flags)
         return take_fd(fd);
 }
 
-/* The whole file. 0: it does not exist, has no or more than size bytes, or is not a regular one. */
+/* Reads the whole file. 0: it does not exist, is empty, larger than size, or not a regular file. */
 static size_t challenge_read(const char *dir, const char *const names[], char *ret, size_t size)
 {
-        /* It waits neither for who writes to a fifo nor for a lease. */
+        /* It waits neither for the writer of a fifo nor for a lease. */
         _cleanup_close_ int fd = challenge_open(dir, names, O_NONBLOCK | O_NOCTTY);
         struct stat st;
         ssize_t n;
@@ -128,7 +128,7 @@ bool challenge_read_digest(const char *dir, const char *host,
                 n_bits -= 8;
                 ret[n_bytes++] = (uint8_t)(bits >> n_bits);
         }
-        /* Two bits are left over, and have no meaning. */
+        /* Two remaining bits have no meaning. */
         return (bits & 3) == 0;
 }
 

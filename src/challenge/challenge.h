@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pending challenges of certificate authorities (RFC 8555 section 8), as files that bellhop-acme
- * writes: DIR/http-01/HOST/TOKEN is what is answered over HTTP, and DIR/tls-alpn-01/HOST is its
- * digest, which the certificate for TLS has. Without a file, no challenge is pending.
+ * writes: DIR/http-01/HOST/TOKEN contains the answer over HTTP, and DIR/tls-alpn-01/HOST its
+ * digest, for the TLS certificate. Without a file, no challenge is pending.
  */
 #pragma once
 
@@ -29,10 +29,10 @@ extern const char *const challenge_names[CHALLENGE_TYPES];
 #define CHALLENGE_ANSWER_MAX  512
 #define CHALLENGE_DIGEST_SIZE 32
 
-/* Whether it has characters of base64url alone (RFC 8555 section 8.3), and not too many. Pure. */
+/* Whether it has only characters of base64url (RFC 8555 section 8.3), and not too many. Pure. */
 bool challenge_token_is_valid(Span token);
 
-/* Whether anything may be pending: the folder of one type is not empty. */
+/* Whether a challenge may be pending: the folder of one type is not empty. */
 bool challenge_is_any_pending(const char *dir);
 
 /* Reads the answer, a key authorization (RFC 8555 section 8.1) for that token, which is valid.

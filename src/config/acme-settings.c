@@ -30,8 +30,8 @@ const char *const acme_challenge_names[ACME_CHALLENGES] = {
         [ACME_DNS_01] = "dns-01",
 };
 
-/* Into an array of ACME_TEXT_MAX + 1. No value has blanks or control characters, as it becomes an
- * argument or a line of uacme's. */
+/* Copies into an array of ACME_TEXT_MAX + 1. No value has blanks or control characters, because it
+ * becomes an argument or a line for uacme. */
 static int acme_parse_text(SettingsFile *file, Span value, void *target)
 {
         bool good = value.size > 0 && value.size <= ACME_TEXT_MAX && value.data[0] != '-';
@@ -76,7 +76,7 @@ static int acme_parse_key_type(SettingsFile *file, Span value, void *target)
         return 0;
 }
 
-/* The whole list, as it replaces the default one. */
+/* The whole list, because it replaces the default. */
 static int acme_parse_challenges(SettingsFile *file, Span value, void *target)
 {
         bool *challenges = target;
@@ -136,7 +136,7 @@ static const SettingsTable acme_table = { "Acme", acme_settings, ELEMENTSOF(acme
 
 static int acme_check(SettingsFile *file, AcmeSettings *settings)
 {
-        /* Of another authority, it is not known. */
+        /* It is unknown for another authority. */
         if (!settings->caa[0] && strcmp(settings->directory, acme_settings_default.directory) == 0)
                 (void)strcpy(settings->caa, "letsencrypt.org");
         file->line = 0;

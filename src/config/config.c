@@ -45,10 +45,10 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
 
         if (!config)
                 return -ENOMEM;
-        /* File times use this clock, so a file that changes from now on is not older. */
+        /* File times use this clock, so a file that changes later is not older. */
         config->begun_nsec = clock_nsec(CLOCK_REALTIME_COARSE);
         r = router_settings_load(config, dir);
-        /* Which of the files a setting came from is not known, so all stay as they were. */
+        /* It is unknown which file a setting came from, so all are kept. */
         if (r == 0 && old && config->n_problems > 0) {
                 config->router = old->router;
                 config->settings_kept = true;
@@ -75,7 +75,7 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         _cleanup_(config_freep) Config *config = NULL;
         int r = config_load_own(dir, name, &config);
 
-        /* Only where all its hosts are exact, no other file can change what leads to it. */
+        /* Only if all its hosts are exact, no other file can change its routes. */
         if (r == 0 && config->n_instances > 0 &&
             (config->default_instance != ROUTE_NONE || !hostmap_is_exact(config->map))) {
                 config_freep(&config);

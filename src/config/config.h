@@ -2,7 +2,7 @@
 /*
  * The whole configuration: DIR/router.conf, DIR/router.conf.d/X.conf and DIR/instances/NAME.conf,
  * the only source of truth, which all programs read with this code. It does not log: a mistake
- * becomes a Problem, and one in the file of an instance leaves out that instance alone.
+ * becomes a Problem, and a mistake in the file of an instance only drops that instance.
  *
  * lines.c splits a line, settings.c looks up its key, instance.c and router-settings.c hold the
  * tables, instances.c merges the instances.
@@ -44,7 +44,7 @@ typedef struct RouterSettings {
 
 extern const RouterSettings router_settings_default;
 
-/* What is done with plain HTTP. */
+/* The handling of plain HTTP. */
 typedef enum HttpPolicy {
         HTTP_SERVE,    /* the instance answers */
         HTTP_REDIRECT, /* the router redirects to HTTPS */
@@ -53,14 +53,14 @@ typedef enum HttpPolicy {
 
 #define HTTP_POLICIES (HTTP_REFUSE + 1)
 
-/* As Http= has them. */
+/* Their names in Http=. */
 extern const char *const http_policies[HTTP_POLICIES];
 
-/* What an instance can connect to. */
+/* The network that an instance can connect to. */
 typedef enum Network {
         NETWORK_NO,
         NETWORK_INTERNET, /* public addresses, except port 25 */
-        NETWORK_YES,      /* whatever the machine reaches */
+        NETWORK_YES,      /* everything that the machine can reach */
 } Network;
 
 #define NETWORKS (NETWORK_YES + 1)
@@ -68,7 +68,7 @@ typedef enum Network {
 /* Their names in Network=. */
 extern const char *const network_names[NETWORKS];
 
-/* What an instance runs. */
+/* The server of an instance. */
 typedef enum ServerType {
         SERVER_APACHE,
         SERVER_NGINX,
@@ -78,7 +78,7 @@ typedef enum ServerType {
 /* Their names in Server=. */
 extern const char *const server_names[SERVER_TYPES];
 
-/* Who puts certificates into the folder of the instance. */
+/* The source of certificates in the folder of the instance. */
 typedef enum TlsSource {
         TLS_FILES, /* the administrator or the customer */
         TLS_ACME,  /* bellhop-acme(8) */
@@ -92,7 +92,7 @@ extern const char *const tls_source_names[TLS_SOURCES];
 #define ACME_NAME_MAX     31
 #define ACME_NAME_DEFAULT "default"
 
-/* How much a customer may send through bellhop-mail(8). */
+/* Limits of a customer for bellhop-mail(8). */
 typedef struct MailLimits {
         uint64_t per_hour, per_day;
         uint64_t recipients_per_day;
@@ -103,7 +103,7 @@ typedef struct Instance {
         char *name; /* also of its user */
         char *file; /* path */
         bool is_default;
-        unsigned default_line; /* of the file, where Default= is */
+        unsigned default_line; /* the line of Default= in the file */
         char *canonical; /* the host to which it redirects its other exact hosts; NULL: no redirect
                           */
         HttpPolicy http;
@@ -111,9 +111,9 @@ typedef struct Instance {
         ServerType server;
         TlsSource tls;
         char acme[ACME_NAME_MAX + 1]; /* the authority: CONFIG/acme/NAME.conf */
-        bool is_suspended;            /* its visitors get 503, and nothing of the customer's runs */
+        bool is_suspended;            /* its clients get 503, and no program of the customer runs */
         uint64_t idle_usec;           /* 0: never exit */
-        MailLimits mail;              /* UINT64_MAX: as mail.conf says */
+        MailLimits mail;              /* UINT64_MAX: as in mail.conf */
         bool is_kept;                 /* as it was before a reload */
         bool takes_others;            /* config_digest_others() sets it, and others */
         uint64_t others;
@@ -124,8 +124,8 @@ typedef struct Problem {
         char *instance;   /* by the name of its file, which need not be a valid one; NULL: router */
         char *file;       /* path */
         unsigned line;    /* from 1; 0: the file as a whole */
-        bool lacks_user;  /* there is no user of the instance's name */
-        char *meant;      /* what to write instead of what is wrong; NULL: nothing is near */
+        bool lacks_user;  /* the instance's user does not exist */
+        char *meant;      /* the suggested correction; NULL: none is similar */
         char *text;       /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
         const char *what; /* the same without the place; points into text */
 } Problem;
@@ -135,25 +135,25 @@ typedef struct Config {
         Instance *instances; /* sorted by name; those without a mistake, and those kept */
         size_t n_instances;
         uint32_t default_instance; /* ROUTE_NONE: none */
-        HostMap *map;              /* hosts in a file with a mistake belong to nobody */
+        HostMap *map;              /* hosts in a file with a mistake have no owner */
         Problem *problems;
         size_t n_problems;
         uint64_t begun_nsec; /* since 1970, when reading began: later changes are not in it */
         size_t n_kept;       /* instances with is_kept */
-        bool settings_kept;  /* the settings of the router stay as they were */
+        bool settings_kept;  /* the settings of the router are kept */
 } Config;
 
 typedef enum ConfigUsers {
         CONFIG_USERS_CHECK,
-        CONFIG_USERS_TRUST, /* early in the boot, when not all users can be known yet */
+        CONFIG_USERS_TRUST, /* early in the boot, when not all users may be available */
 } ConfigUsers;
 
 /*
  * Reads everything below dir, where any file may be missing. Returns 0 even with problems; a
  * negative errno never concerns the contents of files (-ENOMEM). old: the configuration in force,
- * or NULL. An instance whose file has a mistake now stays as it is there, except routes that
- * another instance has now; so do the router's settings. Works in any thread while no other thread
- * asks the user database.
+ * or NULL. An instance whose file has a mistake now keeps its settings from there, except routes
+ * that another instance has now; the router's settings are kept in the same way. Works in any
+ * thread while no other thread uses the user database.
  */
 int config_load(const char *dir, ConfigUsers check, const Config *old, Config **ret);
 
@@ -187,10 +187,10 @@ typedef struct Origin {
         unsigned line;
 } Origin;
 
-/* Where a route of config->map comes from. */
+/* The origin of a route of config->map. */
 Origin config_origin(const Config *config, uint64_t origin);
 
-/* The instance of that name, or ROUTE_NONE. */
+/* The instance with that name, or ROUTE_NONE. */
 uint32_t config_find_instance(const Config *config, const char *name);
 
 /* Whether systemd takes the name both in User=%i and as part of a unit name. */

@@ -9,7 +9,7 @@ static int folder_select(const struct dirent *entry)
         return entry->d_name[0] != '.' && text_ends_with(entry->d_name, NAME_CONF_SUFFIX);
 }
 
-/* Not by locale: the order of files decides which one wins. */
+/* Independent of the locale, because the order of files decides which one takes precedence. */
 static int folder_compare(const void *a, const void *b)
 {
         return strcmp((*(struct dirent *const *)a)->d_name, (*(struct dirent *const *)b)->d_name);

@@ -30,7 +30,7 @@ static int instance_empty(SettingsFile *file, Span value)
         return problem_value(file, value, NULL, "is empty; remove the line or name one");
 }
 
-/* Takes "*." off the front. */
+/* Removes "*." from the front. */
 static bool instance_take_wildcard(Span *host)
 {
         const bool wildcard = host->size > 2 && host->data[0] == '*' && host->data[1] == '.';
@@ -40,7 +40,7 @@ static bool instance_take_wildcard(Span *host)
         return wildcard;
 }
 
-/* What was probably meant by hosts with a scheme, a port or commas: the hosts alone. */
+/* The probable intention of hosts with a scheme, a port or commas: only the hosts. */
 static const char *instance_guess_hosts(Span word, char ret[static GUESS_MAX])
 {
         char text[GUESS_MAX], *rest = NULL;

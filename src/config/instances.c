@@ -8,12 +8,12 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* What reading all files shares. */
+/* The data for reading all files. */
 typedef struct Loading {
         Config *config;
         const char *dir;
         Users users;
-        const Config *old; /* NULL: there was nothing before */
+        const Config *old; /* NULL: there was no earlier configuration */
         HostMap *withheld; /* routes of files with a mistake; origin: as in Config.map */
 } Loading;
 
@@ -70,7 +70,7 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         return 0;
 }
 
-/* Appends the instance as it was before, if it was. Its routes follow once all files are read. */
+/* Appends the old instance, if there was one. Its routes follow after all files are read. */
 static int instances_keep(Loading *loading, const char *name)
 {
         const Config *old = loading->old;
@@ -96,7 +96,7 @@ static int instances_keep(Loading *loading, const char *name)
         return 0;
 }
 
-/* Until the mistake is corrected, no other instance may get these hosts by its wildcard. */
+/* Until the mistake is corrected, no other instance may get these hosts through its wildcard. */
 static int instances_withhold(Loading *loading, const InstanceDraft *draft, size_t problem)
 {
         int r = 0;
@@ -153,7 +153,7 @@ static int instances_load_file(Loading *loading, const char *name)
                 r = instance_draft_check(&draft, &file);
         if (r == 0 && text && file.n_problems == 0) {
                 r = users_check(&loading->users, name);
-                /* A user that is root or the router now must not keep an instance. */
+                /* A user that has become root or the router must not keep an instance. */
                 may_keep = r == USER_FITS || r == USER_MISSING;
                 r = r > 0 ? instances_report_user(&file, r) : r;
         }
@@ -251,7 +251,7 @@ int instances_load(Config *config, const char *dir, ConfigUsers check, const Con
 
 int instances_load_one(Config *config, const char *dir, const char *name)
 {
-        /* Without a list of users, each is asked for by name. */
+        /* Without a list of users, each is looked up by name. */
         Loading loading = { .config = config, .dir = dir, .withheld = hostmap_new() };
         const int r = loading.withheld ? instances_load_file(&loading, name) : -ENOMEM;
 

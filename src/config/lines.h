@@ -16,13 +16,13 @@ typedef struct Line {
         LineKind kind;
         Span key;
         Span value;
-        const char *error; /* what is wrong and what to do, in a line of any kind; NULL: nothing */
+        const char *error; /* the error and advice, in a line of any kind; NULL: none */
 } Line;
 
 typedef struct LineReader {
         Span rest;
         unsigned number;  /* of the last line, from 1 */
-        bool has_returns; /* CR LF ends lines, which is said once */
+        bool has_returns; /* lines end in CR LF, which is reported once */
 } LineReader;
 
 /* The next line that is neither empty nor a comment. */

@@ -26,7 +26,8 @@ typedef struct MailSettings {
  * config. Returns 0 or a negative errno. */
 int mail_settings_load(Config *config, const char *dir, MailSettings *ret);
 
-/* Reads what one instance may send, from its file alone; nothing if the file has a mistake. Returns
- * 0; -ENOENT: there is no such instance; -EACCES: it is suspended; or another negative errno. */
+/* Reads the limits of one instance from its file alone; it can send nothing if the file has a
+ * mistake. Returns 0; -ENOENT: the instance does not exist; -EACCES: it is suspended; or another
+ * negative errno. */
 int mail_limits_load(const char *dir, const char *name, const MailSettings *settings,
                      MailLimits *ret);

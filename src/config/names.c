@@ -4,7 +4,7 @@
 #include "config/names.h"
 #include "util/text.h"
 
-/* What is in front of the name of the instance, and what follows it. */
+/* The text before and after the name of the instance. */
 typedef struct Form {
         const char *before, *after;
 } Form;

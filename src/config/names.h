@@ -40,7 +40,7 @@ typedef enum NameUnit {
 #define FIREWALL_SERVICE "bellhop-firewall.service"
 
 /* The folder of a host, exact or "*.suffix", below the document root and the folder of the
- * certificate: the host itself, with '_' in place of the asterisk. Returns ret. */
+ * certificate: the host itself, with '_' instead of the asterisk. Returns ret. */
 const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX]);
 
 /* A file of that folder, as name_path_fill() does. what: NAME_CERTIFICATE or NAME_PRIVATE_KEY. */
@@ -50,7 +50,7 @@ bool name_host_path_fill(NamePath what, const char *dir, const char *instance, c
 /* Room for the longest instance name and the terminating NUL. */
 #define NAME_UNIT_MAX 128
 
-/* Returns ret. A name that is too long, which no instance has, is cut. */
+/* Returns ret. Truncates a name that is too long, which no instance has. */
 const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX]);
 
 /* The instance that such a unit belongs to; false: the unit has another name. */

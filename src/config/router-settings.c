@@ -29,7 +29,7 @@ bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
         return false;
 }
 
-/* Strict, since a trusted proxy may name any client. bits: of the IPv6 or mapped address. */
+/* Strict, because a trusted proxy can name any client. bits: of the IPv6 or mapped address. */
 static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
 {
         const uint8_t *slash = memchr(word.data, '/', word.size);
@@ -37,7 +37,7 @@ static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
         const bool v6 = memchr(word.data, ':', size) != NULL;
         uint64_t bits = v6 ? 128 : 32;
 
-        /* One form for each number: no zero in front. */
+        /* One form for each number, without leading zeros. */
         if (slash && (!text_number((Span){ slash + 1, word.size - size - 1 }, bits, &bits) ||
                       slash[1] == '0'))
                 return false;
@@ -46,7 +46,7 @@ static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
                ret->port == 0;
 }
 
-/* Adds to the TrustedProxies; an empty value forgets those before. */
+/* Adds to the TrustedProxies; an empty value removes earlier ones. */
 static int router_parse_proxy(SettingsFile *file, Span word, void *target)
 {
         TrustedProxies *proxies = target;
@@ -90,8 +90,8 @@ static int router_parse_proxy(SettingsFile *file, Span word, void *target)
 
 static const Setting router_settings[] = {
         { SETTING("SniffTimeoutSec", setting_parse_timespan, sniff_timeout_usec), MORE_THAN_0 },
-        /* An ordinary browser's hello needs more than 4K; beyond 1M the kernel's receive window
-         * would not hold what the router waits for. */
+        /* An ordinary browser's hello needs more than 4K; more than 1M would not fit into the
+           kernel's receive window. */
         { SETTING("SniffMaxBytes", setting_parse_size, sniff_max_bytes), .low = 4096,
           .high = 1048576, .range = "from 4K to 1M" },
         { SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec), MORE_THAN_0 },
@@ -110,7 +110,7 @@ static const Setting router_settings[] = {
 static const SettingsTable router_table = { "Router", router_settings,
                                             ELEMENTSOF(router_settings) };
 
-/* A file with an error is left out as a whole: half of it may be the opposite of what was meant. */
+/* A file with an error is ignored completely, because half of it may have the opposite effect. */
 static int router_settings_load_file(Config *config, const char *path)
 {
         SettingsFile file = { .path = path, .config = config };

@@ -68,7 +68,7 @@ static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, 
                 if (used < sizeof(known))
                         used += (size_t)snprintf(known + used, sizeof(known) - used, " %s=", name);
         }
-        /* More than a third of the letters is more than a typing mistake. */
+        /* A difference of more than a third of the letters is not a typing mistake. */
         if (least <= strlen(nearest) / 3)
                 return problem_add(file, nearest, "unknown key %.*s= in [%s]; did you mean %s=?",
                                    PROBLEM_SHOWN(key), table->section, nearest);
@@ -137,8 +137,8 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
         return r;
 }
 
-/* A route can take another instance's visitors, so only root may write it, or our own user if we
- * run without root. Returns what is wrong, or NULL. */
+/* A route can take another instance's connections, so only root may write it, or our own user if we
+ * run without root. Returns the error, or NULL. */
 static const char *settings_check_file(const struct stat *st)
 {
         if (!S_ISREG(st->st_mode))
@@ -164,7 +164,7 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
         if (fd < 0) {
                 if (errno == ENOENT)
                         return 0;
-                /* Any other error concerns this file alone and leaves out no other. */
+                /* Any other error concerns only this file. */
                 if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
                         return -errno;
                 return problem_add(file, NULL, "can't be read: %m; make it readable (chmod a+r)");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a configuration file by a table: key, how the value is parsed, where it goes. Collects
- * mistakes as problems and reads on, so that all are shown at once. */
+/* Reads a configuration file with a table: key, parser of the value, and target. Collects mistakes
+ * as problems and continues, so all are shown at once. */
 #pragma once
 
 #include <assert.h>
@@ -11,10 +11,10 @@
 /* One file being read. */
 typedef struct SettingsFile {
         const char *path;
-        const char *instance; /* whose file it is; NULL: the router's */
+        const char *instance; /* the instance of the file; NULL: the router's */
         unsigned line;
         const char *key;   /* the setting that is being read, as in the table; NULL: none */
-        bool lacks_user;   /* of the problem that is added next */
+        bool lacks_user;   /* of the next added problem */
         size_t n_problems; /* of this file */
         Config *config;    /* collects the problems */
 } SettingsFile;
@@ -24,7 +24,7 @@ typedef struct Setting {
         /* 0, or a negative errno; a wrong value is reported by problem_value() */
         int (*parse)(SettingsFile *file, Span value, void *target);
         bool is_list;       /* parse gets the words of the value one by one, or an empty value */
-        size_t offset;      /* of the target in the structure that is being filled */
+        size_t offset;      /* of the target in the structure */
         uint64_t low, high; /* of a uint64_t; high 0: any */
         const char *range;  /* the same for people */
 } Setting;
@@ -36,14 +36,14 @@ typedef struct SettingsTable {
         size_t n;
 } SettingsTable;
 
-/* Fills the structure at base as the table says. Every key must be known, and in the section. */
+/* Fills the structure at base by the table. Every key must be known, and in the section. */
 int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, void *base);
 
 /* Reads a whole file that root or our own user owns and nobody else may write; *ret is to be freed.
  * 0 with *ret NULL: it does not exist, or can't be used, as a problem says. */
 int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 
-/* Returns false and leaves *ret alone if the value is neither yes nor no. */
+/* Returns false, with *ret unchanged, if the value is neither yes nor no. */
 bool setting_is_bool(Span value, bool *ret);
 
 /* The number of the value among n names, or -1. */
@@ -54,21 +54,21 @@ int setting_parse_timespan(SettingsFile *file, Span value, void *target); /* uin
 int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uint64_t: bytes */
 int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uint64_t */
 
-/* In a file of another kind every line is a mistake; no more than these are reported. */
+/* In a file of another kind, every line is a mistake; this is the limit of reports. */
 #define PROBLEMS_PER_FILE_MAX 20
 
-/* For %.*s: what a problem shows of a value. */
+/* For %.*s: the part of a value that a problem shows. */
 #define PROBLEM_SHOWN_MAX 80
 #define PROBLEM_SHOWN(value)                                                        \
         (int)((value).size > PROBLEM_SHOWN_MAX ? PROBLEM_SHOWN_MAX : (value).size), \
                 (const char *)(value).data
 
-/* Adds what is wrong at the place where file is. meant is as in Problem. Returns 0 or -ENOMEM. */
+/* Adds an error at the position of file. meant: as in Problem. Returns 0 or -ENOMEM. */
 int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* The same for a value, or one word of it, of the setting that is being read: "KEY=VALUE " and what
- * format says, which is a literal. */
+/* The same for a value of the present setting, or one word of it: "KEY=VALUE " and the formatted
+ * text; format is a literal. */
 #define problem_value(file, value, meant, format, ...)                                         \
         ({                                                                                     \
                 assert((file)->key);                                                           \

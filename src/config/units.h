@@ -7,10 +7,10 @@
 
 #include "config/config.h"
 
-/* Where generators write, and where systemd reads while the machine runs. */
+/* The folder where generators write, and systemd reads while the machine is running. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
 
-/* Not below the former, which each daemon-reload removes while instances use this. */
+/* Not below the former folder, which each daemon-reload removes while instances use this one. */
 #define UNITS_SBIN_COPIES "/run/bellhop-sbin"
 
 /* Writes or removes the drop-in of an instance, as Network= says. Returns 0 or a negative errno. */

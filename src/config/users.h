@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Which names are users that may run an instance. Reads the database once, as getpwnam(3) reads
- * /etc/passwd from its start each time, which takes seconds with thousands of instances; asks by
- * name only for users that it does not list (LDAP and the like). */
+/* Finds the users that can run an instance. Reads the database once, because getpwnam(3) reads
+ * /etc/passwd from its start each time, which takes seconds with thousands of instances. Looks up
+ * by name only users that the database does not list (LDAP and similar). */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@ typedef enum UserVerdict {
 } UserVerdict;
 
 typedef struct Users {
-        char **names; /* sorted; NULL: ask for each name by itself */
+        char **names; /* sorted; NULL: look up each name separately */
         size_t n;
         bool trust; /* accept every name but those of root and the router */
 } Users;
@@ -24,5 +24,5 @@ typedef struct Users {
 int users_init(Users *users, bool trust);
 void users_done(Users *users);
 
-/* Returns a UserVerdict, or a negative errno if the database could not be asked. */
+/* Returns a UserVerdict, or a negative errno if the database did not answer. */
 int users_check(const Users *users, const char *name);

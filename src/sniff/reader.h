@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parsers read: input from the front, until it is understood or reading has to stop. */
+/* The input of the parsers, read from the front until it is understood or reading must stop. */
 #pragma once
 
 #include "sniff/sniff.h"
@@ -9,7 +9,7 @@ typedef struct Reader {
         SniffOutcome verdict; /* why reading has stopped: SNIFF_MORE or SNIFF_MALFORMED */
 } Reader;
 
-/* All return whether to go on. */
+/* All return whether to continue. */
 static inline bool reader_stop(Reader *reader, SniffOutcome verdict)
 {
         reader->verdict = verdict;
@@ -21,7 +21,7 @@ static inline bool reader_check(Reader *reader, bool is_valid)
         return is_valid || reader_stop(reader, SNIFF_MALFORMED);
 }
 
-/* Takes these bytes. A wrong one is malformed, however many more are missing. */
+/* Takes these bytes. A wrong byte is malformed, even if more are missing. */
 static inline bool reader_expect(Reader *reader, const void *bytes, size_t size)
 {
         const size_t here = reader->rest.size < size ? reader->rest.size : size;

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Must never be more lenient than Apache with its default "HttpProtocolOptions Strict", nor take
- * another host: what the two could read in two ways is malformed. Judges no field but Host. */
+/* Must never be more lenient than Apache with its default "HttpProtocolOptions Strict", or find
+ * another host: input that the two could read differently is malformed. Checks no field except
+ * Host. */
 #include <strings.h>
 
 #include "sniff/reader.h"
 #include "util/text.h"
 
-/* Empty lines before the request line: RFC 9112 section 2.2 wants one, Apache bears ten. */
+/* Empty lines before the request line: RFC 9112 section 2.2 requires one, Apache accepts ten. */
 #define EMPTY_LINES_MAX 10
 
 enum {
         TOKEN = 1 << 0,  /* RFC 9110 section 5.6.2 */
-        TARGET = 1 << 1, /* request target: no CTL, no space, and no '#', as fragments stay local */
+        TARGET = 1 << 1, /* request target: no CTL, no space, and no '#', because clients don't send
+                            fragments */
         VALUE = 1 << 2,  /* field value, RFC 9110 section 5.5 */
-        HOST = 1 << 3,   /* host with port: less than RFC 3986 allows, but all that Apache takes */
+        HOST = 1 << 3,   /* host with port: less than RFC 3986 allows, but everything that Apache
+                            accepts */
 };
 
 #define PLAIN (TARGET | VALUE)
@@ -53,7 +56,7 @@ typedef struct Head {
         bool host_demanded; /* by the version */
         bool host_seen;     /* there is a Host field, which may be empty */
         Span host;          /* its value */
-        Span target_host;   /* the host in the request target, if that form has one */
+        Span target_host;   /* the host in the request target, if its form has one */
         bool target_is_https;
         Span method;
         Span path; /* and query */
@@ -82,7 +85,7 @@ static bool http_is_word(Span s, const char *word)
         return http_equals(s, span_from_string(word));
 }
 
-/* Takes a prefix off the front in any case. */
+/* Removes a prefix from the front, ignoring case. */
 static bool http_take_word(Span *s, const char *word)
 {
         Span rest = *s, taken;
@@ -130,7 +133,7 @@ static bool http_check_target(Head *h, Span method, Span target)
                 return true;
         if (span_equals(target, "*"))
                 return reader_check(&h->in, span_equals(method, "OPTIONS"));
-        /* Other schemes are for proxies; Apache would take the Host field and serve it. */
+        /* Other schemes are for proxies; Apache would use the Host field and serve it. */
         h->target_is_https = http_take_word(&target, "https://");
         if (!h->target_is_https && !http_take_word(&target, "http://"))
                 return reader_stop(&h->in, SNIFF_MALFORMED);
@@ -170,7 +173,7 @@ static bool http_take_request_line(Head *h)
 
 static bool http_take_host(Head *h, Span value)
 {
-        /* RFC 9112 section 3.2: 400. Apache joins the two by a comma, others take either. */
+        /* RFC 9112 section 3.2: 400. Apache joins the two with a comma, others use one of them. */
         if (h->host_seen)
                 return reader_stop(&h->in, SNIFF_MALFORMED);
         h->host_seen = true;
@@ -210,12 +213,12 @@ static bool http_parse(Head *h)
         }
         /* RFC 9112 section 3.2.2 lets the target override the field. Apache does so only for the
          * connection's scheme, which is not TLS here: with https it goes by the field. Honest
-         * clients say the same in both. */
+         * clients send the same host in both. */
         return http_take_request_line(h) && http_take_fields(h) &&
                reader_check(&h->in, !h->target_is_https || http_equals(h->target_host, h->host));
 }
 
-/* The least number of bytes by which in can come to end with an empty line. */
+/* The least number of bytes with which in could end with an empty line. */
 static size_t http_to_empty_line(Span in)
 {
         const char *end = "\r\n\r\n";
@@ -241,7 +244,7 @@ Sniff sniff_http(Span in)
                         s.need_bytes = in.size + http_to_empty_line(in);
                 return s;
         }
-        /* RFC 9112 section 3.2: the target overrides the field, which HTTP/1.1 demands even so. */
+        /* RFC 9112 section 3.2: the target overrides the field, which HTTP/1.1 still requires. */
         host = h.target_host.size > 0 ? h.target_host : h.host;
         if (host.size == 0 || (h.host_demanded && !h.host_seen)) {
                 s.outcome = SNIFF_NO_HOST;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* As "The PROXY protocol, versions 1 & 2" of HAProxy has it, but stricter: where another receiver
- * could see the end of the header elsewhere, it is malformed. TLVs are skipped. */
+/* As in "The PROXY protocol, versions 1 & 2" of HAProxy, but stricter: a header is malformed if
+ * another receiver could find its end elsewhere. TLVs are skipped. */
 #include <arpa/inet.h>
 
 #include "sniff/reader.h"
@@ -93,8 +93,8 @@ static bool proxy_take_tcp(Reader *reader, Address *ret)
                proxy_take_port(reader, '\r', &destination_port) && reader_expect_text(reader, "\n");
 }
 
-/* "UNKNOWN\r\n", or with anything before the end of the line. No control characters: some take a
- * bare LF for the end, and would see another request than we. */
+/* "UNKNOWN\r\n", or with anything before the end of the line. No control characters: some receivers
+ * treat a bare LF as the end, and would see another request. */
 static bool proxy_take_unknown(Reader *reader)
 {
         uint32_t c;

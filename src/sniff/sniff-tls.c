@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Must never be more lenient than the instance's OpenSSL: a hello must not mean another name there.
- * What does not concern the name is checked in structure only; the instance judges it. */
+/* Must never be more lenient than the instance's OpenSSL: a hello must not have another name there.
+ * Only the structure of other parts is checked; the instance checks their contents. */
 #include "sniff/reader.h"
 
 /* RFC 8446 section 5.1. */
@@ -25,15 +25,16 @@
 #define SERVER_NAME_PREFIX     (2 + 1 + 2) /* length of the list, type, length of the name */
 #define SERVER_NAME_LENGTH_MAX 255
 
-/* RFC 8737 section 4: the list of ALPN (RFC 7301 section 3.1) has this protocol alone. */
+/* RFC 8737 section 4: the list of ALPN (RFC 7301 section 3.1) has only this protocol. */
 #define EXTENSION_ALPN 16
 static const uint8_t acme_alone[] = { 0, 11, 10, 'a', 'c', 'm', 'e', '-', 't', 'l', 's', '/', '1' };
 
 /* Reads the handshake message as if there were no records. */
 typedef struct Cursor {
         Reader in;
-        size_t record_left;  /* of the open record, whether it has arrived or not */
-        size_t message_left; /* of the message; the least it can be, until its length is known */
+        size_t record_left;  /* of the open record, arrived or not */
+        size_t message_left; /* of the message; the least possible size, until its length is known
+                              */
         uint8_t alert;       /* why it is malformed; 0: it can't be decoded */
         bool alpn_seen;
 } Cursor;
@@ -45,7 +46,7 @@ static bool tls_check(Cursor *c, bool is_valid, uint8_t alert)
         return reader_check(&c->in, is_valid);
 }
 
-/* Takes a record header, checking each byte at once: the rest of a wrong one may never come. */
+/* Takes a record header, checking each byte at once: the rest of a wrong one may never arrive. */
 static bool tls_open_record(Cursor *c)
 {
         const Span before = c->in.rest;
@@ -62,7 +63,8 @@ static bool tls_open_record(Cursor *c)
                 return reader_stop(&c->in, SNIFF_MORE);
         }
         c->record_left = size;
-        /* RFC 8446 section 5.1: no handshake record is empty. Endless ones would cost us time. */
+        /* RFC 8446 section 5.1: no handshake record is empty. Endless empty records would cost
+         * time. */
         return tls_check(c, size > 0, SNIFF_UNEXPECTED_MESSAGE) &&
                tls_check(c, size <= RECORD_SIZE_MAX, SNIFF_RECORD_OVERFLOW);
 }
@@ -154,11 +156,11 @@ static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
                tls_take_uint(c, 1, &type) && reader_check(&c->in, type == NAME_TYPE_HOST_NAME) &&
                tls_take_uint(c, 2, &size) && reader_check(&c->in, size == s->host_length) &&
                tls_take(c, size, s->host) &&
-               /* "good.example\0.evil.example": one name to us, another to C strings. */
+               /* "good.example\0.evil.example": one name for us, another for C strings. */
                tls_check(c, !memchr(s->host, '\0', size), SNIFF_UNRECOGNIZED_NAME);
 }
 
-/* Any other list is the instance's to judge. Two of them are a mistake, which asks for nothing. */
+/* The instance checks any other list. Two lists are a mistake, and not a challenge. */
 static bool tls_take_alpn(Cursor *c, size_t extension_size, Sniff *s)
 {
         uint8_t list[sizeof(acme_alone)];
@@ -207,7 +209,7 @@ Sniff sniff_tls(Span in)
         Sniff s = { .protocol = BELLHOP_PROTOCOL_TLS };
         Cursor c = { .in.rest = in, .message_left = HANDSHAKE_HEADER_SIZE + HELLO_SIZE_MIN };
 
-        /* OpenSSL reads whole records: an instance woken before their end could only wait. */
+        /* OpenSSL reads whole records: an instance that starts before their end could only wait. */
         if (tls_take_header(&c) && tls_skip_fields(&c) && tls_take_extensions(&c, &s) &&
             (c.in.rest.size >= c.record_left || reader_stop(&c.in, SNIFF_MORE))) {
                 s.outcome = s.host_length > 0 ? SNIFF_HOST : SNIFF_NO_HOST;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The first byte chooses the parser; what is neither TLS handshake nor HTTP is malformed. */
+/* The first byte chooses the parser; anything except a TLS handshake or HTTP is malformed. */
 #include "sniff/sniff.h"
 
 /* Content types of a TLS record, RFC 8446 section 5.1 and RFC 6520 section 3. */
@@ -21,7 +21,7 @@ Sniff sniff(Span in)
         first = in.data[0];
         if (first == RECORD_HANDSHAKE)
                 return sniff_tls(in);
-        /* No handshake begins so, but whoever sends it understands an alert. */
+        /* No handshake begins like this, but its sender understands an alert. */
         if (first >= RECORD_CHANGE_CIPHER_SPEC && first <= RECORD_HEARTBEAT)
                 return (Sniff){ .outcome = SNIFF_MALFORMED,
                                 .protocol = BELLHOP_PROTOCOL_TLS,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-standin: what has happened to the instance, and what to do about it. */
+/* bellhop-standin: finds out why the instance ended, and handles it. */
 #include <getopt.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
@@ -11,7 +11,7 @@
 #include "util/log.h"
 #include "util/options.h"
 
-/* Between two starts of an instance that crashes as soon as it is ready. Its visitors wait. */
+/* Between two starts of an instance that crashes as soon as it is ready. Its clients wait. */
 #define LOOP_PAUSE_USEC 500000
 
 static const char help[] =

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* An instance that was ready is started again at once, as its queue can be served, but after a
- * pause if it crashed soon after its start twice in a row. One killed while it started counts as
- * crashed until somebody in the queue has waited PATIENCE_USEC. Discards what clients send. */
+/* An instance that was ready is started again at once, because its queue can be served, but after a
+ * pause if it crashed soon after its start twice in a row. One that was killed during its start
+ * counts as crashed until a connection in the queue has waited PATIENCE_USEC. Discards bytes from
+ * clients. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
@@ -21,17 +22,17 @@
 #define SYSTEMD_SERVICE   SYSTEMD ".Service"
 #define SYSTEMD_UNIT_PATH "/org/freedesktop/systemd1/unit"
 
-/* For all answers: systemd may be busy with a daemon-reload of thousands of units, and it or D-Bus
- * may hang. Visitors wait meanwhile. */
+/* For all answers: systemd may be busy with a daemon-reload of thousands of units, and systemd or
+ * D-Bus may hang. Clients wait meanwhile. */
 #define ASK_USEC (5 * UINT64_C(1000000))
 
-/* A crash so soon after READY=1, so soon after the last one, is a loop. */
+/* Crashes this soon after READY=1, and this soon after the last one, are a loop. */
 #define LOOP_RAN_USEC   UINT64_C(1000000)
 #define LOOP_APART_USEC (2 * UINT64_C(1000000))
 
 #define PATIENCE_USEC (5 * UINT64_C(1000000))
 
-/* Below the usual LimitNOFILE= of 1024, with room for what one message may bring. */
+/* Below the usual LimitNOFILE= of 1024, with room for the descriptors of one message. */
 #define STANDIN_LINGERING_MAX 512
 
 Ending standin_judge(const EndingFacts *facts)
@@ -130,7 +131,7 @@ static int standin_ask_bus(sd_bus *bus, uint64_t deadline_usec, const char *inst
         return 0;
 }
 
-/* Logging in by itself would have a limit of 90 seconds. */
+/* Otherwise, authentication would have a limit of 90 seconds. */
 static int standin_log_in(sd_bus *bus, uint64_t deadline_usec)
 {
         int r;
@@ -188,7 +189,7 @@ uint64_t standin_waited_usec(int handoff_fd)
         return (now - header.accepted_nsec) / 1000;
 }
 
-/* The router has looked at no byte of a connection that it routed by the local address. */
+/* The router has read no byte of a connection that it routed by the local address. */
 static enum bellhop_protocol standin_find_protocol(int fd, const struct bellhop_handoff *handoff)
 {
         uint8_t first[16];
@@ -208,7 +209,7 @@ static void standin_notify_status(Standin *standin)
                     standin->cause, standin->n_refused);
 }
 
-/* All that is there in one turn: the queue is short. */
+/* The whole queue in one turn, because it is short. */
 static int standin_on_handoff(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         Standin *standin = userdata;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How an instance has ended, as systemd saw it, which no customer can forge. The hand-offs of one
- * that can't start are refused; else they would start it again and again while visitors wait. */
+/* How an instance ended, from systemd, which no customer can forge. If it can't start, its
+ * hand-offs are refused; otherwise they would start it repeatedly while clients wait. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,31 +13,32 @@ typedef enum Ending {
         ENDING_CRASH_LOOP,  /* soon after its start, and so it was last time */
 } Ending;
 
-/* What systemd knows, and the queue. Times are CLOCK_MONOTONIC, 0: never. */
+/* Data from systemd and the queue. Times are CLOCK_MONOTONIC, 0: never. */
 typedef struct EndingFacts {
         bool is_loaded;              /* the unit's files are valid */
-        bool is_killed;              /* by a signal, whoever sent it */
+        bool is_killed;              /* by a signal from any sender */
         uint64_t start_usec;         /* the instance's last start */
-        uint64_t ready_usec;         /* when it was ready last */
+        uint64_t ready_usec;         /* when it was last ready */
         uint64_t end_usec;           /* when it ended */
         uint64_t last_stand_in_usec; /* when the stand-in before us ended */
-        uint64_t waited_usec;        /* how long the first in the queue has waited */
-        char cause[64];              /* in systemd's words: "exit-code 1" */
+        uint64_t waited_usec;        /* the waiting time of the first connection in the queue */
+        char cause[64];              /* in systemd's terms: "exit-code 1" */
 } EndingFacts;
 
-/* Asks systemd over the system bus for all but waited_usec. A negative errno: it does not answer,
- * and *ret says as much as of a unit that is not loaded. */
+/* Asks systemd over the system bus for everything except waited_usec. A negative errno: it does not
+ * answer, and *ret is the same as for a unit that is not loaded. */
 int standin_ask(const char *instance, EndingFacts *ret);
 
-/* How long the first connection in the queue has waited; 0: there is none. */
+/* The waiting time of the first connection in the queue; 0: there is none. */
 uint64_t standin_waited_usec(int handoff_fd);
 
 Ending standin_judge(const EndingFacts *facts);
 
-/* As Retry-After: in the refusal says. */
+/* The time in Retry-After: of the refusal. */
 #define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
 
-/* Refuses for pause_usec whatever is in the queue of the hand-off socket or comes, then ends.
- * cause: why the instance can't start, for the status. sender_uid: as in bellhop_receive(). */
+/* Refuses all present and new connections in the queue of the hand-off socket for pause_usec, then
+ * ends. cause: why the instance can't start, for the status. sender_uid: as in bellhop_receive().
+ */
 int standin_run_consume(int handoff_fd, const char *instance, const char *cause, uid_t sender_uid,
                         uint64_t pause_usec);

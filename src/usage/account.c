@@ -20,7 +20,7 @@ static const char *account_number(uint64_t n, char ret[static NUMBER_MAX])
         return ret;
 }
 
-/* Takes a word off the front, which is a number. */
+/* Removes a word from the front, which must be a number. */
 static bool account_take(Span *rest, uint64_t *ret)
 {
         Span word;

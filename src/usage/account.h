@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The text in which bellhop-usage keeps what it has counted, a file for each month, and how
- * bellhopctl reads it. Pure. */
+/* The text form of the counts of bellhop-usage, in a file for each month, and its parser for
+ * bellhopctl. Pure. */
 #pragma once
 
 #include "config/lines.h"
@@ -9,13 +9,14 @@
 /* Of the files: "2026-11". */
 #define MONTH_NAME_MAX 16
 
-/* A name; for one that has ended, "alice~20261129T131500Z": never that of an instance. */
+/* A name; for a removed instance, "alice~20261129T131500Z", which is never a name of an instance.
+ */
 #define ACCOUNT_NAME_MAX (USAGE_NAME_MAX + 20)
 
-/* A number that nobody could say. */
+/* An unknown number. */
 #define ACCOUNT_UNKNOWN UINT64_MAX
 
-/* What one instance has used in one month, and what was seen of it last. */
+/* The usage of one instance in one month, and its last seen state. */
 typedef struct Account {
         char name[ACCOUNT_NAME_MAX];
         uint64_t sent, received; /* bytes */
@@ -23,10 +24,10 @@ typedef struct Account {
         uint64_t requests;
         uint64_t group, group_nsec;    /* its control group, and the processor time of that */
         uint64_t reporter, n_reported; /* the process that reports requests, and how many */
-        uint64_t n_reset; /* connections whose end is not known, or whose figures were set back */
+        uint64_t n_reset; /* connections whose end is unknown, or whose figures were set back */
 } Account;
 
-/* A connection that is open, and what is counted of it already. */
+/* An open connection, and its already counted part. */
 typedef struct OpenConnection {
         uint64_t cookie;
         char name[ACCOUNT_NAME_MAX];
@@ -38,7 +39,7 @@ typedef struct MonthHead {
         bool is_running; /* bellhop-usage had not ended when it wrote the file */
         char boot[40];
         uint64_t router; /* process id of the last router */
-        uint64_t socket; /* which one the kernel's messages came by */
+        uint64_t socket; /* the socket of the kernel's messages */
 } MonthHead;
 
 typedef enum MonthLineKind {
@@ -52,7 +53,7 @@ typedef enum MonthLineKind {
 typedef struct MonthReader {
         LineReader lines;
         enum { MONTH_IN_NOTHING, MONTH_IN_HEAD, MONTH_IN_ACCOUNTS, MONTH_IN_CONNECTIONS } section;
-        MonthHead head; /* filled in as it is read */
+        MonthHead head; /* set while reading */
 } MonthReader;
 
 typedef struct MonthLine {
@@ -74,5 +75,5 @@ size_t month_format_connection(const OpenConnection *connection, char ret[static
 #define MONTH_ACCOUNTS    "[Instances]\n"
 #define MONTH_CONNECTIONS "[Connections]\n"
 
-/* Whether it is the name of a month, "2026-11". */
+/* Whether it is the name of a month, such as "2026-11". */
 bool month_name_is_valid(const char *name);

@@ -7,7 +7,7 @@
 
 #include "usage/diag.h"
 
-/* What a kernel must say; newer ones say more. */
+/* Required data from the kernel; newer kernels send more. */
 #define INFO_LEAST (offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t))
 
 /* States of TCP, as in the kernel's include/net/tcp_states.h, without TIME_WAIT, CLOSE, LISTEN and
@@ -16,7 +16,7 @@
         ((1U << 1) | (1U << 2) | (1U << 3) | (1U << 4) | (1U << 5) | (1U << 8) | (1U << 9) | \
          (1U << 11))
 
-/* Takes size bytes, and what fills them up to a multiple of four, as far as it is there. */
+/* Takes size bytes, and the padding to a multiple of four, if present. */
 static bool diag_take(Span *rest, size_t size, Span *ret)
 {
         Span filling;
@@ -27,7 +27,7 @@ static bool diag_take(Span *rest, size_t size, Span *ret)
         return span_take(rest, fill < rest->size ? fill : rest->size, &filling);
 }
 
-/* Takes the next attribute off the front. */
+/* Removes the next attribute from the front. */
 static bool diag_attribute(Span *rest, struct nlattr *ret, Span *value)
 {
         Span header;
@@ -71,7 +71,7 @@ bool diag_next(Span *rest, DiagMessage *ret)
         if (header.nlmsg_len < sizeof(header) ||
             !diag_take(rest, header.nlmsg_len - sizeof(header), &body))
                 return false;
-        /* The kernel marks an answer that changes while it is given. */
+        /* The kernel marks an answer that changed while it was sent. */
         if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
                 diag_read_socket(body, ret);
         else if (header.nlmsg_type == NLMSG_DONE)

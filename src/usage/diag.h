@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the kernel says of TCP connections: sock_diag(7). Pure. */
+/* The kernel's data about TCP connections: sock_diag(7). Pure. */
 #pragma once
 
 #include "util/span.h"
@@ -11,7 +11,7 @@ typedef enum DiagKind {
         DIAG_OTHER,
         DIAG_SOCKET,
         DIAG_DONE,  /* of an answer */
-        DIAG_ERROR, /* the same, and not all was said */
+        DIAG_ERROR, /* the same, for an incomplete answer */
 } DiagKind;
 
 typedef struct DiagMessage {
@@ -22,10 +22,10 @@ typedef struct DiagMessage {
         uint64_t received; /* bytes */
 } DiagMessage;
 
-/* Takes the next message off the front of what was received. False: there is none. A socket without
- * those figures is DIAG_OTHER. */
+/* Removes the next message from the front of the received data. False: there is none. A socket
+ * without those figures is DIAG_OTHER. */
 bool diag_next(Span *rest, DiagMessage *ret);
 
-/* A question for all connections of a family, AF_INET or AF_INET6. Returns its size. */
+/* Makes a question for all connections of a family, AF_INET or AF_INET6. Returns its size. */
 #define DIAG_QUESTION_MAX 96
 size_t diag_question(uint8_t family, uint8_t ret[static DIAG_QUESTION_MAX]);

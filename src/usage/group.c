@@ -13,7 +13,7 @@
 /* Folders below that: of instances with Network=yes, and of all others. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
-/* Where the group of a unit is, its file, the word before the number, and what that counts. */
+/* The folder of a unit's group, its file, the word before the number, and its unit of measure. */
 static const struct {
         const char *slice, *file, *before;
         uint64_t nsec;
@@ -66,7 +66,7 @@ static int group_read_at(size_t place, int slice, const char *unit, uint64_t *re
         return group_read_number(place, folder, ret_nsec);
 }
 
-/* The place that this machine has, and its folder. */
+/* The kind of control groups on this machine, and their folder. */
 static int group_open_slice(size_t *ret_place)
 {
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {
@@ -132,7 +132,7 @@ int group_read_all(void (*on_group)(void *userdata, const char *instance, uint64
                 const int fd = openat(slice, inner[i][0] ? inner[i] : ".",
                                       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-                /* A slice exists only once an instance is in it. */
+                /* A slice exists only after an instance has started in it. */
                 if (fd >= 0)
                         r = group_read_slice_consume(place, fd, on_group, userdata);
         }

@@ -11,10 +11,10 @@
 #include "util/open-regular.h"
 #include "util/text.h"
 
-/* Ticks after which a connection that the kernel does not show is forgotten. One that was reset is
- * not shown, but its end comes when the instance closes it. */
+/* Ticks after which a connection that the kernel does not list is dropped. A reset connection is
+ * not listed, but its end is reported when the instance closes it. */
 #define TICKS_UNSEEN 60
-/* The router says whose a connection is before it can end, but may have to wait for room. */
+/* The router reports the owner of a connection before its end, but may have to wait for room. */
 #define TICKS_ORPHAN 2
 
 #define ORPHANS_MAX 65536
@@ -51,7 +51,7 @@ static int ledger_index_again(Ledger *ledger, size_t n_index)
         return 0;
 }
 
-/* The account of that name, made if it is not there. NULL: there is no room. */
+/* The account with that name; it is made if it does not exist. NULL: there is no room. */
 static Account *ledger_account(Ledger *ledger, const char *name)
 {
         Account account = { .cpu_nsec = ACCOUNT_UNKNOWN, .requests = ACCOUNT_UNKNOWN };
@@ -168,7 +168,8 @@ void ledger_end(Ledger *ledger, const DiagMessage *message)
 
         if (open && open->account != OPEN_NOBODY) {
                 ledger_count(ledger, open, message);
-                /* Whoever has the socket can disconnect it, connect(2), which sets them to 0. */
+                /* The owner of the socket can disconnect it with connect(2), which sets them to 0.
+                 */
                 ledger->accounts[open->account].n_reset += message->received < open->n_least;
                 ledger_forget(ledger, open);
         } else if (!open && message->cookie != 0 && ledger->n_orphans < ORPHANS_MAX &&
@@ -375,7 +376,7 @@ static int ledger_take_line(Ledger *ledger, const MonthLine *line, bool is_same_
         return line->kind == MONTH_INVALID ? -EBADMSG : 0;
 }
 
-/* What that month's file says. was_cut: whoever wrote it was killed, and did not write all. */
+/* The content of that month's file. was_cut: its writer was killed before it wrote everything. */
 static int ledger_load(Ledger *ledger, const char *month, const char *boot, bool *was_cut)
 {
         _cleanup_free_ char *text = NULL;
@@ -400,7 +401,7 @@ static int ledger_load(Ledger *ledger, const char *month, const char *boot, bool
         return r;
 }
 
-/* A new month's figures; what was seen last stays. */
+/* Begins a new month's figures; the last seen state is kept. */
 static void ledger_clear(Ledger *ledger)
 {
         for (size_t i = 0; i < ledger->n_accounts; i++) {
@@ -417,7 +418,7 @@ static int ledger_is_month(const struct dirent *entry)
         return month_name_is_valid(entry->d_name);
 }
 
-/* The newest month that there is, or -ENOENT. */
+/* The newest existing month, or -ENOENT. */
 static int ledger_find_last(const Ledger *ledger, char ret[static MONTH_NAME_MAX])
 {
         struct dirent **entries = NULL;
@@ -512,12 +513,12 @@ int ledger_tick(Ledger *ledger, time_t now)
         (void)strcpy(ledger->month, month);
         ledger_clear(ledger);
         ledger->head.is_complete = true;
-        /* There is one if the clock was set back. */
+        /* It exists if the clock was set back. */
         r = ledger_load(ledger, month, ledger->head.boot, &was_cut);
         return r == -ENOENT ? 0 : r;
 }
 
-/* --- customers that have gone --- */
+/* --- removed customers --- */
 
 static int ledger_rename_in_file(const Ledger *ledger, const char *month, const char *name,
                                  const char *new_name)
@@ -557,7 +558,7 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
                 now++;
         } while (*ledger_index_place(ledger, new_name) != 0);
         (void)strcpy(account->name, new_name);
-        /* No unit or report has that name, and no later month has a line of it. */
+        /* No unit or report has that name, and no later month has a line with it. */
         account->group = account->group_nsec = account->reporter = account->n_reported = 0;
         if (ledger_index_again(ledger, ledger->n_index) < 0)
                 return -ENOMEM;

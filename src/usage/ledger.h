@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What each instance has used this month, and which connections are open: in memory, and in a file
- * for each month that is replaced as a whole. Does not log. */
+/* The usage of each instance in this month, and the open connections: in memory, and in a file for
+ * each month, which is replaced as a whole. Does not log. */
 #pragma once
 
 #include <time.h>
@@ -17,30 +17,29 @@ typedef struct Ledger {
         MonthHead head;
         Account *accounts;
         size_t n_accounts, accounts_max;
-        uint32_t *index; /* places of accounts by the hash of their names, from 1; 0: free */
+        uint32_t *index; /* indexes of accounts by the hash of their names, from 1; 0: free */
         size_t n_index;
         OpenTable open;
-        size_t n_orphans;  /* in open: ended, and nobody's yet */
+        size_t n_orphans;  /* in open: ended, without an owner yet */
         uint32_t stamp;    /* ledger_tick() counts it */
-        bool is_new;       /* nothing was kept: what ran before is not ours to count */
-        uint64_t n_missed; /* what found no room */
+        bool is_new;       /* there was no file: earlier connections are not counted */
+        uint64_t n_missed; /* entries without room */
 } Ledger;
 
-/* Reads what was kept in dir, and locks it. boot: which one this is. -EBUSY: another process has
- * the lock; -EBADMSG: the file of this month is damaged. Start with *ledger of zeros and the
- * limits. */
+/* Reads the files in dir, and locks it. boot: the id of this boot. -EBUSY: another process has the
+ * lock; -EBADMSG: the file of this month is damaged. Start with *ledger of zeros and the limits. */
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);
 
-/* Which socket the kernel's messages come by: what an earlier one had is lost. */
+/* Sets the socket of the kernel's messages; the messages in an earlier one are lost. */
 void ledger_use_socket(Ledger *ledger, uint64_t socket);
 
-/* Something could not be counted: the figures of the month are not complete. */
+/* Something could not be counted, so the figures of the month are incomplete. */
 void ledger_lose(Ledger *ledger);
 
 /* n_received: bytes that the connection had received by then, or fewer. */
 void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received);
-/* What the kernel says of one that is open, and of one that has ended. */
+/* The kernel's data about an open connection, and about an ended one. */
 void ledger_see(Ledger *ledger, const DiagMessage *message);
 void ledger_end(Ledger *ledger, const DiagMessage *message);
 
@@ -49,11 +48,11 @@ void ledger_add_cpu(Ledger *ledger, const char *name, uint64_t group, uint64_t n
 bool ledger_is_reporter(const Ledger *ledger, const char *name, uint64_t reporter);
 void ledger_add_requests(Ledger *ledger, const char *name, uint64_t reporter, uint64_t n);
 
-/* The customer has gone: what is counted so far, in all months, goes by a name of its own. Returns
- * 0 or a negative errno. */
+/* The customer was removed: all counts so far, in all months, get a separate name. Returns 0 or a
+ * negative errno. */
 int ledger_close_account(Ledger *ledger, const char *name, time_t now);
 
-/* Forgets what has not been seen for long, and begins a new month. */
+/* Drops connections that have not been seen for long, and begins a new month. */
 int ledger_tick(Ledger *ledger, time_t now);
 /* Returns 0 or a negative errno. */
 int ledger_save(Ledger *ledger, bool is_running);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What bellhop-usage is told, a datagram each: by the router, which connection belongs to which
- * instance; by an instance, how many requests it has had; by root, that an instance
- * has ended for good. Numbers are in the machine's byte order. Pure. */
+/* Messages to bellhop-usage, one in each datagram: from the router, the instance of each
+ * connection; from an instance, its number of requests; from root, that an instance was removed.
+ * Numbers are in the machine's byte order. Pure. */
 #pragma once
 
 #include "util/span.h"
@@ -14,14 +14,14 @@
 
 #define USAGE_RECORDS_MAX 64
 
-/* Between two messages of the router while connections come fast, as each wakes bellhop-usage. Its
- * timer may be late by as much. */
+/* Between two messages of the router while connections arrive quickly, because each wakes
+ * bellhop-usage. Its timer may be late by the same time. */
 #define USAGE_SPACING_USEC 20000
 
 typedef enum UsageKind {
         USAGE_HANDOFFS = 1, /* number: SO_COOKIE of the connection */
         USAGE_REQUESTS,     /* number: how many since the start of the instance */
-        USAGE_ENDED,        /* what is counted later is another customer's */
+        USAGE_ENDED,        /* later counts belong to another customer */
         USAGE_KINDS,
 } UsageKind;
 
@@ -35,9 +35,9 @@ typedef struct UsageMessage {
         char magic[4];
         uint8_t kind;    /* UsageKind */
         uint8_t n;       /* records */
-        uint8_t is_last; /* the router ends, and leaves nothing untold */
+        uint8_t is_last; /* the router ends, and has reported everything */
         uint8_t unused;
-        uint64_t n_lost; /* hand-offs that could not be told since the last message */
+        uint64_t n_lost; /* hand-offs that could not be reported since the last message */
         UsageRecord records[USAGE_RECORDS_MAX];
 } UsageMessage;
 
@@ -45,5 +45,5 @@ typedef struct UsageMessage {
 void usage_message_init(UsageMessage *message, UsageKind kind);
 size_t usage_message_size(const UsageMessage *message);
 
-/* False: it is not of that form. The names need not be those of instances. */
+/* False: it has another form. The names may be of no instance. */
 bool usage_message_parse(Span datagram, UsageMessage *ret);

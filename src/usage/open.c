@@ -12,13 +12,13 @@ void open_table_done(OpenTable *table)
         *table = (OpenTable){ .n = 0 };
 }
 
-/* Where the search for a cookie begins; they are made one after another. */
+/* The place where the search for a cookie begins; cookies are numbered in order. */
 static size_t open_home(const OpenTable *table, uint64_t cookie)
 {
         return (size_t)(cookie * UINT64_C(0x9E3779B97F4A7C15) >> 20) & (table->n_places - 1);
 }
 
-/* Its place, or the free one where it belongs. */
+/* Its place, or the free place for it. */
 static Open *open_place(const OpenTable *table, uint64_t cookie)
 {
         size_t i = open_home(table, cookie);
@@ -95,8 +95,8 @@ void open_table_remove(OpenTable *table, Open *open)
 void open_table_sweep(OpenTable *table, bool (*goes)(const Open *open, void *userdata),
                       void *userdata)
 {
-        /* What moves up into a place is looked at again; what moves from the start to the end of
-         * the table may be missed until the next time. */
+        /* An entry that moves up into a place is checked again; one that moves from the start to
+         * the end of the table may be missed until the next time. */
         for (size_t i = 0; i < table->n_places; i++)
                 while (table->places[i].cookie != 0 && goes(&table->places[i], userdata))
                         open_table_remove(table, &table->places[i]);

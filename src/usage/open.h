@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The connections that are open, by their cookies, and those that ended before the router said
- * whose they were. The kernel makes the cookies, so nobody can make them collide: the hash needs no
- * key. */
+/* Open connections by their cookies, and those that ended before the router reported their owner.
+ * The kernel makes the cookies, so no attacker can make them collide, and the hash needs no key. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,11 +30,11 @@ void open_table_done(OpenTable *table);
 /* NULL: there is none. Valid until something is added or removed. */
 Open *open_table_find(const OpenTable *table, uint64_t cookie);
 
-/* Adds one that is not there, of zeros. NULL: max is reached, or there is no memory. */
+/* Adds a missing one, with zeros. NULL: max is reached, or there is no memory. */
 Open *open_table_add(OpenTable *table, uint64_t cookie);
 
 void open_table_remove(OpenTable *table, Open *open);
 
-/* Removes all that it says. */
+/* Removes all for which the function returns true. */
 void open_table_sweep(OpenTable *table, bool (*goes)(const Open *open, void *userdata),
                       void *userdata);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel sends a message with the figures of each connection that ends, however it ends; those
- * that are open are asked for at each tick. The router says whose a connection is before it closes
- * its own descriptor, so usually before the end can come; where it comes later, the end waits.
+ * The kernel sends a message with the figures of each connection that ends in any way, and is asked
+ * for open ones at each tick. The router reports the owner of a connection before it closes its own
+ * descriptor, so usually before the end; if the report is later, the end waits.
  */
 #include <inttypes.h>
 #include <linux/netlink.h>
@@ -20,7 +20,7 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* Of one read. An end takes 400 bytes or so. */
+/* The size of one read. An end needs about 400 bytes. */
 #define BATCH       64
 #define END_MAX     1024
 #define ANSWER_MAX  65536
@@ -39,8 +39,8 @@ typedef struct Received {
         struct ucred sender;
 } Received;
 
-/* What process of an instance may speak for it: one that has the capability of its unit, which no
- * program that the customer starts has. Its last report may be read after its end. */
+/* The process that may report for an instance: it has the capability of its unit, which no program
+ * of the customer has. Its last report may be read after its end. */
 static bool usage_may_report(const Usage *usage, const struct ucred *sender, const char *instance)
 {
         char path[64], text[4096];
@@ -74,7 +74,7 @@ static void usage_take_handoffs(Usage *usage, const UsageMessage *message, uint6
 {
         Ledger *ledger = &usage->ledger;
 
-        /* One that was killed has not told of its last ones. */
+        /* A killed process has not reported its last requests. */
         if (message->n_lost > 0 || (ledger->head.router != 0 && ledger->head.router != router))
                 ledger_lose(ledger);
         ledger->head.router = message->is_last ? 0 : router;
@@ -136,7 +136,7 @@ typedef struct Batch {
 
 _Static_assert(sizeof(UsageMessage) >= END_MAX, "Batch has too little room");
 
-/* Returns how many, or a negative errno. */
+/* Returns their number, or a negative errno. */
 static int usage_receive(int fd, Batch *batch)
 {
         int n;
@@ -169,7 +169,7 @@ static Received usage_received(Batch *batch, int i)
         return received;
 }
 
-/* At most that many batches, so that nobody who sends without end keeps the rest from its turn. */
+/* At most this number of batches, so an endless sender can't block the rest. */
 static void usage_drain(Usage *usage, int fd, unsigned batches)
 {
         static Batch batch;
@@ -193,7 +193,7 @@ static int usage_on_messages(sd_event_source *source, int fd, uint32_t revents, 
 
 /* --- the kernel --- */
 
-/* Only the kernel's own: its address is 0. */
+/* Only messages of the kernel: its address is 0. */
 static bool usage_is_from_kernel(const Batch *batch, int i)
 {
         return batch->headers[i].msg_hdr.msg_namelen >= sizeof(struct sockaddr_nl) &&
@@ -217,7 +217,7 @@ static void usage_read_ends(Usage *usage, unsigned batches)
                         n = BATCH;
                         continue;
                 }
-                /* Whose they were is in the other queue, or comes soon: see ledger_hand_off(). */
+                /* Their owner is in the other queue, or arrives soon: see ledger_hand_off(). */
                 usage_drain(usage, usage->messages_fd, UINT16_MAX);
                 for (int i = 0; i < n; i++) {
                         Span rest = { batch.bytes[i], batch.headers[i].msg_len };
@@ -235,7 +235,7 @@ static int usage_on_ends(sd_event_source *source, int fd, uint32_t revents, void
         return 0;
 }
 
-/* Returns 0, or a negative errno where not all was said. */
+/* Returns 0, or a negative errno if the answer is incomplete. */
 static int usage_ask(Usage *usage, uint8_t family)
 {
         static uint8_t answer[ANSWER_MAX];
@@ -246,7 +246,7 @@ static int usage_ask(Usage *usage, uint8_t family)
         DiagKind end = DIAG_OTHER;
         DiagMessage message;
 
-        /* What is left of an answer that took too long. */
+        /* The rest of an answer that took too long. */
         while (recv(at.fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
                 ;
         if (sendto(at.fd, question, size, 0, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
@@ -357,7 +357,7 @@ static int usage_on_end(sd_event_source *source, const struct signalfd_siginfo *
         Usage *usage = userdata;
 
         usage_look(usage);
-        /* Until the router has said whose the last ones were: they are not saved otherwise. */
+        /* Waits for the router's report of the last owners, which would not be saved otherwise. */
         (void)usleep(2 * USAGE_SPACING_USEC);
         usage_drain(usage, usage->messages_fd, UINT16_MAX);
         usage_save(usage, false);

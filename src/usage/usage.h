@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The service bellhop-usage: what it hears of connections from the kernel and from the router. */
+/* The service bellhop-usage: events of connections from the kernel and from the router. */
 #pragma once
 
 #include "usage/ledger.h"
@@ -12,13 +12,13 @@ typedef struct Usage {
         sd_event_source *timer;
         uint64_t interval_usec;
         uid_t router_uid;
-        /* Sockets, the usage's own once it runs: */
+        /* Sockets, which it owns while it runs: */
         int ends_fd;       /* netlink: connections that end */
         int asks_fd;       /* netlink: questions */
         int messages_fd;   /* from the router and from root */
         int reports_fd;    /* from instances; negative: none */
-        uint64_t n_missed; /* as it was logged */
+        uint64_t n_missed; /* as logged */
 } Usage;
 
-/* Works until a signal ends it. A step that fails is logged. The ledger is open. */
+/* Works until a signal ends it. Logs a failed step. The ledger must be open. */
 int usage_run(Usage *usage);

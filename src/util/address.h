@@ -15,26 +15,26 @@ typedef struct Address {
 
 struct in6_addr address_map_ipv4(struct in_addr ip);
 
-/* False when the socket address is of neither family. */
+/* False if the socket address has another family. */
 bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret);
 
-/* The two ends of a connection. False: it is of neither family, or its peer has gone. */
+/* The two ends of a connection. False: it has another family, or its peer has left. */
 bool address_local(int fd, Address *ret);
 bool address_peer(int fd, Address *ret);
 
-/* Without port, as inet_pton(3) takes it. */
+/* Without port, in the form of inet_pton(3). */
 bool address_parse_ip(const char *text, bool v4, struct in6_addr *ret);
 
 /* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False for anything else, and
- * for an address that means "any": as a route it would take every connection. */
+ * for an address that means "any": as a route, it would get every connection. */
 bool address_parse(Span in, Address *ret);
 
 #define ADDRESS_TEXT_MAX (INET6_ADDRSTRLEN + sizeof("[]:65535"))
 
-/* The same form back. */
+/* Writes the same form. */
 void address_format(const Address *address, char ret[static ADDRESS_TEXT_MAX]);
 
-/* The first bits of it, the rest 0. */
+/* Its first bits; the rest is 0. */
 struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits);
 
 #define ADDRESS_IPV4_MAPPED_BITS 96

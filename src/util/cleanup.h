@@ -52,7 +52,7 @@ static inline void fclosep(FILE **f)
 #define _cleanup_free_   _cleanup_(freep)
 #define _cleanup_fclose_ _cleanup_(fclosep)
 
-/* Passes ownership on: the variable is left empty. */
+/* Passes on ownership: the variable becomes empty. */
 #define take_fd(fd)                  \
         ({                           \
                 int *_fd_ = &(fd);   \
@@ -71,5 +71,5 @@ static inline void fclosep(FILE **f)
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The structure that a member belongs to. */
+/* The structure that contains a member. */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

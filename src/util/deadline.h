@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Deadlines in their order, and the one timer that they need. Usually all in a queue have the same
- * time limit, so a new one goes to the end. */
+/* Ordered deadlines with one timer. Usually all in a queue have the same time limit, so a new one
+ * is appended. */
 #pragma once
 
 #include <stddef.h>
@@ -17,7 +17,7 @@ static inline uint64_t event_now(sd_event *event)
         return now;
 }
 
-/* Part of whatever has the deadline. */
+/* A member of the object with the deadline. */
 typedef struct Deadline {
         uint64_t usec; /* CLOCK_MONOTONIC */
         TAILQ_ENTRY(Deadline) link;
@@ -34,10 +34,10 @@ typedef struct DeadlineQueue {
 int deadline_queue_init(DeadlineQueue *queue, sd_event *event,
                         void (*on_passed)(Deadline *deadline));
 
-/* What is left counts as passed. */
+/* All remaining deadlines count as passed. */
 void deadline_queue_done(DeadlineQueue *queue);
 
-/* Returns 0, or a negative errno without a timer; then it is in the queue all the same. */
+/* Returns 0, or a negative errno without a timer; the deadline is in the queue in both cases. */
 int deadline_queue_add(DeadlineQueue *queue, Deadline *deadline, uint64_t usec);
 void deadline_queue_remove(DeadlineQueue *queue, Deadline *deadline);
 

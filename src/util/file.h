@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads files that customers may have made: neither a fifo nor an endless one does harm. */
+/* Reads files that customers may have made, safely even for a fifo or an endless file. */
 #pragma once
 
 #include <stddef.h>

@@ -30,7 +30,7 @@ int folder_watch(const char *folder, pid_t process, int number, uint64_t end_use
                  int (*look)(void *userdata), void *userdata)
 {
         _cleanup_close_ int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        /* No other process that has got its number since is signalled. */
+        /* Never signals another process that has reused its process id. */
         _cleanup_close_ int pidfd = changes < 0 ? -EBADF : pidfd_open(process, 0);
         int r = 0;
 

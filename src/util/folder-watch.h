@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* A signal has no answer, but the process may write one down in a folder. */
+/* A signal has no answer, but the process can write one into a folder. */
 #pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
 
 /* Signals a process, then calls look() for each file that it renames into the folder, until look()
- * returns positive (found) or a negative errno; 0 is not yet. Returns 0, -ETIMEDOUT at end_usec
- * (CLOCK_MONOTONIC), -ESRCH when the process is gone, or another negative errno. */
+ * returns positive (found) or a negative errno; 0 means not yet. Returns 0, -ETIMEDOUT at end_usec
+ * (CLOCK_MONOTONIC), -ESRCH if the process has ended, or another negative errno. */
 int folder_watch(const char *folder, pid_t process, int number, uint64_t end_usec,
                  int (*look)(void *userdata), void *userdata);
 
-/* Calls look() at once, then likewise for each file that is renamed into the folder; signals
- * nobody. */
+/* Calls look() at once, then in the same way for each file that is renamed into the folder; signals
+ * no process. */
 int folder_wait(const char *folder, uint64_t end_usec, int (*look)(void *userdata), void *userdata);

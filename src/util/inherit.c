@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Not by libsystemd: with the libraries that it needs, it would take memory of every Apache process
+/* Without libsystemd: with the libraries that it needs, it would use memory of every Apache process
  * that loads mod_bellhop. */
 #include <fcntl.h>
 #include <limits.h>

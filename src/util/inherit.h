@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets that systemd passes to a service, by their FileDescriptorName=: sd_listen_fds(3). A
- * program takes those that it knows and reports the others, which inherit_done() closes. */
+ * program takes the ones that it knows and reports the others, which inherit_done() closes. */
 #pragma once
 
 #include <stddef.h>
@@ -12,13 +12,13 @@ typedef struct Inherited {
         size_t n;
 } Inherited;
 
-/* Takes over what was passed, which may be nothing. Removes LISTEN_PID=, LISTEN_FDS= and
+/* Takes all passed descriptors, if any. Removes LISTEN_PID=, LISTEN_FDS= and
  * LISTEN_FDNAMES= from the environment. Returns 0 or a negative errno. */
 int inherit_init(Inherited *inherited);
 
-/* The first socket of that name and kind that is not taken yet, now the caller's, or -ENOENT.
- * family, type and listening are those of sd_is_socket(3); type 0: a descriptor of any kind. */
+/* The first socket with that name and kind that is not taken yet, which the caller then owns, or
+ * -ENOENT. family, type and listening: as in sd_is_socket(3); type 0: a descriptor of any kind. */
 int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening);
 
-/* Closes all that is not taken. */
+/* Closes all that were not taken. */
 void inherit_done(Inherited *inherited);

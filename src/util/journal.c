@@ -12,7 +12,7 @@
 
 #define JOURNAL_FIELDS_MAX 8
 
-/* As much as the kernel allows, so that a burst finds all of journald's queue. */
+/* As much as the kernel allows, so a burst can use all of journald's queue. */
 #define JOURNAL_SEND_BYTES (1024 * 1024)
 
 static int journal_fd = -EBADF;
@@ -74,7 +74,7 @@ static bool journal_send(const JournalLine *line)
         return sendmsg(journal_fd, &entry, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-/* A pipe or socket that nobody reads takes no more; a file always does. */
+/* A pipe or socket without a reader accepts no more; a file always does. */
 static bool journal_print(const JournalLine *line)
 {
         struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One line for one event: to the journal with fields if stderr leads there, else to stderr with the
- * level in front; util/journal.h says what becomes of it where that is not possible at once. Only
- * folders with a main.c log: what they include returns outcomes, so that an event is logged once.
+/* One line for one event: to the journal with fields if stderr leads there, otherwise to stderr
+ * with the level in front; see util/journal.h for lines that can't be sent at once. Only folders
+ * with a main.c log: the code that they include returns outcomes, so an event is logged once.
  * mod_bellhop logs through Apache. */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 #include "util/journal.h"
 
-/* Finds out whether stderr is the journal. To be called once, before all others. */
+/* Finds out whether stderr is the journal. Call it once, before all others. */
 void log_open(void);
 
 void log_full(int level, const LogFields *fields, const char *format, ...)

@@ -85,8 +85,8 @@ void notify_send(Notify *notify, NotifyEvent happened, const char *format, ...)
                         args);
         va_end(args);
         if (happened == NOTIFY_NOTHING) {
-                /* An earlier message may have found no memory; no event says that there is some
-                 * now. */
+                /* An earlier message may have failed without memory; there is no event when memory
+                 * is available. */
                 notify_flush(notify, "");
                 (void)notify_try(notify, status, -1);
                 return;
@@ -160,8 +160,8 @@ int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume)
         notify->fd = notify_connect(path);
         if (notify->fd < 0)
                 return notify->fd;
-        /* The kernel reports room in the queue of the other end. By edges: a socket without another
-         * end always has room. */
+        /* The kernel reports room in the queue of the other end. Edge-triggered, because a socket
+         * without another end always has room. */
         r = sd_event_add_io(event, &notify->room, notify->fd, EPOLLOUT | EPOLLET, notify_on_room,
                             notify);
         if (r >= 0)
@@ -178,7 +178,7 @@ void notify_done(Notify *notify)
 
 /* --- with a deadline --- */
 
-/* 0: it was not until the deadline. */
+/* 0: not before the deadline. */
 static int notify_poll(int fd, short events, uint64_t deadline_usec)
 {
         struct pollfd at = { .fd = fd, .events = events };

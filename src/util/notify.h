@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a service tells systemd, sd_notify(3), without waiting: PID 1 may be busy or hang, and any
- * program of the machine can fill its queue. A status is dropped then, as a newer one follows. What
- * systemd acts upon is kept, and sent as soon as there is room: the last reload or stop, and
+/* Notifies systemd, sd_notify(3), without waiting: PID 1 may be busy or hang, and any program of
+ * the machine can fill its queue. Then a status is dropped, because a newer one follows. Messages
+ * that cause actions of systemd are kept and sent when there is room: the last reload or stop, and
  * readiness after it. */
 #pragma once
 
@@ -10,7 +10,7 @@
 #include <systemd/sd-event.h>
 
 typedef enum NotifyEvent {
-        NOTIFY_NOTHING, /* but a status */
+        NOTIFY_NOTHING, /* except a status */
         NOTIFY_READY,
         NOTIFY_RELOADING,
         NOTIFY_STOPPING,
@@ -18,8 +18,8 @@ typedef enum NotifyEvent {
 
 typedef struct Notify {
         sd_event *event;
-        int fd;                /* negative: nobody listens */
-        sd_event_source *room; /* enabled while something is kept */
+        int fd;                /* negative: nothing listens */
+        sd_event_source *room; /* enabled while messages are kept */
         sd_event_source *watchdog;
         uint64_t watchdog_usec;
         bool keeps_alive;        /* the rest is kept, in the order in which it is sent */
@@ -27,7 +27,7 @@ typedef struct Notify {
         NotifyEvent state;       /* ready, stopping or nothing */
 } Notify;
 
-/* To $NOTIFY_SOCKET; without it all functions do nothing. dir_fd_consume: its folder, where a
+/* Sends to $NOTIFY_SOCKET; without it, all functions do nothing. dir_fd_consume: its folder, if a
  * sandbox hides that, or negative. Answers the watchdog of the service, if there is one. Returns 0
  * or a negative errno. */
 int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume);
@@ -37,8 +37,8 @@ void notify_done(Notify *notify);
 void notify_send(Notify *notify, NotifyEvent happened, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* These two wait, until deadline_usec of CLOCK_MONOTONIC at most. 0, -ETIMEDOUT or another negative
- * errno. The descriptor stays the caller's. */
+/* These two wait, at most until deadline_usec of CLOCK_MONOTONIC. 0, -ETIMEDOUT or another negative
+ * errno. The caller keeps the descriptor. */
 int notify_give_fd(const Notify *notify, const char *text, int fd, uint64_t deadline_usec);
-/* Until systemd has read everything that was sent before. */
+/* Waits until systemd has read all earlier messages. */
 int notify_barrier(const Notify *notify, uint64_t deadline_usec);

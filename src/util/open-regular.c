@@ -6,8 +6,8 @@
 #include "util/cleanup.h"
 #include "util/open-regular.h"
 
-/* The kernel's own files look regular, and to open or read some of them changes the machine. Those
- * that have a size are in sysfs, or belong to a device (/proc/bus/pci). */
+/* The kernel's own files look regular, but opening or reading some of them changes the machine.
+ * Those with a size are in sysfs, or belong to a device (/proc/bus/pci). */
 static bool open_is_harmless(int fd, const struct stat *st)
 {
         struct statfs fs;
@@ -18,7 +18,7 @@ static bool open_is_harmless(int fd, const struct stat *st)
 
 int open_regular(int folder, const char *path, int flags, struct stat *ret)
 {
-        /* Does not reach the driver, and what it has found can't be exchanged any more. */
+        /* Does not call the driver, and the found file can't be replaced any more. */
         _cleanup_close_ int place = openat(folder, path, O_PATH | O_CLOEXEC | flags);
         char self[32];
         int fd;
@@ -30,7 +30,7 @@ int open_regular(int folder, const char *path, int flags, struct stat *ret)
         if (!open_is_harmless(place, ret))
                 return -EINVAL;
         (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
-        /* A lease that somebody holds on the file must not hold us up. */
+        /* A lease of another process on the file must not delay us. */
         fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         return fd < 0 ? -errno : fd;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The way to open a file whose path somebody else may have made: opening a device, a fifo or a file
- * of the kernel's can block or have effects, whatever is then read from it. */
+/* The safe way to open a file whose path another user may have made: opening a device, a fifo or a
+ * file of the kernel can block or have effects, even if nothing is read from it. */
 #pragma once
 
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command lines of our services, which have few options; all know --help and --version. */
+/* The command lines of our services, which have few options; all have --help and --version. */
 #pragma once
 
 #define OPTIONS_MAX 8
@@ -12,7 +12,7 @@ typedef struct ProgramOption {
         const char **ret; /* gets the argument, or "" */
 } ProgramOption;
 
-/* 0: go on; the words, which are as many as wanted, begin at argv[optind]. 1: done. Negative: wrong
- * usage, which has been reported. */
+/* 0: continue; the words, in the wanted number, begin at argv[optind]. 1: done. Negative: wrong
+ * usage, already reported. */
 int options_parse(int argc, char *argv[], int n_words, const ProgramOption *options,
                   const char *help);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A span: bytes that somebody else owns. Its readers can't overrun, whatever the bytes. */
+/* A span: bytes with another owner. Its readers never overrun, whatever the bytes. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@ static inline Span span_from_string(const char *s)
         return (Span){ .data = (const uint8_t *)s, .size = strlen(s) };
 }
 
-/* Takes n bytes off the front. False, and nothing taken, when there are fewer. */
+/* Removes n bytes from the front. False, and nothing removed, if there are fewer. */
 static inline bool span_take(Span *s, size_t n, Span *ret_taken)
 {
         if (s->size < n)
@@ -28,7 +28,8 @@ static inline bool span_take(Span *s, size_t n, Span *ret_taken)
         return true;
 }
 
-/* Takes what is before the first such byte, and drops that byte. False, and nothing taken: none. */
+/* Removes the bytes before the first such byte, and drops that byte. False, and nothing removed:
+ * none. */
 static inline bool span_take_until(Span *s, uint8_t end, Span *ret)
 {
         const uint8_t *at = s->size > 0 ? memchr(s->data, end, s->size) : NULL;
@@ -37,7 +38,7 @@ static inline bool span_take_until(Span *s, uint8_t end, Span *ret)
         return at && span_take(s, (size_t)(at - s->data), ret) && span_take(s, 1, &separator);
 }
 
-/* Takes an unsigned integer of n <= 4 bytes in network byte order off the front. */
+/* Removes an unsigned integer of n <= 4 bytes in network byte order from the front. */
 static inline bool span_take_uint(Span *s, size_t n, uint32_t *ret)
 {
         Span bytes;

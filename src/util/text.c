@@ -99,9 +99,9 @@ size_t text_distance(Span a, Span b)
         return d[a.size][b.size];
 }
 
-/* --- text to show --- */
+/* --- displayed text --- */
 
-/* Code points that show nothing, or change what is shown around them. */
+/* Code points that are invisible, or change the text around them. */
 static const struct {
         uint32_t first, last;
 } text_hidden[] = {
@@ -121,7 +121,7 @@ static bool text_is_hidden(uint32_t c)
         return (c & 0xfffe) == 0xfffe;
 }
 
-/* The size of the character that text begins with; 0: its first byte begins none (RFC 3629). */
+/* The size of the first character of text; 0: it does not begin with a character (RFC 3629). */
 static size_t text_decode(const unsigned char *text, uint32_t *ret)
 {
         static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

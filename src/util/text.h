@@ -14,7 +14,7 @@ char *text_format_args(const char *format, va_list args) __attribute__((format(p
 int texts_append(char ***texts, size_t *n, const char *text);
 void texts_free(char **texts, size_t n);
 
-/* All of them with the separator in between, to be freed. NULL: there are none, or no memory. */
+/* All strings with the separator in between, to be freed. NULL: there are none, or no memory. */
 char *texts_join(char *const texts[], size_t n, const char *separator);
 
 static inline bool text_is_digit(uint8_t c)
@@ -30,17 +30,17 @@ static inline bool text_ends_with(const char *text, const char *end)
         return length > of_end && strcmp(text + length - of_end, end) == 0;
 }
 
-/* A decimal number of digits alone, at most max. Zeros in front are allowed; callers may refuse
- * them. False, with *ret as it was: it is not of that form, or too large. Pure. */
+/* A decimal number of only digits, at most max. Leading zeros are allowed; callers may refuse them.
+ * False, with *ret unchanged: it has another form, or is too large. Pure. */
 bool text_number(Span text, uint64_t max, uint64_t *ret);
 
-/* How many letters must be changed, added, left out or swapped with the next one to make a into b,
- * ignoring case. SIZE_MAX if one of them has more than TEXT_DISTANCE_MAX bytes. Pure. */
+/* The number of letters to change, add, remove or swap with the next one to turn a into b, ignoring
+ * case. SIZE_MAX if one of them has more than TEXT_DISTANCE_MAX bytes. Pure. */
 #define TEXT_DISTANCE_MAX 32
 size_t text_distance(Span a, Span b);
 
-/* Makes text safe to show on a terminal. A question mark replaces each byte that is not UTF-8, and
- * each byte of a control character, a separator of lines, a character without width or that changes
- * the direction, and an unassigned or private code point. The length stays. kept: a control
- * character that stays, or 0. text may be NULL. */
+/* Makes text safe for a terminal. A question mark replaces each byte that is not UTF-8, and each
+ * byte of these: control characters, line separators, characters without width or with another
+ * direction, and unassigned or private code points. The length is unchanged. kept: a control
+ * character to keep, or 0. text may be NULL. */
 void text_make_harmless(char *text, char kept);
