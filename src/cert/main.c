@@ -9,7 +9,7 @@
  *   request NAME TYPE HOST...   a request that the customer's key has signed; one is made if needed
  *   install NAME           puts the certificates in their place, and into force
  *
- * Certificates and keys are read and parsed in a process of the customer's.
+ * Certificates and keys are read and parsed in a process of the customer.
  */
 #include <getopt.h>
 #include <openssl/err.h>

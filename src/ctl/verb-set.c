@@ -29,7 +29,7 @@ typedef struct Set {
         bool is_of_file;   /* the options change settings of the file */
         Config *config;    /* the existing files, with the routes of the draft */
         ServerType server; /* before */
-        TlsSource tls;     /* likewise */
+        TlsSource tls;     /* before */
         bool is_changed;   /* the file will change */
         bool is_other;     /* a certificate for the old settings is not enough */
         AcmeKeyType key_type;

@@ -60,7 +60,7 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
 
 /* --- error log --- */
 
-/* LOG_PLACES: not one of ours. A server without its own log uses the log of the main server. */
+/* LOG_PLACES: another log. A server without its own log uses the log of the main server. */
 static LogPlace error_place(const server_rec *server)
 {
         const server_rec *owner = server && server->error_fname ? server : main_server;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Files that root reads and writes, and what customers may change: there, only the customer's own rights are used."""
+"""Access to files: root's rights for files of root, only the customer's own rights where customers can change
+something."""
 
 import contextlib
 import fcntl
@@ -22,12 +23,12 @@ SCRATCH = "bellhop-import."
 
 
 class Failed(Exception):
-    """What could not be done, in a sentence without its end."""
+    """A failed action, as a sentence without a full stop."""
 
 
 def first_not_roots(path, links=40):
-    """The first file, folder or link on the way to it, itself included, that does not exist, or that others than root
-    can change; None: there is none."""
+    """The first file, folder or link on the path, including its end, that does not exist or that users other than
+    root can change; None: there is none."""
     at, rest = "/", [part for part in os.path.abspath(path).split("/") if part]
     while rest:
         at = os.path.join(at, rest.pop(0))
@@ -48,7 +49,7 @@ def only_root_changes(path):
 
 
 def is_bindable(folder, user):
-    """Whether systemd, which follows links as root at each start, will always find the same folder as now."""
+    """Whether systemd, which follows links as root at each start, will always find the same folder."""
     first = first_not_roots(folder)
     if first is None or not os.path.lexists(first):
         return True
@@ -61,7 +62,7 @@ def is_owned(path, user):
 
 @contextlib.contextmanager
 def scratch():
-    """A temporary folder. It may contain keys, so this also removes the folder of an import that was killed."""
+    """A temporary folder. It may contain keys, so this also removes the folder of a killed import."""
     for path in glob.glob(f"{RUN}/{SCRATCH}*") if os.geteuid() == 0 else ():
         with contextlib.suppress(OSError), locked(path, fcntl.LOCK_NB):
             shutil.rmtree(path, ignore_errors=True)
@@ -69,7 +70,7 @@ def scratch():
     folder = made.replace(f"/.{SCRATCH}", f"/{SCRATCH}")
     with locked(made):
         try:
-            os.rename(made, folder)  # nobody sees it without its lock
+            os.rename(made, folder)  # visible to others only with its lock
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -86,7 +87,7 @@ def locked(folder, flags=0):
 
 
 def talk(process, data):
-    """(what it prints, what it says), neither longer than LARGEST, within AS_CUSTOMER_SEC."""
+    """(standard output, standard error), both at most LARGEST, within AS_CUSTOMER_SEC."""
     said, end = {process.stdout: b"", process.stderr: b""}, time.monotonic() + AS_CUSTOMER_SEC
     with selectors.DefaultSelector() as waiting:
         for file in (process.stdin, *said):
@@ -112,7 +113,7 @@ def talk(process, data):
 
 
 def as_customer(user, command, data=b""):
-    """Runs a program with the rights of that user, without a terminal, and returns what it prints."""
+    """Runs a program with the rights of that user, without a terminal, and returns its output."""
     process = None
     try:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
@@ -133,13 +134,13 @@ def as_customer(user, command, data=b""):
 
 
 def read_as(user, path):
-    """As the customer, who may have put a fifo there: what does not answer at once is not read."""
+    """Reads as the customer, who may have put a fifo there, so it never waits."""
     return as_customer(user, ["dd", "iflag=nonblock,fullblock", "status=none", "bs=64K", f"count={LARGEST >> 16}", f"if={path}"])
 
 
 def read(path, user):
-    """As root where only root can change what is read, else as the customer, who must not have a neighbour's files
-    read."""
+    """Reads as root if only root can change the file, otherwise as the customer, who must not get another customer's
+    files."""
     try:
         if only_root_changes(path):
             with open(path, "rb") as file:
@@ -159,7 +160,7 @@ def blocks(text, kind):
 
 
 def read_pair(certificate, key, chain, user):
-    """(fullchain.pem, privkey.pem); one file may have both, and the chain may be in a file of its own."""
+    """(fullchain.pem, privkey.pem); one file may have both, and the chain may be in a separate file."""
     text = read(certificate, user)
     own = blocks(text, "CERTIFICATE")
     own += [block for block in (blocks(read(chain, user), "CERTIFICATE") if chain else []) if block not in own]
@@ -172,7 +173,7 @@ def read_pair(certificate, key, chain, user):
 
 
 def write(path, text, mode=0o644, gid=-1):
-    """In a folder of root's, as a whole or not at all."""
+    """Writes a file in a folder of root, whole or not at all."""
     unfinished = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
@@ -190,7 +191,8 @@ def write(path, text, mode=0o644, gid=-1):
         raise Failed(f"{path}: {error.strerror}") from None
 
 
-# The customer may put a link anywhere in that folder, so the customer is who writes there.
+# The customer can put links anywhere in that folder, so this writes there as
+# the customer.
 WRITE_PAIR = """
 set -e
 mkdir -p -- "$1"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A running Apache's configuration, as Apache itself prints what it has read: mod_info's dump has every directive, with
-its file and line, after Include, IfModule, Define and macros have been dealt with."""
+"""A running Apache's configuration, as Apache itself prints it: mod_info's dump has every directive, with its file
+and line, after processing Include, IfModule, Define and macros."""
 
 import os
 import re
@@ -17,11 +17,11 @@ LINE = re.compile(r"#\s*(\d+):$")
 
 
 class Node:
-    """A directive, or a section with what is in it."""
+    """A directive, or a section with its contents."""
 
     def __init__(self, name, text, file="", line=0):
         self.name, self.text, self.file, self.line = name, text, file, line
-        self.children = None  # of a section: a list
+        self.children = None  # for a section: a list
 
     @property
     def key(self):
@@ -29,7 +29,7 @@ class Node:
 
     @property
     def words(self):
-        """As Apache breaks arguments into words."""
+        """Splits arguments into words like Apache."""
         return [plain or re.sub(r"\\([\\\"'])", r"\1", double or single) for double, single, plain in WORD.findall(self.text)]
 
     def first(self, default=""):
@@ -40,7 +40,7 @@ class Node:
         return f"<{text}>" if self.children is not None else text
 
     def walk(self):
-        """It, and all that is in it."""
+        """This node, and all nodes in it."""
         yield self
         for child in self.children or ():
             yield from child.walk()
@@ -91,7 +91,7 @@ def module_file(name):
 
 
 def run(program, file, *words):
-    """As apachectl runs it: with the variables of envvars, where there is such a file."""
+    """Like apachectl: with the variables of envvars, if this file exists."""
     envvars = os.path.join(os.path.dirname(file), "envvars")
     script = 'if [ -r "$1" ]; then . "$1"; fi; shift; exec "$@"'
     done = subprocess.run(["sh", "-c", script, "sh", envvars, program, "-f", file, *words], capture_output=True,

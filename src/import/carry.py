@@ -23,13 +23,13 @@ UNITS = "/etc/systemd/system"
 WWW = "/srv/www"
 # add --create-user writes it, and remove --purge looks for it.
 USER_MARK = "bellhop customer"
-# A plan with one of these is not carried out; what else check finds was there before, or is no mistake of the plan.
+# A plan with one of these is not executed; other findings of check are older, or not mistakes of the plan.
 MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
             "key-mismatch", "snippet-error", "acme-authority"}
 # The options of add and set for them; null is "none".
 LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
           "disk_max_bytes": "--disk-max={}"}
-# Where there is no document root yet, there will be one.
+# A missing document root will be made.
 INSTANCE_CONF = """
 <IfFile !"/srv/www/${{BELLHOP_INSTANCE}}">
     <IfFile !"/home/${{BELLHOP_INSTANCE}}/public_html">
@@ -58,7 +58,7 @@ def run(command):
 
 
 def without_name(said):
-    """Errors of bellhopctl as a part of one of ours."""
+    """Errors of bellhopctl as a part of our own."""
     return re.sub("^bellhopctl: ", "", said, flags=re.MULTILINE).removesuffix(".")
 
 
@@ -91,13 +91,13 @@ class Step:
 
 
 class Ctl:
-    """bellhopctl, with the folders that were given to us."""
+    """bellhopctl, with our own folder options."""
 
     def __init__(self, program, config, runtime):
         self.program, self.config, self.runtime = program, config, runtime
 
     def run(self, *words, config=None):
-        """(exit status, what it prints as an object, what it says)."""
+        """(exit status, output as an object, standard error)."""
         done = subprocess.run([self.program, f"--config={config or self.config}", f"--runtime={self.runtime}", "--json",
                                "--no-pager", *words], capture_output=True, text=True, check=False)
         try:
@@ -106,7 +106,7 @@ class Ctl:
             raise Failed(f"bellhopctl {words[0]} failed: {done.stderr.strip() or done.stdout.strip()}") from None
 
     def change(self, *words):
-        """The changes that a verb has made."""
+        """The changes that a verb made."""
         status, printed, said = self.run(*words)
         if status != 0:
             raise Failed(without_name(said) or f"bellhopctl {words[0]} failed")
@@ -122,7 +122,7 @@ class Carry:
         self.units = False  # drop-ins have changed
         self.n = 0
 
-    # --- what is there ---
+    # --- the present state ---
 
     def path(self, kind, *rest):
         return os.path.join(self.ctl.config, kind, *rest)
@@ -131,15 +131,15 @@ class Carry:
         return self.path("instances", f"{name}.conf")
 
     def settings_of(self, name):
-        """Of an instance that is there, in the terms of a plan; None: there is none, or its file has a mistake."""
+        """An existing instance, in the form of a plan; None: there is none, or its file has a mistake."""
         if self.exported is None:
             self.exported = {entry["instance"]: entry for entry in self.ctl.run("export")[1].get("instances", [])}
         return self.exported.get(name)
 
-    # --- mistakes that are seen before anything is changed ---
+    # --- mistakes that are found before anything is changed ---
 
     def conflicts(self):
-        """Two instances with the same host, address or default, be they in the plan or there already."""
+        """Two instances with the same host, address or default, in the plan or already existing."""
         taken, mistakes = {}, []
         names = {entry.name for entry in self.entries}
         self.settings_of("")
@@ -186,7 +186,7 @@ class Carry:
                                   f"can be changed by others than root, who could replace it by any folder.")
 
     def changed_by_hand(self):
-        """What somebody has changed since wins over Apache's old configuration, and over a plan made from it."""
+        """Later changes by hand take precedence over Apache's old configuration, and over a plan made from it."""
         for entry in self.entries:
             for file, text in entry["snippets"].items():
                 path = self.path("sites", entry.name, file)
@@ -199,9 +199,9 @@ class Carry:
                               f"{self.file_of(entry.name)}")
 
     def read_pairs(self):
-        """Of users that are there; without root, nobody's."""
+        """For existing users; without root, for none."""
         for entry in self.entries:
-            # That of the instance first: with it, the folder for the others is made.
+            # The certificate of the instance first: this makes the folder for the others.
             wanted = {"": (entry["certificate"], entry["key"], entry["chain"])} if entry["certificate"] else {}
             wanted.update({folder: (pair["certificate"], pair["key"], pair.get("chain"))
                            for folder, pair in entry["certificates"].items()})
@@ -253,8 +253,8 @@ class Carry:
                 os.chown(os.path.join(folder, at, name), uid, gid)
 
     def judge(self, entries):
-        """What bellhopctl check finds: the same that it would find afterwards. Most of the time that an import takes is
-        that of the servers' tests, so each processor has some."""
+        """The findings of bellhopctl check: the same as afterwards. An import mostly waits for the servers' tests, so
+        each processor runs some."""
         for entry in entries:
             if "server" not in entry.given and (there := self.settings_of(entry.name)):
                 entry.values["server"] = there["server"]
@@ -293,7 +293,7 @@ class Carry:
             yield entry, f"{entry.place(key)}: {what}."
 
     def knows_pair(self, entry):
-        """Without root, and before there is a user, certificates are not seen."""
+        """Without root, and before the user exists, certificates are not visible."""
         return os.geteuid() == 0 and user_of(entry.name) is not None
 
     def mistakes(self):
@@ -303,7 +303,7 @@ class Carry:
         changed = [entry for entry in self.entries if entry.name not in wrong and any(True for _ in self.steps(entry))]
         return found + (list(self.judge(changed)) if changed else [])
 
-    # --- the file of an instance, as add writes it ---
+    # --- the file of an instance, as in add ---
 
     @staticmethod
     def options(entry):
@@ -331,7 +331,7 @@ class Carry:
         return [None, *[key for key, _ in self.options(entry)], None]
 
     def differs(self, entry, there):
-        """The keys of an instance that is there in which the plan differs."""
+        """The keys in which an existing instance differs from the plan."""
         for key in [*SETTINGS, *LIMITS]:
             if key not in entry.given:
                 continue
@@ -350,7 +350,7 @@ class Carry:
     def tls_of(entry, there):
         return entry["tls"] if "tls" in entry.given else there["tls"]
 
-    # --- what has to be done ---
+    # --- steps ---
 
     def steps(self, entry):
         name, user = entry.name, user_of(entry.name)
@@ -399,7 +399,7 @@ class Carry:
                 continue
             path = self.path("tls", name, folder) if folder else self.path("tls", name)
             installed = user and access.installed_pair(user, path)
-            # bellhop-acme may have replaced it since, and what the plan names is older then.
+            # bellhop-acme may have replaced it, and then the certificate in the plan is older.
             if installed and not folder and there and self.tls_of(entry, there) == there["tls"] == "acme":
                 continue
             if installed != pair:
@@ -434,7 +434,7 @@ class Carry:
                 access.write(os.path.join(at, file), text, 0o600)
             self.ctl.change("cert", name, "--install", f"{at}/fullchain.pem", f"{at}/privkey.pem")
 
-    # --- doing it ---
+    # --- execution ---
 
     def one(self, entry):
         for step in self.steps(entry):
@@ -442,13 +442,13 @@ class Carry:
             self.tell(step.kind, step.what)
             if not self.dry_run:
                 step.run()
-            # Before there was a user, nobody could judge it.
+            # It could not be checked before the user existed.
             if step.kind == "user" and not self.dry_run and entry["snippets"]:
                 for _, mistake in self.judge([entry]):
                     raise Failed(mistake.rstrip("."))
 
     def all(self):
-        """{name: why} of those that could not be done; the others are."""
+        """{name: reason} of instances that failed; the others are done."""
         for entry in self.entries:
             try:
                 self.one(entry)
@@ -485,7 +485,7 @@ def names_in(folder):
 
 
 def text_at(path):
-    """None: it is not there, or can't be read."""
+    """None: it does not exist, or can't be read."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()

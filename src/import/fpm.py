@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Pools of PHP-FPM, by the socket at which Apache finds them."""
+"""Pools of PHP-FPM, by the socket through which Apache reaches them."""
 
 import glob
 import os
 import re
 
-# In the order in which a later one wins.
+# In order: a later one takes precedence.
 POOLS = ("/etc/php/*/fpm/pool.d/*.conf", "/etc/php-fpm.d/*.conf")
 INI = re.compile(r"(php_(?:admin_)?(?:value|flag)|env)\[([^\]]+)\]")
-# What bellhop-instance sees to, or fpm.conf.
+# Settings of bellhop-instance or fpm.conf.
 OWN = re.compile(r"user|group|listen(\..*)?|prefix|pm|chdir|catch_workers_output|decorate_workers_output|clear_env|"
                  r"process_control_timeout|rlimit_.*")
-# What php.fpm can say as the pool does.
+# Settings that php.fpm can have like a pool.
 KEPT = re.compile(r"pm\..*|request_terminate_timeout|request_slowlog_.*|security\.limit_extensions|process\.priority")
 
 

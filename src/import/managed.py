@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Certificates that Apache's mod_md has got: no directive of a virtual host names their files."""
+"""Certificates of Apache's mod_md, whose files no directive of a virtual host names."""
 
 import os
 import re
@@ -10,7 +10,7 @@ FLAGS = ("auto", "manual")
 
 
 class Domains:
-    """All of them: the first name of each is that of its folder."""
+    """All of them: the first name of each is the name of its folder."""
 
     def __init__(self, source):
         root = source.server("serverroot", "/etc/apache2")
@@ -31,7 +31,7 @@ class Domains:
 
 
 def pair_in(folder):
-    """A domain can have one of each kind of key: the usual one is the first."""
+    """A domain can have one for each kind of key, the usual one first."""
     try:
         files = os.listdir(folder)
     except OSError:

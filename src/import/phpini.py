@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Settings of PHP for one customer, of pools and of mod_php's directives, as the one php.fpm of the customer."""
+"""Settings of PHP for one customer, from pools and mod_php's directives, as the customer's single php.fpm."""
 
 import fpm
 import plan
@@ -50,7 +50,7 @@ class Settings:
                         verdict(where, "needs a hand", "write it into php.fpm of the snippets if it is useful there")
 
     def text(self, sites, verdict):
-        """None: there is nothing to set."""
+        """None: no setting is needed."""
         self.take_pools(sites, verdict)
         with_php = {site.name for site in sites if site.pools} or {site.name for site in sites}
         lines = []

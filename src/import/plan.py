@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What is to be imported, as JSON or CSV say it: the keys of `bellhopctl status --json`, and those that only import takes.
-
-Only the form is checked here. Whether hosts, users and addresses fit is the word of bellhopctl itself, see carry.py."""
+"""A plan in JSON or CSV: the keys of `bellhopctl status --json`, and some that only import accepts. Only the form is
+checked here; bellhopctl itself checks hosts, users and addresses, see carry.py."""
 
 import csv
 import difflib
@@ -25,12 +24,12 @@ BLANKS = re.compile(r"[ \t\r\n]*")
 NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
 
-# Each limit is null where the instance has none of its own.
-LIMITS = {  # from and to, as add and set take them
+# Each limit is null if the instance has no own limit.
+LIMITS = {  # minimum and maximum, as in add and set
     "memory_max_bytes": (16 << 20, LARGEST), "cpu_max_percent": (1, 1000000), "tasks_max": (16, 2 ** 31 - 1),
     "disk_max_bytes": (16 << 20, LARGEST),
 }
-# Null: as mail.conf says.
+# Null: as in mail.conf.
 MAIL = ("mail_per_hour", "mail_per_day", "mail_recipients_per_day")
 DEFAULTS = {
     "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "server": "apache",
@@ -38,20 +37,20 @@ DEFAULTS = {
     "certificate": None, "key": None, "chain": None,
     "certificates": {}, "snippets": {}, "folders": [], "php_fpm": None,
 }
-# Each of their values is an object itself, which no cell of a table can be.
+# Their values are objects, which a cell of a table can't contain.
 NOT_IN_CSV = ("certificates", "snippets")
 
 
 class Mistakes(Exception):
-    """All of them, each with its place."""
+    """All mistakes, each with its position."""
 
 
 class Entry:
-    """One instance, and where each of its keys is."""
+    """One instance, and the positions of its keys."""
 
     def __init__(self, file, line):
         self.file, self.line = file, line
-        self.is_from_apache = False  # so what is there already wins
+        self.is_from_apache = False  # so existing values take precedence
         self.lines, self.given, self.values = {}, set(), dict(DEFAULTS)
 
     @property
@@ -70,7 +69,7 @@ class Entry:
 
 
 class Text:
-    """A JSON text and a place in it; the values themselves are the json module's to read."""
+    """A JSON text and a position in it; the json module reads the values."""
 
     def __init__(self, text):
         self.text, self.at, self.counted = text, 0, (0, 1)
@@ -128,12 +127,12 @@ class Text:
 
 
 def read_json(text, file):
-    """The entries, with values that nobody has checked."""
+    """The entries, with unchecked values."""
     source, entries = Text(text), None
     try:
         for key, _ in source.keys():
             if key != "instances":
-                source.value()  # what else --dry-run --json prints
+                source.value()  # other keys of --dry-run --json
                 continue
             entries = []
             for _ in source.items("[", "]"):
@@ -161,7 +160,7 @@ WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false":
 
 
 def cell_value(key, cell):
-    """What does not fit stays text, which the check of types reports."""
+    """Invalid cells remain text, which the check of types reports."""
     default = DEFAULTS.get(key, "")
     if isinstance(default, list):
         return cell.split()
@@ -186,8 +185,9 @@ def header_mistakes(header):
 
 
 def read_csv(text, file):
-    """The entries, and [(entry, mistake)] of rows that are none."""
-    # A line break in quotes is no end of a row, so the reader says on which line a row ends.
+    """The entries, and [(entry, mistake)] of invalid rows."""
+    # A line break in quotes does not end a row, so the reader reports the last
+    # line of a row.
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     entries, mistakes, line = [], [], 1
     try:
@@ -328,7 +328,7 @@ def digest_of(text):
 
 
 def with_digest(text, mark="#"):
-    """A snippet that says by itself whether somebody has changed it."""
+    """A snippet with a digest that shows later changes by hand."""
     digest = digest_of(text)
     return f"{mark} Made by bellhopctl import. Delete it to have it made anew. SHA-256 of the rest: {digest}\n{text}"
 
@@ -338,13 +338,13 @@ def is_made(text):
 
 
 def is_changed(text):
-    """Whether somebody has changed what import had made."""
+    """Whether a file of import was changed by hand."""
     found = DIGEST.match(text)
     return not found or digest_of(text[found.end():]) != found.group(1)
 
 
 def entry_of(values, file, line):
-    """An entry that no file has, of the keys that are not as by default."""
+    """An entry without a file, from the keys that differ from their defaults."""
     entry = Entry(file, line)
     entry.is_from_apache = True
     entry.values.update(values)
@@ -353,14 +353,14 @@ def entry_of(values, file, line):
 
 
 def let_acme(entry, authority):
-    """bellhop-acme gets its certificate, unless nothing but addresses leads to it, for which no authority signs one."""
+    """bellhop-acme gets its certificate, unless it has only addresses, for which no authority signs one."""
     if entry["hosts"]:
         entry.values.update({"tls": "acme", "acme": authority or DEFAULTS["acme"]})
         entry.given |= {"tls", "acme"}
 
 
 def as_json(entry):
-    """The keys of status --json always, the others where they say something."""
+    """The keys of status --json always, others only with a value."""
     always = ("hosts", "addresses", "default", "http", "network", "server", "idle_seconds", "suspended", "canonical", "tls", "acme", *MAIL,
               *LIMITS)
     return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS

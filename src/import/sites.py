@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Whose site each virtual host is, and which host leads to which customer by Apache's own rules: of the virtual hosts for
-an address and port, the first one that has the name, exactly or by a wildcard; if none has it, the first one."""
+"""The owner of each virtual host, and the customer of each host by Apache's own rules: the first virtual host for an
+address and port that has the name, exactly or by a wildcard; if none has it, the first one."""
 
 import fnmatch
 import ipaddress
@@ -10,11 +10,11 @@ from collections import Counter
 
 PROXY_SOCKET = re.compile(r"unix:([^|\"'\s]+)\||fcgi://([0-9.]+:\d+)")
 HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-# Whose directive names the user, in the order in which the first one counts.
+# Directives that name the user; the first one counts.
 USER_DIRECTIVES = ("assignuserid", "ruidgid", "suexecusergroup")
 HTTP, TLS = "http", "tls"
 PORTS = {HTTP: 80, TLS: 443}
-# A host that nobody has, below a wildcard.
+# An unused host below a wildcard.
 PROBE = "zz--0"
 
 
@@ -26,7 +26,7 @@ def is_address(text):
 
 
 def is_route(name):
-    """Whether Host= takes it."""
+    """Whether Host= accepts it."""
     return bool(HOST.fullmatch(name.removeprefix("*."))) and not is_address(name)
 
 
@@ -41,7 +41,7 @@ def matches(pattern, host):
 
 
 def user_by(word):
-    """Of a name, or of a number behind "#". None: there is none."""
+    """From a name, or from a number after "#". None: there is none."""
     try:
         return pwd.getpwuid(int(word[1:])).pw_name if word.startswith("#") else pwd.getpwnam(word).pw_name
     except (KeyError, ValueError):
@@ -88,7 +88,7 @@ class Site:
         return any(matches(name, host) for name, _ in self.names)
 
     def find_user(self, wanted, of_all):
-        """By what is in it; of_all is the user of the whole server."""
+        """From its directives; of_all is the user of the whole server."""
         for name, _ in self.names:
             if name in wanted:
                 return wanted[name]
@@ -132,7 +132,7 @@ class Sites:
         self.inherit()
 
     def find_port(self, proto):
-        """The one that visitors use: 80 or 443, or the one of a server that has another one in front."""
+        """The port that clients use: 80 or 443, or the port of a server behind another one."""
         ports = Counter(port for site in self.all if site.proto == proto for _, port in site.places)
         usual = str(PORTS[proto])
         return usual if usual in ports or not ports else ports.most_common(1)[0][0]
@@ -149,7 +149,7 @@ class Sites:
         return groups
 
     def inherit(self):
-        """A virtual host without a user, as one that redirects has none, is of those who have its names elsewhere."""
+        """A virtual host without a user, such as one that redirects, belongs to the users of its names elsewhere."""
         with_user = [site for site in self.all if site.users]
         for site in self.all:
             if not site.users:
@@ -159,7 +159,7 @@ class Sites:
                     site.users, site.why = found, None
 
     def choices(self, host):
-        """The virtual hosts that have the host, as Apache chooses: one of each address and protocol."""
+        """The virtual hosts with the host, as Apache chooses: one for each address and protocol."""
         found = (next((site for site in group if site.has(host)), None) for group in self.groups.values())
         return [site for site in found if site]
 
@@ -174,14 +174,15 @@ class Sites:
         without = next((site for site in sites if not site.users), None)
         if without:
             return None, f"{without.why}. Use --user={host}=USER to give it to USER"
-        # A virtual host of several customers goes with the one that has the name to itself.
+        # A virtual host of several customers belongs to the one that has the
+        # name alone.
         alone = {user for site in sites if len(site.users) == 1 for user in site.users}
         if len(alone) == 1:
             return alone.pop(), None
         return None, f"virtual hosts of several users have it: {', '.join(sorted({site.where for site in sites}))}"
 
     def routes(self):
-        """{user: hosts}, of all names that are routes; and {name: why} of the others."""
+        """{user: hosts} of all names that are routes; and {name: reason} of the others."""
         hosts, left = {}, {}
         for site in self.all:
             for name, _ in site.names:
@@ -197,7 +198,7 @@ class Sites:
         return {user: list(names) for user, names in hosts.items()}, left
 
     def default(self):
-        """(user who gets all unknown hosts, None), or (None, why nobody does)."""
+        """(user of all unknown hosts, None), or (None, why there is none)."""
         first = [group[0] for group in self.groups.values()]
         users = set.intersection(*(site.users for site in first)) if first else set()
         if len(users) == 1:
@@ -206,7 +207,7 @@ class Sites:
                       ", ".join(sorted({site.where for site in first})))
 
     def addresses(self):
-        """{user: addresses} of addresses that one user has alone, where others have others."""
+        """{user: addresses} of addresses with only one user, if others have other addresses."""
         found = {}
         ips = {ip for _, ip in self.groups}
         for ip in sorted(ips - {"*"}):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Apache's virtual hosts as a plan, with a verdict on each directive. What a virtual host says is kept, in a virtual host
-of the customer's own Apache; what is the machine's or bellhop's matter there is moved to where it belongs."""
+"""Apache's virtual hosts as a plan, with a verdict on each directive. Directives are kept, in a virtual host of the
+customer's own Apache; settings of the machine or of bellhop are moved there."""
 
 import fnmatch
 import os
@@ -36,7 +36,7 @@ class Verdict:
 
 
 def redirects_all(site):
-    """Whether all that a virtual host does is to lead to the same host by HTTPS."""
+    """Whether a virtual host only redirects to the same host over HTTPS."""
     nodes = [node for node in site.node.walk() if node.key in REDIRECTS]
     if site.proto != HTTP or len(nodes) != 1 or any(node.key.startswith("proxypass") for node in site.node.walk()):
         return False
@@ -106,7 +106,7 @@ class Customer:
 
     @staticmethod
     def is_inner(node, site):
-        """Whether it is for a part of the site only."""
+        """Whether it applies only to a part of the site."""
         return node not in site.node.children and not any(
             node in child.children and child.key == "directory" and site.get("documentroot") and
             os.path.realpath(child.first()) == os.path.realpath(site.get("documentroot").first())
@@ -139,14 +139,14 @@ class Customer:
         return [f"{pad}<{node.name} {text}>", *inner, f"{pad}</{node.name}>"]
 
     def with_php_socket(self, node, site):
-        """None: the pool is another user's."""
+        """None: the pool belongs to another user."""
         def own(found):
             pool = self.planner.pools.get(found.group(1) or found.group(2))
             return found.group() if not pool else PHP_SOCKET + ("fcgi://bellhop-php" if found.group(2) else "")
         return PROXY_SOCKET.sub(own, node.text)
 
     def line_of_php(self, node, pad, site):
-        """A handler of PHP becomes the instance's own; None: it is none."""
+        """Replaces a handler of PHP with the instance's own; None: it is another handler."""
         text = self.with_php_socket(node, site)
         if text != node.text and node.children is None:
             if len({pool.version for pool in site.pools}) > 1:
@@ -177,7 +177,7 @@ class Customer:
     # --- TLS ---
 
     def line_of_tls(self, node, pad, site):
-        """None: kept, as any other."""
+        """None: kept, like any other."""
         pair = self.planner.pair_of(site)
         if node.key == "sslcertificatefile" and pair:
             if node is not next(child for child in site.node.children if child.key == node.key):
@@ -200,7 +200,7 @@ class Customer:
         return [f"{pad}SSLCertificateFile {at}/fullchain.pem", f"{pad}SSLCertificateKeyFile {at}/privkey.pem"]
 
     def find_certificates(self):
-        """The first pair is that of the instance; others have folders, by the host."""
+        """The first pair belongs to the instance; others have folders named after their host."""
         for site in self.sites:
             pair = self.planner.pair_of(site)
             if pair and pair not in self.certificates:
@@ -284,14 +284,15 @@ class Customer:
         home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
         found = [home] if is_below(real, home) and home.count("/") > 1 else []
         for folder in (*found, first if first and os.path.lexists(first) else real):
-            # A customer's link may lead to a folder that only root can change or make.
+            # A customer's link can lead to a folder that only root can change
+            # or make.
             is_meant = access.is_owned(folder, user) or access.first_not_roots(path) in (None, first)
             if folder not in tables.SHARED and plan.is_folder(folder) and access.is_bindable(folder, user) and is_meant:
                 return folder
         return None
 
     def folders(self):
-        """What the sandbox does not show, or shows without the right to write."""
+        """Folders that the sandbox hides, or shows read-only."""
         user = pwd.getpwnam(self.name)
         found = set()
         for path in sorted(self.paths):
@@ -321,7 +322,7 @@ def is_below(path, folder):
 
 
 def is_about(node, path):
-    """Whether a section for folders has something to say about what is at the path, or below it."""
+    """Whether a section for folders applies to the path, or below it."""
     words = [word for word in node.words if word != "~"]
     if not words:
         return False
@@ -384,7 +385,7 @@ class Planner:
         return self.pairs[site]
 
     def has_module(self, node, needed):
-        """Whether the instance's Apache knows the directive; adds the module that it has to load for that."""
+        """Whether the instance's Apache has the directive; adds the module that it must load."""
         if node.key in self.known:
             module = self.known[node.key]
         else:
@@ -397,7 +398,8 @@ class Planner:
         own = [f"{name}_module" for name in tables.INSTANCE_MODULES]
         files = [(None, self.source.program), *((None, apache.module_file(module)) for module in own)]
         others = [(module, apache.module_file(module)) for module in self.source.modules if module not in own]
-        # A name that is the end of a longer one shares its place in the library.
+        # A name that is the end of a longer one shares its string in the
+        # library.
         for fits in (lambda words: key in words, lambda words: any(word.endswith(key) for word in words)):
             for module, file in [*files, *others]:
                 if file and fits(self.words_of(file)):
@@ -456,7 +458,7 @@ def plan_of(source, wanted, network, acme=None):
 
 
 def taken_back(verdicts, mistakes):
-    """Of an instance that is not made, nothing has moved."""
+    """Nothing has moved for an instance that is not made."""
     why = {}
     for entry, text in mistakes:
         why.setdefault(entry.name, text)

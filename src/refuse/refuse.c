@@ -90,8 +90,7 @@ size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t
                 memcpy(ret, record, sizeof(record));
                 return sizeof(record);
         }
-        /* A silent client, or one with another protocol, gets a text about the expected protocol.
-         */
+        /* A silent client, or one with another protocol, gets a text with the expected protocol. */
         n = snprintf(ret, REFUSE_REPLY_MAX,
                      "HTTP/1.1 %s\r\n"
                      "Content-Type: text/plain; charset=utf-8\r\n"

@@ -8,8 +8,8 @@
 
 /*
  * The router's answer to GET path, NUL-terminated, to be freed. A negative errno: -ESHUTDOWN if it
- * is not running (asking would start it), -ENOENT or -ECONNREFUSED if nothing listens, -EACCES if
- * we have no access, -ETIMEDOUT, -ECONNRESET if the answer ends too early, -EPROTO if it is not an
+ * is not running (asking would start it); -ENOENT or -ECONNREFUSED if nothing listens; -EACCES if
+ * we have no access; -ETIMEDOUT; -ECONNRESET if the answer ends too early; -EPROTO if it is not an
  * answer of a router.
  */
 int control_fetch(const char *runtime_dir, const char *path, char **ret);

@@ -31,7 +31,7 @@ extern const char *const kept_by_name[];
 
 typedef struct Places {
         char file[PATH_MAX];
-        char tls[PATH_MAX]; /* folders of the customer's */
+        char tls[PATH_MAX]; /* folders of the customer */
         char snippets[PATH_MAX];
         char www[PATH_MAX];
         char state[PATH_MAX];

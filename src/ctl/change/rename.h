@@ -15,7 +15,7 @@ typedef struct Rename {
         char old_home[PATH_MAX], new_home[PATH_MAX]; /* "": it is not renamed */
         bool has_group;                              /* of the old name */
         bool has_begun;                              /* by an earlier command */
-        bool is_done;                                /* likewise */
+        bool is_done;                                /* also by an earlier command */
 } Rename;
 
 /* Finds out how far an earlier command went. Only a rename that has not begun can be refused: then

@@ -32,7 +32,7 @@ typedef struct Pair {
         char certificate_path[PATH_MAX];
         char key_path[PATH_MAX];
         STACK_OF(X509) * certificates; /* NULL: could not be read */
-        EVP_PKEY *key;                 /* NULL: likewise */
+        EVP_PKEY *key;                 /* NULL: could not be read */
         bool is_key_sealed;            /* with systemd-creds(1): only systemd can read it */
         const char
                 *advice; /* NULL: the advice of each kind, which is about the instance's folder */
