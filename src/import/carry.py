@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Carries a plan out: compares it with what is there, has bellhopctl judge it in a folder of its own, and then changes
-what differs, by bellhopctl's own verbs wherever there is one.
+"""Executes a plan: compares it with the present state, has bellhopctl check it in a separate folder, and then makes the
+changes, with bellhopctl's own verbs where possible.
 
-The file of an instance is written after all else of it, so a plan that was interrupted goes on when it is given again.
-All instances come into force together, at the end."""
+The file of an instance is written last, so an interrupted plan continues when it is given again. All instances come into
+force together, at the end."""
 
 import concurrent.futures
 import contextlib

@@ -22,7 +22,7 @@ typedef struct Start {
         bool is_late;            /* the last time, its time ended before it received */
         TAILQ_ENTRY(Start) link; /* START_WAITING */
         Deadline deadline;       /* START_HAS_SLOT */
-        struct Starts *starts;   /* likewise */
+        struct Starts *starts;   /* START_HAS_SLOT */
 } Start;
 
 /* Questions about an instance, and events of it. */

@@ -14,8 +14,8 @@ HOST = "blog.example"
 WWW = "/srv/www/blog"
 SNIPPET = "/etc/bellhop/sites/blog/wordpress.conf"
 PASSWORD = "correct horse 1 Battery"
-# A plugin of the customer's: an event that is due once, and says what has run it. Each visit tries to run what is due,
-# and not only one in a minute.
+# A plugin of the customer: an event that is due once, and reports what has run it. Each visit tries to run due
+# events, not only one visit in a minute.
 TICK = """<?php
 define('WP_CRON_LOCK_TIMEOUT', 0);
 add_action('tick', function () { file_put_contents(WP_CONTENT_DIR . '/ticked', php_sapi_name()); });
@@ -154,7 +154,7 @@ def test_upload_is_served(box, blog, picture):
 
 
 def test_pretty_permalinks(box, blog):
-    """WordPress writes the .htaccess itself once it is told what a link is to look like."""
+    """WordPress writes the .htaccess itself after the form of links is set."""
     visitor = Browser(box, HOST)
     assert visitor.get("articles/hello-world/").status == 404
     form = blog.admin.get("wp-admin/options-permalink.php").form("form")
@@ -229,7 +229,8 @@ def test_password_reset_by_mail(box, blog, request):
 
 
 def test_updates_come_from_the_internet(blog, network, wordpress_org, findings):  # pylint: disable=unused-argument
-    """Updates and plugins come from wordpress.org; the machine, and so the site itself, is no part of the internet."""
+    """Updates and plugins come from wordpress.org; the machine, and so the site itself, is not a part of the
+    internet."""
     network("internet")
     assert blog.health("dotorg-communication")[0] == "good"
     status, text, seconds = blog.health("loopback-requests")
@@ -259,7 +260,7 @@ def test_with_the_machines_network_it_runs_what_is_due_itself(box, blog, network
 
 @pytest.mark.usefixtures("nginx")
 def test_nginx_serves_the_same_site(box, blog, picture, findings):
-    """Pages, permalinks, uploads, its own interface and the dashboard; who was logged in still is."""
+    """Pages, permalinks, uploads, its own interface and the dashboard; users remain logged in."""
     visitor = Browser(box, HOST)
     head = box.curl(f"https://{HOST}/", "-I").replace("\r", "")
     assert head.startswith("HTTP/2 200") and "\nserver: nginx\n" in head

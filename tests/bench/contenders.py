@@ -36,7 +36,7 @@ def units(kind, names=HOSTS):
 
 
 class Contender:
-    """fronts: units that stand in the client's way. behind: units of the servers. targets: HOST@ADDRESS."""
+    """fronts: units between the client and the servers. behind: units of the servers. targets: HOST@ADDRESS."""
 
     def __init__(self, name, fronts, behind, targets=None):
         self.name, self.fronts, self.behind = name, fronts, behind

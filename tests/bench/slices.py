@@ -97,7 +97,7 @@ class Meter:
                 "busy": seen["busy"], "failed": seen["failed"], "front_usec": front / n, "behind_usec": behind / n}
 
     def latency(self, contender, protocol, seconds, samples):
-        """Of whole connections one after the other, on an otherwise idle machine."""
+        """For complete connections in turn, on an otherwise idle machine."""
         result = self.slice(contender, "new", protocol, seconds, 1, BELLHOP_LOAD_PAUSE_USEC="2000",
                             BELLHOP_LOAD_SAMPLES=str(samples))
         values = [int(line) / 1000 for line in pathlib.Path(samples).read_text().splitlines()]

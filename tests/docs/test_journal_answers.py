@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A neighbour writes lines into the journal that bear the identifiers, the message ids and the fields of alice's. No
-command that is written anywhere shows them as hers."""
+"""A neighbour writes lines into the journal with the identifiers, the message ids and the fields of alice's lines. No
+documented command shows them as lines of alice."""
 
 import json
 import re
@@ -30,7 +30,7 @@ sys.stdin.read()'"""
 
 
 def commands():
-    """Every one that asks for alice's, or for the router's or stand-in's lines about her."""
+    """Every command for the lines of alice, or for lines of the router or the stand-in about alice."""
     word = r"-\w+|--since=\S+|'[^' ]+'|[A-Z_]+=[\w.-]*\w|bellhop[\w@{}%.-]*\w|\d+|warning|with-unit"
     found = {re.sub(r"%s|\{name\}|@BELLHOP_INSTANCE@|(?<=@|-)NAME|(?<==)NAME", "alice", command) for _, text in texts()
              for command in re.findall(rf"journalctl(?:\s+(?:{word})(?![\w@]))+", text.replace("\\\n", " "))}
@@ -42,7 +42,7 @@ def _forged(box):
     box.write_page("bob", "forge.cgi", FORGER)
     client = box.popen_client("curl", "-s", "--max-time", "60", "--resolve", f"{BOB}:80:127.0.0.1", "-X", "POST", "-H",
                               "Content-Length: 1", f"http://{BOB}/forge.cgi")
-    # From a shell as well, where there is no unit of his site.
+    # Also from a shell, without a unit of bob's site.
     box.shell(f"runuser -u bob -- logger --id=$$ -t bellhop-alice {MARK}")
     try:
         box.wait_for("all are written", lambda: box.journal("SYSLOG_IDENTIFIER=systemd", f"MESSAGE_ID={IDS[-1]}",

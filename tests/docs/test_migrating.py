@@ -54,7 +54,7 @@ END = "\n---- end ----\n"
 
 
 def ten_answers(ten, port=80, tls_port=443):
-    """{URL: status, redirect and header of the customer's, body unless it is a page of the server's}."""
+    """{URL: status, redirect and header from the customer, and the body unless it is a page of the server}."""
     seen = {}
     for scheme, at, customers in (("http", port, (0, 4, 5, 9)), ("https", tls_port, (0, 4))):
         urls = [f"{scheme}://{name}{path}" for number in customers for host in [f"customer{number}.example"]
@@ -165,7 +165,7 @@ def test_bob_moves(old, step, before):
     assert answers(old) == before
     uid = old.run("stat", "-c", "%U", f"/proc/{main_pid(old, 'bob')}").strip()
     assert uid == "bob"
-    # What he writes now, the old server may read.
+    # The old server can read files that bob writes now.
     old.run("setpriv", "--reuid=bob", "--regid=bob", "--clear-groups", "sh", "-c",
             "umask 027; mkdir /srv/www/bob/new; echo new >/srv/www/bob/new/page.html")
     old.run("setpriv", "--reuid=www-data", "--regid=www-data", "--init-groups", "cat", "/srv/www/bob/new/page.html")

@@ -61,7 +61,7 @@ def test_a_visitor_is_refused(box, step):
     assert status_of(box, f"http://{WWW}/") == "503"
     box.run("systemctl", "start", "bellhop@alice.socket")
     assert status_of(box, "http://nobody.example/") == "421"
-    # A site that can't start, and is mended.
+    # A site that can't start, and is corrected.
     box.write("/etc/bellhop/sites/alice/typo.conf", "Frobnicate On\n")
     box.run("systemctl", "stop", "bellhop@alice.service")
     assert status_of(box, f"http://{WWW}/") == "503"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Debian's Prometheus scrapes as bellhop-metrics(7) tells an administrator to have it done, and the dashboard asks it
-only for what is there."""
+"""Debian's Prometheus scrapes as bellhop-metrics(7) describes it, and the dashboard asks it only for existing
+metrics."""
 
 import json
 import re

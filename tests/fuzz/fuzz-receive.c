@@ -79,7 +79,7 @@ static bool is_hand_off(const uint8_t *data, size_t size)
                memchr(data + 16, 0, data[7]) == NULL;
 }
 
-/* The lowest free descriptor tells whether any was left open below it. */
+/* The lowest free descriptor shows whether any below it was left open. */
 static int lowest_free(void)
 {
         const int fd = fcntl(pair[0], F_DUPFD_CLOEXEC, 0);

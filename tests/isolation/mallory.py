@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A hostile customer: all that attacks.py can do runs in the customer's own instance, as a CGI program and with a module of
-his, or with nginx, which has neither, from PHP."""
+"""A hostile customer: everything in attacks.py runs in the customer's own instance, as a CGI program and with the
+customer's module, or from PHP with nginx, which has neither."""
 
 import json
 import pathlib

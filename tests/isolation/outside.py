@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a customer's program outside of the instance does to the processes of the instance, by cron or ssh.
 
-outside.py reach    as the customer: tries to get into all processes of his, those that come meanwhile included, until
-                    there is a line of input; tells what came of it
+outside.py reach    as the customer: tries to get into all own processes, including new ones, until
+                    there is a line of input; reports the results
 outside.py shut PID as root, in place of a customer who has got the hand-off socket all the same: takes it from that
                     process, and with each line of input shuts it for reading
 """

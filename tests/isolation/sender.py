@@ -34,7 +34,7 @@ def main():
         while client.recv(4096):
             pass
     except ConnectionResetError:
-        pass  # it was disconnected, as it shall be
+        pass  # it was disconnected, as it must be
 
 
 if __name__ == "__main__":

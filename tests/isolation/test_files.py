@@ -42,7 +42,7 @@ def test_reads_nothing_of_others(box, mallory):
 
 
 def test_reads_nothing_of_others_by_modes_alone(box, mallory):
-    """Without any sandbox, as from a shell of the customer's."""
+    """Without any sandbox, as from a shell of the customer."""
     keep_secrets(box)
     for path in OF_BOB:
         tried = box.try_run("setpriv", "--reuid=mallory", "--regid=mallory", "--clear-groups", "cat", path)
@@ -111,7 +111,7 @@ def test_changes_nothing_of_the_machine(mallory):
 
 
 def test_leaves_nothing_for_others(box, mallory, trudy):
-    """Shared folders are no place to meet, nor to lay traps in."""
+    """Customers can't meet in shared folders, or lay traps there."""
     shared = {"/tmp", "/var/tmp", "/dev/shm", "/home", "/run/user"} & set(mallory.do("writable_places"))
     assert len(shared) >= 3
     for folder in sorted(shared):

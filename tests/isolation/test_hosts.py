@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A host below a neighbour's wildcard, or one that the default instance had: who answers for it, on open connections too."""
+"""A host below a neighbour's wildcard, or one that the default instance had: the instance that answers for it, also
+on open connections."""
 
 import contextlib
 import json
@@ -64,7 +65,7 @@ def findings(box):
 
 @pytest.fixture(name="alice", params=["apache", "nginx"])
 def alice_fixture(box, request):
-    """She has all hosts below hers, and what nobody has; nobody else is there."""
+    """alice has all hosts below its own, and all unknown hosts; there is no other instance."""
     path = box.path("/etc/bellhop/instances/alice.conf")
     before = path.read_text()
     box.write_instance("alice", f"Host={ALICE} *.{ALICE}\nDefault=yes\nServer={request.param}\n")
@@ -91,7 +92,7 @@ def test_added_host_is_no_longer_the_neighbours(box, protocol, host):
     with client(box, protocol, ALICE) as later:
         assert later.ask(host) == "other" if protocol == "h2" else later.ask(host) == "421"
         assert later.ask(ALICE) == "200" or protocol == "http/1.1"
-    # What is taken away again is hers.
+    # A removed host belongs to the first instance again.
     assert RELOAD in ctl(box, "remove", "dora", "--dry-run")
     with client(box, protocol, ALICE) as shared:
         assert RELOAD in ctl(box, "remove", "dora")
@@ -115,7 +116,7 @@ def test_host_of_a_file_that_was_edited(box, written):
         assert shared.ask(host) != "200"
     assert answers(box, host) == "dora"
     assert ("site-not-reloaded", "alice") not in findings(box)
-    # Nothing of it concerns her.
+    # None of this concerns alice.
     box.write_instance("dora", f"Host=dora.example {written}{NEW}\nIdleSec=1h\n")
     assert "alice" not in ctl(box, "apply")
 

@@ -172,7 +172,8 @@ def test_passed_sockets(oscar, way, address):
 
 
 def test_sockets_of_the_router_open_no_connection(box):
-    """What the router has accepted bears its user, whoever has it now: not even an empty packet goes out."""
+    """A connection that the router accepted keeps the router's user in any process: not even an empty packet is
+    sent."""
     said = box.run("setpriv", "--reuid=bellhop", "--regid=bellhop", "--clear-groups", "/usr/bin/python3", "-c", CONNECT,
                    f"127.0.0.1/{SERVICE}", "203.0.113.5/80")
     assert said.count("No route to host") == 2, said

@@ -94,7 +94,7 @@ def test_flooded_journal_still_has_others_lines(box, mallory):
 
 @pytest.fixture(name="small", scope="module")
 def small_fixture():
-    """Hostile, on a machine that can count what he takes."""
+    """A hostile customer, on a machine that can count their usage."""
     machine = Box("bellhop-limits", cgroup="v1")
     machine.up()
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A customer who wants other lines in a log, their own or a neighbour's, or none."""
+"""A customer tries to forge lines in a log, their own or a neighbour's, or to lose lines."""
 
 import re
 
@@ -8,7 +8,7 @@ from mallory import assert_neighbours_are_well
 
 FOLDER = "/run/bellhop-private/sockets"
 VICTIM = "203.0.113.66"
-# Outside of the sandbox, as a job of cron's: passes a descriptor of /run to whoever connects.
+# Outside of the sandbox, like a job of cron: passes a descriptor of /run to each client.
 HOLE = """import os, socket, sys
 hole = socket.socket(socket.AF_UNIX)
 hole.bind("/srv/www/mallory/hole.sock")
@@ -131,7 +131,7 @@ def test_forged_line_names_no_client(box, request, name, way):
 
 
 def test_user_without_a_folder(box, mallory):
-    """Others' lines are written all the same, and his come back with the folder."""
+    """Lines of others are still written, and the customer's lines come back with the folder."""
     box.shell("rm /var/log/bellhop/.uid/$(id -u mallory); systemctl restart bellhop-log.service")
     try:
         assert mallory.serves()

@@ -87,7 +87,7 @@ def test_who_sends_is_what_the_kernel_says(box, server, request, customer):
 
 
 def test_passed_connection_is_its_makers(box, server, mallory):
-    """Whoever speaks by it: the budget and the name are those of the customer who has made it."""
+    """A socket counts for the customer who made it, in any process: for the budget and the name."""
     box.write("/root/pass.py", SEND + """
 import os, pwd
 connection = connect()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a hostile customer tries to become more than he is."""
+"""A hostile customer tries to get more rights."""
 
 import re
 

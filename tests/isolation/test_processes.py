@@ -16,7 +16,7 @@ def test_sees_no_process_of_others(box, hostile):
 
 
 def test_gets_into_no_nginx(box, mabel):
-    """That runs no code of the customer's, so that none of it has the hand-off socket or a connection."""
+    """This runs no code of the customer, so no such code has the hand-off socket or a connection."""
     assert mabel.serves()
     pids = box.run("pgrep", "-u", "mabel", "nginx").split()
     assert len(pids) == 2
@@ -45,7 +45,7 @@ def test_killing_all_ends_only_itself(box, hostile):
 def test_customers_other_programs_get_into_no_server(box, hostile):
     """Not from the moment when it is started; else they had the hand-off socket."""
     box.run("systemctl", "stop", hostile.unit)
-    # No program of the site's runs, which he may do with as he likes.
+    # No program of the site is running, which the customer could control.
     box.write(f"{hostile.folder}/still.txt", "still\n", 0o644)
     thief = box.popen_run("setpriv", f"--reuid={hostile.name}", f"--regid={hostile.name}", "--clear-groups",
                       "/usr/bin/python3", "-c", OUTSIDE.read_text(), "reach", stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -78,7 +78,7 @@ def test_no_descriptor_leads_out_of_the_sandbox(box, hostile):
 
 
 def test_what_it_tells_systemd_does_not_arrive(box, mallory):
-    """Whoever floods that socket would keep PID 1 busy."""
+    """A program that floods that socket would keep PID 1 busy."""
     assert mallory.serves()
     assert mallory.do("tells_systemd", pid=int(box.show("bellhop-router.service", "MainPID"))) in ("EACCES", "ENOENT")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What customers put into their sites, and programs that talk to it."""
+"""Contents of customers' sites, and clients for them."""
 
 # Says who runs it, and what came with the request.
 SHOW_PHP = """<?php
@@ -35,7 +35,7 @@ $got['processes'] = array_values(array_unique(array_map('fileowner', glob('/proc
 echo json_encode($got);
 """
 
-# Programs of three languages that answer alike: who they are, and the hash of what was sent.
+# Programs in three languages with the same answer: their user, and the hash of the sent bytes.
 CGI = {
     "post.cgi": """#!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n'

@@ -54,7 +54,8 @@ def test_visitors_around_idle_exits(box, four):
     exits = count_exits(box, four, since)
     print(f"exits {exits}, {sum(exits.values())} in {SECONDS:.0f} s; median {report.median_sec:.3f} s")
     assert_nothing_failed(report)
-    # Nobody's connection was ended but by the visitor: whoever has one open keeps the instance alive.
+    # Only clients ended connections: an open connection keeps the instance
+    # alive.
     assert "ended while idle" not in report.counts, report.counts
     assert min(exits.values()) > SECONDS / 4, exits
 

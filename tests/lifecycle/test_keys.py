@@ -122,7 +122,7 @@ SPOILT = {
 
 @pytest.mark.parametrize("how", SPOILT)
 def test_bad_renewal_leaves_the_site_as_it_is(box, site, server, how):
-    """A reload says what is wrong, and the old certificate goes on; once it is mended, the new one is taken up."""
+    """A reload reports the error, and the old certificate remains in use; after it is fixed, the new one is used."""
     command, *reasons = SPOILT[how]
     reason = reasons[server == "nginx"]
     serial = served(box)
@@ -196,7 +196,8 @@ def use_credentials(box, key):
 
 
 def assert_key_is_a_credential(box):
-    """The customer's programs see it, as they see any key of theirs; a neighbour's see nothing, nor does the disk."""
+    """The customer's programs see it, like any of their keys; a neighbour's programs don't, and it is not on the
+    disk."""
     place = "/run/credentials/bellhop@carol.service"
     for name in ("alice", "carol"):
         page = f"<?php system('cat {place}/privkey.pem 2>&1; ls /run/credentials 2>&1');"

@@ -58,7 +58,7 @@ def server_fixture(request):
 
 @pytest.fixture(name="machine", scope="module")
 def machine_fixture(server):
-    """It has the mail server, and Erin who reads her mail there."""
+    """It has the mail server, and Erin, who reads mail there."""
     folder = BUILD / f"{server}-packages"
     subprocess.run([TESTS / "download-packages", server, folder], check=True)
     for machine in machine_with_customers(f"bellhop-{server}"):

@@ -49,7 +49,7 @@ def test_woken_at_once_they_start_in_turn(box, asleep):
     assert metric(box, "start_waits_total") >= N_WOKEN - 2 * STARTING_MAX
     box.wait_for("all have started", lambda: metric(box, "starting_instances") == 0)
     assert metric(box, "late_starts_total") == 0
-    # Who runs has not waited for them.
+    # Running instances have not waited for them.
     assert len(told["other_msec"]) > 5
     assert metric(box, 'instance_start_waits_total{instance="alice"}') == 0
     # They run now, so nobody waits for a turn.

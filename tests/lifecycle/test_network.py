@@ -63,7 +63,7 @@ def test_change_for_one_who_came_since_the_boot(box):
 
 @pytest.mark.usefixtures("carol")
 def test_change_for_one_who_was_there_at_boot(box):
-    """bellhop.target has wanted his socket since then, so that systemd never forgets his units."""
+    """bellhop.target has wanted this socket since then, so systemd never forgets the units."""
     box.write_instance("carol", "Host=carol.example\n")
     box.run("systemctl", "daemon-reload")
     assert not has_network(box)

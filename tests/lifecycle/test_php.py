@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""PHP out of the box: each customer's own PHP-FPM in his instance, which comes with the first request for it."""
+"""PHP without configuration: each customer's own PHP-FPM in the instance, which starts with the first request for
+it."""
 
 import json
 import os
@@ -29,7 +30,7 @@ file_put_contents('/srv/www/carol/later.txt', 'done');
 
 @pytest.fixture(name="site")
 def site_fixture(box, carol):
-    """carol, with PHP pages and no further step of hers or an administrator's."""
+    """carol, with PHP pages and without any further step."""
     for name, text in (("show.php", sites.SHOW_PHP), ("reach.php", sites.REACH_PHP),
                        ("load.php", f"<?php header('Content-Length: {len(HOST) + 1}'); echo '{HOST}', PHP_EOL;"),
                        ("slow.php", "<?php sleep(2); echo 'slow ', getmypid();"),
@@ -127,7 +128,7 @@ def test_upload(box, site, tmp_path):
 
 
 def test_index_and_front_controller(box, site):
-    """As content management systems do it: what is no file goes to index.php."""
+    """As in content management systems: a request without a file goes to index.php."""
     box.write(f"{WWW}/index.php", "<?php echo 'index of ', $_SERVER['REQUEST_URI'];")
     box.write(f"{WWW}/.htaccess", "RewriteEngine On\nRewriteCond %{REQUEST_FILENAME} !-f\n"
               "RewriteRule . /index.php [L]\n")
@@ -266,7 +267,7 @@ def test_page_in_progress_is_finished(box, site, action):
 
 
 def test_work_behind_the_response_is_finished(box, site):
-    """fastcgi_finish_request(): no connection tells that there is something to do."""
+    """fastcgi_finish_request(): no connection shows that work is left."""
     for action in ("reload", "stop"):
         assert box.curl(f"http://{HOST}/later.php") == "at once"
         box.run("systemctl", action, SITE)
@@ -425,7 +426,7 @@ print(works(socket.create_server, ("127.0.0.1", 5000)), works(socket.socket(sock
 
 @pytest.mark.parametrize("network", ["no", "yes"])
 def test_php_is_in_the_fence_of_its_instance(box, site, network):
-    """A socket of the customer's may be passed to his PHP, so that PHP must not be able to do more with it."""
+    """A socket of the customer may be passed to PHP, so PHP must not be able to do more with it."""
     box.write_instance(site, f"Host={HOST}\nNetwork={network}\n")
     box.run("systemctl", "daemon-reload")
     box.write_page(site, "fence.cgi", FENCE)

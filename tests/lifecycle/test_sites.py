@@ -16,7 +16,7 @@ SHA256 = hashlib.sha256
 
 @pytest.fixture(name="site")
 def site_fixture(box, carol):
-    """Writes a file of carol's, and starts her when the first is written."""
+    """Writes a file of carol, and starts the instance when the first is written."""
     def write(path, text, mode=0o644):
         box.write(f"{WWW}/{path}", text, mode)
         box.shell(f"chown -R carol: {WWW}")
@@ -147,7 +147,7 @@ def test_htaccess_by_address(box, site, rule):
 
 @pytest.fixture(name="app")
 def app_fixture(box, carol):
-    """A service of carol's own, beside her site."""
+    """A separate service of carol, beside the site."""
     box.write("/home/carol/app.py", sites.WEBSOCKET_APP)
     box.run("systemd-run", "--quiet", "--unit=carol-app", "--uid=carol", "/usr/bin/python3", "/home/carol/app.py",
             "/home/carol/app.sock")

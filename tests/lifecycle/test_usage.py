@@ -222,7 +222,7 @@ def test_requests_after_all_of_it_was_restarted(box, wire):
 
 @pytest.mark.parametrize("wire", ["apache", "nginx"], indirect=True)
 def test_requests(box, wire):
-    """As many as there are lines in the log of visitors; the last ones are told when the instance ends."""
+    """As many as lines in the access log; the last ones are reported when the instance ends."""
     before = used(box)["requests"] or 0
     page = f"https://{HOST}/load.txt"
     for options in (["--http1.1"], ["--http2"]):

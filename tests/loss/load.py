@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Constant load from many clients at once, by turns over HTTP and HTTPS; every connection that fails is reported.
 
-load.py WORKERS HOST...: WORKERS is a JSON object, kind -> how many for each host:
-  new    a new connection for each request
-  slow   the same, and the first bytes come in two parts, so that the router has to keep the connection meanwhile
-  keep   requests on one connection as long as the server keeps it
+load.py WORKERS HOST...: WORKERS is a JSON object, kind -> number for each host:
+  new    A new connection for each request.
+  slow   The same, but the first bytes come in two parts, so the router has to keep the connection meanwhile.
+  keep   Requests on one connection as long as the server keeps it.
 
-Says "running" when each worker has had an answer, goes on until its standard input ends (or, if that never comes, for
+Prints "running" when each worker has had an answer, continues until its standard input ends (or, if that never comes, for
 START_TIMEOUT), and prints a report as JSON.
-Times are of the monotonic clock, so whoever started this can compare them with its own.
+Times are of the monotonic clock, so the caller can compare them with its own.
 """
 
 import collections

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""journald hangs and its queues are full: nobody waits for it, and it is told later how much it has missed."""
+"""journald hangs and its queues are full: no process waits for it, and it later gets the number of lost lines."""
 
 import re
 import threading
@@ -12,7 +12,7 @@ JOURNALD = "systemd-journald.service"
 WATCHDOG = f"/run/systemd/system/{JOURNALD}.d/watchdog.conf"
 LOGS = "/run/systemd/system/bellhop@.service.d/logs.conf"
 LOST = r"\d+ lines of this log were lost"
-# As a site that logs much would: until neither socket has room, whoever sends.
+# Like a site that logs a lot: until neither socket has room, for any sender.
 FILL = """
 import socket
 for path, text in (("/run/systemd/journal/socket", b"MESSAGE=full\\n"), ("/run/systemd/journal/dev-log", b"<6>full")):
@@ -35,7 +35,8 @@ PHP = "<?php error_log('something is wrong'); echo 'answer';"
 
 @pytest.fixture(name="hung_journald")
 def hung_journald_fixture(box, carol):
-    """Hangs and is full; goes on when it is called, or in the end. bob runs, and his PHP; carol does not. All log there."""
+    """Hangs and is full; continues on request, or at the end. bob and bob's PHP are running, carol is not. All log
+    there."""
     box.write(LOGS, "[Service]\nEnvironment=BELLHOP_LOGS=journal\n")
     box.run("systemctl", "daemon-reload")
     box.run("systemctl", "stop", "bellhop@alice.service", "bellhop@bob.service")
@@ -68,7 +69,7 @@ def hung_journald_fixture(box, carol):
 
 
 def statuses(box, url, n):
-    """Of n new connections, one after the other."""
+    """Of n new connections in turn."""
     host = url.split("/")[2]
     done = box.try_client("curl", "-sS", "--fail-early", "--max-time", "20", "-H", "Connection: close",
                           "--resolve", f"{host}:80:127.0.0.1", "-o", "/dev/null", "-w", "%{http_code}\n",

@@ -130,7 +130,8 @@ def test_descriptor_limit(box, router_settings, way):
 
 
 def test_stuck_instance(box, router_settings):
-    """2000 connections wait for alice, whose instance is stopped; bob's visitors don't notice, and none of hers is lost."""
+    """2000 connections wait for alice, whose instance is stopped; bob's clients don't notice, and none of alice's is
+    lost."""
     n = 2000
     router_settings("PendingMaxPerInstance=4000\nHandoffTimeoutSec=60s")
     box.curl(f"http://{ALICE}/load.txt")
@@ -149,7 +150,7 @@ def test_stuck_instance(box, router_settings):
         box.run("systemctl", "kill", "--signal=CONT", "bellhop@alice.service")
     assert [answer for answer in answers if not served(answer, ALICE)] == []
     report.assert_nothing_failed("new", "keep")
-    # Whoever waits for the stuck one waits for as long as it is stuck.
+    # Clients of the stuck instance wait as long as it is stuck.
     assert report.longest_sec < stuck_sec / 2
 
 
@@ -159,7 +160,7 @@ def test_killed_instance_loses_only_what_it_was_serving(box, carol, router_setti
     router_settings("PendingMaxPerInstance=4000")
     box.start_customer(carol)
     publish(box, carol, "carol.example")
-    # It begins to answer, so whoever sees that knows that the instance has the request.
+    # It begins to answer, which shows the client that the instance has the request.
     box.write_page(carol, "slow.cgi", "head -c 9000 /dev/zero; sleep 60")
     for _ in range(10 if n < 100 else 2):
         box.curl("http://carol.example/load.txt")

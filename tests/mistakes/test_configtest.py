@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""bellhopctl check has the customer's configuration tested, which may load code of theirs: what that code finds of root,
-and what the customer's other programs can do to root meanwhile."""
+"""bellhopctl check tests the customer's configuration, which may load the customer's code: what that code finds of
+root, and what the customer's other programs can do to root meanwhile."""
 
 import errno
 import json
@@ -108,7 +108,7 @@ while True:
 
 @pytest.fixture(name="frozen")
 def frozen_fixture(box):
-    """All processes of carol's are stopped, by one that is not in her instance."""
+    """All processes of carol are stopped, by one outside of the instance."""
     box.write(f"{SITES}/a.conf", "# none\n")
     assert "carol" in box.curl("http://carol.example/", "-L", "-k", "--resolve", "carol.example:443:127.0.0.1")
     box.run("systemd-run", "--quiet", "--unit=freezer", "--uid=carol", "-p", "RuntimeDirectory=freezer",
@@ -137,7 +137,7 @@ def test_stopped_test_does_not_hold_up_the_check(frozen, options):
 
 
 def test_stopped_customer_does_not_hold_up_others(frozen):
-    """Reload waits for a process of the customer's, and systemd ends that."""
+    """Reload waits for a process of the customer, and systemd ends that."""
     assert run_within(frozen, "bellhopctl", "apply", "--dry-run").returncode == 0
     assert run_within(frozen, "systemctl", "reload", "bellhop@carol.service").returncode == 1
     assert run_within(frozen, "bellhopctl", "status", "carol", "--no-pager").returncode == 0

@@ -22,7 +22,7 @@ RELOAD = "systemctl reload bellhop-router"
 
 
 def findings(box):
-    """What check says: notes apart, they tell what is no mistake."""
+    """The findings of check, without notes, which are not mistakes."""
     checked = box.try_run("bellhopctl", "check", "--json")
     found = [entry for entry in json.loads(checked.stdout)["findings"] if entry["severity"] != "note"]
     assert checked.returncode == any(entry["severity"] == "error" for entry in found), checked

@@ -141,7 +141,7 @@ def test_htaccess(site):
     # As the advice has it.
     site.shell(f"rm {SITES}/*; rm {WWW}/private/more/.htaccess; bellhopctl set carol --server=apache")
     assert status_of(site, "private/list.txt") == "403" and findings(site) == []
-    # Whoever goes back hears of it.
+    # A customer who changes back gets a warning.
     said = f"nginx does not read the .htaccess files in {WWW}: "
     for option in ("--dry-run", "--no-pager"):
         assert said in site.run("bellhopctl", "set", "carol", "--server=nginx", option)

@@ -22,7 +22,7 @@ IN_TLS = {f"{TLS}/{name}": "/etc/shadow" for name in ("fullchain.pem", "privkey.
 
 @pytest.fixture(name="precious")
 def _precious(box):
-    """A tree of root's, with names as in customers' folders, and what root has to lose elsewhere."""
+    """A tree of root, with names as in customers' folders, and files of root elsewhere that must not change."""
     box.path(SWAPPER).write_text((pathlib.Path(__file__).parent / "swapper.py").read_text())
     box.shell(f"""
         rm -rf {SENTINEL} /root/pair /srv/www/carol/pages; mkdir -p {SENTINEL}/deep /root/pair /srv/www/carol/pages/deep

@@ -111,7 +111,7 @@ def test_unit_tests_passed_in_the_build():
 
 
 def test_lintian_has_nothing_but_what_is_explained():
-    # What is overridden for another release's lintian is no finding of this one's.
+    # Overrides for another release's lintian are not findings of this one.
     said = [line for line in (FOLDER / "lintian").read_text().splitlines()
             if not re.match(r"N:|O:|I: .* unused-override|E: .* alien-tag", line)]
     assert said == []

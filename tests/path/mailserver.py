@@ -13,7 +13,7 @@ import threading
 
 from handoff import AS_ROOT, BUILD, TIMEOUT
 
-# The user that has an instance: without root, that is whoever runs the tests.
+# The user that has an instance: without root, the user who runs the tests.
 NAME = "mail" if AS_ROOT else pwd.getpwuid(os.getuid()).pw_name
 UID = pwd.getpwnam(NAME).pw_uid
 

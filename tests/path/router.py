@@ -119,7 +119,7 @@ def read_exactly(connection, size):
 
 
 def parse_reply(data):
-    """(status, fields, body) of the one HTTP reply that data must be; checks what holds for all of ours."""
+    """(status, fields, body) of the one HTTP reply in data; checks the rules for all our replies."""
     head, _, body = data.partition(b"\r\n\r\n")
     status, *lines = head.decode("ascii").split("\r\n")
     assert re.fullmatch(r"HTTP/1\.1 \d{3} [A-Z][A-Za-z ]+", status), data
@@ -212,7 +212,7 @@ def listen(address, port=0):
 class Router:
     """A router in a folder of its own, not as root, with a hand-off socket for each instance.
 
-    instances: name -> what stands below [Instance]. settings: what stands below [Router].
+    instances: name -> the lines below [Instance]. settings: the lines below [Router].
     absent: names without hand-off socket. listen_on: addresses or (address, port). nofile: its RLIMIT_NOFILE.
     """
 

@@ -216,7 +216,7 @@ def test_takes_hand_offs_of_the_router_alone():
 
 
 def test_slow_clients_keep_nobody():
-    """Who stops in the middle is cut off in the end, and meanwhile others are answered."""
+    """A client that stops in the middle is finally cut off, and others are answered meanwhile."""
     with running() as (router, responder):
         before = responder.n_fds()
         data = hello_of_an_authority()

@@ -480,7 +480,7 @@ def test_fifo_of_a_customer_is_not_opened(config, verb, link):
 
 
 def inotify_opens(paths):
-    """Returns what tells which of these files have been opened since, by the kernel's word; O_PATH opens nothing."""
+    """Returns a function for the files that were opened since, from the kernel; O_PATH opens nothing."""
     libc = ctypes.CDLL(None, use_errno=True)
     fd = libc.inotify_init1(os.O_NONBLOCK)
     watched = {libc.inotify_add_watch(fd, bytes(path), 0x20): path for path in paths}  # IN_OPEN

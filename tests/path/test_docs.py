@@ -14,7 +14,7 @@ DOCUMENTS = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
 
 
 def code(text):
-    """What stands in fences and in backticks."""
+    """Text in fences and in backticks."""
     fences = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     rest = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     return [*fences, *re.findall(r"`([^`]+)`", rest)]

@@ -60,7 +60,8 @@ Header always set X-Name "expr=%{{SERVER_NAME}}" early
 
 
 class Apache:
-    """A plain Apache with a site for each of two hosts and one for all others, which tells what it served as whom."""
+    """A plain Apache with a site for each of two hosts and one for all others, which reports each request and its
+    site."""
 
     def __init__(self, options):
         self.folder = tempfile.mkdtemp(prefix="bellhop-apache-")

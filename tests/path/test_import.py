@@ -132,7 +132,7 @@ def test_broken_csv(config, tmp_path, text, says):
 
 
 def test_conflicts(config, tmp_path):
-    """With another in the plan, and with what is there; spelling does not matter."""
+    """With another one in the plan, and with existing ones; spelling does not matter."""
     (config / f"instances/{C}.conf").write_text("[Instance]\nHost=There.Example\nDefault=yes\n")
     entries = [entry(), entry(instance=B, hosts=["A.example.", "there.example"], default=True)]
     (tmp_path / "plan.json").write_text(json.dumps({"instances": entries}))
@@ -217,7 +217,7 @@ def test_acme_in_the_file():
 @pytest.mark.parametrize("given, there, keys", [
     ({"tls": "acme"}, ("files", "default"), ["tls"]), ({"tls": "acme"}, ("acme", "other"), []),
     ({"tls": "acme", "acme": "other"}, ("acme", "default"), ["acme"]), ({"acme": "other"}, ("acme", "default"), ["acme"]),
-    # What has no effect is no difference.
+    # A setting without effect is not a difference.
     ({"acme": "other"}, ("files", "default"), []), ({"tls": "files", "acme": "other"}, ("acme", "default"), ["tls"])])
 def test_what_differs_of_acme(given, there, keys):
     work = carry.Carry(None, [], True, None)

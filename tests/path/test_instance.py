@@ -88,7 +88,7 @@ def test_state(instance):
     reload(instance)
     assert (state(instance)["STATE"], state(instance)["RELOAD"]) == ("ready", "done")
     assert read < int(state(instance)["READ_USEC"]) < time.time() * 1e6
-    # Whoever goes on counts as well.
+    # The old server that continues counts as well.
     assert state(instance)["HANDOFFS"] == "1"
     assert instance.stop() == 0
     assert state(instance)["STATE"] == "stopping"
@@ -104,7 +104,7 @@ def test_last_connection_of_an_old_server_is_counted(instance):
 
 
 def test_what_runs_finds_nothing_of_the_supervisor(instance):
-    """Programs of the site, piped logs, and whoever reads the environment of the server."""
+    """Programs of the site, piped logs, and readers of the server's environment."""
     instance.path("www/env.cgi", text="#!/bin/sh\nprintf 'Content-Type: text/plain\\n\\n'\nenv\n", mode=0o755)
     instance.path("config/sites", instance.user, "pipe.conf",
                   text=f'CustomLog "|/bin/sh -c \'env >{instance.path("run/piped")}; cat >/dev/null\'" "%h"\n')

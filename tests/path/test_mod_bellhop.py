@@ -560,7 +560,7 @@ def test_stop_while_it_starts_is_not_lost(instance):
         time.sleep(delay_msec / 1000)  # not for something to happen: at any moment, it must be heeded
         assert instance.stop(signal.SIGINT) in (0, -signal.SIGINT)
         while handoff.select.select([instance.notify.socket], [], [], 0)[0]:
-            instance.notify.socket.recv(4096)  # else its queue is full one day, and whoever notifies waits
+            instance.notify.socket.recv(4096)  # otherwise its queue fills, and senders wait
     with instance.connect() as connection:
         get(connection, "alice.example", extra=b"Connection: close\r\n")
         instance.start()

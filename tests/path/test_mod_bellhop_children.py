@@ -45,7 +45,7 @@ def test_children_of_a_burst_end_with_it(instance):
         assert instance.curl("/") == (0, "hello\n")
         last, others = burst.connections[-1:], burst.connections[:-1]
         assert burst.finish(others) == OK
-        # Any child may be told to end: the one that has the last client stays until he has been served.
+        # Any child may be told to end: the one with the last client stays until the client has been served.
         assert instance.curl("/") == (0, "hello\n")
         assert burst.finish(last) == OK
     instance.wait_until(lambda: instance.curl("/") == (0, "hello\n") and len(instance.children()) == 1, "one child")

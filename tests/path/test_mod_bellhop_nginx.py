@@ -155,7 +155,7 @@ def test_error_log(instance):
 
 
 def test_error_log_has_no_uploads(instance):
-    """A form with a picture is no mistake."""
+    """A form with a picture is not a mistake."""
     instance.path("www/x.php", text="<?php")
     assert instance.curl("/x.php", "--data-binary", f"@{os.path.realpath('/proc/self/exe')}")[0] == 0
     instance.curl("/none")
@@ -303,7 +303,7 @@ def test_other_signals(instance):
 
 
 def test_killed_amidst_a_reload_of_its_own():
-    """Whoever ends a worker, its connections have ended."""
+    """If any process ends a worker, its connections have ended."""
     with Instance("nginx", settings="Host=alice.example\nIdleSec=1s", snippet="keepalive_timeout 60s;") as instance:
         instance.start()
         with instance.connect() as connection, connection.makefile("rb") as file:

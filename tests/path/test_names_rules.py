@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Access rules by the name of a client: who has none that can be found is denied, unless the instance may ask for it."""
+"""Access rules by the name of a client: a client whose name can't be found is denied, unless the instance can look it
+up."""
 
 import os
 import socket

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What documents, man pages and messages have root do: nothing by a path below a folder that a customer owns, where any
-part of the path may be a link by then; and nothing that believes what a neighbour can write into the journal."""
+"""Commands for root in documents, man pages and messages: none uses a path below a folder that a customer owns, where
+any part of the path may be a link by then; and none trusts lines that a neighbour can write into the journal."""
 
 import pathlib
 import re
@@ -23,7 +23,7 @@ PATH_TOOLS = {"chown", "chmod", "chgrp", "install", "cp", "mv", "rm", "ln", "mkd
 INTO_FOLDER = {"cp", "install", "ln", "mv"}
 RECURSIVE = re.compile(r"-[a-zA-Z]*[rRa][a-zA-Z]*|--recursive|--archive")
 SHELL_WORDS = {"if", "then", "else", "elif", "fi", "for", "while", "until", "do", "done", "case", "esac", "{", "}", "!", "in"}
-# What reads the customer's files, or names a folder of theirs in one of root's, and why that is safe.
+# Commands that read the customer's files, or name a customer's folder in a folder of root, and why they are safe.
 ALLOWED = {
     "tar -czf": "it reads, and stores links as links",
     "tar -C /var/www/bob -c .": "it reads, and stores links as links; the folder is a name in root's /var/www",
@@ -93,7 +93,7 @@ def words_of(command):
 
 
 def commands_of(text):
-    """Simple commands, whoever runs them; quotes in prose are commands, too."""
+    """Simple commands of all users; quotes in prose are commands, too."""
     text = without_heredocs(text.replace("\\\n", " "))
     pieces = re.split(r"&&|\|\||[;|\n]|\$\(|<\(|(?<!\w)'(?=[a-z]+ )|(?<!-- )(?<=\s)(?=(?:chown|chmod|chgrp|setfacl|restorecon)\s)",
                       text)
@@ -102,7 +102,7 @@ def commands_of(text):
 
 
 def strip(words):
-    """Without what stands in front of the command itself."""
+    """Without the words before the command itself."""
     while words and (words[0] in SHELL_WORDS or words[0] == "sudo" or re.fullmatch(r"\w+=\S*", words[0])):
         words = words[1:]
     return words
@@ -142,7 +142,7 @@ def breaks_rule(command):
 
 
 def breaks_journal_rule(text):
-    """journalctl asks for units, as the rest of a line is the word of whoever wrote it."""
+    """journalctl asks for units, because any program can forge the rest of a line."""
     for found in re.findall(r"journalctl((?: +[^\s;|&`)]+)*)", text.replace("\\\n", " ")):
         words = [word.strip("'\"`.,:") for word in found.split()]
         asks = any(re.match(r"-[a-z]*[tnefxp]$|-[a-z]+|--(?!update-catalog|sync|help|version)|[A-Z_]+=", word)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The router: who gets a connection, and in what state."""
+"""The router: which instance gets a connection, and its state."""
 
 import os
 import re

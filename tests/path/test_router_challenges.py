@@ -152,7 +152,7 @@ def test_only_for_hosts_of_instances_with_acme():
 
 
 def test_by_address():
-    """Only what is there at once is looked at, and only while a challenge is pending."""
+    """Only bytes that arrive at once are read, and only while a challenge is pending."""
     alice = f"{ALICE}Address=127.0.0.2"
     with Pending({A: alice, B: "Host=bob.example\nTls=acme"}, listen_on=("127.0.0.2", "127.0.0.1")) as router:
         router.pend(f"http-01/bob.example/{TOKEN}", ANSWER)

@@ -346,7 +346,7 @@ def test_reload_changes_settings():
         # The later one has the earlier deadline.
         assert router.ask(hello("alice.example")[:50]) == alert(ALERT_HANDSHAKE_FAILURE)
         assert status_of(router, "alice.example" + "x" * 4096) in (400, 431)
-        # Who came before keeps his.
+        # An earlier client keeps its place.
         assert router.counts().pending == 1
         patient.sendall(http("alice.example")[5:])
         router.deliver(A, http("alice.example"), patient)

@@ -38,7 +38,7 @@ def test_one_source_has_so_many_pending_and_no_more(prefix, others):
         for number, other in enumerate(others, 1):
             clients += pend(router, 1, source=other)
             router.wait_for(pending=3 + number)
-        # Whoever leaves makes room.
+        # A client that leaves makes room.
         clients.pop(0).close()
         router.wait_for(pending=2 + len(others))
         clients += pend(router, 1, source="127.0.0.1")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The router's metrics: that a strict parser takes them, that each counts what its page says, and that whoever reads
-them, badly or a hundred times at once, disturbs nobody."""
+"""The router's metrics: a strict parser accepts them, each counts what its page says, and clients that read them,
+badly or a hundred times at once, disturb no others."""
 
 import contextlib
 import os
@@ -544,7 +544,7 @@ def others(router, program, *arguments):
 
 @pytest.mark.parametrize("data", [b"", b"GET /metrics"])
 def test_silent_clients_make_room(router, data):
-    """Any number that say nothing, or not all: whoever comes next is answered at once."""
+    """Any number of clients with no or incomplete requests: the next client is answered at once."""
     clients = []
     for _ in range(3 * PLACES):
         clients.append(router.open_control(data))
@@ -699,7 +699,8 @@ def test_slow_readers_of_a_large_answer(many):
 
 
 def test_reload_in_the_middle_of_an_answer(many):
-    """Who was read before the reload, and who stays, is there once, although all places have moved."""
+    """Instances that were read before the reload, and remaining ones, appear once, although all indexes have
+    changed."""
     with many.open_control(http("localhost", "/metrics")) as client:
         reply = read_exactly(client, 1000)
         assert select.select([client], [], [], TIMEOUT)[0]

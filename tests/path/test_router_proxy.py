@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The router behind proxies that speak the PROXY protocol: who is believed, and what is left untouched."""
+"""The router behind proxies with the PROXY protocol: which proxies it trusts, and what it leaves unchanged."""
 
 import contextlib
 import socket
@@ -50,7 +50,7 @@ def _router():
 
 
 def refused_for(router):
-    """Who was refused, as the log has it."""
+    """The refused clients in the log."""
     return [line.split("refused ")[1] for line in router.errors().splitlines() if "refused " in line]
 
 
@@ -256,7 +256,8 @@ def test_source_limit_is_of_the_real_client(header, neighbour, same):
         for one_more in (header, same):
             assert router.ask(one_more + hello("alice.example")[:20]) == alert(ALERT_INTERNAL_ERROR)
         assert all(": source-limit" in line for line in refused_for(router))
-        # Who comes by the same proxy is no neighbour of theirs, and what needs no waiting is not limited.
+        # A client through the same proxy counts separately, and connections
+        # that need not wait are not limited.
         waiting.append(pending(router.connect(send=neighbour + b"\x16"), router, 3))
         router.expect(A, header + hello("alice.example"))
         waiting.pop(0).close()

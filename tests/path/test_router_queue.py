@@ -238,7 +238,7 @@ def test_pending_max_refuses_the_oldest(begin, check):
         for client in clients[3:]:
             client.sendall(rest)
             router.deliver(A, begin + rest, client)
-        # Who says at once what he wants doesn't count.
+        # A client that sends its request at once doesn't count.
         held = [router.connect(send=begin) for _ in range(4)]
         router.wait_for(pending=4)
         with router.paused():
@@ -281,7 +281,7 @@ def run_out(router, n, begin=b"GET /"):
 
 
 def finish(clients):
-    """Sends the rest of the head and returns how many were served; the others are told that it is too much."""
+    """Sends the rest of the head and returns the number of served ones; the others are refused as too many."""
     n_served = 0
     for client in clients:
         if not select.select([client], [], [], 0)[0]:
@@ -320,7 +320,7 @@ def test_descriptors_run_out_by_clients_that_leave():
 
 
 def test_no_descriptor_for_the_first_hand_off():
-    """Descriptors run out before an instance was ever connected to: that is no fault of the instance's."""
+    """Descriptors run out before the first connection to an instance: this is not an error of the instance."""
     with Router(HOSTS, nofile=40) as router:
         clients = run_out(router, 80)
         with Drain(router.instances[A]):

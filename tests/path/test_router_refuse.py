@@ -216,7 +216,7 @@ def test_alert_for_silence(hasty, size):
 
 
 def test_no_words_for_silence_on_port_443():
-    """Who is silent there awaits TLS, and would take words for a broken handshake."""
+    """A silent client there expects TLS, and would treat text as a broken handshake."""
     try:
         router = Router(ALICE, SHORT, listen_on=[("127.76.54.32", 443)])
     except PermissionError:
@@ -321,7 +321,7 @@ def test_refusal_for_lack_of_instance_arrives_whole(data, answer):
 
 
 def test_refused_client_is_cut_off_in_the_end(router):
-    """Who goes on sending for ever is not listened to for ever."""
+    """A client that sends for ever is cut off."""
     with router.connect(send=http("unknown.test")) as client:
         start = time.monotonic()
         with pytest.raises(OSError):
@@ -384,7 +384,7 @@ def leave(client, how):
 @pytest.mark.parametrize("wait", [False, True], ids=["at once", "later"])
 @pytest.mark.parametrize("data", [http("alice.example"), hello("alice.example")], ids=["HTTP", "TLS"])
 def test_reset_at_any_moment(router, data, wait):
-    """Whoever resets within the head is gone: there is nobody to refuse."""
+    """After a reset within the head, there is no client to refuse."""
     sizes = range(0, len(data) - 1, 7)
     for i, size in enumerate(sizes):
         client = router.connect(send=data[:size])

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Not more instances start at the same time than may: who has the slots, who waits, and whose turn is next."""
+"""The limit of instances that start at the same time: which ones have the slots, which ones wait, and the next
+turn."""
 
 import os
 import select
@@ -181,7 +182,8 @@ def test_most_that_may_wait_for_a_slot():
 
 
 def test_place_without_visitors_is_passed_over():
-    """C stands in the queue although its only visitor was refused: his network has one pending already."""
+    """C is in the queue although its only client was refused, because the client's network already has one
+    pending."""
     with Sleepy("StartingMax=1\nPendingMaxPerSource=1") as router:
         clients = router.visit(A, B, C)
         assert parse_reply(read_to_end(clients[2]))[0] == 429
@@ -227,10 +229,10 @@ def test_reload():
     with Sleepy("StartingMax=1") as router:
         clients = router.visit(A, B, C, D)
         router.wait_for(pending=3)
-        # Who has the slot keeps it, and who waits his place.
+        # The instance with the slot keeps it, and waiting ones keep their places.
         router.reload()
         assert router.handed() == {A} and router.value("starting_instances") == 1
-        # Who goes while he waits, and who goes with his slot.
+        # Removal of a waiting instance, and of one with a slot.
         os.unlink(f"{router.folder}/config/instances/{B}.conf")
         router.reload()
         assert parse_reply(read_to_end(clients[1]))[0] == 503

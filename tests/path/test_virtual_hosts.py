@@ -316,7 +316,7 @@ def test_challenge_is_served_whatever_leads_elsewhere(lines):
         instance.path("www/.well-known/acme-challenge/token", text="token\n")
         instance.start()
         assert instance.curl("/.well-known/acme-challenge/token?x") == (0, "token\n")
-        # What is no file there goes the way of all others.
+        # A request without a file there is treated like all others.
         others = [instance.curl(path, *CODE)[1] for path in (
             "/", "/.well-known/acme-challenge/none", "/.well-known/acme-challenge/folder")]
         assert "200" not in "".join(other[:3] for other in others), others

@@ -64,7 +64,7 @@ class Box:
 
     def down(self):
         self._sdbox("down", capture_output=True)
-        # Others keep theirs, for names that come again; ours does not, and shall leave no trace.
+        # Other boxes keep their state, for repeated names; this one does not, and must leave no trace.
         state = pathlib.Path("/run/sdbox")
         (state / f"{self.env['SDBOX_NAME']}.lock").unlink(missing_ok=True)
         if state.is_dir() and not any(state.iterdir()):
@@ -181,7 +181,7 @@ class Box:
         self.run("/usr/lib/bellhop/bellhop-log-folders", name)
 
     def write_page(self, name, page, script):
-        """A program of the customer's, so what it prints comes from a process that runs as the customer."""
+        """A program of the customer, so its output comes from a process that runs as the customer."""
         path = f"/srv/www/{name}/{page}"
         self.write(path, f"#!/bin/sh\necho 'Content-Type: text/plain'\necho\n{script}\n", 0o755)
         self.run("chown", f"{name}:", path)

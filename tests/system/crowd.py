@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Visits all hosts (standard input, one a line) at once, and meanwhile one more, again and again: argument, if any.
-
-Runs in the box's network. Prints JSON: milliseconds that each visit took from connecting to the end of the answer, in
-the order of the hosts, and those of the one more; who got another answer than a page with his name is in "failures".
-"""
+"""Visits all hosts (standard input, one a line) at once, and meanwhile one more, repeatedly: argument, if any. Runs
+in the box's network. Prints JSON: milliseconds of each visit from connecting to the end of the answer, in the order
+of the hosts, and those of the further host; hosts whose answer was not a page with their name are in "failures". """
 
 import asyncio
 import json

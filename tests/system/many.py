@@ -20,10 +20,8 @@ def host(name):
 
 
 def create(box, customers, first=0, instance=""):
-    """User, home, a page that tells whose it is, and the instance file; no certificate. Their sockets are not started.
-
-    first: the number of the first of them, from which uids are made.
-    """
+    """User, home, a page with the name of the customer, and the instance file; no certificate. Their sockets are not
+    started. first: the number of the first one, from which uids are made. """
     uids = {name: FIRST_UID + first + i for i, name in enumerate(customers)}
     with open(box.path("/etc/passwd"), "a", encoding="ascii") as passwd:
         passwd.writelines(f"{name}:x:{uid}:{uid}::/home/{name}:/bin/false\n" for name, uid in uids.items())

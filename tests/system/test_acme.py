@@ -147,7 +147,8 @@ def test_others_are_not_kept_from_work_by_a_wait(box, acme):
 
 
 def test_set(box, acme):
-    """An instance that has no certificate has one at once; whoever has one keeps it. Without Tls=acme, bellhop-acme forgets."""
+    """An instance without a certificate gets one at once; others keep theirs. Without Tls=acme, bellhop-acme removes
+    its state."""
     ctl(box, "add", "dora", f"--host={HOST}", "--create-user")
     assert acme.reads() == 0
     box.curl(f"http://{HOST}/")

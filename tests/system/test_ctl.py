@@ -605,7 +605,7 @@ def test_apply_changes_the_network_of_one_who_came_since_the_boot(box):
 
 
 def test_apply_changes_the_network_of_one_who_was_there(box):
-    """Wanted by bellhop.target, his units are never forgotten: here the files have to be read again."""
+    """bellhop.target wants these units, so systemd never forgets them: here the files have to be read again."""
     box.run("systemctl", "daemon-reload")
     box.curl(f"http://{BOB}/")
     with edited(box, "bob", f"Host={BOB}\nNetwork=yes\n"):

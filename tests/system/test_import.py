@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""bellhopctl import, from JSON and CSV, and from Apache as panels for hosting configure it: who gets a visitor is what Apache
-itself would say. BELLHOP_CUSTOMERS=300 makes as many customers as a large machine has."""
+"""bellhopctl import, from JSON and CSV, and from Apache as panels for hosting configure it: each connection goes to
+the same customer as in Apache itself. BELLHOP_CUSTOMERS=300 makes as many customers as a large machine has."""
 
 import json
 import os
@@ -123,7 +123,8 @@ def test_nginx(box, gone):
 
 
 def test_suspended_before_it_is_served(box, gone):
-    """Nobody sees the pages of one who is suspended, be it for a moment, or as the target is started later."""
+    """No client sees the pages of a suspended customer, not even for a moment, or when the target is started
+    later."""
     gone += ["otto"]
     entry = {"instance": "otto", "hosts": ["otto.example"], "create_user": True, "suspended": True}
     box.run("systemctl", "stop", "bellhop-router.socket", "bellhop-router.service")
@@ -354,7 +355,7 @@ def test_panel(panel):
             read.add((file, line))
     assert read == {(verdict["file"], verdict["line"]) for verdict in printed["verdicts"]} & read
 
-    # Who gets a visitor.
+    # The customer of each connection.
     led = routes(machine, hosts)
     for host in hosts:
         pattern, owner = next(item for item in owners.items() if item[0].replace("*", "any.thing") == host)

@@ -36,7 +36,7 @@ def _site(box, carol):
 
 
 def put(box, **files):
-    """Pages of carol's, in folders of theirs."""
+    """Pages of carol, in their own folders."""
     for name, text in files.items():
         box.run("runuser", "-u", "carol", "--", "mkdir", "-p", os.path.dirname(f"{WWW}/{name}"))
         box.write(f"{WWW}/{name}", text)

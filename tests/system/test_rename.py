@@ -135,7 +135,8 @@ def accounts(box):
 
 
 def test_figures(box, dora):
-    """What was used by the old name is no later customer's of that name, and what one before used is not the new one's."""
+    """Usage under the old name does not count for a later customer with that name, and usage of an earlier one does
+    not count for the new one."""
     ctl(box, "add", "erna", "--host=erna.example", "--create-user")
     for host in (HOST, "erna.example"):
         box.curl(f"http://{host}/")

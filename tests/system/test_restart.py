@@ -124,7 +124,7 @@ def test_restart_keeps_what_is_pending(box):
 
 @pytest.mark.usefixtures("patient")
 def test_stop_gives_up_what_is_pending(box):
-    """Only a restart keeps it: whoever stops the router does not want its connections to hang."""
+    """Only a restart keeps it: after a stop of the router, connections must not hang."""
     with half_open(box, 4):
         # With its socket, which would start it again.
         box.run("systemctl", "stop", "bellhop-router.socket", ROUTER)

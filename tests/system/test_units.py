@@ -46,7 +46,7 @@ def test_verify_finds_nothing(box):
                                   "bellhop-log.service.in",
                                   "bellhop-mail.service.in", "bellhop-acme.service.in", "bellhop-acme-tls.service.in", "bellhop-cert@.service.in"])
 def test_every_sandbox_line_has_its_reason(unit):
-    """A comment stands right above it, or above the line that it completes."""
+    """Its comment is directly above it, or above the line that it completes."""
     completes = {"AmbientCapabilities", "BindPaths", "BindReadOnlyPaths", "DevicePolicy", "ProcSubset", "ReadWritePaths",
                  "RemoveIPC"}
     sandbox = (SOURCE / "units" / unit).read_text().partition("\n## Privileges")[2].partition("\n[Install]")[0]
@@ -71,7 +71,7 @@ def test_handoff_sockets_are_the_routers_alone(box):
     status = box.path("/run/bellhop/alice.handoff").stat()
     assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o660, 0, 0)
     assert connect_handoff(box, "alice", "bellhop").returncode == 0
-    # Who reads the metrics may enter the folder.
+    # A user who reads the metrics can enter the folder.
     assert "PermissionError" in connect_handoff(box, "alice", "bob", "bellhop").stderr
     # The folder's mode is one fence, the socket's another.
     folder.chmod(0o711)

@@ -24,7 +24,7 @@ DEFINE_CLEANUP(Config *, config_free);
 
 static char dir[DIR_MAX];
 
-/* What stands in the database without being listed is found by name alone, as with LDAP. */
+/* A user in the database that is not listed is found only by name, as with LDAP. */
 static struct FakeUser {
         char name[32];
         uid_t uid;

@@ -20,7 +20,7 @@
 
 typedef enum Stage {
         STAGE_MORE,    /* it waits for bytes */
-        STAGE_REFUSED, /* the message is no hello to it */
+        STAGE_REFUSED, /* it does not accept the message as a hello */
         STAGE_HELLO,   /* structure and extensions are good; it refused by what is in them */
         STAGE_NAME,    /* it has taken the server name, or that there is none */
 } Stage;

@@ -101,7 +101,7 @@ static void test_instance_stays(void **state)
         config_free(config);
 }
 
-/* A route that another one has now is his; the problem names both places. */
+/* A route that another instance has now belongs to that; the problem names both positions. */
 static void test_others_come_first(void **state)
 {
         Config *config = NULL;
@@ -165,8 +165,7 @@ static void test_removed_and_new(void **state)
         config_free(config);
 }
 
-/* A user database that has forgotten a user is a mistake; one in which he is root is none to live
- * with. */
+/* A missing user in the user database keeps the instance; a user that is now root does not. */
 static void test_users_that_change(void **state)
 {
         Config *config = NULL;

@@ -273,7 +273,7 @@ static void test_users(void **state)
         assert_problems(checked, ELEMENTSOF(problems), problems);
         assert_int_equal(checked->n_instances, 2);
         assert_route(checked, "ldap.example", "ldap");
-        /* Whoever is listed is not asked for by name again. */
+        /* A listed user is not looked up by name again. */
         assert_true(n_getpwnam > 0);
         assert_false(alice_was_asked_for);
 

@@ -221,7 +221,7 @@ static void test_only_root_can_change(void **state)
         assert_int_equal(chmod(in("roots"), 0777), 0);
         assert_roots(in("roots/key"), -EPERM, in("roots"));
         assert_roots(in("roots-link"), -EPERM, in("roots"));
-        /* The group's bits are the mask of an ACL, if there is one, whoever the group is. */
+        /* The group's bits are the mask of an ACL, if there is one, for every group. */
         assert_int_equal(chmod(in("roots"), 0775), 0);
         assert_roots(in("roots/key"), -EPERM, in("roots"));
         assert_int_equal(chmod(in("roots"), 01777), 0);

@@ -429,7 +429,7 @@ static EVP_PKEY *make_dsa_key(void)
         return key;
 }
 
-/* It may take months to read one, whatever the block is called, and whatever stands before. */
+/* It may take months to read one, whatever the name of the block, and whatever precedes it. */
 static void test_read_no_dsa_key(void **state)
 {
         const Family *f = *state;

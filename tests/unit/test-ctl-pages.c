@@ -28,7 +28,7 @@ static uid_t customer(void)
         return geteuid() == 0 ? NOBODY : geteuid();
 }
 
-/* owner: (uid_t)-1 for whoever runs this. */
+/* owner: (uid_t)-1 for the present user. */
 static void put(const char *name, mode_t mode, uid_t owner)
 {
         const int fd = open(in(name), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);

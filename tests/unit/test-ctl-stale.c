@@ -151,7 +151,7 @@ static void test_when_an_instance_has_read(void **state)
         assert_true(read_of(NULL) == UNKNOWN);
 }
 
-/* What nobody knows is no reason to do anything. */
+/* Unknown times cause no action. */
 static void test_unknown_is_not_stale(void **state)
 {
         (void)state;

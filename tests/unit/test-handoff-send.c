@@ -89,7 +89,7 @@ static void test_connect_long_path(void **state)
         assert_int_equal(unlink(path), 0);
 }
 
-/* A stream socket at the path is none of ours. */
+/* A stream socket at the path is not a hand-off socket. */
 static void test_connect_other_type(void **state)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };

@@ -32,7 +32,7 @@ static Address address_of(const char *text)
         Address address;
 
         if (!address_parse(span_from_string(text), &address))
-                fail_msg("'%s' is no address", text);
+                fail_msg("'%s' is not an address", text);
         return address;
 }
 

@@ -99,7 +99,7 @@ static void test_nothing(void **state)
         inherit_done(&inherited);
 }
 
-/* Those of another process are none of ours. */
+/* Variables for another process are ignored. */
 static void test_other_process(void **state)
 {
         const size_t before = count_fds();

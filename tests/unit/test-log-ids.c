@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The catalog explains each message id of ours, and no other. */
+/* The catalog explains each of our message ids, and no others. */
 #include "unit.h"
 
 #define ID_DIGITS 32

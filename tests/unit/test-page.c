@@ -106,7 +106,7 @@ static void test_rings_for_the_first_change(void **state)
         assert_int_equal(n_rings(fixture), 1);
         page_listen(fixture->page);
         assert_false(page_has_changed(fixture->page));
-        /* To look and find nothing is no change. */
+        /* A look without a result is not a change. */
         assert_true(page_reach());
         page_let_go();
         assert_int_equal(n_rings(fixture), 0);
@@ -196,7 +196,8 @@ static void test_same_memory_for_the_server(void **state)
         receive(1);
         assert_int_equal(sum_of(other).n_handoffs, 1);
         page_free(other);
-        /* Whoever has the descriptor can neither shrink nor replace what the supervisor reads. */
+        /* A process with the descriptor can neither shrink nor replace the page that the supervisor
+         * reads. */
         assert_int_equal(ftruncate(fixture->fd, 0), -1);
         assert_int_equal(page_open(fixture->bell, &other), -EINVAL);
 }

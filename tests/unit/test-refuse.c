@@ -72,7 +72,7 @@ static void test_alert_of_the_parser(void **state)
         assert_memory_equal(text, ((uint8_t[]){ 21, 3, 3, 0, 2, 2, 10 }), 7);
 }
 
-/* Every line ends in CR LF, every field is "Name: value" and stands there once. */
+/* Every line ends in CR LF, every field is "Name: value" and appears once. */
 static void check_fields(char *head)
 {
         char seen[16][40], *rest = head, *line;

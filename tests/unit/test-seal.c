@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A sealed socket serves its client, and is no way out for whoever holds it. Each attack is tried
- * on an unsealed one as well, to see that it works there.
+ * A sealed socket serves its client, and its holder can't use it to connect elsewhere. Each attack
+ * is also tried on an unsealed socket, where it must work.
  */
 #include <errno.h>
 #include <net/if.h>

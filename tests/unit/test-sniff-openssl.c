@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ClientHello parser against OpenSSL, which every instance has: the same bytes mean the same
- * server name to both, or both refuse. Where they differ by design stands in two tables, each row
- * with its reason; anything else fails.
+ * The ClientHello parser against OpenSSL, which every instance has: the same bytes have the same
+ * server name for both, or both refuse. Two tables list differences by design, each row with its
+ * reason; anything else fails.
  */
 #include <dirent.h>
 #include <errno.h>

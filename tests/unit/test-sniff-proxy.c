@@ -75,7 +75,7 @@ static void test_good(void **state)
                                 fail_msg("%s: %zu bytes: outcome %d, needs %zu", good[i].header, n,
                                          (int)proxy.outcome, proxy.need_bytes);
                 }
-                /* What the client says is none of ours. */
+                /* The client's own bytes do not matter here. */
                 memset(longer, '\r', sizeof(longer));
                 memcpy(longer, good[i].header, good[i].size);
                 for (size_t n = good[i].size + 1; n < good[i].size + 3; n++) {
@@ -198,7 +198,7 @@ static void test_longest(void **state)
         assert_complete("longest", &proxy, sizeof(header), "192.0.2.7:4711");
 }
 
-/* From whom nobody trusts, a header is no hello and no request, however far it has come. */
+/* A header from an untrusted client is neither a hello nor a request, at any length. */
 static void test_no_other_parser_takes_it(void **state)
 {
         static const char request[] = "GET / HTTP/1.1\r\nHost: alice.example\r\n\r\n";

@@ -242,7 +242,7 @@ static void test_without_extension_block(void **state)
         assert_int_equal(s.protocol, BELLHOP_PROTOCOL_TLS);
         assert_prefixes_need_more("no block", sniff, records.data, records.size);
 
-        /* One byte is no block. */
+        /* One byte is not a block. */
         put_uint(&message, 1, 0);
         hello_end(&message);
         build_records(&records, message.data, message.size, 16384);

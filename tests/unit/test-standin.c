@@ -175,7 +175,7 @@ static void test_not_from_the_router(void **state)
 }
 
 /* A client that has not ended its side has time to take its reply, and not more. */
-/* Nobody can receive there any more; whoever else has the socket, is to be told so. */
+/* Nothing can receive there any more; other holders of the socket must notice this. */
 static void test_shut_by_somebody(void **state)
 {
         const uint64_t began = clock_monotonic_usec();

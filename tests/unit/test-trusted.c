@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tests of TrustedProxy=: who is trusted, and what is no list of proxies. */
+/* Tests of TrustedProxy=: trusted addresses, and invalid lists of proxies. */
 #include "config-dir.h"
 
 static Config *load(const char *text, size_t n_problems)

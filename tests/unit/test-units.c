@@ -71,7 +71,7 @@ static void test_drop_in(void **state)
 
         for (size_t i = 0; i < ELEMENTSOF(steps); i++) {
                 assert_true(units_differ(dir, "alice", steps[i]));
-                /* Twice: what is so already is no error. */
+                /* Twice: an unchanged state is not an error. */
                 for (int j = 0; j < 2; j++)
                         assert_int_equal(units_write(dir, "alice", steps[i]), 0);
                 assert_string_equal(target(), targets[steps[i]]);

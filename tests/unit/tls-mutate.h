@@ -54,8 +54,7 @@ static inline void mutant_put_uint(Mutant *m, size_t size, size_t value)
                 mutant_put(m, &(uint8_t){ (uint8_t)(value >> 8 * i) }, 1);
 }
 
-/* Takes a vector whose length stands before it in n bytes (TLS presentation language, RFC 8446
- * section 3.4). */
+/* Takes a vector after its length in n bytes (TLS presentation language, RFC 8446 section 3.4). */
 static inline bool take_vector(Span *s, size_t n, Span *ret)
 {
         Span rest = *s;
