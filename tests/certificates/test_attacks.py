@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who has a host, or what answers for it, wants to delay the certificates of others. In place of uacme, there is a script."""
+"""The owner of a host, or the server that answers for it, tries to delay the certificates of others. A script replaces uacme."""
 
 import pathlib
 import subprocess

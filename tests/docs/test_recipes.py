@@ -73,7 +73,7 @@ def commands_fixture(box, recipes):
 
 @pytest.fixture(name="alice")
 def alice_fixture(box):
-    """Writes files as alice does, and puts back her settings afterwards."""
+    """Writes files like alice, and restores the settings afterwards."""
     before = box.path("/etc/bellhop/instances/alice.conf").read_text()
 
     def write(path, text):
@@ -233,7 +233,7 @@ def test_many_customers(box, commands):
         box.wait_for(f"{name}'s certificate", lambda n=name: "Caddy" in issuer(box, n), seconds=60)
         assert status_of(box, f"https://{host}/") == "200"
     assert box.show("bellhop@dora.service", "MemoryMax") == str(2**30)
-    assert "All is there already" in box.run("bellhopctl", "import", "/root/customers.csv")
+    assert "Everything already exists" in box.run("bellhopctl", "import", "/root/customers.csv")
     for name in ("dora", "emil"):
         box.run("bellhopctl", "remove", "--purge", "--yes", name)
 

@@ -513,7 +513,7 @@ def test_apply_sees_snippets_and_certificates(box):
     box.wait_for("the header", lambda: "Greeting: hello" in box.curl(f"http://{ALICE}/", "-I"))
     box.write(snippet, "Nonsense\n")
     said = ctl(box, "apply", status=1)
-    assert "bellhop@alice.service failed. See " in said and "'bellhopctl check' finds mistakes" in said, said
+    assert "bellhop@alice.service failed. See " in said and "Find the cause with 'bellhopctl check'" in said, said
     box.path(snippet).unlink()
     assert changes(box) == ["reload the server of alice"]
     box.run("touch", f"{tls}/privkey.pem")

@@ -28,7 +28,7 @@ static int as_customer_become(const Identity *customer)
         return 0;
 }
 
-/* Whoever reads our output waits until the last process has closed it. */
+/* The reader of our output waits until the last process has closed it. */
 static void as_customer_close_output(void)
 {
         _cleanup_close_ int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
