@@ -101,9 +101,9 @@ static bool suspend_run(Suspend *suspend)
 
 static void suspend_say_end(const Suspend *suspend)
 {
-        const char *state = suspend->wanted ? "suspended" : "not suspended";
+        const char *state = suspend->wanted ? "already suspended" : "not suspended";
         const Ctl *ctl = suspend->change.ctl;
-        _cleanup_free_ char *nothing = text_format("%s is already %s.", suspend->name, state);
+        _cleanup_free_ char *nothing = text_format("%s is %s.", suspend->name, state);
 
         change_say_end(&suspend->change, nothing ? nothing : state);
         if (suspend->wanted && suspend->change.n_steps > 0 && !ctl->dry_run && !ctl->no_legend &&

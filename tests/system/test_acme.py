@@ -119,7 +119,7 @@ def test_wait(box, acme):
 
 
 @pytest.mark.parametrize("state, says", [
-    (BAD, ["dora has got no certificate: no host is good", f"{HOST}: DNS leads to 192.0.2.9, not here",
+    (BAD, ["dora got no certificate: no host is good", f"{HOST}: DNS leads to 192.0.2.9, not here",
            "bellhop-acme tries again in "]),
     (HALF, ["The certificate does not have all hosts of dora:", f"{OTHER}: DNS leads to 192.0.2.9, not here"])])
 def test_wait_in_vain(box, acme, state, says):
@@ -215,7 +215,7 @@ def test_import(box, acme):
     assert "acme" in steps(box, "import", "/root/plan.json", "--acme") and acme.has_read(1)
     assert box.path(f"{TLS}/fullchain.pem").read_text() == first and "Tls=acme" in box.path(FILE).read_text()
     assert steps(box, "import", "/root/plan.json", "--acme") == []
-    assert "bellhop-acme replaces it" in ctl(box, "cert", "dora", "--install", "/root/second.pem", "/root/second.key")
+    assert "bellhop-acme replaces this certificate" in ctl(box, "cert", "dora", "--install", "/root/second.pem", "/root/second.key")
     assert steps(box, "import", "/root/plan.json", "--acme") == []
     assert box.path(f"{TLS}/fullchain.pem").read_text() == second
     box.shell("rm /root/plan.json /root/first.* /root/second.*")

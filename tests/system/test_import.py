@@ -195,7 +195,7 @@ def test_mistakes_before_anything_is_changed(box):
     before = files(box)
     said = run(box, plan, status=1)
     assert files(box) == before
-    for what in (r":4: instance: user kurt does not exist", r":\d+: hosts: alice.example is in \S+ \(alice\) already",
+    for what in (r":4: instance: user kurt does not exist", r":\d+: hosts: alice.example is already in \S+ \(alice\)",
                  r":\d+: certificate: /nowhere: No such file", r"Nothing was changed."):
         assert re.search(what, said), said
     plan = write(box, "/root/import/plan.json",
@@ -256,7 +256,7 @@ def test_folders_that_others_can_change(box):
     box.shell("install -d -o alice /data /data/alice; chown root: /data; install -d -o alice /data/alice/in; ln -sfn alice /data/link")
     for folders in (["/data/alice/in"], ["/tmp/x"], ["/data/alice", "/home/bob"]):
         plan = write(box, "/root/import/plan.json", {"instance": "alice", "hosts": ["alice.example"], "folders": folders})
-        assert "can be changed by others than root" in run(box, "--dry-run", plan, status=1)
+        assert "can be changed by users other than root" in run(box, "--dry-run", plan, status=1)
     plan = write(box, "/root/import/plan.json",
                  {"instance": "alice", "hosts": ["alice.example"], "folders": ["/data/alice", "/data/link", "/var/lib/nowhere"]})
     assert "import.conf" in run(box, "--dry-run", plan)

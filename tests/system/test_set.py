@@ -87,7 +87,7 @@ def test_empty_value_removes(box):
 
 
 @pytest.mark.parametrize("options, says", [
-    ([f"--host={HOST} www.{ALICE}"], f"www.{ALICE} leads to alice already (/etc/bellhop/instances/alice.conf:2)"),
+    ([f"--host={HOST} www.{ALICE}"], f"www.{ALICE} already leads to alice (/etc/bellhop/instances/alice.conf:2)"),
     (["--host=", "--address="], "no route leads to this instance"), (["--host=carol..example"], "carol..example is not a host name"),
     ([f"--host={HOST} {HOST}"], "appears twice"), (["--http=never"], "Http=never is none of"),
     (["--idle=soon"], "IdleSec=soon is not a time span"), (["--server=iis"], "is neither apache nor nginx"), (["--network=perhaps"], "is none of no, internet, yes"),

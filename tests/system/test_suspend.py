@@ -91,7 +91,7 @@ def test_suspend_and_resume(box, site):
 
 @pytest.mark.usefixtures("site")
 def test_twice_is_as_once(box):
-    assert ctl(box, "resume", "carol") == "carol is not suspended already.\n"
+    assert ctl(box, "resume", "carol") == "carol is not suspended.\n"
     assert steps(box, "suspend", "--dry-run") == ["file", "router", "server"]
     assert box.path(FILE).read_text() == TEXT
     assert "bellhopctl resume carol" in ctl(box, "suspend", "carol")
