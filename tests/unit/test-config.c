@@ -548,7 +548,7 @@ static void test_parts_of_a_problem(void **state)
                 { "alice", NULL, 7, "unknown key Nothing= in [Instance]; known keys are Host=" },
                 { "alice", NULL, 8, "neither a [Section]" },
                 { "alice", "Instance", 9, "unknown section [instance];" },
-                { "bad name", NULL, 0, "'bad name' is not a name" },
+                { "bad name", NULL, 0, "'bad name' is not a valid name" },
                 { "carol", NULL, 3, "b.example already leads to bob (" },
                 { "dave", "Instance", 1, "Host= is before any section;" },
                 { "erin", NULL, 3, "Host=a.example appears twice" },
