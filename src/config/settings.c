@@ -137,8 +137,8 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
         return r;
 }
 
-/* A route can take another instance's connections, so only root may write it, or our own user if we
- * run without root. Returns the error, or NULL. */
+/* A file can have routes that take another instance's connections, so only root may write it, or
+ * our own user if we run without root. Returns the error, or NULL. */
 static const char *settings_check_file(const struct stat *st)
 {
         if (!S_ISREG(st->st_mode))

@@ -94,7 +94,7 @@ static CtlStatus add_check_user(const Add *add)
         return CTL_FAILED;
 }
 
-/* With an incomplete pair in this folder, the instance does not start. */
+/* An instance does not start if its folder of TLS lacks the certificate or the key. */
 static CtlStatus add_check_pair(Add *add)
 {
         const int n = places_count_pair(&add->places);

@@ -261,7 +261,7 @@ static bool set_read_acme(Set *set)
                acme_read_files(&set->change, is_acme, set->is_changed);
 }
 
-/* The needs of the instance after the file is written, for --dry-run. */
+/* For --dry-run: sets what the instance would need if the file had been written. */
 static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
 {
         const unsigned restarts = NEED_RENEW | NEED_RESTART | NEED_AGAIN | NEED_SUSPEND;

@@ -7,7 +7,7 @@
 
 #include <httpd.h>
 
-/* Whether the test of the configuration should do this. */
+/* Whether the test of the configuration should also run judge_run(). */
 bool judge_is_wanted(void);
 
 /* Writes to standard output. */

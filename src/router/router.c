@@ -18,7 +18,7 @@
 /* Standard streams, listeners, event loop, and a few for a moment. */
 #define DESCRIPTORS_OWN 24
 
-/* happened: a message for systemd besides the status. */
+/* Sends systemd the status, and the event that happened. */
 static void router_notify(Router *router, NotifyEvent happened)
 {
         const Metrics *metrics = &router->metrics;

@@ -15,7 +15,8 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/* Further ones are left to the router, which refuses those that it can't seal. */
+/* The most connections to accept here. The router accepts the others, and refuses those that it
+ * can't seal. */
 #define EARLY_MAX 4096
 
 /* The number after the last inherited one. */

@@ -6,9 +6,9 @@
  * Advice is either a command of bellhopctl or systemd, as you type it, or sentences, which begin
  * with a capital letter. NULL means that nothing has to be done. Root can follow advice safely,
  * even if a customer changes their own folders meanwhile: commands that change files there run as
- * the customer. No advice removes a file that somebody may need, or gives a file to anyone but
- * root. {name}, {file} and {config} are replaced by the instance, the file and the necessary
- * --config=.
+ * the customer. Advice never removes a file that somebody may need, and never gives a file to
+ * anyone but root. {name}, {file} and {config} are replaced by the instance, the file and the
+ * necessary --config=.
  */
 ROW(CONFIG_ERROR, "config-error", ERROR,
     "bellhop ignores the whole file. Its instance is not served, or keeps its old settings.",
