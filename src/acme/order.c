@@ -799,8 +799,8 @@ static void order_log(const Order *order, const char *certificate_before)
                          state->failures[i].host, state->failures[i].reason);
         fields.message_id = LOG_ID_CERTIFICATE;
         if (!state->error && strcmp(certificate_before, state->certificate) != 0)
-                log_full(LOG_INFO, &fields, "%s has a new certificate for %zu hosts",
-                         fields.instance, order->n_hosts);
+                log_full(LOG_INFO, &fields, "%s has a new certificate for %zu host%s",
+                         fields.instance, order->n_hosts, order->n_hosts == 1 ? "" : "s");
 }
 
 static void order_finish(Order *order)

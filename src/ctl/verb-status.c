@@ -329,7 +329,7 @@ static char *status_show_acme(const Instance *instance, const AcmeState *acme, c
         char left[SHOWN_MAX];
 
         (void)show_left((time_t)acme->next, time(NULL), left);
-        return text_format("%sautomatic, by %s; %s%s%s",
+        return text_format("%sautomatic, from authority %s; %s%s%s",
                            instance->is_suspended ? "suspended, " : "", instance->acme, expiry,
                            acme->next > 0 ? "; next try " : "",
                            acme->next == 0             ? ""

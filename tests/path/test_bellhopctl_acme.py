@@ -83,12 +83,12 @@ def test_status(machine):
     assert (one["tls"], one["acme"], one["certificate_next_try"], one["certificate_tried"], one["certificate_failures"],
             one["certificate_error"], one["certificate_lacks"]) == (
                 "acme", "default", shown(NOW + 60 * DAY + LATER), shown(NOW), 0, None, [])
-    assert re.search("Certificate: automatic, by default; .*; next try in 60 days\n", machine.text("status", A))
+    assert re.search("Certificate: automatic, from authority default; .*; next try in 60 days\n", machine.text("status", A))
     one, = machine.json("status", B)["instances"]
     assert (one["certificate_failures"], one["certificate_error"]) == (2, "the authority says no")
     assert one["certificate_lacks"] == ["b.example: DNS leads to 192.0.2.9, not here", "www.b.example: It has no address."]
     text = machine.text("status", B)
-    for line in ("automatic, by staging; ", "next try in 3 hours\n", "Last error: the authority says no\n",
+    for line in ("automatic, from authority staging; ", "next try in 3 hours\n", "Last error: the authority says no\n",
                  "Hosts that it lacks:\n  b.example: DNS leads to 192.0.2.9, not here\n  www.b.example: It has no address.\n",
                  f"'bellhopctl check --instance={B}' says what to do"):
         assert line in text
@@ -102,7 +102,7 @@ def test_what_is_not_known(machine, state):
     assert one["certificate_next_try"] is one["certificate_tried"] is one["certificate_error"] is None
     assert one["certificate_failures"] == (0 if state == "" else None) and one["certificate_lacks"] == []
     text = machine.text("status", A)
-    assert "automatic, by default; " in text and "next try" not in text and "\x1b" not in text
+    assert "automatic, from authority default; " in text and "next try" not in text and "\x1b" not in text
     one, = machine.json("list")["instances"]
     assert one["certificate_next_try"] is one["certificate_error"] is None
 

@@ -88,6 +88,7 @@ static void test_times(void **state)
                 { 1000000 - 86400, "1d ago", "over" },
                 { 1000000 - 900000, "10d ago", "over" },
                 { 1000001, "now", "in 0 hours" },
+                { 1000000 + 7199, "now", "in 1 hour" },
                 { 1000000 + 7200, "now", "in 2 hours" },
                 { 1000000 + 172799, "now", "in 47 hours" },
                 { 1000000 + 172800, "now", "in 2 days" },

@@ -111,8 +111,11 @@ const char *show_left(time_t then, time_t now, char ret[static SHOWN_MAX])
 
         if (then == 0 || left <= 0)
                 return strcpy(ret, then == 0 ? "-" : "over");
-        (void)snprintf(ret, SHOWN_MAX, left < 2 * DAY ? "in %ld hours" : "in %ld days",
-                       left / (left < 2 * DAY ? HOUR : DAY));
+        if (left < 2 * DAY)
+                (void)snprintf(ret, SHOWN_MAX, "in %ld hour%s", left / HOUR,
+                               left / HOUR == 1 ? "" : "s");
+        else
+                (void)snprintf(ret, SHOWN_MAX, "in %ld days", left / DAY);
         return ret;
 }
 
