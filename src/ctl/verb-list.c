@@ -57,8 +57,8 @@ typedef struct Row {
         const FleetEntry *entry;
         const char *user; /* NULL: there is none, and the file is not in use */
         const Hosts *hosts;
-        int expiry; /* the result of fleet_expiry() */
-        time_t expires;
+        int certified; /* the result of fleet_certificate() */
+        FleetCertificate certificate;
         bool is_acme;
         AcmeState acme; /* what is known */
 } Row;
@@ -156,8 +156,8 @@ static int list_fill(List *list, char *const patterns[])
                 row->is_acme = instance && instance->tls == TLS_ACME;
                 if (row->is_acme)
                         (void)acme_state_read(list->ctl->acme_dir, entry->name, &row->acme);
-                row->expiry = fleet_expiry(list->ctl, &list->fleet, entry->name, row->hosts,
-                                           &row->expires);
+                row->certified = fleet_certificate(list->ctl, &list->fleet, entry->name, row->hosts,
+                                                   &row->certificate);
                 list->n++;
         }
         return 0;
@@ -196,7 +196,7 @@ static uint64_t list_number(const Row *row, size_t column)
         case LAST:
                 return row->entry->last_used > 0 ? row->entry->last_used : UNKNOWN;
         case EXPIRES:
-                return row->expiry == 0 ? (uint64_t)row->expires : UNKNOWN;
+                return row->certified == 0 ? (uint64_t)row->certificate.expires : UNKNOWN;
         case NEXT_TRY:
                 return row->acme.next > 0 ? row->acme.next : UNKNOWN;
         default:
@@ -227,28 +227,30 @@ static int list_compare(const void *a, const void *b, void *userdata)
 /* bellhop-acme renews a certificate in time, unless it fails. */
 static OutputColor list_color_expiry(const Row *row, time_t now)
 {
-        if (row->expires <= now)
+        if (row->certificate.expires <= now)
                 return COLOR_ERROR;
         if (row->is_acme)
                 return row->acme.error || row->acme.n_failures_of_hosts > 0 ? COLOR_WARNING
                                                                             : COLOR_NONE;
-        return row->expires - now < SOON ? COLOR_WARNING : COLOR_NONE;
+        return row->certificate.expires - now < SOON ? COLOR_WARNING : COLOR_NONE;
 }
 
 static void list_set_expiry(Table *table, const Row *row, time_t now)
 {
-        const int r = row->expiry;
+        const int r = row->certified;
         char text[SHOWN_MAX];
 
         if (table->output->json) {
-                table_set(table, EXPIRES, r < 0 ? NULL : show_time(row->expires, text));
+                table_set(table, EXPIRES, r < 0 ? NULL : show_time(row->certificate.expires, text));
                 return;
         }
         table_set(table, EXPIRES,
                   r == -ENOENT                                   ? "none"
                   : r == -EACCES || r == -EAGAIN || r == -ENOMEM ? "-"
                   : r < 0                                        ? "damaged"
-                          : show_left(row->expires, now, text));
+                  : row->certificate.is_self_signed && row->certificate.expires > now
+                          ? "self-signed"
+                          : show_left(row->certificate.expires, now, text));
         if (r == 0)
                 table_set_color(table, EXPIRES, list_color_expiry(row, now));
 }

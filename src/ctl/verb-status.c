@@ -372,17 +372,19 @@ static void status_put_certificate(Status *status)
                 is_acme && acme_state_read(status->ctl->acme_dir, status->name, &acme) == 0;
         _cleanup_free_ char *automatic = NULL;
         const time_t now = time(NULL);
-        time_t ends = 0;
-        const int r = fleet_expiry(status->ctl, &status->fleet, status->name, status_hosts(status),
-                                   &ends);
+        FleetCertificate own = { .expires = 0 };
+        const int r = fleet_certificate(status->ctl, &status->fleet, status->name,
+                                        status_hosts(status), &own);
+        const time_t ends = own.expires;
         char left[SHOWN_MAX], then[SHOWN_MAX];
-        _cleanup_free_ char *shown = text_format("%s%s",
-                                                 r == 0         ? "ends "
-                                                 : r == -ENOENT ? ""
-                                                                : "not known: ",
-                                                 r == 0         ? show_left(ends, now, left)
-                                                 : r == -ENOENT ? "none, so no HTTPS"
-                                                                : strerror(-r));
+        _cleanup_free_ char *shown =
+                text_format("%s%s%s", own.is_self_signed ? "self-signed, " : "",
+                            r == 0         ? "ends "
+                            : r == -ENOENT ? ""
+                                           : "not known: ",
+                            r == 0         ? show_left(ends, now, left)
+                            : r == -ENOENT ? "none, so no HTTPS"
+                                           : strerror(-r));
 
         if (is_acme && shown)
                 automatic = status_show_acme(instance, &acme, shown);

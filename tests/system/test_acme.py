@@ -90,6 +90,8 @@ def test_add(box, acme):
     assert "bellhop-acme is getting its certificate. To see its progress, run: bellhopctl status dora" in lines
     assert "Tls=acme" in box.path(FILE).read_text() and acme.has_read(1)
     box.curl(f"https://{HOST}/", "-k")
+    # Browsers warn of the present one, so it does not look like a good one.
+    assert " self-signed " in ctl(box, "list", "dora") and "self-signed, ends in " in ctl(box, "status", "dora")
     # The same command has nothing to do, and neither has apply.
     assert steps(box, "apply") == [] and acme.has_read(1)
     box.shell(f"echo '# another comment' >>{FILE}")

@@ -369,19 +369,22 @@ int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec)
 
 /* --- certificates --- */
 
-static int fleet_read_expiry(const char *path, time_t *ret)
+static int fleet_read_certificate(const char *path, FleetCertificate *ret)
 {
         STACK_OF(X509) *certificates = NULL;
         const int r = certificates_read(path, &certificates);
 
         if (r != PEM_TAKEN)
                 return r < 0 ? r : -EBADMSG;
-        *ret = certificate_not_after(sk_X509_value(certificates, 0));
+        *ret = (FleetCertificate){
+                certificate_not_after(sk_X509_value(certificates, 0)),
+                certificate_is_self_signed(sk_X509_value(certificates, 0)),
+        };
         certificates_free(certificates);
         return 0;
 }
 
-static int fleet_credential_expiry(const Fleet *fleet, const char *name, time_t *ret)
+static int fleet_read_credential(const Fleet *fleet, const char *name, FleetCertificate *ret)
 {
         _cleanup_free_ char *path = NULL;
         char unit[NAME_UNIT_MAX];
@@ -394,10 +397,11 @@ static int fleet_credential_expiry(const Fleet *fleet, const char *name, time_t 
                 return -EAGAIN;
         if (!path)
                 return -ENOENT;
-        return encrypted ? -EACCES : fleet_read_expiry(path, ret);
+        return encrypted ? -EACCES : fleet_read_certificate(path, ret);
 }
 
-static int fleet_own_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, time_t *ret)
+static int fleet_read_own(const Ctl *ctl, const Fleet *fleet, const char *name,
+                          FleetCertificate *ret)
 {
         _cleanup_free_ char *path = name_path(NAME_CERTIFICATE, ctl->config_dir, name);
         int r = -ENOENT;
@@ -405,32 +409,33 @@ static int fleet_own_expiry(const Ctl *ctl, const Fleet *fleet, const char *name
         if (!path)
                 return -ENOMEM;
         if (fleet->n > 1)
-                r = fleet_read_expiry(path, ret);
+                r = fleet_read_certificate(path, ret);
         if (r == -ENOENT)
-                r = fleet_credential_expiry(fleet, name, ret);
+                r = fleet_read_credential(fleet, name, ret);
         if ((r == -ENOENT || r == -EAGAIN) && fleet->n == 1) {
-                const int from_file = fleet_read_expiry(path, ret);
+                const int from_file = fleet_read_certificate(path, ret);
 
                 r = from_file == -ENOENT ? r : from_file;
         }
         return r;
 }
 
-int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
-                 time_t *ret)
+int fleet_certificate(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
+                      FleetCertificate *ret)
 {
-        int r = fleet_own_expiry(ctl, fleet, name, ret);
+        int r = fleet_read_own(ctl, fleet, name, ret);
 
         for (size_t i = 0; r == 0 && i < hosts->n_hosts; i++) {
                 char path[PATH_MAX];
-                time_t expires;
+                FleetCertificate own;
                 int of_host = -ENAMETOOLONG;
 
                 if (name_host_path_fill(NAME_CERTIFICATE, ctl->config_dir, name, hosts->hosts[i],
                                         path))
-                        of_host = fleet_read_expiry(path, &expires);
-                if (of_host == 0 && expires < *ret)
-                        *ret = expires;
+                        of_host = fleet_read_certificate(path, &own);
+                if (of_host == 0 && own.expires < ret->expires)
+                        ret->expires = own.expires;
+                ret->is_self_signed = ret->is_self_signed || (of_host == 0 && own.is_self_signed);
                 if (of_host < 0 && of_host != -ENOENT)
                         r = of_host;
         }

@@ -89,12 +89,17 @@ int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
 /* NULL: there is none. */
 FleetEntry *fleet_find(const Fleet *fleet, const char *name);
 
+typedef struct FleetCertificate {
+        time_t expires;      /* the first of them */
+        bool is_self_signed; /* at least one */
+} FleetCertificate;
+
 /*
- * The time until which all certificates of an instance and of its hosts are valid. -ENOENT: it has
+ * What the certificates of an instance and of its hosts have in common. -ENOENT: it has
  * none, and no HTTPS; -EACCES: one is not readable; -EAGAIN: systemd does not answer; another
  * negative errno for an invalid certificate. A credential from systemd takes precedence over the
  * certificate of the instance, but systemd is asked only if there is no other certificate, or about
  * one instance alone.
  */
-int fleet_expiry(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
-                 time_t *ret);
+int fleet_certificate(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
+                      FleetCertificate *ret);
