@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-acme, which has the accounts, runs as the same user, and unknown clients talk to this
- * process. Landlock denies it access to files and memory of bellhop-acme, also through /proc. */
+/* Unknown clients talk to this process, and it runs as the same user as bellhop-acme, which has the
+ * accounts. Landlock denies this process access to files and memory of bellhop-acme, also through
+ * /proc. */
 #pragma once
 
 #define CONFINE_UNKNOWN 1 /* the kernel has no Landlock */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread with one event loop. A client gets one handshake and no byte of data, in a limited
- * time; if there are too many clients, the oldest is closed. */
+/* One thread with one event loop. A client gets one handshake, in a limited time, and no byte of
+ * data. If there are too many clients, the oldest connection is closed. */
 #include <assert.h>
 #include <fcntl.h>
 #include <openssl/err.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The host is asked for a token that nobody else knows. The router answers it as it answers those
- * of the authority, so the answer shows that the whole way is good. */
+/* Asks the host for a token that nobody else knows. The router answers this request as it answers
+ * those of the authority, so a correct answer shows that the whole way works. */
 #include <arpa/nameser.h>
 #include <fcntl.h>
 #include <ifaddrs.h>

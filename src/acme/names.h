@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether the authority will be able to see that a host leads to this machine: asked of DNS and of
- * the host itself, before an order is made. Waits for answers, two minutes at most for each. */
+/* Finds out, before an order is made, whether the authority will be able to see that a host leads
+ * to this machine. Asks DNS and the host itself. Waits for answers, at most two minutes for each.
+ */
 #pragma once
 
 #include "config/acme-settings.h"

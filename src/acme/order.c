@@ -2,10 +2,10 @@
 /*
  * STATE/orders/NAME has what belongs to the last order: request.csr, request-cert.pem (uacme's name
  * for the certificate), authority (its directory), plan (how each host is proven, for the hook),
- * failed (the hook's list of hosts that were not proven), and log, which is what uacme says.
+ * failed (the hook's list of hosts that were not proven), and log (the output of uacme).
  *
- * If the process ends at any moment, the next one goes on: the order is noted before it is made,
- * and a certificate that is there and fits is installed instead of ordered again.
+ * If the process ends at any moment, the next one continues: the order is noted before it is made,
+ * and an existing certificate that fits is installed, not ordered again.
  */
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One try to get or renew the certificate of an instance, in a process of its own, which waits. */
+/* One try to get or renew the certificate of an instance, in its own process, which can wait. */
 #pragma once
 
 #include <stddef.h>

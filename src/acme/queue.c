@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each instance has a time when it is tried next. Those that are due are tried in the order of
- * these times, each by a process of its own, within the limits of their authority: how many at
- * once, how many orders in an hour, and a pause where the authority has asked for one. Times are of
- * the real clock, as certificates end by it.
+ * Each instance has a time for its next try. Instances that are due are tried in the order of these
+ * times, each by its own process. The settings of their authority limit tries at the same time and
+ * orders in an hour. If the authority has asked for a pause, its instances wait. Times are of the
+ * real clock, because certificates end by it.
  */
 #include <dirent.h>
 #include <openssl/evp.h>

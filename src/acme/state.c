@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The form is that of a configuration file, and so is the parser. */
+/* The file has the form of a configuration file, and the same parser reads it. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhop-cert: what bellhop-acme asks of customers' keys, which it can't reach. One question for
- * each connection, which systemd passes as standard input: a line "VERB NAME ...", for "install"
- * followed by the certificates. The answer is "ok", "absent", or "error" and the reason, in a line;
- * then text.
+ * bellhop-cert: answers bellhop-acme's questions about customers' keys, which bellhop-acme can't
+ * reach. Each connection has one question, and systemd passes the connection as standard input. A
+ * question is a line "VERB NAME ..."; after "install", the certificates follow. The answer is a
+ * line with "ok", "absent", or "error" and the reason; then text follows.
  *
  *   show NAME              "signed" or "self-signed", "matches" or "differs"; the certificate
- *   request NAME TYPE HOST...   a request that the customer's key has signed; one is made if needed
- *   install NAME           puts the certificates in their place, and into force
+ *   request NAME TYPE HOST...   a request, signed by the customer's key, which is made if needed
+ *   install NAME           puts the certificates in place and into use
  *
  * Certificates and keys are read and parsed in a process of the customer.
  */

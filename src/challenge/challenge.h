@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pending challenges of certificate authorities (RFC 8555 section 8), as files that bellhop-acme
- * writes: DIR/http-01/HOST/TOKEN contains the answer over HTTP, and DIR/tls-alpn-01/HOST its
- * digest, for the TLS certificate. Without a file, no challenge is pending.
+ * writes: DIR/http-01/HOST/TOKEN contains the answer over HTTP. DIR/tls-alpn-01/HOST contains the
+ * digest of the answer, for the TLS certificate. Without a file, no challenge is pending.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads a configuration file with a table: key, parser of the value, and target. Collects mistakes
- * as problems and continues, so all are shown at once. */
+ * as problems and continues, so that all mistakes are shown at once. */
 #pragma once
 
 #include <assert.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Units of an instance beyond the templates: bellhop.target wants its hand-off socket at boot, and
- * an instance with a network needs a drop-in for bellhop@NAME.service, a link to a file that all
- * with the same Network= share. Asks systemd nothing, as generators must not. A new instance needs
- * no daemon-reload: its drop-in precedes the first load of its unit. */
+ * an instance with a network needs a drop-in for bellhop@NAME.service. The drop-in is a link to a
+ * file that all instances with the same Network= share. Asks systemd nothing, because generators
+ * must not. A new instance needs no daemon-reload: its drop-in precedes the first load of its unit.
+ */
 #pragma once
 
 #include "config/config.h"

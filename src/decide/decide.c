@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sends back only a request's path, in a Location. It has no blanks or control characters. */
+/* Sends back only the path of a request, in a Location. The path has no blanks or control
+ * characters. */
 #include "decide/decide.h"
 #include "util/cleanup.h"
 

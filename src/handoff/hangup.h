@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A hand-off socket that an instance has shut down for reading remains readable for ever without
- * anything to read (unix(7), poll(2)). systemd polls it while the instance is down, and while
- * systemd 252 tries to stop such a socket, it runs no job of any unit. If the socket is shut down
- * for both directions, it hangs up, and only its unit fails. */
+/* If an instance shuts down its hand-off socket for reading, the socket remains readable for ever,
+ * with nothing to read (unix(7), poll(2)). systemd polls the socket while the instance is down.
+ * While systemd 252 tries to stop such a socket, it runs no job of any unit. If the socket is shut
+ * down for both directions, it hangs up, and only its unit fails. */
 #pragma once
 
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Logs that the server does not write itself: `ErrorLog NAME` and `CustomLog NAME FORMAT`, where
- * NAME is "journal:" or "files:"; bellhop-log(8) writes the latter. */
+ * NAME is "journal:" or "files:". bellhop-log(8) writes the files. */
 #pragma once
 
 #include <httpd.h>

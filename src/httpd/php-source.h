@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Prevents that the source of a PHP program is sent, whatever handler or type a customer's files
- * name. */
+/* Ensures that the source of a PHP program is never sent, even if a customer's files name another
+ * handler or type. */
 #pragma once
 
 #include <stdbool.h>

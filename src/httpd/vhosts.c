@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * If no virtual host names a host, Apache uses the first one for the port, and considers those for
- * all ports only if the port has none. A virtual host of a snippet must get its own names and no
- * other host. So each section is repeated here for all its ports, and those without a name,
- * including instance.conf's, come before those with one. The port decides about TLS.
+ * If no virtual host names a host, Apache uses the first virtual host for the port. It considers
+ * virtual hosts for all ports only if the port has none. A virtual host of a snippet must get its
+ * own names and no other host. So each section is repeated here for all its ports. Sections without
+ * a name, including those of instance.conf, come before sections with a name. The port decides
+ * about TLS.
  *
  * This runs after the tree of directives was read, but before any was executed. It inserts lines
  * before those of a section, so the section's own lines take precedence.

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server reports readiness with sd_notify(3), through its own socket. Until its handlers are set,
- * Apache ignores SIGWINCH, its graceful stop, and other signals would kill it.
+ * A server reports readiness with sd_notify(3), through its own socket. Until Apache has set its
+ * signal handlers, it ignores SIGWINCH (its graceful stop), and other signals would kill it.
  *
- * At its stop signal, a server may drop connections that it has accepted and no worker has taken
- * (the event MPM of Apache does). So its gate is barred first, connections in the queue wait for
- * the next server, and the signal is sent when no connection is in hand.
+ * At its stop signal, a server may drop connections that it has accepted, if no worker has taken
+ * them yet (the event MPM of Apache does). So its gate is barred first, and connections in the
+ * queue wait for the next server. The signal is sent when no connection is in hand.
  */
 #include <assert.h>
 #include <signal.h>

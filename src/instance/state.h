@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The state that an instance reports: a small file in its runtime folder, which bellhop-instance
  * replaces as a whole and bellhopctl reads. A process of the customer can write anything there, so
- * it is only shown, and never used in a way that could harm others. */
+ * the state is only shown, and never used in a way that could harm others. */
 #pragma once
 
 #include <stdbool.h>

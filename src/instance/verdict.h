@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Facts that a server reports about its configuration during a test, for programs: a record for
- * each fact, and a final record after all. The customer's own code may write in between, so the
+ * Facts that a server reports about its configuration during a test, for programs: one record for
+ * each fact, and a final record after them. The customer's own code may write in between, so the
  * output is as untrusted as the customer. Pure.
  */
 #pragma once

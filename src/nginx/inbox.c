@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nginx opens a socket for each listening structure without a descriptor. Those of the
- * configuration get a descriptor that never becomes readable. One more has the hand-off socket, and
- * its read handler is replaced after nginx has put it into the event loop, so nginx's own wake-up
- * of one worker at a time works. A connection belongs to the structure of its local port.
+ * nginx opens a socket for each listening structure without a descriptor. Structures from the
+ * configuration get a descriptor that never becomes readable. One more structure has the hand-off
+ * socket. Its read handler is replaced after nginx has put it into the event loop, so that nginx
+ * still wakes one worker at a time. A connection belongs to the structure of its local port.
  */
 #include <pwd.h>
 #include <signal.h>

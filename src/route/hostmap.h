@@ -4,7 +4,7 @@
  * once, then read-only. The names come from root's files, so no attacker can make them collide, and
  * the hash needs no key.
  *
- * An exact host wins over a wildcard, the longest suffix wins among wildcards. "*.suffix" matches
+ * An exact host wins over a wildcard. Among wildcards, the longest suffix wins. "*.suffix" matches
  * one or more labels before the suffix, as Apache's ServerAlias does, and never the suffix itself.
  */
 #pragma once

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns a connection from accept to hand-off or refusal. Reads from and writes to only refused
- * connections. Waiting for bytes is edge-triggered, because peeked bytes stay readable, with a
- * low-water mark at the needed bytes and one deadline that bytes do not extend. Before a hand-off,
- * the event source is removed, because an epoll entry belongs to the open file, which continues to
- * exist in the instance. The low-water mark is also reset, so the instance gets the socket in the
- * state after accept.
+ * Owns a connection from accept to hand-off or refusal. Reads and writes only on refused
+ * connections. The wait for bytes is edge-triggered, because peeked bytes stay readable. It has a
+ * low-water mark at the needed bytes, and one deadline, which bytes do not extend. Before a
+ * hand-off, the event source is removed, because an epoll entry belongs to the open file, which
+ * continues to exist in the instance. The low-water mark is also reset, so the instance gets the
+ * socket in the state after accept.
  */
 #include <assert.h>
 #include <sys/socket.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Accepts no commands: no client can change the router. Makes an answer in pieces, one for each
- * turn of the event loop, when the client has received the last one. Remembers its position as the
- * name of an instance, so it continues correctly after a reload. */
+ * turn of the event loop, after the client has received the piece before. Remembers its position as
+ * the name of an instance, so it continues correctly after a reload. */
 #include <assert.h>
 #include <sys/socket.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The router's end of one instance's hand-off socket, and the connections that wait, in order, for
  * room in it or for the instance's turn to start. A reload keeps it, with its counters. The
- * responder, bellhop-acme-tls, also has one; it is not an instance. */
+ * responder, bellhop-acme-tls, also has an outlet, although it is not an instance. */
 #pragma once
 
 #include <sys/types.h>

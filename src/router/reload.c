@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The thread reads files and the user database, and accesses no data of the router. SIGHUP has no
- * answer, so begin and result are written to a file, and ExecReload= waits for a reload that began
- * after its signal. Type=notify-reload, since systemd 253, would also wait, but can't report
- * failure. */
+ * answer, so the begin and the result of a reload are written to a file, and ExecReload= waits for
+ * a reload that began after its signal. Type=notify-reload, since systemd 253, would also wait, but
+ * can't report failure. */
 #include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the configuration again in a thread, which also frees what it replaces. */
+/* Reads the configuration again in a thread, which also frees the replaced configuration. */
 #pragma once
 
 #include <systemd/sd-event.h>

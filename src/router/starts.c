@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* An instance can't report its start to the router. But systemd keeps its runtime folder while its
- * service runs. And when the unread output of a datagram socket (SIOCOUTQ) shrinks, an
- * edge-triggered EPOLLOUT wakes the router: the instance has received. */
+/* An instance can't report its start to the router. But systemd keeps the instance's runtime folder
+ * while its service runs. And when the instance receives, the unread output of the datagram socket
+ * (SIOCOUTQ) shrinks, and an edge-triggered EPOLLOUT wakes the router. */
 #include <assert.h>
 #include <sys/param.h>
 #include <time.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhop-seal PROGRAM [ARGUMENT...]: seals the inherited listening sockets, drops the privilege
- * that this needs, and becomes PROGRAM, so the router never has it. Connections older than their
- * listener's seal each need a seal; this always includes the first connection, which has started
- * the router. They are accepted here, unread, and inherited under a separate name.
+ * that this needs, and becomes PROGRAM, so the router never has it. Connections that are older than
+ * their listener's seal each need their own seal. The first connection, which has started the
+ * router, is always one of them. These connections are accepted here, unread, and inherited under a
+ * separate name.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Must never be more lenient than Apache with its default "HttpProtocolOptions Strict", or find
- * another host: input that the two could read differently is malformed. Checks no field except
- * Host. */
+/* Must never be more lenient than Apache with its default "HttpProtocolOptions Strict", and must
+ * never find another host. Input that the two could read differently is malformed. Checks no field
+ * except Host. */
 #include <strings.h>
 
 #include "sniff/reader.h"

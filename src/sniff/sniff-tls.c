@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Must never be more lenient than the instance's OpenSSL: a hello must not have another name there.
- * Only the structure of other parts is checked; the instance checks their contents. */
+/* Must never be more lenient than the instance's OpenSSL, which must not find another name in the
+ * same hello. Only the structure of other parts is checked; the instance checks their contents. */
 #include "sniff/reader.h"
 
 /* RFC 8446 section 5.1. */

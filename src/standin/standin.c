@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* An instance that was ready is started again at once, because its queue can be served, but after a
- * pause if it crashed soon after its start twice in a row. One that was killed during its start
- * counts as crashed until a connection in the queue has waited PATIENCE_USEC. Discards bytes from
- * clients. */
+/* An instance that was ready is started again at once, because it can serve its queue. If it
+ * crashed soon after its start twice in a row, it is started after a pause. An instance that was
+ * killed during its start counts as crashed until a connection in the queue has waited
+ * PATIENCE_USEC. Discards bytes from clients. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>

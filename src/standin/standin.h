@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How an instance ended, from systemd, which no customer can forge. If it can't start, its
- * hand-offs are refused; otherwise they would start it repeatedly while clients wait. */
+/* Learns how an instance ended from systemd, whose answer no customer can forge. If it can't start,
+ * its hand-offs are refused; otherwise they would start it repeatedly while clients wait. */
 #pragma once
 
 #include <stdbool.h>

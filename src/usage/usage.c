@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel sends a message with the figures of each connection that ends in any way, and is asked
- * for open ones at each tick. The router reports the owner of a connection before it closes its own
- * descriptor, so usually before the end; if the report is later, the end waits.
+ * However a connection ends, the kernel sends a message with its figures. At each tick, the kernel
+ * is asked for open connections. The router reports the owner of a connection before it closes its
+ * own descriptor, so the report usually arrives before the end. If the report is later, the end
+ * waits for it.
  */
 #include <inttypes.h>
 #include <linux/netlink.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Growing arrays: malloc()ed elements and a count, which determines the room: ARRAY_ROOM_MIN, then
- * each power of two. So an array begins as NULL and 0, and only array_append() makes it grow;
+/* Growing arrays: malloc()ed elements and a count. The count determines the room: ARRAY_ROOM_MIN,
+ * then each power of two. So an array begins as NULL and 0, and only array_append() makes it grow;
  * elements can be removed from its end. */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ordered deadlines with one timer. Usually all in a queue have the same time limit, so a new one
- * is appended. */
+/* Ordered deadlines with one timer. Usually all deadlines in a queue have the same time limit, so a
+ * new deadline is appended. */
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Without libsystemd: with the libraries that it needs, it would use memory of every Apache process
- * that loads mod_bellhop. */
+/* Does not use libsystemd: with the libraries that libsystemd needs, it would use memory of every
+ * Apache process that loads mod_bellhop. */
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/socket.h>
