@@ -18,7 +18,7 @@ typedef struct Caa {
 void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
 
 /* The last string value of that key in the JSON that the log has: the authority's latest problem
- * document (RFC 7807). "": there is none. Of escapes, the backslash is left out. */
+ * document (RFC 7807). "": there is none. The backslashes of escapes are left out. */
 void answer_find_value(const char *log, const char *key, char ret[static ANSWER_TEXT_MAX]);
 
 /* Whether uacme has given up because the authority does not answer, or says that it has failed

@@ -38,7 +38,7 @@ typedef struct AcmeState {
 } AcmeState;
 
 /* Reads it. A file that is missing or damaged says that nothing was tried yet. Returns 0; -ENOENT:
- * there is no such file; or another negative errno. *ret is set in each case, and to be ended by
+ * there is no such file; or another negative errno. *ret is set in each case; end it with
  * acme_state_done(). */
 int acme_state_read(const char *dir, const char *name, AcmeState *ret);
 
@@ -56,7 +56,7 @@ void acme_state_forget_failures(AcmeState *state);
 /* NULL: none. */
 const char *acme_state_failure_of(const AcmeState *state, const char *host);
 
-/* Counts the orders of the week before now, and forgets older ones, and those of a time to come:
- * the clock was wrong. */
+/* Counts the orders of the week before now. Forgets older orders, and orders with a future time,
+ * which a wrong clock has caused. */
 size_t acme_state_count_orders(AcmeState *state, uint64_t now);
 void acme_state_add_order(AcmeState *state, uint64_t now);

@@ -167,8 +167,8 @@ int config_load_own(const char *dir, const char *name, Config **ret);
 
 #define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)
 
-/* The settings of an instance from its file alone, without name and file; the defaults if that is
- * missing or has problems, and no mail. */
+/* The settings of an instance from its file alone, without name and file. If the file is missing or
+ * has problems: the defaults, and no mail. */
 int config_read_instance(const char *dir, const char *name, Instance *ret);
 
 Config *config_free(Config *config);

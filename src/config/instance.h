@@ -19,8 +19,8 @@ int instance_draft_check(const InstanceDraft *draft, SettingsFile *file);
 bool instance_has_canonical(const InstanceDraft *draft);
 void instance_draft_done(InstanceDraft *draft);
 
-/* Where a route of Config.map comes from, as its origin: instance number and line. If it is
- * withheld: problem number and line. */
+/* The origin of a route of Config.map: instance number and line. If the route is withheld: problem
+ * number and line. */
 #define ORIGIN_LINE_BITS 32
 #define ORIGIN_WITHHELD  (UINT64_C(1) << 63)
 

@@ -40,7 +40,7 @@ typedef struct SettingsTable {
 int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, void *base);
 
 /* Reads a whole file that root or our own user owns and nobody else may write; *ret is to be freed.
- * 0 with *ret NULL: it does not exist, or can't be used, as a problem says. */
+ * 0 with *ret NULL: it does not exist, or can't be used, and a problem has the reason. */
 int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 
 /* Returns false, with *ret unchanged, if the value is neither yes nor no. */

@@ -25,11 +25,11 @@ int units_write_wanted(const char *dir, const char *name, Network network);
 
 /* Writes the drop-in of the template that puts our sendmail into sbin, the machine's /usr/sbin, for
  * instances. If sbin has no sendmail, systemd would create one on the machine itself; so the
- * drop-in replaces the whole folder by one of links, made below copies. Returns 0 or a negative
- * errno. */
+ * drop-in replaces the whole folder by a folder of links, which is made below copies. Returns 0 or
+ * a negative errno. */
 int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 
 /* Makes systemd see changes in UNITS_GENERATED_DIR when it next loads a unit, without a
  * daemon-reload. A loaded unit stays as it is: it and its socket must be stopped first, and nothing
- * may want it, as bellhop.target wants the sockets that it knew at boot. */
+ * may want it. (bellhop.target wants the sockets that it knew at boot.) */
 int units_announce(void);

@@ -51,7 +51,8 @@ void child_kill_all(const Process *process);
 void child_done(Process *process);
 
 /* Makes this process the parent of all orphaned descendants, and makes the event loop wait for
- * them. PID 1 would handle each of them before it starts a unit. Returns 0 or a negative errno. */
+ * them. Otherwise PID 1 would handle each of them before it starts a unit. Returns 0 or a negative
+ * errno. */
 int child_adopt_orphans(sd_event *event);
 
 /* Makes a unix socket at path, and replaces one that a killed supervisor has left. path NULL means

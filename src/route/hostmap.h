@@ -61,8 +61,8 @@ typedef struct HostMapMatch {
 HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
 
-/* The instance of the host or wildcard of that route without the routes of its own instance and of
- * the instance 'without' (ROUTE_NONE: none). */
+/* The instance that would get the host or wildcard of that route if its own instance and the
+ * instance 'without' (ROUTE_NONE: none) had no routes. */
 HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without);
 
 bool hostmap_has_addresses(const HostMap *map);

@@ -12,8 +12,8 @@ typedef struct Reload Reload;
 #define RELOAD_NOTE_MAX 400
 
 typedef struct ReloadHooks {
-        /* Puts a configuration into force, which Reload still owns; the last one must not be used
-         * any more. An error changes nothing. */
+        /* Puts a configuration into force, which Reload still owns; the configuration before it
+         * must not be used any more. An error changes nothing. */
         int (*use)(void *userdata, const Config *config);
         /* A reload has ended; is_last: no other one follows at once. */
         void (*on_end)(void *userdata, ReloadResult result, bool is_last);

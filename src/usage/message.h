@@ -14,8 +14,8 @@
 
 #define USAGE_RECORDS_MAX 64
 
-/* Between two messages of the router while connections arrive quickly, because each wakes
- * bellhop-usage. Its timer may be late by the same time. */
+/* The time between two messages of the router while connections arrive quickly, because each
+ * message wakes bellhop-usage. Its timer may be late by the same time. */
 #define USAGE_SPACING_USEC 20000
 
 typedef enum UsageKind {
