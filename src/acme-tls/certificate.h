@@ -6,6 +6,6 @@
 
 #include "challenge/challenge.h"
 
-/* A self-signed one as RFC 8737 section 3 wants it, for that host alone. NULL: no memory. */
+/* Makes a self-signed certificate by RFC 8737 section 3, for that host alone. NULL: no memory. */
 X509 *certificate_make(EVP_PKEY *key, const char *host,
                        const uint8_t digest[static CHALLENGE_DIGEST_SIZE]);

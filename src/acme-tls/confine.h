@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Unknown clients talk to this process, and it runs as the same user as bellhop-acme, which has the
+/* Unknown clients talk to this process. It runs as the same user as bellhop-acme, which has the
  * accounts. Landlock denies this process access to files and memory of bellhop-acme, also through
  * /proc. */
 #pragma once

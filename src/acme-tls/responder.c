@@ -37,7 +37,7 @@ typedef struct Responder {
         uid_t sender;
         const char *challenges_dir;
         uint64_t idle_usec;
-        EVP_PKEY *key; /* of all certificates; it is only in memory */
+        EVP_PKEY *key; /* for all certificates; only in memory */
         SSL_CTX *context;
         sd_event_source *handoff;
         sd_event_source *idle;
@@ -62,7 +62,7 @@ static void responder_notify(Responder *responder, NotifyEvent happened, size_t 
 
 /* --- one handshake --- */
 
-/* The client sees the result, even if it has sent more. */
+/* Closes so that the client sees the result, even if it has sent more. */
 static void responder_end(Handshake *handshake)
 {
         Responder *responder = handshake->responder;
@@ -80,7 +80,7 @@ static void responder_on_deadline(Deadline *deadline)
         responder_end(container_of(deadline, Handshake, deadline));
 }
 
-/* False: it has ended. */
+/* False: the handshake has ended. */
 static bool responder_step(Handshake *handshake)
 {
         uint32_t events = EPOLLIN;
@@ -136,7 +136,7 @@ static int responder_on_protocols(SSL *ssl, const unsigned char **ret, unsigned 
 
 /* --- hand-offs --- */
 
-/* A header from a proxy in front is still unread; the router has checked it. */
+/* Reads the header from a proxy in front of the router, which has checked the header. */
 static bool responder_skip_proxy(Responder *responder, int fd)
 {
         const ssize_t n =
@@ -245,7 +245,7 @@ static int responder_on_idle(sd_event_source *source, uint64_t usec, void *userd
 
 static int responder_init_tls(Responder *responder)
 {
-        /* The machine's configuration of OpenSSL does not apply to this. */
+        /* The machine's configuration of OpenSSL does not apply to this process. */
         if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
                 return -ENOMEM;
         responder->key = EVP_EC_gen("P-256");

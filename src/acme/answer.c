@@ -57,7 +57,8 @@ void answer_find_value(const char *log, const char *key, char ret[static ANSWER_
 
 bool answer_is_absence(const char *log, const char *type)
 {
-        /* After it has tried again. Within a line, the authority may quote a customer's page. */
+        /* uacme writes these after its last attempt. Only the beginning of a line counts: within a
+         * line, the authority may quote a customer's page. */
         static const char *const ends[] = {
                 "\nuacme: acme_get: curl_get failed\n",
                 "\nuacme: acme_post: curl_post failed\n",
@@ -99,7 +100,7 @@ bool answer_names_host(const char *text, const char *host)
                 const char *after = at + strlen(host);
                 const bool begins = at == text || (!answer_is_of_host(at[-1]) && at[-1] != '.');
 
-                /* A dot may end a sentence. */
+                /* A dot after the host may end a sentence. */
                 if (begins && !answer_is_of_host(*after) &&
                     !(*after == '.' && answer_is_of_host(after[1])))
                         return true;

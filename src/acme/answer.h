@@ -8,21 +8,21 @@
 
 /* The authorities that CAA records of DNS allow to sign (RFC 8659). */
 typedef struct Caa {
-        bool is_there; /* a record with that tag */
+        bool is_there; /* there is a record with that tag */
         bool allows;
         char other[ANSWER_TEXT_MAX]; /* another authority that a record allows; "": none */
 } Caa;
 
-/* Reads one record: its flags, the size of the tag, the tag, and the value. tag: "issue" or
- * "issuewild"; own: the domain of the authority. */
+/* Reads one record, which has flags, the size of the tag, the tag, and the value. Records with
+ * another tag are ignored. tag: "issue" or "issuewild"; own: the domain of the authority. */
 void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
 
-/* The last string value of that key in the JSON that the log has: the authority's latest problem
- * document (RFC 7807). "": there is none. The backslashes of escapes are left out. */
+/* The last string value of that key in the JSON text in the log, which is the authority's latest
+ * problem document (RFC 7807). "": there is none. The backslashes of escapes are left out. */
 void answer_find_value(const char *log, const char *key, char ret[static ANSWER_TEXT_MAX]);
 
-/* Whether uacme has given up because the authority does not answer, or says that it has failed
- * itself. type: the last one of answer_find_value(). */
+/* Whether uacme has given up because the authority does not answer or reports an internal error.
+ * type: the last "type" in the log, from answer_find_value(). */
 bool answer_is_absence(const char *log, const char *type);
 
 /* Whether the authority does not know our account. */
@@ -31,5 +31,5 @@ bool answer_is_lost_account(const char *log, const char *type);
 /* The last line that is not empty. */
 void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX]);
 
-/* Whether the text has the host, and not only as a part of another host. */
+/* Whether the text contains the host, and not only as a part of another host. */
 bool answer_names_host(const char *text, const char *host);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks the host for a token that nobody else knows. The router answers this request as it answers
- * those of the authority, so a correct answer shows that the whole way works. */
+/* Asks the host for a token that nobody else knows. The router answers this request like a request
+ * of the authority, so a correct answer shows that the whole path works. */
 #include <arpa/nameser.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -24,8 +24,8 @@
 #define ADDRESSES_CHECKED 8
 #define CONNECT_NSEC      (UINT64_C(5) * 1000000000)
 
-/* Servers of DNS, too, can be a customer's, and slow. */
-#define PART_NSEC        (UINT64_C(30) * 1000000000) /* of the records, and of the addresses */
+/* The DNS servers may belong to a customer and be slow. */
+#define PART_NSEC        (UINT64_C(30) * 1000000000) /* for CAA records, and again for addresses */
 #define RESOLVER_OPTIONS "timeout:3 attempts:2"
 
 #define TYPE_CAA 257 /* RFC 8659 */
@@ -51,7 +51,7 @@ __attribute__((format(printf, 2, 3))) static bool names_refuse(const Name *name,
 
 /* --- CAA --- */
 
-/* Whether there are records, of whatever tag. */
+/* Returns whether there are records, with any tag. */
 static bool names_caa_read(ns_msg *message, const char *tag, const char *own, Caa *caa)
 {
         bool any = false;
@@ -67,8 +67,8 @@ static bool names_caa_read(ns_msg *message, const char *tag, const char *own, Ca
         return any;
 }
 
-/* The records of the host, or of the next domain above that has some. An answer that does not come
- * says nothing: the authority asks again. */
+/* Checks the records of the host or, without any, of the nearest parent domain that has some.
+ * Without an answer, the check passes: the authority asks again. */
 static bool names_check_caa(const Name *name)
 {
         const uint64_t deadline_nsec = clock_nsec(CLOCK_MONOTONIC) + PART_NSEC;
@@ -86,7 +86,7 @@ static bool names_check_caa(const Name *name)
                 const int n = res_nquery(&resolver, at, ns_c_in, TYPE_CAA, answer, sizeof(answer));
                 ns_msg message;
 
-                /* Those above need not answer either. */
+                /* Parent domains may not answer either. */
                 if (n < 0 && resolver.res_h_errno == TRY_AGAIN)
                         break;
                 if (n < 0 || ns_initparse(answer, n, &message) < 0)
@@ -133,7 +133,7 @@ static bool names_is_of_interface(const struct in6_addr *ip)
         return found;
 }
 
-/* Whether the administrator says so. */
+/* Whether Addresses= has the address. */
 static bool names_is_declared(const AcmeSettings *settings, const struct in6_addr *ip)
 {
         for (size_t i = 0; i < settings->n_addresses; i++)
@@ -189,7 +189,7 @@ static int names_connect(const struct addrinfo *to, uint16_t port, uint64_t dead
 /* A file for the router: DIR/http-01/HOST/TOKEN, with the form of an answer to the authority. */
 typedef struct Probe {
         char token[PROBE_HEX + 1];
-        char answer[2 * (PROBE_HEX + 1)]; /* the request does not reveal it */
+        char answer[2 * (PROBE_HEX + 1)]; /* unlike the token, not in the request */
         char folder[PATH_MAX], path[PATH_MAX + PROBE_HEX + 2];
 } Probe;
 
@@ -219,10 +219,10 @@ static int names_probe_put(const Name *name, Probe *ret)
 static void names_probe_remove(const Probe *probe)
 {
         (void)unlink(probe->path);
-        (void)rmdir(probe->folder); /* it stays while it has others */
+        (void)rmdir(probe->folder); /* fails while it has other files */
 }
 
-/* Its status is not looked at. */
+/* Ignores the status code of the response. */
 static bool names_probe_ask(int fd, const Name *name, const Probe *probe, uint64_t deadline_nsec)
 {
         char text[PROBE_MAX + 1];
@@ -266,7 +266,7 @@ static Way names_try(const Name *name, const Probe *probe, const struct addrinfo
         return way;
 }
 
-/* Sets *challenge to tls-alpn-01 if the host can't be proven by http-01 there. */
+/* Sets *challenge to tls-alpn-01 if http-01 can't work at this address. */
 static bool names_check_address(const Name *name, const Probe *probe, const struct addrinfo *to,
                                 AcmeChallenge *challenge)
 {
@@ -284,7 +284,7 @@ static bool names_check_address(const Name *name, const Probe *probe, const stru
         way = names_try(name, probe, to);
         if (way.http && challenges[ACME_HTTP_01])
                 return true;
-        /* The router has answered, so the machine is this one. */
+        /* If the router has answered, the address leads to this machine. */
         if (!way.http && !names_is_of_interface(&address.ip))
                 return names_refuse(name,
                                     "DNS of %s points to %s, not to this machine; change it in "

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds out, before an order is made, whether the authority will be able to see that a host leads
- * to this machine. Asks DNS and the host itself. Waits for answers, at most two minutes for each.
- */
+ * to this machine. Asks DNS and the host itself, and waits at most two minutes for each host. */
 #pragma once
 
 #include "config/acme-settings.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * STATE/orders/NAME has what belongs to the last order: request.csr, request-cert.pem (uacme's name
- * for the certificate), authority (its directory), plan (how each host is proven, for the hook),
- * failed (the hook's list of hosts that were not proven), and log (the output of uacme).
+ * STATE/orders/NAME contains the files of the last order: request.csr, request-cert.pem (uacme's
+ * name for the certificate), authority (the URL of its directory), plan (the challenge type of each
+ * host, for the hook), failed (the hook's list of hosts whose challenge failed), and log (the
+ * output of uacme).
  *
- * If the process ends at any moment, the next one continues: the order is noted before it is made,
- * and an existing certificate that fits is installed, not ordered again.
+ * The process may end at any moment, and the next one continues. It records an order before it
+ * makes it. It installs an existing certificate that fits, instead of ordering another one.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -37,7 +38,7 @@
 #include "util/text.h"
 
 #define HOSTS_MAX  100 /* in one certificate: as many as Let's Encrypt takes */
-#define ROUNDS_MAX 5   /* after each but the last, hosts are left out */
+#define ROUNDS_MAX 5   /* after each round except the last, hosts are left out */
 
 #define LIMITED   "urn:ietf:params:acme:error:rateLimited"
 #define BAD_NONCE "urn:ietf:params:acme:error:badNonce"
@@ -45,9 +46,9 @@
 #define LOG_BYTES_MAX    (1024U * 1024)
 #define PEM_BYTES_MAX    (1024U * 1024)
 #define DAY_SEC          UINT64_C(86400)
-#define CHECK_NSEC       (UINT64_C(300) * 1000000000) /* of all hosts */
+#define CHECK_NSEC       (UINT64_C(300) * 1000000000) /* for all hosts together */
 #define UNREACHABLE_USEC (UINT64_C(300) * 1000000)
-#define RENEW_SPREAD     30 /* a part of the life */
+#define RENEW_SPREAD     30 /* one thirtieth of the life */
 
 typedef struct Order {
         const AcmeOrder *what;
@@ -55,10 +56,10 @@ typedef struct Order {
         AcmeSettings settings;
         const char *hosts[HOSTS_MAX];
         AcmeChallenge challenge[HOSTS_MAX];
-        size_t n_hosts;      /* that are good so far */
-        bool is_answered;    /* by the authority, whatever it says */
-        bool is_general;     /* the failure is that of the authority, or of our account there */
-        bool is_unreachable; /* and it may be over soon */
+        size_t n_hosts;      /* the hosts without a failure so far */
+        bool is_answered;    /* the authority has answered, even with an error */
+        bool is_general;     /* the authority or our account there failed, not a host */
+        bool is_unreachable; /* that failure may end soon */
 } Order;
 
 static uint64_t order_now(void)
@@ -79,7 +80,7 @@ __attribute__((format(printf, 2, 3))) static bool order_fail(Order *order, const
         return false;
 }
 
-/* With the files in it. */
+/* Removes the folder and the files in it. */
 static void order_remove_folder(const char *path)
 {
         DIR *dir = opendir(path);
@@ -139,7 +140,7 @@ static void order_drop(Order *order, size_t i, const char *reason)
                 (order->n_hosts - i) * sizeof(*order->challenge));
 }
 
-/* Those that had a certificate at the last try first: the others may be slow. To be freed. */
+/* Hosts that failed at the last try come last, because they may be slow again. To be freed. */
 static const char **order_sort_hosts(const Order *order)
 {
         const AcmeOrder *what = order->what;
@@ -190,8 +191,8 @@ static bool order_check_hosts(Order *order)
 
 /* --- certificates --- */
 
-/* When a certificate of that life is to be renewed: after two thirds of it, and up to a thirtieth
- * earlier, which depends on the name. */
+/* The time to renew a certificate: after two thirds of its life, minus up to a thirtieth, which
+ * depends on the name. */
 static uint64_t order_renewal(const char *name, uint64_t not_before, uint64_t not_after)
 {
         const uint64_t life = not_after > not_before ? not_after - not_before : 0;
@@ -202,7 +203,7 @@ static uint64_t order_renewal(const char *name, uint64_t not_before, uint64_t no
         return not_before + life / 3 * 2 - hash % (life / RENEW_SPREAD + 1);
 }
 
-/* Whether it has a host that is left out now, for a reason that may pass. */
+/* Whether the certificate has a host that would be left out now, for a reason that may pass. */
 static bool order_has_more(const Order *order, X509 *leaf)
 {
         for (size_t i = 0; i < order->state.n_failures_of_hosts; i++)
@@ -211,8 +212,8 @@ static bool order_has_more(const Order *order, X509 *leaf)
         return false;
 }
 
-/* Whether it has all hosts that are good, and need not be renewed yet: one that has more hosts than
- * a new one would is kept for half of the rest of its life. */
+/* Whether the certificate has all good hosts and need not be renewed yet. If a new one would have
+ * fewer hosts, it is kept until a sixth of its life is left. */
 static bool order_is_enough(const Order *order, X509 *leaf)
 {
         const uint64_t not_before = (uint64_t)certificate_not_before(leaf);
@@ -231,7 +232,7 @@ static void order_digest(X509 *leaf, char ret[static ACME_DIGEST_MAX + 1])
         _cleanup_free_ char *digest = certificate_fingerprint(leaf);
         char *to = ret;
 
-        /* Without its colons. */
+        /* Leaves out the colons. */
         for (const char *c = digest; c && *c && to < ret + ACME_DIGEST_MAX; c++)
                 if (*c != ':')
                         *to++ = *c;
@@ -245,7 +246,7 @@ static void order_note_certificate(Order *order, X509 *leaf)
         order_digest(leaf, order->state.certificate);
 }
 
-/* Whether bellhop-acme has got it, from another authority than the present one. */
+/* Whether bellhop-acme got the certificate from another authority than the present one. */
 static bool order_is_of_another(const Order *order, X509 *leaf)
 {
         char digest[ACME_DIGEST_MAX + 1];
@@ -278,7 +279,7 @@ static bool order_install(Order *order)
                                     r == -EREMOTEIO ? text : strerror(-r));
 }
 
-/* Whether it is in its place, but the server may not have it, as its reload has failed. */
+/* Whether the certificate is in place, but the server may not have it because its reload failed. */
 static bool order_needs_reload(const Order *order, X509 *leaf)
 {
         _cleanup_free_ char *path = order_path(order, "request-cert.pem");
@@ -292,7 +293,7 @@ static bool order_needs_reload(const Order *order, X509 *leaf)
         return strcmp(present, issued) == 0 && strcmp(present, order->state.certificate) != 0;
 }
 
-/* The certificate that is in the folder of the instance. */
+/* Whether the certificate in the folder of the instance is enough. */
 static bool order_has_present(Order *order)
 {
         _cleanup_free_ char *question = text_format("show %s\n", order->what->name), *text = NULL;
@@ -314,8 +315,8 @@ static bool order_has_present(Order *order)
         return good;
 }
 
-/* One that was issued, but is not in its place: the process has ended in between, or the customer
- * has removed it. */
+/* Installs a certificate that was issued but is not in place: an earlier process ended before it
+ * could install it, or the customer has removed it. */
 static bool order_has_unused(Order *order)
 {
         _cleanup_free_ char *path = order_path(order, "request-cert.pem");
@@ -346,7 +347,7 @@ static bool order_has_host(const Order *order, const ASN1_STRING *name)
         return false;
 }
 
-/* It was signed by a customer: it must name these hosts, and nothing else. */
+/* A process of the customer made the request, so it must name exactly the hosts of the order. */
 static bool order_request_is_ours(const Order *order, X509_REQ *request)
 {
         STACK_OF(X509_EXTENSION) *extensions = request ? X509_REQ_get_extensions(request) : NULL;
@@ -370,7 +371,7 @@ static bool order_request_is_ours(const Order *order, X509_REQ *request)
         return good;
 }
 
-/* Writes what was read, and not the text: uacme could find another request in that. */
+/* Writes the parsed request instead of the text, in which uacme could find another request. */
 static bool order_write_request(Order *order, const char *text)
 {
         _cleanup_free_ char *path = order_path(order, "request.csr");
@@ -440,7 +441,7 @@ _Noreturn static void order_exec(const Order *order, const char *const arguments
         _cleanup_free_ char *folder = order_path(order, NULL);
 
         (void)setsid();
-        /* If nobody waits for it any more. */
+        /* Ends uacme even if nobody waits for it any more. */
         (void)alarm(order_alarm_sec(order));
         for (size_t i = 0; i < ELEMENTSOF(settings); i++)
                 (void)setenv(settings[i][0], settings[i][1], 1);
@@ -451,7 +452,7 @@ _Noreturn static void order_exec(const Order *order, const char *const arguments
         _exit(EXIT_FAILURE);
 }
 
-/* Runs it with its output in the file "log". Returns its waitpid(2) status. */
+/* Runs uacme, whose output goes to the file "log". Returns its waitpid(2) status. */
 static int order_run_uacme(Order *order, const char *const arguments[])
 {
         _cleanup_free_ char *path = order_path(order, "log");
@@ -486,8 +487,8 @@ static void order_judge_authority(Order *order, const char *log, const char *typ
                 (void)unlink(made);
 }
 
-/* Leaves out the hosts that the authority has refused. True: the rest may be tried again at once.
- * False: it has refused all of them, or for another reason. */
+/* Leaves out the hosts that the authority has refused. True: the order can be tried again at once.
+ * False: no host remains, or there is another reason. */
 static bool order_judge_failure(Order *order)
 {
         _cleanup_free_ char *log = order_read_log(order), *path = order_path(order, "failed");
@@ -500,10 +501,10 @@ static bool order_judge_failure(Order *order)
                 answer_find_value(log, "type", type);
         }
         order_judge_authority(order, log ? log : "", type);
-        /* What it has said before is of no interest then. */
+        /* If the authority is unreachable, its earlier messages do not matter. */
         if (log && (!detail[0] || order->is_unreachable))
                 answer_last_line(log, detail);
-        /* Of nonces it may refuse some; uacme has tried others, but not for long. */
+        /* The authority may refuse some nonces. uacme has tried others, but not for long. */
         if (strcmp(type, BAD_NONCE) == 0 && !order->is_general)
                 return true;
         reason = text_format("the authority says: %s", detail);
@@ -528,7 +529,7 @@ static bool order_judge_failure(Order *order)
 
 /* --- the account --- */
 
-/* Keeps the account's URL for records of DNS (RFC 8657). */
+/* Keeps the account's URL for CAA records (RFC 8657). */
 static void order_note_account(const Order *order, const char *folder)
 {
         static const char key[] = "account location: ", made[] = "account created at ";
@@ -545,7 +546,7 @@ static void order_note_account(const Order *order, const char *folder)
                 (void)fprintf(out, "%.*s\n", (int)strcspn(at, "\n"), at);
 }
 
-/* "KEYID:KEY", in a line. */
+/* Reads a line "KEYID:KEY". */
 static char *order_read_external_account(Order *order)
 {
         char *text = NULL;
@@ -598,7 +599,7 @@ static bool order_make_account(Order *order, const char *folder, bool is_new)
         return order_fail(order, "no account could be made at the authority: %s", detail);
 }
 
-/* Directory and contact in the file may have changed. */
+/* Makes an account, or updates it if its settings have changed. */
 static bool order_need_account(Order *order, const char *folder)
 {
         _cleanup_free_ char *path = text_format("%s/made", folder), *present = NULL;
@@ -649,7 +650,7 @@ static bool order_write_plan(Order *order)
         return order_write_file(order, "plan", text);
 }
 
-/* What a killed hook has left. */
+/* Removes the files that a killed hook has left. */
 static void order_remove_challenges(const Order *order)
 {
         for (size_t i = 0; i < order->what->n_hosts; i++) {
@@ -682,7 +683,7 @@ static bool order_has_budget(Order *order)
                           limit);
 }
 
-/* False: it has failed; without an error, hosts were left out, and it may be tried again. */
+/* False: the order failed. If no error is set, it can be tried again, perhaps with fewer hosts. */
 static bool order_make(Order *order, const char *account)
 {
         _cleanup_free_ char *request = order_path(order, "request.csr");
@@ -700,7 +701,7 @@ static bool order_make(Order *order, const char *account)
         if (!order_has_budget(order) || !order_request(order) || !order_write_plan(order) ||
             !order_write_file(order, "authority", order->settings.directory))
                 return false;
-        /* uacme keeps the old one under another name. */
+        /* Otherwise uacme would keep the old certificate under another name. */
         (void)unlink(certificate);
         acme_state_add_order(&order->state, order_now());
         if (!order_save(order))
@@ -731,7 +732,7 @@ static bool order_get(Order *order)
                         return order_install(order);
                 if (order->state.error)
                         return false;
-                /* The present one may have all that is left. */
+                /* The present certificate may have all remaining hosts. */
                 if (order_has_present(order))
                         return true;
         }
@@ -757,7 +758,7 @@ static bool order_load_settings(Order *order)
         return r == 0;
 }
 
-/* Until another try for the same instance has ended, which a killed bellhop-acme has left. */
+/* Waits until an earlier try for the instance, left by a killed bellhop-acme, has ended. */
 static bool order_lock(Order *order, int *ret)
 {
         _cleanup_free_ char *path = order_path(order, NULL);
@@ -828,7 +829,7 @@ AcmeResult acme_order_run(const AcmeOrder *what)
 {
         Order order = { .what = what };
         char before[ACME_DIGEST_MAX + 1];
-        int lock = -EBADF; /* uacme inherits it */
+        int lock = -EBADF; /* uacme inherits the lock */
         AcmeResult result = ACME_TRIED;
 
         if (order_lock(&order, &lock)) {

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 typedef struct AcmeOrder {
-        const char *name;      /* of the instance */
+        const char *name;      /* the instance */
         const char *authority; /* Acme= */
         const char *wanted;    /* AcmeState.wanted */
         char *const *hosts;    /* canonical, or "*." and a suffix */
@@ -18,13 +18,13 @@ typedef struct AcmeOrder {
 
 /* As the exit status of the process. */
 typedef enum AcmeResult {
-        ACME_TRIED = 0,    /* the state of the instance says how it went */
-        ACME_ANSWERED = 2, /* so it does; and the authority has answered */
+        ACME_TRIED = 0,    /* the state of the instance has the result */
+        ACME_ANSWERED = 2, /* the same, and the authority has answered */
         ACME_PAUSE = 3,    /* the authority can't be reached, takes no more orders, or does not know
                             * our account */
 } AcmeResult;
 
 AcmeResult acme_order_run(const AcmeOrder *order);
 
-/* Removes what is kept of the orders of an instance. */
+/* Removes the stored files of an instance's orders. */
 void acme_order_forget(const char *state_dir, const char *name);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each instance has a time for its next try. Instances that are due are tried in the order of these
- * times, each by its own process. The settings of their authority limit tries at the same time and
- * orders in an hour. If the authority has asked for a pause, its instances wait. Times are of the
- * real clock, because certificates end by it.
+ * Each instance has a time for its next try. Due instances are tried in the order of these times,
+ * each by its own process. The settings of an authority limit simultaneous tries and the orders in
+ * an hour. During a pause of the authority, its instances wait. Times are of the real clock,
+ * because certificates expire by it.
  */
 #include <dirent.h>
 #include <openssl/evp.h>
@@ -28,26 +28,25 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 #define HOUR_SEC     UINT64_C(3600)
 
-/* While nothing can be started although it is due. */
+/* The time until a due instance that could not be started is tried again. */
 #define BLOCKED_SEC 30
 
-/* The clock may be set meanwhile. */
+/* No longer, because the clock may be set meanwhile. */
 #define WAIT_SEC_MAX 60
 
-/* Times that are further ahead are of a clock that was wrong. */
+/* A time further in the future comes from a wrong clock. */
 #define AHEAD_SEC_MAX 60
 
-/* Whatever the pause of the instance is. */
+/* The longest pause of an authority, even if its instance has a longer one. */
 #define PAUSE_SEC_MAX HOUR_SEC
 
 typedef struct Authority {
         char name[ACME_NAME_MAX + 1];
         AcmeSettings settings;
         uint64_t paused_at, paused_until;
-        uint64_t n_orders; /* of the last hour */
+        uint64_t n_orders; /* in the last hour */
         uint64_t n_running;
-        const struct Entry *refused; /* the last one that got no answer, until another one gets
-                                      * one; NULL: none */
+        const struct Entry *refused; /* the last with ACME_PAUSE, until another is answered */
         TAILQ_ENTRY(Authority) link;
 } Authority;
 
@@ -62,9 +61,9 @@ typedef struct Entry {
         uint64_t orders[ACME_ORDERS_MAX];
         size_t n_orders;
         sd_event_source *running; /* NULL: no process */
-        Authority *running_at;    /* as the process knows it */
+        Authority *running_at;    /* the authority that the process uses */
         uint64_t tried_before;
-        bool is_listed; /* by the configuration in force */
+        bool is_listed; /* the configuration in force has it */
         TAILQ_ENTRY(Entry) link;
 } Entry;
 
@@ -85,7 +84,8 @@ static uint64_t queue_now(void)
 
 /* --- authorities --- */
 
-/* A file with a mistake is reported by each try, and limits nothing here. A change ends a pause. */
+/* If the file has a mistake, each try reports it, and there are no limits here. A change ends a
+ * pause. */
 static void queue_load_authority(const Manager *manager, Authority *authority)
 {
         const AcmeSettings before = authority->settings;
@@ -165,7 +165,7 @@ static Entry *queue_add(Manager *manager, const char *name)
         return entry;
 }
 
-/* What is wanted, as far as a change of it is a reason to try at once. */
+/* A digest of all data whose change is a reason to try at once. */
 static int queue_digest(Entry *entry)
 {
         unsigned char digest[ACME_DIGEST_MAX / 2];
@@ -185,7 +185,7 @@ static int queue_digest(Entry *entry)
         return good ? 0 : -ENOMEM;
 }
 
-/* From its file, which a process may have written. */
+/* Reads the file of the instance, which a process may have written. */
 static void queue_read_state(Entry *entry)
 {
         AcmeState state;
@@ -235,7 +235,7 @@ static int queue_take(Manager *manager, const Config *config, uint32_t number)
         return r;
 }
 
-/* Of instances that were removed; one whose file has a mistake keeps its state. */
+/* Removes the state of removed instances. An instance whose file has a mistake keeps its state. */
 static void queue_forget_removed(const Manager *manager)
 {
         const Queue *queue = manager->queue;
@@ -286,9 +286,9 @@ static int queue_load(Manager *manager)
 
 static void queue_start_due(Manager *manager);
 
-/* What one instance gets to hear may be due to its names alone, which a customer can bring about:
- * limits of a name, or a fault of the authority with it. Only where the next one fares no better,
- * the others wait. */
+/* An authority may fail only for the names of one instance, which a customer can cause: for
+ * example, it limits the orders for a name. So the other instances wait only after two instances
+ * have had ACME_PAUSE. */
 static void queue_note_result(Authority *authority, const Entry *entry, int result)
 {
         const uint64_t now = queue_now();
@@ -316,7 +316,7 @@ static int queue_on_end(sd_event_source *source, const siginfo_t *info, void *us
         queue_read_state(entry);
         if (info->si_code != CLD_EXITED)
                 log_error("the process that gets a certificate for %s was killed", entry->name);
-        /* Without a new state, as on a full disk, it is still due. */
+        /* Without a new state, for example if the disk is full, the instance is still due. */
         if ((info->si_code != CLD_EXITED || entry->tried == entry->tried_before) &&
             entry->next < soon) {
                 entry->next = soon;
@@ -395,7 +395,7 @@ static bool queue_is_due(const Entry *entry, uint64_t now)
         return entry->next <= now || entry->tried > now + AHEAD_SEC_MAX;
 }
 
-/* The one that has been due for longest and can be started, or NULL. */
+/* The instance that has been due for the longest time and can be started, or NULL. */
 static Entry *queue_first(const Manager *manager, uint64_t now)
 {
         Entry *entry, *first = NULL;
@@ -407,7 +407,7 @@ static Entry *queue_first(const Manager *manager, uint64_t now)
         return first;
 }
 
-/* When to look at it again. */
+/* The time to look at the instance again. */
 static uint64_t queue_time_of(const Entry *entry, uint64_t now)
 {
         const uint64_t pause = entry->authority->paused_until, blocked = now + BLOCKED_SEC;
@@ -464,7 +464,7 @@ static int queue_on_time(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-/* Ends where no instance has Tls=acme: bellhopctl starts it again for the first one. */
+/* Ends bellhop-acme if no instance has Tls=acme. bellhopctl starts it again for the first one. */
 static int queue_go_on(Manager *manager)
 {
         if (TAILQ_EMPTY(&manager->entries))
@@ -564,7 +564,7 @@ int queue_run(const Queue *queue)
         while (!TAILQ_EMPTY(&manager.entries)) {
                 Entry *entry = TAILQ_FIRST(&manager.entries);
 
-                /* Its process goes on. */
+                /* The process of the instance continues. */
                 sd_event_source_disable_unref(entry->running);
                 queue_remove(&manager, entry);
         }

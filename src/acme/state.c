@@ -54,7 +54,7 @@ static int state_parse_error(SettingsFile *file, Span value, void *target)
         return 0;
 }
 
-/* HOST, a blank, and the reason */
+/* The value is HOST, a blank, and the reason. */
 static int state_parse_failure(SettingsFile *file, Span value, void *target)
 {
         _cleanup_free_ char *reason = NULL, *host_text = NULL;

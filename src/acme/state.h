@@ -11,7 +11,7 @@
 
 #define ACME_STATE_DIR "/var/lib/bellhop-acme"
 
-#define ACME_ORDERS_MAX 100 /* the most that OrdersPerWeekPerInstance= can be */
+#define ACME_ORDERS_MAX 100 /* the maximum of OrdersPerWeekPerInstance= */
 #define ACME_DIGEST_MAX 64  /* SHA-256 in hexadecimal */
 #define ACME_URL_MAX    511
 
@@ -25,11 +25,11 @@ typedef struct AcmeState {
         uint64_t not_before, not_after;   /* of the certificate from bellhop-acme */
         uint64_t next;                    /* the next try, or the renewal */
         uint64_t tried;                   /* the end of the last try */
-        uint64_t n_failures;              /* tries since the last certificate */
-        uint64_t orders[ACME_ORDERS_MAX]; /* when they began, of the last week, oldest first */
+        uint64_t n_failures;              /* failed tries since the last certificate */
+        uint64_t orders[ACME_ORDERS_MAX]; /* their begin, in the last week; oldest first */
         size_t n_orders;
         char certificate[ACME_DIGEST_MAX + 1]; /* its SHA-256; "": there is none */
-        char authority[ACME_URL_MAX + 1];      /* the directory of the one that has signed it */
+        char authority[ACME_URL_MAX + 1];      /* the directory of the authority that signed it */
         char wanted[ACME_DIGEST_MAX +
                     1]; /* of the hosts and the authority, with its settings, of the last try */
         char *error;    /* of the last try as a whole; NULL: none */
@@ -37,23 +37,23 @@ typedef struct AcmeState {
         size_t n_failures_of_hosts;
 } AcmeState;
 
-/* Reads it. A file that is missing or damaged says that nothing was tried yet. Returns 0; -ENOENT:
- * there is no such file; or another negative errno. *ret is set in each case; end it with
+/* Reads the state. If the file is missing or damaged, nothing counts as tried yet. Returns 0;
+ * -ENOENT: there is no such file; or another negative errno. *ret is always set; end it with
  * acme_state_done(). */
 int acme_state_read(const char *dir, const char *name, AcmeState *ret);
 
-/* Writes it, whole or not at all. */
+/* Writes the state, whole or not at all. */
 int acme_state_write(const char *dir, const char *name, const AcmeState *state);
 
 void acme_state_done(AcmeState *state);
 
-/* Copies the text, made harmless for terminals and one line; NULL: no error. Without memory there
- * is none. */
+/* Copies the text as one line that is harmless for terminals. NULL, or no memory: there is no
+ * error. */
 void acme_state_set_error(AcmeState *state, const char *text);
 /* Replaces the reason of a host. 0 or -ENOMEM. */
 int acme_state_add_failure(AcmeState *state, const char *host, const char *reason);
 void acme_state_forget_failures(AcmeState *state);
-/* NULL: none. */
+/* The reason of a host; NULL: it has no failure. */
 const char *acme_state_failure_of(const AcmeState *state, const char *host);
 
 /* Counts the orders of the week before now. Forgets older orders, and orders with a future time,

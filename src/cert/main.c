@@ -41,10 +41,10 @@ typedef struct Cert {
         const char *config_dir;
         const char *words[WORDS_MAX]; /* verb, name, ... */
         size_t n_words;
-        const char *rest; /* what follows the first line */
+        const char *rest; /* the text after the first line */
         size_t rest_size;
         Instance instance;
-        Hosts hosts; /* all of the instance's */
+        Hosts hosts; /* all hosts of the instance */
 } Cert;
 
 static int cert_answer(const char *word, const char *text)
@@ -53,7 +53,7 @@ static int cert_answer(const char *word, const char *text)
                                                                                             : 0;
 }
 
-/* r: a PemResult or a negative errno; good: a TlsFiles or PemResult is 0. */
+/* r: a negative errno, or a TlsFiles or PemResult, of which 0 is good. */
 static int cert_fail(const char *what, int r)
 {
         _cleanup_free_ char *text = NULL;
@@ -191,7 +191,7 @@ static const struct {
 
 /* --- the question --- */
 
-/* text is changed, and the words are in it. */
+/* Changes the text, which must outlive cert: the words are parts of it. */
 static bool cert_parse(Cert *cert, char *text, size_t size)
 {
         char *end = memchr(text, '\n', size), *rest = NULL;

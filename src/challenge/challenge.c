@@ -10,7 +10,7 @@
 #include "challenge/challenge.h"
 #include "util/cleanup.h"
 
-/* Of CHALLENGE_DIGEST_SIZE bytes in base64url, without padding. */
+/* The length of CHALLENGE_DIGEST_SIZE bytes in base64url, without padding. */
 #define DIGEST_LENGTH 43
 
 const char *const challenge_names[CHALLENGE_TYPES] = {
@@ -59,7 +59,7 @@ static int challenge_open(const char *dir, const char *const names[], int flags)
 /* Reads the whole file. 0: it does not exist, is empty, larger than size, or not a regular file. */
 static size_t challenge_read(const char *dir, const char *const names[], char *ret, size_t size)
 {
-        /* It waits neither for the writer of a fifo nor for a lease. */
+        /* O_NONBLOCK: waits neither for the writer of a fifo nor for a lease. */
         _cleanup_close_ int fd = challenge_open(dir, names, O_NONBLOCK | O_NOCTTY);
         struct stat st;
         ssize_t n;
@@ -128,7 +128,7 @@ bool challenge_read_digest(const char *dir, const char *host,
                 n_bits -= 8;
                 ret[n_bytes++] = (uint8_t)(bits >> n_bits);
         }
-        /* Two remaining bits have no meaning. */
+        /* The last two bits have no meaning, and must be 0. */
         return (bits & 3) == 0;
 }
 

@@ -10,8 +10,8 @@
 
 #define CHALLENGE_DIR "/run/bellhop-acme"
 
-/* The hand-off socket of bellhop-acme-tls, in the runtime folder of the router. Those of instances
- * end with ".handoff". */
+/* The hand-off socket of bellhop-acme-tls, in the runtime folder of the router. The names of
+ * instances' sockets end with ".handoff", so they can't be the same. */
 #define CHALLENGE_SOCKET "acme-tls"
 
 typedef enum ChallengeType {
@@ -22,14 +22,15 @@ typedef enum ChallengeType {
 
 #define CHALLENGE_TYPES CHALLENGE_TLS
 
-/* As in the RFCs, by ChallengeType, from 1 on. */
+/* The names in the RFCs; the index is a ChallengeType, from 1 on. */
 extern const char *const challenge_names[CHALLENGE_TYPES];
 
 #define CHALLENGE_TOKEN_MAX   128
 #define CHALLENGE_ANSWER_MAX  512
 #define CHALLENGE_DIGEST_SIZE 32
 
-/* Whether it has only characters of base64url (RFC 8555 section 8.3), and not too many. Pure. */
+/* Whether the token has only characters of base64url (RFC 8555 section 8.3), and not too many.
+ * Pure. */
 bool challenge_token_is_valid(Span token);
 
 /* Whether a challenge may be pending: the folder of one type is not empty. */
