@@ -183,7 +183,7 @@ class Carry:
             for folder in entry["folders"]:
                 if not access.is_bindable(folder, user_of(entry.name)):
                     yield entry, (f"{entry.place('folders')}: {folder}: {access.first_not_roots(folder)} on the way to it "
-                                  f"can be changed by others than root, who could replace it by any folder.")
+                                  f"can be changed by users other than root, who could replace it with any folder.")
 
     def changed_by_hand(self):
         """Later changes by hand take precedence over Apache's old configuration, and over a plan made from it."""

@@ -309,7 +309,7 @@ class Customer:
                 for verdict in self.planner.verdicts:
                     if verdict.node in self.paths[path]:
                         verdict.word = HAND
-                        verdict.why = (f"in the snippet, but the sandbox does not show {real}, which others than root could "
+                        verdict.why = (f"in the snippet, but the sandbox does not show {real}, which users other than root could "
                                        f"replace by another folder: move it to /srv/www/{self.name}, or make root the owner "
                                        f"of the folder that it is in")
                 continue

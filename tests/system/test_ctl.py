@@ -557,7 +557,7 @@ def test_apply_leaves_alone_what_it_does_not_know(box):
             box.shell(say)
             assert changes(box, "--dry-run") == [] == changes(box)
             said = ctl(box, "apply")
-            assert re.search("^It is not known whether they have read their files:.* alice", said) and "Everything else" in said
+            assert re.search("^It is not known whether these instances have read their files:.* alice", said) and "Everything else" in said
     finally:
         box.path(snippet).unlink()
         box.shell(f"rm -f {state}; kill -CONT {pid}; systemctl restart bellhop@alice.service")
