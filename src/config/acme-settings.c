@@ -76,7 +76,7 @@ static int acme_parse_key_type(SettingsFile *file, Span value, void *target)
         return 0;
 }
 
-/* The whole list, because it replaces the default. */
+/* Parses the whole list, because the list replaces the default. */
 static int acme_parse_challenges(SettingsFile *file, Span value, void *target)
 {
         bool *challenges = target;
@@ -136,7 +136,7 @@ static const SettingsTable acme_table = { "Acme", acme_settings, ELEMENTSOF(acme
 
 static int acme_check(SettingsFile *file, AcmeSettings *settings)
 {
-        /* It is unknown for another authority. */
+        /* The domain in CAA records is unknown for another authority. */
         if (!settings->caa[0] && strcmp(settings->directory, acme_settings_default.directory) == 0)
                 (void)strcpy(settings->caa, "letsencrypt.org");
         file->line = 0;

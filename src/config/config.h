@@ -115,7 +115,7 @@ typedef struct Instance {
         uint64_t idle_usec;           /* 0: never exit */
         MailLimits mail;              /* UINT64_MAX: as in mail.conf */
         bool is_kept;                 /* as it was before a reload */
-        bool takes_others;            /* config_digest_others() sets it, and others */
+        bool takes_others;            /* config_digest_others() sets this and others */
         uint64_t others;
 } Instance;
 
@@ -151,9 +151,9 @@ typedef enum ConfigUsers {
 /*
  * Reads everything below dir, where any file may be missing. Returns 0 even with problems; a
  * negative errno never concerns the contents of files (-ENOMEM). old: the configuration in force,
- * or NULL. An instance whose file has a mistake now keeps its settings from there, except routes
- * that another instance has now; the router's settings are kept in the same way. Works in any
- * thread while no other thread uses the user database.
+ * or NULL. An instance whose file has a mistake now keeps its settings from old, except routes that
+ * another instance has now; the router's settings are kept in the same way. Works in any thread
+ * while no other thread uses the user database.
  */
 int config_load(const char *dir, ConfigUsers check, const Config *old, Config **ret);
 

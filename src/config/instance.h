@@ -13,7 +13,7 @@ typedef struct InstanceDraft {
 /* Parses the text of NAME.conf; file->n_problems counts its mistakes. Returns 0 or a negative
  * errno; instance_draft_done() is needed in both cases. */
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text);
-/* Problems that only the file as a whole can have. */
+/* Checks for problems that only the file as a whole can have. */
 int instance_draft_check(const InstanceDraft *draft, SettingsFile *file);
 /* Whether Canonical= is one of the exact hosts, or is not set. */
 bool instance_has_canonical(const InstanceDraft *draft);

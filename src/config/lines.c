@@ -17,7 +17,7 @@ static const char *lines_check_bytes(Span s)
         return NULL;
 }
 
-/* It is a mistake in the whole file, whose lines are still parsed normally. */
+/* The line end CR LF is a mistake of the whole file. Its lines are still parsed normally. */
 static const char *lines_cut_return(LineReader *reader, Span *line)
 {
         if (line->size == 0 || line->data[line->size - 1] != '\r')

@@ -225,7 +225,8 @@ typedef struct Unit {
         uint64_t factor;
 } Unit;
 
-/* Sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare number. */
+/* Parses a sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare
+ * number. */
 static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
 {
         const size_t whole = value.size;

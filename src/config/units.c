@@ -14,7 +14,7 @@
 #define DROP_IN     "/50-network.conf"
 #define SENDMAIL    "/50-sendmail.conf"
 
-/* file: "" for the folder of drop-ins. A string to be freed, or NULL without memory. */
+/* file: "" for the folder of drop-ins. Returns a string to be freed, or NULL without memory. */
 static char *units_path(const char *dir, const char *name, const char *file)
 {
         char unit[NAME_UNIT_MAX];

@@ -20,7 +20,7 @@ int units_write(const char *dir, const char *name, Network network);
 /* Whether units_write() would change anything. */
 bool units_differ(const char *dir, const char *name, Network network);
 
-/* The same after bellhop.target wants the socket, which it does even if the rest fails. */
+/* The same, but first makes bellhop.target want the socket, even if the rest fails. */
 int units_write_wanted(const char *dir, const char *name, Network network);
 
 /* Writes the drop-in of the template that puts our sendmail into sbin, the machine's /usr/sbin, for

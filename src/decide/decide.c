@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sends back only the path of a request, in a Location. The path has no blanks or control
+/* Sends back nothing of a request except its path, in a Location. The path has no blanks or control
  * characters. */
 #include "decide/decide.h"
 #include "util/cleanup.h"

@@ -39,7 +39,8 @@ static char *rules_commands(const char *file, const Resolvers *resolvers, bool r
 
         if (!commands)
                 return NULL;
-        /* We can delete our own table, and one without an owner, left by an older version. */
+        /* We can delete our own table, and a table without an owner that an older version has
+         * left. */
         if (!replaces)
                 fprintf(commands, "add table inet bellhop\n");
         fprintf(commands,

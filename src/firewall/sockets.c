@@ -31,12 +31,12 @@
         INSTRUCTION(BPF_JMP | (what) | BPF_K, .dst_reg = (reg), .imm = (value), .off = (n))
 #define CALL(function) INSTRUCTION(BPF_JMP | BPF_CALL, .imm = BPF_FUNC_##function)
 #define EXIT           INSTRUCTION(BPF_JMP | BPF_EXIT)
-/* Takes two. */
+/* Takes two instructions. */
 #define TABLE(to, fd)                                                                         \
         INSTRUCTION(BPF_LD | BPF_DW | BPF_IMM, .dst_reg = (to), .src_reg = BPF_PSEUDO_MAP_FD, \
                     .imm = (fd)),                                                             \
                 INSTRUCTION(0)
-/* Needs two instructions. The address of a variable. */
+/* The address of a variable. Takes two instructions. */
 #define ADDRESS(to, at) \
         MOVE(to, BPF_REG_10), INSTRUCTION(BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = (to), .imm = (at))
 

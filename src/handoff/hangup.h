@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* Shuts down a socket for writing too if it is shut down for reading. Returns whether it is. */
+/* Shuts down a socket for writing too if it is shut down for reading. Returns whether it is shut
+ * down for reading. */
 static inline bool hangup_complete(int fd)
 {
         struct pollfd end = { .fd = fd, .events = POLLRDHUP };

@@ -7,7 +7,8 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* Large enough that only the receiver's queue limits us, because both look the same when full. */
+/* This is so large that only the receiver's queue limits us. When full, buffer and queue look the
+ * same. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
 int bellhop_connect(const char *path)

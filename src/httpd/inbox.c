@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Each MPM stores its accept function into its listeners, in each child, after the child_init
- * hooks. Our function must replace it, and must not be polled before that. So the listener's
- * descriptor is an epoll instance that watches nothing until a thread has replaced the function.
- * The thread can be removed when MPMs keep an accept_func that is already set; httpd 2.4.71
- * (November 2026) does not.
+ * hooks. Our function must replace it, and the listener must not be polled before that. So the
+ * listener's descriptor is an epoll instance that watches nothing until a thread has replaced the
+ * function. The thread can be removed when MPMs keep an accept_func that is already set; httpd
+ * 2.4.71 (November 2026) does not.
  *
  * A second listener never becomes readable: with a single listener, prefork and worker don't poll,
  * but call the MPM's accept at once.
@@ -41,7 +41,7 @@ APLOG_USE_MODULE(bellhop);
 /* Refused messages skipped in one wake, because each failed accept costs the MPM a pool. */
 #define REFUSED_PER_WAKE 64
 
-/* The least time between wakes by messages that a barred gate prevents the MPM from receiving. */
+/* The least time between two wakes while a barred gate prevents the MPM from receiving messages. */
 #define BARRED_NSEC 1000000L
 
 /* The first and the longest pause of the arming thread between checks. The MPMs need some 100 µs.
@@ -175,8 +175,8 @@ static void choose_port(int fd, const struct bellhop_handoff *handoff,
                 *port = htons(received_speaks_tls(fd, handoff) ? HTTPS_PORT : HTTP_PORT);
 }
 
-/* Leaves TCP_NODELAY to the server, and O_NONBLOCK, which it sets with its first timeout. Asks for
- * the client's address through APR, which would ask again if we set it. */
+/* Leaves TCP_NODELAY and O_NONBLOCK to the server, which sets O_NONBLOCK with its first timeout.
+ * Asks for the client's address through APR, because APR would ask again if we set the address. */
 static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
                                 apr_pool_t *pool, apr_socket_t **ret_socket)
 {
@@ -213,7 +213,8 @@ static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *ha
         received->handoff = *handoff;
         (void)apr_socket_data_set(socket, received, SOCKET_DATA_KEY, NULL);
         page_opened(clock_monotonic_usec());
-        /* The MPMs clear it when the connection ends, also for upgraded and HTTP/2 connections. */
+        /* The MPMs clear the pool when the connection ends, also for upgraded and HTTP/2
+         * connections. */
         apr_pool_cleanup_register(pool, received, end_connection, forget_connection);
         sigmask_change(SIG_BLOCK);
         *ret_socket = socket;
@@ -245,14 +246,15 @@ static apr_status_t receive(apr_pool_t *pool, apr_socket_t **ret_socket)
         return APR_EAGAIN;
 }
 
-/* One connection for each call, as the MPMs expect: they count idle workers before each. */
+/* Accepts one connection in each call, as the MPMs expect: they count idle workers before each
+ * call. */
 static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, apr_pool_t *pool)
 {
         static const struct timespec pause = { .tv_nsec = BARRED_NSEC };
         apr_socket_t *socket = NULL;
         apr_status_t status;
 
-        *ret_socket = NULL; /* the worker MPM checks nothing else, and leaves the last one there */
+        *ret_socket = NULL; /* the worker MPM checks only this, and leaves the last socket there */
         if (!page_reach()) {
                 (void)nanosleep(&pause, NULL);
                 return APR_EAGAIN;
@@ -275,14 +277,14 @@ static bool make_placeholder(apr_pool_t *pconf, ap_listen_rec **ret)
         (void)take_fd(fd); /* the pool closes it from now on */
         if (apr_sockaddr_info_get(&listener->bind_addr, NULL, APR_INET, 0, 0, pconf) != APR_SUCCESS)
                 return false;
-        listener->protocol = "bellhop"; /* no AcceptFilter is for it */
+        listener->protocol = "bellhop"; /* no AcceptFilter names this protocol */
         listener->active = 1;
         *ret = listener;
         return true;
 }
 
-/* The server keeps the old listeners to reuse those that are still configured. Ours are in pconf,
- * so they leave the list before pconf is destroyed. */
+/* The server keeps the old listeners to reuse those that are still configured. Our listeners are in
+ * pconf, so this removes them from the list before pconf is destroyed. */
 static apr_status_t remove_listeners(void *unused)
 {
         for (ap_listen_rec **at = &ap_listeners; *at;) {
@@ -365,7 +367,8 @@ void inbox_join(server_rec *server)
         int r;
 
         (void)apr_os_sock_get(&listener_fd, inbox.listener->sd);
-        /* Prefork closed it in a signal handler: this child must end before it has begun. */
+        /* Prefork closed the listener in a signal handler: this child must end before it has
+         * begun. */
         if (listener_fd < 0)
                 return;
         r = start_arming(listener_fd);

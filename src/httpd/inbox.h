@@ -12,8 +12,9 @@
  * the listeners. sender: the router's user. Logs. */
 apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender);
 
-/* Adds records of ports 80 and 443, to which all others are mapped, to the listeners, for modules
- * that read them at the start; or removes them before the MPM starts children. */
+/* Adds records of ports 80 and 443 to the listeners, for modules that read the listeners at the
+ * start; all other ports are mapped to these two. is_shown false: removes the records, before the
+ * MPM starts children. */
 void inbox_show_ports(bool is_shown);
 
 /* In a child that has joined the page: receives hand-offs when the MPM is ready, otherwise exits.
@@ -23,5 +24,6 @@ void inbox_join(server_rec *server);
 /* A worker has this connection: from now on, the MPM finishes it, even during a stop. */
 void inbox_taken(conn_rec *conn);
 
-/* The hand-off of this connection, or of that of this HTTP/2 stream; NULL: there was none. */
+/* The hand-off of this connection, or of the connection of this HTTP/2 stream; NULL: there was
+ * none. */
 const struct bellhop_handoff *inbox_handoff_of(conn_rec *conn);

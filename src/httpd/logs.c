@@ -173,7 +173,7 @@ static void init_access(void)
 
         if (!set_init || !set_writer)
                 return;
-        /* mod_log_config drops both at a reload, before this file is unloaded. */
+        /* mod_log_config drops both functions at a reload, before this file is unloaded. */
         next_init = set_init(access_open);
         next_writer = set_writer(access_write);
 }

@@ -33,8 +33,9 @@
 
 APLOG_USE_MODULE(bellhop);
 
-/* In the process pool, because Apache reads its configuration twice and unloads this file in
- * between. Change the key with the struct, so a module of another version does not find it. */
+/* The inheritance is in the process pool, because Apache reads its configuration twice and unloads
+ * this file in between. Change the key with the struct, so that a module of another version does
+ * not find the struct. */
 #define INHERITANCE_KEY "bellhop-inheritance-2"
 
 static struct Settings {

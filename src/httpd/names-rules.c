@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Without the name of a client, "Deny from .spammer.example" and "Require not host spammer.example"
- * deny no client, and an instance without network never finds the name. So such rules deny unknown
- * clients there, whether they allow or deny, and the log has the reason.
+ * deny no client, and an instance without network never finds the name. So in such an instance,
+ * these rules deny unknown clients, whether a rule allows or denies. The log has the reason.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>

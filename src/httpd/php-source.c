@@ -75,7 +75,7 @@ static bool is_file(const request_rec *request)
                request->finfo.filetype == APR_REG;
 }
 
-/* False: there is no PHP, or the source is requested. In colours, it is still the source. */
+/* False: there is no PHP, or the source is requested. Coloured source is still source. */
 static bool choose_php(request_rec *request, const char *handler)
 {
         if (!php_handler || ap_strcasestr(handler, "php-source"))

@@ -198,7 +198,8 @@ static const char *find_folder(const Vhosts *vhosts, const char *parent, const c
         return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
 }
 
-/* Only with both files: an incomplete pair must not prevent all hosts from being served. */
+/* Finds a pair only if it has both files: an incomplete pair must not prevent all hosts from being
+ * served. */
 static const char *find_pair(const Vhosts *vhosts, const char *name)
 {
         static const char *const files[] = { "fullchain.pem", "privkey.pem" };

@@ -6,7 +6,8 @@
 #include "config/config.h"
 #include "handoff/bellhop.h"
 
-/* own: in config. name: the request's host, from the server. handoff: of its connection. */
+/* own: the instance's index in config. name: the request's host, from the server. handoff: that of
+ * the request's connection. */
 bool admit_host(const Config *config, uint32_t own, const char *name,
                 const struct bellhop_handoff *handoff);
 

@@ -12,13 +12,14 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* Above the program's descriptors, so moving one into place overwrites none. */
+/* This is above the program's descriptors, so moving a descriptor into place overwrites none of
+ * them. */
 #define FDS_ABOVE 32
 
 /* The number of orphans before other events get their turn. */
 #define ORPHANS_AT_ONCE 64
 
-/* As a shell has it. */
+/* The exit status that a shell uses. */
 #define EXIT_CANT_RUN 127
 
 static LIST_HEAD(, Process) started = LIST_HEAD_INITIALIZER(started);
@@ -29,7 +30,7 @@ static int child_set_signals(void)
 
         sigemptyset(&none);
         for (int number = 1; number < NSIG; number++)
-                (void)signal(number, SIG_DFL); /* not for all of them, which is not an error */
+                (void)signal(number, SIG_DFL); /* fails for some signals, which is not an error */
         return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
@@ -121,7 +122,7 @@ static int child_on_end(sd_event_source *source, const siginfo_t *info, void *us
         process->has_ended = true;
         process->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
                                                       : W_EXITCODE(0, info->si_status);
-        /* Its process id is still valid: sd-event waits for it only after this. */
+        /* Its process id is still valid: sd-event waits for the process only after this. */
         if (process->status != 0)
                 (void)kill(-process->pid, process->orphan_signal);
         return 0;
@@ -166,7 +167,7 @@ void child_kill(const Process *process, int number)
 
 void child_kill_all(const Process *process)
 {
-        /* It may not have its group yet. */
+        /* The process may not have its group yet. */
         if (process->pid > 0 && !process->has_ended && kill(-process->pid, SIGKILL) < 0)
                 (void)kill(process->pid, SIGKILL);
 }
@@ -198,7 +199,7 @@ static int child_on_orphan(sd_event_source *source, const struct signalfd_siginf
                 info.si_pid = 0;
                 if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
                         return 0;
-                /* The event loop waits for this one; orphans may follow it. */
+                /* The event loop waits for this process; orphans may follow. */
                 if (child_is_started(info.si_pid))
                         break;
                 (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);

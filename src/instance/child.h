@@ -18,7 +18,7 @@ typedef struct Child {
         const char *const
                 *environment;  /* "KEY=VALUE" in addition to our own, ends with NULL; or NULL */
         bool keeps_capability; /* the ambient one: see bellhop@.service */
-        int orphan_signal;     /* for its group, if it fails or is killed */
+        int orphan_signal;     /* sent to its group if it fails or is killed */
 } Child;
 
 typedef struct Process {
@@ -30,9 +30,10 @@ typedef struct Process {
         LIST_ENTRY(Process) link; /* of all started processes */
 } Process;
 
-/* Starts it in a session of its own, with default signals, without our NOTIFY_SOCKET, LISTEN_* and
- * BELLHOP_*. The event loop records its end in *ret, which must not move until child_done().
- * Returns 0 or a negative errno; a failed exec is reported on stderr and exits with 127. */
+/* Starts the program in a session of its own, with default signals, without our NOTIFY_SOCKET,
+ * LISTEN_* and BELLHOP_*. The event loop records its end in *ret, which must not move until
+ * child_done(). Returns 0 or a negative errno; a failed exec is reported on stderr and exits with
+ * 127. */
 int child_start(const Child *child, sd_event *event, Process *ret);
 
 /* The same, but waits for its end. Returns its waitpid(2) status or a negative errno. */
@@ -41,10 +42,11 @@ int child_run(const Child *child);
 /* The same in this process; returns only the negative errno of a failure. */
 int child_become(const Child *child);
 
-/* Does nothing after it has ended: its process id may belong to another process. */
+/* Sends a signal. Does nothing after the process has ended: its process id may belong to another
+ * process. */
 void child_kill(const Process *process, int number);
 
-/* The same by SIGKILL, with its process group. */
+/* The same with SIGKILL, also to its process group. */
 void child_kill_all(const Process *process);
 
 /* Kills it if it has not ended, with its process group. */

@@ -49,7 +49,7 @@ static FenceReach confine_reach(const Context *context, Network network)
 
 int confine(Context *context, Instance *ret)
 {
-        static unsigned raised; /* around this process */
+        static unsigned raised; /* parts of the fence around this process */
         const char *instance = context->instance;
         int r = config_read_instance(context->config_dir, instance, ret);
         unsigned wanted;

@@ -8,8 +8,8 @@
  * .phar. */
 bool file_name_is_php(const char *path);
 
-/* Of a program, or of its source. */
+/* Names of programs, and of their source files. */
 bool file_name_is_program(const char *path);
 
-/* Apache or PHP reads it as settings, and some have passwords. */
+/* Names of files that Apache or PHP reads as settings. Some of these files have passwords. */
 bool file_name_is_settings(const char *path);

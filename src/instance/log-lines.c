@@ -15,7 +15,7 @@
 
 typedef enum Sent {
         SENT,
-        SENT_NOT,     /* counted */
+        SENT_NOT,     /* the loss is counted */
         SENT_NOWHERE, /* nothing listens there, now or later */
 } Sent;
 

@@ -23,7 +23,8 @@
 #include "util/options.h"
 #include "util/text.h"
 
-/* Longer than a server may need to become ready; TimeoutStartSec= of the unit ends this earlier. */
+/* The longest wait for a reload: longer than a server may need to become ready. TimeoutStartSec= of
+ * the unit ends the wait earlier. */
 #define RELOAD_WAIT_USEC UINT64_C(60000000)
 
 static const char help[] =
@@ -75,7 +76,7 @@ static bool server_find(const char *name, ServerType *ret)
         return false;
 }
 
-/* As an instance would run it: behind the fence. Returns only after a failure. */
+/* Tests the configuration as an instance would, behind the fence. Returns only after a failure. */
 static void test(Context *context, const char *server, bool with_php)
 {
         Instance settings;
@@ -164,9 +165,9 @@ static int inherit_handoff_socket(const char *instance)
                           "refused; set PassCredentials=yes in bellhop@.socket, and run "
                           "'systemctl restart bellhop@%s.socket'",
                           instance);
-        /* The socket outlives the instance. A filter on it that drops everything would do so
-         * without an error for the router, even long after systemd has made a new socket (measured
-         * on Linux 6.18). */
+        /* The socket outlives the instance. A filter on the socket could drop everything without an
+         * error for the router, even long after systemd has made a new socket (measured on Linux
+         * 6.18). */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;
 }
@@ -192,7 +193,7 @@ static int end_like(int status)
 
         if (!WIFSIGNALED(status))
                 return WEXITSTATUS(status);
-        (void)setrlimit(RLIMIT_CORE, &no_core); /* the server left one */
+        (void)setrlimit(RLIMIT_CORE, &no_core); /* the server has left a core dump */
         (void)signal(WTERMSIG(status), SIG_DFL);
         sigfillset(&all);
         (void)sigprocmask(SIG_UNBLOCK, &all, NULL);

@@ -43,7 +43,7 @@ static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
 
 /* The certificate of all hosts without their own: credentials that systemd passes to this unit, or
  * the folder with the fixed name. If a file is missing, the server does not start, instead of
- * starting without TLS, so a reload leaves the old one in force. */
+ * starting without TLS. So a reload keeps the old server. */
 static bool nginx_find_certificate(const Context *context, Site *site)
 {
         const char *dir = context->config_dir, *name = context->instance;
@@ -100,7 +100,8 @@ static void nginx_write_server(FILE *out, const Context *context, const Site *si
                 fprintf(out, "        ssl_reject_handshake on;\n");
         fprintf(out, "        server_name %s;\n", site->host ? site->host : "_");
         if (!context->is_suspended) {
-                /* The main document root is outside, so a snippet can set another. */
+                /* The main document root is set outside of this block, so a snippet can set
+                 * another. */
                 if (site->host && site->has_www)
                         fprintf(out, "        root %s;\n", site->www);
                 /* The first matching pattern counts, so those of the customer come first. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A server's own numbers are not usable: the event MPM of Apache updates its scoreboard only when a
  * timeout queue is due, so a process that looks idle may hold connections. Each process writes to
- * its own cache line; only the supervisor adds them up. */
+ * its own cache line; only the supervisor adds up the counts. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdalign.h>
@@ -16,7 +16,7 @@
 
 #define CACHE_LINE 64
 
-/* More than TasksMax= of an instance; those beyond share the first slot. */
+/* This is more than TasksMax= of an instance. Any further processes share the first slot. */
 #define SLOTS 1024
 
 typedef struct PageSlot {

@@ -39,9 +39,9 @@ int page_open(int fd, Page **ret);
 /* Takes NULL. */
 void page_free(Page *page);
 
-/* In the server, once, in the parent of the processes that receive. bell: an eventfd(2), written to
- * when the page has changed after page_listen(), when a process joins, and while the gate is
- * barred. */
+/* In the server, once, in the parent of the processes that receive. bell: an eventfd(2). It is
+ * written to when the page has changed after page_listen(), when a process joins, and while the
+ * gate is barred. */
 void page_use(Page *page, int bell);
 /* In a process that receives, once: takes a slot. */
 void page_join(pid_t pid);
@@ -49,9 +49,9 @@ void page_join(pid_t pid);
  * it. */
 void page_leave(Page *page, pid_t pid, uint64_t now_usec);
 
-/* The steps of a connection in a process that has joined: reach; let go if nothing was received,
- * otherwise opened, let go when a worker has it, and ended. reach returns false, with nothing in
- * hand, if the gate is barred. */
+/* The steps of a connection in a process that has joined: page_reach(); page_let_go() if nothing
+ * was received; otherwise page_opened(), page_let_go() when a worker has the connection, and
+ * page_ended(). page_reach() returns false, with nothing in hand, if the gate is barred. */
 bool page_reach(void);
 void page_let_go(void);
 void page_opened(uint64_t now_usec);
@@ -59,7 +59,7 @@ void page_ended(uint64_t now_usec);
 /* A request has been answered. */
 void page_requested(void);
 
-/* In the server, before it is ready: the Instance.others that it has read. */
+/* In the server, before it is ready: sets the Instance.others that the server has read. */
 void page_set_others(Page *page, uint64_t others);
 uint64_t page_others(const Page *page);
 

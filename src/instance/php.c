@@ -25,7 +25,7 @@
 /* The descriptor of `listen` in fpm.conf; `error_log` is the next one. PHP-FPM's own variable for
  * an inherited socket. */
 #define FPM_SOCKETS "FPM_SOCKETS=/dev/fd/3=3"
-/* The empty first folder stands for the machine itself. */
+/* The empty first folder means the machine's own folder. */
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
 
 struct PhpProcess {
@@ -112,7 +112,7 @@ static void php_close(Php *php)
         if (php->socket < 0)
                 return;
         php_refuse_waiting(php);
-        /* Old workers have it, too. */
+        /* Old workers hold this socket, too. */
         (void)shutdown(php->socket, SHUT_RDWR);
         php->requests = sd_event_source_disable_unref(php->requests);
         php->socket = close_fd(php->socket);
@@ -214,7 +214,7 @@ static int php_open_log(Php *php)
                 return 0;
         if (pipe2(php->log, O_CLOEXEC) < 0)
                 return -errno;
-        /* A program of the site could open it again and read our data. */
+        /* A program of the site could open the pipe again and read our data. */
         r = fcntl(php->log[0], F_SETFL, O_NONBLOCK) < 0
                     ? -errno
                     : sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN,
@@ -235,7 +235,7 @@ static void php_process_free(Php *php, PhpProcess *process)
         free(process);
 }
 
-/* After an unexpected end. */
+/* Whether PHP is useless, after an unexpected end. */
 static bool php_is_useless(Php *php, int status)
 {
         const uint64_t now = clock_monotonic_usec();
@@ -413,7 +413,7 @@ int php_test(const Context *context)
 
         if (!php_find(context, &command))
                 return 0;
-        /* It also opens its log; it writes errors to standard error. */
+        /* The test also opens the log of PHP-FPM, and writes errors to standard error. */
         return child_run(&(Child){
                 .fds = { null_fd, null_fd },
                 .n_fds = 2,

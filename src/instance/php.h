@@ -15,7 +15,7 @@ typedef struct Php {
         sd_event *event;
         const Context *context;
         int socket;                        /* php.sock, listening; -EBADF: there is no PHP */
-        sd_event_source *requests;         /* on while no process takes them */
+        sd_event_source *requests;         /* enabled while no process takes requests */
         LIST_HEAD(, PhpProcess) processes; /* the newest first */
         PhpProcess *current; /* takes requests; NULL: none yet. Others finish their requests */
         uint64_t ended_usec; /* when a current one ended unexpectedly, CLOCK_MONOTONIC */
@@ -33,7 +33,7 @@ void php_init(Php *php, sd_event *event, const Context *context);
  * Logs. */
 void php_load(Php *php);
 
-/* Has PHP-FPM finish its requests. A later request starts another process. */
+/* Makes PHP-FPM finish its requests. A later request starts another process. */
 void php_leave(Php *php);
 
 /* Call it when the event loop has seen the end of a process. */

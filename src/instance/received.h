@@ -12,5 +12,6 @@
 /* The reason of a refused message, by enum bellhop_receive_result. */
 extern const char *const received_refusals[BELLHOP_RECEIVE_SOCKET + 1];
 
-/* The first bytes, which the router has not read, have arrived, because of DeferAcceptSec=. */
+/* Whether the client speaks TLS. The router has not read its first bytes, but they have arrived,
+ * because of DeferAcceptSec=. */
 bool received_speaks_tls(int fd, const struct bellhop_handoff *handoff);

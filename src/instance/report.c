@@ -6,7 +6,7 @@
 #include "instance/report.h"
 #include "usage/message.h"
 
-/* Between two reports. */
+/* The time between two reports. */
 #define REPORT_USEC UINT64_C(10000000)
 
 void report_open(Report *report, const char *instance, int sockets_fd)

@@ -40,7 +40,7 @@
 typedef struct ServerCommand {
         char *arguments[16];
         size_t n;
-        int conf_fd; /* that the server gets, too; negative: none */
+        int conf_fd; /* the server gets it, too; negative: none */
 } ServerCommand;
 
 struct ServerKind {
@@ -348,7 +348,7 @@ static void server_watch_receiver(Server *server, sd_event *event, pid_t pid)
 }
 
 /* If the master of nginx can't start a worker, for example because of MemoryMax= or TasksMax=, it
- * does not try again, and would continue alone. */
+ * does not try again, and would continue without workers. */
 uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec)
 {
         pid_t pids[RECEIVERS_MAX];

@@ -9,13 +9,13 @@
 #include "instance/context.h"
 #include "instance/page.h"
 
-/* An ending server passes through all of them, or goes directly to SERVER_CUT. */
+/* An ending server passes through all phases, or goes directly to SERVER_IS_CUT. */
 typedef enum ServerPhase {
         SERVER_RECEIVES,  /* or will, when it is ready */
         SERVER_DRAINS,    /* its gate is barred; workers take connections in hand */
         SERVER_FINISHES,  /* has its stop signal, and ends with its last connection */
         SERVER_IS_CUT,    /* has the signal to end at once */
-        SERVER_IS_KILLED, /* it did not */
+        SERVER_IS_KILLED, /* it did not end at once */
 } ServerPhase;
 
 /* Limit of receiving processes of one server; further ones are not watched. */
@@ -54,15 +54,15 @@ typedef struct Server {
  * negative errno; logs the step that failed. */
 int server_start(sd_event *event, const Context *context, Server **ret);
 
-/* Kills it if it has not ended. */
+/* Kills the server if it has not ended. */
 void server_free(Server *server);
 
 /* When a receiving process ends, counts its connections as ended, and kills a server without such a
  * process. Returns when to call this again at the latest. */
 uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec);
 
-/* Bars the gate permanently. Then server_step() ends it: gracefully when no connection is in hand,
- * or with all its connections at the deadline (UINT64_MAX: none). */
+/* Bars the gate permanently. Then server_step() ends the server: gracefully when no connection is
+ * in hand, or with all its connections at the deadline (UINT64_MAX: none). */
 void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec);
 
 /* An earlier deadline for a server that is leaving. */

@@ -53,8 +53,8 @@ size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);
 bool state_parse(Span text, State *ret);
 
 /* The path through which other processes reach dir in the mount namespace of that process, to be
- * freed; NULL without memory. With an unused process id, such as 0, it does not exist. Works for
- * root, and for a process of the same unit: see /proc/pid/root in proc(5). */
+ * freed; NULL without memory. With an unused process id, such as 0, the path does not exist. It
+ * works for root, and for a process of the same unit: see /proc/pid/root in proc(5). */
 char *state_dir_of(uint64_t pid, const char *dir);
 
 /* Replaces STATE_FILE in dir. Returns 0 or a negative errno. */

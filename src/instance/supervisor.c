@@ -34,8 +34,8 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 #define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at this time */
 
-/* Between two reports of a busy instance, because each costs systemd a little. At most IdleSec=, or
- * the end of the last connection would be noticed too late. */
+/* The time between two reports of a busy instance: each report costs systemd a little. This is at
+ * most IdleSec=, or the end of the last connection would be noticed too late. */
 #define REPORT_USEC USEC_PER_SEC
 
 /* The time until an idle instance with connections in its queue checks again whether they were
@@ -46,8 +46,8 @@
  * is longer. */
 #define RELOAD_USEC (12 * USEC_PER_SEC)
 
-/* Times after the stop: older connections are cut; new ones are left to the next start; all are
- * cut. TimeoutStopSec= of the unit is longer. */
+/* Times after the stop: first, older connections are cut; then, new connections are left to the
+ * next start; at last, all connections are cut. TimeoutStopSec= of the unit is longer. */
 #define STOP_CUT_USEC   (30 * USEC_PER_SEC)
 #define STOP_SERVE_USEC (37 * USEC_PER_SEC)
 #define STOP_END_USEC   (40 * USEC_PER_SEC)
@@ -76,7 +76,7 @@ typedef struct Supervisor {
         uint64_t stop_usec;   /* when the stop was requested; 0: not yet */
         bool has_ended;       /* the event loop is about to end */
         bool is_queue_left;   /* a server for waiting connections could not be started */
-        uint64_t nobody_usec; /* the time since no server receives */
+        uint64_t nobody_usec; /* since when no server receives */
         State state;          /* as it was published */
         bool is_state_old;    /* a server ended without its final numbers */
         uint64_t report_usec; /* when the next report may be made */
@@ -174,7 +174,7 @@ static void supervisor_set_kind(Supervisor *supervisor, StateKind kind, NotifyEv
 
 /* --- starts and ends of servers --- */
 
-/* Settings of the supervisor itself; confine() extends the fence by them. */
+/* Reads the settings of the supervisor itself; confine() also extends the fence by them. */
 static int supervisor_read_settings(Supervisor *supervisor)
 {
         Instance settings;
@@ -310,7 +310,7 @@ static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now
 {
         const uint64_t n_open = supervisor->gone.n_open;
 
-        /* Remaining processes would receive until systemd ends them. */
+        /* Otherwise, remaining processes would receive until systemd ends them. */
         page_bar(server->page, true);
         page_add(server->page, &supervisor->gone);
         if (supervisor->gone.n_open > n_open)
@@ -449,8 +449,8 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         if (supervisor->state.kind == STATE_STARTING && supervisor->current &&
             supervisor->current->is_ready)
                 supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
-        /* First, because later changes ring the bell, so the decisions below know all earlier ones.
-         */
+        /* This comes first: later changes ring the bell, so the decisions below know all earlier
+         * changes. */
         next = supervisor_report(supervisor, now);
         if (!supervisor_is_stopping(supervisor))
                 next = supervisor_earlier(next, supervisor_reload(supervisor, now));

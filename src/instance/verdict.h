@@ -13,7 +13,7 @@
  * are also checked, each ended by NUL. */
 #define VERDICT_DEFINE "BELLHOP_JUDGE"
 
-/* Limit of shown files, those nearest to the first page. */
+/* The maximum of shown files. The files nearest to the first page are shown. */
 #define VERDICT_HTACCESS_MAX 10
 
 typedef enum VerdictKind {

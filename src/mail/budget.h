@@ -35,7 +35,7 @@ typedef enum BudgetVerdict {
         BUDGET_FITS,
         BUDGET_HOUR, /* no more this hour */
         BUDGET_DAY,
-        BUDGET_RECIPIENTS, /* that day */
+        BUDGET_RECIPIENTS, /* no more recipients that day */
 } BudgetVerdict;
 
 /* Reads the file in dir. Returns 0, also if there is none; -EBADMSG: it is damaged; or another

@@ -37,8 +37,8 @@ __attribute__((format(printf, 2, 3))) static void relay_say(Relay *relay, const 
         va_start(args, format);
         n = vsnprintf(line, sizeof(line), format, args);
         va_end(args);
-        /* It fits into the socket's buffer, which is empty. If the connection is lost, reading will
-         * fail. */
+        /* The line fits into the socket's buffer, which is empty. If the connection is lost,
+         * reading will fail. */
         (void)send(relay->fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -190,7 +190,7 @@ int relay_start(Relay *relay, sd_event *event, const Address *to)
         relay->fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (relay->fd < 0)
                 return -errno;
-        /* If it fails at once, reading reports it. */
+        /* If connect(2) fails at once, reading reports the error. */
         (void)connect(relay->fd, address, v4 ? sizeof(in) : sizeof(in6));
         return sd_event_add_io(event, &relay->source, relay->fd, EPOLLIN, relay_on_io, relay);
 }

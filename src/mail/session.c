@@ -8,7 +8,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* Between two messages. */
+/* The maximum of commands between two messages. */
 #define COMMANDS_MAX 100
 
 #define NO_STORE  "452 4.3.1 there is no room for the message; try again later"

@@ -182,7 +182,7 @@ static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
         return out;
 }
 
-/* It began like the hidden field, but is a different one. */
+/* Writes the start of a field that began like the hidden field, but is a different one. */
 static uint8_t *smtp_release(SmtpBody *body, uint8_t *out, size_t n)
 {
         for (size_t i = 0; i < n; i++)
@@ -199,7 +199,7 @@ static uint8_t *smtp_put_header(SmtpBody *body, uint8_t *out, uint8_t c)
         const size_t n = body->n_line++;
 
         if (n == 0 && span_is_blank(c)) {
-                /* A blank would continue our own field. */
+                /* A blank at the start of the first line would continue our own field. */
                 if (!body->has_line)
                         body->error = "554 5.6.0 the message begins with a blank";
         } else if (n == 0) {

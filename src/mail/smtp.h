@@ -59,7 +59,7 @@ typedef struct SmtpBody {
         bool is_in_text;   /* after the header */
         bool is_hidden;    /* the field is left out */
         bool is_field;     /* the line may begin a field that is left out */
-        bool has_line;     /* one has begun */
+        bool has_line;     /* a line has begun */
         size_t n_line;     /* bytes of the line, 0 and more */
         size_t n_out;      /* sent bytes of the line */
         size_t n_blanks;   /* after the name of the field */

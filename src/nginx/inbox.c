@@ -53,8 +53,8 @@ static struct Inbox {
         LogLimit limit;
 } inbox = { .fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
-/* Of this worker. nginx clears the events of a connection when it reuses it, so the timer has its
- * own. */
+/* Of this worker. When nginx reuses a connection, it clears the events of the connection, so the
+ * timer has its own event. */
 static struct InboxPause {
         ngx_connection_t unused; /* nginx prints the descriptor of an event in its debug log */
         ngx_event_t timer;
@@ -253,7 +253,8 @@ static void inbox_log_refused(int result)
                               received_refusals[result], (ngx_uint_t)n_left_out);
 }
 
-/* Each client may need a second connection, to PHP, without which it would get an error. */
+/* Each client may need a second connection, to PHP. Without this connection, the client would get
+ * an error. */
 static bool inbox_has_place(void)
 {
         const ngx_uint_t n_others = ngx_cycle->listening.nelts + 1;

@@ -11,7 +11,8 @@
 #include "config/config.h"
 #include "handoff/bellhop.h"
 
-/* The hand-off of a connection, or of that of an HTTP/2 stream. NULL: nginx has made it itself. */
+/* The hand-off of a connection, or of the connection of an HTTP/2 stream. NULL: nginx itself has
+ * made the connection. */
 const struct bellhop_handoff *inbox_handoff_of(const ngx_connection_t *connection);
 
 /* All instances, and the number of this one. Valid after nginx has read its configuration. */

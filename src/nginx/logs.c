@@ -11,15 +11,15 @@
 #include "nginx/logs.h"
 #include "util/journal.h"
 
-/* For everything except the client's texts, each byte of which needs up to four. */
+/* Room for everything except the client's texts. Each byte of these texts needs up to four. */
 #define FIXED_BYTES 256
 
 static const char *instance_name;
 static bool is_file;
 static ngx_event_t round_end;
 
-/* As Apache escapes text in its logs: no byte ends the line or controls a terminal. special: bytes
- * with their own escape letter. At most four bytes for each. */
+/* Escapes text as Apache does in its logs: no byte ends the line or controls a terminal. special:
+ * bytes with their own escape letter. At most four bytes for each. */
 static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const char *special,
                            const char *letters)
 {
@@ -82,7 +82,7 @@ void logs_flush(void)
         log_lines_flush();
 }
 
-/* In quotes. */
+/* Adds a text that is in quotes, or "-" without a text. */
 static u_char *logs_add(u_char *at, const ngx_str_t *text)
 {
         if (text && text->len > 0)

@@ -182,14 +182,14 @@ static ngx_int_t requests_guard(ngx_http_request_t *request, bool are_programs_s
         return NGX_HTTP_FORBIDDEN;
 }
 
-/* The client is not asked for a password first. */
+/* Runs before the client is asked for a password. */
 static ngx_int_t requests_enter(ngx_http_request_t *request)
 {
         return requests_guard(request, true);
 }
 
-/* Before all handlers that send a file. Not with a location, because one of a snippet may take
- * precedence. */
+/* Runs before all handlers that send a file. This does not use a location, because a location of a
+ * snippet may take precedence. */
 static ngx_int_t requests_send(ngx_http_request_t *request)
 {
         return requests_guard(request, false);

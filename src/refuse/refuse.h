@@ -26,7 +26,7 @@ const char *refuse_reason_name(RefuseReason reason);
 /* The cause, for an administrator. NULL: no reason has that name. */
 const char *refuse_reason_cause(const char *name);
 
-/* Whether it concerns one instance, and is also counted for that. */
+/* Whether the reason concerns one instance, and is also counted for this instance. */
 bool refuse_reason_is_of_instance(RefuseReason reason);
 
 #define REFUSE_REPLY_MAX 512

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts connections only by source: the router and the outlets count their own. */
+/* Counts only the connections of each source. The router and the outlets count their own
+ * connections. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/param.h>
@@ -16,7 +17,7 @@ void admission_set(Admission *admission, const RouterSettings *settings, size_t 
         admission->pending_max = settings->pending_max;
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return;
-        /* The same number may linger. */
+        /* The same number of refused connections may linger. */
         room = limit.rlim_cur > n_descriptors + 2 ? (limit.rlim_cur - n_descriptors) / 2 : 1;
         admission->pending_max = MIN(room, settings->pending_max);
 }

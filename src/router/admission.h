@@ -12,15 +12,16 @@ typedef struct Admission {
         SourceTable sources;
 } Admission;
 
-/* n_descriptors: reserved for hand-off sockets, reloads and others; connections must not use them.
- */
+/* n_descriptors: how many descriptors are reserved for hand-off sockets, reloads and other uses.
+ * Connections must not use them. */
 void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors);
 
-/* Whether this number may be pending. */
+/* Whether this number of connections may be pending. */
 bool admission_has_room(Admission *admission, size_t n_pending);
 
-/* Whether one more of this client may be pending; then source_release() must release *ret. */
+/* Whether one more connection of this client may be pending. If so, release *ret with
+ * source_release(). */
 bool admission_charge(Admission *admission, const Address *client, Source **ret);
 
-/* Whether one more may wait in the outlet. */
+/* Whether one more connection may wait in the outlet. */
 bool admission_of_instance(Admission *admission, Outlet *outlet);

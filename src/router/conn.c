@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Owns a connection from accept to hand-off or refusal. Reads and writes only on refused
- * connections. The wait for bytes is edge-triggered, because peeked bytes stay readable. It has a
- * low-water mark at the needed bytes, and one deadline, which bytes do not extend. Before a
- * hand-off, the event source is removed, because an epoll entry belongs to the open file, which
- * continues to exist in the instance. The low-water mark is also reset, so the instance gets the
- * socket in the state after accept.
+ * connections. The wait for bytes is edge-triggered, because peeked bytes stay readable. Its
+ * low-water mark is the number of needed bytes. One deadline limits the wait, and arriving bytes do
+ * not extend it. Before a hand-off, the event source is removed, because an epoll entry belongs to
+ * the open file, which continues to exist in the instance. The low-water mark is also reset, so the
+ * instance gets the socket in the state after accept.
  */
 #include <assert.h>
 #include <sys/socket.h>
@@ -21,7 +21,7 @@ static DeadlineQueue *conn_queue(const Conn *conn)
         return conn->state == CONN_SNIFFING ? &conn->router->sniffing : &conn->router->waiting;
 }
 
-/* Ends a connection except its descriptor, which the caller owns from now on. */
+/* Ends a connection, but not its descriptor, which the caller owns from now on. */
 static int conn_release(Conn *conn)
 {
         const int fd = conn->fd;
@@ -43,7 +43,7 @@ static void conn_close(Conn *conn)
         close_fd(conn_release(conn));
 }
 
-/* The low-water mark: no event before this number of bytes. */
+/* Sets the low-water mark: no event occurs before this number of bytes has arrived. */
 static void conn_set_low_water(Conn *conn, size_t bytes)
 {
         const int value = (int)bytes;
@@ -52,7 +52,7 @@ static void conn_set_low_water(Conn *conn, size_t bytes)
                 conn->low_water_set = value != 1;
 }
 
-/* The state after accept, including the settings that only a low-water mark needs. */
+/* Restores the state after accept: without an event source, and without a low-water mark. */
 static void conn_restore(Conn *conn)
 {
         conn->io = sd_event_source_disable_unref(conn->io);
@@ -87,7 +87,7 @@ static void conn_log_refusal(const Conn *conn, RefuseReason reason, const Outlet
                  fields.reason, host);
 }
 
-/* outlet: of the instance that is concerned, or NULL. */
+/* outlet: that of the concerned instance, or NULL. */
 static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const char *host)
 {
         Router *router = conn->router;
@@ -103,7 +103,7 @@ static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const c
         linger_refuse_consume(&router->lingering, conn_release(conn), reason, protocol, alert);
 }
 
-/* A connection that sniffs or waits. */
+/* Refuses a connection that is being sniffed, or waits for its outlet. */
 static void conn_refuse_pending(Conn *conn, RefuseReason reason)
 {
         conn_refuse(conn, reason, conn->waiter.outlet,
@@ -133,8 +133,8 @@ static uint64_t conn_deadline(const Conn *conn)
                        : event_now(conn->router->event) + settings->handoff_timeout_usec;
 }
 
-/* Makes it wait. Returns it at its new address, or NULL without memory: then it has been refused.
- */
+/* Makes the connection wait. Returns the pointer to use from now on, or NULL without memory: then
+ * the connection has been refused. */
 static Conn *conn_enter(Conn *conn, ConnState state)
 {
         Conn *kept = conn;
@@ -163,8 +163,8 @@ static bool conn_charge_source(Conn *conn)
 {
         Address client;
 
-        /* A proxy has many clients: until it names one, the connection counts for no source, and so
-         * does one whose peer has left. */
+        /* A proxy has many clients, so its connection counts for no source until the proxy names a
+         * client. A connection whose peer has left counts for no source either. */
         if (conn->source || conn->client == LOOK_CLIENT_UNKNOWN ||
             !conn_client_address(conn, &client))
                 return true;
@@ -174,7 +174,8 @@ static bool conn_charge_source(Conn *conn)
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
 /* Each look parses all bytes again, so a client that sends single bytes must not cause a look for
- * each. Clients need one or two looks; a request that is typed by hand waits at most a second. */
+ * each byte. Clients need one or two looks; a request that is typed by hand waits at most a
+ * second. */
 #define LOOKS_BURST         8
 #define LOOKS_INTERVAL_USEC UINT64_C(1000000)
 
@@ -242,7 +243,7 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
                 router->metrics.challenges[CHALLENGE_TLS - 1]++;
                 return;
         }
-        /* The host was named by at least one byte. */
+        /* If the local address did not decide, at least one byte was received. */
         tally_note(&router->tally, conn->fd, outlet->name,
                    handoff->reason != BELLHOP_REASON_ADDRESS);
         metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
@@ -300,7 +301,7 @@ static void conn_answer(Conn *conn, const Look *look, Span answer)
         linger_reply_consume(&router->lingering, conn_release(conn), reply, size);
 }
 
-/* False: no such challenge is pending, so it is treated like any other connection. */
+/* False: no such challenge is pending, so the connection is treated like any other. */
 static bool conn_meet_challenge(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -327,7 +328,7 @@ static bool conn_meet_challenge(Conn *conn, const Look *look)
         return false;
 }
 
-/* If the local address decides, bytes are read only for this. */
+/* If the local address decides, bytes are read only to find a challenge. */
 static bool conn_meet_challenge_by_address(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -456,7 +457,7 @@ void conn_resume_consume(void *userdata, int fd, const StoredConn *past)
         conn_accept_consume(userdata, fd, past, true);
 }
 
-/* Returns their number. */
+/* Returns the number of connections in the queue. */
 static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn *stored)
 {
         Deadline *deadline;
@@ -464,7 +465,7 @@ static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn 
         TAILQ_FOREACH (deadline, &queue->list, link) {
                 Conn *conn = container_of(deadline, Conn, deadline);
 
-                /* A look at incomplete bytes sets it again. */
+                /* The next look at incomplete bytes sets the low-water mark again. */
                 if (conn->low_water_set)
                         conn_set_low_water(conn, 1);
                 /* The next router sniffs a waiting connection again, within the rest of its
@@ -489,7 +490,7 @@ void conn_store_all(Router *router)
         if (n == 0 || router->notify.fd < 0)
                 return;
         if (stored && fds) {
-                /* Those that wait for room arrived first. */
+                /* Connections that wait for room arrived first. */
                 const size_t n_waiting = conn_store_queue(&router->waiting, fds, stored);
 
                 (void)conn_store_queue(&router->sniffing, fds + n_waiting, stored + n_waiting);

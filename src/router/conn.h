@@ -18,7 +18,7 @@ typedef enum ConnState {
 
 typedef struct Conn {
         Router *router;
-        struct Conn *allocated; /* itself; NULL: a new one, on the stack */
+        struct Conn *allocated; /* this connection; NULL: it is new, on the stack */
         int fd;
         ConnState state;
         enum bellhop_protocol protocol;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Accepts no commands: no client can change the router. Makes an answer in pieces, one for each
- * turn of the event loop, after the client has received the piece before. Remembers its position as
- * the name of an instance, so it continues correctly after a reload. */
+/* Accepts no commands: no client can change the router. Makes an answer in pieces: one piece in
+ * each turn of the event loop, after the client has received the previous piece. The position in
+ * the answer is remembered as the name of an instance, so the answer continues correctly after a
+ * reload. */
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -14,9 +15,9 @@
 /* For request and answer together. */
 #define CLIENT_USEC (10 * UINT64_C(1000000))
 
-/* The limit of accepts: without descriptors or memory, it would spin, and a program that connects
- * in a loop must not slow down clients. The interval limits how long root waits behind such
- * programs. */
+/* Limits how often connections are accepted. Without descriptors or memory, the event loop would
+ * otherwise spin. A program that connects in a loop must not slow down clients. The interval limits
+ * how long root waits behind such programs. */
 #define RATE_USEC  (50 * UINT64_C(1000))
 #define RATE_BURST 20
 
@@ -242,7 +243,7 @@ static void control_new_client_consume(ControlSocket *control, int fd)
                 control_free_client(&client->deadline);
 }
 
-/* It always accepts, because the user of a client is known only then. */
+/* Always accepts the connection, because the user of a client is known only after that. */
 static int control_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         const int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -16,7 +16,7 @@
 
 typedef struct ControlSocket {
         const Config *const *config; /* the one in force; not owned, like event */
-        void (*get_metrics)(void *userdata, MetricsSource *ret); /* for each piece of an answer */
+        void (*get_metrics)(void *userdata, MetricsSource *ret); /* called for each piece */
         void *userdata;
         sd_event *event;
         int fd; /* negative: systemd passed none */
@@ -26,8 +26,8 @@ typedef struct ControlSocket {
 
 void control_done(ControlSocket *control);
 
-/* The number of descriptors that it may need. */
+/* The number of descriptors that the control socket may need. */
 size_t control_descriptors(const ControlSocket *control);
 
-/* The fields up to fd are set before. fd: a non-blocking listening unix stream socket, or none. */
+/* Set the fields up to fd before. fd: a non-blocking listening unix stream socket, or none. */
 int control_start(ControlSocket *control);

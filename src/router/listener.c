@@ -11,19 +11,21 @@
 #include "util/clock.h"
 #include "util/deadline.h"
 
-/* The number to accept at once, before other listeners and pending connections have their turn. */
+/* The number of connections to accept at once, before other listeners and pending connections have
+ * their turn. */
 #define ACCEPT_BATCH 64
 
 /* Edge-triggered, so the kernel need not check again before each sleep. */
 #define EVENTS (EPOLLIN | EPOLLET)
 
 /* A connection gets its listener's seal when its handshake ends, perhaps on another processor, and
- * enters the queue a little later. So all connections accepted within this time after sealing are
- * unsure, and all in the queue at its end. */
+ * enters the queue a little later. So a connection may lack the seal if it is accepted within this
+ * time after sealing, or is in the queue at the end of this time. */
 #define SETTLE_USEC (1 * UINT64_C(1000000))
 
-/* The number of waiting connections: tcpi_unacked of a listening socket. An accept4 without a
- * connection costs nearly as much as one with, because the kernel first makes socket and file. */
+/* The number of waiting connections: tcpi_unacked of a listening socket. An accept4() that finds no
+ * connection costs nearly as much as one that finds a connection, because the kernel first makes
+ * socket and file. */
 static unsigned listener_backlog(int fd)
 {
         struct tcp_info info;
@@ -33,7 +35,7 @@ static unsigned listener_backlog(int fd)
                                                                        : info.tcpi_unacked;
 }
 
-/* False: there is nothing more to accept, or no room for it. */
+/* False: no more connections wait, or there is no room for one. */
 static bool listener_accept(Listener *listener)
 {
         /* Blocking, as from accept(2) in the instance, because O_NONBLOCK would be passed on. */
@@ -70,7 +72,7 @@ static int listener_on_readable(sd_event_source *source, int fd, uint32_t revent
         for (unsigned i = 0; i < n_waiting && i < ACCEPT_BATCH; i++)
                 if (!listener_accept(listener))
                         return 0;
-        /* Setting it again makes epoll check it again. */
+        /* Setting the events again makes epoll check the socket again. */
         return n_waiting > ACCEPT_BATCH ? sd_event_source_set_io_events(source, EVENTS) : 0;
 }
 
@@ -87,7 +89,7 @@ int listener_seal(Listener *listener)
 
         if (r == 0)
                 listener->sealed_usec = clock_monotonic_usec();
-        /* Then the same is true for each of its connections. */
+        /* Then sealing each of its connections would also fail. */
         if (r == -EPERM)
                 listener->n_unsure = 0;
         return r;

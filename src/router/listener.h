@@ -10,7 +10,7 @@
 typedef struct ListenerHooks {
         /* Takes fd. is_unsure: it may lack a seal that it should have. */
         void (*accept_consume)(void *userdata, int fd, const StoredConn *past, bool is_unsure);
-        /* Descriptors or memory have run out: pause it, or it spins. */
+        /* Descriptors or memory have run out: pause the listener, or it spins. */
         void (*on_exhausted)(void *userdata, int error);
 } ListenerHooks;
 

@@ -11,11 +11,11 @@ typedef enum LookKind {
         LOOK_GONE, /* the client has left */
 } LookKind;
 
-/* The client of the connection, for limits and logs. */
+/* Where the client's address comes from, for limits and logs. */
 typedef enum LookClient {
-        LOOK_CLIENT_PEER,    /* its peer's */
-        LOOK_CLIENT_UNKNOWN, /* its peer is a trusted proxy that has not named a client */
-        LOOK_CLIENT_TOLD,    /* by a trusted proxy */
+        LOOK_CLIENT_PEER,    /* the peer is the client */
+        LOOK_CLIENT_UNKNOWN, /* the peer is a trusted proxy that has not named a client */
+        LOOK_CLIENT_TOLD,    /* a trusted proxy has named the client */
 } LookClient;
 
 typedef struct Look {
@@ -33,9 +33,9 @@ typedef struct Look {
  * of *ret point. end_of_input: the client sends no more, so these bytes decide. */
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
 
-/* Looks for a challenge to a host of the same instance in the bytes of a connection that the local
- * address has routed, as in look. False: the arrived bytes are not a challenge. */
+/* For a connection that the local address has routed, as in look: searches its bytes for a
+ * challenge to a host of the same instance. False: the arrived bytes are not a challenge. */
 bool look_for_challenge(const Config *config, uint8_t *buffer, int fd, const Look *look, Look *ret);
 
-/* Decides that it is refused, for a reason that is not in its bytes. */
+/* Decides to refuse the connection, for a reason that is not in its bytes. */
 void look_refuse(Look *look, RefuseReason reason);

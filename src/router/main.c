@@ -30,8 +30,8 @@ static const char help[] =
         "      bellhop-router --config=DIR --runtime=DIR\n\n"
         "See bellhop-router(8).\n";
 
-/* The first one that is not taken yet. It also becomes non-blocking for PID 1, which only polls it.
- */
+/* Takes the first socket of this name that is not taken yet. It also becomes non-blocking for PID
+ * 1, which only polls it. */
 static int take_listening(Inherited *inherited, const char *name, int family)
 {
         int fd = inherit_take(inherited, name, family, SOCK_STREAM, 1);
@@ -62,8 +62,8 @@ static void take_pending(Router *router, int fd, const char *name)
         store_forget(&router->notify, name);
 }
 
-/* The stored descriptors in the order of their numbers, which systemd does not keep: with the
- * earliest deadlines first, each connection is appended to a queue. */
+/* Takes the stored descriptors in the order of their numbers, because systemd does not keep this
+ * order. The earliest deadlines come first, so each connection is only appended to a queue. */
 static void take_connections(Router *router, Inherited *inherited)
 {
         char name[STORE_NAME_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stays connected after the first hand-off; the instance need not be running. */
+/* An outlet stays connected after the first hand-off. The instance need not be running. */
 #include <assert.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -22,8 +22,9 @@
 #define IN_FLIGHT_LOW  UINT64_C(16)
 #define IN_FLIGHT_HIGH UINT64_C(512)
 
-/* The part of SO_SNDBUF for a datagram with a descriptor and an ordinary host. With a long host it
- * is more, and fewer are in transit. The kernel doubles the set value: socket(7). */
+/* The part of SO_SNDBUF that a datagram with a descriptor and an ordinary host takes. A datagram
+ * with a long host takes more, so fewer datagrams are in transit. The kernel doubles the set value:
+ * socket(7). */
 #define DATAGRAM_CHARGE 768
 
 /* Counts for the instance and for the total. */
@@ -38,8 +39,8 @@ static Outlet *outlet_of(const Start *start)
         return container_of(start, Outlet, start);
 }
 
-/* The socket is writable even with too many descriptors in transit, and before the instance has
- * started, so waiting for that would spin. */
+/* The socket is writable even if too many descriptors are in transit, or if the instance has not
+ * started. Waiting for room would spin in both cases. */
 static int outlet_watch(Outlet *outlet)
 {
         const bool for_room =
@@ -225,8 +226,8 @@ static int outlet_connect(Outlet *outlet)
         return r;
 }
 
-/* If a process of the site holds the old socket, it stays connected after a restart of its unit.
- * While it is open, no other file gets its inode. */
+/* If a process of the site holds the old socket, the outlet stays connected to it after a restart
+ * of the socket's unit. While the old socket is open, no other file gets its inode. */
 static void outlet_leave_old(Outlet *outlet)
 {
         const uint64_t now = event_now(outlet->shared->event);

@@ -31,7 +31,7 @@ typedef struct Waiter {
 typedef struct OutletShared {
         sd_event *event;         /* not owned, like all pointers here */
         const char *runtime_dir; /* of the hand-off sockets */
-        sd_event_source *retry;  /* a timer that flushes all outlets, for which no event may come */
+        sd_event_source *retry;  /* a timer that flushes all outlets, as some events never come */
         Metrics *metrics;        /* of all instances together */
         LogLimit *log_limits;    /* one for each LogKind */
         size_t in_flight_max;    /* unreceived hand-offs of each instance */
@@ -47,7 +47,7 @@ struct Outlet {
         ino_t inode;
         uint64_t looked_usec;      /* when the path last led to that file */
         sd_event_source *writable; /* on while connections wait for room, or the instance starts */
-        bool in_flight; /* they wait until other instances receive, which causes no event */
+        bool in_flight; /* connections wait until other instances receive, without an event */
         Start start;
         TAILQ_HEAD(, Waiter) waiting;
         size_t n_waiting;
@@ -58,7 +58,7 @@ struct Outlet {
 /* Set the other fields before, except in_flight_max. */
 int outlet_shared_init(OutletShared *shared);
 
-/* Applies settings to all later outlets; outlet_bound() to an existing one. */
+/* Applies settings to all later outlets; outlet_bound() applies them to an existing one. */
 void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances);
 void outlet_bound(const Outlet *outlet);
 

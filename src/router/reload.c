@@ -168,7 +168,7 @@ static ReloadResult reload_use(Reload *reload)
         return config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
 }
 
-/* The hook notifies systemd first, so systemd knows the end as early as ExecReload=. */
+/* The hook notifies systemd first, so systemd learns of the end as early as ExecReload= does. */
 static void reload_end(Reload *reload, ReloadResult result)
 {
         reload->hooks->on_end(reload->userdata, result, !reload->again);
@@ -279,7 +279,7 @@ typedef struct ReloadQuestion {
         ReloadAnswer *answer;
 } ReloadQuestion;
 
-/* 1: it concerns a reload that began after our request. 0: not yet. */
+/* 1: the answer concerns a reload that began after our request. 0: not yet. */
 static int reload_read_answer(void *userdata)
 {
         const ReloadQuestion *question = userdata;

@@ -12,14 +12,15 @@ typedef struct Reload Reload;
 #define RELOAD_NOTE_MAX 400
 
 typedef struct ReloadHooks {
-        /* Puts a configuration into force, which Reload still owns; the configuration before it
-         * must not be used any more. An error changes nothing. */
+        /* Puts a configuration into force; Reload still owns it. The previous configuration must
+         * not be used any more. An error changes nothing. */
         int (*use)(void *userdata, const Config *config);
         /* A reload has ended; is_last: no other one follows at once. */
         void (*on_end)(void *userdata, ReloadResult result, bool is_last);
 } ReloadHooks;
 
-/* Reads the configuration for the first time. dir: its folder; the string must last as long. */
+/* Reads the configuration for the first time. dir: its folder; the string must outlive the
+ * Reload. */
 int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void *userdata,
                Reload **ret);
 
@@ -27,7 +28,7 @@ int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void 
  * example because the user database does not answer. Returns NULL. */
 Reload *reload_free(Reload *reload);
 
-/* Reads it again; if a reload is running, once more after that. */
+/* Reads the configuration again; if a reload is running, after that reload. */
 void reload_request(Reload *reload);
 
 /* The part of the status about the configuration, or "". */
@@ -38,5 +39,5 @@ typedef struct ReloadAnswer {
         char text[RELOAD_NOTE_MAX + 1]; /* the note */
 } ReloadAnswer;
 
-/* In the other process: asks a running router for a reload, and waits for its end. */
+/* In another process: asks a running router for a reload, and waits for its end. */
 int reload_ask(pid_t router, ReloadAnswer *ret);

@@ -15,7 +15,7 @@
 /* By default sd-event may be late by 250 ms. */
 #define ACCURACY_USEC 1000
 
-/* Standard streams, listeners, event loop, and a few for a moment. */
+/* Standard streams, listeners, event loop, and a few that are open only for a moment. */
 #define DESCRIPTORS_OWN 24
 
 /* Sends systemd the status, and the event that happened. */
@@ -119,8 +119,8 @@ static void router_set_limits(Router *router)
         outlet_shared_set(&router->outlet_shared, &config->router, config->n_instances);
 }
 
-/* Outlets of remaining instances keep their sockets and waiting connections; outlets gets them at
- * their new index. NULL: none remains. */
+/* Outlets of remaining instances keep their sockets and waiting connections, and move to their new
+ * index in outlets. NULL: no instance remains. */
 static void router_move_outlets(Router *router, Outlet **outlets, const Config *config)
 {
         for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {

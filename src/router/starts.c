@@ -32,7 +32,7 @@ static bool starts_has_free_slot(const Starts *starts, bool late)
                (!late || starts->n_late < (starts->max + 1) / 2);
 }
 
-/* The next instance; NULL: none. */
+/* The next instance to get a slot; NULL: none. */
 static Start *starts_next(const Starts *starts)
 {
         if (starts_has_free_slot(starts, false) && !TAILQ_EMPTY(&starts->waiting))
@@ -164,7 +164,7 @@ static void starts_on_passed(Deadline *deadline)
         start->sent_usec = 0;
 }
 
-/* A separate event, because sending to one may free the slot for the next, and so on. */
+/* This is a separate event, because sending to one instance may free the slot for the next one. */
 static int starts_on_next(sd_event_source *source, void *userdata)
 {
         Starts *starts = userdata;

@@ -19,7 +19,7 @@ typedef struct Start {
         uint64_t since_usec;     /* when that began */
         uint64_t sent_usec;      /* the last hand-off */
         int unread_bytes;        /* START_HAS_SLOT: of its hand-offs, at the last look */
-        bool is_late;            /* the last time, its time ended before it received */
+        bool is_late;            /* its last slot ended before the instance received */
         TAILQ_ENTRY(Start) link; /* START_WAITING */
         Deadline deadline;       /* START_HAS_SLOT */
         struct Starts *starts;   /* START_HAS_SLOT */
@@ -30,7 +30,7 @@ typedef struct StartHooks {
         bool (*runs)(const Start *start);
         int (*unread_bytes)(const Start *start); /* of the hand-offs to it */
         void (*on_turn)(Start *start);           /* it has the slot that it waited for: send */
-        void (*on_waited)(const Start *start, uint64_t usec); /* for a slot, for a long time */
+        void (*on_waited)(const Start *start, uint64_t usec); /* it has waited long for a slot */
         void (*on_left)(Start *start, bool is_late);          /* it has lost its slot */
 } StartHooks;
 
@@ -41,8 +41,8 @@ typedef struct Starts {
         const StartHooks *hooks;
         sd_event *event; /* not owned */
         size_t max;
-        DeadlineQueue starting; /* that have a slot */
-        size_t n_late;          /* of them */
+        DeadlineQueue starting; /* instances that have a slot */
+        size_t n_late;          /* how many of these are late */
         StartList waiting;
         StartList waiting_late;
         sd_event_source *next; /* enabled while it is the turn of an instance */
@@ -63,8 +63,8 @@ bool starts_may_send(Starts *starts, Start *start);
 /* A hand-off was sent. Returns whether it starts the instance. */
 bool starts_sent(Starts *starts, Start *start);
 
-/* It may have received. */
+/* Call it when the instance may have received. */
 void starts_look(Starts *starts, Start *start);
 
-/* It gets no hand-offs now, so it releases its slot and its place in the queue. */
+/* The instance gets no hand-offs now, so it releases its slot and its place in the queue. */
 void starts_forget(Starts *starts, Start *start);

@@ -13,8 +13,8 @@
 
 #define STORE_MAGIC UINT32_C(0x31504842)
 
-/* For all together: systemd may be busy for a minute, for example with a daemon-reload;
- * TimeoutStopSec= is longer. */
+/* The time limit for all connections together: systemd may be busy for a minute, for example with a
+ * daemon-reload; TimeoutStopSec= is longer. */
 #define STORE_USEC (75 * UINT64_C(1000000))
 
 /* The kernel takes no more descriptors in one message (SCM_MAX_FD). */

@@ -9,7 +9,7 @@
 #include "util/deadline.h"
 #include "util/unix-address.h"
 
-/* Between two attempts to connect, and to send reports that could not be sent. */
+/* The time between two attempts to connect, or to send reports that could not be sent. */
 #define CONNECT_USEC UINT64_C(1000000)
 #define RETRY_USEC   UINT64_C(200000)
 

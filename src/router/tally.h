@@ -7,7 +7,7 @@
 
 #include "usage/message.h"
 
-/* Records that wait while bellhop-usage does not receive. */
+/* The maximum of records that wait while bellhop-usage does not receive. */
 #define TALLY_MAX 1024
 
 typedef struct Tally {
@@ -18,7 +18,7 @@ typedef struct Tally {
         uint64_t next_usec;     /* when to try again to connect */
         uint64_t told_usec;     /* when the last message was sent */
         sd_event_source *flush; /* enabled when something was noted */
-        sd_event_source *retry; /* and when it could not be sent, or not yet */
+        sd_event_source *retry; /* enabled when a report could not be sent, or not yet */
         UsageRecord records[TALLY_MAX];
         size_t n;
         uint64_t n_untold; /* lost, and not yet reported to bellhop-usage */

@@ -31,7 +31,7 @@ static void seal_want(Seal *seal, unsigned short size, int offset, uint32_t valu
                 (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
 }
 
-/* An address of any matches each address of that family. */
+/* The address "any" matches each address of its family. */
 static void seal_want_address(Seal *seal, const struct in6_addr *ip, bool only_ipv6)
 {
         const bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(ip), is_any = IN6_IS_ADDR_UNSPECIFIED(ip);

@@ -133,7 +133,7 @@ static bool http_check_target(Head *h, Span method, Span target)
                 return true;
         if (span_equals(target, "*"))
                 return reader_check(&h->in, span_equals(method, "OPTIONS"));
-        /* Other schemes are for proxies; Apache would use the Host field and serve it. */
+        /* Other schemes are for proxies; Apache would use the Host field and serve the request. */
         h->target_is_https = http_take_word(&target, "https://");
         if (!h->target_is_https && !http_take_word(&target, "http://"))
                 return reader_stop(&h->in, SNIFF_MALFORMED);
@@ -173,7 +173,8 @@ static bool http_take_request_line(Head *h)
 
 static bool http_take_host(Head *h, Span value)
 {
-        /* RFC 9112 section 3.2: 400. Apache joins the two with a comma, others use one of them. */
+        /* RFC 9112 section 3.2: a second Host field gets 400. Apache joins the two with a comma;
+         * other servers use one of them. */
         if (h->host_seen)
                 return reader_stop(&h->in, SNIFF_MALFORMED);
         h->host_seen = true;
@@ -212,7 +213,7 @@ static bool http_parse(Head *h)
                 return reader_expect_text(&h->in, "* HTTP/2.0\r\n\r\n");
         }
         /* RFC 9112 section 3.2.2 lets the target override the field. Apache does so only for the
-         * connection's scheme, which is not TLS here: with https it goes by the field. Honest
+         * connection's scheme, which is not TLS here: with https, Apache uses the field. Honest
          * clients send the same host in both. */
         return http_take_request_line(h) && http_take_fields(h) &&
                reader_check(&h->in, !h->target_is_https || http_equals(h->target_host, h->host));

@@ -69,7 +69,7 @@ static bool tls_open_record(Cursor *c)
                tls_check(c, size <= RECORD_SIZE_MAX, SNIFF_RECORD_OVERFLOW);
 }
 
-/* Takes size bytes of the message, over record headers; to may be NULL. */
+/* Takes size bytes of the message, across record headers; to may be NULL. */
 static bool tls_take(Cursor *c, size_t size, uint8_t *to)
 {
         Span part;
@@ -144,7 +144,8 @@ static bool tls_skip_fields(Cursor *c)
 }
 
 /* RFC 6066 allows a list of names of different types, but OpenSSL takes exactly one host_name, and
- * no other type exists: what it refuses must not be routed by the first name of several. */
+ * no other type exists: a list that OpenSSL refuses must not be routed by the first of its
+ * names. */
 static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
 {
         uint32_t size, type;

@@ -22,8 +22,8 @@
 #define SYSTEMD_SERVICE   SYSTEMD ".Service"
 #define SYSTEMD_UNIT_PATH "/org/freedesktop/systemd1/unit"
 
-/* For all answers: systemd may be busy with a daemon-reload of thousands of units, and systemd or
- * D-Bus may hang. Clients wait meanwhile. */
+/* The time limit for all answers together: systemd may be busy with a daemon-reload of thousands of
+ * units, and systemd or D-Bus may hang. Clients wait meanwhile. */
 #define ASK_USEC (5 * UINT64_C(1000000))
 
 /* Crashes this soon after READY=1, and this soon after the last one, are a loop. */
@@ -56,7 +56,7 @@ static bool standin_is_by_signal(const char *result)
                strcmp(result, "oom-kill") == 0;
 }
 
-/* Before each call. */
+/* Call it before each call of the bus. */
 static int standin_limit(sd_bus *bus, uint64_t deadline_usec)
 {
         const uint64_t now = clock_monotonic_usec();

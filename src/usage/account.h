@@ -23,7 +23,7 @@ typedef struct Account {
         uint64_t cpu_nsec;
         uint64_t requests;
         uint64_t group, group_nsec;    /* its control group, and the processor time of that */
-        uint64_t reporter, n_reported; /* the process that reports requests, and how many */
+        uint64_t reporter, n_reported; /* the process that reports requests, and their number */
         uint64_t n_reset; /* connections whose end is unknown, or whose figures were set back */
 } Account;
 
@@ -66,7 +66,7 @@ MonthLine month_next(MonthReader *reader);
 
 #define MONTH_LINE_MAX 320
 
-/* Lines, NUL-terminated. Return their length. */
+/* Format lines, NUL-terminated. Return the length. */
 size_t month_format_head(const MonthHead *head, char ret[static MONTH_LINE_MAX]);
 size_t month_format_account(const Account *account, char ret[static MONTH_LINE_MAX]);
 size_t month_format_connection(const OpenConnection *connection, char ret[static MONTH_LINE_MAX]);

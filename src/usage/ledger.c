@@ -14,7 +14,8 @@
 /* Ticks after which a connection that the kernel does not list is dropped. A reset connection is
  * not listed, but its end is reported when the instance closes it. */
 #define TICKS_UNSEEN 60
-/* The router reports the owner of a connection before its end, but may have to wait for room. */
+/* Ticks to wait for the owner of an ended connection: the router reports the owner before the end,
+ * but may have to wait for room. */
 #define TICKS_ORPHAN 2
 
 #define ORPHANS_MAX 65536
@@ -168,8 +169,8 @@ void ledger_end(Ledger *ledger, const DiagMessage *message)
 
         if (open && open->account != OPEN_NOBODY) {
                 ledger_count(ledger, open, message);
-                /* The owner of the socket can disconnect it with connect(2), which sets them to 0.
-                 */
+                /* The owner of the socket can disconnect it with connect(2), which sets the figures
+                 * to 0. */
                 ledger->accounts[open->account].n_reset += message->received < open->n_least;
                 ledger_forget(ledger, open);
         } else if (!open && message->cookie != 0 && ledger->n_orphans < ORPHANS_MAX &&
@@ -513,7 +514,7 @@ int ledger_tick(Ledger *ledger, time_t now)
         (void)strcpy(ledger->month, month);
         ledger_clear(ledger);
         ledger->head.is_complete = true;
-        /* It exists if the clock was set back. */
+        /* The file of this month already exists if the clock was set back. */
         r = ledger_load(ledger, month, ledger->head.boot, &was_cut);
         return r == -ENOENT ? 0 : r;
 }
@@ -550,7 +551,7 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
 
         if (!account)
                 return -ENOSPC;
-        /* If two are closed in one second, the later one gets the next second. */
+        /* If two accounts are closed in one second, the later one gets the next second. */
         do {
                 (void)snprintf(new_name, sizeof(new_name), "%s~", name);
                 (void)strftime(new_name + strlen(new_name), sizeof(new_name) - strlen(new_name),

@@ -45,5 +45,5 @@ typedef struct UsageMessage {
 void usage_message_init(UsageMessage *message, UsageKind kind);
 size_t usage_message_size(const UsageMessage *message);
 
-/* False: it has another form. The names may be of no instance. */
+/* False: it has another form. The names need not be those of instances. */
 bool usage_message_parse(Span datagram, UsageMessage *ret);

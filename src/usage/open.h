@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As an account: not yet known. The connection has ended, with that many bytes. */
+/* As the account of a connection: the owner is not yet known. The connection has ended, and its
+ * numbers of bytes are final. */
 #define OPEN_NOBODY UINT32_MAX
 
 typedef struct Open {
@@ -15,7 +16,7 @@ typedef struct Open {
         uint32_t account;
         uint32_t stamp; /* when it was last seen, by the caller's measure */
         uint64_t sent, received;
-        uint64_t n_least; /* what it has received, or fewer */
+        uint64_t n_least; /* bytes that it has received, or fewer */
 } Open;
 
 typedef struct OpenTable {

@@ -27,8 +27,8 @@
 #define ANSWER_MAX  65536
 #define ANSWER_MSEC 1000
 
-/* How often ends of connections are read: each wake takes longer than what it reads. Meanwhile they
- * wait in the socket, which has room for thousands. */
+/* The time between two reads of ends of connections, because a wake takes longer than the reading
+ * itself. Meanwhile the ends wait in the socket, which has room for thousands. */
 #define ENDS_USEC    UINT64_C(20000)
 #define ENDS_BATCHES 64
 
@@ -170,7 +170,7 @@ static Received usage_received(Batch *batch, int i)
         return received;
 }
 
-/* At most this number of batches, so an endless sender can't block the rest. */
+/* Reads at most this number of batches, so an endless sender can't block the rest. */
 static void usage_drain(Usage *usage, int fd, unsigned batches)
 {
         static Batch batch;

@@ -34,7 +34,7 @@ bool address_parse(Span in, Address *ret);
 /* Writes the same form. */
 void address_format(const Address *address, char ret[static ADDRESS_TEXT_MAX]);
 
-/* Its first bits; the rest is 0. */
+/* The first bits of an address; the rest is 0. */
 struct in6_addr address_prefix(const struct in6_addr *ip, unsigned bits);
 
 #define ADDRESS_IPV4_MAPPED_BITS 96

@@ -26,7 +26,7 @@ typedef struct JournalLine {
 } JournalLine;
 
 /* Before this, and after journal_close(), lines go to standard error, with the level in front.
- * Returns 0 or a negative errno. Both reset the count of unreported lost lines. */
+ * Returns 0 or a negative errno. Both functions reset the count of unreported lost lines. */
 int journal_open(void);
 void journal_close(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* One line for one event: to the journal with fields if stderr leads there, otherwise to stderr
  * with the level in front; see util/journal.h for lines that can't be sent at once. Only folders
- * with a main.c log: the code that they include returns outcomes, so an event is logged once.
- * mod_bellhop logs through Apache. */
+ * with a main.c write log lines. The code that they include returns outcomes instead, so each event
+ * is logged once. mod_bellhop logs through Apache. */
 #pragma once
 
 #include <errno.h>

@@ -14,7 +14,7 @@
 /* systemd reads no more of one message. */
 #define NOTIFY_BYTES_MAX 4096
 
-/* A datagram with a copy of the descriptor, unless that is negative. */
+/* Sends a datagram, with a copy of the descriptor unless that is negative. */
 static int notify_try(const Notify *notify, const char *text, int fd)
 {
         union {
@@ -85,8 +85,8 @@ void notify_send(Notify *notify, NotifyEvent happened, const char *format, ...)
                         args);
         va_end(args);
         if (happened == NOTIFY_NOTHING) {
-                /* An earlier message may have failed without memory; there is no event when memory
-                 * is available. */
+                /* An earlier message may have failed because memory ran out. No event reports that
+                 * memory is available again. */
                 notify_flush(notify, "");
                 (void)notify_try(notify, status, -1);
                 return;

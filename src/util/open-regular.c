@@ -18,7 +18,8 @@ static bool open_is_harmless(int fd, const struct stat *st)
 
 int open_regular(int folder, const char *path, int flags, struct stat *ret)
 {
-        /* Does not call the driver, and the found file can't be replaced any more. */
+        /* O_PATH does not call the driver. After this, the found file can't be replaced any
+         * more. */
         _cleanup_close_ int place = openat(folder, path, O_PATH | O_CLOEXEC | flags);
         char self[32];
         int fd;
