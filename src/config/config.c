@@ -75,7 +75,7 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         _cleanup_(config_freep) Config *config = NULL;
         int r = config_load_own(dir, name, &config);
 
-        /* Only if all its hosts are exact, no other file can change its routes. */
+        /* If all hosts of the instance are exact, no other file can change its routes. */
         if (r == 0 && config->n_instances > 0 &&
             (config->default_instance != ROUTE_NONE || !hostmap_is_exact(config->map))) {
                 config_freep(&config);

@@ -177,7 +177,7 @@ static int instances_report_lost(Config *config, const Instance *instance, const
                            other.instance->name, other.file, other.line);
 }
 
-/* The number in config of an instance of old, or ROUTE_NONE if it was not kept. */
+/* The number in config of an instance of old, or ROUTE_NONE if that instance was not kept. */
 static uint32_t instances_kept_as(const Config *config, const Config *old, uint32_t before)
 {
         const uint32_t number = before == ROUTE_NONE

@@ -165,6 +165,7 @@ int units_write_sendmail(const char *dir, const char *sbin, const char *copies)
 int units_announce(void)
 {
         /* systemd lists all unit files again when a folder of units has a new modification time,
-         * but does not look at the folder of generators, which changes at a daemon-reload only. */
+         * but does not look at the folder of generators. That folder changes only at a
+         * daemon-reload. */
         return utimensat(AT_FDCWD, SYSTEMD_DIR, NULL, 0) < 0 ? -errno : 0;
 }

@@ -32,7 +32,7 @@ typedef struct Decision {
         uint32_t route;             /* for hostmap_route(); ROUTE_NONE: no route matches */
         Hostname host;              /* canonical; length 0: none, or it can't be routed */
         ChallengeType challenge;    /* if such a challenge is pending for the host, it is answered
-                                       without the instance, for every kind */
+                                       without the instance, whatever the kind of decision */
         Span token;                 /* CHALLENGE_HTTP: a valid one; points into the question */
 } Decision;
 

@@ -89,7 +89,7 @@ static const struct {
         unsigned n;
         struct scmp_arg_cmp arguments[2];
 } denied[] = {
-        /* io_uring offers all these calls again, and no filter sees its rings. */
+        /* io_uring offers all these calls, too, and no filter sees its rings. */
         { .call = SCMP_SYS(io_uring_setup) },
         { .call = SCMP_SYS(io_uring_enter) },
         { .call = SCMP_SYS(io_uring_register) },

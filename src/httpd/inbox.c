@@ -86,7 +86,7 @@ static void take(Received *received)
 static apr_status_t end_connection(void *received)
 {
         page_ended(clock_monotonic_usec());
-        take(received); /* its client was gone before a worker saw it */
+        take(received); /* if the client left before a worker took it */
         sigmask_change(SIG_UNBLOCK);
         return APR_SUCCESS;
 }

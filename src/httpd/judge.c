@@ -123,7 +123,7 @@ static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, co
 
         if (!error)
                 error = ap_walk_config(tree, &parms, ap_create_per_dir_config(pool));
-        /* Several servers have the same document root. */
+        /* Several servers may have the same document root. */
         if (!error && strcmp(last, folder) != 0)
                 (void)judge_name_rules(pool, tree);
         (void)apr_cpystrn(last, folder, sizeof(last));

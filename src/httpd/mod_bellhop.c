@@ -410,7 +410,8 @@ static const command_rec directives[] = {
 
 static void register_hooks(apr_pool_t *pool)
 {
-        /* mpm_itk forks there for each connection, so later notes would be made twice. */
+        /* mpm_itk forks in its hook for each connection, so notes after that would be made
+         * twice. */
         static const char *const before_fork[] = { "mpm_itk.c", NULL };
 
         /* The capability prevents the customer's other programs from tracing this process after its

@@ -135,7 +135,7 @@ void names_rules_init(apr_pool_t *pool)
 
 /* The rules of one section; as in mod_access_compat, they replace those of outer sections. */
 typedef struct DenyRules {
-        apr_int64_t methods; /* with a rule by name */
+        apr_int64_t methods; /* those with a rule by name */
         const char *first;
 } DenyRules;
 

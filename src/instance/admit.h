@@ -11,8 +11,8 @@
 bool admit_host(const Config *config, uint32_t own, const char *name,
                 const struct bellhop_handoff *handoff);
 
-/* The host of Canonical= if name is another exact host of the instance, and path, which may have a
- * query, is not that of an ACME challenge; otherwise NULL. */
+/* Returns the host of Canonical= if name is another exact host of the instance, and path is not
+ * that of an ACME challenge; otherwise NULL. path may have a query. */
 const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path);
 
 /* The path of ACME challenges: RFC 8555 section 8.3. */

@@ -36,7 +36,8 @@ typedef struct Process {
  * 127. */
 int child_start(const Child *child, sd_event *event, Process *ret);
 
-/* The same, but waits for its end. Returns its waitpid(2) status or a negative errno. */
+/* The same, but waits for the end of the program. Returns its waitpid(2) status or a negative
+ * errno. */
 int child_run(const Child *child);
 
 /* The same in this process; returns only the negative errno of a failure. */

@@ -93,7 +93,7 @@ static void page_ring(void)
         (void)eventfd_write(own.bell, 1);
 }
 
-/* Rings only if the supervisor listens: the flag is mostly set, and then only read. */
+/* Rings only if the supervisor listens. The flag is set most of the time, and is then only read. */
 static void page_note_change(Page *page)
 {
         if (!page->has_changed && !atomic_exchange(&page->has_changed, true))

@@ -46,7 +46,8 @@ static char *php_find_program(const Context *context)
                 return strdup(context->php_program);
         if (glob(BELLHOP_PHP_FPM, GLOB_NOSORT, NULL, &all) != 0)
                 return NULL;
-        /* Without a mail server on the machine, /usr/sbin has links, some of them dangling. */
+        /* If the machine has no mail server, /usr/sbin consists of links, some of which are
+         * dangling. */
         for (size_t i = 0; i < all.gl_pathc; i++)
                 if (access(all.gl_pathv[i], F_OK) == 0 &&
                     (!newest || strverscmp(all.gl_pathv[i], newest) > 0))
@@ -79,7 +80,7 @@ static void php_command_done(PhpCommand *command)
         free(command->config);
 }
 
-/* False: there is no PHP, or none for a suspended customer. */
+/* False: there is no PHP, or the customer is suspended. */
 static bool php_find(const Context *context, PhpCommand *ret)
 {
         if (context->is_suspended)

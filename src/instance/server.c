@@ -412,8 +412,8 @@ static void server_meet_deadline(Server *server, uint64_t now_usec)
         server->deadline_usec = UINT64_MAX;
 }
 
-/* The server looks for its ended processes once a second, and the next start would wait for this.
- */
+/* Wakes an ending server: it looks for its ended processes only once a second, and the next start
+ * would wait for this. */
 static uint64_t server_wake(Server *server, uint64_t now_usec)
 {
         if (server->kind->wake_signal == 0 || server->wake_pause_usec >= WAKE_USEC_MOST)

@@ -241,7 +241,7 @@ static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
         supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
 }
 
-/* status: of the new server, for an instance without another one. */
+/* status: that of the new server. An instance without another server ends with this status. */
 static void supervisor_fail_reload(Supervisor *supervisor, int status)
 {
         const char *instance = supervisor->context->instance;

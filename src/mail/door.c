@@ -40,7 +40,7 @@ static void door_find_name(MailSettings *settings)
         (void)strcpy(settings->name, host.name);
 }
 
-/* If there is a mistake, all settings are kept. */
+/* If a file has a mistake, all earlier settings are kept. */
 static int door_load_settings(Door *door, bool is_first)
 {
         Config problems = { .n_problems = 0 };

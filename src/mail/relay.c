@@ -62,7 +62,7 @@ static int relay_send_body(Relay *relay)
         return 0;
 }
 
-/* The server agrees to the last step. */
+/* The server has accepted the last step. */
 static void relay_go_on(Relay *relay)
 {
         const Message *message = relay->message;

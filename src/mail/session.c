@@ -76,7 +76,7 @@ static void session_end_message(Session *session, bool is_charged)
 
 static void session_advance(Session *session);
 
-/* The administrator learns this only here, because customers can't know the cause. */
+/* Only this line informs the administrator, because customers can't know the cause. */
 static void session_log_relay(Door *door, const Relay *relay)
 {
         char text[RELAY_REPLY_MAX + 128];

@@ -23,7 +23,7 @@ static const ngx_connection_t *requests_connection(const ngx_http_request_t *req
 static const char suspended[] = "<!DOCTYPE html><html lang=en><title>Suspended</title>"
                                 "<h1>This website is suspended</h1></html>";
 
-/* The same text as in an Apache instance. */
+/* Answers with the same text as an Apache instance. */
 static ngx_int_t requests_suspend(ngx_http_request_t *request)
 {
         ngx_http_complex_value_t text = {
@@ -115,7 +115,7 @@ static const char *requests_canonical(ngx_http_request_t *request, const Config 
         return admit_canonical(config, own, host, path);
 }
 
-/* RFC 9112 section 3.2.2: the host in a target counts, and programs see no other. */
+/* RFC 9112 section 3.2.2: the host in a target takes precedence, so programs see only this host. */
 static void requests_set_host(ngx_http_request_t *request)
 {
         ngx_table_elt_t *host = request->headers_in.host;

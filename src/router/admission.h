@@ -7,7 +7,7 @@
 
 typedef struct Admission {
         LogLimit *log_limits;           /* one for each LogKind; not owned */
-        const RouterSettings *settings; /* in force; not owned */
+        const RouterSettings *settings; /* the settings in force; not owned */
         size_t pending_max;             /* PendingMax=, or less if there are too few descriptors */
         SourceTable sources;
 } Admission;

@@ -15,7 +15,7 @@
  * their turn. */
 #define ACCEPT_BATCH 64
 
-/* Edge-triggered, so the kernel need not check again before each sleep. */
+/* The events are edge-triggered, so the kernel need not check again before each sleep. */
 #define EVENTS (EPOLLIN | EPOLLET)
 
 /* A connection gets its listener's seal when its handshake ends, perhaps on another processor, and

@@ -242,7 +242,8 @@ static void outlet_leave_old(Outlet *outlet)
                 outlet_disconnect(outlet);
 }
 
-/* 0: the queue has it. BELLHOP_SEND_FULL, BELLHOP_SEND_IN_FLIGHT: later. Negative: never. */
+/* 0: the connection is in the queue. BELLHOP_SEND_FULL, BELLHOP_SEND_IN_FLIGHT: later. Negative:
+ * never. */
 static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
 {
         int r = 0;
@@ -263,7 +264,8 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
         return -ECONNREFUSED;
 }
 
-/* There is no event when other instances receive, or when a new socket replaces a full one. */
+/* Sets the timer to try again: no event occurs when other instances receive, or when a new socket
+ * replaces a full one. */
 static void outlet_retry(const OutletShared *shared, uint64_t usec)
 {
         int enabled = SD_EVENT_OFF;

@@ -243,7 +243,7 @@ int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void 
         return 0;
 }
 
-/* Waits a moment for the thread. */
+/* Whether the thread is still busy after a moment. */
 static bool reload_is_busy(const Reload *reload)
 {
         struct pollfd end = { .fd = reload->done_fd, .events = POLLIN };

@@ -90,11 +90,12 @@ static void router_on_exhausted(void *userdata, int error)
         if (!router_arm(router->resume, RESUME_USEC))
                 return;
         router_pause_listeners(router, true);
-        /* Otherwise silent clients could lock out all others until their time ends. */
+        /* Otherwise, silent clients could lock out all others until the time of the silent clients
+         * ends. */
         conn_shed_oldest(router, 1 + router->sniffing.n / 8);
 }
 
-/* Too many descriptors were in transit. */
+/* Tries again after too many descriptors were in transit. */
 static int router_on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Router *router = userdata;

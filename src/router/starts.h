@@ -36,7 +36,7 @@ typedef struct StartHooks {
 
 typedef TAILQ_HEAD(StartList, Start) StartList;
 
-/* The state of the router. */
+/* The state of the router: which instances start, and which wait. */
 typedef struct Starts {
         const StartHooks *hooks;
         sd_event *event; /* not owned */
@@ -57,7 +57,7 @@ void starts_done(Starts *starts);
 /* setting: StartingMax= */
 void starts_set_max(Starts *starts, size_t setting);
 
-/* False: later. on_turn() is called when its turn comes. */
+/* False: send later. on_turn() is called when the instance's turn comes. */
 bool starts_may_send(Starts *starts, Start *start);
 
 /* A hand-off was sent. Returns whether it starts the instance. */

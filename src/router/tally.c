@@ -77,7 +77,7 @@ int tally_init(Tally *tally)
 {
         int r = sd_event_add_defer(tally->event, &tally->flush, tally_on_flush, tally);
 
-        /* After all due events, because connections arrive in groups. */
+        /* Runs after all due events, because connections arrive in groups. */
         if (r >= 0)
                 r = sd_event_source_set_priority(tally->flush, SD_EVENT_PRIORITY_IDLE);
         if (r >= 0)
@@ -100,7 +100,7 @@ void tally_done(Tally *tally)
         tally->retry = sd_event_source_disable_unref(tally->retry);
 }
 
-/* At the end of this round, or some time after the last message. */
+/* Sends at the end of this round of the event loop, or some time after the last message. */
 static void tally_flush_later(Tally *tally)
 {
         const uint64_t due = tally->told_usec + USAGE_SPACING_USEC;

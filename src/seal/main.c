@@ -87,7 +87,8 @@ int main(int argc, char *argv[])
         if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0)
                 (void)execv(argv[1], argv + 1);
         r = r < 0 ? r : -errno;
-        /* Not earlier: the log would get the descriptor number of the first accepted connection. */
+        /* The log must not be opened earlier: it would get the descriptor number of the first
+         * accepted connection. */
         log_open();
         log_error_errno(r, "can't start %s: %m", argv[1]);
         return EXIT_FAILURE;

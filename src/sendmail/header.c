@@ -55,7 +55,7 @@ bool header_is(const HeaderField *field, const char *name)
 typedef struct Scan {
         char *text; /* HEADER_ADDRESS_MAX bytes */
         size_t n;
-        unsigned depth; /* of comments */
+        unsigned depth; /* of nested comments */
         bool is_quoted, is_escaped;
         bool is_in_brackets, had_brackets;
         bool has_gap; /* a blank after the last byte */

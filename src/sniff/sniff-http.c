@@ -219,7 +219,7 @@ static bool http_parse(Head *h)
                reader_check(&h->in, !h->target_is_https || http_equals(h->target_host, h->host));
 }
 
-/* The least number of bytes with which in could end with an empty line. */
+/* The least number of bytes that must follow before the input can end with an empty line. */
 static size_t http_to_empty_line(Span in)
 {
         const char *end = "\r\n\r\n";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Learns how an instance ended from systemd, whose answer no customer can forge. If it can't start,
- * its hand-offs are refused; otherwise they would start it repeatedly while clients wait. */
+/* Asks systemd how an instance ended, because no customer can forge the answer of systemd. If the
+ * instance can't start, its hand-offs are refused; otherwise they would start it repeatedly while
+ * clients wait. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +11,7 @@
 typedef enum Ending {
         ENDING_NEVER_READY, /* it could not start */
         ENDING_CRASH,       /* it had been ready, or was killed while it started */
-        ENDING_CRASH_LOOP,  /* soon after its start, and so it was last time */
+        ENDING_CRASH_LOOP,  /* soon after its start, like last time */
 } Ending;
 
 /* Data from systemd and the queue. Times are CLOCK_MONOTONIC, 0: never. */

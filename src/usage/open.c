@@ -18,7 +18,7 @@ static size_t open_home(const OpenTable *table, uint64_t cookie)
         return (size_t)(cookie * UINT64_C(0x9E3779B97F4A7C15) >> 20) & (table->n_places - 1);
 }
 
-/* Its place, or the free place for it. */
+/* The place of the cookie, or the free place for it. */
 static Open *open_place(const OpenTable *table, uint64_t cookie)
 {
         size_t i = open_home(table, cookie);
@@ -69,7 +69,8 @@ Open *open_table_add(OpenTable *table, uint64_t cookie)
         return open;
 }
 
-/* Those that follow move up, so that a search meets no gap: Knuth, volume 3, 6.4, algorithm R. */
+/* The entries that follow move up, so that a search meets no gap: Knuth, volume 3, 6.4, algorithm
+ * R. */
 void open_table_remove(OpenTable *table, Open *open)
 {
         const size_t mask = table->n_places - 1;

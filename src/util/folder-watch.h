@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A signal has no answer, but the process can write one into a folder. */
+/* A signal has no answer, but the process that gets the signal can write an answer into a
+ * folder. */
 #pragma once
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The safe way to open a file whose path another user may have made: opening a device, a fifo or a
+/* The safe way to open a file whose path another user may have made. Opening a device, a fifo or a
  * file of the kernel can block or have effects, even if nothing is read from it. */
 #pragma once
 
