@@ -48,7 +48,7 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
         /* File times use this clock, so a file that changes later is not older. */
         config->begun_nsec = clock_nsec(CLOCK_REALTIME_COARSE);
         r = router_settings_load(config, dir);
-        /* It is unknown which file a setting came from, so all are kept. */
+        /* It is unknown which file a setting came from, so all settings are kept. */
         if (r == 0 && old && config->n_problems > 0) {
                 config->router = old->router;
                 config->settings_kept = true;

@@ -54,7 +54,8 @@ int setting_parse_timespan(SettingsFile *file, Span value, void *target); /* uin
 int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uint64_t: bytes */
 int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uint64_t */
 
-/* In a file of another kind, every line is a mistake; this is the limit of reports. */
+/* The maximum of reported problems of a file: in a file of another kind, every line is a
+ * mistake. */
 #define PROBLEMS_PER_FILE_MAX 20
 
 /* For %.*s: the part of a value that a problem shows. */
@@ -67,8 +68,8 @@ int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uin
 int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* The same for a value of the present setting, or one word of it: "KEY=VALUE " and the formatted
- * text; format is a literal. */
+/* Does the same for a value of the present setting, or one word of it: "KEY=VALUE " and the
+ * formatted text; format is a literal. */
 #define problem_value(file, value, meant, format, ...)                                         \
         ({                                                                                     \
                 assert((file)->key);                                                           \

@@ -37,7 +37,7 @@ static int generate(const char *dir)
         return r;
 }
 
-/* For an instance that was added, changed or removed. */
+/* Writes the units of one instance that was added, changed or removed. */
 static int generate_one(const char *name)
 {
         Config *config = NULL;

@@ -6,6 +6,6 @@
 
 #include "config/config.h"
 
-/* For the first hook of a request. Returns DECLINED, or the status of a redirect, with its target
- * set. */
+/* Call it in the first hook of a request. Returns DECLINED, or the status of a redirect, with its
+ * target set. */
 int canonical_redirect(request_rec *request, const Config *config, uint32_t own);

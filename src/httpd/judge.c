@@ -184,7 +184,7 @@ static bool judge_htaccess_is_below(const server_rec *server, const char *folder
                (folder[length] == 0 || folder[length] == '/');
 }
 
-/* Without the position, which Apache puts before some messages. */
+/* Returns the error without the position that Apache puts before some messages. */
 static const char *judge_skip_place(const char *error, const Verdict *verdict)
 {
         const size_t length = strlen(verdict->file);

@@ -16,7 +16,7 @@ void logs_use(int lines_fd);
 /* Sends error lines there until the pool is cleared. */
 void logs_open(apr_pool_t *pool);
 
-/* In a new child. */
+/* Call it in a new child. */
 void logs_join(void);
 
 void logs_register_hooks(void);

@@ -434,9 +434,10 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
-        /* Before mod_ssl compares names, and before any rewriting: a foreign host runs no rule. */
+        /* This runs before mod_ssl compares names, and before any rewriting, so a request for a
+         * foreign host runs no rule. */
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
-        /* After mod_proxy has claimed its requests. */
+        /* This runs after mod_proxy has claimed its requests. */
         ap_hook_post_read_request(request_is_no_tunnel, NULL, NULL, APR_HOOK_REALLY_LAST);
 }
 

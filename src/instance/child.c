@@ -108,7 +108,8 @@ static pid_t child_fork(const Child *child)
 
         if (pid != 0)
                 return pid < 0 ? -errno : pid;
-        /* Its own process group: servers signal their group, and the whole group can be ended. */
+        /* Gives the program its own process group: servers signal their group, and the whole group
+         * can be ended. */
         (void)setsid();
         errno = -child_become(child);
         (void)fprintf(stderr, "bellhop-instance: can't run %s: %m\n", child->argv[0]);
@@ -122,7 +123,7 @@ static int child_on_end(sd_event_source *source, const siginfo_t *info, void *us
         process->has_ended = true;
         process->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
                                                       : W_EXITCODE(0, info->si_status);
-        /* Its process id is still valid: sd-event waits for the process only after this. */
+        /* The process id is still valid: sd-event waits for the process only after this. */
         if (process->status != 0)
                 (void)kill(-process->pid, process->orphan_signal);
         return 0;

@@ -40,7 +40,8 @@ int child_start(const Child *child, sd_event *event, Process *ret);
  * errno. */
 int child_run(const Child *child);
 
-/* The same in this process; returns only the negative errno of a failure. */
+/* Becomes the program in this process, in the same way. Returns only after a failure, with a
+ * negative errno. */
 int child_become(const Child *child);
 
 /* Sends a signal. Does nothing after the process has ended: its process id may belong to another

@@ -28,8 +28,8 @@ typedef struct Gathered {
         char text[GATHERED_BYTES + 1]; /* room for the end of the last line */
 } Gathered;
 
-/* In memory that all processes of the server share, because an ended process can't report its
- * losses, and a crashed one can't send its lines. */
+/* This is in memory that all processes of the server share, because an ended process can't report
+ * its losses, and a crashed one can't send its lines. */
 static struct LogLinesShared {
         atomic_bool hang; /* bellhop-log hangs: no process waits */
         atomic_uint_fast64_t lost;

@@ -342,7 +342,7 @@ static bool inbox_inherit(void)
         return true;
 }
 
-/* After a SIGHUP, nginx takes the descriptors of the cycle before. */
+/* After a SIGHUP, nginx takes the descriptors of the previous cycle. */
 static bool inbox_is_old(const ngx_cycle_t *cycle, const ngx_listening_t *listening)
 {
         const ngx_listening_t *all;
@@ -492,7 +492,7 @@ static void inbox_notify_ready(void)
         (void)unsetenv("NOTIFY_SOCKET");
 }
 
-/* In the master, after everything is read and opened. */
+/* Runs in the master, after everything is read and opened. */
 static ngx_int_t inbox_init_module(ngx_cycle_t *cycle)
 {
         if (ngx_test_config)
@@ -501,7 +501,7 @@ static ngx_int_t inbox_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
 }
 
-/* In a worker, after the event loop has all listening structures. */
+/* Runs in a worker, after the event loop has all listening structures. */
 static ngx_int_t inbox_init_process(ngx_cycle_t *cycle)
 {
         ngx_listening_t *all = cycle->listening.elts;

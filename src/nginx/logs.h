@@ -13,11 +13,11 @@
  * it. */
 void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files);
 
-/* In a worker, before its first request: the lines of one round of its event loop go to bellhop-log
- * together, before it sleeps. */
+/* Call it in a worker, before its first request. The lines of one round of its event loop go to
+ * bellhop-log together, before it sleeps. */
 void logs_join(ngx_log_t *log);
-/* In an ending worker. */
+/* Call it in an ending worker. */
 void logs_flush(void);
 
-/* In the log phase of a request. */
+/* Call it in the log phase of a request. */
 void logs_write_access(ngx_http_request_t *request);

@@ -20,7 +20,7 @@ typedef enum RefuseReason {
         REFUSE_REASON_COUNT,
 } RefuseReason;
 
-/* As in logs and metrics. */
+/* The name of a reason, as in logs and metrics. */
 const char *refuse_reason_name(RefuseReason reason);
 
 /* The cause, for an administrator. NULL: no reason has that name. */

@@ -69,7 +69,7 @@ HostnameResult hostname_parse(Span in, Hostname *ret)
 
 HostnameResult hostname_parse_with_port(Span in, Hostname *ret)
 {
-        /* Only an address in brackets can contain colons. */
+        /* Only an address in brackets can contain colons; any other colon begins the port. */
         const uint8_t *colon =
                 in.size > 0 && in.data[0] != '[' ? memchr(in.data, ':', in.size) : NULL;
 

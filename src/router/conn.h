@@ -33,16 +33,16 @@ typedef struct Conn {
         Waiter waiter;       /* CONN_WAITING; owns its hand-off */
 } Conn;
 
-/* For ListenerHooks. userdata: the router. */
+/* Hook of ListenerHooks. userdata: the router. */
 void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure);
 
 /* For a connection accepted before this router began; it may lack a seal. userdata: the router. */
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past);
 
-/* For the queues of deadlines. */
+/* Called by the queues of deadlines. */
 void conn_on_deadline(Deadline *deadline);
 
-/* For OutletShared. */
+/* Hook of OutletShared. */
 void conn_on_result(Waiter *waiter, OutletResult result);
 
 /* Refuses the connections in an outlet that is about to be removed. */

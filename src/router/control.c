@@ -12,7 +12,7 @@
 #include "util/cleanup.h"
 
 #define REQUEST_BYTES_MAX 4096
-/* For request and answer together. */
+/* The time for a request and its answer together. */
 #define CLIENT_USEC (10 * UINT64_C(1000000))
 
 /* Limits how often connections are accepted. Without descriptors or memory, the event loop would

@@ -27,7 +27,7 @@ typedef struct Listener {
 void listener_init_consume(Listener *listener, int fd, const ListenerHooks *hooks, void *userdata);
 void listener_done(Listener *listener);
 
-/* As seal_listener(). */
+/* Seals the listener; returns the same as seal_listener(). */
 int listener_seal(Listener *listener);
 
 int listener_start(Listener *listener, sd_event *event);

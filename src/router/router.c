@@ -90,8 +90,8 @@ static void router_on_exhausted(void *userdata, int error)
         if (!router_arm(router->resume, RESUME_USEC))
                 return;
         router_pause_listeners(router, true);
-        /* Otherwise, silent clients could lock out all others until the time of the silent clients
-         * ends. */
+        /* Otherwise, silent clients could lock out all others until the deadlines of the silent
+         * clients. */
         conn_shed_oldest(router, 1 + router->sniffing.n / 8);
 }
 

@@ -40,7 +40,8 @@ static int seal_inherited(int end)
         int next = end;
 
         for (int fd = SD_LISTEN_FDS_START; fd < end; fd++) {
-                /* For the program, because sd_listen_fds() has removed it for this process. */
+                /* Lets the program inherit the descriptor: sd_listen_fds() has set close-on-exec in
+                 * this process. */
                 (void)fcntl(fd, F_SETFD, 0);
                 if (sd_is_socket_inet(fd, AF_UNSPEC, SOCK_STREAM, 1, 0) > 0 &&
                     seal_listener(fd) == 0 && ioctl(fd, FIONBIO, &(int){ 1 }) == 0)

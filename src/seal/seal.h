@@ -15,6 +15,6 @@
  * without the privilege. */
 int seal_listener(int fd);
 
-/* For a connection that may be older than its listener's seal; one system call if it already has
- * one. */
+/* Seals a connection that may be older than its listener's seal. This takes one system call if the
+ * connection already has a seal. */
 int seal_connection(int fd);

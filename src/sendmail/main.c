@@ -24,7 +24,7 @@
 
 #define MESSAGE_MAX ((size_t)256 * 1024 * 1024)
 
-/* The same as Postfix's. */
+/* The same options as those of Postfix. */
 #define OPTIONS "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q::tvx"
 
 typedef struct Mail {

@@ -11,7 +11,8 @@
 #include "util/log.h"
 #include "util/options.h"
 
-/* Between two starts of an instance that crashes as soon as it is ready. Its clients wait. */
+/* The pause between two starts of an instance that crashes as soon as it is ready. Its clients wait
+ * meanwhile. */
 #define LOOP_PAUSE_USEC 500000
 
 static const char help[] =

@@ -6,7 +6,7 @@
 #include "config/lines.h"
 #include "usage/message.h"
 
-/* Of the files: "2026-11". */
+/* Room for the name of a file: "2026-11". */
 #define MONTH_NAME_MAX 16
 
 /* A name; for a removed instance, "alice~20261129T131500Z", which is never a name of an instance.

@@ -194,7 +194,7 @@ static int usage_on_messages(sd_event_source *source, int fd, uint32_t revents, 
 
 /* --- the kernel --- */
 
-/* Only messages of the kernel: its address is 0. */
+/* Whether a message is from the kernel, whose address is 0. */
 static bool usage_is_from_kernel(const Batch *batch, int i)
 {
         return batch->headers[i].msg_hdr.msg_namelen >= sizeof(struct sockaddr_nl) &&

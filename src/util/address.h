@@ -22,7 +22,7 @@ bool address_from_sockaddr(const struct sockaddr_storage *sa, Address *ret);
 bool address_local(int fd, Address *ret);
 bool address_peer(int fd, Address *ret);
 
-/* Without port, in the form of inet_pton(3). */
+/* Parses an address without port, in the form of inet_pton(3). */
 bool address_parse_ip(const char *text, bool v4, struct in6_addr *ret);
 
 /* "192.0.2.7", "192.0.2.7:443", "2001:db8::7", "[2001:db8::7]:443". False for anything else, and

@@ -57,7 +57,7 @@ static inline bool span_is_blank(uint8_t c)
         return c == ' ' || c == '\t';
 }
 
-/* Without the blanks at its ends. */
+/* Returns the span without the blanks at its ends. */
 static inline Span span_trim(Span s)
 {
         while (s.size > 0 && span_is_blank(s.data[0])) {

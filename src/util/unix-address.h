@@ -7,7 +7,7 @@
 
 #include "util/cleanup.h"
 
-/* Of a socket file. Returns the size of the address, or -ENAMETOOLONG. */
+/* Makes the address of a socket file. Returns the size of the address, or -ENAMETOOLONG. */
 static inline int unix_address_fill(const char *path, struct sockaddr_un *ret)
 {
         const size_t size = strlen(path);
@@ -19,7 +19,8 @@ static inline int unix_address_fill(const char *path, struct sockaddr_un *ret)
         return (int)(offsetof(struct sockaddr_un, sun_path) + size);
 }
 
-/* Of $NOTIFY_SOCKET, sd_notify(3): the same, but "@" begins the name of an abstract socket. */
+/* Makes the address of $NOTIFY_SOCKET, sd_notify(3). It is the same, but "@" begins the name of an
+ * abstract socket. */
 static inline int unix_address_fill_notify(const char *path, struct sockaddr_un *ret)
 {
         const int size = unix_address_fill(path, ret);
