@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks to a file. Opens each step with our own rights, but without access to its content (O_PATH),
- * then asks the kernel about it with the user's rights. So earlier folders that the sandbox
- * replaces do not count.
+ * Walks along a path. Opens each folder and link with our own rights, but without access to its
+ * content (O_PATH), then asks the kernel about it with the user's rights. So the modes of folders
+ * that the sandbox replaces do not count.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ typedef struct Walk {
         const char *const *replaced;
         int mode;
         Access *access;
-        char path[PATH_MAX]; /* so far, without links */
+        char path[PATH_MAX]; /* the path so far, without links */
         char rest[PATH_MAX];
         unsigned n_links;
 } Walk;
@@ -43,7 +43,7 @@ static const char *access_path(const Walk *walk)
         return walk->path[0] ? walk->path : "/";
 }
 
-/* Only the ids by which files are judged change: with the effective ones, the user could send
+/* Changes only the ids for access to files. If the effective ids changed too, the user could send
  * signals to this process. */
 static int access_become(const Identity *who)
 {
@@ -51,7 +51,8 @@ static int access_become(const Identity *who)
                 return -errno;
         (void)setfsgid(who->gid);
         (void)setfsuid(who->uid);
-        /* They report no errors; an invalid id changes nothing and returns the present one. */
+        /* setfsuid() and setfsgid() report no errors. With an invalid id, they change nothing and
+         * return the present id. */
         return (gid_t)setfsgid((gid_t)-1) == who->gid && (uid_t)setfsuid((uid_t)-1) == who->uid
                        ? 0
                        : -EPERM;
@@ -84,7 +85,7 @@ static int access_judge(Walk *walk, int fd, int mode)
         return r < 0 ? r : restored;
 }
 
-/* Removes the last part. */
+/* Removes the last part of the path. */
 static void access_go_up(char *path)
 {
         char *slash = strrchr(path, '/');
@@ -93,7 +94,8 @@ static void access_go_up(char *path)
                 *slash = 0;
 }
 
-/* Puts the link's target before the rest. The link itself is not part of the path. */
+/* Puts the link's target before the rest of the path. The link itself is not part of the path so
+ * far. */
 static int access_follow(Walk *walk)
 {
         char target[PATH_MAX], whole[PATH_MAX];
@@ -142,8 +144,8 @@ static bool access_is_replaced(const Walk *walk)
         return false;
 }
 
-/* In a sticky folder others can add names, but can't replace root's files. If a file has an ACL,
- * the group's bits of its mode are the mask of the ACL, and another user or group can have these
+/* In a sticky folder, others can add names but can't replace root's files. If a file has an ACL,
+ * the group bits of its mode are the mask of the ACL, and another user or group can have these
  * rights. So the bits count even if the group is root's. */
 static bool access_is_roots(const struct stat *st)
 {
@@ -154,7 +156,7 @@ static bool access_is_roots(const struct stat *st)
                (S_ISLNK(st->st_mode) || is_sticky || !(st->st_mode & others));
 }
 
-/* Follows a link, or judges anything else. */
+/* Follows a link, or judges a file or folder. */
 static int access_step(Walk *walk)
 {
         _cleanup_close_ int fd = open(access_path(walk), O_PATH | O_NOFOLLOW | O_CLOEXEC);

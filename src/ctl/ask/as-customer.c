@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The answer comes through a pipe: the result of work(), then the text. */
+/* The child sends its answer through a pipe: the result of work(), then the text. */
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -28,7 +28,7 @@ static int as_customer_become(const Identity *customer)
         return 0;
 }
 
-/* The reader of our output waits until the last process has closed it. */
+/* Otherwise the reader of our output would wait until the child has closed it, too. */
 static void as_customer_close_output(void)
 {
         _cleanup_close_ int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -54,7 +54,7 @@ _Noreturn static void as_customer_work(const Identity *customer, AsCustomerWork 
         _exit(EXIT_SUCCESS);
 }
 
-/* Until the end, the limit of size, or the deadline. */
+/* Reads until the end, the limit of size, or the deadline. */
 static int as_customer_read(int fd, uint64_t deadline_nsec, char *buffer, size_t size,
                             size_t *ret_size)
 {
@@ -101,8 +101,8 @@ static int as_customer_finish(int fd, char **ret_text)
         return r;
 }
 
-/* In a file system of the customer's own, even a process that was killed waits for an answer. It is
- * left to itself then. */
+/* The customer may have mounted a file system, and a killed process still waits for its answers.
+ * Such a process is left behind. */
 static void as_customer_end(pid_t pid)
 {
         _cleanup_close_ int fd = pidfd_open(pid, 0);

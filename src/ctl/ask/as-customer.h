@@ -9,10 +9,10 @@
 typedef int AsCustomerWork(const void *userdata, char **ret_text);
 
 /*
- * Calls work() in a child process with the ids and groups of the customer, who can't trace it, but
- * can kill it. Returns the result of work() and its text, of at most 1 MiB. -ETIMEDOUT: it took
- * more than a minute, for example after a SIGSTOP by the customer. -ECHILD: it was killed. Or
- * another negative errno.
+ * Calls work() in a child process with the ids and groups of the customer, who can kill the process
+ * but can't trace it. Returns the result of work() and its text, of at most 1 MiB; or a negative
+ * errno. -ETIMEDOUT: it took more than a minute, for example after a SIGSTOP by the customer.
+ * -ECHILD: it was killed.
  */
 int as_customer_run(const Identity *customer, AsCustomerWork *work, const void *userdata,
                     char **ret_text);

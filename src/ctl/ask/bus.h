@@ -49,12 +49,11 @@ typedef struct BusQuestion {
         int error; /* of this question; negative errno */
 } BusQuestion;
 
-/* Asks all of them at once: with a thousand instances, separate questions would mostly wait.
- * systemd loads a unit that it is asked about. Returns 0 even if some have no answer.
- */
+/* Asks all questions at once: with a thousand instances, separate questions would mostly wait.
+ * systemd loads a unit that it is asked about. Returns 0 even if some questions have no answer. */
 int bus_ask(sd_bus *bus, BusQuestion questions[], size_t n);
 
-/* One property, as above. */
+/* Asks for one property, as bus_ask() does. */
 int bus_get(sd_bus *bus, const char *unit, const char *interface, const char *property,
             PropertyKind kind, void *ret);
 char **bus_free_strings(char **strings);
@@ -62,6 +61,6 @@ char **bus_free_strings(char **strings);
 /* When systemd last read all unit files, since 1970. */
 int bus_get_units_loaded(sd_bus *bus, uint64_t *ret_usec);
 
-/* The source of a service's credential with that name, encrypted or not. NULL: it has none. */
+/* The source of a service's credential with that name, encrypted or not. NULL: there is none. */
 int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
                        bool *ret_encrypted);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All questions about certificates to OpenSSL. If OpenSSL may leave an error in its queue, the
- * function here empties the queue.
+ * Asks OpenSSL about certificates. If OpenSSL may leave an error in its queue, the function here
+ * empties the queue.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -17,7 +17,7 @@
 #include "util/text.h"
 
 #define CERTIFICATE_FILE_MAX_BYTES (1024U * 1024)
-/* RSA of 16384 bits fits. With the numbers of a larger file, a signature takes hours. */
+/* An RSA key of 16384 bits fits. With a key of a larger file, a signature could take hours. */
 #define CERTIFICATE_OWN_KEY_MAX_BYTES (16U * 1024)
 
 #define DAY_SECONDS  (24 * 3600)
@@ -70,15 +70,16 @@ static int certificate_note_pass_phrase(char *buffer, int size, int writing, voi
         return -1;
 }
 
-/* For other kinds, OpenSSL computes the public key while it reads the private one. For a DSA key of
- * the maximum file size, that takes months. Servers do not use these kinds. */
+/* For other kinds of key, OpenSSL computes the public key while it reads the private one. For a DSA
+ * key of the maximum file size, this takes months. Servers do not use these kinds. */
 static bool certificate_is_cheap_kind(int nid)
 {
         return nid == EVP_PKEY_RSA || nid == EVP_PKEY_RSA_PSS || nid == EVP_PKEY_EC ||
                nid == EVP_PKEY_ED25519 || nid == EVP_PKEY_ED448;
 }
 
-/* The content of a block decides, not its name: OpenSSL does not rely on the name either. */
+/* Looks at the content of a block, not at its name, because OpenSSL does not rely on the name
+ * either. */
 static bool certificate_keys_are_cheap(const char *text, size_t size)
 {
         BIO *bio = BIO_new_mem_buf(text, (int)size);
@@ -331,7 +332,7 @@ char *certificate_issuer(X509 *certificate)
         return certificate_name_of(X509_get_issuer_name(certificate));
 }
 
-/* One a line: text_make_harmless() also removes line feeds. */
+/* Puts one name on a line: text_make_harmless() also removes line feeds from the name. */
 static void certificate_put_name(FILE *out, const GENERAL_NAME *name)
 {
         char address[INET6_ADDRSTRLEN];
@@ -343,7 +344,7 @@ static void certificate_put_name(FILE *out, const GENERAL_NAME *name)
         if (type == GEN_DNS) {
                 _cleanup_free_ char *host = calloc(1, (size_t)size + 1);
 
-                /* A NUL must not hide the rest. */
+                /* A NUL must not hide the rest of the name. */
                 for (int i = 0; host && i < size; i++)
                         host[i] = data[i] ? (char)data[i] : '?';
                 text_make_harmless(host, 0);

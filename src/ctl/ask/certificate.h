@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Certificates and keys, and their faults, by OpenSSL. Does not read the clock.
+ * Reads certificates and keys with OpenSSL, and finds their faults. Does not read the clock.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *re
 /* These read a file, and return a PemResult, or a negative errno as file_read() does. */
 int certificates_read(const char *path, STACK_OF(X509) * *ret);
 int key_read(const char *path, EVP_PKEY **ret);
-/* For a customer's folder: these follow no link. The key can be used to sign. */
+/* The same for a customer's folder: these follow no link. The key is safe to sign with. */
 int certificates_read_own(int folder, const char *name, STACK_OF(X509) * *ret);
 int key_read_own(int folder, const char *name, EVP_PKEY **ret);
 void certificates_free(STACK_OF(X509) * certificates);
@@ -37,18 +37,18 @@ typedef enum ChainState {
 
 #define CHAIN_MAX 32
 
-/* Certificates are those of the stack, which keeps them. */
+/* The certificates belong to the stack, which must outlive the chain. */
 typedef struct Chain {
         ChainState state;
         bool in_order;           /* the file begins with the chain, each before its issuer */
         X509 *linked[CHAIN_MAX]; /* from the leaf on, each followed by its issuer */
         int n;
         X509 *leaf; /* the instance's own */
-        X509 *last; /* the certificate whose issuer is not in the file, or is itself */
+        X509 *last; /* its issuer is not in the file, or it is its own issuer */
 } Chain;
 
-/* certificates: at least one. key: of the leaf, or NULL if unknown; then the first certificate that
- * is not an authority is the leaf. */
+/* certificates: at least one. key: of the leaf. If it is unknown (NULL), the first certificate that
+ * is not an authority's is the leaf. */
 Chain chain_judge(STACK_OF(X509) * certificates, EVP_PKEY *key, X509_STORE *store);
 
 typedef enum Validity {
@@ -65,7 +65,7 @@ time_t certificate_not_after(const X509 *certificate);
 /* "*.suffix": any one label below the suffix. */
 bool certificate_covers(X509 *certificate, const char *host);
 
-/* NULL: strong enough; otherwise the weakness, for people. */
+/* Returns the weakness, for people; NULL: the certificate is strong enough. */
 const char *certificate_weakness(X509 *certificate);
 
 /* Strings to be freed, harmless for terminals; NULL without memory or without a value. */

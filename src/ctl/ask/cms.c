@@ -3,7 +3,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* A file of each installation of the CMS. */
+/* A file that each installation of the CMS has. */
 static const struct {
         const char *file, *name;
 } known[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns the names of states of an instance, and the source of each number.
+ * The names of an instance's states, and the source of each number.
  */
 #include "ctl/ask/fleet.h"
 #include "config/folder.h"
@@ -68,7 +68,7 @@ static int fleet_append(Fleet *fleet, const char *name, const Instance *instance
         return r;
 }
 
-/* Instances with a mistake, too: they may still be served as before. */
+/* Also instances whose file has a mistake: they may still be served as before. */
 static int fleet_append_bad_files(Fleet *fleet, const char *config_dir, const char *only)
 {
         _cleanup_free_ char *path = text_format("%s/instances", config_dir);
@@ -169,7 +169,7 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 
 #define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
 
-/* The questions to systemd about services: in which states, and for which callers. */
+/* The questions to systemd about services, with the states and callers that need each. */
 static const struct {
         const char *interface, *property;
         PropertyKind kind;
@@ -194,8 +194,8 @@ static const struct {
         { "Unit", "After", PROPERTY_STRINGS, FIELD(after), ALWAYS, FLEET_FOR_APPLY },
 };
 
-/* Appends the questions about one instance. systemd would read a unit that it does not have in
- * memory, only for an empty answer. */
+/* Appends the questions about one instance. Leaves out units that systemd does not have in memory:
+ * systemd would read them, only for an empty answer. */
 static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, FleetDepth depth,
                                   BusQuestion ret[])
 {
@@ -218,7 +218,7 @@ static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, FleetDe
         return n;
 }
 
-/* Sockets that remain although their files were removed. */
+/* Appends instances whose socket remains although their file was removed. */
 static int fleet_append_left_over(Fleet *fleet, const char *only)
 {
         const size_t n = fleet->units.n;
@@ -235,7 +235,8 @@ static int fleet_append_left_over(Fleet *fleet, const char *only)
         return r;
 }
 
-/* For example, if dbus-daemon allows fewer pending replies than we ask for. */
+/* Notes questions without an answer, for example because dbus-daemon allows fewer pending replies
+ * than we ask for. */
 static void fleet_note_unanswered(Fleet *fleet, const BusQuestion questions[], size_t n)
 {
         char name[NAME_UNIT_MAX];
@@ -281,7 +282,7 @@ static void fleet_finish(FleetEntry *entry)
         _cleanup_free_ char *dir = state_dir_of(entry->pid, INSTANCE_RUNTIME_DIR);
         State state = { .n_open = entry->state == FLEET_IDLE ? 0 : UNKNOWN };
 
-        /* The customer can write it, so anything in another form is ignored. */
+        /* The customer can write this file, so anything in another form is ignored. */
         if (dir)
                 (void)state_read(dir, &state);
         entry->n_open = state.n_open;
@@ -290,7 +291,7 @@ static void fleet_finish(FleetEntry *entry)
         /* A router that was started later does not know earlier hand-offs. */
         if (entry->last_used == 0 && entry->inactive_usec != UNKNOWN)
                 entry->last_used = entry->inactive_usec / 1000000;
-        /* It ends because it could not start, not because of a stop. */
+        /* The service ends because it could not start, not because of a stop. */
         if (entry->state == FLEET_STOPPING && entry->result &&
             strcmp(entry->result, "success") != 0)
                 entry->state = FLEET_FAILED;

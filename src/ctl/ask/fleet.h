@@ -22,7 +22,7 @@ typedef enum FleetState {
         FLEET_ACTIVE,
         FLEET_STOPPING,
         FLEET_FAILED,
-        FLEET_SUSPENDED, /* only as shown: an instance that is neither off nor failed */
+        FLEET_SUSPENDED, /* only shown, for an instance that is neither off nor failed */
         FLEET_STATES,
 } FleetState;
 
@@ -34,7 +34,7 @@ typedef struct FleetEntry {
         const Instance *instance; /* NULL: its file is not in use, or was removed */
         bool has_file;            /* false: only its socket remains */
         FleetState state;
-        char *result;        /* how the service ended; NULL: unknown, as for the next field */
+        char *result;        /* how the service ended; NULL: unknown, and so in said */
         char *said;          /* reported by the service itself */
         uint64_t n_open;     /* connections */
         uint64_t n_handoffs; /* this and the next line: since the router was started */
@@ -56,16 +56,15 @@ typedef struct Fleet {
         sd_bus *bus;      /* NULL: there is no systemd to ask */
         int bus_error;    /* why states are not known; 0: they are */
         int router_error; /* why the router's numbers are not known; 0: they are */
-        Units units;      /* all units with the name bellhop that belong to an instance */
+        Units units;      /* all units named bellhop... that belong to an instance */
         Samples samples;
         FleetEntry *entries; /* sorted by name */
         size_t n;
         size_t n_bad;            /* files that are not in use */
-        size_t n_partly_unknown; /* entries */
+        size_t n_partly_unknown; /* entries with is_partly_unknown */
 } Fleet;
 
-/* Further questions to systemd, besides states, main processes, memory, processor time and last
- * use. */
+/* What to ask systemd, besides states, main processes, memory, processor time and last use. */
 typedef enum FleetDepth {
         FLEET_FOR_LIST = 1 << 0,   /* nothing more */
         FLEET_FOR_STATUS = 1 << 1, /* result, said and since_usec */
@@ -82,24 +81,24 @@ Network fleet_network(const FleetEntry *entry);
 /* The state for people and programs, which shows whether an instance is suspended. */
 FleetState fleet_shown_state(const FleetEntry *entry);
 
-/* Whether the router read its files before that change: 1, 0, or the error. A router that is not
- * running reads them at its start: 0. */
+/* Whether the router read its files before that change: 1, 0, or a negative errno. 0 also if the
+ * router is not running, because it reads the files at its start. */
 int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
 
 /* NULL: there is none. */
 FleetEntry *fleet_find(const Fleet *fleet, const char *name);
 
 typedef struct FleetCertificate {
-        time_t expires;      /* the first of them */
-        bool is_self_signed; /* at least one */
+        time_t expires;      /* of the certificate that expires first */
+        bool is_self_signed; /* at least one certificate is self-signed */
 } FleetCertificate;
 
 /*
- * What the certificates of an instance and of its hosts have in common. -ENOENT: it has
- * none, and no HTTPS; -EACCES: one is not readable; -EAGAIN: systemd does not answer; another
- * negative errno for an invalid certificate. A credential from systemd takes precedence over the
- * certificate of the instance, but systemd is asked only if there is no other certificate, or about
- * one instance alone.
+ * Summarizes the certificates of an instance and its hosts. Returns 0; -ENOENT: there is no
+ * certificate, so no HTTPS; -EACCES: one is not readable; -EAGAIN: systemd does not answer; or
+ * another negative errno for an invalid certificate. A credential from systemd takes precedence
+ * over the certificate of the instance. But systemd is asked only if there is no other certificate,
+ * or if the fleet has only this instance.
  */
 int fleet_certificate(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
                       FleetCertificate *ret);

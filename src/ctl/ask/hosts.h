@@ -11,6 +11,6 @@ typedef struct Hosts {
         size_t n_addresses;
 } Hosts;
 
-/* One for each of n_instances, numbered as in the map. NULL: no memory. */
+/* An array with n_instances elements, numbered as in the map. NULL: no memory. */
 Hosts *hosts_new(const HostMap *map, size_t n_instances);
 Hosts *hosts_free(Hosts *hosts, size_t n_instances);

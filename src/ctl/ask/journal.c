@@ -10,7 +10,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* After that many lines of another kind, the search ends. */
+/* The search ends after this many lines of another kind. */
 #define LOOKED_AT_MAX 2000
 
 typedef sd_journal *Journal;
@@ -54,7 +54,7 @@ static char *journal_text(sd_journal *journal, bool refusal)
         return text;
 }
 
-/* Reads backwards: the last line is first. */
+/* Reads backwards, so the last line comes first. */
 static int journal_read_back(sd_journal *journal, bool refusals, size_t max, char ***texts,
                              size_t *n)
 {
@@ -93,8 +93,7 @@ static int journal_match(sd_journal *journal, const char *instance, bool refusal
                 { "_TRANSPORT", "stdout" },
                 { "_TRANSPORT", "syslog" },
                 { NULL, NULL },
-                /* Lines that came by the journal's own protocol. Requests, which do too, are left
-                   out. */
+                /* Lines that came by the journal's own protocol, except requests. */
                 { "_SYSTEMD_UNIT", service },
                 { "_SYSTEMD_UNIT", standin },
                 { "SYSLOG_IDENTIFIER", errors },

@@ -11,7 +11,7 @@
 /* systemctl set-property stores its settings here. */
 #define CONTROL_DIR "/etc/systemd/system.control"
 
-/* No instance has that name, so its unit has the settings of the templates. */
+/* No instance can have this name, so a unit with it has only the settings of the templates. */
 #define NOBODY "0"
 
 #define SIZE_MIN (UINT64_C(16) << 20)
@@ -26,7 +26,7 @@ const struct LimitRow limits[LIMITS] = {
         [LIMIT_DISK] = { "disk-max", "DiskMax", NULL, "a size of 16M or more, such as 10G" },
 };
 
-/* "1G": a whole number of bytes, or with one of the letters. */
+/* A whole number of bytes, or of the unit that a letter names: "1G". */
 static bool limits_parse_size(Span text, uint64_t *ret)
 {
         static const char letters[] = "KMGT";
@@ -40,7 +40,7 @@ static bool limits_parse_size(Span text, uint64_t *ret)
         return *ret >= SIZE_MIN;
 }
 
-/* "150%", "12.5%", with or without the sign. As in systemd, with at most two decimals. */
+/* "150%" or "12.5%", with or without the sign and, as in systemd, with at most two decimals. */
 static bool limits_parse_percent(Span text, uint64_t *ret)
 {
         uint64_t whole, hundredths = 0;
@@ -126,7 +126,7 @@ static bool limits_has_drop_in(LimitKind kind, const char *name)
         return path && access(path, F_OK) == 0;
 }
 
-/* One more than the instances, for the settings of all. */
+/* One question more than there are instances, for the settings of all instances. */
 static int limits_ask_systemd(sd_bus *bus, const char *const names[], size_t n, Limits ret[])
 {
         _cleanup_free_ BusQuestion *questions = calloc(n + 1, LIMIT_DISK * sizeof(*questions));

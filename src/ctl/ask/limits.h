@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Limits of an instance. systemd stores and enforces limits of memory, processor and tasks for the
- * unit. The kernel does this for the disk, with a quota of the user. bellhop has no copy of them.
+ * Limits of an instance. systemd stores and enforces the limits of memory, processor and tasks for
+ * the unit. The kernel stores and enforces the limit of the disk, as a quota of the user. bellhop
+ * has no copy of these limits.
  */
 #pragma once
 
@@ -34,14 +35,14 @@ typedef struct Limits {
 } Limits;
 
 /* Asks about n instances at once; systemd loads units that it does not have in memory. bus NULL:
- * systemd can't be asked, because of that error. Returns 0, or -ENOMEM. */
+ * systemd can't be asked, and bus_error is the reason. Returns 0, or -ENOMEM. */
 int limits_ask(sd_bus *bus, int bus_error, const char *const names[], size_t n, Limits ret[]);
 
-/* Reads "1G", "150%", "200". False: it has another form, or is out of range. */
+/* Parses "1G", "150%" or "200". False: the text has another form, or is out of range. */
 bool limit_parse(LimitKind kind, const char *text, uint64_t *ret);
 
-/* The drop-in in which systemd stores such a limit of an instance; a string to be freed. */
+/* The path of the drop-in in which systemd stores this limit of an instance, to be freed. */
 char *limit_drop_in(LimitKind kind, const char *name);
 
-/* The folder whose file system holds the pages of an instance, which may not exist yet. */
+/* A folder on the file system with the pages of an instance, which may not exist yet. */
 void limit_disk_folder(const char *name, char ret[static PATH_MAX]);

@@ -17,8 +17,9 @@
 
 #define FETCH_SECONDS 10
 
-/* A router that restarts, or needs the place, closes a connection. If many clients connect, the
- * queue is full, and libcurl does not wait (COULDNT_CONNECT without an errno). */
+/* The time until another attempt. A router that restarts, or needs room for other connections,
+ * closes a connection. If many clients connect, the queue is full, and libcurl does not wait
+ * (COULDNT_CONNECT without an errno). */
 #define FETCH_AGAIN_USEC (20 * 1000)
 
 static int metrics_perform(CURL *curl, const char *path, const char *url, FILE *out)
@@ -67,7 +68,7 @@ static int metrics_fetch_once(const char *path, const char *url, char **ret)
         return r;
 }
 
-/* False without an answer of systemd, because the socket must then be tried. */
+/* False also if systemd does not answer: then the socket must be tried. */
 static bool metrics_router_is_stopped(const char *runtime_dir)
 {
         _cleanup_free_ char *state = NULL;

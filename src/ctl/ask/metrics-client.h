@@ -14,7 +14,7 @@
  */
 int control_fetch(const char *runtime_dir, const char *path, char **ret);
 
-/* Such an error for people, with advice. */
+/* The text of such an error for people, with advice. */
 const char *metrics_fetch_explain(int error);
 
 typedef struct Sample {
@@ -29,23 +29,24 @@ typedef struct Samples {
         char *text; /* owns the strings */
 } Samples;
 
-/* Takes the text, also if it fails: -ENOMEM, or -EPROTO if it is not a text exposition. */
+/* Takes the text, even if it fails. Returns 0, -ENOMEM, or -EPROTO if the text is not in
+ * Prometheus's format. */
 int samples_parse_consume(char *text, Samples *ret);
 void samples_done(Samples *samples);
 
 /* Fetches and parses the metrics. */
 int samples_fetch(const char *runtime_dir, Samples *ret);
 
-/* The value of one of our labels, which are words and names without escapes. False: the label is
- * missing. */
+/* The value of a label. The router's labels are words and names, so they contain no escapes. False:
+ * the label is missing. */
 bool sample_label(const Sample *sample, const char *label, char *ret, size_t size);
 
 /* The first sample with that name, and with that label value if label is not NULL. */
 bool samples_find(const Samples *samples, const char *name, const char *label, const char *value,
                   double *ret);
 
-/* When the router began to read the files in force, in nanoseconds since 1970; UNKNOWN: it does not
- * answer. */
+/* The time when the router began to read the files in force, in nanoseconds since 1970; UNKNOWN:
+ * the router does not answer. */
 uint64_t samples_router_read(const Samples *samples);
 
 /* Whether the router has an instance with that name: 1, 0, or an error as above. */

@@ -31,7 +31,7 @@ static int oom_note(OomKills *kills, const char *instance, uint64_t usec)
         return array_append(kills->kills, kills->n, kill);
 }
 
-/* The unit is in a field that only programs of root can combine with _UID=0. */
+/* Only programs of root can write a line with this field and _UID=0. */
 static int oom_note_line(OomKills *kills, sd_journal *journal)
 {
         static const char field[] = "UNIT=";
@@ -84,7 +84,7 @@ uint64_t oom_last(const OomKills *kills, const char *instance)
         return 0;
 }
 
-/* Of a file of lines "KEY NUMBER". */
+/* The number of a key in a file of lines "KEY NUMBER". */
 static uint64_t oom_read_counter(const char *folder, const char *group, const char *name)
 {
         _cleanup_free_ char *path = text_format("%s%s/%s", folder, group, name);
@@ -114,7 +114,7 @@ uint64_t oom_count(sd_bus *bus, const char *instance)
             group[0] == 0)
                 return UINT64_MAX;
         count = oom_read_counter(CGROUP_DIR, group, "memory.events");
-        /* The first version of cgroups, where memory has a separate tree. */
+        /* In the first version of cgroups, memory has a separate tree. */
         return count != UINT64_MAX
                        ? count
                        : oom_read_counter(CGROUP_DIR "/memory", group, "memory.oom_control");

@@ -21,13 +21,14 @@ typedef struct OomKills {
         size_t n;
 } OomKills;
 
-/* All instances, in the last OOM_HOURS; always call oom_done(). Returns 0 or a negative errno. */
+/* Reads the kills of all instances in the last OOM_HOURS; always call oom_done(). Returns 0 or a
+ * negative errno. */
 int oom_read_journal(OomKills *ret);
 void oom_done(OomKills *kills);
 
 /* The time of the last kill, in microseconds since 1970; 0: there is none. */
 uint64_t oom_last(const OomKills *kills, const char *instance);
 
-/* The kernel's count since the service was started. UINT64_MAX: it is not running, or this is
- * unknown. */
+/* The kernel's count of kills since the service was started. UINT64_MAX: the service is not
+ * running, or the count is unknown. */
 uint64_t oom_count(sd_bus *bus, const char *instance);

@@ -9,8 +9,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* Follows no link out, and never waits for another file system, which may belong to a dead server.
- */
+/* The search follows no link, and never waits for another file system, whose server may be dead. */
 #define RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
 
 typedef struct Walk {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Searches a document root as the instance's user, from the top down and through no link, and notes
- * whether clients get pages. Whatever the customer has put there, it ends after a number of files
- * and folders, and opens only folders. Does not log.
+ * whether clients get pages. Opens only folders, and ends after a number of files and folders, so
+ * nothing that the customer has put there can delay it. Does not log.
  */
 #pragma once
 
@@ -18,9 +18,9 @@
 /* A file that a client may request and the user can't read. */
 typedef struct ClosedPages {
         size_t n;
-        bool is_first;       /* the first is a first page, so the site has none */
-        char path[PATH_MAX]; /* the first page, or else the first that was found */
-        struct stat stat;    /* of it */
+        bool is_first;       /* path is a first page, so the site has none */
+        char path[PATH_MAX]; /* the closed first page, or else the first closed file */
+        struct stat stat;    /* of path */
 } ClosedPages;
 
 typedef struct Pages {
@@ -29,7 +29,7 @@ typedef struct Pages {
         char *htaccess; /* folders with a file .htaccess, each ended by NUL */
         size_t htaccess_size;
         ClosedPages closed;
-        bool php_is_first;  /* it is the first page */
+        bool php_is_first;  /* this page is the first page */
         char php[PATH_MAX]; /* a PHP page; "": none was found */
         char **apps;        /* folders in the root with their own index.php */
         size_t n_apps;

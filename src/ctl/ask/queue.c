@@ -14,7 +14,7 @@
 
 #define REPLY_MAX 32768
 
-/* The content of one message of the kernel; -1: it is about another socket. */
+/* Reads one message of the kernel; -1: it is about another socket. */
 static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
 {
         const struct unix_diag_msg *message = NLMSG_DATA(header);

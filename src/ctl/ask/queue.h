@@ -2,6 +2,6 @@
 /* The queue of a hand-off socket, which systemd holds. */
 #pragma once
 
-/* Whether the queue of the unix datagram socket at a path is empty: 1, 0, or a negative errno. 1
- * also if the socket does not exist. */
+/* Whether the queue of the unix datagram socket at a path is empty: 1, 0, or a negative errno. If
+ * the socket does not exist: 1. */
 int queue_is_empty(const char *path);

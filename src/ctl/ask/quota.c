@@ -10,7 +10,7 @@
 /* As in <sys/quota.h>, whose other names are the same as in <linux/quota.h>. */
 #define USER_COMMAND(command) ((unsigned)(command) << SUBCMDSHIFT | USRQUOTA)
 
-/* With a descriptor, because a path would have to name the device. */
+/* Uses a descriptor of the folder, because a path would have to name the device. */
 static int quota_call(const char *folder, int command, uid_t uid, struct if_dqblk *quota)
 {
         _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -7,7 +7,7 @@
 
 typedef enum QuotaState {
         QUOTA_ON,
-        QUOTA_OFF, /* or the file system or the kernel has none */
+        QUOTA_OFF, /* or the file system or the kernel has no quotas */
 } QuotaState;
 
 typedef struct Quota {
@@ -15,7 +15,7 @@ typedef struct Quota {
         uint64_t max;  /* bytes; UINT64_MAX: no limit */
 } Quota;
 
-/* For the file system of the folder. Returns a QuotaState or a negative errno. */
+/* Gets the quota on the file system of the folder. Returns a QuotaState or a negative errno. */
 int quota_get(const char *folder, uid_t uid, Quota *ret);
 
 /* max: rounded up to KiB; UINT64_MAX removes the limit. Other limits of the user are kept. */

@@ -5,7 +5,7 @@
 #include "metrics/metrics.h"
 #include "util/cleanup.h"
 
-/* A router counts from 0 again after a restart. */
+/* After a restart, a router counts from 0 again. */
 static double rates_per_second(uint64_t before, uint64_t now, double seconds)
 {
         if (before == UNKNOWN || now == UNKNOWN || now < before || seconds <= 0)
@@ -13,7 +13,7 @@ static double rates_per_second(uint64_t before, uint64_t now, double seconds)
         return (double)(now - before) / seconds;
 }
 
-/* Over all labels. */
+/* The sum over all labels. */
 static uint64_t rates_sum(const Samples *samples, const char *name)
 {
         uint64_t sum = 0;
@@ -38,7 +38,7 @@ static uint64_t rates_add(uint64_t sum, uint64_t n)
         return n == UNKNOWN ? sum : sum == UNKNOWN ? n : sum + n;
 }
 
-/* If the router does not count a value, it is the sum of the known values. */
+/* A value that the router does not count is the sum of the instances' known values. */
 static Rates rates_of_all(const Fleet *before, const Fleet *now, double seconds, const Rates each[])
 {
         Rates all = {

@@ -5,9 +5,9 @@
 #include "ctl/ask/fleet.h"
 
 typedef struct Rates {
-        const char *name; /* NULL: of all */
+        const char *name; /* NULL: all instances together */
         FleetState state; /* as shown */
-        double accepted;  /* a second, only of all; NAN: unknown, as for the next ones */
+        double accepted;  /* per second, only for all; NAN: unknown, as in the next fields */
         double handoffs;
         double refused;
         double cpu; /* part of one processor */
@@ -17,8 +17,9 @@ typedef struct Rates {
 } Rates;
 
 /*
- * One for all, and one for each of now->entries, with the most hand-offs first. seconds: between
- * the two. NULL: no memory. To be freed; the names belong to now.
+ * An element for all instances together, then one for each of now->entries, with the most hand-offs
+ * first. seconds: the time between the two states. To be freed; NULL: no memory. The names belong
+ * to now.
  */
 Rates *rates_new(const Fleet *before, const Fleet *now, double seconds);
 

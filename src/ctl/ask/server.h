@@ -7,5 +7,5 @@
 /* For people: the packages that contain them. */
 extern const char *const server_packages[SERVER_TYPES];
 
-/* The first missing file that such a server needs; NULL: none is missing. */
+/* The first missing file that a server of this type needs; NULL: none is missing. */
 const char *server_lacks(ServerType server);

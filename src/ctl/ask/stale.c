@@ -174,7 +174,8 @@ void wait_past(uint64_t changed_nsec)
         static const struct timespec tick = { .tv_nsec = 1000000 };
         const uint64_t begin = clock_nsec(CLOCK_MONOTONIC);
 
-        /* Not longer: a time in the future dates from before the clock was set back. */
+        /* Waits no longer than this: a time in the future dates from before the clock was set back.
+         */
         while (clock_nsec(CLOCK_REALTIME_COARSE) <= changed_nsec &&
                clock_nsec(CLOCK_MONOTONIC) - begin < NSEC_PER_SEC / 10)
                 (void)nanosleep(&tick, NULL);

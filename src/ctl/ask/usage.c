@@ -15,10 +15,10 @@
 
 #define FILE_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
-/* Time for bellhop-usage to write the newest figures. */
+/* The time that bellhop-usage has to write the newest figures. */
 #define FRESH_USEC UINT64_C(5000000)
 
-/* The process that holds the lock, or 0. */
+/* The process id of bellhop-usage, which holds the lock, or 0. */
 static pid_t usage_find_process(const Ctl *ctl)
 {
         struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
@@ -33,7 +33,7 @@ static int usage_is_renamed(void *userdata)
         return 1;
 }
 
-/* Whether it is running. */
+/* Has bellhop-usage write its counts. False: it is not running. */
 static bool usage_refresh(const Ctl *ctl)
 {
         const pid_t pid = usage_find_process(ctl);
@@ -84,7 +84,7 @@ static int usage_read_month(const char *path, const char *month, const char *nam
                 else if (line.kind == MONTH_ACCOUNT && (!name || usage_is_of(&line.account, name)))
                         r = usage_take_account(list, &line.account, month);
         }
-        /* A file whose process was killed is incomplete, unless it is the newest one, which is
+        /* A file is incomplete if its process was killed, unless it is the newest file, which is
          * continued. */
         for (size_t i = first; i < list->n; i++)
                 list->used[i].is_complete = reader.head.is_complete &&

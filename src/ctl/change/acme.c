@@ -31,7 +31,8 @@ static bool acme_is_used(const Config *config)
         return false;
 }
 
-/* Each start and each reload changes the state of the unit. */
+/* Compares the change with the last change of the unit's state, because each start and each reload
+ * changes the state. */
 static int acme_is_stale(const Change *change, uint64_t changed)
 {
         uint64_t since = UNKNOWN;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhop-acme(8), for instances whose certificate it gets: reports a change of the files, and
- * waits for the result. The functions print errors themselves.
+ * Reports changed files to bellhop-acme(8), for instances whose certificate it gets, and waits for
+ * the result. The functions print errors themselves.
  */
 #pragma once
 
@@ -11,18 +11,19 @@
 
 #define ACME_SERVICE "bellhop-acme.service"
 
-/* Has it read the files, as a step, if it may have read older ones or is_changed is set. Starts it
- * if it is not running and there is an instance for it, or will be one (is_wanted). */
+/* Has bellhop-acme read the files, as a step, if it may have read older ones or is_changed is set.
+ * Starts bellhop-acme if it is not running and an instance needs it, or will need it (is_wanted).
+ */
 bool acme_read_files(Change *change, bool is_wanted, bool is_changed);
 
-/* Renames or removes its state of the certificate. */
+/* Renames or removes the state of bellhop-acme for the certificate of an instance. */
 bool acme_rename_state(Change *change, const char *from, const char *to);
 bool acme_remove_state(Change *change, const char *name);
 
 typedef enum AcmeVerdict {
         ACME_WAITS,
         ACME_HAS_CERTIFICATE,
-        ACME_LACKS_HOSTS, /* it has a certificate, but not for all of them */
+        ACME_LACKS_HOSTS, /* the instance has a certificate, but not for all hosts */
         ACME_HAS_FAILED,
 } AcmeVerdict;
 
@@ -31,8 +32,7 @@ typedef enum AcmeVerdict {
 AcmeVerdict acme_judge(const AcmeState *before, const AcmeState *now, bool is_changed,
                        uint64_t begin);
 
-/* Waits for the result, in steps; others can change something meanwhile. before: read before the
- * change.
- */
+/* Waits for the result, in steps; meanwhile, other verbs can change something. before: the state
+ * before the change. */
 CtlStatus acme_wait(Change *change, const char *name, const AcmeState *before, uint64_t begin,
                     bool is_changed);

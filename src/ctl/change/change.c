@@ -42,7 +42,8 @@ static void change_delay_signals(void)
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Locks the folder itself, so no file is left behind; the lock ends with the process. */
+/* Locks the folder of the instances' files itself, so no lock file is left behind. The lock ends
+ * with the process. */
 static CtlStatus change_take_lock(Change *change)
 {
         const char *dir = change->ctl->config_dir;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shared by the verbs that change something: one runs at a time, and announces each step before it
- * does it. The functions print errors themselves.
+ * Shared by the verbs that change something. Only one runs at a time, and it announces each step
+ * before it does the step. The functions print errors themselves.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ typedef struct Change {
         Output output;
         sd_bus *bus;
         int lock;
-        Table steps; /* with --json, where they are collected */
+        Table steps; /* collected with --json */
         size_t n_steps;
 } Change;
 
@@ -25,10 +25,11 @@ typedef struct Change {
 CtlStatus change_begin(const Ctl *ctl, Change *ret);
 CtlStatus change_done(Change *change, CtlStatus status);
 
-/* CTL_FAILED if bellhop is not active: no client would be served, whatever is changed. */
+/* CTL_FAILED if bellhop is not active, because a change would not serve any client. */
 CtlStatus change_check_served(const Change *change);
 
-/* Announces the next step; kind is a word for programs. False: with --dry-run, it is not done. */
+/* Announces the next step; kind is a word for programs. False: with --dry-run, the step must not be
+ * done. */
 bool change_step(Change *change, const char *kind, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
@@ -38,7 +39,8 @@ void change_say_end(const Change *change, const char *nothing_to_do);
 /* Whether a signal asked us to end. After change_begin(), signals wait until the step is done. */
 bool change_is_interrupted(void);
 
-/* Before a wait: others may change something, and signals end the process. */
+/* Call this before a wait: from then on, other verbs can change something, and signals end the
+ * process. */
 void change_let_others(Change *change);
 
 /* Prints and returns CTL_USAGE if no instance can have that name. */
@@ -53,23 +55,23 @@ CtlStatus change_not_done(void);
 /* True if r is not negative; otherwise prints "what: why." */
 bool change_good(const char *what, int r);
 
-/* Reads a file for editing; *ret is to be freed, and ends with a NUL. False: it can't be read, or
- * is a symbolic link, which the edited file would replace. */
+/* Reads a file for editing; *ret is to be freed, and ends with a NUL. False: the file can't be
+ * read, or is a symbolic link, which the edited file would replace. */
 bool change_read_file(const char *path, char **ret, size_t *ret_size);
 
-/* Runs systemctl(1) with all these units; verb: "start", "try-restart", ... False: it failed with
- * one of them. */
+/* Runs systemctl(1) with all these units; verb: "start", "try-restart", ... False: it failed for at
+ * least one unit. */
 bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n);
 bool change_unit(const char *verb, const char *unit);
 
-/* Whether systemd keeps the units of an instance as they were at the boot or the last
- * daemon-reload, because bellhop.target wants them. True also without memory. */
+/* Whether bellhop.target wants the units of an instance, so systemd keeps them as they were at the
+ * boot or the last daemon-reload. True also without memory. */
 bool change_keeps_units(const char *name);
 /* A daemon-reload, as a step. */
 bool change_read_unit_files(Change *change);
 
-/* Has the router read all changes; a router that is not running reads them at its start. False: it
- * could not read the files. */
+/* Has the router read all changes; a router that is not running reads them at its start. False: the
+ * router could not read the files. */
 bool change_reload_router(const Change *change);
 
 /* Has the server of an instance read its certificate again, if it is running. */

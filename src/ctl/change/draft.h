@@ -13,28 +13,28 @@
 typedef struct Draft {
         const char *name;
         InstanceDraft parsed;
-        Config *problems; /* of the text */
+        Config *problems; /* the mistakes in the text */
 } Draft;
 
 /* Parses the text; always call draft_done(). */
 CtlStatus draft_parse(Draft *draft, const char *name, const char *path, Span text);
 void draft_done(Draft *draft);
 
-/* Whether both have the same settings, in any form and order. False without memory. */
+/* Whether both drafts have the same settings, in any form and order. False without memory. */
 bool draft_is_same(const Draft *a, const Draft *b);
 
 /* False: a value of an option would change its meaning in a file. */
 bool draft_takes_values(const Ctl *ctl);
 
-/* Whether the hosts, addresses and Default= lead to no other instance of config. They become routes
- * of config->map without an owner, for others_reload(). */
+/* Checks that the hosts, addresses and Default= do not lead to another instance of config. Adds
+ * them to config->map as routes without an owner, for others_reload(). */
 CtlStatus draft_check_conflicts(const Draft *draft, const Config *config);
 
 /* Whether the hosts and the authority are the same, so one certificate fits both. */
 bool draft_has_same_certificate(const Draft *a, const Draft *b);
 
-/* With Tls=acme: whether there is a host for a certificate, and the authority exists. *ret: always
- * the type of key for a new instance. */
+/* With Tls=acme: checks that there is a host for a certificate and that the authority exists. *ret:
+ * the type of key for a new instance, always set. */
 CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret);
 
 /* Whether this machine has the server. */
@@ -47,7 +47,8 @@ void draft_say_ignored(const Draft *draft, const Ctl *ctl);
  * replace them. Returns 0 or -ENOMEM. */
 int draft_replaces(Config *config, uint32_t instance);
 
-/* Without plain HTTP, clients need HTTPS. has_pair: there is a certificate, or will be. advice: how
- * to get one, without the name, for the end of the message. */
+/* Whether the instance will have HTTPS if it does not serve plain HTTP. has_pair: there is a
+ * certificate, or will be. advice: the end of the message, how to get a certificate, without the
+ * name. */
 CtlStatus draft_check_https(const Draft *draft, const Change *change, bool has_pair,
                             const char *advice);

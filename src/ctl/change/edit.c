@@ -12,7 +12,7 @@ static void edit_copy(FILE *out, const uint8_t **from, const uint8_t *to)
         *from = to;
 }
 
-/* Replaces the value, or drops the line except its comment. rest: after the end of the line. */
+/* Replaces the value, or drops the line except its comment. rest: the text after the line. */
 static void edit_line(FILE *out, const uint8_t **from, const Line *line, const uint8_t *rest,
                       const char *value)
 {

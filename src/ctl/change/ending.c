@@ -7,7 +7,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* Hand-off socket, service, and stand-in. */
+/* Stops hand-off socket, service and stand-in. */
 bool ending_stop(Change *change, const char *name)
 {
         char pattern[NAME_UNIT_MAX];
@@ -26,7 +26,7 @@ bool ending_stop(Change *change, const char *name)
                         name) &&
             !change_unit("stop", pattern))
                 return false;
-        /* systemd would remember a failed unit. */
+        /* Otherwise systemd would remember a failed unit. */
         return change->ctl->dry_run || change_unit("reset-failed", pattern);
 }
 
@@ -60,7 +60,7 @@ static const NameUnit units[] = { NAME_SERVICE_UNIT, NAME_SOCKET_UNIT, NAME_STAN
 
 #define PLACES (2 * ELEMENTSOF(folders) * ELEMENTSOF(units))
 
-/* The file of a unit or, for an odd number, its folder of drop-ins. To be freed. */
+/* The path of a unit's file or, if number is odd, of its folder of drop-ins. To be freed. */
 static char *ending_place(size_t number, const char *name)
 {
         char unit[NAME_UNIT_MAX];

@@ -21,5 +21,6 @@ bool ending_close_account(Change *change, const char *name);
  * a value other than 0, and returns this value. */
 int settings_find(const char *name, int (*use)(const char *place, void *userdata), void *userdata);
 
-/* Copies them for the units of another name, which systemd has not loaded yet. */
+/* Copies these files and folders for the units of another name, which systemd has not loaded yet.
+ */
 bool settings_copy(const char *from, const char *to);

@@ -30,7 +30,7 @@ static uint64_t enforce_made_host_folder(const Enforce *enforce, const FleetEntr
         return number == ROUTE_NONE ? 0 : made_host_folder(root, &enforce->hosts[number], folder);
 }
 
-/* For a running instance. */
+/* The needs of a running instance that has read older files. */
 static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *entry)
 {
         const Ctl *ctl = enforce->change->ctl;
@@ -156,7 +156,7 @@ static bool enforce_write_drop_ins(Enforce *enforce)
                     change_good(name, units_write(UNITS_GENERATED_DIR, name,
                                                   fleet->entries[i].instance->network)))
                         continue;
-                /* It would start again with its old network. */
+                /* Without its drop-in, the instance would start again with its old network. */
                 enforce->needs[i] &= ~(unsigned)(NEED_RENEW | NEED_RESTART);
                 good = false;
         }
@@ -209,7 +209,7 @@ static const struct {
         const char *what; /* before the name; NULL: already announced */
 } works[] = {
         { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
-        /* systemd forgets units that nothing wants, and then reads their present files. */
+        /* systemd forgets stopped units that nothing wants, and then reads their present files. */
         { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
         { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
         { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
@@ -219,7 +219,7 @@ static const struct {
           "restart, to change its network," },
         { NEED_AGAIN, "try-restart", NAME_SERVICE_UNIT, "server",
           "restart, as it does not see a new folder," },
-        /* Until it has started, it can't be reloaded. */
+        /* A server that is still starting can't be reloaded. */
         { NEED_ANEW, "try-restart", NAME_SERVICE_UNIT, "server",
           "restart, as its file changed while it was starting," },
         { NEED_SUSPEND, "try-restart", NAME_SERVICE_UNIT, "server",
@@ -261,13 +261,13 @@ static bool enforce_reload_router(Enforce *enforce)
                              metrics_fetch_explain(enforce->router_error));
         if (!enforce->router_is_stale && enforce->router_error == 0)
                 return true;
-        /* A successful reload is an answer. */
+        /* A successful reload also shows that the router has read the files. */
         return change_step(enforce->change, "router", "have the router read the files")
                        ? change_reload_router(enforce->change)
                        : enforce->router_error == 0;
 }
 
-/* A later instance with the name must not inherit them. */
+/* A later instance with the name must not inherit the drop-ins. */
 static bool enforce_remove_drop_ins(Enforce *enforce)
 {
         bool good = true;
@@ -305,7 +305,7 @@ bool enforce_say_unknown(const Enforce *enforce)
 
 bool enforce_run(Enforce *enforce)
 {
-        /* Each does as much as possible: partly in force is better than not at all. */
+        /* Each step does as much as possible: partly in force is better than not at all. */
         bool good = enforce_write_drop_ins(enforce), is_read;
 
         good = enforce_read_unit_files(enforce) && good;

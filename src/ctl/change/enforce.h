@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Makes the running state match the files, and changes nothing else. New sockets exist before the
- * router sends to them; old ones are removed after it has stopped sending to them.
+ * router sends connections to them. Old sockets are removed after the router has stopped sending to
+ * them.
  */
 #pragma once
 
@@ -14,8 +15,8 @@ typedef enum Need {
         NEED_START = 1 << 1,    /* its socket does not exist */
         NEED_RELOAD = 1 << 2,   /* its server has read older files */
         NEED_AGAIN = 1 << 3,    /* its server does not see a new folder */
-        NEED_RENEW = 1 << 4,    /* its units have another network, and can be forgotten */
-        NEED_RESTART = 1 << 5,  /* the same, but all units must be read again */
+        NEED_RENEW = 1 << 4,    /* its units have another network, and systemd can forget them */
+        NEED_RESTART = 1 << 5,  /* the same, but systemd must read all units again */
         NEED_STOP = 1 << 6,     /* its file was removed */
         NEED_SNIPPETS = 1 << 7, /* it has no folder for snippets */
         NEED_UNKNOWN = 1 << 8,  /* it is unknown whether it needs more */
@@ -27,9 +28,9 @@ typedef enum Need {
 typedef struct Enforce {
         Change *change;
         Fleet *fleet;
-        Hosts *hosts;         /* of each of fleet->config->instances */
-        unsigned *needs;      /* of each of fleet->entries, made of Need */
-        unsigned any;         /* all of them */
+        Hosts *hosts;         /* one for each of fleet->config->instances */
+        unsigned *needs;      /* one for each of fleet->entries, made of Need */
+        unsigned any;         /* all needs together */
         bool router_is_stale; /* it has read older files */
         int router_error;     /* why this is unknown */
 } Enforce;

@@ -65,7 +65,7 @@ bool user_is_ours(const struct passwd *user)
 {
         const size_t length = strlen(USER_MARK);
 
-        /* The fields after a comma are room and phone numbers. */
+        /* The fields after the first comma are room and phone numbers. */
         return strncmp(user->pw_gecos, USER_MARK, length) == 0 &&
                (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
 }
@@ -75,7 +75,7 @@ const char *const kept_by_name[] = { "/var/spool/cron/crontabs", "/var/spool/cro
 
 /* --- what add writes --- */
 
-/* The same settings make the same text, in any order. */
+/* The same settings in any order make the same text. */
 char *instance_text(const Ctl *ctl)
 {
         static const char *const keys[] = { "Host",
@@ -140,7 +140,7 @@ int home_link_put(const char *home, const char *old, const char *new)
         _cleanup_close_ int fd = open(home, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         char target[PATH_MAX];
 
-        /* Homes that are missing or links have none. */
+        /* A home that is missing or is a link gets no link. */
         if (fd < 0)
                 return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
         if (old) {
@@ -182,7 +182,7 @@ int file_write(const char *path, const char *text)
         fd = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
         if (fd < 0)
                 return -errno;
-        /* Independent of the umask: the router must read it. */
+        /* Sets the mode independently of the umask, because the router must read the file. */
         r = dprintf(fd, "%s", text) < 0 || fchmod(fd, 0644) < 0 || fsync(fd) < 0 ||
                             rename(unfinished, path) < 0
                     ? -errno
@@ -257,8 +257,9 @@ int folder_rename(const char *from, const char *to)
                 return errno == ENOENT ? 0 : -errno;
         if (S_ISLNK(st.st_mode))
                 return 0;
-        /* After both have changed places, a link to its own name leads from the old name to the new
-         * one. So each name always has a folder. */
+        /* First makes a link at the new name, whose target is the new name itself. After both have
+         * changed places, this link leads from the old name to the new one. So each name always has
+         * a folder. */
         if (symlink(name, to) < 0 && errno != EEXIST)
                 return -errno;
         r = files_swap(from, to, name);
@@ -282,7 +283,7 @@ int file_swap(const char *a, const char *b)
 
 /* --- mounts --- */
 
-/* The mount point in a line of mountinfo, which this changes; NULL: none. */
+/* The mount point in a line of mountinfo, which this function changes; NULL: none. */
 static char *files_parse_mount(char *line)
 {
         char *place = NULL;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files and folders of an instance: their paths, the content that add writes, and how they are
- * written whole or not at all. Errors are negative errnos; only places_init() and program_run()
- * print.
+ * Files and folders of an instance: their paths, and the content that add writes. All are written
+ * whole or not at all. Errors are negative errnos; only places_init() and program_run() print.
  */
 #pragma once
 
@@ -43,22 +42,23 @@ typedef struct Places {
 /* False: a path would be too long, which is printed. */
 bool places_init(const Ctl *ctl, const char *name, Places *ret);
 
-/* Also for a dangling link. */
+/* True also for a dangling link. */
 bool place_exists(const char *path);
 
-/* How many of certificate and key exist, or may exist if only root and the customer can look.
- * -ENOMEM: no memory. */
+/* The number of files, of certificate and key, that exist, or that may exist because only root and
+ * the customer can look. -ENOMEM: no memory. */
 int places_count_pair(const Places *places);
 
 /* The file of an instance with these settings, to be freed. NULL: no memory. */
 char *instance_text(const Ctl *ctl);
 
-/* Puts the page that clients see before there are others into a folder; for folder_make(). */
+/* Puts a first page into a folder, which clients see until there are other pages. For
+ * folder_make(). */
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
 
-/* The link in a home that leads SFTP users to the document root. old NULL: makes it unless the name
- * is taken. Otherwise: changes the link from the old document root to the new one, if it is that
- * link. Follows no link, because the customer owns the home. */
+/* The link in a home that leads SFTP users to the document root. old NULL: makes the link unless
+ * the name is taken. Otherwise: if the link leads to the old document root, makes it lead to the
+ * new one. Follows no link, because the customer owns the home. */
 #define HOME_LINK "www"
 int home_link_put(const char *home, const char *old, const char *new);
 
@@ -68,12 +68,11 @@ char *unfinished_path(const char *path);
 /* Writes the file whole or not at all, owned by root and readable by all. */
 int file_write(const char *path, const char *text);
 
-/* 0 also if there is none. */
+/* Returns 0 also if there is no such file. */
 int file_remove(const char *path);
 
-/* Makes a folder in a folder of root, with everything that fill() puts into it, or not at all. fill
- * NULL: nothing.
- */
+/* Makes a folder in a folder of root, complete with everything that fill() puts into it, or not at
+ * all. fill NULL: the folder is empty. */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
@@ -87,8 +86,8 @@ int snippet_folder_make(const char *config_dir, const char *name);
  * exist. */
 bool log_folder_make(const char *name);
 
-/* Renames a folder within a folder of root, with a link from the old name to it. Returns 0 if this
- * is already done, or if neither exists. */
+/* Renames a folder within a folder of root, and makes a link from the old name to the new one.
+ * Returns 0 also if this is already done, or if neither name exists. */
 int folder_rename(const char *from, const char *to);
 
 /* Gives a file or folder in a folder of root a new, unused name. */
@@ -97,8 +96,8 @@ int file_rename(const char *from, const char *to);
 /* Exchanges two files in a folder of root in one step. */
 int file_swap(const char *a, const char *b);
 
-/* The first mount at a path or below it, which does not belong to the customer; rm(1) recognizes
- * only other file systems. The kernel names it without the links on the way. ret: to be freed;
+/* The first mount at a path or below it: its content may not belong to the customer, and rm(1)
+ * recognizes only other file systems. The kernel's name for it has no links. ret: to be freed;
  * NULL: nothing is mounted. */
 int mount_find(const char *path, char **ret);
 

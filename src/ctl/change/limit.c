@@ -121,7 +121,7 @@ static bool limit_set_quota(const char *name, uint64_t max)
         return change_good(folder, r == QUOTA_OFF ? -ESRCH : r);
 }
 
-/* All properties at once, because systemd applies each as soon as it is set. */
+/* Sets all properties at once, because systemd applies each as soon as it is set. */
 static bool limit_set_properties(const char *name, const Wanted *wanted,
                                  const bool needs[static LIMITS])
 {

@@ -9,7 +9,7 @@
 #include "util/open-regular.h"
 #include "util/text.h"
 
-/* Characters that join a name to another word: of a host, a longer name or a mail address. */
+/* Whether a character joins a name to another word, in a host, a longer name or a mail address. */
 static bool mentions_joins(uint8_t c)
 {
         return isalnum(c) || c == '_' || c == '-' || c == '.' || c == '@';
@@ -38,7 +38,7 @@ bool mention_is_in(Span line, const char *name)
         while (found) {
                 const uint8_t *next = found + length;
                 const bool begins = found == line.data || !mentions_joins(found[-1]);
-                /* A full stop at the end of a word. */
+                /* The end of the word, also before a full stop. */
                 const bool ends = next == end || !mentions_joins(*next) ||
                                   (*next == '.' && (next + 1 == end || !mentions_joins(next[1])));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines that name a customer in files of root, which a rename does not change. */
+/* Finds lines that name a customer in files of root. A rename does not change these lines. */
 #pragma once
 
 #include <stddef.h>
@@ -20,7 +20,7 @@ typedef struct Mentions {
         size_t n;
 } Mentions;
 
-/* Adds the lines of a file, or of all files directly in a folder, except those whose name begins
- * with except. Follows no link. 0 also if there is none; otherwise a negative errno. */
+/* Adds such lines of a file, or of all files directly in a folder, except files whose name begins
+ * with except. Follows no link. Returns 0, also if the path does not exist, or a negative errno. */
 int mentions_add(Mentions *mentions, const char *path, const char *name, const char *except);
 void mentions_done(Mentions *mentions);

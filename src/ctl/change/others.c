@@ -4,7 +4,7 @@
 #include "ctl/ask/stale.h"
 #include "util/cleanup.h"
 
-/* A server, to ask which files it has read. */
+/* A server that is asked which files it has read. */
 typedef struct Other {
         const Instance *instance;
         char unit[NAME_UNIT_MAX];

@@ -6,9 +6,9 @@
 #include "ctl/change/change.h"
 
 /*
- * Reloads the servers whose hosts of other instances differ from config. Otherwise they would still
- * answer, on open connections, for hosts that the router now sends to another instance. Call it
- * after the router has read the files. without: as in config_digest_others(). Prints errors; false:
- * not all were reloaded.
+ * Reloads the servers that know other hosts of other instances than config has. Otherwise, on open
+ * connections, they would still answer for hosts that the router now sends to another instance.
+ * Call it after the router has read the files. without: as in config_digest_others(). Prints
+ * errors; false: not all were reloaded.
  */
 bool others_reload(Change *change, Config *config, uint32_t without);

@@ -31,7 +31,7 @@ bool rename_is_link(const char *path)
         return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-/* A home with another name, or in a folder that other users can change, is not renamed. */
+/* Does not rename a home with another name, or in a folder that other users can change. */
 static void rename_find_home(Rename *rename)
 {
         const char *home = rename->user.renamed_to[0] || !rename->user.exists ? rename->other.home

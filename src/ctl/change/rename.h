@@ -11,10 +11,10 @@ typedef struct Rename {
         Change change;
         const char *from, *to;
         Places old, new;
-        NamedUser user, other; /* of these names, as they were at the beginning */
-        char old_home[PATH_MAX], new_home[PATH_MAX]; /* "": it is not renamed */
-        bool has_group;                              /* of the old name */
-        bool has_begun;                              /* by an earlier command */
+        NamedUser user, other; /* the users with these names, at the beginning */
+        char old_home[PATH_MAX], new_home[PATH_MAX]; /* "": the home is not renamed */
+        bool has_group;                              /* there is a group with the old name */
+        bool has_begun;                              /* an earlier command began the rename */
         bool is_done;                                /* also by an earlier command */
 } Rename;
 

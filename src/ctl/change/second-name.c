@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usermod(8) and userdel(8) refuse to change a user with processes. Here the processes can
- * continue: only programs that look up the user by name would notice, and the second name is for
- * them. So usermod and userdel run where they see no other processes.
+ * usermod(8) and userdel(8) refuse to change a user with processes. In a rename, the processes can
+ * continue: only programs that look up the user by name would notice, and for these there is the
+ * second name. So usermod and userdel run where they see no other processes.
  */
 #include <pwd.h>
 #include <time.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two names of one user during a rename, so instances of both names can start at any time. The
- * comment of the second name, in the user database itself, marks it. Functions print errors; false:
- * it was not done.
+ * Two names of one user during a rename, so instances of both names can start at any time. A
+ * comment in the user database itself marks the second name. Functions print errors; false: the
+ * change was not made.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ typedef struct NamedUser {
         uid_t uid;
         gid_t gid;
         char home[PATH_MAX];
-        char renamed_to[64]; /* "": it is not a second name */
+        char renamed_to[64]; /* "": this is not a second name */
 } NamedUser;
 
 void named_user_read(const char *name, NamedUser *ret);
@@ -26,9 +26,9 @@ void named_user_read(const char *name, NamedUser *ret);
 /* The name of another user with this uid. False: there is none. */
 bool named_user_find_third(uid_t uid, const char *from, char ret[static NAME_UNIT_MAX]);
 
-/* Renames the user from to to, and makes from its second name, both with one program, which
- * continues if we are killed. Until it ends, nothing starts bellhop@from.service. If from is
- * already renamed, this only makes it the second name. */
+/* Renames the user "from" to "to", and makes "from" its second name, both with one program, which
+ * continues if we are killed. Until the program ends, nothing starts bellhop@from.service. If the
+ * user is already renamed, this only makes the second name. */
 bool second_name_give(const char *from, const char *to, const NamedUser *user);
 
 /* Waits for the program of a killed bellhopctl. */
@@ -36,5 +36,5 @@ bool second_name_wait(sd_bus *bus, const char *from);
 
 bool second_name_set_home(const char *to, const char *home);
 
-/* Removes the second name. The user gets its subordinate uids and gids. */
+/* Removes the second name. The user gets the subordinate uids and gids of that name. */
 bool second_name_remove(const char *from, const char *to);

@@ -31,7 +31,7 @@ static char *self_signed_names(const Hosts *hosts)
 
                 if (!address_parse(span_from_string(hosts->addresses[i]), &address))
                         continue;
-                address.port = 0; /* a certificate names none */
+                address.port = 0; /* a certificate contains no port */
                 address_format(&address, ip);
                 fprintf(out, "%sIP:%s", hosts->n_hosts + i > 0 ? "," : "", ip);
         }
@@ -51,7 +51,8 @@ static bool self_signed_set_serial(X509 *certificate)
 
 static bool self_signed_set_name(X509_NAME *subject, const char *name)
 {
-        /* Leaves out a name that is too long: browsers look only at the alternative names. */
+        /* Leaves out a name that is too long, because browsers look only at the alternative names.
+         */
         return strlen(name) > COMMON_NAME_MAX ||
                X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, (const unsigned char *)name,
                                           -1, -1, 0) == 1;
@@ -59,7 +60,7 @@ static bool self_signed_set_name(X509_NAME *subject, const char *name)
 
 static bool self_signed_extend(X509 *certificate, const char *names)
 {
-        /* In the syntax of x509v3_config(5). */
+        /* The extensions, in the syntax of x509v3_config(5). */
         const struct {
                 int nid;
                 const char *value;
@@ -167,7 +168,7 @@ int request_make(int folder, EVP_PKEY *key, const void *hosts_of_request, char *
         _cleanup_free_ char *names = self_signed_names(&alone);
         X509_REQ *request = X509_REQ_new();
         int r = -ENOTSUP;
-        /* These have their own digest, and refuse another. */
+        /* Keys of these types have their own digest, and refuse another one. */
         const bool has_own = EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448");
 
         if (names && request && X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&

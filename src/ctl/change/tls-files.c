@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The folder belongs to the customer, who can change anything in it at any time. So it is opened
- * once, and a process with the customer's user makes or uses the key in it. Both files are written
- * under new names, and then renamed. No link is followed.
+ * The folder belongs to the customer, who can change anything in it at any time. So the folder is
+ * opened once, and a process with the customer's rights makes or uses the key there. Both files are
+ * written under new names, and then renamed. No link is followed.
  */
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -60,7 +60,7 @@ static int tls_files_write(int folder, TlsFile what, const TlsPair *pair)
         if (!out)
                 return -errno;
         fd = -EBADF;
-        errno = EIO; /* OpenSSL's functions may not set it */
+        errno = EIO; /* OpenSSL's functions may not set errno */
         if (!tls_files_print(out, what, pair) || fflush(out) != 0 ||
             fchmod(fileno(out), 0400) < 0 || fsync(fileno(out)) < 0)
                 return -errno;
@@ -74,8 +74,8 @@ static int tls_files_write_pair(int folder, const TlsPair *pair)
 
         for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
                 r = tls_files_write(folder, i, pair);
-        /* An instance that starts in between finds a pair that does not match, but not half a file.
-         */
+        /* An instance that starts between the two finds a pair that does not match, but not half a
+         * file. */
         for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
                 if (renameat(folder, tls_files[i].unfinished, folder, tls_files[i].name) < 0)
                         r = -errno;
@@ -100,7 +100,7 @@ static bool tls_files_exist(int folder)
 typedef struct TlsWork {
         Identity customer;
         int folder;
-        const char *host; /* NULL: in that folder itself, otherwise in the folder of the host */
+        const char *host; /* in the folder of this host; NULL: in the instance's folder */
         TlsMake *make;
         TlsUse *use;
         const void *userdata;

@@ -10,7 +10,7 @@ typedef enum TlsFiles {
         TLS_FILES_PUT,
         TLS_FILES_EXIST, /* a certificate or key exists, and nothing was changed */
         TLS_FILES_NO_USER,
-        TLS_FILES_NO_FOLDER, /* for a host, and the instance has none */
+        TLS_FILES_NO_FOLDER, /* the folder for a host, and the instance has no folder */
         TLS_FILES_NO_NAME, /* by self_signed_make(): neither host nor address leads to the instance
                             */
 } TlsFiles;
@@ -26,16 +26,17 @@ typedef int TlsMake(const void *userdata, TlsPair *ret);
 /*
  * Writes the output of make() to config_dir/tls/NAME/{fullchain,privkey}.pem, in a process of the
  * customer: only the customer can read both files. Each file is written whole or not at all. A
- * missing folder is made, with both files in it. host: the folder of that host in it, or NULL.
- * replace: replaces existing files. Returns a TlsFiles or a negative errno.
+ * missing folder is made, with both files in it. host: writes to the folder of that host below
+ * NAME; NULL: to NAME itself. replace: replaces existing files. Returns a TlsFiles or a negative
+ * errno.
  */
 int tls_files_put(const char *config_dir, const char *instance, const char *host, TlsMake *make,
                   const void *userdata, bool replace);
 
-/* folder: of the key. Sets *ret_text. Returns 0 or a negative errno. */
+/* folder: the folder of the key. Sets *ret_text. Returns 0 or a negative errno. */
 typedef int TlsUse(int folder, EVP_PKEY *key, const void *userdata, char **ret_text);
 
 /* Calls use() with the present key, without following a link, in a process of the customer. Returns
- * a PemResult of certificate.h, or a negative errno, also of use(). */
+ * a PemResult of certificate.h, or a negative errno, which may come from use(). */
 int tls_files_use_key(const char *config_dir, const char *instance, const char *host, TlsUse *use,
                       const void *userdata, char **ret_text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Certificates from bellhop-acme(8): its records, and obstacles to its work.
+ * Checks certificates from bellhop-acme(8): its state of each, and obstacles to its work.
  */
 #include <fcntl.h>
 
@@ -15,7 +15,7 @@
 
 #define ACME_UNIT "bellhop-acme.service"
 
-#define HOSTS_MAX       100 /* of a certificate */
+#define HOSTS_MAX       100 /* in a certificate */
 #define HOSTS_SHOWN_MAX 10
 
 void acme_look(InstanceCheck *inst)
@@ -157,14 +157,14 @@ static char *acme_read_account(const Check *check, const char *authority)
         if (!path || file_read(path, O_NOFOLLOW, ACME_TEXT_MAX, &url, &size) < 0)
                 return NULL;
         url[strcspn(url, "\n")] = 0;
-        /* It becomes a part of a record that an administrator copies. */
+        /* The URL becomes a part of a DNS record that an administrator copies. */
         if (strncmp(url, "https://", 8) == 0 && !strpbrk(url, " \t\";\\") && strlen(url) > 8)
                 return url;
         free(url);
         return NULL;
 }
 
-/* The authority of an instance, unless an earlier instance has it too. */
+/* Checks the authority of an instance, unless an earlier instance has it too. */
 static void acme_check_account(Check *check, size_t number)
 {
         const Instance *instances = check->config->instances;

@@ -40,7 +40,7 @@ static void config_check_folder(Check *check, const char *name)
                     "users other than root can write to it (mode %04o)", st.st_mode & 07777);
 }
 
-/* Ignores hidden files and copies by editors. */
+/* Ignores hidden files and copies that editors make. */
 static bool config_is_copy(const char *name)
 {
         static const char *const ends[] = { "~", ".swp", ".bak", ".dpkg-old", ".dpkg-dist" };
@@ -102,7 +102,7 @@ static void config_check_addresses(Check *check)
         }
 }
 
-/* On a newer kernel it would be closed. */
+/* Reports what this kernel leaves open. On a newer kernel it would be closed. */
 static void config_check_fence(Check *check, FenceReach reach, Network network)
 {
         const unsigned missing = fence_wanted(reach) & ~fence_offered();

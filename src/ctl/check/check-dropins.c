@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Settings of administrators for units of bellhop (systemctl edit): whether systemd accepts each
- * line, has read it, and has a unit for it. systemd itself decides, through systemd-analyze(1):
- * about ignored lines, it only warns in the journal.
+ * Checks settings of administrators for units of bellhop (systemctl edit): whether systemd accepts
+ * each line, has read it, and has a unit for it. systemd-analyze(1) decides, because systemd itself
+ * warns about ignored lines only in the journal.
  */
 #include <glob.h>
 
@@ -53,8 +53,8 @@ static bool dropins_has_file(const Check *check, const char *name)
         return !path || access(path, F_OK) == 0;
 }
 
-/* The unit to ask systemd about: for a template, the unit of the first instance. NULL: there is
- * none, and *ret_is_ours says whether there can be one. To be freed. */
+/* The unit to ask systemd about: for a template, the unit of the first instance. To be freed. NULL:
+ * there is none. *ret_is_ours: bellhop can have such a unit. */
 static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
 {
         const Config *config = check->config;
@@ -89,8 +89,8 @@ static bool dropins_are_read(char *const *read, const char *path)
         return false;
 }
 
-/* systemd does not notice a new folder, because it only checks known ones. A file with the same
- * name and precedence may be read instead. */
+/* systemd does not notice a new folder, because it only checks folders that it knows. It may also
+ * have read a file with the same name and precedence instead. */
 static void dropins_check_read(Check *check, const char *unit, const char *folder)
 {
         _cleanup_free_ char *pattern = text_format("%s/*.conf", folder);
@@ -167,7 +167,7 @@ static void dropins_look(Dropins *dropins)
         }
 }
 
-/* Whether a file is one of these. */
+/* Whether a file is a setting for a unit of bellhop in one of these folders. */
 static bool dropins_have(const char *file)
 {
         for (size_t i = 0; i < ELEMENTSOF(drop_in_folders); i++) {
@@ -255,7 +255,8 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         uint64_t last = changed_file(folder);
 
         for (size_t i = 0; dot && i < 6; i++) {
-                /* For the unit, its template, and all units of its type. */
+                /* Each pair of rounds is for the unit, then its template, then all units of its
+                 * type. */
                 const size_t length = i < 2 ? (size_t)(dot - unit) : i < 4 ? stem : 0;
                 _cleanup_free_ char *name =
                         text_format("%.*s%s%s", (int)length, unit, length > 0 ? dot : dot + 1,
@@ -267,8 +268,9 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         return last;
 }
 
-/* systemd appends its files for set-property to its list of drop-ins, and asks for a reload because
- * their order on disk is different. So for a unit with such files, only other files count. */
+/* systemd appends its files for set-property to the unit's list of drop-ins. Then it asks for a
+ * reload, because their order on disk is different. So for a unit with such files, only other files
+ * count. */
 static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
 {
         _cleanup_free_ char *own = text_format("%s.d", unit);
@@ -327,7 +329,7 @@ void check_dropins(Check *check)
         Dropins dropins = { .check = check };
 
         dropins_look(&dropins);
-        /* Only root can run it as a user without any rights. */
+        /* Only root can run systemd-analyze as a user without any rights. */
         if (dropins.n > 0 && geteuid() == 0)
                 dropins_judge(check, dropins.units, dropins.n);
         texts_free(dropins.units, dropins.n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The customer's pages: whether clients get them, and other users don't get passwords. The document
- * root belongs to the customer, so it is read as the customer.
+ * Checks the customer's pages: whether clients get them, and whether other users can read
+ * passwords. The document root belongs to the customer, so it is read as the customer.
  */
 #include <glob.h>
 #include <pwd.h>
@@ -19,7 +19,7 @@
         "Correct " PHP_FPM " in 'systemctl edit bellhop@{name}.service', then run 'systemctl " \
         "try-restart bellhop@{name}.service'."
 
-/* Names of files with passwords of common applications. */
+/* Looks for the files in which common applications store passwords. */
 static void pages_check_secrets(InstanceCheck *inst, const char *folder)
 {
         static const char *const names[] = { ".env",
@@ -64,7 +64,7 @@ static bool pages_is_hidden(const char *path)
         return false;
 }
 
-/* A home or document root of the customer that other users can enter. */
+/* Checks a home or document root of the customer that other users can enter. */
 static void pages_check_place(InstanceCheck *inst, const char *path)
 {
         char real[PATH_MAX];
@@ -85,7 +85,7 @@ static bool pages_is_in(const char *path, const char *folder)
         return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
-/* The unit makes the home at /home/NAME writable, and folders that a drop-in names. */
+/* The unit makes the home at /home/NAME writable, and the folders that a drop-in names. */
 static void pages_check_home(InstanceCheck *inst, const char *path)
 {
         char home[PATH_MAX], real[PATH_MAX], unit[NAME_UNIT_MAX], **binds = NULL;
@@ -177,7 +177,7 @@ static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* The program from the unit, or NULL. */
+/* The program that the environment of the unit names, or NULL. */
 static const char *pages_find_named(char *const *environment)
 {
         const char *named = NULL;
@@ -239,7 +239,7 @@ static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
                 finding->severity = SEVERITY_NOTE;
 }
 
-/* One is enough: the advice is for the instance. */
+/* One finding is enough, because the advice is for the whole instance. */
 static void pages_check_network(InstanceCheck *inst, const char *root, const Pages *pages)
 {
         const char *folder = root, *cms;
@@ -280,7 +280,8 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
         pages_done(&pages);
 }
 
-/* For a folder in which all customers have one. */
+/* Whether the root is in a folder where each customer has a folder, but below another customer's
+ * folder. */
 static bool pages_is_of_another(const InstanceCheck *inst, const char *root)
 {
         static const char *const parents[] = { "/srv/www/", "/home/" };
@@ -295,7 +296,7 @@ static bool pages_is_of_another(const InstanceCheck *inst, const char *root)
         return false;
 }
 
-/* A document root that a snippet sets. */
+/* Whether the instance can use a document root that a snippet sets. */
 static bool pages_have_root(InstanceCheck *inst, const char *root)
 {
         Access access;
@@ -317,7 +318,7 @@ static bool pages_have_root(InstanceCheck *inst, const char *root)
         return false;
 }
 
-/* The default document root if snippets set none. */
+/* Checks the default document root if snippets set none. */
 void check_pages(InstanceCheck *inst)
 {
         FILE *out;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether clients reach the router on the usual ports and address families, and whether other
- * programs use its ports, now or after the next boot. */
+/* Checks whether clients reach the router on the usual ports and address families, and whether
+ * other programs use its ports, now or after the next boot. */
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -22,8 +22,8 @@ typedef enum PortUse {
 /* The ListenStream= lines of one port. */
 typedef struct Port {
         uint16_t number;
-        bool any4, any6; /* without an address, or with the address of any */
-        bool one4, one6; /* with one address */
+        bool any4, any6; /* without an address, or with the wildcard address */
+        bool one4, one6; /* with a certain address */
 } Port;
 
 typedef struct Ports {
@@ -37,7 +37,7 @@ static PortUse ports_try(const void *address, sa_family_t family, socklen_t size
         _cleanup_close_ int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         const int yes = 1;
 
-        /* So only a listening socket prevents it. */
+        /* With this option, only a listening socket prevents bind(). */
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
         if (family == AF_INET6)
                 (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
@@ -122,7 +122,7 @@ static bool ports_have_ipv4(const Ports *ports, const Port *port)
         return port->any4 || port->one4 || (port->any6 && !ports->is_ipv6_only);
 }
 
-/* A port with only certain addresses has no others on purpose. */
+/* A port with only certain addresses lacks other addresses on purpose. */
 static void ports_check_families(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = ports_have_ipv4(ports, port), ipv6 = port->any6 || port->one6;
@@ -142,7 +142,7 @@ static void ports_check_families(Check *check, const Ports *ports, const Port *p
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* After a change of the unit, the old sockets listen until it is restarted. */
+/* After a change of the unit, the old sockets listen until the unit is restarted. */
 static void ports_check_open(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = port->any4 || (port->any6 && !ports->is_ipv6_only);
@@ -174,8 +174,8 @@ static size_t ports_count_users(const Check *check, uint16_t number)
         return n;
 }
 
-/* Without both, other ports are used on purpose: beside another server, or translated by a
- * firewall. */
+/* If both usual ports are missing, other ports are used on purpose: beside another server, or
+ * translated by a firewall. */
 static void ports_check_usual(Check *check, const Ports *ports)
 {
         const bool http = ports_find(ports, 80), https = ports_find(ports, 443);
@@ -195,7 +195,8 @@ static void ports_add_unknown(Check *check, const char *unit, int error)
                     "the ports of %s: systemd does not answer (%s)", unit, strerror(-error));
 }
 
-/* Returns a running one, or NULL, and adds those that only a boot will start. */
+/* Returns a running web server, or NULL. Adds findings about web servers that only a boot will
+ * start. */
 static const char *ports_web_server(Check *check)
 {
         static const char *const servers[] = { "apache2.service", "nginx.service",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether the server accepts the snippets and .htaccess files of a customer, and their effects.
- * bellhop-instance tests this, as before a reload, and Apache reports what only it can know.
+ * Checks whether the server accepts the snippets and .htaccess files of a customer, and what
+ * effects they have. bellhop-instance tests this, as before a reload, and Apache reports what no
+ * other program can know.
  */
 #include "ctl/ask/server.h"
 #include "ctl/check/check.h"
@@ -130,7 +131,7 @@ static void server_add_unjudged(InstanceCheck *inst, int r, char *said)
         reason_done(&reason);
 }
 
-/* Whether it does not exist. */
+/* Whether a file of the server is missing. */
 static bool server_is_missing(InstanceCheck *inst)
 {
         const ServerType server = inst->instance->server;
@@ -153,11 +154,11 @@ void check_server(InstanceCheck *inst)
 
         if (server_is_missing(inst))
                 return;
-        /* Without these, there are only files of the package. */
+        /* Without snippets and .htaccess files, there are only files of the package. */
         if ((inst->n_snippets == 0 && inst->htaccess_size == 0) || inst->snippets_unreadable ||
             geteuid() != 0)
                 return;
-        /* Only a running instance has its credentials, without which Apache has no TLS. */
+        /* The test needs the credentials for TLS, and only a running instance has them. */
         if (inst->has_credentials &&
             !unit_is_active(&inst->check->units, name_unit(NAME_SERVICE_UNIT, inst->name, unit))) {
                 instance_finding(inst, FINDING_NOT_CHECKED, inst->snippets, NULL,

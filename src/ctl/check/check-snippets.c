@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The customer's snippets: their owner and settings. */
+/* Checks the customer's snippets: their owner and settings. */
 #include <glob.h>
 
 #include "ctl/check/check.h"
@@ -15,11 +15,11 @@ typedef struct Language {
         const char *ends;  /* each of these characters ends a directive */
         const char *stops; /* each of these characters ends a word */
         const char *root, *certificate;
-        const char *elsewhere[4]; /* with these, the document root may be missing */
-        const char *handlers[4];  /* these may run PHP */
+        const char *elsewhere[4]; /* with one of these, the document root may be missing */
+        const char *handlers[4];  /* each of these may run PHP */
         /* The directives that Apache itself has read, by verdict.h. */
         const char *listen;
-        const char *targets[7]; /* of applications */
+        const char *targets[7]; /* each of these names an application */
 } Language;
 
 static const Language languages[SERVER_TYPES] = {
@@ -49,8 +49,8 @@ static const Language *snippets_language(const InstanceCheck *inst)
         return &languages[inst->instance->server];
 }
 
-/* The arguments of the first such directive from *text on, which moves behind it. NULL: there is
- * none. */
+/* The arguments of the first such directive from *text on. Moves *text behind the directive. NULL:
+ * there is none. */
 static const char *snippets_next(const char **text, const char *directive, const char *ends)
 {
         const size_t length = strlen(directive);
@@ -88,7 +88,7 @@ static void snippets_take_word(const Language *language, const char *text,
         (void)snprintf(ret, PATH_MAX, "%.*s", (int)strcspn(text, stops), text);
 }
 
-/* Ignores those with variables. */
+/* Ignores document roots with variables. */
 static void snippets_note_roots(InstanceCheck *inst, const char *text)
 {
         const Language *language = snippets_language(inst);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Applications that a snippet passes requests to: whether the instance can reach them, and whether
- * a program listens. A unix socket is looked up as the instance sees it, with the rights of its
- * user.
+ * Checks applications to which a snippet passes requests: whether the instance can reach them, and
+ * whether a program listens. A unix socket is looked up as the instance sees it, with the rights of
+ * its user.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -107,7 +107,7 @@ static void targets_check_socket(const Target *target, const char *path)
         Identity own;
         int r;
 
-        /* The test has another runtime folder than the instance. */
+        /* The test of the server has another runtime folder than the instance. */
         if (path[0] != '/' || root < 0 || (targets_is_private(path) && !runs) ||
             strncmp(path, CONFIGTEST_FOLDER "/", strlen(CONFIGTEST_FOLDER "/")) == 0)
                 return;
@@ -135,7 +135,7 @@ static bool targets_is_local(const char *host)
                (inet_pton(AF_INET, host, &ip) == 1 && ntohl(ip.s_addr) >> 24 == 127);
 }
 
-/* False: unknown. */
+/* False: the port is unknown. */
 static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
 {
         static const struct {
@@ -166,7 +166,7 @@ static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
         return false;
 }
 
-/* Returns the rest. */
+/* Returns the text after the host. */
 static const char *targets_find_host(const char *url, char ret[static HOST_MAX])
 {
         const char *scheme = strstr(url, "://");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An instance's certificate and key: whether its user can read them, and whether they match each
- * other, the hosts and the time.
+ * Checks an instance's certificate and key: whether its user can read them, and whether they match
+ * each other, the hosts and the time.
  */
 #include "ctl/ask/certificate.h"
 #include "ctl/check/check.h"
@@ -33,12 +33,13 @@ typedef struct Pair {
         char key_path[PATH_MAX];
         STACK_OF(X509) * certificates; /* NULL: could not be read */
         EVP_PKEY *key;                 /* NULL: could not be read */
-        bool is_key_sealed;            /* with systemd-creds(1): only systemd can read it */
+        bool is_key_sealed;            /* encrypted by systemd-creds(1): only systemd can read it */
         const char
                 *advice; /* NULL: the advice of each kind, which is about the instance's folder */
 } Pair;
 
-/* bellhop-acme installs it: not for a single host, and not through systemd. */
+/* Whether bellhop-acme installs the pair. It does so neither for a single host nor through systemd.
+ */
 static bool tls_is_acme(const Pair *pair)
 {
         return pair->inst->instance->tls == TLS_ACME && !pair->host && !pair->inst->has_credentials;
@@ -116,15 +117,15 @@ static bool tls_read_pair(Pair *pair)
                 tls_check_exposure(pair, &answers[1].stat);
                 tls_add_unparsed(pair, pair->key_path, key_read(pair->key_path, &pair->key),
                                  "private key");
-                /* A common obstacle of both files is one finding. */
+                /* If both files have the same obstacle, one finding is enough. */
         } else if (answers[0].error == 0 || strcmp(answers[0].obstacle, answers[1].obstacle) != 0) {
                 tls_add_unreadable(pair, pair->key_path, &answers[1]);
         }
         return pair->certificates;
 }
 
-/* Whether systemd passes certificate and key, which takes precedence over the folder. Closed: only
- * systemd can read their source. 1, 0, or a negative errno: systemd does not answer. */
+/* Whether systemd passes certificate and key, which take precedence over the folder: 1, 0, or a
+ * negative errno if systemd does not answer. *ret_closed: only systemd can read their source. */
 static int tls_find_credentials(Pair *pair, bool *ret_closed)
 {
         const InstanceCheck *inst = pair->inst;
@@ -135,8 +136,8 @@ static int tls_find_credentials(Pair *pair, bool *ret_closed)
         int r;
 
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
-        /* systemd would have to load the unit for this: with thousands of instances, this is only
-         * done for those without a folder. */
+        /* systemd would have to load the unit to answer. With thousands of instances, it is only
+         * asked about those without a folder. */
         if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)))
                 return 0;
         r = bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed);
@@ -201,8 +202,8 @@ static bool tls_is_early(const X509 *certificate, time_t now)
         return end - now > (sixth < ACME_LATE_SECONDS ? sixth : ACME_LATE_SECONDS);
 }
 
-/* Checks each certificate of the chain, because an expired one breaks it. advice: NULL for the
- * advice of the kind. */
+/* Checks one certificate of the chain, because an expired one breaks the chain. advice: NULL for
+ * the advice of the kind. */
 static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, const char *advice)
 {
         const time_t now = pair->inst->check->now, end = certificate_not_after(certificate);
@@ -221,7 +222,8 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                                  "the certificate (%s) is not valid before %s", name, from);
                 break;
         case VALIDITY_ENDS_SOON:
-                /* An authority renews its own certificates; for bellhop-acme, it is too early. */
+                /* An authority renews its own certificates, and bellhop-acme may still have time to
+                 * renew. */
                 if (is_leaf && !(tls_is_acme(pair) && tls_is_early(certificate, now)))
                         instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
                                          "the certificate (%s) expires in %ld days, on %s", name,

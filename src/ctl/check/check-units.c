@@ -55,7 +55,7 @@ static const char *units_state(const Check *check, const char *unit)
         return state ? state->active : "inactive";
 }
 
-/* Or becoming active. */
+/* True also for a unit that is becoming active. */
 static bool units_is_active(const Check *check, const char *unit)
 {
         const char *state = units_state(check, unit);
@@ -108,8 +108,8 @@ static void units_check_router(Check *check)
                                                        ? metrics_fetch_explain(check->router_error)
                                                        : "it does not answer");
 
-                /* Other users have no access, and a router that is not running reads them at its
-                 * start. */
+                /* Other users have no access, and a router that is not running reads the files at
+                 * its start. */
                 if (finding && geteuid() == 0 && check->router_error != -ESHUTDOWN)
                         finding->severity = SEVERITY_ERROR;
         }
@@ -125,8 +125,8 @@ void newest_note(Newest *newest, const char *path, uint64_t changed)
 
 static void units_check_reloaded(Check *check)
 {
-        /* Folders as well, because a file may have been removed. They come after their files: a
-         * file that replaces another one changes both. */
+        /* Checks the folders as well, because a file may have been removed. Each folder comes after
+         * its files, because a file that replaces another one changes both. */
         static const char *const patterns[] = { "router.conf", "router.conf.d/*", "router.conf.d",
                                                 "instances/*", "instances" };
         Newest newest = { .changed = 0 };
@@ -210,7 +210,7 @@ static void units_check_usage(Check *check)
         }
 }
 
-/* instance: the owner of the units; NULL: none. */
+/* instance: the instance of the units; NULL: none. */
 static void units_check_masked(Check *check, const char *instance, const char *const units[],
                                size_t n)
 {
@@ -252,7 +252,7 @@ static void units_check_left_over(Check *check)
                     strcmp(unit->active, "active") != 0)
                         continue;
                 path = name_path(NAME_INSTANCE_FILE, check->ctl->config_dir, name);
-                /* An instance whose file has a mistake still counts as present. */
+                /* An instance whose file has a mistake counts as present. */
                 if (path && access(path, F_OK) < 0)
                         finding_add(&check->findings, FINDING_SOCKET_LEFT_OVER,
                                     (Place){ .instance = name }, NULL,
@@ -377,7 +377,8 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                                  "still serves old hosts on open connections");
 }
 
-/* The counter ends with the service, and the journal may not reach back to its start. */
+/* Uses counter and journal: the counter ends with the service, and the journal may not reach back
+ * to the start. */
 static void units_check_oom(InstanceCheck *inst, bool is_active)
 {
         const uint64_t n = is_active ? oom_count(inst->check->bus, inst->name) : UNKNOWN;

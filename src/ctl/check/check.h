@@ -28,16 +28,16 @@ extern const size_t n_machine_units;
 typedef struct Check {
         const Ctl *ctl;
         Config *config;
-        Hosts *hosts; /* of each instance */
+        Hosts *hosts; /* one for each instance */
         Findings findings;
         X509_STORE *store; /* the authorities that this machine trusts */
         sd_bus *bus;       /* NULL: there is no systemd to ask */
-        Units units;       /* all whose names begin with bellhop */
-        OomKills oom;      /* of the last hours */
+        Units units;       /* all units whose names begin with bellhop */
+        OomKills oom;      /* in the last hours */
         time_t now;
         uint64_t loaded;     /* when the router read its files, as in stale.h */
-        int router_error;    /* why that is not known */
-        uint64_t files_max;  /* of each document root */
+        int router_error;    /* why that time is not known */
+        uint64_t files_max;  /* in each document root */
         size_t n_needs_root; /* checks that only root can make */
         size_t n_silent;     /* running instances that do not report when they read their files */
 } Check;
@@ -57,29 +57,29 @@ typedef struct InstanceCheck {
         const char *name;
         const Hosts *hosts;
         Identity user;
-        char tls[PATH_MAX]; /* its folders of the configuration */
+        char tls[PATH_MAX]; /* its folders in the configuration */
         char snippets[PATH_MAX];
         char www[PATH_MAX];            /* its document root, unless a snippet sets another one */
         char own_folders[2][PATH_MAX]; /* the folders that contain these two */
         const char *replaced[6];       /* for access_ask() */
         size_t n_snippets;
-        size_t n_of_server;   /* of these, except php.fpm */
+        size_t n_of_server;   /* of the snippets, except php.fpm */
         bool has_error;       /* in certificate or document root, where the server reports less */
         bool has_credentials; /* systemd passes certificate and key to it */
         bool snippets_unreadable;
-        bool snippets_not_roots; /* reported once, for the first */
-        bool sets_document_root; /* a snippet does */
-        bool sets_certificate;   /* a snippet does, for some of the hosts */
-        bool sets_handler;       /* a snippet does, perhaps for PHP */
+        bool snippets_not_roots; /* reported once, for the first snippet */
+        bool sets_document_root; /* a snippet sets it */
+        bool sets_certificate;   /* a snippet sets one, for some of the hosts */
+        bool sets_handler;       /* a snippet sets one, perhaps for PHP */
         char **roots;            /* document roots that snippets set */
         size_t n_roots;
-        AcmeState acme;                            /* of its certificate, with Tls=acme */
-        bool knows_acme;                           /* that were readable */
-        bool self_signed;                          /* the certificate of the instance */
-        time_t certificate_begin, certificate_end; /* the same; 0: none could be read */
+        AcmeState acme;                            /* the state of its certificate, with Tls=acme */
+        bool knows_acme;                           /* that state was readable */
+        bool self_signed;                          /* its certificate is self-signed */
+        time_t certificate_begin, certificate_end; /* of its certificate; 0: none could be read */
         char *htaccess;                            /* folders with such a file, each ended by NUL */
         size_t htaccess_size;
-        Newest newest; /* of the files that it reads at its start */
+        Newest newest; /* among the files that it reads at its start */
 } InstanceCheck;
 
 /* Like finding_add(), for this instance. file: NULL for none. */
@@ -90,13 +90,13 @@ typedef struct InstanceCheck {
 void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
                          const char *advice, const Access *access);
 
-/* The configuration's files and folders. */
+/* Checks the configuration's files and folders. */
 void check_config(Check *check);
 
-/* Files in a folder that are not read, because their names don't end with .conf. */
+/* Reports files in a folder that are not read, because their names don't end with .conf. */
 void check_names(Check *check, const char *folder);
 
-/* systemd, the running router, and other programs on its ports; call units_ask() first. */
+/* Check systemd, the running router, and other programs on its ports; call units_ask() first. */
 void units_ask(Check *check);
 void check_router_units(Check *check);
 void check_ports(Check *check);
@@ -104,10 +104,10 @@ void check_ports(Check *check);
 /* Whether a program listens on that port, on IPv4 or IPv6; true also if this is unknown. */
 bool port_is_taken(uint16_t number);
 
-/* Settings of administrators for units. */
+/* Checks settings of administrators for units. */
 void check_dropins(Check *check);
 
-/* Whether bellhop-acme can work, for all instances. */
+/* Checks whether bellhop-acme can work, for all instances. */
 void check_acme_service(Check *check);
 
 /* For one instance: call snippets_look() and acme_look() first, then the others in this order. */
@@ -120,8 +120,8 @@ void check_pages(InstanceCheck *inst);
 void check_server(InstanceCheck *inst);
 void check_instance_units(InstanceCheck *inst);
 
-/* Whether the instance can reach the application in a line of a snippet for Apache: a URL, or
- * unix:PATH|URL. */
+/* Checks whether the instance can reach the application in a line of a snippet for Apache: a URL,
+ * or unix:PATH|URL. */
 void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text);
 
 /* Advice for an instance with Network=no and a server or an address in a snippet. */

@@ -30,10 +30,10 @@
 /* A process that waits for a dead file server ignores SIGKILL, so we leave it to the kernel. */
 #define CONFIGTEST_KILL_SECONDS 2
 
-/* Larger than any pipe. */
+/* So many reads empty any pipe. */
 #define CONFIGTEST_READS 100
 
-/* As TasksMax= limits the instance; here the customer's other processes count too. */
+/* The same as TasksMax= of the instance, but here the customer's other processes count too. */
 #define CONFIGTEST_TASKS 1024
 
 /* --- in the program, after the fork --- */
@@ -53,14 +53,14 @@ static int configtest_make_input(const ConfigTest *configtest)
         return fd;
 }
 
-/* It inherits no terminal, descriptor, folder, key or signal handling from us. */
+/* The program inherits no terminal, descriptor, folder, key or signal handling from us. */
 static bool configtest_let_go(const ConfigTest *configtest, int output, const sigset_t *mask)
 {
         const struct rlimit none = { 0 }, tasks = { CONFIGTEST_TASKS, CONFIGTEST_TASKS };
         const int input = configtest->input ? configtest_make_input(configtest)
                                             : open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-        /* If the kernel has no keys, this fails, which is not an error. */
+        /* This fails if the kernel has no keys, which is not an error. */
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
         for (int number = 1; number < NSIG; number++)
                 (void)signal(number, SIG_DFL);
@@ -88,12 +88,13 @@ static bool configtest_become(const Identity *who)
             setresgid(who->gid, who->gid, who->gid) < 0 ||
             setresuid(who->uid, who->uid, who->uid) < 0)
                 return false;
-        /* As in bellhop@.service: this capability has no use in the kernel, but no process can
-         * trace one with more capabilities. If we don't have it, the test runs without it. */
+        /* As in bellhop@.service: the kernel does not use this capability, but a process can't
+         * trace another one with more capabilities. If we don't have the capability, the test runs
+         * without it. */
         caps[0].permitted = caps[0].inheritable = 1U << CAP_NET_BROADCAST;
         if (syscall(SYS_capset, &header, caps) == 0)
                 (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BROADCAST, 0, 0);
-        /* In case we get a SIGKILL; a change of user resets it. */
+        /* Ends the program if we get a SIGKILL. Set here, because a change of user resets it. */
         return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
 }
 
@@ -141,7 +142,7 @@ static int configtest_start(const ConfigTest *configtest, int output, const sigs
         return pid < 0 ? -errno : pidfd;
 }
 
-/* Drops the beginning of long output, because an error ends the program. False: there is no more.
+/* Drops the beginning of long output, because an error comes last. False: there is no more output.
  */
 static bool configtest_take_output(Watch *watch)
 {
@@ -185,7 +186,7 @@ static int configtest_wait(Watch *watch, unsigned seconds)
         }
 }
 
-/* Also ends the program. */
+/* Waits for the program, and kills it after the time or on a signal. */
 static int configtest_watch(Watch *watch)
 {
         siginfo_t info = { 0 };

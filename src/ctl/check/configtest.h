@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a trusted program that obeys a customer, such as a server that reads their configuration: as
- * that customer, and isolated from root as far as the kernel allows. Does not log.
+ * Runs a trusted program that obeys a customer, such as a server that reads their configuration. It
+ * runs as that customer, and isolated from root as far as the kernel allows. Does not log.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ typedef enum ConfigTestResult {
 
 typedef struct ConfigTest {
         const Identity *who;
-        bool network;      /* the machine's; else it has none */
+        bool network;      /* true: the network of the machine; false: none */
         const char *input; /* its standard input, a file; NULL: /dev/null */
         size_t input_size;
         const char *const *argv;  /* ends with NULL; argv[0] is a path */

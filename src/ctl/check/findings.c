@@ -59,7 +59,7 @@ static bool findings_is_of_name(char c)
         return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-/* Whether a placeholder begins there, or a whole word. */
+/* Whether a placeholder or a whole word begins at this position. */
 static bool findings_is_word(const char *text, const char *at, const char *word)
 {
         const size_t length = strlen(word);
@@ -161,7 +161,7 @@ void findings_finish(Findings *findings, bool strict)
         for (size_t i = 0; strict && i < findings->n; i++)
                 if (findings->findings[i].severity == SEVERITY_WARNING)
                         findings->findings[i].severity = SEVERITY_ERROR;
-        /* Their order does not matter. */
+        /* Without memory, the findings stay unsorted. */
         if (!sorted)
                 return;
         for (Severity severity = SEVERITIES; severity-- > 0;)

@@ -19,7 +19,7 @@ typedef enum FindingKind {
 
 typedef enum Severity {
         SEVERITY_NOTE,    /* information; never changes the exit status */
-        SEVERITY_WARNING, /* will be wrong, or is not yet in force */
+        SEVERITY_WARNING, /* a later fault, or a change that is not yet in force */
         SEVERITY_ERROR,   /* locks clients out, now or after the next boot, or exposes a secret */
         SEVERITIES,
 } Severity;
@@ -47,7 +47,7 @@ typedef struct Finding {
         unsigned line;  /* from 1; 0: the file as a whole */
         char *what;
         char *advice;                /* NULL: none */
-        char *any_what, *any_advice; /* the same, with the words NAME and FILE */
+        char *any_what, *any_advice; /* the same, with NAME and FILE instead of the names */
 } Finding;
 
 typedef struct Findings {
@@ -66,18 +66,18 @@ typedef struct Place {
 #define NOWHERE ((Place){ .line = 0 })
 
 /*
- * advice: replaces the advice of the kind; NULL: uses that. Control characters become question
- * marks. Returns the finding, valid until the next one is added; NULL: lost.
+ * advice: used instead of the advice of the kind; NULL: the advice of the kind. Control characters
+ * become question marks. Returns the finding, valid until the next one is added; NULL: lost.
  */
 Finding *finding_add(Findings *findings, FindingKind kind, Place place, const char *advice,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 void findings_done(Findings *findings);
 
-/* Call it after all are added: strict turns warnings into errors. The worst come first; within a
- * severity, the order of adding is kept. */
+/* Call it after all findings are added. strict turns warnings into errors. Sorts by severity, the
+ * worst first; within a severity, the order of adding is kept. */
 void findings_finish(Findings *findings, bool strict);
 
-/* Whether two findings have the same text about instances, or are the same. */
+/* Whether two findings about instances differ only in the names of instance and file. */
 bool findings_are_alike(const Finding *a, const Finding *b);
 
 /* Keeps only the findings of one instance. */

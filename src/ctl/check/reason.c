@@ -21,7 +21,7 @@ typedef struct Line {
         char *whole;
         char *text; /* without the prefixes of programs */
         Level level;
-        bool is_numbered; /* "AH00526: " was before it */
+        bool is_numbered; /* "AH00526: " was before the text */
 } Line;
 
 void reason_done(Reason *reason)
@@ -95,7 +95,7 @@ static bool reason_is_quiet(const char *text)
                 "Syntax OK",
                 NGINX_END,
                 "NameVirtualHost has no effect",
-                /* These lines follow an error, and don't name its cause. */
+                /* These lines follow an error and don't name its cause. */
                 "Pre-configuration failed",
                 "Configuration check failed",
                 "Configuration Failed",
@@ -116,7 +116,7 @@ static Line reason_read_line(char *text)
         char *date = text[0] == '[' ? strstr(text, "] ") : NULL;
 
         text[strcspn(text, "\r")] = 0;
-        /* bellhop-instance, for the journal: sd-daemon(3) */
+        /* The prefix of bellhop-instance for the journal: sd-daemon(3). */
         if (text[0] == '<' && isdigit((unsigned char)text[1]) && text[2] == '>') {
                 line.level = text[1] <= '3' ? LEVEL_ERROR : LEVEL_WARNING;
                 text += 3;
@@ -197,8 +197,8 @@ static void reason_take_php(char *text, Reason *ret)
         ret->what = strdup(text);
 }
 
-/* " in FILE:3" at the end of a line, which this cuts off. Configuration that bellhop-instance has
- * written is in no file. */
+/* Cuts off " in FILE:3" at the end of a line. Configuration that bellhop-instance has written is in
+ * no file. */
 static void reason_take_place(char *text, Reason *ret)
 {
         char *place = NULL, *colon;
@@ -220,7 +220,7 @@ static void reason_take_place(char *text, Reason *ret)
 }
 
 /* The first error, if it comes from nginx, which reports only one. Words from the file may contain
- * line breaks, so the position is in the last line before its end. */
+ * line breaks, so the last line of the error has the position. */
 static bool reason_take_nginx(Line lines[], size_t n, Reason *ret)
 {
         size_t first = 0, end;
@@ -267,7 +267,7 @@ static void reason_choose(Line lines[], size_t n, Reason *ret)
         for (size_t i = n; !last && i-- > 0;)
                 if (lines[i].level != LEVEL_WARNING)
                         last = &lines[i];
-        /* Later messages of PHP-FPM follow from the first. */
+        /* Later messages of PHP-FPM are only consequences of the first. */
         for (size_t i = 0; last && last->level == LEVEL_ERROR_OF_PHP && i < n; i++)
                 if (lines[i].level == LEVEL_ERROR_OF_PHP ||
                     reason_begins(lines[i].text, "PHP:  ")) {

@@ -7,11 +7,11 @@
 #pragma once
 
 typedef struct Reason {
-        char *file; /* NULL: it names none */
+        char *file; /* NULL: the output names none */
         unsigned line;
         char *what; /* one line */
 } Reason;
 
-/* Returns 0, or -ENOMEM. said is changed. */
+/* Returns 0, or -ENOMEM. Changes said. */
 int reason_find(char *said, Reason *ret);
 void reason_done(Reason *reason);
