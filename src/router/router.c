@@ -121,7 +121,7 @@ static void router_set_limits(Router *router)
 }
 
 /* Outlets of remaining instances keep their sockets and waiting connections, and move to their new
- * index in outlets. NULL: no instance remains. */
+ * index in outlets. outlets and config are NULL if no instance remains. */
 static void router_move_outlets(Router *router, Outlet **outlets, const Config *config)
 {
         for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {

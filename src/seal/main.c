@@ -20,7 +20,7 @@
  * can't seal. */
 #define EARLY_MAX 4096
 
-/* Returns the number after that of the last accepted connection. */
+/* Returns the number after that of the last descriptor that the program inherits. */
 static int accept_early(int listener, int next)
 {
         for (; next < SD_LISTEN_FDS_START + EARLY_MAX; next++) {
