@@ -17,7 +17,7 @@
 /* Exit statuses; 0 is fine. */
 typedef enum CtlStatus {
         CTL_FINE,
-        CTL_FAILED, /* or a mistake was found */
+        CTL_FAILED, /* it failed, or a mistake was found */
         CTL_USAGE,
 } CtlStatus;
 
@@ -25,7 +25,7 @@ typedef enum CtlStatus {
 
 #define SETTINGS_MAX 512
 
-/* In the order in which --help lists them. */
+/* The options, in the order in which --help lists them. */
 typedef struct Ctl {
         const char *state, *sort;          /* list; NULL: not given */
         const char *month;                 /* usage; NULL: all, "": this one */
@@ -36,7 +36,7 @@ typedef struct Ctl {
         size_t n_settings;
         bool create_user;
         bool later;                /* add */
-        bool wait;                 /* add, set: for the certificate */
+        bool wait;                 /* add, set: wait for the certificate */
         const char *apache;        /* import; "": Debian's path, NULL: not given */
         const char *network;       /* import; "": yes, NULL: not given */
         const char *acme;          /* import; "": the default authority, NULL: not given */
@@ -53,7 +53,7 @@ typedef struct Ctl {
         const char *config_dir, *runtime_dir, *usage_dir, *mail_dir, *acme_dir;
 } Ctl;
 
-/* Verbs get the words after their name, and print errors. Each has a file. */
+/* Verbs get the words after their name, and print errors. Each verb has its own file. */
 CtlStatus verb_list(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_status(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_top(const Ctl *ctl, char *arguments[]);

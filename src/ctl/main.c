@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl: options, then the verb.
+ * bellhopctl: parses the options, then runs the verb.
  */
 #include <getopt.h>
 #include <unistd.h>
@@ -14,10 +14,10 @@
 
 #define HELP_HINT "Try 'bellhopctl --help'."
 
-/* Larger than every letter: for options without a letter. */
+/* For options without a letter: larger than every letter. */
 #define LONG_ONLY 256
 
-/* of: the verbs, as an Option has them. */
+/* of: the verbs, in the form of Option.verbs. */
 static void main_help_heading(const char *of)
 {
         Span list = span_from_string(of ? of : ""), word;
@@ -68,7 +68,8 @@ typedef struct Getopt {
         char letters[2 * OPTIONS_MAX + 1];
 } Getopt;
 
-/* If two options have one name, getopt takes the first, which is that of the verb. */
+/* If two options have the same name, getopt takes the first. So the options of the verb come first.
+ */
 static void main_fill_getopt(const Verb *verb, Getopt *ret)
 {
         char *letter = ret->letters;
@@ -93,7 +94,7 @@ static void main_fill_getopt(const Verb *verb, Getopt *ret)
         ret->options[n] = (struct option){ NULL, 0, NULL, 0 };
 }
 
-/* The first word that is a verb, to choose between two options with one name. */
+/* The first word that is a verb, to choose between two options with the same name. */
 static const Verb *main_guess_verb(int argc, char *argv[])
 {
         const Verb *verb = NULL;
@@ -114,7 +115,7 @@ static const Option *main_option(int c)
         return NULL;
 }
 
-/* argument: as in a Verb. */
+/* argument: in the form of Verb.argument. */
 static bool main_words_fit(const char *argument, int n)
 {
         Span list = span_from_string(argument ? argument : ""), word;
@@ -154,7 +155,7 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
         return verb->run(ctl, words + 1);
 }
 
-/* Tls= has one line, although --tls and --acme set it. */
+/* Tls= gets only one line, although both --tls and --acme set it. */
 static bool main_put(Ctl *ctl, const char *key, const char *value, CtlStatus *status)
 {
         size_t i = 0;
@@ -174,7 +175,7 @@ static bool main_put(Ctl *ctl, const char *key, const char *value, CtlStatus *st
         return true;
 }
 
-/* True: nothing else was asked for. */
+/* True: the option asks for nothing else, such as --help. */
 static bool main_take_option(Ctl *ctl, const Option *option, const char *value, CtlStatus *status)
 {
         char *target = (char *)ctl + option->offset;
@@ -225,8 +226,8 @@ int main(int argc, char *argv[])
                 if (main_take_option(&ctl, option, optarg, &status))
                         return (int)status;
         }
-        /* Otherwise there would be no instances, and everything that is running would count as left
-         * over. */
+        /* Without this folder there would be no instances, and all running units would count as
+         * left over. */
         if (access(ctl.config_dir, F_OK) < 0 && strcmp(ctl.config_dir, BELLHOP_CONFIG_DIR) != 0) {
                 output_error("--config=%s: %s.", ctl.config_dir, strerror(errno));
                 return CTL_FAILED;

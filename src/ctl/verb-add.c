@@ -26,18 +26,18 @@ typedef struct Add {
         Change change;
         const char *name;
         Places places;
-        char *text; /* of the file */
+        char *text; /* the new text of the file */
         Draft draft;
         Config *config;      /* the existing files, and the routes of the text */
         Wanted wanted;       /* limits */
-        bool limits[LIMITS]; /* limits that have to be set */
+        bool limits[LIMITS]; /* the limits that have to be set */
         bool has_file;
-        bool signs; /* a certificate, if there is none */
+        bool signs; /* add signs a certificate, if there is none */
         AcmeKeyType key_type;
-        AcmeState acme;  /* before */
-        uint64_t begin;  /* when that was read */
-        bool has_pair;   /* a certificate and its key, in their folder */
-        bool has_signed; /* a certificate, now */
+        AcmeState acme;  /* the state before the change */
+        uint64_t begin;  /* when that state was read */
+        bool has_pair;   /* the folder has a certificate and its key */
+        bool has_signed; /* add has signed a certificate */
 } Add;
 
 /* --- checks of the request --- */
@@ -157,7 +157,7 @@ static const struct {
 /* The result of a step. */
 typedef enum Done {
         DONE,
-        DONE_NOT,     /* and it left nothing behind */
+        DONE_NOT,     /* the step failed, and left nothing behind */
         DONE_UNKNOWN, /* the result is unknown, so nothing is undone */
 } Done;
 
@@ -173,7 +173,7 @@ static int add_is_active(const Add *add, NameUnit what)
         return bus_is_active(add->change.bus, name_unit(what, add->name, unit));
 }
 
-/* False: systemd does not answer, and nothing was changed yet. */
+/* False: systemd does not answer. Nothing was changed yet. */
 static bool add_find_needs(const Add *add, bool needs[static STEPS])
 {
         const Ctl *ctl = add->change.ctl;
@@ -282,7 +282,8 @@ static Done add_start_socket(const Add *add)
         return add_done(r == 1);
 }
 
-/* As above. A running server may have read the certificate already. */
+/* systemctl(1) also fails if systemd does not answer in time. By then, a running server may have
+ * read the certificate. */
 static Done add_restart_server(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -330,7 +331,7 @@ static Done add_do(Add *add, int step)
         }
 }
 
-/* Other files that appeared in the folder are kept. */
+/* Removes the folder and these two files. Keeps a folder in which other files appeared. */
 static void add_remove_folder(const char *path, const char *first, const char *second)
 {
         _cleanup_free_ char *a = text_format("%s/%s", path, first);
@@ -369,19 +370,20 @@ static void add_undo(Add *add, int step)
                 (void)change_unit("stop", name_unit(NAME_SOCKET_UNIT, add->name, unit));
 }
 
-/* A failed step leaves nothing behind; last is the step before it, or an interrupted step. */
+/* Undoes all steps up to last: the step before a failed one, which left nothing behind; or an
+ * interrupted step. */
 static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last, int failed)
 {
         for (int i = last; i >= 0; i--)
                 if (needs[i] && i != SERVER && i != ROUTER)
                         add_undo(add, i);
-        /* Its files are removed again. */
+        /* The router must forget the instance, whose files are removed. */
         if (failed == ROUTER)
                 (void)change_reload_router(&add->change);
         return CTL_FAILED;
 }
 
-/* After the router has the instance, because the authority is its first client. */
+/* Called after the router has the instance, because the authority is the first client. */
 static bool add_let_others_know(Add *add)
 {
         const bool is_acme = add->draft.parsed.instance.tls == TLS_ACME;
@@ -428,7 +430,7 @@ static CtlStatus add_run_steps(Add *add)
         return CTL_FAILED;
 }
 
-/* A CMS that is already installed. */
+/* Proposes --network= for a CMS that is already installed. */
 static void add_propose_network(const Add *add)
 {
         const char *cms = NULL;
@@ -543,7 +545,7 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
         return CTL_USAGE;
 }
 
-/* Ignores state of an earlier instance with that name. */
+/* Waits for the certificate. Ignores the state of an earlier instance with this name. */
 static CtlStatus add_wait(Add *add)
 {
         const Ctl *ctl = add->change.ctl;

@@ -12,7 +12,7 @@ static CtlStatus apply_run(Enforce *enforce)
         double problems;
         bool good;
 
-        /* A mistake may be fixed by a new user, which no file shows. */
+        /* A new user may have fixed a mistake, which no file shows. */
         if (samples_find(&enforce->fleet->samples, METRIC_CONFIG_PROBLEMS, NULL, NULL, &problems) &&
             problems > 0)
                 enforce->router_is_stale = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhopctl cert: shows the certificate of an instance, makes, requests or installs one. */
+/* bellhopctl cert: shows the certificate of an instance, or makes, requests or installs one. */
 #include <openssl/pem.h>
 
 #include "config/names.h"
@@ -21,7 +21,7 @@ typedef struct Shown {
         char key_path[PATH_MAX];
         STACK_OF(X509) * certificates;
         const char *key_match; /* NULL: the key could not be read */
-        int key_error;         /* why */
+        int key_error;         /* why the key could not be read */
 } Shown;
 
 static char *cert_time(time_t time)
@@ -44,12 +44,12 @@ static char *cert_end(X509 *certificate)
         return cert_time(certificate_not_after(certificate));
 }
 
-/* The fields, in the order of both forms. */
+/* The fields, in the order in which text and JSON show them. */
 static const struct {
         const char *heading, *key;
         int json_type;
         char *(*text)(X509 *certificate);
-        bool of_issuers; /* also of the other certificates, in text */
+        bool of_issuers; /* in text, also shown for the other certificates */
 } cert_fields[] = {
         { "Subject", "subject", SCOLS_JSON_STRING, certificate_subject, true },
         { "Names", "names", SCOLS_JSON_ARRAY_STRING, certificate_names, false },
@@ -168,8 +168,8 @@ static void cert_print_text(const Output *output, const Shown *shown, const char
         }
 }
 
-/* One of the instance's hosts, in canonical form, or "*." and such a suffix; host NULL: no host was
- * given. */
+/* Checks that the host is one of the instance's, in canonical form, or "*." and such a suffix. host
+ * NULL: no host was given. */
 static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *host)
 {
         Config *config = NULL;
@@ -227,7 +227,8 @@ static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
         return output_done(&output, status);
 }
 
-/* For instances with certificates from bellhop-acme; it does not replace one for a single host. */
+/* Warns that bellhop-acme will replace the certificate. It does not replace one for a single host.
+ */
 static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host)
 {
         Instance instance;
@@ -240,7 +241,7 @@ static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host
                              name, name);
 }
 
-/* host NULL: of the instance. */
+/* host NULL: the certificate of the instance. */
 static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *host, int made)
 {
         const char *dir = ctl->config_dir;
@@ -285,7 +286,7 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *hos
 
 /* --- a new certificate, and a request for one --- */
 
-/* The option after the name, in a command for the user. */
+/* The option --host=, to follow the name in a command for the user. */
 static const char *cert_option(const char *host)
 {
         return host ? " --host=" : "";
@@ -387,7 +388,7 @@ static CtlStatus cert_request(const Ctl *ctl, const char *name, const char *host
                        : CTL_FAILED;
 }
 
-/* host NULL: for all of the instance. */
+/* host NULL: for all hosts of the instance. */
 static CtlStatus cert_for_hosts(const Ctl *ctl, const char *name, const char *host,
                                 const Hosts *all)
 {
@@ -499,7 +500,7 @@ static CtlStatus cert_read_public_key(const Ctl *ctl, const char *name, const ch
         return *ret ? CTL_FINE : output_no_memory();
 }
 
-/* Free the pair also if the status is not CTL_FINE. */
+/* The caller frees the pair, even if the status is not CTL_FINE. */
 static CtlStatus cert_read_pair(const Ctl *ctl, const char *name, const char *host, char *files[],
                                 TlsPair *pair)
 {

@@ -174,9 +174,8 @@ static int check_print_json(const Output *output, const Findings *findings)
 /* The number of named instances. */
 #define GROUP_NAMED 3
 
-/* The number of instances that share this finding or an equal later one. The findings of one
- * instance are adjacent. names: gets the first instances; or NULL, and counting stops at the least
- * number. */
+/* The number of instances with this finding or an equal later one. The findings of one instance are
+ * adjacent. names: receives the first instances. NULL: counting stops at GROUP_LEAST. */
 static size_t check_count_group(const Findings *findings, size_t first, FILE *names)
 {
         const char *last = NULL;
@@ -195,7 +194,8 @@ static size_t check_count_group(const Findings *findings, size_t first, FILE *na
         return n;
 }
 
-/* NULL: it belongs to no group, or no memory. *ret_n: their number. To be freed. */
+/* The names of the instances in the finding's group, to be freed. *ret_n: their number. NULL: the
+ * finding has no group, or no memory. */
 static char *check_group_names(const Findings *findings, size_t first, size_t *ret_n)
 {
         _cleanup_free_ char *names = NULL;
@@ -206,7 +206,7 @@ static char *check_group_names(const Findings *findings, size_t first, size_t *r
         return out && fclose(out) == 0 && *ret_n >= GROUP_LEAST ? take_ptr(names) : NULL;
 }
 
-/* False: it belongs to a group that was printed with its first member. */
+/* False: the finding belongs to a group that was printed with its first member. */
 static bool check_is_first(const Findings *findings, size_t number)
 {
         size_t first = 0;

@@ -64,7 +64,7 @@ static void export_set_limits(Table *table, const Limits *of)
                                                     : show_count(of->max[kind], text));
 }
 
-/* UINT64_MAX: mail.conf decides. */
+/* count UINT64_MAX: mail.conf decides. */
 static void export_set_count(Table *table, size_t column, uint64_t count)
 {
         char text[SHOWN_MAX];
@@ -95,7 +95,7 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
         export_set_count(table, MAIL_RECIPIENTS, instance->mail.recipients_per_day);
 }
 
-/* Missing values are reported: the output may be the only backup of a machine. */
+/* Reports missing values, because the output may be the only backup of a machine. */
 static CtlStatus export_say_missing(const Config *config, const char *only, size_t n)
 {
         CtlStatus status = CTL_FINE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl import: a separate program, which makes its changes with the other verbs.
+ * bellhopctl import: runs a separate program, which makes its changes with the other verbs.
  */
 #include <limits.h>
 #include <unistd.h>

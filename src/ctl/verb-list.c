@@ -60,14 +60,14 @@ typedef struct Row {
         int certified; /* the result of fleet_certificate() */
         FleetCertificate certificate;
         bool is_acme;
-        AcmeState acme; /* what is known */
+        AcmeState acme; /* as far as it is known */
 } Row;
 
 typedef struct List {
         const Ctl *ctl;
         Output output;
         Fleet fleet;
-        Hosts *hosts; /* of each of fleet.config->instances */
+        Hosts *hosts; /* one for each of fleet.config->instances */
         Row *rows;
         size_t n;
         unsigned states; /* the shown instances, a bit for each */
@@ -116,7 +116,7 @@ static bool list_take_sort(List *list)
         return false;
 }
 
-/* Without a pattern, all match. */
+/* Without a pattern, all rows match. */
 static bool list_matches(const Row *row, char *const patterns[])
 {
         for (size_t i = 0; patterns[i]; i++) {
@@ -204,7 +204,8 @@ static uint64_t list_number(const Row *row, size_t column)
         }
 }
 
-/* Unknown values are last in both directions; equal ones are in the order of names. */
+/* Unknown values come last in both directions. Rows with equal values are in the order of their
+ * names. */
 static int list_compare(const void *a, const void *b, void *userdata)
 {
         const List *list = userdata;
@@ -292,7 +293,7 @@ static int list_print_table(const List *list)
 
         memcpy(shown, columns, sizeof(shown));
         if (!list->output.json) {
-                /* It is the instance's own name; a missing one is reported below. */
+                /* The user has the instance's name. A missing user is reported below. */
                 shown[USER].flags = SCOLS_FL_HIDDEN;
                 for (size_t i = TLS; i <= ACME_ERROR; i++)
                         shown[i].flags = SCOLS_FL_HIDDEN;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl metrics: the unchanged metrics of the router, and records of bellhop-acme, which the
- * router must not read.
+ * bellhopctl metrics: prints the unchanged metrics of the router, and metrics from the records of
+ * bellhop-acme, which the router must not read.
  */
 #include <inttypes.h>
 

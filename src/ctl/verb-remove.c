@@ -32,13 +32,13 @@ static bool remove_file(Remove *remove, const char *kind, const char *path)
         return change_good(path, file_remove(path));
 }
 
-/* The router must stop sending connections there before the units are stopped. */
+/* The router must stop sending connections to the instance before the units are stopped. */
 static bool remove_routes(Remove *remove, bool had_file)
 {
         const int known =
                 had_file ? 1 : router_knows(remove->change.ctl->runtime_dir, remove->name);
 
-        /* A router that does not answer may still have it. */
+        /* A router that does not answer may still have the instance. */
         if (known == 0 || known == -ESHUTDOWN)
                 return true;
         return !change_step(&remove->change, "router",
@@ -60,8 +60,8 @@ static bool remove_hosts(Remove *remove)
         return good;
 }
 
-/* The customer's programs can no longer reach anything in it. A program whose current folder is
- * below it must end before the removal can end. */
+/* Closes a folder, so the customer's programs can no longer reach anything in it. A program whose
+ * current folder is below it must end before the removal can end. */
 static void remove_close_folder(const char *path)
 {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -132,7 +132,7 @@ static bool remove_kept(Remove *remove)
         return good;
 }
 
-/* The kernel stores it for the uid, which another user may get. */
+/* The kernel stores the quota for the uid, which another user may get later. */
 static bool remove_quota(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl rename: until the last step, units of both names can start at any time: the user has
+ * bellhopctl rename: until the last step, units of both names can start at any time. The user has
  * two names, links lead from the old folders to the new ones, and each name has a file. So clients
- * are still served if a rename is killed and not repeated. The files are exchanged in one step, and
- * then the router sends connections to the new name; the old instance finishes its connections.
+ * are still served if a rename is killed and not repeated. The files are exchanged in one step.
+ * Then the router sends connections to the new name, and the old instance finishes its connections.
  */
 #include <sys/stat.h>
 #include <time.h>
@@ -22,7 +22,7 @@
 #include "util/file.h"
 #include "util/text.h"
 
-/* A failed start takes 15 s, and the stand-in some more. */
+/* A failed start takes 15 s, and the stand-in takes some more time. */
 #define DRAIN_USEC (60 * UINT64_C(1000000))
 
 /* The second file, while both names have one. A file needs a host; this one exists nowhere. */
@@ -83,7 +83,7 @@ static bool rename_group(Rename *rename)
                                                   rename->from, NULL });
 }
 
-/* Crontab, mail and the like, which remain in use. */
+/* Renames crontab, mail and similar files, which remain in use. */
 static bool rename_kept_files(Rename *rename)
 {
         for (size_t i = 0; i < RENAME_KEPT; i++) {
@@ -159,7 +159,7 @@ static int rename_write_record(const Rename *rename)
         return file_write(record, text);
 }
 
-/* Before systemd loads the new units, so it need not read all units again. */
+/* Called before systemd loads the new units, so it need not read all units again. */
 static bool rename_settings(Rename *rename, const Instance *instance)
 {
         const char *dir = UNITS_GENERATED_DIR;
@@ -193,7 +193,7 @@ static bool rename_write_stub(Rename *rename, const Instance *instance)
         return change_good(rename->new.file, text ? file_write(rename->new.file, text) : -ENOMEM);
 }
 
-/* Files that must exist before the new units can start. */
+/* Makes the files that must exist before the new units can start. */
 static bool rename_make_units(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;
@@ -213,8 +213,8 @@ static bool rename_make_units(Rename *rename)
                 change_unit("start", unit));
 }
 
-/* systemd makes these folders again if the old instance must start once more. So it is started
- * first, and they are renamed at the last moment. */
+/* systemd makes these folders again if the old instance must start once more. So that instance is
+ * started first, and the folders are renamed at the last moment. */
 static bool rename_state(Rename *rename)
 {
         const struct {
@@ -239,7 +239,7 @@ static bool rename_state(Rename *rename)
         return true;
 }
 
-/* The files are exchanged in one step, so each host always has one file. */
+/* Exchanges the files in one step, so each host is always in exactly one file. */
 static bool rename_switch(Rename *rename)
 {
         const bool dry_run = rename->change.ctl->dry_run;
@@ -254,7 +254,7 @@ static bool rename_switch(Rename *rename)
         return true;
 }
 
-/* Whether the old instance has received all its hand-offs. 1, 0, or a negative errno, which is
+/* Whether the old instance has received all its hand-offs: 1, 0, or a negative errno, which is
  * printed. */
 static int rename_is_drained(const Rename *rename)
 {
@@ -365,7 +365,7 @@ static bool rename_end_units(Rename *rename)
                ending_close_account(change, rename->from);
 }
 
-/* The links, and state that the old instance has made again. */
+/* Removes the links, and state that the old instance has made again. */
 static bool rename_end_folders(Rename *rename)
 {
         const Places *old = &rename->old;

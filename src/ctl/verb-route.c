@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl route: the route of a connection, by the configuration in force and by the files.
+ * bellhopctl route: shows the route of a connection, by the configuration in force and by the
+ * files.
  */
 #include "config/names.h"
 #include "ctl/ask/metrics-client.h"
@@ -85,7 +86,7 @@ static void route_ask_files(const Config *config, const Question *question, Answ
         explain_parse(ret->text, &ret->is);
 }
 
-/* To be freed. NULL: no memory. */
+/* The answer in words, to be freed. NULL: no memory. */
 static char *route_words(const Explanation *answer)
 {
         const char *cause = answer->reason ? refuse_reason_cause(answer->reason) : NULL;
@@ -179,7 +180,7 @@ static void route_print_acme(const Config *config, const Explanation *answer)
                 answer->instance ? config_find_instance(config, answer->instance) : ROUTE_NONE;
         const Instance *instance = place == ROUTE_NONE ? NULL : &config->instances[place];
 
-        /* It only applies to hosts in its file. */
+        /* bellhop-acme gets a certificate only for hosts in the file. */
         if (!instance || instance->tls != TLS_ACME || instance->is_suspended || !answer->route)
                 return;
         output_print("\nWhile bellhop-acme gets a certificate, challenges of the authority for %s "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl set: changes settings in the file of an instance, and nothing else in it, then puts
- * that file into effect as apply does. The complete result is checked before it is written. After a
+ * bellhopctl set: changes settings in the file of an instance, and nothing else in it. Then it puts
+ * the file into effect, as apply does. The complete file is checked before it is written. After a
  * kill, the same command continues.
  */
 #include "ctl/change/acme.h"
@@ -33,9 +33,9 @@ typedef struct Set {
         bool is_changed;   /* the file will change */
         bool is_other;     /* a certificate for the old settings is not enough */
         AcmeKeyType key_type;
-        bool signs;     /* it has no certificate yet, and bellhop-acme needs some time */
+        bool signs;     /* signs one: there is none yet, and bellhop-acme needs time */
         AcmeState acme; /* before */
-        uint64_t begin; /* when that was read */
+        uint64_t begin; /* when that state was read */
 } Set;
 
 /* --- checks of the request --- */
@@ -96,7 +96,7 @@ static CtlStatus set_edit_one(Set *set, const char *key, const char *value)
 
         if (edited)
                 status = draft_parse(&draft, set->name, set->places.file, span_from_string(edited));
-        /* An equal value in another form is kept. */
+        /* If the new value is the same in another form, the old form is kept. */
         if (status == CTL_FINE && !draft_is_same(&old, &draft)) {
                 set->text = take_ptr(edited);
                 edited = before;
@@ -151,8 +151,8 @@ static CtlStatus set_edit(Set *set)
         return status == CTL_FINE ? set_compare(set, before) : status;
 }
 
-/* Remaining snippets may be for the other server: the instance would run until it is idle, and then
- * not start again. */
+/* Tests the new server with the present snippets, which may be for the old one. Otherwise, the
+ * instance would run until it is idle, and then not start again. */
 static CtlStatus set_try_server(const Set *set)
 {
         Instance instance = set->draft.parsed.instance;
@@ -236,7 +236,7 @@ static bool set_write(Set *set)
                change_good(set->places.file, file_write(set->places.file, set->text));
 }
 
-/* Before the file: if plain HTTP will no longer be served, HTTPS must work. */
+/* Called before the file is written: if plain HTTP will no longer be served, HTTPS must work. */
 static bool set_sign(Set *set)
 {
         Hosts *hosts;
@@ -274,7 +274,7 @@ static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
         enforce->any = enforce->needs[0];
 }
 
-/* A socket that is stopped for a moment would refuse connections. */
+/* Restarts only the service: a socket that is stopped for a moment would refuse connections. */
 static void set_keep_socket(Enforce *enforce)
 {
         if (enforce->any & NEED_RENEW && enforce->fleet->entries[0].state != FLEET_OFF) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl status: everything about one instance, with advice if it does not serve. One list of
- * fields, for people and for programs.
+ * bellhopctl status: shows everything about one instance, with advice if it does not serve clients.
+ * One list of fields serves both people and programs.
  */
 #include <pwd.h>
 #include <stdarg.h>
@@ -298,7 +298,7 @@ static void status_put_numbers(Status *status)
         status_put_oom(status);
         status_put_number(status, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
         status_put_number(status, "Connections", "connections", entry->n_open, show_count);
-        /* For people, the numbers above and below are newer. */
+        /* Not shown to people, because the numbers above and below are newer. */
         status_put_text(status, NULL, "status", entry->said);
         status_put_number(status, "Hand-offs", "handoffs", entry->n_handoffs, show_count);
         status_put_number(status, "Refused", "refused", entry->n_refused, show_count);
@@ -515,7 +515,7 @@ CtlStatus verb_status(const Ctl *ctl, char *arguments[])
                 result = output_bad_configuration(ctl, r);
         } else {
                 output_start(ctl, &output);
-                /* As systemctl status does, for scripts. */
+                /* The exit status is that of systemctl status, for scripts. */
                 if (status.entry->state != FLEET_UNKNOWN && status.entry->state != FLEET_FAILED &&
                     status.entry->state != FLEET_OFF && status.entry->instance)
                         result = CTL_FINE;

@@ -47,7 +47,8 @@ static bool suspend_reload_router(Suspend *suspend)
                change_reload_router(&suspend->change);
 }
 
-/* Its own report counts only against it: a customer could forge it to continue. */
+/* The instance's own report is used only against it: a customer could forge the report to continue.
+ */
 static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
 {
         const FleetEntry *entry = suspend->entry;

@@ -131,7 +131,7 @@ static int top_print_frame(const Top *top)
         size_t left = top_room(top);
         int r;
 
-        /* In one piece, which avoids flicker. */
+        /* Writes the screen in one piece, which avoids flicker. */
         if (top->screen)
                 (void)fputs(SCREEN_CLEAR, stdout);
         if (legend)
@@ -220,7 +220,7 @@ static int top_wait(const Top *top)
                 if (ppoll(&fd, 1, &left, &top->signals) > 0 &&
                     (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q'))
                         ended = 1;
-                /* There are no rates before the second look. */
+                /* Without a second look, there are no rates yet. */
                 if (resized && top->screen && top->before.usec > 0)
                         r = top_print_frame(top);
                 resized = 0;

@@ -31,7 +31,7 @@ const size_t n_verbs = ELEMENTSOF(verbs);
 #define STRING(field) OPTION_STRING, offsetof(Ctl, field), NULL
 #define SETTING(key)  OPTION_SETTING, 0, key
 
-/* In groups of the same verbs, as --help shows them. */
+/* Options of the same verbs are together, because --help shows them as a group. */
 const Option options[] = {
         { "state", 0, "STATE", "list", "Only in that state, or in several: a,b", STRING(state) },
         { "sort", 0, "COLUMN", "list", "Sort by that column; -COLUMN reverses the order",

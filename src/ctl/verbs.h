@@ -19,7 +19,7 @@ typedef enum OptionKind {
         OPTION_FLAG,    /* a bool becomes true */
         OPTION_STRING,  /* a const char * */
         OPTION_SETTING, /* one more of ctl.settings */
-        OPTION_ACME,    /* Tls=acme, and with an argument Acme= */
+        OPTION_ACME,    /* sets Tls=acme and, with an argument, Acme= */
         OPTION_HELP,
         OPTION_VERSION,
 } OptionKind;
@@ -43,7 +43,7 @@ extern const size_t n_verbs;
 extern const Option options[];
 extern const size_t n_options;
 
-/* NULL: there is none. */
+/* NULL: there is no such verb. */
 const Verb *verb_find(const char *name);
-/* NULL as verb: true, because it might be any. */
+/* verb NULL: true, because any verb is possible. */
 bool option_is_for(const Option *option, const Verb *verb);

@@ -125,7 +125,7 @@ static bool dropins_is_defined(const char *unit)
         return found;
 }
 
-/* path: of a unit's file, or of a folder with drop-ins. */
+/* path: a unit's file, or a folder with drop-ins. */
 static void dropins_note(Dropins *dropins, const char *path)
 {
         const bool is_folder = text_ends_with(path, ".d");

@@ -60,7 +60,7 @@ typedef struct InstanceCheck {
         char tls[PATH_MAX]; /* its folders in the configuration */
         char snippets[PATH_MAX];
         char www[PATH_MAX];            /* its document root, unless a snippet sets another one */
-        char own_folders[2][PATH_MAX]; /* the folders that contain these two */
+        char own_folders[2][PATH_MAX]; /* the parent folders of tls and snippets */
         const char *replaced[6];       /* for access_ask() */
         size_t n_snippets;
         size_t n_of_server;   /* of the snippets, except php.fpm */

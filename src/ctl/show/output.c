@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns standard output while a verb runs: its colours and its pager.
+ * Owns standard output while a verb runs, with its colours and its pager.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -34,13 +34,13 @@ static FILE *output_start_pager(void)
                 command = "less";
         if (command[0] == 0 || strcmp(command, "cat") == 0)
                 return NULL;
-        /* If its program were missing, all output would be lost. */
+        /* If the program of the pager were missing, all output would be lost. */
         test = text_format("command -v %.*s >/dev/null 2>&1", (int)strcspn(command, " \t"),
                            command);
         if (!test || system(test) != 0)
                 return NULL;
         (void)setenv("LESS", getenv("SYSTEMD_LESS") ? getenv("SYSTEMD_LESS") : LESS_OPTIONS, true);
-        /* A user who may only view as root must not get a root shell with "!". */
+        /* A user who can only view output as root must not get a root shell with "!". */
         (void)setenv("LESSSECURE", "1", true);
         pager = popen(command, "we");
         if (pager)
@@ -136,7 +136,7 @@ void output_paint(const Output *output, OutputColor color, const char *format, .
 #define PARAGRAPH_INDENT 10
 #define PARAGRAPH_LEAST  40 /* columns; a narrower terminal gets unbroken lines */
 
-/* The number of columns of the text, whose bytes are harmless UTF-8. */
+/* The number of columns of the text, which is harmless UTF-8. */
 static unsigned output_width(const char *text, size_t length)
 {
         unsigned width = 0;
@@ -199,7 +199,7 @@ static int output_add_column(const Output *output, struct libscols_table *table,
                                        0, definition->flags | (array ? SCOLS_FL_WRAP : 0));
         int r = column ? scols_column_set_json_type(column, definition->json_type) : -ENOMEM;
 
-        /* The lines of a cell are the elements of the array. */
+        /* Each line of the cell is an element of the array. */
         if (r == 0 && array)
                 r = scols_column_set_safechars(column, "\n");
         if (r == 0 && array)
@@ -237,7 +237,7 @@ void table_set(Table *table, size_t column, const char *text)
                 return;
         place = scols_table_get_column(table->table, column);
         copy = strdup(text);
-        /* Lines are the elements of an array. */
+        /* Line breaks separate the elements of an array, so these are kept. */
         text_make_harmless(copy, scols_column_is_wrap(place) ? '\n' : 0);
         table->failed = !copy || scols_line_refer_data(table->line, column, copy) < 0;
 }
@@ -262,7 +262,7 @@ void table_set_list(Table *table, size_t column, char *const texts[], size_t n)
         table->failed = table->failed || (n > 0 && !joined);
 }
 
-/* As in libsmartcols for JSON: anything that does not begin with '0' or 'n' is true. */
+/* For JSON, libsmartcols takes any text as true that does not begin with '0' or 'n'. */
 void table_set_bool(Table *table, size_t column, bool value)
 {
         table_set(table, column, value ? "1" : "0");
@@ -304,7 +304,7 @@ static void output_print_json(char *text)
         (void)fputs(text, stdout);
 }
 
-/* If the text has more columns than this, the number of bytes that fit before an ellipsis. */
+/* The number of bytes that fit before an ellipsis, if the text is wider than this. */
 static size_t output_cut(const char *text, size_t length, unsigned columns)
 {
         unsigned width = 0;
@@ -351,7 +351,7 @@ int table_print(Table *table)
 
 void output_progress(const char *what, size_t done, size_t all)
 {
-        /* Shorter work is done before anybody could read it. */
+        /* Shorter work ends before anybody could read the progress. */
         if (all < 100 || !isatty(STDERR_FILENO))
                 return;
         if (what && done % 16 == 0)

@@ -19,7 +19,7 @@ typedef struct Output {
         FILE *pager;      /* NULL: none */
 } Output;
 
-/* Starts the pager, if there is one; end it with output_done(). Once in a process. */
+/* Starts the pager, if there is one; end it with output_done(). Call it only once in a process. */
 void output_start(const Ctl *ctl, Output *ret);
 
 /* Returns when the reader has seen everything: CTL_FAILED if the output is incomplete, otherwise
@@ -35,9 +35,9 @@ typedef enum OutputColor {
         COLOR_FAINT,
 } OutputColor;
 
-/* Writes text to standard output, with its own line ends. Texts that bellhopctl shows may come from
- * customers: each goes through text_make_harmless() here, in table_set() or in output_error(), and
- * nowhere else. */
+/* Writes text, which has its own line ends, to standard output. A text that bellhopctl shows may
+ * come from a customer: each goes through text_make_harmless() here, in table_set() or in
+ * output_error(), and nowhere else. */
 void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void output_paint(const Output *output, OutputColor color, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
@@ -55,7 +55,7 @@ typedef struct Column {
         int json_type;   /* SCOLS_JSON_...; a cell of an array has a line for each element */
 } Column;
 
-/* Lines of cells. A lack of memory is remembered, so only the result of table_print() has to be
+/* Lines of cells. A table remembers a lack of memory, so only the result of table_print() has to be
  * checked. */
 typedef struct Table {
         const Output *output;
@@ -72,16 +72,16 @@ void table_add(Table *table); /* a line below all others, with empty cells, null
 void table_set(Table *table, size_t column, const char *text);
 void table_setf(Table *table, size_t column, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
-/* Elements of an array in JSON; words for people. */
+/* Sets a cell to the elements of an array in JSON, and to words for people. */
 void table_set_list(Table *table, size_t column, char *const texts[], size_t n);
 void table_set_bool(Table *table, size_t column, bool value);
 void table_set_color(Table *table, size_t column, OutputColor color);
 
-/* UNKNOWN is null in JSON. For people, in the form of show(). */
+/* Sets a cell to a number: for people, in the form of show(). UNKNOWN is null in JSON. */
 void table_set_number(Table *table, size_t column, uint64_t n,
                       const char *(*show)(uint64_t n, char *text));
 
-/* Frees it too. Returns 0, or -ENOMEM, and then nothing is printed. */
+/* Prints the table and frees it. Returns 0; or -ENOMEM, and then nothing is printed. */
 int table_print(Table *table);
 
 /* Shows the progress of long work on standard error, if it is a terminal; what NULL: erases it. */

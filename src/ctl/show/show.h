@@ -7,7 +7,7 @@
 
 #define SHOWN_MAX 40
 
-/* UINT64_MAX is unknown: "-". All return ret. */
+/* All functions show UINT64_MAX, which is unknown, as "-", and return ret. */
 const char *show_count(uint64_t n, char ret[static SHOWN_MAX]);
 const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX]);      /* "812B", "11.4M" */
 const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX]);       /* "0.52s" */
