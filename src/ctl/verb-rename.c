@@ -297,7 +297,7 @@ static bool rename_drain(const Rename *rename)
         return r > 0;
 }
 
-/* The router has both names until no connection waits for the old one. */
+/* The router has both names until no connection waits for the old name. */
 static bool rename_router(Rename *rename)
 {
         Change *change = &rename->change;

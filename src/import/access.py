@@ -49,7 +49,7 @@ def only_root_changes(path):
 
 
 def is_bindable(folder, user):
-    """Whether systemd, which follows links as root at each start, will always find the same folder."""
+    """Whether systemd will always find the same folder. It follows links as root at each start."""
     first = first_not_roots(folder)
     if first is None or not os.path.lexists(first):
         return True
@@ -87,7 +87,7 @@ def locked(folder, flags=0):
 
 
 def talk(process, data):
-    """(standard output, standard error), both at most LARGEST, within AS_CUSTOMER_SEC."""
+    """Returns (standard output, standard error). Each has at most LARGEST bytes, within AS_CUSTOMER_SEC."""
     said, end = {process.stdout: b"", process.stderr: b""}, time.monotonic() + AS_CUSTOMER_SEC
     with selectors.DefaultSelector() as waiting:
         for file in (process.stdin, *said):
@@ -134,7 +134,7 @@ def as_customer(user, command, data=b""):
 
 
 def read_as(user, path):
-    """Reads as the customer, who may have put a fifo there, so it never waits."""
+    """Reads as the customer. Never waits, because the customer may have put a fifo there."""
     return as_customer(user, ["dd", "iflag=nonblock,fullblock", "status=none", "bs=64K", f"count={LARGEST >> 16}", f"if={path}"])
 
 
@@ -160,7 +160,7 @@ def blocks(text, kind):
 
 
 def read_pair(certificate, key, chain, user):
-    """(fullchain.pem, privkey.pem); one file may have both, and the chain may be in a separate file."""
+    """Returns (fullchain.pem, privkey.pem). One file may have both, and the chain may be in a separate file."""
     text = read(certificate, user)
     own = blocks(text, "CERTIFICATE")
     own += [block for block in (blocks(read(chain, user), "CERTIFICATE") if chain else []) if block not in own]
@@ -191,8 +191,8 @@ def write(path, text, mode=0o644, gid=-1):
         raise Failed(f"{path}: {error.strerror}") from None
 
 
-# The customer can put links anywhere in that folder, so this writes there as
-# the customer.
+# The customer can put links anywhere in that folder, so this script writes there
+# as the customer.
 WRITE_PAIR = """
 set -e
 mkdir -p -- "$1"
@@ -213,7 +213,7 @@ def write_pair(user, folder, pair):
 
 
 def installed_pair(user, folder):
-    """None: there is none, or the customer can't read it."""
+    """None: there is no such file, or the customer can't read it."""
     try:
         return tuple(read_as(user, f"{folder}/{name}.pem").decode(errors="replace")
                      for name in ("fullchain", "privkey"))

@@ -55,12 +55,12 @@ class Source:
         return [node for node in self.nodes if node.key == "virtualhost"]
 
     def server(self, key, default=""):
-        """A setting of the whole server, the last one."""
+        """The last such setting of the whole server."""
         return next((node.first() for node in reversed(self.nodes) if node.key == key), default)
 
 
 def parse(text):
-    """The nodes of a dump."""
+    """Parses a dump into its nodes."""
     top = Node("", "")
     top.children = []
     stack, file, line = [top], "", 0
@@ -85,13 +85,13 @@ def parse(text):
 
 
 def module_file(name):
-    """None: this machine does not have it. The name is that of the structure, like info_module."""
+    """The path of a module, by the name of its structure, like info_module. None: this machine does not have it."""
     base = {"mpm_itk_module": "mpm_itk"}.get(name, name.removesuffix("_module"))
     return next((path for folder in MODULE_DIRS if os.path.exists(path := f"{folder}/mod_{base}.so")), None)
 
 
 def run(program, file, *words):
-    """Like apachectl: with the variables of envvars, if this file exists."""
+    """Runs a program like apachectl: with the variables of envvars, if this file exists."""
     envvars = os.path.join(os.path.dirname(file), "envvars")
     script = 'if [ -r "$1" ]; then . "$1"; fi; shift; exec "$@"'
     done = subprocess.run(["sh", "-c", script, "sh", envvars, program, "-f", file, *words], capture_output=True,

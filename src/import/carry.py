@@ -21,12 +21,12 @@ from access import Failed
 
 UNITS = "/etc/systemd/system"
 WWW = "/srv/www"
-# add --create-user writes it, and remove --purge looks for it.
+# add --create-user writes this mark, and remove --purge looks for it.
 USER_MARK = "bellhop customer"
-# A plan with one of these is not executed; other findings of check are older, or not mistakes of the plan.
+# A plan with one of these findings is not executed. Other findings are older, or not mistakes of the plan.
 MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
             "key-mismatch", "snippet-error", "acme-authority"}
-# The options of add and set for them; null is "none".
+# The options of add and set for limits; null is "none".
 LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
           "disk_max_bytes": "--disk-max={}"}
 # A missing document root will be made.
@@ -58,7 +58,7 @@ def run(command):
 
 
 def without_name(said):
-    """Errors of bellhopctl as a part of our own."""
+    """Makes errors of bellhopctl fit into our own."""
     return re.sub("^bellhopctl: ", "", said, flags=re.MULTILINE).removesuffix(".")
 
 
@@ -71,12 +71,12 @@ def mail_option(key, value):
 
 
 def host_key(host):
-    """As the router compares them."""
+    """A host in the form in which the router compares hosts."""
     return host.lower().removesuffix(".")
 
 
 def address_key(address):
-    """One of the spellings of an address, with or without port."""
+    """One spelling for all forms of an address, with or without port."""
     found = re.fullmatch(r"(\[.*\]|[^:]*):(\d+)", address)
     host, port = found.groups() if found else (address, "")
     try:
@@ -97,7 +97,7 @@ class Ctl:
         self.program, self.config, self.runtime = program, config, runtime
 
     def run(self, *words, config=None):
-        """(exit status, output as an object, standard error)."""
+        """Returns (exit status, output as an object, standard error)."""
         done = subprocess.run([self.program, f"--config={config or self.config}", f"--runtime={self.runtime}", "--json",
                                "--no-pager", *words], capture_output=True, text=True, check=False)
         try:
@@ -214,7 +214,7 @@ class Carry:
                     yield entry, f"{entry.place('certificates' if folder else 'certificate')}: {error}."
 
     def stage(self, folder, entries):
-        """The plan as a folder of configuration, for bellhopctl check."""
+        """Writes the plan as a folder of configuration, for bellhopctl check."""
         os.chmod(folder, 0o755)
         for name in ("apache2", "instances", "sites", "tls", "www"):
             os.mkdir(os.path.join(folder, name), 0o755)
@@ -293,11 +293,11 @@ class Carry:
             yield entry, f"{entry.place(key)}: {what}."
 
     def knows_pair(self, entry):
-        """Without root, and before the user exists, certificates are not visible."""
+        """Whether certificates are visible: not without root, and not before the user exists."""
         return os.geteuid() == 0 and user_of(entry.name) is not None
 
     def mistakes(self):
-        """[(entry, text)]; nothing has been changed."""
+        """Returns [(entry, text)]. Nothing has been changed."""
         found = [*self.forms(), *self.users(), *self.conflicts(), *self.folders(), *self.changed_by_hand(), *self.read_pairs()]
         wrong = {entry.name for entry, _ in found}
         changed = [entry for entry in self.entries if entry.name not in wrong and any(True for _ in self.steps(entry))]
@@ -327,7 +327,7 @@ class Carry:
         return "\n".join(lines) + "\n"
 
     def keys_of(self, entry):
-        """The key of each line of text_of(); None: the line has no key."""
+        """The key of each line of text_of(). None: the line has no key."""
         return [None, *[key for key, _ in self.options(entry)], None]
 
     def differs(self, entry, there):
@@ -477,7 +477,7 @@ def time_of(seconds):
 
 
 def names_in(folder):
-    """None if there is no file, or only root can see it."""
+    """None: there is no file, or only root can see it."""
     try:
         return os.listdir(folder)
     except OSError:

@@ -5,7 +5,7 @@ import glob
 import os
 import re
 
-# In order: a later one takes precedence.
+# In order: a later file takes precedence.
 POOLS = ("/etc/php/*/fpm/pool.d/*.conf", "/etc/php-fpm.d/*.conf")
 INI = re.compile(r"(php_(?:admin_)?(?:value|flag)|env)\[([^\]]+)\]")
 # Settings of bellhop-instance or fpm.conf.
@@ -66,7 +66,7 @@ def load(patterns=POOLS):
 
 
 def program_of(version):
-    """None: it is the newest one, which every instance has; or it is not installed."""
+    """None: this is the newest version, which every instance has; or the version is not installed."""
     installed = sorted((tuple(map(int, path.rpartition("fpm")[2].split("."))) for path in
                         glob.glob("/usr/sbin/php-fpm[0-9]*.[0-9]*")))
     path = f"/usr/sbin/php-fpm{version}"

@@ -10,7 +10,7 @@ FLAGS = ("auto", "manual")
 
 
 class Domains:
-    """All of them: the first name of each is the name of its folder."""
+    """All managed domains. The first name of each is the name of its folder."""
 
     def __init__(self, source):
         root = source.server("serverroot", "/etc/apache2")
@@ -20,7 +20,7 @@ class Domains:
         self.all = [names for node in found if (names := [word.lower() for word in node.words if word.lower() not in FLAGS])]
 
     def pair_of(self, site):
-        """(certificate, key, None); None: none of them has the names of the site, or there is no certificate yet."""
+        """Returns (certificate, key, None). None: no domain has the site's names, or there is no certificate yet."""
         own = {name for name, _ in site.names}
         for names in self.all:
             if own & set(names) and re.fullmatch(r"[a-z0-9*_-][a-z0-9*._-]*", names[0]):
@@ -31,7 +31,7 @@ class Domains:
 
 
 def pair_in(folder):
-    """A domain can have one for each kind of key, the usual one first."""
+    """A domain can have a certificate for each kind of key. The usual kind comes first."""
     try:
         files = os.listdir(folder)
     except OSError:

@@ -65,7 +65,7 @@ class Settings:
 
     @staticmethod
     def line(kind, name, found, with_php):
-        """(the line, where it is now), or (None, why there is none)."""
+        """Returns (the line, where the setting is now), or (None, why there is no line)."""
         values = list(dict.fromkeys(value for _, value, _ in found))
         key = name if kind == "pool" else f"{kind}[{name}]"
         if any('"' in value or "\n" in value for value in values):

@@ -20,7 +20,7 @@ TLS_SOURCES = ("files", "acme")
 LARGEST = 2 ** 63 - 1
 LARGEST_FILE = 64 * 1024 * 1024
 BLANKS = re.compile(r"[ \t\r\n]*")
-# Python can't encode these; others stand for bytes that are not UTF-8.
+# Python can't encode these surrogates; the others stand for bytes that are not UTF-8.
 NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
 
@@ -113,7 +113,7 @@ class Text:
         self.expect(last)
 
     def keys(self):
-        """The keys of an object with their lines; its values are for the caller to take."""
+        """The keys of an object with their lines. The caller takes the values."""
         seen = set()
         for _ in self.items("{", "}"):
             line, key = self.line(), self.value()
@@ -298,7 +298,7 @@ def check_entry(entry):
 
 
 def check(entries):
-    """[(entry, mistake)] of the form."""
+    """Returns [(entry, mistake)] for mistakes of form."""
     first = {}
     for entry in entries:
         yield from ((entry, mistake) for mistake in check_entry(entry))
@@ -360,7 +360,7 @@ def let_acme(entry, authority):
 
 
 def as_json(entry):
-    """The keys of status --json always, others only with a value."""
+    """The keys of status --json are always present, others only with a value."""
     always = ("hosts", "addresses", "default", "http", "network", "server", "idle_seconds", "suspended", "canonical", "tls", "acme", *MAIL,
               *LIMITS)
     return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS

@@ -26,7 +26,7 @@ def is_address(text):
 
 
 def is_route(name):
-    """Whether Host= accepts it."""
+    """Whether Host= accepts the name."""
     return bool(HOST.fullmatch(name.removeprefix("*."))) and not is_address(name)
 
 
@@ -41,7 +41,7 @@ def matches(pattern, host):
 
 
 def user_by(word):
-    """From a name, or from a number after "#". None: there is none."""
+    """A user, from a name or from a number after "#". None: there is no such user."""
     try:
         return pwd.getpwuid(int(word[1:])).pw_name if word.startswith("#") else pwd.getpwnam(word).pw_name
     except (KeyError, ValueError):
@@ -81,14 +81,14 @@ class Site:
         return f"{self.node.file}:{self.node.line}"
 
     def get(self, key):
-        """The last one of a directive in it."""
+        """The last such directive directly in the virtual host."""
         return next((child for child in reversed(self.node.children) if child.key == key), None)
 
     def has(self, host):
         return any(matches(name, host) for name, _ in self.names)
 
     def find_user(self, wanted, of_all):
-        """From its directives; of_all is the user of the whole server."""
+        """Finds the user from the directives. of_all: the user of the whole server."""
         for name, _ in self.names:
             if name in wanted:
                 return wanted[name]
@@ -120,7 +120,7 @@ class Site:
 
 
 class Sites:
-    """All of them, in Apache's order."""
+    """All virtual hosts, in Apache's order."""
 
     def __init__(self, source, pools, wanted):
         self.all = [Site(node, pools) for node in source.vhosts]
@@ -149,7 +149,7 @@ class Sites:
         return groups
 
     def inherit(self):
-        """A virtual host without a user, such as one that redirects, belongs to the users of its names elsewhere."""
+        """A virtual host without a user, such as one that redirects, belongs to the users with its names elsewhere."""
         with_user = [site for site in self.all if site.users]
         for site in self.all:
             if not site.users:
@@ -159,12 +159,12 @@ class Sites:
                     site.users, site.why = found, None
 
     def choices(self, host):
-        """The virtual hosts with the host, as Apache chooses: one for each address and protocol."""
+        """The virtual hosts that Apache chooses for the host: one for each address and protocol."""
         found = (next((site for site in group if site.has(host)), None) for group in self.groups.values())
         return [site for site in found if site]
 
     def owner(self, host):
-        """(user, None), or (None, why there is none)."""
+        """Returns (user, None), or (None, why there is no user)."""
         sites = self.choices(host.replace("*", PROBE, 1))
         if not sites:
             return None, "no address has a virtual host with that name"
@@ -198,7 +198,7 @@ class Sites:
         return {user: list(names) for user, names in hosts.items()}, left
 
     def default(self):
-        """(user of all unknown hosts, None), or (None, why there is none)."""
+        """Returns (user of all unknown hosts, None), or (None, why there is no such user)."""
         first = [group[0] for group in self.groups.values()]
         users = set.intersection(*(site.users for site in first)) if first else set()
         if len(users) == 1:

@@ -8,7 +8,7 @@ ACME = "bellhopctl set NAME --acme or import --acme gets certificates instead; u
 ACME_MOVED = "Tls=acme: bellhop-acme gets the certificates"
 FCGID = "PHP runs in the customer's own PHP-FPM; for other programs, see SetHandler and ProxyPass"
 
-# Of virtual hosts, in lower case.
+# Directives of virtual hosts, in lower case.
 MOVED = {
     **dict.fromkeys(("assignuserid", "ruidgid", "rmode", "suexecusergroup", "rgroups"), USER),
     **dict.fromkeys(("customlog", "errorlog", "transferlog", "errorlogformat", "globallog", "logformat"), JOURNAL),
@@ -27,7 +27,7 @@ INSTANCE_MODULES = ("authz_core authz_host authz_user authz_groupfile authn_core
                     "dir alias rewrite negotiation autoindex env setenvif headers expires filter deflate include cgi proxy "
                     "proxy_http proxy_fcgi proxy_wstunnel reqtimeout http2 ssl").split()
 
-# Folders of more than one user.
+# Folders that belong to more than one user.
 SHARED = {"/", "/home", "/srv", "/srv/www", "/var", "/var/www", "/var/lib", "/usr", "/opt", "/root"}
 
 # Directives of the whole server that each customer's snippet gets.

@@ -68,7 +68,7 @@ class Customer:
     # --- directives ---
 
     def lines(self, nodes, depth, site):
-        """The text of those that are kept."""
+        """The text of the directives that are kept."""
         text = []
         for node in nodes:
             text += self.line(node, depth, site)
@@ -106,7 +106,7 @@ class Customer:
 
     @staticmethod
     def is_inner(node, site):
-        """Whether it applies only to a part of the site."""
+        """Whether the directive applies only to a part of the site."""
         return node not in site.node.children and not any(
             node in child.children and child.key == "directory" and site.get("documentroot") and
             os.path.realpath(child.first()) == os.path.realpath(site.get("documentroot").first())
@@ -146,7 +146,7 @@ class Customer:
         return PROXY_SOCKET.sub(own, node.text)
 
     def line_of_php(self, node, pad, site):
-        """Replaces a handler of PHP with the instance's own; None: it is another handler."""
+        """Replaces a handler of PHP with the instance's own. None: the handler is not for PHP."""
         text = self.with_php_socket(node, site)
         if text != node.text and node.children is None:
             if len({pool.version for pool in site.pools}) > 1:
@@ -177,7 +177,7 @@ class Customer:
     # --- TLS ---
 
     def line_of_tls(self, node, pad, site):
-        """None: kept, like any other."""
+        """None: the directive is kept, like any other."""
         pair = self.planner.pair_of(site)
         if node.key == "sslcertificatefile" and pair:
             if node is not next(child for child in site.node.children if child.key == node.key):
@@ -280,7 +280,7 @@ class Customer:
         return entry
 
     def folder_of(self, real, path, user):
-        """The folder to bind to make the path visible; None: a customer could replace it by another folder."""
+        """The folder to bind, which makes the path visible. None: a customer could replace the folder by another one."""
         home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
         found = [home] if is_below(real, home) and home.count("/") > 1 else []
         for folder in (*found, first if first and os.path.lexists(first) else real):
@@ -367,7 +367,7 @@ class Planner:
         return self.sites.owner(name)[0]
 
     def pair_of(self, site):
-        """(certificate, key, chain); None: it has none."""
+        """Returns (certificate, key, chain). None: the virtual host has no certificate."""
         if site.proto != TLS:
             return None
         if not site.get("sslcertificatefile"):
@@ -394,7 +394,7 @@ class Planner:
         return module is not None
 
     def find_module(self, key):
-        """(module, file); (None, file) if every instance has it; None: there is none."""
+        """Returns (module, file); (None, file) if every instance has the module; None: there is no module."""
         own = [f"{name}_module" for name in tables.INSTANCE_MODULES]
         files = [(None, self.source.program), *((None, apache.module_file(module)) for module in own)]
         others = [(module, apache.module_file(module)) for module in self.source.modules if module not in own]
@@ -407,7 +407,7 @@ class Planner:
         return None
 
     def words_of(self, file):
-        """All words in a program or module: the names of its directives are among them."""
+        """All words in a program or module, with the names of its directives among them."""
         if file not in self.libraries:
             with open(file, "rb") as opened:
                 text = opened.read().lower().decode("latin-1")
@@ -451,7 +451,7 @@ class Planner:
 
 
 def plan_of(source, wanted, network, acme=None):
-    """acme: the authority of all, "" the default one; None: none."""
+    """acme: the authority of all entries, "" for the default one; None: no authority."""
     if not source.vhosts:
         raise Failed("there is no virtual host in Apache's configuration")
     return Planner(source, wanted, network, acme).plan()
