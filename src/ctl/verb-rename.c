@@ -68,7 +68,8 @@ static bool rename_user(Rename *rename)
                second_name_give(rename->from, rename->to, user);
 }
 
-/* The files of an earlier instance with the new name that was removed without --purge. */
+/* Closes the account of an earlier instance with the new name, which was removed without --purge.
+ */
 static bool rename_old_account(Rename *rename)
 {
         return rename->has_begun || ending_close_account(&rename->change, rename->to);
@@ -154,7 +155,7 @@ static int rename_write_record(const Rename *rename)
                 return -ENOMEM;
         if (mkdir(folder, 0755) < 0 && errno != EEXIST)
                 return -errno;
-        /* A customer can get a former name again. */
+        /* Removes an older record, because a customer can get a former name again. */
         (void)unlink(back);
         return file_write(record, text);
 }
@@ -319,7 +320,7 @@ static bool rename_router(Rename *rename)
         return true;
 }
 
-/* Programs that read the files meanwhile know a removed host. */
+/* Servers that read the files meanwhile know the host of the second file, which is removed. */
 static bool rename_tell_others(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;

@@ -102,7 +102,7 @@ static void status_put_list(Status *status, const char *heading, const char *key
 
 /* --- all fields --- */
 
-/* The instance's own limit; without one, the limit in mail.conf. */
+/* Shows the instance's own limit or, without one, the limit in mail.conf. */
 static void status_put_mail_limit(Status *status, const char *key, uint64_t n, const char *of_what)
 {
         char count[SHOWN_MAX];

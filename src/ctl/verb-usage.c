@@ -20,7 +20,7 @@ static const Column columns[COLUMNS] = {
         [REMOVED] = { "REMOVED", "removed", 0, SCOLS_JSON_STRING },
 };
 
-/* A removed instance is "alice~20261129T131500Z". */
+/* The name of a removed instance has the form "alice~20261129T131500Z". */
 static void usage_set_name(Table *table, const char *name)
 {
         const size_t length = strcspn(name, "~");

@@ -280,7 +280,7 @@ class Customer:
         return entry
 
     def folder_of(self, real, path, user):
-        """The folder to bind, which makes the path visible. None: a customer could replace the folder by another one."""
+        """The folder to bind, which makes the path visible. None: a customer could replace the folder."""
         home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
         found = [home] if is_below(real, home) and home.count("/") > 1 else []
         for folder in (*found, first if first and os.path.lexists(first) else real):

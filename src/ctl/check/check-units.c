@@ -185,7 +185,8 @@ static bool units_is_masked(const char *folder, const char *unit)
         return strcmp(target, "/dev/null") == 0;
 }
 
-/* Only if bellhop.target is active. A unit that fails at each start stays in "activating". */
+/* Checks these units only if bellhop.target is active. A unit that fails at each start stays in
+ * "activating". */
 static void units_check_usage(Check *check)
 {
         static const struct {
