@@ -211,7 +211,7 @@ def test_password_reset_by_mail(box, blog, request):
     # As long as the machine has no mail server, the visitor and the customer are told.
     page = browser.post("wp-login.php?action=lostpassword", form)
     assert "The email could not be sent." in page.text and page.seconds < AT_ONCE
-    reason = "sendmail: the message is refused: 451 4.4.2 the mail server can't be reached"
+    reason = "sendmail: the message was refused: 451 4.4.2 the mail server can't be reached"
     box.wait_for("the reason", lambda: reason in box.log("blog", "error"))
     mail = request.getfixturevalue("mail")
     page = browser.post("wp-login.php?action=lostpassword", form)

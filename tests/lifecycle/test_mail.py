@@ -64,7 +64,7 @@ def machine_fixture(server):
     for machine in machine_with_customers(f"bellhop-{server}"):
         # Until now there was none: instances had a sendmail all the same, and the machine has it not because of them.
         add_dave(machine)
-        assert refused(machine, "sh").startswith("sendmail: the message is refused: 451 4.4.2 the mail server can't be")
+        assert refused(machine, "sh").startswith("sendmail: the message was refused: 451 4.4.2 the mail server can't be")
         assert not machine.path("/usr/sbin/sendmail").exists()
         for deb in folder.glob("*.deb"):
             machine.path(f"/root/{deb.name}").write_bytes(deb.read_bytes())
@@ -149,7 +149,7 @@ def test_program(dave, program):
 def test_what_the_mail_server_refuses(dave, server):
     dave.write_page("dave", "refused.cgi", f"echo x | /usr/sbin/sendmail '{WRONG[server]}@host.example' 2>&1; echo $?")
     said = dave.curl("http://dave.example/refused.cgi")
-    assert re.match(r"sendmail: the message is refused(, [^:]*)?: 55\d", said) and said.endswith("\n69\n"), said
+    assert re.match(r"sendmail: the message was refused(, [^:]*)?: 55\d", said) and said.endswith("\n69\n"), said
 
 
 def test_over_the_budget(dave):
@@ -159,7 +159,7 @@ def test_over_the_budget(dave):
     before = [each or 0 for each in mail_figures(dave)]
     dave.write_instance("dave", "Host=dave.example\nMailPerHour=0\n")
     assert dave.curl("http://dave.example/mail.php") == "[false,null]"
-    reason = re.compile(r"sendmail: the message is refused: 450 4\.7\.1 this site has sent its 0 messages of this hour; the next one "
+    reason = re.compile(r"sendmail: the message was refused: 450 4\.7\.1 this site has sent its 0 messages of this hour; the next one "
                         r"can go out at \d\d:00 UTC")
     dave.wait_for("the log of the site", lambda: reason.search(dave.log("dave", "error")))
     assert not dave.path("/var/mail/erin").exists()

@@ -218,9 +218,9 @@ def test_refusals_are_counted(box, carol, journal):
     for _ in range(3):
         get(box, "carol.example")
     told = box.show("bellhop-standin@carol.service", "StatusText")
-    assert told == "carol can't start (exit-code 1); refused 3 visitors"
+    assert told == "carol can't start (exit-code 1); refused 3 connections"
     wait_until_tried_again(box, carol)
-    assert "refused 3 visitors of carol" in journal("bellhop-standin", "BELLHOP_INSTANCE=carol")
+    assert "refused 3 connections of carol" in journal("bellhop-standin", "BELLHOP_INSTANCE=carol")
     assert "you need not start or reset anything" in box.run("journalctl", "-x", "-u", "bellhop-standin@carol.service")
 
 
@@ -294,7 +294,7 @@ def test_crash_loop_is_slowed_down(box, carol, journal):
         seen.add(box.curl("http://carol.example/load.txt", "-o", "/dev/null", "-w", "%{http_code}", check=False).stdout)
     assert "200" in seen and "503" not in seen
     assert 3 <= journal("bellhop", "_PID=1").count("Failed with result") <= 8
-    assert "crashes (signal 11) again and again" in journal("bellhop-standin")
+    assert "crashes (signal 11) repeatedly" in journal("bellhop-standin")
     box.path(SITE.format("carol")).unlink()
     box.wait_for("carol is served", lambda: box.curl("http://carol.example/load.txt", check=False).returncode == 0)
 
