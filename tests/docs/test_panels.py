@@ -74,7 +74,7 @@ def test_plugin_says_why(box, plugin):
     plugin()
     box.write("/root/row.json", json.dumps({"name": "dora", "state": "active", "hosts": [ALICE]}))
     done = box.try_run("bash", "-c", f"{PLUGIN} </root/row.json")
-    assert done.returncode == 1 and f"set: bellhopctl: {ALICE} leads to alice already" in done.stderr
+    assert done.returncode == 1 and f"set: bellhopctl: {ALICE} already leads to alice" in done.stderr
 
 
 def test_commands(box, panels):
