@@ -142,7 +142,7 @@ def test_htaccess(site):
     site.shell(f"rm {SITES}/*; rm {WWW}/private/more/.htaccess; bellhopctl set carol --server=apache")
     assert status_of(site, "private/list.txt") == "403" and findings(site) == []
     # A customer who changes back gets a warning.
-    said = f"nginx does not read the .htaccess files in {WWW}: "
+    said = f"nginx does not read the .htaccess files in {WWW}, so "
     for option in ("--dry-run", "--no-pager"):
         assert said in site.run("bellhopctl", "set", "carol", "--server=nginx", option)
     assert said not in site.run("bellhopctl", "set", "carol", "--idle=1h")
