@@ -42,7 +42,7 @@ def prometheus_fixture(box, sites):
         (extra / package.name).write_bytes(package.read_bytes())
     box.shell("DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends /root/extra/*.deb")
     box.shell(example(PAGE, "# PROMETHEUS"))
-    job = example(PAGE, "In /etc/prometheus/prometheus.yml")
+    job = example(PAGE, "in /etc/prometheus/prometheus.yml")
     box.write("/etc/prometheus/prometheus.yml", f"global:\n  scrape_interval: 1s\nscrape_configs:\n{job}")
     box.run("promtool", "check", "config", "/etc/prometheus/prometheus.yml")
     box.run("systemctl", "restart", "prometheus.service")
