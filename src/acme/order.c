@@ -659,14 +659,9 @@ static void order_remove_challenges(const Order *order)
                         text_format("%s/http-01/%s", order->what->challenges, host);
                 _cleanup_free_ char *file =
                         text_format("%s/tls-alpn-01/%s", order->what->challenges, host);
-                DIR *dir = folder ? opendir(folder) : NULL;
 
-                for (struct dirent *entry; dir && (entry = readdir(dir));)
-                        (void)unlinkat(dirfd(dir), entry->d_name, 0);
-                if (dir) {
-                        (void)closedir(dir);
-                        (void)rmdir(folder);
-                }
+                if (folder)
+                        order_remove_folder(folder);
                 if (file)
                         (void)unlink(file);
         }
@@ -752,9 +747,7 @@ static bool order_load_settings(Order *order)
                                  name);
         else if (r < 0)
                 (void)order_fail(order, "%s/acme/%s.conf: %s", dir, name, strerror(-r));
-        for (size_t i = 0; i < problems.n_problems; i++)
-                problem_done(&problems.problems[i]);
-        free(problems.problems);
+        problems_done(&problems);
         return r == 0;
 }
 

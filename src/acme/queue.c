@@ -19,7 +19,7 @@
 #include "config/acme-settings.h"
 #include "config/names.h"
 #include "config/settings.h"
-#include "util/array.h"
+#include "ctl/ask/hosts.h"
 #include "util/cleanup.h"
 #include "util/log.h"
 #include "util/notify.h"
@@ -97,9 +97,7 @@ static void queue_load_authority(const Manager *manager, Authority *authority)
                 authority->paused_until = 0;
                 authority->refused = NULL;
         }
-        for (size_t i = 0; i < problems.n_problems; i++)
-                problem_done(&problems.problems[i]);
-        free(problems.problems);
+        problems_done(&problems);
 }
 
 static Authority *queue_authority(Manager *manager, const char *name)
@@ -198,23 +196,9 @@ static void queue_read_state(Entry *entry)
         acme_state_done(&state);
 }
 
-static int queue_take_hosts(Entry *entry, const Config *config, uint32_t instance)
+/* Takes the hosts out of *hosts. */
+static int queue_take(Manager *manager, const Instance *instance, Hosts *hosts)
 {
-        int r = 0;
-
-        queue_drop_hosts(entry);
-        for (size_t i = 0; r == 0 && i < hostmap_size(config->map); i++) {
-                const HostMapRoute route = hostmap_route(config->map, i);
-
-                if (route.instance == instance && !route.is_address)
-                        r = texts_append(&entry->hosts, &entry->n_hosts, route.what);
-        }
-        return r;
-}
-
-static int queue_take(Manager *manager, const Config *config, uint32_t number)
-{
-        const Instance *instance = &config->instances[number];
         Entry *entry = queue_find(manager, instance->name);
         int r;
 
@@ -225,9 +209,11 @@ static int queue_take(Manager *manager, const Config *config, uint32_t number)
         if (!entry)
                 return -ENOMEM;
         entry->authority = queue_authority(manager, instance->acme);
-        r = entry->authority ? queue_take_hosts(entry, config, number) : -ENOMEM;
-        if (r == 0)
-                r = queue_digest(entry);
+        queue_drop_hosts(entry);
+        entry->hosts = take_ptr(hosts->hosts);
+        entry->n_hosts = hosts->n_hosts;
+        hosts->n_hosts = 0;
+        r = entry->authority ? queue_digest(entry) : -ENOMEM;
         if (r == 0) {
                 entry->is_listed = true;
                 queue_read_state(entry);
@@ -261,16 +247,21 @@ static int queue_load(Manager *manager)
         Config *config = NULL;
         Authority *authority;
         Entry *entry, *next;
+        Hosts *hosts;
         int r = config_load(manager->queue->config_dir, CONFIG_USERS_CHECK, NULL, &config);
 
         if (r < 0)
                 return r;
+        hosts = hosts_new(config->map, config->n_instances);
+        if (!hosts)
+                r = -ENOMEM;
         TAILQ_FOREACH (authority, &manager->authorities, link)
                 queue_load_authority(manager, authority);
         TAILQ_FOREACH (entry, &manager->entries, link)
                 entry->is_listed = false;
         for (uint32_t i = 0; r == 0 && i < config->n_instances; i++)
-                r = queue_take(manager, config, i);
+                r = queue_take(manager, &config->instances[i], &hosts[i]);
+        hosts_free(hosts, config->n_instances);
         config_free(config);
         for (entry = TAILQ_FIRST(&manager->entries); entry; entry = next) {
                 next = TAILQ_NEXT(entry, link);

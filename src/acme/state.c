@@ -103,9 +103,7 @@ int acme_state_read(const char *dir, const char *name, AcmeState *ret)
         r = path ? file_read(path, O_NOFOLLOW, FILE_BYTES_MAX, &text, &size) : -ENOMEM;
         if (r == 0)
                 r = settings_parse(&file, (Span){ (const uint8_t *)text, size }, &state_table, ret);
-        for (size_t i = 0; i < config.n_problems; i++)
-                problem_done(&config.problems[i]);
-        free(config.problems);
+        problems_done(&config);
         if (r == 0 && file.n_problems > 0)
                 r = -EINVAL;
         if (r < 0)

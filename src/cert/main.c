@@ -44,7 +44,7 @@ typedef struct Cert {
         const char *rest; /* the text after the first line */
         size_t rest_size;
         Instance instance;
-        Hosts hosts; /* all hosts of the instance */
+        Hosts *hosts; /* of the instance, and of no other */
 } Cert;
 
 static int cert_answer(const char *word, const char *text)
@@ -130,8 +130,8 @@ static int cert_show(const Cert *cert)
 
 static bool cert_has_host(const Cert *cert, const char *host)
 {
-        for (size_t i = 0; i < cert->hosts.n_hosts; i++)
-                if (strcmp(cert->hosts.hosts[i], host) == 0)
+        for (size_t i = 0; i < cert->hosts->n_hosts; i++)
+                if (strcmp(cert->hosts->hosts[i], host) == 0)
                         return true;
         return false;
 }
@@ -152,7 +152,7 @@ static int cert_request(const Cert *cert)
                 type = ACME_KEY_RSA;
         r = tls_files_use_key(cert->config_dir, name, NULL, request_make, &wanted, &text);
         if (r == -ENOENT) {
-                r = self_signed_make(cert->config_dir, name, NULL, &cert->hosts, type, true);
+                r = self_signed_make(cert->config_dir, name, NULL, cert->hosts, type, true);
                 if (r == TLS_FILES_PUT)
                         r = tls_files_use_key(cert->config_dir, name, NULL, request_make, &wanted,
                                               &text);
@@ -219,13 +219,9 @@ static int cert_load(Cert *cert)
                 r = config_load_own(cert->config_dir, cert->words[1], &config);
         if (r == 0 && cert->instance.tls != TLS_ACME)
                 r = -ENOENT;
-        for (size_t i = 0; r == 0 && i < hostmap_size(config->map); i++) {
-                const HostMapRoute route = hostmap_route(config->map, i);
-
-                r = route.is_address
-                            ? texts_append(&cert->hosts.addresses, &cert->hosts.n_addresses,
-                                           route.what)
-                            : texts_append(&cert->hosts.hosts, &cert->hosts.n_hosts, route.what);
+        if (r == 0) {
+                cert->hosts = hosts_new(config->map, config->n_instances);
+                r = cert->hosts ? 0 : -ENOMEM;
         }
         config_free(config);
         return r;
@@ -266,8 +262,7 @@ int main(int argc, char *argv[])
         size = text ? fread(text, 1, QUESTION_BYTES_MAX, stdin) : 0;
         r = text && !ferror(stdin) && size < QUESTION_BYTES_MAX ? cert_run(&cert, text, size)
                                                                 : -EBADMSG;
-        texts_free(cert.hosts.hosts, cert.hosts.n_hosts);
-        texts_free(cert.hosts.addresses, cert.hosts.n_addresses);
+        hosts_free(cert.hosts, 1);
         if (r < 0)
                 log_error_errno(r, "can't answer bellhop-acme: %m");
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

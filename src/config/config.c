@@ -28,9 +28,7 @@ Config *config_free(Config *config)
                 free(config->instances[i].canonical);
         }
         free(config->instances);
-        for (size_t i = 0; i < config->n_problems; i++)
-                problem_done(&config->problems[i]);
-        free(config->problems);
+        problems_done(config);
         hostmap_free(config->map);
         free(config);
         return NULL;

@@ -7,12 +7,21 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-void problem_done(Problem *problem)
+static void settings_problem_done(Problem *problem)
 {
         free(problem->instance);
         free(problem->file);
         free(problem->meant);
         free(problem->text);
+}
+
+void problems_done(Config *config)
+{
+        for (size_t i = 0; i < config->n_problems; i++)
+                settings_problem_done(&config->problems[i]);
+        free(config->problems);
+        config->problems = NULL;
+        config->n_problems = 0;
 }
 
 /* False without memory. */
@@ -24,7 +33,7 @@ static bool settings_copy(const char *string, char **ret)
 
 int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
 {
-        _cleanup_(problem_done)
+        _cleanup_(settings_problem_done)
                 Problem problem = { .line = file->line, .lacks_user = file->lacks_user };
         Config *config = file->config;
         _cleanup_free_ char *what = NULL;

@@ -77,7 +77,8 @@ int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
                             ##__VA_ARGS__);                                                    \
         })
 
-void problem_done(Problem *problem);
+/* Frees the problems of a Config that has nothing else, or is being freed. */
+void problems_done(Config *config);
 
 /* Reads DIR/router.conf and DIR/router.conf.d/X.conf over config->router. A file with a mistake
  * changes no setting. Returns 0 or a negative errno. */

@@ -46,15 +46,15 @@ static int door_load_settings(Door *door, bool is_first)
         Config problems = { .n_problems = 0 };
         MailSettings settings;
         const int r = mail_settings_load(&problems, door->config_dir, &settings);
+        bool has_problems;
 
         if (r < 0)
                 log_error_errno(r, "can't read the settings: %m");
-        for (size_t i = 0; i < problems.n_problems; i++) {
+        for (size_t i = 0; i < problems.n_problems; i++)
                 log_error("%s", problems.problems[i].text);
-                problem_done(&problems.problems[i]);
-        }
-        free(problems.problems);
-        if (r < 0 || (problems.n_problems > 0 && !is_first))
+        has_problems = problems.n_problems > 0;
+        problems_done(&problems);
+        if (r < 0 || (has_problems && !is_first))
                 return r;
         if (!settings.name[0])
                 door_find_name(&settings);

@@ -124,11 +124,9 @@ static void config_check_mail(Check *check)
         MailSettings settings;
 
         (void)mail_settings_load(&problems, check->ctl->config_dir, &settings);
-        for (size_t i = 0; i < problems.n_problems; i++) {
+        for (size_t i = 0; i < problems.n_problems; i++)
                 config_add_problem(check, &problems.problems[i]);
-                problem_done(&problems.problems[i]);
-        }
-        free(problems.problems);
+        problems_done(&problems);
 }
 
 void check_config(Check *check)
