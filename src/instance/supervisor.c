@@ -348,10 +348,10 @@ static void supervisor_stop(Supervisor *supervisor, const char *why)
         if (supervisor_is_stopping(supervisor))
                 return;
         supervisor->stop_usec = supervisor->nobody_usec = clock_monotonic_usec();
-        supervisor_set_kind(supervisor, STATE_STOPPING, NOTIFY_STOPPING);
-        notify_send(&supervisor->notify, NOTIFY_NOTHING, "%s", why);
         supervisor_leave(supervisor, &supervisor->next, FOREVER);
         supervisor_leave(supervisor, &supervisor->current, FOREVER);
+        supervisor_set_kind(supervisor, STATE_STOPPING, NOTIFY_STOPPING);
+        notify_send(&supervisor->notify, NOTIFY_NOTHING, "%s", why);
         LIST_FOREACH (server, &supervisor->servers, link)
                 server_hurry(server, supervisor->stop_usec + STOP_CUT_USEC);
 }

@@ -734,7 +734,7 @@ def test_status(box):
     box.curl(f"https://{ALICE}/")
     text = ctl(box, "status", "alice")
     for part in (f"Hosts: {ALICE} www.{ALICE}\n", "File: /etc/bellhop/instances/alice.conf\n",
-                 "/run/bellhop/alice.handoff", "Certificate: ends in ", "systemd: "):
+                 "/run/bellhop/alice.handoff", "Certificate: self-signed, ends in ", "systemd: "):
         assert part in text
     assert "bellhop-access" not in text and "To do:" not in text and "Status:" not in text
     alice = ctl_json(box, "status", "alice")["instances"][0]

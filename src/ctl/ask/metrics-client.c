@@ -18,15 +18,39 @@
 #define FETCH_SECONDS 10
 
 /* The time until another attempt. A router that restarts, or needs room for other connections,
- * closes a connection. If many clients connect, the queue is full, and libcurl does not wait
- * (COULDNT_CONNECT without an errno). */
+ * closes a connection. */
 #define FETCH_AGAIN_USEC (20 * 1000)
+
+/* Waits for a place in the queue of the socket: libcurl's own connect() does not wait, so programs
+ * that connect in a loop take each place before it (unix(7), EAGAIN). userdata: int *, 0 or a
+ * negative errno. The type and the result are those of curl_opensocket_callback. */
+static curl_socket_t metrics_connect(void *userdata, curlsocktype purpose,
+                                     struct curl_sockaddr *address)
+{
+        const struct timeval limit = { .tv_sec = FETCH_SECONDS };
+        const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, 0);
+
+        if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
+            connect(fd, &address->addr, address->addrlen) == 0)
+                return fd;
+        *(int *)userdata = errno == EAGAIN ? -ETIMEDOUT : -errno;
+        close_fd(fd);
+        return CURL_SOCKET_BAD;
+}
+
+static int metrics_is_connected(void *userdata, curl_socket_t fd, curlsocktype purpose)
+{
+        return CURL_SOCKOPT_ALREADY_CONNECTED;
+}
 
 static int metrics_perform(CURL *curl, const char *path, const char *url, FILE *out)
 {
-        long error = 0;
+        int connected = 0;
 
         if (curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path) != CURLE_OK ||
+            curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, metrics_connect) != CURLE_OK ||
+            curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &connected) != CURLE_OK ||
+            curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, metrics_is_connected) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L) != CURLE_OK ||
             curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)FETCH_SECONDS) != CURLE_OK ||
@@ -45,8 +69,7 @@ static int metrics_perform(CURL *curl, const char *path, const char *url, FILE *
         case CURLE_SEND_ERROR:
                 return -ECONNRESET;
         case CURLE_COULDNT_CONNECT:
-                (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
-                return -(int)(error > 0 ? error : ECONNRESET);
+                return connected < 0 ? connected : -ECONNRESET;
         default:
                 return -EPROTO;
         }
