@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Talks to the control socket over HTTP, with libcurl, and parses Prometheus's text format as the
- * router writes it, without timestamps.
+ * Talks to the control socket over HTTP as the router speaks it, and parses Prometheus's text
+ * format as the router writes it, without timestamps.
  */
-#include <curl/curl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "ctl/ask/bus.h"
@@ -21,71 +23,100 @@
  * closes a connection. */
 #define FETCH_AGAIN_USEC (20 * 1000)
 
-/* Waits for a place in the queue of the socket: libcurl's own connect() does not wait, so programs
- * that connect in a loop take each place before it (unix(7), EAGAIN). userdata: int *, 0 or a
- * negative errno. The type and the result are those of curl_opensocket_callback. */
-static curl_socket_t metrics_connect(void *userdata, curlsocktype purpose,
-                                     struct curl_sockaddr *address)
+/* connect() waits for a place in the queue of the socket: without that, programs that connect in a
+ * loop take each free place first (unix(7), EAGAIN). Returns a descriptor or a negative errno. */
+static int metrics_connect(const char *path)
 {
         const struct timeval limit = { .tv_sec = FETCH_SECONDS };
-        const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, 0);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd, r;
 
+        if (strlen(path) >= sizeof(address.sun_path))
+                return -ENAMETOOLONG;
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
-            connect(fd, &address->addr, address->addrlen) == 0)
+            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
+            connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
                 return fd;
-        *(int *)userdata = errno == EAGAIN ? -ETIMEDOUT : -errno;
+        r = errno == EAGAIN ? -ETIMEDOUT : -errno;
         close_fd(fd);
-        return CURL_SOCKET_BAD;
+        return r;
 }
 
-static int metrics_is_connected(void *userdata, curl_socket_t fd, curlsocktype purpose)
+/* Writes the whole answer to out, until the router closes the connection. */
+static int metrics_transfer(int fd, const char *target, FILE *out)
 {
-        return CURL_SOCKOPT_ALREADY_CONNECTED;
+        _cleanup_free_ char *request =
+                text_format("GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", target);
+        char piece[8192];
+        ssize_t n;
+
+        if (!request)
+                return -ENOMEM;
+        n = send(fd, request, strlen(request), MSG_NOSIGNAL);
+        while (n > 0 && (n = recv(fd, piece, sizeof(piece), 0)) > 0)
+                if (fwrite(piece, (size_t)n, 1, out) != 1)
+                        return -ENOMEM;
+        if (n < 0)
+                return errno == EAGAIN ? -ETIMEDOUT : -ECONNRESET;
+        return 0;
 }
 
-static int metrics_perform(CURL *curl, const char *path, const char *url, FILE *out)
+/* Joins the chunks (RFC 9112 section 7.1) in place; the router adds no extensions or trailers.
+ * False: the last chunk is missing. */
+static bool metrics_join_chunks(char *body)
 {
-        int connected = 0;
+        char *to = body, *from = body;
 
-        if (curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path) != CURLE_OK ||
-            curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, metrics_connect) != CURLE_OK ||
-            curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &connected) != CURLE_OK ||
-            curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, metrics_is_connected) != CURLE_OK ||
-            curl_easy_setopt(curl, CURLOPT_URL, url) != CURLE_OK ||
-            curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L) != CURLE_OK ||
-            curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)FETCH_SECONDS) != CURLE_OK ||
-            curl_easy_setopt(curl, CURLOPT_WRITEDATA, out) != CURLE_OK)
-                return -ENOMEM;
-        switch ((int)curl_easy_perform(curl)) {
-        case CURLE_OK:
-                return 0;
-        case CURLE_OUT_OF_MEMORY:
-                return -ENOMEM;
-        case CURLE_OPERATION_TIMEDOUT:
-                return -ETIMEDOUT;
-        case CURLE_GOT_NOTHING:
-        case CURLE_PARTIAL_FILE:
-        case CURLE_RECV_ERROR:
-        case CURLE_SEND_ERROR:
-                return -ECONNRESET;
-        case CURLE_COULDNT_CONNECT:
-                return connected < 0 ? connected : -ECONNRESET;
-        default:
-                return -EPROTO;
+        for (;;) {
+                const size_t n = strtoul(from, &from, 16), left = strlen(from);
+
+                if (strncmp(from, "\r\n", 2) != 0 || left < 2 + 2 || n > left - (2 + 2))
+                        return false;
+                memmove(to, from + 2, n);
+                to[n] = 0;
+                if (n == 0)
+                        return true;
+                to += n;
+                from += 2 + n + 2;
         }
 }
 
-static int metrics_fetch_once(const char *path, const char *url, char **ret)
+/* Turns an answer of the router into its body, in place. */
+static int metrics_unwrap(char *answer)
+{
+        static const char OK[] = "HTTP/1.1 200 ", LENGTH[] = "\r\nContent-Length: ";
+        char *body = strstr(answer, "\r\n\r\n");
+        const char *length;
+
+        if (*answer && strncmp(answer, OK, strlen(OK)) != 0)
+                return -EPROTO;
+        if (!body)
+                return -ECONNRESET;
+        *body = 0;
+        body += strlen("\r\n\r\n");
+        length = strstr(answer, LENGTH);
+        if (length ? strlen(body) != strtoul(length + strlen(LENGTH), NULL, 10)
+                   : !metrics_join_chunks(body))
+                return -ECONNRESET;
+        memmove(answer, body, strlen(body) + 1);
+        return 0;
+}
+
+static int metrics_fetch_once(const char *path, const char *target, char **ret)
 {
         _cleanup_free_ char *text = NULL;
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
-        CURL *curl = curl_easy_init();
-        int r = out && curl ? metrics_perform(curl, path, url, out) : -ENOMEM;
+        const int fd = out ? metrics_connect(path) : -ENOMEM;
+        int r = fd < 0 ? fd : metrics_transfer(fd, target, out);
 
-        curl_easy_cleanup(curl);
+        close_fd(fd);
         if (out && fclose(out) != 0 && r == 0)
                 r = -ENOMEM;
+        if (r == 0)
+                r = metrics_unwrap(text);
         if (r == 0)
                 *ret = take_ptr(text);
         return r;
@@ -109,15 +140,14 @@ static bool metrics_router_is_stopped(const char *runtime_dir)
 int control_fetch(const char *runtime_dir, const char *path, char **ret)
 {
         _cleanup_free_ char *socket = text_format("%s/control", runtime_dir);
-        _cleanup_free_ char *url = text_format("http://localhost%s", path);
         const uint64_t begin = clock_monotonic_usec();
         int r;
 
-        if (!socket || !url)
+        if (!socket)
                 return -ENOMEM;
         if (metrics_router_is_stopped(runtime_dir))
                 return -ESHUTDOWN;
-        while ((r = metrics_fetch_once(socket, url, ret)) == -ECONNRESET &&
+        while ((r = metrics_fetch_once(socket, path, ret)) == -ECONNRESET &&
                clock_monotonic_usec() - begin < FETCH_SECONDS * UINT64_C(1000000))
                 (void)usleep(FETCH_AGAIN_USEC);
         return r;
