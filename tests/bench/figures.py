@@ -3,6 +3,7 @@
 
 import collections
 import dataclasses
+import math
 import statistics
 
 
@@ -45,8 +46,9 @@ class Figures:
         return statistics.median(one[key] for one in self.slices[measure, contender])
 
     def ratios(self, measure, contender, other, key):
-        """Of rounds: what the machine does meanwhile hits both."""
-        return [one[key] / two[key] for one, two in zip(self.slices[measure, contender], self.slices[measure, other])]
+        """Of rounds: what the machine does meanwhile hits both. A peer that serves nothing in a slice does not end the run."""
+        return [one[key] / two[key] if two[key] else math.inf
+                for one, two in zip(self.slices[measure, contender], self.slices[measure, other])]
 
     def ratio(self, *args):
         return statistics.median(self.ratios(*args))
