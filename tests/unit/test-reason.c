@@ -79,7 +79,7 @@ static const struct {
           "mkdir() \"/c\" failed (13: Permission denied)" },
         { NGINX "[emerg] 7#7: cut off in /s/x.conf:2\n", "/s/x.conf", 2, "cut off" },
         { "Segmentation fault\r\n", NULL, 0, "Segmentation fault" },
-        { "", NULL, 0, "their test failed without a message" },
+        { "", NULL, 0, "the test failed without a message" },
 };
 
 static void assert_reason(const char *before, size_t i)

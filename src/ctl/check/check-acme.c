@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks certificates from bellhop-acme(8): its state of each, and obstacles to its work.
+ * Checks certificates from bellhop-acme(8): what it recorded about each, and whether anything
+ * prevents its work.
  */
 #include <fcntl.h>
 
@@ -15,7 +16,7 @@
 
 #define ACME_UNIT "bellhop-acme.service"
 
-#define HOSTS_MAX       100 /* in a certificate */
+#define HOSTS_MAX       100 /* the most hosts in a certificate */
 #define HOSTS_SHOWN_MAX 10
 
 void acme_look(InstanceCheck *inst)
@@ -27,7 +28,8 @@ void acme_look(InstanceCheck *inst)
 
 /* --- the authority --- */
 
-/* Returns whether there are settings. */
+/* Loads the settings of the authority, and reports mistakes in them. Returns whether settings were
+ * loaded. */
 static bool acme_load(const InstanceCheck *inst, AcmeSettings *settings)
 {
         const char *dir = inst->check->ctl->config_dir, *authority = inst->instance->acme;
@@ -73,7 +75,7 @@ static void acme_check_hosts(InstanceCheck *inst, const AcmeSettings *settings)
                 }
 }
 
-/* Hosts with their own finding are left out. */
+/* Leaves out wildcards that acme_check_hosts() has reported. */
 static void acme_check_failures(InstanceCheck *inst, const AcmeSettings *settings)
 {
         const AcmeState *state = &inst->acme;
@@ -125,7 +127,7 @@ static void acme_check_last_try(InstanceCheck *inst)
         else if (inst->self_signed && is_urgent)
                 finding = instance_finding(inst, FINDING_ACME_FAILED, inst->instance->file,
                                            "Look at its log: journalctl -u " ACME_UNIT,
-                                           "bellhop-acme has had no certificate for more than a "
+                                           "bellhop-acme has got no certificate for more than a "
                                            "day, and the present one is self-signed");
         if (finding && is_urgent)
                 finding->severity = SEVERITY_ERROR;
@@ -146,7 +148,7 @@ void check_acme(InstanceCheck *inst)
 
 /* --- the account --- */
 
-/* To be freed; NULL: there is none, or only root can read it. */
+/* The URL of the account, to be freed. NULL: there is no account, or only root can read it. */
 static char *acme_read_account(const Check *check, const char *authority)
 {
         _cleanup_free_ char *path =
@@ -164,7 +166,8 @@ static char *acme_read_account(const Check *check, const char *authority)
         return NULL;
 }
 
-/* Checks the authority of an instance, unless an earlier instance has it too. */
+/* Checks the account at the authority of an instance, unless an earlier instance has the same
+ * authority. */
 static void acme_check_account(Check *check, size_t number)
 {
         const Instance *instances = check->config->instances;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks the configuration's files and folders alone. */
+/* Checks the files and folders of the configuration. */
 #include <dirent.h>
 
 #include "config/mail-settings.h"
@@ -40,7 +40,7 @@ static void config_check_folder(Check *check, const char *name)
                     "users other than root can write to it (mode %04o)", st.st_mode & 07777);
 }
 
-/* Ignores hidden files and copies that editors make. */
+/* Whether a file is hidden, or a copy that an editor or dpkg(1) made. */
 static bool config_is_copy(const char *name)
 {
         static const char *const ends[] = { "~", ".swp", ".bak", ".dpkg-old", ".dpkg-dist" };
@@ -69,7 +69,8 @@ void check_names(Check *check, const char *folder)
                 (void)closedir(dir);
 }
 
-/* False if the kernel allows any process to bind any address. */
+/* Whether this machine lacks the address. False also if the kernel allows any process to bind any
+ * address. */
 static bool config_lacks_address(const Address *address)
 {
         const bool v4 = IN6_IS_ADDR_V4MAPPED(&address->ip);
@@ -102,7 +103,8 @@ static void config_check_addresses(Check *check)
         }
 }
 
-/* Reports what this kernel leaves open. On a newer kernel it would be closed. */
+/* Reports what this kernel leaves open for instances with this Network=. A newer kernel would close
+ * it. */
 static void config_check_fence(Check *check, FenceReach reach, Network network)
 {
         const unsigned missing = fence_wanted(reach) & ~fence_offered();
@@ -117,7 +119,7 @@ static void config_check_fence(Check *check, FenceReach reach, Network network)
                                     network_names[network], fence_gap(1U << i));
 }
 
-/* The other programs do not read it. */
+/* Checks mail.conf, which config_load() does not read. */
 static void config_check_mail(Check *check)
 {
         Config problems = { .n_problems = 0 };

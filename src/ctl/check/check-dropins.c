@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks settings of administrators for units of bellhop (systemctl edit): whether systemd accepts
- * each line, has read it, and has a unit for it. systemd-analyze(1) decides, because systemd itself
- * warns about ignored lines only in the journal.
+ * Checks the settings that administrators made for units of bellhop, for example with 'systemctl
+ * edit': whether systemd accepts each line, has read the file, and has a unit for it.
+ * systemd-analyze(1) judges the lines, because systemd itself warns about ignored lines only in the
+ * journal.
  */
 #include <glob.h>
 
@@ -17,7 +18,7 @@
 
 #define OWN_PROPERTIES "/etc/systemd/system.control"
 
-/* The folders of people and systemctl. */
+/* The folders in which administrators and systemctl(1) put files. */
 static const char *const drop_in_folders[] = {
         "/etc/systemd/system",           OWN_PROPERTIES,
         "/run/systemd/system",           "/run/systemd/system.control",
@@ -26,11 +27,11 @@ static const char *const drop_in_folders[] = {
 
 typedef struct Dropins {
         Check *check;
-        char **units; /* the units in the question to systemd */
+        char **units; /* the units that systemd-analyze(1) judges */
         size_t n;
 } Dropins;
 
-/* The instance of a unit; "": all instances. */
+/* Whether the unit belongs to an instance. *ret: the instance; "": all instances. */
 static bool dropins_is_of(const char *unit, char ret[static NAME_UNIT_MAX])
 {
         static const NameUnit kinds[] = { NAME_SOCKET_UNIT, NAME_SERVICE_UNIT, NAME_STANDIN_UNIT };
@@ -54,7 +55,7 @@ static bool dropins_has_file(const Check *check, const char *name)
 }
 
 /* The unit to ask systemd about: for a template, the unit of the first instance. To be freed. NULL:
- * there is none. *ret_is_ours: bellhop can have such a unit. */
+ * there is none. *ret_is_ours: whether bellhop can have such a unit. */
 static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
 {
         const Config *config = check->config;
@@ -65,7 +66,7 @@ static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_i
         for (size_t i = 0; i < n_machine_units; i++)
                 if (strcmp(unit, machine_units[i].name) == 0)
                         return strdup(unit);
-        /* "bellhop-.service" applies to all units whose names begin like this. */
+        /* Files for "bellhop-.service" apply to all services whose names begin with "bellhop-". */
         if (strncmp(unit, "bellhop-.", strlen("bellhop-.")) == 0)
                 return text_format("bellhop-router%s", unit + strlen("bellhop-"));
         if (!at || !dropins_is_of(unit, name)) {
@@ -89,8 +90,9 @@ static bool dropins_are_read(char *const *read, const char *path)
         return false;
 }
 
-/* systemd does not notice a new folder, because it only checks folders that it knows. It may also
- * have read a file with the same name and precedence instead. */
+/* Reports files that systemd has not read. systemd does not notice a new folder, because it only
+ * checks folders that it knows. A file does not count if systemd has read a file with the same name
+ * in another folder, which has precedence. */
 static void dropins_check_read(Check *check, const char *unit, const char *folder)
 {
         _cleanup_free_ char *pattern = text_format("%s/*.conf", folder);
@@ -133,7 +135,7 @@ static void dropins_note(Dropins *dropins, const char *path)
         struct stat st;
         bool is_ours;
 
-        /* Links enable or mask a unit. */
+        /* Links only enable or mask a unit. */
         if (!unit || lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
                 return;
         if (is_folder)
@@ -167,7 +169,7 @@ static void dropins_look(Dropins *dropins)
         }
 }
 
-/* Whether a file is a setting for a unit of bellhop in one of these folders. */
+/* Whether the file has settings for a unit of bellhop, and is in one of drop_in_folders. */
 static bool dropins_have(const char *file)
 {
         for (size_t i = 0; i < ELEMENTSOF(drop_in_folders); i++) {
@@ -192,7 +194,7 @@ static bool dropins_is_known(const Findings *findings, const char *file, unsigne
         return false;
 }
 
-/* "FILE:3: what" */
+/* Adds a finding for a line "FILE:3: what" of systemd-analyze(1). */
 static void dropins_add_line(Check *check, char *said)
 {
         char *colon = strstr(said, ": "), *number, name[NAME_UNIT_MAX] = "", *unit, *end;
@@ -247,7 +249,7 @@ static void dropins_judge(Check *check, char *units[], size_t n)
                 dropins_add_line(check, line);
 }
 
-/* The last change of the unit's files in that folder, or of the folder itself. */
+/* The time of the last change of the unit's files in that folder, or of the folder itself. */
 static uint64_t dropins_changed(const char *folder, const char *unit)
 {
         const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
@@ -255,8 +257,8 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         uint64_t last = changed_file(folder);
 
         for (size_t i = 0; dot && i < 6; i++) {
-                /* Each pair of rounds is for the unit, then its template, then all units of its
-                 * type. */
+                /* Rounds 0 and 1 are for the unit, 2 and 3 for its template, 4 and 5 for all units
+                 * of its type. */
                 const size_t length = i < 2 ? (size_t)(dot - unit) : i < 4 ? stem : 0;
                 _cleanup_free_ char *name =
                         text_format("%.*s%s%s", (int)length, unit, length > 0 ? dot : dot + 1,
@@ -268,9 +270,9 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         return last;
 }
 
-/* systemd appends its files for set-property to the unit's list of drop-ins. Then it asks for a
- * reload, because their order on disk is different. So for a unit with such files, only other files
- * count. */
+/* Whether only files of 'systemctl set-property' changed. systemd appends these files to the unit's
+ * list of drop-ins. Then it asks for a reload, because their order on disk is different. Such a
+ * reload is not necessary. */
 static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
 {
         _cleanup_free_ char *own = text_format("%s.d", unit);
@@ -285,8 +287,8 @@ static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
         return true;
 }
 
-/* Whether systemd uses older files. Units that are not in its memory are read when they are needed.
- */
+/* Reports units whose files changed after systemd read them. Units that systemd has not loaded do
+ * not count: it reads their files when it needs them. */
 static void dropins_check_loaded(Check *check)
 {
         const size_t n = check->units.n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks the customer's pages: whether clients get them, and whether other users can read
- * passwords. The document root belongs to the customer, so it is read as the customer.
+ * Checks the customer's pages: whether clients get them, and whether other users can read passwords
+ * in them. The document root belongs to the customer, so it is read as the customer.
  */
 #include <glob.h>
 #include <pwd.h>
@@ -19,7 +19,7 @@
         "Correct " PHP_FPM " in 'systemctl edit bellhop@{name}.service', then run 'systemctl " \
         "try-restart bellhop@{name}.service'."
 
-/* Looks for the files in which common applications store passwords. */
+/* Reports files in which common applications store passwords, if every user can read them. */
 static void pages_check_secrets(InstanceCheck *inst, const char *folder)
 {
         static const char *const names[] = { ".env",
@@ -49,7 +49,7 @@ static void pages_check_secrets(InstanceCheck *inst, const char *folder)
         }
 }
 
-/* Whether the sandbox of other instances hides the folder. The path has no links. */
+/* Whether the sandbox of other instances hides the folder. path: without links. */
 static bool pages_is_hidden(const char *path)
 {
         static const char *const parents[] = { "/home", "/srv/www", "/root" };
@@ -64,7 +64,8 @@ static bool pages_is_hidden(const char *path)
         return false;
 }
 
-/* Checks a home or document root of the customer that other users can enter. */
+/* Reports a home or document root of the customer that other users can enter and that no sandbox
+ * hides. */
 static void pages_check_place(InstanceCheck *inst, const char *path)
 {
         char real[PATH_MAX];
@@ -85,7 +86,8 @@ static bool pages_is_in(const char *path, const char *folder)
         return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
-/* The unit makes the home at /home/NAME writable, and the folders that a drop-in names. */
+/* Reports a home that the instance can't write to. The unit makes only /home/NAME writable, and
+ * folders that a drop-in names. */
 static void pages_check_home(InstanceCheck *inst, const char *path)
 {
         char home[PATH_MAX], real[PATH_MAX], unit[NAME_UNIT_MAX], **binds = NULL;
@@ -177,7 +179,7 @@ static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* The program that the environment of the unit names, or NULL. */
+/* The PHP-FPM that the environment of the unit names, or NULL. */
 static const char *pages_find_named(char *const *environment)
 {
         const char *named = NULL;
@@ -222,7 +224,7 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
         bus_free_strings(environment);
 }
 
-/* Snippets of the customer may have the same rules. */
+/* With snippets, this is only a note, because they may have the same rules. */
 static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
 {
         _cleanup_free_ char *file = text_format("%s/.htaccess", pages->htaccess), *more = NULL;
@@ -239,7 +241,7 @@ static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
                 finding->severity = SEVERITY_NOTE;
 }
 
-/* One finding is enough, because the advice is for the whole instance. */
+/* Adds at most one finding, because the advice is for the whole instance. */
 static void pages_check_network(InstanceCheck *inst, const char *root, const Pages *pages)
 {
         const char *folder = root, *cms;
@@ -280,8 +282,7 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
         pages_done(&pages);
 }
 
-/* Whether the root is in a folder where each customer has a folder, but below another customer's
- * folder. */
+/* Whether the root is in another customer's folder below /srv/www or /home. */
 static bool pages_is_of_another(const InstanceCheck *inst, const char *root)
 {
         static const char *const parents[] = { "/srv/www/", "/home/" };
@@ -303,7 +304,7 @@ static bool pages_have_root(InstanceCheck *inst, const char *root)
 
         if (pages_is_of_another(inst, root))
                 instance_finding(inst, FINDING_DOCUMENT_ROOT_UNREADABLE, root, NULL,
-                                 "the instance sees there only folders of user %s", inst->name);
+                                 "the instance sees only folders of user %s there", inst->name);
         else if (access_ask(&inst->user, inst->replaced, root, X_OK, &access) < 0)
                 return false;
         else if (access.error == -ENOENT || access.error == -ENOTDIR)
@@ -318,7 +319,7 @@ static bool pages_have_root(InstanceCheck *inst, const char *root)
         return false;
 }
 
-/* Checks the default document root if snippets set none. */
+/* Checks the document roots that snippets set or, without any, the default one. */
 void check_pages(InstanceCheck *inst)
 {
         FILE *out;

@@ -14,7 +14,8 @@
 #define REOPEN    "systemctl restart " SOCKET " bellhop-router.service"
 
 typedef enum PortUse {
-        PORT_UNKNOWN, /* only root can test ports below 1024, and the family may not exist */
+        PORT_UNKNOWN, /* the user may not test ports below 1024, or the address family does not
+                         exist */
         PORT_FREE,
         PORT_TAKEN,
 } PortUse;
@@ -122,7 +123,8 @@ static bool ports_have_ipv4(const Ports *ports, const Port *port)
         return port->any4 || port->one4 || (port->any6 && !ports->is_ipv6_only);
 }
 
-/* A port with only certain addresses lacks other addresses on purpose. */
+/* Reports a port with only one address family. A port with only certain addresses lacks the other
+ * family on purpose. */
 static void ports_check_families(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = ports_have_ipv4(ports, port), ipv6 = port->any6 || port->one6;
@@ -142,7 +144,8 @@ static void ports_check_families(Check *check, const Ports *ports, const Port *p
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* After a change of the unit, the old sockets listen until the unit is restarted. */
+/* Reports ports on which nothing listens. After a change of the unit, the old sockets listen until
+ * the unit is restarted. */
 static void ports_check_open(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = port->any4 || (port->any6 && !ports->is_ipv6_only);
@@ -174,8 +177,8 @@ static size_t ports_count_users(const Check *check, uint16_t number)
         return n;
 }
 
-/* If both usual ports are missing, other ports are used on purpose: beside another server, or
- * translated by a firewall. */
+/* Reports if only one of the ports 80 and 443 is missing. If both are missing, other ports are used
+ * on purpose: beside another server, or translated by a firewall. */
 static void ports_check_usual(Check *check, const Ports *ports)
 {
         const bool http = ports_find(ports, 80), https = ports_find(ports, 443);
@@ -195,8 +198,8 @@ static void ports_add_unknown(Check *check, const char *unit, int error)
                     "the ports of %s: systemd does not answer (%s)", unit, strerror(-error));
 }
 
-/* Returns a running web server, or NULL. Adds findings about web servers that only a boot will
- * start. */
+/* Returns a running web server, or NULL. Adds findings about other web servers that the next boot
+ * will start. */
 static const char *ports_web_server(Check *check)
 {
         static const char *const servers[] = { "apache2.service", "nginx.service",
@@ -224,7 +227,7 @@ static const char *ports_web_server(Check *check)
         return running;
 }
 
-/* The reason why the socket is not active. */
+/* Reports why the socket is not active. */
 static void ports_check_taken(Check *check, const Ports *ports, const char *server)
 {
         _cleanup_free_ char *advice = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Checks whether the server accepts the snippets and .htaccess files of a customer, and what
- * effects they have. bellhop-instance tests this, as before a reload, and Apache reports what no
- * other program can know.
+ * effects they have. bellhop-instance runs the test of the server, as before a reload. In this
+ * test, Apache also reports what only Apache itself can know.
  */
 #include "ctl/ask/server.h"
 #include "ctl/check/check.h"
@@ -40,7 +40,8 @@ static void server_add_error(InstanceCheck *inst, char *said)
         if (inst->instance->network == NETWORK_NO &&
             strstr(reason.what, "host not found in upstream"))
                 advice = instance_target_advice[inst->instance->server];
-        /* The test also checks certificates and the document root, but reports less about them. */
+        /* The test also fails because of the certificate or the document root. Earlier checks
+         * report these errors with more detail. */
         if (server_is_snippet(inst, reason.file) || !inst->has_error)
                 finding_add(&inst->check->findings, FINDING_SNIPPET_ERROR,
                             (Place){ inst->name, reason.file ? reason.file : inst->snippets,
@@ -115,7 +116,7 @@ static void server_on_verdict(const Verdict *verdict, void *userdata)
                 instance_check_target(inst, verdict->file, verdict->line, verdict->what);
 }
 
-/* The reason why the .htaccess files were not judged, if no error names it. */
+/* Reports why the .htaccess files were not judged, unless an error already explains this. */
 static void server_add_unjudged(InstanceCheck *inst, int r, char *said)
 {
         Reason reason = { .what = NULL };
@@ -131,7 +132,7 @@ static void server_add_unjudged(InstanceCheck *inst, int r, char *said)
         reason_done(&reason);
 }
 
-/* Whether a file of the server is missing. */
+/* Returns whether a file of the server is missing, and reports it. */
 static bool server_is_missing(InstanceCheck *inst)
 {
         const ServerType server = inst->instance->server;
@@ -154,7 +155,8 @@ void check_server(InstanceCheck *inst)
 
         if (server_is_missing(inst))
                 return;
-        /* Without snippets and .htaccess files, there are only files of the package. */
+        /* Without snippets and .htaccess files, there are only files of the package, which need no
+         * test. */
         if ((inst->n_snippets == 0 && inst->htaccess_size == 0) || inst->snippets_unreadable ||
             geteuid() != 0)
                 return;

@@ -9,7 +9,7 @@
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
 
-/* Search terms in the language of a server. */
+/* What to look for in the configuration language of a server. */
 typedef struct Language {
         const char *files; /* a pattern of glob(7) */
         const char *ends;  /* each of these characters ends a directive */
@@ -17,7 +17,7 @@ typedef struct Language {
         const char *root, *certificate;
         const char *elsewhere[4]; /* with one of these, the document root may be missing */
         const char *handlers[4];  /* each of these may run PHP */
-        /* The directives that Apache itself has read, by verdict.h. */
+        /* These are NULL for Apache, which itself reports such directives (verdict.h). */
         const char *listen;
         const char *targets[7]; /* each of these names an application */
 } Language;
@@ -49,8 +49,8 @@ static const Language *snippets_language(const InstanceCheck *inst)
         return &languages[inst->instance->server];
 }
 
-/* The arguments of the first such directive from *text on. Moves *text behind the directive. NULL:
- * there is none. */
+/* Returns the arguments of the next such directive in *text, and moves *text behind the directive.
+ * NULL: there is none. */
 static const char *snippets_next(const char **text, const char *directive, const char *ends)
 {
         const size_t length = strlen(directive);
@@ -88,7 +88,7 @@ static void snippets_take_word(const Language *language, const char *text,
         (void)snprintf(ret, PATH_MAX, "%.*s", (int)strcspn(text, stops), text);
 }
 
-/* Ignores document roots with variables. */
+/* Notes the document roots that a snippet sets. Ignores those with variables. */
 static void snippets_note_roots(InstanceCheck *inst, const char *text)
 {
         const Language *language = snippets_language(inst);
@@ -128,7 +128,7 @@ static void snippets_check_listen(InstanceCheck *inst, const char *file, unsigne
                     (Place){ inst->name, file, line }, NULL, "listen %s", address);
 }
 
-/* The first argument of each of these directives counts. */
+/* Checks the first argument of each directive that opens a port or names an application. */
 static void snippets_check_lines(InstanceCheck *inst, const char *file, const char *text)
 {
         const Language *language = snippets_language(inst);

@@ -70,7 +70,7 @@ static int targets_open_root(const InstanceCheck *inst, bool *ret_runs)
         return path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
-/* Call it with the rights of the user. */
+/* Tries to connect to a socket below root. Call it with the rights of the user. */
 static int targets_connect(int root, const char *path)
 {
         const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
@@ -107,7 +107,8 @@ static void targets_check_socket(const Target *target, const char *path)
         Identity own;
         int r;
 
-        /* The test of the server has another runtime folder than the instance. */
+        /* A path in CONFIGTEST_FOLDER is not checked: the test of the server has another runtime
+         * folder than the instance. */
         if (path[0] != '/' || root < 0 || (targets_is_private(path) && !runs) ||
             strncmp(path, CONFIGTEST_FOLDER "/", strlen(CONFIGTEST_FOLDER "/")) == 0)
                 return;
@@ -135,7 +136,7 @@ static bool targets_is_local(const char *host)
                (inet_pton(AF_INET, host, &ip) == 1 && ntohl(ip.s_addr) >> 24 == 127);
 }
 
-/* False: the port is unknown. */
+/* Finds the port of a URL. text: what follows the host. Returns false if the port is unknown. */
 static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
 {
         static const struct {
@@ -166,7 +167,7 @@ static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
         return false;
 }
 
-/* Returns the text after the host. */
+/* Finds the host of a URL. Returns the text after the host. */
 static const char *targets_find_host(const char *url, char ret[static HOST_MAX])
 {
         const char *scheme = strstr(url, "://");

@@ -25,10 +25,10 @@
 #define ACME_LATE_SECONDS (7 * DAY_SECONDS)
 #define ADVICE_SIGN_AGAIN ADVICE_SELF_SIGNED " --force && " ADVICE_RELOAD
 
-/* The files of one instance, and their readable contents. */
+/* The certificate and key of an instance or of a host, and their contents if they are readable. */
 typedef struct Pair {
         InstanceCheck *inst;
-        const char *host; /* the host of their folder; NULL: the folder of the instance */
+        const char *host; /* the host whose folder has the files; NULL: the instance's folder */
         char certificate_path[PATH_MAX];
         char key_path[PATH_MAX];
         STACK_OF(X509) * certificates; /* NULL: could not be read */
@@ -38,8 +38,8 @@ typedef struct Pair {
                 *advice; /* NULL: the advice of each kind, which is about the instance's folder */
 } Pair;
 
-/* Whether bellhop-acme installs the pair. It does so neither for a single host nor through systemd.
- */
+/* Whether bellhop-acme installs the pair. It installs no pair for a single host, and none that
+ * systemd passes. */
 static bool tls_is_acme(const Pair *pair)
 {
         return pair->inst->instance->tls == TLS_ACME && !pair->host && !pair->inst->has_credentials;
@@ -77,7 +77,7 @@ static void tls_check_exposure(const Pair *pair, const struct stat *st)
                          st->st_mode & 07777);
 }
 
-/* result: of certificates_read() or key_read(). */
+/* result: what certificates_read() or key_read() returned. */
 static void tls_add_unparsed(const Pair *pair, const char *path, int result, const char *what)
 {
         if (result == PEM_ENCRYPTED)
@@ -124,8 +124,9 @@ static bool tls_read_pair(Pair *pair)
         return pair->certificates;
 }
 
-/* Whether systemd passes certificate and key, which take precedence over the folder: 1, 0, or a
- * negative errno if systemd does not answer. *ret_closed: only systemd can read their source. */
+/* Returns 1 if systemd passes the certificate and key as credentials, 0 if not, or a negative errno
+ * if systemd does not answer. Credentials take precedence over the folder. *ret_closed: only
+ * systemd can read them. */
 static int tls_find_credentials(Pair *pair, bool *ret_closed)
 {
         const InstanceCheck *inst = pair->inst;
@@ -136,8 +137,8 @@ static int tls_find_credentials(Pair *pair, bool *ret_closed)
         int r;
 
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
-        /* systemd would have to load the unit to answer. With thousands of instances, it is only
-         * asked about those without a folder. */
+        /* To answer, systemd has to load the unit, which is slow for thousands of instances. So it
+         * is not asked about an instance that has a folder and no loaded unit. */
         if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)))
                 return 0;
         r = bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed);
@@ -202,8 +203,8 @@ static bool tls_is_early(const X509 *certificate, time_t now)
         return end - now > (sixth < ACME_LATE_SECONDS ? sixth : ACME_LATE_SECONDS);
 }
 
-/* Checks one certificate of the chain, because an expired one breaks the chain. advice: NULL for
- * the advice of the kind. */
+/* Checks one certificate of the chain. An expired one breaks the chain, even if it is the issuer's.
+ * advice: NULL for the advice of the kind. */
 static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, const char *advice)
 {
         const time_t now = pair->inst->check->now, end = certificate_not_after(certificate);
@@ -239,7 +240,7 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                             weakness);
 }
 
-/* Returns false if there is no folder. */
+/* Finds the folder of a host. Returns false if there is none. */
 static bool tls_find_folder(const InstanceCheck *inst, const char *host, char ret[static PATH_MAX])
 {
         char folder[NAME_HOST_MAX];
@@ -302,7 +303,8 @@ static void tls_judge_pair(const Pair *pair)
                 tls_check_hosts(pair, chain.leaf, advice);
 }
 
-/* The instance ignores a pair with a missing file, so it still starts. */
+/* Checks the pair of a host. If one of the files is missing, the instance ignores the pair and
+ * still starts. */
 static void tls_check_host(InstanceCheck *inst, const char *host)
 {
         char folder[PATH_MAX];

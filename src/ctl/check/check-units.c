@@ -108,8 +108,8 @@ static void units_check_router(Check *check)
                                                        ? metrics_fetch_explain(check->router_error)
                                                        : "it does not answer");
 
-                /* Other users have no access, and a router that is not running reads the files at
-                 * its start. */
+                /* This is not an error if the user has no access, or if the router is not running
+                 * and will read the files at its start. */
                 if (finding && geteuid() == 0 && check->router_error != -ESHUTDOWN)
                         finding->severity = SEVERITY_ERROR;
         }
@@ -126,7 +126,7 @@ void newest_note(Newest *newest, const char *path, uint64_t changed)
 static void units_check_reloaded(Check *check)
 {
         /* Checks the folders as well, because a file may have been removed. Each folder comes after
-         * its files, because a file that replaces another one changes both. */
+         * its files: if a new file changes both at the same time, the finding names the file. */
         static const char *const patterns[] = { "router.conf", "router.conf.d/*", "router.conf.d",
                                                 "instances/*", "instances" };
         Newest newest = { .changed = 0 };
@@ -185,8 +185,8 @@ static bool units_is_masked(const char *folder, const char *unit)
         return strcmp(target, "/dev/null") == 0;
 }
 
-/* Checks these units only if bellhop.target is active. A unit that fails at each start stays in
- * "activating". */
+/* Checks these units only if bellhop.target is active. A unit that is "activating" does not count
+ * as active, because a unit that fails at each start stays in this state. */
 static void units_check_usage(Check *check)
 {
         static const struct {
@@ -291,7 +291,8 @@ static void units_check_socket(InstanceCheck *inst)
         (void)name_unit(NAME_SOCKET_UNIT, inst->name, unit);
         if (units_is_active(check, unit))
                 return;
-        /* Until the router has read the file, the instance is still being made. */
+        /* If the router has not read the file yet, the instance is still being added, so this is
+         * only a warning. */
         is_new = is_stale(check->loaded, changed_file(inst->instance->file));
         finding = instance_finding(inst, FINDING_SOCKET_NOT_STARTED, NULL,
                                    is_new ? ADVICE_APPLY : NULL, "%s is %s", unit,
@@ -310,7 +311,7 @@ static bool units_lacks_folder(const char *folder, uint64_t pid)
                errno == ENOENT;
 }
 
-/* Whether the folder in the instance's mount namespace has been renamed or removed since. */
+/* Whether the folder was replaced after the start, so that the instance still sees the old one. */
 static bool units_has_other_folder(const char *folder, uint64_t pid)
 {
         _cleanup_free_ char *path = state_dir_of(pid, folder);
@@ -321,7 +322,7 @@ static bool units_has_other_folder(const char *folder, uint64_t pid)
                (outside.st_dev != inside.st_dev || outside.st_ino != inside.st_ino);
 }
 
-/* Whether older programs of a suspended customer may still run. */
+/* Whether programs that started before the customer was suspended may still run. */
 static bool units_outlive_suspension(const InstanceCheck *inst, const char *unit)
 {
         uint64_t started = UNKNOWN;
@@ -333,7 +334,7 @@ static bool units_outlive_suspension(const InstanceCheck *inst, const char *unit
                has_started_before(started, changed_file(inst->instance->file));
 }
 
-/* The folder that the instance lacks, or NULL. */
+/* The folder that a running instance does not see, or NULL. */
 static const char *units_new_folder(const InstanceCheck *inst, uint64_t pid)
 {
         if (units_lacks_folder(inst->tls, pid))
@@ -378,8 +379,8 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                                  "still serves old hosts on open connections");
 }
 
-/* Uses counter and journal: the counter ends with the service, and the journal may not reach back
- * to the start. */
+/* Uses both the counter and the journal: the counter ends with the service, and the journal may not
+ * reach back to its start. */
 static void units_check_oom(InstanceCheck *inst, bool is_active)
 {
         const uint64_t n = is_active ? oom_count(inst->check->bus, inst->name) : UNKNOWN;
@@ -389,7 +390,8 @@ static void units_check_oom(InstanceCheck *inst, bool is_active)
                                  "one of its programs was killed, because memory ran out");
 }
 
-/* A server of another unit, such as apache2.service, has its own logs. */
+/* Whether the socket starts bellhop's own service. A server of another unit, such as
+ * apache2.service, has its own logs. */
 static bool units_starts(const Check *check, const char *socket, const char *service)
 {
         char **triggers = NULL;

@@ -37,12 +37,12 @@ typedef struct Check {
         time_t now;
         uint64_t loaded;     /* when the router read its files, as in stale.h */
         int router_error;    /* why that time is not known */
-        uint64_t files_max;  /* in each document root */
+        uint64_t files_max;  /* the most files to look at in each document root */
         size_t n_needs_root; /* checks that only root can make */
         size_t n_silent;     /* running instances that do not report when they read their files */
 } Check;
 
-/* The file that changed last, and when, as in stale.h; 0: there was none. */
+/* The file that changed last. changed: when it changed, as in stale.h; 0: there is no file. */
 typedef struct Newest {
         uint64_t changed;
         char path[PATH_MAX];
@@ -61,32 +61,32 @@ typedef struct InstanceCheck {
         char snippets[PATH_MAX];
         char www[PATH_MAX];            /* its document root, unless a snippet sets another one */
         char own_folders[2][PATH_MAX]; /* the parent folders of tls and snippets */
-        const char *replaced[6];       /* for access_ask() */
+        const char *replaced[6];       /* folders that the sandbox replaces, for access_ask() */
         size_t n_snippets;
-        size_t n_of_server;   /* of the snippets, except php.fpm */
-        bool has_error;       /* in certificate or document root, where the server reports less */
+        size_t n_of_server; /* the number of snippets without php.fpm */
+        bool has_error; /* an earlier check found an error, about which the server reports less */
         bool has_credentials; /* systemd passes certificate and key to it */
         bool snippets_unreadable;
         bool snippets_not_roots; /* reported once, for the first snippet */
         bool sets_document_root; /* a snippet sets it */
-        bool sets_certificate;   /* a snippet sets one, for some of the hosts */
-        bool sets_handler;       /* a snippet sets one, perhaps for PHP */
+        bool sets_certificate;   /* a snippet sets a certificate, for some of the hosts */
+        bool sets_handler;       /* a snippet sets a handler, perhaps for PHP */
         char **roots;            /* document roots that snippets set */
         size_t n_roots;
         AcmeState acme;                            /* the state of its certificate, with Tls=acme */
         bool knows_acme;                           /* that state was readable */
         bool self_signed;                          /* its certificate is self-signed */
         time_t certificate_begin, certificate_end; /* of its certificate; 0: none could be read */
-        char *htaccess;                            /* folders with such a file, each ended by NUL */
+        char *htaccess; /* folders with a .htaccess file, each ended by NUL */
         size_t htaccess_size;
-        Newest newest; /* among the files that it reads at its start */
+        Newest newest; /* the newest of the files that it reads at its start */
 } InstanceCheck;
 
 /* Like finding_add(), for this instance. file: NULL for none. */
 #define instance_finding(inst, kind, file, ...) \
         finding_add(&(inst)->check->findings, kind, (Place){ (inst)->name, file, 0 }, __VA_ARGS__)
 
-/* Adds a finding that the user can't read path, with the reason. */
+/* Adds a finding that the instance's user can't read path, with the reason. */
 void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
                          const char *advice, const Access *access);
 
@@ -96,7 +96,7 @@ void check_config(Check *check);
 /* Reports files in a folder that are not read, because their names don't end with .conf. */
 void check_names(Check *check, const char *folder);
 
-/* Check systemd, the running router, and other programs on its ports; call units_ask() first. */
+/* Check bellhop's units, the running router, and its ports. Call units_ask() first. */
 void units_ask(Check *check);
 void check_router_units(Check *check);
 void check_ports(Check *check);
@@ -104,13 +104,13 @@ void check_ports(Check *check);
 /* Whether a program listens on that port, on IPv4 or IPv6; true also if this is unknown. */
 bool port_is_taken(uint16_t number);
 
-/* Checks settings of administrators for units. */
+/* Checks the settings that administrators made for units of bellhop. */
 void check_dropins(Check *check);
 
 /* Checks whether bellhop-acme can work, for all instances. */
 void check_acme_service(Check *check);
 
-/* For one instance: call snippets_look() and acme_look() first, then the others in this order. */
+/* These functions check one instance. Call them in this order. */
 void snippets_look(InstanceCheck *inst);
 void acme_look(InstanceCheck *inst);
 void check_tls(InstanceCheck *inst);
@@ -120,14 +120,14 @@ void check_pages(InstanceCheck *inst);
 void check_server(InstanceCheck *inst);
 void check_instance_units(InstanceCheck *inst);
 
-/* Checks whether the instance can reach the application in a line of a snippet for Apache: a URL,
- * or unix:PATH|URL. */
+/* Checks whether the instance can reach the application that a line of a snippet for Apache names.
+ * text: a URL, or unix:PATH|URL. */
 void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text);
 
-/* Advice for an instance with Network=no and a server or an address in a snippet. */
+/* Advice for an instance with Network=no if a snippet names a server or an address. */
 extern const char *const instance_target_advice[SERVER_TYPES];
 
-/* The same for nginx: an address, perhaps after a scheme. Names other than localhost are groups, or
- * nginx itself looks them up when it starts. */
+/* Like instance_check_target(), for nginx. text: an address, perhaps after a scheme. Ignores names
+ * other than localhost: they are names of groups, or nginx itself looks them up when it starts. */
 void instance_check_nginx_target(InstanceCheck *inst, const char *file, unsigned line,
                                  const char *text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program is the first process in its own PID namespace: everything that it starts ends with
- * it, at the latest with our SIGKILL, which also kills stopped processes. We wait for this with a
- * pidfd, and never for anything that the customer could delay.
+ * The program is the first process in its own PID namespace, so all processes that it starts end
+ * with it. If it takes too long, we send SIGKILL, which also kills stopped processes. We wait for
+ * its end with a pidfd, and never for anything that the customer could delay.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -27,10 +27,11 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-/* A process that waits for a dead file server ignores SIGKILL, so we leave it to the kernel. */
+/* How long we wait after SIGKILL. A process that waits for a dead file server does not end, so we
+ * leave it to the kernel. */
 #define CONFIGTEST_KILL_SECONDS 2
 
-/* So many reads empty any pipe. */
+/* This number of reads empties any pipe. */
 #define CONFIGTEST_READS 100
 
 /* The same as TasksMax= of the instance, but here the customer's other processes count too. */
@@ -60,7 +61,7 @@ static bool configtest_let_go(const ConfigTest *configtest, int output, const si
         const int input = configtest->input ? configtest_make_input(configtest)
                                             : open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-        /* This fails if the kernel has no keys, which is not an error. */
+        /* This call fails if the kernel has no keyrings, which is not an error. */
         (void)syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
         for (int number = 1; number < NSIG; number++)
                 (void)signal(number, SIG_DFL);
@@ -88,13 +89,14 @@ static bool configtest_become(const Identity *who)
             setresgid(who->gid, who->gid, who->gid) < 0 ||
             setresuid(who->uid, who->uid, who->uid) < 0)
                 return false;
-        /* As in bellhop@.service: the kernel does not use this capability, but a process can't
-         * trace another one with more capabilities. If we don't have the capability, the test runs
-         * without it. */
+        /* The program keeps one capability, as in bellhop@.service. The kernel does not use it, but
+         * a process can't trace another process that has more capabilities. If we don't have the
+         * capability, the test runs without it. */
         caps[0].permitted = caps[0].inheritable = 1U << CAP_NET_BROADCAST;
         if (syscall(SYS_capset, &header, caps) == 0)
                 (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BROADCAST, 0, 0);
-        /* Ends the program if we get a SIGKILL. Set here, because a change of user resets it. */
+        /* If we get a SIGKILL, the program gets one, too. This is set here, because a change of
+         * user resets it. */
         return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
 }
 
@@ -159,7 +161,7 @@ static bool configtest_take_output(Watch *watch)
         return n > 0;
 }
 
-/* 0: the program has ended. */
+/* Returns 0 if the program has ended, CONFIGTEST_ENDLESS, or a negative errno. */
 static int configtest_wait(Watch *watch, unsigned seconds)
 {
         const uint64_t end = clock_nsec(CLOCK_MONOTONIC) + seconds * NSEC_PER_SEC;
@@ -186,7 +188,7 @@ static int configtest_wait(Watch *watch, unsigned seconds)
         }
 }
 
-/* Waits for the program, and kills it after the time or on a signal. */
+/* Waits for the program, and kills it after CONFIGTEST_SECONDS or if we get a signal. */
 static int configtest_watch(Watch *watch)
 {
         siginfo_t info = { 0 };

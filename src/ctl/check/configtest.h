@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a trusted program that obeys a customer, such as a server that reads their configuration. It
- * runs as that customer, and isolated from root as far as the kernel allows. Does not log.
+ * Runs a trusted program that does what a customer's files say, such as a server with the
+ * customer's configuration. The program runs as the customer, and is isolated from root as far as
+ * the kernel allows. Does not log.
  */
 #pragma once
 
@@ -30,5 +31,5 @@ typedef struct ConfigTest {
 } ConfigTest;
 
 /* Returns a ConfigTestResult, with the program's output in *ret_said, to be freed; or a negative
- * errno if it could not be run. No process of the program remains. */
+ * errno if the program could not be run. No process of the program remains. */
 int configtest_run(const ConfigTest *configtest, char **ret_said);

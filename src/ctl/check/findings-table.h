@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of all findings, for findings.[ch] alone, which define ROW(KIND, id, severity, why,
- * advice). Programs rely on the id, and bellhop-findings(7) explains it.
+ * The table of all findings. Only findings.h and findings.c include it, and define ROW(KIND, id,
+ * severity, why, advice) before. Programs rely on the id. bellhop-findings(7) explains each id.
  *
- * Advice is either a command of bellhopctl or systemd, as you type it, or sentences, which begin
- * with a capital letter. NULL means that nothing has to be done. Root can follow advice safely,
- * even if a customer changes their own folders meanwhile: commands that change files there run as
- * the customer. Advice never removes a file that somebody may need, and never gives a file to
- * anyone but root. {name}, {file} and {config} are replaced by the instance, the file and the
- * necessary --config=.
+ * Advice is either a command to type, or sentences. Only sentences begin with a capital letter.
+ * NULL means that nothing has to be done. Root can follow advice safely, even if a customer changes
+ * their own folders meanwhile: commands that change files there run as the customer. Advice never
+ * removes a file that somebody may need, and never gives a file to anyone but root. {name} and
+ * {file} become the names of the instance and the file. {config} becomes the option --config=, if
+ * it is needed.
  */
 ROW(CONFIG_ERROR, "config-error", ERROR,
     "bellhop ignores the whole file. Its instance is not served, or keeps its old settings.",
@@ -52,8 +52,8 @@ ROW(CERTIFICATE_WEAK, "certificate-weak", ERROR, "OpenSSL and browsers refuse it
 ROW(CERTIFICATE_LACKS_HOST, "certificate-lacks-host", ERROR,
     "Browsers refuse the website under these names.", ISSUED_ANEW)
 ROW(CHAIN_ORDER, "chain-order", ERROR,
-    "The instance's own certificate must be first, followed by the issuer of each. Some clients "
-    "require this order.",
+    "The instance's own certificate must be first, and each certificate must be followed by its "
+    "issuer's. Some clients require this order.",
     "Put them in this order into a new file, then install " PAIR ".")
 ROW(CHAIN_INCOMPLETE, "chain-incomplete", ERROR,
     "Clients that do not already know the issuer refuse the website.",
@@ -68,14 +68,15 @@ ROW(KEY_ENCRYPTED, "key-encrypted", ERROR,
     "Nobody can type the pass phrase when the instance starts. " NO_HTTPS,
     "Remove the pass phrase from a copy with 'openssl pkey', then install " PAIR ".")
 ROW(KEY_MISMATCH, "key-mismatch", ERROR, "The instance does not start, or refuses TLS connections.",
-    "Install " PAIR " that belong together.")
+    "Find the key that belongs to the certificate, then install " PAIR ".")
 ROW(ACME_FAILED, "acme-failed", WARNING,
     "The present certificate remains in use while it is valid.", ACME_AGAIN)
 ROW(ACME_HOSTS, "acme-hosts", WARNING, "Browsers refuse the website under these names.", ACME_AGAIN)
 ROW(ACME_WILDCARD, "acme-wildcard", WARNING,
     "An authority signs a certificate for a wildcard only after a DNS challenge.",
     "Write Challenges=dns-01 and DnsHook= into the file of the authority, see "
-    "bellhop.acme.conf(5), then run 'systemctl reload bellhop-acme.service'; or list the hosts.")
+    "bellhop.acme.conf(5), then run 'systemctl reload bellhop-acme.service'; or list the hosts "
+    "instead of the wildcard.")
 ROW(ACME_NO_HOST, "acme-no-host", WARNING, "An authority does not sign certificates for addresses.",
     "Add a host with 'bellhopctl set {name} --host=HOST', or run 'bellhopctl set {name} "
     "--tls=files'.")
@@ -187,7 +188,7 @@ ROW(SITE_FAILED, "site-failed", ERROR, "The instance does not start, or ended wi
 ROW(OOM_KILL, "oom-kill", WARNING,
     "The program's work was lost: one request, or all requests of a server process.",
     "If the instance has a memory limit, raise it with 'bellhopctl set {name} --memory-max=SIZE', "
-    "or find the program that needs so much. Otherwise, the machine has too little memory.")
+    "or find the program that needs so much. Without a limit, the machine has too little memory.")
 ROW(SITE_NOT_RELOADED, "site-not-reloaded", WARNING, "The instance still uses the old files.",
     ADVICE_RELOAD)
 ROW(LOGS_NOT_WRITTEN, "logs-not-written", WARNING,

@@ -14,7 +14,7 @@ const char *const severity_names[SEVERITIES] = {
         [SEVERITY_ERROR] = "error",
 };
 
-#define NO_HTTPS    "Without it, the instance does not start."
+#define NO_HTTPS    "Without a readable certificate and key, the instance does not start."
 #define UNREACHABLE "Clients can't reach any instance."
 #define NO_PAGES    "Clients only get errors."
 #define PAIR        "certificate and key with '" ADVICE_INSTALL "'"
@@ -59,7 +59,7 @@ static bool findings_is_of_name(char c)
         return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-/* Whether a placeholder or a whole word begins at this position. */
+/* Whether the word begins at this position: as a whole word, or as a placeholder. */
 static bool findings_is_word(const char *text, const char *at, const char *word)
 {
         const size_t length = strlen(word);

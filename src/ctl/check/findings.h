@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The findings of bellhopctl check, of the kinds in findings-table.h. Adding can't fail: without
- * memory, n_lost counts.
+ * The findings of bellhopctl check. findings-table.h has their kinds. If memory runs out, a finding
+ * is lost, and n_lost counts it.
  */
 #pragma once
 
@@ -66,18 +66,19 @@ typedef struct Place {
 #define NOWHERE ((Place){ .line = 0 })
 
 /*
- * advice: used instead of the advice of the kind; NULL: the advice of the kind. Control characters
- * become question marks. Returns the finding, valid until the next one is added; NULL: lost.
+ * Adds a finding. advice: replaces the advice of the kind; NULL: keeps it. Control characters
+ * become question marks. Returns the finding, which is valid until the next one is added; NULL: the
+ * finding is lost.
  */
 Finding *finding_add(Findings *findings, FindingKind kind, Place place, const char *advice,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 void findings_done(Findings *findings);
 
-/* Call it after all findings are added. strict turns warnings into errors. Sorts by severity, the
- * worst first; within a severity, the order of adding is kept. */
+/* Sorts the findings by severity, the worst first. Within a severity, it keeps the order in which
+ * they were added. strict: turns warnings into errors. Call it after all findings are added. */
 void findings_finish(Findings *findings, bool strict);
 
-/* Whether two findings about instances differ only in the names of instance and file. */
+/* Whether both findings are about instances, and differ only in the names of instance and file. */
 bool findings_are_alike(const Finding *a, const Finding *b);
 
 /* Keeps only the findings of one instance. */

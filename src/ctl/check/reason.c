@@ -10,7 +10,7 @@
 #define NGINX_END    "nginx: configuration file "
 
 typedef enum Level {
-        LEVEL_NONE, /* the program names none */
+        LEVEL_NONE, /* the line has no level */
         LEVEL_WARNING,
         LEVEL_ERROR,
         LEVEL_ERROR_OF_PHP,
@@ -36,7 +36,7 @@ static bool reason_begins(const char *text, const char *words)
         return strncmp(text, words, strlen(words)) == 0;
 }
 
-/* "[date] [core:warn] [pid 7:tid 7] " of Apache. */
+/* Skips "[date] [core:warn] [pid 7:tid 7] " of Apache. */
 static char *reason_skip_brackets(char *text, Level *ret)
 {
         static const char *const quiet[] = { ":warn]", ":notice]", ":info]", ":debug]", ":trace" };
@@ -54,7 +54,7 @@ static char *reason_skip_brackets(char *text, Level *ret)
         return text;
 }
 
-/* "[date] ERROR: " of PHP-FPM; text: behind the date. */
+/* Skips "ERROR: " in "[date] ERROR: " of PHP-FPM. text: what follows the date. */
 static char *reason_skip_php(char *text, Level *ret)
 {
         static const char *const levels[] = { "ERROR: ", "ALERT: ", "WARNING: ", "NOTICE: ",
@@ -68,7 +68,7 @@ static char *reason_skip_php(char *text, Level *ret)
         return text;
 }
 
-/* "2026/11/29 09:00:00 [emerg] 7#7: " of nginx, or "nginx: [emerg] " before it has a log. */
+/* Skips "2026/11/29 09:00:00 [emerg] 7#7: " of nginx, or "nginx: [emerg] " before it has a log. */
 static char *reason_skip_nginx(char *text, Level *ret)
 {
         static const char *const levels[] = { "[emerg] ", "[alert] ", "[crit] ",
@@ -135,7 +135,7 @@ static Line reason_read_line(char *text)
         return line;
 }
 
-/* Splits "FILE:3: what" into line number and rest. */
+/* Takes the line number from "FILE:3: what", and returns "what". */
 static char *reason_skip_place(const char *file, char *text, unsigned *ret)
 {
         const size_t length = strlen(file);
@@ -147,14 +147,14 @@ static char *reason_skip_place(const char *file, char *text, unsigned *ret)
         return text + length + used;
 }
 
-/* "Syntax error on line 7 of A: Syntax error on line 3 of B: what" for files that include others.
- * With a number at the end there is no further file, and the next line has the error. False: it has
- * another form. */
+/* Reads "Syntax error on line 7 of A: Syntax error on line 3 of B: what": Apache names each file
+ * that includes the next one. In a line that begins with a number such as AH00526, there is only
+ * one file, and the next line has the error. Returns false if the line has another form. */
 static bool reason_take_syntax(const Line *line, char *next, Reason *ret)
 {
         char *text = strstr(line->text, SYNTAX_ERROR), *end, *what;
 
-        /* The name of the program may precede it. */
+        /* Only the name of the program may precede the words. */
         if (!text || strcspn(line->text, " ") + 1 < (size_t)(text - line->text))
                 return false;
         for (;;) {
@@ -183,7 +183,7 @@ static bool reason_take_syntax(const Line *line, char *next, Reason *ret)
         return true;
 }
 
-/* "[FILE:4] what", or only "what". */
+/* Reads "[FILE:4] what", or only "what". */
 static void reason_take_php(char *text, Reason *ret)
 {
         char *end = text[0] == '[' && text[1] == '/' ? strstr(text, "] ") : NULL;
@@ -197,8 +197,8 @@ static void reason_take_php(char *text, Reason *ret)
         ret->what = strdup(text);
 }
 
-/* Cuts off " in FILE:3" at the end of a line. Configuration that bellhop-instance has written is in
- * no file. */
+/* Cuts off " in FILE:3" at the end of a line. A file in /proc does not count: it has configuration
+ * that bellhop-instance wrote. */
 static void reason_take_place(char *text, Reason *ret)
 {
         char *place = NULL, *colon;
@@ -219,8 +219,8 @@ static void reason_take_place(char *text, Reason *ret)
                 ret->file = strdup(place);
 }
 
-/* The first error, if it comes from nginx, which reports only one. Words from the file may contain
- * line breaks, so the last line of the error has the position. */
+/* Takes the first error if it comes from nginx, which reports only one error. The error may quote
+ * words with line breaks from the file, so only its last line has the position. */
 static bool reason_take_nginx(Line lines[], size_t n, Reason *ret)
 {
         size_t first = 0, end;
@@ -256,7 +256,8 @@ static void reason_choose(Line lines[], size_t n, Reason *ret)
 
         if (reason_take_nginx(lines, n, ret))
                 return;
-        /* Words of the configuration in the next line may look like the other form. */
+        /* Looks for numbered lines first: the line after one may quote configuration that looks
+         * like the other form. */
         for (size_t i = n; i-- > 0;)
                 if (lines[i].is_numbered && i + 1 < n &&
                     reason_take_syntax(&lines[i], lines[i + 1].whole, ret))
@@ -274,7 +275,7 @@ static void reason_choose(Line lines[], size_t n, Reason *ret)
                         reason_take_php(lines[i].text, ret);
                         return;
                 }
-        ret->what = strdup(last ? last->text : "their test failed without a message");
+        ret->what = strdup(last ? last->text : "the test failed without a message");
 }
 
 int reason_find(char *said, Reason *ret)

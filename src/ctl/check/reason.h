@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Why a test of a configuration failed, from the output of Apache, nginx, PHP-FPM and
- * bellhop-instance. Each of them ends with its first error, so the last message is the error.
- * Earlier messages are only warnings, whatever their words. Pure.
+ * Finds the reason why a test of a configuration failed, in the output of Apache, nginx, PHP-FPM
+ * and bellhop-instance. Each of these programs ends at its first error, so the last message is the
+ * error. Earlier messages are only warnings, whatever their words. Pure.
  */
 #pragma once
 
@@ -12,6 +12,6 @@ typedef struct Reason {
         char *what; /* one line */
 } Reason;
 
-/* Returns 0, or -ENOMEM. Changes said. */
+/* said: the output, which is changed. Returns 0, or -ENOMEM. */
 int reason_find(char *said, Reason *ret);
 void reason_done(Reason *reason);

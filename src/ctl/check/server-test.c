@@ -8,8 +8,8 @@
 #define ENVIRONMENT_MAX 256
 #define PROGRAMS_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-/* Runs as before a reload of the instance: as its user, with the environment of its unit, including
- * drop-ins, in a separate folder. */
+/* The test runs in the same way as before a reload of the instance: as its user, with the
+ * environment of its unit and drop-ins. Only the runtime folder is another one. */
 int server_test_run(const ServerTest *test, char **ret_said)
 {
         const Instance *instance = test->instance;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-instance's test of the configuration for the next start of an instance. Does not log. */
+/* Has bellhop-instance test the configuration that an instance would have at its next start. Does
+ * not log. */
 #pragma once
 
 #include <systemd/sd-bus.h>
