@@ -10,7 +10,8 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* As in systemd's tools: quit if it fits the screen, keep colours, show all at the end, ... */
+/* The options of less(1) that systemd's tools use: quit if the output fits on the screen, keep
+ * colours, ... */
 #define LESS_OPTIONS "FRSXMK"
 
 static bool output_color_is_wanted(void)
@@ -262,7 +263,7 @@ void table_set_list(Table *table, size_t column, char *const texts[], size_t n)
         table->failed = table->failed || (n > 0 && !joined);
 }
 
-/* For JSON, libsmartcols takes any text as true that does not begin with '0' or 'n'. */
+/* In JSON, libsmartcols prints true for any text that does not begin with '0' or 'n'. */
 void table_set_bool(Table *table, size_t column, bool value)
 {
         table_set(table, column, value ? "1" : "0");
@@ -288,8 +289,8 @@ void table_set_number(Table *table, size_t column, uint64_t n,
                 table_setf(table, column, "%" PRIu64, n);
 }
 
-/* libsmartcols writes an empty array as an array of null. Strings contain no line break, so this
- * form is unique. */
+/* Corrects empty arrays, which libsmartcols writes as arrays with one null. Strings contain no line
+ * breaks, so no string can look like this. */
 static void output_print_json(char *text)
 {
         for (char *at = text; (at = strstr(at, "[\n")); at++) {
@@ -304,7 +305,8 @@ static void output_print_json(char *text)
         (void)fputs(text, stdout);
 }
 
-/* The number of bytes that fit before an ellipsis, if the text is wider than this. */
+/* The number of bytes to print: all if they fit into the columns, or else as many as fit before an
+ * ellipsis. */
 static size_t output_cut(const char *text, size_t length, unsigned columns)
 {
         unsigned width = 0;

@@ -19,11 +19,12 @@ typedef struct Output {
         FILE *pager;      /* NULL: none */
 } Output;
 
-/* Starts the pager, if there is one; end it with output_done(). Call it only once in a process. */
+/* Starts the pager, if one is wanted. Call output_start() only once in a process, and output_done()
+ * at the end. */
 void output_start(const Ctl *ctl, Output *ret);
 
-/* Returns when the reader has seen everything: CTL_FAILED if the output is incomplete, otherwise
- * status. */
+/* Waits until the reader has closed the pager. Returns CTL_FAILED if the output is incomplete,
+ * otherwise status. */
 CtlStatus output_done(Output *output, CtlStatus status);
 
 typedef enum OutputColor {
@@ -35,9 +36,9 @@ typedef enum OutputColor {
         COLOR_FAINT,
 } OutputColor;
 
-/* Writes text, which has its own line ends, to standard output. A text that bellhopctl shows may
- * come from a customer: each goes through text_make_harmless() here, in table_set() or in
- * output_error(), and nowhere else. */
+/* Write text to standard output, and add no line end. All text that bellhopctl shows may come from
+ * a customer, so it passes through text_make_harmless(): here, in table_set() or in output_error().
+ */
 void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void output_paint(const Output *output, OutputColor color, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
@@ -64,9 +65,9 @@ typedef struct Table {
         bool failed;
 } Table;
 
-/* name: the key of the array of lines in JSON. End it with table_print(). */
+/* name: in JSON, the key of the array of lines. End the table with table_print(). */
 Table table_new(const Output *output, const char *name, const Column columns[], size_t n);
-void table_add(Table *table); /* a line below all others, with empty cells, null in JSON */
+void table_add(Table *table); /* adds a line with empty cells, which are null in JSON */
 
 /* NULL leaves the cell empty. */
 void table_set(Table *table, size_t column, const char *text);
@@ -90,6 +91,7 @@ void output_progress(const char *what, size_t done, size_t all);
 /* Prints one line to standard error: "bellhopctl: " and the text, which says what to do next. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Prints such a line about an obstacle for a verb. Returns CTL_FAILED. */
+/* Print such a line, about a lack of memory or a configuration that can't be read. Return
+ * CTL_FAILED. */
 CtlStatus output_no_memory(void);
 CtlStatus output_bad_configuration(const Ctl *ctl, int error);

@@ -13,7 +13,7 @@ const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX]);      /* "812B", 
 const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX]);       /* "0.52s" */
 const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX]); /* "45s", "10min" */
 const char *show_usec(uint64_t n, char ret[static SHOWN_MAX]);       /* in seconds: "600", "0.5" */
-const char *show_percent(uint64_t n, char ret[static SHOWN_MAX]); /* of units of 1/10000: "12.5" */
+const char *show_percent(uint64_t n, char ret[static SHOWN_MAX]);    /* n in 1/10000 %: "12.5" */
 const char *show_rate(double per_second, char ret[static SHOWN_MAX]);
 
 /* "now", "34s ago", "5min ago"; 0: "-". */
