@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line, and how verbs answer. bellhopctl has no state and can't command the router: it
- * reads the same files with the same code, asks systemd over D-Bus and the router for its metrics,
- * and changes files and the state of units. verbs.c has tables of all verbs and options; each verb
- * is a file verb-NAME.c.
+ * The command line of bellhopctl, and the exit statuses of its verbs. bellhopctl has no state of
+ * its own. It reads the same files as the router, with the same code. It asks systemd over D-Bus,
+ * and the router for its metrics and routes. It changes only files and the state of units. verbs.c
+ * has tables of all verbs and options; each verb is in a file verb-NAME.c.
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 /* Exit statuses; 0 is fine. */
 typedef enum CtlStatus {
         CTL_FINE,
-        CTL_FAILED, /* it failed, or a mistake was found */
+        CTL_FAILED, /* the verb failed, or found a mistake */
         CTL_USAGE,
 } CtlStatus;
 
@@ -25,10 +25,11 @@ typedef enum CtlStatus {
 
 #define SETTINGS_MAX 512
 
-/* The options, in the order in which --help lists them. */
+/* The options, in the order in which --help lists them. Each comment begins with the verbs that
+ * have the option. */
 typedef struct Ctl {
         const char *state, *sort;          /* list; NULL: not given */
-        const char *month;                 /* usage; NULL: all, "": this one */
+        const char *month;                 /* usage; NULL: all months, "": the present month */
         bool only_tls, only_http, offline; /* route */
         struct {
                 const char *key, *value; /* "Host", "alice.example" */
@@ -41,7 +42,7 @@ typedef struct Ctl {
         const char *network;       /* import; "": yes, NULL: not given */
         const char *acme;          /* import; "": the default authority, NULL: not given */
         bool dry_run;              /* all verbs that change something */
-        bool purge, yes;           /* remove, and yes for rename */
+        bool purge, yes;           /* remove; rename has only yes */
         const char *count, *delay; /* top; NULL: not given */
         bool strict;               /* check */
         const char *instance;      /* check; NULL: all */
@@ -53,7 +54,7 @@ typedef struct Ctl {
         const char *config_dir, *runtime_dir, *usage_dir, *mail_dir, *acme_dir;
 } Ctl;
 
-/* Verbs get the words after their name, and print errors. Each verb has its own file. */
+/* A verb gets the words that follow its name on the command line, and prints its errors. */
 CtlStatus verb_list(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_status(const Ctl *ctl, char *arguments[]);
 CtlStatus verb_top(const Ctl *ctl, char *arguments[]);

@@ -14,7 +14,8 @@
 
 #define HELP_HINT "Try 'bellhopctl --help'."
 
-/* For options without a letter: larger than every letter. */
+/* For a long option, getopt_long() returns this number plus the index in options[]. It is larger
+ * than every letter. */
 #define LONG_ONLY 256
 
 /* of: the verbs, in the form of Option.verbs. */
@@ -68,8 +69,8 @@ typedef struct Getopt {
         char letters[2 * OPTIONS_MAX + 1];
 } Getopt;
 
-/* If two options have the same name, getopt takes the first. So the options of the verb come first.
- */
+/* If two options have the same name, getopt takes the first. So the options of the verb precede the
+ * other options. */
 static void main_fill_getopt(const Verb *verb, Getopt *ret)
 {
         char *letter = ret->letters;
@@ -94,7 +95,7 @@ static void main_fill_getopt(const Verb *verb, Getopt *ret)
         ret->options[n] = (struct option){ NULL, 0, NULL, 0 };
 }
 
-/* The first word that is a verb, to choose between two options with the same name. */
+/* Returns the first word that is a verb. It decides between two options with the same name. */
 static const Verb *main_guess_verb(int argc, char *argv[])
 {
         const Verb *verb = NULL;
@@ -115,7 +116,7 @@ static const Option *main_option(int c)
         return NULL;
 }
 
-/* argument: in the form of Verb.argument. */
+/* Whether a verb with this argument can have n words. argument: in the form of Verb.argument. */
 static bool main_words_fit(const char *argument, int n)
 {
         Span list = span_from_string(argument ? argument : ""), word;
@@ -155,7 +156,7 @@ static CtlStatus main_run_verb(const Ctl *ctl, char *words[], int n,
         return verb->run(ctl, words + 1);
 }
 
-/* Tls= gets only one line, although both --tls and --acme set it. */
+/* Adds a setting. Replaces an earlier Tls=, because both --tls and --acme set it. */
 static bool main_put(Ctl *ctl, const char *key, const char *value, CtlStatus *status)
 {
         size_t i = 0;
@@ -175,7 +176,7 @@ static bool main_put(Ctl *ctl, const char *key, const char *value, CtlStatus *st
         return true;
 }
 
-/* True: the option asks for nothing else, such as --help. */
+/* Returns true if bellhopctl must end now: after --help, --version or an error. */
 static bool main_take_option(Ctl *ctl, const Option *option, const char *value, CtlStatus *status)
 {
         char *target = (char *)ctl + option->offset;
@@ -226,8 +227,8 @@ int main(int argc, char *argv[])
                 if (main_take_option(&ctl, option, optarg, &status))
                         return (int)status;
         }
-        /* Without this folder there would be no instances, and all running units would count as
-         * left over. */
+        /* If this folder does not exist, bellhopctl finds no instances in it, and all running units
+         * would count as left over. */
         if (access(ctl.config_dir, F_OK) < 0 && strcmp(ctl.config_dir, BELLHOP_CONFIG_DIR) != 0) {
                 output_error("--config=%s: %s.", ctl.config_dir, strerror(errno));
                 return CTL_FAILED;

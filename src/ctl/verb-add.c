@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl add: a table of steps. Each step checks whether it is needed, and is done completely
- * or not at all. Failed steps are undone. After a kill, the same command continues. Until then the
- * instance is invisible, because its file is written after all other files.
+ * bellhopctl add: goes through a table of steps, and does those that are needed. Each step is done
+ * completely or not at all. If a step fails, the earlier steps are undone. After a kill, the same
+ * command continues. The instance's file is written after all its other files, so the router never
+ * sees an instance without them.
  */
 #include <pwd.h>
 
@@ -28,8 +29,8 @@ typedef struct Add {
         Places places;
         char *text; /* the new text of the file */
         Draft draft;
-        Config *config;      /* the existing files, and the routes of the text */
-        Wanted wanted;       /* limits */
+        Config *config;      /* the existing files, with the routes of the draft */
+        Wanted wanted;       /* the limits that the options set */
         bool limits[LIMITS]; /* the limits that have to be set */
         bool has_file;
         bool signs; /* add signs a certificate, if there is none */
@@ -94,7 +95,7 @@ static CtlStatus add_check_user(const Add *add)
         return CTL_FAILED;
 }
 
-/* An instance does not start if its folder of TLS lacks the certificate or the key. */
+/* An instance does not start if its TLS folder lacks the certificate or the key. */
 static CtlStatus add_check_pair(Add *add)
 {
         const int n = places_count_pair(&add->places);
@@ -138,8 +139,8 @@ enum {
 };
 
 static const struct {
-        const char *kind; /* for programs */
-        const char *what; /* before the name */
+        const char *kind; /* for JSON */
+        const char *what; /* for people; the name follows */
 } steps[STEPS] = {
         [USER] = { "user", "create user " },
         [WWW] = { "document-root", "make document root " WWW_DIR "/" },
@@ -173,7 +174,7 @@ static int add_is_active(const Add *add, NameUnit what)
         return bus_is_active(add->change.bus, name_unit(what, add->name, unit));
 }
 
-/* False: systemd does not answer. Nothing was changed yet. */
+/* Finds the steps that are needed. Returns false if systemd does not answer. */
 static bool add_find_needs(const Add *add, bool needs[static STEPS])
 {
         const Ctl *ctl = add->change.ctl;
@@ -182,7 +183,7 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         const int runs = listens < 0 ? listens : add_is_active(add, NAME_SERVICE_UNIT);
 
         needs[USER] = !getpwnam(add->name);
-        /* instance.conf finds pages in either folder, so an older website remains in use. */
+        /* instance.conf serves pages from either folder, so an existing website remains in use. */
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[SNIPPETS] = !place_exists(add->places.snippets);
         needs[LOGS] = !log_folder_is_made(add->name);
@@ -196,7 +197,7 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         needs[SOCKET] = listens == 0;
         /* A running instance does not see a folder that was made after its start. */
         needs[SERVER] = needs[CERTIFICATE] && runs == 1;
-        /* A router that does not answer may not have the instance. */
+        /* A router that does not answer may lack the instance. */
         needs[ROUTER] = !add->has_file || router_knows(ctl->runtime_dir, add->name) != 1;
         if (ctl->later)
                 needs[SOCKET] = needs[SERVER] = needs[ROUTER] = false;
@@ -230,8 +231,8 @@ static bool add_sign(Add *add)
         return add->has_signed;
 }
 
-/* Whether the router has the instance now, whatever systemctl(1) reports about the reload: a
- * time-out does not end the reload. */
+/* Asks the router whether it has the instance now. The result of systemctl(1) does not decide,
+ * because the reload continues after a time-out of systemctl(1). */
 static Done add_ask_router(const Add *add)
 {
         const Ctl *ctl = add->change.ctl;
@@ -268,7 +269,7 @@ static Done add_reload_router(const Add *add)
         return add_ask_router(add);
 }
 
-/* systemctl(1) also fails if systemd does not answer in time. */
+/* If systemctl(1) fails, asks systemd itself: the cause may only be a late answer. */
 static Done add_start_socket(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -282,8 +283,8 @@ static Done add_start_socket(const Add *add)
         return add_done(r == 1);
 }
 
-/* systemctl(1) also fails if systemd does not answer in time. By then, a running server may have
- * read the certificate. */
+/* systemctl(1) also fails if systemd does not answer in time. If the server is active then, it may
+ * already use the certificate, so the result is unknown. */
 static Done add_restart_server(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -331,7 +332,7 @@ static Done add_do(Add *add, int step)
         }
 }
 
-/* Removes the folder and these two files. Keeps a folder in which other files appeared. */
+/* Removes the two files, then the folder. A folder with other files is kept. */
 static void add_remove_folder(const char *path, const char *first, const char *second)
 {
         _cleanup_free_ char *a = text_format("%s/%s", path, first);
@@ -370,20 +371,21 @@ static void add_undo(Add *add, int step)
                 (void)change_unit("stop", name_unit(NAME_SOCKET_UNIT, add->name, unit));
 }
 
-/* Undoes all steps up to last: the step before a failed one, which left nothing behind; or an
- * interrupted step. */
+/* Undoes the steps up to last. A failed step left nothing behind, so last is the step before it.
+ * After an interrupted step, last is that step itself. */
 static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last, int failed)
 {
         for (int i = last; i >= 0; i--)
                 if (needs[i] && i != SERVER && i != ROUTER)
                         add_undo(add, i);
-        /* The router must forget the instance, whose files are removed. */
+        /* The instance's files are removed, so the router must forget the instance. */
         if (failed == ROUTER)
                 (void)change_reload_router(&add->change);
         return CTL_FAILED;
 }
 
-/* Called after the router has the instance, because the authority is the first client. */
+/* Informs bellhop-acme and the other instances. Called after the router has the instance, because
+ * the authority connects to the instance. */
 static bool add_let_others_know(Add *add)
 {
         const bool is_acme = add->draft.parsed.instance.tls == TLS_ACME;
@@ -405,7 +407,7 @@ static CtlStatus add_run_steps(Add *add)
         for (int i = 0; i < STEPS; i++) {
                 Done done;
 
-                /* Each limit is reported separately. */
+                /* limit_apply() reports each limit as a step of its own. */
                 if (!needs[i] || (i != LIMIT && !change_step(&add->change, steps[i].kind, "%s%s",
                                                              steps[i].what, add->name)))
                         continue;

@@ -12,12 +12,14 @@ static CtlStatus apply_run(Enforce *enforce)
         double problems;
         bool good;
 
-        /* A new user may have fixed a mistake, which no file shows. */
+        /* A mistake may have been corrected without a change of a file, for example by a new user.
+         * So after mistakes, the router reads the files again. */
         if (samples_find(&enforce->fleet->samples, METRIC_CONFIG_PROBLEMS, NULL, NULL, &problems) &&
             problems > 0)
                 enforce->router_is_stale = true;
         good = enforce_run(enforce);
-        /* After the router has the instances, because the authority connects to them. */
+        /* bellhop-acme reads the files after the router, because the authority connects to the
+         * instances. */
         if (!acme_read_files(enforce->change, false, false) || !good)
                 return CTL_FAILED;
         for (size_t i = 0; i < config->n_problems; i++)

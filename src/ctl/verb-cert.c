@@ -49,7 +49,7 @@ static const struct {
         const char *heading, *key;
         int json_type;
         char *(*text)(X509 *certificate);
-        bool of_issuers; /* in text, also shown for the other certificates */
+        bool of_issuers; /* the text also shows it for the issuers */
 } cert_fields[] = {
         { "Subject", "subject", SCOLS_JSON_STRING, certificate_subject, true },
         { "Names", "names", SCOLS_JSON_ARRAY_STRING, certificate_names, false },
@@ -168,8 +168,8 @@ static void cert_print_text(const Output *output, const Shown *shown, const char
         }
 }
 
-/* Checks that the host is one of the instance's, in canonical form, or "*." and such a suffix. host
- * NULL: no host was given. */
+/* Checks that the instance has this host or, if host is "*.SUFFIX", this wildcard. host NULL: no
+ * host was given. */
 static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *host)
 {
         Config *config = NULL;
@@ -227,8 +227,8 @@ static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
         return output_done(&output, status);
 }
 
-/* Warns that bellhop-acme will replace the certificate. It does not replace one for a single host.
- */
+/* Warns that bellhop-acme will replace the certificate. bellhop-acme does not replace a certificate
+ * for a single host. */
 static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host)
 {
         Instance instance;
@@ -286,13 +286,13 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *hos
 
 /* --- a new certificate, and a request for one --- */
 
-/* The option --host=, to follow the name in a command for the user. */
+/* The option --host= for a command in a message. The caller appends the host. */
 static const char *cert_option(const char *host)
 {
         return host ? " --host=" : "";
 }
 
-/* result: of certificates_read() or key_read(). */
+/* result: what certificates_read() or key_read() returned. */
 static CtlStatus cert_check_result(const char *path, const char *what, int result)
 {
         if (result == -EINVAL)
@@ -485,7 +485,7 @@ static int cert_print_public_key(int folder, EVP_PKEY *key, const void *userdata
         return out && fclose(out) == 0 && good ? 0 : -ENOMEM;
 }
 
-/* The public part of the present key. */
+/* Reads the public part of the present key. */
 static CtlStatus cert_read_public_key(const Ctl *ctl, const char *name, const char *host,
                                       EVP_PKEY **ret)
 {
@@ -535,7 +535,7 @@ static CtlStatus cert_check_user(const char *name)
         return CTL_FAILED;
 }
 
-/* For tls_files_put() */
+/* For tls_files_put(): shares the pair of cert_install(). */
 static int cert_share_pair(const void *userdata, TlsPair *ret)
 {
         const TlsPair *pair = userdata;
@@ -574,8 +574,8 @@ static CtlStatus cert_check_covers(const TlsPair *pair, const char *host)
         return CTL_FAILED;
 }
 
-/* files: certificate and key; without a key, ended by NULL, the certificate is for the present key.
- */
+/* files: the certificate and its key; or the certificate and NULL, if the certificate is for the
+ * present key. */
 static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host, char *files[])
 {
         TlsPair pair = { .chain = NULL };
@@ -620,7 +620,7 @@ static CtlStatus cert_check_acme(const Ctl *ctl, const char *name)
         return CTL_FAILED;
 }
 
-/* Without a state, bellhop-acme tries at once. */
+/* Removes the state of the certificate: without a state, bellhop-acme tries at once. */
 static CtlStatus cert_renew(const Ctl *ctl, const char *name)
 {
         const AcmeState nothing = { .tried = 0 };

@@ -171,11 +171,12 @@ static int check_print_json(const Output *output, const Findings *findings)
 
 /* A finding that at least this many instances share is printed once. */
 #define GROUP_LEAST 4
-/* The number of named instances. */
+/* The number of instances that such a finding names. */
 #define GROUP_NAMED 3
 
-/* The number of instances with this finding or an equal later one. The findings of one instance are
- * adjacent. names: receives the first instances. NULL: counting stops at GROUP_LEAST. */
+/* Counts the instances that have the first finding or a later one like it. The findings of one
+ * instance are adjacent. names: receives the names of the first instances; NULL: counting stops at
+ * GROUP_LEAST. */
 static size_t check_count_group(const Findings *findings, size_t first, FILE *names)
 {
         const char *last = NULL;
@@ -194,8 +195,8 @@ static size_t check_count_group(const Findings *findings, size_t first, FILE *na
         return n;
 }
 
-/* The names of the instances in the finding's group, to be freed. *ret_n: their number. NULL: the
- * finding has no group, or no memory. */
+/* The names of the first instances in the finding's group, to be freed. *ret_n: the number of all
+ * instances in the group. NULL: the finding has no group, or memory ran out. */
 static char *check_group_names(const Findings *findings, size_t first, size_t *ret_n)
 {
         _cleanup_free_ char *names = NULL;

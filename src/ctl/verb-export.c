@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl export: the settings of all instances or of one, in the form for import.
+ * bellhopctl export: prints the settings of all instances or of one, in the form that import reads.
  */
 #include "ctl/ask/hosts.h"
 #include "ctl/ask/limits.h"
@@ -95,7 +95,7 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
         export_set_count(table, MAIL_RECIPIENTS, instance->mail.recipients_per_day);
 }
 
-/* Reports missing values, because the output may be the only backup of a machine. */
+/* Reports instances that the output lacks: the output may be the only backup of a machine. */
 static CtlStatus export_say_missing(const Config *config, const char *only, size_t n)
 {
         CtlStatus status = CTL_FINE;

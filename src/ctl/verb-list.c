@@ -55,7 +55,7 @@ static const OutputColor state_colors[FLEET_STATES] = {
 
 typedef struct Row {
         const FleetEntry *entry;
-        const char *user; /* NULL: there is none, and the file is not in use */
+        const char *user; /* NULL: there is no such user, so the file is not in use */
         const Hosts *hosts;
         int certified; /* the result of fleet_certificate() */
         FleetCertificate certificate;
@@ -70,7 +70,7 @@ typedef struct List {
         Hosts *hosts; /* one for each of fleet.config->instances */
         Row *rows;
         size_t n;
-        unsigned states; /* the shown instances, a bit for each */
+        unsigned states; /* the states of shown instances, a bit for each state */
         size_t sort;     /* a column */
         bool descends;
 } List;
@@ -225,7 +225,8 @@ static int list_compare(const void *a, const void *b, void *userdata)
 
 /* --- output --- */
 
-/* bellhop-acme renews a certificate in time, unless it fails. */
+/* With Tls=acme, a certificate that expires soon needs no warning: bellhop-acme renews it in time,
+ * unless it has an error. */
 static OutputColor list_color_expiry(const Row *row, time_t now)
 {
         if (row->certificate.expires <= now)
@@ -293,7 +294,8 @@ static int list_print_table(const List *list)
 
         memcpy(shown, columns, sizeof(shown));
         if (!list->output.json) {
-                /* The user has the instance's name. A missing user is reported below. */
+                /* The column is hidden, because the user has the instance's name. The lines below
+                 * the table report a missing user. */
                 shown[USER].flags = SCOLS_FL_HIDDEN;
                 for (size_t i = TLS; i <= ACME_ERROR; i++)
                         shown[i].flags = SCOLS_FL_HIDDEN;

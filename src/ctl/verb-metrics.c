@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl metrics: prints the unchanged metrics of the router, and metrics from the records of
- * bellhop-acme, which the router must not read.
+ * bellhopctl metrics: prints the metrics of the router unchanged, and metrics from the records of
+ * bellhop-acme. The router must not read these records.
  */
 #include <inttypes.h>
 
@@ -81,7 +81,7 @@ static void metrics_print_certificates(FILE *out, const Config *config, const Ac
         }
 }
 
-/* Appends to the text. Returns 0 or a negative errno. */
+/* Appends the metrics of certificates to *text. Returns 0 or a negative errno. */
 static int metrics_add_certificates(const Ctl *ctl, char **text)
 {
         _cleanup_free_ AcmeState *states = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl remove: removes the file of the instance first. If it is interrupted, the instance is
- * gone at the next boot, and the same command continues with the rest.
+ * bellhopctl remove: removes the file of the instance first. If the command is interrupted later,
+ * the instance is gone at the next boot, and the same command continues with the rest.
  */
 #include <fcntl.h>
 #include <pwd.h>
@@ -24,7 +24,7 @@ typedef struct Remove {
         Places places;
 } Remove;
 
-/* All steps return false if they were not done completely. */
+/* Each step returns false if it was not done completely. */
 static bool remove_file(Remove *remove, const char *kind, const char *path)
 {
         if (!place_exists(path) || !change_step(&remove->change, kind, "remove %s", path))
@@ -47,7 +47,7 @@ static bool remove_routes(Remove *remove, bool had_file)
                change_reload_router(&remove->change);
 }
 
-/* Other instances may get the hosts through their wildcards now. */
+/* Other instances may serve the removed hosts now, through their wildcards. */
 static bool remove_hosts(Remove *remove)
 {
         const char *dir = remove->change.ctl->config_dir;
@@ -60,8 +60,9 @@ static bool remove_hosts(Remove *remove)
         return good;
 }
 
-/* Closes a folder, so the customer's programs can no longer reach anything in it. A program whose
- * current folder is below it must end before the removal can end. */
+/* Closes a folder, so the customer's programs can no longer reach anything in it. Only a program
+ * whose current folder is below this folder can still make files there, and so delay the removal.
+ */
 static void remove_close_folder(const char *path)
 {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -70,8 +71,8 @@ static void remove_close_folder(const char *path)
                 (void)fchmod(fd, 0700);
 }
 
-/* The path is a name in a folder of root, and rm(1) follows no link below it, whatever the customer
- * changes meanwhile. */
+/* The customer can't redirect the removal meanwhile: path is in a folder of root, and rm(1) follows
+ * no link below path. */
 static bool remove_folder(Remove *remove, const char *kind, const char *path)
 {
         _cleanup_free_ char *mount = NULL;
@@ -82,7 +83,8 @@ static bool remove_folder(Remove *remove, const char *kind, const char *path)
         if (!change_good("The list of mounts can't be read", mount_find(path, &mount)))
                 return false;
         if (mount) {
-                /* The customer may have chosen the name, so no command shows it. */
+                /* The customer may have chosen the name of the mount point, so it is not part of a
+                 * command to copy. */
                 output_error("%s is not removed, because a file system is mounted there. Unmount "
                              "it first: %s",
                              path, mount);
@@ -98,7 +100,7 @@ static bool remove_folders(Remove *remove)
         const Places *places = &remove->places;
         const struct {
                 const char *kind, *path;
-                bool is_made; /* left by folder_make() after a kill */
+                bool is_made; /* folder_make() may leave an unfinished one after a kill */
         } folders[] = {
                 { "certificate", places->tls, true },   { "snippets", places->snippets, true },
                 { "document-root", places->www, true }, { "state", places->state, false },
@@ -117,7 +119,7 @@ static bool remove_folders(Remove *remove)
         return good;
 }
 
-/* Files of other programs with the user's name, which userdel(8) leaves. */
+/* Removes files of other programs that have the user's name, because userdel(8) keeps them. */
 static bool remove_kept(Remove *remove)
 {
         bool good = true;
@@ -161,7 +163,8 @@ static bool remove_user(Remove *remove)
                         (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }));
 }
 
-/* Without a file, it is unknown whether bellhop-acme has noticed the removal. */
+/* If the file was removed earlier, it is unknown whether bellhop-acme has noticed, so it reads the
+ * files again. */
 static bool remove_certificate_orders(Remove *remove, bool had_file, bool had_acme)
 {
         return (had_file && !had_acme) || acme_read_files(&remove->change, false, had_acme);
@@ -192,7 +195,7 @@ static bool remove_all(Remove *remove)
         return remove_user(remove) && good;
 }
 
-/* Whether anything with that name existed. */
+/* Whether anything with that name exists, or was removed. */
 static bool remove_is_known(const Remove *remove)
 {
         const Places *places = &remove->places;
@@ -231,7 +234,7 @@ static void remove_print_rest(const Remove *remove)
                                                  : " Add --purge to remove them, too.");
 }
 
-/* Purged files can't be restored. */
+/* Asks before a purge, because purged files can't be restored. */
 static CtlStatus remove_ask(const Ctl *ctl, const char *name)
 {
         char answer[64] = "";

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl rename: until the last step, units of both names can start at any time. The user has
- * two names, links lead from the old folders to the new ones, and each name has a file. So clients
- * are still served if a rename is killed and not repeated. The files are exchanged in one step.
- * Then the router sends connections to the new name, and the old instance finishes its connections.
+ * two names, links lead from the old folders to the new ones, and each name has a file of an
+ * instance. So clients are still served if a rename is killed and not repeated. The two files are
+ * exchanged in one step. Then the router sends connections to the new name, and the old instance
+ * finishes its connections.
  */
 #include <sys/stat.h>
 #include <time.h>
@@ -22,17 +23,20 @@
 #include "util/file.h"
 #include "util/text.h"
 
-/* A failed start takes 15 s, and the stand-in takes some more time. */
+/* How long to wait until the old instance has received its connections. A failed start takes 15 s,
+ * and then the stand-in takes some more time. */
 #define DRAIN_USEC (60 * UINT64_C(1000000))
 
-/* The second file, while both names have one. A file needs a host; this one exists nowhere. */
+/* The text of the second file, while both names have one. A file needs a host, so this file has one
+ * that exists nowhere. */
 #define STUB_HEAD "# Made by bellhopctl rename"
 #define STUB                                                                     \
         STUB_HEAD ": %s becomes %s. To continue, run: bellhopctl rename %s %s\n" \
                   "[Instance]\nHost=renamed-%s-x.invalid\nNetwork=%s\nSuspended=%s\n"
 
-/* %1$s: the old name. Mount points are made only in the sandbox: of its folders, only the cache
- * belongs to the machine. */
+/* A drop-in that shows the old folders in the instance, too. %1$s: the old name. systemd makes the
+ * mount points, and must make them only in the sandbox. So the cache is missing here: its parent
+ * folder belongs to the machine. */
 #define OLD_PLACES                                                                            \
         "# Made by bellhopctl rename: %1$s has become %%i. For applications whose settings "  \
         "name the old folders.\n"                                                             \
@@ -52,7 +56,7 @@ static bool rename_is_stub(const char *path)
                strncmp(text, STUB_HEAD, strlen(STUB_HEAD)) == 0;
 }
 
-/* --- steps: false if one failed --- */
+/* --- steps; each returns false if it failed --- */
 
 static bool rename_user(Rename *rename)
 {
@@ -68,8 +72,8 @@ static bool rename_user(Rename *rename)
                second_name_give(rename->from, rename->to, user);
 }
 
-/* Closes the account of an earlier instance with the new name, which was removed without --purge.
- */
+/* Closes the usage account of an earlier instance with the new name, which was removed without
+ * --purge. */
 static bool rename_old_account(Rename *rename)
 {
         return rename->has_begun || ending_close_account(&rename->change, rename->to);
@@ -84,7 +88,7 @@ static bool rename_group(Rename *rename)
                                                   rename->from, NULL });
 }
 
-/* Renames crontab, mail and similar files, which remain in use. */
+/* Renames the crontab, mail and similar files, because they remain in use. */
 static bool rename_kept_files(Rename *rename)
 {
         for (size_t i = 0; i < RENAME_KEPT; i++) {
@@ -155,12 +159,12 @@ static int rename_write_record(const Rename *rename)
                 return -ENOMEM;
         if (mkdir(folder, 0755) < 0 && errno != EEXIST)
                 return -errno;
-        /* Removes an older record, because a customer can get a former name again. */
+        /* If the customer gets a former name again, the record of that name is removed. */
         (void)unlink(back);
         return file_write(record, text);
 }
 
-/* Called before systemd loads the new units, so it need not read all units again. */
+/* Called before systemd loads the new units, so that systemd need not read all units again. */
 static bool rename_settings(Rename *rename, const Instance *instance)
 {
         const char *dir = UNITS_GENERATED_DIR;
@@ -194,7 +198,7 @@ static bool rename_write_stub(Rename *rename, const Instance *instance)
         return change_good(rename->new.file, text ? file_write(rename->new.file, text) : -ENOMEM);
 }
 
-/* Makes the files that must exist before the new units can start. */
+/* Makes the files that must exist before the new units can start, then starts the new socket. */
 static bool rename_make_units(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;
@@ -214,8 +218,8 @@ static bool rename_make_units(Rename *rename)
                 change_unit("start", unit));
 }
 
-/* systemd makes these folders again if the old instance must start once more. So that instance is
- * started first, and the folders are renamed at the last moment. */
+/* If the old instance had to start again after this, systemd would make the old folders again. So
+ * the old instance is started first, and the folders are renamed at the last moment. */
 static bool rename_state(Rename *rename)
 {
         const struct {
@@ -255,8 +259,8 @@ static bool rename_switch(Rename *rename)
         return true;
 }
 
-/* Whether the old instance has received all its hand-offs: 1, 0, or a negative errno, which is
- * printed. */
+/* Returns 1 if the old instance has received all its hand-offs, 0 if not, or a negative errno after
+ * an error message. */
 static int rename_is_drained(const Rename *rename)
 {
         const char *dir = rename->change.ctl->runtime_dir;
@@ -320,7 +324,8 @@ static bool rename_router(Rename *rename)
         return true;
 }
 
-/* Servers that read the files meanwhile know the host of the second file, which is removed. */
+/* Servers that read the files during the rename know the host of the second file. This file is
+ * removed now, so they must read the files again. */
 static bool rename_tell_others(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;
@@ -366,7 +371,7 @@ static bool rename_end_units(Rename *rename)
                ending_close_account(change, rename->from);
 }
 
-/* Removes the links, and state that the old instance has made again. */
+/* Removes the links, and the state and cache folders if the old instance has made them again. */
 static bool rename_end_folders(Rename *rename)
 {
         const Places *old = &rename->old;
@@ -415,7 +420,8 @@ static bool rename_run(Rename *rename)
         return true;
 }
 
-/* Lines to correct. Customers change their crontabs themselves. */
+/* Shows the lines in which the old name must be corrected by hand. These may be in crontabs, which
+ * bellhopctl does not edit because they belong to the customer. */
 static void rename_say_mentions(Rename *rename)
 {
         Mentions mentions = { .n = 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl route: shows the route of a connection, by the configuration in force and by the
- * files.
+ * bellhopctl route: shows the route of a connection in the configuration in force, and whether the
+ * files have another route.
  */
 #include "config/names.h"
 #include "ctl/ask/metrics-client.h"
@@ -41,7 +41,8 @@ static bool route_answers_agree(const Explanation *a, const Explanation *b)
                route_same(a->route, b->route);
 }
 
-/* As in a browser: an address is not a server name, but appears in the Host field. */
+/* Asks as a browser does. A browser sends an address in the Host field, but not as a TLS server
+ * name. */
 static Question route_question_of(const Wanted *wanted, int protocol, char room[static 64])
 {
         Question question = {
@@ -105,7 +106,7 @@ static char *route_words(const Explanation *answer)
 
 enum { PROTOCOL, OUTCOME, INSTANCE, WHY, ROUTE, REASON, PLACE, LINE, AGREE, COLUMNS };
 
-/* A table for people merges some columns. */
+/* JSON has a column for each value. The table for people merges some of them. */
 static void route_fill_json(Table *table, int protocol, const Explanation *answer,
                             const Explanation *files)
 {
@@ -173,7 +174,8 @@ static int route_print(const Output *output, const Answer answers[static PROTOCO
         return table_print(&table);
 }
 
-/* The files may have another instance for the request. */
+/* Adds a note about challenges of the authority. The instance in the router's answer may be missing
+ * from the files. */
 static void route_print_acme(const Config *config, const Explanation *answer)
 {
         const uint32_t place =
@@ -188,7 +190,7 @@ static void route_print_acme(const Config *config, const Explanation *answer)
                      answer->route, instance->name);
 }
 
-/* Lines that don't fit into the table. */
+/* Prints notes below the table. */
 static void route_print_notes(const Ctl *ctl, const Wanted *wanted, const Config *config,
                               const Answer answers[static PROTOCOLS],
                               const Answer files[static PROTOCOLS])
@@ -280,7 +282,8 @@ CtlStatus verb_route(const Ctl *ctl, char *arguments[])
         int r;
 
         if (ctl->only_tls && ctl->only_http) {
-                output_error("Use --tls or --http, or none of them for both.");
+                output_error("Use only one of --tls and --http. Without them, both protocols are "
+                             "shown.");
                 return CTL_USAGE;
         }
         wanted.is_address = address_parse(text, &wanted.address);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl set: changes settings in the file of an instance, and nothing else in it. Then it puts
- * the file into effect, as apply does. The complete file is checked before it is written. After a
- * kill, the same command continues.
+ * bellhopctl set: changes settings in the file of an instance, and keeps the rest of the file. Then
+ * it puts the file into effect, as apply does. The complete new file is checked before it is
+ * written. After a kill, the same command continues.
  */
 #include "ctl/change/acme.h"
 #include "ctl/change/draft.h"
@@ -23,18 +23,18 @@ typedef struct Set {
         Fleet fleet;
         FleetEntry *entry;
         char *text;    /* the new text of the file */
-        Draft draft;   /* the same, parsed */
-        Wanted wanted; /* limits */
+        Draft draft;   /* the new text, parsed */
+        Wanted wanted; /* the limits that the options set */
         bool needs[LIMITS];
         bool is_of_file;   /* the options change settings of the file */
         Config *config;    /* the existing files, with the routes of the draft */
-        ServerType server; /* before */
-        TlsSource tls;     /* before */
+        ServerType server; /* before the change */
+        TlsSource tls;     /* before the change */
         bool is_changed;   /* the file will change */
-        bool is_other;     /* a certificate for the old settings is not enough */
+        bool is_other;     /* the new settings need another certificate */
         AcmeKeyType key_type;
-        bool signs;     /* signs one: there is none yet, and bellhop-acme needs time */
-        AcmeState acme; /* before */
+        bool signs; /* set signs a certificate: there is none yet, and bellhop-acme needs time */
+        AcmeState acme; /* before the change */
         uint64_t begin; /* when that state was read */
 } Set;
 
@@ -59,8 +59,9 @@ static const struct {
         { "MailRecipientsPerDay", false },
 };
 
-/* The value of a key from the options: the words of a list, or the last value. An empty value
- * cancels earlier ones; *ret NULL: no value remains. Returns the number of options, or -ENOMEM. */
+/* Finds the value of a key in the options: all words of a list, or else the last value. An empty
+ * value cancels earlier values. *ret: to be freed; NULL: no value remains. Returns the number of
+ * options with this key, or -ENOMEM. */
 static int set_value(const Ctl *ctl, const char *key, bool is_list, char **ret)
 {
         _cleanup_free_ char *value = NULL;
@@ -122,7 +123,8 @@ static CtlStatus set_compare(Set *set, const char *before)
         return status;
 }
 
-/* New hosts come first, so no host is without a route in between. */
+/* Sets values first and removes settings last, because the file must have a route after each
+ * change. */
 static CtlStatus set_edit(Set *set)
 {
         _cleanup_free_ char *before = NULL;
@@ -151,8 +153,8 @@ static CtlStatus set_edit(Set *set)
         return status == CTL_FINE ? set_compare(set, before) : status;
 }
 
-/* Tests the new server with the present snippets, which may be for the old one. Otherwise, the
- * instance would run until it is idle, and then not start again. */
+/* Tests the new server with the present snippets, which may be for the old server. Without this
+ * test, the instance could end and then not start again. */
 static CtlStatus set_try_server(const Set *set)
 {
         Instance instance = set->draft.parsed.instance;
@@ -227,7 +229,7 @@ static CtlStatus set_check(Set *set)
                        : status;
 }
 
-/* --- steps: false if one failed --- */
+/* --- steps; each returns false if it failed --- */
 
 static bool set_write(Set *set)
 {
@@ -289,7 +291,7 @@ static bool set_enforce(Set *set)
         Enforce enforce = { .needs = NULL };
         bool good = true;
 
-        /* An instance that was started meanwhile may have read the old file. */
+        /* Loads the state again: an instance that was started meanwhile may use the old file. */
         if (set->is_changed && !is_assumed) {
                 fleet_done(&set->fleet);
                 good = enforce_load(&set->change, set->name, &set->fleet, &set->entry) == CTL_FINE;

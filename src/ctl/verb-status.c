@@ -29,7 +29,7 @@ typedef struct Status {
         const Ctl *ctl;
         const char *name;
         Fleet fleet;
-        Hosts *hosts; /* of each of fleet.config->instances; NULL: no memory */
+        Hosts *hosts; /* one for each of fleet.config->instances; NULL: no memory */
         FleetEntry *entry;
         Limits limits;
         Column columns[FIELDS_MAX]; /* heading NULL: only for programs */
@@ -40,7 +40,7 @@ typedef struct Status {
         size_t n_advice;
 } Status;
 
-/* Without memory, advice is left out. */
+/* Adds advice. If memory runs out, the advice is left out. */
 __attribute__((format(printf, 2, 3))) static void status_advise(Status *status, const char *format,
                                                                 ...)
 {
@@ -86,7 +86,8 @@ static void status_put_bool(Status *status, const char *heading, const char *key
                    known ? truth ? "1" : "0" : NULL);
 }
 
-/* A heading that begins with a line break is above the elements, with one on each line. */
+/* If the heading begins with a line break, it is printed above the elements, and each element is on
+ * its own line. */
 static void status_put_list(Status *status, const char *heading, const char *key,
                             char *const texts[], size_t n)
 {
@@ -102,7 +103,7 @@ static void status_put_list(Status *status, const char *heading, const char *key
 
 /* --- all fields --- */
 
-/* Shows the instance's own limit or, without one, the limit in mail.conf. */
+/* Shows the instance's own limit. Without one, the limit in mail.conf applies, and is not shown. */
 static void status_put_mail_limit(Status *status, const char *key, uint64_t n, const char *of_what)
 {
         char count[SHOWN_MAX];
@@ -189,10 +190,12 @@ static int status_put_file(Status *status)
                         "%s does not exist, but its socket does: 'bellhopctl apply' stops it.",
                         file);
         else if (entry->instance && (entry->state == FLEET_OFF || !socket_there))
-                status_advise(status, "Its hand-off socket is not started, so clients are refused: "
-                                      "'bellhopctl apply'");
+                status_advise(status,
+                              "Its hand-off socket is not started, so clients are refused: run "
+                              "'bellhopctl apply'");
         else if (entry->instance && status->fleet.router_error == 0 && entry->n_handoffs == UNKNOWN)
-                status_advise(status, "The router does not know it yet: 'bellhopctl apply'");
+                status_advise(status,
+                              "The router does not know the instance yet: run 'bellhopctl apply'");
         return 0;
 }
 
@@ -260,7 +263,7 @@ static void status_put_oom(Status *status)
         status_put(status, NULL, "last_oom_kill", SCOLS_JSON_STRING, NULL,
                    last > 0 ? show_time(last, text) : NULL);
         if (any)
-                status_advise(status, "Programs of it were killed, because memory ran out: "
+                status_advise(status, "Some of its programs were killed, because memory ran out: "
                                       "'bellhopctl check' shows more");
 }
 
@@ -298,7 +301,8 @@ static void status_put_numbers(Status *status)
         status_put_oom(status);
         status_put_number(status, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
         status_put_number(status, "Connections", "connections", entry->n_open, show_count);
-        /* Not shown to people, because the numbers above and below are newer. */
+        /* What the instance reports is not shown to people, because the numbers above and below are
+         * newer. */
         status_put_text(status, NULL, "status", entry->said);
         status_put_number(status, "Hand-offs", "handoffs", entry->n_handoffs, show_count);
         status_put_number(status, "Refused", "refused", entry->n_refused, show_count);
@@ -315,7 +319,7 @@ static void status_put_numbers(Status *status)
                               status->name);
 }
 
-/* A certificate without a try is null. */
+/* A time for programs. then 0: there is none, so the value is null. */
 static void status_put_time(Status *status, const char *key, uint64_t then)
 {
         char text[SHOWN_MAX];
@@ -401,11 +405,11 @@ static void status_put_certificate(Status *status)
                               status->name);
         else if (r == 0 && ends <= now)
                 status_advise(status,
-                              "Its certificate has expired. Put a new one there, then run: "
+                              "Its certificate has expired. Replace it, then run: "
                               "systemctl try-reload-or-restart bellhop@%s.service",
                               status->name);
         if (r == -EBADMSG)
-                status_advise(status, "Its certificate is damaged: 'bellhopctl check'");
+                status_advise(status, "Its certificate is damaged: 'bellhopctl check' shows more");
 }
 
 static void status_put_journal(Status *status)
@@ -430,7 +434,7 @@ static void status_put_journal(Status *status)
         status_put_list(status, "\nTo do", "to_do", status->advice, status->n_advice);
 }
 
-/* 1: there is no such instance. */
+/* Returns 0, 1 if there is no such instance, or a negative errno. */
 static int status_load(Status *status)
 {
         const char *name = status->name;
@@ -515,7 +519,7 @@ CtlStatus verb_status(const Ctl *ctl, char *arguments[])
                 result = output_bad_configuration(ctl, r);
         } else {
                 output_start(ctl, &output);
-                /* The exit status is that of systemctl status, for scripts. */
+                /* As with systemctl status, the exit status tells scripts about the state. */
                 if (status.entry->state != FLEET_UNKNOWN && status.entry->state != FLEET_FAILED &&
                     status.entry->state != FLEET_OFF && status.entry->instance)
                         result = CTL_FINE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl suspend and resume: change Suspended= in the file of the instance, have the router
- * read it, and restart the instance. After a kill, the same command continues. If one step fails,
- * the others are still done: half suspended is worse than suspended.
+ * read the file, and restart the instance. After a kill, the same command continues. Once the file
+ * is changed, a failed step does not prevent the next steps.
  */
 #include "config/names.h"
 #include "ctl/ask/stale.h"
@@ -16,13 +16,13 @@
 typedef struct Suspend {
         Change change;
         const char *name;
-        bool wanted; /* the value of Suspended= */
+        bool wanted; /* the new value of Suspended= */
         Places places;
         Fleet fleet;
         FleetEntry *entry;
 } Suspend;
 
-/* --- steps: false if one failed --- */
+/* --- steps; each returns false if it failed --- */
 
 static bool suspend_write(const Suspend *suspend)
 {
@@ -47,8 +47,8 @@ static bool suspend_reload_router(Suspend *suspend)
                change_reload_router(&suspend->change);
 }
 
-/* The instance's own report is used only against it: a customer could forge the report to continue.
- */
+/* Whether the instance still has the old setting. For suspend, systemd's start time decides: a
+ * customer could forge the instance's own report to avoid the restart. */
 static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
 {
         const FleetEntry *entry = suspend->entry;
@@ -66,7 +66,8 @@ static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
 
 static bool suspend_restart(Suspend *suspend)
 {
-        /* Waits for an instance that is already ending; its next start reads the file. */
+        /* For an instance that is already stopping, "stop" only waits. Its next start reads the
+         * file. */
         const char *verb = suspend->entry->state == FLEET_STOPPING ? "stop" : "try-restart";
         char unit[NAME_UNIT_MAX];
 

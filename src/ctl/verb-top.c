@@ -19,7 +19,7 @@
 #define DELAY_MIN 0.1
 #define DELAY_MAX 86400.0
 
-/* The lines above the table, and its headings. */
+/* The line above the table, its headings, and the line of the cursor below the table. */
 #define LINES_ABOVE 3
 
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
@@ -94,7 +94,7 @@ static void top_add_line(Table *table, const Rates *rates)
         table_set_number(table, MEMORY, rates->memory, show_bytes);
 }
 
-/* The number of lines of the table that fit. */
+/* The number of lines of the table that fit on the screen. */
 static size_t top_room(const Top *top)
 {
         struct winsize size = { .ws_row = 0 };
@@ -204,7 +204,7 @@ static void top_catch_signals(sigset_t *ret_before)
         (void)sigprocmask(SIG_BLOCK, &set, ret_before);
 }
 
-/* Waits until the next table is due, or the end. */
+/* Waits until the next table is due, or until a key or signal ends top. */
 static int top_wait(const Top *top)
 {
         const uint64_t end = top->now.usec + top->delay_usec;
@@ -220,7 +220,7 @@ static int top_wait(const Top *top)
                 if (ppoll(&fd, 1, &left, &top->signals) > 0 &&
                     (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q'))
                         ended = 1;
-                /* Without a second look, there are no rates yet. */
+                /* Before the second look, there are no rates to show. */
                 if (resized && top->screen && top->before.usec > 0)
                         r = top_print_frame(top);
                 resized = 0;

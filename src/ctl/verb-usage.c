@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl usage: the usage of instances by month.
+ * bellhopctl usage: shows the usage of instances by month.
  */
 #include "ctl/ask/usage.h"
 #include "ctl/show/output.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables of all verbs and options, for parsing and --help. A test compares the man page and the
- * completions with them. */
+/* Tables of all verbs and options, for parsing and --help. A test compares these tables with the
+ * man page and the completions. */
 #pragma once
 
 #include <stddef.h>
@@ -16,9 +16,9 @@ typedef struct Verb {
 } Verb;
 
 typedef enum OptionKind {
-        OPTION_FLAG,    /* a bool becomes true */
-        OPTION_STRING,  /* a const char * */
-        OPTION_SETTING, /* one more of ctl.settings */
+        OPTION_FLAG,    /* sets a bool to true */
+        OPTION_STRING,  /* sets a const char * */
+        OPTION_SETTING, /* appends to Ctl.settings */
         OPTION_ACME,    /* sets Tls=acme and, with an argument, Acme= */
         OPTION_HELP,
         OPTION_VERSION,
@@ -32,8 +32,8 @@ typedef struct Option {
         const char *verbs;    /* separated by blanks; NULL: all */
         const char *help;
         OptionKind kind;
-        size_t offset;       /* of the target in Ctl */
-        const char *setting; /* key of OPTION_SETTING, which is "yes" without argument */
+        size_t offset;       /* of the field in Ctl that the option sets */
+        const char *setting; /* the key of OPTION_SETTING; the value without an argument is "yes" */
 } Option;
 
 #define OPTIONS_MAX 64
@@ -45,5 +45,5 @@ extern const size_t n_options;
 
 /* NULL: there is no such verb. */
 const Verb *verb_find(const char *name);
-/* verb NULL: true, because any verb is possible. */
+/* Whether the verb has the option. verb NULL: true, because any verb is possible. */
 bool option_is_for(const Option *option, const Verb *verb);
