@@ -205,6 +205,8 @@ def test_pager_on_a_terminal_only():
         ask = ("metrics", f"--runtime={router.folder}/run")
         assert on_a_terminal(*ask, SYSTEMD_PAGER="sed s/^/paged:/").startswith("paged:# HELP")
         assert on_a_terminal(*ask, SYSTEMD_PAGER="env; cat >&-").count("LESS=FRSXMK") == 1
+        for _ in range(9):
+            assert on_a_terminal(*ask, SYSTEMD_PAGER="true") == ""  # it has ended before it reads anything
         for quiet in (dict(SYSTEMD_PAGER=""), dict(SYSTEMD_PAGER="cat"), dict(SYSTEMD_PAGER="/no/such/pager")):
             assert on_a_terminal(*ask, **quiet).startswith("# HELP")
         assert on_a_terminal(*ask, "--no-pager", SYSTEMD_PAGER="sed s/^/paged:/").startswith("# HELP")

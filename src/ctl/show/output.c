@@ -3,6 +3,7 @@
  * Owns standard output while a verb runs, with its colours and its pager.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
@@ -44,8 +45,11 @@ static FILE *output_start_pager(void)
         /* A user who can only view output as root must not get a root shell with "!". */
         (void)setenv("LESSSECURE", "1", true);
         pager = popen(command, "we");
-        if (pager)
-                (void)dup2(fileno(pager), STDOUT_FILENO);
+        if (!pager)
+                return NULL;
+        /* A user can quit the pager before the end of the output. */
+        (void)signal(SIGPIPE, SIG_IGN);
+        (void)dup2(fileno(pager), STDOUT_FILENO);
         return pager;
 }
 
