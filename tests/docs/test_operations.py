@@ -67,6 +67,8 @@ def test_a_visitor_is_refused(box, step):
     assert status_of(box, f"http://{WWW}/") == "503"
     box.path("/etc/bellhop/sites/alice/typo.conf").unlink()
     box.wait_for("the site again", lambda: status_of(box, f"http://{WWW}/page-seen") == "404")
+    assert status_of(box, f"http://{WWW}/.htaccess") == "403"
+    box.wait_for("the log of errors", lambda: "client denied" in box.log("alice", "error"))
     box.run("journalctl", "--sync")
     said = step("A visitor is refused")
     for line in ("hand-off alice", f"unavailable '{WWW}'", "unknown-host 'nobody.example'",

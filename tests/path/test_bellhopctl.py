@@ -13,6 +13,7 @@ import ssl
 import struct
 import subprocess
 import tempfile
+import threading
 import unicodedata
 
 import pytest
@@ -181,6 +182,51 @@ def test_metrics_of_no_router(tmp_path):
         with socket.socket(socket.AF_UNIX) as nobody_listens:
             nobody_listens.bind(f"{router.folder}/run/control")
         assert "no process listens on the control socket" in run("metrics", f"--runtime={router.folder}/run", status=1)
+
+
+INCOMPLETE, FOREIGN = "the router's answer is incomplete", "the answer does not come from the router"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+ANSWERS = [
+    (b"", INCOMPLETE),
+    (b"HTTP/1.1 200 OK\r\nContent-", INCOMPLETE),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nx 1", INCOMPLETE),
+    (CHUNKED + b"00000004\r\nx 1\n\r\n", INCOMPLETE),
+    (CHUNKED + b"00000004\r\nx 1", INCOMPLETE),
+    (CHUNKED + b"fffffffffffffffe\r\nx 1\n\r\n0\r\n\r\n", INCOMPLETE),
+    (b"SSH-2.0-OpenSSH\r\n", FOREIGN),
+    (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", FOREIGN),
+    (CHUNKED + b"0\r\n\r\n", ""),
+    (CHUNKED + b"00000002\r\nx \r\n00000002\r\n1\n\r\n0\r\n\r\n", ""),
+]
+
+
+def answer_always(listener, answer):
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # it was shut down
+            return
+        with connection:
+            connection.recv(4096)
+            connection.sendall(answer)
+
+
+def test_answers_that_are_cut_or_foreign(tmp_path):
+    """An incomplete one is asked for again for ten seconds, so all of them are tried at once."""
+    asked = []
+    for i, (answer, _) in enumerate(ANSWERS):
+        (tmp_path / str(i)).mkdir()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(tmp_path / str(i) / "control"))
+        listener.listen()
+        threading.Thread(target=answer_always, args=(listener, answer), daemon=True).start()
+        asked.append((listener, subprocess.Popen([BELLHOPCTL, "metrics", f"--runtime={tmp_path}/{i}"], text=True,
+                                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)))
+    for (answer, said), (listener, process) in zip(ANSWERS, asked):
+        _, errors = process.communicate(timeout=TIMEOUT)
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        assert (said in errors) if said else errors == "", (answer, errors)
 
 
 def on_a_terminal(*arguments, **environment):
