@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks along a path. Opens each folder and link with our own rights, but without access to its
- * content (O_PATH), then asks the kernel about it with the user's rights. So the modes of folders
- * that the sandbox replaces do not count.
+ * Walks along a path, one folder or link at a time. Opens each of them with our own rights, but
+ * without access to its content (O_PATH). Then asks the kernel which rights the user has on the
+ * open file. Our own rights lead past folders that the sandbox replaces: their modes do not count.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ bool identity_of(const char *user, Identity *ret)
 }
 
 typedef struct Walk {
-        const Identity *who; /* NULL: checks whether only root can change it */
+        const Identity *who; /* NULL: check whether only root can change the path */
         const char *const *replaced;
         int mode;
         Access *access;
@@ -72,8 +72,8 @@ int access_end_as(const Identity *own)
         return own->n_groups < 0 ? 0 : access_become(own);
 }
 
-/* Sets the error if the user has no access. Returns a negative errno if this can't be determined.
- */
+/* Sets access->error if the user has no access. Returns a negative errno if the user's access can't
+ * be determined. */
 static int access_judge(Walk *walk, int fd, int mode)
 {
         Identity own;
@@ -94,8 +94,7 @@ static void access_go_up(char *path)
                 *slash = 0;
 }
 
-/* Puts the link's target before the rest of the path. The link itself is not part of the path so
- * far. */
+/* Puts the link's target before the rest of the path, and removes the link from the path so far. */
 static int access_follow(Walk *walk)
 {
         char target[PATH_MAX], whole[PATH_MAX];
@@ -146,7 +145,7 @@ static bool access_is_replaced(const Walk *walk)
 
 /* In a sticky folder, others can add names but can't replace root's files. If a file has an ACL,
  * the group bits of its mode are the mask of the ACL, and another user or group can have these
- * rights. So the bits count even if the group is root's. */
+ * rights. So these bits count even if the file belongs to root's group. */
 static bool access_is_roots(const struct stat *st)
 {
         const mode_t others = S_IWOTH | S_IWGRP;
@@ -165,7 +164,7 @@ static int access_step(Walk *walk)
 
         if (fd < 0 || fstat(fd, &access->stat) < 0) {
                 access->error = -errno;
-                /* If we have no access to a folder, the folder is the obstacle. */
+                /* If we can't enter a folder, the folder is the obstacle, not the file in it. */
                 if (access->error == -EACCES) {
                         access_go_up(walk->path);
                         (void)stat(access_path(walk), &access->stat);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether a user can reach a file. The kernel is asked with that user's credentials about each
- * folder and link on the way, so modes, groups and ACLs all count. Does not log.
+ * Finds out whether a user can reach a file. Asks the kernel, with the user's credentials, about
+ * each folder and link on the way, so modes, groups and ACLs all count. Does not log.
  */
 #pragma once
 
@@ -28,20 +28,21 @@ typedef struct Access {
 } Access;
 
 /*
- * Whether the user has mode (R_OK, X_OK, ...) on the target of an absolute path, and X_OK on each
- * folder before it. replaced: folders that the instance's sandbox replaces, ended by NULL; their
- * own modes do not count. Returns 0; -EPERM: only root can ask for another user; or another
- * negative errno.
+ * Finds out whether the user has mode (R_OK, X_OK, ...) on the target of an absolute path, and X_OK
+ * on each folder before it. The answer is in ret->error. replaced: folders that the instance's
+ * sandbox replaces, ended by NULL; their own modes do not count. Returns 0; -EPERM: only root can
+ * ask for another user; or another negative errno.
  */
 int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
                Access *ret);
 
-/* Whether only root (or the caller) can change the target of an absolute path: the file itself, and
- * each folder and link on the way. ret->error is -EPERM if another user can change one of them. */
+/* Finds out whether only root (or the caller) can change the target of an absolute path: the file
+ * itself, and each folder and link on the way. ret->error is -EPERM if another user can change one
+ * of them. */
 int access_ask_roots(const char *path, Access *ret);
 
-/* Between these two calls, this process accesses files with the rights of the user, even if the
- * first call fails. The first call returns 0 or a negative errno; pass its *ret_own to the second.
- */
+/* access_begin_as() lets this process access files with the rights of the user. access_end_as()
+ * ends this; call it with *ret_own even if access_begin_as() fails. Both return 0 or a negative
+ * errno. */
 int access_begin_as(const Identity *who, Identity *ret_own);
 int access_end_as(const Identity *own);

@@ -28,7 +28,8 @@ static int as_customer_become(const Identity *customer)
         return 0;
 }
 
-/* Otherwise the reader of our output would wait until the child has closed it, too. */
+/* Replaces the child's standard input, output and error. If the child kept our output open, the
+ * reader of our output would wait for the child, too. */
 static void as_customer_close_output(void)
 {
         _cleanup_close_ int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -101,8 +102,8 @@ static int as_customer_finish(int fd, char **ret_text)
         return r;
 }
 
-/* The customer may have mounted a file system, and a killed process still waits for its answers.
- * Such a process is left behind. */
+/* Kills the process. A killed process still waits for the answers of a file system, which the
+ * customer may have mounted (FUSE). After a second, such a process is left behind. */
 static void as_customer_end(pid_t pid)
 {
         _cleanup_close_ int fd = pidfd_open(pid, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lets root work in a process of a customer's user: it opens files with the customer's rights, and
- * parses their content there. */
+/* Lets root work in a process of a customer's user. This process opens files with the customer's
+ * rights, and parses their content. */
 #pragma once
 
 #include "ctl/ask/access.h"
@@ -11,8 +11,8 @@ typedef int AsCustomerWork(const void *userdata, char **ret_text);
 /*
  * Calls work() in a child process with the ids and groups of the customer, who can kill the process
  * but can't trace it. Returns the result of work() and its text, of at most 1 MiB; or a negative
- * errno. -ETIMEDOUT: it took more than a minute, for example after a SIGSTOP by the customer.
- * -ECHILD: it was killed.
+ * errno. -ETIMEDOUT: the process took more than a minute, for example after a SIGSTOP by the
+ * customer. -ECHILD: the process was killed.
  */
 int as_customer_run(const Identity *customer, AsCustomerWork *work, const void *userdata,
                     char **ret_text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The only file with words of systemd's D-Bus interface, org.freedesktop.systemd1(5).
+ * Only this file contains names of systemd's D-Bus interface, org.freedesktop.systemd1(5).
  */
 #include "ctl/ask/bus.h"
 #include "util/array.h"
@@ -105,7 +105,7 @@ static int bus_read_number(sd_bus_message *reply, const char *type, uint64_t *re
         return r;
 }
 
-/* type: a(ss), or a(ssbt), as BindPaths= has it */
+/* type: a(ss), or a(ssbt) for BindPaths= */
 static int bus_read_pairs(sd_bus_message *reply, const char *type, char ***ret)
 {
         const bool is_bind = strcmp(type, "a(ssbt)") == 0;
@@ -175,7 +175,7 @@ static int bus_on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *er
                               : bus_read_value(reply, asked->question);
 
         asked->question->error = r < 0 ? r : 0;
-        /* This takes 25 seconds, and each further question would wait as long. */
+        /* A time-out takes 25 seconds, and each further question would take as long. */
         if (r == -ETIMEDOUT)
                 sd_bus_close(asked->bus);
         (*asked->n_open)--;

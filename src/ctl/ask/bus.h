@@ -21,23 +21,24 @@ typedef struct Units {
         sd_bus_message *reply; /* owns the strings */
 } Units;
 
-/* All units that match the pattern ("bellhop*"), in one call, which is fast for thousands. */
+/* Lists all units that match the pattern ("bellhop*"), in one call, which is fast even with
+ * thousands of units. */
 int bus_list_units(sd_bus *bus, const char *pattern, Units *ret);
 void units_done(Units *units);
 
-/* NULL: not in memory, so inactive. */
+/* Returns NULL if systemd does not have the unit in memory, so the unit is inactive. */
 const UnitState *units_find(const Units *units, const char *name);
 bool unit_is_active(const Units *units, const char *name);
 
-/* Whether one unit is active: 1, 0 or a negative errno. systemd does not load it for this, so it
- * can still get a drop-in. */
+/* Whether one unit is active: 1, 0 or a negative errno. systemd does not load the unit to answer,
+ * so a new drop-in can still take effect. */
 int bus_is_active(sd_bus *bus, const char *unit);
 
 typedef enum PropertyKind {
         PROPERTY_STRING,  /* char *, to be freed */
         PROPERTY_NUMBER,  /* uint64_t; UINT64_MAX is "not known" or "no limit" */
         PROPERTY_BOOL,    /* bool */
-        PROPERTY_STRINGS, /* char **, for bus_free_strings(); pairs follow one another */
+        PROPERTY_STRINGS, /* char **, for bus_free_strings(); a pair is two strings */
 } PropertyKind;
 
 typedef struct BusQuestion {
@@ -46,11 +47,12 @@ typedef struct BusQuestion {
         const char *property;
         PropertyKind kind;
         void *ret; /* unchanged without an answer */
-        int error; /* of this question; negative errno */
+        int error; /* a negative errno if there is no answer */
 } BusQuestion;
 
-/* Asks all questions at once: with a thousand instances, separate questions would mostly wait.
- * systemd loads a unit that it is asked about. Returns 0 even if some questions have no answer. */
+/* Asks all questions at once, because one question at a time takes long with a thousand instances.
+ * systemd loads each unit that a question is about. Returns 0 even if some questions have no
+ * answer. */
 int bus_ask(sd_bus *bus, BusQuestion questions[], size_t n);
 
 /* Asks for one property, as bus_ask() does. */
@@ -58,9 +60,10 @@ int bus_get(sd_bus *bus, const char *unit, const char *interface, const char *pr
             PropertyKind kind, void *ret);
 char **bus_free_strings(char **strings);
 
-/* When systemd last read all unit files, since 1970. */
+/* Gets the time when systemd last read all unit files, since 1970. */
 int bus_get_units_loaded(sd_bus *bus, uint64_t *ret_usec);
 
-/* The source of a service's credential with that name, encrypted or not. NULL: there is none. */
+/* Gets the path from which systemd loads a service's credential, and whether that file is
+ * encrypted. *ret_path: to be freed; NULL: the service has no credential of that name. */
 int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
                        bool *ret_encrypted);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks OpenSSL about certificates. If OpenSSL may leave an error in its queue, the function here
- * empties the queue.
+ * Asks OpenSSL about certificates. Each function here that can make OpenSSL put an error into its
+ * queue empties the queue.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -17,7 +17,7 @@
 #include "util/text.h"
 
 #define CERTIFICATE_FILE_MAX_BYTES (1024U * 1024)
-/* An RSA key of 16384 bits fits. With a key of a larger file, a signature could take hours. */
+/* An RSA key of 16384 bits fits. A signature with a larger key could take hours. */
 #define CERTIFICATE_OWN_KEY_MAX_BYTES (16U * 1024)
 
 #define DAY_SECONDS  (24 * 3600)
@@ -70,16 +70,17 @@ static int certificate_note_pass_phrase(char *buffer, int size, int writing, voi
         return -1;
 }
 
-/* For other kinds of key, OpenSSL computes the public key while it reads the private one. For a DSA
- * key of the maximum file size, this takes months. Servers do not use these kinds. */
+/* Whether OpenSSL reads a private key of this kind quickly. While it reads a key of another kind,
+ * it computes the public key, which takes months for a DSA key of the maximum file size. Servers do
+ * not use the other kinds. */
 static bool certificate_is_cheap_kind(int nid)
 {
         return nid == EVP_PKEY_RSA || nid == EVP_PKEY_RSA_PSS || nid == EVP_PKEY_EC ||
                nid == EVP_PKEY_ED25519 || nid == EVP_PKEY_ED448;
 }
 
-/* Looks at the content of a block, not at its name, because OpenSSL does not rely on the name
- * either. */
+/* Looks at the content of each PEM block, not at its name, because OpenSSL does not rely on the
+ * name either. */
 static bool certificate_keys_are_cheap(const char *text, size_t size)
 {
         BIO *bio = BIO_new_mem_buf(text, (int)size);
@@ -211,7 +212,8 @@ static ChainState certificate_judge_end(const Chain *chain, X509_STORE *store)
                 return CHAIN_TRUSTED;
         if (certificate_is_self_signed(chain->last))
                 return is_alone ? CHAIN_SELF_SIGNED : CHAIN_UNTRUSTED;
-        /* A private authority gives its root to clients and publishes it nowhere. */
+        /* Without a URL, the issuer is probably the root of a private authority. Such an authority
+         * gives its root to clients, and publishes it nowhere. */
         return is_alone || url ? CHAIN_INCOMPLETE : CHAIN_UNTRUSTED;
 }
 

@@ -11,17 +11,18 @@
 
 typedef enum PemResult {
         PEM_TAKEN,
-        PEM_NOTHING, /* the text has nothing of that kind */
+        PEM_NOTHING, /* the text has no certificate, or no key */
         PEM_BROKEN,
         PEM_ENCRYPTED, /* a key that needs a pass phrase */
 } PemResult;
 
-/* With PEM_TAKEN, there is at least one certificate; all are in the order of the text. */
+/* With PEM_TAKEN, *ret has at least one certificate, in the order of the text. */
 PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret);
 /* These read a file, and return a PemResult, or a negative errno as file_read() does. */
 int certificates_read(const char *path, STACK_OF(X509) * *ret);
 int key_read(const char *path, EVP_PKEY **ret);
-/* The same for a customer's folder: these follow no link. The key is safe to sign with. */
+/* These do the same in a customer's folder, and follow no link. key_read_own() refuses a file with
+ * a key so large that a signature could take hours. */
 int certificates_read_own(int folder, const char *name, STACK_OF(X509) * *ret);
 int key_read_own(int folder, const char *name, EVP_PKEY **ret);
 void certificates_free(STACK_OF(X509) * certificates);
@@ -40,21 +41,21 @@ typedef enum ChainState {
 /* The certificates belong to the stack, which must outlive the chain. */
 typedef struct Chain {
         ChainState state;
-        bool in_order;           /* the file begins with the chain, each before its issuer */
+        bool in_order;           /* the file begins with the chain, from the leaf on */
         X509 *linked[CHAIN_MAX]; /* from the leaf on, each followed by its issuer */
         int n;
-        X509 *leaf; /* the instance's own */
-        X509 *last; /* its issuer is not in the file, or it is its own issuer */
+        X509 *leaf; /* the instance's own certificate */
+        X509 *last; /* self-signed, or its issuer is not in the file */
 } Chain;
 
-/* certificates: at least one. key: of the leaf. If it is unknown (NULL), the first certificate that
- * is not an authority's is the leaf. */
+/* Finds the chain in the certificates (at least one). key: the key of the leaf, or NULL if it is
+ * unknown. Without a key, the leaf is the first certificate that is not an authority's. */
 Chain chain_judge(STACK_OF(X509) * certificates, EVP_PKEY *key, X509_STORE *store);
 
 typedef enum Validity {
         VALIDITY_GOOD,
         VALIDITY_NOT_YET,
-        VALIDITY_ENDS_SOON, /* in 30 days, or in the last third of a short life */
+        VALIDITY_ENDS_SOON, /* less than 30 days and less than a third of its life remain */
         VALIDITY_OVER,
 } Validity;
 
@@ -62,18 +63,20 @@ Validity certificate_validity(const X509 *certificate, time_t now);
 time_t certificate_not_before(const X509 *certificate);
 time_t certificate_not_after(const X509 *certificate);
 
-/* "*.suffix": any one label below the suffix. */
+/* Whether the certificate is valid for the host. "*.suffix" means any one label below the
+ * suffix. */
 bool certificate_covers(X509 *certificate, const char *host);
 
-/* Returns the weakness, for people; NULL: the certificate is strong enough. */
+/* Describes the weakness of a certificate, for people. NULL: the certificate is strong enough. */
 const char *certificate_weakness(X509 *certificate);
 
-/* Strings to be freed, harmless for terminals; NULL without memory or without a value. */
+/* These return strings that are harmless for terminals, to be freed. NULL: there is no value, or no
+ * memory. */
 char *certificate_subject(X509 *certificate);
 char *certificate_issuer(X509 *certificate);
-char *certificate_names(X509 *certificate);    /* hosts and addresses, one a line */
+char *certificate_names(X509 *certificate);    /* hosts and addresses, one per line */
 char *certificate_key_type(X509 *certificate); /* "EC P-256", "RSA 2048" */
 char *certificate_signature(X509 *certificate);
 char *certificate_serial(X509 *certificate);
 char *certificate_fingerprint(X509 *certificate); /* SHA-256 */
-char *certificate_issuer_url(X509 *certificate);  /* the address of its issuer's certificate */
+char *certificate_issuer_url(X509 *certificate);  /* the URL of its issuer's certificate */

@@ -3,7 +3,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* A file that each installation of the CMS has. */
+/* For each CMS, a file or folder that every installation has. */
 static const struct {
         const char *file, *name;
 } known[] = {

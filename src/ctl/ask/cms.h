@@ -4,6 +4,6 @@
 
 #include "ctl/ask/access.h"
 
-/* The name of a CMS or similar application that asks other servers for updates, if the user can see
- * its files in that folder. NULL: there is none, or this is unknown. */
+/* Returns the name of the CMS, or similar application, whose files the user can see in that folder.
+ * All known ones ask other servers for updates. NULL: none was found. */
 const char *cms_find(const Identity *who, const char *folder);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The names of an instance's states, and the source of each number.
+ * Defines the names of an instance's states, and the source of each number.
  */
 #include "ctl/ask/fleet.h"
 #include "config/folder.h"
@@ -68,7 +68,7 @@ static int fleet_append(Fleet *fleet, const char *name, const Instance *instance
         return r;
 }
 
-/* Also instances whose file has a mistake: they may still be served as before. */
+/* Appends instances whose file has a mistake, because they may still be served as before. */
 static int fleet_append_bad_files(Fleet *fleet, const char *config_dir, const char *only)
 {
         _cleanup_free_ char *path = text_format("%s/instances", config_dir);
@@ -129,7 +129,7 @@ static void fleet_take_sample(Fleet *fleet, const Sample *sample)
         for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
                 uint64_t *field = (uint64_t *)(void *)((char *)entry + fields[i].offset);
 
-                /* Refusals have one counter for each reason. */
+                /* Adds the values, because refusals have one counter for each reason. */
                 if (strcmp(sample->name, fields[i].name) == 0)
                         *field = (*field == UNKNOWN ? 0 : *field) + (uint64_t)sample->value;
         }
@@ -169,7 +169,7 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 
 #define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
 
-/* The questions to systemd about services, with the states and callers that need each. */
+/* The questions to systemd about services. Each has the states and the callers that need it. */
 static const struct {
         const char *interface, *property;
         PropertyKind kind;
@@ -194,8 +194,8 @@ static const struct {
         { "Unit", "After", PROPERTY_STRINGS, FIELD(after), ALWAYS, FLEET_FOR_APPLY },
 };
 
-/* Appends the questions about one instance. Leaves out units that systemd does not have in memory:
- * systemd would read them, only for an empty answer. */
+/* Appends the questions about one instance, and returns their number. Leaves out a unit that
+ * systemd does not have in memory: systemd would load the unit, only to give an empty answer. */
 static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, FleetDepth depth,
                                   BusQuestion ret[])
 {
@@ -235,8 +235,8 @@ static int fleet_append_left_over(Fleet *fleet, const char *only)
         return r;
 }
 
-/* Notes questions without an answer, for example because dbus-daemon allows fewer pending replies
- * than we ask for. */
+/* Notes instances with unanswered questions. For example, dbus-daemon may allow fewer pending
+ * replies than there are questions. */
 static void fleet_note_unanswered(Fleet *fleet, const BusQuestion questions[], size_t n)
 {
         char name[NAME_UNIT_MAX];
@@ -282,16 +282,17 @@ static void fleet_finish(FleetEntry *entry)
         _cleanup_free_ char *dir = state_dir_of(entry->pid, INSTANCE_RUNTIME_DIR);
         State state = { .n_open = entry->state == FLEET_IDLE ? 0 : UNKNOWN };
 
-        /* The customer can write this file, so anything in another form is ignored. */
+        /* The customer can write the file of the state, so any other form of its content is
+         * ignored. */
         if (dir)
                 (void)state_read(dir, &state);
         entry->n_open = state.n_open;
         if (entry->last_used == 0)
                 entry->last_used = state.last_handoff_usec / 1000000;
-        /* A router that was started later does not know earlier hand-offs. */
+        /* A router does not know the hand-offs from before its start. */
         if (entry->last_used == 0 && entry->inactive_usec != UNKNOWN)
                 entry->last_used = entry->inactive_usec / 1000000;
-        /* The service ends because it could not start, not because of a stop. */
+        /* The service is ending after a failure, not because it was stopped. */
         if (entry->state == FLEET_STOPPING && entry->result &&
             strcmp(entry->result, "success") != 0)
                 entry->state = FLEET_FAILED;

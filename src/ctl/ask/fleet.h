@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All instances, with information about each from the files, systemd, the router and the instances
- * themselves. If one source does not answer, its fields are unknown, and the others are still set.
- * Does not log.
+ * Collects information about all instances from the files, systemd, the router and the instances
+ * themselves. If one of these sources does not answer, its fields are unknown; all other fields are
+ * still set. Does not log.
  */
 #pragma once
 
@@ -15,14 +15,14 @@
 #include "ctl/ctl.h"
 
 typedef enum FleetState {
-        FLEET_UNKNOWN, /* systemd does not say */
+        FLEET_UNKNOWN, /* systemd does not answer */
         FLEET_OFF,     /* the hand-off socket does not exist: connections are refused */
         FLEET_IDLE,    /* the next connection starts it */
         FLEET_STARTING,
         FLEET_ACTIVE,
         FLEET_STOPPING,
         FLEET_FAILED,
-        FLEET_SUSPENDED, /* only shown, for an instance that is neither off nor failed */
+        FLEET_SUSPENDED, /* only returned by fleet_shown_state() */
         FLEET_STATES,
 } FleetState;
 
@@ -34,10 +34,10 @@ typedef struct FleetEntry {
         const Instance *instance; /* NULL: its file is not in use, or was removed */
         bool has_file;            /* false: only its socket remains */
         FleetState state;
-        char *result;        /* how the service ended; NULL: unknown, and so in said */
-        char *said;          /* reported by the service itself */
-        uint64_t n_open;     /* connections */
-        uint64_t n_handoffs; /* this and the next line: since the router was started */
+        char *result;        /* how the service ended; NULL: unknown */
+        char *said;          /* the status that the service reports; NULL: unknown */
+        uint64_t n_open;     /* open connections */
+        uint64_t n_handoffs; /* this and the next two: since the router was started */
         uint64_t n_refused, n_redirected;
         uint64_t n_waiting;
         uint64_t memory;                        /* bytes */
@@ -46,16 +46,16 @@ typedef struct FleetEntry {
         uint64_t inactive_usec;                 /* when the service ended, since 1970 */
         uint64_t last_used;                     /* seconds since 1970; 0: none known */
         uint64_t pid, since_usec, started_usec; /* of the service; times since 1970 */
-        bool is_private; /* this and the next line: as in the file if systemd does not answer */
-        char **after;    /* units; NULL: not known */
-        bool is_partly_unknown; /* systemd did not answer a question */
+        bool is_private;        /* from systemd or, if it does not answer, from the file */
+        char **after;           /* units, from systemd; NULL: unknown */
+        bool is_partly_unknown; /* systemd did not answer all questions about it */
 } FleetEntry;
 
 typedef struct Fleet {
         Config *config;
         sd_bus *bus;      /* NULL: there is no systemd to ask */
-        int bus_error;    /* why states are not known; 0: they are */
-        int router_error; /* why the router's numbers are not known; 0: they are */
+        int bus_error;    /* why states are unknown; 0: they are known */
+        int router_error; /* why the router's numbers are unknown; 0: they are known */
         Units units;      /* all units named bellhop... that belong to an instance */
         Samples samples;
         FleetEntry *entries; /* sorted by name */
@@ -64,7 +64,8 @@ typedef struct Fleet {
         size_t n_partly_unknown; /* entries with is_partly_unknown */
 } Fleet;
 
-/* What to ask systemd, besides states, main processes, memory, processor time and last use. */
+/* The questions to systemd. It is always asked for states, main processes, memory, processor time
+ * and last use. */
 typedef enum FleetDepth {
         FLEET_FOR_LIST = 1 << 0,   /* nothing more */
         FLEET_FOR_STATUS = 1 << 1, /* result, said and since_usec */
@@ -75,17 +76,18 @@ typedef enum FleetDepth {
 int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret);
 void fleet_done(Fleet *fleet);
 
-/* The network of the service, now or at its next start. */
+/* The network that the running service has, or that a stopped service gets at its next start. */
 Network fleet_network(const FleetEntry *entry);
 
-/* The state for people and programs, which shows whether an instance is suspended. */
+/* The state to show. Unlike entry->state, it can be FLEET_SUSPENDED: for a suspended instance that
+ * is neither off nor failed. */
 FleetState fleet_shown_state(const FleetEntry *entry);
 
-/* Whether the router read its files before that change: 1, 0, or a negative errno. 0 also if the
- * router is not running, because it reads the files at its start. */
+/* Whether the router read its files before that change: 1, 0, or a negative errno. Also returns 0
+ * if the router is not running, because a router reads the files at its start. */
 int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
 
-/* NULL: there is none. */
+/* Returns NULL if no entry has that name. */
 FleetEntry *fleet_find(const Fleet *fleet, const char *name);
 
 typedef struct FleetCertificate {
@@ -97,8 +99,8 @@ typedef struct FleetCertificate {
  * Summarizes the certificates of an instance and its hosts. Returns 0; -ENOENT: there is no
  * certificate, so no HTTPS; -EACCES: one is not readable; -EAGAIN: systemd does not answer; or
  * another negative errno for an invalid certificate. A credential from systemd takes precedence
- * over the certificate of the instance. But systemd is asked only if there is no other certificate,
- * or if the fleet has only this instance.
+ * over the instance's file. But systemd is asked only if that file does not exist, or if the fleet
+ * has only this instance.
  */
 int fleet_certificate(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
                       FleetCertificate *ret);

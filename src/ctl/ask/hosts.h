@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hosts and addresses of each instance, from the routes. */
+/* Lists the hosts and addresses of each instance, from the routes. */
 #pragma once
 
 #include "config/config.h"
@@ -11,6 +11,7 @@ typedef struct Hosts {
         size_t n_addresses;
 } Hosts;
 
-/* An array with n_instances elements, numbered as in the map. NULL: no memory. */
+/* Returns an array with one element for each instance, with the numbers that the map has. NULL: no
+ * memory. */
 Hosts *hosts_new(const HostMap *map, size_t n_instances);
 Hosts *hosts_free(Hosts *hosts, size_t n_instances);

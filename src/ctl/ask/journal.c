@@ -10,7 +10,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The search ends after this many lines of another kind. */
+/* The search ends after this many lines of any kind. */
 #define LOOKED_AT_MAX 2000
 
 typedef sd_journal *Journal;
@@ -20,7 +20,7 @@ static void journal_donep(Journal *journal)
         sd_journal_close(*journal);
 }
 
-/* The text of a field, to be freed. NULL: the line has none. */
+/* Returns the text of a field, to be freed. NULL: the line does not have the field. */
 static char *journal_field(sd_journal *journal, const char *name)
 {
         const size_t skip = strlen(name) + 1;
@@ -76,7 +76,8 @@ static int journal_read_back(sd_journal *journal, bool refusals, size_t max, cha
         return r;
 }
 
-/* Fields of one group with the same name are alternatives, as are the groups. */
+/* A line matches if it matches at least one group. In a group, fields with the same name are
+ * alternatives, but fields with different names must all match. */
 static int journal_match(sd_journal *journal, const char *instance, bool refusals)
 {
         char service[NAME_UNIT_MAX], standin[NAME_UNIT_MAX], socket[NAME_UNIT_MAX];
@@ -93,7 +94,8 @@ static int journal_match(sd_journal *journal, const char *instance, bool refusal
                 { "_TRANSPORT", "stdout" },
                 { "_TRANSPORT", "syslog" },
                 { NULL, NULL },
-                /* Lines that came by the journal's own protocol, except requests. */
+                /* Lines that programs sent by the journal's own protocol, except lines about
+                 * requests. */
                 { "_SYSTEMD_UNIT", service },
                 { "_SYSTEMD_UNIT", standin },
                 { "SYSLOG_IDENTIFIER", errors },

@@ -11,7 +11,8 @@
 /* systemctl set-property stores its settings here. */
 #define CONTROL_DIR "/etc/systemd/system.control"
 
-/* No instance can have this name, so a unit with it has only the settings of the templates. */
+/* No instance can have this name, so the unit of this name has only the settings of the
+ * template. */
 #define NOBODY "0"
 
 #define SIZE_MIN (UINT64_C(16) << 20)
@@ -26,7 +27,7 @@ const struct LimitRow limits[LIMITS] = {
         [LIMIT_DISK] = { "disk-max", "DiskMax", NULL, "a size of 16M or more, such as 10G" },
 };
 
-/* A whole number of bytes, or of the unit that a letter names: "1G". */
+/* Parses a whole number of bytes, or of the unit that the last letter names: "1G". */
 static bool limits_parse_size(Span text, uint64_t *ret)
 {
         static const char letters[] = "KMGT";
@@ -40,7 +41,7 @@ static bool limits_parse_size(Span text, uint64_t *ret)
         return *ret >= SIZE_MIN;
 }
 
-/* "150%" or "12.5%", with or without the sign and, as in systemd, with at most two decimals. */
+/* Parses "150%" or "12.5%", also without the sign. Like systemd, accepts at most two decimals. */
 static bool limits_parse_percent(Span text, uint64_t *ret)
 {
         uint64_t whole, hundredths = 0;
@@ -91,7 +92,8 @@ void limit_disk_folder(const char *name, char ret[static PATH_MAX])
                 return;
         if (user)
                 (void)snprintf(ret, PATH_MAX, "%s/public_html", user->pw_dir);
-        /* The customer owns the folder itself, and can make it a link to anywhere. */
+        /* Uses the home, because the customer owns public_html itself, and can replace it with a
+         * link to any place. */
         if (user && lstat(ret, &st) == 0)
                 (void)snprintf(ret, PATH_MAX, "%s", user->pw_dir);
         else
@@ -126,7 +128,7 @@ static bool limits_has_drop_in(LimitKind kind, const char *name)
         return path && access(path, F_OK) == 0;
 }
 
-/* One question more than there are instances, for the settings of all instances. */
+/* Also asks about the unit of NOBODY, which has only the settings of all instances. */
 static int limits_ask_systemd(sd_bus *bus, const char *const names[], size_t n, Limits ret[])
 {
         _cleanup_free_ BusQuestion *questions = calloc(n + 1, LIMIT_DISK * sizeof(*questions));

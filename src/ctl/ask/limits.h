@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Limits of an instance. systemd stores and enforces the limits of memory, processor and tasks for
- * the unit. The kernel stores and enforces the limit of the disk, as a quota of the user. bellhop
- * has no copy of these limits.
+ * Reads the limits of an instance. systemd stores and enforces the limits of memory, processor and
+ * tasks for the unit. The kernel stores and enforces the limit of the disk, as a quota of the user.
+ * bellhop has no copy of these limits.
  */
 #pragma once
 
@@ -28,21 +28,21 @@ extern const struct LimitRow {
 } limits[LIMITS];
 
 typedef struct Limits {
-        uint64_t max[LIMITS]; /* in force; UINT64_MAX: there is none */
+        uint64_t max[LIMITS]; /* the limit in force; UINT64_MAX: no limit */
         bool is_own[LIMITS];  /* set for this instance, not only for all instances */
-        int error[LIMITS];    /* why it is unknown; 0: it is known */
+        int error[LIMITS];    /* why the limit is unknown; 0: it is known */
         uint64_t disk_used;   /* bytes; UINT64_MAX: not known */
 } Limits;
 
-/* Asks about n instances at once; systemd loads units that it does not have in memory. bus NULL:
- * systemd can't be asked, and bus_error is the reason. Returns 0, or -ENOMEM. */
+/* Asks about n instances at once. systemd loads units that it does not have in memory. bus: NULL if
+ * systemd can't be asked; then bus_error is the reason. Returns 0, or -ENOMEM. */
 int limits_ask(sd_bus *bus, int bus_error, const char *const names[], size_t n, Limits ret[]);
 
 /* Parses "1G", "150%" or "200". False: the text has another form, or is out of range. */
 bool limit_parse(LimitKind kind, const char *text, uint64_t *ret);
 
-/* The path of the drop-in in which systemd stores this limit of an instance, to be freed. */
+/* Returns the path of the drop-in where systemd stores this limit of an instance, to be freed. */
 char *limit_drop_in(LimitKind kind, const char *name);
 
-/* A folder on the file system with the pages of an instance, which may not exist yet. */
+/* Finds a folder on the file system of an instance's pages. The pages may not exist yet. */
 void limit_disk_folder(const char *name, char ret[static PATH_MAX]);

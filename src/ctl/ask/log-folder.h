@@ -6,6 +6,6 @@
 
 #define LOG_DIR "/var/log/bellhop"
 
-/* Whether the folder exists, belongs only to bellhop-log, and receives the lines of the user of
- * that name. */
+/* Whether the folder exists, belongs only to bellhop-log, and receives the log lines of the user
+ * with that name. */
 bool log_folder_is_made(const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Talks to the control socket over HTTP as the router speaks it, and parses Prometheus's text
- * format as the router writes it, without timestamps.
+ * Speaks only the part of HTTP that the router's control socket uses, and parses only the part of
+ * Prometheus's text format that the router writes, which has no timestamps.
  */
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -19,12 +19,13 @@
 
 #define FETCH_SECONDS 10
 
-/* The time until another attempt. A router that restarts, or needs room for other connections,
- * closes a connection. */
+/* The time between two attempts. A router closes the connection if it restarts, or needs room for
+ * other connections. */
 #define FETCH_AGAIN_USEC (20 * 1000)
 
-/* connect() waits for a place in the queue of the socket: without that, programs that connect in a
- * loop take each free place first (unix(7), EAGAIN). Returns a descriptor or a negative errno. */
+/* Lets connect() wait for a place in the queue of the socket. A connect() that does not wait fails
+ * (unix(7), EAGAIN) while programs that connect in a loop take each free place. Returns a
+ * descriptor or a negative errno. */
 static int metrics_connect(const char *path)
 {
         const struct timeval limit = { .tv_sec = FETCH_SECONDS };
@@ -44,7 +45,7 @@ static int metrics_connect(const char *path)
         return r;
 }
 
-/* Writes the whole answer to out, until the router closes the connection. */
+/* Sends the request, and writes the whole answer to out, until the router closes the connection. */
 static int metrics_transfer(int fd, const char *target, FILE *out)
 {
         _cleanup_free_ char *request =
@@ -122,7 +123,8 @@ static int metrics_fetch_once(const char *path, const char *target, char **ret)
         return r;
 }
 
-/* False also if systemd does not answer: then the socket must be tried. */
+/* Whether systemd reports that the router is stopped. Also false if systemd does not answer, so
+ * that the caller tries the socket. */
 static bool metrics_router_is_stopped(const char *runtime_dir)
 {
         _cleanup_free_ char *state = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks the running router through its control socket, and reads its metrics. */
+/* Sends requests to the running router through its control socket, and reads its metrics. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,19 +7,19 @@
 #include <stdint.h>
 
 /*
- * The router's answer to GET path, NUL-terminated, to be freed. A negative errno: -ESHUTDOWN if it
- * is not running (asking would start it); -ENOENT or -ECONNREFUSED if nothing listens; -EACCES if
- * we have no access; -ETIMEDOUT; -ECONNRESET if the answer ends too early; -EPROTO if it is not an
- * answer of a router.
+ * Gets the router's answer to GET path, NUL-terminated, to be freed. Returns 0 or a negative errno:
+ * -ESHUTDOWN if the router is not running (a connection would start it); -ENOENT or -ECONNREFUSED
+ * if no process listens; -EACCES if we have no access; -ETIMEDOUT; -ECONNRESET if the answer ends
+ * too early; -EPROTO if the answer does not come from a router.
  */
 int control_fetch(const char *runtime_dir, const char *path, char **ret);
 
-/* The text of such an error for people, with advice. */
+/* Describes an error of control_fetch() for people, with advice. */
 const char *metrics_fetch_explain(int error);
 
 typedef struct Sample {
         const char *name;
-        const char *labels; /* as between the braces: instance="alice",reason="x" */
+        const char *labels; /* the text between the braces: instance="alice",reason="x" */
         double value;
 } Sample;
 
@@ -29,8 +29,8 @@ typedef struct Samples {
         char *text; /* owns the strings */
 } Samples;
 
-/* Takes the text, even if it fails. Returns 0, -ENOMEM, or -EPROTO if the text is not in
- * Prometheus's format. */
+/* Parses the text, and takes ownership of it even after an error. Returns 0, -ENOMEM, or -EPROTO if
+ * the text is not in Prometheus's format. */
 int samples_parse_consume(char *text, Samples *ret);
 void samples_done(Samples *samples);
 
@@ -41,13 +41,15 @@ int samples_fetch(const char *runtime_dir, Samples *ret);
  * the label is missing. */
 bool sample_label(const Sample *sample, const char *label, char *ret, size_t size);
 
-/* The first sample with that name, and with that label value if label is not NULL. */
+/* Finds the first sample with that name. If label is not NULL, the sample must have that value of
+ * the label. */
 bool samples_find(const Samples *samples, const char *name, const char *label, const char *value,
                   double *ret);
 
-/* The time when the router began to read the files in force, in nanoseconds since 1970; UNKNOWN:
- * the router does not answer. */
+/* The time when the router began to read the configuration that it uses now, in nanoseconds since
+ * 1970; UNKNOWN: the router does not answer. */
 uint64_t samples_router_read(const Samples *samples);
 
-/* Whether the router has an instance with that name: 1, 0, or an error as above. */
+/* Whether the router has an instance with that name: 1, 0, or a negative errno, as from
+ * samples_fetch(). */
 int router_knows(const char *runtime_dir, const char *instance);

@@ -31,7 +31,8 @@ static int oom_note(OomKills *kills, const char *instance, uint64_t usec)
         return array_append(kills->kills, kills->n, kill);
 }
 
-/* Only programs of root can write a line with this field and _UID=0. */
+/* Notes the instance that the field UNIT names. The field is trusted, because only programs of root
+ * can write a line with _UID=0. */
 static int oom_note_line(OomKills *kills, sd_journal *journal)
 {
         static const char field[] = "UNIT=";
@@ -84,7 +85,7 @@ uint64_t oom_last(const OomKills *kills, const char *instance)
         return 0;
 }
 
-/* The number of a key in a file of lines "KEY NUMBER". */
+/* Reads the number after "oom_kill" in a file that has lines "KEY NUMBER". */
 static uint64_t oom_read_counter(const char *folder, const char *group, const char *name)
 {
         _cleanup_free_ char *path = text_format("%s%s/%s", folder, group, name);

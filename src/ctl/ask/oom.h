@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes of instances that the kernel's OOM killer or systemd-oomd killed. The instance keeps
- * running (OOMPolicy=continue), so nothing else shows this.
+ * Finds processes of instances that the kernel's OOM killer or systemd-oomd killed. After a kill,
+ * the instance keeps running (OOMPolicy=continue), so nothing else shows the kill.
  */
 #pragma once
 
 #include "ctl/ask/bus.h"
 
-/* The age of the oldest journal line that is read. */
+/* Older lines of the journal are not read. */
 #define OOM_HOURS 24
 
 /* Kills of one instance, from the journal. */

@@ -9,7 +9,8 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The search follows no link, and never waits for another file system, whose server may be dead. */
+/* The search follows no link, and does not enter another file system, because the server of a
+ * network file system may not answer. */
 #define RESOLVE (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
 
 typedef struct Walk {
@@ -23,7 +24,7 @@ typedef struct Walk {
         Pages *pages;
 } Walk;
 
-/* "": the root itself. */
+/* folder: below the root; "": the root itself. */
 static int pages_open_folder(const Walk *walk, const char *folder)
 {
         const struct open_how how = {
@@ -41,7 +42,8 @@ static bool pages_is_first(const char *folder, const char *name)
         return !folder[0] && strncmp(name, "index.", strlen("index.")) == 0;
 }
 
-/* A folder or page that the customer owns and closed on purpose is not a mistake. */
+/* Whether the customer owns the folder or page, and closed it on purpose. Such a folder or page is
+ * not a mistake. */
 static bool pages_is_meant(const Walk *walk, const char *folder, const char *name,
                            const struct stat *st)
 {
@@ -147,7 +149,8 @@ static int pages_look_into(Walk *walk, const char *folder)
         int r = 0;
 
         if (!dir) {
-                /* Pages below a folder that can't be listed are still served. */
+                /* A folder that can't be listed is not a mistake: pages below it are still
+                 * served. */
                 close_fd(fd);
                 return 0;
         }
@@ -177,7 +180,8 @@ static int pages_walk(Walk *walk)
 
 int pages_look(const Identity *who, const char *root, size_t max, Pages *ret)
 {
-        /* Other code checks the folders before it: the sandbox replaces some of them. */
+        /* Opens the root with our own rights. Other code checks the folders above the root, because
+         * the sandbox replaces some of them. */
         _cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         Walk walk = { .who = who, .root = root, .root_fd = fd, .max = max, .pages = ret };
         Identity own;

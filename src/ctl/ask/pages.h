@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Searches a document root as the instance's user, from the top down and through no link, and notes
- * whether clients get pages. Opens only folders, and ends after a number of files and folders, so
- * nothing that the customer has put there can delay it. Does not log.
+ * Searches a document root with the rights of the instance's user, and notes whether clients get
+ * pages. Searches from the top down, and follows no link. Opens only folders, and ends after a
+ * number of files and folders, so no content of the customer can delay the search. Does not log.
  */
 #pragma once
 
@@ -15,26 +15,27 @@
 
 #define PAGES_DEFAULT 5000 /* files and folders */
 
-/* A file that a client may request and the user can't read. */
+/* Files and folders that a client may request, but that the user can't read. */
 typedef struct ClosedPages {
         size_t n;
-        bool is_first;       /* path is a first page, so the site has none */
-        char path[PATH_MAX]; /* the closed first page, or else the first closed file */
+        bool is_first;       /* path is the site's first page (index.*) */
+        char path[PATH_MAX]; /* the closed first page, or else the first file found */
         struct stat stat;    /* of path */
 } ClosedPages;
 
 typedef struct Pages {
         size_t n_seen;  /* files and folders */
-        bool is_cut;    /* there are more */
+        bool is_cut;    /* there are more than max */
         char *htaccess; /* folders with a file .htaccess, each ended by NUL */
         size_t htaccess_size;
         ClosedPages closed;
-        bool php_is_first;  /* this page is the first page */
+        bool php_is_first;  /* php is the first page */
         char php[PATH_MAX]; /* a PHP page; "": none was found */
         char **apps;        /* folders in the root with their own index.php */
         size_t n_apps;
 } Pages;
 
-/* max: files and folders. Returns 0, or a negative errno if the folder can't be opened. */
+/* max: the search ends after this many files and folders. Returns 0, or a negative errno if the
+ * folder can't be opened. */
 int pages_look(const Identity *who, const char *root, size_t max, Pages *ret);
 void pages_done(Pages *pages);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks the kernel for all unix sockets with sock_diag(7), because it can't search by path. */
+/* Asks the kernel for all unix sockets with sock_diag(7), which can't search for a path. */
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -14,7 +14,8 @@
 
 #define REPLY_MAX 32768
 
-/* Reads one message of the kernel; -1: it is about another socket. */
+/* Whether the queue is empty, from one message of the kernel: 1 or 0. -1: the message is about
+ * another socket. */
 static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
 {
         const struct unix_diag_msg *message = NLMSG_DATA(header);
@@ -30,14 +31,14 @@ static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
                     RTA_PAYLOAD(attribute) >= sizeof(lengths))
                         memcpy(&lengths, RTA_DATA(attribute), sizeof(lengths));
         }
-        /* The kernel reports another device number than stat(2). A socket of another file system
-         * with the same inode can only make this queue look full. */
+        /* Compares no device number, because the kernel reports another one than stat(2). A socket
+         * with the same inode on another file system can only make this queue look not empty. */
         if (message->udiag_type != SOCK_DGRAM || file.udiag_vfs_ino != inode)
                 return -1;
         return lengths.udiag_rqueue == 0;
 }
 
-/* 1, 0, or a negative errno. */
+/* Whether the queue is empty: 1, 0, or a negative errno. */
 static int queue_read_reply(int fd, uint32_t inode)
 {
         union {

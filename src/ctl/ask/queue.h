@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The queue of a hand-off socket, which systemd holds. */
+/* Looks at the queue of a hand-off socket. systemd keeps the socket open. */
 #pragma once
 
-/* Whether the queue of the unix datagram socket at a path is empty: 1, 0, or a negative errno. If
- * the socket does not exist: 1. */
+/* Whether the queue of the unix datagram socket at a path is empty: 1, 0, or a negative errno. Also
+ * 1 if the socket does not exist. */
 int queue_is_empty(const char *path);

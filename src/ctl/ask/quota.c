@@ -7,10 +7,10 @@
 #include "ctl/ask/quota.h"
 #include "util/cleanup.h"
 
-/* As in <sys/quota.h>, whose other names are the same as in <linux/quota.h>. */
+/* Like QCMD() in <sys/quota.h>. <linux/quota.h> has all other names that are needed here. */
 #define USER_COMMAND(command) ((unsigned)(command) << SUBCMDSHIFT | USRQUOTA)
 
-/* Uses a descriptor of the folder, because a path would have to name the device. */
+/* Uses quotactl_fd(2), which accepts any folder. quotactl(2) would need the path of the device. */
 static int quota_call(const char *folder, int command, uid_t uid, struct if_dqblk *quota)
 {
         _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

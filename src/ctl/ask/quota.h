@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's disk quota of a user on one file system, see quotactl(2). */
+/* Gets and sets the kernel's disk quota of a user on one file system: see quotactl(2). */
 #pragma once
 
 #include <stdint.h>
@@ -7,7 +7,7 @@
 
 typedef enum QuotaState {
         QUOTA_ON,
-        QUOTA_OFF, /* or the file system or the kernel has no quotas */
+        QUOTA_OFF, /* turned off, or unknown to the file system or the kernel */
 } QuotaState;
 
 typedef struct Quota {
@@ -18,7 +18,8 @@ typedef struct Quota {
 /* Gets the quota on the file system of the folder. Returns a QuotaState or a negative errno. */
 int quota_get(const char *folder, uid_t uid, Quota *ret);
 
-/* max: rounded up to KiB; UINT64_MAX removes the limit. Other limits of the user are kept. */
+/* Sets the limit max, rounded up to KiB. UINT64_MAX removes the limit. Other limits of the user are
+ * kept. */
 int quota_set(const char *folder, uid_t uid, uint64_t max);
 
 /* The rounded limit that quota_set() sets. */

@@ -13,7 +13,7 @@ static double rates_per_second(uint64_t before, uint64_t now, double seconds)
         return (double)(now - before) / seconds;
 }
 
-/* The sum over all labels. */
+/* The sum of a metric over all its labels. */
 static uint64_t rates_sum(const Samples *samples, const char *name)
 {
         uint64_t sum = 0;
@@ -38,7 +38,8 @@ static uint64_t rates_add(uint64_t sum, uint64_t n)
         return n == UNKNOWN ? sum : sum == UNKNOWN ? n : sum + n;
 }
 
-/* A value that the router does not count is the sum of the instances' known values. */
+/* If the router does not count a value for all instances, adds the known values of the
+ * instances. */
 static Rates rates_of_all(const Fleet *before, const Fleet *now, double seconds, const Rates each[])
 {
         Rates all = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Changes between two states of the fleet. Pure except for memory. */
+/* Computes the changes between two states of the fleet. Pure, but allocates memory. */
 #pragma once
 
 #include "ctl/ask/fleet.h"
@@ -7,19 +7,19 @@
 typedef struct Rates {
         const char *name; /* NULL: all instances together */
         FleetState state; /* as shown */
-        double accepted;  /* per second, only for all; NAN: unknown, as in the next fields */
+        double accepted;  /* per second, only in the first element; NAN: unknown */
         double handoffs;
         double refused;
-        double cpu; /* part of one processor */
+        double cpu; /* 1: one whole processor */
         uint64_t pending;
         uint64_t n_open;
         uint64_t memory;
 } Rates;
 
 /*
- * An element for all instances together, then one for each of now->entries, with the most hand-offs
- * first. seconds: the time between the two states. To be freed; NULL: no memory. The names belong
- * to now.
+ * Returns an array, to be freed. The first element is for all instances together. The next ones are
+ * for now->entries; the entry with the most hand-offs comes first. seconds: the time between the
+ * two states. NULL: no memory. The names belong to now.
  */
 Rates *rates_new(const Fleet *before, const Fleet *now, double seconds);
 

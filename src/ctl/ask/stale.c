@@ -9,8 +9,8 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-/* Files get the time of the kernel's last tick, which is up to 10 ms (CONFIG_HZ=100) behind the
- * clock of a server. */
+/* A changed file gets the time of the kernel's last tick. This time is up to 10 ms (CONFIG_HZ=100)
+ * earlier than the time that a server reads from its clock. */
 #define STALE_TICK_USEC UINT64_C(10000)
 
 static uint64_t stale_later(uint64_t a, uint64_t b)
@@ -30,7 +30,7 @@ uint64_t changed_file(const char *path)
         return stat(path, &st) < 0 ? 0 : changed_inode(&st);
 }
 
-/* The newest file in the folder. */
+/* The last change of any file in the folder. */
 static uint64_t stale_changed_in(const char *folder)
 {
         DIR *dir = opendir(folder);
@@ -65,7 +65,7 @@ static uint64_t stale_nsec(const struct statx_timestamp *time)
         return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-/* A new folder alone is not a change: add creates it empty. */
+/* A new folder alone is not a change, because bellhopctl add creates empty folders. */
 static uint64_t stale_changed_own(NamePath kind, const char *config_dir, const char *name,
                                   uint64_t *ret_made)
 {
@@ -130,7 +130,8 @@ bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)
         return read_nsec != UNKNOWN && changed_nsec > 0 && changed_nsec >= read_nsec;
 }
 
-/* The earliest possible time of a file that was changed later. UNKNOWN: no time is known. */
+/* The earliest time that a file can have if it was changed at usec or later. UNKNOWN: usec is not a
+ * known time. */
 static uint64_t stale_begin(uint64_t usec)
 {
         return usec <= STALE_TICK_USEC || usec > UNKNOWN / 1000 ? UNKNOWN
@@ -174,8 +175,8 @@ void wait_past(uint64_t changed_nsec)
         static const struct timespec tick = { .tv_nsec = 1000000 };
         const uint64_t begin = clock_nsec(CLOCK_MONOTONIC);
 
-        /* Waits no longer than this: a time in the future dates from before the clock was set back.
-         */
+        /* Waits at most this long. If the clock was set back, changed_nsec can be far in the
+         * future. */
         while (clock_nsec(CLOCK_REALTIME_COARSE) <= changed_nsec &&
                clock_nsec(CLOCK_MONOTONIC) - begin < NSEC_PER_SEC / 10)
                 (void)nanosleep(&tick, NULL);

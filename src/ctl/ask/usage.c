@@ -18,7 +18,7 @@
 /* The time that bellhop-usage has to write the newest figures. */
 #define FRESH_USEC UINT64_C(5000000)
 
-/* The process id of bellhop-usage, which holds the lock, or 0. */
+/* The process id of bellhop-usage, which holds the lock. 0: no process holds the lock. */
 static pid_t usage_find_process(const Ctl *ctl)
 {
         struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
@@ -33,7 +33,7 @@ static int usage_is_renamed(void *userdata)
         return 1;
 }
 
-/* Has bellhop-usage write its counts. False: it is not running. */
+/* Makes bellhop-usage write its counts. False: bellhop-usage is not running. */
 static bool usage_refresh(const Ctl *ctl)
 {
         const pid_t pid = usage_find_process(ctl);
@@ -48,7 +48,7 @@ static int usage_is_month(const struct dirent *entry)
         return month_name_is_valid(entry->d_name);
 }
 
-/* "alice~20261129T131500Z" belongs to alice, too. */
+/* The account "alice~20261129T131500Z", of a removed instance, belongs to alice, too. */
 static bool usage_is_of(const Account *account, const char *name)
 {
         const size_t length = strlen(name);
@@ -84,8 +84,8 @@ static int usage_read_month(const char *path, const char *month, const char *nam
                 else if (line.kind == MONTH_ACCOUNT && (!name || usage_is_of(&line.account, name)))
                         r = usage_take_account(list, &line.account, month);
         }
-        /* A file is incomplete if its process was killed, unless it is the newest file, which is
-         * continued. */
+        /* A file that is still marked as running is incomplete, because its process was killed. But
+         * the newest file is complete if bellhop-usage is running and continues it. */
         for (size_t i = first; i < list->n; i++)
                 list->used[i].is_complete = reader.head.is_complete &&
                                             list->used[i].account.n_reset == 0 &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The figures of bellhop-usage: a file for each month. */
+/* Reads the figures that bellhop-usage writes, in one file for each month. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -17,14 +17,14 @@ typedef struct UsedList {
         bool runs; /* bellhop-usage is running */
 } UsedList;
 
-/* Has bellhop-usage write its counts, then reads them. month: NULL for all. name: NULL for all;
- * otherwise that instance and removed ones that had its name. Returns 0 or a negative errno.
- * *ret_path, to be freed, is then the file or folder that can't be read. */
+/* Makes bellhop-usage write its counts, then reads them. month: NULL for all. name: NULL for all,
+ * or one name, which includes removed instances that had the name. Returns 0 or a negative errno.
+ * *ret_path is always to be freed; after an error, it is the file or folder that can't be read. */
 int used_list_load(const Ctl *ctl, const char *month, const char *name, UsedList *ret,
                    char **ret_path);
 void used_list_done(UsedList *list);
 
-/* Has bellhop-usage close the account of an instance, so no later instance inherits it. Returns 0;
- * -EAGAIN: bellhop-usage is not running, and closes the account when it is started; or another
- * negative errno. */
+/* Makes bellhop-usage close the account of an instance, so that no later instance inherits the
+ * account. Returns 0; -EAGAIN: bellhop-usage is not running, and closes the account at its next
+ * start; or another negative errno. */
 int used_end_account(const Ctl *ctl, const char *name);
