@@ -12,7 +12,8 @@
 
 #define WAIT_MINUTES 5
 
-/* Longer than the kernel's tick, so the time of systemd's answer is certainly later. */
+/* Longer than the kernel's tick. After a wait of this length, the time that systemd notes is
+ * certainly later than the change. */
 #define TICKS_NSEC UINT64_C(20000000)
 
 static uint64_t acme_changed(const char *dir)
@@ -31,8 +32,8 @@ static bool acme_is_used(const Config *config)
         return false;
 }
 
-/* Compares the change with the last change of the unit's state, because each start and each reload
- * changes the state. */
+/* Whether bellhop-acme was last started or reloaded before the change. Each start and each reload
+ * changes the state of the unit. */
 static int acme_is_stale(const Change *change, uint64_t changed)
 {
         uint64_t since = UNKNOWN;
@@ -74,7 +75,8 @@ bool acme_read_files(Change *change, bool is_wanted, bool is_changed)
         return good;
 }
 
-/* bellhop-acme owns the folder, so no link is followed. -ENOENT: there is none. */
+/* Opens the folder of the states. Follows no link, because the user bellhop-acme owns the folder.
+ * -ENOENT: the folder does not exist. */
 static int acme_open_states(const Change *change)
 {
         _cleanup_free_ char *path = text_format("%s/instances", change->ctl->acme_dir);

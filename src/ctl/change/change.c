@@ -38,7 +38,7 @@ static void change_on_signals(void (*handler)(int number))
 static void change_delay_signals(void)
 {
         change_on_signals(change_on_signal);
-        /* The reader of the output may stop before everything is done. */
+        /* The reader of the output may close the pipe before everything is done. */
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
@@ -243,7 +243,8 @@ bool change_reload_router(const Change *change)
         return change_unit("try-reload-or-restart", ROUTER_SERVICE);
 }
 
-/* A reload does not see a folder that was made after the start. */
+/* Restarts a server if a folder was made after the server's start, because a reload does not show
+ * the server such a folder. */
 bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name)
 {
         uint64_t started_usec = UNKNOWN, made;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shared by the verbs that change something. Only one runs at a time, and it announces each step
- * before it does the step. The functions print errors themselves.
+ * Functions of the verbs that change something. Only one of these verbs runs at a time. It
+ * announces each step before it does the step. The functions print errors themselves.
  */
 #pragma once
 
@@ -20,30 +20,33 @@ typedef struct Change {
         size_t n_steps;
 } Change;
 
-/* Waits for other verbs that change something. Without root: CTL_FAILED, except for --dry-run.
- * Always call change_done(). */
+/* Waits until no other verb changes something. Returns CTL_FAILED to users other than root, except
+ * with --dry-run. Always call change_done(). */
 CtlStatus change_begin(const Ctl *ctl, Change *ret);
 CtlStatus change_done(Change *change, CtlStatus status);
 
-/* CTL_FAILED if bellhop is not active, because a change would not serve any client. */
+/* Returns CTL_FAILED, and prints the reason, if bellhop is not active: no client would be
+ * served. */
 CtlStatus change_check_served(const Change *change);
 
-/* Announces the next step; kind is a word for programs. False: with --dry-run, the step must not be
- * done. */
+/* Announces the next step. kind: a word for programs. False with --dry-run: the caller must not do
+ * the step. */
 bool change_step(Change *change, const char *kind, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* The last line of text for people, if any: with --dry-run, that nothing was done. */
+/* Prints the last line of text for people: nothing_to_do if there was no step, or that this was
+ * only a dry run. */
 void change_say_end(const Change *change, const char *nothing_to_do);
 
-/* Whether a signal asked us to end. After change_begin(), signals wait until the step is done. */
+/* Whether a signal asked us to end. After change_begin(), a signal does not end the process, so
+ * each step is completed. */
 bool change_is_interrupted(void);
 
 /* Call this before a wait: from then on, other verbs can change something, and signals end the
  * process. */
 void change_let_others(Change *change);
 
-/* Prints and returns CTL_USAGE if no instance can have that name. */
+/* Prints an error and returns CTL_USAGE if no instance can have that name. */
 CtlStatus change_check_name(const char *name);
 
 /* Prints why the configuration has no instance of that name, and returns CTL_FAILED. */
@@ -64,15 +67,16 @@ bool change_read_file(const char *path, char **ret, size_t *ret_size);
 bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n);
 bool change_unit(const char *verb, const char *unit);
 
-/* Whether bellhop.target wants the units of an instance, so systemd keeps them as they were at the
- * boot or the last daemon-reload. True also without memory. */
+/* Whether bellhop.target wants the hand-off socket of an instance. If so, systemd keeps the
+ * instance's units as they were at the boot or the last daemon-reload. Also true if there is no
+ * memory. */
 bool change_keeps_units(const char *name);
-/* A daemon-reload, as a step. */
+/* Runs a daemon-reload, as a step. */
 bool change_read_unit_files(Change *change);
 
-/* Has the router read all changes; a router that is not running reads them at its start. False: the
- * router could not read the files. */
+/* Makes the router read all changes. A router that is not running reads them at its start. False:
+ * the router could not read the files. */
 bool change_reload_router(const Change *change);
 
-/* Has the server of an instance read its certificate again, if it is running. */
+/* If the server of an instance is running, makes it read its certificate again. */
 bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name);

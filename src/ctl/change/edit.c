@@ -5,14 +5,15 @@
 #include "ctl/change/edit.h"
 #include "util/cleanup.h"
 
-/* Copies the text between *from and to, and continues after it. */
+/* Copies the text between *from and to, and moves *from to its end. */
 static void edit_copy(FILE *out, const uint8_t **from, const uint8_t *to)
 {
         (void)fwrite(*from, 1, (size_t)(to - *from), out);
         *from = to;
 }
 
-/* Replaces the value, or drops the line except its comment. rest: the text after the line. */
+/* Replaces the value of the line. If value is NULL, drops the line except its comment. rest: the
+ * text after the line. */
 static void edit_line(FILE *out, const uint8_t **from, const Line *line, const uint8_t *rest,
                       const char *value)
 {

@@ -7,7 +7,6 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* Stops hand-off socket, service and stand-in. */
 bool ending_stop(Change *change, const char *name)
 {
         char pattern[NAME_UNIT_MAX];
@@ -26,12 +25,12 @@ bool ending_stop(Change *change, const char *name)
                         name) &&
             !change_unit("stop", pattern))
                 return false;
-        /* Otherwise systemd would remember a failed unit. */
+        /* Without this, systemd would remember a failed unit. */
         return change->ctl->dry_run || change_unit("reset-failed", pattern);
 }
 
-/* A later instance with this name must not inherit the network, neither from the drop-in nor from
- * systemd's memory. */
+/* A later instance with this name must not inherit the network, either from the drop-in or from
+ * units that systemd has in memory. */
 bool ending_forget_network(Change *change, const char *name)
 {
         bool is_private = true;
@@ -53,7 +52,7 @@ bool ending_forget_network(Change *change, const char *name)
                (is_private || change_read_unit_files(change));
 }
 
-/* The folders of systemctl edit and set-property. */
+/* systemctl edit and systemctl set-property write into these folders. */
 static const char *const folders[] = { "/etc/systemd/system", "/etc/systemd/system.control",
                                        "/run/systemd/system", "/run/systemd/system.control" };
 static const NameUnit units[] = { NAME_SERVICE_UNIT, NAME_SOCKET_UNIT, NAME_STANDIN_UNIT };

@@ -30,7 +30,7 @@ static uint64_t enforce_made_host_folder(const Enforce *enforce, const FleetEntr
         return number == ROUTE_NONE ? 0 : made_host_folder(root, &enforce->hosts[number], folder);
 }
 
-/* The needs of a running instance that has read older files. */
+/* Finds the needs of a running instance that has read older files. */
 static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *entry)
 {
         const Ctl *ctl = enforce->change->ctl;
@@ -52,7 +52,8 @@ static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *ent
                 return NEED_RELOAD;
         if (read.nsec != UNKNOWN)
                 return 0;
-        /* The process has read files that are older than itself, whatever the instance reports. */
+        /* If the instance does not report what it has read, it has certainly read files that are
+         * older than its process. */
         return started == UNKNOWN || is_stale(started, changed) || is_stale(started, own)
                        ? NEED_UNKNOWN
                        : 0;
@@ -209,7 +210,8 @@ static const struct {
         const char *what; /* before the name; NULL: already announced */
 } works[] = {
         { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
-        /* systemd forgets stopped units that nothing wants, and then reads their present files. */
+        /* systemd unloads stopped units that no other unit wants, and later loads them from their
+         * present files. */
         { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
         { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
         { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
@@ -305,7 +307,7 @@ bool enforce_say_unknown(const Enforce *enforce)
 
 bool enforce_run(Enforce *enforce)
 {
-        /* Each step does as much as possible: partly in force is better than not at all. */
+        /* Continues after an error, because some changes in force are better than none. */
         bool good = enforce_write_drop_ins(enforce), is_read;
 
         good = enforce_read_unit_files(enforce) && good;
@@ -314,7 +316,7 @@ bool enforce_run(Enforce *enforce)
 
         good = enforce_work(enforce, NEED_START | NEED_RENEW) && good;
         is_read = enforce_reload_router(enforce);
-        /* A router that has not read the files may still send to removed instances. */
+        /* A router that has not read the files may still send connections to removed instances. */
         good = is_read && enforce_work(enforce, NEED_STOP) && enforce_remove_drop_ins(enforce) &&
                good;
         good = enforce_work(enforce,

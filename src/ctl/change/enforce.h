@@ -11,17 +11,17 @@
 
 /* What one instance needs. */
 typedef enum Need {
-        NEED_DROP_IN = 1 << 0,  /* its drop-in does not match the file */
-        NEED_START = 1 << 1,    /* its socket does not exist */
-        NEED_RELOAD = 1 << 2,   /* its server has read older files */
-        NEED_AGAIN = 1 << 3,    /* its server does not see a new folder */
-        NEED_RENEW = 1 << 4,    /* its units have another network, and systemd can forget them */
-        NEED_RESTART = 1 << 5,  /* the same, but systemd must read all units again */
+        NEED_DROP_IN = 1 << 0, /* its drop-in does not match the file */
+        NEED_START = 1 << 1,   /* its socket does not exist */
+        NEED_RELOAD = 1 << 2,  /* its server has read older files */
+        NEED_AGAIN = 1 << 3,   /* its server does not see a new folder */
+        NEED_RENEW = 1 << 4, /* its loaded units have an old network, but systemd can unload them */
+        NEED_RESTART = 1 << 5,  /* the same, but systemd must read all unit files again */
         NEED_STOP = 1 << 6,     /* its file was removed */
         NEED_SNIPPETS = 1 << 7, /* it has no folder for snippets */
         NEED_UNKNOWN = 1 << 8,  /* it is unknown whether it needs more */
         NEED_ANEW = 1 << 9,     /* it is starting, and may have read the old file */
-        NEED_SUSPEND = 1 << 10, /* it is suspended, but older programs may still run */
+        NEED_SUSPEND = 1 << 10, /* it is suspended, but the customer's programs may still run */
         NEED_LOGS = 1 << 11,    /* it has no folder for its log files */
 } Need;
 
@@ -31,15 +31,15 @@ typedef struct Enforce {
         Hosts *hosts;         /* one for each of fleet->config->instances */
         unsigned *needs;      /* one for each of fleet->entries, made of Need */
         unsigned any;         /* all needs together */
-        bool router_is_stale; /* it has read older files */
-        int router_error;     /* why this is unknown */
+        bool router_is_stale; /* the router has read older files */
+        int router_error;     /* why router_is_stale is unknown; 0: it is known */
 } Enforce;
 
 /* Loads one instance, whose file must be in use; prints errors. Always call fleet_done(). */
 CtlStatus enforce_load(const Change *change, const char *name, Fleet *ret, FleetEntry **ret_entry);
 
-/* Finds the needs of all instances of a fleet, or of one. The fleet is loaded for FLEET_FOR_APPLY.
- * Returns 0, or a negative errno if they can't be determined; always call enforce_done(). */
+/* Finds the needs of all instances of the fleet, which must be loaded for FLEET_FOR_APPLY. Returns
+ * 0, or a negative errno if the needs can't be determined. Always call enforce_done(). */
 int enforce_find(Change *change, Fleet *fleet, Enforce *ret);
 void enforce_done(Enforce *enforce);
 
@@ -47,5 +47,5 @@ void enforce_done(Enforce *enforce);
  * everything is in force. */
 bool enforce_run(Enforce *enforce);
 
-/* Prints the instances that do not report what they have read. False: there are none. */
+/* Prints the instances that do not report which files they have read. False: there are none. */
 bool enforce_say_unknown(const Enforce *enforce);

@@ -105,8 +105,8 @@ char *instance_text(const Ctl *ctl)
         return fclose(out) == 0 ? text : NULL;
 }
 
-/* The name appears four times. It has only letters, digits, '-' and '_', so nothing has to be
- * escaped. */
+/* The name of the instance appears four times. It has only letters, digits, '-' and '_', so it
+ * needs no escapes. */
 static const char page[] =
         "<!DOCTYPE html>\n"
         "<html lang=\"en\">\n"
@@ -125,7 +125,7 @@ int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const voi
 {
         _cleanup_close_ int fd = -EBADF;
 
-        /* After a kill, the folder may already belong to the customer. */
+        /* If an earlier bellhopctl was killed, the folder may already belong to the customer. */
         if (unlinkat(folder, FIRST_PAGE, 0) < 0 && errno != ENOENT)
                 return -errno;
         fd = openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
@@ -237,7 +237,8 @@ int snippet_folder_make(const char *config_dir, const char *name)
         return folder_make(sites, name, 0, user->pw_gid, 0750, NULL, NULL);
 }
 
-/* Moves the folder in one step, or in two if the file system can't do it in one. */
+/* Exchanges the folder and the link in one step, or in several steps if the file system can't
+ * exchange files. */
 static int files_swap(const char *from, const char *to, const char *name)
 {
         if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0)
@@ -257,9 +258,9 @@ int folder_rename(const char *from, const char *to)
                 return errno == ENOENT ? 0 : -errno;
         if (S_ISLNK(st.st_mode))
                 return 0;
-        /* First makes a link at the new name, whose target is the new name itself. After both have
-         * changed places, this link leads from the old name to the new one. So each name always has
-         * a folder. */
+        /* First makes a link at the new name. The target of the link is also the new name. Then
+         * exchanges the link and the folder, so the link leads from the old name to the new one. So
+         * the old name always leads to the folder. */
         if (symlink(name, to) < 0 && errno != EEXIST)
                 return -errno;
         r = files_swap(from, to, name);
@@ -283,7 +284,8 @@ int file_swap(const char *a, const char *b)
 
 /* --- mounts --- */
 
-/* The mount point in a line of mountinfo, which this function changes; NULL: none. */
+/* Returns the mount point in a line of mountinfo, and changes the line. NULL: there is no mount
+ * point. */
 static char *files_parse_mount(char *line)
 {
         char *place = NULL;
@@ -321,7 +323,8 @@ _Noreturn static void files_exec(const char *const arguments[], int output)
 {
         const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-        /* In its own process group: a Ctrl-C reaches only us, and we wait for the program. */
+        /* The program gets its own process group, so a Ctrl-C reaches only us, and we wait for the
+         * program. */
         if (setpgid(0, 0) == 0 && dup2(input, STDIN_FILENO) >= 0 &&
             dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0)
                 (void)execvp(arguments[0], (char *const *)arguments);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files and folders of an instance: their paths, and the content that add writes. All are written
- * whole or not at all. Errors are negative errnos; only places_init() and program_run() print.
+ * Finds and writes the files and folders of an instance. Each is written whole or not at all.
+ * Errors are negative errnos; only places_init() and program_run() print.
  */
 #pragma once
 
@@ -17,8 +17,8 @@
 #define FIRST_PAGE "index.html"
 
 /*
- * The comment of a user that bellhopctl created. It is in the user database itself, so it exists
- * exactly as long as the user, and users can't change it.
+ * The comment field of a user that bellhopctl created. The mark is in the user database itself, so
+ * it exists exactly as long as the user, and users can't change it.
  */
 #define USER_MARK "bellhop customer"
 
@@ -30,13 +30,13 @@ extern const char *const kept_by_name[];
 
 typedef struct Places {
         char file[PATH_MAX];
-        char tls[PATH_MAX]; /* folders of the customer */
+        char tls[PATH_MAX]; /* the folder of certificate and key */
         char snippets[PATH_MAX];
         char www[PATH_MAX];
         char state[PATH_MAX];
         char cache[PATH_MAX]; /* temporary files */
         char logs[PATH_MAX];
-        char wanted[PATH_MAX]; /* the link of a socket that was enabled by hand */
+        char wanted[PATH_MAX]; /* the link of a hand-off socket that was enabled by hand */
 } Places;
 
 /* False: a path would be too long, which is printed. */
@@ -45,24 +45,25 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret);
 /* True also for a dangling link. */
 bool place_exists(const char *path);
 
-/* The number of files, of certificate and key, that exist, or that may exist because only root and
- * the customer can look. -ENOMEM: no memory. */
+/* Counts the files of certificate and key that exist. Also counts a file that may exist: only root
+ * and the customer can look into the folder. -ENOMEM: no memory. */
 int places_count_pair(const Places *places);
 
-/* The file of an instance with these settings, to be freed. NULL: no memory. */
+/* Returns the text of an instance's file with the settings of ctl, to be freed. NULL: no memory. */
 char *instance_text(const Ctl *ctl);
 
-/* Puts a first page into a folder, which clients see until there are other pages. For
- * folder_make(). */
+/* Puts a first page into a new document root, as fill() of folder_make(). Clients see this page
+ * until the customer replaces it. */
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
 
-/* The link in a home that leads SFTP users to the document root. old NULL: makes the link unless
- * the name is taken. Otherwise: if the link leads to the old document root, makes it lead to the
- * new one. Follows no link, because the customer owns the home. */
+/* The link HOME_LINK in a home leads SFTP users to the document root. If old is NULL, makes this
+ * link unless the name is taken. If old is the present target of the link, makes the link lead to
+ * new. Follows no link, because the customer owns the home. */
 #define HOME_LINK "www"
 int home_link_put(const char *home, const char *old, const char *new);
 
-/* The temporary name of a new file or folder: "folder/name" to "folder/.name.new". To be freed. */
+/* Returns the temporary name of a new file or folder, to be freed: "folder/.name.new" for
+ * "folder/name". */
 char *unfinished_path(const char *path);
 
 /* Writes the file whole or not at all, owned by root and readable by all. */
@@ -71,23 +72,23 @@ int file_write(const char *path, const char *text);
 /* Returns 0 also if there is no such file. */
 int file_remove(const char *path);
 
-/* Makes a folder in a folder of root, complete with everything that fill() puts into it, or not at
- * all. fill NULL: the folder is empty. */
+/* Makes a folder in parent, a folder of root. The new folder appears only after fill() has put all
+ * content into it. fill NULL: the folder is empty. */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
                 const void *userdata);
 
-/* The folder of the snippets: root owns it, the user can read it. -ESRCH: the user does not exist.
- */
+/* Makes the folder of the snippets, which root owns and the user can read. -ESRCH: the user does
+ * not exist. */
 int snippet_folder_make(const char *config_dir, const char *name);
 
 /* Makes the folder of the logs, with the link through which bellhop-log(8) finds it. The user must
  * exist. */
 bool log_folder_make(const char *name);
 
-/* Renames a folder within a folder of root, and makes a link from the old name to the new one.
- * Returns 0 also if this is already done, or if neither name exists. */
+/* Renames a folder within a folder of root, and makes a link from the old name to the new one. Also
+ * returns 0 if the old name is already a link, or does not exist. */
 int folder_rename(const char *from, const char *to);
 
 /* Gives a file or folder in a folder of root a new, unused name. */
@@ -96,9 +97,9 @@ int file_rename(const char *from, const char *to);
 /* Exchanges two files in a folder of root in one step. */
 int file_swap(const char *a, const char *b);
 
-/* The first mount at a path or below it: its content may not belong to the customer, and rm(1)
- * recognizes only other file systems. The kernel's name for it has no links. ret: to be freed;
- * NULL: nothing is mounted. */
+/* Finds the first mount at a path or below it. The content of a mount may not belong to the
+ * customer, and rm(1) notices a mount only if its file system is another one. *ret: the kernel's
+ * path of the mount, which has no links, to be freed; NULL: nothing is mounted. */
 int mount_find(const char *path, char **ret);
 
 /* Runs a program with at least one argument, and prints its output only if it fails. False: it

@@ -61,7 +61,7 @@ static CtlStatus limit_check_disk(const char *name)
         return CTL_FAILED;
 }
 
-/* Whether the present limits can be changed to the wanted ones. */
+/* Checks that the limit can be changed to max. */
 static CtlStatus limit_check(LimitKind kind, const char *name, uint64_t max)
 {
         _cleanup_free_ char *drop_in = NULL;
@@ -121,7 +121,7 @@ static bool limit_set_quota(const char *name, uint64_t max)
         return change_good(folder, r == QUOTA_OFF ? -ESRCH : r);
 }
 
-/* Sets all properties at once, because systemd applies each as soon as it is set. */
+/* Sets all properties with one command. systemd applies them immediately. */
 static bool limit_set_properties(const char *name, const Wanted *wanted,
                                  const bool needs[static LIMITS])
 {
@@ -144,8 +144,8 @@ static bool limit_set_properties(const char *name, const Wanted *wanted,
         return n == 4 || program_run(command);
 }
 
-/* systemd can't reset a property: without its drop-in, the next daemon-reload applies the value of
- * the template. */
+/* Removes the drop-ins, because systemd can't reset a single property. The daemon-reload then
+ * applies the value of the template. */
 static bool limit_remove_properties(Change *change, const char *name, const Wanted *wanted,
                                     const bool needs[static LIMITS])
 {

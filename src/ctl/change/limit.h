@@ -13,12 +13,14 @@ typedef struct Wanted {
 
 CtlStatus limit_options(const Ctl *ctl, Wanted *ret);
 
-/* Finds the limits that differ from the present ones and can be changed. new: the instance does not
- * exist yet, so systemd must not load its unit. CTL_FAILED: nothing may be changed. */
+/* Finds the wanted limits that differ from the present ones. is_new: the instance does not exist
+ * yet, so systemd must not load its unit. CTL_FAILED: a limit can't be changed, so the caller must
+ * change nothing. */
 CtlStatus limit_find_needs(const Change *change, const char *name, const Wanted *wanted,
                            bool is_new, bool ret[static LIMITS]);
 
-/* Announces the next step, like change_step(), and does it. False: it failed. */
+/* Announces each change of a limit with change_step(), then makes the changes. False: a change
+ * failed. */
 bool limit_apply(Change *change, const char *name, const Wanted *wanted,
                  const bool needs[static LIMITS]);
 

@@ -15,7 +15,7 @@ static bool mentions_joins(uint8_t c)
         return isalnum(c) || c == '_' || c == '-' || c == '.' || c == '@';
 }
 
-/* bellhop@NAME.service, also as a part of a path. */
+/* Whether the found name is part of a unit's name, such as bellhop@NAME.service, also in a path. */
 static bool mentions_is_unit(Span line, const uint8_t *found, const uint8_t *next)
 {
         const size_t length = strlen("bellhop@");
@@ -38,7 +38,7 @@ bool mention_is_in(Span line, const char *name)
         while (found) {
                 const uint8_t *next = found + length;
                 const bool begins = found == line.data || !mentions_joins(found[-1]);
-                /* The end of the word, also before a full stop. */
+                /* The name also ends the word if a full stop follows. */
                 const bool ends = next == end || !mentions_joins(*next) ||
                                   (*next == '.' && (next + 1 == end || !mentions_joins(next[1])));
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds lines that name a customer in files of root. A rename does not change these lines. */
+/* Finds lines of root's files that contain the name of a customer. A rename does not change these
+ * lines. */
 #pragma once
 
 #include <stddef.h>
 
 #include "util/span.h"
 
-/* Whether a line that is not a comment has the name as a user, in a path or in a unit. Parts of
- * hosts and of longer names do not count. Pure. */
+/* Whether the line contains the name as a user, in a path or in a unit. Comments do not count. A
+ * name that is only part of a host or of a longer name does not count either. Pure. */
 bool mention_is_in(Span line, const char *name);
 
 typedef struct Mention {
@@ -20,7 +21,8 @@ typedef struct Mentions {
         size_t n;
 } Mentions;
 
-/* Adds such lines of a file, or of all files directly in a folder, except files whose name begins
- * with except. Follows no link. Returns 0, also if the path does not exist, or a negative errno. */
+/* Adds the lines of a file that contain the name. If path is a folder, searches all files directly
+ * in it, except files whose name begins with except. Follows no link. Returns 0, also if the path
+ * does not exist, or a negative errno. */
 int mentions_add(Mentions *mentions, const char *path, const char *name, const char *except);
 void mentions_done(Mentions *mentions);

@@ -4,7 +4,7 @@
 #include "ctl/ask/stale.h"
 #include "util/cleanup.h"
 
-/* A server that is asked which files it has read. */
+/* A running server, whose report shows which files it has read. */
 typedef struct Other {
         const Instance *instance;
         char unit[NAME_UNIT_MAX];
@@ -28,7 +28,7 @@ static size_t others_find(const Units *units, const Config *config, uint32_t wit
         return n;
 }
 
-/* Returns an error even if only some do not answer. */
+/* Returns an error if any question has no answer. */
 static int others_ask(sd_bus *bus, Other others[], size_t n)
 {
         _cleanup_free_ BusQuestion *questions = calloc(n + 1, sizeof(*questions));

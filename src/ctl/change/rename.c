@@ -31,7 +31,8 @@ bool rename_is_link(const char *path)
         return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-/* Does not rename a home with another name, or in a folder that other users can change. */
+/* Finds the old and the new path of the home. Leaves both empty if the home does not have the name
+ * of the user, or is in a folder that users other than root can change. */
 static void rename_find_home(Rename *rename)
 {
         const char *home = rename->user.renamed_to[0] || !rename->user.exists ? rename->other.home
@@ -51,7 +52,8 @@ static void rename_find_home(Rename *rename)
                 rename->old_home[0] = rename->new_home[0] = 0;
 }
 
-/* An earlier, killed program renamed the user but not the home. */
+/* Whether an earlier bellhopctl was killed when the user had only the new name, but other parts
+ * still had the old one. */
 static bool rename_lacks_second_name(const Rename *rename)
 {
         const char *name = strrchr(rename->other.home, '/');
@@ -129,7 +131,7 @@ static int rename_use_first(const char *place, void *userdata)
         return 1;
 }
 
-/* The customer must not get files of other users. */
+/* Checks that nothing has the new name yet: the customer must not get files of other users. */
 static CtlStatus rename_check_new_places(const Rename *rename)
 {
         const Places *new = &rename->new;
@@ -207,7 +209,8 @@ int rename_find_mentions(const Rename *rename, const char *name, Mentions *ret)
         return r;
 }
 
-/* Settings of root that would be wrong afterwards. */
+/* Reports settings of root that contain the old name, because they would be wrong after the
+ * rename. */
 static CtlStatus rename_check_mentions(Rename *rename)
 {
         const Ctl *ctl = rename->change.ctl;

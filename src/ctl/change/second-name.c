@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usermod(8) and userdel(8) refuse to change a user with processes. In a rename, the processes can
- * continue: only programs that look up the user by name would notice, and for these there is the
- * second name. So usermod and userdel run where they see no other processes.
+ * usermod(8) and userdel(8) refuse to change a user who has processes. During a rename, the
+ * processes can continue, because a program that looks up the user by the old name finds the second
+ * name. So usermod and userdel run in their own PID namespace, where they see no other processes.
  */
 #include <pwd.h>
 #include <time.h>
@@ -25,7 +25,8 @@ static const char give_script[] =
         "    exit 1\n"
         "}\n";
 
-/* usermod(8) does not add a range that another name of the same uid has. */
+/* Removes the second name first, because usermod(8) does not add a range that another name of the
+ * same uid has. */
 static const char remove_script[] =
         "uids=$(grep \"^$1:\" /etc/subuid || :)\n"
         "gids=$(grep \"^$1:\" /etc/subgid || :)\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two names of one user during a rename, so instances of both names can start at any time. A
- * comment in the user database itself marks the second name. Functions print errors; false: the
+ * Gives one user two names during a rename, so that instances of both names can start at any time.
+ * A comment in the user database itself marks the second name. Functions print errors; false: the
  * change was not made.
  */
 #pragma once
@@ -26,12 +26,12 @@ void named_user_read(const char *name, NamedUser *ret);
 /* The name of another user with this uid. False: there is none. */
 bool named_user_find_third(uid_t uid, const char *from, char ret[static NAME_UNIT_MAX]);
 
-/* Renames the user "from" to "to", and makes "from" its second name, both with one program, which
- * continues if we are killed. Until the program ends, nothing starts bellhop@from.service. If the
- * user is already renamed, this only makes the second name. */
+/* Renames the user "from" to "to", and makes "from" its second name. One program does both, and
+ * continues if we are killed. Until the program ends, systemd does not start bellhop@from.service.
+ * If the user is already renamed, only makes the second name. */
 bool second_name_give(const char *from, const char *to, const NamedUser *user);
 
-/* Waits for the program of a killed bellhopctl. */
+/* Waits until the program of a killed bellhopctl ends. */
 bool second_name_wait(sd_bus *bus, const char *from);
 
 bool second_name_set_home(const char *to, const char *home);

@@ -110,7 +110,7 @@ typedef struct SelfSigned {
         AcmeKeyType type;
 } SelfSigned;
 
-/* For tls_files_put() */
+/* Makes the pair, as TlsMake for tls_files_put(). */
 static int self_signed_pair(const void *userdata, TlsPair *ret)
 {
         const SelfSigned *wanted = userdata;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes a self-signed certificate for an instance, which is enough for the beginning and for tests;
- * or a request for a certificate from an authority. */
+/* Makes a self-signed certificate for an instance, which is enough for the beginning and for tests.
+ * Also makes requests for certificates from an authority. */
 #pragma once
 
 #include "config/acme-settings.h"
@@ -14,7 +14,7 @@
 int self_signed_make(const char *config_dir, const char *instance, const char *host,
                      const Hosts *hosts, AcmeKeyType type, bool replace);
 
-/* For tls_files_use_key(). hosts: the Hosts for the request, with at least one host or wildcard.
- * *ret_text: PKCS #10 in PEM form. Returns 0; -ENOTSUP: OpenSSL can't sign with this key; or
- * -ENOMEM. */
+/* Makes a request, as TlsUse for tls_files_use_key(). hosts: the Hosts for the request, with at
+ * least one host or wildcard. *ret_text: PKCS #10 in PEM form. Returns 0; -ENOTSUP: OpenSSL can't
+ * sign with this key; or -ENOMEM. */
 int request_make(int folder, EVP_PKEY *key, const void *hosts, char **ret_text);

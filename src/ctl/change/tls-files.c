@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The folder belongs to the customer, who can change anything in it at any time. So the folder is
- * opened once, and a process with the customer's rights makes or uses the key there. Both files are
- * written under new names, and then renamed. No link is followed.
+ * The folder of certificate and key belongs to the customer, who can change anything in it at any
+ * time. So the folder is opened once, and a process with the customer's rights makes or uses the
+ * key there. Both files are written under new names, and then renamed. No link is followed.
  */
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -74,8 +74,8 @@ static int tls_files_write_pair(int folder, const TlsPair *pair)
 
         for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
                 r = tls_files_write(folder, i, pair);
-        /* An instance that starts between the two finds a pair that does not match, but not half a
-         * file. */
+        /* An instance that starts between the two renames finds a pair that does not match, but no
+         * incomplete file. */
         for (TlsFile i = first; r == 0 && i < TLS_FILE_KINDS; i++)
                 if (renameat(folder, tls_files[i].unfinished, folder, tls_files[i].name) < 0)
                         r = -errno;
@@ -139,7 +139,8 @@ static int tls_files_work_put(const void *userdata, char **ret_text)
         return r;
 }
 
-/* For folder_make(): root still owns the new folder. */
+/* Fills a new folder, as fill() of folder_make(). Root still owns the folder, so this first gives
+ * it to the customer. */
 static int tls_files_fill(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
         TlsWork work = *(const TlsWork *)userdata;
@@ -167,7 +168,8 @@ int tls_files_put(const char *config_dir, const char *instance, const char *host
         folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (folder < 0 && (errno != ENOENT || host))
                 return errno == ENOENT ? TLS_FILES_NO_FOLDER : -errno;
-        /* With an empty folder, the instance would not start, so a new folder is filled first. */
+        /* With an empty folder, the instance would not start, so a new folder is filled before it
+         * gets its name. */
         if (folder < 0)
                 return folder_make(tls, instance, work.customer.uid, work.customer.gid, 0750,
                                    tls_files_fill, &work);

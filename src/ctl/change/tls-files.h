@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificate and key of an instance, as files in the folder that the customer owns. */
+/* Writes and uses the files of an instance's certificate and key, in a folder that the customer
+ * owns. */
 #pragma once
 
 #include <openssl/evp.h>
@@ -10,7 +11,7 @@ typedef enum TlsFiles {
         TLS_FILES_PUT,
         TLS_FILES_EXIST, /* a certificate or key exists, and nothing was changed */
         TLS_FILES_NO_USER,
-        TLS_FILES_NO_FOLDER, /* the folder for a host, and the instance has no folder */
+        TLS_FILES_NO_FOLDER, /* a host is given, but the instance has no folder */
         TLS_FILES_NO_NAME, /* by self_signed_make(): neither host nor address leads to the instance
                             */
 } TlsFiles;
@@ -20,12 +21,12 @@ typedef struct TlsPair {
         EVP_PKEY *key;          /* NULL: keeps the existing key */
 } TlsPair;
 
-/* Sets *ret, which is freed afterwards. Returns 0 or a negative errno. */
+/* Sets *ret, which the caller frees. Returns 0 or a negative errno. */
 typedef int TlsMake(const void *userdata, TlsPair *ret);
 
 /*
  * Writes the output of make() to config_dir/tls/NAME/{fullchain,privkey}.pem, in a process of the
- * customer: only the customer can read both files. Each file is written whole or not at all. A
+ * customer. Only the customer can read the files. Each file is written whole or not at all. A
  * missing folder is made, with both files in it. host: writes to the folder of that host below
  * NAME; NULL: to NAME itself. replace: replaces existing files. Returns a TlsFiles or a negative
  * errno.
