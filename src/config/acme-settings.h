@@ -14,7 +14,7 @@ typedef enum AcmeKeyType {
 
 #define ACME_KEY_TYPES (ACME_KEY_RSA + 1)
 
-/* Their names in KeyType=. */
+/* The names of the types in KeyType=. */
 extern const char *const acme_key_type_names[ACME_KEY_TYPES];
 
 /* How control of a host is proven (RFC 8555 section 8, RFC 8737). */
@@ -26,7 +26,7 @@ typedef enum AcmeChallenge {
 
 #define ACME_CHALLENGES (ACME_DNS_01 + 1)
 
-/* Their names in Challenges=. */
+/* The names of the challenges in Challenges=. */
 extern const char *const acme_challenge_names[ACME_CHALLENGES];
 
 /* bellhop.acme.conf(5) */
@@ -38,17 +38,17 @@ typedef struct AcmeSettings {
         char caa[ACME_TEXT_MAX + 1]; /* the authority's domain in CAA records; "": unknown */
         AcmeKeyType key_type;        /* of new keys of instances */
         bool challenges[ACME_CHALLENGES];
-        bool checks_names;                             /* before the authority is asked */
-        struct in6_addr addresses[ACME_ADDRESSES_MAX]; /* of this machine, as others see it */
+        bool checks_names; /* checks hosts before it asks the authority */
+        struct in6_addr addresses[ACME_ADDRESSES_MAX]; /* addresses that lead to this machine */
         size_t n_addresses;
         uint64_t orders_per_hour;              /* of all instances */
-        uint64_t orders_per_week_per_instance; /* also failed ones */
-        uint64_t orders_max;                   /* at once */
+        uint64_t orders_per_week_per_instance; /* failed orders count, too */
+        uint64_t orders_max;                   /* orders at the same time */
         uint64_t order_timeout_usec;
-        uint64_t retry_usec, retry_max_usec; /* pause after a failure; it doubles */
+        uint64_t retry_usec, retry_max_usec; /* first and longest pause after a failure */
 } AcmeSettings;
 
-/* Reads the defaults and DIR/acme/NAME.conf; a file with a mistake sets nothing. Adds its problems
- * to config. Returns 0; -ENOENT:
- * there is no such file; -EINVAL: it has mistakes; or another negative errno. */
+/* Sets the defaults, then reads DIR/acme/NAME.conf. A file with a mistake changes no setting, and
+ * its problems are added to config. Returns 0; -ENOENT: there is no such file; -EINVAL: the file
+ * has mistakes; or another negative errno. */
 int acme_settings_load(Config *config, const char *dir, const char *name, AcmeSettings *ret);

@@ -43,10 +43,11 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
 
         if (!config)
                 return -ENOMEM;
-        /* File times use this clock, so a file that changes later is not older. */
+        /* The times of files come from this clock, so a file that changes later does not get an
+         * earlier time. */
         config->begun_nsec = clock_nsec(CLOCK_REALTIME_COARSE);
         r = router_settings_load(config, dir);
-        /* It is unknown which file a setting came from, so all settings are kept. */
+        /* It is unknown which file an old setting came from, so all old settings are kept. */
         if (r == 0 && old && config->n_problems > 0) {
                 config->router = old->router;
                 config->settings_kept = true;

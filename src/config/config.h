@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole configuration: DIR/router.conf, DIR/router.conf.d/X.conf and DIR/instances/NAME.conf,
- * the only source of truth, which all programs read with this code. It does not log: a mistake
- * becomes a Problem, and a mistake in the file of an instance only drops that instance.
+ * Reads the whole configuration: DIR/router.conf, DIR/router.conf.d/X.conf and
+ * DIR/instances/NAME.conf. These files are the only source of truth, and all programs read them
+ * with this code. The code does not log: each mistake becomes a Problem. A mistake in the file of
+ * an instance affects only that instance.
  *
- * lines.c splits a line, settings.c looks up its key, instance.c and router-settings.c hold the
- * tables, instances.c merges the instances.
+ * lines.c splits a line, and settings.c looks up its key. The tables of keys are in instance.c and
+ * router-settings.c. instances.c merges the instances.
  */
 #pragma once
 
@@ -36,7 +37,7 @@ typedef struct RouterSettings {
         uint64_t pending_max_per_instance;
         uint64_t in_flight_max_per_instance; /* 0: a share of RLIMIT_NOFILE */
         uint64_t pending_max_per_source;     /* 0: no limit */
-        uint64_t starting_max;               /* 0: by the number of processors */
+        uint64_t starting_max;               /* 0: depends on the number of processors */
         uint64_t source_prefix_ipv4;         /* bits */
         uint64_t source_prefix_ipv6;         /* bits */
         TrustedProxies trusted_proxies;
@@ -53,7 +54,7 @@ typedef enum HttpPolicy {
 
 #define HTTP_POLICIES (HTTP_REFUSE + 1)
 
-/* Their names in Http=. */
+/* The names of the policies in Http=. */
 extern const char *const http_policies[HTTP_POLICIES];
 
 /* The network that an instance can connect to. */
@@ -65,7 +66,7 @@ typedef enum Network {
 
 #define NETWORKS (NETWORK_YES + 1)
 
-/* Their names in Network=. */
+/* The names of the networks in Network=. */
 extern const char *const network_names[NETWORKS];
 
 /* The server of an instance. */
@@ -75,7 +76,7 @@ typedef enum ServerType {
         SERVER_TYPES,
 } ServerType;
 
-/* Their names in Server=. */
+/* The names of the servers in Server=. */
 extern const char *const server_names[SERVER_TYPES];
 
 /* The source of certificates in the folder of the instance. */
@@ -86,7 +87,7 @@ typedef enum TlsSource {
 
 #define TLS_SOURCES (TLS_ACME + 1)
 
-/* Their names in Tls=. */
+/* The names of the sources in Tls=. */
 extern const char *const tls_source_names[TLS_SOURCES];
 
 #define ACME_NAME_MAX     31
@@ -100,7 +101,7 @@ typedef struct MailLimits {
 
 /* bellhop.instance(5) */
 typedef struct Instance {
-        char *name; /* also of its user */
+        char *name; /* its user has the same name */
         char *file; /* path */
         bool is_default;
         unsigned default_line; /* the line of Default= in the file */
@@ -114,18 +115,18 @@ typedef struct Instance {
         bool is_suspended;            /* its clients get 503, and no program of the customer runs */
         uint64_t idle_usec;           /* 0: never exit */
         MailLimits mail;              /* UINT64_MAX: as in mail.conf */
-        bool is_kept;                 /* as it was before a reload */
-        bool takes_others;            /* config_digest_others() sets this and others */
+        bool is_kept; /* its file has a mistake; these are the settings from before the reload */
+        bool takes_others; /* config_digest_others() sets this field and the next one */
         uint64_t others;
 } Instance;
 
 /* A mistake in a file: fields for programs, which never parse the text, and text for people. */
 typedef struct Problem {
-        char *instance;   /* by the name of its file, which need not be a valid one; NULL: router */
+        char *instance;   /* the name of its file, which may be invalid; NULL: the router */
         char *file;       /* path */
         unsigned line;    /* from 1; 0: the file as a whole */
         bool lacks_user;  /* the instance's user does not exist */
-        char *meant;      /* the suggested correction; NULL: none is similar */
+        char *meant;      /* the suggested correction; NULL: there is none */
         char *text;       /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
         const char *what; /* the same without the place; points into text */
 } Problem;
@@ -138,46 +139,47 @@ typedef struct Config {
         HostMap *map;              /* hosts in a file with a mistake have no owner */
         Problem *problems;
         size_t n_problems;
-        uint64_t begun_nsec; /* since 1970, when reading began: later changes are not in it */
+        uint64_t begun_nsec; /* when reading began, since 1970; later changes may be missing */
         size_t n_kept;       /* instances with is_kept */
         bool settings_kept;  /* the settings of the router are kept */
 } Config;
 
 typedef enum ConfigUsers {
         CONFIG_USERS_CHECK,
-        CONFIG_USERS_TRUST, /* early in the boot, when not all users may be available */
+        CONFIG_USERS_TRUST, /* early in the boot, when some users may not be available yet */
 } ConfigUsers;
 
 /*
- * Reads everything below dir, where any file may be missing. Returns 0 even with problems; a
- * negative errno never concerns the contents of files (-ENOMEM). old: the configuration in force,
- * or NULL. An instance whose file has a mistake now keeps its settings from old, except routes that
- * another instance has now; the router's settings are kept in the same way. Works in any thread
- * while no other thread uses the user database.
+ * Reads all files below dir; any of them may be missing. Returns 0 even if files have mistakes. A
+ * negative errno has another cause, such as no memory (-ENOMEM). old: the configuration in force,
+ * or NULL. If the file of an instance now has a mistake, the instance keeps its settings from old,
+ * except routes that another instance has now. The router's settings are kept in the same way.
+ * Works in any thread while no other thread uses the user database.
  */
 int config_load(const char *dir, ConfigUsers check, const Config *old, Config **ret);
 
-/* Reads what the router sends to one instance: NAME.conf alone if all its hosts are exact, else
- * everything, since another instance may have a more exact host below its wildcard. -ENOENT: the
- * file does not exist or has problems; *ret is set too. */
+/* Reads the routes of one instance. If all hosts in NAME.conf are exact, reads only this file. If
+ * not, reads all files, because another instance may have a more exact host below the wildcard.
+ * -ENOENT: the file does not exist or has problems, but *ret is set. */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
 
-/* Reads NAME.conf alone, with its hosts; a file that is missing or has problems has none. */
+/* Reads only NAME.conf, with its hosts. If the file is missing or has problems, the result has no
+ * instance. */
 int config_load_own(const char *dir, const char *name, Config **ret);
 
 #define INSTANCE_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)
 
-/* The settings of an instance from its file alone, without name and file. If the file is missing or
- * has problems: the defaults, and no mail. */
+/* Reads the settings of an instance from its file alone, without its name, file and canonical host.
+ * If the file is missing or has problems, sets the defaults, and allows no mail. */
 int config_read_instance(const char *dir, const char *name, Instance *ret);
 
 Config *config_free(Config *config);
 
 /*
- * Sets Instance.takes_others: the instance is the default or has wildcards, so it would get hosts
- * of other instances if their files did not name them. Sets Instance.others, a digest of these
- * hosts: it is 0 if there are none, and changes when one is added or removed. The instance
- * 'without' is ignored (ROUTE_NONE: none is).
+ * Sets Instance.takes_others if the instance is the default or has wildcards. Such an instance
+ * would get hosts of other instances if their files did not name these hosts. Sets Instance.others
+ * to a digest of these hosts. The digest is 0 if there are none, and changes when a host is added
+ * or removed. Ignores the instance 'without'; ROUTE_NONE ignores no instance.
  */
 void config_digest_others(Config *config, uint32_t without);
 
@@ -193,5 +195,5 @@ Origin config_origin(const Config *config, uint64_t origin);
 /* The instance with that name, or ROUTE_NONE. */
 uint32_t config_find_instance(const Config *config, const char *name);
 
-/* Whether systemd takes the name both in User=%i and as part of a unit name. */
+/* Whether systemd accepts the name both in User=%i and as part of a unit name. */
 bool instance_name_is_valid(const char *name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The configuration files in a folder. */
+/* Lists the configuration files in a folder. */
 #pragma once
 
 #include <dirent.h>

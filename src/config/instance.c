@@ -40,7 +40,7 @@ static bool instance_take_wildcard(Span *host)
         return wildcard;
 }
 
-/* The probable intention of hosts with a scheme, a port or commas: only the hosts. */
+/* Guesses which hosts a word with a scheme, a port or commas means. NULL: there is no guess. */
 static const char *instance_guess_hosts(Span word, char ret[static GUESS_MAX])
 {
         char text[GUESS_MAX], *rest = NULL;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The files of instances: instance.c parses one, instances.c checks users and merges routes. */
+/* Reads the files of instances: instance.c parses one file, instances.c checks users and merges
+ * routes. */
 #pragma once
 
 #include "config/settings.h"
 
 typedef struct InstanceDraft {
         Instance instance;
-        HostMap *routes; /* origin: the line */
+        HostMap *routes; /* the origin of a route is its line */
         unsigned canonical_line;
 } InstanceDraft;
 
@@ -19,13 +20,13 @@ int instance_draft_check(const InstanceDraft *draft, SettingsFile *file);
 bool instance_has_canonical(const InstanceDraft *draft);
 void instance_draft_done(InstanceDraft *draft);
 
-/* The origin of a route of Config.map: instance number and line. If the route is withheld: problem
- * number and line. */
+/* The origin of a route of Config.map consists of the number of the instance and the line. The
+ * origin of a withheld route has the number of a problem instead. */
 #define ORIGIN_LINE_BITS 32
 #define ORIGIN_WITHHELD  (UINT64_C(1) << 63)
 
-/* All of DIR/instances. old: as for config_load(). Returns 0 or a negative errno. */
+/* Reads all files in DIR/instances. old: as for config_load(). Returns 0 or a negative errno. */
 int instances_load(Config *config, const char *dir, ConfigUsers check, const Config *old);
 
-/* DIR/instances/NAME.conf alone, which may not exist. Returns 0 or a negative errno. */
+/* Reads only DIR/instances/NAME.conf, which may not exist. Returns 0 or a negative errno. */
 int instances_load_one(Config *config, const char *dir, const char *name);

@@ -70,7 +70,7 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         return 0;
 }
 
-/* Appends the old instance, if there was one. Its routes follow after all files are read. */
+/* Appends the old instance, if there was one. Its routes are added after all files are read. */
 static int instances_keep(Loading *loading, const char *name)
 {
         const Config *old = loading->old;
@@ -96,7 +96,8 @@ static int instances_keep(Loading *loading, const char *name)
         return 0;
 }
 
-/* Until the mistake is corrected, no other instance may get these hosts through its wildcard. */
+/* Withholds the hosts of a file with a mistake. Until the mistake is corrected, no other instance
+ * may get these hosts through a wildcard. */
 static int instances_withhold(Loading *loading, const InstanceDraft *draft, size_t problem)
 {
         int r = 0;
@@ -116,7 +117,7 @@ static int instances_withhold(Loading *loading, const InstanceDraft *draft, size
         return r;
 }
 
-/* Handles a file with a mistake; problem: its first one. */
+/* Handles a file with a mistake. problem: the number of its first problem. */
 static int instances_leave_out(Loading *loading, const char *name, const InstanceDraft *draft,
                                size_t problem, bool may_keep)
 {
@@ -177,7 +178,8 @@ static int instances_report_lost(Config *config, const Instance *instance, const
                            other.instance->name, other.file, other.line);
 }
 
-/* The number in config of an instance of old, or ROUTE_NONE if that instance was not kept. */
+/* Returns the number that an instance of old has in config, or ROUTE_NONE if the instance was not
+ * kept. */
 static uint32_t instances_kept_as(const Config *config, const Config *old, uint32_t before)
 {
         const uint32_t number = before == ROUTE_NONE
@@ -187,7 +189,7 @@ static uint32_t instances_kept_as(const Config *config, const Config *old, uint3
         return number != ROUTE_NONE && config->instances[number].is_kept ? number : ROUTE_NONE;
 }
 
-/* Adds the routes of kept instances that no other instance has now. */
+/* Adds the routes of kept instances, except routes that another instance has now. */
 static int instances_keep_routes(Config *config, const Config *old)
 {
         int r = 0;
@@ -213,7 +215,7 @@ static int instances_keep_routes(Config *config, const Config *old)
         return 0;
 }
 
-/* Adds the routes that no other file has. */
+/* Adds the withheld routes that no other file has. */
 static int instances_add_withheld(Config *config, const HostMap *withheld)
 {
         int r = 0;
@@ -251,7 +253,7 @@ int instances_load(Config *config, const char *dir, ConfigUsers check, const Con
 
 int instances_load_one(Config *config, const char *dir, const char *name)
 {
-        /* Without a list of users, each is looked up by name. */
+        /* The list of users is empty, so the user is looked up by name. */
         Loading loading = { .config = config, .dir = dir, .withheld = hostmap_new() };
         const int r = loading.withheld ? instances_load_file(&loading, name) : -ENOMEM;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The syntax of all configuration files: lines "Key=Value" in sections "[Name]". '#' and ';' start
- * a comment at the start of a line, '#' also after a blank. No continuation, no quotes. Pure. */
+/* Parses the syntax of all configuration files: lines "Key=Value" in sections "[Name]". '#' and ';'
+ * start a comment at the start of a line, '#' also after a blank. There are no continued lines and
+ * no quotes. Pure. */
 #pragma once
 
 #include "util/span.h"

@@ -8,10 +8,10 @@
 
 /* bellhop-mail(8) */
 typedef struct MailSettings {
-        MailLimits limits; /* of each customer, unless the file of the instance has others */
-        Address relay;     /* the machine's mail server */
-        char name[MAIL_NAME_MAX + 1]; /* the domain of addresses without one; "": find out */
-        bool takes_senders;           /* as programs give them */
+        MailLimits limits;            /* of a customer, unless the file of the instance sets them */
+        Address relay;                /* the machine's mail server */
+        char name[MAIL_NAME_MAX + 1]; /* added to addresses without a domain; "": find out */
+        bool takes_senders;           /* keeps senders as programs give them */
         uint64_t size_max;            /* bytes of a message */
         uint64_t recipients_max;      /* of a message */
         uint64_t connections_max;
@@ -22,12 +22,12 @@ typedef struct MailSettings {
         uint64_t relay_timeout_usec;
 } MailSettings;
 
-/* Reads the defaults and DIR/mail.conf; a file with a mistake sets nothing. Adds its problems to
- * config. Returns 0 or a negative errno. */
+/* Sets the defaults, then reads DIR/mail.conf. A file with a mistake changes no setting, and its
+ * problems are added to config. Returns 0 or a negative errno. */
 int mail_settings_load(Config *config, const char *dir, MailSettings *ret);
 
-/* Reads the limits of one instance from its file alone; it can send nothing if the file has a
- * mistake. Returns 0; -ENOENT: the instance does not exist; -EACCES: it is suspended; or another
- * negative errno. */
+/* Reads the limits of one instance from its file alone. If the file has a mistake, the instance can
+ * send no mail. Returns 0; -ENOENT: the instance does not exist; -EACCES: it is suspended; or
+ * another negative errno. */
 int mail_limits_load(const char *dir, const char *name, const MailSettings *settings,
                      MailLimits *ret);

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-/* Every file of an instance: DIR/instances/NAME.conf. */
+/* The end of the name of each configuration file, such as DIR/instances/NAME.conf. */
 #define NAME_CONF_SUFFIX ".conf"
 
 /* Room for "*." and the longest host, and the terminating NUL. */
@@ -18,14 +18,14 @@ typedef enum NamePath {
         NAME_PRIVATE_KEY,    /* CONFIG/tls/NAME/privkey.pem */
         NAME_SNIPPET_DIR,    /* CONFIG/sites/NAME */
         NAME_HANDOFF_SOCKET, /* RUNTIME/NAME.handoff */
-        NAME_RUNNING_SIGN,   /* RUNTIME/NAME.running: a folder while the unit runs */
+        NAME_RUNNING_SIGN,   /* RUNTIME/NAME.running: a folder that exists while the unit runs */
 } NamePath;
 
 /* dir: the configuration folder, or the runtime folder for the last two. Returns a string
  * to be freed, or NULL without memory. */
 char *name_path(NamePath what, const char *dir, const char *instance);
 
-/* The same without allocation; false: the path has PATH_MAX bytes or more. */
+/* Does the same without allocation. False: the path has PATH_MAX bytes or more. */
 bool name_path_fill(NamePath what, const char *dir, const char *instance,
                     char ret[static PATH_MAX]);
 
@@ -36,22 +36,25 @@ typedef enum NameUnit {
         NAME_SERVICE_DROP_IN_DIR, /* bellhop@NAME.service.d */
 } NameUnit;
 
-/* Limits instances with Network=internet to the internet. */
+/* The service that limits instances with Network=internet to the internet. */
 #define FIREWALL_SERVICE "bellhop-firewall.service"
 
-/* The folder of a host, exact or "*.suffix", below the document root and the folder of the
- * certificate: the host itself, with '_' instead of the asterisk. Returns ret. */
+/* Sets ret to the name of a host's folder, below the document root and below the folder of
+ * certificates. The name is the host itself, but a wildcard ("*.suffix") has '_' instead of the
+ * asterisk. Returns ret. */
 const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX]);
 
-/* A file of that folder, as name_path_fill() does. what: NAME_CERTIFICATE or NAME_PRIVATE_KEY. */
+/* Sets ret to the path of a file in the host's folder of certificates, like name_path_fill(). what:
+ * NAME_CERTIFICATE or NAME_PRIVATE_KEY. */
 bool name_host_path_fill(NamePath what, const char *dir, const char *instance, const char *host,
                          char ret[static PATH_MAX]);
 
 /* Room for the longest instance name and the terminating NUL. */
 #define NAME_UNIT_MAX 128
 
-/* Returns ret. Truncates a name that is too long, which no instance has. */
+/* Sets ret to the name of a unit, and returns ret. Truncates a name that is too long; no instance
+ * has such a name. */
 const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX]);
 
-/* The instance that such a unit belongs to; false: the unit has another name. */
+/* Sets ret to the instance that the unit belongs to. False: the unit is of another kind. */
 bool name_from_unit(NameUnit what, const char *unit, char ret[static NAME_UNIT_MAX]);

@@ -29,7 +29,8 @@ bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
         return false;
 }
 
-/* Strict, because a trusted proxy can name any client. bits: of the IPv6 or mapped address. */
+/* Parses strictly, because a trusted proxy can claim to speak for any client. *ret_bits: the length
+ * of the prefix in the IPv6 or IPv4-mapped address. */
 static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
 {
         const uint8_t *slash = memchr(word.data, '/', word.size);
@@ -37,7 +38,7 @@ static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
         const bool v6 = memchr(word.data, ':', size) != NULL;
         uint64_t bits = v6 ? 128 : 32;
 
-        /* One form for each number, without leading zeros. */
+        /* Each number has only one form, without leading zeros. */
         if (slash && (!text_number((Span){ slash + 1, word.size - size - 1 }, bits, &bits) ||
                       slash[1] == '0'))
                 return false;
@@ -46,7 +47,7 @@ static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
                ret->port == 0;
 }
 
-/* Adds to the TrustedProxies; an empty value removes earlier ones. */
+/* Adds a prefix to the TrustedProxies. An empty value removes all earlier prefixes. */
 static int router_parse_proxy(SettingsFile *file, Span word, void *target)
 {
         TrustedProxies *proxies = target;
@@ -110,7 +111,8 @@ static const Setting router_settings[] = {
 static const SettingsTable router_table = { "Router", router_settings,
                                             ELEMENTSOF(router_settings) };
 
-/* A file with an error is ignored completely, because half of it may have the opposite effect. */
+/* A file with an error is ignored completely, because half of its settings may have the opposite
+ * effect. */
 static int router_settings_load_file(Config *config, const char *path)
 {
         SettingsFile file = { .path = path, .config = config };

@@ -146,8 +146,8 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
         return r;
 }
 
-/* A file can have routes that take another instance's connections, so only root may write it, or
- * our own user if we run without root. Returns the error, or NULL. */
+/* A file can have routes that take another instance's connections, so only its owner may write it:
+ * root or, if we run without root, our own user. Returns the error, or NULL. */
 static const char *settings_check_file(const struct stat *st)
 {
         if (!S_ISREG(st->st_mode))
@@ -173,7 +173,8 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
         if (fd < 0) {
                 if (errno == ENOENT)
                         return 0;
-                /* Any other error concerns only this file. */
+                /* These errors concern the whole process; any other error concerns only this
+                 * file. */
                 if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
                         return -errno;
                 return problem_add(file, NULL, "can't be read: %m; make it readable (chmod a+r)");
@@ -254,7 +255,7 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
                 while (unit < n &&
                        !span_equals((Span){ value.data + digits, size - digits }, units[unit].name))
                         unit++;
-                /* A bare number must be the whole value: "16 384" is not 400. */
+                /* A bare number must be the whole value: "16 384" is a mistake, and not the sum. */
                 if ((size == digits && size != whole) || unit == n ||
                     !text_number((Span){ value.data, digits }, UINT64_MAX, &number) ||
                     __builtin_mul_overflow(number, units[unit].factor, &number) ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a configuration file with a table: key, parser of the value, and target. Collects mistakes
- * as problems and continues, so that all mistakes are shown at once. */
+/* Reads a configuration file by a table. Each row has a key, the parser of its value, and the
+ * target. Collects mistakes as problems and continues, so that all mistakes are shown at once. */
 #pragma once
 
 #include <assert.h>
@@ -14,18 +14,18 @@ typedef struct SettingsFile {
         const char *instance; /* the instance of the file; NULL: the router's */
         unsigned line;
         const char *key;   /* the setting that is being read, as in the table; NULL: none */
-        bool lacks_user;   /* of the next added problem */
+        bool lacks_user;   /* of the problem that is added next */
         size_t n_problems; /* of this file */
         Config *config;    /* collects the problems */
 } SettingsFile;
 
 typedef struct Setting {
         const char *key;
-        /* 0, or a negative errno; a wrong value is reported by problem_value() */
+        /* Returns 0 or a negative errno. Reports a wrong value with problem_value(). */
         int (*parse)(SettingsFile *file, Span value, void *target);
         bool is_list;       /* parse gets the words of the value one by one, or an empty value */
         size_t offset;      /* of the target in the structure */
-        uint64_t low, high; /* of a uint64_t; high 0: any */
+        uint64_t low, high; /* the range of a uint64_t; high 0: any value */
         const char *range;  /* the same for people */
 } Setting;
 
@@ -36,11 +36,12 @@ typedef struct SettingsTable {
         size_t n;
 } SettingsTable;
 
-/* Fills the structure at base by the table. Every key must be known, and in the section. */
+/* Fills the structure at base. Every key must be in the table, and in its section of the file. */
 int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, void *base);
 
-/* Reads a whole file that root or our own user owns and nobody else may write; *ret is to be freed.
- * 0 with *ret NULL: it does not exist, or can't be used, and a problem has the reason. */
+/* Reads a whole file; *ret is to be freed. Only its owner may have the right to write the file:
+ * root or our own user. Returns 0 with *ret NULL if the file does not exist, or if it can't be
+ * used, which adds a problem. */
 int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 
 /* Returns false, with *ret unchanged, if the value is neither yes nor no. */
@@ -54,8 +55,8 @@ int setting_parse_timespan(SettingsFile *file, Span value, void *target); /* uin
 int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uint64_t: bytes */
 int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uint64_t */
 
-/* The maximum of reported problems of a file: in a file of another kind, every line is a
- * mistake. */
+/* The maximum number of problems that are reported for a file. In a file of another kind, every
+ * line would be a mistake. */
 #define PROBLEMS_PER_FILE_MAX 20
 
 /* For %.*s: the part of a value that a problem shows. */
@@ -68,8 +69,8 @@ int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uin
 int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Does the same for a value of the present setting, or one word of it: "KEY=VALUE " and the
- * formatted text; format is a literal. */
+/* Does the same for a value of the present setting, or for one word of a value. Puts "KEY=VALUE "
+ * before the formatted text. format must be a literal. */
 #define problem_value(file, value, meant, format, ...)                                         \
         ({                                                                                     \
                 assert((file)->key);                                                           \
@@ -80,6 +81,6 @@ int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
 /* Frees the problems of a Config that has nothing else, or is being freed. */
 void problems_done(Config *config);
 
-/* Reads DIR/router.conf and DIR/router.conf.d/X.conf over config->router. A file with a mistake
+/* Reads DIR/router.conf and DIR/router.conf.d/X.conf into config->router. A file with a mistake
  * changes no setting. Returns 0 or a negative errno. */
 int router_settings_load(Config *config, const char *dir);

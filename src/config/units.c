@@ -27,7 +27,7 @@ static int units_make_folder(const char *path)
         return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* The target of the link of an instance; NULL: it has none. */
+/* The target of the link that is an instance's drop-in. NULL: the instance needs no drop-in. */
 static const char *const targets[NETWORKS] = {
         [NETWORK_INTERNET] = BELLHOP_NETWORK_DIR "/internet.conf",
         [NETWORK_YES] = BELLHOP_NETWORK_DIR "/yes.conf",
@@ -109,8 +109,8 @@ static int units_link(const char *folder, const char *name, const char *target)
         return symlink(target, new_path) < 0 || rename(new_path, path) < 0 ? -errno : 0;
 }
 
-/* Fills copy with links to the files of sbin, which instances see under another path. Links to
- * files that were removed from sbin are dangling. Running instances see the changes. */
+/* Fills the folder copy with links to the files of sbin, which instances see under the path place.
+ * If a file was removed from sbin, its link dangles. Running instances also see the new links. */
 static int units_copy_sbin(const char *sbin, const char *copies, const char *copy,
                            const char *place)
 {

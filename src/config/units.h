@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Units of an instance beyond the templates: bellhop.target wants its hand-off socket at boot, and
- * an instance with a network needs a drop-in for bellhop@NAME.service. The drop-in is a link to a
- * file that all instances with the same Network= share. Asks systemd nothing, because generators
- * must not. A new instance needs no daemon-reload: its drop-in precedes the first load of its unit.
- */
+/* Writes the parts of an instance's units that are not in the templates. bellhop.target wants the
+ * hand-off socket at boot. An instance with a network needs a drop-in for bellhop@NAME.service. The
+ * drop-in is a link to a file that all instances with the same Network= share. Never asks systemd,
+ * because generators must not. A new instance needs no daemon-reload, because its drop-in is
+ * written before systemd first loads its unit. */
 #pragma once
 
 #include "config/config.h"
@@ -11,25 +11,28 @@
 /* The folder where generators write, and systemd reads while the machine is running. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
 
-/* Not below the former folder, which each daemon-reload removes while instances use this one. */
+/* The folder of links to sbin. It is not below UNITS_GENERATED_DIR, because each daemon-reload
+ * removes that folder, while instances still use this one. */
 #define UNITS_SBIN_COPIES "/run/bellhop-sbin"
 
-/* Writes or removes the drop-in of an instance, as Network= says. Returns 0 or a negative errno. */
+/* Writes or removes the drop-in of an instance, as network requires. Returns 0 or a negative
+ * errno. */
 int units_write(const char *dir, const char *name, Network network);
 
 /* Whether units_write() would change anything. */
 bool units_differ(const char *dir, const char *name, Network network);
 
-/* The same, but first makes bellhop.target want the socket, even if the rest fails. */
+/* Does the same as units_write(), but first makes bellhop.target want the socket, even if the rest
+ * fails. */
 int units_write_wanted(const char *dir, const char *name, Network network);
 
-/* Writes the drop-in of the template that puts our sendmail into sbin, the machine's /usr/sbin, for
- * instances. If sbin has no sendmail, systemd would create one on the machine itself; so the
- * drop-in replaces the whole folder by a folder of links, which is made below copies. Returns 0 or
- * a negative errno. */
+/* Writes a drop-in of the template, with which instances see our sendmail in sbin (the machine's
+ * /usr/sbin). If sbin has no sendmail, systemd would create one on the machine itself. In this
+ * case, the drop-in replaces the whole folder by a folder of links, which is made below copies.
+ * Returns 0 or a negative errno. */
 int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 
 /* Makes systemd see changes in UNITS_GENERATED_DIR when it next loads a unit, without a
- * daemon-reload. A loaded unit stays as it is: it and its socket must be stopped first, and nothing
- * may want it. (bellhop.target wants the sockets that it knew at boot.) */
+ * daemon-reload. A loaded unit stays as it is until it and its socket are stopped, and no other
+ * unit wants them. bellhop.target wants the sockets that existed at boot. */
 int units_announce(void);

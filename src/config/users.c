@@ -10,8 +10,9 @@ static int users_compare(const void *a, const void *b)
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Any user with the router's uid could send to all instances. Returns -1, which no user has, if the
- * router's user does not exist. Overwrites what getpwnam(3) returned before. */
+/* Returns the router's uid: any user with this uid could send connections to all instances. Returns
+ * -1, which no user has, if the router's user does not exist. Overwrites what getpwnam(3) returned
+ * before. */
 static uid_t users_router_uid(void)
 {
         const struct passwd *pw = getpwnam(BELLHOP_ROUTER_USER);

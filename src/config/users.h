@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the users that can run an instance. Reads the database once, because getpwnam(3) reads
+/* Finds the users that can run an instance. Reads the user database once, because getpwnam(3) reads
  * /etc/passwd from its start each time, which takes seconds with thousands of instances. Looks up
  * by name only users that the database does not list (LDAP and similar). */
 #pragma once
