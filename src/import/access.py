@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Access to files: root's rights for files of root, only the customer's own rights where customers can change
-something."""
+"""Reads and writes files: with root's rights if only root can change them, otherwise with the customer's own rights."""
 
 import contextlib
 import fcntl
@@ -49,7 +48,7 @@ def only_root_changes(path):
 
 
 def is_bindable(folder, user):
-    """Whether systemd will always find the same folder. It follows links as root at each start."""
+    """Whether systemd, which follows links as root at each start, will always find the same folder."""
     first = first_not_roots(folder)
     if first is None or not os.path.lexists(first):
         return True
@@ -62,7 +61,7 @@ def is_owned(path, user):
 
 @contextlib.contextmanager
 def scratch():
-    """A temporary folder. It may contain keys, so this also removes the folder of a killed import."""
+    """Makes a temporary folder. Such folders may contain keys, so this first removes those of a killed import."""
     for path in glob.glob(f"{RUN}/{SCRATCH}*") if os.geteuid() == 0 else ():
         with contextlib.suppress(OSError), locked(path, fcntl.LOCK_NB):
             shutil.rmtree(path, ignore_errors=True)
@@ -70,7 +69,7 @@ def scratch():
     folder = made.replace(f"/.{SCRATCH}", f"/{SCRATCH}")
     with locked(made):
         try:
-            os.rename(made, folder)  # visible to others only with its lock
+            os.rename(made, folder)  # other imports see only a locked folder
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -87,7 +86,8 @@ def locked(folder, flags=0):
 
 
 def talk(process, data):
-    """Returns (standard output, standard error). Each has at most LARGEST bytes, within AS_CUSTOMER_SEC."""
+    """Sends data to the process, and returns (standard output, standard error). Fails if one of them has more than
+    LARGEST bytes, or if the process does not end within AS_CUSTOMER_SEC."""
     said, end = {process.stdout: b"", process.stderr: b""}, time.monotonic() + AS_CUSTOMER_SEC
     with selectors.DefaultSelector() as waiting:
         for file in (process.stdin, *said):
@@ -134,12 +134,12 @@ def as_customer(user, command, data=b""):
 
 
 def read_as(user, path):
-    """Reads as the customer. Never waits, because the customer may have put a fifo there."""
+    """Reads a file as the customer. Never waits, because the customer may have put a fifo there."""
     return as_customer(user, ["dd", "iflag=nonblock,fullblock", "status=none", "bs=64K", f"count={LARGEST >> 16}", f"if={path}"])
 
 
 def read(path, user):
-    """Reads as root if only root can change the file, otherwise as the customer, who must not get another customer's
+    """Reads a file: as root if only root can change it, otherwise as the customer, who must not get another customer's
     files."""
     try:
         if only_root_changes(path):
@@ -191,8 +191,8 @@ def write(path, text, mode=0o644, gid=-1):
         raise Failed(f"{path}: {error.strerror}") from None
 
 
-# The customer can put links anywhere in that folder, so this script writes there
-# as the customer.
+# The customer can put links anywhere in the folder of the pair, so this script
+# runs as the customer.
 WRITE_PAIR = """
 set -e
 mkdir -p -- "$1"
@@ -213,7 +213,7 @@ def write_pair(user, folder, pair):
 
 
 def installed_pair(user, folder):
-    """None: there is no such file, or the customer can't read it."""
+    """Returns (fullchain.pem, privkey.pem). None: one of them does not exist, or the customer can't read it."""
     try:
         return tuple(read_as(user, f"{folder}/{name}.pem").decode(errors="replace")
                      for name in ("fullchain", "privkey"))

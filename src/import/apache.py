@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A running Apache's configuration, as Apache itself prints it: mod_info's dump has every directive, with its file
-and line, after processing Include, IfModule, Define and macros."""
+"""Reads a running Apache's configuration, as Apache itself prints it. The dump of mod_info has every directive, with
+its file and line. In the dump, Include, IfModule, Define and macros are already processed."""
 
 import os
 import re
@@ -55,7 +55,7 @@ class Source:
         return [node for node in self.nodes if node.key == "virtualhost"]
 
     def server(self, key, default=""):
-        """The last such setting of the whole server."""
+        """The last setting of that key for the whole server."""
         return next((node.first() for node in reversed(self.nodes) if node.key == key), default)
 
 
@@ -85,13 +85,13 @@ def parse(text):
 
 
 def module_file(name):
-    """The path of a module, by the name of its structure, like info_module. None: this machine does not have it."""
+    """The path of a module. name: its structure, such as info_module. None: this machine does not have the module."""
     base = {"mpm_itk_module": "mpm_itk"}.get(name, name.removesuffix("_module"))
     return next((path for folder in MODULE_DIRS if os.path.exists(path := f"{folder}/mod_{base}.so")), None)
 
 
 def run(program, file, *words):
-    """Runs a program like apachectl: with the variables of envvars, if this file exists."""
+    """Runs a program with the variables of the file envvars, if it exists, as apachectl does."""
     envvars = os.path.join(os.path.dirname(file), "envvars")
     script = 'if [ -r "$1" ]; then . "$1"; fi; shift; exec "$@"'
     done = subprocess.run(["sh", "-c", script, "sh", envvars, program, "-f", file, *words], capture_output=True,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Executes a plan: compares it with the present state, has bellhopctl check it in a separate folder, and then makes the
-changes, with bellhopctl's own verbs where possible.
+"""Executes a plan. Compares the plan with the present state, checks it in a separate folder with bellhopctl check, and
+then makes the changes, with bellhopctl's own verbs where possible.
 
-The file of an instance is written last, so an interrupted plan continues when it is given again. All instances come into
+The file of an instance is written last, so the same command continues an interrupted import. All instances come into
 force together, at the end."""
 
 import concurrent.futures
@@ -29,7 +29,7 @@ MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "cert
 # The options of add and set for limits; null is "none".
 LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
           "disk_max_bytes": "--disk-max={}"}
-# A missing document root will be made.
+# A missing document root will be made. Until then, the check uses an empty folder.
 INSTANCE_CONF = """
 <IfFile !"/srv/www/${{BELLHOP_INSTANCE}}">
     <IfFile !"/home/${{BELLHOP_INSTANCE}}/public_html">
@@ -58,7 +58,7 @@ def run(command):
 
 
 def without_name(said):
-    """Makes errors of bellhopctl fit into our own."""
+    """Removes bellhopctl's name and the full stop from its error, which becomes part of another error."""
     return re.sub("^bellhopctl: ", "", said, flags=re.MULTILINE).removesuffix(".")
 
 
@@ -91,7 +91,7 @@ class Step:
 
 
 class Ctl:
-    """bellhopctl, with our own folder options."""
+    """Runs bellhopctl with the folders that our own options name."""
 
     def __init__(self, program, config, runtime):
         self.program, self.config, self.runtime = program, config, runtime
@@ -106,7 +106,7 @@ class Ctl:
             raise Failed(f"bellhopctl {words[0]} failed: {done.stderr.strip() or done.stdout.strip()}") from None
 
     def change(self, *words):
-        """The changes that a verb made."""
+        """Runs a verb, and returns the changes that it made."""
         status, printed, said = self.run(*words)
         if status != 0:
             raise Failed(without_name(said) or f"bellhopctl {words[0]} failed")
@@ -139,7 +139,7 @@ class Carry:
     # --- mistakes that are found before anything is changed ---
 
     def conflicts(self):
-        """Two instances with the same host, address or default, in the plan or already existing."""
+        """Finds two instances that have the same host, address or default. They may be in the plan or already exist."""
         taken, mistakes = {}, []
         names = {entry.name for entry in self.entries}
         self.settings_of("")
@@ -160,7 +160,7 @@ class Carry:
         return mistakes
 
     def forms(self):
-        """A plan's folders were checked before; those from Apache's configuration may come from a customer."""
+        """Checks entries from Apache's configuration: a customer may have named their folders. A plan is already checked."""
         for entry in self.entries:
             yield from ((entry, text) for text in plan.check_entry(entry)) if entry.is_from_apache else ()
 
@@ -186,7 +186,7 @@ class Carry:
                                   f"can be changed by users other than root, who could replace it with any folder.")
 
     def changed_by_hand(self):
-        """Later changes by hand take precedence over Apache's old configuration, and over a plan made from it."""
+        """Finds later changes by hand. They take precedence over Apache's old configuration, and over a plan from it."""
         for entry in self.entries:
             for file, text in entry["snippets"].items():
                 path = self.path("sites", entry.name, file)
@@ -199,9 +199,9 @@ class Carry:
                               f"{self.file_of(entry.name)}")
 
     def read_pairs(self):
-        """For existing users; without root, for none."""
+        """Reads the certificates and keys. Without root's rights, reads none."""
         for entry in self.entries:
-            # The certificate of the instance first: this makes the folder for the others.
+            # The certificate of the instance comes first, because its installation makes the folder for the others.
             wanted = {"": (entry["certificate"], entry["key"], entry["chain"])} if entry["certificate"] else {}
             wanted.update({folder: (pair["certificate"], pair["key"], pair.get("chain"))
                            for folder, pair in entry["certificates"].items()})
@@ -253,8 +253,8 @@ class Carry:
                 os.chown(os.path.join(folder, at, name), uid, gid)
 
     def judge(self, entries):
-        """The findings of bellhopctl check: the same as afterwards. An import mostly waits for the servers' tests, so
-        each processor runs some."""
+        """The mistakes that bellhopctl check finds, and would find after the import. The servers' tests need most of
+        the time, so all processors run some of them."""
         for entry in entries:
             if "server" not in entry.given and (there := self.settings_of(entry.name)):
                 entry.values["server"] = there["server"]
@@ -293,11 +293,11 @@ class Carry:
             yield entry, f"{entry.place(key)}: {what}."
 
     def knows_pair(self, entry):
-        """Whether certificates are visible: not without root, and not before the user exists."""
+        """Whether certificates can be read: only as root, and only if the user exists."""
         return os.geteuid() == 0 and user_of(entry.name) is not None
 
     def mistakes(self):
-        """Returns [(entry, text)]. Nothing has been changed."""
+        """Returns [(entry, text)]. Changes nothing."""
         found = [*self.forms(), *self.users(), *self.conflicts(), *self.folders(), *self.changed_by_hand(), *self.read_pairs()]
         wrong = {entry.name for entry, _ in found}
         changed = [entry for entry in self.entries if entry.name not in wrong and any(True for _ in self.steps(entry))]
@@ -399,7 +399,7 @@ class Carry:
                 continue
             path = self.path("tls", name, folder) if folder else self.path("tls", name)
             installed = user and access.installed_pair(user, path)
-            # bellhop-acme may have replaced it, and then the certificate in the plan is older.
+            # bellhop-acme may have replaced the certificate. Then that of the plan is older.
             if installed and not folder and there and self.tls_of(entry, there) == there["tls"] == "acme":
                 continue
             if installed != pair:
@@ -442,13 +442,13 @@ class Carry:
             self.tell(step.kind, step.what)
             if not self.dry_run:
                 step.run()
-            # It could not be checked before the user existed.
+            # The snippets could not be checked before the user existed.
             if step.kind == "user" and not self.dry_run and entry["snippets"]:
                 for _, mistake in self.judge([entry]):
                     raise Failed(mistake.rstrip("."))
 
     def all(self):
-        """{name: reason} of instances that failed; the others are done."""
+        """Executes the plan. Returns {name: reason} of instances that failed; all other instances are done."""
         for entry in self.entries:
             try:
                 self.one(entry)
@@ -477,7 +477,7 @@ def time_of(seconds):
 
 
 def names_in(folder):
-    """None: there is no file, or only root can see it."""
+    """The names in a folder. Empty if the folder does not exist, or if only root can read it."""
     try:
         return os.listdir(folder)
     except OSError:
@@ -485,7 +485,7 @@ def names_in(folder):
 
 
 def text_at(path):
-    """None: it does not exist, or can't be read."""
+    """The text of a file. None: the file does not exist, or can't be read."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
@@ -494,7 +494,7 @@ def text_at(path):
 
 
 def drop_in_of(entry):
-    """None: it needs none."""
+    """The drop-in of an instance. None: the instance needs no drop-in."""
     lines = [f"BindPaths=-{path}" for path in entry["folders"]]
     lines += [f"Environment=BELLHOP_PHP_FPM={entry['php_fpm']}"] if entry["php_fpm"] else []
     return "".join(f"{line}\n" for line in ["# Made by bellhopctl import.", "[Service]", *lines]) if lines else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pools of PHP-FPM, by the socket through which Apache reaches them."""
+"""Finds the pools of PHP-FPM by the sockets through which Apache reaches them."""
 
 import glob
 import os
@@ -8,10 +8,10 @@ import re
 # In order: a later file takes precedence.
 POOLS = ("/etc/php/*/fpm/pool.d/*.conf", "/etc/php-fpm.d/*.conf")
 INI = re.compile(r"(php_(?:admin_)?(?:value|flag)|env)\[([^\]]+)\]")
-# Settings of bellhop-instance or fpm.conf.
+# Settings that bellhop-instance or fpm.conf makes itself.
 OWN = re.compile(r"user|group|listen(\..*)?|prefix|pm|chdir|catch_workers_output|decorate_workers_output|clear_env|"
                  r"process_control_timeout|rlimit_.*")
-# Settings that php.fpm can have like a pool.
+# Settings of a pool that php.fpm can also have.
 KEPT = re.compile(r"pm\..*|request_terminate_timeout|request_slowlog_.*|security\.limit_extensions|process\.priority")
 
 
@@ -55,7 +55,7 @@ def read(file):
 
 
 def load(patterns=POOLS):
-    """{socket, or address with port: pool}."""
+    """Returns {socket, or address with port: pool}."""
     found = {}
     for pattern in patterns:
         for file in sorted(glob.glob(pattern)):
@@ -66,7 +66,8 @@ def load(patterns=POOLS):
 
 
 def program_of(version):
-    """None: this is the newest version, which every instance has; or the version is not installed."""
+    """The program of a version of PHP-FPM. None: the version is the newest one, which every instance uses; or it is not
+    installed."""
     installed = sorted((tuple(map(int, path.rpartition("fpm")[2].split("."))) for path in
                         glob.glob("/usr/sbin/php-fpm[0-9]*.[0-9]*")))
     path = f"/usr/sbin/php-fpm{version}"

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Certificates of Apache's mod_md, whose files no directive of a virtual host names."""
+"""Finds certificates of Apache's mod_md. No directive of a virtual host names their files."""
 
 import os
 import re
 
-# MDStoreDir is relative to one of these: Debian's state, or the root of the server.
+# MDStoreDir is relative to one of these folders, or to ServerRoot.
 STATES = ("/var/lib/apache2", "/var/lib/httpd/state", "/var/lib/httpd")
 FLAGS = ("auto", "manual")
 
@@ -31,7 +31,8 @@ class Domains:
 
 
 def pair_in(folder):
-    """A domain can have a certificate for each kind of key. The usual kind comes first."""
+    """Returns (certificate, key, None), or None. A domain can have a certificate for each kind of key. The usual kind
+    comes first."""
     try:
         files = os.listdir(folder)
     except OSError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Settings of PHP for one customer, from pools and mod_php's directives, as the customer's single php.fpm."""
+"""Collects the settings of PHP of one customer, from pools and mod_php's directives, in a single php.fpm."""
 
 import fpm
 import plan
@@ -19,7 +19,7 @@ class Setting:
 class Settings:
     def __init__(self):
         self.found = {}   # {(kind, name): [(site's name, value, where)]}
-        self.inner = []   # those for a part of a site
+        self.inner = []   # directives for a part of a site
         self.done = set()
 
     def take_directive(self, node, site, is_inner):
@@ -50,7 +50,7 @@ class Settings:
                         verdict(where, "needs a hand", "write it into php.fpm of the snippets if it is useful there")
 
     def text(self, sites, verdict):
-        """None: no setting is needed."""
+        """The text of php.fpm. None: no setting is needed."""
         self.take_pools(sites, verdict)
         with_php = {site.name for site in sites if site.pools} or {site.name for site in sites}
         lines = []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A plan in JSON or CSV: the keys of `bellhopctl status --json`, and some that only import accepts. Only the form is
-checked here; bellhopctl itself checks hosts, users and addresses, see carry.py."""
+"""Reads a plan in JSON or CSV. A plan has the keys of `bellhopctl status --json`, and some that only import accepts.
+Only the form is checked here. bellhopctl itself checks hosts, users and addresses: see carry.py."""
 
 import csv
 import difflib
@@ -29,7 +29,7 @@ LIMITS = {  # minimum and maximum, as in add and set
     "memory_max_bytes": (16 << 20, LARGEST), "cpu_max_percent": (1, 1000000), "tasks_max": (16, 2 ** 31 - 1),
     "disk_max_bytes": (16 << 20, LARGEST),
 }
-# Null: as in mail.conf.
+# Each of these is null if the limit of mail.conf applies.
 MAIL = ("mail_per_hour", "mail_per_day", "mail_recipients_per_day")
 DEFAULTS = {
     "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "server": "apache",
@@ -37,7 +37,7 @@ DEFAULTS = {
     "certificate": None, "key": None, "chain": None,
     "certificates": {}, "snippets": {}, "folders": [], "php_fpm": None,
 }
-# Their values are objects, which a cell of a table can't contain.
+# The values of these keys are objects, which a cell of a table can't contain.
 NOT_IN_CSV = ("certificates", "snippets")
 
 
@@ -50,7 +50,7 @@ class Entry:
 
     def __init__(self, file, line):
         self.file, self.line = file, line
-        self.is_from_apache = False  # so existing values take precedence
+        self.is_from_apache = False  # true: existing values take precedence
         self.lines, self.given, self.values = {}, set(), dict(DEFAULTS)
 
     @property
@@ -113,7 +113,7 @@ class Text:
         self.expect(last)
 
     def keys(self):
-        """The keys of an object with their lines. The caller takes the values."""
+        """The keys of an object with their lines. The caller reads the value after each key."""
         seen = set()
         for _ in self.items("{", "}"):
             line, key = self.line(), self.value()
@@ -132,7 +132,7 @@ def read_json(text, file):
     try:
         for key, _ in source.keys():
             if key != "instances":
-                source.value()  # other keys of --dry-run --json
+                source.value()  # another key that --dry-run --json prints
                 continue
             entries = []
             for _ in source.items("[", "]"):
@@ -186,8 +186,8 @@ def header_mistakes(header):
 
 def read_csv(text, file):
     """The entries, and [(entry, mistake)] of invalid rows."""
-    # A line break in quotes does not end a row, so the reader reports the last
-    # line of a row.
+    # The reader reports the last line of a row. A row can have several lines,
+    # because a line break in quotes does not end it.
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     entries, mistakes, line = [], [], 1
     try:
@@ -307,7 +307,7 @@ def check(entries):
 
 
 def load(file):
-    """The entries whose form is right, and [(entry, mistake)] of the others."""
+    """Returns the entries whose form is right, and [(entry, mistake)] of all other entries."""
     try:
         with open(file, encoding="utf-8-sig", newline="") as opened:
             text = opened.read(LARGEST_FILE + 1)
@@ -344,7 +344,7 @@ def is_changed(text):
 
 
 def entry_of(values, file, line):
-    """An entry without a file, from the keys that differ from their defaults."""
+    """An entry from Apache's configuration. values: only the keys that differ from their defaults."""
     entry = Entry(file, line)
     entry.is_from_apache = True
     entry.values.update(values)
@@ -353,14 +353,15 @@ def entry_of(values, file, line):
 
 
 def let_acme(entry, authority):
-    """bellhop-acme gets its certificate, unless it has only addresses, for which no authority signs one."""
+    """Lets bellhop-acme get the certificate of an entry. Leaves out an entry without hosts, because no authority signs
+    certificates for its addresses."""
     if entry["hosts"]:
         entry.values.update({"tls": "acme", "acme": authority or DEFAULTS["acme"]})
         entry.given |= {"tls", "acme"}
 
 
 def as_json(entry):
-    """The keys of status --json are always present, others only with a value."""
+    """The entry as an object. Keys of status --json are always present, other keys only if they have a value."""
     always = ("hosts", "addresses", "default", "http", "network", "server", "idle_seconds", "suspended", "canonical", "tls", "acme", *MAIL,
               *LIMITS)
     return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS

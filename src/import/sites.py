@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The owner of each virtual host, and the customer of each host by Apache's own rules: the first virtual host for an
-address and port that has the name, exactly or by a wildcard; if none has it, the first one."""
+"""Finds the owner of each virtual host, and the customer of each host by Apache's own rules. Apache takes the first
+virtual host for an address and port that has the name, exactly or by a wildcard. If no virtual host has the name,
+Apache takes the first one."""
 
 import fnmatch
 import ipaddress
@@ -81,14 +82,14 @@ class Site:
         return f"{self.node.file}:{self.node.line}"
 
     def get(self, key):
-        """The last such directive directly in the virtual host."""
+        """The last directive of that key directly in the virtual host."""
         return next((child for child in reversed(self.node.children) if child.key == key), None)
 
     def has(self, host):
         return any(matches(name, host) for name, _ in self.names)
 
     def find_user(self, wanted, of_all):
-        """Finds the user from the directives. of_all: the user of the whole server."""
+        """Finds the user in wanted or from the directives. of_all: the user of the whole server."""
         for name, _ in self.names:
             if name in wanted:
                 return wanted[name]
@@ -132,7 +133,7 @@ class Sites:
         self.inherit()
 
     def find_port(self, proto):
-        """The port that clients use: 80 or 443, or the port of a server behind another one."""
+        """The port that clients use: 80 or 443, or another port if this server runs behind another one."""
         ports = Counter(port for site in self.all if site.proto == proto for _, port in site.places)
         usual = str(PORTS[proto])
         return usual if usual in ports or not ports else ports.most_common(1)[0][0]
@@ -149,7 +150,7 @@ class Sites:
         return groups
 
     def inherit(self):
-        """A virtual host without a user, such as one that redirects, belongs to the users with its names elsewhere."""
+        """Gives each virtual host without a user, such as one that redirects, to the users of its names elsewhere."""
         with_user = [site for site in self.all if site.users]
         for site in self.all:
             if not site.users:
@@ -174,15 +175,15 @@ class Sites:
         without = next((site for site in sites if not site.users), None)
         if without:
             return None, f"{without.why}. Use --user={host}=USER to give it to USER"
-        # A virtual host of several customers belongs to the one that has the
-        # name alone.
+        # If several customers share a virtual host, the host belongs to the one
+        # that also has a virtual host alone.
         alone = {user for site in sites if len(site.users) == 1 for user in site.users}
         if len(alone) == 1:
             return alone.pop(), None
         return None, f"virtual hosts of several users have it: {', '.join(sorted({site.where for site in sites}))}"
 
     def routes(self):
-        """{user: hosts} of all names that are routes; and {name: reason} of the others."""
+        """Returns {user: hosts} of all names that are routes, and {name: reason} of all other names."""
         hosts, left = {}, {}
         for site in self.all:
             for name, _ in site.names:
@@ -207,7 +208,7 @@ class Sites:
                       ", ".join(sorted({site.where for site in first})))
 
     def addresses(self):
-        """{user: addresses} of addresses with only one user, if others have other addresses."""
+        """Returns {user: addresses} of addresses that only one user has. With only one address, returns nothing."""
         found = {}
         ips = {ip for _, ip in self.groups}
         for ip in sorted(ips - {"*"}):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Directives by name: those that another part of bellhop handles, and why."""
+"""Lists, by name, the directives that another part of bellhop handles, and why."""
 
 JOURNAL = "requests and errors are in the journal: journalctl -u bellhop@NAME"
 USER = "the instance runs as this user"

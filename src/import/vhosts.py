@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Apache's virtual hosts as a plan, with a verdict on each directive. Directives are kept, in a virtual host of the
-customer's own Apache; settings of the machine or of bellhop are moved there."""
+"""Turns Apache's virtual hosts into a plan, with a verdict on each directive. Most directives are kept, in a virtual
+host of the customer's own Apache. A directive is moved if the machine or bellhop has a setting instead."""
 
 import fnmatch
 import os
@@ -139,7 +139,7 @@ class Customer:
         return [f"{pad}<{node.name} {text}>", *inner, f"{pad}</{node.name}>"]
 
     def with_php_socket(self, node, site):
-        """None: the pool belongs to another user."""
+        """The arguments of a directive, in which the instance's own socket replaces those of pools."""
         def own(found):
             pool = self.planner.pools.get(found.group(1) or found.group(2))
             return found.group() if not pool else PHP_SOCKET + ("fcgi://bellhop-php" if found.group(2) else "")
@@ -177,7 +177,7 @@ class Customer:
     # --- TLS ---
 
     def line_of_tls(self, node, pad, site):
-        """None: the directive is kept, like any other."""
+        """The lines that replace a directive of TLS. None: the directive is kept, like any other."""
         pair = self.planner.pair_of(site)
         if node.key == "sslcertificatefile" and pair:
             if node is not next(child for child in site.node.children if child.key == node.key):
@@ -200,7 +200,8 @@ class Customer:
         return [f"{pad}SSLCertificateFile {at}/fullchain.pem", f"{pad}SSLCertificateKeyFile {at}/privkey.pem"]
 
     def find_certificates(self):
-        """The first pair belongs to the instance; others have folders named after their host."""
+        """Finds the pairs of certificate and key. The first pair belongs to the instance; each other pair has a folder that
+        is named after its host."""
         for site in self.sites:
             pair = self.planner.pair_of(site)
             if pair and pair not in self.certificates:
@@ -226,7 +227,7 @@ class Customer:
         return "serve"
 
     def takes_unknown_hosts(self, site):
-        """Whether the virtual host is the first one for hosts that no virtual host names."""
+        """Whether the virtual host must answer for hosts that no virtual host names."""
         return ((self.values["addresses"] or self.planner.default == self.name) and
                 site is next(first for first in self.sites if first.proto == site.proto))
 
@@ -284,15 +285,15 @@ class Customer:
         home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
         found = [home] if is_below(real, home) and home.count("/") > 1 else []
         for folder in (*found, first if first and os.path.lexists(first) else real):
-            # A customer's link can lead to a folder that only root can change
-            # or make.
+            # A link of the customer can lead to a folder that only root can
+            # change or make. Such a folder is not bound.
             is_meant = access.is_owned(folder, user) or access.first_not_roots(path) in (None, first)
             if folder not in tables.SHARED and plan.is_folder(folder) and access.is_bindable(folder, user) and is_meant:
                 return folder
         return None
 
     def folders(self):
-        """Folders that the sandbox hides, or shows read-only."""
+        """The folders to bind, because the sandbox hides them or shows them read-only."""
         user = pwd.getpwnam(self.name)
         found = set()
         for path in sorted(self.paths):
@@ -322,7 +323,7 @@ def is_below(path, folder):
 
 
 def is_about(node, path):
-    """Whether a section for folders applies to the path, or below it."""
+    """Whether a section for folders applies to the path, or to a folder below it."""
     words = [word for word in node.words if word != "~"]
     if not words:
         return False
@@ -385,7 +386,7 @@ class Planner:
         return self.pairs[site]
 
     def has_module(self, node, needed):
-        """Whether the instance's Apache has the directive; adds the module that it must load."""
+        """Whether the instance's Apache has the directive. Adds the module that must be loaded to the set needed."""
         if node.key in self.known:
             module = self.known[node.key]
         else:
@@ -398,8 +399,8 @@ class Planner:
         own = [f"{name}_module" for name in tables.INSTANCE_MODULES]
         files = [(None, self.source.program), *((None, apache.module_file(module)) for module in own)]
         others = [(module, apache.module_file(module)) for module in self.source.modules if module not in own]
-        # A name that is the end of a longer one shares its string in the
-        # library.
+        # In the library, a name that is the end of a longer name can share its
+        # string.
         for fits in (lambda words: key in words, lambda words: any(word.endswith(key) for word in words)):
             for module, file in [*files, *others]:
                 if file and fits(self.words_of(file)):
@@ -458,7 +459,7 @@ def plan_of(source, wanted, network, acme=None):
 
 
 def taken_back(verdicts, mistakes):
-    """Nothing has moved for an instance that is not made."""
+    """Changes the verdicts on an instance that is not made, because nothing has moved for it."""
     why = {}
     for entry, text in mistakes:
         why.setdefault(entry.name, text)
