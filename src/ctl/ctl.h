@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* An unknown number. */
+/* Stands for an unknown number. */
 #define UNKNOWN UINT64_MAX
 
 /* Exit statuses; 0 is fine. */

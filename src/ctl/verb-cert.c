@@ -150,7 +150,7 @@ static void cert_print_one(X509 *certificate, bool is_first)
                 output_print("%12s: %s", cert_fields[i].heading, text ? text : "none");
                 if (cert_fields[i].text == cert_end)
                         output_print(" (%ld days %s)", labs((long)(left / DAY_SECONDS)),
-                                     left < 0 ? "over" : "left");
+                                     left < 0 ? "ago" : "left");
                 output_print("\n");
         }
 }
@@ -349,7 +349,7 @@ static int cert_print_request_json(const Output *output, const Hosts *hosts, con
 {
         static const Column columns[] = {
                 { "", "names", 0, SCOLS_JSON_ARRAY_STRING },
-                { "", "pem", 0, SCOLS_JSON_ARRAY_STRING }, /* its lines */
+                { "", "pem", 0, SCOLS_JSON_ARRAY_STRING }, /* the lines of the request */
         };
         Table table = table_new(output, "requests", columns, ELEMENTSOF(columns));
         _cleanup_free_ char *lines = strndup(text, strlen(text) - 1);
@@ -431,7 +431,7 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name, char *host)
         return status;
 }
 
-/* --- a pair in files of root --- */
+/* --- a certificate and key from files --- */
 
 /* A customer who can change the path to the files could install another customer's files. */
 static CtlStatus cert_check_source(const char *path)

@@ -77,7 +77,7 @@ static int check_compare_owners(const void *a, const void *b)
         return (x->uid > y->uid) - (x->uid < y->uid);
 }
 
-/* Frees nothing, because the element belongs to the array. */
+/* For tdestroy(): frees nothing, because the elements belong to an array. */
 static void check_keep_owner(void *owner)
 {
 }

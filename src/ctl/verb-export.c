@@ -64,7 +64,7 @@ static void export_set_limits(Table *table, const Limits *of)
                                                     : show_count(of->max[kind], text));
 }
 
-/* count UINT64_MAX: mail.conf decides. */
+/* count UINT64_MAX: the instance has no limit of its own, and mail.conf decides. */
 static void export_set_count(Table *table, size_t column, uint64_t count)
 {
         char text[SHOWN_MAX];
@@ -116,7 +116,7 @@ static CtlStatus export_say_missing(const Config *config, const char *only, size
         return status;
 }
 
-/* Returns 0, or the reason why some limits are unknown. */
+/* Returns 0, or a negative errno that says why some limits are unknown. */
 static int export_print(const Output *output, const Config *config, const char *only, size_t *ret_n)
 {
         Table table = table_new(output, "instances", columns, ELEMENTSOF(columns));
@@ -170,7 +170,8 @@ CtlStatus verb_export(const Ctl *ctl, char *arguments[])
         r = export_print(&output, config, only, &n);
         status = r == -ENOMEM ? output_no_memory() : export_say_missing(config, only, n);
         if (r < 0 && r != -ENOMEM) {
-                output_error("Not all limits are known; the others are null: %s.", strerror(-r));
+                output_error("Not all limits are known; unknown limits are null: %s.",
+                             strerror(-r));
                 status = CTL_FAILED;
         }
         config_free(config);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl list: one line for each selected instance, in the selected order.
+ * bellhopctl list: prints one line for each selected instance, in the selected order.
  */
 #include <fnmatch.h>
 #include <pwd.h>

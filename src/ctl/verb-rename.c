@@ -37,14 +37,14 @@
 /* A drop-in that shows the old folders in the instance, too. %1$s: the old name. systemd makes the
  * mount points, and must make them only in the sandbox. So the cache is missing here: its parent
  * folder belongs to the machine. */
-#define OLD_PLACES                                                                            \
-        "# Made by bellhopctl rename: %1$s has become %%i. For applications whose settings "  \
-        "name the old folders.\n"                                                             \
-        "# Without this file, only the new folders exist.\n"                                  \
-        "[Service]\n"                                                                         \
-        "BindPaths=-/home/%%i:/home/%1$s -" WWW_DIR "/%%i:" WWW_DIR "/%1$s\n"                 \
-        "BindPaths=-" STATE_DIR "/%%i:" STATE_DIR "/%1$s\n"                                   \
-        "BindReadOnlyPaths=-" BELLHOP_CONFIG_DIR "/tls/%%i:" BELLHOP_CONFIG_DIR "/tls/%1$s\n" \
+#define OLD_PLACES                                                                                 \
+        "# Made by bellhopctl rename: %1$s has become %%i. This file shows the old folders, too, " \
+        "for applications whose settings name them.\n"                                             \
+        "# Without this file, only the new folders exist.\n"                                       \
+        "[Service]\n"                                                                              \
+        "BindPaths=-/home/%%i:/home/%1$s -" WWW_DIR "/%%i:" WWW_DIR "/%1$s\n"                      \
+        "BindPaths=-" STATE_DIR "/%%i:" STATE_DIR "/%1$s\n"                                        \
+        "BindReadOnlyPaths=-" BELLHOP_CONFIG_DIR "/tls/%%i:" BELLHOP_CONFIG_DIR "/tls/%1$s\n"      \
         "BindReadOnlyPaths=-" BELLHOP_CONFIG_DIR "/sites/%%i:" BELLHOP_CONFIG_DIR "/sites/%1$s\n"
 
 static bool rename_is_stub(const char *path)
@@ -296,8 +296,8 @@ static bool rename_drain(const Rename *rename)
         while ((r = rename_is_drained(rename)) == 0 && clock_monotonic_usec() < end)
                 (void)nanosleep(&pause, NULL);
         if (r == 0)
-                output_error("The old instance does not receive its connections: systemctl status "
-                             "bellhop@%s.service",
+                output_error("The old instance does not receive its connections. To see why, run: "
+                             "systemctl status bellhop@%s.service",
                              rename->from);
         return r > 0;
 }

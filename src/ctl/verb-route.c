@@ -26,7 +26,7 @@ typedef struct Wanted {
 
 typedef struct Answer {
         char text[EXPLAIN_MAX];
-        Explanation is; /* outcome NULL: not requested */
+        Explanation is; /* outcome NULL: this protocol was not requested */
 } Answer;
 
 static bool route_same(const char *a, const char *b)

@@ -189,7 +189,7 @@ static void top_on_signal(int number)
                 ended = 1;
 }
 
-/* Signals arrive only while top_wait() waits. */
+/* Blocks the signals, so that they arrive only while top_wait() waits. */
 static void top_catch_signals(sigset_t *ret_before)
 {
         static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH };
@@ -255,12 +255,15 @@ CtlStatus verb_top(const Ctl *ctl, char *arguments[])
         int r;
 
         if (*end != 0 || end == ctl->delay || !(delay >= DELAY_MIN && delay <= DELAY_MAX)) {
-                output_error("--delay=%s is not a number of seconds of at least 0.1.", ctl->delay);
+                output_error(
+                        "--delay=%s is not valid: it must be a number of seconds, at least 0.1.",
+                        ctl->delay);
                 return CTL_USAGE;
         }
         if (ctl->count && (!text_number(span_from_string(ctl->count), UINT64_MAX, &top.n_left) ||
                            top.n_left == 0)) {
-                output_error("--count=%s is not a number of at least 1.", ctl->count);
+                output_error("--count=%s is not valid: it must be a number, at least 1.",
+                             ctl->count);
                 return CTL_USAGE;
         }
         top_catch_signals(&top.signals);

@@ -127,7 +127,7 @@ static bool dropins_is_defined(const char *unit)
         return found;
 }
 
-/* path: a unit's file, or a folder with drop-ins. */
+/* Checks one path: a unit's file, or a folder with drop-ins. */
 static void dropins_note(Dropins *dropins, const char *path)
 {
         const bool is_folder = text_ends_with(path, ".d");

@@ -297,7 +297,7 @@ static bool pages_is_of_another(const InstanceCheck *inst, const char *root)
         return false;
 }
 
-/* Whether the instance can use a document root that a snippet sets. */
+/* Whether the instance can use a document root that a snippet sets. Reports why not. */
 static bool pages_have_root(InstanceCheck *inst, const char *root)
 {
         Access access;

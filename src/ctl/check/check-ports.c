@@ -38,7 +38,7 @@ static PortUse ports_try(const void *address, sa_family_t family, socklen_t size
         _cleanup_close_ int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         const int yes = 1;
 
-        /* With this option, only a listening socket prevents bind(). */
+        /* With SO_REUSEADDR, only a listening socket prevents bind(). */
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
         if (family == AF_INET6)
                 (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
@@ -74,7 +74,7 @@ static const Port *ports_find(const Ports *ports, uint16_t number)
         return NULL;
 }
 
-/* listen: as systemd shows it, "[::]:80". */
+/* Notes an address of the socket unit. listen: as systemd shows it, such as "[::]:80". */
 static void ports_note(Ports *ports, const char *listen)
 {
         const char *colon = strrchr(listen, ':');
@@ -161,7 +161,7 @@ static void ports_check_open(Check *check, const Ports *ports, const Port *port)
                                       : "");
 }
 
-/* The number of instances that clients expect on the port. */
+/* The number of instances whose clients use the port. */
 static size_t ports_count_users(const Check *check, uint16_t number)
 {
         size_t n = 0;

@@ -15,8 +15,9 @@ typedef struct Language {
         const char *ends;  /* each of these characters ends a directive */
         const char *stops; /* each of these characters ends a word */
         const char *root, *certificate;
-        const char *elsewhere[4]; /* with one of these, the document root may be missing */
-        const char *handlers[4];  /* each of these may run PHP */
+        const char
+                *elsewhere[4]; /* with one of these directives, the document root may be missing */
+        const char *handlers[4]; /* each of these may run PHP */
         /* These are NULL for Apache, which itself reports such directives (verdict.h). */
         const char *listen;
         const char *targets[7]; /* each of these names an application */

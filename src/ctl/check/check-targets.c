@@ -55,7 +55,7 @@ targets_add(const Target *target, const char *advice, const char *format, ...)
 
 /* --- unix sockets --- */
 
-/* The root folder of the instance if it is running, otherwise ours. */
+/* Opens the root folder that the instance sees, or ours if the instance is not running. */
 static int targets_open_root(const InstanceCheck *inst, bool *ret_runs)
 {
         _cleanup_free_ char *path = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks an instance's certificate and key: whether its user can read them, and whether they match
- * each other, the hosts and the time.
+ * Checks an instance's certificate and key: whether its user can read them, whether they match each
+ * other and the hosts, and whether the certificate is valid now.
  */
 #include "ctl/ask/certificate.h"
 #include "ctl/check/check.h"
@@ -34,8 +34,7 @@ typedef struct Pair {
         STACK_OF(X509) * certificates; /* NULL: could not be read */
         EVP_PKEY *key;                 /* NULL: could not be read */
         bool is_key_sealed;            /* encrypted by systemd-creds(1): only systemd can read it */
-        const char
-                *advice; /* NULL: the advice of each kind, which is about the instance's folder */
+        const char *advice;            /* NULL: the advice of the kind, for the instance's folder */
 } Pair;
 
 /* Whether bellhop-acme installs the pair. It installs no pair for a single host, and none that
@@ -193,8 +192,8 @@ static void tls_format_minute(time_t time, char ret[static 32])
         (void)strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm);
 }
 
-/* Whether bellhop-acme, which renews a certificate in the last third of its life, still has time.
- */
+/* Whether bellhop-acme still has time to renew the certificate, which it does in the last third of
+ * its life. */
 static bool tls_is_early(const X509 *certificate, time_t now)
 {
         const time_t end = certificate_not_after(certificate);

@@ -55,7 +55,7 @@ static const char *units_state(const Check *check, const char *unit)
         return state ? state->active : "inactive";
 }
 
-/* True also for a unit that is becoming active. */
+/* Whether the unit is active, or is becoming active. */
 static bool units_is_active(const Check *check, const char *unit)
 {
         const char *state = units_state(check, unit);
@@ -211,7 +211,7 @@ static void units_check_usage(Check *check)
         }
 }
 
-/* instance: the instance of the units; NULL: none. */
+/* Reports masked units. instance: the instance of the units; NULL: none. */
 static void units_check_masked(Check *check, const char *instance, const char *const units[],
                                size_t n)
 {
@@ -225,7 +225,7 @@ static void units_check_masked(Check *check, const char *instance, const char *c
                                             units[i]);
 }
 
-/* A masked unit is off on purpose. */
+/* Checks whether logs are written. A masked unit is off on purpose. */
 static void units_check_log(Check *check)
 {
         static const char socket[] = "bellhop-log.socket";
@@ -301,8 +301,8 @@ static void units_check_socket(InstanceCheck *inst)
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* A folder that was made after the start is not in the instance's mount namespace, even after a
- * reload. */
+/* Whether the instance lacks a folder. A folder that was made after the start is not in the
+ * instance's mount namespace, even after a reload. */
 static bool units_lacks_folder(const char *folder, uint64_t pid)
 {
         _cleanup_free_ char *path = state_dir_of(pid, folder);

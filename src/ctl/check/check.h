@@ -38,8 +38,9 @@ typedef struct Check {
         uint64_t loaded;     /* when the router read its files, as in stale.h */
         int router_error;    /* why that time is not known */
         uint64_t files_max;  /* the most files to look at in each document root */
-        size_t n_needs_root; /* checks that only root can make */
-        size_t n_silent;     /* running instances that do not report when they read their files */
+        size_t n_needs_root; /* the number of checks that only root can make */
+        size_t n_silent;     /* the number of running instances that do not say when they read their
+                                files */
 } Check;
 
 /* The file that changed last. changed: when it changed, as in stale.h; 0: there is no file. */

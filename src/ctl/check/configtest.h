@@ -18,7 +18,7 @@ typedef enum ConfigTestResult {
         CONFIGTEST_PASSED, /* exit status 0 */
         CONFIGTEST_FAILED,
         CONFIGTEST_ENDLESS, /* it was killed after CONFIGTEST_SECONDS */
-        CONFIGTEST_KILLED,  /* by another program, for example of the customer */
+        CONFIGTEST_KILLED,  /* it was killed by another program, for example of the customer */
 } ConfigTestResult;
 
 typedef struct ConfigTest {

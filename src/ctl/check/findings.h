@@ -51,7 +51,7 @@ typedef struct Finding {
 } Finding;
 
 typedef struct Findings {
-        const char *config_dir; /* for {config}; NULL: the usual one */
+        const char *config_dir; /* the folder for {config}; NULL: the usual folder */
         Finding *findings;
         size_t n;
         size_t n_lost;

@@ -141,7 +141,7 @@ void output_paint(const Output *output, OutputColor color, const char *format, .
 #define PARAGRAPH_INDENT 10
 #define PARAGRAPH_LEAST  40 /* columns; a narrower terminal gets unbroken lines */
 
-/* The number of columns of the text, which is harmless UTF-8. */
+/* The number of columns of a text in UTF-8 without control characters. */
 static unsigned output_width(const char *text, size_t length)
 {
         unsigned width = 0;

@@ -85,7 +85,8 @@ void table_set_number(Table *table, size_t column, uint64_t n,
 /* Prints the table and frees it. Returns 0; or -ENOMEM, and then nothing is printed. */
 int table_print(Table *table);
 
-/* Shows the progress of long work on standard error, if it is a terminal; what NULL: erases it. */
+/* Shows the progress of long work if standard error is a terminal. what NULL: erases the progress.
+ */
 void output_progress(const char *what, size_t done, size_t all);
 
 /* Prints one line to standard error: "bellhopctl: " and the text, which says what to do next. */

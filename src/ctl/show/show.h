@@ -7,7 +7,7 @@
 
 #define SHOWN_MAX 40
 
-/* All functions show UINT64_MAX, which is unknown, as "-", and return ret. */
+/* All functions return ret. They show UINT64_MAX, an unknown number, as "-". */
 const char *show_count(uint64_t n, char ret[static SHOWN_MAX]);
 const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX]);      /* "812B", "11.4M" */
 const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX]);       /* "0.52s" */
