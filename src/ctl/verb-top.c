@@ -255,15 +255,13 @@ CtlStatus verb_top(const Ctl *ctl, char *arguments[])
         int r;
 
         if (*end != 0 || end == ctl->delay || !(delay >= DELAY_MIN && delay <= DELAY_MAX)) {
-                output_error(
-                        "--delay=%s is not valid: it must be a number of seconds, at least 0.1.",
-                        ctl->delay);
+                output_error("--delay=%s is not a number of seconds from 0.1 to 86400.",
+                             ctl->delay);
                 return CTL_USAGE;
         }
         if (ctl->count && (!text_number(span_from_string(ctl->count), UINT64_MAX, &top.n_left) ||
                            top.n_left == 0)) {
-                output_error("--count=%s is not valid: it must be a number, at least 1.",
-                             ctl->count);
+                output_error("--count=%s is not a number greater than 0.", ctl->count);
                 return CTL_USAGE;
         }
         top_catch_signals(&top.signals);
