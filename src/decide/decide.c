@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Sends back nothing of a request except its path, in a Location. The path has no blanks or control
- * characters. */
+/* A reply contains nothing of a request except its path, in a Location. The path has no blanks or
+ * control characters. */
 #include "decide/decide.h"
 #include "util/cleanup.h"
 
-/* RFC 8555 section 8.3: http-01 requests this path over plain HTTP, to test whether we control a
- * host. */
+/* An authority requests this path over plain HTTP to test whether we control a host (http-01, RFC
+ * 8555 section 8.3). */
 #define ACME_CHALLENGE "/.well-known/acme-challenge/"
 
 /* The size of a redirect without host and path. */
@@ -50,7 +50,8 @@ static bool decide_takes_challenge(Span *path)
         return true;
 }
 
-/* A valid token has no query and no escapes after it. */
+/* Notes the challenge that the client may want answered. A path with a query or with escapes has no
+ * valid token. */
 static void decide_challenge(const Config *config, const Question *question, Decision *ret)
 {
         const Instance *instance = &config->instances[ret->instance];
@@ -68,7 +69,7 @@ static void decide_challenge(const Config *config, const Question *question, Dec
         }
 }
 
-/* Plain HTTP for a host: the router may answer instead of the instance. */
+/* Decides about plain HTTP for a host: the router may answer instead of the instance. */
 static void decide_http(const Config *config, Span path, Decision *ret)
 {
         const Instance *instance = &config->instances[ret->instance];
@@ -113,8 +114,8 @@ static void decide_host(const Config *config, const Question *question, Decision
                 decide_http(config, question->path, ret);
 }
 
-/* Some clients append the port to a TLS server name, and OpenSSL's servers accept that; but two or
- * more colons are an address. */
+/* Some clients append the port to a TLS server name, and OpenSSL's servers accept that. But a name
+ * with two or more colons is an address. */
 static HostnameResult decide_parse(const Question *question, Hostname *ret)
 {
         const Span host = question->host;
@@ -139,7 +140,8 @@ void decide(const Config *config, const Question *question, Decision *ret)
                 decide_host(config, question, ret);
                 return;
         case HOSTNAME_ADDRESS:
-                /* No route has an address as its host, but the default gets everything unknown. */
+                /* No route has an address as its host, but the default instance gets all unknown
+                 * hosts. */
                 decide_default(config, REFUSE_UNKNOWN_HOST, ret);
                 return;
         case HOSTNAME_EMPTY:
@@ -160,7 +162,7 @@ size_t decide_redirect(const Decision *decision, Span method, Span path,
 {
         /* Other methods must not be turned into GET (RFC 9110 section 15.4.9). */
         const bool read_only = span_equals(method, "GET") || span_equals(method, "HEAD");
-        /* "*" and a target without path mean the whole host. */
+        /* The target "*", and a target without a path, mean the whole host. */
         const bool has_path = path.size > 0 && path.data[0] == '/';
         const bool has_query = path.size > 0 && path.data[0] == '?';
         const int n = snprintf(ret, DECIDE_REDIRECT_MAX,

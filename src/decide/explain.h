@@ -4,25 +4,27 @@
 
 #include "decide/decide.h"
 
-/* Parses "protocol=tls|http", with "host=" and "address=IP:PORT" if known, each at most once,
- * separated by '&'. There are no escapes: no valid value needs one. False: it has another form.
- * HTTP requires a host, because browsers send one. */
+/* Parses "protocol=tls|http", with "host=" and "address=IP:PORT" if known. The parts are separated
+ * by '&', and each occurs at most once. There are no escapes, because no valid value needs them.
+ * False: text has another form. For HTTP, the question requires a host, because browsers send one.
+ */
 bool explain_parse_question(Span text, Question *ret);
 
-/* Writes the same form; false: size is too small. */
+/* Writes a question in the form that explain_parse_question() parses. False: size is too small. */
 bool explain_format_question(const Question *question, char *ret, size_t size);
 
 #define EXPLAIN_MAX 5120
 
 #define EXPLAIN_LINES 7
 
-/* A decision as lines "KEY=VALUE" in this order; NULL, and no line: does not apply. */
+/* A decision as lines "KEY=VALUE", in this order. A value that does not apply is NULL, and has no
+ * line. */
 typedef union Explanation {
         struct {
                 const char *outcome;  /* OUTCOME=: hand-off, redirect or refuse */
                 const char *reason;   /* REASON=: of a refusal, as in logs and metrics */
-                const char *instance; /* INSTANCE=: also if redirected or refused for it; none: the
-                                         file has a mistake, so the route has no owner */
+                const char *instance; /* INSTANCE=: also of a redirect or refusal; NULL: the file of
+                                         the route has a mistake, so the route has no owner */
                 const char *why;      /* WHY=: address, exact, wildcard or default */
                 const char *route;    /* ROUTE=: the host, wildcard or address as in the file */
                 const char *file;     /* FILE=, LINE=: the position of the route */
@@ -33,7 +35,7 @@ typedef union Explanation {
 
 _Static_assert(sizeof(Explanation) == EXPLAIN_LINES * sizeof(char *), "each value has its line");
 
-/* Decides, and writes the lines. They repeat nothing from the question. */
+/* Decides, and writes the lines of the decision. The lines repeat nothing from the question. */
 void explain(const Config *config, const Question *question, char ret[static EXPLAIN_MAX]);
 
 /* Splits the lines; the values point into text. */

@@ -6,6 +6,6 @@
 
 #include "config/config.h"
 
-/* Call it in the first hook of a request. Returns DECLINED, or the status of a redirect, with its
- * target set. */
+/* Call this in the first hook of a request. Returns DECLINED, or the status of a redirect after
+ * setting its target. */
 int canonical_redirect(request_rec *request, const Config *config, uint32_t own);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * certbot and others put the answer to an ACME challenge into the document root. If a site passes
- * on all requests (ProxyPass "/", RewriteRule with [P]) or redirects them, the authority would not
- * find that file, and the certificate would expire. So an existing file is served, even if its path
- * is mapped elsewhere. Access rules still apply, and PHP files are run as usual.
+ * certbot and other ACME clients put the answer to a challenge into the document root. If a site
+ * passes on all requests (ProxyPass "/", RewriteRule with [P]) or redirects them, the authority
+ * would not find that file, and the certificate would expire. So an existing file in the folder of
+ * challenges is served, even if its path is mapped elsewhere. Access rules still apply, and PHP
+ * files are run as usual.
  */
 #include <string.h>
 
@@ -44,7 +45,8 @@ static int challenge_translate(request_rec *request)
         return DECLINED;
 }
 
-/* SetHandler "proxy:..." in a <Location>. */
+/* Replaces the handler of the request, for example that of SetHandler "proxy:..." in a <Location>.
+ */
 static int challenge_handle(request_rec *request)
 {
         if (apr_table_get(request->notes, NOTE) && !php_source_is_chosen(request))

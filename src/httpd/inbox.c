@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each MPM stores its accept function into its listeners, in each child, after the child_init
- * hooks. Our function must replace it, and the listener must not be polled before that. So the
- * listener's descriptor is an epoll instance that watches nothing until a thread has replaced the
- * function. The thread can be removed when MPMs keep an accept_func that is already set; httpd
- * 2.4.71 (November 2026) does not.
+ * In each child, after the child_init hooks, each MPM stores its accept function in its listeners.
+ * Our function must replace the MPM's function, and until then the listener must not become
+ * readable. So the listener's descriptor is an epoll instance that watches nothing until a thread
+ * has replaced the function. The thread can be removed when MPMs keep an accept_func that is
+ * already set. The MPMs of httpd 2.4.71 (November 2026) don't keep it.
  *
- * A second listener never becomes readable: with a single listener, prefork and worker don't poll,
- * but call the MPM's accept at once.
+ * There is a second listener, which never becomes readable. With a single listener, prefork and
+ * worker would not poll, but call the MPM's accept function at once.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -38,10 +38,12 @@ APLOG_USE_MODULE(bellhop);
 
 #define SOCKET_DATA_KEY "bellhop"
 
-/* Refused messages skipped in one wake, because each failed accept costs the MPM a pool. */
+/* The largest number of refused messages that are skipped in one wake. They are skipped together,
+ * because each failed accept costs the MPM a pool. */
 #define REFUSED_PER_WAKE 64
 
-/* The least time between two wakes while a barred gate prevents the MPM from receiving messages. */
+/* The shortest time between two wakes while the gate is barred, so that no messages can be
+ * received. */
 #define BARRED_NSEC 1000000L
 
 /* The first and the longest pause of the arming thread between checks. The MPMs need some 100 µs.
@@ -49,7 +51,8 @@ APLOG_USE_MODULE(bellhop);
 #define ARM_NSEC_FIRST 20000L
 #define ARM_NSEC_MOST  200000L
 
-/* The parent sets it for one configuration, and its children inherit it; a reload sets it again. */
+/* The parent sets this for one configuration, and its children inherit it. A reload sets it again.
+ */
 static struct Inbox {
         server_rec *server;
         int handoff_fd;
@@ -86,12 +89,12 @@ static void take(Received *received)
 static apr_status_t end_connection(void *received)
 {
         page_ended(clock_monotonic_usec());
-        take(received); /* if the client left before a worker took it */
+        take(received); /* if the client left before a worker took the connection */
         sigmask_change(SIG_UNBLOCK);
         return APR_SUCCESS;
 }
 
-/* Gives a child that becomes a CGI program the signal mask that it expects. */
+/* Runs in a child that becomes a CGI program: restores the signal mask that programs expect. */
 static apr_status_t forget_connection(void *received)
 {
         sigmask_change(SIG_UNBLOCK);
@@ -108,15 +111,17 @@ static void fill_port(PortRecord *record, apr_port_t port, const char *protocol)
 {
         record->bind_addr = *inbox.quiet->bind_addr;
         record->bind_addr.port = port;
-        record->listener = *inbox.quiet; /* a child that ends closes all of them */
+        record->listener = *inbox.quiet; /* with the same descriptor, because a child that ends
+                                            closes all listeners */
         record->listener.bind_addr = &record->bind_addr;
         record->listener.protocol = protocol;
         record->listener.next = NULL;
 }
 
-/* mod_remoteip reads PROXY headers only on ports of the server's listeners, so each port with
- * connections gets a record in that list. The MPMs have already chosen their listeners by then.
- * Only the accepting thread of a child adds records; others see a record whole or not at all. */
+/* Adds a port to the server's listeners when its first connection arrives, because mod_remoteip
+ * reads PROXY headers only on ports of these listeners. At this time, the MPMs have already chosen
+ * their listeners. Only the accepting thread of a child adds records. Other threads see a complete
+ * record or none. */
 static void show_port(const struct sockaddr_storage *local)
 {
         PortRecord *record;
@@ -164,7 +169,8 @@ static bool is_named_port(uint16_t port)
         return false;
 }
 
-/* Virtual hosts use ports 80 and 443, but the public sockets may have others. */
+/* Virtual hosts use ports 80 and 443, but the public sockets may have other ports. Such a port
+ * becomes 80 or 443 in local, unless a virtual host names it. */
 static void choose_port(int fd, const struct bellhop_handoff *handoff,
                         struct sockaddr_storage *local)
 {
@@ -175,8 +181,9 @@ static void choose_port(int fd, const struct bellhop_handoff *handoff,
                 *port = htons(received_speaks_tls(fd, handoff) ? HTTPS_PORT : HTTP_PORT);
 }
 
-/* Leaves TCP_NODELAY and O_NONBLOCK to the server, which sets O_NONBLOCK with its first timeout.
- * Asks for the client's address through APR, because APR would ask again if we set the address. */
+/* Makes the server's socket of a connection. The server itself sets TCP_NODELAY, and sets
+ * O_NONBLOCK with its first timeout. This function asks APR for the client's address, because APR
+ * would ask the kernel again if we set the address. */
 static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
                                 apr_pool_t *pool, apr_socket_t **ret_socket)
 {
@@ -213,8 +220,8 @@ static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *ha
         received->handoff = *handoff;
         (void)apr_socket_data_set(socket, received, SOCKET_DATA_KEY, NULL);
         page_opened(clock_monotonic_usec());
-        /* The MPMs clear the pool when the connection ends, also for upgraded and HTTP/2
-         * connections. */
+        /* The MPMs clear the pool when the connection ends. This is also true for upgraded and
+         * HTTP/2 connections. */
         apr_pool_cleanup_register(pool, received, end_connection, forget_connection);
         sigmask_change(SIG_BLOCK);
         *ret_socket = socket;
@@ -241,7 +248,7 @@ static apr_status_t receive(apr_pool_t *pool, apr_socket_t **ret_socket)
                 } else if (make_socket(fd, &handoff, pool, ret_socket) == APR_SUCCESS) {
                         return APR_SUCCESS;
                 }
-                /* Otherwise the client has already left, which is normal. */
+                /* If make_socket() has failed, the client has already left, which is normal. */
         }
         return APR_EAGAIN;
 }
@@ -254,7 +261,8 @@ static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, a
         apr_socket_t *socket = NULL;
         apr_status_t status;
 
-        *ret_socket = NULL; /* the worker MPM checks only this, and leaves the last socket there */
+        *ret_socket = NULL; /* the worker MPM checks only this pointer, which has its last socket
+                               before the call */
         if (!page_reach()) {
                 (void)nanosleep(&pause, NULL);
                 return APR_EAGAIN;
@@ -283,8 +291,8 @@ static bool make_placeholder(apr_pool_t *pconf, ap_listen_rec **ret)
         return true;
 }
 
-/* The server keeps the old listeners to reuse those that are still configured. Our listeners are in
- * pconf, so this removes them from the list before pconf is destroyed. */
+/* At a reload, the server keeps the old listeners, to reuse those that are still configured. Our
+ * listeners are in pconf, so this function removes them from the list before pconf is destroyed. */
 static apr_status_t remove_listeners(void *unused)
 {
         for (ap_listen_rec **at = &ap_listeners; *at;) {
@@ -313,9 +321,10 @@ apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, u
         return APR_SUCCESS;
 }
 
-/* epoll_fd is not the listener's descriptor, which the MPM can close at any time. One hand-off
- * wakes several idle children, like any listener under the event MPM; EPOLLEXCLUSIVE has no effect,
- * because no thread waits on this epoll instance itself (measured). */
+/* The thread that replaces the accept function. It does not use the listener's own descriptor,
+ * which the MPM can close at any time, but epoll_fd. One hand-off wakes several idle children, as a
+ * connection does with any listener of the event MPM. EPOLLEXCLUSIVE has no effect here, because no
+ * thread waits on this epoll instance itself (measured). */
 static void *arm(void *baton)
 {
         const int epoll_fd = (int)(intptr_t)baton;
@@ -343,12 +352,14 @@ static int start_arming(int listener_fd)
         pthread_t thread;
         int r;
 
-        /* A separate epoll instance, because children that share one would share its watches. */
+        /* Each child has its own epoll instance, because children with the same instance would
+         * share what it watches. */
         if (epoll_fd < 0 || dup3(epoll_fd, listener_fd, O_CLOEXEC) < 0)
                 return errno;
         inbox.listener->accept_func = NULL;
 
-        /* Signals are for the MPM's threads: they must interrupt prefork's poll. */
+        /* The new thread blocks all signals, because signals must interrupt the poll of prefork's
+         * main thread. */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         pthread_attr_init(&attributes);
@@ -367,7 +378,7 @@ void inbox_join(server_rec *server)
         int r;
 
         (void)apr_os_sock_get(&listener_fd, inbox.listener->sd);
-        /* Prefork closed the listener in a signal handler: this child must end before it has
+        /* If prefork has closed the listener in a signal handler, this child must end before it has
          * begun. */
         if (listener_fd < 0)
                 return;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * .htaccess files: for each virtual host with the folder below its document root, Apache's own walk
- * finds the allowed directives, and Apache's own parser reads the file. The walk can't read the
- * file for us, because it reports an error only as text, without a line. The other reports come
- * from the tree of directives that Apache has read.
+ * This file reports mistakes in .htaccess files. For each virtual host whose document root contains
+ * the folder, Apache's own walk finds the allowed directives, and Apache's own parser reads the
+ * file. The walk can't read the file for us, because it reports an error only as text, without the
+ * number of the line. All other reports come from the tree of directives that Apache has read.
  */
 #include <limits.h>
 #include <sys/stat.h>
@@ -57,7 +57,8 @@ static request_rec *judge_make_request(apr_pool_t *pool, server_rec *server, con
         return request;
 }
 
-/* The overrides that AllowOverride allows in the folder. NULL: no .htaccess file is read there. */
+/* Finds the directives that AllowOverride allows in the folder. NULL: Apache reads no .htaccess
+ * file there. */
 static const core_dir_config *judge_find_overrides(apr_pool_t *pool, server_rec *server,
                                                    const char *folder)
 {
@@ -101,7 +102,7 @@ static bool judge_name_rules(apr_pool_t *pool, const ap_directive_t *directive)
         return false;
 }
 
-/* As in ap_parse_htaccess(). NULL: no error. */
+/* Parses the file as ap_parse_htaccess() does. Returns the error, or NULL. */
 static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, const char *folder,
                                         const core_dir_config *allowed, ap_configfile_t *file,
                                         unsigned *ret_line)
@@ -131,7 +132,8 @@ static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, co
         return error;
 }
 
-/* The first existing name, as in a request. Opening a fifo would block. */
+/* Opens the file with the first existing name, as in a request. Refuses other types of files,
+ * because opening a fifo would block. Returns the error, or NULL. */
 static const char *judge_htaccess_open(apr_pool_t *pool, server_rec *server, const char *folder,
                                        ap_configfile_t **ret, char **ret_path)
 {
@@ -155,7 +157,7 @@ static const char *judge_htaccess_open(apr_pool_t *pool, server_rec *server, con
         return NULL;
 }
 
-/* NULL: no error, or no file. */
+/* Returns the error, or NULL if there is no error or no file. */
 static const char *judge_htaccess_find_error(apr_pool_t *pool, server_rec *server,
                                              const char *folder, Verdict *verdict)
 {
@@ -195,7 +197,7 @@ static const char *judge_skip_place(const char *error, const Verdict *verdict)
         return end ? end + 2 : error;
 }
 
-/* Whether clients get an error. */
+/* Whether clients get an error in this folder. */
 static bool judge_htaccess_folder(apr_pool_t *pool, server_rec *servers, const char *folder,
                                   bool is_shown)
 {
@@ -239,7 +241,8 @@ static void judge_htaccess_all(apr_pool_t *pool, server_rec *servers)
 
 /* --- directives --- */
 
-/* "http://127.0.0.1:3000/", "unix:/run/app.sock|http://localhost/", or NULL. */
+/* Finds the server to which a directive passes requests, such as "http://127.0.0.1:3000/" or
+ * "unix:/run/app.sock|http://localhost/". NULL: it passes none. */
 static const char *judge_find_target(apr_pool_t *pool, const ap_directive_t *directive)
 {
         static const char *const passing[] = { "ProxyPass", "ProxyPassMatch", "BalancerMember",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts about a configuration that only the server itself knows, for bellhopctl check: see
+/* Finds facts about a configuration that only the server itself knows, for bellhopctl check: see
  * instance/verdict.h. */
 #pragma once
 
@@ -7,8 +7,8 @@
 
 #include <httpd.h>
 
-/* Whether the test of the configuration should also run judge_run(). */
+/* Whether the test of the configuration must also call judge_run(). */
 bool judge_is_wanted(void);
 
-/* Writes to standard output. */
+/* Writes the facts to standard output. */
 void judge_run(apr_pool_t *pool, server_rec *servers);

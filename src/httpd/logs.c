@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Apache 2.4 has one way to write error logs elsewhere: it opens /dev/null, and we write the lines
- * that the hook of the error log gets, as Apache does for syslog. With syslog(3), a worker would
- * wait for journald. */
+/* Apache 2.4 has one way to write error logs elsewhere: Apache opens /dev/null, and we write the
+ * lines that the hook of the error log gets. Apache itself does this for syslog. With syslog(3), a
+ * worker would wait for journald. */
 #include <mod_log_config.h>
 
 #include <apr_strings.h>
@@ -23,7 +23,8 @@ static const char *const place_names[LOG_PLACES] = { "journal:", "files:" };
 
 static ap_log_writer_init *next_init;
 static ap_log_writer *next_writer;
-/* The addresses are the handles of our access and error logs. */
+/* Only the addresses of these variables matter: they are the handles of our access and error logs.
+ */
 static char access_places[LOG_PLACES];
 static char error_files[LOG_PLACES][sizeof("/dev/null")] = { "/dev/null", "/dev/null" };
 static const server_rec *main_server;
@@ -60,7 +61,8 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
 
 /* --- error log --- */
 
-/* LOG_PLACES: another log. A server without its own log uses the log of the main server. */
+/* Returns LOG_PLACES if the server has another error log than "journal:" or "files:". A server
+ * without its own log uses the log of the main server. */
 static LogPlace error_place(const server_rec *server)
 {
         const server_rec *owner = server && server->error_fname ? server : main_server;
@@ -95,7 +97,8 @@ static char *error_add_origin(const ap_errorlog_info *info, const char *level, c
                                    gettid());
 }
 
-/* "[module:level] file(line): (status)reason: [client address:port] " */
+/* Writes "[module:level] file(line): (status)reason: [client address:port] " as far as these are
+ * known. */
 static void error_add_prefix(const ap_errorlog_info *info, LogPlace place, char *text,
                              apr_size_t room)
 {
@@ -132,8 +135,8 @@ static void error_add_prefix(const ap_errorlog_info *info, LogPlace place, char 
                                    info->c->client_addr ? info->c->client_addr->port : 0);
 }
 
-/* message: one line, as Apache has escaped it. */
-/* "systemctl status" must also show why a server can't start. */
+/* Whether a line must also go to the journal, because "systemctl status" must show why a server
+ * can't start. */
 static bool error_is_of_start(int level)
 {
         const int state = ap_state_query(AP_SQ_MAIN_STATE);
@@ -141,6 +144,7 @@ static bool error_is_of_start(int level)
         return level <= LOG_ERR && state != AP_SQ_MS_RUN_MPM && state != AP_SQ_MS_EXITING;
 }
 
+/* message: one line, as Apache has escaped it. */
 static void error_write(const ap_errorlog_info *info, const char *message)
 {
         const char *referer = info->r ? apr_table_get(info->r->headers_in, "Referer") : NULL;
@@ -148,7 +152,8 @@ static void error_write(const ap_errorlog_info *info, const char *message)
         const LogPlace place = error_place(info->s);
         char text[2 * MAX_STRING_LEN], *at;
 
-        /* Apache writes notices to a file at any LogLevel, but not to syslog. */
+        /* As for syslog, LogLevel also applies to notices. To a file, Apache itself writes notices
+         * at any LogLevel. */
         if (place == LOG_PLACES || info->level > error_level_max(info))
                 return;
         error_add_prefix(info, place, text, MAX_STRING_LEN / 2);

@@ -5,18 +5,19 @@
 
 #include <httpd.h>
 
-/* Replaces Apache's writers of both. Call it when all directives are read (BufferedLogs also sets
- * the writer of access logs) and before logs are opened. instance must outlive all requests.
- */
+/* Replaces Apache's writers of access and error logs. Call this after all directives are read,
+ * because BufferedLogs also sets the writer of access logs, and before logs are opened. instance
+ * must outlive all requests. */
 void logs_init(server_rec *server, const char *instance);
 
-/* Sets the connection to bellhop-log; negative: "files:" is the journal. Call in the parent. */
+/* Sets the connection to bellhop-log. If it is negative, lines for "files:" go to the journal. Call
+ * this in the parent. */
 void logs_use(int lines_fd);
 
-/* Sends error lines there until the pool is cleared. */
+/* Sends error lines to their place until the pool is cleared. */
 void logs_open(apr_pool_t *pool);
 
-/* Call it in a new child. */
+/* Call this in a new child. */
 void logs_join(void);
 
 void logs_register_hooks(void);

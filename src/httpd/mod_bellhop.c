@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The directives, the hooks, and everything that this process inherits from the supervisor. Refuses
- * requests that are not for this instance, never with the customer's content. */
+/* This file has the directives and the hooks, and takes everything that this process inherits from
+ * the supervisor. It refuses requests that are not for this instance. A refusal never has the
+ * customer's content. */
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -34,8 +35,8 @@
 APLOG_USE_MODULE(bellhop);
 
 /* The inheritance is in the process pool, because Apache reads its configuration twice and unloads
- * this file in between. Change the key with the struct, so that a module of another version does
- * not find the struct. */
+ * this file in between. If you change the struct, change the key, so that a module of another
+ * version does not find the struct. */
 #define INHERITANCE_KEY "bellhop-inheritance-2"
 
 static struct Settings {
@@ -56,7 +57,8 @@ static bool is_real_start(void)
         return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
 }
 
-/* The server reads its configuration twice before it starts, the first time only for syntax. */
+/* The server reads its configuration twice before it starts. The first time only tests the syntax.
+ */
 static bool is_rehearsal(void)
 {
         return is_real_start() && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
@@ -102,7 +104,8 @@ static void warn_of_listen(server_rec *server)
                              at->filename, at->line_num, at->args);
 }
 
-/* Runs before the customer's code, which must not find these variables. */
+/* This runs before any of the customer's code, which must not find the variables that are removed
+ * here. */
 static bool mod_inherit(server_rec *server)
 {
         if (!mod_find_inheritance(server))
@@ -180,7 +183,8 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
                 return !OK;
         logs_init(server, settings.instance);
         php_source_set_handler(settings.php_handler);
-        /* In the test, standard error gets all messages until logs are opened. */
+        /* In a test of the configuration, standard error gets all messages until logs are opened.
+         */
         if (is_real_start() && !is_rehearsal())
                 logs_open(pconf);
         if (is_real_start() &&
@@ -203,7 +207,7 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
         return OK;
 }
 
-/* mod_md looks for the ports in the listeners. */
+/* Shows ports 80 and 443 for a moment, because mod_md looks for them in the listeners. */
 static int show_ports(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
 {
         inbox_show_ports(true);
@@ -226,8 +230,8 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 }
 
 /* `apache2 -t` skips files that only a start opens: logs, certificates and keys. bellhopctl check
- * and a reload must test them before they change the running server, so this does the rest of a
- * start. */
+ * and a reload must test these files before they change the running server. So this function does
+ * the rest of a start. */
 static void test_config(apr_pool_t *pconf, server_rec *server)
 {
         const int terminal = dup(STDERR_FILENO);
@@ -236,11 +240,12 @@ static void test_config(apr_pool_t *pconf, server_rec *server)
 
         if (judge_is_wanted())
                 judge_run(pconf, server);
-        /* All of it ends with the process. */
+        /* Nothing is freed here, because the process ends. */
         apr_pool_create(&plog, pconf);
         apr_pool_create(&ptemp, pconf);
-        /* Logs come last, because they replace standard error, which gets all messages until then.
-         * The MPM, which is also called, requires a listener. */
+        /* Logs are opened last, because they replace standard error, which gets all messages until
+         * then. inbox_open() is necessary because the hooks also call the MPM, which requires a
+         * listener. */
         is_good = inbox_open(pconf, server, -EBADF, 0) == APR_SUCCESS &&
                   ap_run_post_config(pconf, plog, ptemp, server) == OK &&
                   ap_run_open_logs(pconf, plog, ptemp, server) == OK;
@@ -268,14 +273,15 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
-        /* The MPM has set its handlers: from now on, the parent handles signals. */
+        /* The MPM has set its handlers of signals, so the parent is ready. */
         if (state == MPM_CHILD_STARTED)
                 inheritance_say_ready(inheritance);
         if (state == MPM_CHILD_EXITED)
                 page_leave(inheritance->page, pid, clock_monotonic_usec());
 }
 
-/* After a reload, a child may wait long for its place. */
+/* This also reports that the server is ready, because a child may wait long for its place after a
+ * reload. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
         inheritance_say_ready(inheritance);
@@ -284,8 +290,9 @@ static int monitor(apr_pool_t *pool, server_rec *server)
 
 /* --- connections and requests --- */
 
-/* If a client starts TLS and there is no certificate, it can't read Apache's plain "400 Bad
- * Request". It gets the alert of a server that doesn't have that name (RFC 6066 section 3). */
+/* If a client starts TLS and there is no certificate, the client can't read Apache's plain "400 Bad
+ * Request". So it gets the alert of a server that doesn't have the requested name (RFC 6066 section
+ * 3). */
 static int connection_begins(conn_rec *conn)
 {
         static const char unrecognized_name[] = { 0x15, 3, 3, 0, 2, 2, 0x70 };
@@ -302,20 +309,21 @@ static int connection_begins(conn_rec *conn)
                       "below /etc/bellhop/tls",
                       handoff->host);
         (void)apr_socket_send(ap_get_conn_socket(conn), unrecognized_name, &size);
-        /* The MPM continues reading before it closes, so no reset overtakes the alert. */
+        /* Before the MPM closes the connection, it reads what the client still sends, so that no
+         * reset overtakes the alert. */
         conn->keepalive = AP_CONN_CLOSE;
         if (conn->cs)
                 conn->cs->state = CONN_STATE_LINGER;
         return OK;
 }
 
-/* NULL: the request names no host there. */
+/* Whether a host may be served. host: NULL if the request names none at this place. */
 static bool mod_admits(const char *host, const struct bellhop_handoff *handoff)
 {
         return !host || admit_host(config, own_instance, host, handoff);
 }
 
-/* While a kept-alive connection waits for its next request, a graceful stop may interrupt it. */
+/* From this function until request_ends(), a graceful stop must not interrupt the connection. */
 static int request_begins(request_rec *request)
 {
         conn_rec *conn = request->connection;
@@ -332,15 +340,15 @@ static int request_begins(request_rec *request)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,
                       "misdirected: host '%s' on a connection for '%s'",
                       target ? target : request->hostname, handoff->host);
-        /* The browser opens a new connection for that host; HTTP/1.1 must end this connection
-         * first. */
+        /* After this answer, the browser opens a new connection for that host. With HTTP/1.1, this
+         * connection must end first. */
         if (!conn->master)
                 conn->keepalive = AP_CONN_CLOSE;
         return HTTP_MISDIRECTED_REQUEST;
 }
 
-/* A program as the start page would answer CONNECT, and the client would treat the connection as a
- * tunnel. */
+/* Without this, a program that is the start page would answer CONNECT, and the client would treat
+ * the connection as a tunnel. */
 static int request_is_no_tunnel(request_rec *request)
 {
         return request->method_number == M_CONNECT && request->proxyreq == PROXYREQ_NONE
@@ -367,7 +375,8 @@ static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
         return NULL;
 }
 
-/* vhosts_arrange() has read them. */
+/* The following directives only check their context: vhosts_arrange() has already read their
+ * values. */
 static const char *check_global(cmd_parms *cmd, const char *unused)
 {
         return ap_check_cmd_context(cmd, GLOBAL_ONLY);
@@ -410,8 +419,8 @@ static const command_rec directives[] = {
 
 static void register_hooks(apr_pool_t *pool)
 {
-        /* mpm_itk forks in its hook for each connection, so notes after that would be made
-         * twice. */
+        /* mpm_itk forks in its hook for each connection, so a hook after it would run in two
+         * processes. */
         static const char *const before_fork[] = { "mpm_itk.c", NULL };
 
         /* The capability prevents the customer's other programs from tracing this process after its
@@ -434,14 +443,14 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
-        /* This runs before mod_ssl compares names, and before any rewriting, so a request for a
-         * foreign host runs no rule. */
+        /* This runs before mod_ssl compares names, and before any rewriting, so a request for
+         * another instance's host runs no rule. */
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         /* This runs after mod_proxy has claimed its requests. */
         ap_hook_post_read_request(request_is_no_tunnel, NULL, NULL, APR_HOOK_REALLY_LAST);
 }
 
-/* The one symbol that mod_so looks for; all others are hidden. */
+/* This is the only symbol that mod_so looks for. All other symbols are hidden. */
 __attribute__((visibility("default"))) module AP_MODULE_DECLARE_DATA bellhop_module = {
         STANDARD20_MODULE_STUFF, names_rules_make_dir, NULL, NULL, NULL, directives,
         register_hooks,          AP_MODULE_FLAG_NONE,

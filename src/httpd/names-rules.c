@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Without the name of a client, "Deny from .spammer.example" and "Require not host spammer.example"
- * deny no client, and an instance without network never finds the name. So in such an instance,
- * these rules deny unknown clients, whether a rule allows or denies. The log has the reason.
+ * deny no client. An instance without network never finds the name. So in such an instance, each
+ * rule by name denies clients whose name is unknown, whether the rule allows or denies. The log has
+ * the reason.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -43,11 +44,11 @@ static bool has_name(request_rec *request)
 
 typedef struct Rule {
         const char *text;
-        const void *parsed; /* by the other provider */
+        const void *parsed; /* by the provider of mod_authz_host */
         bool is_turned;     /* a match denies */
 } Rule;
 
-/* In the same order as in ap_provider's group. */
+/* The indexes of names and others. */
 enum { BY_HOST, BY_FORWARD_DNS, PROVIDERS };
 
 static const char *const names[PROVIDERS] = { "host", "forward-dns" };
@@ -133,9 +134,9 @@ void names_rules_init(apr_pool_t *pool)
 
 /* --- Deny from --- */
 
-/* The rules of one section; as in mod_access_compat, they replace those of outer sections. */
+/* The rules of one section. As in mod_access_compat, they replace the rules of outer sections. */
 typedef struct DenyRules {
-        apr_int64_t methods; /* those with a rule by name */
+        apr_int64_t methods; /* the methods with a rule by name */
         const char *first;
 } DenyRules;
 
@@ -153,8 +154,9 @@ static bool is_name(apr_pool_t *pool, const char *word)
                APR_STATUS_IS_EINVAL(apr_ipsubnet_create(&subnet, word, NULL, pool));
 }
 
-/* Order, Allow, Deny and Satisfy, which mod_access_compat executes: they replace our rules when
- * they replace its own. */
+/* Notes the rules by name of Deny. mod_access_compat executes Order, Allow, Deny and Satisfy. All
+ * four directives are noted, so that our rules are replaced when those of mod_access_compat are
+ * replaced. */
 const char *names_rules_note(cmd_parms *cmd, void *rules, const char *arguments)
 {
         DenyRules *denies = rules;

@@ -11,13 +11,14 @@
 /* Puts our providers before those of mod_authz_host, which must already be loaded. */
 void names_rules_init(apr_pool_t *pool);
 
-/* Whether the instance can resolve names (not with Network=no); if so, nothing is changed. */
+/* has_network: whether the instance can resolve names, which is false with Network=no. If it can,
+ * the rules work as without this file. */
 void names_rules_set_network(bool has_network);
 
 void *names_rules_make_dir(apr_pool_t *pool, char *folder);
 const char *names_rules_note(cmd_parms *cmd, void *rules, const char *arguments);
 
-/* Whether a directive needs client names. */
+/* Whether a directive needs the names of clients. */
 bool names_rules_is_one(apr_pool_t *pool, const ap_directive_t *directive);
 
 void names_rules_register_hooks(void);

@@ -3,8 +3,8 @@
  * An .htaccess file from another hoster names that hoster's PHP ("AddHandler
  * application/x-httpd-ea-php82 .php"). If the handler does not exist, Apache sends the source of
  * the file, including passwords. So just before the handlers run, a PHP file gets the handler of
- * this instance, unless its handler runs programs itself. Just before Apache would send the file,
- * it is run or refused.
+ * this instance, unless the file's own handler runs programs. Just before Apache would send a PHP
+ * file, the file is run or refused.
  */
 #include <stdbool.h>
 
@@ -28,20 +28,23 @@ void php_source_set_handler(const char *handler)
         php_handler = handler;
 }
 
-/* application/x-httpd-php, x-httpd-php5-3, application/x-httpd-alt-php81___lsphp, php-script. */
+/* Whether a handler is a usual name of PHP, such as application/x-httpd-php, x-httpd-php5-3,
+ * application/x-httpd-alt-php81___lsphp or php-script. */
 static bool is_php_word(const char *word)
 {
         return (ap_strcasestr(word, "x-httpd-") && ap_strcasestr(word, "php")) ||
                ap_strcasestr(word, "lsphp") || strncasecmp(word, "php", 3) == 0;
 }
 
-/* Other names of PHP, which an Action may also have: x-mapp-php5, hal-php. */
+/* Whether a handler is possibly PHP, such as x-mapp-php5 or hal-php. An Action may also have such a
+ * name. */
 static bool may_be_php_word(const char *word)
 {
         return ap_strcasestr(word, "php");
 }
 
-/* fcgid-script, fastcgi-script, wsgi-script, python-program: not a type of files. */
+/* Whether a handler is for programs, such as fcgid-script, fastcgi-script, wsgi-script or
+ * python-program. A type of files, with a slash, is not. */
 static bool is_program_word(const char *word)
 {
         static const char *const ends[] = { "-script", "-program" };
@@ -61,7 +64,7 @@ static bool is_of_mod_php(const char *word)
                strcmp(word, "php-script") == 0;
 }
 
-/* Handlers of modules that run PHP or another program, or pass the request on. */
+/* Whether a handler runs PHP or another program, or passes the request on. */
 static bool runs_programs(const char *handler)
 {
         return strncasecmp(handler, "proxy:", 6) == 0 || strcmp(handler, "cgi-script") == 0 ||
@@ -75,7 +78,8 @@ static bool is_file(const request_rec *request)
                request->finfo.filetype == APR_REG;
 }
 
-/* False: there is no PHP, or the source is requested. Coloured source is still source. */
+/* Chooses the handler that runs PHP. False: there is no PHP, or the handler would show the source,
+ * in colours. */
 static bool choose_php(request_rec *request, const char *handler)
 {
         if (!php_handler || ap_strcasestr(handler, "php-source"))
@@ -94,9 +98,8 @@ static int php_source_handle(request_rec *request)
         return choose_php(request, handler) ? DECLINED : HTTP_FORBIDDEN;
 }
 
-/* No handler has answered, and Apache would send the file: its handler, which runs programs, does
- * not exist.
- */
+/* Runs or refuses a program that no handler has answered. Its handler does not exist, so Apache
+ * would send the file. */
 static int php_source_refuse(request_rec *request)
 {
         const char *handler = request->handler ? request->handler : "";
@@ -116,7 +119,8 @@ static int php_source_refuse(request_rec *request)
         return HTTP_FORBIDDEN;
 }
 
-/* mod_autoindex shows the text of HeaderName and ReadmeName, regardless of their handler. */
+/* Changes the type of PHP files in subrequests: mod_autoindex would show such a file as the text of
+ * HeaderName or ReadmeName, regardless of its handler. */
 static int php_source_hide_text(request_rec *request)
 {
         if (request->main && is_file(request) && file_name_is_php(request->filename) &&

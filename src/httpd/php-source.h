@@ -7,10 +7,11 @@
 
 #include <httpd.h>
 
-/* handler: of PHP here, as in SetHandler. */
+/* handler: the handler that runs PHP, as in SetHandler. */
 void php_source_set_handler(const char *handler);
 
 void php_source_register_hooks(void);
 
-/* Whether this request has our handler, in or after the hooks. */
+/* Whether this request has the handler that runs PHP. Valid in the hooks of handlers, and after
+ * them. */
 bool php_source_is_chosen(const request_rec *request);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * If no virtual host names a host, Apache uses the first virtual host for the port. It considers
- * virtual hosts for all ports only if the port has none. A virtual host of a snippet must get its
- * own names and no other host. So each section is repeated here for all its ports. Sections without
- * a name, including those of instance.conf, come before sections with a name. The port decides
- * about TLS.
+ * If no virtual host names the requested host, Apache uses the first virtual host for the port. It
+ * considers virtual hosts for all ports only if the port has no virtual host. A virtual host of a
+ * snippet must get its own names and no other host. So this file repeats each section for all its
+ * ports. Sections without a name, including those of instance.conf, come before sections with a
+ * name. The port decides whether a section has TLS.
  *
  * This runs after the tree of directives was read, but before any was executed. It inserts lines
  * before those of a section, so the section's own lines take precedence.
@@ -26,9 +26,9 @@
 
 typedef struct Vhosts {
         apr_pool_t *pool;
-        const ap_directive_t *origin; /* BellhopHosts, the position of our own sections */
+        const ap_directive_t *origin; /* BellhopHosts, whose position our own sections get */
         const char *instance, *config_dir;
-        const char *pages, *certificates; /* parents of the folders of hosts */
+        const char *pages, *certificates; /* the folders that contain the folders of hosts */
         const char *pair;                 /* folder of the instance's certificate; NULL: none */
         bool has_ssl, has_md;
         apr_array_header_t *sections; /* of Section */
@@ -39,7 +39,7 @@ typedef struct Vhosts {
 typedef struct Section {
         ap_directive_t *node;
         const char *folder; /* the name of its host's folders; NULL: none */
-        const char *engine; /* of its own SSLEngine; NULL: none */
+        const char *engine; /* the argument of its SSLEngine; NULL: none */
         bool is_for_any_port;
         bool has_certificate, has_pages;
 } Section;
@@ -97,7 +97,7 @@ static void add_port(apr_array_header_t *ports, const char *port)
                 APR_ARRAY_PUSH(ports, const char *) = port;
 }
 
-/* The next address in the arguments of a section, NULL after the last. */
+/* Returns the next address in the arguments of a section, or NULL after the last. */
 static const char *next_address(apr_pool_t *pool, const char **arguments)
 {
         char *word = ap_getword_conf(pool, arguments);
@@ -109,7 +109,7 @@ static const char *next_address(apr_pool_t *pool, const char **arguments)
         return word;
 }
 
-/* An address for all ports, once for each port. */
+/* Writes out an address for all ports: once for each port. */
 static const char *write_out(const Vhosts *vhosts, const char *address,
                              const apr_array_header_t *ports)
 {
@@ -198,8 +198,8 @@ static const char *find_folder(const Vhosts *vhosts, const char *parent, const c
         return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
 }
 
-/* Finds a pair only if it has both files: an incomplete pair must not prevent all hosts from being
- * served. */
+/* Finds a certificate with its key, only if both files exist: with an incomplete pair, the server
+ * would not start, and would serve no host. */
 static const char *find_pair(const Vhosts *vhosts, const char *name)
 {
         static const char *const files[] = { "fullchain.pem", "privkey.pem" };
@@ -211,7 +211,8 @@ static const char *find_pair(const Vhosts *vhosts, const char *name)
         return folder;
 }
 
-/* NULL: it can't use TLS. "": it has its own certificate. */
+/* Returns the folder of the section's certificate. NULL: the section can't use TLS. "": it has its
+ * own directives for a certificate. */
 static const char *choose_pair(const Vhosts *vhosts, const Section *section)
 {
         const char *own;
@@ -223,7 +224,7 @@ static const char *choose_pair(const Vhosts *vhosts, const Section *section)
         own = find_pair(vhosts, section->folder);
         if (own)
                 return own;
-        /* mod_md gets certificates for hosts. */
+        /* Without a certificate of the instance, mod_md may get one for a host with a name. */
         return vhosts->pair || !vhosts->has_md || !section->folder ? vhosts->pair : "";
 }
 
@@ -239,7 +240,7 @@ static void add_tls(const Vhosts *vhosts, ap_directive_t *node, const char *pair
                 put_first(vhosts, node, "SSLEngine", "On");
 }
 
-/* The addresses of a section, for TLS and without. */
+/* The addresses of a section, with and without TLS. */
 typedef struct Addresses {
         const char *tls, *plain;
 } Addresses;
@@ -275,7 +276,7 @@ static void append_section(ap_directive_t **tail, ap_directive_t *node)
         *tail = node;
 }
 
-/* Splits it into a section for TLS and one without, if it has addresses for both. */
+/* If the section has addresses with and without TLS, splits it into two sections. */
 static void write_section(const Vhosts *vhosts, const Section *section, ap_directive_t **tail)
 {
         const char *pair = choose_pair(vhosts, section);
@@ -304,7 +305,9 @@ static void write_section(const Vhosts *vhosts, const Section *section, ap_direc
 
 /* --- hosts with folders --- */
 
-/* A host without a folder belongs to the main site, even if a wildcard that covers it has one. */
+/* Whether a host needs its own section. It does if it has a folder. It also does if a wildcard that
+ * covers it has a folder: the host belongs to the main site, but without its own section, it would
+ * get the wildcard's. */
 static bool is_special(const Vhosts *vhosts, const HostMap *hosts, const char *host)
 {
         char folder[NAME_HOST_MAX];
@@ -333,7 +336,8 @@ static int compare_hosts(const void *left, const void *right)
         return (int)strlen(b) - (int)strlen(a);
 }
 
-/* Exact hosts first, then the longest wildcard: the order of the router. */
+/* Adds exact hosts first, then wildcards from the longest to the shortest, which is the order of
+ * the router. */
 static void add_hosts(const Vhosts *vhosts)
 {
         apr_array_header_t *names = apr_array_make(vhosts->pool, 8, sizeof(const char *));
@@ -407,7 +411,7 @@ static bool is_enabled(void)
         return false;
 }
 
-/* Without mod_ssl, no port has TLS. */
+/* Finds the ports with and without TLS. Without mod_ssl, no port has TLS. */
 static void find_ports(const Vhosts *vhosts)
 {
         const char *address, *port;
@@ -452,7 +456,8 @@ void vhosts_arrange(apr_pool_t *pool)
         host_pages = vhosts.pages;
         add_hosts(&vhosts);
         find_ports(&vhosts);
-        /* Sections without a name come first, and those for certain ports before those for all. */
+        /* Sections without a name come first. Among these, and among the others, sections for
+         * certain ports come before sections for all ports. */
         for (int turn = 0; turn < 4; turn++)
                 for (int i = 0; i < vhosts.sections->nelts; i++) {
                         const Section *section = &APR_ARRAY_IDX(vhosts.sections, i, Section);

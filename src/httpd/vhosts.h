@@ -13,11 +13,12 @@
  * processed. */
 void vhosts_arrange(apr_pool_t *pool);
 
-/* Whether that document root is the folder of the host. */
+/* Whether the document root is the host's own folder. */
 bool vhosts_is_folder_of(const char *document_root, const char *host);
 
-/* The Listen directives of the tree, which have no effect; NULL: none. */
+/* Returns the Listen directives of the tree, which have no effect, or NULL if there are none. */
 const ap_directive_t *vhosts_unused_listen(void);
 
-/* Whether a directive is a copy of another section in the tree, with the same contents. */
+/* Whether a directive is a section that is a copy of another section in the tree, with the same
+ * contents. */
 bool vhosts_is_copy(const ap_directive_t *directive);

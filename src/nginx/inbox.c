@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nginx opens a socket for each listening structure without a descriptor. Structures from the
+ * nginx opens a socket for each listening structure without a descriptor. So structures from the
  * configuration get a descriptor that never becomes readable. One more structure has the hand-off
- * socket. Its read handler is replaced after nginx has put it into the event loop, so that nginx
- * still wakes one worker at a time. A connection belongs to the structure of its local port.
+ * socket. After nginx has put this structure into the event loop, the module replaces its read
+ * handler. So nginx still wakes one worker at a time. A connection is served by the structure with
+ * its local port.
  */
 #include <pwd.h>
 #include <signal.h>
@@ -29,10 +30,12 @@
 #include "util/inherit.h"
 #include "util/log-limit.h"
 
-/* Connections received in one wake, before others have their turn. */
+/* The largest number of hand-offs that are received in one wake, before other events have their
+ * turn. */
 #define RECEIVED_PER_WAKE 16
 
-/* The pause of the hand-off socket if nothing can be received. */
+/* How long the hand-off socket is not watched if nothing can be received: because the gate is
+ * barred, or because there is no place for another client. */
 #define BARRED_MSEC 1
 #define FULL_MSEC   50
 
@@ -41,7 +44,7 @@ typedef struct InboxSettings {
         ngx_flag_t are_logs_files;
 } InboxSettings;
 
-/* The master fills it, and its workers inherit it. */
+/* The master fills this, and its workers inherit it. */
 static struct Inbox {
         bool is_inherited;
         Inheritance inheritance;
@@ -53,10 +56,10 @@ static struct Inbox {
         LogLimit limit;
 } inbox = { .fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
-/* Of this worker. When nginx reuses a connection, it clears the events of the connection, so the
- * timer has its own event. */
+/* The pause of this worker. When nginx reuses a connection, it clears the connection's events, so
+ * the timer has an event that belongs to no connection. */
 static struct InboxPause {
-        ngx_connection_t unused; /* nginx prints the descriptor of an event in its debug log */
+        ngx_connection_t unused; /* nginx's debug log shows its descriptor */
         ngx_event_t timer;
         ngx_connection_t *listener; /* of the hand-off socket */
 } inbox_pause;
@@ -83,7 +86,8 @@ const Config *inbox_config(uint32_t *ret_own)
         return inbox.config;
 }
 
-/* IPv4 addresses stay IPv4, also on a socket of both families. */
+/* Makes an IPv4 address of an IPv4-mapped address, which a socket of both families has. Returns its
+ * size. */
 static socklen_t inbox_unmap(ngx_sockaddr_t *address, socklen_t size)
 {
         const struct sockaddr_in6 v6 = address->sockaddr_in6;
@@ -108,7 +112,7 @@ static ngx_listening_t *inbox_find_listening(sa_family_t family, in_port_t port)
         return NULL;
 }
 
-/* The configuration is for ports 80 and 443, but the public sockets may have others. */
+/* The configuration is for ports 80 and 443, but the public sockets may have other ports. */
 static ngx_listening_t *inbox_choose(int fd, const struct bellhop_handoff *handoff,
                                      const ngx_sockaddr_t *local)
 {
@@ -177,7 +181,7 @@ static void inbox_drop(ngx_connection_t *connection)
                 ngx_destroy_pool(pool);
 }
 
-/* Does the same as nginx with an accepted connection. */
+/* Does with a received connection what nginx does with an accepted connection. */
 static void inbox_serve(int fd_consume, const struct bellhop_handoff *handoff)
 {
         _cleanup_close_ int fd = fd_consume;
@@ -186,7 +190,7 @@ static void inbox_serve(int fd_consume, const struct bellhop_handoff *handoff)
         ngx_connection_t *connection;
         ngx_listening_t *listening;
 
-        /* A client that has already left is normal. */
+        /* This fails if the client has already left, which is normal. */
         if (getpeername(fd, &peer.sockaddr, &peer_size) < 0 ||
             getsockname(fd, &local.sockaddr, &local_size) < 0)
                 return;
@@ -213,7 +217,7 @@ static void inbox_serve(int fd_consume, const struct bellhop_handoff *handoff)
         connection->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
         connection->start_time = ngx_current_msec;
         connection->write->ready = 1;
-        /* The first bytes are there. */
+        /* The first bytes have already arrived. */
         connection->read->ready = 1;
         connection->read->available = 1;
         listening->handler(connection);
@@ -253,8 +257,8 @@ static void inbox_log_refused(int result)
                               received_refusals[result], (ngx_uint_t)n_left_out);
 }
 
-/* Each client may need a second connection, to PHP. Without this connection, the client would get
- * an error. */
+/* Whether there is a place for one more client. Each client may need a second connection, to PHP.
+ * Without a place for that, the client would get an error. */
 static bool inbox_has_place(void)
 {
         const ngx_uint_t n_others = ngx_cycle->listening.nelts + 1;
@@ -263,8 +267,8 @@ static bool inbox_has_place(void)
                2 * (inbox.n_clients + 1) + n_others <= ngx_cycle->connection_n;
 }
 
-/* Takes the place of the client that has waited longest without a request, as nginx does when it is
- * full. */
+/* Closes the connection of the client that has been without a request for the longest time, as
+ * nginx does when it has no free connections. */
 static void inbox_make_place(void)
 {
         ngx_queue_t *waiting = (ngx_queue_t *)&ngx_cycle->reusable_connections_queue;
@@ -285,7 +289,8 @@ static ngx_msec_t inbox_receive(bool *ret_more)
         int fd, r;
 
         *ret_more = false;
-        /* Connections that are not received wait in the queue; received ones would be lost. */
+        /* Without a place, the worker does not receive: connections wait in the queue, but a
+         * received connection would be lost. */
         if (!inbox_has_place())
                 inbox_make_place();
         if (!inbox_has_place())
@@ -342,7 +347,8 @@ static bool inbox_inherit(void)
         return true;
 }
 
-/* After a SIGHUP, nginx takes the descriptors of the previous cycle. */
+/* Whether the previous cycle has a structure with the same address: after a SIGHUP, nginx takes the
+ * descriptor of that structure. */
 static bool inbox_is_old(const ngx_cycle_t *cycle, const ngx_listening_t *listening)
 {
         const ngx_listening_t *all;
@@ -357,7 +363,8 @@ static bool inbox_is_old(const ngx_cycle_t *cycle, const ngx_listening_t *listen
         return false;
 }
 
-/* A listening structure with the hand-off socket. No client ever has its address. */
+/* Adds a listening structure with the hand-off socket. Its address is one to which no client can
+ * connect. */
 static bool inbox_add_listening(ngx_cycle_t *cycle)
 {
         static struct sockaddr_in nowhere = { .sin_family = AF_INET };
@@ -435,8 +442,8 @@ static void *inbox_create_conf(ngx_cycle_t *cycle)
 {
         InboxSettings *settings = ngx_pcalloc(cycle->pool, sizeof(*settings));
 
-        /* Snippets name files of nginx's own folder as usual (include fastcgi_params), but this
-         * configuration is in no folder. */
+        /* Snippets name files of nginx's own folder as usual (include fastcgi_params). This
+         * configuration is not in that folder, so the folder is set here. */
         ngx_str_set(&cycle->conf_prefix, NGX_CONF_PREFIX);
         if (settings)
                 settings->are_logs_files = NGX_CONF_UNSET;
@@ -482,8 +489,8 @@ static void inbox_notify_ready(void)
 
         if (!inbox.inheritance.notify_socket)
                 return;
-        /* nginx sets its handlers a moment later, and then handles signals that arrived meanwhile.
-         */
+        /* nginx sets its signal handlers a moment later. Until then, these signals are blocked, and
+         * nginx handles them afterwards. */
         sigemptyset(&signals);
         sigaddset(&signals, SIGQUIT);
         sigaddset(&signals, SIGTERM);
@@ -492,7 +499,7 @@ static void inbox_notify_ready(void)
         (void)unsetenv("NOTIFY_SOCKET");
 }
 
-/* Runs in the master, after everything is read and opened. */
+/* Runs in the master, after the configuration is read and all files are opened. */
 static ngx_int_t inbox_init_module(ngx_cycle_t *cycle)
 {
         if (ngx_test_config)
@@ -501,7 +508,7 @@ static ngx_int_t inbox_init_module(ngx_cycle_t *cycle)
         return NGX_OK;
 }
 
-/* Runs in a worker, after the event loop has all listening structures. */
+/* Runs in a worker, after nginx has put all listening structures into the event loop. */
 static ngx_int_t inbox_init_process(ngx_cycle_t *cycle)
 {
         ngx_listening_t *all = cycle->listening.elts;

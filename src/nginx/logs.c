@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nginx writes to files, which a customer must not hold, or to syslog, where lines are lost. */
+/* nginx itself writes logs only to files, which a customer must not hold open, or to syslog, which
+ * loses lines. So the module writes them. */
 #include <syslog.h>
 
 #include <ngx_config.h>
@@ -11,15 +12,16 @@
 #include "nginx/logs.h"
 #include "util/journal.h"
 
-/* Room for everything except the client's texts. Each byte of these texts needs up to four. */
+/* Room for everything in a line except the client's texts. Each byte of these texts needs up to
+ * four bytes. */
 #define FIXED_BYTES 256
 
 static const char *instance_name;
 static bool is_file;
 static ngx_event_t round_end;
 
-/* Escapes text as Apache does in its logs: no byte ends the line or controls a terminal. special:
- * bytes with their own escape letter. At most four bytes for each. */
+/* Escapes text as Apache does in its logs, so that no byte ends the line or controls a terminal.
+ * special: bytes with their own escape letter. Writes at most four bytes for each byte. */
 static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const char *special,
                            const char *letters)
 {
@@ -41,8 +43,8 @@ static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const ch
         return at;
 }
 
-/* nginx's levels are those of syslog(3) plus one. Its texts contain names of files and headers of
- * clients unchanged. */
+/* Each of nginx's levels is that of syslog(3) plus one. nginx's texts contain names of files and
+ * headers of clients without escapes. */
 static void logs_write_error(ngx_log_t *log, ngx_uint_t level, u_char *text, size_t size)
 {
         u_char line[4 * NGX_MAX_ERROR_STR + 1], *end;
@@ -96,8 +98,8 @@ static ngx_uint_t logs_status(const ngx_http_request_t *request)
         return request->err_status ? request->err_status : request->headers_out.status;
 }
 
-/* "%V:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"": vhost_combined of Debian's
- * Apache, with the host that the client requested. */
+/* Writes "%V:%p %h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"", which is
+ * vhost_combined of Debian's Apache, but with the host that the client requested. */
 void logs_write_access(ngx_http_request_t *request)
 {
         const ngx_connection_t *connection = request->connection;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The access log, in the format of Apache instances, and the error log, in nginx's own. */
+/* Writes the access log in the format of Apache instances, and the error log in nginx's own format.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -9,15 +10,15 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-/* Each time nginx has read its configuration: replaces its error log. instance: the caller keeps
- * it. */
+/* Replaces nginx's error log. Call this each time nginx has read its configuration. instance must
+ * exist as long as the cycle. */
 void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files);
 
-/* Call it in a worker, before its first request. The lines of one round of its event loop go to
- * bellhop-log together, before it sleeps. */
+/* Call this in a worker, before its first request. The worker sends the lines of one round of its
+ * event loop to bellhop-log together, before it sleeps. */
 void logs_join(ngx_log_t *log);
-/* Call it in an ending worker. */
+/* Call this in a worker that ends. */
 void logs_flush(void);
 
-/* Call it in the log phase of a request. */
+/* Call this in the log phase of a request. */
 void logs_write_access(ngx_http_request_t *request);

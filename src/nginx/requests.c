@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Refuses requests that are not for this instance, never with the customer's content, and requests
- * for files that are never sent. Counts answered requests. */
+/* Refuses requests that are not for this instance, and requests for files that must never be sent.
+ * A refusal never has the customer's content. Counts answered requests. */
 #include <ngx_config.h>
 
 #include <ngx_core.h>
@@ -14,7 +14,8 @@
 #include "nginx/modules.h"
 #include "util/text.h"
 
-/* The connection of a stream of HTTP/2 is not that of its client. */
+/* Returns the connection of the client. For an HTTP/2 stream, request->connection is another one.
+ */
 static const ngx_connection_t *requests_connection(const ngx_http_request_t *request)
 {
         return request->stream ? request->stream->connection->connection : request->connection;
@@ -34,7 +35,7 @@ static ngx_int_t requests_suspend(ngx_http_request_t *request)
         return ngx_http_send_response(request, NGX_HTTP_SERVICE_UNAVAILABLE, &type, &text);
 }
 
-/* The answer contains nothing of the customer: no page of error_page. */
+/* Refuses a request, without the customer's pages of error_page. */
 static ngx_int_t requests_refuse(ngx_http_request_t *request, ngx_int_t status)
 {
         request->error_page = 1;
@@ -46,7 +47,8 @@ static bool requests_is_tls(const ngx_http_request_t *request)
         return requests_connection(request)->ssl;
 }
 
-/* The port that the client names, with its colon; nothing if it names none or the default. */
+/* Finds the port that the client names, with its colon. The result is empty if the client names no
+ * port, or the default. */
 static void requests_find_port(const ngx_http_request_t *request, ngx_str_t *ret)
 {
         const ngx_str_t *host = &request->headers_in.host->value;
@@ -90,7 +92,7 @@ static ngx_int_t requests_redirect(ngx_http_request_t *request, const char *host
                                                 : NGX_HTTP_PERMANENT_REDIRECT);
 }
 
-/* The document root of a host with its own pages ends with its name. */
+/* Whether a host has its own pages: then its document root ends with the host. */
 static bool requests_has_pages(ngx_http_request_t *request, const char *host)
 {
         const ngx_http_core_loc_conf_t *core =
@@ -115,7 +117,8 @@ static const char *requests_canonical(ngx_http_request_t *request, const Config 
         return admit_canonical(config, own, host, path);
 }
 
-/* RFC 9112 section 3.2.2: the host in a target takes precedence, so programs see only this host. */
+/* The host in a request target takes precedence over the Host field (RFC 9112 section 3.2.2). So
+ * programs get the host of the target in the Host field. */
 static void requests_set_host(ngx_http_request_t *request)
 {
         ngx_table_elt_t *host = request->headers_in.host;
@@ -143,15 +146,15 @@ static ngx_int_t requests_begin(ngx_http_request_t *request)
         if (!handoff)
                 return NGX_DECLINED;
         config = inbox_config(&own);
-        /* A longer host belongs to no instance. */
+        /* A host that does not fit is too long for any instance. */
         (void)snprintf(host, sizeof(host), "%.*s", (int)server->len, server->data);
         if (server->len > 0 &&
             (server->len >= sizeof(host) || !admit_host(config, own, host, handoff))) {
                 ngx_log_error(NGX_LOG_INFO, request->connection->log, 0,
                               "misdirected: host '%V' on a connection for '%s'", server,
                               handoff->host);
-                /* The browser opens a new connection for that host; HTTP/1.1 must end this
-                 * connection first. */
+                /* After this answer, the browser opens a new connection for that host. With
+                 * HTTP/1.1, this connection must end first. */
                 if (!request->stream)
                         request->keepalive = 0;
                 return requests_refuse(request, NGX_HTTP_MISDIRECTED_REQUEST);
@@ -188,8 +191,8 @@ static ngx_int_t requests_enter(ngx_http_request_t *request)
         return requests_guard(request, true);
 }
 
-/* Runs before all handlers that send a file. This does not use a location, because a location of a
- * snippet may take precedence. */
+/* Runs before all handlers that send a file. A location in the configuration could not do this,
+ * because a location of a snippet may take precedence. */
 static ngx_int_t requests_send(ngx_http_request_t *request)
 {
         return requests_guard(request, false);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* If the client's bytes were not read, close(2) would send a reset, which can destroy our reply in
- * transit (RFC 9112 section 9.6). Never waits. */
+/* If not all of the client's bytes were read, close(2) sends a reset, which can destroy our reply
+ * in transit (RFC 9112 section 9.6). So this file reads and discards them. It never waits. */
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -8,7 +8,7 @@
 #include "util/address.h"
 #include "util/cleanup.h"
 
-/* How much a client may still send before it is cut off. */
+/* The number of bytes that a client may still send before its connection is closed. */
 #define LINGER_BYTES_MAX (256 * 1024)
 
 #define PORT_HTTPS 443
@@ -38,7 +38,8 @@ int linger_init(LingerQueue *queue, sd_event *event, size_t max)
         return deadline_queue_init(&queue->deadlines, event, linger_free);
 }
 
-/* Discards and counts arrived bytes. False: close it, at the end of input or at the limit. */
+/* Discards and counts bytes that have arrived. False: the input has ended or reached the limit, so
+ * the connection must be closed. */
 static bool linger_discard(int fd, size_t *n_discarded)
 {
         while (*n_discarded < LINGER_BYTES_MAX) {
@@ -102,7 +103,8 @@ void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
         Address local;
         size_t size = 0;
 
-        /* On the port of HTTPS, a silent client would take an HTTP error for broken TLS. */
+        /* On the port of HTTPS, a silent client would take an HTTP error for broken TLS, so it gets
+         * no reply. */
         if (protocol != BELLHOP_PROTOCOL_UNKNOWN || reason == REFUSE_MALFORMED ||
             !address_local(fd, &local) || local.port != PORT_HTTPS)
                 size = refuse_reply(reason, protocol, alert, reply);

@@ -12,7 +12,7 @@
 typedef struct LingerQueue {
         sd_event *event;         /* not owned */
         DeadlineQueue deadlines; /* of the connections that linger */
-        size_t max;              /* beyond it, the oldest is closed */
+        size_t max;              /* beyond this number, the oldest connection is closed */
 } LingerQueue;
 
 int linger_init(LingerQueue *queue, sd_event *event, size_t max);
@@ -20,6 +20,6 @@ int linger_init(LingerQueue *queue, sd_event *event, size_t max);
 /* Sends the last reply to a client and discards everything that the client sends. Takes fd. */
 void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size);
 
-/* The same with the reply for that reason, see refuse_reply(). */
+/* Does the same with the reply for this reason, see refuse_reply(). */
 void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
                            enum bellhop_protocol protocol, uint8_t alert);

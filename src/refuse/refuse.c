@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Never sends back anything that came from a client. */
+/* A reply never contains anything that came from a client. */
 #include "refuse/refuse.h"
 #include "util/cleanup.h"
 
@@ -81,7 +81,7 @@ size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t
                     char ret[static REFUSE_REPLY_MAX])
 {
         const Refusal *refusal = &refusals[reason];
-        /* Record of type alert, two bytes long: fatal, description. */
+        /* A TLS record: type alert, version, length 2, level fatal, description. */
         const uint8_t record[] = { 21, 3, 3, 0, 2, 2, alert > 0 ? alert : refusal->alert };
         const bool later = refusal->status[0] == '5' && reason != REFUSE_SUSPENDED;
         int n;
@@ -90,7 +90,7 @@ size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t
                 memcpy(ret, record, sizeof(record));
                 return sizeof(record);
         }
-        /* A silent client, or one with another protocol, gets a text with the expected protocol. */
+        /* A client that is silent, or speaks another protocol, gets an HTTP error, too. */
         n = snprintf(ret, REFUSE_REPLY_MAX,
                      "HTTP/1.1 %s\r\n"
                      "Content-Type: text/plain; charset=utf-8\r\n"

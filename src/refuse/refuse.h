@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reasons to refuse a connection, and for each a TLS alert and an HTTP error. Pure. */
+/* The reasons to refuse a connection. Each reason has a TLS alert and an HTTP error. Pure. */
 #pragma once
 
 #include "handoff/bellhop.h"
@@ -23,7 +23,7 @@ typedef enum RefuseReason {
 /* The name of a reason, as in logs and metrics. */
 const char *refuse_reason_name(RefuseReason reason);
 
-/* The cause, for an administrator. NULL: no reason has that name. */
+/* The cause of the reason with this name, for an administrator. NULL: no reason has this name. */
 const char *refuse_reason_cause(const char *name);
 
 /* Whether the reason concerns one instance, and is also counted for this instance. */
@@ -31,6 +31,7 @@ bool refuse_reason_is_of_instance(RefuseReason reason);
 
 #define REFUSE_REPLY_MAX 512
 
-/* The bytes to send; returns their number. alert: replaces the alert of the reason, unless 0. */
+/* Makes the reply to send, and returns its size. alert: replaces the alert of the reason, unless 0.
+ */
 size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t alert,
                     char ret[static REFUSE_REPLY_MAX]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The routes: an open-addressing table of hosts, wildcard suffixes and addresses. One arena holds
- * all keys, so a hundred thousand keys need no single allocations. */
+/* The routes are in an open-addressing hash table of hosts, wildcard suffixes and addresses. One
+ * arena holds all keys, so that a hundred thousand keys do not need an allocation each. */
 #include <assert.h>
 
 #include "route/hostmap.h"
@@ -10,7 +10,7 @@
 #define SLOTS_MIN       64U
 #define ARENA_MIN_BYTES 1024U
 
-/* The key of an address begins with this byte, which no host contains, then IP and port. */
+/* The key of an address is this byte, which no host contains, then the IP address and the port. */
 #define ADDRESS_MARK      ':'
 #define ADDRESS_KEY_BYTES (1 + sizeof(struct in6_addr) + sizeof(uint16_t))
 
@@ -21,7 +21,8 @@ typedef struct Entry {
         uint32_t instance;
 } Entry;
 
-/* A lookup reads one slot and one key, nothing else: in a large table, each costs a cache miss. */
+/* Usually, a lookup reads only one slot and one key, because each further read in a large table
+ * costs a cache miss. */
 typedef struct Slot {
         uint32_t entry; /* index into entries plus one; 0: empty */
         uint32_t check; /* the half of the hash that does not choose the slot */
@@ -34,13 +35,13 @@ struct HostMap {
         size_t arena_used, arena_size;
         Entry *entries; /* in the order in which they were added */
         size_t n_entries;
-        Slot *slots; /* at most half are taken */
+        Slot *slots; /* at most half of them are taken */
         uint32_t n_slots;
         bool has_wildcards, has_addresses;
 };
 
-/* FNV-1a from the last byte to the first, so one pass over a host also hashes each suffix: it
- * passes ".example.org" before "www.example.org". */
+/* The hash is FNV-1a from the last byte to the first. So one pass over a host also hashes each of
+ * its suffixes: in "www.example.org", it hashes ".example.org" first. */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
 static uint64_t hostmap_hash_step(uint64_t hash, char c)
@@ -48,7 +49,8 @@ static uint64_t hostmap_hash_step(uint64_t hash, char c)
         return (hash ^ (uint8_t)c) * UINT64_C(0x100000001b3);
 }
 
-/* FNV's low bits depend little on the last hashed bytes, which here are the first of the name. */
+/* The low bits of FNV depend little on the last hashed bytes, which are the first bytes of the
+ * name. This mixes all bits. */
 static uint64_t hostmap_hash_finish(uint64_t hash)
 {
         hash ^= hash >> 32;
@@ -81,7 +83,7 @@ HostMap *hostmap_free(HostMap *map)
         return NULL;
 }
 
-/* The slot with the key, or the empty slot for it. */
+/* Returns the slot with the key, or the empty slot for this key. */
 static Slot *hostmap_slot(const HostMap *map, const char *key, size_t length, uint64_t hash)
 {
         const uint32_t mask = map->n_slots - 1;
@@ -96,7 +98,7 @@ static Slot *hostmap_slot(const HostMap *map, const char *key, size_t length, ui
         }
 }
 
-/* NULL: the map does not have the key. */
+/* Returns the slot with the key, or NULL. */
 static const Slot *hostmap_find(const HostMap *map, const char *key, size_t length, uint64_t hash)
 {
         const Slot *slot = map->n_slots > 0 ? hostmap_slot(map, key, length, hash) : NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Routes: the instance, by its index in Config.instances, for a host or a local address. Built
- * once, then read-only. The names come from root's files, so no attacker can make them collide, and
- * the hash needs no key.
+ * A route leads from a host or a local address to an instance, which is an index into
+ * Config.instances. The map is built once, and is then read-only. The names come from root's files,
+ * so no attacker can make them collide, and the hash needs no key.
  *
  * An exact host wins over a wildcard. Among wildcards, the longest suffix wins. "*.suffix" matches
  * one or more labels before the suffix, as Apache's ServerAlias does, and never the suffix itself.
@@ -12,8 +12,8 @@
 #include "route/hostname.h"
 #include "util/address.h"
 
-/* As the number of a route: none. As the instance of a route: it has no owner, and leads nowhere.
- */
+/* As the number of a route: there is no route. As the instance of a route: the route has no owner,
+ * and leads to no instance. */
 #define ROUTE_NONE UINT32_MAX
 
 typedef struct HostMap HostMap;
@@ -22,7 +22,8 @@ HostMap *hostmap_new(void);
 HostMap *hostmap_free(HostMap *map);
 
 /* host: canonical, or "*." and a canonical suffix. origin: any number from the caller. Returns 0,
- * -ENOMEM, or -EEXIST and, in ret_other, the origin of the entry that already has this host. */
+ * -ENOMEM, or -EEXIST if the map already has this host; then *ret_other is the origin of that
+ * route. */
 int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
                      uint64_t *ret_other);
 int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
@@ -40,17 +41,18 @@ typedef struct HostMapRoute {
 size_t hostmap_size(const HostMap *map);
 HostMapRoute hostmap_route(const HostMap *map, size_t route);
 
-/* Adds all routes of another map to the given instance, with origin_base added to each origin.
- * Returns 0, -ENOMEM, or -EEXIST with nothing added: ret_taken is a route that the map already has,
- * *ret_other its origin there. */
+/* Adds all routes of another map as routes to the given instance. origin_base is added to each
+ * origin. Returns 0, -ENOMEM, or -EEXIST. With -EEXIST, nothing was added: *ret_taken is a route
+ * that the map already has, and *ret_other its origin there. */
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
                   HostMapRoute *ret_taken, uint64_t *ret_other);
 
-/* Adds one route of another map; returns the same as hostmap_add_host(). */
+/* Adds one route of another map. Returns the same as hostmap_add_host(). */
 int hostmap_copy(HostMap *map, const HostMap *from, size_t route, uint32_t instance,
                  uint64_t origin, uint64_t *ret_other);
 
-/* Whether no other map could take a connection from this one. */
+/* Whether the map has only exact hosts, so that routes of other maps can't take connections from
+ * it. */
 bool hostmap_is_exact(const HostMap *map);
 
 typedef struct HostMapMatch {
@@ -61,8 +63,8 @@ typedef struct HostMapMatch {
 HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
 
-/* The instance that would get the host or wildcard of that route if its own instance and the
- * instance 'without' (ROUTE_NONE: none) had no routes. */
+/* Finds the wildcard that would get the host or wildcard of this route if two instances had no
+ * routes: the route's own instance, and the instance 'without' (ROUTE_NONE: none). */
 HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without);
 
 bool hostmap_has_addresses(const HostMap *map);

@@ -4,7 +4,7 @@
 
 #define LABEL_MAX 63
 
-/* The locale must not change what a host is, so this does not use tolower(3). */
+/* This does not use tolower(3), because the locale must not change what a host is. */
 static bool hostname_fold(uint8_t c, char *ret)
 {
         if (c >= 'A' && c <= 'Z')
@@ -29,8 +29,8 @@ static bool hostname_has_valid_labels(const char *name)
         }
 }
 
-/* A last label of only digits is never a top-level domain; resolvers treat such names as IPv4
- * addresses ("127.1", "2130706433"), see the URL standard's "ends in a number". */
+/* A last label of only digits is never a top-level domain. Resolvers treat names with such a label
+ * as IPv4 addresses ("127.1", "2130706433"): see "ends in a number" in the URL standard. */
 static bool hostname_ends_in_number(const char *name, size_t length)
 {
         while (length > 0 && text_is_digit((uint8_t)name[length - 1]))
@@ -77,9 +77,9 @@ HostnameResult hostname_parse_with_port(Span in, Hostname *ret)
                 const size_t size = (size_t)(colon - in.data);
                 uint64_t port;
 
-                /* RFC 3986 section 3.2.3 allows a colon without a port. Apache refuses that, and
-                 * with "HttpProtocolOptions Unsafe" the colon is part of the name, so the host
-                 * would differ. */
+                /* RFC 3986 section 3.2.3 allows a colon without a port, but Apache refuses it. With
+                 * "HttpProtocolOptions Unsafe", Apache takes the colon as a part of the name, so
+                 * its host would not be ours. */
                 if (!text_number((Span){ colon + 1, in.size - size - 1 }, UINT16_MAX, &port))
                         return HOSTNAME_INVALID;
                 in.size = size;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The canonical form in which a host is compared, stored and logged: lower case, no trailing dot,
- * no port, A-labels only. Letters, digits, '-' and '_' (RFC 1123 section 2.1, and the underscore
- * that browsers and Apache accept), labels of 1 to 63 bytes, 253 in all. No addresses. Pure. */
+/* Makes the canonical form in which a host is compared, stored and logged: lower case, no trailing
+ * dot, no port, A-labels only. A label has 1 to 63 letters, digits, '-' and '_', and a host at most
+ * 253 bytes (RFC 1123 section 2.1, and the underscore, which browsers and Apache accept). An
+ * address is not a host. Pure. */
 #pragma once
 
 #include "util/span.h"
@@ -20,8 +21,9 @@ typedef enum HostnameResult {
         HOSTNAME_INVALID,
 } HostnameResult;
 
-/* A host as in a TLS server name or in configuration, without port. */
+/* Parses a host as in a TLS server name or in configuration, without a port. */
 HostnameResult hostname_parse(Span in, Hostname *ret);
 
-/* A host as in an HTTP Host field or an authority: an optional port is checked and removed. */
+/* Parses a host as in an HTTP Host field or in the authority of a URL. Checks and removes an
+ * optional port. */
 HostnameResult hostname_parse_with_port(Span in, Hostname *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts only the connections of each source. The router and the outlets count their own
+/* This file counts only the connections of each source. The router and the outlets count their own
  * connections. */
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +17,8 @@ void admission_set(Admission *admission, const RouterSettings *settings, size_t 
         admission->pending_max = settings->pending_max;
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return;
-        /* The same number of refused connections may linger. */
+        /* Half of the descriptors are for pending connections. The other half is for refused
+         * connections, which may linger. */
         room = limit.rlim_cur > n_descriptors + 2 ? (limit.rlim_cur - n_descriptors) / 2 : 1;
         admission->pending_max = MIN(room, settings->pending_max);
 }
@@ -54,7 +55,7 @@ bool admission_of_instance(Admission *admission, Outlet *outlet)
 {
         if (outlet->n_waiting < admission->settings->pending_max_per_instance)
                 return true;
-        /* The outlet has already logged that the responder does not receive. */
+        /* The outlet of the responder has already logged that the responder does not receive. */
         if (!outlet->name)
                 return false;
         log_limits_write(admission->log_limits, outlet->log_limits, LOG_KIND_INSTANCE_LIMIT,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Enforces PendingMax=, PendingMaxPerSource=, PendingMaxPerInstance=; logs each limit reached. */
+/* Enforces PendingMax=, PendingMaxPerSource= and PendingMaxPerInstance=, and logs when a limit is
+ * reached. */
 #pragma once
 
 #include "router/outlet.h"
@@ -19,8 +20,8 @@ void admission_set(Admission *admission, const RouterSettings *settings, size_t 
 /* Whether this number of connections may be pending. */
 bool admission_has_room(Admission *admission, size_t n_pending);
 
-/* Whether one more connection of this client may be pending. If so, release *ret with
- * source_release(). */
+/* Whether one more connection of this client may be pending. If it may, the caller later releases
+ * *ret with source_release(). */
 bool admission_charge(Admission *admission, const Address *client, Source **ret);
 
 /* Whether one more connection may wait in the outlet. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns a connection from accept to hand-off or refusal. Reads and writes only on refused
- * connections. The wait for bytes is edge-triggered, because peeked bytes stay readable. Its
- * low-water mark is the number of needed bytes. One deadline limits the wait, and arriving bytes do
- * not extend it. Before a hand-off, the event source is removed, because an epoll entry belongs to
- * the open file, which continues to exist in the instance. The low-water mark is also reset, so the
+ * This file owns a connection from accept to hand-off or refusal. It reads from and writes to a
+ * connection only if it answers itself, for example with a refusal. The wait for bytes is
+ * edge-triggered, because peeked bytes stay readable. The low-water mark of the socket is the
+ * number of needed bytes. One deadline limits the wait, and arriving bytes do not extend the
+ * deadline. Before a hand-off, the event source is removed: an epoll entry belongs to the open
+ * file, which continues to exist in the instance. The low-water mark is also reset, so that the
  * instance gets the socket in the state after accept.
  */
 #include <assert.h>
@@ -21,7 +22,7 @@ static DeadlineQueue *conn_queue(const Conn *conn)
         return conn->state == CONN_SNIFFING ? &conn->router->sniffing : &conn->router->waiting;
 }
 
-/* Ends a connection, but not its descriptor, which the caller owns from now on. */
+/* Frees a connection, but does not close its descriptor, which the caller owns from now on. */
 static int conn_release(Conn *conn)
 {
         const int fd = conn->fd;
@@ -43,7 +44,7 @@ static void conn_close(Conn *conn)
         close_fd(conn_release(conn));
 }
 
-/* Sets the low-water mark: no event occurs before this number of bytes has arrived. */
+/* Sets the low-water mark, so that no event occurs before this number of bytes has arrived. */
 static void conn_set_low_water(Conn *conn, size_t bytes)
 {
         const int value = (int)bytes;
@@ -60,7 +61,7 @@ static void conn_restore(Conn *conn)
                 conn_set_low_water(conn, 1);
 }
 
-/* The client's address, if known, otherwise the proxy's. */
+/* Finds the client's address, or the proxy's if the client's is not known. */
 static bool conn_client_address(const Conn *conn, Address *ret)
 {
         if (conn->client != LOOK_CLIENT_TOLD)
@@ -87,7 +88,7 @@ static void conn_log_refusal(const Conn *conn, RefuseReason reason, const Outlet
                  fields.reason, host);
 }
 
-/* outlet: that of the concerned instance, or NULL. */
+/* outlet: of the instance that the refusal concerns, or NULL. */
 static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const char *host)
 {
         Router *router = conn->router;
@@ -118,7 +119,7 @@ void conn_on_deadline(Deadline *deadline)
                             conn->state == CONN_SNIFFING ? REFUSE_TIMEOUT : REFUSE_UNAVAILABLE);
 }
 
-/* Each state has its own time limit, which may have begun in a former router. */
+/* Each state has its own time limit. The time may have begun in a former router. */
 static uint64_t conn_deadline(const Conn *conn)
 {
         const RouterSettings *settings = &conn->router->config->router;
@@ -133,8 +134,8 @@ static uint64_t conn_deadline(const Conn *conn)
                        : event_now(conn->router->event) + settings->handoff_timeout_usec;
 }
 
-/* Makes the connection wait. Returns the pointer to use from now on, or NULL without memory: then
- * the connection has been refused. */
+/* Makes the connection wait. Returns the pointer to use from now on. Without memory, refuses the
+ * connection and returns NULL. */
 static Conn *conn_enter(Conn *conn, ConnState state)
 {
         Conn *kept = conn;
@@ -158,7 +159,7 @@ static Conn *conn_enter(Conn *conn, ConnState state)
         return kept;
 }
 
-/* False: its source has reached the limit. */
+/* False: the source of the connection has reached its limit. */
 static bool conn_charge_source(Conn *conn)
 {
         Address client;
@@ -173,9 +174,9 @@ static bool conn_charge_source(Conn *conn)
 
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
-/* Each look parses all bytes again, so a client that sends single bytes must not cause a look for
- * each byte. Clients need one or two looks; a request that is typed by hand waits at most a
- * second. */
+/* Each look parses all bytes again, so a client that sends single bytes must not cause a look at
+ * each byte. Ordinary clients need one or two looks. If a request is typed by hand, this delays it
+ * by at most a second. */
 #define LOOKS_BURST         8
 #define LOOKS_INTERVAL_USEC UINT64_C(1000000)
 
@@ -222,7 +223,8 @@ static void conn_wait_for_outlet(Conn *conn, Outlet *outlet, const struct bellho
                 conn_refuse(conn, REFUSE_OVERLOAD, outlet, handoff->host);
 }
 
-/* The outlet of an instance, made at its first use. NULL: no instance, or no memory. */
+/* Returns the outlet of an instance, which is made at its first use. NULL: there is no instance, or
+ * no memory. */
 static Outlet *conn_outlet(Router *router, uint32_t instance)
 {
         if (instance == ROUTE_NONE)
@@ -238,7 +240,8 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
         Router *router = conn->router;
 
         router_touch_status(router);
-        /* The authority is not a client of the customer. */
+        /* This is not counted for the instance, because the authority is not a client of the
+         * customer. */
         if (outlet == router->responder) {
                 router->metrics.challenges[CHALLENGE_TLS - 1]++;
                 return;
@@ -301,7 +304,8 @@ static void conn_answer(Conn *conn, const Look *look, Span answer)
         linger_reply_consume(&router->lingering, conn_release(conn), reply, size);
 }
 
-/* False: no such challenge is pending, so the connection is treated like any other. */
+/* Answers a challenge, or passes it to the responder. False: no such challenge is pending, so the
+ * connection is treated like any other. */
 static bool conn_meet_challenge(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -328,7 +332,7 @@ static bool conn_meet_challenge(Conn *conn, const Look *look)
         return false;
 }
 
-/* If the local address decides, bytes are read only to find a challenge. */
+/* If the local address decides, the router looks at bytes only to find a challenge. */
 static bool conn_meet_challenge_by_address(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -387,7 +391,7 @@ static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
 
         assert(conn->state == CONN_SNIFFING);
         look_at(conn->router->config, conn->router->peek, fd, revents & EPOLLRDHUP, &look);
-        /* After a reset, bytes can be read, but no client can be answered. */
+        /* After a reset, there may still be bytes to read, but the client can't be answered. */
         if (revents & (EPOLLHUP | EPOLLERR))
                 look.kind = LOOK_GONE;
         conn_act(conn, &look);
@@ -426,8 +430,8 @@ void conn_shed_oldest(Router *router, size_t n)
                 conn_refuse_pending(conn_first(&router->sniffing), REFUSE_OVERLOAD);
 }
 
-/* Refuses the oldest, which had the most time to send: an attacker's half-open hellos are refused
- * first. */
+/* Refuses the oldest connections, which had the most time to send. So an attacker's incomplete
+ * hellos are refused first. */
 static void conn_make_room(Router *router)
 {
         if (admission_has_room(&router->admission, router_n_pending(router)))
@@ -465,7 +469,8 @@ static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn 
         TAILQ_FOREACH (deadline, &queue->list, link) {
                 Conn *conn = container_of(deadline, Conn, deadline);
 
-                /* The next look at incomplete bytes sets the low-water mark again. */
+                /* If the bytes are still incomplete, the next router's first look sets the
+                 * low-water mark again. */
                 if (conn->low_water_set)
                         conn_set_low_water(conn, 1);
                 /* The next router sniffs a waiting connection again, within the rest of its
@@ -490,7 +495,7 @@ void conn_store_all(Router *router)
         if (n == 0 || router->notify.fd < 0)
                 return;
         if (stored && fds) {
-                /* Connections that wait for room arrived first. */
+                /* Connections that wait for their outlet come first, because they arrived first. */
                 const size_t n_waiting = conn_store_queue(&router->waiting, fds, stored);
 
                 (void)conn_store_queue(&router->sniffing, fds + n_waiting, stored + n_waiting);

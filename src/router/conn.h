@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One accepted connection: most never wait and stay on the stack; a waiting one is on the heap. */
+/* One accepted connection. Most connections never wait, and stay on the stack. A waiting connection
+ * is on the heap. */
 #pragma once
 
 #include "router/look.h"
@@ -22,13 +23,13 @@ typedef struct Conn {
         int fd;
         ConnState state;
         enum bellhop_protocol protocol;
-        uint8_t alert;      /* of a refusal, see Sniff */
-        bool low_water_set; /* SO_RCVLOWAT is not as accept gave it */
+        uint8_t alert;      /* to send in a refusal, see Sniff */
+        bool low_water_set; /* SO_RCVLOWAT was changed after accept */
         LookClient client;
         Address told; /* LOOK_CLIENT_TOLD */
         StoredConn past;
         sd_event_source *io; /* CONN_SNIFFING */
-        Source *source;      /* not CONN_NEW: the source that it is charged to, if known */
+        Source *source;      /* not CONN_NEW: the source to which it is charged, if known */
         Deadline deadline;   /* not CONN_NEW */
         Waiter waiter;       /* CONN_WAITING; owns its hand-off */
 } Conn;
@@ -36,7 +37,8 @@ typedef struct Conn {
 /* Hook of ListenerHooks. userdata: the router. */
 void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure);
 
-/* For a connection accepted before this router began; it may lack a seal. userdata: the router. */
+/* Takes a connection that was accepted before this router began. It may lack a seal. userdata: the
+ * router. */
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past);
 
 /* Called by the queues of deadlines. */
@@ -51,8 +53,7 @@ void conn_refuse_waiting(Outlet *outlet);
 /* Refuses the oldest sniffing connections, to free descriptors. */
 void conn_shed_oldest(Router *router, size_t n);
 
-/* Gives all pending connections to systemd. Those that it has not taken are closed with the others.
- */
+/* Gives all pending connections to systemd, so that they survive conn_close_all(). */
 void conn_store_all(Router *router);
 
 /* Closes all pending connections. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Accepts no commands: no client can change the router. Makes an answer in pieces: one piece in
- * each turn of the event loop, after the client has received the previous piece. The position in
- * the answer is remembered as the name of an instance, so the answer continues correctly after a
- * reload. */
+/* The control socket accepts no commands, so no client can change the router. An answer is made in
+ * pieces: in each turn of the event loop at most one, after the client has received the previous
+ * piece. The position in the answer is kept as the name of an instance, so the answer continues
+ * correctly after a reload. */
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -12,12 +12,13 @@
 #include "util/cleanup.h"
 
 #define REQUEST_BYTES_MAX 4096
-/* The time for a request and its answer together. */
+/* The time limit for a request and its answer together. */
 #define CLIENT_USEC (10 * UINT64_C(1000000))
 
-/* Limits how often connections are accepted. Without descriptors or memory, the event loop would
- * otherwise spin. A program that connects in a loop must not slow down clients. The interval limits
- * how long root waits behind such programs. */
+/* Limits how often connections are accepted. Without this limit, the event loop would spin when
+ * descriptors or memory have run out, and a program that connects in a loop would slow down the
+ * router's clients. The interval is short, so that root does not wait long behind such a program.
+ */
 #define RATE_USEC  (50 * UINT64_C(1000))
 #define RATE_BURST 20
 
@@ -43,7 +44,7 @@ typedef struct ControlClient {
         char request[REQUEST_BYTES_MAX];
 } ControlClient;
 
-/* The next piece, as a chunk (RFC 9112 section 7.1) if the client supports them. */
+/* Makes the next piece, as a chunk (RFC 9112 section 7.1) if the client supports chunks. */
 static void control_format(ControlClient *client)
 {
         ControlSocket *control = client->control;
@@ -75,7 +76,8 @@ static void control_free_client(Deadline *deadline)
         free(client);
 }
 
-/* Sends at most one piece, then others have their turn. False: the client is finished. */
+/* Sends at most one piece, so that other clients have their turn. False: the connection must be
+ * closed. */
 static bool control_send(ControlClient *client)
 {
         Exposition *answer = &client->answer;
@@ -83,7 +85,7 @@ static bool control_send(ControlClient *client)
 
         if (client->sent_bytes == answer->size && client->more)
                 control_format(client);
-        /* A truncated chunked answer is visibly incomplete. */
+        /* The connection is closed. The client sees that the chunked answer is incomplete. */
         if (answer->failed)
                 return false;
         n = send(client->fd, answer->data + client->sent_bytes, answer->size - client->sent_bytes,
@@ -105,7 +107,7 @@ static void control_put_text(Exposition *answer, const char *status, const char 
                 body ? text : "");
 }
 
-/* The route of a connection: resolves no name, and starts no instance. */
+/* Answers with the route of a connection. This resolves no name, and starts no instance. */
 static void control_put_route(const ControlSocket *control, Exposition *answer, Span query,
                               bool body)
 {
@@ -120,7 +122,7 @@ static void control_put_route(const ControlSocket *control, Exposition *answer, 
         control_put_text(answer, "200 OK", text, body);
 }
 
-/* The head has already been checked. */
+/* head: has already been checked by sniff_http(). */
 static void control_answer(ControlClient *client, Span head)
 {
         Exposition *answer = &client->answer;
@@ -159,7 +161,7 @@ static void control_answer(ControlClient *client, Span head)
         }
 }
 
-/* False: the client is finished. */
+/* False: the connection must be closed. */
 static bool control_receive(ControlClient *client)
 {
         const ssize_t n = recv(client->fd, client->request + client->request_bytes,
@@ -203,7 +205,8 @@ static bool control_is_root(int fd)
         return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
 }
 
-/* Other users never take a place of root, so root has at least CONTROL_ROOT_MAX places. */
+/* If there is no free place, closes the connection of a silent client. Clients of other users never
+ * take the place of a client of root, so root has at least CONTROL_ROOT_MAX places. */
 static void control_make_room(ControlSocket *control, bool is_root)
 {
         const size_t max = CONTROL_CLIENTS_MAX + (is_root ? CONTROL_ROOT_MAX : 0);
@@ -243,7 +246,8 @@ static void control_new_client_consume(ControlSocket *control, int fd)
                 control_free_client(&client->deadline);
 }
 
-/* Always accepts the connection, because the user of a client is known only after that. */
+/* Accepts the connection even if all places are taken, because the client's user is known only
+ * after that. */
 static int control_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         const int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

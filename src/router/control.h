@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The control socket: HTTP/1 over an inherited unix socket. All users with access by its mode can
- * read the metrics (GET /metrics) and ask for the route of a connection (GET /route). */
+/* The control socket: HTTP/1 over an inherited unix socket. All users whom its mode allows to
+ * connect can read the metrics (GET /metrics) and ask for the route of a connection (GET /route).
+ */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -9,13 +10,13 @@
 #include "metrics/metrics.h"
 #include "util/deadline.h"
 
-/* Places for all, and further places only for root. A new client takes the place of the one that
- * has been silent longest. */
+/* The number of places for clients of any user, and of more places only for root. If there is no
+ * free place, a new client takes the place of the client that has been silent longest. */
 #define CONTROL_CLIENTS_MAX 8
 #define CONTROL_ROOT_MAX    4
 
 typedef struct ControlSocket {
-        const Config *const *config; /* the one in force; not owned, like event */
+        const Config *const *config; /* the configuration in force; not owned, like event */
         void (*get_metrics)(void *userdata, MetricsSource *ret); /* called for each piece */
         void *userdata;
         sd_event *event;
@@ -29,5 +30,6 @@ void control_done(ControlSocket *control);
 /* The number of descriptors that the control socket may need. */
 size_t control_descriptors(const ControlSocket *control);
 
-/* Set the fields up to fd before. fd: a non-blocking listening unix stream socket, or none. */
+/* Before the call, set all fields up to fd. fd: a non-blocking listening unix stream socket, or
+ * negative. */
 int control_start(ControlSocket *control);

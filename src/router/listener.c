@@ -19,8 +19,8 @@
 #define EVENTS (EPOLLIN | EPOLLET)
 
 /* A connection gets its listener's seal when its handshake ends, perhaps on another processor, and
- * enters the queue a little later. So a connection may lack the seal if it is accepted within this
- * time after sealing, or is in the queue at the end of this time. */
+ * enters the queue a little later. So a connection may lack the seal if it was accepted within this
+ * time after sealing, or was in the queue at the end of this time. */
 #define SETTLE_USEC (1 * UINT64_C(1000000))
 
 /* The number of waiting connections: tcpi_unacked of a listening socket. An accept4() that finds no
@@ -35,10 +35,11 @@ static unsigned listener_backlog(int fd)
                                                                        : info.tcpi_unacked;
 }
 
-/* False: no more connections wait, or there is no room for one. */
+/* False: no more connections wait, or descriptors or memory have run out. */
 static bool listener_accept(Listener *listener)
 {
-        /* Blocking, as from accept(2) in the instance, because O_NONBLOCK would be passed on. */
+        /* The connection stays blocking, because the instance would get O_NONBLOCK with it, and
+         * expects a socket as from accept(2). */
         const int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 
         if (fd >= 0) {
@@ -56,11 +57,12 @@ static bool listener_accept(Listener *listener)
                 listener->hooks->on_exhausted(listener->userdata, errno);
                 return false;
         }
-        /* Other errors concern one lost connection: accept(2), "Error handling". */
+        /* Any other error concerns only one connection, which is lost: see accept(2), "Error
+         * handling". */
         return true;
 }
 
-/* Connections that arrive after the check of the queue cause another edge, and another turn. */
+/* Connections that arrive after the check of the queue cause another event. */
 static int listener_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         Listener *listener = userdata;
@@ -72,7 +74,7 @@ static int listener_on_readable(sd_event_source *source, int fd, uint32_t revent
         for (unsigned i = 0; i < n_waiting && i < ACCEPT_BATCH; i++)
                 if (!listener_accept(listener))
                         return 0;
-        /* Setting the events again makes epoll check the socket again. */
+        /* If connections remain, setting the events again makes epoll check the socket again. */
         return n_waiting > ACCEPT_BATCH ? sd_event_source_set_io_events(source, EVENTS) : 0;
 }
 
@@ -89,7 +91,8 @@ int listener_seal(Listener *listener)
 
         if (r == 0)
                 listener->sealed_usec = clock_monotonic_usec();
-        /* Then sealing each of its connections would also fail. */
+        /* Without the privilege, sealing single connections would also fail, so no connection is
+         * marked as unsure. */
         if (r == -EPERM)
                 listener->n_unsure = 0;
         return r;

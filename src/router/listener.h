@@ -10,7 +10,7 @@
 typedef struct ListenerHooks {
         /* Takes fd. is_unsure: it may lack a seal that it should have. */
         void (*accept_consume)(void *userdata, int fd, const StoredConn *past, bool is_unsure);
-        /* Descriptors or memory have run out: pause the listener, or it spins. */
+        /* Descriptors or memory have run out. Without a pause, the listener would spin. */
         void (*on_exhausted)(void *userdata, int error);
 } ListenerHooks;
 
@@ -19,7 +19,7 @@ typedef struct Listener {
         void *userdata;
         int fd;
         sd_event_source *io;
-        uint64_t sealed_usec; /* when it was sealed; 0: it has no seal */
+        uint64_t sealed_usec; /* when the listener was sealed; 0: it has no seal */
         uint64_t n_unsure;    /* the number of next connections that may lack a seal */
 } Listener;
 

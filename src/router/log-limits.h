@@ -22,12 +22,13 @@ typedef enum LogKind {
         LOG_KINDS,
 } LogKind;
 
-/* Writes a line, or counts it for the next one of its kind. of_instance: the limits of its
- * instance, or NULL. Limits begin as { 0 }. fields: all except message_id. */
+/* Writes a line, or counts it for the next one of its kind. of_instance: the limits of the instance
+ * that the line concerns, or NULL. Limits begin as { 0 }. The caller sets all fields except
+ * message_id. */
 void log_limits_write(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                       LogFields fields, const char *format, ...)
         __attribute__((format(printf, 5, 6)));
 
-/* For a line with expensive fields: whether it may be written. */
+/* Whether a line may be written, for callers whose fields are expensive to make. */
 bool log_limits_pass(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                      const LogFields *fields);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One buffer serves all connections. */
+/* All looks use the same buffer, so the spans of a look are valid only until the next look. */
 #include <sys/socket.h>
 
 #include "router/look.h"
@@ -38,7 +38,8 @@ static void look_for_more(const Config *config, size_t need_bytes, Look *look)
                 look_refuse(look, REFUSE_TOO_LARGE);
 }
 
-/* Skips a trusted proxy's header, which the instance will read. False: nothing to sniff follows. */
+/* Skips a trusted proxy's header, which the instance will read. False: there are no bytes to sniff
+ * after it. */
 static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
 {
         const SniffProxy proxy = sniff_proxy(*bytes);
@@ -56,7 +57,7 @@ static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
                 look->client = LOOK_CLIENT_PEER;
                 break;
         case SNIFF_PROXY_MALFORMED:
-                /* If only the header is missing, the reply says so in the client's own protocol. */
+                /* If the client sent no header, it gets the refusal in its own protocol. */
                 look->protocol = sniff(*bytes).protocol;
                 look_refuse(look, REFUSE_MALFORMED);
                 return false;
@@ -104,7 +105,8 @@ static void look_at_input(const Config *config, Span bytes, bool end_of_input, L
 
         if (look->kind != LOOK_MORE || !end_of_input)
                 return;
-        /* A header alone means that its client left, or that the proxy only checked us. */
+        /* If the proxy has sent only a header, the client has left, or the proxy has only checked
+         * whether we are available. */
         if (bytes.size > 0)
                 look_refuse(look, REFUSE_MALFORMED);
         else

@@ -29,12 +29,13 @@ typedef struct Look {
         Sniff sniffed;                  /* its spans point into the buffer */
 } Look;
 
-/* Looks at a connection without changing it. buffer: room for SniffMaxBytes=, into which the spans
- * of *ret point. end_of_input: the client sends no more, so these bytes decide. */
+/* Looks at a connection without changing it. buffer: has room for SniffMaxBytes=; the spans of *ret
+ * point into it. end_of_input: the client sends no more bytes, so the present bytes decide. */
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
 
-/* For a connection that the local address has routed, as in look: searches its bytes for a
- * challenge to a host of the same instance. False: the arrived bytes are not a challenge. */
+/* Searches the bytes of a connection for a challenge to a host of its instance. look: the earlier
+ * look at this connection, in which the local address decided. False: the arrived bytes are not a
+ * challenge. */
 bool look_for_challenge(const Config *config, uint8_t *buffer, int fd, const Look *look, Look *ret);
 
 /* Decides to refuse the connection, for a reason that is not in its bytes. */

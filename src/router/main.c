@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-router: options, inherited sockets, run. */
+/* bellhop-router: reads options, takes inherited sockets, and runs the router. */
 #include <getopt.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -30,8 +30,8 @@ static const char help[] =
         "      bellhop-router --config=DIR --runtime=DIR\n\n"
         "See bellhop-router(8).\n";
 
-/* Takes the first socket of this name that is not taken yet. It also becomes non-blocking for PID
- * 1, which only polls it. */
+/* Takes the first socket of this name that is not taken yet, and makes it non-blocking. PID 1
+ * shares this flag, but only polls the socket. */
 static int take_listening(Inherited *inherited, const char *name, int family)
 {
         int fd = inherit_take(inherited, name, family, SOCK_STREAM, 1);
@@ -63,7 +63,8 @@ static void take_pending(Router *router, int fd, const char *name)
 }
 
 /* Takes the stored descriptors in the order of their numbers, because systemd does not keep this
- * order. The earliest deadlines come first, so each connection is only appended to a queue. */
+ * order. In this order, the earliest deadlines come first, so each connection can be appended to a
+ * queue. */
 static void take_connections(Router *router, Inherited *inherited)
 {
         char name[STORE_NAME_MAX];
@@ -93,7 +94,8 @@ static void report_others(const Router *router, const Inherited *inherited)
         }
 }
 
-/* Listening sockets first, because they determine whether connections need a seal. */
+/* Takes listening sockets before connections, because they determine whether connections need a
+ * seal. */
 static int take_sockets(Router *router, Inherited *inherited)
 {
         const int control = take_listening(inherited, "control", AF_UNIX);

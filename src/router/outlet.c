@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An outlet stays connected after the first hand-off. The instance need not be running. */
+/* An outlet stays connected after the first hand-off, even while the instance is not running. */
 #include <assert.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -15,10 +15,12 @@
 
 #define RETRY_USEC (20 * UINT64_C(1000))
 
-/* The longest time that an old hand-off socket may get connections after its path was replaced. */
+/* The longest time that an old hand-off socket may get connections after a new socket has replaced
+ * it at its path. */
 #define LOOK_USEC (100 * UINT64_C(1000))
 
-/* Enough for a burst, and no more than the queue of a hand-off socket under systemd. */
+/* The least and the greatest share of an instance: enough for a burst, and no more than the queue
+ * of a hand-off socket under systemd. */
 #define IN_FLIGHT_LOW  UINT64_C(16)
 #define IN_FLIGHT_HIGH UINT64_C(512)
 
@@ -27,7 +29,7 @@
  * socket(7). */
 #define DATAGRAM_CHARGE 768
 
-/* Counts for the instance and for the total. */
+/* Counts for the instance and for all instances together. */
 #define OUTLET_COUNT(outlet, field) ((outlet)->metrics.field++, (outlet)->shared->metrics->field++)
 
 #define OUTLET_LOG(outlet, kind, ...)                                              \
@@ -39,8 +41,8 @@ static Outlet *outlet_of(const Start *start)
         return container_of(start, Outlet, start);
 }
 
-/* The socket is writable even if too many descriptors are in transit, or if the instance has not
- * started. Waiting for room would spin in both cases. */
+/* Even if too many descriptors are in transit, or if the instance waits for its turn to start, the
+ * socket is writable. In these two cases, waiting for room would spin. */
 static int outlet_watch(Outlet *outlet)
 {
         const bool for_room =
@@ -134,8 +136,9 @@ int outlet_shared_init(OutletShared *shared)
         return starts_init(&shared->starts, shared->event, &hooks);
 }
 
-/* All descriptors in transit count against one RLIMIT_NOFILE (unix(7), ETOOMANYREFS). Half of it is
- * divided among instances, so those that receive nothing can't prevent others from receiving. */
+/* All descriptors in transit count against one RLIMIT_NOFILE (unix(7), ETOOMANYREFS). Half of this
+ * limit is divided among instances, so that instances that receive nothing can't prevent others
+ * from receiving. */
 void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances)
 {
         uint64_t share = IN_FLIGHT_HIGH;
@@ -205,7 +208,8 @@ static int outlet_connect(Outlet *outlet)
 
         if (!outlet_socket_path(outlet, path))
                 return -ENAMETOOLONG;
-        /* Before connecting, so a file that is replaced meanwhile is noticed at the next check. */
+        /* This comes before the connection, so that the next check notices a file that was replaced
+         * meanwhile. */
         (void)stat(path, &st);
         outlet->fd = bellhop_connect(path);
         if (outlet->fd < 0)
@@ -226,8 +230,9 @@ static int outlet_connect(Outlet *outlet)
         return r;
 }
 
-/* If a process of the site holds the old socket, the outlet stays connected to it after a restart
- * of the socket's unit. While the old socket is open, no other file gets its inode. */
+/* Disconnects from a socket that was replaced. If a process of the site holds the old socket open,
+ * a restart of the socket's unit does not disconnect the outlet. While the old socket is open, no
+ * other file gets its inode. */
 static void outlet_leave_old(Outlet *outlet)
 {
         const uint64_t now = event_now(outlet->shared->event);
@@ -242,14 +247,14 @@ static void outlet_leave_old(Outlet *outlet)
                 outlet_disconnect(outlet);
 }
 
-/* 0: the connection is in the queue. BELLHOP_SEND_FULL, BELLHOP_SEND_IN_FLIGHT: later. Negative:
- * never. */
+/* Returns 0 if the hand-off is in the instance's queue, BELLHOP_SEND_FULL or BELLHOP_SEND_IN_FLIGHT
+ * if it can be sent later, or a negative errno if no process listens. */
 static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int fd)
 {
         int r = 0;
 
         outlet_leave_old(outlet);
-        /* If the socket unit was restarted meanwhile, connecting once helps. */
+        /* If the socket unit was restarted meanwhile, the second try connects to its new socket. */
         for (int i = 0; i < 2; i++) {
                 if (outlet->fd < 0)
                         r = outlet_connect(outlet);

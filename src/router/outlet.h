@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The router's end of one instance's hand-off socket, and the connections that wait, in order, for
- * room in it or for the instance's turn to start. A reload keeps it, with its counters. The
- * responder, bellhop-acme-tls, also has an outlet, although it is not an instance. */
+/* An outlet is the router's end of one instance's hand-off socket. It has a queue of connections
+ * that wait for room in the socket or for the instance's turn to start. A reload keeps outlets,
+ * with their counters. The responder, bellhop-acme-tls, also has an outlet, although it is not an
+ * instance. */
 #pragma once
 
 #include <sys/types.h>
@@ -15,14 +16,15 @@ typedef struct Outlet Outlet;
 
 typedef enum OutletResult {
         OUTLET_SENT,
-        OUTLET_WAIT,   /* full, or not yet its turn to start: enqueue it */
+        OUTLET_WAIT,   /* the socket is full, or it is not the instance's turn to start: enqueue the
+                          connection */
         OUTLET_ABSENT, /* nothing listens: the instance's socket unit is not started */
 } OutletResult;
 
 /* A connection in an outlet's queue. */
 typedef struct Waiter {
         Outlet *outlet; /* NULL: in no queue */
-        int fd;         /* the owner uses both */
+        int fd;         /* for the owner, like handoff */
         struct bellhop_handoff *handoff;
         TAILQ_ENTRY(Waiter) link;
 } Waiter;
@@ -31,12 +33,15 @@ typedef struct Waiter {
 typedef struct OutletShared {
         sd_event *event;         /* not owned, like all pointers here */
         const char *runtime_dir; /* of the hand-off sockets */
-        sd_event_source *retry;  /* a timer that flushes all outlets, as some events never come */
-        Metrics *metrics;        /* of all instances together */
-        LogLimit *log_limits;    /* one for each LogKind */
-        size_t in_flight_max;    /* unreceived hand-offs of each instance */
-        Starts starts;           /* by outlet_shared_init() */
-        void (*on_result)(Waiter *waiter, OutletResult result); /* sent or absent: dequeue it */
+        sd_event_source
+                *retry;       /* a timer that flushes all outlets, because some events never come */
+        Metrics *metrics;     /* the sums of all instances */
+        LogLimit *log_limits; /* one for each LogKind */
+        size_t in_flight_max; /* unreceived hand-offs of each instance */
+        Starts starts;        /* set by outlet_shared_init() */
+        void (*on_result)(
+                Waiter *waiter,
+                OutletResult result); /* result: sent or absent; the hook dequeues the waiter */
 } OutletShared;
 
 struct Outlet {
@@ -46,8 +51,10 @@ struct Outlet {
         dev_t device; /* of the file that fd is connected to, like inode */
         ino_t inode;
         uint64_t looked_usec;      /* when the path last led to that file */
-        sd_event_source *writable; /* on while connections wait for room, or the instance starts */
-        bool in_flight; /* connections wait until other instances receive, without an event */
+        sd_event_source *writable; /* enabled while connections wait for room, or while the instance
+                                      starts */
+        bool in_flight; /* connections wait until other instances receive, which causes no event
+                           here */
         Start start;
         TAILQ_HEAD(, Waiter) waiting;
         size_t n_waiting;
@@ -55,20 +62,21 @@ struct Outlet {
         LogLimit log_limits[LOG_KINDS_OF_INSTANCE];
 };
 
-/* Set the other fields before, except in_flight_max. */
+/* Before the call, set all other fields except in_flight_max. */
 int outlet_shared_init(OutletShared *shared);
 
-/* Applies settings to all later outlets; outlet_bound() applies them to an existing one. */
+/* Applies settings to all outlets that are made later. outlet_bound() applies them to an existing
+ * outlet. */
 void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances);
 void outlet_bound(const Outlet *outlet);
 
 /* name: of the instance; NULL: for the responder. */
 Outlet *outlet_new(OutletShared *shared, const char *name);
 
-/* Its queue must be empty. Returns NULL. */
+/* The outlet's queue must be empty. Returns NULL. */
 Outlet *outlet_free(Outlet *outlet);
 
-/* Sends now or not at all; the caller keeps fd. */
+/* Sends now or not at all. The caller keeps fd. */
 OutletResult outlet_send(Outlet *outlet, const struct bellhop_handoff *handoff, int fd);
 
 /* Sends waiting connections, until the socket is full again or none remains. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread reads files and the user database, and accesses no data of the router. SIGHUP has no
- * answer, so the begin and the result of a reload are written to a file, and ExecReload= waits for
- * a reload that began after its signal. Type=notify-reload, since systemd 253, would also wait, but
- * can't report failure. */
+/* The thread reads files and the user database, and accesses no data of the router. A process that
+ * sends SIGHUP gets no answer, so the router writes the time at which a reload began, and its
+ * result, to a file. ExecReload= waits for the result of a reload that began after its signal.
+ * Type=notify-reload, which systemd has since version 253, would also wait, but can't report
+ * failure. */
 #include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -19,12 +20,13 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* In $RUNTIME_DIRECTORY, for ExecReload=: "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n" */
+/* The file in $RUNTIME_DIRECTORY for ExecReload=, with "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n". */
 #define RELOAD_FILE "reload"
 
 #define END_TIMEOUT_MSEC 500
 
-/* Less than TimeoutStartSec=, after which systemd would kill us without a message. */
+/* This is less than TimeoutStartSec=, after which systemd would kill this process without a
+ * message. */
 #define ASK_TIMEOUT_USEC (80 * UINT64_C(1000000))
 
 typedef enum ReloadWork {
@@ -37,7 +39,7 @@ struct Reload {
         const ReloadHooks *hooks;
         void *userdata;
         sd_event_source *done;
-        int done_fd; /* an eventfd: the thread has ended */
+        int done_fd; /* an eventfd, readable when the thread has ended */
         pthread_t thread;
         ReloadWork work;
         bool again; /* another reload was requested while the thread was busy */
@@ -56,7 +58,7 @@ const char *reload_note(const Reload *reload)
         return reload->note;
 }
 
-/* One line of text that systemd accepts: a value from a file may have any bytes. */
+/* Makes the note one line of text that systemd accepts. A value from a file may have any bytes. */
 static void reload_clean_note(Reload *reload)
 {
         for (char *c = reload->note; *c; c++)
@@ -119,7 +121,7 @@ static void reload_write_result(const Reload *reload, ReloadResult result)
                             folder);
 }
 
-/* Releases the memory of replaced data, and temporary memory of reading. */
+/* Frees the replaced configuration, and returns free memory to the kernel. */
 static void reload_release(Reload *reload)
 {
         reload->config = config_free(reload->config);
@@ -168,7 +170,8 @@ static ReloadResult reload_use(Reload *reload)
         return config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
 }
 
-/* The hook notifies systemd first, so systemd learns of the end as early as ExecReload= does. */
+/* Calls the hook first: it notifies systemd, which then learns of the end no later than ExecReload=
+ * does. */
 static void reload_end(Reload *reload, ReloadResult result)
 {
         reload->hooks->on_end(reload->userdata, result, !reload->again);
@@ -279,7 +282,7 @@ typedef struct ReloadQuestion {
         ReloadAnswer *answer;
 } ReloadQuestion;
 
-/* 1: the answer concerns a reload that began after our request. 0: not yet. */
+/* 1: the file has the answer of a reload that began after our request. 0: not yet. */
 static int reload_read_answer(void *userdata)
 {
         const ReloadQuestion *question = userdata;

@@ -12,10 +12,10 @@ typedef struct Reload Reload;
 #define RELOAD_NOTE_MAX 400
 
 typedef struct ReloadHooks {
-        /* Puts a configuration into force; Reload still owns it. The previous configuration must
-         * not be used any more. An error changes nothing. */
+        /* Puts a configuration into force. Reload owns it. After success, the hook no longer uses
+         * the previous configuration. An error changes nothing. */
         int (*use)(void *userdata, const Config *config);
-        /* A reload has ended; is_last: no other one follows at once. */
+        /* A reload has ended. is_last: no other reload follows at once. */
         void (*on_end)(void *userdata, ReloadResult result, bool is_last);
 } ReloadHooks;
 
@@ -24,11 +24,12 @@ typedef struct ReloadHooks {
 int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void *userdata,
                Reload **ret);
 
-/* Also frees the configuration in force, unless the thread still needs it after a moment, for
- * example because the user database does not answer. Returns NULL. */
+/* Waits a moment for the thread, then frees everything, including the configuration in force. If
+ * the thread is still busy, for example because the user database does not answer, it frees
+ * nothing. Returns NULL. */
 Reload *reload_free(Reload *reload);
 
-/* Reads the configuration again; if a reload is running, after that reload. */
+/* Reads the configuration again. If a reload is running, the next one begins after its end. */
 void reload_request(Reload *reload);
 
 /* The part of the status about the configuration, or "". */
@@ -39,5 +40,5 @@ typedef struct ReloadAnswer {
         char text[RELOAD_NOTE_MAX + 1]; /* the note */
 } ReloadAnswer;
 
-/* In another process: asks a running router for a reload, and waits for its end. */
+/* Asks a router, which is another process, for a reload, and waits for the end of the reload. */
 int reload_ask(pid_t router, ReloadAnswer *ret);

@@ -12,13 +12,14 @@
 
 #define RESUME_USEC (100 * UINT64_C(1000))
 #define STATUS_USEC (1 * UINT64_C(1000000))
-/* By default sd-event may be late by 250 ms. */
+/* By default, sd-event may call timers 250 ms late. */
 #define ACCURACY_USEC 1000
 
-/* Standard streams, listeners, event loop, and a few that are open only for a moment. */
+/* Descriptors for standard streams, listeners and the event loop, and a few that are open only for
+ * a moment. */
 #define DESCRIPTORS_OWN 24
 
-/* Sends systemd the status, and the event that happened. */
+/* Sends the status to systemd, and the event that has happened. */
 static void router_notify(Router *router, NotifyEvent happened)
 {
         const Metrics *metrics = &router->metrics;
@@ -35,7 +36,7 @@ static void router_notify(Router *router, NotifyEvent happened)
                     metrics_sum(metrics->challenges, CHALLENGE_TYPES));
 }
 
-/* Logs which step of the start has failed. */
+/* If a step of the start has failed, logs which step. */
 static int router_step(int r, const char *step)
 {
         if (r < 0)
@@ -90,12 +91,12 @@ static void router_on_exhausted(void *userdata, int error)
         if (!router_arm(router->resume, RESUME_USEC))
                 return;
         router_pause_listeners(router, true);
-        /* Otherwise, silent clients could lock out all others until the deadlines of the silent
-         * clients. */
+        /* Without this, silent clients could lock out all other clients until their own deadlines.
+         */
         conn_shed_oldest(router, 1 + router->sniffing.n / 8);
 }
 
-/* Tries again after too many descriptors were in transit. */
+/* Tries to send again: see outlet_retry(). */
 static int router_on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
         Router *router = userdata;
@@ -120,8 +121,9 @@ static void router_set_limits(Router *router)
         outlet_shared_set(&router->outlet_shared, &config->router, config->n_instances);
 }
 
-/* Outlets of remaining instances keep their sockets and waiting connections, and move to their new
- * index in outlets. outlets and config are NULL if no instance remains. */
+/* Moves the outlets of remaining instances, with their sockets and waiting connections, to their
+ * new indexes in outlets. Frees all other outlets. If no instance remains, outlets and config are
+ * NULL. */
 static void router_move_outlets(Router *router, Outlet **outlets, const Config *config)
 {
         for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {
@@ -184,7 +186,8 @@ static const char *router_instance_name(const void *userdata, size_t i)
         return router->config->instances[i].name;
 }
 
-/* The clock of seconds since 1970 can be set; the clock of hand-offs can't. */
+/* Hand-offs are timed by a clock that can't be set. The clock of seconds since 1970 can be set, so
+ * the conversion uses its present value. */
 static uint64_t router_since_1970(uint64_t monotonic_nsec)
 {
         const uint64_t ago = clock_nsec(CLOCK_MONOTONIC) - monotonic_nsec;

@@ -24,8 +24,8 @@ struct Router {
         const char *challenges_dir; /* not owned */
         Listener *listeners;
         size_t n_listeners;
-        bool seals;              /* no connection without a seal is handed off */
-        sd_event_source *resume; /* listens again after descriptors or memory ran out */
+        bool seals;              /* true: no connection without a seal is handed off */
+        sd_event_source *resume; /* a timer to accept again after descriptors or memory ran out */
         sd_event_source *status;
         DeadlineQueue sniffing; /* one for each state of a connection */
         DeadlineQueue waiting;
@@ -38,8 +38,8 @@ struct Router {
         LogLimit log_limits[LOG_KINDS];
 };
 
-/* Reads the configuration. challenges_dir: of pending challenges. The strings must outlive the
- * router. Logs a failed step. */
+/* Reads the configuration. challenges_dir: the folder of pending challenges. The strings must
+ * outlive the router. If a step fails, logs which step. */
 int router_init(Router *router, const char *config_dir, const char *runtime_dir,
                 const char *challenges_dir);
 
@@ -50,11 +50,12 @@ void router_set_control_consume(Router *router, int fd);
 /* Seals the listeners, which must all have been added; call it before conn_resume_consume(). */
 void router_seal(Router *router);
 
-/* Notifies systemd that it is ready, and works until a signal ends it. Logs a failed step. */
+/* Notifies systemd that the router is ready, and works until a signal ends it. If a step fails,
+ * logs which step. */
 int router_run(Router *router);
 void router_done(Router *router);
 
-/* A counter has changed: the status line in systemctl is updated within a second. */
+/* Call it when a counter has changed. The status in systemctl is updated within a second. */
 void router_touch_status(Router *router);
 
 static inline size_t router_n_pending(const Router *router)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts pending connections by address prefix, as an IPv6 client usually has 2^64 addresses. */
+/* Counts pending connections by the prefix of the client's address, because an IPv6 client usually
+ * has 2^64 addresses. */
 #pragma once
 
 #include "config/config.h"
@@ -7,13 +8,14 @@
 typedef struct Source Source;
 
 typedef struct SourceTable {
-        void *root; /* tsearch(3): a tree needs no hash, whose collisions a client could cause */
-        size_t n;   /* sources with anything pending */
+        void *root; /* for tsearch(3); in a hash table, clients could cause collisions */
+        size_t n;   /* the number of sources that have pending connections */
 } SourceTable;
 
-/* Counts one connection. 0 and *ret; -EDQUOT: the source has reached its limit; -ENOMEM. */
+/* Counts one connection. Returns 0 and sets *ret, or returns -EDQUOT if the source has reached its
+ * limit, or -ENOMEM. */
 int source_charge(SourceTable *table, const RouterSettings *settings, const Address *client,
                   Source **ret);
 
-/* Releases it; NULL is allowed. */
+/* Ends the count of one connection. source may be NULL. */
 void source_release(SourceTable *table, Source *source);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* An instance can't report its start to the router. But systemd keeps the instance's runtime folder
- * while its service runs. And when the instance receives, the unread output of the datagram socket
- * (SIOCOUTQ) shrinks, and an edge-triggered EPOLLOUT wakes the router. */
+/* An instance can't report its start to the router, so the router uses two other signs. While the
+ * service of the instance runs, systemd keeps the instance's runtime folder. When the instance
+ * receives, the unread output of the datagram socket (SIOCOUTQ) shrinks, and an edge-triggered
+ * EPOLLOUT wakes the router. */
 #include <assert.h>
 #include <sys/param.h>
 #include <time.h>
@@ -10,29 +11,31 @@
 #include "router/starts.h"
 #include "util/cleanup.h"
 
-/* After a hand-off within this time, an instance is not checked, so a busy one costs nothing. */
+/* Within this time after a hand-off, the router does not check whether the instance runs, so a busy
+ * instance costs no checks. */
 #define HOT_USEC (1 * UINT64_C(1000000))
 
 /* A shorter wait for a slot is not logged. */
 #define HARMLESS_USEC (3 * UINT64_C(1000000))
 
-/* An unread datagram is charged to its sender's socket by more than this. */
+/* The kernel charges more than this number of bytes to the sender's socket for an unread datagram.
+ */
 #define CHARGE_MIN 256
 
-/* A start keeps a processor busy: more simultaneous starts finish no sooner, and delay everything
- * else.
- */
+/* A start keeps a processor busy, so more simultaneous starts do not finish sooner, but delay
+ * everything else. */
 #define STARTING_PER_PROCESSOR 2
 #define STARTING_LEAST         4
 
-/* Instances that fail to start must not take all slots from others. */
+/* Late instances get at most half of the slots, so that instances that fail to start can't take all
+ * slots. */
 static bool starts_has_free_slot(const Starts *starts, bool late)
 {
         return starts->starting.n < starts->max &&
                (!late || starts->n_late < (starts->max + 1) / 2);
 }
 
-/* The next instance to get a slot; NULL: none. */
+/* Returns the next instance to get a slot, or NULL. */
 static Start *starts_next(const Starts *starts)
 {
         if (starts_has_free_slot(starts, false) && !TAILQ_EMPTY(&starts->waiting))
@@ -164,7 +167,8 @@ static void starts_on_passed(Deadline *deadline)
         start->sent_usec = 0;
 }
 
-/* This is a separate event, because sending to one instance may free the slot for the next one. */
+/* This is a separate event, because sending to one instance may free the slot for the next
+ * instance. */
 static int starts_on_next(sd_event_source *source, void *userdata)
 {
         Starts *starts = userdata;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Limits how many instances start at the same time: StartingMax=. A hand-off to an instance that is
- * not running starts it, so it needs a slot first; others wait in the order of their requests. */
+ * not running starts it, so the instance needs a slot first. If there is no free slot, instances
+ * wait in the order in which they asked for one. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,27 +9,27 @@
 #include "util/deadline.h"
 
 typedef enum StartState {
-        START_NONE,     /* probably running, or gets no hand-offs */
-        START_WAITING,  /* for a slot; it gets no hand-offs */
-        START_HAS_SLOT, /* until it receives, or its time ends */
+        START_NONE,     /* the instance is probably running, or gets no hand-offs */
+        START_WAITING,  /* waits for a slot; gets no hand-offs */
+        START_HAS_SLOT, /* has a slot until it receives, or until its time ends */
 } StartState;
 
 /* The state of one instance. */
 typedef struct Start {
         StartState state;
-        uint64_t since_usec;     /* when that began */
-        uint64_t sent_usec;      /* the last hand-off */
-        int unread_bytes;        /* START_HAS_SLOT: of its hand-offs, at the last look */
+        uint64_t since_usec;     /* when the state began */
+        uint64_t sent_usec;      /* when the last hand-off was sent */
+        int unread_bytes;        /* START_HAS_SLOT: not received at the last look */
         bool is_late;            /* its last slot ended before the instance received */
         TAILQ_ENTRY(Start) link; /* START_WAITING */
         Deadline deadline;       /* START_HAS_SLOT */
         struct Starts *starts;   /* START_HAS_SLOT */
 } Start;
 
-/* Questions about an instance, and events of it. */
+/* Questions about an instance, and events. */
 typedef struct StartHooks {
         bool (*runs)(const Start *start);
-        int (*unread_bytes)(const Start *start); /* of the hand-offs to it */
+        int (*unread_bytes)(const Start *start); /* bytes of hand-offs that it has not received */
         void (*on_turn)(Start *start);           /* it has the slot that it waited for: send */
         void (*on_waited)(const Start *start, uint64_t usec); /* it has waited long for a slot */
         void (*on_left)(Start *start, bool is_late);          /* it has lost its slot */
@@ -36,7 +37,7 @@ typedef struct StartHooks {
 
 typedef TAILQ_HEAD(StartList, Start) StartList;
 
-/* The state of the router: which instances start, and which wait. */
+/* The instances of the router that are starting, and those that wait for a slot. */
 typedef struct Starts {
         const StartHooks *hooks;
         sd_event *event; /* not owned */
@@ -45,7 +46,7 @@ typedef struct Starts {
         size_t n_late;          /* how many of these are late */
         StartList waiting;
         StartList waiting_late;
-        sd_event_source *next; /* enabled while it is the turn of an instance */
+        sd_event_source *next; /* enabled while an instance can get a slot */
 } Starts;
 
 /* How long an instance keeps its slot without receiving. */
@@ -57,7 +58,8 @@ void starts_done(Starts *starts);
 /* setting: StartingMax= */
 void starts_set_max(Starts *starts, size_t setting);
 
-/* False: send later. on_turn() is called when the instance's turn comes. */
+/* Whether a hand-off to the instance may be sent now. If not, on_turn() is called when the
+ * instance's turn comes. */
 bool starts_may_send(Starts *starts, Start *start);
 
 /* A hand-off was sent. Returns whether it starts the instance. */

@@ -8,27 +8,28 @@
 
 #include "util/notify.h"
 
-/* The names of stored descriptors: numbered from 0, in the order for the next router. */
+/* The names of stored descriptors. The next router takes them in the order of their numbers, which
+ * begin at 0. */
 #define STORE_NAME_FORMAT "pending-%zu"
 #define STORE_NAME_MAX    sizeof("pending-18446744073709551615")
 
 /* The data of a stored connection. Routers of other versions must understand it. */
 typedef struct StoredConn {
         uint64_t accepted_nsec;
-        uint64_t sniffing_deadline_usec; /* 0: as the settings say, from now on */
+        uint64_t sniffing_deadline_usec; /* 0: the limit of the settings, from now on */
         uint64_t waiting_deadline_usec;
 } StoredConn;
 
-/* Gives systemd n connections, in the order for the next router. The caller keeps the descriptors.
- * Waits for systemd, at most 75 seconds. Returns n, or a negative errno if systemd does not have
- * all. */
+/* Gives systemd n connections, in the order in which the next router takes them. The caller keeps
+ * the descriptors. Waits for systemd, at most 75 seconds. Returns n, or a negative errno if systemd
+ * has not got all of them. */
 int store_give(const Notify *notify, const int *fds, const StoredConn *conns, size_t n);
 
-/* Takes the connections that a former router has stored in this descriptor. Returns their number. A
- * negative errno: the rest is lost. */
+/* Takes the connections that a former router has stored in this descriptor. Returns their number,
+ * or a negative errno if the other connections are lost. */
 typedef void (*StoreTake)(void *userdata, int fd_consume, const StoredConn *conn);
 int store_take_up_consume(int fd, StoreTake take, void *userdata);
 
-/* Makes systemd drop the descriptor with that name. If systemd does not get the message, the next
- * router gets an empty queue and drops it. */
+/* Makes systemd drop the descriptor with this name. If systemd does not get the message, the next
+ * router gets an empty queue, and drops the queue. */
 void store_forget(const Notify *notify, const char *name);

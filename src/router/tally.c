@@ -9,7 +9,7 @@
 #include "util/deadline.h"
 #include "util/unix-address.h"
 
-/* The time between two attempts to connect, or to send reports that could not be sent. */
+/* The times between two attempts to connect, and between two attempts to send the same reports. */
 #define CONNECT_USEC UINT64_C(1000000)
 #define RETRY_USEC   UINT64_C(200000)
 
@@ -28,7 +28,7 @@ static bool tally_connect(Tally *tally)
         return tally->fd >= 0;
 }
 
-/* False: no process receives it now. */
+/* False: bellhop-usage can't receive the message now. */
 static bool tally_send(Tally *tally, size_t n, bool is_last)
 {
         UsageMessage message;
@@ -77,7 +77,7 @@ int tally_init(Tally *tally)
 {
         int r = sd_event_add_defer(tally->event, &tally->flush, tally_on_flush, tally);
 
-        /* Runs after all due events, because connections arrive in groups. */
+        /* This runs after all due events, because connections arrive in groups. */
         if (r >= 0)
                 r = sd_event_source_set_priority(tally->flush, SD_EVENT_PRIORITY_IDLE);
         if (r >= 0)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhop-seal PROGRAM [ARGUMENT...]: seals the inherited listening sockets, drops the privilege
- * that this needs, and becomes PROGRAM, so the router never has it. Connections that are older than
- * their listener's seal each need their own seal. The first connection, which has started the
- * router, is always one of them. These connections are accepted here, unread, and inherited under a
- * separate name.
+ * for this, and becomes PROGRAM. So the router never has the privilege. A connection that is older
+ * than its listener's seal needs its own seal. The first connection, which has started the router,
+ * is always such a connection. bellhop-seal accepts these connections without reading from them,
+ * and the router inherits them under a separate name.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -16,11 +16,12 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/* The most connections to accept here. The router accepts the others, and refuses those that it
- * can't seal. */
+/* The largest number of connections to accept here. The router accepts the other connections, and
+ * refuses those that it can't seal. */
 #define EARLY_MAX 4096
 
-/* Returns the number after that of the last descriptor that the program inherits. */
+/* Accepts and seals connections that wait in a listener. next: the number of the next free
+ * descriptor. Returns its new value. */
 static int accept_early(int listener, int next)
 {
         for (; next < SD_LISTEN_FDS_START + EARLY_MAX; next++) {
@@ -34,7 +35,7 @@ static int accept_early(int listener, int next)
         return next;
 }
 
-/* Reports nothing: the router finds out for itself what failed. */
+/* Reports no errors, because the router itself finds out what has failed. */
 static int seal_inherited(int end)
 {
         int next = end;
@@ -84,7 +85,7 @@ int main(int argc, char *argv[])
                 return EXIT_FAILURE;
         }
         r = announce(end, seal_inherited(end));
-        /* With no ambient capability, none is left after exec. */
+        /* Without ambient capabilities, the program has no capability after exec. */
         if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0)
                 (void)execv(argv[1], argv + 1);
         r = r < 0 ? r : -errno;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Never reads a byte from a client. */
+/* This file never reads a byte from a client. */
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <netinet/in.h>
@@ -10,7 +10,7 @@
 #include "util/address.h"
 #include "util/cleanup.h"
 
-/* Port, protocol, address. */
+/* The largest number of checks: port, protocol, and four words of an address. */
 #define CHECKS_MAX 6
 
 typedef struct Seal {
@@ -31,7 +31,8 @@ static void seal_want(Seal *seal, unsigned short size, int offset, uint32_t valu
                 (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 0);
 }
 
-/* The address "any" matches each address of its family. */
+/* Checks the destination address of a packet. The address "any" matches each address of its family.
+ */
 static void seal_want_address(Seal *seal, const struct in6_addr *ip, bool only_ipv6)
 {
         const bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(ip), is_any = IN6_IS_ADDR_UNSPECIFIED(ip);
@@ -90,13 +91,15 @@ static int seal_put_on(int fd)
 
 int seal_connection(int fd)
 {
-        /* No other program locks filters here, and the seal of a former router is as good. */
+        /* A locked filter is a seal, because no other program locks filters here. The seal of a
+         * former router is as good as a new one. */
         return seal_has_option(fd, SOL_SOCKET, SO_LOCK_FILTER) ? 0 : seal_put_on(fd);
 }
 
 int seal_listener(int fd)
 {
-        /* Transparent=yes: the local addresses of its connections are not its own. */
+        /* With Transparent=yes, the local address of a connection is not that of its listener, so
+         * each connection needs its own seal. */
         if (seal_has_option(fd, IPPROTO_IP, IP_TRANSPARENT) ||
             seal_has_option(fd, IPPROTO_IPV6, IPV6_TRANSPARENT))
                 return -EOPNOTSUPP;

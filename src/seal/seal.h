@@ -2,17 +2,17 @@
 /*
  * A seal restricts a socket to its one connection. A passed socket belongs to the host's network:
  * without a seal, an instance could disconnect it (connect(2), AF_UNSPEC) and then connect it to
- * any address or listen with it. The seal is a locked socket filter, which drops, before TCP, all
- * packets that were not sent to the address that the client connected to. No process can remove it.
- * Since 2026, setting it needs CAP_NET_ADMIN, which bellhop-seal has.
+ * any address or listen with it. The seal is a locked socket filter. Before TCP gets a packet, the
+ * filter drops it unless it was sent to the address that the client connected to. No process can
+ * remove the filter. Since 2026, Linux requires CAP_NET_ADMIN to set it, which bellhop-seal has.
  */
 #pragma once
 
 /* FileDescriptorName= of connections that bellhop-seal has accepted for the router. */
 #define SEAL_EARLY_NAME "early"
 
-/* New connections inherit the seal. 0, -EOPNOTSUPP if each connection needs its own seal, -EPERM
- * without the privilege. */
+/* Seals a listening socket. New connections inherit the seal. Returns 0, -EOPNOTSUPP if each
+ * connection needs its own seal, -EPERM without the privilege, or another negative errno. */
 int seal_listener(int fd);
 
 /* Seals a connection that may be older than its listener's seal. This takes one system call if the
