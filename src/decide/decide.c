@@ -160,7 +160,8 @@ void decide(const Config *config, const Question *question, Decision *ret)
 size_t decide_redirect(const Decision *decision, Span method, Span path,
                        char ret[static DECIDE_REDIRECT_MAX])
 {
-        /* Other methods must not be turned into GET (RFC 9110 section 15.4.9). */
+        /* For other methods, the status is 308: with it, clients keep the method (RFC 9110 section
+         * 15.4.9). */
         const bool read_only = span_equals(method, "GET") || span_equals(method, "HEAD");
         /* The target "*", and a target without a path, mean the whole host. */
         const bool has_path = path.size > 0 && path.data[0] == '/';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The redirect to the host of Canonical=. */
+/* Redirects requests to the host of Canonical=. */
 #pragma once
 
 #include <httpd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers to ACME challenges that are files below the document root. */
+/* Serves answers to ACME challenges that are files below the document root. */
 #pragma once
 
 void challenge_register_hooks(void);

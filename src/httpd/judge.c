@@ -124,7 +124,7 @@ static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, co
 
         if (!error)
                 error = ap_walk_config(tree, &parms, ap_create_per_dir_config(pool));
-        /* Several servers may have the same document root. */
+        /* Several servers may have the same document root, but each file is reported once. */
         if (!error && strcmp(last, folder) != 0)
                 (void)judge_name_rules(pool, tree);
         (void)apr_cpystrn(last, folder, sizeof(last));

@@ -68,7 +68,7 @@ const ap_directive_t *vhosts_unused_listen(void)
 
 /* --- addresses --- */
 
-/* NULL: all ports. */
+/* Returns the port of an address. NULL: the address is for all ports. */
 static const char *port_of(const char *address)
 {
         const char *colon = strrchr(address, ':'), *bracket = strrchr(address, ']');

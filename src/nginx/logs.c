@@ -27,7 +27,7 @@ static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const ch
 {
         for (size_t i = 0; i < size; i++) {
                 const u_char c = text[i];
-                /* Nearly all bytes are ordinary. */
+                /* This avoids strchr() for nearly all bytes. */
                 const bool may_be_special = c < ' ' || c == '"' || c == '\\';
                 const char *found = c && may_be_special ? strchr(special, c) : NULL;
 

@@ -5,10 +5,10 @@
 #include "refuse/refuse.h"
 #include "util/deadline.h"
 
-/* How long a client may take. */
+/* The longest time that a refused connection is kept. */
 #define LINGER_USEC (2 * UINT64_C(1000000))
 
-/* deadline_queue_done() closes all lingering connections. */
+/* To close all lingering connections, call deadline_queue_done(). */
 typedef struct LingerQueue {
         sd_event *event;         /* not owned */
         DeadlineQueue deadlines; /* of the connections that linger */

@@ -34,7 +34,7 @@ typedef struct HostMapRoute {
         bool is_address;
         uint32_t instance;
         uint64_t origin;
-        uint64_t hash; /* of what */
+        uint64_t hash; /* the hash of the host, wildcard or address */
 } HostMapRoute;
 
 /* Routes are numbered from 0 to hostmap_size() - 1, in the order in which they were added. */

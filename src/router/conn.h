@@ -19,7 +19,7 @@ typedef enum ConnState {
 
 typedef struct Conn {
         Router *router;
-        struct Conn *allocated; /* this connection; NULL: it is new, on the stack */
+        struct Conn *allocated; /* this connection, on the heap; NULL: it is on the stack */
         int fd;
         ConnState state;
         enum bellhop_protocol protocol;
@@ -34,17 +34,17 @@ typedef struct Conn {
         Waiter waiter;       /* CONN_WAITING; owns its hand-off */
 } Conn;
 
-/* Hook of ListenerHooks. userdata: the router. */
+/* The hook accept_consume of ListenerHooks. userdata: the router. */
 void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure);
 
 /* Takes a connection that was accepted before this router began. It may lack a seal. userdata: the
  * router. */
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past);
 
-/* Called by the queues of deadlines. */
+/* Called by a queue when a deadline has passed. */
 void conn_on_deadline(Deadline *deadline);
 
-/* Hook of OutletShared. */
+/* The hook on_result of OutletShared. */
 void conn_on_result(Waiter *waiter, OutletResult result);
 
 /* Refuses the connections in an outlet that is about to be removed. */

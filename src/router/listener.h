@@ -8,7 +8,7 @@
 #include "router/store.h"
 
 typedef struct ListenerHooks {
-        /* Takes fd. is_unsure: it may lack a seal that it should have. */
+        /* Takes fd. is_unsure: the connection may lack a seal that it should have. */
         void (*accept_consume)(void *userdata, int fd, const StoredConn *past, bool is_unsure);
         /* Descriptors or memory have run out. Without a pause, the listener would spin. */
         void (*on_exhausted)(void *userdata, int error);

@@ -8,7 +8,7 @@
 #include "util/log.h"
 
 typedef enum LogKind {
-        LOG_KIND_ABSENT,         /* the hand-off socket of an instance has no owner */
+        LOG_KIND_ABSENT,         /* nothing listens on an instance's hand-off socket */
         LOG_KIND_QUEUE_FULL,     /* an instance does not receive its hand-offs */
         LOG_KIND_INSTANCE_LIMIT, /* PendingMaxPerInstance= */
         LOG_KIND_START_WAIT,     /* an instance waited because of StartingMax= */

@@ -5,7 +5,7 @@
 #include "router/look.h"
 #include "util/cleanup.h"
 
-/* Costs nothing without trusted proxies. */
+/* Whether the peer is a trusted proxy. If there are none, this makes no system call. */
 static bool look_is_from_proxy(const TrustedProxies *proxies, int fd)
 {
         Address peer;
@@ -65,7 +65,7 @@ static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
         return span_take(bytes, proxy.size, &header);
 }
 
-/* skipped: the number of bytes before these. */
+/* skipped: the size of the PROXY header before these bytes. */
 static void look_at_bytes(const Config *config, Span bytes, size_t skipped, Look *look)
 {
         Question question;

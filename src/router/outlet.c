@@ -54,7 +54,7 @@ static int outlet_watch(Outlet *outlet)
                 return 0;
         if (!for_room && !for_start)
                 return sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
-        /* Edge-triggered, so each receive causes an event. */
+        /* To watch a start, the events are edge-triggered, so that each receive causes an event. */
         r = sd_event_source_set_io_events(outlet->writable,
                                           for_room ? EPOLLOUT : EPOLLOUT | EPOLLET);
         return r < 0 ? r : sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
@@ -218,7 +218,8 @@ static int outlet_connect(Outlet *outlet)
         outlet->inode = st.st_ino;
         outlet->looked_usec = event_now(outlet->shared->event);
         outlet_bound(outlet);
-        /* Otherwise the empty new queue would look as if the instance had received. */
+        /* Without this, the empty queue of the new socket would look as if the instance had
+         * received. */
         outlet->start.unread_bytes = 0;
 
         r = sd_event_add_io(outlet->shared->event, &outlet->writable, outlet->fd, EPOLLOUT,

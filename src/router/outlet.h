@@ -24,7 +24,7 @@ typedef enum OutletResult {
 /* A connection in an outlet's queue. */
 typedef struct Waiter {
         Outlet *outlet; /* NULL: in no queue */
-        int fd;         /* for the owner, like handoff */
+        int fd;         /* the connection; not owned, like handoff */
         struct bellhop_handoff *handoff;
         TAILQ_ENTRY(Waiter) link;
 } Waiter;
@@ -32,7 +32,7 @@ typedef struct Waiter {
 /* Shared by the outlets of a router. */
 typedef struct OutletShared {
         sd_event *event;         /* not owned, like all pointers here */
-        const char *runtime_dir; /* of the hand-off sockets */
+        const char *runtime_dir; /* the folder of the hand-off sockets */
         sd_event_source
                 *retry;       /* a timer that flushes all outlets, because some events never come */
         Metrics *metrics;     /* the sums of all instances */
@@ -50,7 +50,7 @@ struct Outlet {
         int fd;
         dev_t device; /* of the file that fd is connected to, like inode */
         ino_t inode;
-        uint64_t looked_usec;      /* when the path last led to that file */
+        uint64_t looked_usec;      /* when the path last led to this file */
         sd_event_source *writable; /* enabled while connections wait for room, or while the instance
                                       starts */
         bool in_flight; /* connections wait until other instances receive, which causes no event
@@ -82,6 +82,6 @@ OutletResult outlet_send(Outlet *outlet, const struct bellhop_handoff *handoff, 
 /* Sends waiting connections, until the socket is full again or none remains. */
 void outlet_flush(Outlet *outlet);
 
-/* Appends the connection to the queue, or removes it. */
+/* outlet_enqueue() appends a connection to the queue, outlet_dequeue() removes it. */
 int outlet_enqueue(Outlet *outlet, Waiter *waiter);
 void outlet_dequeue(Waiter *waiter);

@@ -204,7 +204,8 @@ static int reload_on_done(sd_event_source *source, int fd, uint32_t revents, voi
         reload->work = RELOAD_IDLE;
         if (work == RELOAD_LOADING)
                 reload_end(reload, reload_use(reload));
-        /* Freeing a hundred thousand hosts also takes time. */
+        /* The thread also frees the replaced configuration, because this takes time with a hundred
+         * thousand hosts. */
         if (reload->config && reload_start_thread(reload, RELOAD_FREEING) < 0)
                 reload->config = config_free(reload->config);
         if (reload->work == RELOAD_IDLE && reload->again)
@@ -246,7 +247,7 @@ int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void 
         return 0;
 }
 
-/* Whether the thread is still busy after a moment. */
+/* Waits a moment for the thread. Returns whether it is still busy. */
 static bool reload_is_busy(const Reload *reload)
 {
         struct pollfd end = { .fd = reload->done_fd, .events = POLLIN };

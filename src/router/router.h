@@ -27,8 +27,8 @@ struct Router {
         bool seals;              /* true: no connection without a seal is handed off */
         sd_event_source *resume; /* a timer to accept again after descriptors or memory ran out */
         sd_event_source *status;
-        DeadlineQueue sniffing; /* one for each state of a connection */
-        DeadlineQueue waiting;
+        DeadlineQueue sniffing; /* connections that wait for bytes */
+        DeadlineQueue waiting;  /* connections that wait for their outlet */
         LingerQueue lingering;
         Admission admission;
         uint8_t *peek; /* config->router.sniff_max_bytes */
@@ -43,7 +43,7 @@ struct Router {
 int router_init(Router *router, const char *config_dir, const char *runtime_dir,
                 const char *challenges_dir);
 
-/* Both take non-blocking listening sockets. */
+/* These two functions take fd, a non-blocking listening socket. */
 int router_add_listener_consume(Router *router, int fd);
 void router_set_control_consume(Router *router, int fd);
 

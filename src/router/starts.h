@@ -26,11 +26,11 @@ typedef struct Start {
         struct Starts *starts;   /* START_HAS_SLOT */
 } Start;
 
-/* Questions about an instance, and events. */
+/* Questions about an instance, and events that concern it. */
 typedef struct StartHooks {
         bool (*runs)(const Start *start);
         int (*unread_bytes)(const Start *start); /* bytes of hand-offs that it has not received */
-        void (*on_turn)(Start *start);           /* it has the slot that it waited for: send */
+        void (*on_turn)(Start *start);           /* it has got a slot: send */
         void (*on_waited)(const Start *start, uint64_t usec); /* it has waited long for a slot */
         void (*on_left)(Start *start, bool is_late);          /* it has lost its slot */
 } StartHooks;
@@ -62,11 +62,11 @@ void starts_set_max(Starts *starts, size_t setting);
  * instance's turn comes. */
 bool starts_may_send(Starts *starts, Start *start);
 
-/* A hand-off was sent. Returns whether it starts the instance. */
+/* Call it when a hand-off was sent. Returns whether this hand-off starts the instance. */
 bool starts_sent(Starts *starts, Start *start);
 
 /* Call it when the instance may have received. */
 void starts_look(Starts *starts, Start *start);
 
-/* The instance gets no hand-offs now, so it releases its slot and its place in the queue. */
+/* Call it when the instance gets no hand-offs now. Releases its slot or its place in the queue. */
 void starts_forget(Starts *starts, Start *start);

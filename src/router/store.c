@@ -20,7 +20,7 @@
 /* The kernel takes no more descriptors in one message (SCM_MAX_FD). */
 #define BATCH_MAX 253
 
-/* One message. */
+/* The data of one message. */
 typedef struct StoreBatch {
         uint32_t magic;
         uint32_t n;
@@ -105,7 +105,8 @@ int store_give(const Notify *notify, const int *fds, const StoredConn *conns, si
                 }
         }
         last = store_give_queue(&queue);
-        /* systemd drops messages whose sender has ended before it reads them. */
+        /* If a sender has ended, systemd drops its unread messages. So this waits until systemd has
+         * read them. */
         if (last == 0)
                 last = notify_barrier(notify, queue.deadline_usec);
         return r < 0 ? r : last < 0 ? last : (int)n;

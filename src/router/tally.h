@@ -12,13 +12,13 @@
 
 typedef struct Tally {
         sd_event *event;         /* not owned, like the next two */
-        const char *runtime_dir; /* of the socket */
-        uint64_t *lost;          /* a counter */
+        const char *runtime_dir; /* the folder of the socket */
+        uint64_t *lost;          /* counts lost reports */
         int fd;
         uint64_t next_usec;     /* the earliest time of the next attempt to connect */
         uint64_t told_usec;     /* when the last message was sent */
         sd_event_source *flush; /* enabled when something was noted */
-        sd_event_source *retry; /* enabled when a report could not be sent, or not yet */
+        sd_event_source *retry; /* enabled when reports must be sent later */
         UsageRecord records[TALLY_MAX];
         size_t n;
         uint64_t n_untold; /* lost records that were not yet reported to bellhop-usage */
