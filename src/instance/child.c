@@ -12,14 +12,14 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* This is above the program's descriptors, so moving a descriptor into place overwrites none of
- * them. */
+/* Descriptors are first copied to this number or above, so that moving one into its place
+ * overwrites none of the others. */
 #define FDS_ABOVE 32
 
-/* The number of orphans before other events get their turn. */
+/* After this number of orphans, other events get their turn. */
 #define ORPHANS_AT_ONCE 64
 
-/* The exit status that a shell uses. */
+/* The exit status of a shell that can't run a program. */
 #define EXIT_CANT_RUN 127
 
 static LIST_HEAD(, Process) started = LIST_HEAD_INITIALIZER(started);
@@ -108,8 +108,8 @@ static pid_t child_fork(const Child *child)
 
         if (pid != 0)
                 return pid < 0 ? -errno : pid;
-        /* Gives the program its own process group: servers signal their group, and the whole group
-         * can be ended. */
+        /* The program gets its own process group. Servers send signals to their group, and the
+         * supervisor can end the whole group. */
         (void)setsid();
         errno = -child_become(child);
         (void)fprintf(stderr, "bellhop-instance: can't run %s: %m\n", child->argv[0]);
@@ -123,7 +123,7 @@ static int child_on_end(sd_event_source *source, const siginfo_t *info, void *us
         process->has_ended = true;
         process->status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
                                                       : W_EXITCODE(0, info->si_status);
-        /* The process id is still valid: sd-event waits for the process only after this. */
+        /* The process id is still valid: sd-event reaps the process only after this function. */
         if (process->status != 0)
                 (void)kill(-process->pid, process->orphan_signal);
         return 0;
@@ -168,7 +168,7 @@ void child_kill(const Process *process, int number)
 
 void child_kill_all(const Process *process)
 {
-        /* The process may not have its group yet. */
+        /* The process may not have made its group yet. */
         if (process->pid > 0 && !process->has_ended && kill(-process->pid, SIGKILL) < 0)
                 (void)kill(process->pid, SIGKILL);
 }
@@ -200,7 +200,8 @@ static int child_on_orphan(sd_event_source *source, const struct signalfd_siginf
                 info.si_pid = 0;
                 if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
                         return 0;
-                /* The event loop waits for this process; orphans may follow. */
+                /* The event loop reaps this process. Orphans may follow, so this function is called
+                 * again. */
                 if (child_is_started(info.si_pid))
                         break;
                 (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);
@@ -230,7 +231,7 @@ int child_bind(const char *path, int type)
         if (size < 0)
                 return size;
         (void)unlink(path);
-        /* The file gets the mode that the socket has. */
+        /* bind(2) gives the file the mode of the socket. */
         if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&address, (socklen_t)size) < 0)
                 return -errno;
         return take_fd(fd);

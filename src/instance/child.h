@@ -17,48 +17,48 @@ typedef struct Child {
         const char *fd_names; /* "a:b" as from systemd: sd_listen_fds(3); NULL: none */
         const char *const
                 *environment;  /* "KEY=VALUE" in addition to our own, ends with NULL; or NULL */
-        bool keeps_capability; /* the ambient one: see bellhop@.service */
-        int orphan_signal;     /* sent to its group if it fails or is killed */
+        bool keeps_capability; /* the ambient capability: see bellhop@.service */
+        int orphan_signal;     /* sent to the program's group if the program fails or is killed */
 } Child;
 
 typedef struct Process {
         pid_t pid; /* 0: not started */
         bool has_ended;
-        int status; /* of waitpid(2), after it has ended */
+        int status; /* as from waitpid(2), after the process has ended */
         int orphan_signal;
         sd_event_source *source;
-        LIST_ENTRY(Process) link; /* of all started processes */
+        LIST_ENTRY(Process) link; /* in the list of all started processes */
 } Process;
 
-/* Starts the program in a session of its own, with default signals, without our NOTIFY_SOCKET,
- * LISTEN_* and BELLHOP_*. The event loop records its end in *ret, which must not move until
- * child_done(). Returns 0 or a negative errno; a failed exec is reported on stderr and exits with
- * 127. */
+/* Starts the program in its own session, with default signal handlers, and without our variables
+ * NOTIFY_SOCKET, LISTEN_* and BELLHOP_*. The event loop records the end of the program in *ret,
+ * which must not move until child_done(). Returns 0 or a negative errno; a failed exec is reported
+ * on stderr and exits with 127. */
 int child_start(const Child *child, sd_event *event, Process *ret);
 
-/* The same, but waits for the end of the program. Returns its waitpid(2) status or a negative
- * errno. */
+/* Starts the program in the same way, and waits for its end. Returns its waitpid(2) status or a
+ * negative errno. */
 int child_run(const Child *child);
 
-/* Becomes the program in this process, in the same way. Returns only after a failure, with a
- * negative errno. */
+/* Executes the program in this process, with the same environment and descriptors. Returns only
+ * after a failure, with a negative errno. */
 int child_become(const Child *child);
 
-/* Sends a signal. Does nothing after the process has ended: its process id may belong to another
- * process. */
+/* Sends a signal. Does nothing after the process has ended, because its process id may now belong
+ * to another process. */
 void child_kill(const Process *process, int number);
 
-/* The same with SIGKILL, also to its process group. */
+/* Sends SIGKILL to the process and its process group, unless the process has ended. */
 void child_kill_all(const Process *process);
 
-/* Kills it if it has not ended, with its process group. */
+/* Kills the process and its process group, unless the process has ended. */
 void child_done(Process *process);
 
-/* Makes this process the parent of all orphaned descendants, and makes the event loop wait for
- * them. Otherwise PID 1 would handle each of them before it starts a unit. Returns 0 or a negative
+/* Makes this process the parent of all orphaned descendants, and makes the event loop reap them.
+ * Otherwise PID 1 would have to reap each of them before it starts a unit. Returns 0 or a negative
  * errno. */
 int child_adopt_orphans(sd_event *event);
 
-/* Makes a unix socket at path, and replaces one that a killed supervisor has left. path NULL means
- * that there was no memory. Returns the descriptor or a negative errno. */
+/* Makes a unix socket at path. Replaces a socket file that a killed supervisor has left. If path is
+ * NULL, returns -ENOMEM. Returns the descriptor or a negative errno. */
 int child_bind(const char *path, int type);

@@ -25,7 +25,7 @@ static const FenceReach reaches[NETWORKS] = {
         [NETWORK_YES] = FENCE_EVERYWHERE,
 };
 
-/* bellhop-firewall selects instances by control group. */
+/* Whether the rules of bellhop-firewall apply: they select instances by control group. */
 static bool confine_is_ruled(void)
 {
         _cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by all parts of a supervisor. The strings last as long as the process. */
+/* What all parts of a supervisor share. The strings last as long as the process. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,10 +16,10 @@ typedef struct Context {
         const char *php_program; /* NULL: the newest that is installed */
         ServerType server;       /* read by confine(), like the next field */
         bool is_suspended;       /* no program of the customer is started */
-        bool serves;             /* not a test */
+        bool serves;             /* false: it only tests the configuration */
         bool judges;             /* the server reports facts during a test, see verdict.h */
-        int sockets_fd;          /* the folder of sockets, until it is used; negative: none */
-        int lines_fd;            /* to bellhop-log; negative: it does not listen */
-        int handoff_fd;          /* the hand-off socket */
-        int bell_fd;             /* eventfd(2) that signals changes of the pages of all servers */
+        int sockets_fd; /* the folder of sockets, until all are connected; negative: none */
+        int lines_fd;   /* connected to bellhop-log; negative: bellhop-log does not listen */
+        int handoff_fd; /* the hand-off socket */
+        int bell_fd;    /* eventfd(2) that signals changes of the pages of all servers */
 } Context;

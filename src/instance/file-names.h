@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names of files that a server must not send. Pure. path: may be the name alone. */
+/* Recognizes files that a server must not send, by their names. path: a path, or only a name. Pure.
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -15,9 +15,9 @@ typedef struct Inheritance {
                 notify_socket; /* of the supervisor, or NULL; the caller owns it when it is ready */
 } Inheritance;
 
-/* Takes the descriptors, once in a process. A server that systemd starts directly has no
- * supervisor, and gets its own page. False: errno has the reason. */
+/* Takes the inherited descriptors. Call it once in a process. A server that systemd starts directly
+ * has no supervisor, and makes its own page. False: errno has the reason. */
 bool inheritance_take(Inheritance *ret);
 
-/* Says READY=1, once. */
+/* Sends READY=1 to the supervisor. Only the first call has an effect. */
 void inheritance_say_ready(Inheritance *inheritance);

@@ -4,10 +4,10 @@
 
 #define LINES_SOCKET "lines"
 
-/* Longer lines are cut. The limit in rsyslog.conf is above this. */
+/* Longer lines are truncated. The limit in rsyslog.conf is higher. */
 #define LINES_BYTES_MAX (192 * 1024)
 
-/* The longest time that a server waits for room. */
+/* The longest time that a server waits for room in the socket. */
 #define LINES_WAIT_SEC 1
 
 /* sockets_fd: the folder; the caller keeps it. Returns a descriptor, or a negative number if

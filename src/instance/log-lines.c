@@ -16,22 +16,22 @@
 typedef enum Sent {
         SENT,
         SENT_NOT,     /* the loss is counted */
-        SENT_NOWHERE, /* nothing listens there, now or later */
+        SENT_NOWHERE, /* nothing listens at the socket, or ever will */
 } Sent;
 
-/* About a hundred lines. */
+/* Room for about a hundred lines. */
 #define GATHERED_BYTES (16 * 1024)
 #define GATHERERS      64
 
 typedef struct Gathered {
         size_t size;
-        char text[GATHERED_BYTES + 1]; /* room for the end of the last line */
+        char text[GATHERED_BYTES + 1]; /* the last byte is for a terminating NUL */
 } Gathered;
 
-/* This is in memory that all processes of the server share, because an ended process can't report
- * its losses, and a crashed one can't send its lines. */
+/* All processes of the server share this memory, because a process that has ended can't report its
+ * losses, and a process that has crashed can't send its lines. */
 static struct LogLinesShared {
-        atomic_bool hang; /* bellhop-log hangs: no process waits */
+        atomic_bool hang; /* bellhop-log hangs, so no process waits for it */
         atomic_uint_fast64_t lost;
         Gathered gathered[GATHERERS]; /* only used slots take memory */
 } * shared;
@@ -176,7 +176,7 @@ void log_lines_join(unsigned number)
         log_lines_flush();
 }
 
-/* Each line is a separate entry. */
+/* Writes each gathered line to the journal as a separate entry. */
 static void log_lines_journal_gathered(void)
 {
         char *line = gathered->text, *end;

@@ -35,9 +35,9 @@ static const char help[] =
         "\n"
         "      --config=DIR   Configuration (default: " BELLHOP_CONFIG_DIR ")\n"
         "      --test         Test the configuration of server and PHP, and exit\n"
-        "      --server=KIND  Test it with that server, whatever its file says\n"
-        "      --judge        Test the server's configuration, and judge it for bellhopctl\n"
-        "      --reload=PID   Have the instance with this main process reload, and wait\n"
+        "      --server=KIND  Test for this server, instead of the server in the file\n"
+        "      --judge        Test the server's configuration, and report facts for bellhopctl\n"
+        "      --reload=PID   Make the instance with this main process reload, and wait\n"
         "  -h, --help         Show this help\n"
         "      --version      Show the version\n"
         "\n"
@@ -76,7 +76,7 @@ static bool server_find(const char *name, ServerType *ret)
         return false;
 }
 
-/* Tests the configuration as an instance would, behind the fence. Returns only after a failure. */
+/* Tests the configuration inside the fence of the instance. Returns only after a failure. */
 static void test(Context *context, const char *server, bool with_php)
 {
         Instance settings;
@@ -104,7 +104,8 @@ typedef struct Reload {
         State state;
 } Reload;
 
-/* The supervisor publishes when its last reload began: ours began after the signal. */
+/* The supervisor publishes the time at which its last reload began. Our reload began after the
+ * signal. */
 static int look_for_end(void *userdata)
 {
         Reload *reload = userdata;
@@ -165,9 +166,9 @@ static int inherit_handoff_socket(const char *instance)
                           "refused; set PassCredentials=yes in bellhop@.socket, and run "
                           "'systemctl restart bellhop@%s.socket'",
                           instance);
-        /* The socket outlives the instance. A filter on the socket could drop everything without an
-         * error for the router, even long after systemd has made a new socket (measured on Linux
-         * 6.18). */
+        /* The socket outlives the instance. A filter that the customer sets on it could drop all
+         * hand-offs without an error for the router, even long after systemd has made a new socket
+         * (measured on Linux 6.18). So no filter can be set. */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;
 }
@@ -185,7 +186,7 @@ static void block_signals(void)
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Ends like the server, so systemd and then the stand-in see the cause. */
+/* Ends with the status or signal of the server, so that systemd and the stand-in see the cause. */
 static int end_like(int status)
 {
         const struct rlimit no_core = { 0 };
@@ -193,7 +194,7 @@ static int end_like(int status)
 
         if (!WIFSIGNALED(status))
                 return WEXITSTATUS(status);
-        (void)setrlimit(RLIMIT_CORE, &no_core); /* the server has left a core dump */
+        (void)setrlimit(RLIMIT_CORE, &no_core); /* the server has already left one */
         (void)signal(WTERMSIG(status), SIG_DFL);
         sigfillset(&all);
         (void)sigprocmask(SIG_UNBLOCK, &all, NULL);

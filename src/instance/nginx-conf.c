@@ -12,9 +12,9 @@
 
 #define NGINX_CONNECTIONS "512" /* nginx's own default */
 
-/* The purpose of a part of the configuration: the instance, or one of its hosts. */
+/* A part of the configuration: for one host, or for all hosts without their own part. */
 typedef struct Site {
-        const char *host; /* NULL: all hosts without their own */
+        const char *host; /* NULL: all hosts without their own part */
         char folder[NAME_HOST_MAX];
         char www[PATH_MAX];
         char certificate[PATH_MAX], key[PATH_MAX];
@@ -28,7 +28,7 @@ static bool nginx_is_folder(const char *path)
         return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Chosen as in instance.conf of Apache. */
+/* Finds the document root in the same way as instance.conf of Apache. */
 static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
 {
         const char *www = getenv("BELLHOP_WWW");
@@ -41,9 +41,9 @@ static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
         return nginx_is_folder(ret);
 }
 
-/* The certificate of all hosts without their own: credentials that systemd passes to this unit, or
- * the folder with the fixed name. If a file is missing, the server does not start, instead of
- * starting without TLS. So a reload keeps the old server. */
+/* Finds the certificate for all hosts without their own: in the credentials that systemd passes to
+ * this unit, or in the folder with the fixed name. If a file is missing, the server does not start,
+ * instead of starting without TLS. A reload then keeps the old server. */
 static bool nginx_find_certificate(const Context *context, Site *site)
 {
         const char *dir = context->config_dir, *name = context->instance;
@@ -72,7 +72,8 @@ static void nginx_find_site(const Context *context, const char *host, const Site
                 ret->has_www =
                         snprintf(ret->www, PATH_MAX, "%s/%s", main->www, ret->folder) < PATH_MAX &&
                         nginx_is_folder(ret->www);
-                /* An incomplete pair must not prevent all hosts from being served. */
+                /* If the certificate or the key of this host is missing, the other hosts are still
+                 * served. */
                 ret->has_tls =
                         name_host_path_fill(NAME_CERTIFICATE, dir, name, host, ret->certificate) &&
                         name_host_path_fill(NAME_PRIVATE_KEY, dir, name, host, ret->key) &&
@@ -104,7 +105,7 @@ static void nginx_write_server(FILE *out, const Context *context, const Site *si
                  * another. */
                 if (site->host && site->has_www)
                         fprintf(out, "        root %s;\n", site->www);
-                /* The first matching pattern counts, so those of the customer come first. */
+                /* nginx uses the first pattern that matches, so the customer's files come first. */
                 fprintf(out, "        include %s/sites/%s/*.conf;\n", dir, context->instance);
                 fprintf(out, "        include %s/sites/%s/*.nginx;\n", dir, context->instance);
                 fprintf(out, "        include %s/nginx/server.conf;\n", dir);
@@ -131,8 +132,8 @@ static void nginx_write_http(FILE *out, const Context *context, const Config *co
         fprintf(out, "    include %s/nginx/http.conf;\n", dir);
         if (!context->is_suspended) {
                 fprintf(out, "    root %s;\n", main.www);
-                /* Serves only links to files of the same owner, also as a document root, not links
-                 * to files of root or other customers. */
+                /* nginx follows a link, also a link that is a document root, only if its target has
+                 * the same owner. So no link leads to files of root or of other customers. */
                 fprintf(out, "    disable_symlinks if_not_owner from=%s;\n", main.www);
                 fprintf(out, "    include %s/sites/%s/*.http;\n", dir, context->instance);
         }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* nginx can't take the name and the hosts of an instance from variables. So this writes the part of
- * its configuration that depends on the name and the hosts. This part includes the files in
- * CONFIG/nginx. */
+/* nginx can't take the name and the hosts of an instance from variables. So the supervisor writes
+ * the part of nginx's configuration that depends on the name and the hosts. This part includes the
+ * files in CONFIG/nginx. */
 #pragma once
 
 #include "instance/context.h"
 
-/* number: that of the server, for files that two servers must not share. Returns a descriptor of
- * the configuration, or a negative errno. */
+/* number: of the server, for the names of files that two servers must not share. Returns a
+ * descriptor of the configuration, or a negative errno. */
 int nginx_conf_make(const Context *context, unsigned number);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A server's own numbers are not usable: the event MPM of Apache updates its scoreboard only when a
- * timeout queue is due, so a process that looks idle may hold connections. Each process writes to
- * its own cache line; only the supervisor adds up the counts. */
+/* The server's own counts are not reliable: the event MPM of Apache updates its scoreboard only
+ * when a timeout queue is due, so a process that looks idle may have connections. Each process
+ * writes to its own cache line; only the supervisor adds up the counts. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdalign.h>
@@ -33,7 +33,7 @@ typedef struct PageSlot {
 struct Page {
         atomic_bool is_barred;
         atomic_bool has_changed;
-        _Atomic uint64_t n_used; /* slots: only used ones take memory */
+        _Atomic uint64_t n_used; /* number of slots in use; only these take memory */
         _Atomic uint64_t others;
         PageSlot slots[SLOTS];
 };
@@ -51,7 +51,7 @@ int page_new(Page **ret)
 
         if (fd < 0 || ftruncate(fd, sizeof(Page)) < 0)
                 return -errno;
-        /* A server that shrinks it would kill the supervisor with SIGBUS. */
+        /* If a server could shrink the page, the supervisor would be killed by SIGBUS. */
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
         r = page_open(fd, ret);
@@ -93,14 +93,15 @@ static void page_ring(void)
         (void)eventfd_write(own.bell, 1);
 }
 
-/* Rings only if the supervisor listens. The flag is set most of the time, and is then only read. */
+/* Rings only if the supervisor listens: then has_changed is false. Most of the time the flag is
+ * true, and is only read. */
 static void page_note_change(Page *page)
 {
         if (!page->has_changed && !atomic_exchange(&page->has_changed, true))
                 page_ring();
 }
 
-/* While the gate is barred, the supervisor waits for each change. */
+/* While the gate is barred, the supervisor waits for each change, so the bell rings. */
 void page_let_go(void)
 {
         own.slot->n_in_hand--;
@@ -133,7 +134,7 @@ void page_join(pid_t pid)
         page_ring();
 }
 
-/* A customer can write anything there. */
+/* The customer can write any number into the page. */
 static size_t page_slots_used(const Page *page)
 {
         const uint64_t n = page->n_used;

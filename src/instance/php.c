@@ -14,16 +14,16 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* Requests that wait for a worker; the kernel cuts it to net.core.somaxconn. */
+/* The maximum of requests that wait for a worker. The kernel limits it to net.core.somaxconn. */
 #define BACKLOG 1024
 
-/* If PHP ends by itself this often, each time within SOON_USEC, its waiting requests are refused.
- */
+/* If PHP ends by itself this often, each time within SOON_USEC of its last end, waiting requests
+ * are refused. */
 #define ENDS_MOST 5
 #define SOON_USEC UINT64_C(2000000)
 
-/* The descriptor of `listen` in fpm.conf; `error_log` is the next one. PHP-FPM's own variable for
- * an inherited socket. */
+/* PHP-FPM's own variable for an inherited socket: descriptor 3 is the socket of `listen` in
+ * fpm.conf. Descriptor 4 is its `error_log`. */
 #define FPM_SOCKETS "FPM_SOCKETS=/dev/fd/3=3"
 /* The empty first folder means the machine's own folder. */
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
@@ -46,8 +46,8 @@ static char *php_find_program(const Context *context)
                 return strdup(context->php_program);
         if (glob(BELLHOP_PHP_FPM, GLOB_NOSORT, NULL, &all) != 0)
                 return NULL;
-        /* If the machine has no mail server, /usr/sbin consists of links, some of which are
-         * dangling. */
+        /* If the machine has no mail server, /usr/sbin of the instance has links instead of
+         * programs. Some of these links are dangling. */
         for (size_t i = 0; i < all.gl_pathc; i++)
                 if (access(all.gl_pathv[i], F_OK) == 0 &&
                     (!newest || strverscmp(all.gl_pathv[i], newest) > 0))
@@ -58,7 +58,8 @@ static char *php_find_program(const Context *context)
         return found;
 }
 
-/* The customer's own file includes the common one. NULL: neither exists. */
+/* Returns the path of the customer's own file, which includes the common file; without it, of the
+ * common file. NULL: neither exists. */
 static char *php_find_config(const Context *context)
 {
         _cleanup_free_ char *own =
@@ -113,7 +114,7 @@ static void php_close(Php *php)
         if (php->socket < 0)
                 return;
         php_refuse_waiting(php);
-        /* Old workers hold this socket, too. */
+        /* Old workers still have this socket open. */
         (void)shutdown(php->socket, SHUT_RDWR);
         php->requests = sd_event_source_disable_unref(php->requests);
         php->socket = close_fd(php->socket);
@@ -146,7 +147,7 @@ static void php_open(Php *php)
 
 /* --- the log: PHP-FPM itself would wait for a journald that hangs --- */
 
-/* False: write it to the journal, which keeps 8 MB for each user with a line there. */
+/* False: the line must go to the journal, which uses 8 MB for each user who has a line in it. */
 static bool php_log_to_file(const Php *php, const char *line, size_t size)
 {
         char head[64];
@@ -159,7 +160,7 @@ static bool php_log_to_file(const Php *php, const char *line, size_t size)
         if (php->context->lines_fd < 0 || strcmp(php->context->logs, "files") != 0)
                 return false;
         n = (size_t)snprintf(head, sizeof(head), "<%d>", LINES_ERROR * 8 + LOG_WARNING);
-        /* The start of a line, as in Apache. */
+        /* The line begins like a line of Apache's error log. */
         n += strftime(head + n, sizeof(head) - n, "[%a %b %d %T %Y] [php] ",
                       localtime_r(&now, &tm));
         iov[0].iov_len = n;
@@ -215,7 +216,8 @@ static int php_open_log(Php *php)
                 return 0;
         if (pipe2(php->log, O_CLOEXEC) < 0)
                 return -errno;
-        /* A program of the site could open the pipe again and read our data. */
+        /* Non-blocking, because a program of the site could open the pipe again and read our data
+         * first. */
         r = fcntl(php->log[0], F_SETFL, O_NONBLOCK) < 0
                     ? -errno
                     : sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN,
@@ -236,7 +238,7 @@ static void php_process_free(Php *php, PhpProcess *process)
         free(process);
 }
 
-/* Whether PHP is useless, after an unexpected end. */
+/* Called after an unexpected end. Returns whether PHP is useless. */
 static bool php_is_useless(Php *php, int status)
 {
         const uint64_t now = clock_monotonic_usec();
@@ -414,7 +416,8 @@ int php_test(const Context *context)
 
         if (!php_find(context, &command))
                 return 0;
-        /* The test also opens the log of PHP-FPM, and writes errors to standard error. */
+        /* The test also opens the descriptors of the socket and of the log, so it gets /dev/null
+         * for both. It writes errors to standard error. */
         return child_run(&(Child){
                 .fds = { null_fd, null_fd },
                 .n_fds = 2,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The customer's PHP, if PHP-FPM is installed: the supervisor holds its socket, and starts it with
- * the first request. Requests in the socket outlive any process. */
+/* The customer's PHP, if PHP-FPM is installed. The supervisor holds the socket of PHP-FPM, and
+ * starts PHP-FPM at the first request. Requests that wait in the socket are not lost when a process
+ * ends. */
 #pragma once
 
 #include <stdint.h>
@@ -17,8 +18,9 @@ typedef struct Php {
         int socket;                        /* php.sock, listening; -EBADF: there is no PHP */
         sd_event_source *requests;         /* enabled while no process takes requests */
         LIST_HEAD(, PhpProcess) processes; /* the newest first */
-        PhpProcess *current; /* takes requests; NULL: none yet. Others finish their requests */
-        uint64_t ended_usec; /* when a current one ended unexpectedly, CLOCK_MONOTONIC */
+        PhpProcess *current; /* takes requests; NULL: none yet. The other processes finish their
+                                requests */
+        uint64_t ended_usec; /* when a current process last ended unexpectedly, CLOCK_MONOTONIC */
         unsigned n_ends;     /* number of such ends in short succession */
         int log[2];          /* the pipe to which PHP-FPM writes its log: read, write */
         sd_event_source *log_source;
@@ -28,9 +30,9 @@ typedef struct Php {
 
 void php_init(Php *php, sd_event *event, const Context *context);
 
-/* At the start and at each reload: looks for program and files again. A running process finishes,
- * and the next request starts another. Never fails: an instance without PHP is better than none.
- * Logs. */
+/* Call it at the start and at each reload. Looks for the program and its files again. A running
+ * process finishes its requests, and the next request starts a new process. Logs errors but never
+ * fails, because an instance without PHP is better than none. */
 void php_load(Php *php);
 
 /* Makes PHP-FPM finish its requests. A later request starts another process. */
@@ -45,6 +47,6 @@ bool php_is_leaving(const Php *php);
 /* Ends all remaining processes at once. */
 void php_done(Php *php);
 
-/* Tests the configuration of PHP-FPM as its start would read it: "php-fpm -t". Returns its wait
- * status, 0 without PHP, or a negative errno. */
+/* Tests the configuration that PHP-FPM would read at its start, by "php-fpm -t". Returns the wait
+ * status of this test, 0 without PHP, or a negative errno. */
 int php_test(const Context *context);

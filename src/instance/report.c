@@ -17,7 +17,7 @@ void report_open(Report *report, const char *instance, int sockets_fd)
         *report = (Report){
                 .fd = sockets_fd < 0 ? sockets_fd : bellhop_connect(path),
                 .instance = instance,
-                /* The first report, with no requests, registers this process while it lives. */
+                /* The first report has no requests, and registers this process while it runs. */
                 .n_told = UINT64_MAX
         };
 }

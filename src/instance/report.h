@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reports the number of requests of the instance to bellhop-usage. Only the instance knows this
- * number, because TLS ends here. Never waits; each report has the total so far, so the next report
+ * number, because TLS ends in it. Never waits. Each report has the total so far, so the next report
  * replaces a lost one. */
 #pragma once
 

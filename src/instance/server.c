@@ -3,9 +3,9 @@
  * A server reports readiness with sd_notify(3), through its own socket. Until Apache has set its
  * signal handlers, it ignores SIGWINCH (its graceful stop), and other signals would kill it.
  *
- * At its stop signal, a server may drop connections that it has accepted, if no worker has taken
- * them yet (the event MPM of Apache does). So its gate is barred first, and connections in the
- * queue wait for the next server. The signal is sent when no connection is in hand.
+ * At its stop signal, a server may drop connections that it has received but that no worker has
+ * taken yet (the event MPM of Apache does this). So its gate is barred first, and the signal is
+ * sent when no connection is in hand. Connections in the queue wait for the next server.
  */
 #include <assert.h>
 #include <signal.h>
@@ -22,25 +22,26 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* A worker takes a connection in hand within microseconds; a stopped worker must not prevent the
- * instance from ending. */
+/* The longest wait until no connection is in hand. Workers take them within microseconds, but a
+ * worker that is stopped must not prevent the instance from ending. */
 #define DRAIN_USEC UINT64_C(5000000)
 
-/* The time for a server without connections to end gracefully, and then to end at once. */
+/* The time that a server without connections has to end gracefully. Then it has this time again to
+ * end at once. */
 #define END_USEC UINT64_C(5000000)
 
-/* The longest time of a server without a receiving process. */
+/* A server that has no receiving process for this time is killed. */
 #define DESERTED_USEC UINT64_C(10000000)
 
-/* The first processes of an ending server have ended after this time. */
+/* After this time, an ending server is woken first: some of its processes have ended by then. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
-#define WAKE_USEC_MOST  UINT64_C(1000000) /* then the server checks by itself */
+#define WAKE_USEC_MOST  UINT64_C(1000000) /* from this pause on, the server checks by itself */
 
 /* The command owns all strings and the descriptor. */
 typedef struct ServerCommand {
         char *arguments[16];
         size_t n;
-        int conf_fd; /* the server gets it, too; negative: none */
+        int conf_fd; /* the server inherits a copy; negative: none */
 } ServerCommand;
 
 struct ServerKind {
@@ -49,9 +50,10 @@ struct ServerKind {
          * fd: the number of conf_fd in the server. Returns 0 or a negative errno. */
         int (*make_command)(const Context *context, bool test, unsigned number, int fd,
                             ServerCommand *command);
-        int stop_signal;  /* ends it gracefully, once it is ready */
-        int wake_signal;  /* makes it look for its ended processes; 0: it does this by itself */
-        bool needs_watch; /* it does not report ended processes, and may not replace them */
+        int stop_signal;  /* ends the server gracefully, if it is ready */
+        int wake_signal;  /* makes the server reap its processes; 0: it does this by itself */
+        bool needs_watch; /* the server may fail to replace a process that has ended, and does not
+                             report this */
 };
 
 __attribute__((format(printf, 2, 3))) static void server_add(ServerCommand *command,
@@ -161,7 +163,8 @@ static void server_close_notify(Server *server)
         free(take_ptr(server->notify_path));
 }
 
-/* The kernel puts the sender first. */
+/* Returns the process id of the sender: the kernel puts the credentials first. 0: there are none.
+ */
 static pid_t server_sender(struct msghdr *message)
 {
         const struct cmsghdr *control = CMSG_FIRSTHDR(message);
@@ -412,7 +415,7 @@ static void server_meet_deadline(Server *server, uint64_t now_usec)
         server->deadline_usec = UINT64_MAX;
 }
 
-/* Wakes an ending server: it looks for its ended processes only once a second, and the next start
+/* Wakes an ending server. By itself it reaps its processes only once a second, and the next start
  * would wait for this. */
 static uint64_t server_wake(Server *server, uint64_t now_usec)
 {
@@ -440,7 +443,8 @@ uint64_t server_step(Server *server, uint64_t now_usec)
                 if (now_usec < server->drained_usec &&
                     (sum.n_in_hand > 0 || (!server->is_ready && sum.n_handoffs > 0)))
                         return MIN(server->drained_usec, server->deadline_usec);
-                /* A server that has received nothing has nothing to finish. */
+                /* A server that is not ready has usually received nothing, so it has nothing to
+                 * finish. */
                 child_kill(&server->process,
                            server->is_ready ? server->kind->stop_signal : SIGTERM);
                 server->phase = SERVER_FINISHES;

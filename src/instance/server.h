@@ -18,7 +18,7 @@ typedef enum ServerPhase {
         SERVER_IS_KILLED, /* it did not end at once */
 } ServerPhase;
 
-/* Limit of receiving processes of one server; further ones are not watched. */
+/* The maximum of watched receiving processes of one server. */
 #define RECEIVERS_MAX 8
 
 typedef struct ServerKind ServerKind;
@@ -32,49 +32,51 @@ typedef struct Receiver {
 
 typedef struct Server {
         const ServerKind *kind;
-        Process process; /* has_ended: server_free() it */
+        Process process; /* after has_ended, call server_free() */
         Page *page;
         bool is_ready; /* it receives hand-offs, and takes signals as documented */
         ServerPhase phase;
         uint64_t read_usec;  /* CLOCK_REALTIME when it was started, and began to read its files */
-        uint64_t began_usec; /* the same, and all below: CLOCK_MONOTONIC */
+        uint64_t began_usec; /* the same time; this and all times below are CLOCK_MONOTONIC */
         LIST_ENTRY(Server) link;
 
         uint64_t drained_usec;  /* when it gets its stop signal, even with connections in hand */
-        uint64_t deadline_usec; /* of its phase, while it ends */
+        uint64_t deadline_usec; /* the end of its phase, while the server ends */
         uint64_t wake_usec, wake_pause_usec;
         Receiver receivers[RECEIVERS_MAX];
-        uint64_t deserted_usec; /* when it is killed because no process receives; 0: one does */
+        uint64_t deserted_usec; /* when it is killed because no process receives; 0: a process
+                                   receives */
         int notify_fd;
         char *notify_path;
         sd_event_source *notify_source;
 } Server;
 
-/* The event loop records in the server when it is ready and when it has ended. Returns 0 or a
- * negative errno; logs the step that failed. */
+/* Starts a server. The event loop records in *ret when the server is ready and when it has ended.
+ * Returns 0 or a negative errno. Logs the step that failed. */
 int server_start(sd_event *event, const Context *context, Server **ret);
 
 /* Kills the server if it has not ended. */
 void server_free(Server *server);
 
-/* When a receiving process ends, counts its connections as ended, and kills a server without such a
- * process. Returns when to call this again at the latest. */
+/* When a receiving process ends, counts the connections of this process as ended. Kills a server
+ * without a receiving process. Returns when to call this again at the latest. */
 uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec);
 
 /* Bars the gate permanently. Then server_step() ends the server: gracefully when no connection is
  * in hand, or with all its connections at the deadline (UINT64_MAX: none). */
 void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec);
 
-/* An earlier deadline for a server that is leaving. */
+/* Sets an earlier deadline for a server that is leaving. */
 void server_hurry(Server *server, uint64_t deadline_usec);
 
-/* Ends it now, with all its connections; a server that does not end is killed some seconds later.
- */
+/* Ends the server now, with all its connections. If it does not end, it is killed some seconds
+ * later. */
 void server_cut(Server *server, uint64_t now_usec);
 
-/* Takes the next step of an ending server, if it is due, and makes it look for its ended processes.
- * Returns when to call this again at the latest (CLOCK_MONOTONIC). */
+/* Takes the next step of an ending server if the step is due, and makes the server reap its
+ * processes. Returns when to call this again at the latest (CLOCK_MONOTONIC). */
 uint64_t server_step(Server *server, uint64_t now_usec);
 
-/* Becomes the test of the configuration for the next start; returns only a negative errno. */
+/* Executes the server's own test of its configuration in this process. Returns only after a
+ * failure, with a negative errno. */
 int server_become_test(const Context *context);

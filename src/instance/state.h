@@ -28,7 +28,7 @@ typedef enum StateKind {
 
 /* The result of the last reload. */
 typedef enum StateReload {
-        STATE_RELOAD_NONE, /* there was none */
+        STATE_RELOAD_NONE, /* there was no reload */
         STATE_RELOAD_RUNNING,
         STATE_RELOAD_DONE,
         STATE_RELOAD_FAILED, /* the server keeps its old settings */
@@ -49,12 +49,13 @@ typedef struct State {
 /* "VERSION=1\nSTATE=ready\nCONNECTIONS=...\n", NUL-terminated. Returns its length. */
 size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);
 
-/* False: another version, or another form. Unknown keys are ignored. Pure. */
+/* False: the text has another version or another form. Unknown keys are ignored. Pure. */
 bool state_parse(Span text, State *ret);
 
-/* The path through which other processes reach dir in the mount namespace of that process, to be
- * freed; NULL without memory. With an unused process id, such as 0, the path does not exist. It
- * works for root, and for a process of the same unit: see /proc/pid/root in proc(5). */
+/* Returns the path through which other processes reach dir in the mount namespace of that process;
+ * NULL without memory. The caller frees it. If no process has that id, such as 0, nothing exists at
+ * this path. Root and processes of the same unit can use the path: see /proc/pid/root in proc(5).
+ */
 char *state_dir_of(uint64_t pid, const char *dir);
 
 /* Replaces STATE_FILE in dir. Returns 0 or a negative errno. */

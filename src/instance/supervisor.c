@@ -3,13 +3,13 @@
  * The event loop records events. After each event, supervisor_advance() checks everything that may
  * be due and sets one timer for the next time, so no event can come at a wrong moment.
  *
- * A reload starts a new server beside the old one, which finishes its connections; both receive
- * meanwhile. If the new one does not become ready, the old one keeps running, so a reload can't
- * take an instance down.
+ * A reload starts a new server beside the old one, and both receive. When the new server is ready,
+ * the old server only finishes its connections. If the new server does not become ready, the old
+ * one keeps running, so a reload can't take an instance down.
  *
  * A stop bars the gate, ends the server and leaves the queue to the next start. systemd starts a
- * unit again only when its processes have ended, so while the old server finishes a slow download,
- * another one serves new connections.
+ * unit again only when its processes have ended. So while the old server finishes a slow download,
+ * another server of the same supervisor serves new connections.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -34,28 +34,30 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 #define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at this time */
 
-/* The time between two reports of a busy instance: each report costs systemd a little. This is at
- * most IdleSec=, or the end of the last connection would be noticed too late. */
+/* The time between two reports of a busy instance: each report costs systemd a little. IdleSec= is
+ * never shorter than this, or the end of the last connection would be noticed too late. */
 #define REPORT_USEC USEC_PER_SEC
 
 /* The time until an idle instance with connections in its queue checks again whether they were
  * received. */
 #define WAITING_USEC UINT64_C(100000)
 
-/* The time for a reload's server to become ready; TimeoutStartSec=, which also limits ExecReload=,
- * is longer. */
+/* The time that the new server of a reload has to become ready. TimeoutStartSec=, which also limits
+ * ExecReload=, is longer. */
 #define RELOAD_USEC (12 * USEC_PER_SEC)
 
-/* Times after the stop: first, older connections are cut; then, new connections are left to the
- * next start; at last, all connections are cut. TimeoutStopSec= of the unit is longer. */
+/* Times after the request to stop. After the first, connections from before the stop are cut. After
+ * the second, new connections are left to the next start. After the third, all connections are cut.
+ * TimeoutStopSec= of the unit is longer. */
 #define STOP_CUT_USEC   (30 * USEC_PER_SEC)
 #define STOP_SERVE_USEC (37 * USEC_PER_SEC)
 #define STOP_END_USEC   (40 * USEC_PER_SEC)
 
-/* The longest time without a receiver while a server finishes, before another one starts. */
+/* While a server finishes, another server may start after this time without a receiving server. */
 #define HANDOVER_USEC USEC_PER_SEC
 
-/* Limit of servers that finish long connections after a reload; beyond it, the oldest is ended. */
+/* The maximum of servers that finish long connections after reloads. If there are more, the oldest
+ * is ended. */
 #define LEAVING_MAX 4
 
 typedef struct Supervisor {
@@ -65,8 +67,8 @@ typedef struct Supervisor {
         sd_event_source *timer, *handoff;
 
         Server *current; /* receives, or will when it is ready; NULL: none, while stopping */
-        Server *next;    /* of a reload, until it is ready */
-        LIST_HEAD(, Server) servers; /* these two, and the ending ones; the newest first */
+        Server *next;    /* the new server of a reload, until it is ready */
+        LIST_HEAD(, Server) servers; /* current, next and the ending servers; the newest first */
         Php php;
 
         PageSum gone;       /* counts of ended servers */
@@ -77,7 +79,7 @@ typedef struct Supervisor {
         bool has_ended;       /* the event loop is about to end */
         bool is_queue_left;   /* a server for waiting connections could not be started */
         uint64_t nobody_usec; /* since when no server receives */
-        State state;          /* as it was published */
+        State state;          /* as last published */
         bool is_state_old;    /* a server ended without its final numbers */
         uint64_t report_usec; /* when the next report may be made */
         Report report;        /* to bellhop-usage */
@@ -174,7 +176,8 @@ static void supervisor_set_kind(Supervisor *supervisor, StateKind kind, NotifyEv
 
 /* --- starts and ends of servers --- */
 
-/* Reads the settings of the supervisor itself; confine() also extends the fence by them. */
+/* Reads the settings of the supervisor. confine() also extends the fence, if the settings require
+ * this. */
 static int supervisor_read_settings(Supervisor *supervisor)
 {
         Instance settings;
@@ -206,7 +209,7 @@ static bool supervisor_has_leaving(const Supervisor *supervisor)
         return false;
 }
 
-/* Takes NULL. */
+/* *leaving may be NULL. */
 static void supervisor_leave(Supervisor *supervisor, Server **leaving, uint64_t deadline)
 {
         const uint64_t now = clock_monotonic_usec();
@@ -241,7 +244,7 @@ static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
         supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
 }
 
-/* status: that of the new server. An instance without another server ends with this status. */
+/* status: of the new server. If the instance has no other server, it ends with this status. */
 static void supervisor_fail_reload(Supervisor *supervisor, int status)
 {
         const char *instance = supervisor->context->instance;
@@ -310,7 +313,7 @@ static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now
 {
         const uint64_t n_open = supervisor->gone.n_open;
 
-        /* Otherwise, remaining processes would receive until systemd ends them. */
+        /* Without this, remaining processes of the server would receive until systemd ends them. */
         page_bar(server->page, true);
         page_add(server->page, &supervisor->gone);
         if (supervisor->gone.n_open > n_open)
@@ -369,7 +372,8 @@ static void supervisor_watch_queue(Supervisor *supervisor, bool watch)
                                             watch ? EPOLLIN | EPOLLRDHUP : EPOLLRDHUP);
 }
 
-/* While systemd waits for a finishing server, another one serves. Returns when to check again. */
+/* While systemd waits for a server that finishes its connections, another server serves new
+ * connections. Returns when to check again. */
 static uint64_t supervisor_hand_over(Supervisor *supervisor, uint64_t now)
 {
         const uint64_t due = supervisor->nobody_usec + HANDOVER_USEC;
@@ -408,8 +412,8 @@ static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
         return supervisor_earlier(supervisor_hand_over(supervisor, now), now < serve ? serve : end);
 }
 
-/* A connection that arrives meanwhile is not lost: it remains in systemd's queue and starts the
- * instance again. Returns when to check again. */
+/* A connection that arrives while the instance ends is not lost: it remains in systemd's queue and
+ * starts the instance again. Returns when to check again. */
 static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
 {
         Server *server = supervisor->current;
@@ -449,8 +453,8 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         if (supervisor->state.kind == STATE_STARTING && supervisor->current &&
             supervisor->current->is_ready)
                 supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
-        /* This comes first: later changes ring the bell, so the decisions below know all earlier
-         * changes. */
+        /* The report comes first: it makes later changes ring the bell. So the decisions below are
+         * made again after each change that they have not seen. */
         next = supervisor_report(supervisor, now);
         if (!supervisor_is_stopping(supervisor))
                 next = supervisor_earlier(next, supervisor_reload(supervisor, now));

@@ -6,5 +6,6 @@
 
 /* Sets up the fence, starts the server, and works until it is idle, must stop, or its server has
  * ended. SIGCHLD, SIGTERM, SIGINT and SIGHUP are blocked. The caller keeps the hand-off socket.
- * Returns the waitpid(2) status to end with, or a negative errno; logs. */
+ * Logs errors. Returns the waitpid(2) status with which the process must end, or a negative errno.
+ */
 int supervisor_run(Context *context);

@@ -5,7 +5,7 @@
 #include "instance/verdict.h"
 #include "util/text.h"
 
-/* ASCII characters for this purpose, which no harmless text contains. */
+/* The record separator and the unit separator of ASCII, which harmless text does not contain. */
 #define BEGIN '\x1e'
 #define NEXT  '\x1f'
 
@@ -29,7 +29,7 @@ static bool verdict_take_number(char **rest, unsigned max, unsigned *ret)
         return true;
 }
 
-/* False: it has another form. */
+/* False: the record has another form. */
 static bool verdict_split(char *record, Verdict *ret)
 {
         unsigned kind;
@@ -55,7 +55,7 @@ bool verdict_read(char *text, void (*found)(const Verdict *verdict, void *userda
                 is_whole = verdict_split(begin + 1, &verdict);
                 if (is_whole && verdict.kind != VERDICT_END)
                         found(&verdict, userdata);
-                /* The rest is for people. */
+                /* Removes the record: the remaining text is for people. */
                 memmove(begin, end + 1, strlen(end + 1) + 1);
                 text = begin;
                 if (is_whole && verdict.kind == VERDICT_END)

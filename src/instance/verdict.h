@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Facts that a server reports about its configuration during a test, for programs: one record for
+ * Facts about its configuration that a server reports to programs during a test: one record for
  * each fact, and a final record after them. The customer's own code may write in between, so the
  * output is as untrusted as the customer. Pure.
  */
@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Makes Apache report facts. Standard input, if it is a file, names folders whose .htaccess files
- * are also checked, each ended by NUL. */
+/* Makes Apache report facts. If standard input is a file, it contains paths of folders, each ended
+ * by NUL. The .htaccess files in these folders are also checked. */
 #define VERDICT_DEFINE "BELLHOP_JUDGE"
 
 /* The maximum of shown files. The files nearest to the first page are shown. */
@@ -33,10 +33,10 @@ typedef struct Verdict {
         char *what;
 } Verdict;
 
-/* Changes file and what where they have characters that are not to be shown. */
+/* Writes a record. In file and what, replaces characters that are not harmless on a terminal. */
 void verdict_write(FILE *out, const Verdict *verdict);
 
-/* Reads all records from a text, and calls found() for each, until the end. Returns whether there
- * was an end. */
+/* Removes the records from text, and calls found() for each, up to the final record. Returns
+ * whether there was a final record. */
 bool verdict_read(char *text, void (*found)(const Verdict *verdict, void *userdata),
                   void *userdata);
