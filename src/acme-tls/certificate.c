@@ -7,7 +7,7 @@
 #define COMMON_NAME "bellhop-acme-tls"
 #define SERIAL_BITS 127
 
-/* Only the authority reads the certificate, and at once, but its clock may differ. */
+/* Only the authority reads the certificate, immediately, but the authority's clock may differ. */
 #define BEFORE_SEC (-24 * 3600L)
 #define AFTER_SEC  (24 * 3600L)
 

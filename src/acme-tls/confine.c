@@ -36,7 +36,7 @@ int confine(const char *challenges_dir)
         if (rules < 0)
                 return -errno;
         r = confine_allow(rules, challenges_dir);
-        /* The process itself, for debuggers and sanitizers. */
+        /* Debuggers and sanitizers read files about the process itself. */
         if (r == 0)
                 (void)confine_allow(rules, "/proc/self");
         if (r == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||

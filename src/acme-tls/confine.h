@@ -6,6 +6,6 @@
 
 #define CONFINE_UNKNOWN 1 /* the kernel has no Landlock */
 
-/* From now on, this process can only read files below that folder, and trace no process. Returns 0,
- * CONFINE_UNKNOWN or a negative errno. */
+/* After this, the process can read files only below that folder, can change no file, and can trace
+ * no process. Returns 0, CONFINE_UNKNOWN or a negative errno. */
 int confine(const char *challenges_dir);

@@ -37,7 +37,7 @@ typedef struct Responder {
         uid_t sender;
         const char *challenges_dir;
         uint64_t idle_usec;
-        EVP_PKEY *key; /* for all certificates; only in memory */
+        EVP_PKEY *key; /* for all certificates; it is only in memory */
         SSL_CTX *context;
         sd_event_source *handoff;
         sd_event_source *idle;
@@ -62,7 +62,8 @@ static void responder_notify(Responder *responder, NotifyEvent happened, size_t 
 
 /* --- one handshake --- */
 
-/* Closes so that the client sees the result, even if it has sent more. */
+/* Closes the connection in a way that lets the client read the result, even if it has sent more
+ * bytes. */
 static void responder_end(Handshake *handshake)
 {
         Responder *responder = handshake->responder;
@@ -136,7 +137,8 @@ static int responder_on_protocols(SSL *ssl, const unsigned char **ret, unsigned 
 
 /* --- hand-offs --- */
 
-/* Reads the header from a proxy in front of the router, which has checked the header. */
+/* Reads the header that a proxy in front of the router has sent. The router has already checked it.
+ */
 static bool responder_skip_proxy(Responder *responder, int fd)
 {
         const ssize_t n =

@@ -44,7 +44,7 @@ typedef struct Cert {
         const char *rest; /* the text after the first line */
         size_t rest_size;
         Instance instance;
-        Hosts *hosts; /* of the instance, and of no other */
+        Hosts *hosts; /* hosts of this instance that no other instance has */
 } Cert;
 
 static int cert_answer(const char *word, const char *text)
@@ -53,7 +53,7 @@ static int cert_answer(const char *word, const char *text)
                                                                                             : 0;
 }
 
-/* r: a negative errno, or a TlsFiles or PemResult, of which 0 is good. */
+/* r: a negative errno, or a TlsFiles or PemResult that is not 0. */
 static int cert_fail(const char *what, int r)
 {
         _cleanup_free_ char *text = NULL;
@@ -71,7 +71,8 @@ static int cert_fail(const char *what, int r)
 
 /* --- in a process of the customer --- */
 
-/* For tls_files_use_key() */
+/* Called by tls_files_use_key(). *ret_text: a line that describes the present certificate, and then
+ * the certificate. */
 static int cert_show_present(int folder, EVP_PKEY *key, const void *userdata, char **ret_text)
 {
         STACK_OF(X509) *chain = NULL;
@@ -94,7 +95,8 @@ static int cert_show_present(int folder, EVP_PKEY *key, const void *userdata, ch
         return out && fclose(out) == 0 ? 0 : -ENOMEM;
 }
 
-/* Whether the certificates are for the present key. For tls_files_use_key(); userdata: the Cert. */
+/* Called by tls_files_use_key(). Checks that the new certificates are for the present key.
+ * userdata: the Cert. */
 static int cert_match(int folder, EVP_PKEY *key, const void *userdata, char **ret_text)
 {
         const Cert *cert = userdata;
@@ -108,7 +110,7 @@ static int cert_match(int folder, EVP_PKEY *key, const void *userdata, char **re
         return r;
 }
 
-/* For tls_files_put(); userdata: the Cert. */
+/* Called by tls_files_put(). userdata: the Cert. */
 static int cert_take_chain(const void *userdata, TlsPair *ret)
 {
         const Cert *cert = userdata;

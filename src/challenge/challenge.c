@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A client chooses host and token: they have no '/' and no "..", and no link is followed.
+/* A client chooses host and token. So neither can contain '/' or "..", and no link is followed.
  * (openat2(2) can't be used: RestrictSUIDSGID= of the router's unit forbids it.) The content of a
- * file is also checked, so only answers are sent. */
+ * file is also checked, so that nothing except answers is sent. */
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 #define CHALLENGE_DIR "/run/bellhop-acme"
 
 /* The hand-off socket of bellhop-acme-tls, in the runtime folder of the router. The names of
- * instances' sockets end with ".handoff", so they can't be the same. */
+ * instances' sockets end with ".handoff", so no instance's socket has this name. */
 #define CHALLENGE_SOCKET "acme-tls"
 
 typedef enum ChallengeType {
@@ -36,8 +36,8 @@ bool challenge_token_is_valid(Span token);
 /* Whether a challenge may be pending: the folder of one type is not empty. */
 bool challenge_is_any_pending(const char *dir);
 
-/* Reads the answer, a key authorization (RFC 8555 section 8.1) for that token, which is valid.
- * host: canonical. Returns its size; 0: no such challenge is pending. Never waits. */
+/* Reads the answer for a token: a key authorization (RFC 8555 section 8.1). host: canonical. token:
+ * a valid token. Returns the size of the answer; 0: no such challenge is pending. Never waits. */
 size_t challenge_read_answer(const char *dir, const char *host, Span token,
                              char ret[static CHALLENGE_ANSWER_MAX]);
 

@@ -12,7 +12,7 @@
 #include "fence/fence.h"
 #include "util/cleanup.h"
 
-/* linux/landlock.h of Debian 12 has only files. */
+/* linux/landlock.h of Debian 12 has only the rights for files. */
 #define LANDLOCK_VERSION        (1U << 0)
 #define LANDLOCK_BIND_TCP       (UINT64_C(1) << 0)
 #define LANDLOCK_CONNECT_TCP    (UINT64_C(1) << 1)
@@ -30,7 +30,8 @@ unsigned fence_wanted(FenceReach reach)
 {
         switch (reach) {
         case FENCE_NOWHERE:
-                /* Abstract sockets belong to a network namespace, and the instance has its own. */
+                /* Abstract sockets belong to a network namespace, and the instance has its own
+                 * namespace. */
                 return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_TCP;
         case FENCE_INTERNET:
                 return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_ABSTRACT | FENCE_PORT | FENCE_REUSE;
@@ -82,7 +83,8 @@ static int fence_raise_landlock(unsigned parts)
 #define IS(argument, value)      SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
 #define HAS_FLAG(argument, flag) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, flag, flag)
 
-/* Calls that fail with EPERM or, for FENCE_REUSE, do nothing and return 0; part 0: always. */
+/* Filtered calls. They fail with EPERM; those of FENCE_REUSE do nothing and return 0. A call with
+ * part 0 is always filtered. */
 static const struct {
         FencePart part;
         int call;

@@ -35,7 +35,7 @@ static bool allow_knows(const Resolvers *resolvers, int32_t family, const void *
         return allow_has(resolvers, &ip);
 }
 
-/* Returns 1, 0 or a negative errno. */
+/* Whether the property already has exactly these servers. Returns 1, 0 or a negative errno. */
 static int allow_is_so(sd_bus *bus, const Resolvers *resolvers)
 {
         sd_bus_message *reply = NULL;
@@ -83,7 +83,8 @@ static int allow_append(sd_bus_message *call, const struct in6_addr *ip)
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-/* Adds the property once; without addresses, systemd drops the existing ones. */
+/* Adds one assignment of the first n servers to the call. An assignment without addresses makes
+ * systemd drop the present ones. */
 static int allow_append_property(sd_bus_message *call, const Resolvers *resolvers, size_t n)
 {
         int r = sd_bus_message_open_container(call, 'r', "sv");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-firewall: keeps the rules for instances with Network=internet in force. It owns their
- * table in the kernel, so they last as long as this process, and follows /etc/resolv.conf. */
+/* bellhop-firewall: keeps the rules for instances with Network=internet in force. It owns the table
+ * of the rules in the kernel, so the rules last as long as this process. It also follows changes of
+ * /etc/resolv.conf. */
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>

@@ -6,7 +6,7 @@
 
 #include "util/span.h"
 
-/* The C library uses no more. */
+/* The C library uses at most three servers. */
 #define RESOLVERS_MAX 3
 
 typedef struct Resolvers {
@@ -14,6 +14,6 @@ typedef struct Resolvers {
         size_t n;
 } Resolvers;
 
-/* Ignores words that are not addresses, like the C library. Without any address, the C library asks
- * 127.0.0.1. Pure. */
+/* Ignores words that are not addresses, like the C library. Without any address, the result is
+ * 127.0.0.1, which the C library then asks. Pure. */
 void resolvers_parse(Span text, Resolvers *ret);

@@ -10,7 +10,7 @@
 #define PORT_RANGE      "/proc/sys/net/ipv4/ip_local_port_range"
 #define EPHEMERAL_USUAL 32768U
 
-/* The first port that the kernel gives to programs that ask for any. */
+/* Returns the first port of the range from which the kernel chooses ports for programs. */
 static unsigned rules_ephemeral(void)
 {
         _cleanup_fclose_ FILE *file = fopen(PORT_RANGE, "re");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two programs in the kernel (BPF) count the sockets of a control group when they are made and
- * released. Contains the calls and instructions of BPF, for which the C library has no names. */
+/* Two BPF programs in the kernel count the sockets of a control group: one runs when a socket is
+ * made, the other when a socket is released. This file contains the calls and instructions of BPF
+ * for which the C library has no names. */
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdint.h>
@@ -11,7 +12,7 @@
 
 #define SLICE "/sys/fs/cgroup/bellhop.slice"
 
-/* Limits of all customers' sockets, and of customers. */
+/* The maximum of sockets of all customers together, and the maximum of customers. */
 #define TABLE_MAX 1000000
 
 /* --- instructions --- */
@@ -36,7 +37,7 @@
         INSTRUCTION(BPF_LD | BPF_DW | BPF_IMM, .dst_reg = (to), .src_reg = BPF_PSEUDO_MAP_FD, \
                     .imm = (fd)),                                                             \
                 INSTRUCTION(0)
-/* The address of a variable. Takes two instructions. */
+/* Sets a register to the address of a variable. Takes two instructions. */
 #define ADDRESS(to, at) \
         MOVE(to, BPF_REG_10), INSTRUCTION(BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = (to), .imm = (at))
 

@@ -27,7 +27,7 @@ enum bellhop_reason {
         BELLHOP_REASON_ADDRESS = 1,     /* by the local address, without reading a byte */
         BELLHOP_REASON_SERVER_NAME = 2, /* by the TLS server name */
         BELLHOP_REASON_HOST = 3,        /* by the HTTP Host or an absolute request target */
-        BELLHOP_REASON_DEFAULT = 4,     /* no route has the host, or there was none */
+        BELLHOP_REASON_DEFAULT = 4,     /* no route has the host, or the client named no host */
 };
 
 /* The protocol of the first bytes. */
@@ -66,7 +66,7 @@ enum bellhop_receive_result {
 /* Results of sending, besides 0 (sent) and a negative errno. */
 enum bellhop_send_result {
         BELLHOP_SEND_FULL = 1, /* the queue is full: wait until the socket is writable */
-        BELLHOP_SEND_GONE = 2, /* the other end has no owner (any more): connect again */
+        BELLHOP_SEND_GONE = 2, /* no process has the other end open: connect again */
         BELLHOP_SEND_IN_FLIGHT =
                 3, /* too many descriptors are in transit in total (RLIMIT_NOFILE) */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks everything in a datagram; a refused one leaves no descriptor behind. */
+/* Checks everything in a datagram. A refused datagram leaves no open descriptor. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -9,7 +9,7 @@
 #include "util/cleanup.h"
 
 /* A control message holds at most SCM_MAX_FD descriptors. With less room, the kernel would drop
- * some and only set MSG_CTRUNC, and we would still have to close those that arrived. */
+ * some and only set MSG_CTRUNC, and we would still have to close the others. */
 #define RECEIVE_FDS_MAX 253
 
 typedef union Control {
@@ -21,7 +21,7 @@ typedef struct Received {
         struct ucred sender;
         bool has_sender;
         int fd;       /* the first descriptor */
-        size_t n_fds; /* the number of all; the others are already closed */
+        size_t n_fds; /* the number of all descriptors; the others are already closed */
 } Received;
 
 static void receive_take_fds(Received *received, const struct cmsghdr *cmsg)
@@ -122,7 +122,7 @@ int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *re
          * lost; with -EMFILE, the server can react. */
         if (message.msg_flags & MSG_CTRUNC)
                 return -EMFILE;
-        /* Checked before the host: with MSG_TRUNC, the size is that of the buffer. */
+        /* MSG_TRUNC is checked first: with this flag, size is only the size of the buffer. */
         if (message.msg_flags & MSG_TRUNC || !receive_header_is_valid(&header, host, (size_t)size))
                 return BELLHOP_RECEIVE_INVALID;
         if (received.n_fds != 1 || !receive_is_tcp(fd))

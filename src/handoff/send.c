@@ -7,8 +7,8 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* This is so large that only the receiver's queue limits us. When full, buffer and queue look the
- * same. */
+/* This is so large that only the receiver's queue limits us. A full buffer and a full queue give
+ * the same error. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
 int bellhop_connect(const char *path)
@@ -29,7 +29,7 @@ int bellhop_connect(const char *path)
         if (connect(fd, (struct sockaddr *)&address, (socklen_t)address_size) < 0)
                 return -errno;
 
-        /* Receives nothing from the receiver, which might send us descriptors. */
+        /* No message from the receiver can arrive, because it might contain descriptors. */
         if (shutdown(fd, SHUT_RD) < 0)
                 return -errno;
         return take_fd(fd);

@@ -34,8 +34,8 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 #define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at this time */
 
-/* The time between two reports of a busy instance: each report costs systemd a little. IdleSec= is
- * never shorter than this, or the end of the last connection would be noticed too late. */
+/* The time between two reports of a busy instance: each report costs systemd a little. It must not
+ * exceed a usual IdleSec=, or the end of the last connection would be noticed too late. */
 #define REPORT_USEC USEC_PER_SEC
 
 /* The time until an idle instance with connections in its queue checks again whether they were

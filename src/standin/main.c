@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-standin: finds out why the instance ended, and handles it. */
+/* bellhop-standin: finds out why the instance ended. Then it refuses the clients, or lets systemd
+ * start the instance again. */
 #include <getopt.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
@@ -17,9 +18,9 @@
 
 static const char help[] =
         "Usage: bellhop-standin NAME\n\n"
-        "Started by systemd when the instance NAME has failed. If it could not start,\n"
-        "refuses its clients for a moment. If it was ready before, ends at once, so that systemd\n"
-        "starts it again. Inherits the hand-off socket, named 'handoff'.\n\n"
+        "Started by systemd when the instance NAME has failed. If the instance could not start,\n"
+        "refuses its clients for a moment. If the instance was ready before, ends at once, so\n"
+        "that systemd starts it again. Inherits the hand-off socket, named 'handoff'.\n\n"
         "  -h, --help     Show this help\n"
         "      --version  Show the version\n\n"
         "See bellhop(7).\n";

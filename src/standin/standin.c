@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* An instance that was ready is started again at once, because it can serve its queue. If it
- * crashed soon after its start twice in a row, it is started after a pause. An instance that was
+/* An instance that was ready is started again at once, because it can serve its queue. An instance
+ * that crashed soon after its start twice in a row is started after a pause. An instance that was
  * killed during its start counts as crashed until a connection in the queue has waited
- * PATIENCE_USEC. Discards bytes from clients. */
+ * PATIENCE_USEC. The stand-in discards the bytes that clients send. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
@@ -22,11 +22,12 @@
 #define SYSTEMD_SERVICE   SYSTEMD ".Service"
 #define SYSTEMD_UNIT_PATH "/org/freedesktop/systemd1/unit"
 
-/* The time limit for all answers together: systemd may be busy with a daemon-reload of thousands of
- * units, and systemd or D-Bus may hang. Clients wait meanwhile. */
+/* The time limit for all answers of systemd together: systemd may be busy with a daemon-reload of
+ * thousands of units, and systemd or D-Bus may hang. Clients wait meanwhile. */
 #define ASK_USEC (5 * UINT64_C(1000000))
 
-/* Crashes this soon after READY=1, and this soon after the last one, are a loop. */
+/* A crash is part of a loop if it comes this soon after READY=1, and this soon after the end of the
+ * last stand-in. */
 #define LOOP_RAN_USEC   UINT64_C(1000000)
 #define LOOP_APART_USEC (2 * UINT64_C(1000000))
 
@@ -131,7 +132,7 @@ static int standin_ask_bus(sd_bus *bus, uint64_t deadline_usec, const char *inst
         return 0;
 }
 
-/* Otherwise, authentication would have a limit of 90 seconds. */
+/* Waits for the end of authentication. Without the deadline, the limit would be 90 seconds. */
 static int standin_log_in(sd_bus *bus, uint64_t deadline_usec)
 {
         int r;
@@ -189,7 +190,8 @@ uint64_t standin_waited_usec(int handoff_fd)
         return (now - header.accepted_nsec) / 1000;
 }
 
-/* The router has read no byte of a connection that it routed by the local address. */
+/* The router has not examined the first bytes of a connection that it routed by the local address,
+ * so this function examines them. */
 static enum bellhop_protocol standin_find_protocol(int fd, const struct bellhop_handoff *handoff)
 {
         uint8_t first[16];
@@ -209,7 +211,7 @@ static void standin_notify_status(Standin *standin)
                     standin->cause, standin->n_refused);
 }
 
-/* The whole queue in one turn, because it is short. */
+/* Refuses the whole queue in one turn, because the queue is short. */
 static int standin_on_handoff(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         Standin *standin = userdata;

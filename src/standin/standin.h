@@ -11,7 +11,7 @@
 typedef enum Ending {
         ENDING_NEVER_READY, /* it could not start */
         ENDING_CRASH,       /* it had been ready, or was killed while it started */
-        ENDING_CRASH_LOOP,  /* soon after its start, like last time */
+        ENDING_CRASH_LOOP,  /* it crashed soon after its start, like the last time */
 } Ending;
 
 /* Data from systemd and the queue. Times are CLOCK_MONOTONIC, 0: never. */
@@ -26,8 +26,8 @@ typedef struct EndingFacts {
         char cause[64];              /* in systemd's terms: "exit-code 1" */
 } EndingFacts;
 
-/* Asks systemd over the system bus for everything except waited_usec. A negative errno: it does not
- * answer, and *ret is the same as for a unit that is not loaded. */
+/* Asks systemd over the system bus for all facts except waited_usec. Returns a negative errno if
+ * systemd does not answer; *ret is then the same as for a unit that is not loaded. */
 int standin_ask(const char *instance, EndingFacts *ret);
 
 /* The waiting time of the first connection in the queue; 0: there is none. */

@@ -31,7 +31,7 @@ bool address_parse(Span in, Address *ret);
 
 #define ADDRESS_TEXT_MAX (INET6_ADDRSTRLEN + sizeof("[]:65535"))
 
-/* Writes the same form. */
+/* Writes an address in the same form. */
 void address_format(const Address *address, char ret[static ADDRESS_TEXT_MAX]);
 
 /* The first bits of an address; the rest is 0. */

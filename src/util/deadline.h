@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
-/* CLOCK_MONOTONIC, the same for a whole turn of the loop. */
+/* The time of CLOCK_MONOTONIC at which this turn of the event loop began. */
 static inline uint64_t event_now(sd_event *event)
 {
         uint64_t now = 0;
@@ -34,7 +34,7 @@ typedef struct DeadlineQueue {
 int deadline_queue_init(DeadlineQueue *queue, sd_event *event,
                         void (*on_passed)(Deadline *deadline));
 
-/* All remaining deadlines count as passed. */
+/* Calls on_passed() for all remaining deadlines. */
 void deadline_queue_done(DeadlineQueue *queue);
 
 /* Returns 0, or a negative errno without a timer; the deadline is in the queue in both cases. */

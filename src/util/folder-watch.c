@@ -7,7 +7,8 @@
 #include "util/clock.h"
 #include "util/folder-watch.h"
 
-/* 0: something may have changed. process: -1 for none. */
+/* Waits for a change, or for the end of the process. process: a pidfd; -1: none. Returns 0 if
+ * something may have changed. */
 static int folder_watch_wait(int changes, int process, uint64_t end_usec)
 {
         struct pollfd fds[] = { { .fd = changes, .events = POLLIN },
@@ -30,7 +31,7 @@ int folder_watch(const char *folder, pid_t process, int number, uint64_t end_use
                  int (*look)(void *userdata), void *userdata)
 {
         _cleanup_close_ int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        /* Never signals another process that has reused its process id. */
+        /* With a pidfd, the signal can't reach another process that has the same id later. */
         _cleanup_close_ int pidfd = changes < 0 ? -EBADF : pidfd_open(process, 0);
         int r = 0;
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Signals a process, then calls look() for each file that it renames into the folder, until look()
+/* Signals a process, then calls look() for each file that is renamed into the folder, until look()
  * returns positive (found) or a negative errno; 0 means not yet. Returns 0, -ETIMEDOUT at end_usec
  * (CLOCK_MONOTONIC), -ESRCH if the process has ended, or another negative errno. */
 int folder_watch(const char *folder, pid_t process, int number, uint64_t end_usec,

@@ -8,7 +8,8 @@
 #define INHERIT_FD_FIRST 3
 
 typedef struct Inherited {
-        char **names; /* of INHERIT_FD_FIRST and on, close-on-exec; NULL: it is taken */
+        char **names; /* of the descriptors from INHERIT_FD_FIRST on, which are close-on-exec; NULL:
+                         taken */
         size_t n;
 } Inherited;
 
@@ -16,9 +17,10 @@ typedef struct Inherited {
  * LISTEN_FDNAMES= from the environment. Returns 0 or a negative errno. */
 int inherit_init(Inherited *inherited);
 
-/* The first socket with that name and kind that is not taken yet, which the caller then owns, or
- * -ENOENT. family, type and listening: as in sd_is_socket(3); type 0: a descriptor of any kind. */
+/* Returns the first socket with that name and kind that is not taken yet, or -ENOENT. The caller
+ * then owns the socket. family, type and listening: as in sd_is_socket(3); type 0: a descriptor of
+ * any kind. */
 int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening);
 
-/* Closes all that were not taken. */
+/* Closes all descriptors that were not taken. */
 void inherit_done(Inherited *inherited);

@@ -26,7 +26,7 @@ typedef struct JournalField {
         } size;
 } JournalField;
 
-/* Only a value with its size in front may have more than one line. */
+/* The size comes before the value, because only then may the value have more than one line. */
 static void journal_set_field(JournalField *field, const char *name, const char *value)
 {
         const size_t size = strlen(value);
@@ -74,7 +74,7 @@ static bool journal_send(const JournalLine *line)
         return sendmsg(journal_fd, &entry, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-/* A pipe or socket without a reader accepts no more; a file always does. */
+/* Does not wait: a full pipe or socket accepts no line. A file always accepts a line. */
 static bool journal_print(const JournalLine *line)
 {
         struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };

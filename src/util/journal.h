@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes lines to the journal with its native protocol
- * (https://systemd.io/JOURNAL_NATIVE_PROTOCOL), not with libsystemd, which waits for a slow or
- * hanging journald, and uses memory of every Apache process. Nothing here waits. A line that can't
- * be sent is lost and counted, and the number of lost lines is reported before the next line. */
+/* Writes lines to the journal in its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
+ * Does not use libsystemd, which waits for a slow or hanging journald, and which would use memory
+ * of every Apache process. Nothing here waits. A line that can't be sent is lost and counted, and
+ * the number of lost lines is reported before the next line. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,8 +25,8 @@ typedef struct JournalLine {
         LogFields fields;
 } JournalLine;
 
-/* Before this, and after journal_close(), lines go to standard error, with the level in front.
- * Returns 0 or a negative errno. Both functions reset the count of unreported lost lines. */
+/* Before journal_open() and after journal_close(), lines go to standard error, with the level in
+ * front. Returns 0 or a negative errno. Both functions reset the count of unreported lost lines. */
 int journal_open(void);
 void journal_close(void);
 

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* At most burst lines in each interval; the next allowed line gets the number of dropped lines. */
+/* Allows at most burst lines in each interval. The next line that is allowed gets the number of
+ * dropped lines. */
 typedef struct LogLimit {
         uint64_t interval_usec;
         unsigned burst;
@@ -14,6 +15,6 @@ typedef struct LogLimit {
         unsigned n_left_out;
 } LogLimit;
 
-/* Whether a line may be written now; *ret_left_out: the number of dropped lines since the last one.
- */
+/* Returns whether a line may be written now. *ret_left_out: the number of dropped lines since the
+ * last written line. */
 bool log_limit_pass(LogLimit *limit, uint64_t now_usec, unsigned *ret_left_out);

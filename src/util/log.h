@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* One line for one event: to the journal with fields if stderr leads there, otherwise to stderr
- * with the level in front; see util/journal.h for lines that can't be sent at once. Only folders
- * with a main.c write log lines. The code that they include returns outcomes instead, so each event
- * is logged once. mod_bellhop logs through Apache. */
+/* Writes one line for one event. If stderr leads to the journal, the line goes there, with its
+ * fields. Otherwise it goes to stderr, with the level in front. util/journal.h says what happens to
+ * lines that can't be sent at once. Only folders with a main.c write log lines. The code that they
+ * include returns outcomes instead, so each event is logged once. mod_bellhop logs through Apache.
+ */
 #pragma once
 
 #include <errno.h>
@@ -11,7 +12,8 @@
 
 #include "util/journal.h"
 
-/* Finds out whether stderr is the journal. Call it once, before all others. */
+/* Finds out whether stderr is the journal. Call it once, before all other functions of this file.
+ */
 void log_open(void);
 
 void log_full(int level, const LogFields *fields, const char *format, ...)
@@ -23,6 +25,6 @@ void log_full_args(int level, const LogFields *fields, const char *format, va_li
 #define log_warning(...) log_full(LOG_WARNING, NULL, __VA_ARGS__)
 #define log_error(...)   log_full(LOG_ERR, NULL, __VA_ARGS__)
 
-/* error: a negative errno, which %m writes. */
+/* error: a negative errno, whose text %m writes. */
 #define log_warning_errno(error, ...) (errno = -(error), log_warning(__VA_ARGS__))
 #define log_error_errno(error, ...)   (errno = -(error), log_error(__VA_ARGS__))

@@ -11,7 +11,7 @@
 #include "util/notify.h"
 #include "util/unix-address.h"
 
-/* systemd reads no more of one message. */
+/* systemd reads at most this number of bytes of a message. */
 #define NOTIFY_BYTES_MAX 4096
 
 /* Sends a datagram, with a copy of the descriptor unless that is negative. */
@@ -39,7 +39,7 @@ static int notify_try(const Notify *notify, const char *text, int fd)
 
 /* --- without waiting --- */
 
-/* True: it was sent, or never will be. */
+/* True: the message was sent, or never can be sent. */
 static bool notify_is_over(const Notify *notify, const char *text)
 {
         const int r = notify_try(notify, text, -1);
@@ -86,7 +86,7 @@ void notify_send(Notify *notify, NotifyEvent happened, const char *format, ...)
         va_end(args);
         if (happened == NOTIFY_NOTHING) {
                 /* An earlier message may have failed because memory ran out. No event reports that
-                 * memory is available again. */
+                 * memory is available again, so the message is tried again here. */
                 notify_flush(notify, "");
                 (void)notify_try(notify, status, -1);
                 return;
@@ -160,8 +160,8 @@ int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume)
         notify->fd = notify_connect(path);
         if (notify->fd < 0)
                 return notify->fd;
-        /* The kernel reports room in the queue of the other end. Edge-triggered, because a socket
-         * without another end always has room. */
+        /* The kernel reports room in the queue of the other end. The event is edge-triggered,
+         * because a socket without another end always has room. */
         r = sd_event_add_io(event, &notify->room, notify->fd, EPOLLOUT | EPOLLET, notify_on_room,
                             notify);
         if (r >= 0)
@@ -178,7 +178,7 @@ void notify_done(Notify *notify)
 
 /* --- with a deadline --- */
 
-/* 0: not before the deadline. */
+/* Returns 0 if nothing happens before the deadline. */
 static int notify_poll(int fd, short events, uint64_t deadline_usec)
 {
         struct pollfd at = { .fd = fd, .events = events };

@@ -10,7 +10,7 @@
 #include <systemd/sd-event.h>
 
 typedef enum NotifyEvent {
-        NOTIFY_NOTHING, /* except a status */
+        NOTIFY_NOTHING, /* only a new status */
         NOTIFY_READY,
         NOTIFY_RELOADING,
         NOTIFY_STOPPING,
@@ -22,7 +22,7 @@ typedef struct Notify {
         sd_event_source *room; /* enabled while messages are kept */
         sd_event_source *watchdog;
         uint64_t watchdog_usec;
-        bool keeps_alive;        /* the rest is kept, in the order in which it is sent */
+        bool keeps_alive;        /* WATCHDOG=1 is kept; kept messages are sent in this order */
         uint64_t reloading_usec; /* when the reload began; 0: none */
         NotifyEvent state;       /* ready, stopping or nothing */
 } Notify;

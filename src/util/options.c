@@ -6,7 +6,7 @@
 
 #include "util/options.h"
 
-/* Larger than every letter. */
+/* Larger than the code of any letter. */
 #define FIRST_OPTION 256
 
 int options_parse(int argc, char *argv[], int n_words, const ProgramOption *options,

@@ -12,7 +12,7 @@ typedef struct ProgramOption {
         const char **ret; /* gets the argument, or "" */
 } ProgramOption;
 
-/* 0: continue; the words, in the wanted number, begin at argv[optind]. 1: done. Negative: wrong
- * usage, already reported. */
+/* Returns 0 to continue: n_words words begin at argv[optind]. Returns 1 if the help or the version
+ * was shown. Returns a negative number after an error of usage, which it has reported. */
 int options_parse(int argc, char *argv[], int n_words, const ProgramOption *options,
                   const char *help);

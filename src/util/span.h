@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A span: bytes with another owner. Its readers never overrun, whatever the bytes. */
+/* A span: bytes that the span does not own. The functions here never read beyond its end, whatever
+ * the bytes are. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +18,7 @@ static inline Span span_from_string(const char *s)
         return (Span){ .data = (const uint8_t *)s, .size = strlen(s) };
 }
 
-/* Removes n bytes from the front. False, and nothing removed, if there are fewer. */
+/* Removes n bytes from the front. False, with nothing removed: there are fewer bytes. */
 static inline bool span_take(Span *s, size_t n, Span *ret_taken)
 {
         if (s->size < n)
@@ -28,8 +29,8 @@ static inline bool span_take(Span *s, size_t n, Span *ret_taken)
         return true;
 }
 
-/* Removes the bytes before the first such byte, and drops that byte. False, and nothing removed:
- * none. */
+/* Removes the bytes before the first byte `end`, and also that byte. False, with nothing removed:
+ * there is no such byte. */
 static inline bool span_take_until(Span *s, uint8_t end, Span *ret)
 {
         const uint8_t *at = s->size > 0 ? memchr(s->data, end, s->size) : NULL;

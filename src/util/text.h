@@ -6,15 +6,16 @@
 
 #include "util/span.h"
 
-/* A string to be freed, or NULL without memory. */
+/* Returns a string, which the caller frees, or NULL without memory. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *text_format_args(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
-/* Appends a copy to an array of strings, and counts it. 0 or -ENOMEM. */
+/* Appends a copy of text to an array of strings, and counts it in n. Returns 0 or -ENOMEM. */
 int texts_append(char ***texts, size_t *n, const char *text);
 void texts_free(char **texts, size_t n);
 
-/* All strings with the separator in between, to be freed. NULL: there are none, or no memory. */
+/* Returns all strings with the separator between them; the caller frees the result. NULL: there are
+ * no strings, or no memory. */
 char *texts_join(char *const texts[], size_t n, const char *separator);
 
 static inline bool text_is_digit(uint8_t c)
@@ -34,8 +35,9 @@ static inline bool text_ends_with(const char *text, const char *end)
  * False, with *ret unchanged: it has another form, or is too large. Pure. */
 bool text_number(Span text, uint64_t max, uint64_t *ret);
 
-/* The number of letters to change, add, remove or swap with the next one to turn a into b, ignoring
- * case. SIZE_MAX if one of them has more than TEXT_DISTANCE_MAX bytes. Pure. */
+/* Returns the number of steps that turn a into b, ignoring case. A step changes, adds or removes a
+ * letter, or swaps it with the next letter. SIZE_MAX: a or b has more than TEXT_DISTANCE_MAX bytes.
+ * Pure. */
 #define TEXT_DISTANCE_MAX 32
 size_t text_distance(Span a, Span b);
 
