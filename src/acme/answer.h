@@ -17,8 +17,9 @@ typedef struct Caa {
  * another tag are ignored. tag: "issue" or "issuewild"; own: the domain of the authority. */
 void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
 
-/* The last string value of that key in the JSON text in the log, which is the authority's latest
- * problem document (RFC 7807). "": there is none. The backslashes of escapes are left out. */
+/* Finds the last string value of that key in the log. The last JSON text in the log is the
+ * authority's latest problem document (RFC 7807). "": there is no such value. The backslashes of
+ * escapes are left out. */
 void answer_find_value(const char *log, const char *key, char ret[static ANSWER_TEXT_MAX]);
 
 /* Whether uacme has given up because the authority does not answer or reports an internal error.

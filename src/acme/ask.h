@@ -6,7 +6,7 @@
 
 /*
  * Sends the question, a line and optional data, and waits at most two minutes for the answer.
- * Returns 0 and the text, to be freed; -ENOENT: there is no certificate or key; -EREMOTEIO and the
- * reason in the text; or another negative errno.
+ * Returns 0 and the text of the answer, -ENOENT if there is no certificate or key, -EREMOTEIO and
+ * the reason as the text, or another negative errno. The caller frees the text.
  */
 int acme_ask(const char *socket_path, const char *question, char **ret_text);

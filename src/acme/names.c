@@ -67,8 +67,8 @@ static bool names_caa_read(ns_msg *message, const char *tag, const char *own, Ca
         return any;
 }
 
-/* Checks the records of the host or, without any, of the nearest parent domain that has some.
- * Without an answer, the check passes: the authority asks again. */
+/* Checks the records of the host or, without any, of the nearest parent domain that has some. If
+ * DNS does not answer, the check passes, because the authority asks DNS itself. */
 static bool names_check_caa(const Name *name)
 {
         const uint64_t deadline_nsec = clock_nsec(CLOCK_MONOTONIC) + PART_NSEC;
@@ -156,7 +156,7 @@ static bool names_wait(int fd, short events, uint64_t deadline_nsec)
         return r > 0;
 }
 
-/* A descriptor or a negative errno. */
+/* Returns a descriptor or a negative errno. */
 static int names_connect(const struct addrinfo *to, uint16_t port, uint64_t deadline_nsec)
 {
         struct sockaddr_storage address;
@@ -189,7 +189,7 @@ static int names_connect(const struct addrinfo *to, uint16_t port, uint64_t dead
 /* A file for the router: DIR/http-01/HOST/TOKEN, with the form of an answer to the authority. */
 typedef struct Probe {
         char token[PROBE_HEX + 1];
-        char answer[2 * (PROBE_HEX + 1)]; /* unlike the token, not in the request */
+        char answer[2 * (PROBE_HEX + 1)]; /* unlike the token, the request does not contain it */
         char folder[PATH_MAX], path[PATH_MAX + PROBE_HEX + 2];
 } Probe;
 
@@ -248,7 +248,7 @@ static bool names_probe_ask(int fd, const Name *name, const Probe *probe, uint64
 
 typedef struct Way {
         bool http; /* the router answers on port 80 */
-        int error; /* of the connection to port 80; 0: something else answers there */
+        int error; /* of the connection to port 80; 0: another program answers there */
         bool https;
 } Way;
 

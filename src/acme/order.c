@@ -5,8 +5,9 @@
  * host, for the hook), failed (the hook's list of hosts whose challenge failed), and log (the
  * output of uacme).
  *
- * The process may end at any moment, and the next one continues. It records an order before it
- * makes it. It installs an existing certificate that fits, instead of ordering another one.
+ * The process may end at any moment, and a later process continues its work. A process records an
+ * order before it makes the order. It installs an existing certificate that fits, instead of
+ * ordering another one.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -37,8 +38,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define HOSTS_MAX  100 /* in one certificate: as many as Let's Encrypt takes */
-#define ROUNDS_MAX 5   /* after each round except the last, hosts are left out */
+#define HOSTS_MAX  100 /* of one certificate; Let's Encrypt has the same limit */
+#define ROUNDS_MAX 5   /* of one try; after each round except the last, failed hosts are left out */
 
 #define LIMITED   "urn:ietf:params:acme:error:rateLimited"
 #define BAD_NONCE "urn:ietf:params:acme:error:badNonce"
@@ -48,7 +49,7 @@
 #define DAY_SEC          UINT64_C(86400)
 #define CHECK_NSEC       (UINT64_C(300) * 1000000000) /* for all hosts together */
 #define UNREACHABLE_USEC (UINT64_C(300) * 1000000)
-#define RENEW_SPREAD     30 /* one thirtieth of the life */
+#define RENEW_SPREAD     30 /* one thirtieth of the life of a certificate */
 
 typedef struct Order {
         const AcmeOrder *what;
@@ -56,7 +57,7 @@ typedef struct Order {
         AcmeSettings settings;
         const char *hosts[HOSTS_MAX];
         AcmeChallenge challenge[HOSTS_MAX];
-        size_t n_hosts;      /* the hosts without a failure so far */
+        size_t n_hosts;      /* number of hosts that have not failed so far */
         bool is_answered;    /* the authority has answered, even with an error */
         bool is_general;     /* the authority or our account there failed, not a host */
         bool is_unreachable; /* that failure may end soon */
@@ -67,7 +68,7 @@ static uint64_t order_now(void)
         return (uint64_t)time(NULL);
 }
 
-/* Returns false, for the caller to return. */
+/* Sets the error. Always returns false, so that the caller can return this result. */
 __attribute__((format(printf, 2, 3))) static bool order_fail(Order *order, const char *format, ...)
 {
         _cleanup_free_ char *text = NULL;
@@ -140,7 +141,8 @@ static void order_drop(Order *order, size_t i, const char *reason)
                 (order->n_hosts - i) * sizeof(*order->challenge));
 }
 
-/* Hosts that failed at the last try come last, because they may be slow again. To be freed. */
+/* Returns the hosts in a new order. Hosts that failed at the last try come last, because they may
+ * be slow again. The caller frees the array. */
 static const char **order_sort_hosts(const Order *order)
 {
         const AcmeOrder *what = order->what;
@@ -212,8 +214,8 @@ static bool order_has_more(const Order *order, X509 *leaf)
         return false;
 }
 
-/* Whether the certificate has all good hosts and need not be renewed yet. If a new one would have
- * fewer hosts, it is kept until a sixth of its life is left. */
+/* Whether the certificate has all good hosts and need not be renewed yet. If a new certificate
+ * would have fewer hosts, the present one is kept until a sixth of its life is left. */
 static bool order_is_enough(const Order *order, X509 *leaf)
 {
         const uint64_t not_before = (uint64_t)certificate_not_before(leaf);
@@ -279,7 +281,8 @@ static bool order_install(Order *order)
                                     r == -EREMOTEIO ? text : strerror(-r));
 }
 
-/* Whether the certificate is in place, but the server may not have it because its reload failed. */
+/* Whether the certificate is in place, but the server may still use an older one because its reload
+ * failed. */
 static bool order_needs_reload(const Order *order, X509 *leaf)
 {
         _cleanup_free_ char *path = order_path(order, "request-cert.pem");
@@ -482,13 +485,13 @@ static void order_judge_authority(Order *order, const char *log, const char *typ
 
         order->is_unreachable = has_lost || answer_is_absence(log, type);
         order->is_general = order->is_unreachable || strcmp(type, LIMITED) == 0;
-        /* The next try makes another account. */
+        /* Without this file, the next try makes another account. */
         if (has_lost && made)
                 (void)unlink(made);
 }
 
 /* Leaves out the hosts that the authority has refused. True: the order can be tried again at once.
- * False: no host remains, or there is another reason. */
+ * False: no host remains, or the order failed for another reason. */
 static bool order_judge_failure(Order *order)
 {
         _cleanup_free_ char *log = order_read_log(order), *path = order_path(order, "failed");
@@ -504,7 +507,8 @@ static bool order_judge_failure(Order *order)
         /* If the authority is unreachable, its earlier messages do not matter. */
         if (log && (!detail[0] || order->is_unreachable))
                 answer_last_line(log, detail);
-        /* The authority may refuse some nonces. uacme has tried others, but not for long. */
+        /* An authority may refuse a nonce at any time. uacme has already tried other nonces, but
+         * not for long. */
         if (strcmp(type, BAD_NONCE) == 0 && !order->is_general)
                 return true;
         reason = text_format("the authority says: %s", detail);
@@ -696,7 +700,7 @@ static bool order_make(Order *order, const char *account)
         if (!order_has_budget(order) || !order_request(order) || !order_write_plan(order) ||
             !order_write_file(order, "authority", order->settings.directory))
                 return false;
-        /* Otherwise uacme would keep the old certificate under another name. */
+        /* If this file existed, uacme would keep it under another name. */
         (void)unlink(certificate);
         acme_state_add_order(&order->state, order_now());
         if (!order_save(order))
@@ -751,7 +755,8 @@ static bool order_load_settings(Order *order)
         return r == 0;
 }
 
-/* Waits until an earlier try for the instance, left by a killed bellhop-acme, has ended. */
+/* Waits until an earlier try for the instance has ended, which a killed bellhop-acme has left
+ * running. */
 static bool order_lock(Order *order, int *ret)
 {
         _cleanup_free_ char *path = order_path(order, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One try to get or renew the certificate of an instance, in its own process, which can wait. */
+/* One try to get or renew the certificate of an instance. Each try has its own process, so it can
+ * wait. */
 #pragma once
 
 #include <stddef.h>
@@ -16,7 +17,7 @@ typedef struct AcmeOrder {
         const char *hook;        /* for uacme */
 } AcmeOrder;
 
-/* As the exit status of the process. */
+/* The result of a try: the exit status of its process. */
 typedef enum AcmeResult {
         ACME_TRIED = 0,    /* the state of the instance has the result */
         ACME_ANSWERED = 2, /* the same, and the authority has answered */

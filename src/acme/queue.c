@@ -2,8 +2,8 @@
 /*
  * Each instance has a time for its next try. Due instances are tried in the order of these times,
  * each by its own process. The settings of an authority limit simultaneous tries and the orders in
- * an hour. During a pause of the authority, its instances wait. Times are of the real clock,
- * because certificates expire by it.
+ * an hour. During a pause of the authority, its instances wait. Times are of CLOCK_REALTIME,
+ * because certificates expire by this clock.
  */
 #include <dirent.h>
 #include <openssl/evp.h>
@@ -31,13 +31,13 @@
 /* The time until a due instance that could not be started is tried again. */
 #define BLOCKED_SEC 30
 
-/* No longer, because the clock may be set meanwhile. */
+/* The longest wait: the clock may be set during a wait, and this is noticed only at its end. */
 #define WAIT_SEC_MAX 60
 
 /* A time further in the future comes from a wrong clock. */
 #define AHEAD_SEC_MAX 60
 
-/* The longest pause of an authority, even if its instance has a longer one. */
+/* The longest pause of an authority, even if the instance that was refused waits longer. */
 #define PAUSE_SEC_MAX HOUR_SEC
 
 typedef struct Authority {
@@ -46,7 +46,8 @@ typedef struct Authority {
         uint64_t paused_at, paused_until;
         uint64_t n_orders; /* in the last hour */
         uint64_t n_running;
-        const struct Entry *refused; /* the last with ACME_PAUSE, until another is answered */
+        const struct Entry *refused; /* the last instance with ACME_PAUSE, until another instance
+                                        has ACME_ANSWERED */
         TAILQ_ENTRY(Authority) link;
 } Authority;
 
@@ -84,8 +85,8 @@ static uint64_t queue_now(void)
 
 /* --- authorities --- */
 
-/* If the file has a mistake, each try reports it, and there are no limits here. A change ends a
- * pause. */
+/* If the file of the authority has a mistake, each try reports it, and the queue has no limits for
+ * this authority. A change of its settings ends a pause. */
 static void queue_load_authority(const Manager *manager, Authority *authority)
 {
         const AcmeSettings before = authority->settings;
@@ -183,7 +184,7 @@ static int queue_digest(Entry *entry)
         return good ? 0 : -ENOMEM;
 }
 
-/* Reads the file of the instance, which a process may have written. */
+/* Reads the state of the instance, which the process of a try may have written. */
 static void queue_read_state(Entry *entry)
 {
         AcmeState state;
@@ -196,7 +197,7 @@ static void queue_read_state(Entry *entry)
         acme_state_done(&state);
 }
 
-/* Takes the hosts out of *hosts. */
+/* Adds or updates an instance with Tls=acme, and moves its hosts out of *hosts. */
 static int queue_take(Manager *manager, const Instance *instance, Hosts *hosts)
 {
         Entry *entry = queue_find(manager, instance->name);
@@ -277,9 +278,9 @@ static int queue_load(Manager *manager)
 
 static void queue_start_due(Manager *manager);
 
-/* An authority may fail only for the names of one instance, which a customer can cause: for
- * example, it limits the orders for a name. So the other instances wait only after two instances
- * have had ACME_PAUSE. */
+/* A customer can make an authority fail for the names of one instance: for example, an authority
+ * limits the orders for a name. So the other instances wait only after two instances have had
+ * ACME_PAUSE. */
 static void queue_note_result(Authority *authority, const Entry *entry, int result)
 {
         const uint64_t now = queue_now();
@@ -307,7 +308,8 @@ static int queue_on_end(sd_event_source *source, const siginfo_t *info, void *us
         queue_read_state(entry);
         if (info->si_code != CLD_EXITED)
                 log_error("the process that gets a certificate for %s was killed", entry->name);
-        /* Without a new state, for example if the disk is full, the instance is still due. */
+        /* If the process wrote no new state, for example because the disk is full, the instance is
+         * still due. It then waits for BLOCKED_SEC. */
         if ((info->si_code != CLD_EXITED || entry->tried == entry->tried_before) &&
             entry->next < soon) {
                 entry->next = soon;
@@ -317,7 +319,7 @@ static int queue_on_end(sd_event_source *source, const siginfo_t *info, void *us
                 queue_note_result(authority, entry, info->si_status);
         if (!entry->is_listed) {
                 queue_remove(manager, entry);
-                /* The process has written its state after the instance was removed. */
+                /* The process may have written the state after the instance was removed. */
                 queue_forget_removed(manager);
         }
         queue_start_due(manager);

@@ -26,7 +26,7 @@ typedef struct AcmeState {
         uint64_t next;                    /* the next try, or the renewal */
         uint64_t tried;                   /* the end of the last try */
         uint64_t n_failures;              /* failed tries since the last certificate */
-        uint64_t orders[ACME_ORDERS_MAX]; /* their begin, in the last week; oldest first */
+        uint64_t orders[ACME_ORDERS_MAX]; /* when the orders of the last week began; oldest first */
         size_t n_orders;
         char certificate[ACME_DIGEST_MAX + 1]; /* its SHA-256; "": there is none */
         char authority[ACME_URL_MAX + 1];      /* the directory of the authority that signed it */
@@ -47,10 +47,10 @@ int acme_state_write(const char *dir, const char *name, const AcmeState *state);
 
 void acme_state_done(AcmeState *state);
 
-/* Copies the text as one line that is harmless for terminals. NULL, or no memory: there is no
- * error. */
+/* Sets the error to a copy of the text, as one line that is harmless for terminals. If text is NULL
+ * or memory runs out, no error is set. */
 void acme_state_set_error(AcmeState *state, const char *text);
-/* Replaces the reason of a host. 0 or -ENOMEM. */
+/* Sets or replaces the reason of a host. Returns 0 or -ENOMEM. */
 int acme_state_add_failure(AcmeState *state, const char *host, const char *reason);
 void acme_state_forget_failures(AcmeState *state);
 /* The reason of a host; NULL: it has no failure. */

@@ -65,7 +65,7 @@ int budget_load(Budget *budget, const char *dir)
 
         if (r < 0)
                 return r == -ENOENT ? 0 : r == -EFBIG ? -EBADMSG : r;
-        /* Each written file has a heading. */
+        /* Each file that budget_save() writes has a heading, so an empty file is damaged. */
         if (size == 0)
                 return -EBADMSG;
         return budget_read(budget, (Span){ (const uint8_t *)text, size });
@@ -133,8 +133,8 @@ BudgetVerdict budget_charge(Budget *budget, int number, const MailLimits *limits
 {
         BudgetSite *site = &budget->sites[number];
 
-        /* Only messages change the hour: a recipient of a message that began an hour ago must not
-         * change it back, because each change starts at 0. */
+        /* Only messages change the hour. The message of a recipient may have begun an hour ago: if
+         * the recipient changed the hour back, the count would start at 0 again. */
         if (is_recipient) {
                 if (site->recipients_in_day >= limits->recipients_per_day)
                         return BUDGET_RECIPIENTS;

@@ -33,19 +33,20 @@ typedef struct Budget {
 
 typedef enum BudgetVerdict {
         BUDGET_FITS,
-        BUDGET_HOUR, /* no more this hour */
+        BUDGET_HOUR, /* no more messages in this hour */
         BUDGET_DAY,
-        BUDGET_RECIPIENTS, /* no more recipients that day */
+        BUDGET_RECIPIENTS, /* no more recipients on this day */
 } BudgetVerdict;
 
-/* Reads the file in dir. Returns 0, also if there is none; -EBADMSG: it is damaged; or another
- * negative errno. Start with *budget of zeros. */
+/* Reads the file in dir. Returns 0, also if there is no file; -EBADMSG: the file is damaged; or
+ * another negative errno. Start with *budget of zeros. */
 int budget_load(Budget *budget, const char *dir);
 /* Returns 0 or a negative errno. */
 int budget_save(Budget *budget, const char *dir);
 void budget_done(Budget *budget);
 
-/* The index of a customer in budget->sites, which never changes, or a negative errno. */
+/* Returns the index of a customer in budget->sites, or a negative errno. The index never changes.
+ */
 int budget_find(Budget *budget, const char *name);
 
 /* Charges one message, or one more recipient, if the customer's limits allow it. */

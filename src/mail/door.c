@@ -15,7 +15,7 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* The delay before a change is written; a crash loses the counts of that time. */
+/* The delay before a change is written. A crash loses the counts of this time. */
 #define SAVE_USEC USEC_PER_SEC
 
 /* The number of connections to accept at once before other events have their turn. */
@@ -25,7 +25,8 @@
 
 /* --- settings --- */
 
-/* The name file of Debian's mail servers. */
+/* Takes the name of this machine from the file that Debian's mail servers use, or from the kernel.
+ */
 static void door_find_name(MailSettings *settings)
 {
         _cleanup_fclose_ FILE *file = fopen(MAIL_NAME_FILE, "re");

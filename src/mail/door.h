@@ -30,14 +30,15 @@ typedef struct Door {
 /* Reads settings and budget, and works until a signal ends it. Logs a failed step. */
 int door_run(Door *door);
 
-/* Whether a user may send now. Returns the index of the customer in the budget, or a negative errno
- * after a reply to the program. */
+/* Checks whether a user may send now. Returns the index of the customer in the budget. Otherwise
+ * replies to the program, and returns a negative errno. */
 int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret);
 
-/* The budget has changed. */
+/* Writes the budget soon, after it has changed. */
 void door_save_later(Door *door);
 
-/* Logs a line about a customer, with a limit, as customers can cause any number of them. */
+/* Logs a line about a customer. The limit is necessary because customers can cause any number of
+ * lines. */
 void door_log(Door *door, LogLimit *limit, const char *instance, const char *text);
 
 /* Starts as many of the waiting sessions as RelayConnectionsMax= allows. */

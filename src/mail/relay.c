@@ -18,7 +18,7 @@ static void relay_end(Relay *relay, RelayResult result)
         relay->on_end(relay, result, relay->userdata);
 }
 
-/* The connection is lost, or the server sends something invalid. */
+/* Ends the relay because the connection is lost, or the server sends something invalid. */
 static void relay_fail(Relay *relay, const char *what)
 {
         const RelayResult result = relay_result(relay);
@@ -37,8 +37,8 @@ __attribute__((format(printf, 2, 3))) static void relay_say(Relay *relay, const 
         va_start(args, format);
         n = vsnprintf(line, sizeof(line), format, args);
         va_end(args);
-        /* The line fits into the socket's buffer, which is empty. If the connection is lost,
-         * reading will fail. */
+        /* The line fits into the socket's buffer, which is empty. If the connection is lost, the
+         * next read fails. */
         (void)send(relay->fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -109,7 +109,8 @@ static bool relay_take_reply(Relay *relay, unsigned code)
                 relay_go_on(relay);
                 return goes_on;
         }
-        /* A server that refuses every client, or gives no reason, may accept it later. */
+        /* A server that refuses every client, or gives no reason, may accept the message later. So
+         * the error becomes temporary. */
         if (relay->step <= RELAY_EHLO || code < 400)
                 relay->reply[0] = '4';
         relay_say(relay, "QUIT\r\n");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Passes one message to the machine's mail server over SMTP, once: it never retries. Does not log.
- */
+/* Passes one message to the machine's mail server over SMTP. Never retries. Does not log. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -39,7 +38,7 @@ typedef struct Relay {
                 RELAY_DOT,
         } step;
         size_t n_named; /* recipients that the server has accepted */
-        off_t n_body;   /* bytes of the message that are sent */
+        off_t n_body;   /* bytes of the message that were sent */
         size_t n_in;
         uint8_t in[SMTP_LINE_MAX + 2];
         char reply[RELAY_REPLY_MAX]; /* from the server, or the error in the form of a reply */
@@ -47,8 +46,8 @@ typedef struct Relay {
         void *userdata;
 } Relay;
 
-/* Connects. Set message, name, on_end and userdata of relay first. Returns 0, and calls on_end()
- * later, once, unless relay_done() comes first; or a negative errno. */
+/* Connects to the server. Set message, name, on_end and userdata of relay first. Returns 0 or a
+ * negative errno. After 0, calls on_end() once, later, unless relay_done() is called first. */
 int relay_start(Relay *relay, sd_event *event, const Address *to);
 
 /* The result for the message if the session stops waiting now. */

@@ -16,7 +16,7 @@
 
 /* --- replies --- */
 
-/* Does not wait for a program that reads no replies. */
+/* Sends a reply. Does not wait for a program that reads no replies. */
 __attribute__((format(printf, 2, 3))) static void session_say(Session *session, const char *format,
                                                               ...)
 {
@@ -76,7 +76,7 @@ static void session_end_message(Session *session, bool is_charged)
 
 static void session_advance(Session *session);
 
-/* Only this line informs the administrator, because customers can't know the cause. */
+/* Customers can't know the cause, so this line informs the administrator. */
 static void session_log_relay(Door *door, const Relay *relay)
 {
         char text[RELAY_REPLY_MAX + 128];

@@ -35,8 +35,8 @@ struct Session {
         TAILQ_ENTRY(Session) queue;
 };
 
-/* Starts a session for a customer who may connect. It frees itself at its end. Closes fd on
- * failure. */
+/* Starts a session for a customer who may connect. The session frees itself at its end. On failure,
+ * fd is closed. */
 int session_new_consume(Door *door, int fd, uid_t uid, int site, const MailLimits *limits);
 
 /* Passes on the message of a session whose turn it is. */

@@ -71,7 +71,7 @@ bool smtp_address_is_valid(Span address)
 
 /* --- commands --- */
 
-/* Removes "<...>" from the front; a quoted string in it may contain both characters. */
+/* Removes "<...>" from the front. A quoted string inside may contain both '<' and '>'. */
 static bool smtp_take_path(Span *rest, Span *ret)
 {
         size_t n = 1;
@@ -87,8 +87,8 @@ static bool smtp_take_path(Span *rest, Span *ret)
         return true;
 }
 
-/* Parses SIZE=, and BODY=, which is not passed on, because mail servers examine messages
- * themselves. */
+/* Parses the parameters SIZE= and BODY=. BODY= is not passed on, because mail servers examine
+ * messages themselves. */
 static const char *smtp_parse_parameters(Span rest, SmtpCommand *command)
 {
         while ((rest = span_trim(rest)).size > 0) {
@@ -110,7 +110,7 @@ static const char *smtp_parse_parameters(Span rest, SmtpCommand *command)
         return NULL;
 }
 
-/* rest: after the verb. */
+/* rest: the text after the verb. */
 static const char *smtp_parse_path(Span rest, SmtpCommand *command)
 {
         const bool is_mail = command->verb == SMTP_MAIL;
@@ -170,7 +170,8 @@ unsigned smtp_parse_reply(Span line, bool *ret_is_last)
 
 #define MARK_BYTES strlen(SMTP_MARK)
 
-/* The maximum of blanks between a field name and its colon; they are kept for other fields. */
+/* The maximum of remembered blanks after a name that may be the hidden field's. If the field is
+ * another one, they are written. */
 #define BLANKS_MAX 8
 
 static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)

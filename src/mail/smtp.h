@@ -40,7 +40,8 @@ bool smtp_address_is_valid(Span address);
 /* The code of a reply; its last line has no '-' after the code. 0: it is not a reply. */
 unsigned smtp_parse_reply(Span line, bool *ret_is_last);
 
-/* The first line of each sent message; no other line may imitate it. */
+/* The name of the field in the first line of each sent message. No other line may imitate this
+ * line. */
 #define SMTP_MARK "X-Bellhop-Instance"
 
 typedef enum SmtpPlace {
@@ -60,12 +61,12 @@ typedef struct SmtpBody {
         bool is_hidden;    /* the field is left out */
         bool is_field;     /* the line may begin a field that is left out */
         bool has_line;     /* a line has begun */
-        size_t n_line;     /* bytes of the line, 0 and more */
+        size_t n_line;     /* bytes of the line so far */
         size_t n_out;      /* sent bytes of the line */
         size_t n_blanks;   /* after the name of the field */
 } SmtpBody;
 
-/* The maximum size for n bytes of a message. */
+/* The room that the result of reading n bytes needs at most. */
 #define SMTP_BODY_ROOM(n) ((n)*3 + 64)
 
 /* Reads up to the end of the message, where body->place becomes SMTP_END. Writes the message as it

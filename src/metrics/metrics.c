@@ -61,7 +61,7 @@ void exposition_printf(Exposition *exposition, const char *format, ...)
                 exposition->size += (size_t)n;
 }
 
-/* suffix: "" or the addition to the name of histograms and summaries. */
+/* suffix: "", or the end of the name for histograms and summaries. */
 static void metrics_write_count(Exposition *exposition, const Metric *metric, const char *suffix,
                                 const char *labels, uint64_t value)
 {
@@ -196,7 +196,7 @@ static const Metric metrics_table[] = {
           OF(start_waits) },
         { "bellhop_starts_total", "counter", "Hand-offs that started an instance.", OF(starts) },
         { "bellhop_late_starts_total", "counter",
-          "Of these, those after which the instance received no connection in time.",
+          "Starts by a hand-off after which the instance received no connection in time.",
           OF(late_starts) },
         { "bellhop_starting_instances", "gauge",
           "Instances that a hand-off started and that have not yet received it.", OF(starting) },
@@ -251,7 +251,7 @@ static const Metric metrics_table[] = {
         { "bellhop_instance_starts_total", "counter", "Hand-offs that started this instance.",
           OF_INSTANCE(starts) },
         { "bellhop_instance_late_starts_total", "counter",
-          "Of these, those after which it received no connection in time.",
+          "Starts of this instance by a hand-off after which it received no connection in time.",
           OF_INSTANCE(late_starts) },
         { "bellhop_instance_handoff_latency_seconds", "summary",
           "Time from accept to hand-off, for this instance.", .write = metrics_write_latency,

@@ -29,7 +29,7 @@ enum { PENDING_SNIFFING, PENDING_WAITING, PENDING_STATES };
 /* The result of a reload. */
 typedef enum ReloadResult {
         RELOAD_USED,
-        RELOAD_USED_WITH_ERRORS, /* except for mistakes */
+        RELOAD_USED_WITH_ERRORS, /* the new configuration is in force, except for its mistakes */
         RELOAD_FAILED,           /* the old configuration is in force */
         RELOAD_RESULT_COUNT,
 } ReloadResult;
@@ -48,10 +48,10 @@ typedef struct Metrics {
         uint64_t in_flight_waits;
         uint64_t start_waits;
         uint64_t starts;      /* hand-offs that started an instance */
-        uint64_t late_starts; /* of which none was received in time */
+        uint64_t late_starts; /* starts after which no connection was received in time */
         uint64_t accept_pauses;
         uint64_t usage_lost;                  /* hand-offs not reported to bellhop-usage */
-        uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs up to each bound, and above all */
+        uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs by bound; the last: above all bounds */
         uint64_t latency_nsec;
         uint64_t reloads[RELOAD_RESULT_COUNT];
         uint64_t loaded_nsec; /* when reading the configuration in force began, since 1970 */
@@ -122,9 +122,9 @@ typedef struct MetricsCursor {
                                       */
 } MetricsCursor;
 
-/* Writing takes about 0.1 ms, during which the router does nothing else. */
+/* Writing a piece takes about 0.1 ms, during which the router does nothing else. */
 #define METRICS_PIECE_MAX (32 * 1024)
 
-/* Appends samples until there are at least this many bytes. False: these were all. */
+/* Appends samples until there are at least this many bytes. False: all samples are written. */
 bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Exposition *exposition,
                    size_t bytes);

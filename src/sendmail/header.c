@@ -100,7 +100,7 @@ static void header_scan_inner(Scan *scan, char c)
                 scan->depth += c == '(' ? 1U : c == ')' ? -1U : 0U;
 }
 
-/* False: the address ends before c. */
+/* False: the address has ended before c. */
 static bool header_scan(Scan *scan, char c)
 {
         if (scan->is_quoted || scan->depth > 0) {

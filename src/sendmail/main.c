@@ -19,7 +19,7 @@
 #include "util/text.h"
 #include "util/unix-address.h"
 
-/* Longer than all answers of bellhop-mail together. */
+/* Longer than bellhop-mail can take for all its answers together. */
 #define TIMEOUT_SEC 300
 
 #define MESSAGE_MAX ((size_t)256 * 1024 * 1024)
@@ -39,7 +39,7 @@ typedef struct Mail {
         char name[256]; /* of this machine, from bellhop-mail */
 } Mail;
 
-/* PHP-FPM, or Apache for other programs, writes standard error to the log of the site. */
+/* PHP-FPM writes standard error to the log of the site. For other programs, Apache does. */
 __attribute__((noreturn, format(printf, 2, 3))) static void fail(int status, const char *format,
                                                                  ...)
 {
@@ -54,7 +54,8 @@ __attribute__((noreturn, format(printf, 2, 3))) static void fail(int status, con
         exit(status);
 }
 
-/* A line break in an address would begin another command. */
+/* Refuses other characters than printable ASCII: a line break in an address would begin another
+ * command. */
 static const char *checked(const char *address)
 {
         for (const char *c = address; *c; c++)
@@ -303,7 +304,7 @@ static void deliver(Mail *mail)
 
 /* --- SMTP by standard input and output --- */
 
-/* False: at the end, or if it can't pass on the data. */
+/* Passes on some data. False: the data has ended, or can't be passed on. */
 static bool pass(int from, int to)
 {
         char bytes[16384];

@@ -9,7 +9,7 @@ typedef struct Reader {
         SniffOutcome verdict; /* why reading has stopped: SNIFF_MORE or SNIFF_MALFORMED */
 } Reader;
 
-/* All return whether to continue. */
+/* All functions return whether to continue. */
 static inline bool reader_stop(Reader *reader, SniffOutcome verdict)
 {
         reader->verdict = verdict;

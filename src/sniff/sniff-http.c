@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Must never be more lenient than Apache with its default "HttpProtocolOptions Strict", and must
- * never find another host. Input that the two could read differently is malformed. Checks no field
- * except Host. */
+/* This parser must never be more lenient than Apache with its default "HttpProtocolOptions Strict",
+ * and must never find another host than Apache. Input that the two could read differently is
+ * malformed. Of the fields, only Host is checked. */
 #include <strings.h>
 
 #include "sniff/reader.h"
@@ -53,16 +53,16 @@ static const uint8_t classes[256] = {
 
 typedef struct Head {
         Reader in;
-        bool host_demanded; /* by the version */
+        bool host_demanded; /* the version of HTTP requires a host */
         bool host_seen;     /* there is a Host field, which may be empty */
         Span host;          /* its value */
         Span target_host;   /* the host in the request target, if its form has one */
         bool target_is_https;
         Span method;
-        Span path; /* and query */
+        Span path; /* path and query */
 } Head;
 
-/* Takes the longest run of a class, which ends before the end of the input. */
+/* Takes the longest run of bytes of a class. The run must end before the input does. */
 static bool http_take(Head *h, uint8_t class, Span *ret)
 {
         size_t n = 0;
@@ -212,9 +212,9 @@ static bool http_parse(Head *h)
                 h->host_demanded = true;
                 return reader_expect_text(&h->in, "* HTTP/2.0\r\n\r\n");
         }
-        /* RFC 9112 section 3.2.2 lets the target override the field. Apache does so only for the
-         * connection's scheme, which is not TLS here: with https, Apache uses the field. Honest
-         * clients send the same host in both. */
+        /* RFC 9112 section 3.2.2 lets the target override the field. Apache does so only if the
+         * target has the scheme of the connection, which is http here. With https, Apache uses the
+         * field, so the two must be equal. Honest clients send the same host in both. */
         return http_take_request_line(h) && http_take_fields(h) &&
                reader_check(&h->in, !h->target_is_https || http_equals(h->target_host, h->host));
 }

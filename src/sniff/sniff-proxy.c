@@ -32,7 +32,7 @@ static SniffProxy proxy_stopped(const Reader *reader, size_t need_bytes)
         return (SniffProxy){ .outcome = SNIFF_PROXY_MORE, .need_bytes = need_bytes };
 }
 
-/* A word of 1 to max of these letters, and the byte that ends it. */
+/* Takes a word of 1 to max of these letters, and the byte that ends it. */
 static bool proxy_take_word(Reader *reader, const char *letters, uint8_t end, size_t max, char *ret)
 {
         for (size_t i = 0; i < reader->rest.size; i++) {
@@ -77,7 +77,7 @@ static bool proxy_take_port(Reader *reader, uint8_t end, uint16_t *ret)
         return true;
 }
 
-/* "TCP4 SOURCE DESTINATION PORT PORT\r\n" */
+/* Takes "TCP4 SOURCE DESTINATION PORT PORT\r\n". */
 static bool proxy_take_tcp(Reader *reader, Address *ret)
 {
         struct in6_addr destination;
@@ -93,7 +93,7 @@ static bool proxy_take_tcp(Reader *reader, Address *ret)
                proxy_take_port(reader, '\r', &destination_port) && reader_expect_text(reader, "\n");
 }
 
-/* "UNKNOWN\r\n", or with anything before the end of the line. No control characters: some receivers
+/* Takes "UNKNOWN\r\n". Any text can precede the line end, but no control characters: some receivers
  * treat a bare LF as the end, and would see another request. */
 static bool proxy_take_unknown(Reader *reader)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Must never be more lenient than the instance's OpenSSL, which must not find another name in the
- * same hello. Only the structure of other parts is checked; the instance checks their contents. */
+/* This parser must never be more lenient than the instance's OpenSSL, which must not find another
+ * name in the same hello. Of the other parts, only the structure is checked; the instance checks
+ * their contents. */
 #include "sniff/reader.h"
 
 /* RFC 8446 section 5.1. */
@@ -33,8 +34,8 @@ static const uint8_t acme_alone[] = { 0, 11, 10, 'a', 'c', 'm', 'e', '-', 't', '
 typedef struct Cursor {
         Reader in;
         size_t record_left;  /* of the open record, arrived or not */
-        size_t message_left; /* of the message; the least possible size, until its length is known
-                              */
+        size_t message_left; /* of the message; until its length is known, of the shortest possible
+                                one */
         uint8_t alert;       /* why it is malformed; 0: it can't be decoded */
         bool alpn_seen;
 } Cursor;
@@ -46,7 +47,8 @@ static bool tls_check(Cursor *c, bool is_valid, uint8_t alert)
         return reader_check(&c->in, is_valid);
 }
 
-/* Takes a record header, checking each byte at once: the rest of a wrong one may never arrive. */
+/* Takes a record header. Checks each byte as soon as it is there, because the rest of a wrong
+ * header may never arrive. */
 static bool tls_open_record(Cursor *c)
 {
         const Span before = c->in.rest;
@@ -69,7 +71,7 @@ static bool tls_open_record(Cursor *c)
                tls_check(c, size <= RECORD_SIZE_MAX, SNIFF_RECORD_OVERFLOW);
 }
 
-/* Takes size bytes of the message, across record headers; to may be NULL. */
+/* Takes size bytes of the message, across record headers. Copies them, unless `to` is NULL. */
 static bool tls_take(Cursor *c, size_t size, uint8_t *to)
 {
         Span part;
@@ -105,9 +107,9 @@ static bool tls_take_uint(Cursor *c, size_t size, uint32_t *ret)
         return tls_take(c, size, bytes) && span_take_uint(&s, size, ret);
 }
 
-/* The least input size that can complete the hello: the open record as announced, the rest of the
- * message, and the headers of as few records as can hold it. So a hello of n records of one byte
- * costs O(log n) calls, not O(n). */
+/* The least input size that can complete the hello: the announced size of the open record, the rest
+ * of the message, and the headers of the fewest records that can hold this rest. So a hello of n
+ * records of one byte costs O(log n) calls, not O(n). */
 static size_t tls_need(const Cursor *c, size_t input_size)
 {
         size_t beyond = c->message_left > c->record_left ? c->message_left - c->record_left : 0;
@@ -130,7 +132,7 @@ static bool tls_take_header(Cursor *c)
                tls_check(c, size <= HELLO_SIZE_MAX, SNIFF_ILLEGAL_PARAMETER);
 }
 
-/* legacy_version to legacy_compression_methods. */
+/* Skips the fields from legacy_version to legacy_compression_methods. */
 static bool tls_skip_fields(Cursor *c)
 {
         uint32_t size;
@@ -143,9 +145,9 @@ static bool tls_skip_fields(Cursor *c)
                tls_take(c, size, NULL);
 }
 
-/* RFC 6066 allows a list of names of different types, but OpenSSL takes exactly one host_name, and
- * no other type exists: a list that OpenSSL refuses must not be routed by the first of its
- * names. */
+/* RFC 6066 allows a list of names of different types, but only the type host_name exists. OpenSSL
+ * accepts only a list with exactly one name. A list that OpenSSL refuses must not be routed by its
+ * first name. */
 static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
 {
         uint32_t size, type;
@@ -161,7 +163,8 @@ static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
                tls_check(c, !memchr(s->host, '\0', size), SNIFF_UNRECOGNIZED_NAME);
 }
 
-/* The instance checks any other list. Two lists are a mistake, and not a challenge. */
+/* Recognizes only the list of a challenge; the instance checks any other list. Two lists are a
+ * mistake, and not a challenge. */
 static bool tls_take_alpn(Cursor *c, size_t extension_size, Sniff *s)
 {
         uint8_t list[sizeof(acme_alone)];
@@ -180,7 +183,7 @@ static bool tls_take_extension(Cursor *c, uint32_t type, size_t size, Sniff *s)
                 return tls_take_alpn(c, size, s);
         if (type != EXTENSION_SERVER_NAME)
                 return tls_take(c, size, NULL);
-        /* RFC 8446 section 4.2: one of each type. */
+        /* RFC 8446 section 4.2: at most one extension of each type. */
         return tls_check(c, s->host_length == 0, SNIFF_ILLEGAL_PARAMETER) &&
                tls_take_server_name(c, size, s);
 }
@@ -210,7 +213,8 @@ Sniff sniff_tls(Span in)
         Sniff s = { .protocol = BELLHOP_PROTOCOL_TLS };
         Cursor c = { .in.rest = in, .message_left = HANDSHAKE_HEADER_SIZE + HELLO_SIZE_MIN };
 
-        /* OpenSSL reads whole records: an instance that starts before their end could only wait. */
+        /* OpenSSL reads whole records. An instance that got the connection before the end of the
+         * record could only wait. */
         if (tls_take_header(&c) && tls_skip_fields(&c) && tls_take_extensions(&c, &s) &&
             (c.in.rest.size >= c.record_left || reader_stop(&c.in, SNIFF_MORE))) {
                 s.outcome = s.host_length > 0 ? SNIFF_HOST : SNIFF_NO_HOST;

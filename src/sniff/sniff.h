@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds protocol and host in the first bytes of a connection, which stay unread. Pure functions
  * over hostile bytes; every call starts from the first byte. The caller limits the number of bytes:
- * a need_bytes beyond that can be refused at once. */
+ * if need_bytes is larger than this limit, it can refuse at once. */
 #pragma once
 
 #include "handoff/bellhop.h"
@@ -49,12 +49,12 @@ typedef struct Sniff {
 Sniff sniff(Span in);
 
 /* A TLS ClientHello (RFC 8446 section 4.1.2, RFC 6066 section 3), over any number of records. It is
- * complete with the record of its last byte; later bytes are ignored. */
+ * complete when the record that contains its last byte is complete. Later bytes are ignored. */
 Sniff sniff_tls(Span in);
 
 /* The head of an HTTP/1 request (RFC 9112 sections 2 to 5), complete with its empty line. The host
- * is that of the request target, otherwise that of the Host field; an https target must have the
- * host of the field. */
+ * comes from the request target; if the target has none, from the Host field. An https target must
+ * have the same host as the field. */
 Sniff sniff_http(Span in);
 
 typedef enum SniffProxyOutcome {

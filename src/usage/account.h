@@ -9,8 +9,8 @@
 /* Room for the name of a file: "2026-11". */
 #define MONTH_NAME_MAX 16
 
-/* A name; for a removed instance, "alice~20261129T131500Z", which is never a name of an instance.
- */
+/* Room for a name. A removed instance gets a name such as "alice~20261129T131500Z", which no
+ * instance can have. */
 #define ACCOUNT_NAME_MAX (USAGE_NAME_MAX + 20)
 
 /* An unknown number. */
@@ -22,12 +22,12 @@ typedef struct Account {
         uint64_t sent, received; /* bytes */
         uint64_t cpu_nsec;
         uint64_t requests;
-        uint64_t group, group_nsec;    /* its control group, and the processor time of that */
-        uint64_t reporter, n_reported; /* the process that reports requests, and their number */
+        uint64_t group, group_nsec;    /* its control group, and the group's processor time */
+        uint64_t reporter, n_reported; /* the process that reports requests, and how many */
         uint64_t n_reset; /* connections whose end is unknown, or whose figures were set back */
 } Account;
 
-/* An open connection, and its already counted part. */
+/* An open connection. Its bytes are those that are already counted. */
 typedef struct OpenConnection {
         uint64_t cookie;
         char name[ACCOUNT_NAME_MAX];

@@ -7,7 +7,7 @@
 
 #include "usage/diag.h"
 
-/* Required data from the kernel; newer kernels send more. */
+/* The least size of the kernel's data that has all figures. Newer kernels send more. */
 #define INFO_LEAST (offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t))
 
 /* States of TCP, as in the kernel's include/net/tcp_states.h, without TIME_WAIT, CLOSE, LISTEN and
@@ -71,7 +71,7 @@ bool diag_next(Span *rest, DiagMessage *ret)
         if (header.nlmsg_len < sizeof(header) ||
             !diag_take(rest, header.nlmsg_len - sizeof(header), &body))
                 return false;
-        /* The kernel marks an answer that changed while it was sent. */
+        /* The kernel marks an answer if the connections changed while it was sent. */
         if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
                 diag_read_socket(body, ret);
         else if (header.nlmsg_type == NLMSG_DONE)

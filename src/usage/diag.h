@@ -4,14 +4,15 @@
 
 #include "util/span.h"
 
-/* As in ListenNetlink= of bellhop-usage.socket: SKNLGRP_INET_TCP_DESTROY and the same for IPv6. */
+/* SKNLGRP_INET_TCP_DESTROY and SKNLGRP_INET6_TCP_DESTROY, as in ListenNetlink= of
+ * bellhop-usage.socket. */
 #define DIAG_GROUPS 5
 
 typedef enum DiagKind {
         DIAG_OTHER,
         DIAG_SOCKET,
-        DIAG_DONE,  /* of an answer */
-        DIAG_ERROR, /* the same, for an incomplete answer */
+        DIAG_DONE,  /* the end of an answer */
+        DIAG_ERROR, /* the end of an incomplete answer */
 } DiagKind;
 
 typedef struct DiagMessage {

@@ -10,7 +10,7 @@
 
 #define SLICE "/bellhop.slice"
 
-/* Folders below that: of instances with Network=yes, and of all others. */
+/* Slices below bellhop.slice: for instances with Network=yes, and for all others. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
 /* The folder of a unit's group, its file, the word before the number, and its unit of measure. */
@@ -23,7 +23,7 @@ static const struct {
         { "/sys/fs/cgroup/cpuacct" SLICE, "cpuacct.usage", "", 1 },
 };
 
-/* A small file of the kernel's. */
+/* Reads a small file of the kernel. */
 static int group_read_file(int folder, const char *name, char ret[static PATH_MAX])
 {
         _cleanup_close_ int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
@@ -97,7 +97,7 @@ int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec)
         return r;
 }
 
-/* Reads the groups in one slice. Takes the folder. */
+/* Reads the groups in one slice. Takes the descriptor of its folder. */
 static int group_read_slice_consume(size_t place, int slice,
                                     void (*on_group)(void *userdata, const char *instance,
                                                      uint64_t group, uint64_t nsec),

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads the processor time of one instance. group: identifies the group, because a unit gets a new
- * one at each start. 0, -ENOENT (it is not running) or another negative errno. */
+/* Reads the processor time of one instance. *ret_group: a number for the control group; a unit gets
+ * a new group at each start. Returns 0, -ENOENT (it is not running) or another negative errno. */
 int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec);
 
 /* Calls on_group for each running instance. 0 or a negative errno. */

@@ -15,7 +15,7 @@
  * not listed, but its end is reported when the instance closes it. */
 #define TICKS_UNSEEN 60
 /* Ticks to wait for the owner of an ended connection: the router reports the owner before the end,
- * but may have to wait for room. */
+ * but may have to wait for room in the socket. */
 #define TICKS_ORPHAN 2
 
 #define ORPHANS_MAX 65536
@@ -52,7 +52,7 @@ static int ledger_index_again(Ledger *ledger, size_t n_index)
         return 0;
 }
 
-/* The account with that name; it is made if it does not exist. NULL: there is no room. */
+/* Returns the account with that name, and makes it if it does not exist. NULL: there is no room. */
 static Account *ledger_account(Ledger *ledger, const char *name)
 {
         Account account = { .cpu_nsec = ACCOUNT_UNKNOWN, .requests = ACCOUNT_UNKNOWN };
@@ -336,8 +336,8 @@ static void ledger_name_month(time_t now, char ret[static MONTH_NAME_MAX])
         (void)strftime(ret, MONTH_NAME_MAX, "%Y-%m", gmtime_r(&now, &tm));
 }
 
-/* The file has figures of an earlier start. If the clock was set back to that month, the figures of
- * this start are newer. */
+/* kept: the account in the file. Its last seen state is used only if it is of this boot and memory
+ * has none: if the clock was set back to that month, the state in memory is newer. */
 static void ledger_take_account(Account *account, const Account *kept, bool is_same_boot)
 {
         const Account seen = *account;
@@ -377,7 +377,7 @@ static int ledger_take_line(Ledger *ledger, const MonthLine *line, bool is_same_
         return line->kind == MONTH_INVALID ? -EBADMSG : 0;
 }
 
-/* The content of that month's file. was_cut: its writer was killed before it wrote everything. */
+/* Reads the file of a month. *was_cut: bellhop-usage was killed before it wrote all figures. */
 static int ledger_load(Ledger *ledger, const char *month, const char *boot, bool *was_cut)
 {
         _cleanup_free_ char *text = NULL;

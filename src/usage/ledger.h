@@ -20,8 +20,8 @@ typedef struct Ledger {
         uint32_t *index; /* indexes of accounts by the hash of their names, from 1; 0: free */
         size_t n_index;
         OpenTable open;
-        size_t n_orphans;  /* in open: ended, without an owner yet */
-        uint32_t stamp;    /* ledger_tick() counts it */
+        size_t n_orphans;  /* entries of open that have ended and have no owner yet */
+        uint32_t stamp;    /* the number of calls of ledger_tick() */
         bool is_new;       /* there was no file: earlier connections are not counted */
         uint64_t n_missed; /* entries without room */
 } Ledger;
@@ -31,28 +31,31 @@ typedef struct Ledger {
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);
 
-/* Sets the socket of the kernel's messages; the messages in an earlier one are lost. */
+/* Sets the socket of the kernel's messages. If it is another socket than before, the messages in
+ * the earlier socket are lost. */
 void ledger_use_socket(Ledger *ledger, uint64_t socket);
 
-/* Something could not be counted, so the figures of the month are incomplete. */
+/* Marks the figures of the month as incomplete, because something could not be counted. */
 void ledger_lose(Ledger *ledger);
 
-/* n_received: bytes that the connection had received by then, or fewer. */
+/* Sets the owner of a connection. n_received: the number of bytes that it had received at the
+ * hand-off, or a smaller number. */
 void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received);
 /* The kernel's data about an open connection, and about an ended one. */
 void ledger_see(Ledger *ledger, const DiagMessage *message);
 void ledger_end(Ledger *ledger, const DiagMessage *message);
 
 void ledger_add_cpu(Ledger *ledger, const char *name, uint64_t group, uint64_t nsec);
-/* Whether the last requests of the instance were reported by that process. */
+/* Whether that process made the instance's last report of requests. */
 bool ledger_is_reporter(const Ledger *ledger, const char *name, uint64_t reporter);
 void ledger_add_requests(Ledger *ledger, const char *name, uint64_t reporter, uint64_t n);
 
-/* The customer was removed: all counts so far, in all months, get a separate name. Returns 0 or a
- * negative errno. */
+/* Call it after a customer was removed. Gives a separate name to all counts of the customer so far,
+ * in all months. Returns 0 or a negative errno. */
 int ledger_close_account(Ledger *ledger, const char *name, time_t now);
 
-/* Drops connections that have not been seen for long, and begins a new month. */
+/* Drops connections that have not been seen for a long time, and begins a new month when it is due.
+ */
 int ledger_tick(Ledger *ledger, time_t now);
 /* Returns 0 or a negative errno. */
 int ledger_save(Ledger *ledger, bool is_running);

@@ -30,7 +30,8 @@ static const char help[] =
         "      --version        Show the version\n\n"
         "See bellhop-usage(8).\n";
 
-/* The one of its groups: 0 for questions. */
+/* Takes both netlink sockets. The socket that listens to DIAG_GROUPS is for ends, the other socket
+ * for questions. */
 static int take_netlink(Inherited *inherited, Usage *usage)
 {
         struct sockaddr_nl address;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages to bellhop-usage, one in each datagram: from the router, the instance of each
- * connection; from an instance, its number of requests; from root, that an instance was removed.
- * Numbers are in the machine's byte order. Pure. */
+/* Messages to bellhop-usage, one in each datagram. The router reports the instance of each
+ * connection, an instance the number of its requests, and root the removal of an instance. Numbers
+ * are in the machine's byte order. Pure. */
 #pragma once
 
 #include "util/span.h"
 
-/* Below the runtime folder, for the router and root. */
+/* The socket for the router and root, below the runtime folder. */
 #define USAGE_SOCKET "usage"
 
 /* Room for the longest name of an instance and the terminating NUL. */
@@ -20,7 +20,7 @@
 
 typedef enum UsageKind {
         USAGE_HANDOFFS = 1, /* number: SO_COOKIE of the connection */
-        USAGE_REQUESTS,     /* number: how many since the start of the instance */
+        USAGE_REQUESTS,     /* number: of requests since the start of the instance */
         USAGE_ENDED,        /* later counts belong to another customer */
         USAGE_KINDS,
 } UsageKind;
@@ -34,8 +34,8 @@ typedef struct UsageRecord {
 typedef struct UsageMessage {
         char magic[4];
         uint8_t kind;    /* UsageKind */
-        uint8_t n;       /* records */
-        uint8_t is_last; /* the router ends, and has reported everything */
+        uint8_t n;       /* number of records */
+        uint8_t is_last; /* the router ends, and has reported all hand-offs */
         uint8_t unused;
         uint64_t n_lost; /* hand-offs that could not be reported since the last message */
         UsageRecord records[USAGE_RECORDS_MAX];
@@ -45,5 +45,5 @@ typedef struct UsageMessage {
 void usage_message_init(UsageMessage *message, UsageKind kind);
 size_t usage_message_size(const UsageMessage *message);
 
-/* False: it has another form. The names need not be those of instances. */
+/* False: the datagram has another form. Does not check whether instances with these names exist. */
 bool usage_message_parse(Span datagram, UsageMessage *ret);

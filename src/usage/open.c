@@ -12,7 +12,8 @@ void open_table_done(OpenTable *table)
         *table = (OpenTable){ .n = 0 };
 }
 
-/* The place where the search for a cookie begins; cookies are numbered in order. */
+/* The place where the search for a cookie begins. Cookies are consecutive numbers, which the
+ * multiplication spreads. */
 static size_t open_home(const OpenTable *table, uint64_t cookie)
 {
         return (size_t)(cookie * UINT64_C(0x9E3779B97F4A7C15) >> 20) & (table->n_places - 1);
@@ -69,7 +70,7 @@ Open *open_table_add(OpenTable *table, uint64_t cookie)
         return open;
 }
 
-/* The entries that follow move up, so that a search meets no gap: Knuth, volume 3, 6.4, algorithm
+/* Later entries move into the gap, so that no search ends at a gap: Knuth, volume 3, 6.4, algorithm
  * R. */
 void open_table_remove(OpenTable *table, Open *open)
 {
@@ -96,8 +97,9 @@ void open_table_remove(OpenTable *table, Open *open)
 void open_table_sweep(OpenTable *table, bool (*goes)(const Open *open, void *userdata),
                       void *userdata)
 {
-        /* An entry that moves up into a place is checked again; one that moves from the start to
-         * the end of the table may be missed until the next time. */
+        /* If a removal moves another entry into this place, the loop checks that entry too. An
+         * entry that moves from the start to the end of the table is checked twice, or only at the
+         * next call. */
         for (size_t i = 0; i < table->n_places; i++)
                 while (table->places[i].cookie != 0 && goes(&table->places[i], userdata))
                         open_table_remove(table, &table->places[i]);

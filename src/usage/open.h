@@ -7,16 +7,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* As the account of a connection: the owner is not yet known. The connection has ended, and its
- * numbers of bytes are final. */
+/* The account of a connection that has ended before its owner is known. Its numbers of bytes are
+ * final. */
 #define OPEN_NOBODY UINT32_MAX
 
 typedef struct Open {
         uint64_t cookie; /* 0: a free place */
         uint32_t account;
-        uint32_t stamp; /* when it was last seen, by the caller's measure */
+        uint32_t stamp; /* when it was last seen, in a unit that the caller chooses */
         uint64_t sent, received;
-        uint64_t n_least; /* bytes that it has received, or fewer */
+        uint64_t n_least; /* number of bytes that it has received, or a smaller number */
 } Open;
 
 typedef struct OpenTable {
@@ -28,14 +28,16 @@ typedef struct OpenTable {
 
 void open_table_done(OpenTable *table);
 
-/* NULL: there is none. Valid until something is added or removed. */
+/* Returns the entry of a cookie; NULL: there is none. The pointer is valid until an entry is added
+ * or removed. */
 Open *open_table_find(const OpenTable *table, uint64_t cookie);
 
-/* Adds a missing one, with zeros. NULL: max is reached, or there is no memory. */
+/* Returns the entry of a cookie; if it is missing, adds one with zeros. NULL: max is reached, or
+ * there is no memory. */
 Open *open_table_add(OpenTable *table, uint64_t cookie);
 
 void open_table_remove(OpenTable *table, Open *open);
 
-/* Removes all for which the function returns true. */
+/* Removes all entries for which goes() returns true. */
 void open_table_sweep(OpenTable *table, bool (*goes)(const Open *open, void *userdata),
                       void *userdata);

@@ -2,8 +2,8 @@
 /*
  * However a connection ends, the kernel sends a message with its figures. At each tick, the kernel
  * is asked for open connections. The router reports the owner of a connection before it closes its
- * own descriptor, so the report usually arrives before the end. If the report is later, the end
- * waits for it.
+ * own descriptor, so the report usually arrives before the end. If the report comes later, the
+ * record of the end waits for it.
  */
 #include <inttypes.h>
 #include <linux/netlink.h>
@@ -21,14 +21,15 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* The size of one read. An end needs about 400 bytes. */
+/* The sizes of one read: messages, and bytes of a message. The kernel's message about an end has
+ * about 400 bytes. */
 #define BATCH       64
 #define END_MAX     1024
 #define ANSWER_MAX  65536
 #define ANSWER_MSEC 1000
 
-/* The time between two reads of ends of connections, because a wake takes longer than the reading
- * itself. Meanwhile the ends wait in the socket, which has room for thousands. */
+/* The time between two reads of messages about ends of connections: a wake takes longer than the
+ * reading itself. Meanwhile the messages wait in the socket, which has room for thousands. */
 #define ENDS_USEC    UINT64_C(20000)
 #define ENDS_BATCHES 64
 
@@ -40,8 +41,8 @@ typedef struct Received {
         struct ucred sender;
 } Received;
 
-/* The process that may report for an instance: it has the capability of its unit, which no program
- * of the customer has. Its last report may be read after its end. */
+/* Whether a process may report for an instance. It must have the capability of the instance's unit,
+ * which no program of the customer has. Its last report may be read after its end. */
 static bool usage_may_report(const Usage *usage, const struct ucred *sender, const char *instance)
 {
         char path[64], text[4096];
@@ -75,7 +76,7 @@ static void usage_take_handoffs(Usage *usage, const UsageMessage *message, uint6
 {
         Ledger *ledger = &usage->ledger;
 
-        /* A killed process has not reported its last requests. */
+        /* A killed router has not reported its last hand-offs. */
         if (message->n_lost > 0 || (ledger->head.router != 0 && ledger->head.router != router))
                 ledger_lose(ledger);
         ledger->head.router = message->is_last ? 0 : router;
@@ -137,7 +138,7 @@ typedef struct Batch {
 
 _Static_assert(sizeof(UsageMessage) >= END_MAX, "Batch has too little room");
 
-/* Returns their number, or a negative errno. */
+/* Receives a batch. Returns the number of datagrams, or a negative errno. */
 static int usage_receive(int fd, Batch *batch)
 {
         int n;
@@ -218,7 +219,8 @@ static void usage_read_ends(Usage *usage, unsigned batches)
                         n = BATCH;
                         continue;
                 }
-                /* Their owner is in the other queue, or arrives soon: see ledger_hand_off(). */
+                /* The report of their owner is in the other queue, or arrives soon: see
+                 * ledger_hand_off(). */
                 usage_drain(usage, usage->messages_fd, UINT16_MAX);
                 for (int i = 0; i < n; i++) {
                         Span rest = { batch.bytes[i], batch.headers[i].msg_len };
@@ -247,7 +249,7 @@ static int usage_ask(Usage *usage, uint8_t family)
         DiagKind end = DIAG_OTHER;
         DiagMessage message;
 
-        /* The rest of an answer that took too long. */
+        /* Drops the rest of an earlier answer that took too long. */
         while (recv(at.fd, answer, sizeof(answer), MSG_DONTWAIT) > 0)
                 ;
         if (sendto(at.fd, question, size, 0, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0)
@@ -321,7 +323,7 @@ static void usage_tick(Usage *usage)
         usage_save(usage, true);
 }
 
-/* A month begins with a tick. */
+/* Sets the time of the next tick, which is at the latest when a month begins. */
 static int usage_set_timer(Usage *usage)
 {
         const uint64_t now = clock_nsec(CLOCK_REALTIME) / 1000;
@@ -358,7 +360,7 @@ static int usage_on_end(sd_event_source *source, const struct signalfd_siginfo *
         Usage *usage = userdata;
 
         usage_look(usage);
-        /* Waits for the router's report of the last owners, which would not be saved otherwise. */
+        /* Waits for the router's report of the last owners, which would otherwise not be saved. */
         (void)usleep(2 * USAGE_SPACING_USEC);
         usage_drain(usage, usage->messages_fd, UINT16_MAX);
         usage_save(usage, false);

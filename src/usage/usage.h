@@ -17,7 +17,7 @@ typedef struct Usage {
         int asks_fd;       /* netlink: questions */
         int messages_fd;   /* from the router and from root */
         int reports_fd;    /* from instances; negative: none */
-        uint64_t n_missed; /* as logged */
+        uint64_t n_missed; /* as last logged */
 } Usage;
 
 /* Works until a signal ends it. Logs a failed step. The ledger must be open. */
