@@ -83,8 +83,8 @@ static int allow_append(sd_bus_message *call, const struct in6_addr *ip)
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-/* Adds one assignment of the first n servers to the call. An assignment without addresses makes
- * systemd drop the present ones. */
+/* Adds an assignment of the property, with the first n servers, to the call. An assignment without
+ * addresses makes systemd drop the present addresses. */
 static int allow_append_property(sd_bus_message *call, const Resolvers *resolvers, size_t n)
 {
         int r = sd_bus_message_open_container(call, 'r', "sv");

@@ -5,6 +5,6 @@
 
 #include <stdint.h>
 
-/* max: of open sockets of each user in bellhop.slice; at most INT32_MAX. The limit lasts as long as
- * this process. Returns 0 or a negative errno. */
+/* max: the maximum of open sockets for each user in bellhop.slice; at most INT32_MAX. The limit
+ * lasts as long as this process. Returns 0 or a negative errno. */
 int sockets_limit(uint32_t max);

@@ -29,7 +29,7 @@ int bellhop_connect(const char *path)
         if (connect(fd, (struct sockaddr *)&address, (socklen_t)address_size) < 0)
                 return -errno;
 
-        /* No message from the receiver can arrive, because it might contain descriptors. */
+        /* Rejects messages from the receiver, because they might contain descriptors. */
         if (shutdown(fd, SHUT_RD) < 0)
                 return -errno;
         return take_fd(fd);

@@ -4,8 +4,8 @@
 
 #include "instance/admit.h"
 
-/* Whether this instance gets hosts without a route: the default instance does, and so does the
- * owner of the local address. */
+/* Whether this instance gets requests for hosts without a route. The default instance and the owner
+ * of the local address do. */
 static bool admit_unknown(const Config *config, uint32_t own, const struct bellhop_handoff *handoff)
 {
         return handoff->reason == BELLHOP_REASON_ADDRESS ||

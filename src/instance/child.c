@@ -200,7 +200,7 @@ static int child_on_orphan(sd_event_source *source, const struct signalfd_siginf
                 info.si_pid = 0;
                 if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
                         return 0;
-                /* The event loop reaps this process. Orphans may follow, so this function is called
+                /* The event loop reaps this process. Orphans may follow, so SIGCHLD is raised
                  * again. */
                 if (child_is_started(info.si_pid))
                         break;

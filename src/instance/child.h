@@ -32,8 +32,8 @@ typedef struct Process {
 
 /* Starts the program in its own session, with default signal handlers, and without our variables
  * NOTIFY_SOCKET, LISTEN_* and BELLHOP_*. The event loop records the end of the program in *ret,
- * which must not move until child_done(). Returns 0 or a negative errno; a failed exec is reported
- * on stderr and exits with 127. */
+ * which must not move until child_done(). Returns 0 or a negative errno; if exec fails, the new
+ * process reports this on stderr and exits with 127. */
 int child_start(const Child *child, sd_event *event, Process *ret);
 
 /* Starts the program in the same way, and waits for its end. Returns its waitpid(2) status or a

@@ -6,9 +6,9 @@
 #include "config/config.h"
 #include "instance/context.h"
 
-/* Reads the instance file. Sets the kind of server, and whether the instance is suspended, in
- * context. Sets up the fence around this process and all processes that it starts later. A later
- * call can only extend the fence. Logs errors. Returns 0 or a negative errno. */
+/* Reads the instance file. Sets context->server and context->is_suspended. Sets up the fence around
+ * this process and all processes that it starts later. A later call can only extend the fence. Logs
+ * errors. Returns 0 or a negative errno. */
 int confine(Context *context, Instance *ret);
 
 /* Logs a warning if all users of the machine can read the private key. The instance still serves.

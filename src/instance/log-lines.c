@@ -16,7 +16,7 @@
 typedef enum Sent {
         SENT,
         SENT_NOT,     /* the loss is counted */
-        SENT_NOWHERE, /* nothing listens at the socket, or ever will */
+        SENT_NOWHERE, /* nothing listens there, and nothing ever will */
 } Sent;
 
 /* Room for about a hundred lines. */

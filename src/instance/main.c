@@ -168,7 +168,7 @@ static int inherit_handoff_socket(const char *instance)
                           instance);
         /* The socket outlives the instance. A filter that the customer sets on it could drop all
          * hand-offs without an error for the router, even long after systemd has made a new socket
-         * (measured on Linux 6.18). So no filter can be set. */
+         * (measured on Linux 6.18). So SO_LOCK_FILTER forbids filters. */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;
 }
@@ -194,7 +194,7 @@ static int end_like(int status)
 
         if (!WIFSIGNALED(status))
                 return WEXITSTATUS(status);
-        (void)setrlimit(RLIMIT_CORE, &no_core); /* the server has already left one */
+        (void)setrlimit(RLIMIT_CORE, &no_core); /* the server has already left a core dump */
         (void)signal(WTERMSIG(status), SIG_DFL);
         sigfillset(&all);
         (void)sigprocmask(SIG_UNBLOCK, &all, NULL);

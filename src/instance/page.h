@@ -71,8 +71,8 @@ uint64_t page_others(const Page *page);
  * take the connections that are in hand, and the bell rings for each of them. */
 void page_bar(Page *page, bool barred);
 
-/* Call these in the supervisor. Returns whether counts have changed since page_listen(). The first
- * change after page_listen() rings the bell. */
+/* Call both in the supervisor. page_has_changed() returns whether counts have changed since
+ * page_listen(). The first change after page_listen() rings the bell. */
 bool page_has_changed(const Page *page);
 void page_listen(Page *page);
 

@@ -17,8 +17,8 @@
 /* The maximum of requests that wait for a worker. The kernel limits it to net.core.somaxconn. */
 #define BACKLOG 1024
 
-/* If PHP ends by itself this often, each time within SOON_USEC of its last end, waiting requests
- * are refused. */
+/* If PHP ends by itself this often, each time within SOON_USEC of the previous end, waiting
+ * requests are refused. */
 #define ENDS_MOST 5
 #define SOON_USEC UINT64_C(2000000)
 
@@ -58,8 +58,8 @@ static char *php_find_program(const Context *context)
         return found;
 }
 
-/* Returns the path of the customer's own file, which includes the common file; without it, of the
- * common file. NULL: neither exists. */
+/* Returns the path of the customer's own file, which includes the common file. If it does not
+ * exist, returns the path of the common file. NULL: neither exists. */
 static char *php_find_config(const Context *context)
 {
         _cleanup_free_ char *own =
@@ -416,8 +416,8 @@ int php_test(const Context *context)
 
         if (!php_find(context, &command))
                 return 0;
-        /* The test also opens the descriptors of the socket and of the log, so it gets /dev/null
-         * for both. It writes errors to standard error. */
+        /* The test also opens the log of PHP-FPM, which is /dev/null here. It writes errors to
+         * standard error. */
         return child_run(&(Child){
                 .fds = { null_fd, null_fd },
                 .n_fds = 2,

@@ -22,8 +22,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* The longest wait until no connection is in hand. Workers take them within microseconds, but a
- * worker that is stopped must not prevent the instance from ending. */
+/* The longest wait until no connection is in hand. Workers take such connections within
+ * microseconds, but a worker that is stopped must not prevent the instance from ending. */
 #define DRAIN_USEC UINT64_C(5000000)
 
 /* The time that a server without connections has to end gracefully. Then it has this time again to
@@ -33,7 +33,8 @@
 /* A server that has no receiving process for this time is killed. */
 #define DESERTED_USEC UINT64_C(10000000)
 
-/* After this time, an ending server is woken first: some of its processes have ended by then. */
+/* An ending server is woken for the first time after this time: its first processes have ended by
+ * then. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
 #define WAKE_USEC_MOST  UINT64_C(1000000) /* from this pause on, the server checks by itself */
 

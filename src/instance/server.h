@@ -32,7 +32,7 @@ typedef struct Receiver {
 
 typedef struct Server {
         const ServerKind *kind;
-        Process process; /* after has_ended, call server_free() */
+        Process process; /* when it has_ended, call server_free() */
         Page *page;
         bool is_ready; /* it receives hand-offs, and takes signals as documented */
         ServerPhase phase;

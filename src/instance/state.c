@@ -139,7 +139,7 @@ int state_read(const char *dir, State *ret)
         n = read(fd, text, sizeof(text));
         if (n < 0)
                 return -errno;
-        /* In a truncated text, the last number could be another one. */
+        /* In a truncated text, the last number could be wrong. */
         if (n == sizeof(text))
                 return -EBADMSG;
         return state_parse((Span){ (const uint8_t *)text, (size_t)n }, ret) ? 0 : -EBADMSG;

@@ -53,9 +53,9 @@ size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);
 bool state_parse(Span text, State *ret);
 
 /* Returns the path through which other processes reach dir in the mount namespace of that process;
- * NULL without memory. The caller frees it. If no process has that id, such as 0, nothing exists at
- * this path. Root and processes of the same unit can use the path: see /proc/pid/root in proc(5).
- */
+ * NULL without memory. The caller frees it. If no process has that id (0, for example), nothing
+ * exists at this path. Root and processes of the same unit can use the path: see /proc/pid/root in
+ * proc(5). */
 char *state_dir_of(uint64_t pid, const char *dir);
 
 /* Replaces STATE_FILE in dir. Returns 0 or a negative errno. */

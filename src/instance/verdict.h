@@ -33,7 +33,7 @@ typedef struct Verdict {
         char *what;
 } Verdict;
 
-/* Writes a record. In file and what, replaces characters that are not harmless on a terminal. */
+/* Writes a record. First replaces the characters of file and what that could harm a terminal. */
 void verdict_write(FILE *out, const Verdict *verdict);
 
 /* Removes the records from text, and calls found() for each, up to the final record. Returns

@@ -22,7 +22,7 @@ typedef struct Notify {
         sd_event_source *room; /* enabled while messages are kept */
         sd_event_source *watchdog;
         uint64_t watchdog_usec;
-        bool keeps_alive;        /* WATCHDOG=1 is kept; kept messages are sent in this order */
+        bool keeps_alive;        /* WATCHDOG=1 is kept; all are sent in the order of these fields */
         uint64_t reloading_usec; /* when the reload began; 0: none */
         NotifyEvent state;       /* ready, stopping or nothing */
 } Notify;
