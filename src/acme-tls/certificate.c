@@ -7,7 +7,8 @@
 #define COMMON_NAME "bellhop-acme-tls"
 #define SERIAL_BITS 127
 
-/* Only the authority reads the certificate, immediately, but the authority's clock may differ. */
+/* Only the authority reads the certificate. It does so immediately, but its clock may differ from
+ * ours. */
 #define BEFORE_SEC (-24 * 3600L)
 #define AFTER_SEC  (24 * 3600L)
 

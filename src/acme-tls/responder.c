@@ -22,7 +22,7 @@
 
 #define HANDSHAKE_USEC (10 * UINT64_C(1000000))
 
-/* The number of connections to receive at once, before open ones have their turn. */
+/* After this number of received connections, open connections have their turn. */
 #define RECEIVE_BATCH 16
 
 /* The largest header of the PROXY protocol, version 2. */

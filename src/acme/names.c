@@ -189,7 +189,7 @@ static int names_connect(const struct addrinfo *to, uint16_t port, uint64_t dead
 /* A file for the router: DIR/http-01/HOST/TOKEN, with the form of an answer to the authority. */
 typedef struct Probe {
         char token[PROBE_HEX + 1];
-        char answer[2 * (PROBE_HEX + 1)]; /* unlike the token, the request does not contain it */
+        char answer[2 * (PROBE_HEX + 1)]; /* unlike the token, this is not in the request */
         char folder[PATH_MAX], path[PATH_MAX + PROBE_HEX + 2];
 } Probe;
 

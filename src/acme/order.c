@@ -141,8 +141,8 @@ static void order_drop(Order *order, size_t i, const char *reason)
                 (order->n_hosts - i) * sizeof(*order->challenge));
 }
 
-/* Returns the hosts in a new order. Hosts that failed at the last try come last, because they may
- * be slow again. The caller frees the array. */
+/* Returns the hosts, sorted: hosts that failed at the last try come last, because they may be slow
+ * again. The caller frees the array. */
 static const char **order_sort_hosts(const Order *order)
 {
         const AcmeOrder *what = order->what;

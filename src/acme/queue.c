@@ -31,7 +31,8 @@
 /* The time until a due instance that could not be started is tried again. */
 #define BLOCKED_SEC 30
 
-/* The longest wait: the clock may be set during a wait, and this is noticed only at its end. */
+/* The longest wait: the clock may be set during a wait, and this is noticed only at the end of the
+ * wait. */
 #define WAIT_SEC_MAX 60
 
 /* A time further in the future comes from a wrong clock. */
@@ -184,7 +185,7 @@ static int queue_digest(Entry *entry)
         return good ? 0 : -ENOMEM;
 }
 
-/* Reads the state of the instance, which the process of a try may have written. */
+/* Reads the state of the instance, which the process of a try may have changed. */
 static void queue_read_state(Entry *entry)
 {
         AcmeState state;
@@ -279,8 +280,8 @@ static int queue_load(Manager *manager)
 static void queue_start_due(Manager *manager);
 
 /* A customer can make an authority fail for the names of one instance: for example, an authority
- * limits the orders for a name. So the other instances wait only after two instances have had
- * ACME_PAUSE. */
+ * limits the number of orders for a name. So the other instances wait only after two instances have
+ * had ACME_PAUSE. */
 static void queue_note_result(Authority *authority, const Entry *entry, int result)
 {
         const uint64_t now = queue_now();

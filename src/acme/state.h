@@ -30,9 +30,8 @@ typedef struct AcmeState {
         size_t n_orders;
         char certificate[ACME_DIGEST_MAX + 1]; /* its SHA-256; "": there is none */
         char authority[ACME_URL_MAX + 1];      /* the directory of the authority that signed it */
-        char wanted[ACME_DIGEST_MAX +
-                    1]; /* of the hosts and the authority, with its settings, of the last try */
-        char *error;    /* of the last try as a whole; NULL: none */
+        char wanted[ACME_DIGEST_MAX + 1]; /* digest of hosts, authority, settings of the last try */
+        char *error;                      /* of the last try as a whole; NULL: none */
         AcmeFailure *failures;
         size_t n_failures_of_hosts;
 } AcmeState;

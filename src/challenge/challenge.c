@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A client chooses host and token. So neither can contain '/' or "..", and no link is followed.
- * (openat2(2) can't be used: RestrictSUIDSGID= of the router's unit forbids it.) The content of a
- * file is also checked, so that nothing except answers is sent. */
+/* A client chooses host and token. The callers make sure that neither contains '/' or "..", and no
+ * link is followed here. (openat2(2) can't be used: RestrictSUIDSGID= of the router's unit forbids
+ * it.) The content of a file is also checked, so that nothing except answers is sent. */
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>

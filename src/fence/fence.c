@@ -142,7 +142,8 @@ int fence_raise(unsigned parts)
         parts &= fence_offered();
         if (parts == 0)
                 return 0;
-        /* Without privilege, Landlock and seccomp need this; the unit has already set it. */
+        /* For a process without privilege, Landlock and seccomp need this flag. The unit has
+         * already set it. */
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
         if (parts & (FENCE_TCP | FENCE_PORT | FENCE_ABSTRACT))

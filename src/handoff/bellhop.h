@@ -76,9 +76,9 @@ enum bellhop_send_result {
  * -ECONNREFUSED mean that nothing listens there. */
 int bellhop_connect(const char *path);
 
-/* Sends one connection over a socket from bellhop_connect(). The caller keeps fd; close it after
- * success. Never blocks. Returns 0, an enum bellhop_send_result, or a negative errno (-EINVAL: host
- * too long, reason or protocol out of range). */
+/* Sends one connection over a socket from bellhop_connect(). The caller still owns fd, and closes
+ * it after success. Never blocks. Returns 0, an enum bellhop_send_result, or a negative errno
+ * (-EINVAL: host too long, reason or protocol out of range). */
 int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
 
 /*

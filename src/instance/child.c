@@ -34,7 +34,8 @@ static int child_set_signals(void)
         return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-/* Only the supervisor talks to systemd, and the customer's programs see none of our variables. */
+/* Whether the variable is for the supervisor alone: only the supervisor talks to systemd, and the
+ * customer's programs see none of our variables. */
 static bool child_is_ours(const char *variable)
 {
         static const char *const prefixes[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_",

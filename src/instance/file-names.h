@@ -5,12 +5,12 @@
 
 #include <stdbool.h>
 
-/* Names that PHP and common hosting configurations use: .php, .php5 and similar, .phtml, .pht and
- * .phar. */
+/* Whether PHP or common hosting configurations treat the file as PHP: .php, .php5 and similar,
+ * .phtml, .pht and .phar. */
 bool file_name_is_php(const char *path);
 
-/* Names of programs, and of their source files. */
+/* Whether the file is a program, or the source file of a program. */
 bool file_name_is_program(const char *path);
 
-/* Names of files that Apache or PHP reads as settings. Some of these files have passwords. */
+/* Whether Apache or PHP reads the file as settings. Some of these files have passwords. */
 bool file_name_is_settings(const char *path);

@@ -44,7 +44,8 @@ static const char help[] =
         "See bellhop-instance(8).\n";
 
 /* The sandbox hides the sockets of systemd, bellhop-usage and bellhop-log from the site, so the
- * unit passes their folder as standard input. Returns a descriptor of it, or a negative number. */
+ * unit passes their folder as standard input. Returns a descriptor of the folder, or a negative
+ * number. */
 static int take_sockets_folder(void)
 {
         struct stat st;

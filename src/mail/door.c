@@ -18,7 +18,7 @@
 /* The delay before a change is written. A crash loses the counts of this time. */
 #define SAVE_USEC USEC_PER_SEC
 
-/* The number of connections to accept at once before other events have their turn. */
+/* After this number of accepted connections, other events have their turn. */
 #define ACCEPTS_MAX 16
 
 #define MAIL_NAME_FILE "/etc/mailname"

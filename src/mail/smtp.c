@@ -170,8 +170,8 @@ unsigned smtp_parse_reply(Span line, bool *ret_is_last)
 
 #define MARK_BYTES strlen(SMTP_MARK)
 
-/* The maximum of remembered blanks after a name that may be the hidden field's. If the field is
- * another one, they are written. */
+/* The maximum of blanks that are remembered after the name of the hidden field. If no colon follows
+ * them, they are written. */
 #define BLANKS_MAX 8
 
 static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)

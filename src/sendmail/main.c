@@ -39,7 +39,7 @@ typedef struct Mail {
         char name[256]; /* of this machine, from bellhop-mail */
 } Mail;
 
-/* PHP-FPM writes standard error to the log of the site. For other programs, Apache does. */
+/* PHP-FPM writes standard error to the log of the site. Apache does this for other programs. */
 __attribute__((noreturn, format(printf, 2, 3))) static void fail(int status, const char *format,
                                                                  ...)
 {

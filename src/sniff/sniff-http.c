@@ -214,7 +214,7 @@ static bool http_parse(Head *h)
         }
         /* RFC 9112 section 3.2.2 lets the target override the field. Apache does so only if the
          * target has the scheme of the connection, which is http here. With https, Apache uses the
-         * field, so the two must be equal. Honest clients send the same host in both. */
+         * field, so the two hosts must be equal. Honest clients send the same host in both. */
         return http_take_request_line(h) && http_take_fields(h) &&
                reader_check(&h->in, !h->target_is_https || http_equals(h->target_host, h->host));
 }

@@ -34,8 +34,8 @@ static const uint8_t acme_alone[] = { 0, 11, 10, 'a', 'c', 'm', 'e', '-', 't', '
 typedef struct Cursor {
         Reader in;
         size_t record_left;  /* of the open record, arrived or not */
-        size_t message_left; /* of the message; until its length is known, of the shortest possible
-                                one */
+        size_t message_left; /* of the message; of the shortest possible message, until the length
+                                is known */
         uint8_t alert;       /* why it is malformed; 0: it can't be decoded */
         bool alpn_seen;
 } Cursor;

@@ -33,7 +33,8 @@
 
 #define PATIENCE_USEC (5 * UINT64_C(1000000))
 
-/* Below the usual LimitNOFILE= of 1024, with room for the descriptors of one message. */
+/* Lower than the usual LimitNOFILE= of 1024, so that there is room for the descriptors of one
+ * message. */
 #define STANDIN_LINGERING_MAX 512
 
 Ending standin_judge(const EndingFacts *facts)

@@ -23,11 +23,11 @@ typedef struct Account {
         uint64_t cpu_nsec;
         uint64_t requests;
         uint64_t group, group_nsec;    /* its control group, and the group's processor time */
-        uint64_t reporter, n_reported; /* the process that reports requests, and how many */
+        uint64_t reporter, n_reported; /* process that reports requests, and how many so far */
         uint64_t n_reset; /* connections whose end is unknown, or whose figures were set back */
 } Account;
 
-/* An open connection. Its bytes are those that are already counted. */
+/* An open connection. sent and received: bytes that are already counted. */
 typedef struct OpenConnection {
         uint64_t cookie;
         char name[ACCOUNT_NAME_MAX];

@@ -10,7 +10,7 @@
 
 #define SLICE "/bellhop.slice"
 
-/* Slices below bellhop.slice: for instances with Network=yes, and for all others. */
+/* Instances with Network=yes are in this slice below SLICE, all others directly in SLICE. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
 /* The folder of a unit's group, its file, the word before the number, and its unit of measure. */

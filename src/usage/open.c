@@ -98,8 +98,8 @@ void open_table_sweep(OpenTable *table, bool (*goes)(const Open *open, void *use
                       void *userdata)
 {
         /* If a removal moves another entry into this place, the loop checks that entry too. An
-         * entry that moves from the start to the end of the table is checked twice, or only at the
-         * next call. */
+         * entry that moves from the start to the end of the table may be missed until the next
+         * call. */
         for (size_t i = 0; i < table->n_places; i++)
                 while (table->places[i].cookie != 0 && goes(&table->places[i], userdata))
                         open_table_remove(table, &table->places[i]);

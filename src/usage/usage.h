@@ -12,7 +12,7 @@ typedef struct Usage {
         sd_event_source *timer;
         uint64_t interval_usec;
         uid_t router_uid;
-        /* Sockets, which it owns while it runs: */
+        /* Sockets, which usage_run() owns while it runs: */
         int ends_fd;       /* netlink: connections that end */
         int asks_fd;       /* netlink: questions */
         int messages_fd;   /* from the router and from root */
