@@ -32,11 +32,11 @@ extern const char *const acme_challenge_names[ACME_CHALLENGES];
 /* bellhop.acme.conf(5) */
 typedef struct AcmeSettings {
         char directory[ACME_TEXT_MAX + 1];        /* URL of the authority's directory */
-        char contact[ACME_TEXT_MAX + 1];          /* an address of mail; "": none */
+        char contact[ACME_TEXT_MAX + 1];          /* a mail address; "": none */
         char external_account[ACME_TEXT_MAX + 1]; /* file with "KEYID:KEY"; "": none */
         char dns_hook[ACME_TEXT_MAX + 1];         /* a program; "": none */
         char caa[ACME_TEXT_MAX + 1]; /* the authority's domain in CAA records; "": unknown */
-        AcmeKeyType key_type;        /* of new keys of instances */
+        AcmeKeyType key_type;        /* the type of new keys */
         bool challenges[ACME_CHALLENGES];
         bool checks_names; /* checks hosts before it asks the authority */
         struct in6_addr addresses[ACME_ADDRESSES_MAX]; /* addresses that lead to this machine */

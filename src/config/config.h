@@ -120,20 +120,20 @@ typedef struct Instance {
         uint64_t others;
 } Instance;
 
-/* A mistake in a file: fields for programs, which never parse the text, and text for people. */
+/* A mistake in a file. Programs use the fields, and never parse the text, which is for people. */
 typedef struct Problem {
-        char *instance;   /* the name of its file, which may be invalid; NULL: the router */
+        char *instance;   /* the name of its file, which may be invalid; NULL: another file */
         char *file;       /* path */
         unsigned line;    /* from 1; 0: the file as a whole */
         bool lacks_user;  /* the instance's user does not exist */
         char *meant;      /* the suggested correction; NULL: there is none */
         char *text;       /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
-        const char *what; /* the same without the place; points into text */
+        const char *what; /* the part of text after the place */
 } Problem;
 
 typedef struct Config {
         RouterSettings router;
-        Instance *instances; /* sorted by name; those without a mistake, and those kept */
+        Instance *instances; /* sorted by name: instances without a mistake, and kept ones */
         size_t n_instances;
         uint32_t default_instance; /* ROUTE_NONE: none */
         HostMap *map;              /* hosts in a file with a mistake have no owner */
@@ -192,7 +192,7 @@ typedef struct Origin {
 /* The origin of a route of config->map. */
 Origin config_origin(const Config *config, uint64_t origin);
 
-/* The instance with that name, or ROUTE_NONE. */
+/* Returns the number of the instance with that name, or ROUTE_NONE. */
 uint32_t config_find_instance(const Config *config, const char *name);
 
 /* Whether systemd accepts the name both in User=%i and as part of a unit name. */

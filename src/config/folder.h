@@ -9,6 +9,6 @@ typedef struct Folder {
         int n;
 } Folder;
 
-/* Lists the files NAME.conf; a missing folder has none. Returns 0 or a negative errno. */
+/* Lists the files NAME.conf. A missing folder counts as empty. Returns 0 or a negative errno. */
 int folder_list(const char *path, Folder *ret);
 void folder_done(Folder *folder);

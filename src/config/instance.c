@@ -30,7 +30,7 @@ static int instance_empty(SettingsFile *file, Span value)
         return problem_value(file, value, NULL, "is empty; remove the line or name one");
 }
 
-/* Removes "*." from the front. */
+/* Removes "*." from the front of the host, and returns whether the host had it. */
 static bool instance_take_wildcard(Span *host)
 {
         const bool wildcard = host->size > 2 && host->data[0] == '*' && host->data[1] == '.';

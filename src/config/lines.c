@@ -13,7 +13,7 @@ static const char *lines_check_bytes(Span s)
 {
         for (size_t i = 0; i < s.size; i++)
                 if ((s.data[i] < ' ' && s.data[i] != '\t') || s.data[i] == 0x7f)
-                        return "the line holds a control character; remove it";
+                        return "the line contains a control character; remove it";
         return NULL;
 }
 

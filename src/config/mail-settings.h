@@ -10,7 +10,7 @@
 typedef struct MailSettings {
         MailLimits limits;            /* of a customer, unless the file of the instance sets them */
         Address relay;                /* the machine's mail server */
-        char name[MAIL_NAME_MAX + 1]; /* added to addresses without a domain; "": find out */
+        char name[MAIL_NAME_MAX + 1]; /* of addresses without a domain; "": that of the machine */
         bool takes_senders;           /* keeps senders as programs give them */
         uint64_t size_max;            /* bytes of a message */
         uint64_t recipients_max;      /* of a message */

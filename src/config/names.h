@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The only place for names of instance files, sockets and units, so that programs agree. Pure. */
+/* Defines the names of instance files, sockets and units in one place, so that all programs agree.
+ * Pure. */
 #pragma once
 
 #include <limits.h>
@@ -49,7 +50,7 @@ const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX]);
 bool name_host_path_fill(NamePath what, const char *dir, const char *instance, const char *host,
                          char ret[static PATH_MAX]);
 
-/* Room for the longest instance name and the terminating NUL. */
+/* Room for the longest name of a unit and the terminating NUL. */
 #define NAME_UNIT_MAX 128
 
 /* Sets ret to the name of a unit, and returns ret. Truncates a name that is too long; no instance

@@ -78,7 +78,7 @@ static int router_parse_proxy(SettingsFile *file, Span word, void *target)
         }
         if (proxies->n >= TRUSTED_PROXIES_MAX)
                 return problem_value(file, word, NULL,
-                                     "is more than the limit of %d prefixes; join some",
+                                     "is more than the limit of %d prefixes; combine some",
                                      TRUSTED_PROXIES_MAX);
         proxies->prefixes[proxies->n++] = (struct TrustedPrefix){ address.ip, bits };
         return 0;

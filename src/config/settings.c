@@ -24,7 +24,7 @@ void problems_done(Config *config)
         config->n_problems = 0;
 }
 
-/* False without memory. */
+/* Copies a string, or NULL. False: no memory. */
 static bool settings_copy(const char *string, char **ret)
 {
         *ret = string ? strdup(string) : NULL;

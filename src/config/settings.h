@@ -8,10 +8,10 @@
 #include "config/config.h"
 #include "config/lines.h"
 
-/* One file being read. */
+/* A file that is being read. */
 typedef struct SettingsFile {
         const char *path;
-        const char *instance; /* the instance of the file; NULL: the router's */
+        const char *instance; /* the instance of the file; NULL: not an instance's file */
         unsigned line;
         const char *key;   /* the setting that is being read, as in the table; NULL: none */
         bool lacks_user;   /* of the problem that is added next */
@@ -26,7 +26,7 @@ typedef struct Setting {
         bool is_list;       /* parse gets the words of the value one by one, or an empty value */
         size_t offset;      /* of the target in the structure */
         uint64_t low, high; /* the range of a uint64_t; high 0: any value */
-        const char *range;  /* the same for people */
+        const char *range;  /* the range, as text for people */
 } Setting;
 
 /* All settings of a file, which are in one section. */
@@ -47,7 +47,7 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 /* Returns false, with *ret unchanged, if the value is neither yes nor no. */
 bool setting_is_bool(Span value, bool *ret);
 
-/* The number of the value among n names, or -1. */
+/* Returns the index of the value in n names, or -1. */
 int setting_choose(Span value, const char *const names[], int n);
 
 int setting_parse_bool(SettingsFile *file, Span value, void *target);     /* bool */
@@ -59,7 +59,7 @@ int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uin
  * line would be a mistake. */
 #define PROBLEMS_PER_FILE_MAX 20
 
-/* For %.*s: the part of a value that a problem shows. */
+/* The arguments for %.*s: the part of a value that a problem shows. */
 #define PROBLEM_SHOWN_MAX 80
 #define PROBLEM_SHOWN(value)                                                        \
         (int)((value).size > PROBLEM_SHOWN_MAX ? PROBLEM_SHOWN_MAX : (value).size), \

@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 
-/* The folder where generators write, and systemd reads while the machine is running. */
+/* Generators write into this folder, and systemd reads it while the machine is running. */
 #define UNITS_GENERATED_DIR "/run/systemd/generator"
 
 /* The folder of links to sbin. It is not below UNITS_GENERATED_DIR, because each daemon-reload

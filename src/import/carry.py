@@ -277,7 +277,7 @@ class Carry:
             if not entry or finding["kind"] not in MISTAKES:
                 continue
             if finding["kind"] == "config-error" and finding["line"] is None and user_of(entry.name) is None:
-                continue  # the user is yet to be created
+                continue  # the import creates the user later
             if finding["kind"].startswith(("certificate", "redirect")) and not self.knows_pair(entry):
                 continue
             key = "instance"

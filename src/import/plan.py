@@ -102,7 +102,7 @@ class Text:
         return found
 
     def items(self, first, last):
-        """Stops before each item of an object or a list."""
+        """Yields before each item of an object or a list. The caller reads the item."""
         self.expect(first)
         if self.peek() != last:
             yield

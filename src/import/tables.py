@@ -48,7 +48,7 @@ SERVER_OWN = set("""
     accept filters rlimitcpu rlimitmem rlimitnproc httpprotocoloptions scriptsock typesconfig
 """.split())
 OWN = "instance.conf or the router has its own setting"
-WHOLE = ("it is for the whole server, which no longer exists: write it into a file, and include this in the snippets of "
+WHOLE = ("it is for the whole server, which no longer exists: write it into a file, and include the file in the snippets of "
          "the customers that need it")
 
 

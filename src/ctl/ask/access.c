@@ -13,7 +13,7 @@
 #include "ctl/ask/access.h"
 #include "util/cleanup.h"
 
-#define ACCESS_LINKS_MAX 40 /* as in the kernel */
+#define ACCESS_LINKS_MAX 40 /* the kernel's own limit */
 
 bool identity_of(const char *user, Identity *ret)
 {

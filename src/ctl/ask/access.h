@@ -18,7 +18,7 @@ typedef struct Identity {
         int n_groups;
 } Identity;
 
-/* False: the user does not exist. */
+/* Looks up a user. False: the user does not exist. */
 bool identity_of(const char *user, Identity *ret);
 
 typedef struct Access {

@@ -46,7 +46,7 @@ typedef struct BusQuestion {
         const char *interface; /* "Unit", "Socket" or "Service" */
         const char *property;
         PropertyKind kind;
-        void *ret; /* unchanged without an answer */
+        void *ret; /* the answer; unchanged if there is none */
         int error; /* a negative errno if there is no answer */
 } BusQuestion;
 

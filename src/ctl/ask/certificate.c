@@ -285,7 +285,7 @@ bool certificate_covers(X509 *certificate, const char *host)
         char sample[300];
         int length;
 
-        /* Browsers ignore the subject. */
+        /* Checks only the alternative names, because browsers ignore the subject. */
         if (host[0] != '*')
                 return X509_check_host(certificate, host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
                                        NULL) == 1;

@@ -44,7 +44,7 @@ typedef struct FleetEntry {
         uint64_t tasks;                         /* processes and threads */
         uint64_t cpu_nsec;                      /* since the service was started */
         uint64_t inactive_usec;                 /* when the service ended, since 1970 */
-        uint64_t last_used;                     /* seconds since 1970; 0: none known */
+        uint64_t last_used;                     /* seconds since 1970; 0: unknown */
         uint64_t pid, since_usec, started_usec; /* of the service; times since 1970 */
         bool is_private;        /* from systemd or, if it does not answer, from the file */
         char **after;           /* units, from systemd; NULL: unknown */

@@ -5,13 +5,13 @@
 #include "config/config.h"
 
 typedef struct Hosts {
-        char **hosts; /* with wildcards, in the order of the file */
+        char **hosts; /* also wildcards, in the order of the file */
         size_t n_hosts;
         char **addresses;
         size_t n_addresses;
 } Hosts;
 
-/* Returns an array with one element for each instance, with the numbers that the map has. NULL: no
+/* Returns an array with one element for each instance, in the order of the map's numbers. NULL: no
  * memory. */
 Hosts *hosts_new(const HostMap *map, size_t n_instances);
 Hosts *hosts_free(Hosts *hosts, size_t n_instances);

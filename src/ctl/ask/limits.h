@@ -23,7 +23,7 @@ typedef enum LimitKind {
 extern const struct LimitRow {
         const char *option;   /* of bellhopctl, without "--" */
         const char *setting;  /* as in a unit file of systemd; for the disk, our own name */
-        const char *property; /* the same on D-Bus; NULL: unknown to systemd */
+        const char *property; /* the setting's name on D-Bus; NULL: unknown to systemd */
         const char *form;     /* the form of a value, for a message */
 } limits[LIMITS];
 

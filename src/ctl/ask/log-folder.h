@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The folder of a customer's log files, which bellhop-log-folders makes: bellhop-log(8). */
+/* Checks the folder of a customer's log files. bellhop-log-folders makes this folder: see
+ * bellhop-log(8). */
 #pragma once
 
 #include <stdbool.h>

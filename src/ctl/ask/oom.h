@@ -21,8 +21,8 @@ typedef struct OomKills {
         size_t n;
 } OomKills;
 
-/* Reads the kills of all instances in the last OOM_HOURS; always call oom_done(). Returns 0 or a
- * negative errno. */
+/* Reads the kills of all instances in the last OOM_HOURS hours; always call oom_done(). Returns 0
+ * or a negative errno. */
 int oom_read_journal(OomKills *ret);
 void oom_done(OomKills *kills);
 

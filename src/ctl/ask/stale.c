@@ -175,8 +175,8 @@ void wait_past(uint64_t changed_nsec)
         static const struct timespec tick = { .tv_nsec = 1000000 };
         const uint64_t begin = clock_nsec(CLOCK_MONOTONIC);
 
-        /* Waits at most this long. If the clock was set back, changed_nsec can be far in the
-         * future. */
+        /* Waits at most a tenth of a second. If the clock was set back, changed_nsec can be far in
+         * the future. */
         while (clock_nsec(CLOCK_REALTIME_COARSE) <= changed_nsec &&
                clock_nsec(CLOCK_MONOTONIC) - begin < NSEC_PER_SEC / 10)
                 (void)nanosleep(&tick, NULL);

@@ -51,7 +51,7 @@ bool has_started_before(uint64_t started_usec, uint64_t changed_nsec);
  * does not report this, or has not begun to read. */
 typedef struct ReadFiles {
         uint64_t nsec;   /* when the server began to read */
-        uint64_t others; /* Instance.others */
+        uint64_t others; /* the Instance.others that the server has read */
 } ReadFiles;
 
 /* dir: the folder of the report, or NULL. pid: the instance's main process. */

@@ -193,7 +193,7 @@ bool change_read_file(const char *path, char **ret, size_t *ret_size)
         return false;
 }
 
-/* Keeps the command line short enough. */
+/* The maximum number of units in one systemctl command. */
 #define UNITS_AT_ONCE 256
 
 bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n)

@@ -42,8 +42,8 @@ void change_say_end(const Change *change, const char *nothing_to_do);
  * each step is completed. */
 bool change_is_interrupted(void);
 
-/* Call this before a wait: from then on, other verbs can change something, and signals end the
- * process. */
+/* Call this before a long wait. After the call, other verbs can change something, and signals end
+ * the process. */
 void change_let_others(Change *change);
 
 /* Prints an error and returns CTL_USAGE if no instance can have that name. */

@@ -198,7 +198,7 @@ void draft_say_ignored(const Draft *draft, const Ctl *ctl)
         if (pages.htaccess_size > 0)
                 output_print(
                         "nginx does not read the .htaccess files in %s, so clients can get files "
-                        "that they forbid. For advice, run: bellhopctl check --instance=%s\n",
+                        "that these forbid. For advice, run: bellhopctl check --instance=%s\n",
                         www, draft->name);
         pages_done(&pages);
 }

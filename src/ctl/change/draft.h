@@ -30,7 +30,7 @@ bool draft_takes_values(const Ctl *ctl);
  * these routes to config->map without an owner, for others_reload(). */
 CtlStatus draft_check_conflicts(const Draft *draft, const Config *config);
 
-/* Whether the hosts and the authority are the same, so one certificate fits both. */
+/* Whether the hosts and the authority are the same, so that one certificate fits both drafts. */
 bool draft_has_same_certificate(const Draft *a, const Draft *b);
 
 /* With Tls=acme: checks that there is a host for a certificate and that the authority exists. *ret:

@@ -16,7 +16,7 @@ typedef enum Need {
         NEED_RELOAD = 1 << 2,  /* its server has read older files */
         NEED_AGAIN = 1 << 3,   /* its server does not see a new folder */
         NEED_RENEW = 1 << 4, /* its loaded units have an old network, but systemd can unload them */
-        NEED_RESTART = 1 << 5,  /* the same, but systemd must read all unit files again */
+        NEED_RESTART = 1 << 5,  /* the same, but systemd must read all unit files */
         NEED_STOP = 1 << 6,     /* its file was removed */
         NEED_SNIPPETS = 1 << 7, /* it has no folder for snippets */
         NEED_UNKNOWN = 1 << 8,  /* it is unknown whether it needs more */
@@ -29,8 +29,8 @@ typedef struct Enforce {
         Change *change;
         Fleet *fleet;
         Hosts *hosts;         /* one for each of fleet->config->instances */
-        unsigned *needs;      /* one for each of fleet->entries, made of Need */
-        unsigned any;         /* all needs together */
+        unsigned *needs;      /* a set of Need for each of fleet->entries */
+        unsigned any;         /* the needs of all entries together */
         bool router_is_stale; /* the router has read older files */
         int router_error;     /* why router_is_stale is unknown; 0: it is known */
 } Enforce;

@@ -140,7 +140,7 @@ int home_link_put(const char *home, const char *old, const char *new)
         _cleanup_close_ int fd = open(home, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         char target[PATH_MAX];
 
-        /* A home that is missing or is a link gets no link. */
+        /* Does nothing if the home is missing or is a link. */
         if (fd < 0)
                 return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
         if (old) {

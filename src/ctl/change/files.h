@@ -39,10 +39,10 @@ typedef struct Places {
         char wanted[PATH_MAX]; /* the link of a hand-off socket that was enabled by hand */
 } Places;
 
-/* False: a path would be too long, which is printed. */
+/* Sets all paths. Prints an error and returns false if a path is too long. */
 bool places_init(const Ctl *ctl, const char *name, Places *ret);
 
-/* True also for a dangling link. */
+/* Whether the path exists. A dangling link counts, too. */
 bool place_exists(const char *path);
 
 /* Counts the files of certificate and key that exist. Also counts a file that may exist: only root
@@ -69,7 +69,7 @@ char *unfinished_path(const char *path);
 /* Writes the file whole or not at all, owned by root and readable by all. */
 int file_write(const char *path, const char *text);
 
-/* Returns 0 also if there is no such file. */
+/* Removes a file. Also returns 0 if the file does not exist. */
 int file_remove(const char *path);
 
 /* Makes a folder in parent, a folder of root. The new folder appears only after fill() has put all
@@ -91,7 +91,7 @@ bool log_folder_make(const char *name);
  * returns 0 if the old name is already a link, or does not exist. */
 int folder_rename(const char *from, const char *to);
 
-/* Gives a file or folder in a folder of root a new, unused name. */
+/* Renames a file or folder in a folder of root. Fails if the new name is in use. */
 int file_rename(const char *from, const char *to);
 
 /* Exchanges two files in a folder of root in one step. */

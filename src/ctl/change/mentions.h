@@ -21,8 +21,8 @@ typedef struct Mentions {
         size_t n;
 } Mentions;
 
-/* Adds the lines of a file that contain the name. If path is a folder, searches all files directly
- * in it, except files whose name begins with except. Follows no link. Returns 0, also if the path
- * does not exist, or a negative errno. */
+/* Adds the lines of the file at path that contain the name. If path is a folder, searches all files
+ * directly in it, except files whose name begins with except. Follows no link. Returns 0, also if
+ * the path does not exist, or a negative errno. */
 int mentions_add(Mentions *mentions, const char *path, const char *name, const char *except);
 void mentions_done(Mentions *mentions);

@@ -174,8 +174,8 @@ static CtlStatus rename_check_mounts(const Rename *rename)
                 if (!change_good("The list of mounts can't be read", mount_find(places[i], &mount)))
                         return CTL_FAILED;
                 if (mount) {
-                        output_error("A file system is mounted in %s, so this can't be renamed. "
-                                     "Unmount the file system first.",
+                        output_error("A file system is mounted in %s, so the folder can't be "
+                                     "renamed. Unmount the file system first.",
                                      places[i]);
                         return CTL_FAILED;
                 }

@@ -16,7 +16,7 @@
 
 #define ALONE "unshare", "--fork", "--pid", "--mount-proc"
 
-/* $1 and $2: names; $3: comment; $4, $5: uid and gid. */
+/* $1 and $2: the old and the new name; $3: comment; $4, $5: uid and gid. */
 static const char give_script[] =
         "getent passwd \"$2\" >/dev/null || usermod --login \"$2\" \"$1\"\n"
         "useradd --system --non-unique --no-log-init --no-create-home --home-dir /nonexistent "
