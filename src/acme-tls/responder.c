@@ -16,7 +16,8 @@
 #include "util/log.h"
 #include "util/notify.h"
 
-/* LimitNOFILE= of the unit has room for both, and for the descriptors of one message. */
+/* LimitNOFILE= of the unit has room for all these connections, and for the descriptors of one
+ * message. */
 #define HANDSHAKES_MAX 512
 #define LINGERING_MAX  512
 
@@ -81,7 +82,7 @@ static void responder_on_deadline(Deadline *deadline)
         responder_end(container_of(deadline, Handshake, deadline));
 }
 
-/* False: the handshake has ended. */
+/* Continues a handshake. False: the handshake has ended. */
 static bool responder_step(Handshake *handshake)
 {
         uint32_t events = EPOLLIN;

@@ -51,7 +51,7 @@ __attribute__((format(printf, 2, 3))) static bool names_refuse(const Name *name,
 
 /* --- CAA --- */
 
-/* Returns whether there are records, with any tag. */
+/* Reads the CAA records of an answer. Returns whether there are any, with any tag. */
 static bool names_caa_read(ns_msg *message, const char *tag, const char *own, Caa *caa)
 {
         bool any = false;

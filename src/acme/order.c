@@ -319,7 +319,7 @@ static bool order_has_present(Order *order)
 }
 
 /* Installs a certificate that was issued but is not in place: an earlier process ended before it
- * could install it, or the customer has removed it. */
+ * could install the certificate, or the customer has removed it. */
 static bool order_has_unused(Order *order)
 {
         _cleanup_free_ char *path = order_path(order, "request-cert.pem");
@@ -682,7 +682,8 @@ static bool order_has_budget(Order *order)
                           limit);
 }
 
-/* False: the order failed. If no error is set, it can be tried again, perhaps with fewer hosts. */
+/* Makes one order. False: the order failed. If no error is set, another order can be tried, perhaps
+ * with fewer hosts. */
 static bool order_make(Order *order, const char *account)
 {
         _cleanup_free_ char *request = order_path(order, "request.csr");

@@ -458,7 +458,8 @@ static int queue_on_time(sd_event_source *source, uint64_t usec, void *userdata)
         return 0;
 }
 
-/* Ends bellhop-acme if no instance has Tls=acme. bellhopctl starts it again for the first one. */
+/* Ends bellhop-acme if no instance has Tls=acme. bellhopctl starts it again for the first instance
+ * that gets Tls=acme. */
 static int queue_go_on(Manager *manager)
 {
         if (TAILQ_EMPTY(&manager->entries))

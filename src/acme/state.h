@@ -36,8 +36,8 @@ typedef struct AcmeState {
         size_t n_failures_of_hosts;
 } AcmeState;
 
-/* Reads the state. If the file is missing or damaged, nothing counts as tried yet. Returns 0;
- * -ENOENT: there is no such file; or another negative errno. *ret is always set; end it with
+/* Reads the state. If the file is missing or damaged, *ret says that nothing was tried yet. Returns
+ * 0; -ENOENT: there is no such file; or another negative errno. *ret is always set; end it with
  * acme_state_done(). */
 int acme_state_read(const char *dir, const char *name, AcmeState *ret);
 

@@ -33,7 +33,7 @@ extern const char *const challenge_names[CHALLENGE_TYPES];
  * Pure. */
 bool challenge_token_is_valid(Span token);
 
-/* Whether a challenge may be pending: the folder of one type is not empty. */
+/* Whether a challenge may be pending: the folder of at least one type is not empty. */
 bool challenge_is_any_pending(const char *dir);
 
 /* Reads the answer for a token: a key authorization (RFC 8555 section 8.1). host: canonical. token:

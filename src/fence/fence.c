@@ -114,8 +114,9 @@ static const struct {
         { FENCE_FAST_OPEN, SCMP_SYS(socket), 1, { IS(2, IPPROTO_MPTCP) } },
         /* A hand-off socket that is shut down only for reading blocks systemd: handoff/hangup.h. */
         { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },
-        /* Two UDP sockets with this option share a port, even of different users, and the later one
-           gets the packets. Many programs set it for a TCP port and give up if that fails. */
+        /* With this option, two UDP sockets can share a port, even sockets of different users, and
+         * the later socket gets the packets. Many programs set the option for a TCP port, and give
+         * up if this fails. */
         { FENCE_REUSE, SCMP_SYS(setsockopt), 2, { IS(1, SOL_SOCKET), IS(2, SO_REUSEADDR) } },
 };
 

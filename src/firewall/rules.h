@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The rules in the kernel, through libnftables. The table belongs to the context that loads it:
- * other programs can't change it, and it ends with the context. */
+ * other programs can't change the table, and the table ends with the context. */
 #pragma once
 
 #include <nftables/libnftables.h>
@@ -9,7 +9,7 @@
 #include "firewall/resolvers.h"
 
 /* Loads the file and the name servers in one transaction: on failure, the earlier rules stay in
- * force. replaces: rules have been loaded before. Logs. Returns 0 or a negative errno. */
+ * force. replaces: whether rules have been loaded before. Logs. Returns 0 or a negative errno. */
 int rules_load(struct nft_ctx *nft, const char *file, const Resolvers *resolvers, bool replaces);
 
 /* Checks that the kernel applies the rules to this process, which must be in bellhop.slice. Logs.

@@ -32,7 +32,7 @@
         INSTRUCTION(BPF_JMP | (what) | BPF_K, .dst_reg = (reg), .imm = (value), .off = (n))
 #define CALL(function) INSTRUCTION(BPF_JMP | BPF_CALL, .imm = BPF_FUNC_##function)
 #define EXIT           INSTRUCTION(BPF_JMP | BPF_EXIT)
-/* Takes two instructions. */
+/* Sets a register to a table. Takes two instructions. */
 #define TABLE(to, fd)                                                                         \
         INSTRUCTION(BPF_LD | BPF_DW | BPF_IMM, .dst_reg = (to), .src_reg = BPF_PSEUDO_MAP_FD, \
                     .imm = (fd)),                                                             \

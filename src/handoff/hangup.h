@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* If an instance shuts down its hand-off socket for reading, the socket remains readable for ever,
  * with nothing to read (unix(7), poll(2)). systemd polls the socket while the instance is down.
- * While systemd 252 tries to stop such a socket, it runs no job of any unit. If the socket is shut
- * down for both directions, it hangs up, and only its unit fails. */
+ * While systemd 252 tries to stop such a socket, systemd runs no job of any unit. A socket that is
+ * shut down for both directions hangs up instead, and only its unit fails. */
 #pragma once
 
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* Shuts down a socket for writing too if it is shut down for reading. Returns whether it is shut
- * down for reading. */
+/* If a socket is shut down for reading, also shuts it down for writing. Returns whether the socket
+ * is shut down for reading. */
 static inline bool hangup_complete(int fd)
 {
         struct pollfd end = { .fd = fd, .events = POLLRDHUP };

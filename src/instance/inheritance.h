@@ -10,9 +10,8 @@ typedef struct Inheritance {
         int handoff_fd; /* negative: none was passed */
         Page *page;
         int bell;
-        int lines_fd; /* to bellhop-log; negative: none */
-        const char *
-                notify_socket; /* of the supervisor, or NULL; the caller owns it when it is ready */
+        int lines_fd;              /* to bellhop-log; negative: none */
+        const char *notify_socket; /* of the supervisor; set by the caller; NULL: none */
 } Inheritance;
 
 /* Takes the inherited descriptors. Call it once in a process. A server that systemd starts directly

@@ -35,7 +35,7 @@ struct PhpProcess {
 
 /* --- installed programs --- */
 
-/* NULL: none. */
+/* Returns the path of PHP-FPM; NULL: it is not installed. */
 static char *php_find_program(const Context *context)
 {
         const char *newest = NULL;
@@ -58,8 +58,8 @@ static char *php_find_program(const Context *context)
         return found;
 }
 
-/* Returns the path of the customer's own file, which includes the common file. If it does not
- * exist, returns the path of the common file. NULL: neither exists. */
+/* Returns the path of the customer's own file, which includes the common file. If the customer has
+ * no file, returns the path of the common file. NULL: neither exists. */
 static char *php_find_config(const Context *context)
 {
         _cleanup_free_ char *own =
@@ -81,7 +81,7 @@ static void php_command_done(PhpCommand *command)
         free(command->config);
 }
 
-/* False: there is no PHP, or the customer is suspended. */
+/* Finds PHP-FPM and its configuration. False: there is no PHP, or the customer is suspended. */
 static bool php_find(const Context *context, PhpCommand *ret)
 {
         if (context->is_suspended)

@@ -98,7 +98,7 @@ static void relay_go_on(Relay *relay)
         }
 }
 
-/* False: the relay has ended. */
+/* Handles a reply of the server. False: the relay has ended. */
 static bool relay_take_reply(Relay *relay, unsigned code)
 {
         const unsigned good = relay->step == RELAY_DATA ? 3 : 2;
@@ -118,7 +118,7 @@ static bool relay_take_reply(Relay *relay, unsigned code)
         return false;
 }
 
-/* False: the relay has ended. */
+/* Handles a line from the server. False: the relay has ended. */
 static bool relay_take_line(Relay *relay, Span line)
 {
         bool is_last;
@@ -135,7 +135,7 @@ static bool relay_take_line(Relay *relay, Span line)
         return relay_take_reply(relay, code);
 }
 
-/* False: the relay has ended. */
+/* Reads from the server. False: the relay has ended. */
 static bool relay_read(Relay *relay)
 {
         const ssize_t n = recv(relay->fd, relay->in + relay->n_in, sizeof(relay->in) - relay->n_in,

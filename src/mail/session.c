@@ -377,7 +377,7 @@ static void session_do(Session *session, const SmtpCommand *command)
         }
 }
 
-/* False: the command is not complete. */
+/* Reads a command from the buffer. False: the command is not complete. */
 static bool session_read_command(Session *session)
 {
         Span rest = { session->in, session->n_in }, line;

@@ -183,7 +183,7 @@ static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
         return out;
 }
 
-/* Writes the start of a field that began like the hidden field, but is a different one. */
+/* Writes the start of a field that began like the hidden field, but is another field. */
 static uint8_t *smtp_release(SmtpBody *body, uint8_t *out, size_t n)
 {
         for (size_t i = 0; i < n; i++)
@@ -258,7 +258,8 @@ static uint8_t *smtp_put_end_of_line(SmtpBody *body, uint8_t *out)
 /*
  * A sequence that ends a message for one mail server, but not for another, could hide a second
  * message inside the first. So only CR LF ends a line that can end the message, LF alone becomes CR
- * LF, and CR alone becomes a blank. This removes the doubled dots; smtp_put() adds them again.
+ * LF, and CR alone becomes a blank. This function also removes the doubled dots; smtp_put() adds
+ * them again.
  */
 static uint8_t *smtp_body_step(SmtpBody *body, uint8_t *out, uint8_t c)
 {

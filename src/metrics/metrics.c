@@ -92,7 +92,7 @@ static void metrics_write_seconds(Exposition *exposition, const Metric *metric, 
                           suffix, labels, metrics_seconds(nsec, number));
 }
 
-/* One value, or one for each word of the label. */
+/* Writes one value, or a value for each word of the label. */
 static void metrics_write_values(const Metric *metric, const void *at, const char *instance,
                                  Exposition *exposition)
 {
@@ -283,7 +283,7 @@ uint64_t metrics_sum(const uint64_t *values, size_t n)
         return total;
 }
 
-/* The place to continue: the first instance after the last written one. */
+/* Returns the place to continue: the first instance after the last written instance. */
 static size_t metrics_next_instance(const MetricsSource *source, const MetricsCursor *cursor)
 {
         size_t low = 0, high = source->n_instances;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* All counters of the router, in one struct; metrics.c has the names, bellhop-metrics(7) explains
- * them. */
+/* All counters of the router, in one struct; metrics.c has their names, and bellhop-metrics(7)
+ * explains them. */
 #pragma once
 
 #include <stddef.h>
@@ -9,7 +9,8 @@
 #include "handoff/bellhop.h"
 #include "refuse/refuse.h"
 
-/* Names that other code also reads; the others are only in the table of metrics.c. */
+/* Names of metrics that other code also reads. The other names are only in the table of metrics.c.
+ */
 #define METRIC_ACCEPTED              "bellhop_accepted_total"
 #define METRIC_HANDED_OFF            "bellhop_handed_off_total"
 #define METRIC_REFUSED               "bellhop_refused_total"

@@ -21,7 +21,8 @@ static inline bool reader_check(Reader *reader, bool is_valid)
         return is_valid || reader_stop(reader, SNIFF_MALFORMED);
 }
 
-/* Takes these bytes. A wrong byte is malformed, even if more are missing. */
+/* Takes these bytes. If a byte is wrong, the input is malformed, even if other bytes are missing.
+ */
 static inline bool reader_expect(Reader *reader, const void *bytes, size_t size)
 {
         const size_t here = reader->rest.size < size ? reader->rest.size : size;

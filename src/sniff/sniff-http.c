@@ -7,7 +7,8 @@
 #include "sniff/reader.h"
 #include "util/text.h"
 
-/* Empty lines before the request line: RFC 9112 section 2.2 requires one, Apache accepts ten. */
+/* Empty lines before the request line: RFC 9112 section 2.2 demands that one is accepted; Apache
+ * accepts ten. */
 #define EMPTY_LINES_MAX 10
 
 enum {
@@ -56,7 +57,7 @@ typedef struct Head {
         bool host_demanded; /* the version of HTTP requires a host */
         bool host_seen;     /* there is a Host field, which may be empty */
         Span host;          /* its value */
-        Span target_host;   /* the host in the request target, if its form has one */
+        Span target_host;   /* the host in the request target, if there is one */
         bool target_is_https;
         Span method;
         Span path; /* path and query */

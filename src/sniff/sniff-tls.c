@@ -36,7 +36,7 @@ typedef struct Cursor {
         size_t record_left;  /* of the open record, arrived or not */
         size_t message_left; /* of the message; of the shortest possible message, until the length
                                 is known */
-        uint8_t alert;       /* why it is malformed; 0: it can't be decoded */
+        uint8_t alert;       /* why the hello is malformed; 0: it can't be decoded */
         bool alpn_seen;
 } Cursor;
 

@@ -9,7 +9,7 @@
 #include "util/span.h"
 
 /* Longest host: a name of 253 bytes, a trailing dot and ":65535"; OpenSSL's 255 bytes of TLS server
- * name fit too. It is a copy, because record headers may split a server name. */
+ * name fit too. The host is a copy, because record headers may split a server name. */
 #define SNIFF_HOST_MAX (BELLHOP_HOST_MAX + 1 + 6)
 
 typedef enum SniffOutcome {

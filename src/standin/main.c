@@ -12,8 +12,8 @@
 #include "util/log.h"
 #include "util/options.h"
 
-/* The pause between two starts of an instance that crashes as soon as it is ready. Its clients wait
- * meanwhile. */
+/* The pause between two starts of an instance that crashes as soon as it is ready. Clients wait
+ * during this pause. */
 #define LOOP_PAUSE_USEC 500000
 
 static const char help[] =

@@ -23,7 +23,7 @@
 #define SYSTEMD_UNIT_PATH "/org/freedesktop/systemd1/unit"
 
 /* The time limit for all answers of systemd together: systemd may be busy with a daemon-reload of
- * thousands of units, and systemd or D-Bus may hang. Clients wait meanwhile. */
+ * thousands of units, and systemd or D-Bus may hang. Clients wait during this time. */
 #define ASK_USEC (5 * UINT64_C(1000000))
 
 /* A crash is part of a loop if it comes this soon after READY=1, and this soon after the end of the
@@ -51,7 +51,7 @@ Ending standin_judge(const EndingFacts *facts)
         return ENDING_CRASH;
 }
 
-/* As in systemd.exec(5), $SERVICE_RESULT. */
+/* result: a value of $SERVICE_RESULT, see systemd.exec(5). */
 static bool standin_is_by_signal(const char *result)
 {
         return strcmp(result, "signal") == 0 || strcmp(result, "core-dump") == 0 ||

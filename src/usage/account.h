@@ -75,5 +75,5 @@ size_t month_format_connection(const OpenConnection *connection, char ret[static
 #define MONTH_ACCOUNTS    "[Instances]\n"
 #define MONTH_CONNECTIONS "[Connections]\n"
 
-/* Whether it is the name of a month, such as "2026-11". */
+/* Whether name is the name of a month, such as "2026-11". */
 bool month_name_is_valid(const char *name);

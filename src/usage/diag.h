@@ -17,7 +17,7 @@ typedef enum DiagKind {
 
 typedef struct DiagMessage {
         DiagKind kind;
-        /* Of DIAG_SOCKET: */
+        /* Only for DIAG_SOCKET: */
         uint64_t cookie;
         uint64_t sent;     /* bytes that the peer has acknowledged */
         uint64_t received; /* bytes */

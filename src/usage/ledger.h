@@ -41,7 +41,7 @@ void ledger_lose(Ledger *ledger);
 /* Sets the owner of a connection. n_received: the number of bytes that it had received at the
  * hand-off, or a smaller number. */
 void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received);
-/* The kernel's data about an open connection, and about an ended one. */
+/* Take the kernel's data about an open connection, and about a connection that has ended. */
 void ledger_see(Ledger *ledger, const DiagMessage *message);
 void ledger_end(Ledger *ledger, const DiagMessage *message);
 

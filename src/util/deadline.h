@@ -41,7 +41,7 @@ void deadline_queue_done(DeadlineQueue *queue);
 int deadline_queue_add(DeadlineQueue *queue, Deadline *deadline, uint64_t usec);
 void deadline_queue_remove(DeadlineQueue *queue, Deadline *deadline);
 
-/* NULL: the queue is empty. */
+/* Returns the first deadline, or NULL if the queue is empty. */
 static inline Deadline *deadline_queue_first(const DeadlineQueue *queue)
 {
         return TAILQ_FIRST(&queue->list);

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* Reads a whole regular file, and adds a NUL. flags: as of open_regular(). -EFBIG: it is larger;
- * -EINVAL: it is not a regular file. */
+/* Reads a whole regular file, and adds a NUL. flags: as of open_regular(). -EFBIG: the file is
+ * larger than size_max; -EINVAL: it is not a regular file. */
 int file_read(const char *path, int flags, size_t size_max, char **ret, size_t *ret_size);
 /* folder: as for openat(2). */
 int file_read_at(int folder, const char *path, int flags, size_t size_max, char **ret,

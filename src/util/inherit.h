@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sockets that systemd passes to a service, by their FileDescriptorName=: sd_listen_fds(3). A
- * program takes the ones that it knows and reports the others, which inherit_done() closes. */
+ * program takes the sockets that it knows, and reports the others. inherit_done() closes those. */
 #pragma once
 
 #include <stddef.h>

@@ -12,7 +12,7 @@
 
 #define JOURNAL_FIELDS_MAX 8
 
-/* As much as the kernel allows, so a burst can use all of journald's queue. */
+/* As large as the kernel allows, so a burst can use all of journald's queue. */
 #define JOURNAL_SEND_BYTES (1024 * 1024)
 
 static int journal_fd = -EBADF;

@@ -27,9 +27,9 @@ typedef struct Notify {
         NotifyEvent state;       /* ready, stopping or nothing */
 } Notify;
 
-/* Sends to $NOTIFY_SOCKET; without it, all functions do nothing. dir_fd_consume: the folder of the
- * socket, if a sandbox hides this folder; otherwise negative. Answers the watchdog of the service,
- * if there is one. Returns 0 or a negative errno. */
+/* Connects to $NOTIFY_SOCKET. Without this variable, all functions do nothing. dir_fd_consume: the
+ * folder of the socket, if a sandbox hides this folder; otherwise negative. Answers the watchdog of
+ * the service, if there is one. Returns 0 or a negative errno. */
 int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume);
 void notify_done(Notify *notify);
 

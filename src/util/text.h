@@ -31,8 +31,9 @@ static inline bool text_ends_with(const char *text, const char *end)
         return length > of_end && strcmp(text + length - of_end, end) == 0;
 }
 
-/* A decimal number of only digits, at most max. Leading zeros are allowed; callers may refuse them.
- * False, with *ret unchanged: it has another form, or is too large. Pure. */
+/* Reads a decimal number, which has only digits and is at most max. Leading zeros are allowed;
+ * callers may refuse them. False, with *ret unchanged: it has another form, or is too large. Pure.
+ */
 bool text_number(Span text, uint64_t max, uint64_t *ret);
 
 /* Returns the number of steps that turn a into b, ignoring case. A step changes, adds or removes a
