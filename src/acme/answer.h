@@ -29,7 +29,7 @@ bool answer_is_absence(const char *log, const char *type);
 /* Whether the authority does not know our account. */
 bool answer_is_lost_account(const char *log, const char *type);
 
-/* The last line that is not empty. */
+/* Copies the last line that is not empty. */
 void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX]);
 
 /* Whether the text contains the host, and not only as a part of another host. */

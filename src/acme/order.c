@@ -193,8 +193,8 @@ static bool order_check_hosts(Order *order)
 
 /* --- certificates --- */
 
-/* The time to renew a certificate: after two thirds of its life, minus up to a thirtieth, which
- * depends on the name. */
+/* Returns when to renew a certificate: after two thirds of its life, minus up to one thirtieth. The
+ * name of the instance decides how much, so that renewals are spread. */
 static uint64_t order_renewal(const char *name, uint64_t not_before, uint64_t not_after)
 {
         const uint64_t life = not_after > not_before ? not_after - not_before : 0;
@@ -205,7 +205,8 @@ static uint64_t order_renewal(const char *name, uint64_t not_before, uint64_t no
         return not_before + life / 3 * 2 - hash % (life / RENEW_SPREAD + 1);
 }
 
-/* Whether the certificate has a host that would be left out now, for a reason that may pass. */
+/* Whether the certificate has a host that a new certificate would not have, for a reason that may
+ * pass. */
 static bool order_has_more(const Order *order, X509 *leaf)
 {
         for (size_t i = 0; i < order->state.n_failures_of_hosts; i++)

@@ -28,7 +28,7 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 #define HOUR_SEC     UINT64_C(3600)
 
-/* The time until a due instance that could not be started is tried again. */
+/* If the process for a due instance can't be started, it is tried again after this time. */
 #define BLOCKED_SEC 30
 
 /* The longest wait: the clock may be set during a wait, and this is noticed only at the end of the
@@ -65,7 +65,7 @@ typedef struct Entry {
         sd_event_source *running; /* NULL: no process */
         Authority *running_at;    /* the authority that the process uses */
         uint64_t tried_before;
-        bool is_listed; /* the configuration in force has it */
+        bool is_listed; /* the present configuration has the instance */
         TAILQ_ENTRY(Entry) link;
 } Entry;
 

@@ -7,5 +7,5 @@ typedef struct Queue {
         const char *challenges, *cert_socket, *hook; /* as in AcmeOrder */
 } Queue;
 
-/* Runs until SIGTERM, or until no instance needs it. Returns 0 or a negative errno. */
+/* Runs until SIGTERM, or until no instance has Tls=acme. Returns 0 or a negative errno. */
 int queue_run(const Queue *queue);

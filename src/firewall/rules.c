@@ -39,8 +39,8 @@ static char *rules_commands(const char *file, const Resolvers *resolvers, bool r
 
         if (!commands)
                 return NULL;
-        /* We can delete our own table, and a table without an owner that an older version has
-         * left. */
+        /* "delete table" works for our own table, and for a table without an owner that an older
+         * version has left. Without any table it would fail, so the first load adds one. */
         if (!replaces)
                 fprintf(commands, "add table inet bellhop\n");
         fprintf(commands,

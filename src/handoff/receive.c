@@ -71,10 +71,10 @@ static bool receive_header_is_valid(const struct bellhop_header *header, const c
                memchr(host, 0, header->host_length) == NULL;
 }
 
-/* Makes two calls for each connection instead of four (family, type, protocol and SO_ACCEPTCONN).
- * Only TCP over IPv4 or IPv6 answers TCP_INFO. MPTCP, for which TCP answers, has another protocol.
- * A connection that the client has reset is valid: the server notices the reset, as with
- * accept(2). */
+/* Makes two system calls for each connection instead of four (family, type, protocol and
+ * SO_ACCEPTCONN). Only TCP over IPv4 or IPv6 answers TCP_INFO. MPTCP, for which TCP answers, has
+ * another protocol. A connection that the client has reset is valid: the server notices the reset,
+ * as with accept(2). */
 static bool receive_is_tcp(int fd)
 {
         struct tcp_info info = { .tcpi_state = TCP_LISTEN };

@@ -12,7 +12,7 @@
 
 typedef struct Child {
         const char *const *argv; /* ends with NULL; argv[0] is a path */
-        int fds[CHILD_FDS_MAX];  /* become 3, 4, ...; the caller keeps them */
+        int fds[CHILD_FDS_MAX];  /* become 3, 4, ... in the program; the caller keeps them */
         size_t n_fds;
         const char *fd_names; /* "a:b" as from systemd: sd_listen_fds(3); NULL: none */
         const char *const

@@ -207,8 +207,9 @@ static bool http_parse(Head *h)
         if (!http_skip_empty_lines(h) || !http_take(h, TOKEN, &h->method) ||
             !reader_check(&h->in, h->method.size > 0) || !reader_expect_text(&h->in, " "))
                 return false;
-        /* RFC 9113 section 3.4: the preface of HTTP/2 without TLS, whose method is reserved. Its
-         * authority comes later, in HPACK, so the only answer is that a host is missing. */
+        /* RFC 9113 section 3.4: the preface of HTTP/2 without TLS, whose method is reserved. The
+         * authority of the request comes later, in HPACK, so the only answer is that a host is
+         * missing. */
         if (span_equals(h->method, "PRI")) {
                 h->host_demanded = true;
                 return reader_expect_text(&h->in, "* HTTP/2.0\r\n\r\n");

@@ -16,7 +16,7 @@ typedef enum SniffOutcome {
         SNIFF_MORE,      /* undecided: wait for need_bytes */
         SNIFF_HOST,      /* complete, and it names a host; not yet checked as a hostname */
         SNIFF_NO_HOST,   /* complete and valid, without a host */
-        SNIFF_MALFORMED, /* can't become valid by more bytes */
+        SNIFF_MALFORMED, /* more bytes can't make it valid */
 } SniffOutcome;
 
 /* TLS alerts, RFC 8446 section 6.2 */

@@ -66,7 +66,7 @@ static int group_read_at(size_t place, int slice, const char *unit, uint64_t *re
         return group_read_number(place, folder, ret_nsec);
 }
 
-/* The kind of control groups on this machine, and their folder. */
+/* Finds the kind of control groups on this machine, and opens their folder. */
 static int group_open_slice(size_t *ret_place)
 {
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {

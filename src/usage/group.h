@@ -10,7 +10,7 @@
  * a new group at each start. Returns 0, -ENOENT (it is not running) or another negative errno. */
 int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec);
 
-/* Calls on_group for each running instance. 0 or a negative errno. */
+/* Calls on_group for each running instance. Returns 0 or a negative errno. */
 int group_read_all(void (*on_group)(void *userdata, const char *instance, uint64_t group,
                                     uint64_t nsec),
                    void *userdata);

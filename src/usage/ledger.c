@@ -419,7 +419,7 @@ static int ledger_is_month(const struct dirent *entry)
         return month_name_is_valid(entry->d_name);
 }
 
-/* The newest existing month, or -ENOENT. */
+/* Finds the newest month that has a file, or returns -ENOENT. */
 static int ledger_find_last(const Ledger *ledger, char ret[static MONTH_NAME_MAX])
 {
         struct dirent **entries = NULL;
@@ -559,7 +559,7 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
                 now++;
         } while (*ledger_index_place(ledger, new_name) != 0);
         (void)strcpy(account->name, new_name);
-        /* No unit or report has that name, and no later month has a line with it. */
+        /* No unit or report has that name, and no later month has a line with that name. */
         account->group = account->group_nsec = account->reporter = account->n_reported = 0;
         if (ledger_index_again(ledger, ledger->n_index) < 0)
                 return -ENOMEM;

@@ -26,7 +26,7 @@ typedef struct Ledger {
         uint64_t n_missed; /* entries without room */
 } Ledger;
 
-/* Reads the files in dir, and locks it. boot: the id of this boot. -EBUSY: another process has the
+/* Reads the files in dir, and locks dir. boot: the id of this boot. -EBUSY: another process has the
  * lock; -EBADMSG: the file of this month is damaged. Start with *ledger of zeros and the limits. */
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);

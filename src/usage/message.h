@@ -15,7 +15,7 @@
 #define USAGE_RECORDS_MAX 64
 
 /* The time between two messages of the router while connections arrive quickly, because each
- * message wakes bellhop-usage. Its timer may be late by the same time. */
+ * message wakes bellhop-usage. The router's timer may be late by the same time. */
 #define USAGE_SPACING_USEC 20000
 
 typedef enum UsageKind {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Open connections by their cookies, and those that ended before the router reported their owner.
- * The kernel makes the cookies, so no attacker can make them collide, and the hash needs no key. */
+/* Open connections by their cookies, and connections that ended before the router reported their
+ * owner. The kernel makes the cookies, so no attacker can make them collide, and the hash needs no
+ * key. */
 #pragma once
 
 #include <stdbool.h>

@@ -37,8 +37,8 @@ void notify_done(Notify *notify);
 void notify_send(Notify *notify, NotifyEvent happened, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* These two wait, at most until deadline_usec of CLOCK_MONOTONIC. 0, -ETIMEDOUT or another negative
- * errno. The caller keeps the descriptor. */
+/* These two functions wait, at most until deadline_usec of CLOCK_MONOTONIC. They return 0,
+ * -ETIMEDOUT or another negative errno. The caller keeps the descriptor. */
 int notify_give_fd(const Notify *notify, const char *text, int fd, uint64_t deadline_usec);
 /* Waits until systemd has read all earlier messages. */
 int notify_barrier(const Notify *notify, uint64_t deadline_usec);
