@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Load for tests/bench/attack: "drip" holds many half-open connections, "visit" measures a
- * well-behaved client's whole connections. Both for one second longer than told at most.
+ * Load for tests/bench/attack: "drip" holds many half-open connections, "visit" measures the
+ * complete connections of a well-behaved client. They run at most one second longer than SECONDS.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,9 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Sources: 10.77.0.0/16; "ip route add local 10.77.0.0/16 dev lo" makes them ours. */
+/* Half-open connections come from 10.77.0.0/16. "ip route add local 10.77.0.0/16 dev lo" makes
+ * these addresses local. */
 #define SOURCE_NET UINT32_C(0x0a4d0000)
-#define DRIP_HZ    50 /* so many times a second, a part of the connections gets its byte */
+#define DRIP_HZ    50 /* how often a second a part of the connections sends its byte */
 
 static uint64_t now_nsec(void)
 {
@@ -59,7 +60,7 @@ static int connect_from(uint32_t source, uint16_t port, int flags)
         return -errno;
 }
 
-/* The start of a ClientHello of 16 KB: it would take hours. */
+/* The start of a ClientHello of 16 KB, which takes hours at one byte a second. */
 static const uint8_t hello_start[] = { 22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc, 3, 3 };
 
 typedef struct Dripper {
@@ -77,7 +78,8 @@ static void drip(Dripper *dripper, uint32_t source, uint64_t *n_opened)
                 return;
         }
         byte = dripper->n_sent < sizeof(hello_start) ? hello_start[dripper->n_sent] : 0;
-        /* What the router refuses is read and opened anew. */
+        /* If the router has refused the connection, it is closed here, and opened again in the next
+         * round. */
         if (send(dripper->fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 &&
             recv(dripper->fd, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN) {
                 dripper->n_sent++;
@@ -135,7 +137,8 @@ static int compare(const void *a, const void *b)
         return (x > y) - (x < y);
 }
 
-/* Prints the number of connections, of failed ones, and p50, p99 and the longest in µs. */
+/* Prints the numbers of connections that succeeded and that failed, and the median, p99 and longest
+ * time in µs. */
 static int run_visit(const char *host, double seconds, double hz)
 {
         const size_t most = (size_t)(seconds * hz) + 1;

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What ./bench compares: bellhop under its real units, and what people would use instead, in one container.
+"""The contenders that ./bench compares: bellhop under its real units, and its alternatives, in one container.
 
-All serve the same files of customers alice and bob with the same certificate, the same settings of TLS and the same server
-behind; each listens on an address of its own in the container's network, on ports 80 and 443. All are there at once and
-idle but the one that is measured.
+All contenders serve the same files of customers alice and bob, with the same certificate and TLS settings, and with the same
+server behind them. Each listens on its own address in the container's network, on ports 80 and 443. All run at once, but only
+the measured one has work.
 """
 
 import os
@@ -14,7 +14,7 @@ import shutil
 import plain
 
 HOSTS = {"alice": "alice.example", "bob": "bob.example"}
-# Instances with the settings of TLS that Apache's had before.
+# These instances have the TLS settings that instances with Apache had earlier.
 BEFORE = {"carol": "carol.example", "dave": "dave.example"}
 DIRECT = {"alice": "127.0.0.12", "bob": "127.0.0.13"}
 SMALL_BYTES, LARGE_BYTES = 1024, 64 * 1024 * 1024
@@ -22,7 +22,7 @@ PEERS = "/opt/peers"
 CERTIFICATE = "/etc/bench/tls"
 ROUTER = "bellhop-router.service"
 LOG = "bellhop-log.service"
-# Of servers for one customer, and of those for all, which root starts.
+# The first log is for servers of one customer, and the second one for servers of all customers, which root starts.
 ACCESS_LOG, SHARED_LOG = "/var/log/bench/{name}/access.log", "/var/log/bench/{name}.log"
 TCP_PROXIES = ["nginx-stream", "haproxy", "sniproxy"]
 PROXIES = [*TCP_PROXIES, "nginx-tls", "caddy"]
@@ -44,7 +44,7 @@ class Contender:
 
 
 def contenders(server):
-    """By name. server: apache or nginx, the one behind all of them."""
+    """{name: Contender}. server: apache or nginx, the server behind all contenders."""
     found = [
         Contender("direct", [], units("direct"), [f"{HOSTS[name]}@{DIRECT[name]}" for name in HOSTS]),
         Contender("bellhop", [ROUTER], [*units("bellhop"), LOG]),
@@ -189,7 +189,7 @@ CADDY_SITE = """
 
 
 def shared_apache(text, mpm, address, assign_users):
-    """instance.conf for one server that has all customers, without hand-off."""
+    """instance.conf, changed for one server that serves all customers and listens itself."""
     lines = [line for line in plain.without_hand_off(text, "/dev/null") if "IncludeOptional" not in line]
     sites = "".join(SHARED_SITE.format(
         host=host, name=name, log=SHARED_LOG.format(name=name), certificate=CERTIFICATE,
@@ -206,7 +206,7 @@ def shared_apache(text, mpm, address, assign_users):
 
 
 def direct_unit(text, server):
-    """bellhop@.service for a server that listens by itself: the same, but for the network that it needs."""
+    """bellhop@.service, changed for a server that listens itself: only the network is different."""
     command = {"apache": "/usr/sbin/apache2 -DFOREGROUND", "nginx": "/usr/sbin/nginx"}[server]
     flag = {"apache": "-f", "nginx": "-c"}[server]
     text = text.replace("/usr/lib/bellhop/bellhop-instance %i", f"/usr/local/sbin/bellhop-fenced {command} {flag} /etc/bench/%i.conf")
@@ -234,7 +234,7 @@ def nginx_stream(workers):
 
 
 def nginx_tls(workers, instance_http):
-    """With the same settings of TLS as an instance with nginx."""
+    """The configuration of a proxy that has the TLS settings of an instance with nginx."""
     settings = "\n".join(re.findall(r"^ssl_.*;", instance_http, re.M))
     return nginx("bench-nginx-tls", workers, f"""
         listen 127.0.0.17:80 deferred;
@@ -270,7 +270,7 @@ def sniproxy():
 
 
 class Field:
-    """The container with all contenders in it."""
+    """The container that all contenders run in."""
 
     def __init__(self, box, build, server):
         self.box, self.build, self.server = box, pathlib.Path(build), server
@@ -278,7 +278,7 @@ class Field:
 
     def set_up(self):
         box = self.box
-        # Else a service could not listen on ports 80 and 443 as its user.
+        # This allows services to listen on ports 80 and 443 without root's power.
         box.client("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0")
         listen = "\n".join(f"ListenStream={ADDRESSES['bellhop']}:{port}" for port in (80, 443))
         self._drop_in("bellhop-router.socket", f"[Socket]\nListenStream=\n{listen}\n")
@@ -299,7 +299,7 @@ class Field:
                 *(["bench-apache", "bench-itk"] if self.server == "apache" else []))
 
     def start_proxies(self, workers):
-        """With as many workers or threads as the servers have processors."""
+        """Starts the proxies with one worker or thread for each processor of the servers."""
         box = self.box
         box.write("/etc/bench/nginx-stream.conf", nginx_stream(workers))
         box.write("/etc/bench/nginx-tls.conf", nginx_tls(workers, box.path("/etc/bellhop/nginx/http.conf").read_text()))
@@ -364,7 +364,7 @@ class Field:
         self._service("caddy", f"{PEERS}/usr/bin/caddy run --adapter caddyfile --config /etc/bench/Caddyfile")
 
     def _write_floor(self):
-        """The router's own units, with another program in them."""
+        """Writes copies of the router's units that run the floor instead of the router."""
         box = self.box
         shutil.copy(self.build / "tests/bench-floor", box.path("/usr/local/sbin/bellhop-floor"))
         targets = " ".join(f"/run/bellhop/{name}.handoff {host}" for name, host in HOSTS.items())
@@ -379,7 +379,7 @@ class Field:
         box.write("/etc/systemd/system/floor.socket", socket.replace("[Socket]\n", f"[Socket]\n{listen}", 1))
 
     def empty_logs(self):
-        """They are in memory."""
+        """Empties the access logs, because they are in memory."""
         for folder in ("/var/log/bellhop", "/var/log/bench"):
             for path in self.box.path(folder).rglob("*.log"):
                 os.truncate(path, 0)

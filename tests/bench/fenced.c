@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fenced PROGRAM [ARGUMENT...]: for a server that listens by itself, with the fence of an instance
- * but for what would not let it listen. */
+/* fenced PROGRAM [ARGUMENT...]: runs a server that listens itself. It has the fence of an instance
+ * without the part that would forbid it to listen. */
 #include <unistd.h>
 
 #include "fence/fence.h"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What ./bench has measured: medians, ratios within a round, goals, noise, and how all that is written down."""
+"""The figures that ./bench has measured: medians, ratios within a round, goals, noise, and their tables."""
 
 import collections
 import dataclasses
@@ -8,8 +8,8 @@ import statistics
 
 
 def spread_of_median(values):
-    """How far the median of as many values may be off, as a part of it: their interquartile range by the root of their
-    number."""
+    """The possible error of the median, as a part of the median: the interquartile range of the values, divided by their
+    median and by the square root of their number."""
     lower, middle, upper = statistics.quantiles(values, n=4, method="inclusive")
     return (upper - lower) / middle / len(values) ** 0.5
 
@@ -34,7 +34,7 @@ class Goal:
 
 
 class Figures:
-    """Slices by (measure, contender), in the order of their rounds."""
+    """The results of slices by (measure, contender), in the order of their rounds."""
 
     def __init__(self):
         self.slices = collections.defaultdict(list)
@@ -46,7 +46,8 @@ class Figures:
         return statistics.median(one[key] for one in self.slices[measure, contender])
 
     def ratios(self, measure, contender, other, key):
-        """Of rounds: what the machine does meanwhile hits both. A peer that serves nothing in a slice does not end the run."""
+        """The ratio of two contenders in each round, so that other work of the machine affects both alike. If the other
+        contender serves nothing in a slice, the ratio is infinite."""
         return [one[key] / two[key] if two[key] else math.inf
                 for one, two in zip(self.slices[measure, contender], self.slices[measure, other])]
 
@@ -54,14 +55,14 @@ class Figures:
         return statistics.median(self.ratios(*args))
 
     def noise(self, measure, key):
-        """The floor does the same each time."""
+        """The noise of a measure, from the floor, which does the same work each time."""
         return spread_of_median(self.ratios(measure, "floor", "direct", key))
 
     def failed(self):
         return int(sum(one["failed"] for slices in self.slices.values() for one in slices))
 
     def table(self, measures):
-        """Markdown. measures: {title: (measure, key)}; a row for each contender."""
+        """A table in Markdown, with a row for each contender. measures: {title: (measure, key)}"""
         names = list(dict.fromkeys(name for _, name in self.slices))
         lines = ["| | " + " | ".join(measures) + " |", "|" + " --- |" * (len(measures) + 1)]
         for name in names:

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The least that a hand-off can cost: accept4, recv(MSG_PEEK), sendmsg(SCM_RIGHTS), close, and
- * nothing else. Takes the router's place in its own units for ./bench, so that both have the same
- * sockets, the same scheduling, the same sandbox and the same receiver. A connection goes to the
- * first host that is anywhere in what was peeked at, and no error is handled.
+ * Shows the lowest possible cost of a hand-off: calls accept4, recv(MSG_PEEK), sendmsg(SCM_RIGHTS)
+ * and close, and does nothing else. For ./bench, this program runs instead of the router in copies
+ * of the router's units. So both have the same kinds of sockets, scheduling, sandbox and receivers.
+ * A connection goes to the first host that is anywhere in the peeked bytes, else to the last one.
+ * Errors are not handled.
  *
  *   floor HANDOFF-SOCKET HOST [HANDOFF-SOCKET HOST]...
  *
- * A thread for each listening socket, blocked in accept4: without epoll there is none to pay for.
+ * Each listening socket has a thread that blocks in accept4, so there is no cost of epoll.
  */
 #include <pthread.h>
 #include <string.h>
@@ -44,7 +45,7 @@ static void serve(int listener)
         cmsg->cmsg_level = SOL_SOCKET;
         cmsg->cmsg_type = SCM_RIGHTS;
         cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-        (void)ioctl(listener, FIONBIO, &blocking); /* bellhop-seal has changed it */
+        (void)ioctl(listener, FIONBIO, &blocking); /* bellhop-seal made it non-blocking */
         for (;;) {
                 const int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
                 size_t i = 0;

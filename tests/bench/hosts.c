@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Measures for tests/bench/hosts: "load" reads a configuration and looks hosts up, "gaps" receives
- * hand-offs and says how long the longest pause between two was.
+ * hand-offs and prints the longest pause between two of them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,7 +36,7 @@ static uint64_t now_nsec(void)
         return clock_nsec(CLOCK_MONOTONIC);
 }
 
-/* Leaves out what others do on the same processor. */
+/* Leaves out the time of other processes on the same processor. */
 static uint64_t cpu_nsec(void)
 {
         return clock_nsec(CLOCK_PROCESS_CPUTIME_ID);
@@ -66,14 +66,15 @@ static uint64_t random_next(uint64_t *state)
         return *state;
 }
 
-/* As short as in a packet, and copied for each lookup as after parsing: what is measured is the
- * map, not the list of questions. */
+/* Small, so that the list of names does not slow down the measured map. Each lookup copies a name,
+ * as the router does after parsing. */
 typedef struct Name {
         char text[47];
         uint8_t length;
 } Name;
 
-/* The hosts as tests/bench/hosts writes them: every fourth is a wildcard. */
+/* Makes names of random hosts that tests/bench/hosts has written: every fourth is a wildcard. If
+ * not present, no instance has these hosts. */
 static void make_names(Name *names, unsigned n_hosts, bool present)
 {
         uint64_t state = 88172645463325252ULL;
@@ -106,8 +107,8 @@ static double lookup_nsec(const Config *config, const Name *names, bool present)
         return (double)(cpu_nsec() - began) / N_LOOKUPS;
 }
 
-/* Prints: instances, problems, load in ms and of CPU, private KiB, ns for a host that is there, and
- * not. */
+/* Prints the numbers of instances and problems, time and CPU time of the load in ms, private memory
+ * in KiB, and the time of a lookup in ns, for a present and an absent host. */
 static int run_load(const char *dir, unsigned n_hosts)
 {
         const long before = private_kib();
@@ -135,13 +136,13 @@ static int run_load(const char *dir, unsigned n_hosts)
         return 0;
 }
 
-/* New connections as fast as one process makes them, each with its request. */
+/* Makes new connections, each with a request, as fast as one process can. */
 static void visit(uint16_t port, const char *host)
 {
         const struct sockaddr_in to = { .sin_family = AF_INET,
                                         .sin_port = htons(port),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        const struct linger reset = { .l_onoff = 1 }; /* else TIME_WAIT takes all ports */
+        const struct linger reset = { .l_onoff = 1 }; /* without it, TIME_WAIT uses up all ports */
         char request[256];
         const int size =
                 snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host);
@@ -158,7 +159,8 @@ static void visit(uint16_t port, const char *host)
         }
 }
 
-/* Prints: hand-offs, and the longest pause between two in ms. The socket is our standard input. */
+/* Prints the number of hand-offs, and the longest pause between two of them in ms. Standard input
+ * is the hand-off socket. */
 static int run_gaps(uint16_t port, const char *host, double seconds, uid_t sender)
 {
         const uint64_t end = now_nsec() + (uint64_t)(seconds * 1e9);

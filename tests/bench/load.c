@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The load of ./bench: one thread that keeps CONNECTIONS going at once, each to the next of its
- * targets.
+ * The load of ./bench: one thread that keeps CONNECTIONS open at once. Each new connection goes to
+ * the next HOST@ADDRESS.
  *
  *   load new|keep|bulk tls|plain SECONDS CONNECTIONS PATH HOST@ADDRESS...
  *
- * new: connect, ask once, read to the end. keep: ask again and again. bulk: read large answers, and
- * throw them away.
+ * new: each connection sends one request, and reads the answer to the end. keep: each connection
+ * sends many requests. bulk: each connection requests a large file, and throws the answer away.
  *
- * What is asked for must begin with the host, so that an answer from the wrong site counts as
- * failed. Prints one line of NAME=VALUE. With one connection and a pause (BELLHOP_LOAD_PAUSE_USEC),
- * "new" measures latency: BELLHOP_LOAD_SAMPLES names a file that gets the time of each connection
- * in ns. BELLHOP_LOAD_SPIN: it has a processor of its own.
+ * The page at PATH must begin with the host, so that an answer from the wrong site counts as
+ * failed. This program prints one line of NAME=VALUE. With BELLHOP_LOAD_PAUSE_USEC, "new" measures
+ * latency: it makes one connection at a time, and pauses after each. BELLHOP_LOAD_SAMPLES names a
+ * file that gets the time of each connection in ns. With BELLHOP_LOAD_SPIN, the program never
+ * sleeps, because it has its own processor.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -50,7 +51,7 @@ typedef struct Conn {
         uint64_t began_nsec;
         Tls tls;
         bool asked;
-        size_t n_in; /* bytes in buffer, not yet looked at */
+        size_t n_in; /* bytes in buffer that are not parsed yet */
         char head[1024];
         size_t n_head;
         bool has_head, is_last;
@@ -61,8 +62,8 @@ typedef struct Conn {
 static struct {
         Mode mode;
         bool tls;
-        bool spin; /* a client that never sleeps need not be woken by the server */
-        bool once; /* a connection that ends is not followed by another */
+        bool spin; /* never sleeps, so that the server does not have to wake this client */
+        bool once; /* no connection follows one that has ended */
         uint64_t begin_nsec, end_nsec;
         Target targets[8];
         size_t n_targets, next_target;
@@ -205,7 +206,7 @@ static bool conn_take_body(Conn *conn, const uint8_t *data, size_t size)
         return true;
 }
 
-/* Answers of the application. False: not what was asked for. */
+/* Takes bytes of an answer. Returns false if they are not the expected answer. */
 static bool conn_take(Conn *conn, const uint8_t *data, size_t size)
 {
         if (size > 0 && !conn->has_head && !conn_take_head(conn, &data, &size))
@@ -253,11 +254,11 @@ static void conn_end(Conn *conn)
                 count_done(conn);
         else if (load.mode == MODE_NEW)
                 fail(conn, "ended too early");
-        /* A server may end a connection after so many requests. */
+        /* In the other modes, a server may end a connection after a number of requests. */
         conn_next(conn);
 }
 
-/* Only the start of a large answer is looked at. */
+/* Reads and discards the rest of a large answer, of which only the start is checked. */
 static void conn_swallow(Conn *conn)
 {
         for (int i = 0; i < 16; i++) {
@@ -322,8 +323,8 @@ static void serve_events(void)
 
 static void run(Conn *conns, size_t n)
 {
-        /* Only new connections that have begun are waited for; a reply to one more request, or more
-         * of a large file, would tell nothing. */
+        /* At the end, only connections of "new" are waited for. One more answer on a kept
+         * connection, or the rest of a large file, would not change the figures. */
         const uint64_t last_nsec = load.end_nsec + (load.mode == MODE_NEW ? STALL_NSEC : 0);
 
         open_all(conns, n);
@@ -331,7 +332,8 @@ static void run(Conn *conns, size_t n)
                 serve_events();
 }
 
-/* One after the other, with pauses, so that all sleep when the next one comes. */
+/* Makes one connection at a time, with pauses, so that all processes sleep when the next one
+ * arrives. */
 static void run_alone(Conn *conn, uint64_t pause_usec)
 {
         const struct timespec pause = { .tv_nsec = (long)(pause_usec * 1000) };

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What instances run with, for a server that listens by itself, so that all else is the same."""
+"""Changes the configuration of instances for a server that listens itself, and keeps the rest the same."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import re
 from slices import processes
 
 OURS = ("LoadModule bellhop_module", "Bellhop", "ErrorLog ${BELLHOP_LOGS}", "CustomLog ${BELLHOP_LOGS}")
-# The lines of the access log are those of an instance.
+# The access log has the same lines as that of an instance.
 NGINX_LOG = """log_format bellhop '$host:$server_port $remote_addr - $remote_user [$time_local] "$request" $status $bytes_sent '
     '"$http_referer" "$http_user_agent"';"""
 
@@ -24,7 +24,7 @@ APACHE_TLS = """
 
 
 def without_hand_off(instance_conf, log):
-    """The lines of Apache's instance.conf but those of mod_bellhop."""
+    """The lines of Apache's instance.conf without those of mod_bellhop."""
     lines = [line for line in instance_conf.splitlines() if not line.lstrip().startswith(OURS)]
     return [*lines, "ErrorLog /dev/null", f"CustomLog {log} bellhop"]
 
@@ -35,7 +35,7 @@ def apache(instance_conf, address, http=80, https=443, log="/dev/null"):
 
 
 def nginx(box, name, address, http=80, https=443, log="/dev/null"):  # pylint: disable=too-many-arguments
-    """From the instance of this customer, which has to run: it has its configuration in memory."""
+    """Reads the configuration of this customer's instance, which has it in memory. So the instance must run."""
     text = next(text for text in (path.read_text() for path in nginx_files(box, name)) if "bellhop_instance" in text)
     common = box.path("/etc/bellhop/nginx/instance.conf").read_text()
     common = re.sub(r"^load_module .*", "", common, flags=re.M)
@@ -48,6 +48,6 @@ def nginx(box, name, address, http=80, https=443, log="/dev/null"):  # pylint: d
 
 
 def nginx_files(box, name):
-    """Those in memory that its processes have open."""
+    """The configuration files in memory that processes of the instance have open."""
     for pid in processes(box, f"bellhop@{name}.service"):
         yield from (path for path in pathlib.Path("/proc", pid, "fd").iterdir() if "memfd:nginx.conf" in os.readlink(path))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""One short slice of load on one contender, and what it cost whom.
+"""Puts a short slice of load on one contender, and measures the cost for its units.
 
-CPU time is what the kernel has counted for a unit's control group, in µs, children that ended included.
+CPU time is the time that the kernel has counted for a unit's control group, in µs. It includes processes that have ended.
 """
 
 import os
@@ -18,18 +18,18 @@ def group(box, unit):
 
 
 def processes(box, unit):
-    """As the host numbers them."""
+    """The process numbers of a unit, as the host sees them."""
     return [pid for file in group(box, unit).rglob("cgroup.procs") for pid in file.read_text().split()]
 
 
 def pss_mib(box, unit):
-    """What its processes take, with their part of what is shared."""
+    """The memory of a unit's processes, with their part of shared pages."""
     texts = [pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in processes(box, unit)]
     return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("Pss:")) / 1024
 
 
 def settle():
-    """What the last slice has left (lingering connections, exits) is over."""
+    """Waits until the rest of the last slice is over: connections that linger, and processes that exit."""
     time.sleep(0.05)
 
 
@@ -51,14 +51,14 @@ class Meter:
         return self.groups[unit]
 
     def _place(self, units):
-        """Processes that they start later are where their parents are."""
+        """Moves all processes of these units to the servers' processors, where their later children also run."""
         for unit in units:
             for file in self._group(unit).rglob("cgroup.threads"):
                 for task in file.read_text().split():
                     try:
                         os.sched_setaffinity(int(task), self.servers)
                     except ProcessLookupError:
-                        pass  # it has ended meanwhile
+                        pass  # this thread has ended meanwhile
 
     def _cpu_usec(self, units):
         return sum(int((self._group(unit) / "cpu.stat").read_text().split()[1]) for unit in units)
@@ -73,7 +73,7 @@ class Meter:
         return {name: float(value) for name, _, value in (word.partition("=") for word in answer.split())}
 
     def warm(self, contender):
-        """It runs, and all of its processes are where they belong."""
+        """Starts a contender, waits until it answers, and moves its processes to the servers' processors."""
         for host, _, address in (target.partition("@") for target in contender.targets):
             self.box.wait_for(f"{contender.name} answers", lambda url=f"https://{host}/small.txt", at=address: self.box.curl(
                 url, "-f", address=at, check=False).returncode == 0)
@@ -82,8 +82,11 @@ class Meter:
         self._place([*contender.fronts, *contender.behind])
 
     def slice(self, contender, mode, protocol, seconds, connections, path="/small.txt", **environment):
-        """{rate, mib_s, busy (part of a processor that the client used), failed, and of processor time for each connection
-        or request: front_usec, behind_usec}"""
+        """{rate, mib_s, busy, failed, front_usec, behind_usec}
+
+        busy is the part of a processor that the client used. front_usec and behind_usec are the processor time of fronts and
+        servers for each connection or request.
+        """
         settle()
         before = [self._cpu_usec(units) for units in (contender.fronts, contender.behind)]
         seen = self._load(contender, mode, protocol, seconds, connections, path, **environment)
@@ -97,9 +100,9 @@ class Meter:
                 "busy": seen["busy"], "failed": seen["failed"], "front_usec": front / n, "behind_usec": behind / n}
 
     def latency(self, contender, protocol, seconds, samples):
-        """For complete connections in turn, on an otherwise idle machine."""
+        """The latency of complete connections, one at a time, on an otherwise idle machine."""
         result = self.slice(contender, "new", protocol, seconds, 1, BELLHOP_LOAD_PAUSE_USEC="2000",
                             BELLHOP_LOAD_SAMPLES=str(samples))
         values = [int(line) / 1000 for line in pathlib.Path(samples).read_text().splitlines()]
-        values = sorted(values[3:]) or [float("inf")]  # the first ones find cold caches
+        values = sorted(values[3:]) or [float("inf")]  # for the first connections, caches are cold
         return result | {"p50_usec": values[len(values) // 2]}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stamp FILE PROGRAM [ARGUMENT...]: writes the time (CLOCK_MONOTONIC) and the processor time that
- * this process has used so far to FILE, in nanoseconds; then becomes PROGRAM. */
+/* stamp FILE PROGRAM [ARGUMENT...]: writes two times in nanoseconds to FILE: CLOCK_MONOTONIC, and
+ * the processor time that this process has used so far. Then executes PROGRAM. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>

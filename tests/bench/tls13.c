@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client's side of a TLS 1.3 handshake that costs the server all of its work and the client
- * next to nothing, so that one client can keep any server busy; OpenSSL's own client needs more CPU
+ * The client's side of a TLS 1.3 handshake in which the server does all of its usual work and the
+ * client does little. So one client can keep any server busy. OpenSSL's own client needs more CPU
  * time than the server.
  *
- * The client's key share is the curve's base point, as if its secret were 1: what the two then
- * share is the server's own key share, and there is nothing to compute. The server's certificate,
- * signature, Finished and record tags are not verified. This protects nobody, and is not meant to:
+ * The client's key share is the curve's base point, as if the client's secret were 1. The shared
+ * secret is then the server's own key share, and the client has nothing to compute. The client does
+ * not verify the server's certificate, signature, Finished and record tags. It protects nobody:
  * never use it for anything but measuring.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_*() has no cost of its own, EVP_Digest*() has */
+#define OPENSSL_SUPPRESS_DEPRECATED /* SHA256_*() costs less than EVP_Digest*() */
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -22,7 +22,7 @@ enum { CHANGE_CIPHER_SPEC = 20, HANDSHAKE = 22, APPLICATION_DATA = 23 };
 enum { CLIENT_HELLO = 1, SERVER_HELLO = 2, FINISHED = 20 };
 
 #define TAG_SIZE 16
-/* Browsers fill theirs up to this, and more with post-quantum key shares. */
+/* Browsers pad a ClientHello to this size, or send a larger one with post-quantum key shares. */
 #define HELLO_SIZE 517
 
 static const uint8_t base_point[32] = { 9 };
@@ -38,7 +38,7 @@ static void sha256(const void *data, size_t size, uint8_t ret[static TLS_HASH])
         SHA256_Final(ret, &context);
 }
 
-/* Keys here are 32 bytes, always. */
+/* All keys here have 32 bytes. */
 static void hmac(const uint8_t key[static TLS_HASH], const void *data, size_t size,
                  uint8_t ret[static TLS_HASH])
 {
@@ -59,7 +59,7 @@ static void hmac(const uint8_t key[static TLS_HASH], const void *data, size_t si
         SHA256_Final(ret, &context);
 }
 
-/* RFC 8446 section 7.1, HKDF-Expand-Label: one block is enough for all that is asked for. */
+/* HKDF-Expand-Label of RFC 8446 section 7.1. No caller needs more than one block. */
 static void expand(const uint8_t secret[static TLS_HASH], const char *label, const uint8_t *context,
                    size_t context_size, uint8_t *ret, size_t size)
 {
@@ -168,7 +168,7 @@ size_t tls_make_hello(const char *host, uint8_t ret[static TLS_HELLO_MAX])
         at = put_extension(at, 10, "\x00\x02\x00\x1d", 4); /* X25519 */
         at = put_extension(at, 13, "\x00\x02\x04\x03", 4); /* ECDSA with P-256 */
         at = put_extension(at, 43, "\x02\x03\x04", 3);     /* TLS 1.3 */
-        at = put_extension(at, 45, "\x01\x01", 2);         /* tickets are welcome, and never used */
+        at = put_extension(at, 45, "\x01\x01", 2);         /* allows tickets, which are not used */
         memcpy(key_share + 6, base_point, sizeof(base_point));
         at = put_extension(at, 51, key_share, sizeof(key_share));
         at = put16(at, 21); /* padding */
@@ -210,7 +210,8 @@ size_t tls_seal(TlsKeys *keys, uint8_t type, const void *data, size_t size, uint
         return 5 + size + 1 + TAG_SIZE;
 }
 
-/* In place, from record + 5 on. Returns the type of what was inside; 0: no record. */
+/* Decrypts a record in place, from record + 5 on. Returns the type of its content; 0: not a valid
+ * record. */
 static uint8_t open_record(TlsKeys *keys, uint8_t *record, size_t size, size_t *ret_size)
 {
         uint8_t nonce[12];
@@ -232,7 +233,7 @@ static uint8_t open_record(TlsKeys *keys, uint8_t *record, size_t size, size_t *
         return record[5 + inside - 1];
 }
 
-/* The key share of the server, which is what both share. */
+/* The server's key share, which is also the shared secret. */
 static const uint8_t *find_key_share(const uint8_t *hello, size_t size)
 {
         size_t at = 4 + 2 + 32;
@@ -269,8 +270,8 @@ static bool take_server_hello(Tls *tls, const uint8_t *hello, size_t size)
         return true;
 }
 
-/* Servers may put several messages into a record, or one into several: only the last one matters,
- * and Finished is short and comes whole. */
+/* Servers may put several messages into a record, or one message into several records. Only the
+ * last message matters: Finished, which is short and comes in one piece. */
 static void take_handshake(Tls *tls, const uint8_t *data, size_t size)
 {
         SHA256_Update(&tls->transcript, data, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The client's side of TLS 1.3, as cheap as it can be had: see tls13.c. */
+/* The client's side of TLS 1.3 with as little work as possible: see tls13.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,19 +24,22 @@ typedef struct Tls {
         uint8_t client_secret[TLS_HASH];
         uint8_t handshake_secret[TLS_HASH];
         bool has_server_hello;
-        bool done; /* application data from here on */
+        bool done; /* the handshake is complete, and application data follows */
 } Tls;
 
-/* What every connection of a host says. Once, before the first tls_start(). */
+/* Makes the ClientHello that all connections to a host send. Called once for each host, before
+ * tls_start(). */
 size_t tls_make_hello(const char *host, uint8_t ret[static TLS_HELLO_MAX]);
 
 void tls_init(void);
 void tls_start(Tls *tls, const uint8_t *hello, size_t size);
 
-/* A whole record of the server's. Its plaintext replaces it, *ret_size bytes from ret_data on; 0
- * bytes when it was none of the application's. False: not what a server should say. */
+/* Takes a complete record of the server, and decrypts it in place. The plaintext is *ret_size bytes
+ * from *ret_data on, 0 bytes if it is not application data. Returns false if a server should not
+ * send this record. */
 bool tls_take_record(Tls *tls, uint8_t *record, size_t size, uint8_t **ret_data, size_t *ret_size);
 
-/* When done has become true: the client's Finished, and with it the request. Returns the size. */
+/* Called when done has become true. Makes the client's Finished and the first request. Returns
+ * their size. */
 size_t tls_finish(Tls *tls, const char *request, size_t size, uint8_t *ret);
 size_t tls_seal(TlsKeys *keys, uint8_t type, const void *data, size_t size, uint8_t *ret);
