@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What bellhop promises, each shown with real clients on a booted machine with customers alice and bob.
+"""Shows the promises of bellhop with real clients, on a booted machine with customers alice and bob.
 
-./try tells these one by one; the system tests run the same. Each takes the box and returns what was seen.
+./try and the system tests call the functions in SHOWS. Each gets the box, and returns a text about what it has seen.
 """
 
 import re
@@ -13,7 +13,7 @@ CLIENT_V4, CLIENT_V6 = "127.0.0.42", "fd00::42"
 
 
 def set_up(box):
-    """Two customers, one with an ECDSA and one with an RSA certificate; nothing of theirs runs yet."""
+    """Adds two customers, one with an ECDSA and one with an RSA certificate. Their instances do not run yet."""
     box.install()
     box.create_customer("alice", [ALICE, "www." + ALICE], key="ec")
     box.create_customer("bob", [BOB], key="rsa")
@@ -31,14 +31,14 @@ def nothing_runs_yet(box):
     states = [box.try_run("systemctl", "is-active", f"bellhop@{name}.{kind}").stdout.strip()
               for name in ("alice", "bob") for kind in ("service", "socket")]
     assert states == ["inactive", "active"] * 2, states
-    return "both hand-off sockets listen, no web server runs"
+    return "both hand-off sockets listen, and no web server runs"
 
 
 def first_connection_starts_it(box):
     seconds = box.curl(f"https://{ALICE}/", "-o", "/dev/null", "-w", "%{time_total}")
     assert box.show("bellhop@alice.service", "ActiveState") == "active"
     assert box.show("bellhop@bob.service", "ActiveState") == "inactive"
-    return f"alice's answered after {float(seconds) * 1000:.0f} ms, bob's still does not run"
+    return f"the instance of alice answered after {float(seconds) * 1000:.0f} ms; that of bob still does not run"
 
 
 def http_reaches_the_owner(box):
@@ -81,7 +81,7 @@ def client_address_is_the_clients(box):
         line = box.wait_for("the request in the log", lambda s=source: [
             text for text in box.log("alice").splitlines() if f"/seen-from-{s} " in text])
         assert f" {source} " in line[0], line
-    return f"{CLIENT_V4} and {CLIENT_V6}, as the clients were"
+    return f"the log has {CLIENT_V4} and {CLIENT_V6}, the addresses of the clients"
 
 
 def unknown_host_is_refused(box):
@@ -103,16 +103,16 @@ def keys_are_out_of_reach(box):
     box.write_page("alice", "steal.cgi", f"cat {key} 2>&1; ls -A /etc/bellhop/tls/ /srv/www /home /run/bellhop 2>&1")
     seen = box.curl(f"https://{ALICE}/steal.cgi")
     assert "PRIVATE KEY" not in seen and "No such file" in seen and "bob" not in seen.replace(key, ""), seen
-    # The router's view: its mount namespace and its user, by root's hand.
+    # This command runs in the router's mount namespace, and as its user.
     pid = box.show("bellhop-router.service", "MainPID")
     router = box.try_run("nsenter", "-t", pid, "-m", "setpriv", "--reuid=bellhop", "--regid=bellhop", "--clear-groups",
                          "cat", key)
     assert router.returncode != 0 and "PRIVATE KEY" not in router.stdout, router
-    # And by file modes alone, without any sandbox.
+    # Without any sandbox, the modes of files protect the key.
     for user in ("alice", "bellhop"):
         plain = box.try_run("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "cat", key)
         assert plain.returncode != 0 and "Permission denied" in plain.stderr, plain
-    return "neither a program of alice's nor the router gets at bob's key, home, pages or sockets"
+    return "a program of alice sees no key, home, pages or sockets of bob, and the router can't read bob's key"
 
 
 def nobody_is_root(box):
@@ -125,14 +125,14 @@ def nobody_is_root(box):
 
 
 SHOWS = [
-    ("Nothing of a customer's runs before the first visitor", nothing_runs_yet),
+    ("No instance runs before the first visitor", nothing_runs_yet),
     ("The first connection starts the site", first_connection_starts_it),
     ("HTTP reaches the right instance, which runs as its owner", http_reaches_the_owner),
-    ("HTTPS does", https_reaches_the_owner),
+    ("HTTPS also reaches the right instance", https_reaches_the_owner),
     ("The certificate is the owner's", certificate_is_the_owners),
     ("The log has the client's own address", client_address_is_the_clients),
-    ("A host that nobody has is refused in the protocol's words", unknown_host_is_refused),
-    ("A neighbour's host is refused on an open connection", foreign_host_on_a_connection_is_refused),
+    ("A host that no customer has is refused, over HTTP and over TLS", unknown_host_is_refused),
+    ("Another customer's host is refused on an open connection", foreign_host_on_a_connection_is_refused),
     ("Nobody else can read bob's key", keys_are_out_of_reach),
-    ("No process on the way runs as root", nobody_is_root),
+    ("No process that handles a connection runs as root", nobody_is_root),
 ]
