@@ -42,7 +42,7 @@ class Meter:
         self.groups = {}
 
     def use_processors(self, servers, client):
-        """Sets of processors."""
+        """Sets the processors that servers and client use from now on."""
         self.servers, self.client = servers, client
 
     def _group(self, unit):
