@@ -56,8 +56,9 @@ def test_it_falls_silent(box, dns, authority, gone, crowd):  # pylint: disable=u
         box.run("bellhopctl", "add", "paul", "--create-user", "--host=paul.example", "--acme", "--wait")
         box.wait_for("tries have failed", lambda: len(tried(box, late)) >= 2 and len(tried(box, early)) == 2, seconds=120)
         assert_no_failure_counted(box, crowd)
+        # An order that has begun can also end before the authority falls silent.
         for name in tried(box, crowd):
-            assert "Error" in state(box, name)
+            assert "Error" in state(box, name) or (name in early and state(box, name).get("Certificate"))
     for name in crowd:
         wait_for_certificate(box, name)
     assert_no_failure_counted(box, crowd)
