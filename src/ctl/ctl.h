@@ -14,7 +14,7 @@
 /* Stands for an unknown number. */
 #define UNKNOWN UINT64_MAX
 
-/* Exit statuses; 0 is fine. */
+/* Exit statuses. CTL_FINE is 0. */
 typedef enum CtlStatus {
         CTL_FINE,
         CTL_FAILED, /* the verb failed, or found a mistake */

@@ -14,11 +14,12 @@
 
 #define HELP_HINT "Try 'bellhopctl --help'."
 
-/* For a long option, getopt_long() returns this number plus the index in options[]. It is larger
- * than every letter. */
+/* For a long option, getopt_long() returns this number plus the index in options[]. This number is
+ * larger than the code of every letter. */
 #define LONG_ONLY 256
 
-/* of: the verbs, in the form of Option.verbs. */
+/* Prints the heading above the options of some verbs. of: these verbs, in the form of
+ * Option.verbs. */
 static void main_help_heading(const char *of)
 {
         Span list = span_from_string(of ? of : ""), word;
@@ -95,7 +96,8 @@ static void main_fill_getopt(const Verb *verb, Getopt *ret)
         ret->options[n] = (struct option){ NULL, 0, NULL, 0 };
 }
 
-/* Returns the first word that is a verb. It decides between two options with the same name. */
+/* Returns the first word that is a verb. The verb decides between two options with the same
+ * name. */
 static const Verb *main_guess_verb(int argc, char *argv[])
 {
         const Verb *verb = NULL;
@@ -105,7 +107,8 @@ static const Verb *main_guess_verb(int argc, char *argv[])
         return verb;
 }
 
-/* NULL: getopt has reported an unknown option. */
+/* Finds the option. c: the result of getopt_long(). NULL: getopt_long() has reported an unknown
+ * option. */
 static const Option *main_option(int c)
 {
         if (c >= LONG_ONLY)
@@ -227,8 +230,8 @@ int main(int argc, char *argv[])
                 if (main_take_option(&ctl, option, optarg, &status))
                         return (int)status;
         }
-        /* If this folder does not exist, bellhopctl finds no instances in it, and all running units
-         * would count as left over. */
+        /* Without this check, bellhopctl would find no instances in a missing folder, and all
+         * running units would count as left over. */
         if (access(ctl.config_dir, F_OK) < 0 && strcmp(ctl.config_dir, BELLHOP_CONFIG_DIR) != 0) {
                 output_error("--config=%s: %s.", ctl.config_dir, strerror(errno));
                 return CTL_FAILED;

@@ -3,7 +3,7 @@
  * bellhopctl add: goes through a table of steps, and does those that are needed. Each step is done
  * completely or not at all. If a step fails, the earlier steps are undone. After a kill, the same
  * command continues. The instance's file is written after all its other files, so the router never
- * sees an instance without them.
+ * sees an instance whose other files are missing.
  */
 #include <pwd.h>
 
@@ -57,7 +57,7 @@ static CtlStatus add_parse(Add *add)
                        : status;
 }
 
-/* An existing file must match the request. */
+/* If the instance's file exists already, checks that it has the settings of the request. */
 static CtlStatus add_check_file(Add *add)
 {
         const char *path = add->places.file;
@@ -95,7 +95,8 @@ static CtlStatus add_check_user(const Add *add)
         return CTL_FAILED;
 }
 
-/* An instance does not start if its TLS folder lacks the certificate or the key. */
+/* Checks the files in the TLS folder: if the folder exists but lacks the certificate or the key,
+ * the instance does not start. */
 static CtlStatus add_check_pair(Add *add)
 {
         const int n = places_count_pair(&add->places);
@@ -269,7 +270,8 @@ static Done add_reload_router(const Add *add)
         return add_ask_router(add);
 }
 
-/* If systemctl(1) fails, asks systemd itself: the cause may only be a late answer. */
+/* If systemctl(1) fails, asks systemd whether the socket is active: the cause of the failure may
+ * only be a late answer. */
 static Done add_start_socket(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -283,8 +285,8 @@ static Done add_start_socket(const Add *add)
         return add_done(r == 1);
 }
 
-/* systemctl(1) also fails if systemd does not answer in time. If the server is active then, it may
- * already use the certificate, so the result is unknown. */
+/* systemctl(1) also fails if systemd does not answer in time. If the server is active after such a
+ * failure, it may already use the new certificate, so the result is unknown. */
 static Done add_restart_server(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -371,8 +373,8 @@ static void add_undo(Add *add, int step)
                 (void)change_unit("stop", name_unit(NAME_SOCKET_UNIT, add->name, unit));
 }
 
-/* Undoes the steps up to last. A failed step left nothing behind, so last is the step before it.
- * After an interrupted step, last is that step itself. */
+/* Undoes the steps up to last. If a step failed, it left nothing behind, and last is the step
+ * before it. If a signal interrupted bellhopctl, last is the step that was done last. */
 static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last, int failed)
 {
         for (int i = last; i >= 0; i--)

@@ -203,7 +203,7 @@ static bool cert_find(const Ctl *ctl, const char *name, const char *host, Shown 
                                name_path_fill(NAME_PRIVATE_KEY, dir, name, shown->key_path);
 }
 
-/* host NULL: the certificate of the instance */
+/* Shows the certificate of a host. host NULL: the certificate of the instance. */
 static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
 {
         Shown shown = { .key_error = 0 };
@@ -241,7 +241,7 @@ static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host
                              name, name);
 }
 
-/* host NULL: the certificate of the instance. */
+/* Prints the result of self_signed_make(). host NULL: for the instance. */
 static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *host, int made)
 {
         const char *dir = ctl->config_dir;
@@ -292,7 +292,8 @@ static const char *cert_option(const char *host)
         return host ? " --host=" : "";
 }
 
-/* result: what certificates_read() or key_read() returned. */
+/* Prints an error unless result is PEM_TAKEN. result: the result of certificates_read() or
+ * key_read(). */
 static CtlStatus cert_check_result(const char *path, const char *what, int result)
 {
         if (result == -EINVAL)
@@ -388,7 +389,7 @@ static CtlStatus cert_request(const Ctl *ctl, const char *name, const char *host
                        : CTL_FAILED;
 }
 
-/* host NULL: for all hosts of the instance. */
+/* Makes a request or a self-signed certificate. host NULL: for all hosts of the instance. */
 static CtlStatus cert_for_hosts(const Ctl *ctl, const char *name, const char *host,
                                 const Hosts *all)
 {
@@ -433,7 +434,8 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name, char *host)
 
 /* --- a certificate and key from files --- */
 
-/* A customer who can change the path to the files could install another customer's files. */
+/* Checks that only root can change the path to a file. A customer who can change it could install
+ * another customer's files. */
 static CtlStatus cert_check_source(const char *path)
 {
         _cleanup_free_ char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
@@ -453,7 +455,7 @@ static CtlStatus cert_check_source(const char *path)
         return CTL_FAILED;
 }
 
-/* files: as in cert_install(). */
+/* Checks that the key and the certificate fit. files: as in cert_install(). */
 static CtlStatus cert_check_pair(const TlsPair *pair, const char *name, const char *host,
                                  char *files[])
 {
@@ -500,7 +502,7 @@ static CtlStatus cert_read_public_key(const Ctl *ctl, const char *name, const ch
         return *ret ? CTL_FINE : output_no_memory();
 }
 
-/* The caller frees the pair, even if the status is not CTL_FINE. */
+/* Reads the pair from the files. The caller frees the pair, even if the status is not CTL_FINE. */
 static CtlStatus cert_read_pair(const Ctl *ctl, const char *name, const char *host, char *files[],
                                 TlsPair *pair)
 {
@@ -535,7 +537,7 @@ static CtlStatus cert_check_user(const char *name)
         return CTL_FAILED;
 }
 
-/* For tls_files_put(): shares the pair of cert_install(). */
+/* A TlsMake for tls_files_put(): returns new references to the pair of cert_install(). */
 static int cert_share_pair(const void *userdata, TlsPair *ret)
 {
         const TlsPair *pair = userdata;
@@ -574,8 +576,8 @@ static CtlStatus cert_check_covers(const TlsPair *pair, const char *host)
         return CTL_FAILED;
 }
 
-/* files: the certificate and its key; or the certificate and NULL, if the certificate is for the
- * present key. */
+/* files: the paths of the certificate and its key; or the path of the certificate and NULL, if the
+ * certificate is for the present key. */
 static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host, char *files[])
 {
         TlsPair pair = { .chain = NULL };

@@ -35,7 +35,8 @@ static int check_init(const Ctl *ctl, Check *ret)
         ret->store = X509_STORE_new();
         if (!ret->hosts || !ret->store)
                 return -ENOMEM;
-        /* If the machine has no authorities, none is trusted. */
+        /* If this fails, for example because the machine has no list of authorities, none is
+         * trusted. */
         (void)X509_STORE_set_default_paths(ret->store);
         units_ask(ret);
         return 0;
@@ -174,9 +175,9 @@ static int check_print_json(const Output *output, const Findings *findings)
 /* The number of instances that such a finding names. */
 #define GROUP_NAMED 3
 
-/* Counts the instances that have the first finding or a later one like it. The findings of one
- * instance are adjacent. names: receives the names of the first instances; NULL: counting stops at
- * GROUP_LEAST. */
+/* Counts the instances that have the finding with the number first, or a later finding like it. The
+ * findings of one instance are adjacent. names: receives the names of the first instances; NULL:
+ * counting stops at GROUP_LEAST. */
 static size_t check_count_group(const Findings *findings, size_t first, FILE *names)
 {
         const char *last = NULL;
@@ -207,7 +208,8 @@ static char *check_group_names(const Findings *findings, size_t first, size_t *r
         return out && fclose(out) == 0 && *ret_n >= GROUP_LEAST ? take_ptr(names) : NULL;
 }
 
-/* False: the finding belongs to a group that was printed with its first member. */
+/* Whether the finding is the first of its group. Other findings of the group are not printed
+ * again. */
 static bool check_is_first(const Findings *findings, size_t number)
 {
         size_t first = 0;

@@ -10,7 +10,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* More than the words that import_run() can pass on. */
+/* More than the number of words that import_run() can pass on. */
 #define WORDS_MAX (2 * SETTINGS_MAX + 16)
 
 typedef struct Words {

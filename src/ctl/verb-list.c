@@ -163,7 +163,7 @@ static int list_fill(List *list, char *const patterns[])
         return 0;
 }
 
-/* NULL: the column has numbers, or the value is unknown. */
+/* Returns the text of a cell. NULL: the column has numbers, or the value is unknown. */
 static const char *list_text(const Row *row, size_t column)
 {
         switch (column) {
@@ -226,7 +226,7 @@ static int list_compare(const void *a, const void *b, void *userdata)
 /* --- output --- */
 
 /* With Tls=acme, a certificate that expires soon needs no warning: bellhop-acme renews it in time,
- * unless it has an error. */
+ * unless the last try failed. */
 static OutputColor list_color_expiry(const Row *row, time_t now)
 {
         if (row->certificate.expires <= now)
@@ -294,8 +294,8 @@ static int list_print_table(const List *list)
 
         memcpy(shown, columns, sizeof(shown));
         if (!list->output.json) {
-                /* The column is hidden, because the user has the instance's name. The lines below
-                 * the table report a missing user. */
+                /* This column is hidden from people, because the user has the instance's name. The
+                 * lines below the table report a missing user. */
                 shown[USER].flags = SCOLS_FL_HIDDEN;
                 for (size_t i = TLS; i <= ACME_ERROR; i++)
                         shown[i].flags = SCOLS_FL_HIDDEN;

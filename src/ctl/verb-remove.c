@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl remove: removes the file of the instance first. If the command is interrupted later,
- * the instance is gone at the next boot, and the same command continues with the rest.
+ * bellhopctl remove: removes the file of the instance first. If the command is interrupted after
+ * this, the instance does not exist after the next boot. The same command continues with the rest.
  */
 #include <fcntl.h>
 #include <pwd.h>
@@ -71,8 +71,8 @@ static void remove_close_folder(const char *path)
                 (void)fchmod(fd, 0700);
 }
 
-/* The customer can't redirect the removal meanwhile: path is in a folder of root, and rm(1) follows
- * no link below path. */
+/* The customer can't redirect the removal meanwhile: root owns the folder that contains path, and
+ * rm(1) follows no link below path. */
 static bool remove_folder(Remove *remove, const char *kind, const char *path)
 {
         _cleanup_free_ char *mount = NULL;
@@ -83,8 +83,8 @@ static bool remove_folder(Remove *remove, const char *kind, const char *path)
         if (!change_good("The list of mounts can't be read", mount_find(path, &mount)))
                 return false;
         if (mount) {
-                /* The customer may have chosen the name of the mount point, so it is not part of a
-                 * command to copy. */
+                /* The customer may have chosen the name of the mount point, so the message contains
+                 * no command with this name. */
                 output_error("%s is not removed, because a file system is mounted there. Unmount "
                              "it first: %s",
                              path, mount);
@@ -100,7 +100,8 @@ static bool remove_folders(Remove *remove)
         const Places *places = &remove->places;
         const struct {
                 const char *kind, *path;
-                bool is_made; /* folder_make() may leave an unfinished one after a kill */
+                bool is_made; /* folder_make() makes it, and leaves an unfinished folder if it is
+                                 killed */
         } folders[] = {
                 { "certificate", places->tls, true },   { "snippets", places->snippets, true },
                 { "document-root", places->www, true }, { "state", places->state, false },
@@ -163,8 +164,8 @@ static bool remove_user(Remove *remove)
                         (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }));
 }
 
-/* If the file was removed earlier, it is unknown whether bellhop-acme has noticed, so it reads the
- * files again. */
+/* If the file was removed earlier, it is unknown whether bellhop-acme has noticed this, so it
+ * reads the files again. */
 static bool remove_certificate_orders(Remove *remove, bool had_file, bool had_acme)
 {
         return (had_file && !had_acme) || acme_read_files(&remove->change, false, had_acme);

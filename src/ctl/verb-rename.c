@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl rename: until the last step, units of both names can start at any time. The user has
- * two names, links lead from the old folders to the new ones, and each name has a file of an
- * instance. So clients are still served if a rename is killed and not repeated. The two files are
- * exchanged in one step. Then the router sends connections to the new name, and the old instance
- * finishes its connections.
+ * two names, links lead from the old folders to the new ones, and each name has an instance's file.
+ * So clients are still served if a rename is killed and not repeated. The two files are exchanged
+ * in one step. Then the router sends connections to the new name, and the old instance finishes its
+ * connections.
  */
 #include <sys/stat.h>
 #include <time.h>
@@ -23,20 +23,20 @@
 #include "util/file.h"
 #include "util/text.h"
 
-/* How long to wait until the old instance has received its connections. A failed start takes 15 s,
+/* The time to wait until the old instance has received its connections. A failed start takes 15 s,
  * and then the stand-in takes some more time. */
 #define DRAIN_USEC (60 * UINT64_C(1000000))
 
-/* The text of the second file, while both names have one. A file needs a host, so this file has one
- * that exists nowhere. */
+/* The text of the second file, while both names have an instance's file. Such a file needs a host,
+ * so the text has a host that exists nowhere. */
 #define STUB_HEAD "# Made by bellhopctl rename"
 #define STUB                                                                     \
         STUB_HEAD ": %s becomes %s. To continue, run: bellhopctl rename %s %s\n" \
                   "[Instance]\nHost=renamed-%s-x.invalid\nNetwork=%s\nSuspended=%s\n"
 
-/* A drop-in that shows the old folders in the instance, too. %1$s: the old name. systemd makes the
- * mount points, and must make them only in the sandbox. So the cache is missing here: its parent
- * folder belongs to the machine. */
+/* A drop-in by which the instance also sees its folders under their old names. %1$s: the old name.
+ * systemd makes the mount points, and must make them only in the sandbox. So the cache is left out:
+ * its parent folder is not private to the sandbox. */
 #define OLD_PLACES                                                                                 \
         "# Made by bellhopctl rename: %1$s has become %%i. This file shows the old folders, too, " \
         "for applications whose settings name them.\n"                                             \
@@ -218,8 +218,9 @@ static bool rename_make_units(Rename *rename)
                 change_unit("start", unit));
 }
 
-/* If the old instance had to start again after this, systemd would make the old folders again. So
- * the old instance is started first, and the folders are renamed at the last moment. */
+/* Renames the folders of state and cache. If the old instance started after this, systemd would
+ * make the old folders again. So the old instance is started first, and the folders are renamed at
+ * the last moment. */
 static bool rename_state(Rename *rename)
 {
         const struct {
@@ -338,7 +339,7 @@ static bool rename_tell_others(Rename *rename)
         return good;
 }
 
-/* The state of bellhop-acme for the certificate continues under the new name. */
+/* Renames the state that bellhop-acme has for the certificate. */
 static bool rename_certificate_orders(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;

@@ -238,7 +238,8 @@ static bool set_write(Set *set)
                change_good(set->places.file, file_write(set->places.file, set->text));
 }
 
-/* Called before the file is written: if plain HTTP will no longer be served, HTTPS must work. */
+/* Signs a certificate before the file is written: if plain HTTP will no longer be served, HTTPS
+ * must work. */
 static bool set_sign(Set *set)
 {
         Hosts *hosts;
@@ -263,7 +264,7 @@ static bool set_read_acme(Set *set)
                acme_read_files(&set->change, is_acme, set->is_changed);
 }
 
-/* For --dry-run: sets what the instance would need if the file had been written. */
+/* For --dry-run: sets the needs that the instance would have if the file had been written. */
 static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
 {
         const unsigned restarts = NEED_RENEW | NEED_RESTART | NEED_AGAIN | NEED_SUSPEND;

@@ -267,7 +267,7 @@ static void status_put_oom(Status *status)
                                       "'bellhopctl check' shows more");
 }
 
-/* Shows the counts of bellhop-mail, which need not be running. */
+/* Shows the counts that bellhop-mail has saved, even if bellhop-mail is not running. */
 static void status_put_mail(Status *status)
 {
         const uint64_t now = (uint64_t)time(NULL);
@@ -301,8 +301,8 @@ static void status_put_numbers(Status *status)
         status_put_oom(status);
         status_put_number(status, runs ? "CPU" : NULL, "cpu_nsec", entry->cpu_nsec, show_nsec);
         status_put_number(status, "Connections", "connections", entry->n_open, show_count);
-        /* What the instance reports is not shown to people, because the numbers above and below are
-         * newer. */
+        /* The status text that the instance reports is not shown to people, because the numbers
+         * above and below are newer. */
         status_put_text(status, NULL, "status", entry->said);
         status_put_number(status, "Hand-offs", "handoffs", entry->n_handoffs, show_count);
         status_put_number(status, "Refused", "refused", entry->n_refused, show_count);
@@ -319,7 +319,7 @@ static void status_put_numbers(Status *status)
                               status->name);
 }
 
-/* A time for programs. then 0: there is none, so the value is null. */
+/* Adds a time that only programs see. then 0: there is no such time, so the value is null. */
 static void status_put_time(Status *status, const char *key, uint64_t then)
 {
         char text[SHOWN_MAX];

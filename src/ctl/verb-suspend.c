@@ -47,8 +47,9 @@ static bool suspend_reload_router(Suspend *suspend)
                change_reload_router(&suspend->change);
 }
 
-/* Whether the instance still has the old setting. For suspend, systemd's start time decides: a
- * customer could forge the instance's own report to avoid the restart. */
+/* Whether the instance still has the old setting. For suspend, compares the change of the file with
+ * the start time from systemd: a customer could forge the instance's own report to avoid the
+ * restart. */
 static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
 {
         const FleetEntry *entry = suspend->entry;

@@ -162,7 +162,7 @@ static void top_begin_screen(Top *top)
         raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO);
         raw.c_cc[VMIN] = 1;
         raw.c_cc[VTIME] = 0;
-        /* A stop (Ctrl-Z) would leave our screen to the shell. */
+        /* Disables Ctrl-Z, which would return to the shell while the terminal shows our screen. */
         raw.c_cc[VSUSP] = _POSIX_VDISABLE;
         top->screen = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
         if (top->screen)

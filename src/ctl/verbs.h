@@ -43,7 +43,7 @@ extern const size_t n_verbs;
 extern const Option options[];
 extern const size_t n_options;
 
-/* NULL: there is no such verb. */
+/* Finds a verb. NULL: there is no such verb. */
 const Verb *verb_find(const char *name);
 /* Whether the verb has the option. verb NULL: true, because any verb is possible. */
 bool option_is_for(const Option *option, const Verb *verb);

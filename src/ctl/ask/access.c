@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks along a path, one folder or link at a time. Opens each of them with our own rights, but
- * without access to its content (O_PATH). Then asks the kernel which rights the user has on the
- * open file. Our own rights lead past folders that the sandbox replaces: their modes do not count.
+ * Walks along a path. Opens each folder or link on the path, and at last the file, with our own
+ * rights, but without access to its content (O_PATH). After each open(), asks the kernel whether
+ * the user has access to the opened file or folder. Does not ask about folders that the sandbox
+ * replaces.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -143,9 +144,9 @@ static bool access_is_replaced(const Walk *walk)
         return false;
 }
 
-/* In a sticky folder, others can add names but can't replace root's files. If a file has an ACL,
- * the group bits of its mode are the mask of the ACL, and another user or group can have these
- * rights. So these bits count even if the file belongs to root's group. */
+/* In a sticky folder, other users can create files but can't replace root's files. If a file has an
+ * ACL, the group bits of its mode are the mask of the ACL, and the ACL can give these rights to
+ * another user or group. So the group bits count even if the file belongs to root's group. */
 static bool access_is_roots(const struct stat *st)
 {
         const mode_t others = S_IWOTH | S_IWGRP;

@@ -29,20 +29,20 @@ typedef struct Access {
 
 /*
  * Finds out whether the user has mode (R_OK, X_OK, ...) on the target of an absolute path, and X_OK
- * on each folder before it. The answer is in ret->error. replaced: folders that the instance's
- * sandbox replaces, ended by NULL; their own modes do not count. Returns 0; -EPERM: only root can
- * ask for another user; or another negative errno.
+ * on each folder before it. The answer is in ret->error. replaced: an array of folders that the
+ * instance's sandbox replaces, ended by NULL. The modes of these folders do not count. Returns 0 or
+ * a negative errno; -EPERM if who is not the caller, and the caller is not root.
  */
 int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
                Access *ret);
 
-/* Finds out whether only root (or the caller) can change the target of an absolute path: the file
- * itself, and each folder and link on the way. ret->error is -EPERM if another user can change one
- * of them. */
+/* Finds out whether only root (or the caller) can change the target of an absolute path. Checks the
+ * file itself, and each folder and link on the way. ret->error is -EPERM if another user can change
+ * one of them. */
 int access_ask_roots(const char *path, Access *ret);
 
 /* access_begin_as() lets this process access files with the rights of the user. access_end_as()
- * ends this; call it with *ret_own even if access_begin_as() fails. Both return 0 or a negative
- * errno. */
+ * gives the process its own rights back; call it with *ret_own even if access_begin_as() fails.
+ * Both return 0 or a negative errno. */
 int access_begin_as(const Identity *who, Identity *ret_own);
 int access_end_as(const Identity *own);

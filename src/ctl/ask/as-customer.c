@@ -28,8 +28,8 @@ static int as_customer_become(const Identity *customer)
         return 0;
 }
 
-/* Replaces the child's standard input, output and error. If the child kept our output open, the
- * reader of our output would wait for the child, too. */
+/* Opens /dev/null as the child's standard input, output and error. If the child kept our output
+ * open, a program that reads our output from a pipe would also wait for the end of the child. */
 static void as_customer_close_output(void)
 {
         _cleanup_close_ int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -102,8 +102,9 @@ static int as_customer_finish(int fd, char **ret_text)
         return r;
 }
 
-/* Kills the process. A killed process still waits for the answers of a file system, which the
- * customer may have mounted (FUSE). After a second, such a process is left behind. */
+/* Kills the process. If the process waits for a file system, it ends only when the file system
+ * answers. The customer may have mounted this file system (FUSE), and may never answer. So waits
+ * for at most a second, and then leaves the process behind. */
 static void as_customer_end(pid_t pid)
 {
         _cleanup_close_ int fd = pidfd_open(pid, 0);

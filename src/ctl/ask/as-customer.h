@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Lets root work in a process of a customer's user. This process opens files with the customer's
- * rights, and parses their content. */
+/* Lets root do work in a child process that runs as a customer's user. The child opens files with
+ * the customer's rights, and parses their content. */
 #pragma once
 
 #include "ctl/ask/access.h"
 
-/* ret_text: text to be freed, or NULL. Returns 0, a positive outcome or a negative errno. */
+/* The work. *ret_text is NULL at first; the work can set it to a text that the caller frees.
+ * Returns a negative errno, or 0 or a positive number with a meaning of its own. */
 typedef int AsCustomerWork(const void *userdata, char **ret_text);
 
 /*

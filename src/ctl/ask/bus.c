@@ -105,7 +105,7 @@ static int bus_read_number(sd_bus_message *reply, const char *type, uint64_t *re
         return r;
 }
 
-/* type: a(ss), or a(ssbt) for BindPaths= */
+/* Reads an array of pairs. type: the D-Bus type: a(ss), or a(ssbt) for BindPaths=. */
 static int bus_read_pairs(sd_bus_message *reply, const char *type, char ***ret)
 {
         const bool is_bind = strcmp(type, "a(ssbt)") == 0;
@@ -175,7 +175,8 @@ static int bus_on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *er
                               : bus_read_value(reply, asked->question);
 
         asked->question->error = r < 0 ? r : 0;
-        /* A time-out takes 25 seconds, and each further question would take as long. */
+        /* After a time-out (25 seconds), closes the connection, because each further question
+         * would take as long. */
         if (r == -ETIMEDOUT)
                 sd_bus_close(asked->bus);
         (*asked->n_open)--;

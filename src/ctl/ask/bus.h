@@ -26,19 +26,19 @@ typedef struct Units {
 int bus_list_units(sd_bus *bus, const char *pattern, Units *ret);
 void units_done(Units *units);
 
-/* Returns NULL if systemd does not have the unit in memory, so the unit is inactive. */
+/* Returns NULL if systemd does not have the unit in memory. Such a unit is inactive. */
 const UnitState *units_find(const Units *units, const char *name);
 bool unit_is_active(const Units *units, const char *name);
 
-/* Whether one unit is active: 1, 0 or a negative errno. systemd does not load the unit to answer,
- * so a new drop-in can still take effect. */
+/* Whether one unit is active: 1, 0 or a negative errno. systemd does not load the unit for this
+ * answer. So systemd still reads a drop-in that is written after this call. */
 int bus_is_active(sd_bus *bus, const char *unit);
 
 typedef enum PropertyKind {
         PROPERTY_STRING,  /* char *, to be freed */
         PROPERTY_NUMBER,  /* uint64_t; UINT64_MAX is "not known" or "no limit" */
         PROPERTY_BOOL,    /* bool */
-        PROPERTY_STRINGS, /* char **, for bus_free_strings(); a pair is two strings */
+        PROPERTY_STRINGS, /* char **, freed with bus_free_strings(); a pair is two strings */
 } PropertyKind;
 
 typedef struct BusQuestion {
@@ -46,7 +46,7 @@ typedef struct BusQuestion {
         const char *interface; /* "Unit", "Socket" or "Service" */
         const char *property;
         PropertyKind kind;
-        void *ret; /* the answer; unchanged if there is none */
+        void *ret; /* where to put the answer; unchanged if there is none */
         int error; /* a negative errno if there is no answer */
 } BusQuestion;
 
@@ -60,7 +60,7 @@ int bus_get(sd_bus *bus, const char *unit, const char *interface, const char *pr
             PropertyKind kind, void *ret);
 char **bus_free_strings(char **strings);
 
-/* Gets the time when systemd last read all unit files, since 1970. */
+/* Gets the time when systemd last read all unit files, in microseconds since 1970. */
 int bus_get_units_loaded(sd_bus *bus, uint64_t *ret_usec);
 
 /* Gets the path from which systemd loads a service's credential, and whether that file is

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks OpenSSL about certificates. Each function here that can make OpenSSL put an error into its
- * queue empties the queue.
+ * Asks OpenSSL about certificates. OpenSSL keeps a queue of errors. Each function here that can
+ * cause such an error also empties the queue.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -79,8 +79,8 @@ static bool certificate_is_cheap_kind(int nid)
                nid == EVP_PKEY_ED25519 || nid == EVP_PKEY_ED448;
 }
 
-/* Looks at the content of each PEM block, not at its name, because OpenSSL does not rely on the
- * name either. */
+/* Whether OpenSSL reads all keys in the text quickly. Looks at the content of each PEM block, not
+ * at its name, because OpenSSL does not rely on the name either. */
 static bool certificate_keys_are_cheap(const char *text, size_t size)
 {
         BIO *bio = BIO_new_mem_buf(text, (int)size);
@@ -334,7 +334,7 @@ char *certificate_issuer(X509 *certificate)
         return certificate_name_of(X509_get_issuer_name(certificate));
 }
 
-/* Puts one name on a line: text_make_harmless() also removes line feeds from the name. */
+/* Writes the name as one line: text_make_harmless() also removes line feeds from the name. */
 static void certificate_put_name(FILE *out, const GENERAL_NAME *name)
 {
         char address[INET6_ADDRSTRLEN];

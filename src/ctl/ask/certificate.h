@@ -16,13 +16,13 @@ typedef enum PemResult {
         PEM_ENCRYPTED, /* a key that needs a pass phrase */
 } PemResult;
 
-/* With PEM_TAKEN, *ret has at least one certificate, in the order of the text. */
+/* If the result is PEM_TAKEN, *ret has at least one certificate, in the order of the text. */
 PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret);
-/* These read a file, and return a PemResult, or a negative errno as file_read() does. */
+/* These functions read a file. They return a PemResult, or a negative errno of file_read(). */
 int certificates_read(const char *path, STACK_OF(X509) * *ret);
 int key_read(const char *path, EVP_PKEY **ret);
-/* These do the same in a customer's folder, and follow no link. key_read_own() refuses a file with
- * a key so large that a signature could take hours. */
+/* These functions do the same in a customer's folder, but do not follow a symbolic link.
+ * key_read_own() refuses a file with a key so large that a signature could take hours. */
 int certificates_read_own(int folder, const char *name, STACK_OF(X509) * *ret);
 int key_read_own(int folder, const char *name, EVP_PKEY **ret);
 void certificates_free(STACK_OF(X509) * certificates);
@@ -30,7 +30,7 @@ void certificates_free(STACK_OF(X509) * certificates);
 bool certificate_is_self_signed(X509 *certificate);
 
 typedef enum ChainState {
-        CHAIN_TRUSTED,     /* leads to an authority in the store */
+        CHAIN_TRUSTED,     /* leads to an authority in the store of trusted certificates */
         CHAIN_SELF_SIGNED, /* a single certificate that signs itself */
         CHAIN_UNTRUSTED,   /* apparently complete, but its authority is not in the store */
         CHAIN_INCOMPLETE,  /* an issuer is missing */
@@ -38,14 +38,15 @@ typedef enum ChainState {
 
 #define CHAIN_MAX 32
 
-/* The certificates belong to the stack, which must outlive the chain. */
+/* The pointers are to certificates of the stack that was passed to chain_judge(). The stack must
+ * outlive the chain. */
 typedef struct Chain {
         ChainState state;
         bool in_order;           /* the file begins with the chain, from the leaf on */
         X509 *linked[CHAIN_MAX]; /* from the leaf on, each followed by its issuer */
         int n;
         X509 *leaf; /* the instance's own certificate */
-        X509 *last; /* self-signed, or its issuer is not in the file */
+        X509 *last; /* the last one of linked: self-signed, or its issuer is not in the file */
 } Chain;
 
 /* Finds the chain in the certificates (at least one). key: the key of the leaf, or NULL if it is
@@ -70,8 +71,8 @@ bool certificate_covers(X509 *certificate, const char *host);
 /* Describes the weakness of a certificate, for people. NULL: the certificate is strong enough. */
 const char *certificate_weakness(X509 *certificate);
 
-/* These return strings that are harmless for terminals, to be freed. NULL: there is no value, or no
- * memory. */
+/* These functions return strings that are harmless for terminals, to be freed. NULL: the
+ * certificate does not have the value, or there is no memory. */
 char *certificate_subject(X509 *certificate);
 char *certificate_issuer(X509 *certificate);
 char *certificate_names(X509 *certificate);    /* hosts and addresses, one per line */

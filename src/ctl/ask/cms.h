@@ -5,5 +5,5 @@
 #include "ctl/ask/access.h"
 
 /* Returns the name of the CMS, or similar application, whose files the user can see in that folder.
- * All known applications ask other servers for updates. NULL: none was found. */
+ * All applications that this function knows ask other servers for updates. NULL: none was found. */
 const char *cms_find(const Identity *who, const char *folder);

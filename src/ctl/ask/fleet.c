@@ -169,7 +169,8 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 
 #define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
 
-/* The questions to systemd about services. Each has the states and the callers that need it. */
+/* The questions to systemd about services. Each question is asked only in its states, and only for
+ * its depths. */
 static const struct {
         const char *interface, *property;
         PropertyKind kind;
@@ -235,8 +236,8 @@ static int fleet_append_left_over(Fleet *fleet, const char *only)
         return r;
 }
 
-/* Notes instances with unanswered questions. For example, dbus-daemon may allow fewer pending
- * replies than there are questions. */
+/* Marks the instances about which systemd did not answer all questions. For example, dbus-daemon
+ * may allow fewer pending replies than there are questions. */
 static void fleet_note_unanswered(Fleet *fleet, const BusQuestion questions[], size_t n)
 {
         char name[NAME_UNIT_MAX];
@@ -282,17 +283,18 @@ static void fleet_finish(FleetEntry *entry)
         _cleanup_free_ char *dir = state_dir_of(entry->pid, INSTANCE_RUNTIME_DIR);
         State state = { .n_open = entry->state == FLEET_IDLE ? 0 : UNKNOWN };
 
-        /* The customer can write the file of the state, so any other form of its content is
-         * ignored. */
+        /* The customer can write the state file, so state_read() ignores a file of any other
+         * form. */
         if (dir)
                 (void)state_read(dir, &state);
         entry->n_open = state.n_open;
         if (entry->last_used == 0)
                 entry->last_used = state.last_handoff_usec / 1000000;
-        /* A router does not know the hand-offs from before its start. */
+        /* The router does not know about hand-offs before its own start. In this case, the end of
+         * the service is the best known time. */
         if (entry->last_used == 0 && entry->inactive_usec != UNKNOWN)
                 entry->last_used = entry->inactive_usec / 1000000;
-        /* The service is ending after a failure, not because it was stopped. */
+        /* This service is ending because of a failure, and was not stopped. */
         if (entry->state == FLEET_STOPPING && entry->result &&
             strcmp(entry->result, "success") != 0)
                 entry->state = FLEET_FAILED;

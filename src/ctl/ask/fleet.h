@@ -22,7 +22,7 @@ typedef enum FleetState {
         FLEET_ACTIVE,
         FLEET_STOPPING,
         FLEET_FAILED,
-        FLEET_SUSPENDED, /* only returned by fleet_shown_state() */
+        FLEET_SUSPENDED, /* only fleet_shown_state() returns this */
         FLEET_STATES,
 } FleetState;
 
@@ -46,8 +46,8 @@ typedef struct FleetEntry {
         uint64_t inactive_usec;                 /* when the service ended, since 1970 */
         uint64_t last_used;                     /* seconds since 1970; 0: unknown */
         uint64_t pid, since_usec, started_usec; /* of the service; times since 1970 */
-        bool is_private;        /* from systemd or, if it does not answer, from the file */
-        char **after;           /* units, from systemd; NULL: unknown */
+        bool is_private; /* has no network; from systemd or, if it does not answer, from the file */
+        char **after;    /* units of After=, from systemd; NULL: unknown */
         bool is_partly_unknown; /* systemd did not answer all questions about it */
 } FleetEntry;
 
@@ -64,8 +64,8 @@ typedef struct Fleet {
         size_t n_partly_unknown; /* entries with is_partly_unknown */
 } Fleet;
 
-/* The questions to systemd. It is always asked for states, main processes, memory, processor time
- * and last use. */
+/* Selects the questions to systemd. Each depth includes states, main processes, memory, processor
+ * time and last use. */
 typedef enum FleetDepth {
         FLEET_FOR_LIST = 1 << 0,   /* nothing more */
         FLEET_FOR_STATUS = 1 << 1, /* result, said and since_usec */
@@ -83,8 +83,9 @@ Network fleet_network(const FleetEntry *entry);
  * is neither off nor failed. */
 FleetState fleet_shown_state(const FleetEntry *entry);
 
-/* Whether the router read its files before that change: 1, 0, or a negative errno. Also returns 0
- * if the router is not running, because a router reads the files at its start. */
+/* Whether the router lacks a change of its files, because it read them earlier: 1, 0, or a negative
+ * errno. Also returns 0 if the router is not running, because it reads the files at its next
+ * start. */
 int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
 
 /* Returns NULL if no entry has that name. */

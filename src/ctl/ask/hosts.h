@@ -11,7 +11,7 @@ typedef struct Hosts {
         size_t n_addresses;
 } Hosts;
 
-/* Returns an array with one element for each instance, in the order of the map's numbers. NULL: no
- * memory. */
+/* Returns an array with one element for each instance, in the order of the numbers that the map
+ * uses for instances. NULL: no memory. */
 Hosts *hosts_new(const HostMap *map, size_t n_instances);
 Hosts *hosts_free(Hosts *hosts, size_t n_instances);

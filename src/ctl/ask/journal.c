@@ -94,8 +94,8 @@ static int journal_match(sd_journal *journal, const char *instance, bool refusal
                 { "_TRANSPORT", "stdout" },
                 { "_TRANSPORT", "syslog" },
                 { NULL, NULL },
-                /* Lines that programs sent by the journal's own protocol, except lines about
-                 * requests. */
+                /* Lines that programs sent with sd_journal_send(3). The log of requests has another
+                 * identifier. */
                 { "_SYSTEMD_UNIT", service },
                 { "_SYSTEMD_UNIT", standin },
                 { "SYSLOG_IDENTIFIER", errors },

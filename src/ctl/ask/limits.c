@@ -41,7 +41,8 @@ static bool limits_parse_size(Span text, uint64_t *ret)
         return *ret >= SIZE_MIN;
 }
 
-/* Parses "150%" or "12.5%", also without the sign. Like systemd, accepts at most two decimals. */
+/* Parses "150%" or "12.5%". The percent sign may be missing. Like systemd, accepts at most two
+ * decimals. */
 static bool limits_parse_percent(Span text, uint64_t *ret)
 {
         uint64_t whole, hundredths = 0;
@@ -92,8 +93,8 @@ void limit_disk_folder(const char *name, char ret[static PATH_MAX])
                 return;
         if (user)
                 (void)snprintf(ret, PATH_MAX, "%s/public_html", user->pw_dir);
-        /* Uses the home, because the customer owns public_html itself, and can replace it with a
-         * link to any place. */
+        /* Returns the home folder, not public_html, because the customer can replace public_html
+         * with a link to any place. */
         if (user && lstat(ret, &st) == 0)
                 (void)snprintf(ret, PATH_MAX, "%s", user->pw_dir);
         else
@@ -128,7 +129,8 @@ static bool limits_has_drop_in(LimitKind kind, const char *name)
         return path && access(path, F_OK) == 0;
 }
 
-/* Also asks about the unit of NOBODY, which has only the settings of all instances. */
+/* Also asks about the unit of NOBODY, which has only the settings for all instances. A limit that
+ * differs from the limit of NOBODY, or has a drop-in, is the instance's own. */
 static int limits_ask_systemd(sd_bus *bus, const char *const names[], size_t n, Limits ret[])
 {
         _cleanup_free_ BusQuestion *questions = calloc(n + 1, LIMIT_DISK * sizeof(*questions));

@@ -17,7 +17,7 @@ typedef enum LimitKind {
         LIMITS,
 } LimitKind;
 
-/* One percent of a processor. */
+/* One percent of a processor, as a value of LIMIT_CPU. */
 #define LIMIT_CPU_PERCENT 10000
 
 extern const struct LimitRow {
@@ -44,5 +44,5 @@ bool limit_parse(LimitKind kind, const char *text, uint64_t *ret);
 /* Returns the path of the drop-in where systemd stores this limit of an instance, to be freed. */
 char *limit_drop_in(LimitKind kind, const char *name);
 
-/* Finds a folder on the file system of an instance's pages. The pages may not exist yet. */
+/* Finds an existing folder on the file system where the pages of the instance are, or will be. */
 void limit_disk_folder(const char *name, char ret[static PATH_MAX]);

@@ -23,9 +23,9 @@
  * other connections. */
 #define FETCH_AGAIN_USEC (20 * 1000)
 
-/* Lets connect() wait for a place in the queue of the socket. A connect() that does not wait fails
- * (unix(7), EAGAIN) while programs that connect in a loop take each free place. Returns a
- * descriptor or a negative errno. */
+/* Connects to the socket. connect() waits for a place in the queue of the socket. If it did not
+ * wait, it would fail (unix(7), EAGAIN) while other programs connect in a loop and take each free
+ * place. Returns a descriptor or a negative errno. */
 static int metrics_connect(const char *path)
 {
         const struct timeval limit = { .tv_sec = FETCH_SECONDS };

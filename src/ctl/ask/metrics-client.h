@@ -8,9 +8,10 @@
 
 /*
  * Gets the router's answer to GET path, NUL-terminated, to be freed. Returns 0 or a negative errno:
- * -ESHUTDOWN if the router is not running (a connection would start it); -ENOENT or -ECONNREFUSED
- * if no process listens; -EACCES if we have no access; -ETIMEDOUT; -ECONNRESET if the answer ends
- * too early; -EPROTO if the answer does not come from a router.
+ * -ESHUTDOWN if the router is not running (and does not connect, because a connection would start
+ * the router); -ENOENT or -ECONNREFUSED if no process listens; -EACCES if we have no access;
+ * -ETIMEDOUT; -ECONNRESET if the answer ends too early; -EPROTO if the answer does not come from a
+ * router.
  */
 int control_fetch(const char *runtime_dir, const char *path, char **ret);
 
@@ -37,12 +38,12 @@ void samples_done(Samples *samples);
 /* Fetches and parses the metrics. */
 int samples_fetch(const char *runtime_dir, Samples *ret);
 
-/* The value of a label. The router's labels are words and names, so they contain no escapes. False:
- * the label is missing. */
+/* Copies the value of the label to ret. The router's values are words and names, so they contain no
+ * escapes. False: the sample does not have the label, or the value is too long. */
 bool sample_label(const Sample *sample, const char *label, char *ret, size_t size);
 
-/* Finds the first sample with that name. If label is not NULL, the sample must have that value of
- * the label. */
+/* Finds the first sample with that name. If label is not NULL, that label of the sample must have
+ * the value. */
 bool samples_find(const Samples *samples, const char *name, const char *label, const char *value,
                   double *ret);
 

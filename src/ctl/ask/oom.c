@@ -31,8 +31,8 @@ static int oom_note(OomKills *kills, const char *instance, uint64_t usec)
         return array_append(kills->kills, kills->n, kill);
 }
 
-/* Notes the instance that the field UNIT names. The field is trusted, because only programs of root
- * can write a line with _UID=0. */
+/* Notes the instance that the field UNIT names. The field can be trusted: oom_read_journal()
+ * selects lines with _UID=0, and only programs of root can write such a line. */
 static int oom_note_line(OomKills *kills, sd_journal *journal)
 {
         static const char field[] = "UNIT=";

@@ -24,7 +24,7 @@ typedef struct Walk {
         Pages *pages;
 } Walk;
 
-/* folder: below the root; "": the root itself. */
+/* Opens a folder. folder: its path below the root; "": the root itself. */
 static int pages_open_folder(const Walk *walk, const char *folder)
 {
         const struct open_how how = {
@@ -42,8 +42,7 @@ static bool pages_is_first(const char *folder, const char *name)
         return !folder[0] && strncmp(name, "index.", strlen("index.")) == 0;
 }
 
-/* Whether the customer owns the folder or page, and closed it on purpose. Such a folder or page is
- * not a mistake. */
+/* Whether the customer owns the folder or page, and closed it on purpose. This is not a mistake. */
 static bool pages_is_meant(const Walk *walk, const char *folder, const char *name,
                            const struct stat *st)
 {

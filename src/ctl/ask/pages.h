@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Searches a document root with the rights of the instance's user, and notes whether clients get
- * pages. Searches from the top down, and follows no link. Opens only folders, and ends after a
- * number of files and folders, so no content of the customer can delay the search. Does not log.
+ * Searches a document root with the rights of the instance's user, for pages that the user can't
+ * read, .htaccess files, PHP pages and applications. Searches from the top down, and does not
+ * follow links. Opens only folders, and ends after a number of files and folders, so the customer's
+ * files can't delay the search. Does not log.
  */
 #pragma once
 
@@ -29,7 +30,7 @@ typedef struct Pages {
         char *htaccess; /* folders with a file .htaccess, each ended by NUL */
         size_t htaccess_size;
         ClosedPages closed;
-        bool php_is_first;  /* php is the first page */
+        bool php_is_first;  /* php is the path of the site's first page */
         char php[PATH_MAX]; /* a PHP page; "": none was found */
         char **apps;        /* folders in the root with their own index.php */
         size_t n_apps;

@@ -31,8 +31,9 @@ static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
                     RTA_PAYLOAD(attribute) >= sizeof(lengths))
                         memcpy(&lengths, RTA_DATA(attribute), sizeof(lengths));
         }
-        /* Compares no device number, because the kernel reports another one than stat(2). A socket
-         * with the same inode on another file system can only make this queue look not empty. */
+        /* Does not compare the device numbers, because the kernel reports another number than
+         * stat(2). At worst, a socket with the same inode on another file system makes this queue
+         * look not empty. */
         if (message->udiag_type != SOCK_DGRAM || file.udiag_vfs_ino != inode)
                 return -1;
         return lengths.udiag_rqueue == 0;

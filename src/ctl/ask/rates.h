@@ -17,9 +17,9 @@ typedef struct Rates {
 } Rates;
 
 /*
- * Returns an array, to be freed. The first element is for all instances together. The next ones are
- * for now->entries; the entry with the most hand-offs comes first. seconds: the time between the
- * two states. NULL: no memory. The names belong to now.
+ * Returns an array, to be freed. The first element is for all instances together. After it, each
+ * element is for one of now->entries; the entry with the most hand-offs comes first. seconds: the
+ * time between the two states. NULL: no memory. The names belong to now.
  */
 Rates *rates_new(const Fleet *before, const Fleet *now, double seconds);
 

@@ -65,7 +65,8 @@ static uint64_t stale_nsec(const struct statx_timestamp *time)
         return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-/* A new folder alone is not a change, because bellhopctl add creates empty folders. */
+/* The last change of one of the instance's folders, and of the files in it. A new folder alone is
+ * not a change, because bellhopctl add creates empty folders. */
 static uint64_t stale_changed_own(NamePath kind, const char *config_dir, const char *name,
                                   uint64_t *ret_made)
 {

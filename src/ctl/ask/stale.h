@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Finds out whether running programs have read their present files. The time of a change is the
- * ctime of the inode, because a program that copies or unpacks a file can set the mtime back. All
- * times are nanoseconds since 1970. The time of a change is 0 if the file does not exist.
+ * Finds out whether running programs have read the present version of their files. The time of a
+ * change is the ctime of the inode, because a program that copies or unpacks a file can set the
+ * mtime back. All times are nanoseconds since 1970. The time of a change is 0 if the file does not
+ * exist.
  */
 #pragma once
 
@@ -38,30 +39,31 @@ void document_root_of(const char *name, char ret[static PATH_MAX]);
  * folder. ret: the path of the folder, if there is one. */
 uint64_t made_host_folder(const char *document_root, const Hosts *hosts, char ret[static PATH_MAX]);
 
-/* Whether a process that began to read at read_nsec may lack the change. read_nsec is a time of
- * CLOCK_REALTIME_COARSE, like the times of files. False if read_nsec is UNKNOWN, because an unknown
- * time must cause no action. */
+/* Whether a process that began to read its files at read_nsec may lack the change at changed_nsec.
+ * read_nsec is a time of CLOCK_REALTIME_COARSE, like the times of files. False if read_nsec is
+ * UNKNOWN, because an unknown time must cause no action. */
 bool is_stale(uint64_t read_nsec, uint64_t changed_nsec);
 
-/* Whether a process that was started at started_usec may lack the change. started_usec is a time of
- * CLOCK_REALTIME. True if started_usec is UNKNOWN, because the process may lack the change. */
+/* Whether a process that was started at started_usec may lack the change at changed_nsec.
+ * started_usec is a time of CLOCK_REALTIME. True if started_usec is UNKNOWN, because the process
+ * may lack the change. */
 bool has_started_before(uint64_t started_usec, uint64_t changed_nsec);
 
-/* The files that the server of an instance has read, as the server reports. UNKNOWN: the server
- * does not report this, or has not begun to read. */
+/* The report of an instance's server about the files that it has read. A field is UNKNOWN if the
+ * server does not report it, or has not begun to read. */
 typedef struct ReadFiles {
         uint64_t nsec;   /* when the server began to read */
-        uint64_t others; /* the Instance.others that the server has read */
+        uint64_t others; /* the value of Instance.others in the files that it has read */
 } ReadFiles;
 
-/* dir: the folder of the report, or NULL. pid: the instance's main process. */
+/* dir: the folder of the report; NULL: there is no report. pid: the instance's main process. */
 ReadFiles stale_read_files(const char *dir);
 ReadFiles stale_read_files_of(uint64_t pid);
 
-/* Whether the hosts of other instances have changed since the server read the files: its digest
- * differs from Instance.others. False if its digest is unknown. */
+/* Whether the hosts of other instances have changed since the server read the files: read->others,
+ * a digest of these hosts, differs from instance->others. False if read->others is unknown. */
 bool lacks_others(const ReadFiles *read, const Instance *instance);
 
-/* Waits some milliseconds, until file times are later than the change. A process that begins to
- * read after the wait is not stale. */
+/* Waits some milliseconds, until a file that changes gets a later time than changed_nsec. A process
+ * that begins to read after the wait does not lack the change. */
 void wait_past(uint64_t changed_nsec);

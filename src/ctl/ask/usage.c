@@ -84,8 +84,9 @@ static int usage_read_month(const char *path, const char *month, const char *nam
                 else if (line.kind == MONTH_ACCOUNT && (!name || usage_is_of(&line.account, name)))
                         r = usage_take_account(list, &line.account, month);
         }
-        /* A file that is still marked as running is incomplete, because its process was killed. But
-         * the newest file is complete if bellhop-usage is running and continues it. */
+        /* If the file still says that bellhop-usage is running, bellhop-usage was killed, and the
+         * file is incomplete. But the newest file is complete if bellhop-usage is running now and
+         * continues the file. */
         for (size_t i = first; i < list->n; i++)
                 list->used[i].is_complete = reader.head.is_complete &&
                                             list->used[i].account.n_reset == 0 &&

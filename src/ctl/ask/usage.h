@@ -17,9 +17,10 @@ typedef struct UsedList {
         bool runs; /* bellhop-usage is running */
 } UsedList;
 
-/* Makes bellhop-usage write its counts, then reads them. month: NULL for all. name: NULL for all,
- * or one name, which includes removed instances that had the name. Returns 0 or a negative errno.
- * *ret_path is always to be freed; after an error, it is the file or folder that can't be read. */
+/* Makes bellhop-usage write its counts, then reads them. month: one month, or NULL for all. name:
+ * NULL for all instances, or the name of one. The figures of removed instances that had this name
+ * are included. Returns 0 or a negative errno. *ret_path is always to be freed; after an error, it
+ * is the file or folder that can't be read. */
 int used_list_load(const Ctl *ctl, const char *month, const char *name, UsedList *ret,
                    char **ret_path);
 void used_list_done(UsedList *list);

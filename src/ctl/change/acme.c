@@ -12,8 +12,8 @@
 
 #define WAIT_MINUTES 5
 
-/* Longer than the kernel's tick. After a wait of this length, the time that systemd notes is
- * certainly later than the change. */
+/* Longer than the kernel's tick. After a wait of this length, the time that systemd notes for a
+ * start or reload is certainly later than the change. */
 #define TICKS_NSEC UINT64_C(20000000)
 
 static uint64_t acme_changed(const char *dir)

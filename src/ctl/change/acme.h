@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes bellhop-acme(8) read changed files, and waits until it has the certificate of an instance.
- * The functions print errors themselves.
+ * Makes bellhop-acme(8) read changed files, and waits until bellhop-acme has the certificate of an
+ * instance. The functions print errors themselves.
  */
 #pragma once
 
@@ -11,9 +11,9 @@
 
 #define ACME_SERVICE "bellhop-acme.service"
 
-/* Makes bellhop-acme read the files, as a step, if is_changed is set or bellhop-acme may have read
- * older files. Starts bellhop-acme if it is not running, and an instance needs it or will need it
- * (is_wanted). */
+/* If bellhop-acme is running, makes it read the files, if is_changed is true or if it may have read
+ * older files. If bellhop-acme is not running, starts it if an instance needs it or will need it
+ * (is_wanted). Announces either as a step. */
 bool acme_read_files(Change *change, bool is_wanted, bool is_changed);
 
 /* Renames or removes the file in which bellhop-acme keeps the state of an instance's
@@ -28,8 +28,9 @@ typedef enum AcmeVerdict {
         ACME_HAS_FAILED,
 } AcmeVerdict;
 
-/* Derives the result of a change from the old and the present state. is_changed: the change
- * concerns the hosts or the authority. begin: the time when the old state was read. */
+/* Derives the result of a change from the states of the certificate before the change and now.
+ * is_changed: the change concerns the hosts or the authority. begin: the time when the state before
+ * was read. */
 AcmeVerdict acme_judge(const AcmeState *before, const AcmeState *now, bool is_changed,
                        uint64_t begin);
 

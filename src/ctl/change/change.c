@@ -38,7 +38,8 @@ static void change_on_signals(void (*handler)(int number))
 static void change_delay_signals(void)
 {
         change_on_signals(change_on_signal);
-        /* The reader of the output may close the pipe before everything is done. */
+        /* If our output goes into a pipe, its reader may close the pipe before everything is
+         * done. */
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
@@ -243,8 +244,8 @@ bool change_reload_router(const Change *change)
         return change_unit("try-reload-or-restart", ROUTER_SERVICE);
 }
 
-/* Restarts a server if a folder was made after the server's start, because a reload does not show
- * the server such a folder. */
+/* Restarts a server if a folder was made after the server's start, because the server would not see
+ * the folder after a reload. */
 bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name)
 {
         uint64_t started_usec = UNKNOWN, made;

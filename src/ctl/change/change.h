@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Functions of the verbs that change something. Only one of these verbs runs at a time. It
+ * Functions of the verbs that change something. Only one of these verbs runs at a time. A verb
  * announces each step before it does the step. The functions print errors themselves.
  */
 #pragma once
@@ -16,7 +16,7 @@ typedef struct Change {
         Output output;
         sd_bus *bus;
         int lock;
-        Table steps; /* collected with --json */
+        Table steps; /* the announced steps; only with --json */
         size_t n_steps;
 } Change;
 
@@ -25,17 +25,17 @@ typedef struct Change {
 CtlStatus change_begin(const Ctl *ctl, Change *ret);
 CtlStatus change_done(Change *change, CtlStatus status);
 
-/* Returns CTL_FAILED, and prints the reason, if bellhop is not active: no client would be
- * served. */
+/* Returns CTL_FAILED, and prints the reason, if bellhop's socket for clients is not active, because
+ * no client would be served. */
 CtlStatus change_check_served(const Change *change);
 
-/* Announces the next step. kind: a word for programs. False with --dry-run: the caller must not do
- * the step. */
+/* Announces the next step. kind: one word for the kind of step, for programs that read the output
+ * of --json. False with --dry-run: the caller must not do the step. */
 bool change_step(Change *change, const char *kind, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Prints the last line of text for people: nothing_to_do if there was no step, or that this was
- * only a dry run. */
+/* Prints the last line of the output for people: nothing_to_do if there was no step, or the note
+ * that this was a dry run. */
 void change_say_end(const Change *change, const char *nothing_to_do);
 
 /* Whether a signal asked us to end. After change_begin(), a signal does not end the process, so
@@ -68,8 +68,8 @@ bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n);
 bool change_unit(const char *verb, const char *unit);
 
 /* Whether bellhop.target wants the hand-off socket of an instance. If so, systemd keeps the
- * instance's units as they were at the boot or the last daemon-reload. Also true if there is no
- * memory. */
+ * instance's units in memory, as their files were at the boot or the last daemon-reload. Also true
+ * if there is no memory. */
 bool change_keeps_units(const char *name);
 /* Runs a daemon-reload, as a step. */
 bool change_read_unit_files(Change *change);

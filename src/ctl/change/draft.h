@@ -20,27 +20,29 @@ typedef struct Draft {
 CtlStatus draft_parse(Draft *draft, const char *name, const char *path, Span text);
 void draft_done(Draft *draft);
 
-/* Whether both drafts have the same settings, in any form and order. False without memory. */
+/* Whether both drafts have the same settings, even if these have another form or order in the
+ * text. Also false if there is no memory. */
 bool draft_is_same(const Draft *a, const Draft *b);
 
 /* Whether all values of options keep their meaning when they are written to a file. */
 bool draft_takes_values(const Ctl *ctl);
 
 /* Checks that the hosts, addresses and Default= do not lead to another instance of config. Adds
- * these routes to config->map without an owner, for others_reload(). */
+ * these routes to config->map, without an instance, because others_reload() needs them there. */
 CtlStatus draft_check_conflicts(const Draft *draft, const Config *config);
 
 /* Whether the hosts and the authority are the same, so that one certificate fits both drafts. */
 bool draft_has_same_certificate(const Draft *a, const Draft *b);
 
-/* With Tls=acme: checks that there is a host for a certificate and that the authority exists. *ret:
- * the type of key for a new instance, always set. */
+/* If the draft has Tls=acme, checks that it has a host for a certificate, and that the authority
+ * exists. Always sets *ret: the type of key for a new instance. */
 CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret);
 
-/* Checks that this machine has the server. */
+/* Checks that the draft's server, Apache or nginx, is installed. */
 CtlStatus draft_check_server(const Draft *draft);
 
-/* With Server=nginx: warns if the document root has .htaccess files, because nginx ignores them. */
+/* If the draft has Server=nginx, warns if the document root has .htaccess files, because nginx
+ * ignores them. */
 void draft_say_ignored(const Draft *draft, const Ctl *ctl);
 
 /* Removes the present routes and Default= of an instance from config, before those of the draft

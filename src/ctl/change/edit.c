@@ -5,7 +5,7 @@
 #include "ctl/change/edit.h"
 #include "util/cleanup.h"
 
-/* Copies the text between *from and to, and moves *from to its end. */
+/* Copies the text between the two pointers, and advances *from to the end of that text. */
 static void edit_copy(FILE *out, const uint8_t **from, const uint8_t *to)
 {
         (void)fwrite(*from, 1, (size_t)(to - *from), out);

@@ -25,7 +25,7 @@ bool ending_stop(Change *change, const char *name)
                         name) &&
             !change_unit("stop", pattern))
                 return false;
-        /* Without this, systemd would remember a failed unit. */
+        /* Without reset-failed, systemd would keep a failed unit in memory. */
         return change->ctl->dry_run || change_unit("reset-failed", pattern);
 }
 

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Ends an instance in systemd and bellhop-usage, in steps, or copies its settings in systemd to
- * another name. False: not everything is done, and an error is printed. */
+/* Functions that remove an instance from systemd and bellhop-usage, and announce their steps, or
+ * copy its settings in systemd to another name. Functions that return false have not done
+ * everything, and have printed an error. */
 #pragma once
 
 #include "ctl/change/change.h"
 
-/* Stops hand-off socket, service and stand-in after requests in progress are finished. */
+/* Waits until requests in progress are finished, and stops the hand-off socket, service and
+ * stand-in. */
 bool ending_stop(Change *change, const char *name);
 
 /* Removes the network of an instance from systemd, so that a later instance with the name does not
  * inherit the network. */
 bool ending_forget_network(Change *change, const char *name);
 
-/* Removes drop-ins and properties of the units. */
+/* Removes unit files, drop-ins and properties that root made for the instance's units. */
 bool ending_forget_settings(Change *change, const char *name);
 
 /* Keeps the usage of the instance under a name that no later instance gets. */
@@ -22,6 +24,6 @@ bool ending_close_account(Change *change, const char *name);
  * instance. Stops when use() returns a value other than 0, and returns this value. */
 int settings_find(const char *name, int (*use)(const char *place, void *userdata), void *userdata);
 
-/* Copies these files and folders to another name. systemd must not have loaded the units of that
- * name yet. */
+/* Copies the files and folders of settings_find() from one name to another. systemd must not have
+ * loaded the units of the other name yet. */
 bool settings_copy(const char *from, const char *to);

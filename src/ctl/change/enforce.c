@@ -30,7 +30,7 @@ static uint64_t enforce_made_host_folder(const Enforce *enforce, const FleetEntr
         return number == ROUTE_NONE ? 0 : made_host_folder(root, &enforce->hosts[number], folder);
 }
 
-/* Finds the needs of a running instance that has read older files. */
+/* Finds the needs that a running instance has because its files changed after it read them. */
 static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *entry)
 {
         const Ctl *ctl = enforce->change->ctl;
@@ -52,8 +52,8 @@ static unsigned enforce_find_stale(const Enforce *enforce, const FleetEntry *ent
                 return NEED_RELOAD;
         if (read.nsec != UNKNOWN)
                 return 0;
-        /* If the instance does not report what it has read, it has certainly read files that are
-         * older than its process. */
+        /* The instance does not report when it read its files. It has certainly read changes that
+         * are older than its process, but may lack later changes. */
         return started == UNKNOWN || is_stale(started, changed) || is_stale(started, own)
                        ? NEED_UNKNOWN
                        : 0;
@@ -157,7 +157,8 @@ static bool enforce_write_drop_ins(Enforce *enforce)
                     change_good(name, units_write(UNITS_GENERATED_DIR, name,
                                                   fleet->entries[i].instance->network)))
                         continue;
-                /* Without its drop-in, the instance would start again with its old network. */
+                /* Does not restart the instance: without its drop-in, it would start again with
+                 * its old network. */
                 enforce->needs[i] &= ~(unsigned)(NEED_RENEW | NEED_RESTART);
                 good = false;
         }
@@ -201,13 +202,13 @@ static bool enforce_read_unit_files(Enforce *enforce)
         return !(enforce->any & NEED_RESTART) || change_read_unit_files(enforce->change);
 }
 
-/* systemctl commands for the units of all instances with that need. */
+/* The systemctl command for each need. It gets the units of all instances with this need. */
 static const struct {
         Need need;
         const char *verb;
         NameUnit unit;
         const char *kind;
-        const char *what; /* before the name; NULL: already announced */
+        const char *what; /* the announcement, before the name; NULL: already announced */
 } works[] = {
         { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
         /* systemd unloads stopped units that no other unit wants, and later loads them from their
@@ -269,7 +270,8 @@ static bool enforce_reload_router(Enforce *enforce)
                        : enforce->router_error == 0;
 }
 
-/* A later instance with the name must not inherit the drop-ins. */
+/* Removes the drop-ins of removed instances, so that no later instance with the name inherits
+ * them. */
 static bool enforce_remove_drop_ins(Enforce *enforce)
 {
         bool good = true;

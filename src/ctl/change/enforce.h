@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Makes the running state match the files, and changes nothing else. New sockets exist before the
- * router sends connections to them. Old sockets are removed after the router has stopped sending to
- * them.
+ * router sends connections to them. Old sockets are removed after the router has stopped sending
+ * connections to them.
  */
 #pragma once
 
 #include "ctl/ask/fleet.h"
 #include "ctl/change/change.h"
 
-/* What one instance needs. */
+/* The reasons for which something must be done for one instance. It can have several. */
 typedef enum Need {
         NEED_DROP_IN = 1 << 0, /* its drop-in does not match the file */
         NEED_START = 1 << 1,   /* its socket does not exist */
         NEED_RELOAD = 1 << 2,  /* its server has read older files */
-        NEED_AGAIN = 1 << 3,   /* its server does not see a new folder */
+        NEED_AGAIN = 1 << 3,   /* its server does not see a new folder without a restart */
         NEED_RENEW = 1 << 4, /* its loaded units have an old network, but systemd can unload them */
-        NEED_RESTART = 1 << 5,  /* the same, but systemd must read all unit files */
+        NEED_RESTART = 1 << 5,  /* its loaded units have an old network, and can't be unloaded */
         NEED_STOP = 1 << 6,     /* its file was removed */
         NEED_SNIPPETS = 1 << 7, /* it has no folder for snippets */
         NEED_UNKNOWN = 1 << 8,  /* it is unknown whether it needs more */
@@ -43,8 +43,8 @@ CtlStatus enforce_load(const Change *change, const char *name, Fleet *ret, Fleet
 int enforce_find(Change *change, Fleet *fleet, Enforce *ret);
 void enforce_done(Enforce *enforce);
 
-/* Does all that is needed or, with --dry-run, only announces it. Prints errors; false: not
- * everything is in force. */
+/* Does everything that is needed. With --dry-run, only announces the steps. Prints errors. False:
+ * some changes are not in force. */
 bool enforce_run(Enforce *enforce);
 
 /* Prints the instances that do not report which files they have read. False: there are none. */

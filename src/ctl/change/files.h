@@ -45,8 +45,8 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret);
 /* Whether the path exists. A dangling link counts, too. */
 bool place_exists(const char *path);
 
-/* Counts the files of certificate and key that exist. Also counts a file that may exist: only root
- * and the customer can look into the folder. -ENOMEM: no memory. */
+/* Counts the existing files of certificate and key. Only root and the customer can look into the
+ * folder; for other users, counts both files, because they may exist. -ENOMEM: no memory. */
 int places_count_pair(const Places *places);
 
 /* Returns the text of an instance's file with the settings of ctl, to be freed. NULL: no memory. */
@@ -57,8 +57,8 @@ char *instance_text(const Ctl *ctl);
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
 
 /* The link HOME_LINK in a home leads SFTP users to the document root. If old is NULL, makes this
- * link unless the name is taken. If old is the present target of the link, makes the link lead to
- * new. Follows no link, because the customer owns the home. */
+ * link with the target new, unless the name is taken. Otherwise, if the target of the existing link
+ * is old, changes the target to new. Follows no link, because the customer owns the home. */
 #define HOME_LINK "www"
 int home_link_put(const char *home, const char *old, const char *new);
 
@@ -72,8 +72,8 @@ int file_write(const char *path, const char *text);
 /* Removes a file. Also returns 0 if the file does not exist. */
 int file_remove(const char *path);
 
-/* Makes a folder in parent, a folder of root. The new folder appears only after fill() has put all
- * content into it. fill NULL: the folder is empty. */
+/* Makes a folder in parent, which root owns. The new folder gets its name only after fill() has put
+ * all content into it. fill NULL: the folder is empty. */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
@@ -87,21 +87,21 @@ int snippet_folder_make(const char *config_dir, const char *name);
  * exist. */
 bool log_folder_make(const char *name);
 
-/* Renames a folder within a folder of root, and makes a link from the old name to the new one. Also
- * returns 0 if the old name is already a link, or does not exist. */
+/* Renames a folder, and makes a link from the old name to the new one. Root owns the folder that
+ * contains both names. Also returns 0 if the old name is already a link, or does not exist. */
 int folder_rename(const char *from, const char *to);
 
-/* Renames a file or folder in a folder of root. Fails if the new name is in use. */
+/* Renames a file or folder in a folder that root owns. Fails if the new name is in use. */
 int file_rename(const char *from, const char *to);
 
-/* Exchanges two files in a folder of root in one step. */
+/* Exchanges two files in one atomic step. Root owns their folder. */
 int file_swap(const char *a, const char *b);
 
 /* Finds the first mount at a path or below it. The content of a mount may not belong to the
- * customer, and rm(1) notices a mount only if its file system is another one. *ret: the kernel's
- * path of the mount, which has no links, to be freed; NULL: nothing is mounted. */
+ * customer. rm(1) does not notice a bind mount from the same file system. *ret: the kernel's path
+ * of the mount, which has no links, to be freed; NULL: nothing is mounted. */
 int mount_find(const char *path, char **ret);
 
-/* Runs a program with at least one argument, and prints its output only if it fails. False: it
- * failed. */
+/* Runs the program arguments[0], and prints its output only if it fails. arguments[1] must exist;
+ * NULL ends the array. False: the program failed. */
 bool program_run(const char *const arguments[]);

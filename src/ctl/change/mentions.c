@@ -9,7 +9,8 @@
 #include "util/open-regular.h"
 #include "util/text.h"
 
-/* Whether a character joins a name to another word, in a host, a longer name or a mail address. */
+/* Whether a character before or after a name makes the name a part of a host, a longer name or a
+ * mail address. */
 static bool mentions_joins(uint8_t c)
 {
         return isalnum(c) || c == '_' || c == '-' || c == '.' || c == '@';
@@ -38,7 +39,8 @@ bool mention_is_in(Span line, const char *name)
         while (found) {
                 const uint8_t *next = found + length;
                 const bool begins = found == line.data || !mentions_joins(found[-1]);
-                /* The name also ends the word if a full stop follows. */
+                /* The word also ends here if the next character is a full stop at the end of a
+                 * sentence. */
                 const bool ends = next == end || !mentions_joins(*next) ||
                                   (*next == '.' && (next + 1 == end || !mentions_joins(next[1])));
 

@@ -7,8 +7,9 @@
 
 #include "util/span.h"
 
-/* Whether the line contains the name as a user, in a path or in a unit. Comments do not count. A
- * name that is only part of a host or of a longer name does not count either. Pure. */
+/* Whether the line contains the name as the name of a user, in a path or in the name of a unit.
+ * Comments do not count. A name that is only part of a host or of a longer name does not count
+ * either. Pure. */
 bool mention_is_in(Span line, const char *name);
 
 typedef struct Mention {

@@ -28,7 +28,7 @@ static size_t others_find(const Units *units, const Config *config, uint32_t wit
         return n;
 }
 
-/* Returns an error if any question has no answer. */
+/* Gets the process id of each server. Returns an error if any question has no answer. */
 static int others_ask(sd_bus *bus, Other others[], size_t n)
 {
         _cleanup_free_ BusQuestion *questions = calloc(n + 1, sizeof(*questions));

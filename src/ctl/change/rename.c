@@ -159,7 +159,8 @@ static CtlStatus rename_check_new_places(const Rename *rename)
         return status;
 }
 
-/* A mount point can't be renamed, and the mount's settings have the old name. */
+/* Checks that nothing is mounted in the folders of the instance: a mount point can't be renamed,
+ * and the settings of the mount have the old name. */
 static CtlStatus rename_check_mounts(const Rename *rename)
 {
         const Places *old = &rename->old;
@@ -188,7 +189,8 @@ typedef struct Search {
         const char *name;
 } Search;
 
-/* The records of a rename contain the former names on purpose. */
+/* Searches one file or folder, except records of renames, which contain the former names on
+ * purpose. */
 static int rename_search(const char *place, void *userdata)
 {
         Search *search = userdata;
@@ -236,7 +238,8 @@ static CtlStatus rename_check_mentions(Rename *rename)
         return change_good(rename->old.snippets, r) && r == 0 ? CTL_FINE : CTL_FAILED;
 }
 
-/* Other programs may use the name of the user: mail, FTP, a database. */
+/* Checks that bellhopctl created the user, or that --yes is given. Other programs may use the name
+ * of another user: mail, FTP, a database. */
 static CtlStatus rename_check_owner(const Rename *rename)
 {
         if (rename->user.is_ours || rename->change.ctl->yes || rename->change.ctl->dry_run)

@@ -18,21 +18,22 @@ typedef struct Rename {
         bool is_done;                                /* an earlier command finished the rename */
 } Rename;
 
-/* Finds out how far an earlier command got. If the rename has not begun, checks whether it is
- * possible. If the rename is refused, prints the reason, and nothing was changed. */
+/* Finds out which steps of the rename an earlier command has done. If the rename has not begun,
+ * checks whether it is possible. If not, prints the reason. Changes nothing. */
 CtlStatus rename_prepare(Rename *rename);
 
-/* Finds lines with the old name in the settings of the instance. name: the old name before the
- * rename, the new name after it. Returns 0 or a negative errno; always call mentions_done(). */
+/* Finds lines with the old name in the settings of the instance. name: the present name of the
+ * instance (the old name before the rename, the new name after it). Returns 0 or a negative errno;
+ * always call mentions_done(). */
 int rename_find_mentions(const Rename *rename, const char *name, Mentions *ret);
 
-/* Returns the path of the drop-in of the new name's service that records the old name. To be
- * freed. */
+/* Returns the path of the drop-in that records the old name, for the service with the new name. To
+ * be freed. */
 #define RENAME_RECORD "renamed-"
 char *rename_record(const char *to, const char *from);
 
 /* Returns the path of a file that belongs to another program and is named after a user. To be
- * freed. number: less than RENAME_KEPT; the files below RENAME_CRONTABS are crontabs. */
+ * freed. number: less than RENAME_KEPT; numbers less than RENAME_CRONTABS are crontabs. */
 #define RENAME_KEPT     4
 #define RENAME_CRONTABS 2
 char *rename_kept(size_t number, const char *name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usermod(8) and userdel(8) refuse to change a user who has processes. During a rename, the
- * processes can continue, because a program that looks up the user by the old name finds the second
- * name. So usermod and userdel run in their own PID namespace, where they see no other processes.
+ * usermod(8) and userdel(8) refuse to change a user who has processes. But during a rename,
+ * processes may continue: a program that looks up the user by the old name finds the second name.
+ * So usermod and userdel run in their own PID namespace, where they see no other processes.
  */
 #include <pwd.h>
 #include <time.h>

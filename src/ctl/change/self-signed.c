@@ -14,7 +14,8 @@
 #define SERIAL_BITS     127
 #define COMMON_NAME_MAX 64 /* RFC 5280, ub-common-name */
 
-/* "DNS:a.example,IP:192.0.2.7", to be freed; NULL without memory. */
+/* Returns the alternative names, such as "DNS:a.example,IP:192.0.2.7", to be freed. NULL: no
+ * memory. */
 static char *self_signed_names(const Hosts *hosts)
 {
         _cleanup_free_ char *names = NULL;

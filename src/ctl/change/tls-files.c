@@ -37,7 +37,7 @@ static bool tls_files_print(FILE *out, TlsFile what, const TlsPair *pair)
         return good;
 }
 
-/* Removes anything that the customer has put at the new name, except a folder with files. */
+/* Removes anything that the customer has put at this name, except a folder with files. */
 static int tls_files_clear(int folder, const char *name)
 {
         if (unlinkat(folder, name, 0) == 0 || errno == ENOENT ||

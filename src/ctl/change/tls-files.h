@@ -21,20 +21,22 @@ typedef struct TlsPair {
         EVP_PKEY *key;          /* NULL: keeps the existing key */
 } TlsPair;
 
-/* Sets *ret, which the caller frees. Returns 0 or a negative errno. */
+/* Makes a key and certificates, and sets *ret, whose members the caller frees. Returns 0 or a
+ * negative errno. */
 typedef int TlsMake(const void *userdata, TlsPair *ret);
 
 /*
  * Writes the output of make() to config_dir/tls/NAME/{fullchain,privkey}.pem, in a process of the
  * customer. Only the customer can read the files. Each file is written whole or not at all. A
- * missing folder is made, with both files in it. host: writes to the folder of that host below
- * NAME; NULL: to NAME itself. replace: replaces existing files. Returns a TlsFiles or a negative
- * errno.
+ * missing folder is made, with both files in it. If host is not NULL, writes to the folder of that
+ * host below NAME instead of NAME itself. If replace is false, keeps existing files. Returns a
+ * TlsFiles or a negative errno.
  */
 int tls_files_put(const char *config_dir, const char *instance, const char *host, TlsMake *make,
                   const void *userdata, bool replace);
 
-/* folder: the folder of the key. Sets *ret_text. Returns 0 or a negative errno. */
+/* Uses the key, and sets *ret_text. folder: the folder of the key. Returns 0 or a negative
+ * errno. */
 typedef int TlsUse(int folder, EVP_PKEY *key, const void *userdata, char **ret_text);
 
 /* Calls use() with the present key, without following a link, in a process of the customer. Returns

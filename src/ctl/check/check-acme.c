@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks certificates from bellhop-acme(8): what it recorded about each, and whether anything
- * prevents its work.
+ * Checks the results that bellhop-acme(8) has recorded for each certificate, and whether anything
+ * prevents bellhop-acme from working.
  */
 #include <fcntl.h>
 
@@ -16,7 +16,7 @@
 
 #define ACME_UNIT "bellhop-acme.service"
 
-#define HOSTS_MAX       100 /* the most hosts in a certificate */
+#define HOSTS_MAX       100 /* the maximum number of hosts in a certificate */
 #define HOSTS_SHOWN_MAX 10
 
 void acme_look(InstanceCheck *inst)
@@ -75,7 +75,8 @@ static void acme_check_hosts(InstanceCheck *inst, const AcmeSettings *settings)
                 }
 }
 
-/* Leaves out wildcards that acme_check_hosts() has reported. */
+/* Reports the hosts for which bellhop-acme got no certificate, except wildcards that
+ * acme_check_hosts() has reported. */
 static void acme_check_failures(InstanceCheck *inst, const AcmeSettings *settings)
 {
         const AcmeState *state = &inst->acme;
@@ -148,7 +149,8 @@ void check_acme(InstanceCheck *inst)
 
 /* --- the account --- */
 
-/* The URL of the account, to be freed. NULL: there is no account, or only root can read it. */
+/* Returns the URL of the account, to be freed. NULL: there is no account, or only root can read
+ * the URL. */
 static char *acme_read_account(const Check *check, const char *authority)
 {
         _cleanup_free_ char *path =
@@ -159,7 +161,8 @@ static char *acme_read_account(const Check *check, const char *authority)
         if (!path || file_read(path, O_NOFOLLOW, ACME_TEXT_MAX, &url, &size) < 0)
                 return NULL;
         url[strcspn(url, "\n")] = 0;
-        /* The URL becomes a part of a DNS record that an administrator copies. */
+        /* The URL becomes a part of a DNS record that an administrator copies, so it must not
+         * contain characters that have a meaning in a record. */
         if (strncmp(url, "https://", 8) == 0 && !strpbrk(url, " \t\";\\") && strlen(url) > 8)
                 return url;
         free(url);

@@ -103,8 +103,8 @@ static void config_check_addresses(Check *check)
         }
 }
 
-/* Reports what this kernel leaves open for instances with this Network=. A newer kernel would close
- * it. */
+/* Reports the kinds of access that this kernel does not block for instances with this Network=. A
+ * newer kernel blocks them. */
 static void config_check_fence(Check *check, FenceReach reach, Network network)
 {
         const unsigned missing = fence_wanted(reach) & ~fence_offered();

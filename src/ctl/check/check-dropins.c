@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Checks the settings that administrators made for units of bellhop, for example with 'systemctl
- * edit': whether systemd accepts each line, has read the file, and has a unit for it.
- * systemd-analyze(1) judges the lines, because systemd itself warns about ignored lines only in the
- * journal.
+ * edit': whether systemd accepts each line and has read the file, and whether bellhop has such a
+ * unit. systemd-analyze(1) judges the lines, because systemd itself warns about ignored lines only
+ * in the journal.
  */
 #include <glob.h>
 
@@ -54,8 +54,8 @@ static bool dropins_has_file(const Check *check, const char *name)
         return !path || access(path, F_OK) == 0;
 }
 
-/* The unit to ask systemd about: for a template, the unit of the first instance. To be freed. NULL:
- * there is none. *ret_is_ours: whether bellhop can have such a unit. */
+/* Returns the unit to ask systemd about, to be freed. For a template, this is the unit of the first
+ * instance. NULL: there is no such unit. *ret_is_ours: whether bellhop can have such a unit. */
 static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
 {
         const Config *config = check->config;
@@ -194,7 +194,7 @@ static bool dropins_is_known(const Findings *findings, const char *file, unsigne
         return false;
 }
 
-/* Adds a finding for a line "FILE:3: what" of systemd-analyze(1). */
+/* Adds a finding for a line "FILE:3: what" in the output of systemd-analyze(1). */
 static void dropins_add_line(Check *check, char *said)
 {
         char *colon = strstr(said, ": "), *number, name[NAME_UNIT_MAX] = "", *unit, *end;
@@ -270,9 +270,9 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         return last;
 }
 
-/* Whether only files of 'systemctl set-property' changed. systemd appends these files to the unit's
- * list of drop-ins. Then it asks for a reload, because their order on disk is different. Such a
- * reload is not necessary. */
+/* Whether only files of 'systemctl set-property' changed. systemd appends these files to its list
+ * of the unit's drop-ins. Then it reports that it needs a daemon-reload, because the list would
+ * have another order after it. This daemon-reload is not necessary. */
 static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
 {
         _cleanup_free_ char *own = text_format("%s.d", unit);
@@ -331,7 +331,7 @@ void check_dropins(Check *check)
         Dropins dropins = { .check = check };
 
         dropins_look(&dropins);
-        /* Only root can run systemd-analyze as a user without any rights. */
+        /* Runs systemd-analyze as a user without any rights, which only root can do. */
         if (dropins.n > 0 && geteuid() == 0)
                 dropins_judge(check, dropins.units, dropins.n);
         texts_free(dropins.units, dropins.n);

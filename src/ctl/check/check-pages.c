@@ -224,7 +224,8 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
         bus_free_strings(environment);
 }
 
-/* With snippets, this is only a note, because they may have the same rules. */
+/* Reports .htaccess files that nginx ignores. If the instance has snippets, the finding is only a
+ * note, because the snippets may have the same rules. */
 static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
 {
         _cleanup_free_ char *file = text_format("%s/.htaccess", pages->htaccess), *more = NULL;
@@ -241,7 +242,8 @@ static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
                 finding->severity = SEVERITY_NOTE;
 }
 
-/* Adds at most one finding, because the advice is for the whole instance. */
+/* Reports an application that needs the network, if the instance has none. Adds at most one
+ * finding, because the advice is for the whole instance. */
 static void pages_check_network(InstanceCheck *inst, const char *root, const Pages *pages)
 {
         const char *folder = root, *cms;
@@ -282,7 +284,7 @@ static void pages_check_root(InstanceCheck *inst, const char *root, FILE *out)
         pages_done(&pages);
 }
 
-/* Whether the root is in another customer's folder below /srv/www or /home. */
+/* Whether the document root is in another customer's folder below /srv/www or /home. */
 static bool pages_is_of_another(const InstanceCheck *inst, const char *root)
 {
         static const char *const parents[] = { "/srv/www/", "/home/" };
@@ -297,7 +299,7 @@ static bool pages_is_of_another(const InstanceCheck *inst, const char *root)
         return false;
 }
 
-/* Whether the instance can use a document root that a snippet sets. Reports why not. */
+/* Whether the instance can use a document root that a snippet sets. If not, reports the reason. */
 static bool pages_have_root(InstanceCheck *inst, const char *root)
 {
         Access access;
@@ -319,7 +321,8 @@ static bool pages_have_root(InstanceCheck *inst, const char *root)
         return false;
 }
 
-/* Checks the document roots that snippets set or, without any, the default one. */
+/* Checks the pages in the document roots that snippets set. If snippets set none, checks the pages
+ * in the default document root. */
 void check_pages(InstanceCheck *inst)
 {
         FILE *out;

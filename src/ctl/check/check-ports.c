@@ -24,7 +24,7 @@ typedef enum PortUse {
 typedef struct Port {
         uint16_t number;
         bool any4, any6; /* without an address, or with the wildcard address */
-        bool one4, one6; /* with a certain address */
+        bool one4, one6; /* with an address other than the wildcard address */
 } Port;
 
 typedef struct Ports {
@@ -123,8 +123,8 @@ static bool ports_have_ipv4(const Ports *ports, const Port *port)
         return port->any4 || port->one4 || (port->any6 && !ports->is_ipv6_only);
 }
 
-/* Reports a port with only one address family. A port with only certain addresses lacks the other
- * family on purpose. */
+/* Reports a port with only one address family. A port that listens only on certain addresses lacks
+ * the other family on purpose. */
 static void ports_check_families(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = ports_have_ipv4(ports, port), ipv6 = port->any6 || port->one6;
@@ -177,8 +177,9 @@ static size_t ports_count_users(const Check *check, uint16_t number)
         return n;
 }
 
-/* Reports if only one of the ports 80 and 443 is missing. If both are missing, other ports are used
- * on purpose: beside another server, or translated by a firewall. */
+/* Reports if only one of the ports 80 and 443 is missing. If both are missing, the administrator
+ * has chosen other ports on purpose: another server uses 80 and 443, or a firewall translates the
+ * ports. */
 static void ports_check_usual(Check *check, const Ports *ports)
 {
         const bool http = ports_find(ports, 80), https = ports_find(ports, 443);

@@ -2,7 +2,7 @@
 /*
  * Checks whether the server accepts the snippets and .htaccess files of a customer, and what
  * effects they have. bellhop-instance runs the test of the server, as before a reload. In this
- * test, Apache also reports what only Apache itself can know.
+ * test, Apache also reports facts that only Apache itself can know.
  */
 #include "ctl/ask/server.h"
 #include "ctl/check/check.h"
@@ -40,8 +40,8 @@ static void server_add_error(InstanceCheck *inst, char *said)
         if (inst->instance->network == NETWORK_NO &&
             strstr(reason.what, "host not found in upstream"))
                 advice = instance_target_advice[inst->instance->server];
-        /* The test also fails because of the certificate or the document root. Earlier checks
-         * report these errors with more detail. */
+        /* The test can also fail because of the certificate or the document root. Earlier checks
+         * report such errors with more detail. */
         if (server_is_snippet(inst, reason.file) || !inst->has_error)
                 finding_add(&inst->check->findings, FINDING_SNIPPET_ERROR,
                             (Place){ inst->name, reason.file ? reason.file : inst->snippets,

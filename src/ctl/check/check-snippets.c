@@ -9,7 +9,7 @@
 
 #define SNIPPET_MAX_BYTES (1024U * 1024)
 
-/* What to look for in the configuration language of a server. */
+/* The directives to look for in the configuration language of a server. */
 typedef struct Language {
         const char *files; /* a pattern of glob(7) */
         const char *ends;  /* each of these characters ends a directive */
@@ -50,8 +50,8 @@ static const Language *snippets_language(const InstanceCheck *inst)
         return &languages[inst->instance->server];
 }
 
-/* Returns the arguments of the next such directive in *text, and moves *text behind the directive.
- * NULL: there is none. */
+/* Finds the directive in *text. Returns its arguments, and advances *text to the end of the
+ * directive. NULL: *text does not have the directive. */
 static const char *snippets_next(const char **text, const char *directive, const char *ends)
 {
         const size_t length = strlen(directive);
@@ -166,7 +166,8 @@ void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path
                                  strerror(-access->error));
 }
 
-/* The instance includes these files, so root must own them. */
+/* Reports a snippet, or the folder of the snippets, that a user other than root can change. The
+ * server includes snippets, so only root may change them. */
 static void snippets_check_owner(InstanceCheck *inst, const char *path)
 {
         const bool is_folder = path == inst->snippets;

@@ -136,7 +136,7 @@ static bool targets_is_local(const char *host)
                (inet_pton(AF_INET, host, &ip) == 1 && ntohl(ip.s_addr) >> 24 == 127);
 }
 
-/* Finds the port of a URL. text: what follows the host. Returns false if the port is unknown. */
+/* Finds the port of a URL. text: the text after the host. Returns false if the port is unknown. */
 static bool targets_find_port(const char *url, const char *text, uint16_t *ret)
 {
         static const struct {

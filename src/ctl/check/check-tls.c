@@ -14,7 +14,8 @@
 #define ADVICE_CREDENTIAL                                                                    \
         "Replace the files that LoadCredential= of bellhop@{name}.service names, then run '" \
         "systemctl try-restart bellhop@{name}.service'."
-/* bellhop-acme needs a pair with which the instance can start. */
+/* This advice comes with a self-signed pair, because bellhop-acme needs a pair with which the
+ * instance can start. */
 #define ADVICE_ACME_ANEW                                                                          \
         "Run '" ADVICE_SELF_SIGNED " --force' and '" ADVICE_RELOAD "'. bellhop-acme replaces it " \
         "at its next try."
@@ -76,7 +77,8 @@ static void tls_check_exposure(const Pair *pair, const struct stat *st)
                          st->st_mode & 07777);
 }
 
-/* result: what certificates_read() or key_read() returned. */
+/* Reports a file without a usable certificate or key. result: the result of certificates_read() or
+ * key_read(). */
 static void tls_add_unparsed(const Pair *pair, const char *path, int result, const char *what)
 {
         if (result == PEM_ENCRYPTED)
@@ -88,7 +90,7 @@ static void tls_add_unparsed(const Pair *pair, const char *path, int result, con
                             what);
 }
 
-/* Returns whether there is a certificate to judge. */
+/* Reads both files, and reports faults of each. Returns whether there is a certificate to judge. */
 static bool tls_read_pair(Pair *pair)
 {
         static const Identity root = { .uid = 0 };

@@ -185,8 +185,9 @@ static bool units_is_masked(const char *folder, const char *unit)
         return strcmp(target, "/dev/null") == 0;
 }
 
-/* Checks these units only if bellhop.target is active. A unit that is "activating" does not count
- * as active, because a unit that fails at each start stays in this state. */
+/* Reports a unit of bellhop-usage that is not active although bellhop.target is. A unit that is
+ * "activating" does not count as active, because a unit that fails at each start stays in this
+ * state. */
 static void units_check_usage(Check *check)
 {
         static const struct {
@@ -253,7 +254,7 @@ static void units_check_left_over(Check *check)
                     strcmp(unit->active, "active") != 0)
                         continue;
                 path = name_path(NAME_INSTANCE_FILE, check->ctl->config_dir, name);
-                /* An instance whose file has a mistake counts as present. */
+                /* A file with a mistake also counts as the file of an instance. */
                 if (path && access(path, F_OK) < 0)
                         finding_add(&check->findings, FINDING_SOCKET_LEFT_OVER,
                                     (Place){ .instance = name }, NULL,
@@ -369,7 +370,7 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
         else if (read.nsec == UNKNOWN)
                 inst->check->n_silent++;
         else if (is_stale(read.nsec, inst->newest.changed))
-                /* systemd passes credentials only at the start. */
+                /* systemd passes credentials only at the start, so a reload is not enough. */
                 instance_finding(inst, FINDING_SITE_NOT_RELOADED, inst->newest.path,
                                  inst->has_credentials ? restart : NULL,
                                  "it changed after the instance read it");
@@ -379,8 +380,8 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                                  "still serves old hosts on open connections");
 }
 
-/* Uses both the counter and the journal: the counter ends with the service, and the journal may not
- * reach back to its start. */
+/* Uses both the kernel's counter and the journal: the counter ends with the service, and the
+ * journal may not reach back to the start of the service. */
 static void units_check_oom(InstanceCheck *inst, bool is_active)
 {
         const uint64_t n = is_active ? oom_count(inst->check->bus, inst->name) : UNKNOWN;
@@ -423,7 +424,8 @@ void check_instance_units(InstanceCheck *inst)
                                  "its folder %s, or the link to it in .uid, is missing or wrong",
                                  inst->name);
         units_check_oom(inst, strcmp(units_state(check, unit), "active") == 0);
-        /* The stand-in refuses connections for a while before the instance is tried again. */
+        /* After a failure, the stand-in refuses connections for a while, before a connection can
+         * start the instance again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
                 (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);
                 instance_finding(inst, FINDING_SITE_FAILED, NULL, NULL, "%s has failed (%s)", unit,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shared by the parts of bellhopctl check. Each part adds its findings. */
+/* Data and functions that the parts of bellhopctl check share. Each part adds its findings. */
 #pragma once
 
 #include <limits.h>
@@ -33,17 +33,18 @@ typedef struct Check {
         X509_STORE *store; /* the authorities that this machine trusts */
         sd_bus *bus;       /* NULL: there is no systemd to ask */
         Units units;       /* all units whose names begin with bellhop */
-        OomKills oom;      /* in the last hours */
+        OomKills oom;      /* kills in the last hours */
         time_t now;
         uint64_t loaded;     /* when the router read its files, as in stale.h */
-        int router_error;    /* why that time is not known */
-        uint64_t files_max;  /* the most files to look at in each document root */
+        int router_error;    /* why loaded is unknown */
+        uint64_t files_max;  /* the maximum number of files to look at in each document root */
         size_t n_needs_root; /* the number of checks that only root can make */
-        size_t n_silent;     /* the number of running instances that do not say when they read their
-                                files */
+        size_t n_silent; /* the number of running instances that do not report when they read their
+                            files */
 } Check;
 
-/* The file that changed last. changed: when it changed, as in stale.h; 0: there is no file. */
+/* The file that changed last, of those given to newest_note(). changed: the time of the change, as
+ * in stale.h; 0: there is no file. */
 typedef struct Newest {
         uint64_t changed;
         char path[PATH_MAX];
@@ -64,12 +65,13 @@ typedef struct InstanceCheck {
         char own_folders[2][PATH_MAX]; /* the parent folders of tls and snippets */
         const char *replaced[6];       /* folders that the sandbox replaces, for access_ask() */
         size_t n_snippets;
-        size_t n_of_server; /* the number of snippets without php.fpm */
-        bool has_error; /* an earlier check found an error, about which the server reports less */
+        size_t n_of_server; /* the number of snippets other than php.fpm */
+        bool has_error; /* an earlier check has reported an error with more detail than the server
+                           would */
         bool has_credentials; /* systemd passes certificate and key to it */
         bool snippets_unreadable;
-        bool snippets_not_roots; /* reported once, for the first snippet */
-        bool sets_document_root; /* a snippet sets it */
+        bool snippets_not_roots; /* a user other than root can change them; reported only once */
+        bool sets_document_root; /* a snippet sets the document root */
         bool sets_certificate;   /* a snippet sets a certificate, for some of the hosts */
         bool sets_handler;       /* a snippet sets a handler, perhaps for PHP */
         char **roots;            /* document roots that snippets set */
@@ -77,10 +79,10 @@ typedef struct InstanceCheck {
         AcmeState acme;                            /* the state of its certificate, with Tls=acme */
         bool knows_acme;                           /* that state was readable */
         bool self_signed;                          /* its certificate is self-signed */
-        time_t certificate_begin, certificate_end; /* of its certificate; 0: none could be read */
+        time_t certificate_begin, certificate_end; /* the validity of its certificate; 0: unknown */
         char *htaccess; /* folders with a .htaccess file, each ended by NUL */
         size_t htaccess_size;
-        Newest newest; /* the newest of the files that it reads at its start */
+        Newest newest; /* the newest of the files that the instance reads at its start */
 } InstanceCheck;
 
 /* Like finding_add(), for this instance. file: NULL for none. */
@@ -94,7 +96,7 @@ void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path
 /* Checks the configuration's files and folders. */
 void check_config(Check *check);
 
-/* Reports files in a folder that are not read, because their names don't end with .conf. */
+/* Reports the files in a folder that are ignored because their names don't end with .conf. */
 void check_names(Check *check, const char *folder);
 
 /* Check bellhop's units, the running router, and its ports. Call units_ask() first. */
@@ -108,7 +110,7 @@ bool port_is_taken(uint16_t number);
 /* Checks the settings that administrators made for units of bellhop. */
 void check_dropins(Check *check);
 
-/* Checks whether bellhop-acme can work, for all instances. */
+/* Checks, once for all instances, whether bellhop-acme can work. */
 void check_acme_service(Check *check);
 
 /* These functions check one instance. Call them in this order. */
@@ -129,6 +131,7 @@ void instance_check_target(InstanceCheck *inst, const char *file, unsigned line,
 extern const char *const instance_target_advice[SERVER_TYPES];
 
 /* Like instance_check_target(), for nginx. text: an address, perhaps after a scheme. Ignores names
- * other than localhost: they are names of groups, or nginx itself looks them up when it starts. */
+ * other than localhost: they are names of upstream groups, or nginx itself looks them up when it
+ * starts. */
 void instance_check_nginx_target(InstanceCheck *inst, const char *file, unsigned line,
                                  const char *text);

@@ -27,8 +27,8 @@
 #include "util/clock.h"
 #include "util/text.h"
 
-/* How long we wait after SIGKILL. A process that waits for a dead file server does not end, so we
- * leave it to the kernel. */
+/* The time that we wait after SIGKILL. A process that waits for a dead file server does not end, so
+ * we leave it to the kernel. */
 #define CONFIGTEST_KILL_SECONDS 2
 
 /* This number of reads empties any pipe. */
@@ -89,8 +89,9 @@ static bool configtest_become(const Identity *who)
             setresgid(who->gid, who->gid, who->gid) < 0 ||
             setresuid(who->uid, who->uid, who->uid) < 0)
                 return false;
-        /* The program keeps one capability, as in bellhop@.service. The kernel does not use it, but
-         * a process can't trace another process that has more capabilities. If we don't have the
+        /* The program keeps one capability, as in bellhop@.service. The kernel uses this capability
+         * for nothing else, but a process can't trace another process that has more capabilities.
+         * So the customer's other processes can't trace the program. If we don't have the
          * capability, the test runs without it. */
         caps[0].permitted = caps[0].inheritable = 1U << CAP_NET_BROADCAST;
         if (syscall(SYS_capset, &header, caps) == 0)
@@ -144,8 +145,8 @@ static int configtest_start(const ConfigTest *configtest, int output, const sigs
         return pid < 0 ? -errno : pidfd;
 }
 
-/* Drops the beginning of long output, because an error comes last. False: there is no more output.
- */
+/* Reads some output. If it is too long, drops its beginning, because an error comes last. False:
+ * there is no more output. */
 static bool configtest_take_output(Watch *watch)
 {
         ssize_t n;
@@ -199,7 +200,8 @@ static int configtest_watch(Watch *watch)
                 watch->signals = -1;
                 (void)configtest_wait(watch, CONFIGTEST_KILL_SECONDS);
         }
-        /* Nothing writes any more, except processes that survive SIGKILL. */
+        /* Now only processes that survive SIGKILL can still write, so a limited number of reads is
+         * enough. */
         for (int i = 0; i < CONFIGTEST_READS && configtest_take_output(watch); i++)
                 ;
         watch->said[watch->n_said] = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of all findings. Only findings.h and findings.c include it, and define ROW(KIND, id,
- * severity, why, advice) before. Programs rely on the id. bellhop-findings(7) explains each id.
+ * The table of all findings. Only findings.h and findings.c include this file. First, they define
+ * ROW(KIND, id, severity, why, advice). Programs rely on the id. bellhop-findings(7) explains each
+ * id.
  *
  * Advice is either a command to type, or sentences. Only sentences begin with a capital letter.
  * NULL means that nothing has to be done. Root can follow advice safely, even if a customer changes

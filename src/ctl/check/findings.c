@@ -59,7 +59,8 @@ static bool findings_is_of_name(char c)
         return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-/* Whether the word begins at this position: as a whole word, or as a placeholder. */
+/* Whether the text has this word at this position. Only a placeholder, such as {name}, may be part
+ * of a longer word. */
 static bool findings_is_word(const char *text, const char *at, const char *word)
 {
         const size_t length = strlen(word);
@@ -70,8 +71,8 @@ static bool findings_is_word(const char *text, const char *at, const char *word)
                !findings_is_of_name(at[length]);
 }
 
-/* The text with the first word of each pair replaced by the second, to be freed; NULL: no memory.
- */
+/* Returns the text, with the first word of each pair replaced by the second. To be freed; NULL: no
+ * memory. */
 static char *findings_replace(const char *text, const char *const pairs[][2], size_t n)
 {
         _cleanup_free_ char *replaced = NULL;
@@ -93,7 +94,7 @@ static char *findings_replace(const char *text, const char *const pairs[][2], si
         return out && fclose(out) == 0 ? take_ptr(replaced) : NULL;
 }
 
-/* The advice with its placeholders replaced, to be freed; NULL: no memory. */
+/* Returns the advice with its placeholders replaced. To be freed; NULL: no memory. */
 static char *findings_fill(const Findings *findings, Place place, const char *advice)
 {
         _cleanup_free_ char *config = NULL;

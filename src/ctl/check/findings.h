@@ -47,7 +47,7 @@ typedef struct Finding {
         unsigned line;  /* from 1; 0: the file as a whole */
         char *what;
         char *advice;                /* NULL: none */
-        char *any_what, *any_advice; /* the same, with NAME and FILE instead of the names */
+        char *any_what, *any_advice; /* what and advice, with NAME and FILE instead of the names */
 } Finding;
 
 typedef struct Findings {

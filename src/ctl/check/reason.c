@@ -54,7 +54,7 @@ static char *reason_skip_brackets(char *text, Level *ret)
         return text;
 }
 
-/* Skips "ERROR: " in "[date] ERROR: " of PHP-FPM. text: what follows the date. */
+/* Skips "ERROR: " in "[date] ERROR: " of PHP-FPM. text: the text after the date. */
 static char *reason_skip_php(char *text, Level *ret)
 {
         static const char *const levels[] = { "ERROR: ", "ALERT: ", "WARNING: ", "NOTICE: ",
@@ -68,7 +68,8 @@ static char *reason_skip_php(char *text, Level *ret)
         return text;
 }
 
-/* Skips "2026/11/29 09:00:00 [emerg] 7#7: " of nginx, or "nginx: [emerg] " before it has a log. */
+/* Skips "2026/11/29 09:00:00 [emerg] 7#7: " of nginx, or "nginx: [emerg] " before nginx has opened
+ * its log. */
 static char *reason_skip_nginx(char *text, Level *ret)
 {
         static const char *const levels[] = { "[emerg] ", "[alert] ", "[crit] ",
@@ -256,8 +257,8 @@ static void reason_choose(Line lines[], size_t n, Reason *ret)
 
         if (reason_take_nginx(lines, n, ret))
                 return;
-        /* Looks for numbered lines first: the line after one may quote configuration that looks
-         * like the other form. */
+        /* Looks for numbered lines first: the line after a numbered line may quote configuration
+         * that looks like an unnumbered one. */
         for (size_t i = n; i-- > 0;)
                 if (lines[i].is_numbered && i + 1 < n &&
                     reason_take_syntax(&lines[i], lines[i + 1].whole, ret))

@@ -7,11 +7,11 @@
 #pragma once
 
 typedef struct Reason {
-        char *file; /* NULL: the output names none */
+        char *file; /* NULL: the output names no file */
         unsigned line;
         char *what; /* one line */
 } Reason;
 
-/* said: the output, which is changed. Returns 0, or -ENOMEM. */
+/* said: the output; the function changes this text. Returns 0, or -ENOMEM. */
 int reason_find(char *said, Reason *ret);
 void reason_done(Reason *reason);

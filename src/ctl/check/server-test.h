@@ -19,6 +19,6 @@ typedef struct ServerTest {
         size_t input_size;
 } ServerTest;
 
-/* Tests with the server in ServerTest.instance, whatever the instance's file says. Returns the same
- * as configtest_run(). */
+/* Tests with the server in ServerTest.instance, even if the instance's file names another server.
+ * Returns the same as configtest_run(). */
 int server_test_run(const ServerTest *test, char **ret_said);

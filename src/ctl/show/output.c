@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Owns standard output while a verb runs, with its colours and its pager.
+ * Manages standard output, its colours and the pager, while a verb runs.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -23,7 +23,7 @@ static bool output_color_is_wanted(void)
                strcmp(term, "dumb") != 0;
 }
 
-/* NULL: no pager is wanted, or there is none. */
+/* Starts the pager. NULL: no pager is wanted, or none is installed. */
 static FILE *output_start_pager(void)
 {
         const char *command = getenv("SYSTEMD_PAGER");
@@ -42,7 +42,8 @@ static FILE *output_start_pager(void)
         if (!test || system(test) != 0)
                 return NULL;
         (void)setenv("LESS", getenv("SYSTEMD_LESS") ? getenv("SYSTEMD_LESS") : LESS_OPTIONS, true);
-        /* A user who can only view output as root must not get a root shell with "!". */
+        /* A user who may run bellhopctl, but no other program, as root must not get a root shell
+         * with the command "!" of less(1). */
         (void)setenv("LESSSECURE", "1", true);
         pager = popen(command, "we");
         if (!pager)
@@ -88,7 +89,7 @@ CtlStatus output_done(Output *output, CtlStatus status)
         return status;
 }
 
-/* The sequence that begins a colour; "" without colours. */
+/* The escape sequence that starts a colour; "" if there are no colours. */
 static const char *output_color(const Output *output, OutputColor color)
 {
         static const char *const sequences[] = {
@@ -141,7 +142,7 @@ void output_paint(const Output *output, OutputColor color, const char *format, .
 #define PARAGRAPH_INDENT 10
 #define PARAGRAPH_LEAST  40 /* columns; a narrower terminal gets unbroken lines */
 
-/* The number of columns of a text in UTF-8 without control characters. */
+/* The number of columns that a text in UTF-8 needs. The text has no control characters. */
 static unsigned output_width(const char *text, size_t length)
 {
         unsigned width = 0;
@@ -293,8 +294,8 @@ void table_set_number(Table *table, size_t column, uint64_t n,
                 table_setf(table, column, "%" PRIu64, n);
 }
 
-/* Corrects empty arrays, which libsmartcols writes as arrays with one null. Strings contain no line
- * breaks, so no string can look like this. */
+/* Prints the JSON text. Corrects empty arrays, which libsmartcols writes as arrays with one null.
+ * Strings in the text contain no line breaks, so no string can look like such an array. */
 static void output_print_json(char *text)
 {
         for (char *at = text; (at = strstr(at, "[\n")); at++) {

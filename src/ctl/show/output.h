@@ -36,9 +36,9 @@ typedef enum OutputColor {
         COLOR_FAINT,
 } OutputColor;
 
-/* Write text to standard output, and add no line end. All text that bellhopctl shows may come from
- * a customer, so it passes through text_make_harmless(): here, in table_set() or in output_error().
- */
+/* These functions write text to standard output, and add no line end. All text that bellhopctl
+ * shows may come from a customer. So these functions, table_set() and output_error() pass it
+ * through text_make_harmless(). */
 void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void output_paint(const Output *output, OutputColor color, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
@@ -92,7 +92,7 @@ void output_progress(const char *what, size_t done, size_t all);
 /* Prints one line to standard error: "bellhopctl: " and the text, which says what to do next. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Print such a line, about a lack of memory or a configuration that can't be read. Return
- * CTL_FAILED. */
+/* These functions print such a line about a lack of memory, or about a configuration that can't be
+ * read. They return CTL_FAILED. */
 CtlStatus output_no_memory(void);
 CtlStatus output_bad_configuration(const Ctl *ctl, int error);
