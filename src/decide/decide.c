@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A reply contains nothing of a request except its path, in a Location. The path has no blanks or
- * control characters. */
+/* The text of a request that a redirect repeats is only its path, in Location. The path has no
+ * blanks or control characters. */
 #include "decide/decide.h"
 #include "util/cleanup.h"
 
-/* An authority requests this path over plain HTTP to test whether we control a host (http-01, RFC
- * 8555 section 8.3). */
+/* An authority requests this path over plain HTTP to test whether the requester of a certificate
+ * controls the host (http-01, RFC 8555 section 8.3). */
 #define ACME_CHALLENGE "/.well-known/acme-challenge/"
 
-/* The size of a redirect without host and path. */
+/* The room in a redirect for everything except the path. */
 #define REDIRECT_OVERHEAD 512
 
 static void decide_refuse(RefuseReason reason, Decision *ret)
@@ -115,7 +115,7 @@ static void decide_host(const Config *config, const Question *question, Decision
 }
 
 /* Some clients append the port to a TLS server name, and OpenSSL's servers accept that. But a name
- * with two or more colons is an address. */
+ * with two or more colons is an IPv6 address. */
 static HostnameResult decide_parse(const Question *question, Hostname *ret)
 {
         const Span host = question->host;

@@ -13,9 +13,9 @@ typedef struct Question {
         bool host_required;             /* the protocol demands a host (HTTP/1.1) */
         Address local;                  /* the address that the client connected to */
         Span host;                      /* as the client wrote it; empty: no host */
-        bool offers_acme;               /* TLS: the client offers only acme-tls/1 */
-        Span method;                    /* HTTP */
-        Span path;                      /* HTTP: path and query of the request target */
+        bool offers_acme; /* TLS: the only protocol that the client offers is acme-tls/1 */
+        Span method;      /* HTTP: the method of the request */
+        Span path;        /* HTTP: path and query of the request target */
 } Question;
 
 typedef enum DecisionKind {
@@ -29,11 +29,11 @@ typedef struct Decision {
         RefuseReason refuse;        /* DECISION_REFUSE */
         uint32_t instance;          /* ROUTE_NONE: the decision concerns no instance */
         enum bellhop_reason reason; /* how the instance was found */
-        uint32_t route;             /* for hostmap_route(); ROUTE_NONE: no route matches */
-        Hostname host;              /* canonical; length 0: no host, or one that can't be routed */
-        ChallengeType challenge;    /* if this challenge is pending for the host, it is answered
-                                       without the instance, whatever the decision is */
-        Span token;                 /* CHALLENGE_HTTP: a valid token; points into the question */
+        uint32_t route;          /* the number for hostmap_route(); ROUTE_NONE: no route matches */
+        Hostname host;           /* canonical; length 0: no host, or one that can't be routed */
+        ChallengeType challenge; /* if this challenge is pending for the host, the instance does not
+                                    get the connection, whatever kind says */
+        Span token;              /* CHALLENGE_HTTP: a valid token; points into the question */
 } Decision;
 
 /* Decides by the local address alone, before the router has looked at any byte. False: no route has
@@ -45,6 +45,6 @@ void decide(const Config *config, const Question *question, Decision *ret);
 
 #define DECIDE_REDIRECT_MAX 8192
 
-/* Makes the reply to a request for DECISION_REDIRECT. Returns its size. */
+/* Writes the reply of a DECISION_REDIRECT into ret. Returns the size of the reply. */
 size_t decide_redirect(const Decision *decision, Span method, Span path,
                        char ret[static DECIDE_REDIRECT_MAX]);

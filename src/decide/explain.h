@@ -38,5 +38,5 @@ _Static_assert(sizeof(Explanation) == EXPLAIN_LINES * sizeof(char *), "each valu
 /* Decides, and writes the lines of the decision. The lines repeat nothing from the question. */
 void explain(const Config *config, const Question *question, char ret[static EXPLAIN_MAX]);
 
-/* Splits the lines; the values point into text. */
+/* Splits text into lines, and sets the values of *ret, which point into text. */
 void explain_parse(char *text, Explanation *ret);

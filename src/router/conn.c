@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * This file owns a connection from accept to hand-off or refusal. It reads from and writes to a
- * connection only if it answers itself, for example with a refusal. The wait for bytes is
- * edge-triggered, because peeked bytes stay readable. The low-water mark of the socket is the
- * number of needed bytes. One deadline limits the wait, and arriving bytes do not extend the
+ * This file owns a connection from accept to hand-off or refusal. The router reads from and writes
+ * to a connection only if it answers the client itself, for example with a refusal. The wait for
+ * bytes is edge-triggered, because peeked bytes stay readable. The low-water mark of the socket is
+ * the number of needed bytes. One deadline limits the wait, and arriving bytes do not extend the
  * deadline. Before a hand-off, the event source is removed: an epoll entry belongs to the open
  * file, which continues to exist in the instance. The low-water mark is also reset, so that the
  * instance gets the socket in the state after accept.
@@ -22,7 +22,7 @@ static DeadlineQueue *conn_queue(const Conn *conn)
         return conn->state == CONN_SNIFFING ? &conn->router->sniffing : &conn->router->waiting;
 }
 
-/* Frees a connection, but does not close its descriptor, which the caller owns from now on. */
+/* Frees a connection, and returns its descriptor, which the caller owns from now on. */
 static int conn_release(Conn *conn)
 {
         const int fd = conn->fd;
@@ -53,7 +53,8 @@ static void conn_set_low_water(Conn *conn, size_t bytes)
                 conn->low_water_set = value != 1;
 }
 
-/* Restores the state after accept: without an event source, and without a low-water mark. */
+/* Restores the state that the socket had after accept: without an event source, and without a
+ * low-water mark. */
 static void conn_restore(Conn *conn)
 {
         conn->io = sd_event_source_disable_unref(conn->io);
@@ -88,7 +89,7 @@ static void conn_log_refusal(const Conn *conn, RefuseReason reason, const Outlet
                  fields.reason, host);
 }
 
-/* outlet: of the instance that the refusal concerns, or NULL. */
+/* outlet: the outlet of the instance that the refusal concerns, or NULL. */
 static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const char *host)
 {
         Router *router = conn->router;
@@ -159,7 +160,7 @@ static Conn *conn_enter(Conn *conn, ConnState state)
         return kept;
 }
 
-/* False: the source of the connection has reached its limit. */
+/* Counts the connection for its source. False: the source has reached its limit. */
 static bool conn_charge_source(Conn *conn)
 {
         Address client;
@@ -175,8 +176,8 @@ static bool conn_charge_source(Conn *conn)
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
 /* Each look parses all bytes again, so a client that sends single bytes must not cause a look at
- * each byte. Ordinary clients need one or two looks. If a request is typed by hand, this delays it
- * by at most a second. */
+ * each byte. Ordinary clients need one or two looks. If a person types a request by hand, the limit
+ * delays the answer by at most a second. */
 #define LOOKS_BURST         8
 #define LOOKS_INTERVAL_USEC UINT64_C(1000000)
 
@@ -240,7 +241,7 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
         Router *router = conn->router;
 
         router_touch_status(router);
-        /* This is not counted for the instance, because the authority is not a client of the
+        /* A challenge does not count for the instance, because the authority is not a client of the
          * customer. */
         if (outlet == router->responder) {
                 router->metrics.challenges[CHALLENGE_TLS - 1]++;
@@ -305,7 +306,7 @@ static void conn_answer(Conn *conn, const Look *look, Span answer)
 }
 
 /* Answers a challenge, or passes it to the responder. False: no such challenge is pending, so the
- * connection is treated like any other. */
+ * caller must treat the connection like any other. */
 static bool conn_meet_challenge(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -430,8 +431,8 @@ void conn_shed_oldest(Router *router, size_t n)
                 conn_refuse_pending(conn_first(&router->sniffing), REFUSE_OVERLOAD);
 }
 
-/* Refuses the oldest connections, which had the most time to send. So an attacker's incomplete
- * hellos are refused first. */
+/* If too many connections are pending, refuses the oldest, which had the most time to send. So an
+ * attacker's incomplete hellos are refused first. */
 static void conn_make_room(Router *router)
 {
         if (admission_has_room(&router->admission, router_n_pending(router)))
@@ -461,7 +462,8 @@ void conn_resume_consume(void *userdata, int fd, const StoredConn *past)
         conn_accept_consume(userdata, fd, past, true);
 }
 
-/* Returns the number of connections in the queue. */
+/* Writes the connections of a queue, and their data, into fds and stored. Returns the number of
+ * connections. */
 static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn *stored)
 {
         Deadline *deadline;
@@ -473,8 +475,8 @@ static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn 
                  * low-water mark again. */
                 if (conn->low_water_set)
                         conn_set_low_water(conn, 1);
-                /* The next router sniffs a waiting connection again, within the rest of its
-                 * deadline. */
+                /* The next router sniffs this connection again. The present deadline remains in
+                 * force. */
                 *stored = conn->past;
                 stored->sniffing_deadline_usec = deadline->usec;
                 if (conn->state == CONN_WAITING)

@@ -23,31 +23,31 @@ typedef struct Conn {
         int fd;
         ConnState state;
         enum bellhop_protocol protocol;
-        uint8_t alert;      /* to send in a refusal, see Sniff */
+        uint8_t alert;      /* TLS: the alert that a refusal sends, see Sniff */
         bool low_water_set; /* SO_RCVLOWAT was changed after accept */
         LookClient client;
         Address told; /* LOOK_CLIENT_TOLD */
         StoredConn past;
         sd_event_source *io; /* CONN_SNIFFING */
-        Source *source;      /* not CONN_NEW: the source to which it is charged, if known */
+        Source *source;      /* not CONN_NEW: the source that counts this connection, or NULL */
         Deadline deadline;   /* not CONN_NEW */
-        Waiter waiter;       /* CONN_WAITING; owns its hand-off */
+        Waiter waiter;       /* CONN_WAITING; the connection owns waiter.handoff */
 } Conn;
 
 /* The hook accept_consume of ListenerHooks. userdata: the router. */
 void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure);
 
-/* Takes a connection that was accepted before this router began. It may lack a seal. userdata: the
- * router. */
+/* Takes a connection that was accepted before this router began. The connection may lack a seal.
+ * userdata: the router. */
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past);
 
-/* Called by a queue when a deadline has passed. */
+/* The hook of the router's deadline queues. Refuses the connection whose deadline has passed. */
 void conn_on_deadline(Deadline *deadline);
 
 /* The hook on_result of OutletShared. */
 void conn_on_result(Waiter *waiter, OutletResult result);
 
-/* Refuses the connections in an outlet that is about to be removed. */
+/* Refuses the connections in the queue of an outlet that is about to be removed. */
 void conn_refuse_waiting(Outlet *outlet);
 
 /* Refuses the oldest sniffing connections, to free descriptors. */

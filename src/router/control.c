@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The control socket accepts no commands, so no client can change the router. An answer is made in
- * pieces: in each turn of the event loop at most one, after the client has received the previous
- * piece. The position in the answer is kept as the name of an instance, so the answer continues
- * correctly after a reload. */
+/* The control socket accepts no commands, so no client can change the router. The router makes an
+ * answer in pieces, at most one in each turn of the event loop, and only after the client has
+ * received the previous piece. The router keeps the position in the answer as the name of an
+ * instance, so the answer continues correctly after a reload. */
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -34,9 +34,9 @@ typedef struct ControlClient {
         sd_event_source *io;
         Deadline deadline;
         bool is_root;
-        uint64_t active_usec; /* when it last sent or received something */
+        uint64_t active_usec; /* when the client last sent or received something */
         size_t request_bytes;
-        Exposition answer; /* the piece in transfer */
+        Exposition answer; /* the piece that is being sent */
         size_t sent_bytes;
         bool more; /* another piece follows */
         bool chunked;
@@ -85,7 +85,8 @@ static bool control_send(ControlClient *client)
 
         if (client->sent_bytes == answer->size && client->more)
                 control_format(client);
-        /* The connection is closed. The client sees that the chunked answer is incomplete. */
+        /* Without memory for the piece, the router closes the connection. The client sees that the
+         * chunked answer is incomplete. */
         if (answer->failed)
                 return false;
         n = send(client->fd, answer->data + client->sent_bytes, answer->size - client->sent_bytes,
@@ -205,8 +206,9 @@ static bool control_is_root(int fd)
         return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
 }
 
-/* If there is no free place, closes the connection of a silent client. Clients of other users never
- * take the place of a client of root, so root has at least CONTROL_ROOT_MAX places. */
+/* If there is no free place, closes the connection of the client that has been silent longest.
+ * Clients of other users never take the place of a client of root, so root has at least
+ * CONTROL_ROOT_MAX places. */
 static void control_make_room(ControlSocket *control, bool is_root)
 {
         const size_t max = CONTROL_CLIENTS_MAX + (is_root ? CONTROL_ROOT_MAX : 0);
@@ -246,8 +248,8 @@ static void control_new_client_consume(ControlSocket *control, int fd)
                 control_free_client(&client->deadline);
 }
 
-/* Accepts the connection even if all places are taken, because the client's user is known only
- * after that. */
+/* Accepts the connection even if all places are taken, because the router learns the client's user
+ * only from an accepted connection. */
 static int control_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         const int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

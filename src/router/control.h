@@ -10,8 +10,9 @@
 #include "metrics/metrics.h"
 #include "util/deadline.h"
 
-/* The number of places for clients of any user, and of more places only for root. If there is no
- * free place, a new client takes the place of the client that has been silent longest. */
+/* The number of places for clients of any user, and the number of additional places for root alone.
+ * If there is no free place, a new client takes the place of the client that has been silent
+ * longest. */
 #define CONTROL_CLIENTS_MAX 8
 #define CONTROL_ROOT_MAX    4
 

@@ -15,7 +15,8 @@
  * their turn. */
 #define ACCEPT_BATCH 64
 
-/* The events are edge-triggered, so the kernel need not check again before each sleep. */
+/* With edge-triggered events, the kernel need not check the socket again each time before the
+ * router sleeps. */
 #define EVENTS (EPOLLIN | EPOLLET)
 
 /* A connection gets its listener's seal when its handshake ends, perhaps on another processor, and
@@ -35,11 +36,12 @@ static unsigned listener_backlog(int fd)
                                                                        : info.tcpi_unacked;
 }
 
-/* False: no more connections wait, or descriptors or memory have run out. */
+/* Accepts one connection. False: no more connections wait, or descriptors or memory have run out.
+ * */
 static bool listener_accept(Listener *listener)
 {
-        /* The connection stays blocking, because the instance would get O_NONBLOCK with it, and
-         * expects a socket as from accept(2). */
+        /* The socket stays blocking. The instance would get O_NONBLOCK together with the socket,
+         * but expects a socket as from accept(2). */
         const int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 
         if (fd >= 0) {

@@ -8,9 +8,11 @@
 #include "router/store.h"
 
 typedef struct ListenerHooks {
-        /* Takes fd. is_unsure: the connection may lack a seal that it should have. */
+        /* Takes a new connection, and owns fd from now on. is_unsure: the connection may lack the
+         * seal of its listener. */
         void (*accept_consume)(void *userdata, int fd, const StoredConn *past, bool is_unsure);
-        /* Descriptors or memory have run out. Without a pause, the listener would spin. */
+        /* Called when descriptors or memory have run out. The hook must pause the listener, which
+         * would spin otherwise. */
         void (*on_exhausted)(void *userdata, int error);
 } ListenerHooks;
 
@@ -20,10 +22,10 @@ typedef struct Listener {
         int fd;
         sd_event_source *io;
         uint64_t sealed_usec; /* when the listener was sealed; 0: it has no seal */
-        uint64_t n_unsure;    /* the number of next connections that may lack a seal */
+        uint64_t n_unsure;    /* how many of the next connections may lack a seal */
 } Listener;
 
-/* Takes fd, a non-blocking listening socket. */
+/* fd: a non-blocking listening socket. The listener owns it from now on. */
 void listener_init_consume(Listener *listener, int fd, const ListenerHooks *hooks, void *userdata);
 void listener_done(Listener *listener);
 

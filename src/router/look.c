@@ -5,7 +5,8 @@
 #include "router/look.h"
 #include "util/cleanup.h"
 
-/* Whether the peer is a trusted proxy. If there are none, this makes no system call. */
+/* Whether the peer is a trusted proxy. If the settings name no proxies, this makes no system call.
+ * */
 static bool look_is_from_proxy(const TrustedProxies *proxies, int fd)
 {
         Address peer;
@@ -38,8 +39,8 @@ static void look_for_more(const Config *config, size_t need_bytes, Look *look)
                 look_refuse(look, REFUSE_TOO_LARGE);
 }
 
-/* Skips a trusted proxy's header, which the instance will read. False: there are no bytes to sniff
- * after it. */
+/* Skips a trusted proxy's header, which the instance will read. False: there are no bytes after the
+ * header that can be sniffed. */
 static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
 {
         const SniffProxy proxy = sniff_proxy(*bytes);
@@ -57,7 +58,8 @@ static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
                 look->client = LOOK_CLIENT_PEER;
                 break;
         case SNIFF_PROXY_MALFORMED:
-                /* If the client sent no header, it gets the refusal in its own protocol. */
+                /* If the bytes are a client's request without a header, the client gets the refusal
+                 * in its own protocol. */
                 look->protocol = sniff(*bytes).protocol;
                 look_refuse(look, REFUSE_MALFORMED);
                 return false;
@@ -106,7 +108,7 @@ static void look_at_input(const Config *config, Span bytes, bool end_of_input, L
         if (look->kind != LOOK_MORE || !end_of_input)
                 return;
         /* If the proxy has sent only a header, the client has left, or the proxy has only checked
-         * whether we are available. */
+         * whether the router is available. */
         if (bytes.size > 0)
                 look_refuse(look, REFUSE_MALFORMED);
         else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One look at a connection: its client, and the decision from its bytes so far. */
+/* Looks at a connection once: finds the client, and decides from the bytes that have arrived so
+ * far. */
 #pragma once
 
 #include "decide/decide.h"
@@ -21,10 +22,10 @@ typedef enum LookClient {
 typedef struct Look {
         LookKind kind;
         LookClient client;
-        Address told;                   /* LOOK_CLIENT_TOLD */
-        enum bellhop_protocol protocol; /* as far as known */
-        size_t need_bytes;              /* LOOK_MORE */
-        size_t n_bytes;                 /* the number of arrived bytes */
+        Address told;                   /* LOOK_CLIENT_TOLD: the client's address */
+        enum bellhop_protocol protocol; /* if known */
+        size_t need_bytes;              /* LOOK_MORE: the number of bytes to wait for */
+        size_t n_bytes;                 /* the number of bytes that have arrived */
         Decision decision;              /* LOOK_DECIDED */
         Sniff sniffed;                  /* its spans point into the buffer */
 } Look;
@@ -33,10 +34,9 @@ typedef struct Look {
  * point into it. end_of_input: the client sends no more bytes, so the present bytes decide. */
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
 
-/* Searches the bytes of a connection for a challenge to a host of its instance. look: the earlier
- * look at this connection, in which the local address decided. False: the arrived bytes are not a
- * challenge. */
+/* Whether the bytes that have arrived on a connection are a challenge for a host of its instance.
+ * look: the earlier look at this connection, in which the local address decided. */
 bool look_for_challenge(const Config *config, uint8_t *buffer, int fd, const Look *look, Look *ret);
 
-/* Decides to refuse the connection, for a reason that is not in its bytes. */
+/* Changes the outcome of a look: the connection is refused, for this reason. */
 void look_refuse(Look *look, RefuseReason reason);

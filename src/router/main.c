@@ -31,7 +31,7 @@ static const char help[] =
         "See bellhop-router(8).\n";
 
 /* Takes the first socket of this name that is not taken yet, and makes it non-blocking. PID 1
- * shares this flag, but only polls the socket. */
+ * shares the flag O_NONBLOCK, but only polls the socket. */
 static int take_listening(Inherited *inherited, const char *name, int family)
 {
         int fd = inherit_take(inherited, name, family, SOCK_STREAM, 1);
@@ -94,8 +94,8 @@ static void report_others(const Router *router, const Inherited *inherited)
         }
 }
 
-/* Takes listening sockets before connections, because they determine whether connections need a
- * seal. */
+/* Takes listening sockets before connections, because the listening sockets determine whether
+ * connections need a seal. */
 static int take_sockets(Router *router, Inherited *inherited)
 {
         const int control = take_listening(inherited, "control", AF_UNIX);

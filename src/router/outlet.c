@@ -19,17 +19,18 @@
  * it at its path. */
 #define LOOK_USEC (100 * UINT64_C(1000))
 
-/* The least and the greatest share of an instance: enough for a burst, and no more than the queue
- * of a hand-off socket under systemd. */
+/* The smallest and the largest number of hand-offs that may be in transit to one instance by
+ * default. The smallest is enough for a burst. The largest is not more than the queue of a hand-off
+ * socket under systemd holds. */
 #define IN_FLIGHT_LOW  UINT64_C(16)
 #define IN_FLIGHT_HIGH UINT64_C(512)
 
 /* The part of SO_SNDBUF that a datagram with a descriptor and an ordinary host takes. A datagram
- * with a long host takes more, so fewer datagrams are in transit. The kernel doubles the set value:
- * socket(7). */
+ * with a long host takes more, so fewer datagrams are in transit. The kernel doubles the value that
+ * setsockopt(2) sets: see socket(7). */
 #define DATAGRAM_CHARGE 768
 
-/* Counts for the instance and for all instances together. */
+/* Increments a counter of the instance, and the counter of all instances together. */
 #define OUTLET_COUNT(outlet, field) ((outlet)->metrics.field++, (outlet)->shared->metrics->field++)
 
 #define OUTLET_LOG(outlet, kind, ...)                                              \
@@ -41,8 +42,9 @@ static Outlet *outlet_of(const Start *start)
         return container_of(start, Outlet, start);
 }
 
-/* Even if too many descriptors are in transit, or if the instance waits for its turn to start, the
- * socket is writable. In these two cases, waiting for room would spin. */
+/* Watches the socket while connections wait for room, or while the instance starts. If too many
+ * descriptors are in transit, or if the instance waits for its turn to start, the socket is
+ * writable, so a wait for room would spin. */
 static int outlet_watch(Outlet *outlet)
 {
         const bool for_room =
@@ -54,7 +56,8 @@ static int outlet_watch(Outlet *outlet)
                 return 0;
         if (!for_room && !for_start)
                 return sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
-        /* To watch a start, the events are edge-triggered, so that each receive causes an event. */
+        /* To watch a start, the events are edge-triggered, so that there is an event each time that
+         * the instance receives. */
         r = sd_event_source_set_io_events(outlet->writable,
                                           for_room ? EPOLLOUT : EPOLLOUT | EPOLLET);
         return r < 0 ? r : sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
@@ -208,8 +211,8 @@ static int outlet_connect(Outlet *outlet)
 
         if (!outlet_socket_path(outlet, path))
                 return -ENAMETOOLONG;
-        /* This comes before the connection, so that the next check notices a file that was replaced
-         * meanwhile. */
+        /* stat() comes before the connection. So if the file is replaced in between,
+         * outlet_leave_old() notices this. */
         (void)stat(path, &st);
         outlet->fd = bellhop_connect(path);
         if (outlet->fd < 0)

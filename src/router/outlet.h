@@ -29,15 +29,15 @@ typedef struct Waiter {
         TAILQ_ENTRY(Waiter) link;
 } Waiter;
 
-/* Shared by the outlets of a router. */
+/* The data that all outlets of a router share. */
 typedef struct OutletShared {
         sd_event *event;         /* not owned, like all pointers here */
         const char *runtime_dir; /* the folder of the hand-off sockets */
         sd_event_source
-                *retry;       /* a timer that flushes all outlets, because some events never come */
-        Metrics *metrics;     /* the sums of all instances */
+                *retry;   /* a timer that flushes all outlets, for changes that cause no event */
+        Metrics *metrics; /* the sums of all instances */
         LogLimit *log_limits; /* one for each LogKind */
-        size_t in_flight_max; /* unreceived hand-offs of each instance */
+        size_t in_flight_max; /* the limit of unreceived hand-offs for each instance */
         Starts starts;        /* set by outlet_shared_init() */
         void (*on_result)(
                 Waiter *waiter,
@@ -62,7 +62,7 @@ struct Outlet {
         LogLimit log_limits[LOG_KINDS_OF_INSTANCE];
 };
 
-/* Before the call, set all other fields except in_flight_max. */
+/* Before the call, set all fields except in_flight_max and starts. */
 int outlet_shared_init(OutletShared *shared);
 
 /* Applies settings to all outlets that are made later. outlet_bound() applies them to an existing
@@ -70,13 +70,13 @@ int outlet_shared_init(OutletShared *shared);
 void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances);
 void outlet_bound(const Outlet *outlet);
 
-/* name: of the instance; NULL: for the responder. */
+/* name: the name of the instance; NULL: the outlet is for the responder. */
 Outlet *outlet_new(OutletShared *shared, const char *name);
 
 /* The outlet's queue must be empty. Returns NULL. */
 Outlet *outlet_free(Outlet *outlet);
 
-/* Sends now or not at all. The caller keeps fd. */
+/* Sends the connection fd now or not at all. The caller still owns fd. */
 OutletResult outlet_send(Outlet *outlet, const struct bellhop_handoff *handoff, int fd);
 
 /* Sends waiting connections, until the socket is full again or none remains. */

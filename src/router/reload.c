@@ -46,7 +46,7 @@ struct Reload {
         uint64_t begin_usec;
         char note[RELOAD_NOTE_MAX];
 
-        /* The thread owns these while it runs. */
+        /* While the thread runs, it owns these fields. */
         const char *dir;
         Config *in_force; /* NULL: none yet */
         Config *config;   /* loaded, or to be freed */
@@ -170,8 +170,8 @@ static ReloadResult reload_use(Reload *reload)
         return config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
 }
 
-/* Calls the hook first: it notifies systemd, which then learns of the end no later than ExecReload=
- * does. */
+/* Calls the hook first. The hook notifies systemd, so that systemd does not learn of the end later
+ * than ExecReload=. */
 static void reload_end(Reload *reload, ReloadResult result)
 {
         reload->hooks->on_end(reload->userdata, result, !reload->again);
@@ -247,7 +247,7 @@ int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void 
         return 0;
 }
 
-/* Waits a moment for the thread. Returns whether it is still busy. */
+/* Waits a moment for the thread. Returns whether the thread is still busy. */
 static bool reload_is_busy(const Reload *reload)
 {
         struct pollfd end = { .fd = reload->done_fd, .events = POLLIN };

@@ -12,10 +12,10 @@ typedef struct Reload Reload;
 #define RELOAD_NOTE_MAX 400
 
 typedef struct ReloadHooks {
-        /* Puts a configuration into force. Reload owns it. After success, the hook no longer uses
-         * the previous configuration. An error changes nothing. */
+        /* Puts a configuration into force. Reload owns the configuration. After success, the router
+         * no longer uses the previous configuration. After an error, nothing has changed. */
         int (*use)(void *userdata, const Config *config);
-        /* A reload has ended. is_last: no other reload follows at once. */
+        /* Called when a reload has ended. is_last: no other reload follows at once. */
         void (*on_end)(void *userdata, ReloadResult result, bool is_last);
 } ReloadHooks;
 
@@ -25,7 +25,7 @@ int reload_new(sd_event *event, const char *dir, const ReloadHooks *hooks, void 
                Reload **ret);
 
 /* Waits a moment for the thread, then frees everything, including the configuration in force. If
- * the thread is still busy, for example because the user database does not answer, it frees
+ * the thread is still busy after that, for example because the user database does not answer, frees
  * nothing. Returns NULL. */
 Reload *reload_free(Reload *reload);
 
@@ -37,7 +37,7 @@ const char *reload_note(const Reload *reload);
 
 typedef struct ReloadAnswer {
         ReloadResult result;
-        char text[RELOAD_NOTE_MAX + 1]; /* the note */
+        char text[RELOAD_NOTE_MAX + 1]; /* the same text as that of reload_note() */
 } ReloadAnswer;
 
 /* Asks a router, which is another process, for a reload, and waits for the end of the reload. */

@@ -36,7 +36,7 @@ static void router_notify(Router *router, NotifyEvent happened)
                     metrics_sum(metrics->challenges, CHALLENGE_TYPES));
 }
 
-/* If a step of the start has failed, logs which step. */
+/* If a step of the start has failed, logs the name of the step. */
 static int router_step(int r, const char *step)
 {
         if (r < 0)
@@ -91,8 +91,8 @@ static void router_on_exhausted(void *userdata, int error)
         if (!router_arm(router->resume, RESUME_USEC))
                 return;
         router_pause_listeners(router, true);
-        /* Without this, silent clients could lock out all other clients until their own deadlines.
-         */
+        /* Without this, silent clients could lock out all other clients until the deadlines of the
+         * silent clients. */
         conn_shed_oldest(router, 1 + router->sniffing.n / 8);
 }
 

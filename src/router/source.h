@@ -17,5 +17,5 @@ typedef struct SourceTable {
 int source_charge(SourceTable *table, const RouterSettings *settings, const Address *client,
                   Source **ret);
 
-/* Ends the count of one connection. source may be NULL. */
+/* Stops counting one connection. source may be NULL. */
 void source_release(SourceTable *table, Source *source);

@@ -167,8 +167,8 @@ static void starts_on_passed(Deadline *deadline)
         start->sent_usec = 0;
 }
 
-/* This is a separate event, because sending to one instance may free the slot for the next
- * instance. */
+/* Gives free slots to waiting instances. This is a separate event, because on_turn() may release a
+ * slot again. */
 static int starts_on_next(sd_event_source *source, void *userdata)
 {
         Starts *starts = userdata;

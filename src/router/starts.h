@@ -17,10 +17,10 @@ typedef enum StartState {
 /* The state of one instance. */
 typedef struct Start {
         StartState state;
-        uint64_t since_usec;     /* when the state began */
-        uint64_t sent_usec;      /* when the last hand-off was sent */
-        int unread_bytes;        /* START_HAS_SLOT: not received at the last look */
-        bool is_late;            /* its last slot ended before the instance received */
+        uint64_t since_usec; /* when the state began */
+        uint64_t sent_usec;  /* when the last hand-off was sent */
+        int unread_bytes;    /* START_HAS_SLOT: bytes that it had not received at the last check */
+        bool is_late;        /* its last slot ended before the instance received */
         TAILQ_ENTRY(Start) link; /* START_WAITING */
         Deadline deadline;       /* START_HAS_SLOT */
         struct Starts *starts;   /* START_HAS_SLOT */
@@ -30,7 +30,7 @@ typedef struct Start {
 typedef struct StartHooks {
         bool (*runs)(const Start *start);
         int (*unread_bytes)(const Start *start); /* bytes of hand-offs that it has not received */
-        void (*on_turn)(Start *start);           /* it has got a slot: send */
+        void (*on_turn)(Start *start);           /* it has got a slot: send its hand-offs */
         void (*on_waited)(const Start *start, uint64_t usec); /* it has waited long for a slot */
         void (*on_left)(Start *start, bool is_late);          /* it has lost its slot */
 } StartHooks;
@@ -43,13 +43,13 @@ typedef struct Starts {
         sd_event *event; /* not owned */
         size_t max;
         DeadlineQueue starting; /* instances that have a slot */
-        size_t n_late;          /* how many of these are late */
+        size_t n_late;          /* how many instances with a slot are late */
         StartList waiting;
         StartList waiting_late;
         sd_event_source *next; /* enabled while an instance can get a slot */
 } Starts;
 
-/* How long an instance keeps its slot without receiving. */
+/* An instance that does not receive keeps its slot for this time. */
 #define START_SLOT_USEC (5 * UINT64_C(1000000))
 
 int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks);
@@ -62,11 +62,13 @@ void starts_set_max(Starts *starts, size_t setting);
  * instance's turn comes. */
 bool starts_may_send(Starts *starts, Start *start);
 
-/* Call it when a hand-off was sent. Returns whether this hand-off starts the instance. */
+/* Call this function when a hand-off was sent. Returns whether this hand-off starts the instance.
+ * */
 bool starts_sent(Starts *starts, Start *start);
 
-/* Call it when the instance may have received. */
+/* Call this function when the instance may have received hand-offs. */
 void starts_look(Starts *starts, Start *start);
 
-/* Call it when the instance gets no hand-offs now. Releases its slot or its place in the queue. */
+/* Releases the instance's slot, or its place in the queue. Call this function when the instance
+ * gets no hand-offs for now. */
 void starts_forget(Starts *starts, Start *start);

@@ -13,8 +13,8 @@
 
 #define STORE_MAGIC UINT32_C(0x31504842)
 
-/* The time limit for all connections together. systemd may be busy for a minute, for example with a
- * daemon-reload. TimeoutStopSec= is longer than this limit. */
+/* The time limit to give all connections to systemd. systemd may be busy for a minute, for example
+ * with a daemon-reload. TimeoutStopSec= is longer than this limit. */
 #define STORE_USEC (75 * UINT64_C(1000000))
 
 /* The kernel takes no more descriptors in one message (SCM_MAX_FD). */
@@ -32,7 +32,7 @@ typedef union StoreControl {
         char bytes[CMSG_SPACE(BATCH_MAX * sizeof(int))];
 } StoreControl;
 
-/* A socket pair that is being filled. ends: for reading, for writing. */
+/* A socket pair that is being filled: ends[0] is for reading, ends[1] is for writing. */
 typedef struct StoreQueue {
         const Notify *notify;
         uint64_t deadline_usec;
@@ -41,8 +41,8 @@ typedef struct StoreQueue {
         bool has_batches;
 } StoreQueue;
 
-/* FDPOLL=0: systemd must not watch the descriptor, because it would drop the descriptor when the
- * writing end is closed. */
+/* Gives the queue to systemd. FDPOLL=0: systemd must not watch the descriptor, because it would
+ * drop the descriptor when the writing end is closed. */
 static int store_give_queue(StoreQueue *queue)
 {
         static const char format[] = "FDSTORE=1\nFDPOLL=0\nFDNAME=" STORE_NAME_FORMAT;
@@ -98,7 +98,7 @@ int store_give(const Notify *notify, const int *fds, const StoredConn *conns, si
         for (size_t i = 0; r == 0 && i < n; i += n_now) {
                 n_now = n - i < BATCH_MAX ? n - i : BATCH_MAX;
                 r = store_send_batch(&queue, fds + i, conns + i, n_now);
-                /* The queue is full: gives it to systemd, and begins a new one. */
+                /* If the queue is full, systemd gets it, and a new queue begins. */
                 if (r == -EAGAIN && queue.has_batches) {
                         r = store_give_queue(&queue);
                         n_now = 0;
@@ -112,8 +112,8 @@ int store_give(const Notify *notify, const int *fds, const StoredConn *conns, si
         return r < 0 ? r : last < 0 ? last : (int)n;
 }
 
-/* Passes the connections of a message to take. Closes all descriptors that store_send_batch() can't
- * have sent. */
+/* Passes the connections of a message to take(). Closes all descriptors that store_send_batch()
+ * can't have sent. */
 static int store_take_batch(const StoreBatch *batch, size_t size, const struct msghdr *message,
                             StoreTake take, void *userdata)
 {

@@ -16,8 +16,8 @@
 /* The data of a stored connection. Routers of other versions must understand it. */
 typedef struct StoredConn {
         uint64_t accepted_nsec;
-        uint64_t sniffing_deadline_usec; /* 0: the limit of the settings, from now on */
-        uint64_t waiting_deadline_usec;
+        uint64_t sniffing_deadline_usec; /* 0: SniffTimeoutSec= after accepted_nsec */
+        uint64_t waiting_deadline_usec;  /* 0: it has not waited for an outlet */
 } StoredConn;
 
 /* Gives systemd n connections, in the order in which the next router takes them. The caller keeps
@@ -26,7 +26,7 @@ typedef struct StoredConn {
 int store_give(const Notify *notify, const int *fds, const StoredConn *conns, size_t n);
 
 /* Takes the connections that a former router has stored in this descriptor. Returns their number,
- * or a negative errno if the other connections are lost. */
+ * or a negative errno if some of them are lost. */
 typedef void (*StoreTake)(void *userdata, int fd_consume, const StoredConn *conn);
 int store_take_up_consume(int fd, StoreTake take, void *userdata);
 

@@ -77,7 +77,8 @@ int tally_init(Tally *tally)
 {
         int r = sd_event_add_defer(tally->event, &tally->flush, tally_on_flush, tally);
 
-        /* Reports are sent after all due events, because connections arrive in groups. */
+        /* The router sends reports after it has handled all due events. So one message can have the
+         * reports of several connections, which usually arrive in groups. */
         if (r >= 0)
                 r = sd_event_source_set_priority(tally->flush, SD_EVENT_PRIORITY_IDLE);
         if (r >= 0)
@@ -100,8 +101,8 @@ void tally_done(Tally *tally)
         tally->retry = sd_event_source_disable_unref(tally->retry);
 }
 
-/* Sends reports at the end of this round of the event loop, but not earlier than USAGE_SPACING_USEC
- * after the last message. */
+/* Arranges that reports are sent at the end of this round of the event loop, but not earlier than
+ * USAGE_SPACING_USEC after the last message. */
 static void tally_flush_later(Tally *tally)
 {
         const uint64_t due = tally->told_usec + USAGE_SPACING_USEC;

@@ -31,5 +31,5 @@ int tally_init(Tally *tally);
 void tally_done(Tally *tally);
 
 /* Notes that the connection fd was handed off to the instance with this name. n_received: the
- * number of bytes that the connection had received, or less. */
+ * number of bytes that the connection had received, or a smaller number. */
 void tally_note(Tally *tally, int fd, const char *instance, uint64_t n_received);
