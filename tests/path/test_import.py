@@ -4,7 +4,9 @@ Apache has read. Nothing is changed here; tests/system carries plans out."""
 
 import json
 import os
+import pwd
 import re
+import signal
 import subprocess
 import sys
 
@@ -12,6 +14,7 @@ import pytest
 from handoff import BUILD, ROOT, TIMEOUT
 
 sys.path.append(f"{ROOT}/src/import")
+import access  # noqa: E402
 import apache  # noqa: E402
 import carry  # noqa: E402
 import plan  # noqa: E402
@@ -495,3 +498,66 @@ def test_apache_does_not_accept_it(config, old):
 @pytest.mark.parametrize("arguments", [[], ["--apache=x", "x.json"], ["x.json", "--network"], ["--apache=", "--user=x"]])
 def test_wrong_usage(config, arguments):
     run(config, *arguments, status=2)
+
+
+# --- what runs as a customer ---
+
+TRACE = """import ctypes, errno, sys
+c = ctypes.CDLL(None, use_errno=True)
+PTRACE_SEIZE = 0x4206
+r = c.ptrace(PTRACE_SEIZE, int(sys.argv[1]), None, None)
+print("done" if r == 0 else errno.errorcode[ctypes.get_errno()])
+"""
+
+
+def trace(pid, user):
+    """How another program of the user's fares that traces it."""
+    return subprocess.run([sys.executable, "-c", TRACE, str(pid)], capture_output=True, text=True, check=True, cwd="/",
+                          user=user.pw_uid, group=user.pw_gid, extra_groups=[]).stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs programs as customers")
+def test_program_that_import_runs_is_not_traced(monkeypatch):
+    user, seen = pwd.getpwnam(C), []
+
+    def talk(process, _):
+        assert process.stdout.readline() == b"ready\n"
+        seen.append(trace(process.pid, user))
+        process.stdin.close()
+        return b"", b""
+
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, user=user.pw_uid, group=user.pw_gid, extra_groups=[]) as plain:
+        assert trace(plain.pid, user) == "done\n"
+    monkeypatch.setattr(access, "talk", talk)
+    access.as_customer(user, ["sh", "-c", "echo ready; cat; id -u"])
+    assert seen == ["EPERM\n"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs programs as customers")
+def test_program_that_import_runs_is_the_customers():
+    user = pwd.getpwnam(C)
+    said = access.as_customer(user, ["sh", "-c", "id -u; id -G; umask; cat; ps -o tty= -p $$"], b"text\n").decode().split()
+    assert said == [str(user.pw_uid), str(user.pw_gid), "0077", "text", "?"]
+
+
+def test_import_waits_for_no_dead_file_server(monkeypatch):
+    """As one does that waits for a file server of the customer, which never answers."""
+    started = []
+
+    class Hanging(subprocess.Popen):
+        def __init__(self, *args, **keys):
+            super().__init__(*args, **keys)
+            started.append(self)
+
+        def kill(self):
+            pass
+
+    with monkeypatch.context() as patch:
+        patch.setattr(access, "AS_CUSTOMER_SEC", 0.1)
+        patch.setattr(subprocess, "Popen", Hanging)
+        patch.setattr(os, "killpg", lambda *_: None)
+        with pytest.raises(access.Failed, match="does not end within"):
+            access.as_customer(pwd.getpwuid(os.geteuid()), ["sleep", str(TIMEOUT)])
+    assert started[0].poll() is None
+    started[0].send_signal(signal.SIGKILL)
+    started[0].wait()
