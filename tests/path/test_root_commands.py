@@ -11,7 +11,7 @@ from handoff import ROOT
 
 SOURCE = pathlib.Path(ROOT)
 # Folders of root's with a folder for each customer in them (/var/www: of the old server's).
-OF_ROOT = r"/?(?:etc/bellhop/tls|srv/www|home|var/lib/bellhop|run/bellhop-instance|var/www)"
+OF_ROOT = r"/?(?:etc/bellhop/tls|srv/www|home|var/(?:lib|cache)/bellhop|run/bellhop-instance|var/www)"
 NAME = r"/(?!\*)[^/\s]+"
 BELOW = re.compile(rf"{OF_ROOT}{NAME}/")
 ITSELF = re.compile(rf"{OF_ROOT}{NAME}/?")
@@ -31,6 +31,9 @@ ALLOWED = {
     'mv -T "$path" "/$path"': "parts of a folder that only root enters, to names in folders of root's",
     'rm -rf "$folder"': "names in folders of root's; rm follows no link",
     "rm -rf /run/bellhop /run/bellhop-instance": "names in folders of root's; rm follows no link",
+    "su bellhop-log bellhop-log": "a word of logrotate(8)",
+    'mv -f -T -- "$1/.': "import runs it as the customer",
+    'mv "$folder/.$name"': "bellhop-acme runs it, in its own folders",
 }
 
 
@@ -70,7 +73,9 @@ def texts():
     for path in sorted(SOURCE.glob("src/**/*.[ch]")):
         for text in of_code(path.read_text(encoding="utf-8")):
             yield path.name, text
-    for path in [*sorted(SOURCE.glob("debian/bellhop.p*")), *sorted(SOURCE.glob("conf/**/*")), *SOURCE.glob("units/*")]:
+    for path in [*sorted(SOURCE.glob("debian/bellhop.p*")), *sorted(SOURCE.glob("conf/**/*")), *SOURCE.glob("units/*"),
+                 *sorted(SOURCE.glob("packaging/rpm/*.spec")), *sorted(SOURCE.glob("src/import/*")),
+                 *sorted(SOURCE.glob("src/log/*")), SOURCE / "src/acme/bellhop-acme-hook"]:
         if path.is_file():
             yield path.name, path.read_text(encoding="utf-8")
 
@@ -80,6 +85,8 @@ def texts():
 
 def without_heredocs(text):
     """A heredoc is what a command gets, unless it becomes a program itself."""
+    if "<<" not in text:
+        return text
     return re.sub(r"(.*?)<<-?(['\"]?)(\w+)\2([^\n]*)\n(.*?)^\s*\3$",
                   lambda m: f"{m[1]}{m[4]}\n" + (m[5] if m[5].startswith("#!") else ""), text,
                   flags=re.MULTILINE | re.DOTALL)
@@ -111,6 +118,17 @@ def strip(words):
 # --- the rules ---
 
 
+def gives_terminal(words):
+    """Whether a program of another user gets root's terminal. systemd-run gives none, or one of its own."""
+    if words[:2] == ["setsid", "--wait"]:
+        return False
+    if words[0] == "runuser":
+        return "--pty" not in words
+    if words[0] == "su":
+        return "--pty" not in words and "-P" not in words
+    return words[0] == "setpriv" and any(word.startswith("--reuid") for word in words)
+
+
 def breaks_rule(command):
     """Why root must not run it, or None."""
     words = strip(words_of(command))
@@ -118,11 +136,13 @@ def breaks_rule(command):
         return None
     if re.search(rf"(?<![2&])>>?\s*[\"']?{BELOW.pattern}", command) and words[0] not in ("runuser", "setsid"):
         return "root writes below a folder of the customer's"
-    if words[0] == "runuser":
-        return None if "--pty" in words else "it gives root's terminal to the customer"
-    if words[:3] == ["setsid", "--wait", "runuser"]:
+    if any(command.startswith(allowed) for allowed in ALLOWED):
         return None
-    if any(command.startswith(allowed) for allowed in ALLOWED) or words[0] not in PATH_TOOLS:
+    if gives_terminal(words) or re.search(r"\bsudo +(-\w+ +)*(-\w*u|--user)\b", command):
+        return "it gives root's terminal to the customer"
+    if words[0] == "runuser" or words[:3] == ["setsid", "--wait", "runuser"]:
+        return None
+    if words[0] not in PATH_TOOLS:
         return None
     operands = [word.partition("=")[2] if word.startswith("--") else word for word in words[1:]] or [""]
     if any(BELOW.match(word) for word in operands):
@@ -172,7 +192,9 @@ def test_what_root_is_told_to_do(rule):
     "chown -R bob:www-data /var/www/bob", "find /var/www/bob -type d -exec chmod g+s {} +", "mv x /srv/www/alice",
     "sudo chmod 0400 /etc/bellhop/tls/alice/privkey.pem", "cat >/etc/bellhop/tls/alice/site.conf <<EOF\nx\nEOF",
     "cat >\"/etc/bellhop/tls/$name/acme.conf\" <<'EOF'\nx\nEOF", "cd /srv/www/alice", "tar -xzpf /root/a.tar.gz -C /",
-    "runuser -u alice -- sh", "ls && rm /home/alice/x", "if true; then touch /var/lib/bellhop/alice/x; fi",
+    "runuser -u alice -- sh", "su alice -c 'crontab -e'", "su - alice", "sudo -u alice php x.php", "sudo -iu alice",
+    "setpriv --reuid=alice --clear-groups sh", "rm -rf /var/cache/bellhop/alice/x", "ls && rm /home/alice/x",
+    "if true; then touch /var/lib/bellhop/alice/x; fi",
     "for n in *; do chown $n: /srv/www/$n/x; done", "cat >/root/hook <<'EOF'\n#!/bin/sh\nchown a: /srv/www/a/b\nEOF",
     "rsync -a /mnt/www/ /srv/www/", "give it away with 'chown alice: /etc/bellhop/tls/alice/privkey.pem'"])
 def test_walker_sees(command):
@@ -189,7 +211,7 @@ def test_walker_sees_in_the_journal(command):
 def test_walker_reads_all_kinds():
     seen = {where for where, text in texts() if re.search(r"bellhopctl|journalctl|systemctl", text)}
     assert {"README.md", "operations.md", "migrating.md", "bellhop.7.scd", "bellhopctl.1.scd", "bellhop.catalog",
-            "findings-table.h", "verb-cert.c", "bellhop.postinst"} <= seen
+            "findings-table.h", "verb-cert.c", "bellhop.postinst", "carry.py", "bellhop-log-folders", "bellhop.spec"} <= seen
 
 
 def test_allowed_are_there():
