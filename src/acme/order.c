@@ -618,10 +618,12 @@ static bool order_need_account(Order *order, const char *folder)
 
         if (!path || !wanted)
                 return order_fail(order, "not enough memory");
-        if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+        if (mkdir(folder, 0711) < 0 && errno != EEXIST)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (lock < 0 || flock(lock, LOCK_EX) < 0)
+        /* A customer who could open the folder could keep the lock. Earlier versions made it with
+         * another mode. */
+        if (lock < 0 || fchmod(lock, 0711) < 0 || flock(lock, LOCK_EX) < 0)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         if (file_read(path, O_NOFOLLOW, PEM_BYTES_MAX, &present, &size) == 0 &&
             strcmp(present, wanted) == 0)

@@ -215,7 +215,8 @@ class Carry:
 
     def stage(self, folder, entries):
         """Writes the plan as a folder of configuration, for bellhopctl check."""
-        os.chmod(folder, 0o755)
+        # Customers can use what is in it, but can't open the folder itself, which import locks.
+        os.chmod(folder, 0o711)
         for name in ("apache2", "instances", "sites", "tls", "www"):
             os.mkdir(os.path.join(folder, name), 0o755)
         access.write(os.path.join(folder, "apache2/instance.conf"), INSTANCE_CONF.format(self.path("apache2", "instance.conf")))

@@ -94,12 +94,15 @@ def test_sees_no_challenge(box, mallory):
         printf token.own >{CHALLENGES}/http-01/{HOST}/token
     """)
     paths = [CHALLENGES, f"{CHALLENGES}/http-01", f"{CHALLENGES}/http-01/{VICTIM_HOST}",
-             f"/var/lib/bellhop-acme/orders/{VICTIM}", "/var/lib/bellhop-acme/accounts/default/private"]
+             f"/var/lib/bellhop-acme/orders/{VICTIM}", "/var/lib/bellhop-acme/accounts/default/private",
+             # What it can open, it can lock, and orders wait for these locks.
+             "/var/lib/bellhop-acme/accounts/default"]
     seen = mallory.do("lists", path=paths)
     assert [path for path in paths if seen[path] not in ("ENOENT", "EACCES")] == [], seen
     assert set(mallory.do("reads", path=[f"{CHALLENGES}/http-01/{VICTIM_HOST}/token"]).values()) <= {"ENOENT", "EACCES"}
     for command in (f"ls {CHALLENGES}", f"cat {CHALLENGES}/http-01/{VICTIM_HOST}/token", f"touch {CHALLENGES}/http-01/x",
-                    "ls /var/lib/bellhop-acme/accounts/default/private", f"ls /var/lib/bellhop-acme/orders/{VICTIM}"):
+                    "ls /var/lib/bellhop-acme/accounts/default/private", "ls /var/lib/bellhop-acme/accounts/default",
+                    f"ls /var/lib/bellhop-acme/orders/{VICTIM}"):
         assert "Permission denied" in shell(box, command, check=False).stderr, command
     # The router answers each host with its own challenge.
     path = "/.well-known/acme-challenge/token"

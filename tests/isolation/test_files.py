@@ -3,6 +3,9 @@
 
 import json
 
+import pytest
+from mallory import assert_neighbours_are_well
+
 SECRET = "bob's secret"
 OF_BOB = ["/home/bob/secret", "/srv/www/bob/secret", "/srv/www/bob/index.cgi", "/etc/bellhop/sites/bob/secret.conf",
           "/etc/bellhop/tls/bob/privkey.pem", "/etc/bellhop/tls/bob/fullchain.pem", "/run/bellhop-instance/bob/pid"]
@@ -138,3 +141,32 @@ def test_forged_journal_lines_bear_their_maker(box, mallory):
     line = json.loads(lines[0])
     assert (line["_SYSTEMD_UNIT"], line["_UID"]) == ("bellhop@mallory.service", str(box.uid("mallory")))
     assert "forged" not in box.journal("-u", "bellhop@bob")
+
+
+# What bellhop's programs have, and customers see at least a part of.
+OF_BELLHOP = ["/etc/bellhop", "/var/lib/bellhop", "/var/lib/bellhop-acme", "/var/log/bellhop", "/run"]
+
+
+@pytest.mark.parametrize("where", ["site", "shell"])
+def test_keeps_no_lock_that_root_waits_for(box, mallory, where):
+    """A file or folder need only be readable for that."""
+    unit, program = "shell-of-mallory.service", f"{mallory.folder}/attacks.cgi"
+    mallory.forget()
+    if where == "site":
+        unit = mallory.unit
+        holder = box.popen_client("curl", "-s", "--resolve", f"{mallory.host}:80:127.0.0.1",
+                                  mallory.url("keeps_locks", below=OF_BELLHOP))
+    else:
+        holder = box.popen_run("systemd-run", "--quiet", "--wait", "--collect", f"--unit={unit}", "--uid=mallory",
+                               f"--setenv=QUERY_STRING=keeps_locks&below={json.dumps(OF_BELLHOP)}",
+                               f"--setenv=SCRIPT_FILENAME={program}", program)
+    try:
+        assert mallory.left("result.json") > 0
+        box.shell("bellhopctl export bob >/root/bob.json")
+        for words in (["apply"], ["suspend", "bob"], ["resume", "bob"], ["import", "/root/bob.json"]):
+            box.run("timeout", "30", "bellhopctl", *words)
+        assert_neighbours_are_well(box)
+        assert holder.poll() is None
+    finally:
+        box.try_run("systemctl", "kill", "--signal=KILL", unit)
+        holder.wait()

@@ -43,19 +43,16 @@ static void change_delay_signals(void)
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Locks the folder of the instances' files itself, so no lock file is left behind. The lock ends
- * with the process. */
+/* Locks the folder of the sockets itself, so no lock file is left behind. The lock ends with the
+ * process. A customer who could open the folder could keep the lock, and delay us for ever. */
 static CtlStatus change_take_lock(Change *change)
 {
-        const char *dir = change->ctl->config_dir;
-        _cleanup_free_ char *path = text_format("%s/instances", dir);
+        const char *dir = change->ctl->runtime_dir;
 
-        if (!path)
-                return output_no_memory();
-        change->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        change->lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (change->lock >= 0 && flock(change->lock, LOCK_EX) == 0)
                 return CTL_FINE;
-        output_error("%s/instances can't be used: %s.%s", dir, strerror(errno),
+        output_error("%s can't be used: %s.%s", dir, strerror(errno),
                      errno == ENOENT ? " Is bellhop installed?" : "");
         return CTL_FAILED;
 }
