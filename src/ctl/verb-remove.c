@@ -3,6 +3,7 @@
  * bellhopctl remove: removes the file of the instance first. If the command is interrupted after
  * this, the instance does not exist after the next boot. The same command continues with the rest.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -120,6 +121,62 @@ static bool remove_folders(Remove *remove)
         return good;
 }
 
+typedef bool RemoveMatch(const Remove *remove, int folder, const char *name);
+
+/* Removes files in a folder of root, whose names are not the name of the user. */
+static bool remove_matching(Remove *remove, const char *kind, const char *folder,
+                            RemoveMatch *match)
+{
+        const bool is_dry_run = remove->change.ctl->dry_run;
+        DIR *dir = opendir(folder);
+        bool good = true;
+
+        if (!dir)
+                return change_good(folder,
+                                   errno == ENOENT || (errno == EACCES && is_dry_run) ? 0 : -errno);
+        for (const struct dirent *entry; (entry = readdir(dir));)
+                if (match(remove, dirfd(dir), entry->d_name) &&
+                    change_step(&remove->change, kind, "remove %s/%s", folder, entry->d_name) &&
+                    unlinkat(dirfd(dir), entry->d_name, 0) < 0 && errno != ENOENT)
+                        good = change_good(folder, -errno);
+        (void)closedir(dir);
+        return good;
+}
+
+static bool remove_is_log_link(const Remove *remove, int folder, const char *name)
+{
+        char target[NAME_MAX + 1];
+        const ssize_t n = readlinkat(folder, name, target, sizeof(target) - 1);
+
+        if (n < (ssize_t)strlen("../"))
+                return false;
+        target[n] = 0;
+        return strcmp(target + strlen("../"), remove->name) == 0;
+}
+
+/* Otherwise lines of a later user with the uid could go to a later customer with the name. */
+static bool remove_log_links(Remove *remove)
+{
+        return remove_matching(remove, "logs", LOG_DIR "/.uid", remove_is_log_link);
+}
+
+static bool remove_is_job(const Remove *remove, int folder, const char *name)
+{
+        const struct passwd *user = getpwnam(remove->name);
+        struct stat st;
+
+        return user && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               S_ISREG(st.st_mode) && st.st_uid == user->pw_uid;
+}
+
+/* atd(8) would run them for a later user with the uid. Debian has the first folder, Red Hat the
+ * second. */
+static bool remove_jobs(Remove *remove)
+{
+        return remove_matching(remove, "user", "/var/spool/cron/atjobs", remove_is_job) &&
+               remove_matching(remove, "user", "/var/spool/at", remove_is_job);
+}
+
 /* Removes files of other programs that have the user's name, because userdel(8) keeps them. */
 static bool remove_kept(Remove *remove)
 {
@@ -156,7 +213,7 @@ static bool remove_user(Remove *remove)
 
         if (user && !user_is_ours(user))
                 return true;
-        return remove_kept(remove) &&
+        return remove_kept(remove) && remove_jobs(remove) &&
                (!user ||
                 !change_step(&remove->change, "user", "remove user %s and %s", remove->name,
                              user->pw_dir) ||
@@ -191,6 +248,7 @@ static bool remove_all(Remove *remove)
         good = ending_forget_settings(&remove->change, remove->name);
         good = remove_quota(remove) && good;
         good = remove_folders(remove) && good;
+        good = remove_log_links(remove) && good;
         good = acme_remove_state(&remove->change, remove->name) && good;
         good = ending_close_account(&remove->change, remove->name) && good;
         return remove_user(remove) && good;

@@ -273,7 +273,8 @@ static void status_put_mail(Status *status)
         const uint64_t now = (uint64_t)time(NULL);
         Budget budget = { .n_sites = 0 };
         const int r = budget_load(&budget, status->ctl->mail_dir);
-        const int site = r == 0 ? budget_find(&budget, status->name) : -1;
+        const struct passwd *user = getpwnam(status->name);
+        const int site = r == 0 ? budget_find(&budget, status->name, user ? user->pw_uid : 0) : -1;
         const BudgetSite none = { .hour = 0 }, *of = site >= 0 ? &budget.sites[site] : &none;
         const uint64_t day = of->day == now / BUDGET_DAY_SEC ? of->in_day : 0;
         char today[SHOWN_MAX], sent[SHOWN_MAX], refused[SHOWN_MAX];

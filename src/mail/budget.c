@@ -16,18 +16,25 @@
 
 bool budget_parse(const Line *line, BudgetSite *ret)
 {
-        uint64_t *const numbers[] = { &ret->hour,     &ret->in_hour,           &ret->day,
-                                      &ret->in_day,   &ret->recipients_in_day, &ret->n_sent,
-                                      &ret->n_refused };
+        uint64_t *const numbers[] = {
+                &ret->hour,   &ret->in_hour,   &ret->day, &ret->in_day, &ret->recipients_in_day,
+                &ret->n_sent, &ret->n_refused, &ret->uid
+        };
         Span rest = line->value, word;
 
         *ret = (BudgetSite){ .hour = 0 };
         if (line->kind != LINE_ASSIGNMENT || line->error || line->key.size >= sizeof(ret->name))
                 return false;
         memcpy(ret->name, line->key.data, line->key.size);
-        for (size_t i = 0; i < ELEMENTSOF(numbers); i++)
-                if (!words_next(&rest, &word) || !text_number(word, UINT64_MAX, numbers[i]))
+        for (size_t i = 0; i < ELEMENTSOF(numbers); i++) {
+                const bool any = words_next(&rest, &word);
+
+                /* Earlier versions wrote no uid. */
+                if (!any && numbers[i] == &ret->uid)
+                        break;
+                if (!any || !text_number(word, UINT64_MAX, numbers[i]))
                         return false;
+        }
         return !words_next(&rest, &word) && instance_name_is_valid(ret->name);
 }
 
@@ -35,9 +42,9 @@ size_t budget_format(const BudgetSite *site, char ret[static BUDGET_LINE_MAX])
 {
         return (size_t)snprintf(ret, BUDGET_LINE_MAX,
                                 "%s=%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
-                                " %" PRIu64 " %" PRIu64 "\n",
+                                " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
                                 site->name, site->hour, site->in_hour, site->day, site->in_day,
-                                site->recipients_in_day, site->n_sent, site->n_refused);
+                                site->recipients_in_day, site->n_sent, site->n_refused, site->uid);
 }
 
 static int budget_read(Budget *budget, Span text)
@@ -98,17 +105,31 @@ void budget_done(Budget *budget)
 
 /* --- charges --- */
 
-int budget_find(Budget *budget, const char *name)
+/* Returns false if an earlier customer of that name had the counts. */
+static bool budget_is_of(BudgetSite *site, uid_t uid)
 {
-        BudgetSite site = { .hour = 0 };
+        if (site->uid == 0)
+                site->uid = uid;
+        return uid == 0 || site->uid == uid;
+}
+
+int budget_find(Budget *budget, const char *name, uid_t uid)
+{
+        BudgetSite site = { .uid = uid };
         int r;
 
-        for (size_t i = 0; i < budget->n_sites; i++)
-                if (strcmp(budget->sites[i].name, name) == 0)
-                        return (int)i;
-        if (budget->n_sites >= BUDGET_SITES_MAX || strlen(name) >= sizeof(site.name))
+        if (strlen(name) >= sizeof(site.name))
                 return -ENOSPC;
         (void)strcpy(site.name, name);
+        for (size_t i = 0; i < budget->n_sites; i++) {
+                if (strcmp(budget->sites[i].name, name) != 0)
+                        continue;
+                if (!budget_is_of(&budget->sites[i], uid))
+                        budget->sites[i] = site;
+                return (int)i;
+        }
+        if (budget->n_sites >= BUDGET_SITES_MAX)
+                return -ENOSPC;
         r = array_append(budget->sites, budget->n_sites, site);
         return r < 0 ? r : (int)budget->n_sites - 1;
 }

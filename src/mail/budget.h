@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdio.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "config/config.h"
@@ -22,6 +23,7 @@ typedef struct BudgetSite {
         uint64_t day, in_day;   /* messages in that day */
         uint64_t recipients_in_day;
         uint64_t n_sent, n_refused; /* all messages so far */
+        uint64_t uid;               /* 0: unknown */
         LogLimit log;               /* of refusals; not saved */
 } BudgetSite;
 
@@ -46,8 +48,8 @@ int budget_save(Budget *budget, const char *dir);
 void budget_done(Budget *budget);
 
 /* Returns the index of a customer in budget->sites, or a negative errno. The index never changes.
- */
-int budget_find(Budget *budget, const char *name);
+ * If an earlier customer of that name had another uid, sets their counts to 0. */
+int budget_find(Budget *budget, const char *name, uid_t uid);
 
 /* Charges one message, or one more recipient, if the customer's limits allow it. */
 BudgetVerdict budget_charge(Budget *budget, int site, const MailLimits *limits, bool is_recipient,

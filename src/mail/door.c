@@ -144,7 +144,7 @@ int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret)
                         : -ENOENT;
 
         if (r == 0)
-                r = budget_find(&door->budget, name);
+                r = budget_find(&door->budget, name, uid);
         if (r == -ENOENT)
                 door_refuse(fd, "554 5.7.1 only customers of bellhop can send mail here\r\n");
         else if (r == -EACCES)

@@ -355,8 +355,14 @@ def test_purge_leaves_nothing(box):
         systemctl set-property bellhop-standin@dora.service TasksMax=44
         echo '* * * * * true' >/var/spool/cron/crontabs/dora
         touch /var/lib/systemd/linger/dora
+        mkdir -p /var/spool/cron/atjobs /var/spool/at
+        for job in cron/atjobs/a0000101c8a5f0 at/a0000201c8a5f0; do
+            install -o dora -m 0700 /dev/null /var/spool/$job
+            install -o alice -m 0700 /dev/null /var/spool/$job.alice
+        done
     """)
     uid = box.uid("dora")
+    assert box.run("readlink", f"/var/log/bellhop/.uid/{uid}") == "../dora\n"
     said = ctl(box, "remove", "dora", "--purge", "--dry-run")
     assert "remove /var/lib/bellhop/dora" in said and "remove /var/cache/bellhop/dora" in said
     assert "remove the settings of the units of dora from systemd" in said
@@ -364,6 +370,10 @@ def test_purge_leaves_nothing(box):
     assert left_of(box, "dora") == []
     places = ("/etc", "/srv", "/var/lib", "/var/spool", "/run")
     assert box.run("find", *places, "-xdev", "-name", "*dora*", "-not", "-path", "/run/sdbox/*") == ""
+    assert box.run("find", "/var/log/bellhop", "-lname", "*dora*") == ""
+    assert box.run("find", *places, "/var/log", "-xdev", "-uid", str(uid)) == ""
+    assert box.shell("cd /var/spool; ls cron/atjobs at; rm -r cron/atjobs at").split() == [
+        "at:", "a0000201c8a5f0.alice", "cron/atjobs:", "a0000101c8a5f0.alice"]
     box.shell(f"id -un {uid} >/dev/null 2>&1 || useradd --uid {uid} stranger")
     try:
         add(box, "dora")

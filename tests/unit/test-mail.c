@@ -94,9 +94,10 @@ static void test_hours_and_days(void **state)
 {
         const MailLimits limits = { .per_hour = 2, .per_day = 3, .recipients_per_day = 2 };
         Budget budget = { .n_sites = 0 };
-        const int alice = budget_find(&budget, "alice"), bob = budget_find(&budget, "bob");
+        const int alice = budget_find(&budget, "alice", 1000),
+                  bob = budget_find(&budget, "bob", 1000);
 
-        assert_int_equal(budget_find(&budget, "alice"), alice);
+        assert_int_equal(budget_find(&budget, "alice", 1000), alice);
         assert_int_equal(budget_charge(&budget, alice, &limits, false, NOON), BUDGET_FITS);
         assert_int_equal(budget_charge(&budget, alice, &limits, false, NOON), BUDGET_FITS);
         assert_int_equal(budget_charge(&budget, alice, &limits, false, NOON), BUDGET_HOUR);
@@ -125,7 +126,7 @@ static void test_late_recipient(void **state)
         const MailLimits limits = { .per_hour = 1, .per_day = 1, .recipients_per_day = 2 };
         const time_t midnight = NOON + 12 * HOUR;
         Budget budget = { .n_sites = 0 };
-        const int alice = budget_find(&budget, "alice");
+        const int alice = budget_find(&budget, "alice", 1000);
 
         assert_int_equal(budget_charge(&budget, alice, &limits, false, midnight - 1), BUDGET_FITS);
         assert_int_equal(budget_charge(&budget, alice, &limits, false, midnight), BUDGET_FITS);
@@ -134,6 +135,36 @@ static void test_late_recipient(void **state)
         assert_int_equal(budget_charge(&budget, alice, &limits, true, midnight - 1),
                          BUDGET_RECIPIENTS);
         assert_int_equal(budget_charge(&budget, alice, &limits, false, midnight), BUDGET_DAY);
+        budget_done(&budget);
+}
+
+static void test_next_customer_of_the_name(void **state)
+{
+        const MailLimits limits = { .per_hour = 1, .per_day = 1, .recipients_per_day = 1 };
+        const Line line = { .kind = LINE_ASSIGNMENT,
+                            .key = span_from_string("alice"),
+                            .value = span_from_string("1 2 3 4 5 6 7") };
+        BudgetSite of_earlier_version;
+        Budget budget = { .n_sites = 0 };
+        const int alice = budget_find(&budget, "alice", 1000);
+
+        assert_int_equal(budget_charge(&budget, alice, &limits, false, NOON), BUDGET_FITS);
+        assert_int_equal(budget_charge(&budget, alice, &limits, true, NOON), BUDGET_FITS);
+        budget_count(&budget, alice, true);
+        assert_int_equal(budget_find(&budget, "alice", 0), alice);
+        assert_int_equal(budget_find(&budget, "alice", 1000), alice);
+        assert_int_equal(budget_charge(&budget, alice, &limits, false, NOON), BUDGET_DAY);
+        assert_int_equal(budget_find(&budget, "alice", 1001), alice);
+        assert_int_equal(budget.sites[alice].n_sent, 0);
+        assert_int_equal(budget_charge(&budget, alice, &limits, false, NOON), BUDGET_FITS);
+        assert_int_equal(budget_charge(&budget, alice, &limits, true, NOON), BUDGET_FITS);
+        /* Counts without a uid are of the first one. */
+        assert_true(budget_parse(&line, &of_earlier_version));
+        budget.sites[alice] = of_earlier_version;
+        assert_int_equal(budget_find(&budget, "alice", 1001), alice);
+        assert_int_equal(budget.sites[alice].n_sent, 6);
+        assert_int_equal(budget_find(&budget, "alice", 1002), alice);
+        assert_int_equal(budget.sites[alice].n_sent, 0);
         budget_done(&budget);
 }
 
@@ -152,9 +183,9 @@ static void test_file(void **state)
 
                 (void)snprintf(name, sizeof(name), "customer-%u", i);
                 for (unsigned j = 0; j < i; j++)
-                        (void)budget_charge(&budget, budget_find(&budget, name), &limits, false,
-                                            NOON);
-                budget_count(&budget, budget_find(&budget, name), i % 2 == 0);
+                        (void)budget_charge(&budget, budget_find(&budget, name, 1000), &limits,
+                                            false, NOON);
+                budget_count(&budget, budget_find(&budget, name, 1000), i % 2 == 0);
         }
         assert_true(budget.has_changed);
         assert_int_equal(budget_save(&budget, dir), 0);
@@ -241,10 +272,15 @@ static void test_recipients(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_addresses),      cmocka_unit_test(test_every_split),
-                cmocka_unit_test(test_replies),        cmocka_unit_test(test_hours_and_days),
-                cmocka_unit_test(test_late_recipient), cmocka_unit_test(test_file),
-                cmocka_unit_test(test_header),         cmocka_unit_test(test_recipients),
+                cmocka_unit_test(test_addresses),
+                cmocka_unit_test(test_every_split),
+                cmocka_unit_test(test_replies),
+                cmocka_unit_test(test_hours_and_days),
+                cmocka_unit_test(test_late_recipient),
+                cmocka_unit_test(test_next_customer_of_the_name),
+                cmocka_unit_test(test_file),
+                cmocka_unit_test(test_header),
+                cmocka_unit_test(test_recipients),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
