@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A client chooses host and token. The callers make sure that neither contains '/' or "..", and no
- * link is followed here. (openat2(2) can't be used: RestrictSUIDSGID= of the router's unit forbids
- * it.) The content of a file is also checked, so that nothing except answers is sent. */
+/* A client chooses host and token. The callers make sure that neither contains '/' or "..", and the
+ * functions here follow no symbolic links. (openat2(2) can't be used: RestrictSUIDSGID= of the
+ * router's unit forbids it.) They also check the content of a file, so that the router can send
+ * nothing except answers. */
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@ const char *const challenge_names[CHALLENGE_TYPES] = {
         [CHALLENGE_TLS - 1] = "tls-alpn-01",
 };
 
-/* RFC 4648 section 5. */
+/* Returns the value of a digit in base64url (RFC 4648 section 5), or -1. */
 static int challenge_digit(uint8_t c)
 {
         static const char digits[] =
@@ -56,10 +57,11 @@ static int challenge_open(const char *dir, const char *const names[], int flags)
         return take_fd(fd);
 }
 
-/* Reads the whole file. 0: it does not exist, is empty, larger than size, or not a regular file. */
+/* Reads the whole file. Returns its size, or 0 if it does not exist, is empty, is larger than size,
+ * or is not a regular file. */
 static size_t challenge_read(const char *dir, const char *const names[], char *ret, size_t size)
 {
-        /* O_NONBLOCK: waits neither for the writer of a fifo nor for a lease. */
+        /* Because of O_NONBLOCK, open(2) waits neither for the writer of a fifo nor for a lease. */
         _cleanup_close_ int fd = challenge_open(dir, names, O_NONBLOCK | O_NOCTTY);
         struct stat st;
         ssize_t n;

@@ -22,7 +22,7 @@ typedef enum ChallengeType {
 
 #define CHALLENGE_TYPES CHALLENGE_TLS
 
-/* The names in the RFCs; the index is a ChallengeType, from 1 on. */
+/* The names in the RFCs; the index is a ChallengeType minus 1. */
 extern const char *const challenge_names[CHALLENGE_TYPES];
 
 #define CHALLENGE_TOKEN_MAX   128
@@ -41,11 +41,12 @@ bool challenge_is_any_pending(const char *dir);
 size_t challenge_read_answer(const char *dir, const char *host, Span token,
                              char ret[static CHALLENGE_ANSWER_MAX]);
 
-/* Reads the digest of a host; false: no such challenge is pending. Never waits. */
+/* Reads the digest for a host. False: no such challenge is pending. Never waits. */
 bool challenge_read_digest(const char *dir, const char *host,
                            uint8_t ret[static CHALLENGE_DIGEST_SIZE]);
 
 #define CHALLENGE_REPLY_MAX (256 + CHALLENGE_ANSWER_MAX)
 
-/* The reply of the router to a GET or HEAD request. Pure. */
+/* Writes the router's reply to a GET or HEAD request into ret. Returns the size of the reply. Pure.
+ * */
 size_t challenge_reply(Span method, Span answer, char ret[static CHALLENGE_REPLY_MAX]);

@@ -37,14 +37,15 @@ enum bellhop_protocol {
         BELLHOP_PROTOCOL_HTTP = 2,
 };
 
-/* The fixed part of the datagram, as sent. */
+/* The fixed part of the datagram, as the router sends it. */
 struct bellhop_header {
-        uint8_t magic[4];       /* BELLHOP_MAGIC */
-        uint8_t version;        /* BELLHOP_PROTOCOL_VERSION */
-        uint8_t reason;         /* enum bellhop_reason */
-        uint8_t protocol;       /* enum bellhop_protocol */
-        uint8_t host_length;    /* bytes of host that follow, 0 to BELLHOP_HOST_MAX */
-        uint64_t accepted_nsec; /* when the router accepted it: CLOCK_MONOTONIC */
+        uint8_t magic[4];    /* BELLHOP_MAGIC */
+        uint8_t version;     /* BELLHOP_PROTOCOL_VERSION */
+        uint8_t reason;      /* enum bellhop_reason */
+        uint8_t protocol;    /* enum bellhop_protocol */
+        uint8_t host_length; /* the number of bytes of the host that follows, 0 to BELLHOP_HOST_MAX
+                              */
+        uint64_t accepted_nsec; /* when the router accepted the connection: CLOCK_MONOTONIC */
 };
 
 /* One hand-off as a program sees it. */
@@ -73,7 +74,7 @@ enum bellhop_send_result {
 
 /* Connects a new datagram socket to the hand-off socket at path (at most 107 bytes). Returns a
  * close-on-exec, non-blocking descriptor that the caller owns, or a negative errno: -ENOENT and
- * -ECONNREFUSED mean that nothing listens there. */
+ * -ECONNREFUSED mean that no process listens there. */
 int bellhop_connect(const char *path);
 
 /* Sends one connection over a socket from bellhop_connect(). The caller still owns fd, and closes
@@ -82,11 +83,11 @@ int bellhop_connect(const char *path);
 int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
 
 /*
- * Receives one connection. SO_PASSCRED must be set on handoff_fd before anything is sent; only
- * hand-offs of sender_uid, the router's user, are accepted. Never blocks. On 0, the caller owns
- * *ret_fd, a connection that is close-on-exec and otherwise as accept(2) gave it to the router. A
- * refused message is discarded with its descriptors: call again for the next one. -EMFILE: no
- * descriptor was free, and the connection is lost.
+ * Receives one connection. Set SO_PASSCRED on handoff_fd before anything is sent to it. Only
+ * hand-offs of sender_uid, the router's user, are accepted. Never blocks. If the result is 0, the
+ * caller owns *ret_fd, a connection that is close-on-exec and otherwise as accept(2) gave it to the
+ * router. A refused message is discarded with its descriptors: call again for the next one.
+ * -EMFILE: no descriptor was free, and the connection is lost.
  */
 int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
                     int *ret_fd);

@@ -7,8 +7,8 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* This is so large that only the receiver's queue limits us. A full buffer and a full queue give
- * the same error. */
+/* This is so large that only the receiver's queue limits the number of unread hand-offs. A full
+ * buffer and a full queue give the same error. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
 int bellhop_connect(const char *path)
@@ -23,7 +23,7 @@ int bellhop_connect(const char *path)
         if (fd < 0)
                 return -errno;
 
-        /* The kernel limits it to net.core.wmem_max. */
+        /* The kernel limits this size to net.core.wmem_max. */
         (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 
         if (connect(fd, (struct sockaddr *)&address, (socklen_t)address_size) < 0)

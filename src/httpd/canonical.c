@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The host in the target comes from root's file, not from the client. */
+/* The host in the target of a redirect comes from root's file, not from the client. */
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>

@@ -6,6 +6,6 @@
 
 #include "config/config.h"
 
-/* Call this in the first hook of a request. Returns DECLINED, or the status of a redirect after
- * setting its target. */
+/* Call this in the first hook of a request. Returns DECLINED if the request needs no redirect.
+ * Otherwise sets the target of the redirect, and returns its status. */
 int canonical_redirect(request_rec *request, const Config *config, uint32_t own);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In each child, after the child_init hooks, each MPM stores its accept function in its listeners.
- * Our function must replace the MPM's function, and until then the listener must not become
- * readable. So the listener's descriptor is an epoll instance that watches nothing until a thread
- * has replaced the function. The thread can be removed when MPMs keep an accept_func that is
+ * In each child, after the child_init hooks, the MPM stores its accept function in its listeners.
+ * The function of this file must replace the MPM's function, and until then the listener must not
+ * become readable. So the listener's descriptor is an epoll instance that watches nothing until a
+ * thread has replaced the function. The thread can be removed when MPMs keep an accept_func that is
  * already set. The MPMs of httpd 2.4.71 (November 2026) don't keep it.
  *
- * There is a second listener, which never becomes readable. With a single listener, prefork and
- * worker would not poll, but call the MPM's accept function at once.
+ * A second listener never becomes readable. It is necessary because with a single listener, prefork
+ * and worker would not poll, but call the MPM's accept function at once.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -38,16 +38,16 @@ APLOG_USE_MODULE(bellhop);
 
 #define SOCKET_DATA_KEY "bellhop"
 
-/* The largest number of refused messages that are skipped in one wake. They are skipped together,
- * because each failed accept costs the MPM a pool. */
+/* The largest number of refused messages that a child skips each time it wakes. The child skips
+ * them together, because each failed accept costs the MPM a pool of memory. */
 #define REFUSED_PER_WAKE 64
 
-/* The shortest time between two wakes while the gate is barred, so that no messages can be
- * received. */
+/* While the gate is barred, a child can't receive messages. It waits for this time before it tries
+ * again. */
 #define BARRED_NSEC 1000000L
 
-/* The first and the longest pause of the arming thread between checks. The MPMs need some 100 µs.
- */
+/* The first and the longest pause between two checks of the thread in arm(). The MPMs need some 100
+ * µs to store their accept function. */
 #define ARM_NSEC_FIRST 20000L
 #define ARM_NSEC_MOST  200000L
 
@@ -62,7 +62,7 @@ static struct Inbox {
         LogLimit limit;
 } inbox = { .handoff_fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
-/* Our data of an open connection. */
+/* The data that this module keeps for an open connection. */
 typedef struct Received {
         struct bellhop_handoff handoff;
         bool is_taken;
@@ -101,7 +101,8 @@ static apr_status_t forget_connection(void *received)
         return APR_SUCCESS;
 }
 
-/* A port in the list of the server's listeners. */
+/* An entry in the server's list of listeners that only shows a port to other modules. It receives
+ * no connections. */
 typedef struct PortRecord {
         ap_listen_rec listener;
         apr_sockaddr_t bind_addr;
@@ -118,10 +119,10 @@ static void fill_port(PortRecord *record, apr_port_t port, const char *protocol)
         record->listener.next = NULL;
 }
 
-/* Adds a port to the server's listeners when its first connection arrives, because mod_remoteip
- * reads PROXY headers only on ports of these listeners. At this time, the MPMs have already chosen
- * their listeners. Only the accepting thread of a child adds records. Other threads see a complete
- * record or none. */
+/* Adds a port to the server's listeners when the first connection to this port arrives, because
+ * mod_remoteip reads PROXY headers only on ports of these listeners. By then, the MPM has already
+ * chosen its listeners, and ignores the new entry. Only the accepting thread of a child adds
+ * records. Other threads see a complete record or none. */
 static void show_port(const struct sockaddr_storage *local)
 {
         PortRecord *record;
@@ -181,9 +182,9 @@ static void choose_port(int fd, const struct bellhop_handoff *handoff,
                 *port = htons(received_speaks_tls(fd, handoff) ? HTTPS_PORT : HTTP_PORT);
 }
 
-/* Makes the server's socket of a connection. The server itself sets TCP_NODELAY, and sets
- * O_NONBLOCK with its first timeout. This function asks APR for the client's address, because APR
- * would ask the kernel again if we set the address. */
+/* Makes Apache's socket for a received connection. Apache itself sets TCP_NODELAY, and sets
+ * O_NONBLOCK with its first timeout. This function lets APR find the client's address: if it set
+ * the address itself, APR would still ask the kernel. */
 static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
                                 apr_pool_t *pool, apr_socket_t **ret_socket)
 {
@@ -261,8 +262,8 @@ static apr_status_t accept_handoff(void **ret_socket, ap_listen_rec *listener, a
         apr_socket_t *socket = NULL;
         apr_status_t status;
 
-        *ret_socket = NULL; /* the worker MPM checks only this pointer, which has its last socket
-                               before the call */
+        *ret_socket = NULL; /* the worker MPM checks only this pointer, which points to the previous
+                               socket before the call */
         if (!page_reach()) {
                 (void)nanosleep(&pause, NULL);
                 return APR_EAGAIN;
@@ -291,8 +292,9 @@ static bool make_placeholder(apr_pool_t *pconf, ap_listen_rec **ret)
         return true;
 }
 
-/* At a reload, the server keeps the old listeners, to reuse those that are still configured. Our
- * listeners are in pconf, so this function removes them from the list before pconf is destroyed. */
+/* At a reload, the server keeps the old listeners, to reuse those that are still configured. The
+ * listeners of this module are in pconf, so this function removes them from the list before pconf
+ * is destroyed. */
 static apr_status_t remove_listeners(void *unused)
 {
         for (ap_listen_rec **at = &ap_listeners; *at;) {
@@ -352,8 +354,8 @@ static int start_arming(int listener_fd)
         pthread_t thread;
         int r;
 
-        /* Each child has its own epoll instance, because children with the same instance would
-         * share what it watches. */
+        /* Each child has its own epoll instance, because children with the same epoll instance
+         * would share its list of watched descriptors. */
         if (epoll_fd < 0 || dup3(epoll_fd, listener_fd, O_CLOEXEC) < 0)
                 return errno;
         inbox.listener->accept_func = NULL;
@@ -378,8 +380,8 @@ void inbox_join(server_rec *server)
         int r;
 
         (void)apr_os_sock_get(&listener_fd, inbox.listener->sd);
-        /* If prefork has closed the listener in a signal handler, this child must end before it has
-         * begun. */
+        /* If a signal handler of prefork has closed the listener, this child must end before it
+         * serves any connection. */
         if (listener_fd < 0)
                 return;
         r = start_arming(listener_fd);

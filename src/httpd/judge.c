@@ -2,7 +2,7 @@
 /*
  * This file reports mistakes in .htaccess files. For each virtual host whose document root contains
  * the folder, Apache's own walk finds the allowed directives, and Apache's own parser reads the
- * file. The walk can't read the file for us, because it reports an error only as text, without the
+ * file. The walk itself could also read the file, but it reports an error only as text, without the
  * number of the line. All other reports come from the tree of directives that Apache has read.
  */
 #include <limits.h>
@@ -26,7 +26,7 @@ bool judge_is_wanted(void)
         return ap_exists_config_define(VERDICT_DEFINE);
 }
 
-/* The part of a request that the walk needs. */
+/* Makes the parts of a request that Apache's walk needs. */
 static request_rec *judge_make_request(apr_pool_t *pool, server_rec *server, const char *folder)
 {
         request_rec *request = apr_pcalloc(pool, sizeof(*request));
@@ -86,7 +86,8 @@ static void judge_write(apr_pool_t *pool, VerdictKind kind, const ap_directive_t
                                           apr_pstrdup(pool, what) });
 }
 
-/* Reports only the first directive of a tree: one line for each file is enough. */
+/* Reports the first directive of a tree that needs the host names of clients. One line for each
+ * file is enough. */
 static bool judge_name_rules(apr_pool_t *pool, const ap_directive_t *directive)
 {
         for (; directive; directive = directive->next) {
@@ -124,7 +125,8 @@ static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, co
 
         if (!error)
                 error = ap_walk_config(tree, &parms, ap_create_per_dir_config(pool));
-        /* Several servers may have the same document root, but each file is reported once. */
+        /* Several servers may have the same document root, but each file must be reported only
+         * once. */
         if (!error && strcmp(last, folder) != 0)
                 (void)judge_name_rules(pool, tree);
         (void)apr_cpystrn(last, folder, sizeof(last));
@@ -132,8 +134,8 @@ static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, co
         return error;
 }
 
-/* Opens the file with the first existing name, as in a request. Refuses other types of files,
- * because opening a fifo would block. Returns the error, or NULL. */
+/* Opens the first existing file of those that AccessFileName names, as Apache does for a request.
+ * Refuses other types of files, because opening a fifo would block. Returns the error, or NULL. */
 static const char *judge_htaccess_open(apr_pool_t *pool, server_rec *server, const char *folder,
                                        ap_configfile_t **ret, char **ret_path)
 {
@@ -242,7 +244,7 @@ static void judge_htaccess_all(apr_pool_t *pool, server_rec *servers)
 /* --- directives --- */
 
 /* Finds the server to which a directive passes requests, such as "http://127.0.0.1:3000/" or
- * "unix:/run/app.sock|http://localhost/". NULL: it passes none. */
+ * "unix:/run/app.sock|http://localhost/". NULL: the directive passes no requests. */
 static const char *judge_find_target(apr_pool_t *pool, const ap_directive_t *directive)
 {
         static const char *const passing[] = { "ProxyPass", "ProxyPassMatch", "BalancerMember",

@@ -10,5 +10,5 @@
 /* Whether the test of the configuration must also call judge_run(). */
 bool judge_is_wanted(void);
 
-/* Writes the facts to standard output. */
+/* Finds the facts, and writes them to standard output. */
 void judge_run(apr_pool_t *pool, server_rec *servers);

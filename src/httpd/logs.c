@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Apache 2.4 has one way to write error logs elsewhere: Apache opens /dev/null, and we write the
- * lines that the hook of the error log gets. Apache itself does this for syslog. With syslog(3), a
- * worker would wait for journald. */
+/* In Apache 2.4, a module can write the error log to another place only in one way: Apache writes
+ * the log to /dev/null, and the module writes the lines that its hook error_log gets. Apache does
+ * the same for syslog, but with syslog(3), a worker would wait for journald. */
 #include <mod_log_config.h>
 
 #include <apr_strings.h>
@@ -23,8 +23,8 @@ static const char *const place_names[LOG_PLACES] = { "journal:", "files:" };
 
 static ap_log_writer_init *next_init;
 static ap_log_writer *next_writer;
-/* Only the addresses of these variables matter: they are the handles of our access and error logs.
- */
+/* Only the addresses of these variables matter: they are the handles of this module's access and
+ * error logs. */
 static char access_places[LOG_PLACES];
 static char error_files[LOG_PLACES][sizeof("/dev/null")] = { "/dev/null", "/dev/null" };
 static const server_rec *main_server;
@@ -61,8 +61,8 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
 
 /* --- error log --- */
 
-/* Returns LOG_PLACES if the server has another error log than "journal:" or "files:". A server
- * without its own log uses the log of the main server. */
+/* Returns the place of a server's error log, or LOG_PLACES if the server has another error log than
+ * "journal:" or "files:". A server without its own log uses the log of the main server. */
 static LogPlace error_place(const server_rec *server)
 {
         const server_rec *owner = server && server->error_fname ? server : main_server;
@@ -97,8 +97,8 @@ static char *error_add_origin(const ap_errorlog_info *info, const char *level, c
                                    gettid());
 }
 
-/* Writes "[module:level] file(line): (status)reason: [client address:port] " as far as these are
- * known. */
+/* Writes "[module:level] file(line): (status)reason: [client address:port] " and leaves out what is
+ * not known. */
 static void error_add_prefix(const ap_errorlog_info *info, LogPlace place, char *text,
                              apr_size_t room)
 {
@@ -152,8 +152,8 @@ static void error_write(const ap_errorlog_info *info, const char *message)
         const LogPlace place = error_place(info->s);
         char text[2 * MAX_STRING_LEN], *at;
 
-        /* As for syslog, LogLevel also applies to notices. To a file, Apache itself writes notices
-         * at any LogLevel. */
+        /* LogLevel also applies to notices, as it does in Apache for syslog. To a file, Apache
+         * itself writes notices at any LogLevel. */
         if (place == LOG_PLACES || info->level > error_level_max(info))
                 return;
         error_add_prefix(info, place, text, MAX_STRING_LEN / 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Logs that the server does not write itself: `ErrorLog NAME` and `CustomLog NAME FORMAT`, where
- * NAME is "journal:" or "files:". bellhop-log(8) writes the files. */
+/* Writes access and error logs instead of the server, for `ErrorLog NAME` and `CustomLog NAME
+ * FORMAT`, where NAME is "journal:" or "files:". bellhop-log(8) writes the files. */
 #pragma once
 
 #include <httpd.h>
@@ -14,7 +14,8 @@ void logs_init(server_rec *server, const char *instance);
  * this in the parent. */
 void logs_use(int lines_fd);
 
-/* Sends error lines to their place until the pool is cleared. */
+/* From now on, sends lines of the error log to the journal or to bellhop-log. Stops when the pool
+ * is cleared. */
 void logs_open(apr_pool_t *pool);
 
 /* Call this in a new child. */

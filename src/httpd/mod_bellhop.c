@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* This file has the directives and the hooks, and takes everything that this process inherits from
- * the supervisor. It refuses requests that are not for this instance. A refusal never has the
+ * the supervisor. It refuses requests that are not for this instance. A refusal never contains the
  * customer's content. */
 #include <pwd.h>
 #include <sys/prctl.h>
@@ -104,8 +104,8 @@ static void warn_of_listen(server_rec *server)
                              at->filename, at->line_num, at->args);
 }
 
-/* This runs before any of the customer's code, which must not find the variables that are removed
- * here. */
+/* This runs before any of the customer's code, which must not find the environment variables that
+ * are removed here. */
 static bool mod_inherit(server_rec *server)
 {
         if (!mod_find_inheritance(server))
@@ -273,15 +273,15 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
-        /* The MPM has set its handlers of signals, so the parent is ready. */
+        /* At this time, the MPM has set its signal handlers, so the parent is ready. */
         if (state == MPM_CHILD_STARTED)
                 inheritance_say_ready(inheritance);
         if (state == MPM_CHILD_EXITED)
                 page_leave(inheritance->page, pid, clock_monotonic_usec());
 }
 
-/* This also reports that the server is ready, because a child may wait long for its place after a
- * reload. */
+/* This also reports that the server is ready, because after a reload, it may take long until the
+ * first child can start. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
         inheritance_say_ready(inheritance);
@@ -317,7 +317,7 @@ static int connection_begins(conn_rec *conn)
         return OK;
 }
 
-/* Whether a host may be served. host: NULL if the request names none at this place. */
+/* Whether a host may be served. host: NULL if this part of the request names no host. */
 static bool mod_admits(const char *host, const struct bellhop_handoff *handoff)
 {
         return !host || admit_host(config, own_instance, host, handoff);
@@ -328,7 +328,8 @@ static int request_begins(request_rec *request)
 {
         conn_rec *conn = request->connection;
         const struct bellhop_handoff *handoff = inbox_handoff_of(conn);
-        /* Apache ignores the host of a target whose scheme is not that of the connection. */
+        /* The host in the request target is checked, too. Apache ignores it if the scheme of the
+         * target is not that of the connection. */
         const char *target = request->parsed_uri.hostname;
 
         sigmask_change(SIG_BLOCK);
@@ -347,7 +348,7 @@ static int request_begins(request_rec *request)
         return HTTP_MISDIRECTED_REQUEST;
 }
 
-/* Without this, a program that is the start page would answer CONNECT, and the client would treat
+/* Without this, a program that is an index file would answer CONNECT, and the client would treat
  * the connection as a tunnel. */
 static int request_is_no_tunnel(request_rec *request)
 {
@@ -375,8 +376,8 @@ static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
         return NULL;
 }
 
-/* The following directives only check their context: vhosts_arrange() has already read their
- * values. */
+/* For the following directives, Apache checks only the context, because vhosts_arrange() has
+ * already read the values. */
 static const char *check_global(cmd_parms *cmd, const char *unused)
 {
         return ap_check_cmd_context(cmd, GLOBAL_ONLY);
@@ -419,13 +420,13 @@ static const command_rec directives[] = {
 
 static void register_hooks(apr_pool_t *pool)
 {
-        /* mpm_itk forks in its hook for each connection, so a hook after it would run in two
-         * processes. */
+        /* mpm_itk forks in its hook for each connection, so a hook that runs after it would run in
+         * two processes. */
         static const char *const before_fork[] = { "mpm_itk.c", NULL };
 
-        /* The capability prevents the customer's other programs from tracing this process after its
-         * exec: ptrace(2), "Ptrace access mode checking". Programs that it executes belong to the
-         * customer, and don't get it. */
+        /* The capability of this process prevents the customer's other programs from tracing it:
+         * ptrace(2), "Ptrace access mode checking". Programs that this process executes belong to
+         * the customer, and must not inherit the capability. */
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -444,7 +445,7 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
         /* This runs before mod_ssl compares names, and before any rewriting, so a request for
-         * another instance's host runs no rule. */
+         * another instance's host runs no rewrite rule. */
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         /* This runs after mod_proxy has claimed its requests. */
         ap_hook_post_read_request(request_is_no_tunnel, NULL, NULL, APR_HOOK_REALLY_LAST);

@@ -2,8 +2,8 @@
 /*
  * Without the name of a client, "Deny from .spammer.example" and "Require not host spammer.example"
  * deny no client. An instance without network never finds the name. So in such an instance, each
- * rule by name denies clients whose name is unknown, whether the rule allows or denies. The log has
- * the reason.
+ * rule by name denies a client whose name is unknown, even if the rule is one that allows clients.
+ * The log has the reason.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -44,11 +44,11 @@ static bool has_name(request_rec *request)
 
 typedef struct Rule {
         const char *text;
-        const void *parsed; /* by the provider of mod_authz_host */
+        const void *parsed; /* the result of the provider of mod_authz_host */
         bool is_turned;     /* a match denies */
 } Rule;
 
-/* The indexes of names and others. */
+/* The indexes of the arrays names and others. */
 enum { BY_HOST, BY_FORWARD_DNS, PROVIDERS };
 
 static const char *const names[PROVIDERS] = { "host", "forward-dns" };
@@ -134,7 +134,8 @@ void names_rules_init(apr_pool_t *pool)
 
 /* --- Deny from --- */
 
-/* The rules of one section. As in mod_access_compat, they replace the rules of outer sections. */
+/* The rules "Deny from" of one section. As in mod_access_compat, they replace the rules of outer
+ * sections. */
 typedef struct DenyRules {
         apr_int64_t methods; /* the methods with a rule by name */
         const char *first;
@@ -154,9 +155,9 @@ static bool is_name(apr_pool_t *pool, const char *word)
                APR_STATUS_IS_EINVAL(apr_ipsubnet_create(&subnet, word, NULL, pool));
 }
 
-/* Notes the rules by name of Deny. mod_access_compat executes Order, Allow, Deny and Satisfy. All
- * four directives are noted, so that our rules are replaced when those of mod_access_compat are
- * replaced. */
+/* Notes the rules by name of Deny. mod_access_compat executes Order, Allow, Deny and Satisfy. This
+ * function gets all four directives, so that an inner section replaces DenyRules whenever it
+ * replaces the rules of mod_access_compat. */
 const char *names_rules_note(cmd_parms *cmd, void *rules, const char *arguments)
 {
         DenyRules *denies = rules;

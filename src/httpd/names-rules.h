@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Access rules by client name, for instances that can't resolve names. */
+/* Enforces access rules that name hosts of clients, in instances that can't resolve names. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,17 +8,18 @@
 
 #include <http_config.h>
 
-/* Puts our providers before those of mod_authz_host, which must already be loaded. */
+/* Puts the providers of this module before those of mod_authz_host, which must already be loaded.
+ * */
 void names_rules_init(apr_pool_t *pool);
 
-/* has_network: whether the instance can resolve names, which is false with Network=no. If it can,
- * the rules work as without this file. */
+/* has_network: whether the instance can resolve names, which is false with Network=no. If the
+ * instance can resolve names, the rules work as in any Apache. */
 void names_rules_set_network(bool has_network);
 
 void *names_rules_make_dir(apr_pool_t *pool, char *folder);
 const char *names_rules_note(cmd_parms *cmd, void *rules, const char *arguments);
 
-/* Whether a directive needs the names of clients. */
+/* Whether a directive needs the host names of clients. */
 bool names_rules_is_one(apr_pool_t *pool, const ap_directive_t *directive);
 
 void names_rules_register_hooks(void);

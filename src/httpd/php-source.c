@@ -2,9 +2,9 @@
 /*
  * An .htaccess file from another hoster names that hoster's PHP ("AddHandler
  * application/x-httpd-ea-php82 .php"). If the handler does not exist, Apache sends the source of
- * the file, including passwords. So just before the handlers run, a PHP file gets the handler of
- * this instance, unless the file's own handler runs programs. Just before Apache would send a PHP
- * file, the file is run or refused.
+ * the file, including passwords. So just before the handlers run, this module gives each PHP file
+ * the handler of this instance, unless the PHP file's own handler runs programs. Just before Apache
+ * would send a PHP file, the module runs or refuses the file.
  */
 #include <stdbool.h>
 
@@ -28,23 +28,23 @@ void php_source_set_handler(const char *handler)
         php_handler = handler;
 }
 
-/* Whether a handler is a usual name of PHP, such as application/x-httpd-php, x-httpd-php5-3,
- * application/x-httpd-alt-php81___lsphp or php-script. */
+/* Whether a handler has one of the usual names of PHP's handlers, such as application/x-httpd-php,
+ * x-httpd-php5-3, application/x-httpd-alt-php81___lsphp or php-script. */
 static bool is_php_word(const char *word)
 {
         return (ap_strcasestr(word, "x-httpd-") && ap_strcasestr(word, "php")) ||
                ap_strcasestr(word, "lsphp") || strncasecmp(word, "php", 3) == 0;
 }
 
-/* Whether a handler is possibly PHP, such as x-mapp-php5 or hal-php. An Action may also have such a
- * name. */
+/* Whether a handler may be one for PHP, such as x-mapp-php5 or hal-php. An Action may also have
+ * such a name. */
 static bool may_be_php_word(const char *word)
 {
         return ap_strcasestr(word, "php");
 }
 
 /* Whether a handler is for programs, such as fcgid-script, fastcgi-script, wsgi-script or
- * python-program. A type of files, with a slash, is not. */
+ * python-program. A name with a slash is a type of files, and not such a handler. */
 static bool is_program_word(const char *word)
 {
         static const char *const ends[] = { "-script", "-program" };
@@ -73,13 +73,13 @@ static bool runs_programs(const char *handler)
 
 static bool is_file(const request_rec *request)
 {
-        /* A rewritten or proxied request has another name instead of the file's path. */
+        /* In a rewritten or proxied request, filename is not the path of a file. */
         return request->filename && request->filename[0] == '/' &&
                request->finfo.filetype == APR_REG;
 }
 
-/* Chooses the handler that runs PHP. False: there is no PHP, or the handler would show the source,
- * in colours. */
+/* Chooses the handler that runs PHP. False: there is no PHP, or the file's own handler would show
+ * the source in colours. */
 static bool choose_php(request_rec *request, const char *handler)
 {
         if (!php_handler || ap_strcasestr(handler, "php-source"))
@@ -98,8 +98,8 @@ static int php_source_handle(request_rec *request)
         return choose_php(request, handler) ? DECLINED : HTTP_FORBIDDEN;
 }
 
-/* Runs or refuses a program that no handler has answered. Its handler does not exist, so Apache
- * would send the file. */
+/* Runs or refuses a program if no handler has answered the request. Then the handler of the program
+ * does not exist, so Apache would send the file. */
 static int php_source_refuse(request_rec *request)
 {
         const char *handler = request->handler ? request->handler : "";

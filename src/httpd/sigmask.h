@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals that Apache handles wrongly for an instance.
+ * Changes how Apache handles two signals.
  *
- * A child of prefork blocks the signal of a graceful stop while it serves a connection. APR does
- * not resume an interrupted wait, so without this, the request or TLS handshake would be dropped.
- * Threaded MPMs don't need this, because their signals go to a thread that serves no connection.
+ * While a child of prefork serves a connection, this file blocks the signal of a graceful stop.
+ * Otherwise the signal could interrupt a wait, which APR does not resume, and the request or TLS
+ * handshake would be lost. Threaded MPMs don't need this, because their signals go to a thread that
+ * serves no connection.
  *
- * The parent looks for ended children once a second, so each stop would take a second. Here the
- * parent handles SIGCHLD, which interrupts its sleep.
+ * Apache's parent looks for ended children only once a second, so each stop would take a second.
+ * With this file, the parent handles SIGCHLD, which interrupts the sleep of the parent.
  */
 #pragma once
 

@@ -6,8 +6,9 @@
  * ports. Sections without a name, including those of instance.conf, come before sections with a
  * name. The port decides whether a section has TLS.
  *
- * This runs after the tree of directives was read, but before any was executed. It inserts lines
- * before those of a section, so the section's own lines take precedence.
+ * This runs after Apache has read the tree of directives, but before Apache executes any of them.
+ * It inserts directives at the beginning of a section, so the section's own directives take
+ * precedence.
  */
 #include <stdbool.h>
 #include <sys/stat.h>
@@ -26,7 +27,8 @@
 
 typedef struct Vhosts {
         apr_pool_t *pool;
-        const ap_directive_t *origin; /* BellhopHosts, whose position our own sections get */
+        const ap_directive_t
+                *origin; /* BellhopHosts; the sections that this file makes get its position */
         const char *instance, *config_dir;
         const char *pages, *certificates; /* the folders that contain the folders of hosts */
         const char *pair;                 /* folder of the instance's certificate; NULL: none */
@@ -46,7 +48,7 @@ typedef struct Section {
 
 static const char copy_mark;
 static ap_directive_t *unused_listen;
-static const char *host_pages; /* as Vhosts.pages */
+static const char *host_pages; /* the same as Vhosts.pages */
 
 bool vhosts_is_copy(const ap_directive_t *directive)
 {
@@ -109,7 +111,7 @@ static const char *next_address(apr_pool_t *pool, const char **arguments)
         return word;
 }
 
-/* Writes out an address for all ports: once for each port. */
+/* Returns an address that is for all ports as a list, which has the address once with each port. */
 static const char *write_out(const Vhosts *vhosts, const char *address,
                              const apr_array_header_t *ports)
 {
@@ -211,8 +213,8 @@ static const char *find_pair(const Vhosts *vhosts, const char *name)
         return folder;
 }
 
-/* Returns the folder of the section's certificate. NULL: the section can't use TLS. "": it has its
- * own directives for a certificate. */
+/* Returns the folder of the section's certificate. NULL: the section can't use TLS. "": directives
+ * of the section, or mod_md, provide the certificate. */
 static const char *choose_pair(const Vhosts *vhosts, const Section *section)
 {
         const char *own;
@@ -276,7 +278,8 @@ static void append_section(ap_directive_t **tail, ap_directive_t *node)
         *tail = node;
 }
 
-/* If the section has addresses with and without TLS, splits it into two sections. */
+/* Appends a section to the tree. If the section has addresses with and without TLS, splits it into
+ * two sections. */
 static void write_section(const Vhosts *vhosts, const Section *section, ap_directive_t **tail)
 {
         const char *pair = choose_pair(vhosts, section);
@@ -305,9 +308,9 @@ static void write_section(const Vhosts *vhosts, const Section *section, ap_direc
 
 /* --- hosts with folders --- */
 
-/* Whether a host needs its own section. It does if it has a folder. It also does if a wildcard that
- * covers it has a folder: the host belongs to the main site, but without its own section, it would
- * get the wildcard's. */
+/* Whether a host needs its own section. A host with a folder needs one. A host without a folder
+ * also needs one if a wildcard that covers the host has a folder: the host belongs to the main
+ * site, but would otherwise get the section of the wildcard. */
 static bool is_special(const Vhosts *vhosts, const HostMap *hosts, const char *host)
 {
         char folder[NAME_HOST_MAX];
@@ -363,10 +366,10 @@ static void add_hosts(const Vhosts *vhosts)
         }
 }
 
-/* --- all of them --- */
+/* --- the whole tree --- */
 
-/* Takes the sections out of the tree, and reads our directives. Returns the tree's last
- * directive. */
+/* Takes the sections out of the tree, and reads the directives of this module. Returns the tree's
+ * last directive. */
 static ap_directive_t *take_sections(Vhosts *vhosts)
 {
         ap_directive_t **at = &ap_conftree, *last = NULL;
@@ -456,8 +459,8 @@ void vhosts_arrange(apr_pool_t *pool)
         host_pages = vhosts.pages;
         add_hosts(&vhosts);
         find_ports(&vhosts);
-        /* Sections without a name come first. Among these, and among the others, sections for
-         * certain ports come before sections for all ports. */
+        /* Sections without a name come first. Within both groups, sections for certain ports come
+         * before sections for all ports. */
         for (int turn = 0; turn < 4; turn++)
                 for (int i = 0; i < vhosts.sections->nelts; i++) {
                         const Section *section = &APR_ARRAY_IDX(vhosts.sections, i, Section);

@@ -9,8 +9,8 @@
 
 #include <http_config.h>
 
-/* If BellhopHosts is set, arranges the sections in ap_conftree, which has been read but not yet
- * processed. */
+/* If BellhopHosts is set, completes and sorts the sections <VirtualHost> in ap_conftree. Call this
+ * when Apache has read the tree, but has not yet processed it. */
 void vhosts_arrange(apr_pool_t *pool);
 
 /* Whether the document root is the host's own folder. */

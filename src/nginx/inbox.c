@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nginx opens a socket for each listening structure without a descriptor. So structures from the
- * configuration get a descriptor that never becomes readable. One more structure has the hand-off
- * socket. After nginx has put this structure into the event loop, the module replaces its read
- * handler. So nginx still wakes one worker at a time. A connection is served by the structure with
- * its local port.
+ * nginx opens a socket for each listening structure without a descriptor. So this module gives
+ * structures from the configuration a descriptor that never becomes readable. It adds one
+ * structure, which has the hand-off socket. After nginx has put this structure into the event loop,
+ * the module replaces its read handler. So nginx still wakes one worker at a time. For each
+ * connection, nginx then uses the structure from the configuration that has the connection's local
+ * port.
  */
 #include <pwd.h>
 #include <signal.h>
@@ -30,12 +31,12 @@
 #include "util/inherit.h"
 #include "util/log-limit.h"
 
-/* The largest number of hand-offs that are received in one wake, before other events have their
- * turn. */
+/* The largest number of hand-offs that a worker receives each time it wakes, before other events
+ * have their turn. */
 #define RECEIVED_PER_WAKE 16
 
-/* How long the hand-off socket is not watched if nothing can be received: because the gate is
- * barred, or because there is no place for another client. */
+/* How long a worker does not watch the hand-off socket when it can't receive: because the gate is
+ * barred, or because it has no place for another client. */
 #define BARRED_MSEC 1
 #define FULL_MSEC   50
 
@@ -48,7 +49,7 @@ typedef struct InboxSettings {
 static struct Inbox {
         bool is_inherited;
         Inheritance inheritance;
-        int fd; /* from which this worker receives */
+        int fd; /* the hand-off socket from which this worker receives */
         uid_t sender;
         Config *config;
         uint32_t own;
@@ -56,8 +57,9 @@ static struct Inbox {
         LogLimit limit;
 } inbox = { .fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
-/* The pause of this worker. When nginx reuses a connection, it clears the connection's events, so
- * the timer has an event that belongs to no connection. */
+/* The pause in which this worker does not watch the hand-off socket. When nginx reuses a
+ * connection, it clears the connection's events, so the timer has an event that belongs to no
+ * connection. */
 static struct InboxPause {
         ngx_connection_t unused; /* nginx's debug log shows its descriptor */
         ngx_event_t timer;
@@ -86,8 +88,8 @@ const Config *inbox_config(uint32_t *ret_own)
         return inbox.config;
 }
 
-/* Makes an IPv4 address of an IPv4-mapped address, which a socket of both families has. Returns its
- * size. */
+/* Converts an IPv4-mapped address, which a socket for both families has, into an IPv4 address.
+ * Returns the size of the address. */
 static socklen_t inbox_unmap(ngx_sockaddr_t *address, socklen_t size)
 {
         const struct sockaddr_in6 v6 = address->sockaddr_in6;
@@ -112,7 +114,8 @@ static ngx_listening_t *inbox_find_listening(sa_family_t family, in_port_t port)
         return NULL;
 }
 
-/* The configuration is for ports 80 and 443, but the public sockets may have other ports. */
+/* Chooses the listening structure for a connection. The configuration has ports 80 and 443, but the
+ * public sockets may have other ports. */
 static ngx_listening_t *inbox_choose(int fd, const struct bellhop_handoff *handoff,
                                      const ngx_sockaddr_t *local)
 {
@@ -134,7 +137,7 @@ static void *inbox_copy(ngx_pool_t *pool, const void *data, size_t size)
         return copy;
 }
 
-/* False: no memory. */
+/* Sets all fields of a connection. False: no memory. */
 static bool inbox_fill(ngx_connection_t *connection, ngx_listening_t *listening,
                        const ngx_sockaddr_t *peer, socklen_t peer_size, const ngx_sockaddr_t *local,
                        socklen_t local_size, const struct bellhop_handoff *handoff)
@@ -258,7 +261,7 @@ static void inbox_log_refused(int result)
 }
 
 /* Whether there is a place for one more client. Each client may need a second connection, to PHP.
- * Without a place for that, the client would get an error. */
+ * Without a place for this second connection, the client would get an error. */
 static bool inbox_has_place(void)
 {
         const ngx_uint_t n_others = ngx_cycle->listening.nelts + 1;
@@ -281,7 +284,8 @@ static void inbox_make_place(void)
         oldest->read->handler(oldest->read);
 }
 
-/* Returns the pause of the socket in milliseconds; 0: none. */
+/* Receives at most one hand-off. Returns how many milliseconds the worker must not watch the
+ * socket; 0: it can go on watching. *ret_more: another hand-off may wait. */
 static ngx_msec_t inbox_receive(bool *ret_more)
 {
         struct bellhop_handoff handoff;
@@ -363,8 +367,8 @@ static bool inbox_is_old(const ngx_cycle_t *cycle, const ngx_listening_t *listen
         return false;
 }
 
-/* Adds a listening structure with the hand-off socket. Its address is one to which no client can
- * connect. */
+/* Adds a listening structure with the hand-off socket. The structure gets an address to which no
+ * client can connect. */
 static bool inbox_add_listening(ngx_cycle_t *cycle)
 {
         static struct sockaddr_in nowhere = { .sin_family = AF_INET };
@@ -442,8 +446,9 @@ static void *inbox_create_conf(ngx_cycle_t *cycle)
 {
         InboxSettings *settings = ngx_pcalloc(cycle->pool, sizeof(*settings));
 
-        /* Snippets name files of nginx's own folder as usual (include fastcgi_params). This
-         * configuration is not in that folder, so the folder is set here. */
+        /* Snippets name files of nginx's own folder by relative paths, as usual (include
+         * fastcgi_params). nginx looks for them in the folder of its main configuration, which is
+         * another folder here. So this line sets nginx's own folder instead. */
         ngx_str_set(&cycle->conf_prefix, NGX_CONF_PREFIX);
         if (settings)
                 settings->are_logs_files = NGX_CONF_UNSET;
@@ -466,8 +471,9 @@ static char *inbox_init_conf(ngx_cycle_t *cycle, void *conf)
                 (void)inbox_fail(cycle, "the instance has no name; set 'bellhop_instance NAME;'");
                 return NGX_CONF_ERROR;
         }
-        /* The capability prevents the customer's other programs from tracing this process after its
-         * exec. Programs that it executes belong to the customer, and don't get it. */
+        /* The capability of this process prevents the customer's other programs from tracing it.
+         * Programs that this process executes belong to the customer, and must not inherit the
+         * capability. */
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
         if (!ngx_test_config && (!inbox_inherit() || inbox.inheritance.handoff_fd < 0)) {
                 (void)inbox_fail(cycle,
@@ -489,8 +495,8 @@ static void inbox_notify_ready(void)
 
         if (!inbox.inheritance.notify_socket)
                 return;
-        /* nginx sets its signal handlers a moment later. Until then, these signals are blocked, and
-         * nginx handles them afterwards. */
+        /* nginx sets its signal handlers a moment later. Until then, this function blocks these
+         * signals, and nginx handles them afterwards. */
         sigemptyset(&signals);
         sigaddset(&signals, SIGQUIT);
         sigaddset(&signals, SIGTERM);

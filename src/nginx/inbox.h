@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gives nginx connections from the hand-off socket, instead of from listening sockets. */
+/* Passes connections from the hand-off socket to nginx, as if nginx had accepted them from
+ * listening sockets. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* nginx itself writes logs only to files, which a customer must not hold open, or to syslog, which
- * loses lines. So the module writes them. */
+/* nginx itself can write logs only to files, which a customer's processes must not hold open, or to
+ * syslog, which loses lines. So this module writes the logs. */
 #include <syslog.h>
 
 #include <ngx_config.h>
@@ -21,7 +21,8 @@ static bool is_file;
 static ngx_event_t round_end;
 
 /* Escapes text as Apache does in its logs, so that no byte ends the line or controls a terminal.
- * special: bytes with their own escape letter. Writes at most four bytes for each byte. */
+ * special: the bytes that have their own escape letters. letters: these letters, in the same order.
+ * Writes at most four bytes for each byte of the text. */
 static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const char *special,
                            const char *letters)
 {
@@ -43,8 +44,8 @@ static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const ch
         return at;
 }
 
-/* Each of nginx's levels is that of syslog(3) plus one. nginx's texts contain names of files and
- * headers of clients without escapes. */
+/* Each of nginx's levels is that of syslog(3) plus one. The text is escaped here, because nginx
+ * puts names of files and headers of clients into it without escapes. */
 static void logs_write_error(ngx_log_t *log, ngx_uint_t level, u_char *text, size_t size)
 {
         u_char line[4 * NGX_MAX_ERROR_STR + 1], *end;
@@ -84,7 +85,7 @@ void logs_flush(void)
         log_lines_flush();
 }
 
-/* Adds a text that is in quotes, or "-" without a text. */
+/* Adds a text that is in quotes in the log, or "-" if there is no text. */
 static u_char *logs_add(u_char *at, const ngx_str_t *text)
 {
         if (text && text->len > 0)

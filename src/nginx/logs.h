@@ -10,8 +10,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-/* Replaces nginx's error log. Call this each time nginx has read its configuration. instance must
- * exist as long as the cycle. */
+/* Replaces nginx's error log. Call this each time that nginx has read its configuration. The string
+ * instance must exist as long as the cycle. */
 void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files);
 
 /* Call this in a worker, before its first request. The worker sends the lines of one round of its

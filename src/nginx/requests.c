@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Refuses requests that are not for this instance, and requests for files that must never be sent.
- * A refusal never has the customer's content. Counts answered requests. */
+ * A refusal never contains the customer's content. Counts answered requests. */
 #include <ngx_config.h>
 
 #include <ngx_core.h>
@@ -14,8 +14,8 @@
 #include "nginx/modules.h"
 #include "util/text.h"
 
-/* Returns the connection of the client. For an HTTP/2 stream, request->connection is another one.
- */
+/* Returns the connection of the client. For an HTTP/2 stream, request->connection is another
+ * structure. */
 static const ngx_connection_t *requests_connection(const ngx_http_request_t *request)
 {
         return request->stream ? request->stream->connection->connection : request->connection;
@@ -35,7 +35,7 @@ static ngx_int_t requests_suspend(ngx_http_request_t *request)
         return ngx_http_send_response(request, NGX_HTTP_SERVICE_UNAVAILABLE, &type, &text);
 }
 
-/* Refuses a request, without the customer's pages of error_page. */
+/* Refuses a request, without showing the pages of the customer's error_page. */
 static ngx_int_t requests_refuse(ngx_http_request_t *request, ngx_int_t status)
 {
         request->error_page = 1;
@@ -48,7 +48,7 @@ static bool requests_is_tls(const ngx_http_request_t *request)
 }
 
 /* Finds the port that the client names, with its colon. The result is empty if the client names no
- * port, or the default. */
+ * port, or the default port. */
 static void requests_find_port(const ngx_http_request_t *request, ngx_str_t *ret)
 {
         const ngx_str_t *host = &request->headers_in.host->value;
@@ -103,7 +103,8 @@ static bool requests_has_pages(ngx_http_request_t *request, const char *host)
                memcmp(core->root.data + core->root.len - length, host, length) == 0;
 }
 
-/* The host in the target comes from root's file, not from the client. */
+/* Returns the host to which the request must be redirected, or NULL. This host comes from root's
+ * file, not from the client. */
 static const char *requests_canonical(ngx_http_request_t *request, const Config *config,
                                       uint32_t own, const char *host)
 {
@@ -185,7 +186,7 @@ static ngx_int_t requests_guard(ngx_http_request_t *request, bool are_programs_s
         return NGX_HTTP_FORBIDDEN;
 }
 
-/* Runs before the client is asked for a password. */
+/* Runs before nginx asks the client for a password. */
 static ngx_int_t requests_enter(ngx_http_request_t *request)
 {
         return requests_guard(request, true);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* If not all of the client's bytes were read, close(2) sends a reset, which can destroy our reply
- * in transit (RFC 9112 section 9.6). So this file reads and discards them. It never waits. */
+/* If not all of the client's bytes were read, close(2) sends a reset, which can destroy the reply
+ * in transit (RFC 9112 section 9.6). So this file reads and discards these bytes. It never waits.
+ * */
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -103,8 +104,8 @@ void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
         Address local;
         size_t size = 0;
 
-        /* On the port of HTTPS, a silent client would take an HTTP error for broken TLS, so it gets
-         * no reply. */
+        /* On the port of HTTPS, a client that has sent nothing gets no reply, because an HTTP error
+         * would look like broken TLS to it. */
         if (protocol != BELLHOP_PROTOCOL_UNKNOWN || reason == REFUSE_MALFORMED ||
             !address_local(fd, &local) || local.port != PORT_HTTPS)
                 size = refuse_reply(reason, protocol, alert, reply);

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Keeps a refused connection for a moment, until the client has the reply and closes its side. */
+/* Keeps a refused connection open for a moment, until the client has received the reply and closes
+ * its side. */
 #pragma once
 
 #include "refuse/refuse.h"
 #include "util/deadline.h"
 
-/* The longest time that a refused connection is kept. */
+/* The longest time that a refused connection is kept open. */
 #define LINGER_USEC (2 * UINT64_C(1000000))
 
 /* To close all lingering connections, call deadline_queue_done(). */
 typedef struct LingerQueue {
         sd_event *event;         /* not owned */
-        DeadlineQueue deadlines; /* of the connections that linger */
+        DeadlineQueue deadlines; /* the deadlines of the connections that linger */
         size_t max;              /* beyond this number, the oldest connection is closed */
 } LingerQueue;
 
 int linger_init(LingerQueue *queue, sd_event *event, size_t max);
 
-/* Sends the last reply to a client and discards everything that the client sends. Takes fd. */
+/* Sends the last reply to a client, and discards everything that the client sends. Owns fd from now
+ * on. */
 void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size);
 
-/* Does the same with the reply for this reason, see refuse_reply(). */
+/* Does the same as linger_reply_consume(), with the reply for this reason: see refuse_reply(). */
 void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
                            enum bellhop_protocol protocol, uint8_t alert);

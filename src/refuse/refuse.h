@@ -31,7 +31,7 @@ bool refuse_reason_is_of_instance(RefuseReason reason);
 
 #define REFUSE_REPLY_MAX 512
 
-/* Makes the reply to send, and returns its size. alert: replaces the alert of the reason, unless 0.
- */
+/* Makes the reply for a refused client, and returns its size. alert: if it is not 0, it replaces
+ * the alert of the reason. */
 size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t alert,
                     char ret[static REFUSE_REPLY_MAX]);

@@ -21,12 +21,12 @@ typedef struct Entry {
         uint32_t instance;
 } Entry;
 
-/* Usually, a lookup reads only one slot and one key, because each further read in a large table
- * costs a cache miss. */
+/* A slot repeats parts of its entry, so that a lookup usually reads only one slot and one key. In a
+ * large table, each further read costs a cache miss. */
 typedef struct Slot {
         uint32_t entry; /* index into entries plus one; 0: empty */
         uint32_t check; /* the half of the hash that does not choose the slot */
-        uint32_t key;   /* as in the entry */
+        uint32_t key;   /* the same as in the entry */
         uint32_t instance;
 } Slot;
 
@@ -249,7 +249,7 @@ HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t withou
         const size_t length = (uint8_t)key[-1];
         const Slot *found;
 
-        /* A wildcard's key begins with the dot. */
+        /* The search begins after the first byte, which is the dot of a wildcard's key. */
         for (size_t i = 1; key[0] != ADDRESS_MARK && i < length; i++) {
                 if (key[i] != '.')
                         continue;

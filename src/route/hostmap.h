@@ -12,8 +12,8 @@
 #include "route/hostname.h"
 #include "util/address.h"
 
-/* As the number of a route: there is no route. As the instance of a route: the route has no owner,
- * and leads to no instance. */
+/* If a number of a route has this value, there is no route. If the instance of a route has this
+ * value, the route has no owner, and leads to no instance. */
 #define ROUTE_NONE UINT32_MAX
 
 typedef struct HostMap HostMap;
@@ -21,9 +21,9 @@ typedef struct HostMap HostMap;
 HostMap *hostmap_new(void);
 HostMap *hostmap_free(HostMap *map);
 
-/* host: canonical, or "*." and a canonical suffix. origin: any number from the caller. Returns 0,
- * -ENOMEM, or -EEXIST if the map already has this host; then *ret_other is the origin of that
- * route. */
+/* host: canonical, or "*." and a canonical suffix. origin: a number of the caller's choice, which
+ * hostmap_route() returns. Returns 0, -ENOMEM, or -EEXIST if the map already has this host; then
+ * *ret_other is the origin of that route. */
 int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
                      uint64_t *ret_other);
 int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
@@ -43,7 +43,7 @@ HostMapRoute hostmap_route(const HostMap *map, size_t route);
 
 /* Adds all routes of another map as routes to the given instance. origin_base is added to each
  * origin. Returns 0, -ENOMEM, or -EEXIST. With -EEXIST, nothing was added: *ret_taken is a route
- * that the map already has, and *ret_other its origin there. */
+ * that the map already has, and *ret_other is the origin of that route in the map. */
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
                   HostMapRoute *ret_taken, uint64_t *ret_other);
 
@@ -51,8 +51,8 @@ int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t
 int hostmap_copy(HostMap *map, const HostMap *from, size_t route, uint32_t instance,
                  uint64_t origin, uint64_t *ret_other);
 
-/* Whether the map has only exact hosts, so that routes of other maps can't take connections from
- * it. */
+/* Whether the map has only exact hosts. Then routes of other instances can't change the results of
+ * this map. */
 bool hostmap_is_exact(const HostMap *map);
 
 typedef struct HostMapMatch {

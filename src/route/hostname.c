@@ -29,8 +29,8 @@ static bool hostname_has_valid_labels(const char *name)
         }
 }
 
-/* A last label of only digits is never a top-level domain. Resolvers treat names with such a label
- * as IPv4 addresses ("127.1", "2130706433"): see "ends in a number" in the URL standard. */
+/* No top-level domain consists only of digits. Resolvers treat names whose last label does so as
+ * IPv4 addresses ("127.1", "2130706433"): see "ends in a number" in the URL standard. */
 static bool hostname_ends_in_number(const char *name, size_t length)
 {
         while (length > 0 && text_is_digit((uint8_t)name[length - 1]))
@@ -79,7 +79,7 @@ HostnameResult hostname_parse_with_port(Span in, Hostname *ret)
 
                 /* RFC 3986 section 3.2.3 allows a colon without a port, but Apache refuses it. With
                  * "HttpProtocolOptions Unsafe", Apache takes the colon as a part of the name, so
-                 * its host would not be ours. */
+                 * Apache and the router would find different hosts. */
                 if (!text_number((Span){ colon + 1, in.size - size - 1 }, UINT16_MAX, &port))
                         return HOSTNAME_INVALID;
                 in.size = size;

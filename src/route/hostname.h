@@ -21,9 +21,9 @@ typedef enum HostnameResult {
         HOSTNAME_INVALID,
 } HostnameResult;
 
-/* Parses a host as in a TLS server name or in configuration, without a port. */
+/* Parses a host without a port, as in a TLS server name or in the configuration. */
 HostnameResult hostname_parse(Span in, Hostname *ret);
 
-/* Parses a host as in an HTTP Host field or in the authority of a URL. Checks and removes an
- * optional port. */
+/* Parses a host that may have a port, as in an HTTP Host field or in the authority of a URL. Checks
+ * and removes the port. */
 HostnameResult hostname_parse_with_port(Span in, Hostname *ret);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhop-seal PROGRAM [ARGUMENT...]: seals the inherited listening sockets, drops the privilege
- * for this, and becomes PROGRAM. So the router never has the privilege. A connection that is older
- * than its listener's seal needs its own seal. The first connection, which has started the router,
- * is always such a connection. bellhop-seal accepts these connections without reading from them,
- * and the router inherits them under a separate name.
+ * that this requires, and becomes PROGRAM. So the router never has the privilege. A connection that
+ * is older than its listener's seal needs its own seal. The first connection, which has started the
+ * router, is always such a connection. bellhop-seal accepts these connections without reading from
+ * them, and the router inherits them under a separate name.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -21,7 +21,7 @@
 #define EARLY_MAX 4096
 
 /* Accepts and seals connections that wait in a listener. next: the number of the next free
- * descriptor. Returns its new value. */
+ * descriptor. Returns the new value of next. */
 static int accept_early(int listener, int next)
 {
         for (; next < SD_LISTEN_FDS_START + EARLY_MAX; next++) {
@@ -35,7 +35,8 @@ static int accept_early(int listener, int next)
         return next;
 }
 
-/* Reports no errors, because the router itself finds out what has failed. */
+/* Seals the inherited sockets. Reports no errors, because the router itself finds out what has
+ * failed. */
 static int seal_inherited(int end)
 {
         int next = end;

@@ -48,7 +48,8 @@ static void seal_want_address(Seal *seal, const struct in6_addr *ip, bool only_i
                 seal_want(seal, BPF_W, IPV6_DESTINATION_WORD + 4 * i, ntohl(ip->s6_addr32[i]));
 }
 
-/* Each failed check jumps to the last instruction. */
+/* Ends the filter with two instructions: the first accepts a packet, the second drops it. Each
+ * failed check jumps to the second. */
 static void seal_finish(Seal *seal)
 {
         const unsigned drop = seal->n + 1;
@@ -91,8 +92,8 @@ static int seal_put_on(int fd)
 
 int seal_connection(int fd)
 {
-        /* A locked filter is a seal, because no other program locks filters here. The seal of a
-         * former router is as good as a new one. */
+        /* If the connection has a locked filter, this filter is a seal, because no other program
+         * locks filters here. The seal of a former router is as good as a new one. */
         return seal_has_option(fd, SOL_SOCKET, SO_LOCK_FILTER) ? 0 : seal_put_on(fd);
 }
 

@@ -3,8 +3,9 @@
  * A seal restricts a socket to its one connection. A passed socket belongs to the host's network:
  * without a seal, an instance could disconnect it (connect(2), AF_UNSPEC) and then connect it to
  * any address or listen with it. The seal is a locked socket filter. Before TCP gets a packet, the
- * filter drops it unless it was sent to the address that the client connected to. No process can
- * remove the filter. Since 2026, Linux requires CAP_NET_ADMIN to set it, which bellhop-seal has.
+ * filter drops the packet, unless it was sent to the address that the client connected to. No
+ * process can remove the filter. Since 2026, Linux requires CAP_NET_ADMIN to set it, which
+ * bellhop-seal has.
  */
 #pragma once
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The input of the parsers, read from the front until it is understood or reading must stop. */
+/* A reader has the rest of a parser's input. The parser takes bytes from its front, until it has
+ * understood the input or must stop. */
 #pragma once
 
 #include "sniff/sniff.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* This parser must never be more lenient than Apache with its default "HttpProtocolOptions Strict",
- * and must never find another host than Apache. Input that the two could read differently is
- * malformed. Of the fields, only Host is checked. */
+ * and must never find another host than Apache. Input that this parser and Apache could read
+ * differently is malformed. Of the fields, only Host is checked. */
 #include <strings.h>
 
 #include "sniff/reader.h"
@@ -56,7 +56,7 @@ typedef struct Head {
         Reader in;
         bool host_demanded; /* the version of HTTP requires a host */
         bool host_seen;     /* there is a Host field, which may be empty */
-        Span host;          /* its value */
+        Span host;          /* the value of the Host field */
         Span target_host;   /* the host in the request target, if there is one */
         bool target_is_https;
         Span method;
@@ -122,7 +122,7 @@ static bool http_has_port(Span s)
         return n_digits > 0 && n_digits < s.size && s.data[s.size - 1 - n_digits] == ':';
 }
 
-/* RFC 9112 section 3.2. */
+/* Checks a request target: RFC 9112 section 3.2. */
 static bool http_check_target(Head *h, Span method, Span target)
 {
         if (span_equals(method, "CONNECT")) {
@@ -134,7 +134,8 @@ static bool http_check_target(Head *h, Span method, Span target)
                 return true;
         if (span_equals(target, "*"))
                 return reader_check(&h->in, span_equals(method, "OPTIONS"));
-        /* Other schemes are for proxies; Apache would use the Host field and serve the request. */
+        /* Requests with other schemes are for proxies. They are malformed here, although Apache
+         * would serve them, with the host of the Host field. */
         h->target_is_https = http_take_word(&target, "https://");
         if (!h->target_is_https && !http_take_word(&target, "http://"))
                 return reader_stop(&h->in, SNIFF_MALFORMED);
@@ -190,8 +191,9 @@ static bool http_take_fields(Head *h)
         for (;;) {
                 if (!http_take(h, TOKEN, &name))
                         return false;
-                /* No name: the empty line or a mistake, such as obs-fold (RFC 9112 section 5.2),
-                 * which can hide a Host from one of two parsers. */
+                /* Without a name, this must be the empty line. Anything else is a mistake, such as
+                 * obs-fold (RFC 9112 section 5.2), which can hide a Host from one of two parsers.
+                 * */
                 if (name.size == 0)
                         return reader_expect_text(&h->in, "\r\n");
                 if (!reader_expect_text(&h->in, ":") || !http_take(h, VALUE, &value) ||

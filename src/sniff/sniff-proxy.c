@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* As in "The PROXY protocol, versions 1 & 2" of HAProxy, but stricter: a header is malformed if
- * another receiver could find its end elsewhere. TLVs are skipped. */
+/* This parser follows "The PROXY protocol, versions 1 & 2" of HAProxy, but is stricter: a header is
+ * malformed if another receiver could find its end elsewhere. TLVs are skipped. */
 #include <arpa/inet.h>
 
 #include "sniff/reader.h"
 #include "util/text.h"
 
-/* Section 2.1: the longest line, with CR LF; and the shortest, "PROXY UNKNOWN\r\n". */
+/* Section 2.1: the sizes of the longest line, with CR LF, and of the shortest line, "PROXY
+ * UNKNOWN\r\n". */
 #define V1_SIZE_MAX 107
 #define V1_SIZE_MIN 15
 
-/* Section 2.2: the header before the addresses of both ends. */
+/* Section 2.2: the size of the header without the addresses of both ends. */
 #define V2_SIZE_MIN 16
 
 enum {

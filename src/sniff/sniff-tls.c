@@ -33,10 +33,12 @@ static const uint8_t acme_alone[] = { 0, 11, 10, 'a', 'c', 'm', 'e', '-', 't', '
 /* Reads the handshake message as if there were no records. */
 typedef struct Cursor {
         Reader in;
-        size_t record_left;  /* of the open record, arrived or not */
-        size_t message_left; /* of the message; of the shortest possible message, until the length
-                                is known */
-        uint8_t alert;       /* why the hello is malformed; 0: it can't be decoded */
+        size_t record_left;  /* the bytes of the open record that are not taken yet, whether they
+                                have arrived or not */
+        size_t message_left; /* the bytes of the message that are not taken yet; until the length is
+                                known, those of the shortest possible message */
+        uint8_t alert; /* the alert for a malformed hello; 0: the alert of a hello that can't be
+                          decoded */
         bool alpn_seen;
 } Cursor;
 
@@ -159,7 +161,8 @@ static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
                tls_take_uint(c, 1, &type) && reader_check(&c->in, type == NAME_TYPE_HOST_NAME) &&
                tls_take_uint(c, 2, &size) && reader_check(&c->in, size == s->host_length) &&
                tls_take(c, size, s->host) &&
-               /* "good.example\0.evil.example": one name for us, another for C strings. */
+               /* "good.example\0.evil.example" is one name for this parser, but another name for
+                * code with C strings. */
                tls_check(c, !memchr(s->host, '\0', size), SNIFF_UNRECOGNIZED_NAME);
 }
 

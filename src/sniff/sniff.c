@@ -21,7 +21,8 @@ Sniff sniff(Span in)
         first = in.data[0];
         if (first == RECORD_HANDSHAKE)
                 return sniff_tls(in);
-        /* No handshake begins with such a byte, but the sender understands an alert. */
+        /* These bytes begin other types of TLS records. No handshake begins with them, but the
+         * sender understands an alert. */
         if (first >= RECORD_CHANGE_CIPHER_SPEC && first <= RECORD_HEARTBEAT)
                 return (Sniff){ .outcome = SNIFF_MALFORMED,
                                 .protocol = BELLHOP_PROTOCOL_TLS,
