@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A client chooses host and token. The callers make sure that neither contains '/' or "..", and the
  * functions here follow no symbolic links. (openat2(2) can't be used: RestrictSUIDSGID= of the
- * router's unit forbids it.) They also check the content of a file, so that the router can send
- * nothing except answers. */
+ * router's unit forbids it.) The functions also check the content of a file, so that the router can
+ * send nothing except answers. */
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pending challenges of certificate authorities (RFC 8555 section 8), as files that bellhop-acme
- * writes: DIR/http-01/HOST/TOKEN contains the answer over HTTP. DIR/tls-alpn-01/HOST contains the
- * digest of the answer, for the TLS certificate. Without a file, no challenge is pending.
+ * Finds pending challenges of certificate authorities (RFC 8555 section 8) in files that
+ * bellhop-acme writes: DIR/http-01/HOST/TOKEN contains the answer over HTTP. DIR/tls-alpn-01/HOST
+ * contains the digest of the answer, for the TLS certificate. Without a file, no challenge is
+ * pending.
  */
 #pragma once
 
@@ -48,5 +49,5 @@ bool challenge_read_digest(const char *dir, const char *host,
 #define CHALLENGE_REPLY_MAX (256 + CHALLENGE_ANSWER_MAX)
 
 /* Writes the router's reply to a GET or HEAD request into ret. Returns the size of the reply. Pure.
- * */
+ */
 size_t challenge_reply(Span method, Span answer, char ret[static CHALLENGE_REPLY_MAX]);

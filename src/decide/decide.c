@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The text of a request that a redirect repeats is only its path, in Location. The path has no
- * blanks or control characters. */
+/* A redirect repeats only two parts of the request, in Location: the canonical host, and the path,
+ * which has no blanks or control characters. */
 #include "decide/decide.h"
 #include "util/cleanup.h"
 
@@ -50,8 +50,8 @@ static bool decide_takes_challenge(Span *path)
         return true;
 }
 
-/* Notes the challenge that the client may want answered. A path with a query or with escapes has no
- * valid token. */
+/* Notes whether the client may be an authority that checks a challenge. A path with a query or with
+ * escapes has no valid token. */
 static void decide_challenge(const Config *config, const Question *question, Decision *ret)
 {
         const Instance *instance = &config->instances[ret->instance];

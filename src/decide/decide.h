@@ -19,14 +19,15 @@ typedef struct Question {
 } Question;
 
 typedef enum DecisionKind {
-        DECISION_ROUTE,    /* to an instance */
-        DECISION_REDIRECT, /* to HTTPS, by the router itself: Http= of bellhop.instance(5) */
+        DECISION_ROUTE,    /* the connection goes to an instance */
+        DECISION_REDIRECT, /* the router redirects the client to HTTPS: Http= of bellhop.instance(5)
+                            */
         DECISION_REFUSE,
 } DecisionKind;
 
 typedef struct Decision {
         DecisionKind kind;
-        RefuseReason refuse;        /* DECISION_REFUSE */
+        RefuseReason refuse;        /* the reason of a DECISION_REFUSE */
         uint32_t instance;          /* ROUTE_NONE: the decision concerns no instance */
         enum bellhop_reason reason; /* how the instance was found */
         uint32_t route;          /* the number for hostmap_route(); ROUTE_NONE: no route matches */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * In each child, after the child_init hooks, the MPM stores its accept function in its listeners.
- * The function of this file must replace the MPM's function, and until then the listener must not
- * become readable. So the listener's descriptor is an epoll instance that watches nothing until a
- * thread has replaced the function. The thread can be removed when MPMs keep an accept_func that is
- * already set. The MPMs of httpd 2.4.71 (November 2026) don't keep it.
+ * The accept function of this module must replace the MPM's function, and until then the listener
+ * must not become readable. So the listener's descriptor is an epoll instance that watches nothing
+ * until a thread has replaced the function. The thread can be removed when MPMs keep an accept_func
+ * that is already set. The MPMs of httpd 2.4.71 (November 2026) don't keep it.
  *
  * A second listener never becomes readable. It is necessary because with a single listener, prefork
  * and worker would not poll, but call the MPM's accept function at once.

@@ -199,7 +199,8 @@ static const char *judge_skip_place(const char *error, const Verdict *verdict)
         return end ? end + 2 : error;
 }
 
-/* Whether clients get an error in this folder. */
+/* Checks the .htaccess file of a folder, and reports its mistakes if is_shown. Returns whether
+ * clients get an error in this folder. */
 static bool judge_htaccess_folder(apr_pool_t *pool, server_rec *servers, const char *folder,
                                   bool is_shown)
 {

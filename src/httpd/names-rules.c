@@ -45,7 +45,7 @@ static bool has_name(request_rec *request)
 typedef struct Rule {
         const char *text;
         const void *parsed; /* the result of the provider of mod_authz_host */
-        bool is_turned;     /* a match denies */
+        bool is_turned;     /* a match denies the client */
 } Rule;
 
 /* The indexes of the arrays names and others. */

@@ -9,7 +9,7 @@
 #include <http_config.h>
 
 /* Puts the providers of this module before those of mod_authz_host, which must already be loaded.
- * */
+ */
 void names_rules_init(apr_pool_t *pool);
 
 /* has_network: whether the instance can resolve names, which is false with Network=no. If the

@@ -6,7 +6,7 @@
 
 #include "httpd/sigmask.h"
 
-static bool is_needed; /* in this child */
+static bool is_needed; /* whether this child must block the signal */
 
 static void sigmask_on_child(int number)
 {

@@ -27,14 +27,13 @@
 
 typedef struct Vhosts {
         apr_pool_t *pool;
-        const ap_directive_t
-                *origin; /* BellhopHosts; the sections that this file makes get its position */
+        const ap_directive_t *origin; /* BellhopHosts, whose position new sections get */
         const char *instance, *config_dir;
         const char *pages, *certificates; /* the folders that contain the folders of hosts */
         const char *pair;                 /* folder of the instance's certificate; NULL: none */
         bool has_ssl, has_md;
-        apr_array_header_t *sections; /* of Section */
-        apr_array_header_t *plain;    /* ports, of const char * */
+        apr_array_header_t *sections; /* an array of Section */
+        apr_array_header_t *plain;    /* the ports without TLS, as const char * */
         apr_array_header_t *tls;
 } Vhosts;
 

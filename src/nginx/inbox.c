@@ -45,7 +45,7 @@ typedef struct InboxSettings {
         ngx_flag_t are_logs_files;
 } InboxSettings;
 
-/* The master fills this, and its workers inherit it. */
+/* The master fills this struct, and its workers inherit it. */
 static struct Inbox {
         bool is_inherited;
         Inheritance inheritance;
@@ -53,7 +53,7 @@ static struct Inbox {
         uid_t sender;
         Config *config;
         uint32_t own;
-        ngx_uint_t n_clients; /* of this worker */
+        ngx_uint_t n_clients; /* the number of clients of this worker */
         LogLimit limit;
 } inbox = { .fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
@@ -63,7 +63,7 @@ static struct Inbox {
 static struct InboxPause {
         ngx_connection_t unused; /* nginx's debug log shows its descriptor */
         ngx_event_t timer;
-        ngx_connection_t *listener; /* of the hand-off socket */
+        ngx_connection_t *listener; /* nginx's structure for the hand-off socket */
 } inbox_pause;
 
 /* --- connections --- */
@@ -137,7 +137,7 @@ static void *inbox_copy(ngx_pool_t *pool, const void *data, size_t size)
         return copy;
 }
 
-/* Sets all fields of a connection. False: no memory. */
+/* Gives a connection its pool, addresses and log. False: no memory. */
 static bool inbox_fill(ngx_connection_t *connection, ngx_listening_t *listening,
                        const ngx_sockaddr_t *peer, socklen_t peer_size, const ngx_sockaddr_t *local,
                        socklen_t local_size, const struct bellhop_handoff *handoff)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* If not all of the client's bytes were read, close(2) sends a reset, which can destroy the reply
  * in transit (RFC 9112 section 9.6). So this file reads and discards these bytes. It never waits.
- * */
+ */
 #include <assert.h>
 #include <sys/socket.h>
 

@@ -62,7 +62,7 @@ static void conn_restore(Conn *conn)
                 conn_set_low_water(conn, 1);
 }
 
-/* Finds the client's address, or the proxy's if the client's is not known. */
+/* Finds the client's address, or the proxy's address if the client's address is not known. */
 static bool conn_client_address(const Conn *conn, Address *ret)
 {
         if (conn->client != LOOK_CLIENT_TOLD)
@@ -120,7 +120,8 @@ void conn_on_deadline(Deadline *deadline)
                             conn->state == CONN_SNIFFING ? REFUSE_TIMEOUT : REFUSE_UNAVAILABLE);
 }
 
-/* Each state has its own time limit. The time may have begun in a former router. */
+/* Returns the deadline of the connection in its state. The time may have begun under a former
+ * router. */
 static uint64_t conn_deadline(const Conn *conn)
 {
         const RouterSettings *settings = &conn->router->config->router;
@@ -224,8 +225,8 @@ static void conn_wait_for_outlet(Conn *conn, Outlet *outlet, const struct bellho
                 conn_refuse(conn, REFUSE_OVERLOAD, outlet, handoff->host);
 }
 
-/* Returns the outlet of an instance, which is made at its first use. NULL: there is no instance, or
- * no memory. */
+/* Returns the outlet of an instance. Makes the outlet when it is used for the first time. NULL:
+ * there is no instance, or no memory. */
 static Outlet *conn_outlet(Router *router, uint32_t instance)
 {
         if (instance == ROUTE_NONE)

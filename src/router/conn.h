@@ -26,12 +26,12 @@ typedef struct Conn {
         uint8_t alert;      /* TLS: the alert that a refusal sends, see Sniff */
         bool low_water_set; /* SO_RCVLOWAT was changed after accept */
         LookClient client;
-        Address told; /* LOOK_CLIENT_TOLD */
+        Address told; /* LOOK_CLIENT_TOLD: the client's address */
         StoredConn past;
-        sd_event_source *io; /* CONN_SNIFFING */
-        Source *source;      /* not CONN_NEW: the source that counts this connection, or NULL */
-        Deadline deadline;   /* not CONN_NEW */
-        Waiter waiter;       /* CONN_WAITING; the connection owns waiter.handoff */
+        sd_event_source *io; /* used in CONN_SNIFFING */
+        Source *source;      /* the source that counts this connection, or NULL */
+        Deadline deadline;   /* unused in CONN_NEW */
+        Waiter waiter;       /* used in CONN_WAITING; owns its handoff */
 } Conn;
 
 /* The hook accept_consume of ListenerHooks. userdata: the router. */

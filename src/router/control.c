@@ -123,7 +123,7 @@ static void control_put_route(const ControlSocket *control, Exposition *answer, 
         control_put_text(answer, "200 OK", text, body);
 }
 
-/* head: has already been checked by sniff_http(). */
+/* head: the head of a request, which sniff_http() has already checked. */
 static void control_answer(ControlClient *client, Span head)
 {
         Exposition *answer = &client->answer;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The control socket: HTTP/1 over an inherited unix socket. All users whom its mode allows to
- * connect can read the metrics (GET /metrics) and ask for the route of a connection (GET /route).
- */
+/* The control socket: HTTP/1 over an inherited unix socket. All users who have access to this
+ * socket can read the metrics (GET /metrics) and ask for the route of a connection (GET /route). */
 #pragma once
 
 #include <systemd/sd-event.h>

@@ -25,8 +25,8 @@
 #define SETTLE_USEC (1 * UINT64_C(1000000))
 
 /* The number of waiting connections: tcpi_unacked of a listening socket. An accept4() that finds no
- * connection costs nearly as much as one that finds a connection, because the kernel first makes
- * socket and file. */
+ * connection costs nearly as much as one that finds a connection, because the kernel makes a socket
+ * and a file before it looks for a connection. */
 static unsigned listener_backlog(int fd)
 {
         struct tcp_info info;
@@ -37,7 +37,7 @@ static unsigned listener_backlog(int fd)
 }
 
 /* Accepts one connection. False: no more connections wait, or descriptors or memory have run out.
- * */
+ */
 static bool listener_accept(Listener *listener)
 {
         /* The socket stays blocking. The instance would get O_NONBLOCK together with the socket,

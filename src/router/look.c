@@ -6,7 +6,7 @@
 #include "util/cleanup.h"
 
 /* Whether the peer is a trusted proxy. If the settings name no proxies, this makes no system call.
- * */
+ */
 static bool look_is_from_proxy(const TrustedProxies *proxies, int fd)
 {
         Address peer;

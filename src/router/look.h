@@ -26,7 +26,7 @@ typedef struct Look {
         enum bellhop_protocol protocol; /* if known */
         size_t need_bytes;              /* LOOK_MORE: the number of bytes to wait for */
         size_t n_bytes;                 /* the number of bytes that have arrived */
-        Decision decision;              /* LOOK_DECIDED */
+        Decision decision;              /* if kind is LOOK_DECIDED */
         Sniff sniffed;                  /* its spans point into the buffer */
 } Look;
 

@@ -222,7 +222,7 @@ static int outlet_connect(Outlet *outlet)
         outlet->looked_usec = event_now(outlet->shared->event);
         outlet_bound(outlet);
         /* Without this, the empty queue of the new socket would look as if the instance had
-         * received. */
+         * received its hand-offs. */
         outlet->start.unread_bytes = 0;
 
         r = sd_event_add_io(outlet->shared->event, &outlet->writable, outlet->fd, EPOLLOUT,

@@ -39,18 +39,18 @@ typedef struct OutletShared {
         LogLimit *log_limits; /* one for each LogKind */
         size_t in_flight_max; /* the limit of unreceived hand-offs for each instance */
         Starts starts;        /* set by outlet_shared_init() */
-        void (*on_result)(
-                Waiter *waiter,
-                OutletResult result); /* result: sent or absent; the hook dequeues the waiter */
+        void (*on_result)(Waiter *waiter,
+                          OutletResult result); /* result: OUTLET_SENT or OUTLET_ABSENT; the hook
+                                                   must dequeue the waiter */
 } OutletShared;
 
 struct Outlet {
         OutletShared *shared;
-        char *name; /* of the instance; NULL: the responder */
+        char *name; /* the name of the instance; NULL: the outlet is for the responder */
         int fd;
-        dev_t device; /* of the file that fd is connected to, like inode */
+        dev_t device; /* device and inode of the file that fd is connected to */
         ino_t inode;
-        uint64_t looked_usec;      /* when the path last led to this file */
+        uint64_t looked_usec;      /* when a check last found this file at the path */
         sd_event_source *writable; /* enabled while connections wait for room, or while the instance
                                       starts */
         bool in_flight; /* connections wait until other instances receive, which causes no event

@@ -20,7 +20,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* The file in $RUNTIME_DIRECTORY for ExecReload=, with "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n". */
+/* The file in $RUNTIME_DIRECTORY that ExecReload= reads. It contains
+ * "BEGIN_USEC=...\nRESULT=...\nTEXT=...\n". */
 #define RELOAD_FILE "reload"
 
 #define END_TIMEOUT_MSEC 500
@@ -283,7 +284,8 @@ typedef struct ReloadQuestion {
         ReloadAnswer *answer;
 } ReloadQuestion;
 
-/* 1: the file has the answer of a reload that began after our request. 0: not yet. */
+/* Returns 1 if the file has the answer of a reload that began after our request, 0 if not yet, or a
+ * negative errno. */
 static int reload_read_answer(void *userdata)
 {
         const ReloadQuestion *question = userdata;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread with one event loop; a reload has its own thread. */
+/* The router has one thread with one event loop. A reload has its own thread. */
 #include <assert.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -186,8 +186,8 @@ static const char *router_instance_name(const void *userdata, size_t i)
         return router->config->instances[i].name;
 }
 
-/* Hand-offs are timed by a clock that can't be set. The clock of seconds since 1970 can be set, so
- * the conversion uses its present value. */
+/* Converts the time of a hand-off, which comes from a clock that nobody can set. The clock of
+ * seconds since 1970 can be set, so the conversion uses its present value. */
 static uint64_t router_since_1970(uint64_t monotonic_nsec)
 {
         const uint64_t ago = clock_nsec(CLOCK_MONOTONIC) - monotonic_nsec;

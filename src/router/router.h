@@ -25,8 +25,9 @@ struct Router {
         const char *challenges_dir; /* not owned */
         Listener *listeners;
         size_t n_listeners;
-        bool seals;              /* true: the router refuses a connection that it can't seal */
-        sd_event_source *resume; /* a timer to accept again after descriptors or memory ran out */
+        bool seals; /* true: the router refuses a connection that it can't seal */
+        sd_event_source
+                *resume; /* a timer that ends the pause after descriptors or memory ran out */
         sd_event_source *status;
         DeadlineQueue sniffing; /* connections that wait for bytes */
         DeadlineQueue waiting;  /* connections that wait for their outlet */
@@ -58,7 +59,7 @@ int router_run(Router *router);
 void router_done(Router *router);
 
 /* Updates the status in systemctl within a second. Call this function when a counter has changed.
- * */
+ */
 void router_touch_status(Router *router);
 
 static inline size_t router_n_pending(const Router *router)

@@ -8,7 +8,7 @@
 typedef struct Source Source;
 
 typedef struct SourceTable {
-        void *root; /* for tsearch(3); in a hash table, clients could cause collisions */
+        void *root; /* of a tree for tsearch(3); in a hash table, clients could cause collisions */
         size_t n;   /* the number of sources that have pending connections */
 } SourceTable;
 

@@ -21,9 +21,9 @@ typedef struct Start {
         uint64_t sent_usec;  /* when the last hand-off was sent */
         int unread_bytes;    /* START_HAS_SLOT: bytes that it had not received at the last check */
         bool is_late;        /* its last slot ended before the instance received */
-        TAILQ_ENTRY(Start) link; /* START_WAITING */
-        Deadline deadline;       /* START_HAS_SLOT */
-        struct Starts *starts;   /* START_HAS_SLOT */
+        TAILQ_ENTRY(Start) link; /* used in START_WAITING */
+        Deadline deadline;       /* used in START_HAS_SLOT */
+        struct Starts *starts;   /* used in START_HAS_SLOT */
 } Start;
 
 /* Questions about an instance, and events that concern it. */
@@ -63,7 +63,7 @@ void starts_set_max(Starts *starts, size_t setting);
 bool starts_may_send(Starts *starts, Start *start);
 
 /* Call this function when a hand-off was sent. Returns whether this hand-off starts the instance.
- * */
+ */
 bool starts_sent(Starts *starts, Start *start);
 
 /* Call this function when the instance may have received hand-offs. */

@@ -9,7 +9,7 @@
 #include "util/deadline.h"
 #include "util/unix-address.h"
 
-/* The times between two attempts to connect, and between two attempts to send the same reports. */
+/* The pauses between two attempts to connect, and between two attempts to send the same reports. */
 #define CONNECT_USEC UINT64_C(1000000)
 #define RETRY_USEC   UINT64_C(200000)
 

@@ -4,8 +4,8 @@
  * without a seal, an instance could disconnect it (connect(2), AF_UNSPEC) and then connect it to
  * any address or listen with it. The seal is a locked socket filter. Before TCP gets a packet, the
  * filter drops the packet, unless it was sent to the address that the client connected to. No
- * process can remove the filter. Since 2026, Linux requires CAP_NET_ADMIN to set it, which
- * bellhop-seal has.
+ * process can remove the filter. Since 2026, Linux requires CAP_NET_ADMIN to set such a filter.
+ * bellhop-seal has this capability.
  */
 #pragma once
 

@@ -193,7 +193,7 @@ static bool http_take_fields(Head *h)
                         return false;
                 /* Without a name, this must be the empty line. Anything else is a mistake, such as
                  * obs-fold (RFC 9112 section 5.2), which can hide a Host from one of two parsers.
-                 * */
+                 */
                 if (name.size == 0)
                         return reader_expect_text(&h->in, "\r\n");
                 if (!reader_expect_text(&h->in, ":") || !http_take(h, VALUE, &value) ||

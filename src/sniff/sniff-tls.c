@@ -148,8 +148,8 @@ static bool tls_skip_fields(Cursor *c)
 }
 
 /* RFC 6066 allows a list of names of different types, but only the type host_name exists. OpenSSL
- * accepts only a list with exactly one name. A list that OpenSSL refuses must not be routed by its
- * first name. */
+ * accepts only a list with exactly one name. The router must not use the first name of a list that
+ * OpenSSL refuses. */
 static bool tls_take_server_name(Cursor *c, size_t extension_size, Sniff *s)
 {
         uint32_t size, type;

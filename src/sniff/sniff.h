@@ -9,8 +9,9 @@
 #include "util/address.h"
 #include "util/span.h"
 
-/* Longest host: a name of 253 bytes, a trailing dot and ":65535"; OpenSSL's 255 bytes of TLS server
- * name fit too. The host is a copy, because record headers may split a server name. */
+/* The longest host has a name of 253 bytes, a trailing dot and ":65535". The longest server name
+ * that OpenSSL accepts, 255 bytes, also fits. The host is a copy, because record headers may split
+ * a server name. */
 #define SNIFF_HOST_MAX (BELLHOP_HOST_MAX + 1 + 6)
 
 typedef enum SniffOutcome {
@@ -72,7 +73,7 @@ typedef struct SniffProxy {
         size_t need_bytes; /* SNIFF_PROXY_MORE: more than the size of the input; fewer bytes are
                               never complete */
         size_t size;       /* if complete: the size of the header; the client's bytes follow it */
-        Address source;    /* SNIFF_PROXY_SOURCE */
+        Address source;    /* SNIFF_PROXY_SOURCE: the client's address */
 } SniffProxy;
 
 /* Parses the header of the PROXY protocol, versions 1 and 2, that a proxy puts before the bytes of
