@@ -25,7 +25,7 @@ static const char help[] =
         "                     again, and wait until it has (for ExecReload=)\n"
         "  -h, --help         Show this help\n"
         "      --version      Show the version\n\n"
-        "Without systemd as PID 1, for a try in any folder:\n"
+        "To try it in any folder, without systemd as PID 1:\n"
         "  systemd-socket-activate -l 127.0.0.1:8080 --fdname=public \\\n"
         "      bellhop-router --config=DIR --runtime=DIR\n\n"
         "See bellhop-router(8).\n";

@@ -82,7 +82,8 @@ int main(int argc, char *argv[])
 
         if (argc < 2) {
                 log_open();
-                log_error("it is started by bellhop-router.service, with the program to run");
+                log_error("no program to run was named; bellhop-router.service starts bellhop-seal "
+                          "with one");
                 return EXIT_FAILURE;
         }
         r = announce(end, seal_inherited(end));
