@@ -48,12 +48,12 @@ APACHE = {
     ("files", "GET /range.txt[?]x=y#z"): ROUTER,
 }
 
-NAMES = "each name that PHP knows runs as PHP; Debian's nginx sends the source of all but .php"
-PATH_INFO = "PHP gets the path behind its file (index.php/page)"
+NAMES = "files with any of PHP's extensions run as PHP; Debian's nginx runs only .php, and sends the source of the others"
+PATH_INFO = "PHP gets the path after the name of its file (index.php/page)"
 SOURCE = ".cgi, .pl and .phps files, which an instance with Apache runs or refuses, are not sent"
-START = "start pages are those of an instance with Apache"
+START = "the index files are the same as in an instance with Apache"
 SVG = "SVG is compressed, too"
-METHOD = "a file takes no other methods than GET and HEAD, whether it exists or not"
+METHOD = "for a file, only GET and HEAD are allowed, whether the file exists or not"
 
 NGINX = {
     ("nextcloud", "GET /.user.ini"): SECRETS,
