@@ -115,7 +115,7 @@ static bool mod_inherit(server_rec *server)
         logs_use(inheritance->lines_fd);
         if (inheritance->handoff_fd < 0)
                 ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
-                             "no hand-off socket was passed, which an instance needs for its "
+                             "no hand-off socket was passed, but an instance needs one for its "
                              "connections; run 'systemctl start bellhop@%s.socket': the first "
                              "connection then starts the service",
                              settings.instance);

@@ -4,8 +4,8 @@
 
 #include "instance/admit.h"
 
-/* Whether this instance gets requests for hosts without a route. The default instance and the owner
- * of the local address do. */
+/* Returns whether this instance answers requests for hosts without a route. The default instance
+ * answers them, and so does an instance that got the connection because of its local address. */
 static bool admit_unknown(const Config *config, uint32_t own, const struct bellhop_handoff *handoff)
 {
         return handoff->reason == BELLHOP_REASON_ADDRESS ||

@@ -6,8 +6,8 @@
 #include "config/config.h"
 #include "handoff/bellhop.h"
 
-/* own: the instance's index in config. name: the host of the request. handoff: the hand-off of the
- * request's connection. */
+/* Returns whether the request is for this instance. own: the instance's index in config. name: the
+ * host of the request. handoff: the hand-off of the request's connection. */
 bool admit_host(const Config *config, uint32_t own, const char *name,
                 const struct bellhop_handoff *handoff);
 

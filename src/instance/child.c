@@ -12,14 +12,14 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* Descriptors are first copied to this number or above, so that moving one into its place
- * overwrites none of the others. */
+/* Descriptors are first copied to this number or above. Otherwise, a descriptor that gets its final
+ * number could overwrite one that has not been copied yet. */
 #define FDS_ABOVE 32
 
-/* After this number of orphans, other events get their turn. */
+/* The supervisor reaps this number of orphans before it handles other events. */
 #define ORPHANS_AT_ONCE 64
 
-/* The exit status of a shell that can't run a program. */
+/* The exit status if the program can't be executed, as in a shell. */
 #define EXIT_CANT_RUN 127
 
 static LIST_HEAD(, Process) started = LIST_HEAD_INITIALIZER(started);
@@ -34,7 +34,7 @@ static int child_set_signals(void)
         return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-/* Whether the variable is for the supervisor alone: only the supervisor talks to systemd, and the
+/* Whether programs must not get the variable: only the supervisor talks to systemd, and the
  * customer's programs see none of our variables. */
 static bool child_is_ours(const char *variable)
 {
@@ -109,8 +109,8 @@ static pid_t child_fork(const Child *child)
 
         if (pid != 0)
                 return pid < 0 ? -errno : pid;
-        /* The program gets its own process group. Servers send signals to their group, and the
-         * supervisor can end the whole group. */
+        /* The program gets its own process group. A server sends signals to its whole group, which
+         * must not contain the supervisor. The supervisor can end the whole group. */
         (void)setsid();
         errno = -child_become(child);
         (void)fprintf(stderr, "bellhop-instance: can't run %s: %m\n", child->argv[0]);
@@ -201,8 +201,8 @@ static int child_on_orphan(sd_event_source *source, const struct signalfd_siginf
                 info.si_pid = 0;
                 if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
                         return 0;
-                /* The event loop reaps this process. Orphans may follow, so SIGCHLD is raised
-                 * again. */
+                /* This process is not an orphan, and the event loop reaps it. There may be more
+                 * orphans, so SIGCHLD is raised again. */
                 if (child_is_started(info.si_pid))
                         break;
                 (void)waitid(P_PID, (id_t)info.si_pid, &info, WEXITED | WNOHANG);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How an instance starts a program, provides sockets for it, and learns of its end. */
+/* Starts programs, passes sockets to them, and records their end. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,13 +12,15 @@
 
 typedef struct Child {
         const char *const *argv; /* ends with NULL; argv[0] is a path */
-        int fds[CHILD_FDS_MAX];  /* become 3, 4, ... in the program; the caller keeps them */
+        int fds[CHILD_FDS_MAX];  /* get the numbers 3, 4, ... in the program; the caller keeps them
+                                  */
         size_t n_fds;
-        const char *fd_names; /* "a:b" as from systemd: sd_listen_fds(3); NULL: none */
+        const char *fd_names; /* $LISTEN_FDNAMES: "a:b", see sd_listen_fds(3); NULL: no $LISTEN_* */
         const char *const
-                *environment;  /* "KEY=VALUE" in addition to our own, ends with NULL; or NULL */
-        bool keeps_capability; /* the ambient capability: see bellhop@.service */
-        int orphan_signal;     /* sent to the program's group if the program fails or is killed */
+                *environment;  /* added to our own: "KEY=VALUE"; ends with NULL; NULL: none */
+        bool keeps_capability; /* the program keeps AmbientCapabilities= of bellhop@.service */
+        int orphan_signal; /* sent to the program's process group if the program fails or is killed
+                            */
 } Child;
 
 typedef struct Process {
@@ -40,8 +42,8 @@ int child_start(const Child *child, sd_event *event, Process *ret);
  * negative errno. */
 int child_run(const Child *child);
 
-/* Executes the program in this process, with the same environment and descriptors. Returns only
- * after a failure, with a negative errno. */
+/* Executes the program in this process. Environment and descriptors are as in child_start().
+ * Returns only after a failure, with a negative errno. */
 int child_become(const Child *child);
 
 /* Sends a signal. Does nothing after the process has ended, because its process id may now belong
@@ -51,7 +53,7 @@ void child_kill(const Process *process, int number);
 /* Sends SIGKILL to the process and its process group, unless the process has ended. */
 void child_kill_all(const Process *process);
 
-/* Kills the process and its process group, unless the process has ended. */
+/* Forgets the process. Before this, kills it and its process group, unless it has ended. */
 void child_done(Process *process);
 
 /* Makes this process the parent of all orphaned descendants, and makes the event loop reap them.

@@ -25,7 +25,8 @@ static const FenceReach reaches[NETWORKS] = {
         [NETWORK_YES] = FENCE_EVERYWHERE,
 };
 
-/* Whether the rules of bellhop-firewall apply: they select instances by control group. */
+/* Whether the rules of bellhop-firewall apply to this process. They select processes by control
+ * group. */
 static bool confine_is_ruled(void)
 {
         _cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");
@@ -41,7 +42,7 @@ static FenceReach confine_reach(const Context *context, Network network)
 {
         if (network != NETWORK_INTERNET || !context->serves || confine_is_ruled())
                 return reaches[network];
-        log_warning("%s opens no TCP connection, as its unit is not in bellhop.slice: run "
+        log_warning("%s can't open TCP connections, because its unit is not in bellhop.slice: run "
                     "'bellhopctl apply', and remove Slice= from drop-ins of bellhop@%s.service",
                     context->instance, context->instance);
         return FENCE_NOWHERE;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Restricts what the customer's programs can do, and warns if other users can read the private key.
- */
+/* Limits what the customer's programs can do, and warns if other users can read the private key. */
 #pragma once
 
 #include "config/config.h"
 #include "instance/context.h"
 
 /* Reads the instance file. Sets context->server and context->is_suspended. Sets up the fence around
- * this process and all processes that it starts later. A later call can only extend the fence. Logs
- * errors. Returns 0 or a negative errno. */
+ * this process and all processes that it starts later. A later call can add restrictions, but not
+ * remove any. Logs errors. Returns 0 or a negative errno. */
 int confine(Context *context, Instance *ret);
 
 /* Logs a warning if all users of the machine can read the private key. The instance still serves.

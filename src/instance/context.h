@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What all parts of a supervisor share. The strings last as long as the process. */
+/* Data that all parts of bellhop-instance share. The strings stay valid until the process ends. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,14 +12,15 @@ typedef struct Context {
         const char *runtime_dir; /* writable for the instance */
         const char *state_dir;   /* NULL: none */
         const char *mpm;         /* of Apache: event, worker or prefork */
-        const char *logs;        /* files or journal */
-        const char *php_program; /* NULL: the newest that is installed */
-        ServerType server;       /* read by confine(), like the next field */
+        const char *logs;        /* where log lines go: files or journal */
+        const char *php_program; /* path of PHP-FPM; NULL: the newest installed version */
+        ServerType server;       /* confine() reads this and the next field */
         bool is_suspended;       /* no program of the customer is started */
-        bool serves;             /* false: it only tests the configuration */
+        bool serves;             /* false: this process only tests the configuration */
         bool judges;             /* the server reports facts during a test, see verdict.h */
-        int sockets_fd; /* the folder of sockets, until all are connected; negative: none */
+        int sockets_fd; /* folder with the sockets of systemd, bellhop-usage and bellhop-log;
+                           negative: none */
         int lines_fd;   /* connected to bellhop-log; negative: bellhop-log does not listen */
         int handoff_fd; /* the hand-off socket */
-        int bell_fd;    /* eventfd(2) that signals changes of the pages of all servers */
+        int bell_fd;    /* eventfd(2) that all servers ring when their pages have changed */
 } Context;

@@ -12,5 +12,5 @@ bool file_name_is_php(const char *path);
 /* Whether the file is a program, or the source file of a program. */
 bool file_name_is_program(const char *path);
 
-/* Whether Apache or PHP reads the file as settings. Some of these files have passwords. */
+/* Whether Apache or PHP reads the file as settings. Some of these files contain passwords. */
 bool file_name_is_settings(const char *path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The server's connection to bellhop-log(8), through its socket in the folder of sockets. */
+/* Connects to bellhop-log(8), through its socket in the folder that the unit passes. */
 #pragma once
 
 #define LINES_SOCKET "lines"
@@ -10,6 +10,6 @@
 /* The longest time that a server waits for room in the socket. */
 #define LINES_WAIT_SEC 1
 
-/* sockets_fd: the folder; the caller keeps it. Returns a descriptor, or a negative number if
+/* sockets_fd: the folder, which the caller keeps. Returns a descriptor, or a negative number if
  * bellhop-log does not listen. */
 int lines_connect(int sockets_fd);

@@ -15,8 +15,8 @@
 
 typedef enum Sent {
         SENT,
-        SENT_NOT,     /* the loss is counted */
-        SENT_NOWHERE, /* nothing listens there, and nothing ever will */
+        SENT_NOT,     /* the line is lost, and counted as lost */
+        SENT_NOWHERE, /* nothing listens on the socket, and nothing ever will */
 } Sent;
 
 /* Room for about a hundred lines. */
@@ -28,15 +28,16 @@ typedef struct Gathered {
         char text[GATHERED_BYTES + 1]; /* the last byte is for a terminating NUL */
 } Gathered;
 
-/* All processes of the server share this memory, because a process that has ended can't report its
- * losses, and a process that has crashed can't send its lines. */
+/* All processes of the server share this memory. A process that has ended can't report its lost
+ * lines, and a process that has crashed can't send its gathered lines, so another process does
+ * this. */
 static struct LogLinesShared {
         atomic_bool hang; /* bellhop-log hangs, so no process waits for it */
         atomic_uint_fast64_t lost;
-        Gathered gathered[GATHERERS]; /* only used slots take memory */
+        Gathered gathered[GATHERERS]; /* unused buffers take no memory */
 } * shared;
 
-static Gathered *gathered; /* of this process */
+static Gathered *gathered; /* the buffer of this process */
 
 static const char *instance_name;
 static char error_identifier[160];
@@ -116,8 +117,9 @@ static Sent log_lines_send(LinesKind kind, int level, const char *text, size_t s
         const struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
         ssize_t sent;
 
-        /* SO_SNDTIMEO limits the wait. Filters of the sandbox examine the arguments of sendmsg(2),
-         * which costs more than the rest of this function. They do not examine writev(2). */
+        /* SO_SNDTIMEO limits the wait of writev(2). For sendmsg(2), filters of the sandbox examine
+         * the arguments, which costs more time than the rest of this function. For writev(2), they
+         * don't. */
         do
                 sent = waits ? writev(lines_fd, iov, 2)
                              : sendmsg(lines_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -133,7 +135,7 @@ static Sent log_lines_send(LinesKind kind, int level, const char *text, size_t s
         return SENT_NOT;
 }
 
-/* False: the line belongs in the journal. */
+/* Returns false if the caller must write the line to the journal. */
 static bool log_lines_write_file(LinesKind kind, int level, const char *text, size_t size)
 {
         static atomic_bool is_gone, is_hanging;

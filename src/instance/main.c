@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-instance: options, environment and the inherited socket. */
+/* The program bellhop-instance: reads its options, environment and inherited socket, and then runs,
+ * tests or reloads an instance. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
@@ -23,8 +24,8 @@
 #include "util/options.h"
 #include "util/text.h"
 
-/* The longest wait for a reload: longer than a server may need to become ready. TimeoutStartSec= of
- * the unit ends the wait earlier. */
+/* --reload waits at most for this time, which is longer than a server may take to become ready. If
+ * TimeoutStartSec= of the unit is shorter, systemd ends the wait earlier. */
 #define RELOAD_WAIT_USEC UINT64_C(60000000)
 
 static const char help[] =
@@ -35,9 +36,9 @@ static const char help[] =
         "\n"
         "      --config=DIR   Configuration (default: " BELLHOP_CONFIG_DIR ")\n"
         "      --test         Test the configuration of server and PHP, and exit\n"
-        "      --server=KIND  Test for this server, instead of the server in the file\n"
+        "      --server=KIND  Test this kind of server, not the one in the file\n"
         "      --judge        Test the server's configuration, and report facts for bellhopctl\n"
-        "      --reload=PID   Make the instance with this main process reload, and wait\n"
+        "      --reload=PID   Reload the instance with this main process, and wait\n"
         "  -h, --help         Show this help\n"
         "      --version      Show the version\n"
         "\n"
@@ -105,8 +106,9 @@ typedef struct Reload {
         State state;
 } Reload;
 
-/* The supervisor publishes the time at which its last reload began. Our reload began after the
- * signal. */
+/* Returns whether the reload that our signal requested has ended, or a negative errno. The
+ * supervisor publishes the time at which its last reload began. If this time is before our signal,
+ * it belongs to an earlier reload. */
 static int look_for_end(void *userdata)
 {
         Reload *reload = userdata;
@@ -157,7 +159,7 @@ static int inherit_handoff_socket(const char *instance)
                                     inherited.names[i]);
         inherit_done(&inherited);
         if (fd < 0) {
-                log_error("no hand-off socket was passed, which an instance needs for its "
+                log_error("no hand-off socket was passed, but an instance needs one for its "
                           "connections; run 'systemctl start bellhop@%s.socket'",
                           instance);
                 return fd;
@@ -167,9 +169,9 @@ static int inherit_handoff_socket(const char *instance)
                           "refused; set PassCredentials=yes in bellhop@.socket, and run "
                           "'systemctl restart bellhop@%s.socket'",
                           instance);
-        /* The socket outlives the instance. A filter that the customer sets on it could drop all
-         * hand-offs without an error for the router, even long after systemd has made a new socket
-         * (measured on Linux 6.18). So SO_LOCK_FILTER forbids filters. */
+        /* SO_LOCK_FILTER forbids filters on the socket. Otherwise a program of the customer could
+         * set a filter that drops all hand-offs, and the router would get no error. On Linux 6.18,
+         * this lasted even long after systemd had made a new socket. */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;
 }
@@ -187,7 +189,8 @@ static void block_signals(void)
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
-/* Ends with the status or signal of the server, so that systemd and the stand-in see the cause. */
+/* Returns the exit status of the server. If a signal ended the server, ends this process by the
+ * same signal. So systemd and the stand-in see the cause. */
 static int end_like(int status)
 {
         const struct rlimit no_core = { 0 };

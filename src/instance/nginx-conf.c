@@ -12,9 +12,9 @@
 
 #define NGINX_CONNECTIONS "512" /* nginx's own default */
 
-/* A part of the configuration: for one host, or for all hosts without their own part. */
+/* The values of a "server" block: for one host, or for all hosts without their own block. */
 typedef struct Site {
-        const char *host; /* NULL: all hosts without their own part */
+        const char *host; /* NULL: all hosts without their own block */
         char folder[NAME_HOST_MAX];
         char www[PATH_MAX];
         char certificate[PATH_MAX], key[PATH_MAX];
@@ -28,7 +28,7 @@ static bool nginx_is_folder(const char *path)
         return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Finds the document root in the same way as instance.conf of Apache. */
+/* Finds the document root in the same way as conf/apache2/instance.conf does. */
 static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
 {
         const char *www = getenv("BELLHOP_WWW");
@@ -41,9 +41,10 @@ static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
         return nginx_is_folder(ret);
 }
 
-/* Finds the certificate for all hosts without their own: in the credentials that systemd passes to
- * this unit, or in the folder with the fixed name. If a file is missing, the server does not start,
- * instead of starting without TLS. A reload then keeps the old server. */
+/* Finds the certificate for all hosts without their own. It is in the credentials that systemd
+ * passes to this unit, or in the instance's folder of certificates. If that folder exists but has
+ * no certificate, this still returns true. Then nginx does not start, because it must not start
+ * without TLS, and after a reload, the old server keeps running. */
 static bool nginx_find_certificate(const Context *context, Site *site)
 {
         const char *dir = context->config_dir, *name = context->instance;
@@ -72,8 +73,8 @@ static void nginx_find_site(const Context *context, const char *host, const Site
                 ret->has_www =
                         snprintf(ret->www, PATH_MAX, "%s/%s", main->www, ret->folder) < PATH_MAX &&
                         nginx_is_folder(ret->www);
-                /* If the certificate or the key of this host is missing, the other hosts are still
-                 * served. */
+                /* If the host's own certificate or key is missing, the host uses the main
+                 * certificate, and nginx still starts. */
                 ret->has_tls =
                         name_host_path_fill(NAME_CERTIFICATE, dir, name, host, ret->certificate) &&
                         name_host_path_fill(NAME_PRIVATE_KEY, dir, name, host, ret->key) &&
@@ -101,11 +102,12 @@ static void nginx_write_server(FILE *out, const Context *context, const Site *si
                 fprintf(out, "        ssl_reject_handshake on;\n");
         fprintf(out, "        server_name %s;\n", site->host ? site->host : "_");
         if (!context->is_suspended) {
-                /* The main document root is set outside of this block, so a snippet can set
-                 * another. */
+                /* The main document root is set outside of this block, so a snippet can set another
+                 * root. */
                 if (site->host && site->has_www)
                         fprintf(out, "        root %s;\n", site->www);
-                /* nginx uses the first pattern that matches, so the customer's files come first. */
+                /* nginx uses the first "location" pattern that matches, so the customer's files
+                 * come first. */
                 fprintf(out, "        include %s/sites/%s/*.conf;\n", dir, context->instance);
                 fprintf(out, "        include %s/sites/%s/*.nginx;\n", dir, context->instance);
                 fprintf(out, "        include %s/nginx/server.conf;\n", dir);
@@ -132,8 +134,9 @@ static void nginx_write_http(FILE *out, const Context *context, const Config *co
         fprintf(out, "    include %s/nginx/http.conf;\n", dir);
         if (!context->is_suspended) {
                 fprintf(out, "    root %s;\n", main.www);
-                /* nginx follows a link, also a link that is a document root, only if its target has
-                 * the same owner. So no link leads to files of root or of other customers. */
+                /* nginx follows a symbolic link only if the link and its target have the same
+                 * owner, even if the link is a document root. So the customer's links can't lead to
+                 * files of root or of other customers. */
                 fprintf(out, "    disable_symlinks if_not_owner from=%s;\n", main.www);
                 fprintf(out, "    include %s/sites/%s/*.http;\n", dir, context->instance);
         }

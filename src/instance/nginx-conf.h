@@ -6,6 +6,6 @@
 
 #include "instance/context.h"
 
-/* number: of the server, for the names of files that two servers must not share. Returns a
- * descriptor of the configuration, or a negative errno. */
+/* number: the number of the server. It is part of file names, because two servers must not share
+ * these files. Returns a descriptor of the configuration, or a negative errno. */
 int nginx_conf_make(const Context *context, unsigned number);

@@ -29,11 +29,11 @@ typedef struct PageSlot {
         _Atomic uint64_t n_requests;
 } PageSlot;
 
-/* slots[0] is for processes without a slot, and keeps the counts of ended processes. */
+/* slots[0] is for processes without their own slot, and keeps the counts of ended processes. */
 struct Page {
         atomic_bool is_barred;
         atomic_bool has_changed;
-        _Atomic uint64_t n_used; /* number of slots in use; only these take memory */
+        _Atomic uint64_t n_used; /* slots from this number on are unused, and take no memory */
         _Atomic uint64_t others;
         PageSlot slots[SLOTS];
 };
@@ -41,7 +41,7 @@ struct Page {
 static struct {
         Page *page;
         int bell;
-        PageSlot *slot; /* of this process */
+        PageSlot *slot; /* the slot of this process */
 } own = { .bell = -EBADF };
 
 int page_new(Page **ret)
@@ -51,7 +51,8 @@ int page_new(Page **ret)
 
         if (fd < 0 || ftruncate(fd, sizeof(Page)) < 0)
                 return -errno;
-        /* If a server could shrink the page, the supervisor would be killed by SIGBUS. */
+        /* If a server could shrink the page, it could kill the supervisor: reading the page would
+         * raise SIGBUS. */
         if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
                 return -errno;
         r = page_open(fd, ret);
@@ -93,15 +94,16 @@ static void page_ring(void)
         (void)eventfd_write(own.bell, 1);
 }
 
-/* Rings only if the supervisor listens: then has_changed is false. Most of the time the flag is
- * true, and is only read. */
+/* Rings the bell at the first change after page_listen(), which sets has_changed to false. Most of
+ * the time, has_changed is already true, and this only reads it. */
 static void page_note_change(Page *page)
 {
         if (!page->has_changed && !atomic_exchange(&page->has_changed, true))
                 page_ring();
 }
 
-/* While the gate is barred, the supervisor waits for each change, so the bell rings. */
+/* While the gate is barred, the supervisor waits until no connection is in hand, so each change
+ * rings the bell. */
 void page_let_go(void)
 {
         own.slot->n_in_hand--;
@@ -134,7 +136,7 @@ void page_join(pid_t pid)
         page_ring();
 }
 
-/* The customer can write any number into the page. */
+/* The customer can write any number into the page, so this limits the number. */
 static size_t page_slots_used(const Page *page)
 {
         const uint64_t n = page->n_used;
@@ -175,7 +177,8 @@ size_t page_find_joined(const Page *page, pid_t ret[], size_t max)
         return n;
 }
 
-/* Either this process sees the bar, or the supervisor sees the connection in hand. */
+/* The counter changes before the gate is read. So either this process sees that the gate is barred,
+ * or the supervisor sees the connection in hand. */
 bool page_reach(void)
 {
         own.slot->n_in_hand++;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shared page of a server: counts of received and open connections of its processes, and the
- * gate through which they receive. It belongs to the customer, so nothing outside the instance
- * trusts it. Except page_new() and page_open(), nothing here allocates, fails, logs or locks.
+ * The shared page of a server: its processes count received and open connections in it, and receive
+ * hand-offs only while its gate is open. The customer can write to the page, so nothing outside the
+ * instance trusts it. Only page_new() and page_open() can fail or allocate memory. No function logs
+ * or locks.
  */
 #pragma once
 
@@ -11,22 +12,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Descriptors that a server inherits: FileDescriptorName= of systemd.socket(5). */
+/* Names of the descriptors that a server inherits, as FileDescriptorName= of systemd.socket(5) sets
+ * them. */
 #define PAGE_HANDOFF_NAME "handoff"
 #define PAGE_FD_NAME      "page"
 #define PAGE_BELL_NAME    "bell"
 #define PAGE_LINES_NAME   "lines"
-#define PAGE_CONF_NAME    "conf" /* of nginx: its configuration */
+#define PAGE_CONF_NAME    "conf" /* the configuration of nginx */
 
 typedef struct Page Page;
 
 typedef struct PageSum {
         uint64_t n_handoffs; /* received since the server was started */
         uint64_t n_requests; /* answered since the server was started */
-        uint64_t n_open;     /* connections, idle and upgraded ones included */
-        uint64_t n_in_hand; /* connections that a process is about to receive, or that no worker has
-                               taken yet */
-        uint64_t last_usec; /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
+        uint64_t n_open;     /* open connections, including idle and upgraded ones */
+        uint64_t n_in_hand;  /* connections that a process is about to receive, or has received and
+                                no worker has taken yet */
+        uint64_t last_usec;  /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
         uint64_t ended_usec; /* CLOCK_MONOTONIC of the last end of a connection, 0: none yet */
 } PageSum;
 
@@ -38,7 +40,7 @@ int page_new(Page **ret);
  * negative errno. */
 int page_open(int fd, Page **ret);
 
-/* page may be NULL. */
+/* Unmaps the page. page may be NULL. */
 void page_free(Page *page);
 
 /* Call it once, in the parent of the server's receiving processes. bell: an eventfd(2), which is
@@ -62,17 +64,18 @@ void page_ended(uint64_t now_usec);
 /* Counts an answered request. */
 void page_requested(void);
 
-/* Call it in the server before it is ready. Publishes the Instance.others that the server has read.
- */
+/* Publishes the Instance.others that the server has read. Call it in the server, before the server
+ * reports that it is ready. */
 void page_set_others(Page *page, uint64_t others);
 uint64_t page_others(const Page *page);
 
-/* Call it in the supervisor. While the gate is barred, the server receives nothing. Workers still
- * take the connections that are in hand, and the bell rings for each of them. */
+/* Bars or opens the gate. Call it in the supervisor. While the gate is barred, the server receives
+ * nothing. Workers still take the connections that are in hand, and the bell rings for each of
+ * them. */
 void page_bar(Page *page, bool barred);
 
-/* Call both in the supervisor. page_has_changed() returns whether counts have changed since
- * page_listen(). The first change after page_listen() rings the bell. */
+/* Call both functions in the supervisor. page_has_changed() returns whether counts have changed
+ * since page_listen(). The first change after page_listen() rings the bell. */
 bool page_has_changed(const Page *page);
 void page_listen(Page *page);
 

@@ -14,7 +14,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* The maximum of requests that wait for a worker. The kernel limits it to net.core.somaxconn. */
+/* At most this number of requests wait for a worker. The kernel also applies net.core.somaxconn. */
 #define BACKLOG 1024
 
 /* If PHP ends by itself this often, each time within SOON_USEC of the previous end, waiting
@@ -25,7 +25,7 @@
 /* PHP-FPM's own variable for an inherited socket: descriptor 3 is the socket of `listen` in
  * fpm.conf. Descriptor 4 is its `error_log`. */
 #define FPM_SOCKETS "FPM_SOCKETS=/dev/fd/3=3"
-/* The empty first folder means the machine's own folder. */
+/* The empty folder before the colon means the machine's own folder. */
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
 
 struct PhpProcess {
@@ -92,8 +92,9 @@ static bool php_find(const Context *context, PhpCommand *ret)
 
 /* --- the socket --- */
 
-/* Waiting requests get an error now instead of a time-out later. The socket is non-blocking only
- * for this moment, because PHP-FPM expects a blocking one. */
+/* Closes the connections of waiting requests, so that they get an error now instead of a time-out
+ * later. The socket is non-blocking only during this function, because PHP-FPM expects a blocking
+ * socket. */
 static void php_refuse_waiting(const Php *php)
 {
         const int flags = fcntl(php->socket, F_GETFL);
@@ -114,7 +115,7 @@ static void php_close(Php *php)
         if (php->socket < 0)
                 return;
         php_refuse_waiting(php);
-        /* Old workers still have this socket open. */
+        /* Old workers still have this socket open, so closing it here would not end it. */
         (void)shutdown(php->socket, SHUT_RDWR);
         php->requests = sd_event_source_disable_unref(php->requests);
         php->socket = close_fd(php->socket);
@@ -147,7 +148,8 @@ static void php_open(Php *php)
 
 /* --- the log: PHP-FPM itself would wait for a journald that hangs --- */
 
-/* False: the line must go to the journal, which uses 8 MB for each user who has a line in it. */
+/* Writes to the log file if possible, because the journal uses 8 MB for each user who has a line in
+ * it. Returns false if the line must go to the journal. */
 static bool php_log_to_file(const Php *php, const char *line, size_t size)
 {
         char head[64];
@@ -216,8 +218,8 @@ static int php_open_log(Php *php)
                 return 0;
         if (pipe2(php->log, O_CLOEXEC) < 0)
                 return -errno;
-        /* Non-blocking, because a program of the site could open the pipe again and read our data
-         * first. */
+        /* The pipe is non-blocking, because a program of the site could open it through /proc and
+         * read the data before us. */
         r = fcntl(php->log[0], F_SETFL, O_NONBLOCK) < 0
                     ? -errno
                     : sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN,
@@ -238,7 +240,8 @@ static void php_process_free(Php *php, PhpProcess *process)
         free(process);
 }
 
-/* Called after an unexpected end. Returns whether PHP is useless. */
+/* Call it after PHP has ended unexpectedly. Returns whether PHP has failed, or ends so often that
+ * it is of no use. */
 static bool php_is_useless(Php *php, int status)
 {
         const uint64_t now = clock_monotonic_usec();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The customer's PHP, if PHP-FPM is installed. The supervisor holds the socket of PHP-FPM, and
+/* Runs the customer's PHP, if PHP-FPM is installed. The supervisor holds the socket of PHP-FPM, and
  * starts PHP-FPM at the first request. Requests that wait in the socket are not lost when a process
  * ends. */
 #pragma once
@@ -24,7 +24,7 @@ typedef struct Php {
         unsigned n_ends;     /* number of such ends in short succession */
         int log[2];          /* the pipe to which PHP-FPM writes its log: read, write */
         sd_event_source *log_source;
-        char log_text[4096]; /* read, but the line is not complete */
+        char log_text[4096]; /* the beginning of a line that is not complete yet */
         size_t log_size;
 } Php;
 
@@ -38,13 +38,14 @@ void php_load(Php *php);
 /* Makes PHP-FPM finish its requests. A later request starts another process. */
 void php_leave(Php *php);
 
-/* Call it when the event loop has seen the end of a process. */
+/* Call it after the event loop has recorded the end of a process. Frees ended processes, and
+ * refuses waiting requests if PHP does not work. */
 void php_step(Php *php);
 
 /* Whether a process is still finishing requests. */
 bool php_is_leaving(const Php *php);
 
-/* Ends all remaining processes at once. */
+/* Closes the sockets and kills all remaining processes. */
 void php_done(Php *php);
 
 /* Tests the configuration that PHP-FPM would read at its start, by "php-fpm -t". Returns the wait

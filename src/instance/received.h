@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Handling of a hand-off that is common to all servers. */
+/* Functions about received hand-offs that the modules of all servers use. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,9 +9,9 @@
 #define HTTP_PORT  80
 #define HTTPS_PORT 443
 
-/* Why a message is refused; the index is an enum bellhop_receive_result. */
+/* The reasons to refuse a message; the index is an enum bellhop_receive_result. */
 extern const char *const received_refusals[BELLHOP_RECEIVE_SOCKET + 1];
 
-/* Whether the client speaks TLS. If the router has not examined the first bytes, peeks at them:
- * they have arrived, because of DeferAcceptSec=. */
+/* Whether the client speaks TLS. If the router has not examined the first bytes, peeks at them.
+ * With DeferAcceptSec=, they have already arrived. */
 bool received_speaks_tls(int fd, const struct bellhop_handoff *handoff);

@@ -6,7 +6,7 @@
 #include "instance/report.h"
 #include "usage/message.h"
 
-/* The time between two reports. */
+/* The shortest time between two reports. */
 #define REPORT_USEC UINT64_C(10000000)
 
 void report_open(Report *report, const char *instance, int sockets_fd)
@@ -14,12 +14,11 @@ void report_open(Report *report, const char *instance, int sockets_fd)
         char path[64];
 
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" REPORT_SOCKET, sockets_fd);
-        *report = (Report){
-                .fd = sockets_fd < 0 ? sockets_fd : bellhop_connect(path),
-                .instance = instance,
-                /* The first report has no requests, and registers this process while it runs. */
-                .n_told = UINT64_MAX
-        };
+        *report = (Report){ .fd = sockets_fd < 0 ? sockets_fd : bellhop_connect(path),
+                            .instance = instance,
+                            /* No report has this number, so a first report is sent even without
+                             * requests. It registers this process with bellhop-usage. */
+                            .n_told = UINT64_MAX };
 }
 
 uint64_t report_tell(Report *report, uint64_t n, uint64_t now_usec)

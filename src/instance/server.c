@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A server reports readiness with sd_notify(3), through its own socket. Until Apache has set its
- * signal handlers, it ignores SIGWINCH (its graceful stop), and other signals would kill it.
+ * A server reports with sd_notify(3) that it is ready. The supervisor makes a socket for each
+ * server to receive this report. Before the report, Apache may not have set its signal handlers: it
+ * ignores SIGWINCH (its graceful stop), and other signals would kill it.
  *
  * At its stop signal, a server may drop connections that it has received but that no worker has
  * taken yet (the event MPM of Apache does this). So its gate is barred first, and the signal is
@@ -22,33 +23,35 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* The longest wait until no connection is in hand. Workers take such connections within
- * microseconds, but a worker that is stopped must not prevent the instance from ending. */
+/* The longest time to wait for workers to take the connections that the server has already
+ * received. They usually take microseconds, but a suspended worker must not keep the instance from
+ * ending. */
 #define DRAIN_USEC UINT64_C(5000000)
 
-/* The time that a server without connections has to end gracefully. Then it has this time again to
- * end at once. */
+/* If a server without connections does not end gracefully within this time, it gets the signal to
+ * end at once. If it has not ended after this time again, it is killed. */
 #define END_USEC UINT64_C(5000000)
 
 /* A server that has no receiving process for this time is killed. */
 #define DESERTED_USEC UINT64_C(10000000)
 
-/* An ending server is woken for the first time after this time: its first processes have ended by
- * then. */
+/* An ending server is woken for the first time after this time, because its first processes have
+ * ended by then. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
-#define WAKE_USEC_MOST  UINT64_C(1000000) /* from this pause on, the server checks by itself */
+#define WAKE_USEC_MOST  UINT64_C(1000000) /* after such a pause, the server checks by itself */
 
-/* The command owns all strings and the descriptor. */
+/* The command line of a server. Owns all strings and the descriptor. */
 typedef struct ServerCommand {
         char *arguments[16];
         size_t n;
-        int conf_fd; /* the server inherits a copy; negative: none */
+        int conf_fd; /* configuration, of which the server inherits a copy; negative: none */
 } ServerCommand;
 
 struct ServerKind {
         const char *name; /* in messages */
-        /* Adds the arguments with server_add(). number: for files that two servers must not share.
-         * fd: the number of conf_fd in the server. Returns 0 or a negative errno. */
+        /* Adds the arguments with server_add(). number: part of the names of files that two servers
+         * must not share. fd: the number of conf_fd in the server. Returns 0 or a negative
+         * errno. */
         int (*make_command)(const Context *context, bool test, unsigned number, int fd,
                             ServerCommand *command);
         int stop_signal;  /* ends the server gracefully, if it is ready */
@@ -125,7 +128,7 @@ static void server_command_done(ServerCommand *command)
                 free(command->arguments[i]);
 }
 
-/* -ENOMEM: an argument could not be made. */
+/* Returns 0 or a negative errno. */
 static int server_make_command(const Context *context, bool test, unsigned number, int fd,
                                ServerCommand *command)
 {
@@ -164,8 +167,8 @@ static void server_close_notify(Server *server)
         free(take_ptr(server->notify_path));
 }
 
-/* Returns the process id of the sender: the kernel puts the credentials first. 0: there are none.
- */
+/* Returns the process id of the sender, or 0 if the message has no credentials. The kernel puts
+ * credentials before other control data. */
 static pid_t server_sender(struct msghdr *message)
 {
         const struct cmsghdr *control = CMSG_FIRSTHDR(message);
@@ -204,7 +207,8 @@ static int server_on_notify(sd_event_source *source, int fd, uint32_t revents, v
         if (n < 0)
                 return 0;
         text[n] = 0;
-        /* Programs of the customer can write to this socket, too. */
+        /* Other programs of the customer can write to this socket, too, so their messages are
+         * ignored. */
         if (server_sender(&message) != server->process.pid || !server_says_ready(text))
                 return 0;
         server_close_notify(server);
@@ -416,8 +420,8 @@ static void server_meet_deadline(Server *server, uint64_t now_usec)
         server->deadline_usec = UINT64_MAX;
 }
 
-/* Wakes an ending server. By itself it reaps its processes only once a second, and the next start
- * would wait for this. */
+/* Wakes an ending server. By itself, the server reaps its processes only once a second, and the
+ * next start of the instance would wait for it. */
 static uint64_t server_wake(Server *server, uint64_t now_usec)
 {
         if (server->kind->wake_signal == 0 || server->wake_pause_usec >= WAKE_USEC_MOST)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One server process: its start, its readiness, and an end that loses no connection. The
- * differences between kinds of servers are in a table in server.c. */
+/* Starts a server, learns when it is ready, and ends it without losing a connection. A table in
+ * server.c has the differences between the kinds of servers. */
 #pragma once
 
 #include <sys/queue.h>
@@ -9,16 +9,17 @@
 #include "instance/context.h"
 #include "instance/page.h"
 
-/* An ending server passes through all phases, or goes directly to SERVER_IS_CUT. */
+/* A server passes through these phases in this order until it has ended. It may skip phases before
+ * SERVER_IS_CUT. */
 typedef enum ServerPhase {
-        SERVER_RECEIVES,  /* or will, when it is ready */
-        SERVER_DRAINS,    /* its gate is barred; workers take connections in hand */
-        SERVER_FINISHES,  /* has its stop signal, and ends with its last connection */
-        SERVER_IS_CUT,    /* has the signal to end at once */
+        SERVER_RECEIVES,  /* receives hand-offs, or will when it is ready */
+        SERVER_DRAINS,    /* its gate is barred; workers still take connections that are in hand */
+        SERVER_FINISHES,  /* got its stop signal, and ends after its last connection */
+        SERVER_IS_CUT,    /* got the signal to end at once */
         SERVER_IS_KILLED, /* it did not end at once */
 } ServerPhase;
 
-/* The maximum of watched receiving processes of one server. */
+/* At most this number of receiving processes of one server are watched. */
 #define RECEIVERS_MAX 8
 
 typedef struct ServerKind ServerKind;
@@ -34,14 +35,14 @@ typedef struct Server {
         const ServerKind *kind;
         Process process; /* when it has_ended, call server_free() */
         Page *page;
-        bool is_ready; /* it receives hand-offs, and takes signals as documented */
+        bool is_ready; /* it receives hand-offs, and handles signals as documented */
         ServerPhase phase;
         uint64_t read_usec;  /* CLOCK_REALTIME when it was started, and began to read its files */
-        uint64_t began_usec; /* the same time; this and all times below are CLOCK_MONOTONIC */
+        uint64_t began_usec; /* the same moment by CLOCK_MONOTONIC, as all times below */
         LIST_ENTRY(Server) link;
 
         uint64_t drained_usec;  /* when it gets its stop signal, even with connections in hand */
-        uint64_t deadline_usec; /* the end of its phase, while the server ends */
+        uint64_t deadline_usec; /* when the next, harsher signal is sent to an ending server */
         uint64_t wake_usec, wake_pause_usec;
         Receiver receivers[RECEIVERS_MAX];
         uint64_t deserted_usec; /* when it is killed because no process receives; 0: a process
@@ -55,18 +56,19 @@ typedef struct Server {
  * Returns 0 or a negative errno. Logs the step that failed. */
 int server_start(sd_event *event, const Context *context, Server **ret);
 
-/* Kills the server if it has not ended. */
+/* Frees the server. Kills its process before, if it has not ended. */
 void server_free(Server *server);
 
-/* When a receiving process ends, counts the connections of this process as ended. Kills a server
- * without a receiving process. Returns when to call this again at the latest. */
+/* Watches the receiving processes of the server. When one ends, counts its connections as ended.
+ * Kills a server that has had no receiving process for a while. Returns when to call this again at
+ * the latest. */
 uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec);
 
-/* Bars the gate permanently. Then server_step() ends the server: gracefully when no connection is
- * in hand, or with all its connections at the deadline (UINT64_MAX: none). */
+/* Bars the gate permanently. Later, server_step() sends the stop signal when no connection is in
+ * hand, and cuts all connections at the deadline. deadline_usec: UINT64_MAX is no deadline. */
 void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec);
 
-/* Sets an earlier deadline for a server that is leaving. */
+/* Sets an earlier deadline for a server after server_leave(). */
 void server_hurry(Server *server, uint64_t deadline_usec);
 
 /* Ends the server now, with all its connections. If it does not end, it is killed some seconds

@@ -43,7 +43,7 @@ size_t state_format(const State *state, char ret[static STATE_MAX_BYTES])
         return (size_t)n;
 }
 
-/* The index of text among n names, or n. */
+/* Returns the index of text in names, or n if it is not one of the n names. */
 static unsigned state_parse_word(Span text, const char *const names[], unsigned n)
 {
         unsigned i = 0;

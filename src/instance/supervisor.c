@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The event loop records events. After each event, supervisor_advance() checks everything that may
- * be due and sets one timer for the next time, so no event can come at a wrong moment.
+ * The handlers of events only record them. After each event, supervisor_advance() checks everything
+ * that may be due, and sets one timer for the next check. So events can come in any order.
  *
- * A reload starts a new server beside the old one, and both receive. When the new server is ready,
- * the old server only finishes its connections. If the new server does not become ready, the old
- * one keeps running, so a reload can't take an instance down.
+ * A reload starts a new server beside the old one, and both receive hand-offs. When the new server
+ * is ready, the old server only finishes its connections. If the new server does not become ready,
+ * the old one keeps running, so the instance survives a failed reload.
  *
- * A stop bars the gate, ends the server and leaves the queue to the next start. systemd starts a
- * unit again only when its processes have ended. So while the old server finishes a slow download,
- * another server of the same supervisor serves new connections.
+ * A stop bars the gate and ends the server. Hand-offs in the queue wait for the next start of the
+ * unit. But systemd starts a unit again only after its processes have ended. So while the old
+ * server finishes a slow download, another server of the same supervisor serves new connections.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -32,32 +32,34 @@
 #include "util/notify.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
-#define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at this time */
+#define FOREVER      UINT64_MAX /* sd-event: the timer never elapses */
 
-/* The time between two reports of a busy instance: each report costs systemd a little. It must not
- * exceed a usual IdleSec=, or the end of the last connection would be noticed too late. */
+/* A busy instance reports its state at most once in this time, because each report costs systemd
+ * some work. The time must not exceed a usual IdleSec=: the supervisor would notice the end of the
+ * last connection too late. */
 #define REPORT_USEC USEC_PER_SEC
 
-/* The time until an idle instance with connections in its queue checks again whether they were
- * received. */
+/* If an instance is idle, but its queue has hand-offs, the supervisor checks again after this time
+ * whether the server has received them. */
 #define WAITING_USEC UINT64_C(100000)
 
 /* The time that the new server of a reload has to become ready. TimeoutStartSec=, which also limits
  * ExecReload=, is longer. */
 #define RELOAD_USEC (12 * USEC_PER_SEC)
 
-/* Times after the request to stop. After the first, connections from before the stop are cut. After
- * the second, new connections are left to the next start. After the third, all connections are cut.
- * TimeoutStopSec= of the unit is longer. */
+/* Times since the request to stop. At STOP_CUT_USEC, connections from before the stop are cut. From
+ * STOP_SERVE_USEC on, new connections wait for the next start of the unit. At STOP_END_USEC, all
+ * connections are cut. TimeoutStopSec= of the unit is longer. */
 #define STOP_CUT_USEC   (30 * USEC_PER_SEC)
 #define STOP_SERVE_USEC (37 * USEC_PER_SEC)
 #define STOP_END_USEC   (40 * USEC_PER_SEC)
 
-/* While a server finishes, another server may start after this time without a receiving server. */
+/* If no server has received hand-offs for this time during a stop, the supervisor starts another
+ * server for new connections. */
 #define HANDOVER_USEC USEC_PER_SEC
 
-/* The maximum of servers that finish long connections after reloads. If there are more, the oldest
- * is ended. */
+/* At most this number of old servers finish long connections after reloads. If there are more, the
+ * oldest server is ended. */
 #define LEAVING_MAX 4
 
 typedef struct Supervisor {
@@ -66,22 +68,22 @@ typedef struct Supervisor {
         Notify notify;
         sd_event_source *timer, *handoff;
 
-        Server *current; /* receives, or will when it is ready; NULL: none, while stopping */
+        Server *current; /* receives hand-offs, or will when it is ready; NULL: no server does */
         Server *next;    /* the new server of a reload, until it is ready */
         LIST_HEAD(, Server) servers; /* current, next and the ending servers; the newest first */
         Php php;
 
         PageSum gone;       /* counts of ended servers */
-        uint64_t idle_usec; /* 0: never */
+        uint64_t idle_usec; /* IdleSec=; 0: the instance never ends by itself */
         uint64_t began_usec;
         bool is_reload_wanted;
         uint64_t stop_usec;   /* when the stop was requested; 0: not yet */
         bool has_ended;       /* the event loop is about to end */
-        bool is_queue_left;   /* a server for waiting connections could not be started */
-        uint64_t nobody_usec; /* since when no server receives */
+        bool is_queue_left;   /* no further server is started for hand-offs in the queue */
+        uint64_t nobody_usec; /* the time since which no server receives hand-offs */
         State state;          /* as last published */
-        bool is_state_old;    /* a server ended without its final numbers */
-        uint64_t report_usec; /* when the next report may be made */
+        bool is_state_old;    /* a server has ended since the last report */
+        uint64_t report_usec; /* earliest time of the next report of the state */
         Report report;        /* to bellhop-usage */
 } Supervisor;
 
@@ -107,7 +109,8 @@ static PageSum supervisor_sum(const Supervisor *supervisor)
         return sum;
 }
 
-/* happened: a message for systemd. */
+/* Writes the state file, and sends the state to systemd. happened: an event that systemd must learn
+ * about. */
 static void supervisor_publish(Supervisor *supervisor, NotifyEvent happened)
 {
         const State *state = &supervisor->state;
@@ -176,8 +179,8 @@ static void supervisor_set_kind(Supervisor *supervisor, StateKind kind, NotifyEv
 
 /* --- starts and ends of servers --- */
 
-/* Reads the settings of the supervisor. confine() also extends the fence, if the settings require
- * this. */
+/* Reads the instance file. confine() also adds restrictions to the fence, if the file now requires
+ * them. */
 static int supervisor_read_settings(Supervisor *supervisor)
 {
         Instance settings;
@@ -209,7 +212,8 @@ static bool supervisor_has_leaving(const Supervisor *supervisor)
         return false;
 }
 
-/* *leaving may be NULL. */
+/* Begins to end the server *leaving, and sets *leaving to NULL. Does nothing if *leaving is NULL.
+ */
 static void supervisor_leave(Supervisor *supervisor, Server **leaving, uint64_t deadline)
 {
         const uint64_t now = clock_monotonic_usec();
@@ -244,7 +248,8 @@ static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
         supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
 }
 
-/* status: of the new server. If the instance has no other server, it ends with this status. */
+/* If the instance has no other server than the new one, which has failed, the supervisor ends.
+ * status: the wait status of the new server, with which the supervisor then ends. */
 static void supervisor_fail_reload(Supervisor *supervisor, int status)
 {
         const char *instance = supervisor->context->instance;
@@ -313,7 +318,8 @@ static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now
 {
         const uint64_t n_open = supervisor->gone.n_open;
 
-        /* Without this, remaining processes of the server would receive until systemd ends them. */
+        /* Otherwise, remaining processes of the server would receive hand-offs until systemd ends
+         * them. */
         page_bar(server->page, true);
         page_add(server->page, &supervisor->gone);
         if (supervisor->gone.n_open > n_open)
@@ -372,8 +378,8 @@ static void supervisor_watch_queue(Supervisor *supervisor, bool watch)
                                             watch ? EPOLLIN | EPOLLRDHUP : EPOLLRDHUP);
 }
 
-/* While systemd waits for a server that finishes its connections, another server serves new
- * connections. Returns when to check again. */
+/* Starts another server for new connections, while the instance stops and an old server still
+ * finishes its connections. Returns when to check again. */
 static uint64_t supervisor_hand_over(Supervisor *supervisor, uint64_t now)
 {
         const uint64_t due = supervisor->nobody_usec + HANDOVER_USEC;
@@ -412,8 +418,8 @@ static uint64_t supervisor_finish(Supervisor *supervisor, uint64_t now)
         return supervisor_earlier(supervisor_hand_over(supervisor, now), now < serve ? serve : end);
 }
 
-/* A connection that arrives while the instance ends is not lost: it remains in systemd's queue and
- * starts the instance again. Returns when to check again. */
+/* Stops the instance if it is idle. A connection that arrives while the instance ends is not lost:
+ * it remains in systemd's queue and starts the instance again. Returns when to check again. */
 static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
 {
         Server *server = supervisor->current;
@@ -436,7 +442,7 @@ static uint64_t supervisor_end_if_idle(Supervisor *supervisor, uint64_t now)
                 page_bar(server->page, false);
                 return now + WAITING_USEC;
         }
-        supervisor_stop(supervisor, "Idle, ending until the next hand-off");
+        supervisor_stop(supervisor, "Idle: ending; the next hand-off starts it again");
         return FOREVER;
 }
 
@@ -453,8 +459,8 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         if (supervisor->state.kind == STATE_STARTING && supervisor->current &&
             supervisor->current->is_ready)
                 supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
-        /* The report comes first: it makes later changes ring the bell. So the decisions below are
-         * made again after each change that they have not seen. */
+        /* The report comes first, because after it, the next change of a page rings the bell. So if
+         * a page changes after the decisions below, this function runs again and decides anew. */
         next = supervisor_report(supervisor, now);
         if (!supervisor_is_stopping(supervisor))
                 next = supervisor_earlier(next, supervisor_reload(supervisor, now));

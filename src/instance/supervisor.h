@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Servers of an instance from start to end, its PHP, idle exit, reload, stop and reports. */
+/* Runs an instance: starts, reloads and stops its servers and PHP, ends it when it is idle, and
+ * reports its state. */
 #pragma once
 
 #include "instance/context.h"
 
-/* Sets up the fence, starts the server, and works until it is idle, must stop, or its server has
- * ended. SIGCHLD, SIGTERM, SIGINT and SIGHUP are blocked. The caller keeps the hand-off socket.
- * Logs errors. Returns the waitpid(2) status with which the process must end, or a negative errno.
- */
+/* Sets up the fence, starts the server, and returns when the instance is idle, must stop, or its
+ * server has ended. The caller has blocked SIGCHLD, SIGTERM, SIGINT and SIGHUP, and keeps the
+ * hand-off socket. Logs errors. Returns the waitpid(2) status with which the process must end, or a
+ * negative errno. */
 int supervisor_run(Context *context);

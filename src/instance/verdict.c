@@ -29,7 +29,7 @@ static bool verdict_take_number(char **rest, unsigned max, unsigned *ret)
         return true;
 }
 
-/* False: the record has another form. */
+/* Returns false if the record is malformed. */
 static bool verdict_split(char *record, Verdict *ret)
 {
         unsigned kind;

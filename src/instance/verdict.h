@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Facts about its configuration that a server reports to programs during a test: one record for
- * each fact, and a final record after them. The customer's own code may write in between, so the
+ * During a test of its configuration, a server reports facts about it to bellhopctl: one record for
+ * each fact, and then a final record. The customer's code may write to the same output, so the
  * output is as untrusted as the customer. Pure.
  */
 #pragma once
@@ -9,18 +9,18 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Makes Apache report facts. If standard input is a file, it contains paths of folders, each ended
- * by NUL. The .htaccess files in these folders are also checked. */
+/* Apache reports facts if this name is defined. If standard input is a file, it contains paths of
+ * folders, each followed by a NUL, and Apache also checks the .htaccess files in these folders. */
 #define VERDICT_DEFINE "BELLHOP_JUDGE"
 
-/* The maximum of shown files. The files nearest to the first page are shown. */
+/* At most this number of .htaccess files are reported: those nearest to the document root. */
 #define VERDICT_HTACCESS_MAX 10
 
 typedef enum VerdictKind {
         VERDICT_END,
         VERDICT_HTACCESS, /* what: why clients get an error from the file */
         VERDICT_MORE,     /* line: the number of .htaccess files beyond VERDICT_HTACCESS_MAX */
-        VERDICT_NAME,     /* a rule by the names of clients; what: the directive */
+        VERDICT_NAME,     /* a rule that uses the DNS names of clients; what: the directive */
         VERDICT_LISTEN,   /* a Listen without effect; what: its arguments */
         VERDICT_TARGET,   /* what: a URL, or unix:PATH|URL, to which requests are passed */
         VERDICT_KINDS,
@@ -28,15 +28,16 @@ typedef enum VerdictKind {
 
 typedef struct Verdict {
         VerdictKind kind;
-        unsigned line; /* 0: the file as a whole */
-        char *file;    /* NULL at the end */
+        unsigned line; /* 0: the fact is about the whole file */
+        char *file;    /* NULL in the final record */
         char *what;
 } Verdict;
 
-/* Writes a record. First replaces the characters of file and what that could harm a terminal. */
+/* Writes a record. Before this, replaces characters in verdict->file and verdict->what that could
+ * harm a terminal. */
 void verdict_write(FILE *out, const Verdict *verdict);
 
-/* Removes the records from text, and calls found() for each, up to the final record. Returns
+/* Removes the records from text, up to the final record, and calls found() for each fact. Returns
  * whether there was a final record. */
 bool verdict_read(char *text, void (*found)(const Verdict *verdict, void *userdata),
                   void *userdata);

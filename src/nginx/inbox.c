@@ -477,7 +477,7 @@ static char *inbox_init_conf(ngx_cycle_t *cycle, void *conf)
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
         if (!ngx_test_config && (!inbox_inherit() || inbox.inheritance.handoff_fd < 0)) {
                 (void)inbox_fail(cycle,
-                                 "no hand-off socket was passed, which an instance needs for its "
+                                 "no hand-off socket was passed, but an instance needs one for its "
                                  "connections; run 'systemctl start bellhop@NAME.socket': the "
                                  "first connection then starts the service");
                 return NGX_CONF_ERROR;
