@@ -6,6 +6,7 @@
 
 #include "challenge/challenge.h"
 
-/* Makes a self-signed certificate by RFC 8737 section 3, for that host alone. NULL: no memory. */
+/* Makes a self-signed certificate for the host, as RFC 8737 section 3 describes it. Returns NULL
+ * without memory. */
 X509 *certificate_make(EVP_PKEY *key, const char *host,
                        const uint8_t digest[static CHALLENGE_DIGEST_SIZE]);

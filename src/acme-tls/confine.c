@@ -7,7 +7,7 @@
 #include "acme-tls/confine.h"
 #include "util/cleanup.h"
 
-/* All rights of the first version of Landlock, which each kernel with Landlock has. */
+/* All rights of the first version of Landlock, which every kernel with Landlock supports. */
 #define FILE_RIGHTS ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
 static int confine_allow(int rules, const char *dir)
@@ -36,7 +36,7 @@ int confine(const char *challenges_dir)
         if (rules < 0)
                 return -errno;
         r = confine_allow(rules, challenges_dir);
-        /* Debuggers and sanitizers read files about the process itself. */
+        /* Debuggers and sanitizers need to read files about this process. */
         if (r == 0)
                 (void)confine_allow(rules, "/proc/self");
         if (r == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||

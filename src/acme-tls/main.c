@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-acme-tls: options, the inherited socket, run. */
+/* The program bellhop-acme-tls: reads its options, takes the inherited socket, and runs the
+ * responder. */
 #include <getopt.h>
 #include <pwd.h>
 #include <sys/socket.h>
@@ -63,7 +64,7 @@ int main(int argc, char *argv[])
         }
         router = getpwnam(user);
         if (!router) {
-                log_error("there is no user '%s', as which the router runs", user);
+                log_error("user '%s' does not exist, but the router runs as this user", user);
                 return EXIT_FAILURE;
         }
         fd = take_socket();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread with one event loop. A client gets one handshake, in a limited time, and no byte of
- * data. If there are too many clients, the oldest connection is closed. */
+/* One thread with one event loop. A client gets one handshake, in a limited time, and no data. If
+ * there are too many clients, the oldest connection is closed. */
 #include <assert.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -23,7 +23,8 @@
 
 #define HANDSHAKE_USEC (10 * UINT64_C(1000000))
 
-/* After this number of received connections, open connections have their turn. */
+/* After receiving this number of connections, the responder serves open connections before it
+ * receives more. */
 #define RECEIVE_BATCH 16
 
 /* The largest header of the PROXY protocol, version 2. */
@@ -113,7 +114,8 @@ static int responder_on_io(sd_event_source *source, int fd, uint32_t revents, vo
         return 0;
 }
 
-/* RFC 8737 section 4: the client offers only this protocol. The router has also checked this. */
+/* Refuses a client that offers any other protocol: RFC 8737 section 4 allows only this one. The
+ * router has also checked this. */
 static int responder_on_hello(SSL *ssl, int *alert, void *userdata)
 {
         const unsigned char *data;
@@ -138,8 +140,8 @@ static int responder_on_protocols(SSL *ssl, const unsigned char **ret, unsigned 
 
 /* --- hand-offs --- */
 
-/* Reads the header that a proxy in front of the router has sent. The router has already checked it.
- */
+/* Removes the PROXY header from the socket, if a proxy in front of the router has sent one. The
+ * router has already checked the header. */
 static bool responder_skip_proxy(Responder *responder, int fd)
 {
         const ssize_t n =

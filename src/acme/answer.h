@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers from DNS, and from the authority through uacme. Pure. */
+/* Interprets answers from DNS, and answers of the authority in the log of uacme. Pure. */
 #pragma once
 
 #include "util/span.h"
@@ -8,18 +8,18 @@
 
 /* The authorities that CAA records of DNS allow to sign (RFC 8659). */
 typedef struct Caa {
-        bool is_there; /* there is a record with that tag */
+        bool is_there; /* there is a record with the tag */
         bool allows;
         char other[ANSWER_TEXT_MAX]; /* another authority that a record allows; "": none */
 } Caa;
 
 /* Reads one record, which has flags, the size of the tag, the tag, and the value. Records with
- * another tag are ignored. tag: "issue" or "issuewild"; own: the domain of the authority. */
+ * another tag are ignored. tag: "issue" or "issuewild"; own: the domain of our authority. */
 void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
 
-/* Finds the last string value of that key in the log. The last JSON text in the log is the
- * authority's latest problem document (RFC 7807). "": there is no such value. The backslashes of
- * escapes are left out. */
+/* Copies the last string value of the key in the log to ret. The last JSON text in the log is the
+ * authority's latest problem document (RFC 7807). If there is no such value, ret is "". The
+ * backslashes of escapes are left out. */
 void answer_find_value(const char *log, const char *key, char ret[static ANSWER_TEXT_MAX]);
 
 /* Whether uacme has given up because the authority does not answer or reports an internal error.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-acme: options, run. */
+/* The program bellhop-acme: reads its options, and runs the queue. */
 #include <getopt.h>
 
 #include "acme/queue.h"

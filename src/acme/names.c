@@ -24,7 +24,7 @@
 #define ADDRESSES_CHECKED 8
 #define CONNECT_NSEC      (UINT64_C(5) * 1000000000)
 
-/* The DNS servers may belong to a customer and be slow. */
+/* The time for DNS is limited, because DNS servers may belong to a customer and be slow. */
 #define PART_NSEC        (UINT64_C(30) * 1000000000) /* for CAA records, and again for addresses */
 #define RESOLVER_OPTIONS "timeout:3 attempts:2"
 
@@ -67,8 +67,9 @@ static bool names_caa_read(ns_msg *message, const char *tag, const char *own, Ca
         return any;
 }
 
-/* Checks the records of the host or, without any, of the nearest parent domain that has some. If
- * DNS does not answer, the check passes, because the authority asks DNS itself. */
+/* Checks the CAA records of the host. If it has none, the records of the nearest parent domain with
+ * CAA records count. If DNS does not answer, the check passes, because the authority asks DNS
+ * itself. */
 static bool names_check_caa(const Name *name)
 {
         const uint64_t deadline_nsec = clock_nsec(CLOCK_MONOTONIC) + PART_NSEC;
@@ -86,7 +87,7 @@ static bool names_check_caa(const Name *name)
                 const int n = res_nquery(&resolver, at, ns_c_in, TYPE_CAA, answer, sizeof(answer));
                 ns_msg message;
 
-                /* Parent domains may not answer either. */
+                /* DNS may not answer for parent domains either, so they are not tried. */
                 if (n < 0 && resolver.res_h_errno == TRY_AGAIN)
                         break;
                 if (n < 0 || ns_initparse(answer, n, &message) < 0)
@@ -186,10 +187,12 @@ static int names_connect(const struct addrinfo *to, uint16_t port, uint64_t dead
 #define PROBE_HEX 32
 #define PROBE_MAX 2048
 
-/* A file for the router: DIR/http-01/HOST/TOKEN, with the form of an answer to the authority. */
+/* A file for the router, like the file of a challenge: DIR/http-01/HOST/TOKEN, which contains the
+ * answer. */
 typedef struct Probe {
         char token[PROBE_HEX + 1];
-        char answer[2 * (PROBE_HEX + 1)]; /* unlike the token, this is not in the request */
+        char answer[2 * (PROBE_HEX +
+                         1)]; /* only the router knows it, because it is not in the request */
         char folder[PATH_MAX], path[PATH_MAX + PROBE_HEX + 2];
 } Probe;
 
@@ -219,10 +222,11 @@ static int names_probe_put(const Name *name, Probe *ret)
 static void names_probe_remove(const Probe *probe)
 {
         (void)unlink(probe->path);
-        (void)rmdir(probe->folder); /* fails while it has other files */
+        (void)rmdir(probe->folder); /* fails if the folder has other files */
 }
 
-/* Ignores the status code of the response. */
+/* Sends the request, and returns whether the response has the right answer. Ignores the status
+ * code. */
 static bool names_probe_ask(int fd, const Name *name, const Probe *probe, uint64_t deadline_nsec)
 {
         char text[PROBE_MAX + 1];
@@ -248,7 +252,7 @@ static bool names_probe_ask(int fd, const Name *name, const Probe *probe, uint64
 
 typedef struct Way {
         bool http; /* the router answers on port 80 */
-        int error; /* of the connection to port 80; 0: another program answers there */
+        int error; /* of the connection to port 80; 0: the connection was made */
         bool https;
 } Way;
 
@@ -266,7 +270,8 @@ static Way names_try(const Name *name, const Probe *probe, const struct addrinfo
         return way;
 }
 
-/* Sets *challenge to tls-alpn-01 if http-01 can't work at this address. */
+/* Checks one address of the host. Sets *challenge to tls-alpn-01 if http-01 can't work at this
+ * address. */
 static bool names_check_address(const Name *name, const Probe *probe, const struct addrinfo *to,
                                 AcmeChallenge *challenge)
 {
@@ -284,7 +289,8 @@ static bool names_check_address(const Name *name, const Probe *probe, const stru
         way = names_try(name, probe, to);
         if (way.http && challenges[ACME_HTTP_01])
                 return true;
-        /* If the router has answered, the address leads to this machine. */
+        /* If the router has answered, the address leads to this machine, even if no interface has
+         * it. */
         if (!way.http && !names_is_of_interface(&address.ip))
                 return names_refuse(name,
                                     "DNS of %s points to %s, not to this machine; change it in "

@@ -60,7 +60,7 @@ typedef struct Order {
         size_t n_hosts;      /* number of hosts that have not failed so far */
         bool is_answered;    /* the authority has answered, even with an error */
         bool is_general;     /* the authority or our account there failed, not a host */
-        bool is_unreachable; /* that failure may end soon */
+        bool is_unreachable; /* the failure may end soon */
 } Order;
 
 static uint64_t order_now(void)
@@ -205,8 +205,8 @@ static uint64_t order_renewal(const char *name, uint64_t not_before, uint64_t no
         return not_before + life / 3 * 2 - hash % (life / RENEW_SPREAD + 1);
 }
 
-/* Whether the certificate has a host that a new certificate would not have, for a reason that may
- * pass. */
+/* Whether the certificate has a host that a new certificate would not have, because that host fails
+ * at the moment. */
 static bool order_has_more(const Order *order, X509 *leaf)
 {
         for (size_t i = 0; i < order->state.n_failures_of_hosts; i++)
@@ -215,8 +215,8 @@ static bool order_has_more(const Order *order, X509 *leaf)
         return false;
 }
 
-/* Whether the certificate has all good hosts and need not be renewed yet. If a new certificate
- * would have fewer hosts, the present one is kept until a sixth of its life is left. */
+/* Whether the certificate has all hosts that have not failed, and need not be renewed yet. If a new
+ * certificate would have fewer hosts, the present one is kept until a sixth of its life is left. */
 static bool order_is_enough(const Order *order, X509 *leaf)
 {
         const uint64_t not_before = (uint64_t)certificate_not_before(leaf);
@@ -249,7 +249,8 @@ static void order_note_certificate(Order *order, X509 *leaf)
         order_digest(leaf, order->state.certificate);
 }
 
-/* Whether bellhop-acme got the certificate from another authority than the present one. */
+/* Whether bellhop-acme got the certificate from an authority other than the one that the settings
+ * now name. */
 static bool order_is_of_another(const Order *order, X509 *leaf)
 {
         char digest[ACME_DIGEST_MAX + 1];
@@ -297,7 +298,8 @@ static bool order_needs_reload(const Order *order, X509 *leaf)
         return strcmp(present, issued) == 0 && strcmp(present, order->state.certificate) != 0;
 }
 
-/* Whether the certificate in the folder of the instance is enough. */
+/* Whether the certificate in the folder of the instance is good enough, so that no order is
+ * necessary. */
 static bool order_has_present(Order *order)
 {
         _cleanup_free_ char *question = text_format("show %s\n", order->what->name), *text = NULL;
@@ -351,7 +353,8 @@ static bool order_has_host(const Order *order, const ASN1_STRING *name)
         return false;
 }
 
-/* A process of the customer made the request, so it must name exactly the hosts of the order. */
+/* Whether the request names exactly the hosts of the order. This must be checked, because a process
+ * of the customer made the request. */
 static bool order_request_is_ours(const Order *order, X509_REQ *request)
 {
         STACK_OF(X509_EXTENSION) *extensions = request ? X509_REQ_get_extensions(request) : NULL;
@@ -375,7 +378,8 @@ static bool order_request_is_ours(const Order *order, X509_REQ *request)
         return good;
 }
 
-/* Writes the parsed request instead of the text, in which uacme could find another request. */
+/* Writes the request again from its parsed form, because uacme could find another request in the
+ * text. */
 static bool order_write_request(Order *order, const char *text)
 {
         _cleanup_free_ char *path = order_path(order, "request.csr");
@@ -445,7 +449,7 @@ _Noreturn static void order_exec(const Order *order, const char *const arguments
         _cleanup_free_ char *folder = order_path(order, NULL);
 
         (void)setsid();
-        /* Ends uacme even if nobody waits for it any more. */
+        /* The alarm ends uacme even if the process that waits for it was killed. */
         (void)alarm(order_alarm_sec(order));
         for (size_t i = 0; i < ELEMENTSOF(settings); i++)
                 (void)setenv(settings[i][0], settings[i][1], 1);
@@ -491,8 +495,8 @@ static void order_judge_authority(Order *order, const char *log, const char *typ
                 (void)unlink(made);
 }
 
-/* Leaves out the hosts that the authority has refused. True: the order can be tried again at once.
- * False: no host remains, or the order failed for another reason. */
+/* Leaves out the hosts that the authority has refused. Returns true if the order can be tried again
+ * at once; false if no host remains, or if the order failed for another reason. */
 static bool order_judge_failure(Order *order)
 {
         _cleanup_free_ char *log = order_read_log(order), *path = order_path(order, "failed");
@@ -509,7 +513,7 @@ static bool order_judge_failure(Order *order)
         if (log && (!detail[0] || order->is_unreachable))
                 answer_last_line(log, detail);
         /* An authority may refuse a nonce at any time. uacme has already tried other nonces, but
-         * not for long. */
+         * not for long, so the order is tried again. */
         if (strcmp(type, BAD_NONCE) == 0 && !order->is_general)
                 return true;
         reason = text_format("the authority says: %s", detail);
@@ -534,7 +538,7 @@ static bool order_judge_failure(Order *order)
 
 /* --- the account --- */
 
-/* Keeps the account's URL for CAA records (RFC 8657). */
+/* Saves the account's URL for an administrator who writes it into CAA records (RFC 8657). */
 static void order_note_account(const Order *order, const char *folder)
 {
         static const char key[] = "account location: ", made[] = "account created at ";
@@ -685,8 +689,8 @@ static bool order_has_budget(Order *order)
                           limit);
 }
 
-/* Makes one order. False: the order failed. If no error is set, another order can be tried, perhaps
- * with fewer hosts. */
+/* Makes one order. Returns false if the order failed. If no error is set then, another order can be
+ * tried, perhaps with fewer hosts. */
 static bool order_make(Order *order, const char *account)
 {
         _cleanup_free_ char *request = order_path(order, "request.csr");
@@ -759,8 +763,8 @@ static bool order_load_settings(Order *order)
         return r == 0;
 }
 
-/* Waits until an earlier try for the instance has ended, which a killed bellhop-acme has left
- * running. */
+/* If a killed bellhop-acme has left a try for the instance running, waits until that try has
+ * ended. */
 static bool order_lock(Order *order, int *ret)
 {
         _cleanup_free_ char *path = order_path(order, NULL);
@@ -774,7 +778,8 @@ static bool order_lock(Order *order, int *ret)
 
 /* --- the end --- */
 
-/* The pause doubles with each failure. An authority that can't be reached is tried again soon. */
+/* Returns the pause before the next try. It doubles with each failure. An authority that can't be
+ * reached is tried again soon. */
 static uint64_t order_pause_sec(const Order *order)
 {
         uint64_t usec = order->settings.retry_usec;

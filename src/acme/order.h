@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One try to get or renew the certificate of an instance. Each try has its own process, so it can
- * wait. */
+/* Tries once to get or renew the certificate of an instance. Each try runs in its own process, so
+ * its functions may wait. */
 #pragma once
 
 #include <stddef.h>
@@ -20,7 +20,7 @@ typedef struct AcmeOrder {
 /* The result of a try: the exit status of its process. */
 typedef enum AcmeResult {
         ACME_TRIED = 0,    /* the state of the instance has the result */
-        ACME_ANSWERED = 2, /* the same, and the authority has answered */
+        ACME_ANSWERED = 2, /* the state has the result, and the authority has answered */
         ACME_PAUSE = 3,    /* the authority can't be reached, takes no more orders, or does not know
                             * our account */
 } AcmeResult;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Each instance has a time for its next try. Due instances are tried in the order of these times,
- * each by its own process. The settings of an authority limit simultaneous tries and the orders in
+ * each in its own process. The settings of an authority limit simultaneous tries and the orders in
  * an hour. During a pause of the authority, its instances wait. Times are of CLOCK_REALTIME,
  * because certificates expire by this clock.
  */
@@ -28,14 +28,15 @@
 #define USEC_PER_SEC UINT64_C(1000000)
 #define HOUR_SEC     UINT64_C(3600)
 
-/* If the process for a due instance can't be started, it is tried again after this time. */
+/* If the process for a due instance can't be started, the instance is tried again after this
+ * time. */
 #define BLOCKED_SEC 30
 
 /* The longest wait: the clock may be set during a wait, and this is noticed only at the end of the
  * wait. */
 #define WAIT_SEC_MAX 60
 
-/* A time further in the future comes from a wrong clock. */
+/* A recorded time that is further in the future comes from a wrong clock. */
 #define AHEAD_SEC_MAX 60
 
 /* The longest pause of an authority, even if the instance that was refused waits longer. */
@@ -47,8 +48,8 @@ typedef struct Authority {
         uint64_t paused_at, paused_until;
         uint64_t n_orders; /* in the last hour */
         uint64_t n_running;
-        const struct Entry *refused; /* the last instance with ACME_PAUSE, until another instance
-                                        has ACME_ANSWERED */
+        const struct Entry *refused; /* the last instance whose try returned ACME_PAUSE; NULL after
+                                        another instance's try has returned ACME_ANSWERED */
         TAILQ_ENTRY(Authority) link;
 } Authority;
 
@@ -86,8 +87,8 @@ static uint64_t queue_now(void)
 
 /* --- authorities --- */
 
-/* If the file of the authority has a mistake, each try reports it, and the queue has no limits for
- * this authority. A change of its settings ends a pause. */
+/* If the file of the authority has a mistake, each try reports it, and the queue applies the
+ * default limits to this authority. A change of its settings ends a pause. */
 static void queue_load_authority(const Manager *manager, Authority *authority)
 {
         const AcmeSettings before = authority->settings;
@@ -280,8 +281,8 @@ static int queue_load(Manager *manager)
 static void queue_start_due(Manager *manager);
 
 /* A customer can make an authority fail for the names of one instance: for example, an authority
- * limits the number of orders for a name. So the other instances wait only after two instances have
- * had ACME_PAUSE. */
+ * limits the number of orders for a name. So the other instances wait only after the tries of two
+ * instances have returned ACME_PAUSE. */
 static void queue_note_result(Authority *authority, const Entry *entry, int result)
 {
         const uint64_t now = queue_now();
@@ -389,7 +390,8 @@ static bool queue_is_due(const Entry *entry, uint64_t now)
         return entry->next <= now || entry->tried > now + AHEAD_SEC_MAX;
 }
 
-/* The instance that has been due for the longest time and can be started, or NULL. */
+/* Returns the instance that has been due for the longest time, of those whose try can start now, or
+ * NULL. */
 static Entry *queue_first(const Manager *manager, uint64_t now)
 {
         Entry *entry, *first = NULL;
@@ -401,7 +403,7 @@ static Entry *queue_first(const Manager *manager, uint64_t now)
         return first;
 }
 
-/* The time to look at the instance again. */
+/* Returns when to check the instance again. */
 static uint64_t queue_time_of(const Entry *entry, uint64_t now)
 {
         const uint64_t pause = entry->authority->paused_until, blocked = now + BLOCKED_SEC;

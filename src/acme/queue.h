@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The instances whose certificates bellhop-acme gets, and their order. */
+/* Decides when bellhop-acme tries to get the certificate of each instance. */
 #pragma once
 
 typedef struct Queue {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The file has the form of a configuration file, and the same parser reads it. */
+/* The file looks like a configuration file, and the parser of configuration files reads it. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>

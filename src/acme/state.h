@@ -37,7 +37,7 @@ typedef struct AcmeState {
 } AcmeState;
 
 /* Reads the state. If the file is missing or damaged, *ret says that nothing was tried yet. Returns
- * 0; -ENOENT: there is no such file; or another negative errno. *ret is always set; end it with
+ * 0; -ENOENT: there is no such file; or another negative errno. *ret is always set; free it with
  * acme_state_done(). */
 int acme_state_read(const char *dir, const char *name, AcmeState *ret);
 
@@ -49,10 +49,10 @@ void acme_state_done(AcmeState *state);
 /* Sets the error to a copy of the text, as one line that is harmless for terminals. If text is NULL
  * or memory runs out, no error is set. */
 void acme_state_set_error(AcmeState *state, const char *text);
-/* Sets or replaces the reason of a host. Returns 0 or -ENOMEM. */
+/* Sets or replaces the reason why a host failed. Returns 0 or -ENOMEM. */
 int acme_state_add_failure(AcmeState *state, const char *host, const char *reason);
 void acme_state_forget_failures(AcmeState *state);
-/* The reason of a host; NULL: it has no failure. */
+/* Returns the reason why a host failed, or NULL if it did not fail. */
 const char *acme_state_failure_of(const AcmeState *state, const char *host);
 
 /* Counts the orders of the week before now. Forgets older orders, and orders with a future time,

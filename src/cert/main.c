@@ -53,7 +53,8 @@ static int cert_answer(const char *word, const char *text)
                                                                                             : 0;
 }
 
-/* r: a negative errno, or a TlsFiles or PemResult that is not 0. */
+/* Answers that something is absent or has failed. r: a negative errno, or a TlsFiles or PemResult
+ * that is not 0. */
 static int cert_fail(const char *what, int r)
 {
         _cleanup_free_ char *text = NULL;
@@ -193,7 +194,8 @@ static const struct {
 
 /* --- the question --- */
 
-/* Changes the text, which must outlive cert: the words are parts of it. */
+/* Splits the question into words. Changes the text, which must outlive cert, because the words are
+ * parts of the text. */
 static bool cert_parse(Cert *cert, char *text, size_t size)
 {
         char *end = memchr(text, '\n', size), *rest = NULL;
@@ -211,7 +213,8 @@ static bool cert_parse(Cert *cert, char *text, size_t size)
         return cert->n_words >= 2 && instance_name_is_valid(cert->words[1]);
 }
 
-/* The instance must exist, and its file must say Tls=acme. */
+/* Reads the instance and its hosts. Returns -ENOENT if the instance does not exist or does not have
+ * Tls=acme. */
 static int cert_load(Cert *cert)
 {
         Config *config = NULL;

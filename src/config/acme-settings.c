@@ -30,8 +30,8 @@ const char *const acme_challenge_names[ACME_CHALLENGES] = {
         [ACME_DNS_01] = "dns-01",
 };
 
-/* Copies the value into an array of ACME_TEXT_MAX + 1. Accepts no blanks or control characters,
- * because the value becomes an argument or a line for uacme. */
+/* Copies the value into an array of ACME_TEXT_MAX + 1 bytes. Accepts no blanks or control
+ * characters, because the value becomes an argument or a line for uacme. */
 static int acme_parse_text(SettingsFile *file, Span value, void *target)
 {
         bool good = value.size > 0 && value.size <= ACME_TEXT_MAX && value.data[0] != '-';
@@ -136,8 +136,7 @@ static const SettingsTable acme_table = { "Acme", acme_settings, ELEMENTSOF(acme
 
 static int acme_check(SettingsFile *file, AcmeSettings *settings)
 {
-        /* Only the domain of Let's Encrypt in CAA records is known. That of another authority is
-         * not. */
+        /* The domain that CAA records use for an authority is known only for Let's Encrypt. */
         if (!settings->caa[0] && strcmp(settings->directory, acme_settings_default.directory) == 0)
                 (void)strcpy(settings->caa, "letsencrypt.org");
         file->line = 0;

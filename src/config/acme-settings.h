@@ -17,7 +17,7 @@ typedef enum AcmeKeyType {
 /* The names of the types in KeyType=. */
 extern const char *const acme_key_type_names[ACME_KEY_TYPES];
 
-/* How control of a host is proven (RFC 8555 section 8, RFC 8737). */
+/* The ways to prove control of a host (RFC 8555 section 8, RFC 8737). */
 typedef enum AcmeChallenge {
         ACME_HTTP_01,
         ACME_TLS_ALPN_01,
@@ -38,10 +38,10 @@ typedef struct AcmeSettings {
         char caa[ACME_TEXT_MAX + 1]; /* the authority's domain in CAA records; "": unknown */
         AcmeKeyType key_type;        /* the type of new keys */
         bool challenges[ACME_CHALLENGES];
-        bool checks_names; /* checks hosts before it asks the authority */
+        bool checks_names; /* bellhop-acme checks hosts before it asks the authority */
         struct in6_addr addresses[ACME_ADDRESSES_MAX]; /* addresses that lead to this machine */
         size_t n_addresses;
-        uint64_t orders_per_hour;              /* of all instances */
+        uint64_t orders_per_hour;              /* of all instances together */
         uint64_t orders_per_week_per_instance; /* failed orders count, too */
         uint64_t orders_max;                   /* orders at the same time */
         uint64_t order_timeout_usec;

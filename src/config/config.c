@@ -43,8 +43,8 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
 
         if (!config)
                 return -ENOMEM;
-        /* The times of files come from this clock, so a file that changes later does not get an
-         * earlier time. */
+        /* The kernel takes the modification times of files from this clock. So a file that changes
+         * after this line never gets an earlier time. */
         config->begun_nsec = clock_nsec(CLOCK_REALTIME_COARSE);
         r = router_settings_load(config, dir);
         /* It is unknown which file an old setting came from, so all old settings are kept. */

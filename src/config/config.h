@@ -49,7 +49,7 @@ extern const RouterSettings router_settings_default;
 typedef enum HttpPolicy {
         HTTP_SERVE,    /* the instance answers */
         HTTP_REDIRECT, /* the router redirects to HTTPS */
-        HTTP_REFUSE,   /* the router refuses */
+        HTTP_REFUSE,   /* the router refuses the client */
 } HttpPolicy;
 
 #define HTTP_POLICIES (HTTP_REFUSE + 1)
@@ -105,16 +105,17 @@ typedef struct Instance {
         char *file; /* path */
         bool is_default;
         unsigned default_line; /* the line of Default= in the file */
-        char *canonical; /* the host to which it redirects its other exact hosts; NULL: no redirect
-                          */
+        char *canonical; /* the host to which requests for its other exact hosts are redirected;
+                            NULL: no redirect */
         HttpPolicy http;
         Network network;
         ServerType server;
         TlsSource tls;
-        char acme[ACME_NAME_MAX + 1]; /* the authority: CONFIG/acme/NAME.conf */
-        bool is_suspended;            /* its clients get 503, and no program of the customer runs */
-        uint64_t idle_usec;           /* 0: never exit */
-        MailLimits mail;              /* UINT64_MAX: as in mail.conf */
+        char acme[ACME_NAME_MAX +
+                  1];       /* name of the authority, whose settings are in CONFIG/acme/NAME.conf */
+        bool is_suspended;  /* its clients get 503, and no program of the customer runs */
+        uint64_t idle_usec; /* 0: never exit */
+        MailLimits mail;    /* UINT64_MAX: as in mail.conf */
         bool is_kept; /* its file has a mistake; these are the settings from before the reload */
         bool takes_others; /* config_digest_others() sets this field and the next one */
         uint64_t others;
@@ -122,13 +123,14 @@ typedef struct Instance {
 
 /* A mistake in a file. Programs use the fields, and never parse the text, which is for people. */
 typedef struct Problem {
-        char *instance;   /* the name of its file, which may be invalid; NULL: another file */
+        char *instance;   /* the instance whose file has the mistake; the name may be invalid; NULL:
+                             another file */
         char *file;       /* path */
         unsigned line;    /* from 1; 0: the file as a whole */
         bool lacks_user;  /* the instance's user does not exist */
         char *meant;      /* the suggested correction; NULL: there is none */
         char *text;       /* "FILE:LINE: what is wrong; what to do", or without ":LINE" */
-        const char *what; /* the part of text after the place */
+        const char *what; /* the part of text after "FILE:LINE: " */
 } Problem;
 
 typedef struct Config {
@@ -136,12 +138,13 @@ typedef struct Config {
         Instance *instances; /* sorted by name: instances without a mistake, and kept ones */
         size_t n_instances;
         uint32_t default_instance; /* ROUTE_NONE: none */
-        HostMap *map;              /* hosts in a file with a mistake have no owner */
+        HostMap *map; /* all routes; hosts in a file with a mistake lead to no instance */
         Problem *problems;
         size_t n_problems;
-        uint64_t begun_nsec; /* when reading began, since 1970; later changes may be missing */
+        uint64_t begun_nsec; /* when reading began, since 1970; later changes of files may be
+                                missing */
         size_t n_kept;       /* instances with is_kept */
-        bool settings_kept;  /* the settings of the router are kept */
+        bool settings_kept;  /* the router's settings are from before the reload */
 } Config;
 
 typedef enum ConfigUsers {
@@ -153,14 +156,15 @@ typedef enum ConfigUsers {
  * Reads all files below dir; any of them may be missing. Returns 0 even if files have mistakes. A
  * negative errno has another cause, such as no memory (-ENOMEM). old: the configuration in force,
  * or NULL. If the file of an instance now has a mistake, the instance keeps its settings from old,
- * except routes that another instance has now. The router's settings are kept in the same way.
- * Works in any thread while no other thread uses the user database.
+ * except routes that another instance has now. The router's settings are kept in the same way. Any
+ * thread can call this, but only while no other thread uses the user database.
  */
 int config_load(const char *dir, ConfigUsers check, const Config *old, Config **ret);
 
 /* Reads the routes of one instance. If all hosts in NAME.conf are exact, reads only this file. If
  * not, reads all files, because another instance may have a more exact host below the wildcard.
- * -ENOENT: the file does not exist or has problems, but *ret is set. */
+ * Returns 0 or a negative errno. If NAME.conf does not exist or has problems, returns -ENOENT, but
+ * still sets *ret. */
 int config_load_instance(const char *dir, const char *name, Config **ret, uint32_t *ret_instance);
 
 /* Reads only NAME.conf, with its hosts. If the file is missing or has problems, the result has no
@@ -176,10 +180,11 @@ int config_read_instance(const char *dir, const char *name, Instance *ret);
 Config *config_free(Config *config);
 
 /*
- * Sets Instance.takes_others if the instance is the default or has wildcards. Such an instance
- * would get hosts of other instances if their files did not name these hosts. Sets Instance.others
- * to a digest of these hosts. The digest is 0 if there are none, and changes when a host is added
- * or removed. Ignores the instance 'without'; ROUTE_NONE ignores no instance.
+ * Sets Instance.takes_others of each instance that is the default or has wildcards. Such an
+ * instance would get some hosts of other instances, if their files did not name them. Sets
+ * Instance.others to a digest of these hosts. The digest is 0 if there are no such hosts, and
+ * changes when one is added or removed. Ignores the instance 'without'; ROUTE_NONE ignores no
+ * instance.
  */
 void config_digest_others(Config *config, uint32_t without);
 
@@ -189,7 +194,7 @@ typedef struct Origin {
         unsigned line;
 } Origin;
 
-/* The origin of a route of config->map. */
+/* Returns the file and line that a route of config->map comes from. */
 Origin config_origin(const Config *config, uint64_t origin);
 
 /* Returns the number of the instance with that name, or ROUTE_NONE. */

@@ -6,7 +6,7 @@
 #include "util/cleanup.h"
 
 #define GUESS_MAX         512
-#define INSTANCE_NAME_MAX 31 /* useradd(8): user names of up to 32 bytes with their NUL */
+#define INSTANCE_NAME_MAX 31 /* useradd(8) allows user names of 32 bytes, including the NUL */
 
 #define INSTANCE_NAME_FIRST "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 
@@ -27,7 +27,7 @@ static int instance_duplicate(SettingsFile *file, Span word, uint64_t first_line
 
 static int instance_empty(SettingsFile *file, Span value)
 {
-        return problem_value(file, value, NULL, "is empty; remove the line or name one");
+        return problem_value(file, value, NULL, "is empty; remove the line or write a value");
 }
 
 /* Removes "*." from the front of the host, and returns whether the host had it. */
@@ -65,7 +65,7 @@ static const char *instance_guess_hosts(Span word, char ret[static GUESS_MAX])
         return used > 0 ? ret : NULL;
 }
 
-/* plain: the word without "*.". */
+/* Adds a problem that says why the word is not a host. plain: the word without "*.". */
 static int instance_not_a_host(SettingsFile *file, Span word, Span plain, HostnameResult form)
 {
         char guess[GUESS_MAX];
@@ -252,7 +252,7 @@ bool instance_has_canonical(const InstanceDraft *draft)
         .key = name, .parse = setting_parse_count, \
         .offset = offsetof(InstanceDraft, instance.mail.field)
 
-/* Without an offset, the target is the draft itself. */
+/* If a row has no offset, the parser gets the whole draft as its target. */
 static const Setting instance_settings[] = {
         { .key = "Host", .parse = instance_parse_host, .is_list = true },
         { .key = "Address", .parse = instance_parse_address, .is_list = true },

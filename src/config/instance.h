@@ -12,20 +12,21 @@ typedef struct InstanceDraft {
 } InstanceDraft;
 
 /* Parses the text of NAME.conf; file->n_problems counts its mistakes. Returns 0 or a negative
- * errno; instance_draft_done() is needed in both cases. */
+ * errno; call instance_draft_done() in both cases. */
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text);
-/* Checks for problems that only the file as a whole can have. */
+/* Checks what can only be checked after the whole file is read. */
 int instance_draft_check(const InstanceDraft *draft, SettingsFile *file);
 /* Whether Canonical= is one of the exact hosts, or is not set. */
 bool instance_has_canonical(const InstanceDraft *draft);
 void instance_draft_done(InstanceDraft *draft);
 
 /* The origin of a route of Config.map consists of the number of the instance and the line. The
- * origin of a withheld route has the number of a problem instead. */
+ * origin of a withheld route has the number of a problem instead of the number of an instance. */
 #define ORIGIN_LINE_BITS 32
 #define ORIGIN_WITHHELD  (UINT64_C(1) << 63)
 
-/* Reads all files in DIR/instances. old: as for config_load(). Returns 0 or a negative errno. */
+/* Reads all files in DIR/instances. check, old: as for config_load(). Returns 0 or a negative
+ * errno. */
 int instances_load(Config *config, const char *dir, ConfigUsers check, const Config *old);
 
 /* Reads only DIR/instances/NAME.conf, which may not exist. Returns 0 or a negative errno. */

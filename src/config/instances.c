@@ -8,7 +8,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The data for reading all files. */
+/* The data that is needed while all files are read. */
 typedef struct Loading {
         Config *config;
         const char *dir;
@@ -70,7 +70,8 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         return 0;
 }
 
-/* Appends the old instance, if there was one. Its routes are added after all files are read. */
+/* Appends the instance with its settings from before the reload, if it existed. Its routes are
+ * added after all files are read. */
 static int instances_keep(Loading *loading, const char *name)
 {
         const Config *old = loading->old;
@@ -178,8 +179,8 @@ static int instances_report_lost(Config *config, const Instance *instance, const
                            other.instance->name, other.file, other.line);
 }
 
-/* Returns the number that an instance of old has in config, or ROUTE_NONE if the instance was not
- * kept. */
+/* Returns the number in config of the instance that has the number 'before' in old, or ROUTE_NONE
+ * if this instance was not kept. */
 static uint32_t instances_kept_as(const Config *config, const Config *old, uint32_t before)
 {
         const uint32_t number = before == ROUTE_NONE

@@ -17,8 +17,8 @@ static const char *lines_check_bytes(Span s)
         return NULL;
 }
 
-/* Removes CR from the end of a line. Lines that end in CR LF are one mistake of the whole file, but
- * they are still parsed normally. */
+/* Removes CR from the end of a line. Lines that end in CR LF are still parsed normally, and are
+ * reported once for the whole file. */
 static const char *lines_cut_return(LineReader *reader, Span *line)
 {
         if (line->size == 0 || line->data[line->size - 1] != '\r')

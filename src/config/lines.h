@@ -17,17 +17,18 @@ typedef struct Line {
         LineKind kind;
         Span key;
         Span value;
-        const char *error; /* the error and advice, in a line of any kind; NULL: none */
+        const char *error; /* the error and advice; a line of any kind may have one; NULL: none */
 } Line;
 
 typedef struct LineReader {
         Span rest;
-        unsigned number;  /* of the line that was read last, from 1 */
+        unsigned number;  /* number of the line that was read last, from 1 */
         bool has_returns; /* lines end in CR LF, which is reported once */
 } LineReader;
 
 /* Reads the next line that is neither empty nor a comment. */
 Line lines_next(LineReader *reader);
 
-/* Takes the next word from a list that is separated by blanks. False: the list is at its end. */
+/* Takes the next word from a list that is separated by blanks. Returns false at the end of the
+ * list. */
 bool words_next(Span *list, Span *ret_word);

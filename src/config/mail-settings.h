@@ -8,12 +8,13 @@
 
 /* bellhop-mail(8) */
 typedef struct MailSettings {
-        MailLimits limits;            /* of a customer, unless the file of the instance sets them */
-        Address relay;                /* the machine's mail server */
-        char name[MAIL_NAME_MAX + 1]; /* of addresses without a domain; "": that of the machine */
-        bool takes_senders;           /* keeps senders as programs give them */
-        uint64_t size_max;            /* bytes of a message */
-        uint64_t recipients_max;      /* of a message */
+        MailLimits limits; /* of each customer whose instance's file does not set them */
+        Address relay;     /* the machine's mail server */
+        char name[MAIL_NAME_MAX +
+                  1];            /* domain for addresses without one; "": that of the machine */
+        bool takes_senders;      /* keeps the sender that a program gives */
+        uint64_t size_max;       /* bytes of a message */
+        uint64_t recipients_max; /* of a message */
         uint64_t connections_max;
         uint64_t connections_max_per_instance;
         uint64_t relays_max; /* connections to the mail server */
@@ -26,8 +27,8 @@ typedef struct MailSettings {
  * problems are added to config. Returns 0 or a negative errno. */
 int mail_settings_load(Config *config, const char *dir, MailSettings *ret);
 
-/* Reads the limits of one instance from its file alone. If the file has a mistake, the instance can
- * send no mail. Returns 0; -ENOENT: the instance does not exist; -EACCES: it is suspended; or
- * another negative errno. */
+/* Reads the limits of one instance from its file alone. Limits that the file does not set are those
+ * in settings. If the file has a mistake, the instance can send no mail. Returns 0; -ENOENT: the
+ * instance does not exist; -EACCES: it is suspended; or another negative errno. */
 int mail_limits_load(const char *dir, const char *name, const MailSettings *settings,
                      MailLimits *ret);

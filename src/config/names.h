@@ -22,11 +22,11 @@ typedef enum NamePath {
         NAME_RUNNING_SIGN,   /* RUNTIME/NAME.running: a folder that exists while the unit runs */
 } NamePath;
 
-/* dir: the configuration folder, or the runtime folder for the last two. Returns a string
- * to be freed, or NULL without memory. */
+/* dir: the configuration folder, or the runtime folder for the last two. The caller frees the
+ * string. Returns NULL without memory. */
 char *name_path(NamePath what, const char *dir, const char *instance);
 
-/* Does the same without allocation. False: the path has PATH_MAX bytes or more. */
+/* Does the same without allocating memory. Returns false if the path has PATH_MAX bytes or more. */
 bool name_path_fill(NamePath what, const char *dir, const char *instance,
                     char ret[static PATH_MAX]);
 
@@ -40,9 +40,9 @@ typedef enum NameUnit {
 /* The service that limits instances with Network=internet to the internet. */
 #define FIREWALL_SERVICE "bellhop-firewall.service"
 
-/* Sets ret to the name of a host's folder, below the document root and below the folder of
- * certificates. The name is the host itself, but a wildcard ("*.suffix") has '_' instead of the
- * asterisk. Returns ret. */
+/* A host can have its own folder below the document root, and one below the folder of certificates.
+ * Sets ret to the name of both folders: the host itself, but a wildcard ("*.suffix") has '_'
+ * instead of the asterisk. Returns ret. */
 const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX]);
 
 /* Sets ret to the path of a file in the host's folder of certificates, like name_path_fill(). what:
@@ -57,5 +57,6 @@ bool name_host_path_fill(NamePath what, const char *dir, const char *instance, c
  * has such a name. */
 const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX]);
 
-/* Sets ret to the instance that the unit belongs to. False: the unit is of another kind. */
+/* Sets ret to the instance that the unit belongs to. Returns false if the unit is of another
+ * kind. */
 bool name_from_unit(NameUnit what, const char *unit, char ret[static NAME_UNIT_MAX]);

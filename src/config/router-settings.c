@@ -38,7 +38,7 @@ static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
         const bool v6 = memchr(word.data, ':', size) != NULL;
         uint64_t bits = v6 ? 128 : 32;
 
-        /* Each number has only one form, without leading zeros. */
+        /* A length has only one accepted form, without leading zeros. */
         if (slash && (!text_number((Span){ slash + 1, word.size - size - 1 }, bits, &bits) ||
                       slash[1] == '0'))
                 return false;
@@ -91,8 +91,8 @@ static int router_parse_proxy(SettingsFile *file, Span word, void *target)
 
 static const Setting router_settings[] = {
         { SETTING("SniffTimeoutSec", setting_parse_timespan, sniff_timeout_usec), MORE_THAN_0 },
-        /* An ordinary browser's hello needs more than 4K; more than 1M would not fit into the
-           kernel's receive window. */
+        /* A lower limit would refuse ordinary browsers, whose hello may be large. More than 1M
+         * would not fit into the kernel's receive window. */
         { SETTING("SniffMaxBytes", setting_parse_size, sniff_max_bytes), .low = 4096,
           .high = 1048576, .range = "from 4K to 1M" },
         { SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec), MORE_THAN_0 },
@@ -111,8 +111,8 @@ static const Setting router_settings[] = {
 static const SettingsTable router_table = { "Router", router_settings,
                                             ELEMENTSOF(router_settings) };
 
-/* A file with an error is ignored completely, because half of its settings may have the opposite
- * effect. */
+/* A file with a mistake is ignored completely, because some of its settings without the others may
+ * have the opposite effect. */
 static int router_settings_load_file(Config *config, const char *path)
 {
         SettingsFile file = { .path = path, .config = config };

@@ -24,7 +24,7 @@ void problems_done(Config *config)
         config->n_problems = 0;
 }
 
-/* Copies a string, or NULL. False: no memory. */
+/* Copies a string, or NULL. Returns false without memory. */
 static bool settings_copy(const char *string, char **ret)
 {
         *ret = string ? strdup(string) : NULL;
@@ -146,8 +146,9 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
         return r;
 }
 
-/* A file can have routes that take another instance's connections, so only its owner may write it:
- * root or, if we run without root, our own user. Returns the error, or NULL. */
+/* Routes in a file can take connections of other instances. So the file must belong to root, or to
+ * our own user if we run without root, and only its owner may write it. Returns the error, or
+ * NULL. */
 static const char *settings_check_file(const struct stat *st)
 {
         if (!S_ISREG(st->st_mode))
@@ -235,8 +236,8 @@ typedef struct Unit {
         uint64_t factor;
 } Unit;
 
-/* Parses a sum of numbers with units: "90", "10min", "1h 30min". The unit "" is that of a bare
- * number. */
+/* Parses a sum of numbers with units: "90", "10min", "1h 30min". The unit "" applies to a number
+ * without a unit. */
 static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
 {
         const size_t whole = value.size;
@@ -255,7 +256,8 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
                 while (unit < n &&
                        !span_equals((Span){ value.data + digits, size - digits }, units[unit].name))
                         unit++;
-                /* A bare number must be the whole value: "16 384" is a mistake, and not the sum. */
+                /* A number without a unit must be the whole value: "16 384" is a mistake, and does
+                 * not mean the sum. */
                 if ((size == digits && size != whole) || unit == n ||
                     !text_number((Span){ value.data, digits }, UINT64_MAX, &number) ||
                     __builtin_mul_overflow(number, units[unit].factor, &number) ||

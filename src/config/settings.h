@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a configuration file by a table. Each row has a key, the parser of its value, and the
- * target. Collects mistakes as problems and continues, so that all mistakes are shown at once. */
+/* Reads a configuration file with the help of a table. Each row has a key, the parser of its value,
+ * and the target, where the parser stores the value. Collects mistakes as problems and continues,
+ * so that all mistakes are shown at once. */
 #pragma once
 
 #include <assert.h>
@@ -14,7 +15,7 @@ typedef struct SettingsFile {
         const char *instance; /* the instance of the file; NULL: not an instance's file */
         unsigned line;
         const char *key;   /* the setting that is being read, as in the table; NULL: none */
-        bool lacks_user;   /* of the problem that is added next */
+        bool lacks_user;   /* Problem.lacks_user of the next problem */
         size_t n_problems; /* of this file */
         Config *config;    /* collects the problems */
 } SettingsFile;
@@ -39,12 +40,12 @@ typedef struct SettingsTable {
 /* Fills the structure at base. Every key must be in the table, and in its section of the file. */
 int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, void *base);
 
-/* Reads a whole file; *ret is to be freed. Only its owner may have the right to write the file:
- * root or our own user. Returns 0 with *ret NULL if the file does not exist, or if it can't be
- * used, which adds a problem. */
+/* Reads a whole file. The caller frees *ret. If the file does not exist, returns 0 and sets *ret to
+ * NULL. If the file can't be used, does the same and adds a problem: for example, if users other
+ * than root and our own user can write the file. */
 int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 
-/* Returns false, with *ret unchanged, if the value is neither yes nor no. */
+/* Returns false, and leaves *ret unchanged, if the value is neither yes nor no. */
 bool setting_is_bool(Span value, bool *ret);
 
 /* Returns the index of the value in n names, or -1. */
@@ -55,7 +56,7 @@ int setting_parse_timespan(SettingsFile *file, Span value, void *target); /* uin
 int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uint64_t: bytes */
 int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uint64_t */
 
-/* The maximum number of problems that are reported for a file. In a file of another kind, every
+/* The maximum number of problems that are reported for a file: in a file of another kind, every
  * line would be a mistake. */
 #define PROBLEMS_PER_FILE_MAX 20
 
@@ -69,8 +70,8 @@ int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uin
 int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Does the same for a value of the present setting, or for one word of a value. Puts "KEY=VALUE "
- * before the formatted text. format must be a literal. */
+/* Does the same as problem_add() for a value of the present setting, or for one word of a value.
+ * Puts "KEY=VALUE " before the formatted text. format must be a literal. */
 #define problem_value(file, value, meant, format, ...)                                         \
         ({                                                                                     \
                 assert((file)->key);                                                           \
@@ -78,7 +79,7 @@ int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
                             ##__VA_ARGS__);                                                    \
         })
 
-/* Frees the problems of a Config that has nothing else, or is being freed. */
+/* Frees the problems of config, and nothing else in it. */
 void problems_done(Config *config);
 
 /* Reads DIR/router.conf and DIR/router.conf.d/X.conf into config->router. A file with a mistake

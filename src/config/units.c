@@ -14,7 +14,8 @@
 #define DROP_IN     "/50-network.conf"
 #define SENDMAIL    "/50-sendmail.conf"
 
-/* file: "" for the folder of drop-ins. Returns a string to be freed, or NULL without memory. */
+/* Returns the path of a drop-in of the instance, or of the folder of its drop-ins if file is "".
+ * The caller frees the path. Returns NULL without memory. */
 static char *units_path(const char *dir, const char *name, const char *file)
 {
         char unit[NAME_UNIT_MAX];
@@ -27,7 +28,7 @@ static int units_make_folder(const char *path)
         return mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* The target of the link that is an instance's drop-in. NULL: the instance needs no drop-in. */
+/* An instance's drop-in is a link to one of these files. NULL: the instance needs no drop-in. */
 static const char *const targets[NETWORKS] = {
         [NETWORK_INTERNET] = BELLHOP_NETWORK_DIR "/internet.conf",
         [NETWORK_YES] = BELLHOP_NETWORK_DIR "/yes.conf",
@@ -85,8 +86,8 @@ int units_write_wanted(const char *dir, const char *name, Network network)
         return r == 0 ? units_write(dir, name, network) : r;
 }
 
-/* Whether the sendmail in sbin, with links resolved, is a file in sbin. A link out of sbin leads to
- * a program that instances may need unchanged. */
+/* Whether sbin/sendmail is a file in sbin, or a link to one. If it is a link to a file elsewhere,
+ * instances may need that file unchanged. */
 static bool units_has_sendmail(const char *sbin)
 {
         _cleanup_free_ char *path = text_format("%s/sendmail", sbin);
@@ -109,8 +110,9 @@ static int units_link(const char *folder, const char *name, const char *target)
         return symlink(target, new_path) < 0 || rename(new_path, path) < 0 ? -errno : 0;
 }
 
-/* Fills the folder copy with links to the files of sbin, which instances see under the path place.
- * If a file was removed from sbin, its link dangles. Running instances also see the new links. */
+/* Fills the folder copy with links to the files of sbin. The links go through the path place, where
+ * instances see sbin. If a file was removed from sbin, its link leads nowhere. Running instances
+ * also see new links. */
 static int units_copy_sbin(const char *sbin, const char *copies, const char *copy,
                            const char *place)
 {
@@ -164,8 +166,8 @@ int units_write_sendmail(const char *dir, const char *sbin, const char *copies)
 
 int units_announce(void)
 {
-        /* systemd lists all unit files again when a folder of units has a new modification time,
-         * but does not look at the folder of generators. That folder changes only at a
-         * daemon-reload. */
+        /* systemd lists all unit files again when a folder of units has a new modification time. It
+         * does not check the time of UNITS_GENERATED_DIR, because it expects changes there only at
+         * a daemon-reload. So another folder gets a new time. */
         return utimensat(AT_FDCWD, SYSTEMD_DIR, NULL, 0) < 0 ? -errno : 0;
 }

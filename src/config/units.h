@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes the parts of an instance's units that are not in the templates. bellhop.target wants the
- * hand-off socket at boot. An instance with a network needs a drop-in for bellhop@NAME.service. The
- * drop-in is a link to a file that all instances with the same Network= share. Never asks systemd,
- * because generators must not. A new instance needs no daemon-reload, because its drop-in is
- * written before systemd first loads its unit. */
+/* Writes the parts of an instance's units that are not in the templates. A link makes
+ * bellhop.target want the hand-off socket at boot. An instance with a network needs a drop-in for
+ * bellhop@NAME.service: a link to a file that all instances with the same Network= share. Never
+ * asks systemd, because generators must not do this. A new instance needs no daemon-reload, because
+ * its drop-in is written before systemd first loads its unit. */
 #pragma once
 
 #include "config/config.h"
@@ -26,10 +26,10 @@ bool units_differ(const char *dir, const char *name, Network network);
  * fails. */
 int units_write_wanted(const char *dir, const char *name, Network network);
 
-/* Writes a drop-in of the template, with which instances see our sendmail in sbin (the machine's
- * /usr/sbin). If sbin has no sendmail, systemd would create one on the machine itself. In this
- * case, the drop-in replaces the whole folder by a folder of links, which is made below copies.
- * Returns 0 or a negative errno. */
+/* Writes a drop-in for bellhop@.service that makes instances see our sendmail in sbin (the
+ * machine's /usr/sbin). If sbin has no sendmail, systemd would create an empty file on the machine
+ * itself as the mount point. In this case, the drop-in replaces the whole folder by a folder of
+ * links, which this function makes below copies. Returns 0 or a negative errno. */
 int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 
 /* Makes systemd see changes in UNITS_GENERATED_DIR when it next loads a unit, without a

@@ -11,8 +11,8 @@ static int users_compare(const void *a, const void *b)
 }
 
 /* Returns the router's uid: any user with this uid could send connections to all instances. Returns
- * -1, which no user has, if the router's user does not exist. Overwrites what getpwnam(3) returned
- * before. */
+ * -1, which no user has, if the router's user does not exist. Overwrites the result of an earlier
+ * getpwnam(3). */
 static uid_t users_router_uid(void)
 {
         const struct passwd *pw = getpwnam(BELLHOP_ROUTER_USER);

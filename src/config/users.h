@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds the users that can run an instance. Reads the user database once, because getpwnam(3) reads
- * /etc/passwd from its start each time, which takes seconds with thousands of instances. Looks up
- * by name only users that the database does not list (LDAP and similar). */
+ * /etc/passwd from its start each time, which takes seconds with thousands of instances. Looks up a
+ * user by name only if the database does not list the user (LDAP and similar). */
 #pragma once
 
 #include <stdbool.h>

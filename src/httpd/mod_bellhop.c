@@ -165,10 +165,11 @@ static int check_settings(server_rec *server, uid_t *ret_router)
         }
         router = getpwnam(settings.router_user);
         if (!router) {
-                ap_log_error(APLOG_MARK, APLOG_CRIT, 0, server,
-                             "there is no user '%s', as which the router runs; create it by "
-                             "systemd-sysusers or set BellhopRouterUser",
-                             settings.router_user);
+                ap_log_error(
+                        APLOG_MARK, APLOG_CRIT, 0, server,
+                        "user '%s' does not exist, but the router runs as this user; create it by "
+                        "systemd-sysusers or set BellhopRouterUser",
+                        settings.router_user);
                 return !OK;
         }
         *ret_router = router->pw_uid;

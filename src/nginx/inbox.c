@@ -413,10 +413,11 @@ static bool inbox_load_config(ngx_cycle_t *cycle, const InboxSettings *settings)
         int r;
 
         if (!router) {
-                ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                              "there is no user '%V', as which the router runs; create it by "
-                              "systemd-sysusers or set bellhop_router_user",
-                              &settings->router_user);
+                ngx_log_error(
+                        NGX_LOG_EMERG, cycle->log, 0,
+                        "user '%V' does not exist, but the router runs as this user; create it by "
+                        "systemd-sysusers or set bellhop_router_user",
+                        &settings->router_user);
                 return false;
         }
         inbox.sender = router->pw_uid;

@@ -94,7 +94,8 @@ static int run(Usage *usage, const char *dir)
         int r;
 
         if (!router) {
-                log_error("there is no user '" BELLHOP_ROUTER_USER "', as which the router runs; "
+                log_error("user '" BELLHOP_ROUTER_USER
+                          "' does not exist, but the router runs as this user; "
                           "create it by systemd-sysusers");
                 return -ENOENT;
         }
