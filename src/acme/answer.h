@@ -13,8 +13,9 @@ typedef struct Caa {
         char other[ANSWER_TEXT_MAX]; /* another authority that a record allows; "": none */
 } Caa;
 
-/* Reads one record, which has flags, the size of the tag, the tag, and the value. Records with
- * another tag are ignored. tag: "issue" or "issuewild"; own: the domain of our authority. */
+/* Reads one record, which has flags, the size of the tag, the tag, and the value, and updates *caa.
+ * Ignores a record with another tag. tag: "issue" or "issuewild"; own: the domain of our
+ * authority. */
 void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
 
 /* Copies the last string value of the key in the log to ret. The last JSON text in the log is the

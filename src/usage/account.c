@@ -20,7 +20,7 @@ static const char *account_number(uint64_t n, char ret[static NUMBER_MAX])
         return ret;
 }
 
-/* Removes a word from the front. The word must be a number, or "-". */
+/* Removes the next word, which must be a number, or "-" for an unknown number. */
 static bool account_take(Span *rest, uint64_t *ret)
 {
         Span word;
@@ -34,7 +34,7 @@ static bool account_take(Span *rest, uint64_t *ret)
         return text_number(word, ACCOUNT_UNKNOWN - 1, ret);
 }
 
-/* The same, but the number must be known. */
+/* Does the same, but the number must be known. */
 static bool account_take_known(Span *rest, uint64_t *ret)
 {
         return account_take(rest, ret) && *ret != ACCOUNT_UNKNOWN;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The text form of the counts of bellhop-usage, in a file for each month, and its parser for
- * bellhopctl. Pure. */
+/* Formats and parses the files in which bellhop-usage keeps its counts, one for each month.
+ * bellhopctl reads these files, too. Pure. */
 #pragma once
 
 #include "config/lines.h"
@@ -9,14 +9,15 @@
 /* Room for the name of a file: "2026-11". */
 #define MONTH_NAME_MAX 16
 
-/* Room for a name. A removed instance gets a name such as "alice~20261129T131500Z", which no
- * instance can have. */
+/* Room for the name of an account. After an instance is removed, its account gets a name such as
+ * "alice~20261129T131500Z", which no instance can have. */
 #define ACCOUNT_NAME_MAX (USAGE_NAME_MAX + 20)
 
 /* An unknown number. */
 #define ACCOUNT_UNKNOWN UINT64_MAX
 
-/* The usage of one instance in one month, and its last seen state. */
+/* The usage of one instance in one month. The last seen state (group, group_nsec, reporter and
+ * n_reported) shows later how much has been added. */
 typedef struct Account {
         char name[ACCOUNT_NAME_MAX];
         uint64_t sent, received; /* bytes */
@@ -24,7 +25,7 @@ typedef struct Account {
         uint64_t requests;
         uint64_t group, group_nsec;    /* its control group, and the group's processor time */
         uint64_t reporter, n_reported; /* process that reports requests, and how many so far */
-        uint64_t n_reset; /* connections whose end is unknown, or whose figures were set back */
+        uint64_t n_reset; /* connections whose end is unknown, or whose figures were reset */
 } Account;
 
 /* An open connection. sent and received: bytes that are already counted. */
@@ -39,7 +40,7 @@ typedef struct MonthHead {
         bool is_running; /* bellhop-usage had not ended when it wrote the file */
         char boot[40];
         uint64_t router; /* process id of the last router */
-        uint64_t socket; /* the socket of the kernel's messages */
+        uint64_t socket; /* inode of the socket for the kernel's messages */
 } MonthHead;
 
 typedef enum MonthLineKind {
@@ -53,7 +54,7 @@ typedef enum MonthLineKind {
 typedef struct MonthReader {
         LineReader lines;
         enum { MONTH_IN_NOTHING, MONTH_IN_HEAD, MONTH_IN_ACCOUNTS, MONTH_IN_CONNECTIONS } section;
-        MonthHead head; /* set while reading */
+        MonthHead head; /* filled while the head is read */
 } MonthReader;
 
 typedef struct MonthLine {
@@ -66,7 +67,7 @@ MonthLine month_next(MonthReader *reader);
 
 #define MONTH_LINE_MAX 320
 
-/* Format lines, NUL-terminated. Return the length. */
+/* These functions write one or more lines and a NUL. They return the length without the NUL. */
 size_t month_format_head(const MonthHead *head, char ret[static MONTH_LINE_MAX]);
 size_t month_format_account(const Account *account, char ret[static MONTH_LINE_MAX]);
 size_t month_format_connection(const OpenConnection *connection, char ret[static MONTH_LINE_MAX]);

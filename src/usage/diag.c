@@ -16,7 +16,7 @@
         ((1U << 1) | (1U << 2) | (1U << 3) | (1U << 4) | (1U << 5) | (1U << 8) | (1U << 9) | \
          (1U << 11))
 
-/* Takes size bytes, and the padding to a multiple of four, if present. */
+/* Removes size bytes from the front, and also the padding to a multiple of four, if present. */
 static bool diag_take(Span *rest, size_t size, Span *ret)
 {
         Span filling;
@@ -71,7 +71,8 @@ bool diag_next(Span *rest, DiagMessage *ret)
         if (header.nlmsg_len < sizeof(header) ||
             !diag_take(rest, header.nlmsg_len - sizeof(header), &body))
                 return false;
-        /* The kernel marks an answer if the connections changed while it was sent. */
+        /* If connections change while the kernel sends an answer, it sets a flag, which is ignored
+         * here. */
         if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
                 diag_read_socket(body, ret);
         else if (header.nlmsg_type == NLMSG_DONE)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's data about TCP connections: sock_diag(7). Pure. */
+/* Makes questions to the kernel about TCP connections, and parses its messages: sock_diag(7).
+ * Pure. */
 #pragma once
 
 #include "util/span.h"
@@ -23,8 +24,8 @@ typedef struct DiagMessage {
         uint64_t received; /* bytes */
 } DiagMessage;
 
-/* Removes the next message from the front of the received data. False: there is none. A socket
- * without those figures is DIAG_OTHER. */
+/* Removes the next message from the front of the received data. Returns false if there is none. A
+ * message about a socket without figures is DIAG_OTHER. */
 bool diag_next(Span *rest, DiagMessage *ret);
 
 /* Makes a question for all connections of a family, AF_INET or AF_INET6. Returns its size. */

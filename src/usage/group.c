@@ -13,7 +13,8 @@
 /* Instances with Network=yes are in this slice below SLICE, all others directly in SLICE. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
-/* The folder of a unit's group, its file, the word before the number, and its unit of measure. */
+/* The forms of control groups: the folder that contains the groups of units, the file with the
+ * processor time, the word before the number in it, and the nanoseconds of its unit of measure. */
 static const struct {
         const char *slice, *file, *before;
         uint64_t nsec;
@@ -132,7 +133,8 @@ int group_read_all(void (*on_group)(void *userdata, const char *instance, uint64
                 const int fd = openat(slice, inner[i][0] ? inner[i] : ".",
                                       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-                /* A slice exists only after an instance has started in it. */
+                /* A slice exists only after an instance has started in it, so a missing slice is
+                 * not an error. */
                 if (fd >= 0)
                         r = group_read_slice_consume(place, fd, on_group, userdata);
         }

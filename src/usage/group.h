@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The processor time of instances, from the control groups of their units, in cgroup v2, or v1 on
- * older machines. */
+/* Reads the processor time of instances from the control groups of their units. These are of cgroup
+ * v2, or of v1 on older machines. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads the processor time of one instance. *ret_group: a number for the control group; a unit gets
- * a new group at each start. Returns 0, -ENOENT (it is not running) or another negative errno. */
+/* Reads the processor time of one instance. *ret_group identifies the control group: a unit gets a
+ * new group at each start. Returns 0, -ENOENT (it is not running) or another negative errno. */
 int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec);
 
 /* Calls on_group for each running instance. Returns 0 or a negative errno. */

@@ -11,11 +11,11 @@
 #include "util/open-regular.h"
 #include "util/text.h"
 
-/* Ticks after which a connection that the kernel does not list is dropped. A reset connection is
- * not listed, but its end is reported when the instance closes it. */
+/* A connection is dropped when the kernel has not listed it for this number of ticks. The kernel
+ * does not list a reset connection, but reports its end when the instance closes it. */
 #define TICKS_UNSEEN 60
-/* Ticks to wait for the owner of an ended connection: the router reports the owner before the end,
- * but may have to wait for room in the socket. */
+/* The ledger waits for this number of ticks for the owner of an ended connection. The router tries
+ * to report the owner before the end, but may have to wait for room in the socket. */
 #define TICKS_ORPHAN 2
 
 #define ORPHANS_MAX 65536
@@ -336,8 +336,9 @@ static void ledger_name_month(time_t now, char ret[static MONTH_NAME_MAX])
         (void)strftime(ret, MONTH_NAME_MAX, "%Y-%m", gmtime_r(&now, &tm));
 }
 
-/* kept: the account in the file. Its last seen state is used only if it is of this boot and memory
- * has none: if the clock was set back to that month, the state in memory is newer. */
+/* Takes an account from a file. kept: the account in the file. The last seen state in the file is
+ * used only if it is from this boot and memory has no such state: if the clock was set back to that
+ * month, the state in memory is newer. */
 static void ledger_take_account(Account *account, const Account *kept, bool is_same_boot)
 {
         const Account seen = *account;
@@ -402,7 +403,7 @@ static int ledger_load(Ledger *ledger, const char *month, const char *boot, bool
         return r;
 }
 
-/* Begins a new month's figures; the last seen state is kept. */
+/* Sets the figures of all accounts to zero for a new month, but keeps their last seen state. */
 static void ledger_clear(Ledger *ledger)
 {
         for (size_t i = 0; i < ledger->n_accounts; i++) {
@@ -531,7 +532,7 @@ static int ledger_rename_in_file(const Ledger *ledger, const char *month, const 
 
         if (r < 0 || !key)
                 return r < 0 ? r : -ENOMEM;
-        /* The lines above belong to no instance. */
+        /* Lines before this heading are not about instances. */
         at = strstr(text, "\n" MONTH_ACCOUNTS);
         at = at ? strstr(at + 1, key) : NULL;
         if (!at)
@@ -559,7 +560,8 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
                 now++;
         } while (*ledger_index_place(ledger, new_name) != 0);
         (void)strcpy(account->name, new_name);
-        /* No unit or report has that name, and no later month has a line with that name. */
+        /* No unit or report has the new name. Without a last seen state, files of later months have
+         * no line for this account. */
         account->group = account->group_nsec = account->reporter = account->n_reported = 0;
         if (ledger_index_again(ledger, ledger->n_index) < 0)
                 return -ENOMEM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The usage of each instance in this month, and the open connections: in memory, and in a file for
- * each month, which is replaced as a whole. Does not log. */
+/* Keeps the usage of each instance in this month, and the open connections: in memory, and in a
+ * file for each month. Each write replaces the whole file. Does not log. */
 #pragma once
 
 #include <time.h>
@@ -20,33 +20,35 @@ typedef struct Ledger {
         uint32_t *index; /* indexes of accounts by the hash of their names, from 1; 0: free */
         size_t n_index;
         OpenTable open;
-        size_t n_orphans;  /* entries of open that have ended and have no owner yet */
-        uint32_t stamp;    /* the number of calls of ledger_tick() */
-        bool is_new;       /* there was no file: earlier connections are not counted */
-        uint64_t n_missed; /* entries without room */
+        size_t n_orphans; /* connections in open that have ended and have no owner yet */
+        uint32_t stamp;   /* the number of calls of ledger_tick() */
+        bool is_new; /* there was no file: processor time before the first tick is not counted */
+        uint64_t n_missed; /* accounts and connections for which there was no room */
 } Ledger;
 
 /* Reads the files in dir, and locks dir. boot: the id of this boot. -EBUSY: another process has the
- * lock; -EBADMSG: the file of this month is damaged. Start with *ledger of zeros and the limits. */
+ * lock; -EBADMSG: the file of this month is damaged. Before the call, *ledger must contain the
+ * limits, and zeros in all other fields. */
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);
 
-/* Sets the socket of the kernel's messages. If it is another socket than before, the messages in
- * the earlier socket are lost. */
+/* Sets the inode of the socket for the kernel's messages. If it is not the same socket as before,
+ * the messages in the earlier socket are lost, and the figures of the month become incomplete. */
 void ledger_use_socket(Ledger *ledger, uint64_t socket);
 
 /* Marks the figures of the month as incomplete, because something could not be counted. */
 void ledger_lose(Ledger *ledger);
 
-/* Sets the owner of a connection. n_received: the number of bytes that it had received at the
- * hand-off, or a smaller number. */
+/* Records that the connection belongs to the instance. n_received: the number of bytes that it had
+ * received at the hand-off, or a smaller number. */
 void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received);
-/* Take the kernel's data about an open connection, and about a connection that has ended. */
+/* Count the bytes in a message of the kernel: ledger_see() for an open connection, and ledger_end()
+ * for a connection that has ended. */
 void ledger_see(Ledger *ledger, const DiagMessage *message);
 void ledger_end(Ledger *ledger, const DiagMessage *message);
 
 void ledger_add_cpu(Ledger *ledger, const char *name, uint64_t group, uint64_t nsec);
-/* Whether that process made the instance's last report of requests. */
+/* Whether the process reporter made the instance's last report of requests. */
 bool ledger_is_reporter(const Ledger *ledger, const char *name, uint64_t reporter);
 void ledger_add_requests(Ledger *ledger, const char *name, uint64_t reporter, uint64_t n);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-usage: options, inherited sockets, run. */
+/* The program bellhop-usage: reads its options, takes the inherited sockets, and runs the
+ * service. */
 #include <getopt.h>
 #include <linux/netlink.h>
 #include <pwd.h>
@@ -30,8 +31,8 @@ static const char help[] =
         "      --version        Show the version\n\n"
         "See bellhop-usage(8).\n";
 
-/* Takes both netlink sockets. The socket that listens to DIAG_GROUPS is for ends, the other socket
- * for questions. */
+/* Takes both netlink sockets. The socket that listens to DIAG_GROUPS is for ends of connections,
+ * the other socket for questions. */
 static int take_netlink(Inherited *inherited, Usage *usage)
 {
         struct sockaddr_nl address;

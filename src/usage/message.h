@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages to bellhop-usage, one in each datagram. The router reports the instance of each
- * connection, an instance the number of its requests, and root the removal of an instance. Numbers
- * are in the machine's byte order. Pure. */
+/* Messages to bellhop-usage, one in each datagram. The router reports which instance each
+ * connection belongs to. An instance reports the number of its requests. root reports that an
+ * instance was removed. Numbers are in the machine's byte order. Pure. */
 #pragma once
 
 #include "util/span.h"
@@ -14,8 +14,8 @@
 
 #define USAGE_RECORDS_MAX 64
 
-/* The time between two messages of the router while connections arrive quickly, because each
- * message wakes bellhop-usage. The router's timer may be late by the same time. */
+/* While connections arrive quickly, the router sends one message in this time, because each message
+ * wakes bellhop-usage. The router's timer may be late by this time again. */
 #define USAGE_SPACING_USEC 20000
 
 typedef enum UsageKind {
@@ -41,9 +41,10 @@ typedef struct UsageMessage {
         UsageRecord records[USAGE_RECORDS_MAX];
 } UsageMessage;
 
-/* A message without records; the caller adds them. */
+/* Makes a message without records; the caller adds them. */
 void usage_message_init(UsageMessage *message, UsageKind kind);
 size_t usage_message_size(const UsageMessage *message);
 
-/* False: the datagram has another form. Does not check whether instances with these names exist. */
+/* Returns false if the datagram is malformed. Does not check whether instances with these names
+ * exist. */
 bool usage_message_parse(Span datagram, UsageMessage *ret);

@@ -36,7 +36,8 @@ Open *open_table_find(const OpenTable *table, uint64_t cookie)
         return open && open->cookie != 0 ? open : NULL;
 }
 
-/* At most half of the places are taken. */
+/* Makes room for another entry, so that at most half of the places are taken. Returns false if max
+ * is reached, or without memory. */
 static bool open_make_room(OpenTable *table)
 {
         OpenTable larger = { .n = table->n, .max = table->max };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Open connections by their cookies, and connections that ended before the router reported their
- * owner. The kernel makes the cookies, so no attacker can make them collide, and the hash needs no
- * key. */
+/* A table of open connections, and of connections that ended before the router reported their
+ * owner. The keys are the cookies of the connections. The kernel makes the cookies, so no attacker
+ * can make them collide, and the hash needs no key. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 typedef struct Open {
         uint64_t cookie; /* 0: a free place */
         uint32_t account;
-        uint32_t stamp; /* when it was last seen, in a unit that the caller chooses */
+        uint32_t stamp; /* when it was last seen; the caller chooses the unit of time */
         uint64_t sent, received;
         uint64_t n_least; /* number of bytes that it has received, or a smaller number */
 } Open;

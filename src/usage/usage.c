@@ -2,8 +2,8 @@
 /*
  * However a connection ends, the kernel sends a message with its figures. At each tick, the kernel
  * is asked for open connections. The router reports the owner of a connection before it closes its
- * own descriptor, so the report usually arrives before the end. If the report comes later, the
- * record of the end waits for it.
+ * own descriptor, so the report usually arrives before the kernel's message about the end. If the
+ * report comes later, the record of the end waits for it.
  */
 #include <inttypes.h>
 #include <linux/netlink.h>
@@ -21,15 +21,15 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* The sizes of one read: messages, and bytes of a message. The kernel's message about an end has
- * about 400 bytes. */
+/* The sizes of one read: the number of messages, and the bytes of one message. The kernel's message
+ * about an end has about 400 bytes. */
 #define BATCH       64
 #define END_MAX     1024
 #define ANSWER_MAX  65536
 #define ANSWER_MSEC 1000
 
-/* The time between two reads of messages about ends of connections: a wake takes longer than the
- * reading itself. Meanwhile the messages wait in the socket, which has room for thousands. */
+/* The time between two reads of messages about ends of connections: waking up takes longer than
+ * reading. Meanwhile the messages wait in the socket, which has room for thousands. */
 #define ENDS_USEC    UINT64_C(20000)
 #define ENDS_BATCHES 64
 
@@ -42,7 +42,8 @@ typedef struct Received {
 } Received;
 
 /* Whether a process may report for an instance. It must have the capability of the instance's unit,
- * which no program of the customer has. Its last report may be read after its end. */
+ * which no program of the customer has. A process may have ended before its last report is read, so
+ * a process that has reported before needs no check. */
 static bool usage_may_report(const Usage *usage, const struct ucred *sender, const char *instance)
 {
         char path[64], text[4096];
@@ -219,8 +220,8 @@ static void usage_read_ends(Usage *usage, unsigned batches)
                         n = BATCH;
                         continue;
                 }
-                /* The report of their owner is in the other queue, or arrives soon: see
-                 * ledger_hand_off(). */
+                /* The router's report about a connection is in the other queue, which is read
+                 * first, or arrives soon: see ledger_hand_off(). */
                 usage_drain(usage, usage->messages_fd, UINT16_MAX);
                 for (int i = 0; i < n; i++) {
                         Span rest = { batch.bytes[i], batch.headers[i].msg_len };
@@ -238,7 +239,8 @@ static int usage_on_ends(sd_event_source *source, int fd, uint32_t revents, void
         return 0;
 }
 
-/* Returns 0, or a negative errno if the answer is incomplete. */
+/* Asks the kernel for all open connections of a family. Returns 0, or a negative errno if the
+ * answer is incomplete. */
 static int usage_ask(Usage *usage, uint8_t family)
 {
         static uint8_t answer[ANSWER_MAX];

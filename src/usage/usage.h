@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The service bellhop-usage: events of connections from the kernel and from the router. */
+/* The service bellhop-usage: receives messages of the kernel, of the router and of instances, and
+ * counts in the ledger. */
 #pragma once
 
 #include "usage/ledger.h"
@@ -17,8 +18,8 @@ typedef struct Usage {
         int asks_fd;       /* netlink: questions */
         int messages_fd;   /* from the router and from root */
         int reports_fd;    /* from instances; negative: none */
-        uint64_t n_missed; /* as last logged */
+        uint64_t n_missed; /* Ledger.n_missed when it was last logged */
 } Usage;
 
-/* Works until a signal ends it. Logs a failed step. The ledger must be open. */
+/* Runs until a signal ends it. Logs errors. The ledger must be open. */
 int usage_run(Usage *usage);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Growing arrays: malloc()ed elements and a count. The count determines the room: ARRAY_ROOM_MIN,
  * then each power of two. An array begins as NULL with a count of 0. Only array_append() can add
- * elements. Elements can be removed from the end by a smaller count. */
+ * elements. To remove elements from the end, decrease the count. */
 #pragma once
 
 #include <errno.h>

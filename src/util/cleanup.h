@@ -20,7 +20,8 @@
         }                                   \
         struct cleanup_needs_a_semicolon_##func
 
-/* Returns the empty value, so that `fd = close_fd(fd)` closes and resets. Keeps errno. */
+/* Closes fd, and keeps errno. Returns the value of an empty variable, so that `fd = close_fd(fd)`
+ * also resets fd. */
 static inline int close_fd(int fd)
 {
         if (fd >= 0) {
@@ -52,7 +53,7 @@ static inline void fclosep(FILE **f)
 #define _cleanup_free_   _cleanup_(freep)
 #define _cleanup_fclose_ _cleanup_(fclosep)
 
-/* Passes on ownership: the variable becomes empty. */
+/* Returns the value of the variable for a new owner, and makes the variable empty. */
 #define take_fd(fd)                  \
         ({                           \
                 int *_fd_ = &(fd);   \
@@ -71,5 +72,5 @@ static inline void fclosep(FILE **f)
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* The structure that contains a member. */
+/* Returns the structure that contains the member at ptr. */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))

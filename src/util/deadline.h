@@ -17,7 +17,7 @@ static inline uint64_t event_now(sd_event *event)
         return now;
 }
 
-/* A member of the object with the deadline. */
+/* Make this a member of the object that has a deadline. */
 typedef struct Deadline {
         uint64_t usec; /* CLOCK_MONOTONIC */
         TAILQ_ENTRY(Deadline) link;
@@ -30,14 +30,15 @@ typedef struct DeadlineQueue {
         void (*on_passed)(Deadline *deadline);
 } DeadlineQueue;
 
-/* on_passed: called when a deadline has passed; must take it out of the queue. */
+/* on_passed: called when a deadline has passed; it must remove the deadline from the queue. */
 int deadline_queue_init(DeadlineQueue *queue, sd_event *event,
                         void (*on_passed)(Deadline *deadline));
 
 /* Calls on_passed() for all remaining deadlines. */
 void deadline_queue_done(DeadlineQueue *queue);
 
-/* Returns 0, or a negative errno without a timer; the deadline is in the queue in both cases. */
+/* Returns 0, or a negative errno if the timer can't be set; the deadline is in the queue in both
+ * cases. */
 int deadline_queue_add(DeadlineQueue *queue, Deadline *deadline, uint64_t usec);
 void deadline_queue_remove(DeadlineQueue *queue, Deadline *deadline);
 

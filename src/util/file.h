@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads files that customers may have made, safely even for a fifo or an endless file. */
+/* Reads files that customers may have made. A fifo can't block this, and an endless file is
+ * refused. */
 #pragma once
 
 #include <stddef.h>
 
-/* Reads a whole regular file, and adds a NUL. flags: as of open_regular(). -EFBIG: the file is
- * larger than size_max; -EINVAL: it is not a regular file. */
+/* Reads a whole regular file, and adds a NUL. flags: as for open_regular(). The caller frees *ret.
+ * Returns 0; -EFBIG: the file is larger than size_max; -EINVAL: it is not a regular file; or
+ * another negative errno. */
 int file_read(const char *path, int flags, size_t size_max, char **ret, size_t *ret_size);
 /* folder: as for openat(2). */
 int file_read_at(int folder, const char *path, int flags, size_t size_max, char **ret,

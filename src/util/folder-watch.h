@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A signal has no answer, but the process that gets the signal can write an answer into a
- * folder. */
+/* Waits for answers that are files in a folder. A process can answer a signal in this way. */
 #pragma once
 
 #include <stdint.h>

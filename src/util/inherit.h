@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets that systemd passes to a service, by their FileDescriptorName=: sd_listen_fds(3). A
- * program takes the sockets that it knows, and reports the others. inherit_done() closes those. */
+/* Takes the sockets that systemd passes to a service, by their FileDescriptorName=: see
+ * sd_listen_fds(3). A program takes the sockets that it knows, and can report the remaining ones.
+ * Then inherit_done() closes the remaining ones. */
 #pragma once
 
 #include <stddef.h>
@@ -8,8 +9,8 @@
 #define INHERIT_FD_FIRST 3
 
 typedef struct Inherited {
-        char **names; /* of the descriptors from INHERIT_FD_FIRST on, which are close-on-exec; NULL:
-                         taken */
+        char **names; /* names of the descriptors from INHERIT_FD_FIRST on, which are close-on-exec;
+                         NULL: already taken */
         size_t n;
 } Inherited;
 

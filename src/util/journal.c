@@ -26,7 +26,7 @@ typedef struct JournalField {
         } size;
 } JournalField;
 
-/* The size comes before the value, because only then may the value have more than one line. */
+/* In the native protocol, a value with more than one line must come after its size. */
 static void journal_set_field(JournalField *field, const char *name, const char *value)
 {
         const size_t size = strlen(value);
@@ -74,7 +74,8 @@ static bool journal_send(const JournalLine *line)
         return sendmsg(journal_fd, &entry, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-/* Does not wait: a full pipe or socket accepts no line. A file always accepts a line. */
+/* Does not wait: if standard error is a full pipe or socket, the line is lost. A file always
+ * accepts a line. */
 static bool journal_print(const JournalLine *line)
 {
         struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };

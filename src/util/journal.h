@@ -9,7 +9,8 @@
 #include <stdint.h>
 #include <syslog.h>
 
-/* The subject of the line; NULL if it does not apply. Text from the network must be escaped. */
+/* What a line is about. A field that does not apply is NULL. Text from the network must be
+ * escaped. */
 typedef struct LogFields {
         const char *message_id; /* of util/log-ids.h, if an administrator has to act */
         const char *instance;
@@ -30,7 +31,7 @@ typedef struct JournalLine {
 int journal_open(void);
 void journal_close(void);
 
-/* False: the line is lost. May be called by several threads. */
+/* Returns false if the line is lost. Several threads may call this. */
 bool journal_write(const JournalLine *line);
 
 /* The number of lost lines since the start of the process. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes one line for one event. If stderr leads to the journal, the line goes there, with its
  * fields. Otherwise it goes to stderr, with the level in front. util/journal.h says what happens to
- * lines that can't be sent at once. Only folders with a main.c write log lines. The code that they
- * include returns outcomes instead, so each event is logged once. mod_bellhop logs through Apache.
- */
+ * lines that can't be sent at once. Only code in folders with a main.c writes log lines. All other
+ * code returns outcomes instead, so each event is logged once. mod_bellhop logs through Apache. */
 #pragma once
 
 #include <errno.h>
@@ -25,6 +24,6 @@ void log_full_args(int level, const LogFields *fields, const char *format, va_li
 #define log_warning(...) log_full(LOG_WARNING, NULL, __VA_ARGS__)
 #define log_error(...)   log_full(LOG_ERR, NULL, __VA_ARGS__)
 
-/* error: a negative errno, whose text %m writes. */
+/* error: a negative errno. In the format, %m writes its text. */
 #define log_warning_errno(error, ...) (errno = -(error), log_warning(__VA_ARGS__))
 #define log_error_errno(error, ...)   (errno = -(error), log_error(__VA_ARGS__))

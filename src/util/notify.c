@@ -39,7 +39,8 @@ static int notify_try(const Notify *notify, const char *text, int fd)
 
 /* --- without waiting --- */
 
-/* True: the message was sent, or never can be sent. */
+/* Returns false if the message must be sent again later; true if it was sent, or can never be
+ * sent. */
 static bool notify_is_over(const Notify *notify, const char *text)
 {
         const int r = notify_try(notify, text, -1);
@@ -47,7 +48,7 @@ static bool notify_is_over(const Notify *notify, const char *text)
         return r != -EAGAIN && r != -ENOBUFS && r != -ENOMEM;
 }
 
-/* status: "STATUS=..." or "". */
+/* Sends the messages that are kept, until one can't be sent now. status: "STATUS=..." or "". */
 static void notify_flush(Notify *notify, const char *status)
 {
         char text[NOTIFY_BYTES_MAX];
@@ -152,7 +153,8 @@ int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume)
         *notify = (Notify){ .event = event, .fd = -EBADF };
         if (!path)
                 return 0;
-        /* connect(2) has no form that takes the descriptor of a folder. */
+        /* connect(2) does not accept a path below the descriptor of a folder, so the path leads
+         * through /proc. */
         if (slash && dir_fd >= 0) {
                 (void)snprintf(within, sizeof(within), "/proc/self/fd/%d%s", dir_fd, slash);
                 path = within;
@@ -178,7 +180,7 @@ void notify_done(Notify *notify)
 
 /* --- with a deadline --- */
 
-/* Returns 0 if nothing happens before the deadline. */
+/* Waits for the events. Returns 0 if none happens before the deadline. */
 static int notify_poll(int fd, short events, uint64_t deadline_usec)
 {
         struct pollfd at = { .fd = fd, .events = events };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Notifies systemd, sd_notify(3), without waiting: PID 1 may be busy or hang, and any program of
- * the machine can fill its queue. Then a status is dropped, because a newer one follows. Messages
- * that cause actions of systemd are kept and sent when there is room: the last reload or stop, and
- * readiness after it. */
+ * the machine can fill its queue. If the queue is full, a status is dropped, because a newer one
+ * follows. Messages that make systemd act are kept, and sent when there is room: the last reload or
+ * stop, and the last message that the service is ready. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +22,8 @@ typedef struct Notify {
         sd_event_source *room; /* enabled while messages are kept */
         sd_event_source *watchdog;
         uint64_t watchdog_usec;
-        bool keeps_alive;        /* WATCHDOG=1 is kept; all are sent in the order of these fields */
+        bool keeps_alive; /* WATCHDOG=1 is kept; kept messages are sent in the order of these fields
+                           */
         uint64_t reloading_usec; /* when the reload began; 0: none */
         NotifyEvent state;       /* ready, stopping or nothing */
 } Notify;
@@ -33,7 +34,7 @@ typedef struct Notify {
 int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume);
 void notify_done(Notify *notify);
 
-/* format: of the status. */
+/* Reports an event and a status. format: the format of the status. */
 void notify_send(Notify *notify, NotifyEvent happened, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The safe way to open a file whose path another user may have made. Opening a device, a fifo or a
- * file of the kernel can block or have effects, even if nothing is read from it. */
+/* Safely opens a file that another user may have made. Opening a device, a fifo or a file of the
+ * kernel can block or have effects, even if nothing is read from it. */
 #pragma once
 
 #include <sys/stat.h>

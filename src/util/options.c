@@ -6,7 +6,7 @@
 
 #include "util/options.h"
 
-/* Larger than the code of any letter. */
+/* Numbers of options begin here, above the codes of all letters. */
 #define FIRST_OPTION 256
 
 int options_parse(int argc, char *argv[], int n_words, const ProgramOption *options,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command lines of our services, which have few options; all have --help and --version. */
+/* Parses the options of our services. All services also have --help and --version. */
 #pragma once
 
 #define OPTIONS_MAX 8
@@ -13,6 +13,7 @@ typedef struct ProgramOption {
 } ProgramOption;
 
 /* Returns 0 to continue: n_words words begin at argv[optind]. Returns 1 if the help or the version
- * was shown. Returns a negative number after an error of usage, which it has reported. */
+ * was shown. Returns a negative number after an error in the options or words, which it has already
+ * reported. */
 int options_parse(int argc, char *argv[], int n_words, const ProgramOption *options,
                   const char *help);

@@ -18,7 +18,7 @@ static inline Span span_from_string(const char *s)
         return (Span){ .data = (const uint8_t *)s, .size = strlen(s) };
 }
 
-/* Removes n bytes from the front. False, with nothing removed: there are fewer bytes. */
+/* Removes n bytes from the front. Returns false, and removes nothing, if there are fewer bytes. */
 static inline bool span_take(Span *s, size_t n, Span *ret_taken)
 {
         if (s->size < n)
@@ -29,8 +29,8 @@ static inline bool span_take(Span *s, size_t n, Span *ret_taken)
         return true;
 }
 
-/* Removes the bytes before the first byte `end`, and also that byte. False, with nothing removed:
- * there is no such byte. */
+/* Removes the bytes before the first byte `end`, and also that byte. Returns false, and removes
+ * nothing, if there is no such byte. */
 static inline bool span_take_until(Span *s, uint8_t end, Span *ret)
 {
         const uint8_t *at = s->size > 0 ? memchr(s->data, end, s->size) : NULL;

@@ -121,7 +121,8 @@ static bool text_is_hidden(uint32_t c)
         return (c & 0xfffe) == 0xfffe;
 }
 
-/* The size of the first character of text; 0: it does not begin with a character (RFC 3629). */
+/* Returns the size of the first character of text, or 0 if text does not begin with a character in
+ * UTF-8 (RFC 3629). */
 static size_t text_decode(const unsigned char *text, uint32_t *ret)
 {
         static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

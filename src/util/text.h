@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Strings made by a format, and numbers read from text. */
+/* Makes strings with a format, reads numbers, compares words, and makes text safe to display. */
 #pragma once
 
 #include <stdarg.h>
@@ -31,9 +31,9 @@ static inline bool text_ends_with(const char *text, const char *end)
         return length > of_end && strcmp(text + length - of_end, end) == 0;
 }
 
-/* Reads a decimal number, which has only digits and is at most max. Leading zeros are allowed;
- * callers may refuse them. False, with *ret unchanged: it has another form, or is too large. Pure.
- */
+/* Reads a decimal number. Leading zeros are allowed; callers may refuse them. Returns false, and
+ * leaves *ret unchanged, if text has anything but digits, or if the number is larger than max.
+ * Pure. */
 bool text_number(Span text, uint64_t max, uint64_t *ret);
 
 /* Returns the number of steps that turn a into b, ignoring case. A step changes, adds or removes a
@@ -43,7 +43,7 @@ bool text_number(Span text, uint64_t max, uint64_t *ret);
 size_t text_distance(Span a, Span b);
 
 /* Makes text safe for a terminal. A question mark replaces each byte that is not UTF-8, and each
- * byte of these: control characters, line separators, characters without width or with another
- * direction, and unassigned or private code points. The length is unchanged. kept: a control
- * character to keep, or 0. text may be NULL. */
+ * byte of these characters: control characters, line separators, characters without width or with
+ * another direction, and unassigned or private code points. The length is unchanged. kept: a
+ * control character to keep, or 0. text may be NULL. */
 void text_make_harmless(char *text, char kept);
