@@ -30,8 +30,8 @@ unsigned fence_wanted(FenceReach reach)
 {
         switch (reach) {
         case FENCE_NOWHERE:
-                /* Abstract sockets belong to a network namespace, and the instance has its own
-                 * namespace. */
+                /* FENCE_ABSTRACT is not necessary: abstract sockets belong to a network namespace,
+                 * and the instance has its own. */
                 return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_TCP;
         case FENCE_INTERNET:
                 return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_ABSTRACT | FENCE_PORT | FENCE_REUSE;
@@ -53,13 +53,16 @@ unsigned fence_offered(void)
 const char *fence_gap(FencePart part)
 {
         if (part == FENCE_TCP)
-                return "without Landlock for TCP (Linux 6.7), code in it could send empty packets "
+                return "without Landlock for TCP (Linux 6.7), code in the instance could send "
+                       "empty packets "
                        "from a passed socket to any address, but could not connect";
         if (part == FENCE_ABSTRACT)
-                return "without Landlock for abstract unix sockets (Linux 6.12), code in it "
-                       "reaches those of all other users";
+                return "without Landlock for abstract unix sockets (Linux 6.12), code in the "
+                       "instance "
+                       "can connect to those of all other users";
         if (part == FENCE_PORT)
-                return "without Landlock for TCP (Linux 6.7), code in it can listen on ports from "
+                return "without Landlock for TCP (Linux 6.7), code in the instance can listen on "
+                       "ports from "
                        "1024 up, but no client can connect to them";
         return NULL;
 }

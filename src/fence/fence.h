@@ -30,6 +30,6 @@ unsigned fence_offered(void);
 /* Returns what an instance can do without that part. NULL: every kernel supports the part. */
 const char *fence_gap(FencePart part);
 
-/* Raises these parts of the fence, except parts that the kernel does not support. Returns 0 or a
+/* Sets up these parts of the fence, except parts that the kernel does not support. Returns 0 or a
  * negative errno. */
 int fence_raise(unsigned parts);

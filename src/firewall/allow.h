@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Exempts the name servers from IPAddressDeny=, which can't distinguish ports. The rules in the
- * kernel can. */
+ * kernel then allow only port 53 of these servers. */
 #pragma once
 
 #include "firewall/resolvers.h"
 
-/* Sets IPAddressAllow= of bellhop.slice until the next boot, unless it already has that value:
- * after each change, systemd checks every instance. Returns 0 or a negative errno. */
+/* Sets IPAddressAllow= of bellhop.slice to the name servers, until the next boot. Does nothing if
+ * it already has this value, because after each change, systemd has to check every instance.
+ * Returns 0 or a negative errno. */
 int allow_resolvers(const Resolvers *resolvers);

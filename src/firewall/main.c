@@ -44,7 +44,7 @@ typedef struct Firewall {
         bool is_loaded;
 } Firewall;
 
-/* A file that is missing or can't be read names no server. */
+/* Reads the name servers. A file that is missing or can't be read names no server. */
 static void firewall_read_resolvers(Resolvers *ret)
 {
         _cleanup_fclose_ FILE *file = fopen(RESOLV_CONF, "re");
@@ -110,7 +110,8 @@ static int firewall_on_change(sd_event_source *source, const struct inotify_even
                        : firewall_reload(firewall);
 }
 
-/* The file may become another link, or the target of its link may be replaced. */
+/* Watches the folders of resolv.conf and of its target: resolv.conf may become another link, or its
+ * target may be replaced. */
 static int firewall_watch(Firewall *firewall)
 {
         char paths[2][PATH_MAX] = { RESOLV_CONF };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The name servers of /etc/resolv.conf, resolv.conf(5). */
+/* Finds the name servers in the text of /etc/resolv.conf, see resolv.conf(5). */
 #pragma once
 
 #include <netinet/in.h>

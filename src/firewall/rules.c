@@ -30,7 +30,7 @@ static void rules_print_resolver(FILE *commands, const struct in6_addr *ip)
         fprintf(commands, "add element inet bellhop resolvers%c { %s }\n", family, text);
 }
 
-/* The caller frees it; NULL without memory. */
+/* Returns the commands for nft(8), which the caller frees, or NULL without memory. */
 static char *rules_commands(const char *file, const Resolvers *resolvers, bool replaces)
 {
         char *text = NULL;
@@ -88,12 +88,12 @@ int rules_probe(void)
         const int by4 = rules_try((const struct sockaddr *)&to4, sizeof(to4));
         const int by6 = rules_try((const struct sockaddr *)&to6, sizeof(to6));
 
-        /* Without IPv6, by6 is another error, but neither 0 nor ECONNREFUSED. */
+        /* Without IPv6, by6 is some error, but not ECONNREFUSED. */
         if (by4 == -EPERM && by6 != 0 && by6 != -ECONNREFUSED)
                 return 0;
         log_error(
                 "the rules are loaded, but the kernel does not apply them to bellhop.slice; start "
-                "bellhop-firewall by its unit, which puts it into this slice, on a machine with "
-                "control groups v2 and Linux 5.13, in a container 6.12");
+                "bellhop-firewall by its unit, which puts it into this slice; the machine needs "
+                "control groups v2 and Linux 5.13 (in a container, Linux 6.12)");
         return -EOPNOTSUPP;
 }

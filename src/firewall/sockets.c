@@ -12,7 +12,7 @@
 
 #define SLICE "/sys/fs/cgroup/bellhop.slice"
 
-/* The maximum of sockets of all customers together, and the maximum of customers. */
+/* The maximum number of sockets of all customers together, and the maximum number of customers. */
 #define TABLE_MAX 1000000
 
 /* --- instructions --- */
@@ -41,9 +41,9 @@
 #define ADDRESS(to, at) \
         MOVE(to, BPF_REG_10), INSTRUCTION(BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = (to), .imm = (at))
 
-/* Variables. */
+/* Variables: their offsets on the stack. */
 #define USER   (-4)  /* 4 bytes */
-#define COOKIE (-16) /* 8 bytes: names the socket */
+#define COOKIE (-16) /* 8 bytes: identifies the socket */
 #define ZERO   (-24) /* 8 bytes */
 
 /* --- calls --- */
@@ -153,8 +153,8 @@ static int sockets_attach_create(int slice, int counts, int owners, uint32_t max
         return sockets_attach(slice, BPF_CGROUP_INET_SOCK_CREATE, program, ELEMENTSOF(program));
 }
 
-/* The programs hold the tables, and this process holds the programs with two descriptors that it
- * never closes. */
+/* The tables exist as long as the programs. The programs exist as long as this process, because it
+ * never closes the two descriptors of their links. */
 int sockets_limit(uint32_t max)
 {
         _cleanup_close_ int slice = open(SLICE, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -11,7 +11,7 @@
 /* Programs look for sendmail here. */
 #define SBIN "/usr/sbin"
 
-/* Continues after an instance whose units can't be written, so the others get theirs. */
+/* If the units of one instance can't be written, continues with the other instances. */
 static int generate(const char *dir)
 {
         Config *config = NULL;

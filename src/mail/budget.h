@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts the messages of each customer in this hour and day, and compares them with the limits. One
- * file, replaced as a whole, keeps the counts over restarts. Does not log. */
+/* Counts the messages of each customer in this hour and day, and compares them with the limits. A
+ * file keeps the counts over restarts, and each write replaces the whole file. Does not log. */
 #pragma once
 
 #include <stdio.h>
@@ -24,7 +24,7 @@ typedef struct BudgetSite {
         uint64_t recipients_in_day;
         uint64_t n_sent, n_refused; /* all messages so far */
         uint64_t uid;               /* 0: unknown */
-        LogLimit log;               /* of refusals; not saved */
+        LogLimit log;               /* limits log lines about refusals; not saved */
 } BudgetSite;
 
 typedef struct Budget {
@@ -41,7 +41,7 @@ typedef enum BudgetVerdict {
 } BudgetVerdict;
 
 /* Reads the file in dir. Returns 0, also if there is no file; -EBADMSG: the file is damaged; or
- * another negative errno. Start with *budget of zeros. */
+ * another negative errno. Before the call, *budget must contain zeros. */
 int budget_load(Budget *budget, const char *dir);
 /* Returns 0 or a negative errno. */
 int budget_save(Budget *budget, const char *dir);
@@ -54,13 +54,14 @@ int budget_find(Budget *budget, const char *name, uid_t uid);
 /* Charges one message, or one more recipient, if the customer's limits allow it. */
 BudgetVerdict budget_charge(Budget *budget, int site, const MailLimits *limits, bool is_recipient,
                             time_t now);
-/* Undoes the charge of a message that was not sent. */
+/* Undoes the charge of a message that was not sent, and of its recipients. charged: the time of the
+ * charge. */
 void budget_refund(Budget *budget, int site, uint64_t n_recipients, time_t charged);
 
 /* Counts a message that was sent, or was refused because of the limits. */
 void budget_count(Budget *budget, int site, bool is_sent);
 
-/* Parses a line of the file; false: it is not valid. Pure. */
+/* Parses a line of the file. Returns false if the line is not valid. Pure. */
 bool budget_parse(const Line *line, BudgetSite *ret);
 #define BUDGET_LINE_MAX 256
 size_t budget_format(const BudgetSite *site, char ret[static BUDGET_LINE_MAX]);

@@ -18,7 +18,7 @@
 /* The delay before a change is written. A crash loses the counts of this time. */
 #define SAVE_USEC USEC_PER_SEC
 
-/* After this number of accepted connections, other events have their turn. */
+/* The door accepts at most this number of connections before it handles other events. */
 #define ACCEPTS_MAX 16
 
 #define MAIL_NAME_FILE "/etc/mailname"
@@ -41,7 +41,8 @@ static void door_find_name(MailSettings *settings)
         (void)strcpy(settings->name, host.name);
 }
 
-/* If a file has a mistake, all earlier settings are kept. */
+/* If a file has a mistake, all earlier settings are kept; at the start (is_first), the defaults
+ * apply. */
 static int door_load_settings(Door *door, bool is_first)
 {
         Config problems = { .n_problems = 0 };
@@ -89,8 +90,8 @@ static int door_on_save(sd_event_source *source, uint64_t usec, void *userdata)
                                 "counts",
                                 door->state_dir);
         notify_send(&door->notify, NOTIFY_NOTHING,
-                    "%zu connections, %zu of them to the mail server", door->n_sessions,
-                    door->n_relays);
+                    "%zu connections from programs, %zu connections to the mail server",
+                    door->n_sessions, door->n_relays);
         return 0;
 }
 
@@ -166,7 +167,7 @@ static void door_take_consume(Door *door, int fd)
                 (void)close(fd);
                 return;
         }
-        /* Checks the limits before it reads anything for the customer. */
+        /* The limits are checked first, before any file is read for the customer. */
         if (door->n_sessions >= settings->connections_max ||
             door_count_of(door, peer.uid) >= settings->connections_max_per_instance) {
                 door_refuse(fd, "421 4.7.0 too many connections %s; try again later\r\n",

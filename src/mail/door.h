@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-mail as a whole: decides which customers may connect, and whose turn it is. */
+/* The main part of bellhop-mail: accepts connections of customers, and decides which session passes
+ * on its message next. */
 #pragma once
 
 #include <sys/queue.h>
@@ -21,20 +22,20 @@ typedef struct Door {
         LIST_HEAD(, Session) sessions;
         size_t n_sessions;
         TAILQ_HEAD(, Session) waiting; /* for their turn to pass on a message */
-        size_t n_relays;               /* under way */
+        size_t n_relays;               /* connections to the mail server */
         uint64_t n_stored;             /* bytes of messages in progress */
         sd_event_source *save;         /* enabled while there is something to write */
-        LogLimit log, relay_log;       /* of lines that customers can cause */
+        LogLimit log, relay_log;       /* limits for lines that customers can cause */
 } Door;
 
-/* Reads settings and budget, and works until a signal ends it. Logs a failed step. */
+/* Reads settings and budget, and runs until a signal ends it. Logs errors. */
 int door_run(Door *door);
 
 /* Checks whether a user may send now. Returns the index of the customer in the budget. Otherwise
  * replies to the program, and returns a negative errno. */
 int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret);
 
-/* Writes the budget soon, after it has changed. */
+/* Call it after a change of the budget. Writes the budget soon. */
 void door_save_later(Door *door);
 
 /* Logs a line about a customer. The limit is necessary because customers can cause any number of

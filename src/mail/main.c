@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-mail: options, the inherited socket, run. */
+/* The program bellhop-mail: reads its options, takes the inherited socket, and runs the door. */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>

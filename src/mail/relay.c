@@ -56,13 +56,13 @@ static int relay_send_body(Relay *relay)
                 if (n <= 0)
                         return n < 0 ? -errno : -EIO;
         }
-        /* From here on, the server may send the message. */
+        /* From here on, the server has the whole message and may send it. */
         relay->step = RELAY_DOT;
         (void)sd_event_source_set_io_events(relay->source, EPOLLIN);
         return 0;
 }
 
-/* The server has accepted the last step. */
+/* Begins the next step, after the server has accepted the last one. */
 static void relay_go_on(Relay *relay)
 {
         const Message *message = relay->message;
@@ -98,7 +98,7 @@ static void relay_go_on(Relay *relay)
         }
 }
 
-/* Handles a reply of the server. False: the relay has ended. */
+/* Handles a reply of the server. Returns false if the relay has ended. */
 static bool relay_take_reply(Relay *relay, unsigned code)
 {
         const unsigned good = relay->step == RELAY_DATA ? 3 : 2;
@@ -109,8 +109,8 @@ static bool relay_take_reply(Relay *relay, unsigned code)
                 relay_go_on(relay);
                 return goes_on;
         }
-        /* A server that refuses every client, or gives no reason, may accept the message later. So
-         * the error becomes temporary. */
+        /* If the server refuses before it knows the message, or if its reply is not an error code,
+         * it may accept the message later. So the program gets a temporary error. */
         if (relay->step <= RELAY_EHLO || code < 400)
                 relay->reply[0] = '4';
         relay_say(relay, "QUIT\r\n");
@@ -118,7 +118,7 @@ static bool relay_take_reply(Relay *relay, unsigned code)
         return false;
 }
 
-/* Handles a line from the server. False: the relay has ended. */
+/* Handles a line from the server. Returns false if the relay has ended. */
 static bool relay_take_line(Relay *relay, Span line)
 {
         bool is_last;
@@ -135,7 +135,7 @@ static bool relay_take_line(Relay *relay, Span line)
         return relay_take_reply(relay, code);
 }
 
-/* Reads from the server. False: the relay has ended. */
+/* Reads from the server. Returns false if the relay has ended. */
 static bool relay_read(Relay *relay)
 {
         const ssize_t n = recv(relay->fd, relay->in + relay->n_in, sizeof(relay->in) - relay->n_in,

@@ -37,7 +37,7 @@ typedef struct Relay {
                 RELAY_BODY,
                 RELAY_DOT,
         } step;
-        size_t n_named; /* recipients that the server has accepted */
+        size_t n_named; /* number of recipients that were sent to the server */
         off_t n_body;   /* bytes of the message that were sent */
         size_t n_in;
         uint8_t in[SMTP_LINE_MAX + 2];
@@ -47,10 +47,11 @@ typedef struct Relay {
 } Relay;
 
 /* Connects to the server. Set message, name, on_end and userdata of relay first. Returns 0 or a
- * negative errno. After 0, calls on_end() once, later, unless relay_done() is called first. */
+ * negative errno. If it returns 0, on_end() is called once later, unless relay_done() is called
+ * first. */
 int relay_start(Relay *relay, sd_event *event, const Address *to);
 
-/* The result for the message if the session stops waiting now. */
+/* Returns the result that the message has if the session stops waiting now. */
 RelayResult relay_result(const Relay *relay);
 
 void relay_done(Relay *relay);

@@ -8,7 +8,8 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The maximum of commands between two messages. */
+/* At most this number of commands are allowed between two messages, and one more for each allowed
+ * recipient. */
 #define COMMANDS_MAX 100
 
 #define NO_STORE  "452 4.3.1 there is no room for the message; try again later"
@@ -16,7 +17,7 @@
 
 /* --- replies --- */
 
-/* Sends a reply. Does not wait for a program that reads no replies. */
+/* Sends a reply. If the program reads no replies, ends the session instead of waiting. */
 __attribute__((format(printf, 2, 3))) static void session_say(Session *session, const char *format,
                                                               ...)
 {
@@ -55,7 +56,8 @@ static void session_drop_body(Session *session)
         session->message.fd = close_fd(session->message.fd);
 }
 
-/* is_charged: the message was sent, or may have been. */
+/* Frees the message. is_charged: true keeps the charge, because the message was sent, or may have
+ * been. */
 static void session_end_message(Session *session, bool is_charged)
 {
         Door *door = session->door;
@@ -76,7 +78,7 @@ static void session_end_message(Session *session, bool is_charged)
 
 static void session_advance(Session *session);
 
-/* Customers can't know the cause, so this line informs the administrator. */
+/* Customers can't correct this error, so a log line informs the administrator. */
 static void session_log_relay(Door *door, const Relay *relay)
 {
         char text[RELAY_REPLY_MAX + 128];
@@ -126,7 +128,7 @@ void session_relay(Session *session)
         session_free(session);
 }
 
-/* The whole message has arrived. */
+/* Call it when the whole message has arrived. Refuses the message, or lets it wait for its turn. */
 static void session_finish_body(Session *session)
 {
         static const char dot[] = ".\r\n";
@@ -210,8 +212,8 @@ static void session_refuse_charge(Session *session, BudgetVerdict verdict)
         door_log(door, &door->budget.sites[session->site].log, session->name, text);
 }
 
-/* An address without a domain gets this machine's domain; Sender= may require the customer's
- * address. */
+/* Returns the sender of the message. The customer's address at this machine replaces a sender
+ * without a domain, and with Sender=instance, every sender. */
 static char *session_sender(const Session *session, const char *given)
 {
         const MailSettings *settings = &session->door->settings;
@@ -221,7 +223,8 @@ static char *session_sender(const Session *session, const char *given)
         return text_format("%s@%s", session->name, settings->name);
 }
 
-/* Settings may have changed since the program connected. */
+/* Checks again whether the customer may send, because settings may have changed since the program
+ * connected. */
 static int session_readmit(Session *session)
 {
         Door *door = session->door;
@@ -377,7 +380,7 @@ static void session_do(Session *session, const SmtpCommand *command)
         }
 }
 
-/* Reads a command from the buffer. False: the command is not complete. */
+/* Reads a command from the buffer. Returns false if the command is not complete. */
 static bool session_read_command(Session *session)
 {
         Span rest = { session->in, session->n_in }, line;
@@ -436,7 +439,7 @@ static int session_on_io(sd_event_source *source, int fd, uint32_t revents, void
         Session *session = userdata;
         ssize_t n;
 
-        /* The buffer may have commands that follow the message. */
+        /* The buffer may be full of commands that follow the message. */
         if (session->n_in < sizeof(session->in)) {
                 n = recv(fd, session->in + session->n_in, sizeof(session->in) - session->n_in,
                          MSG_DONTWAIT);

@@ -17,7 +17,7 @@ struct Session {
         Door *door;
         int fd;
         uid_t uid;
-        int site; /* in the budget */
+        int site; /* index in the budget */
         char name[BUDGET_NAME_MAX];
         MailLimits limits;
         sd_event_source *source, *timer;

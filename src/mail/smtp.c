@@ -22,7 +22,7 @@ static bool smtp_is_atom(uint8_t c)
         return smtp_is_letter(c) || (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~.", c));
 }
 
-/* The length of the quoted string at the front; 0: there is none. */
+/* Returns the length of the quoted string at the front, or 0 if there is none. */
 static size_t smtp_quoted(Span s)
 {
         for (size_t i = 1; i < s.size && s.data[0] == '"'; i++) {
@@ -36,7 +36,7 @@ static size_t smtp_quoted(Span s)
         return 0;
 }
 
-/* The length of the part before the "@"; 0: it is not valid. */
+/* Returns the length of the part before the "@", or 0 if this part is not valid. */
 static size_t smtp_local_part(Span s)
 {
         size_t n = smtp_quoted(s);
@@ -110,7 +110,7 @@ static const char *smtp_parse_parameters(Span rest, SmtpCommand *command)
         return NULL;
 }
 
-/* rest: the text after the verb. */
+/* Parses the address and the parameters of MAIL or RCPT. rest: the text after the verb. */
 static const char *smtp_parse_path(Span rest, SmtpCommand *command)
 {
         const bool is_mail = command->verb == SMTP_MAIL;
@@ -170,8 +170,8 @@ unsigned smtp_parse_reply(Span line, bool *ret_is_last)
 
 #define MARK_BYTES strlen(SMTP_MARK)
 
-/* The maximum of blanks that are remembered after the name of the hidden field. If no colon follows
- * them, they are written. */
+/* At most this number of blanks after the name SMTP_MARK are remembered. They are written if no
+ * colon follows them, because then the line is not the field SMTP_MARK. */
 #define BLANKS_MAX 8
 
 static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
@@ -183,7 +183,8 @@ static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
         return out;
 }
 
-/* Writes the start of a field that began like the hidden field, but is another field. */
+/* Writes the first n bytes of a line that began like the field SMTP_MARK, but is something else.
+ * They have not been written yet. */
 static uint8_t *smtp_release(SmtpBody *body, uint8_t *out, size_t n)
 {
         for (size_t i = 0; i < n; i++)
@@ -194,13 +195,14 @@ static uint8_t *smtp_release(SmtpBody *body, uint8_t *out, size_t n)
         return out;
 }
 
-/* Writes a byte of the header, unless it belongs to a hidden field. */
+/* Writes a byte of the header, unless it belongs to a field SMTP_MARK, which is left out. */
 static uint8_t *smtp_put_header(SmtpBody *body, uint8_t *out, uint8_t c)
 {
         const size_t n = body->n_line++;
 
         if (n == 0 && span_is_blank(c)) {
-                /* A blank at the start of the first line would continue our own field. */
+                /* A blank at the start of the first line would continue our own field, which comes
+                 * before this line. */
                 if (!body->has_line)
                         body->error = "554 5.6.0 the message begins with a blank";
         } else if (n == 0) {
@@ -257,9 +259,9 @@ static uint8_t *smtp_put_end_of_line(SmtpBody *body, uint8_t *out)
 
 /*
  * A sequence that ends a message for one mail server, but not for another, could hide a second
- * message inside the first. So only CR LF ends a line that can end the message, LF alone becomes CR
- * LF, and CR alone becomes a blank. This function also removes the doubled dots; smtp_put() adds
- * them again.
+ * message inside the first. So a dot ends the message only if CR LF comes before and after it. LF
+ * alone becomes CR LF, and CR alone becomes a blank. This function also removes the doubled dots;
+ * smtp_put() adds them again.
  */
 static uint8_t *smtp_body_step(SmtpBody *body, uint8_t *out, uint8_t c)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The part of SMTP (RFC 5321) that bellhop-mail uses with customers' programs and with the
- * machine's mail server. It passes on nothing unchanged: it writes all commands itself, and each
- * line end and dot of a message. Pure. */
+ * machine's mail server. bellhop-mail passes on nothing unchanged: it writes all commands itself,
+ * and also each line end of a message and each dot at the start of a line. Pure. */
 #pragma once
 
 #include "util/span.h"
 
-/* The length of a command or reply, without the line end. */
+/* The maximum length of a command or reply, without the line end. */
 #define SMTP_LINE_MAX 1000
 
 /* RFC 5321, section 4.5.3.1.3: a path has 256 bytes, of which two are brackets. */
@@ -34,14 +34,15 @@ typedef struct SmtpCommand {
 
 SmtpCommand smtp_parse_command(Span line);
 
-/* Whether it is an address of ASCII characters, with or without "@" and a domain. */
+/* Whether the text is an address of ASCII characters, with or without "@" and a domain. */
 bool smtp_address_is_valid(Span address);
 
-/* The code of a reply; its last line has no '-' after the code. 0: it is not a reply. */
+/* Returns the code in a line of a reply, or 0 if the line is not part of a reply. *ret_is_last: the
+ * line is the last one of the reply, because it has no '-' after the code. */
 unsigned smtp_parse_reply(Span line, bool *ret_is_last);
 
-/* The name of the field in the first line of each sent message. No other line may imitate this
- * line. */
+/* The first line of each message that is passed on is a field with this name. No other line may
+ * imitate this field. */
 #define SMTP_MARK "X-Bellhop-Instance"
 
 typedef enum SmtpPlace {
@@ -59,10 +60,10 @@ typedef struct SmtpBody {
         const char *error; /* the reply to a message that must not be sent; NULL: none */
         bool is_in_text;   /* after the header */
         bool is_hidden;    /* the field is left out */
-        bool is_field;     /* the line may begin a field that is left out */
-        bool has_line;     /* a line has begun */
+        bool is_field;     /* the line may be a field that is left out */
+        bool has_line;     /* the first line has begun */
         size_t n_line;     /* bytes of the line so far */
-        size_t n_out;      /* sent bytes of the line */
+        size_t n_out;      /* written bytes of the line */
         size_t n_blanks;   /* after the name of the field */
 } SmtpBody;
 
@@ -70,6 +71,6 @@ typedef struct SmtpBody {
 #define SMTP_BODY_ROOM(n) ((n)*3 + 64)
 
 /* Reads up to the end of the message, where body->place becomes SMTP_END. Writes the message as it
- * is sent: with CR LF at the end of each line, dots doubled, and without SMTP_MARK. Removes the
- * read bytes from *in; returns the number of bytes written. */
+ * is sent: with CR LF at the end of each line, dots doubled, and without fields SMTP_MARK. Removes
+ * the read bytes from *in; returns the number of bytes written. */
 size_t smtp_body_read(SmtpBody *body, Span *in, uint8_t out[]);

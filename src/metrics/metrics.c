@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A label's value is one of our words or the name of a configured instance, so no client can add a
- * series. */
+/* The value of a label is one of our words or the name of a configured instance, so no client can
+ * add a time series. */
 #include <inttypes.h>
 #include <stdarg.h>
 
@@ -27,7 +27,7 @@ struct Metric {
         const char *name;
         const char *type;
         const char *help;
-        /* at: the first value; instance: its label, or "" */
+        /* at: the first value; instance: the label of the instance, or "" */
         void (*write)(const Metric *metric, const void *at, const char *instance,
                       Exposition *exposition);
         bool is_of_instance;
@@ -69,7 +69,7 @@ static void metrics_write_count(Exposition *exposition, const Metric *metric, co
                           metric->name, suffix, labels, value);
 }
 
-/* Nanoseconds as seconds, without unnecessary zeros or floating point. */
+/* Writes nanoseconds as seconds, without unnecessary zeros. Does not use floating point. */
 static const char *metrics_seconds(uint64_t nsec, char ret[static NUMBER_MAX])
 {
         int n = snprintf(ret, NUMBER_MAX, "%" PRIu64 ".%09" PRIu64, nsec / NSEC_PER_SEC,
@@ -283,7 +283,7 @@ uint64_t metrics_sum(const uint64_t *values, size_t n)
         return total;
 }
 
-/* Returns the place to continue: the first instance after the last written instance. */
+/* Returns the index of the first instance after the last written one. */
 static size_t metrics_next_instance(const MetricsSource *source, const MetricsCursor *cursor)
 {
         size_t low = 0, high = source->n_instances;
@@ -299,7 +299,7 @@ static size_t metrics_next_instance(const MetricsSource *source, const MetricsCu
         return low;
 }
 
-/* False: the buffer is full, and there are more. */
+/* Returns false if the buffer is full before all instances are written. */
 static bool metrics_write_instances(const Metric *metric, const MetricsSource *source,
                                     MetricsCursor *cursor, Exposition *exposition, size_t bytes)
 {

@@ -37,14 +37,15 @@ typedef enum ReloadResult {
 
 extern const char *const reload_result_names[RELOAD_RESULT_COUNT];
 
-/* All are uint64_t, because the table uses their offsets. */
+/* All fields are uint64_t, because the table in metrics.c uses their offsets. */
 typedef struct Metrics {
         uint64_t accepted;
         uint64_t handed_off[BELLHOP_REASON_DEFAULT]; /* by enum bellhop_reason, from 1 on */
         uint64_t refused[REFUSE_REASON_COUNT];
-        uint64_t redirected;                  /* answered for their sites: Http=redirect */
+        uint64_t redirected; /* HTTP connections that the router redirected to HTTPS: Http=redirect
+                              */
         uint64_t challenges[CHALLENGE_TYPES]; /* by ChallengeType, from 1 on */
-        uint64_t gone; /* closed by their clients before they could be routed */
+        uint64_t gone; /* connections that clients closed before they could be routed */
         uint64_t queue_full_waits;
         uint64_t in_flight_waits;
         uint64_t start_waits;
@@ -52,11 +53,12 @@ typedef struct Metrics {
         uint64_t late_starts; /* starts after which no connection was received in time */
         uint64_t accept_pauses;
         uint64_t usage_lost;                  /* hand-offs not reported to bellhop-usage */
-        uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs by bound; the last: above all bounds */
+        uint64_t latency[LATENCY_BOUNDS + 1]; /* number of hand-offs by their time; the last: longer
+                                                 than all bounds */
         uint64_t latency_nsec;
         uint64_t reloads[RELOAD_RESULT_COUNT];
         uint64_t loaded_nsec; /* when reading the configuration in force began, since 1970 */
-        /* Set at each query, like the present state. */
+        /* The present state: the fields from here on are set at each query. */
         uint64_t log_lines_lost;
         uint64_t pending[PENDING_STATES];
         uint64_t pending_max;
@@ -80,7 +82,7 @@ typedef struct InstanceMetrics {
         uint64_t late_starts;
         uint64_t latency_nsec;
         uint64_t last_nsec; /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
-        /* The present state, set at each query. */
+        /* The present state: the fields from here on are set at each query. */
         uint64_t waiting;
         uint64_t last_sec; /* the last hand-off, since 1970 */
 } InstanceMetrics;
@@ -88,15 +90,15 @@ typedef struct InstanceMetrics {
 void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
                            const struct bellhop_handoff *handoff, uint64_t now_nsec);
 
-/* The sum of the counters of all reasons. */
+/* Returns the sum of n counters. */
 uint64_t metrics_sum(const uint64_t *values, size_t n);
 
-/* The source of the values. Instances are in the order of their names (strcmp). */
+/* Where the values come from. Instances are in the order of their names (strcmp). */
 typedef struct MetricsSource {
         const Metrics *metrics;
         size_t n_instances;
         const char *(*instance_name)(const void *userdata, size_t i);
-        /* NULL: all is 0 */
+        /* returns NULL if all values are 0 */
         const InstanceMetrics *(*instance_metrics)(const void *userdata, size_t i);
         const void *userdata;
 } MetricsSource;
@@ -123,9 +125,11 @@ typedef struct MetricsCursor {
                                       */
 } MetricsCursor;
 
-/* Writing a piece takes about 0.1 ms, during which the router does nothing else. */
+/* The size of a piece. Writing a piece takes about 0.1 ms, and the router does nothing else during
+ * this time. */
 #define METRICS_PIECE_MAX (32 * 1024)
 
-/* Appends samples until there are at least this many bytes. False: all samples are written. */
+/* Appends samples until exposition has at least this number of bytes. Returns false if all samples
+ * are written. */
 bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Exposition *exposition,
                    size_t bytes);

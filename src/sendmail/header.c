@@ -3,7 +3,7 @@
 
 #include "sendmail/header.h"
 
-/* The length of the first line, with its end. */
+/* Returns the length of the first line, with its line end. */
 static size_t header_line(Span rest)
 {
         const uint8_t *end = rest.size > 0 ? memchr(rest.data, '\n', rest.size) : NULL;
@@ -11,7 +11,7 @@ static size_t header_line(Span rest)
         return end ? (size_t)(end - rest.data) + 1 : rest.size;
 }
 
-/* The length of the field name at the front of a line; 0: no field begins there. */
+/* Returns the length of the field name at the front of a line, or 0 if no field begins there. */
 static size_t header_name(Span rest)
 {
         size_t n = 0, colon;
@@ -66,7 +66,7 @@ static void header_keep(Scan *scan, char c)
 {
         const char last = scan->n > 0 ? scan->text[scan->n - 1] : '@';
 
-        /* Two words are a name without an address. */
+        /* Two words without a dot or "@" between them are a name, and not an address. */
         if (scan->has_gap && !strchr(".@", c) && !strchr(".@", last))
                 scan->is_invalid = true;
         scan->has_gap = false;
@@ -100,7 +100,7 @@ static void header_scan_inner(Scan *scan, char c)
                 scan->depth += c == '(' ? 1U : c == ')' ? -1U : 0U;
 }
 
-/* False: the address has ended before c. */
+/* Returns false if the address has ended before c. */
 static bool header_scan(Scan *scan, char c)
 {
         if (scan->is_quoted || scan->depth > 0) {

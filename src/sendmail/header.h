@@ -11,8 +11,8 @@ typedef struct HeaderField {
         Span whole; /* name and value, with the last line end */
 } HeaderField;
 
-/* Removes the next field from the front. False: the header has ended; the text remains, with or
- * without an empty line before it. */
+/* Removes the next field from the front. Returns false at the end of the header. The text of the
+ * message then remains in *rest, with or without an empty line before it. */
 bool header_next(Span *rest, HeaderField *ret);
 
 bool header_is(const HeaderField *field, const char *name);
@@ -25,6 +25,6 @@ typedef enum HeaderAddress {
 
 #define HEADER_ADDRESS_MAX 256
 
-/* Removes the next address from a list such as To, which may have names, comments and groups.
- */
+/* Removes the next address from a list such as the value of To:, which may have names, comments and
+ * groups. */
 HeaderAddress header_next_address(Span *list, char ret[static HEADER_ADDRESS_MAX]);

@@ -2,7 +2,7 @@
 /*
  * The /usr/sbin/sendmail of sites: sends a message to bellhop-mail, and waits for the answer. It
  * runs as the customer, who can replace or change it, so bellhop-mail does not trust it. It never
- * exits with EX_TEMPFAIL, which PHP treats as a queued message.
+ * exits with EX_TEMPFAIL, because PHP treats this as success, as if the message were queued.
  */
 #include <poll.h>
 #include <pwd.h>
@@ -19,12 +19,12 @@
 #include "util/text.h"
 #include "util/unix-address.h"
 
-/* Longer than bellhop-mail can take for all its answers together. */
+/* This is longer than bellhop-mail can take for all its answers together. */
 #define TIMEOUT_SEC 300
 
 #define MESSAGE_MAX ((size_t)256 * 1024 * 1024)
 
-/* The same options as those of Postfix. */
+/* The options that the sendmail of Postfix accepts. */
 #define OPTIONS "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q::tvx"
 
 typedef struct Mail {
@@ -39,7 +39,8 @@ typedef struct Mail {
         char name[256]; /* of this machine, from bellhop-mail */
 } Mail;
 
-/* PHP-FPM writes standard error to the log of the site. Apache does this for other programs. */
+/* Reports an error on standard error, and exits. PHP-FPM writes its programs' standard error to the
+ * log of the site, and Apache does this for CGI programs. */
 __attribute__((noreturn, format(printf, 2, 3))) static void fail(int status, const char *format,
                                                                  ...)
 {
@@ -54,7 +55,7 @@ __attribute__((noreturn, format(printf, 2, 3))) static void fail(int status, con
         exit(status);
 }
 
-/* Refuses other characters than printable ASCII: a line break in an address would begin another
+/* Refuses characters other than printable ASCII: a line break in an address would begin another
  * command. */
 static const char *checked(const char *address)
 {
@@ -73,7 +74,7 @@ static void add_recipient(Mail *mail, const char *address)
 
 /* --- the message --- */
 
-/* Reads the message to its end, which can also be a dot alone on a line. */
+/* Returns the length of the message. A dot alone on a line also ends the message. */
 static size_t find_end(const Mail *mail, size_t n)
 {
         for (size_t i = 0; !mail->keeps_dots && i < n; i++) {
@@ -104,7 +105,7 @@ static void read_message(Mail *mail)
                 fail(EX_IOERR, "the message can't be read, or is too large");
         n = find_end(mail, n);
         mail->header = (Span){ (uint8_t *)mail->text, n };
-        /* Skips the first line of a mailbox entry. */
+        /* Skips the line "From ..." that begins a message in a mailbox file. */
         if (n > 5 && memcmp(mail->text, "From ", 5) == 0) {
                 Span line;
 
@@ -166,8 +167,8 @@ static void lose(void)
         fail(EX_UNAVAILABLE, "bellhop-mail does not answer; the message may not have been sent");
 }
 
-/* Returns the text of the last line, valid until the next call. Fails unless the code begins with
- * that digit. */
+/* Reads a reply. Returns the text of its last line, which is valid until the next call. Fails
+ * unless the code begins with the digit. */
 static const char *expect(Mail *mail, char digit, const char *about)
 {
         static char line[1024];
@@ -212,7 +213,7 @@ static int connect_door(void)
         return fd;
 }
 
-/* Ends each line with CR LF, and doubles a dot at its start. */
+/* Writes text, with CR LF at the end of each line, and doubles a dot at the start of a line. */
 static void put_lines(Mail *mail, Span text)
 {
         while (text.size > 0) {
@@ -247,7 +248,7 @@ static void put_from(Mail *mail)
                 has_domain ? "" : mail->name);
 }
 
-/* Adds the headers that a message must have. */
+/* Writes the header fields that a message must have, if the message does not have them. */
 static void put_missing(Mail *mail)
 {
         const time_t now = time(NULL);
@@ -277,7 +278,7 @@ static void put_message(Mail *mail)
         while (header_next(&rest, &field))
                 if (!is_any(&field, hidden))
                         put_lines(mail, field.whole);
-        /* Separates a text that has no empty line before it. */
+        /* Adds an empty line between header and text if there is none. */
         if (mail->body.size > 0 && mail->body.data[0] != '\n' && mail->body.data[0] != '\r')
                 (void)fputs("\r\n", mail->out);
         put_lines(mail, mail->body);
@@ -304,7 +305,7 @@ static void deliver(Mail *mail)
 
 /* --- SMTP by standard input and output --- */
 
-/* Passes on some data. False: the data has ended, or can't be passed on. */
+/* Passes on some data. Returns false if the data has ended, or can't be passed on. */
 static bool pass(int from, int to)
 {
         char bytes[16384];
@@ -355,7 +356,7 @@ static const char *without_brackets(char *address)
         return address + 1;
 }
 
-/* Returns the mode of -b. */
+/* Reads options and recipients. Returns the mode: the letter after -b. */
 static char read_options(Mail *mail, int argc, char *argv[])
 {
         char mode = strcmp(basename(argv[0]), "mailq") == 0 ? 'p' : 'm';

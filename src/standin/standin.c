@@ -26,15 +26,15 @@
  * thousands of units, and systemd or D-Bus may hang. Clients wait during this time. */
 #define ASK_USEC (5 * UINT64_C(1000000))
 
-/* A crash is part of a loop if it comes this soon after READY=1, and this soon after the end of the
- * last stand-in. */
+/* A crash is part of a loop if it comes within LOOP_RAN_USEC after READY=1, and within
+ * LOOP_APART_USEC after the end of the last stand-in. */
 #define LOOP_RAN_USEC   UINT64_C(1000000)
 #define LOOP_APART_USEC (2 * UINT64_C(1000000))
 
 #define PATIENCE_USEC (5 * UINT64_C(1000000))
 
-/* Lower than the usual LimitNOFILE= of 1024, so that there is room for the descriptors of one
- * message. */
+/* The maximum number of refused connections that are still open. It is lower than the usual
+ * LimitNOFILE= of 1024, so that there is room for the descriptors of one message. */
 #define STANDIN_LINGERING_MAX 512
 
 Ending standin_judge(const EndingFacts *facts)
@@ -51,14 +51,15 @@ Ending standin_judge(const EndingFacts *facts)
         return ENDING_CRASH;
 }
 
-/* result: a value of $SERVICE_RESULT, see systemd.exec(5). */
+/* Whether a signal ended the service. result: a value of $SERVICE_RESULT, see systemd.exec(5). */
 static bool standin_is_by_signal(const char *result)
 {
         return strcmp(result, "signal") == 0 || strcmp(result, "core-dump") == 0 ||
                strcmp(result, "oom-kill") == 0;
 }
 
-/* Call it before each call of the bus. */
+/* Limits the next call on the bus to the time that is left until the deadline. Call it before each
+ * call. */
 static int standin_limit(sd_bus *bus, uint64_t deadline_usec)
 {
         const uint64_t now = clock_monotonic_usec();
@@ -133,7 +134,7 @@ static int standin_ask_bus(sd_bus *bus, uint64_t deadline_usec, const char *inst
         return 0;
 }
 
-/* Waits for the end of authentication. Without the deadline, the limit would be 90 seconds. */
+/* Waits for the end of authentication on the bus. sd-bus itself would wait for 90 seconds. */
 static int standin_log_in(sd_bus *bus, uint64_t deadline_usec)
 {
         int r;
@@ -290,7 +291,7 @@ int standin_run_consume(int handoff_fd, const char *instance, const char *cause,
         sd_event_unref(standin.event);
         close_fd(handoff_fd);
         log_full(LOG_INFO, &(LogFields){ .instance = instance },
-                 "refused %zu connections of %s; the next one starts it again", standin.n_refused,
-                 instance);
+                 "refused %zu connections of %s; the next connection starts it again",
+                 standin.n_refused, instance);
         return r < 0 ? r : 0;
 }

@@ -17,7 +17,7 @@ typedef enum Ending {
 /* Data from systemd and the queue. Times are CLOCK_MONOTONIC, 0: never. */
 typedef struct EndingFacts {
         bool is_loaded;              /* the unit's files are valid */
-        bool is_killed;              /* by a signal from any sender */
+        bool is_killed;              /* a signal ended it, from any sender */
         uint64_t start_usec;         /* the instance's last start */
         uint64_t ready_usec;         /* when it was last ready */
         uint64_t end_usec;           /* when it ended */
@@ -30,12 +30,12 @@ typedef struct EndingFacts {
  * systemd does not answer; *ret is then the same as for a unit that is not loaded. */
 int standin_ask(const char *instance, EndingFacts *ret);
 
-/* The waiting time of the first connection in the queue; 0: there is none. */
+/* Returns how long the first connection in the queue has waited; 0: the queue is empty. */
 uint64_t standin_waited_usec(int handoff_fd);
 
 Ending standin_judge(const EndingFacts *facts);
 
-/* The time in Retry-After: of the refusal. */
+/* How long clients are refused. Each refusal has this time in Retry-After:. */
 #define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
 
 /* Refuses all present and new connections in the queue of the hand-off socket for pause_usec, then

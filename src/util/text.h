@@ -32,7 +32,7 @@ static inline bool text_ends_with(const char *text, const char *end)
 }
 
 /* Reads a decimal number. Leading zeros are allowed; callers may refuse them. Returns false, and
- * leaves *ret unchanged, if text has anything but digits, or if the number is larger than max.
+ * leaves *ret unchanged, if text is empty, has anything but digits, or is a number larger than max.
  * Pure. */
 bool text_number(Span text, uint64_t max, uint64_t *ret);
 
