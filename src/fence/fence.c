@@ -54,16 +54,13 @@ const char *fence_gap(FencePart part)
 {
         if (part == FENCE_TCP)
                 return "without Landlock for TCP (Linux 6.7), code in the instance could send "
-                       "empty packets "
-                       "from a passed socket to any address, but could not connect";
+                       "empty packets from a passed socket to any address, but could not connect";
         if (part == FENCE_ABSTRACT)
                 return "without Landlock for abstract unix sockets (Linux 6.12), code in the "
-                       "instance "
-                       "can connect to those of all other users";
+                       "instance can connect to those of all other users";
         if (part == FENCE_PORT)
                 return "without Landlock for TCP (Linux 6.7), code in the instance can listen on "
-                       "ports from "
-                       "1024 up, but no client can connect to them";
+                       "ports from 1024 up, but no client can connect to them";
         return NULL;
 }
 

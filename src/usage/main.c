@@ -95,9 +95,8 @@ static int run(Usage *usage, const char *dir)
         int r;
 
         if (!router) {
-                log_error("user '" BELLHOP_ROUTER_USER
-                          "' does not exist, but the router runs as this user; "
-                          "create it by systemd-sysusers");
+                log_error("user '" BELLHOP_ROUTER_USER "' does not exist, but the router runs as "
+                                                       "this user; create it by systemd-sysusers");
                 return -ENOENT;
         }
         usage->router_uid = router->pw_uid;
