@@ -29,8 +29,8 @@ class Failed(Exception):
 
 
 def first_not_roots(path, links=40):
-    """The first file, folder or link on the path, including its end, that does not exist or that users other than
-    root can change; None: there is none."""
+    """Returns the first file, folder or link on the path, including its end, that does not exist or that users other
+    than root can change. Returns None if there is none."""
     at, rest = "/", [part for part in os.path.abspath(path).split("/") if part]
     while rest:
         at = os.path.join(at, rest.pop(0))
@@ -51,7 +51,7 @@ def only_root_changes(path):
 
 
 def is_bindable(folder, user):
-    """Whether systemd, which follows links as root at each start, will always find the same folder."""
+    """Whether systemd will find the same folder at each start of the instance. systemd follows links as root."""
     first = first_not_roots(folder)
     if first is None or not os.path.lexists(first):
         return True
@@ -64,7 +64,8 @@ def is_owned(path, user):
 
 @contextlib.contextmanager
 def scratch():
-    """Makes a temporary folder. Such folders may contain keys, so this first removes those of a killed import."""
+    """Makes a temporary folder. First removes the temporary folders of killed imports, because they may contain
+    keys."""
     for path in glob.glob(f"{RUN}/{SCRATCH}*") if os.geteuid() == 0 else ():
         with contextlib.suppress(OSError), locked(path, fcntl.LOCK_NB):
             shutil.rmtree(path, ignore_errors=True)
@@ -72,7 +73,7 @@ def scratch():
     folder = made.replace(f"/.{SCRATCH}", f"/{SCRATCH}")
     with locked(made):
         try:
-            os.rename(made, folder)  # other imports see only a locked folder
+            os.rename(made, folder)  # other imports never see it unlocked
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -139,7 +140,7 @@ def end(process):
 
 
 def as_customer(user, command, data=b""):
-    """Runs a program with the rights of that user, without a terminal, and returns its output."""
+    """Runs a program with the rights of the user, without a terminal, and returns its output."""
     process = None
     try:
         process = subprocess.Popen((become(user) if os.geteuid() == 0 else []) + command, stdin=subprocess.PIPE,
@@ -163,8 +164,8 @@ def read_as(user, path):
 
 
 def read(path, user):
-    """Reads a file: as root if only root can change it, otherwise as the customer, who must not get another customer's
-    files."""
+    """Reads a file: as root if only root can change it; if not, as the customer, who could have made a link to another
+    customer's file."""
     try:
         if only_root_changes(path):
             with open(path, "rb") as file:
@@ -184,7 +185,8 @@ def blocks(text, kind):
 
 
 def read_pair(certificate, key, chain, user):
-    """Returns (fullchain.pem, privkey.pem). One file may have both, and the chain may be in a separate file."""
+    """Returns the texts of (fullchain.pem, privkey.pem). One file may contain certificate and key, and the chain may be
+    in a separate file."""
     text = read(certificate, user)
     own = blocks(text, "CERTIFICATE")
     own += [block for block in (blocks(read(chain, user), "CERTIFICATE") if chain else []) if block not in own]
@@ -197,7 +199,7 @@ def read_pair(certificate, key, chain, user):
 
 
 def write(path, text, mode=0o644, gid=-1):
-    """Writes a file in a folder of root, whole or not at all."""
+    """Writes a file into a folder of root, completely or not at all."""
     unfinished = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
@@ -237,7 +239,8 @@ def write_pair(user, folder, pair):
 
 
 def installed_pair(user, folder):
-    """Returns (fullchain.pem, privkey.pem). None: one of them does not exist, or the customer can't read it."""
+    """Returns the texts of (fullchain.pem, privkey.pem). None: one of these files does not exist, or the customer can't
+    read it."""
     try:
         return tuple(read_as(user, f"{folder}/{name}.pem").decode(errors="replace")
                      for name in ("fullchain", "privkey"))

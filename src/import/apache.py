@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Reads a running Apache's configuration, as Apache itself prints it. The dump of mod_info has every directive, with
-its file and line. In the dump, Include, IfModule, Define and macros are already processed."""
+"""Reads the configuration of a running Apache from the dump that its mod_info prints. The dump has every directive,
+with its file and line. Include, IfModule, Define and macros are already processed in it."""
 
 import os
 import re
@@ -21,7 +21,7 @@ class Node:
 
     def __init__(self, name, text, file="", line=0):
         self.name, self.text, self.file, self.line = name, text, file, line
-        self.children = None  # for a section: a list
+        self.children = None  # the nodes in a section; None for a directive
 
     @property
     def key(self):
@@ -29,7 +29,7 @@ class Node:
 
     @property
     def words(self):
-        """Splits arguments into words like Apache."""
+        """The arguments, split into words as Apache splits them."""
         return [plain or re.sub(r"\\([\\\"'])", r"\1", double or single) for double, single, plain in WORD.findall(self.text)]
 
     def first(self, default=""):
@@ -55,7 +55,7 @@ class Source:
         return [node for node in self.nodes if node.key == "virtualhost"]
 
     def server(self, key, default=""):
-        """The last setting of that key for the whole server."""
+        """The first argument of the last directive with this key for the whole server."""
         return next((node.first() for node in reversed(self.nodes) if node.key == key), default)
 
 
@@ -85,13 +85,14 @@ def parse(text):
 
 
 def module_file(name):
-    """The path of a module. name: its structure, such as info_module. None: this machine does not have the module."""
+    """Returns the path of a module. name: the name of its structure, such as info_module. None: this machine does not
+    have the module."""
     base = {"mpm_itk_module": "mpm_itk"}.get(name, name.removesuffix("_module"))
     return next((path for folder in MODULE_DIRS if os.path.exists(path := f"{folder}/mod_{base}.so")), None)
 
 
 def run(program, file, *words):
-    """Runs a program with the variables of the file envvars, if it exists, as apachectl does."""
+    """Runs Apache with arguments. Like apachectl, sets the variables of the file envvars first, if this file exists."""
     envvars = os.path.join(os.path.dirname(file), "envvars")
     script = 'if [ -r "$1" ]; then . "$1"; fi; shift; exec "$@"'
     done = subprocess.run(["sh", "-c", script, "sh", envvars, program, "-f", file, *words], capture_output=True,

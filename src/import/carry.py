@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Executes a plan. Compares the plan with the present state, checks it in a separate folder with bellhopctl check, and
-then makes the changes, with bellhopctl's own verbs where possible.
+"""Executes a plan: compares it with the present state, checks it in a separate folder with bellhopctl check, and then
+makes the changes, with bellhopctl's own verbs where possible.
 
-The file of an instance is written last, so the same command continues an interrupted import. All instances come into
-force together, at the end."""
+The file of an instance is written last. So if an import is interrupted, the same command continues it. All instances
+come into force together, at the end."""
 
 import concurrent.futures
 import contextlib
@@ -21,15 +21,15 @@ from access import Failed
 
 UNITS = "/etc/systemd/system"
 WWW = "/srv/www"
-# add --create-user writes this mark, and remove --purge looks for it.
+# add --create-user writes this mark into the comment of the user, and remove --purge looks for it.
 USER_MARK = "bellhop customer"
-# A plan with one of these findings is not executed. Other findings are older, or not mistakes of the plan.
+# A plan with one of these findings is not executed. All other findings existed before, or are not mistakes of the plan.
 MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
             "key-mismatch", "snippet-error", "acme-authority"}
-# The options of add and set for limits; null is "none".
+# The options of add and set for limits. The value null in a plan becomes "none".
 LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
           "disk_max_bytes": "--disk-max={}"}
-# A missing document root will be made. Until then, the check uses an empty folder.
+# The import makes a missing document root. Until then, the check uses an empty folder.
 INSTANCE_CONF = """
 <IfFile !"/srv/www/${{BELLHOP_INSTANCE}}">
     <IfFile !"/home/${{BELLHOP_INSTANCE}}/public_html">
@@ -38,7 +38,7 @@ INSTANCE_CONF = """
 </IfFile>
 Include {}
 """
-# Keys of a plan that are lines of the instance's file.
+# Keys of a plan, and the settings in the instance's file that they become.
 SETTINGS = {"hosts": "Host", "addresses": "Address", "default": "Default", "http": "Http", "idle_seconds": "IdleSec",
             "network": "Network", "server": "Server", "canonical": "Canonical", "tls": "Tls", "acme": "Acme", "mail_per_hour": "MailPerHour",
             "mail_per_day": "MailPerDay", "mail_recipients_per_day": "MailRecipientsPerDay"}
@@ -58,7 +58,8 @@ def run(command):
 
 
 def without_name(said):
-    """Removes bellhopctl's name and the full stop from its error, which becomes part of another error."""
+    """Removes bellhopctl's name and the full stop from an error of bellhopctl, which becomes a part of our own
+    error."""
     return re.sub("^bellhopctl: ", "", said, flags=re.MULTILINE).removesuffix(".")
 
 
@@ -71,12 +72,12 @@ def mail_option(key, value):
 
 
 def host_key(host):
-    """A host in the form in which the router compares hosts."""
+    """Returns a host in the form in which the router compares hosts."""
     return host.lower().removesuffix(".")
 
 
 def address_key(address):
-    """One spelling for all forms of an address, with or without port."""
+    """Returns the same value for all spellings of an address, with or without a port."""
     found = re.fullmatch(r"(\[.*\]|[^:]*):(\d+)", address)
     host, port = found.groups() if found else (address, "")
     try:
@@ -91,7 +92,7 @@ class Step:
 
 
 class Ctl:
-    """Runs bellhopctl with the folders that our own options name."""
+    """Runs bellhopctl with the same --config= and --runtime= as this import."""
 
     def __init__(self, program, config, runtime):
         self.program, self.config, self.runtime = program, config, runtime
@@ -131,7 +132,8 @@ class Carry:
         return self.path("instances", f"{name}.conf")
 
     def settings_of(self, name):
-        """An existing instance, in the form of a plan; None: there is none, or its file has a mistake."""
+        """Returns an existing instance in the form of an entry of a plan. None: there is no such instance, or its file
+        has a mistake."""
         if self.exported is None:
             self.exported = {entry["instance"]: entry for entry in self.ctl.run("export")[1].get("instances", [])}
         return self.exported.get(name)
@@ -139,7 +141,8 @@ class Carry:
     # --- mistakes that are found before anything is changed ---
 
     def conflicts(self):
-        """Finds two instances that have the same host, address or default. They may be in the plan or already exist."""
+        """Finds hosts, addresses and defaults that two instances have. Each of the two may be in the plan, or may
+        already exist."""
         taken, mistakes = {}, []
         names = {entry.name for entry in self.entries}
         self.settings_of("")
@@ -160,7 +163,8 @@ class Carry:
         return mistakes
 
     def forms(self):
-        """Checks entries from Apache's configuration: a customer may have named their folders. A plan is already checked."""
+        """Checks the form of entries from Apache's configuration, because a customer may have chosen the names of their
+        folders. A plan from a file is already checked."""
         for entry in self.entries:
             yield from ((entry, text) for text in plan.check_entry(entry)) if entry.is_from_apache else ()
 
@@ -186,7 +190,8 @@ class Carry:
                                   f"can be changed by users other than root, who could replace it with any folder.")
 
     def changed_by_hand(self):
-        """Finds later changes by hand. They take precedence over Apache's old configuration, and over a plan from it."""
+        """Finds what was changed by hand after an earlier import. Such changes take precedence over Apache's old
+        configuration, and over a plan that was made from it."""
         for entry in self.entries:
             for file, text in entry["snippets"].items():
                 path = self.path("sites", entry.name, file)
@@ -254,8 +259,8 @@ class Carry:
                 os.chown(os.path.join(folder, at, name), uid, gid)
 
     def judge(self, entries):
-        """The mistakes that bellhopctl check finds, and would find after the import. The servers' tests need most of
-        the time, so all processors run some of them."""
+        """Finds the mistakes that bellhopctl check would find after the import. The servers' tests of their
+        configuration need most of the time, so all processors share them."""
         for entry in entries:
             if "server" not in entry.given and (there := self.settings_of(entry.name)):
                 entry.values["server"] = there["server"]
@@ -328,11 +333,11 @@ class Carry:
         return "\n".join(lines) + "\n"
 
     def keys_of(self, entry):
-        """The key of each line of text_of(). None: the line has no key."""
+        """Returns the key of each line of text_of(), or None for a line without a key."""
         return [None, *[key for key, _ in self.options(entry)], None]
 
     def differs(self, entry, there):
-        """The keys in which an existing instance differs from the plan."""
+        """Yields the keys in which an existing instance differs from the plan."""
         for key in [*SETTINGS, *LIMITS]:
             if key not in entry.given:
                 continue
@@ -400,7 +405,8 @@ class Carry:
                 continue
             path = self.path("tls", name, folder) if folder else self.path("tls", name)
             installed = user and access.installed_pair(user, path)
-            # bellhop-acme may have replaced the certificate. Then that of the plan is older.
+            # bellhop-acme may have replaced the certificate. Then the certificate of the plan is older, and is not
+            # installed.
             if installed and not folder and there and self.tls_of(entry, there) == there["tls"] == "acme":
                 continue
             if installed != pair:
@@ -478,7 +484,7 @@ def time_of(seconds):
 
 
 def names_in(folder):
-    """The names in a folder. Empty if the folder does not exist, or if only root can read it."""
+    """Returns the names in a folder, or an empty list if the folder does not exist or can't be read."""
     try:
         return os.listdir(folder)
     except OSError:
@@ -486,7 +492,7 @@ def names_in(folder):
 
 
 def text_at(path):
-    """The text of a file. None: the file does not exist, or can't be read."""
+    """Returns the text of a file, or None if the file does not exist or can't be read."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()
@@ -495,7 +501,7 @@ def text_at(path):
 
 
 def drop_in_of(entry):
-    """The drop-in of an instance. None: the instance needs no drop-in."""
+    """Returns the text of an instance's drop-in, or None if the instance needs no drop-in."""
     lines = [f"BindPaths=-{path}" for path in entry["folders"]]
     lines += [f"Environment=BELLHOP_PHP_FPM={entry['php_fpm']}"] if entry["php_fpm"] else []
     return "".join(f"{line}\n" for line in ["# Made by bellhopctl import.", "[Service]", *lines]) if lines else None

@@ -5,10 +5,10 @@ import glob
 import os
 import re
 
-# In order: a later file takes precedence.
+# Files are read in this order, and a later file takes precedence.
 POOLS = ("/etc/php/*/fpm/pool.d/*.conf", "/etc/php-fpm.d/*.conf")
 INI = re.compile(r"(php_(?:admin_)?(?:value|flag)|env)\[([^\]]+)\]")
-# Settings that bellhop-instance or fpm.conf makes itself.
+# Settings that bellhop-instance or fpm.conf makes, so they are not imported.
 OWN = re.compile(r"user|group|listen(\..*)?|prefix|pm|chdir|catch_workers_output|decorate_workers_output|clear_env|"
                  r"process_control_timeout|rlimit_.*")
 # Settings of a pool that php.fpm can also have.
@@ -66,8 +66,8 @@ def load(patterns=POOLS):
 
 
 def program_of(version):
-    """The program of a version of PHP-FPM. None: the version is the newest one, which every instance uses; or it is not
-    installed."""
+    """Returns the path of PHP-FPM of that version. None: every instance uses this version anyway, because it is the
+    newest one; or the version is not installed."""
     installed = sorted((tuple(map(int, path.rpartition("fpm")[2].split("."))) for path in
                         glob.glob("/usr/sbin/php-fpm[0-9]*.[0-9]*")))
     path = f"/usr/sbin/php-fpm{version}"

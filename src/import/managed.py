@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Finds certificates of Apache's mod_md. No directive of a virtual host names their files."""
+"""Finds the certificates that Apache's mod_md manages. They must be searched, because no directive of a virtual host
+names their files."""
 
 import os
 import re
@@ -10,7 +11,7 @@ FLAGS = ("auto", "manual")
 
 
 class Domains:
-    """All managed domains. The first name of each is the name of its folder."""
+    """All managed domains: a list of the names of each. The first name is also the name of the domain's folder."""
 
     def __init__(self, source):
         root = source.server("serverroot", "/etc/apache2")
@@ -31,8 +32,8 @@ class Domains:
 
 
 def pair_in(folder):
-    """Returns (certificate, key, None), or None. A domain can have a certificate for each kind of key. The usual kind
-    comes first."""
+    """Returns the paths (certificate, key, None), or None if the folder has no pair. A domain can have a certificate
+    for each kind of key; the usual kind comes first."""
     try:
         files = os.listdir(folder)
     except OSError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Collects the settings of PHP of one customer, from pools and mod_php's directives, in a single php.fpm."""
+"""Collects the PHP settings of one customer, from pools of PHP-FPM and directives of mod_php, into one file php.fpm."""
 
 import fpm
 import plan
@@ -50,7 +50,7 @@ class Settings:
                         verdict(where, "needs a hand", "write it into php.fpm of the snippets if it is useful there")
 
     def text(self, sites, verdict):
-        """The text of php.fpm. None: no setting is needed."""
+        """Returns the text of php.fpm, or None if no setting is needed."""
         self.take_pools(sites, verdict)
         with_php = {site.name for site in sites if site.pools} or {site.name for site in sites}
         lines = []

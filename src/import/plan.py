@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Reads a plan in JSON or CSV. A plan has the keys of `bellhopctl status --json`, and some that only import accepts.
-Only the form is checked here. bellhopctl itself checks hosts, users and addresses: see carry.py."""
+"""Reads a plan in JSON or CSV. A plan has the keys of `bellhopctl status --json`, and some more keys that only import
+accepts. This file checks only the form. bellhopctl itself checks hosts, users and addresses: see carry.py."""
 
 import csv
 import difflib
@@ -20,16 +20,16 @@ TLS_SOURCES = ("files", "acme")
 LARGEST = 2 ** 63 - 1
 LARGEST_FILE = 64 * 1024 * 1024
 BLANKS = re.compile(r"[ \t\r\n]*")
-# Python can't encode these surrogates; the others stand for bytes that are not UTF-8.
+# Python can't encode these surrogates. All other surrogates stand for bytes that are not UTF-8.
 NO_BYTES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 DIGEST = re.compile(r"[#;] Made by bellhopctl import\. Delete it to have it made anew\. SHA-256 of the rest: ([0-9a-f]{64})\n")
 
-# Each limit is null if the instance has no own limit.
+# Each of these is null if the instance has no such limit of its own.
 LIMITS = {  # minimum and maximum, as in add and set
     "memory_max_bytes": (16 << 20, LARGEST), "cpu_max_percent": (1, 1000000), "tasks_max": (16, 2 ** 31 - 1),
     "disk_max_bytes": (16 << 20, LARGEST),
 }
-# Each of these is null if the limit of mail.conf applies.
+# Each of these is null if the limit in mail.conf applies.
 MAIL = ("mail_per_hour", "mail_per_day", "mail_recipients_per_day")
 DEFAULTS = {
     "hosts": [], "addresses": [], "default": False, "http": "serve", "network": "no", "server": "apache",
@@ -50,7 +50,7 @@ class Entry:
 
     def __init__(self, file, line):
         self.file, self.line = file, line
-        self.is_from_apache = False  # true: existing values take precedence
+        self.is_from_apache = False  # if true, the values of an existing instance take precedence
         self.lines, self.given, self.values = {}, set(), dict(DEFAULTS)
 
     @property
@@ -69,7 +69,7 @@ class Entry:
 
 
 class Text:
-    """A JSON text and a position in it; the json module reads the values."""
+    """A JSON text and a position in it. Each value is read by the json module."""
 
     def __init__(self, text):
         self.text, self.at, self.counted = text, 0, (0, 1)
@@ -102,7 +102,7 @@ class Text:
         return found
 
     def items(self, first, last):
-        """Yields before each item of an object or a list. The caller reads the item."""
+        """Yields before each item of an object or a list, so that the caller reads the item."""
         self.expect(first)
         if self.peek() != last:
             yield
@@ -113,7 +113,7 @@ class Text:
         self.expect(last)
 
     def keys(self):
-        """The keys of an object with their lines. The caller reads the value after each key."""
+        """Yields each key of an object with its line. The caller then reads the value."""
         seen = set()
         for _ in self.items("{", "}"):
             line, key = self.line(), self.value()
@@ -127,12 +127,12 @@ class Text:
 
 
 def read_json(text, file):
-    """The entries, with unchecked values."""
+    """Returns the entries of a plan in JSON. Does not check the values."""
     source, entries = Text(text), None
     try:
         for key, _ in source.keys():
             if key != "instances":
-                source.value()  # another key that --dry-run --json prints
+                source.value()  # --dry-run --json also prints other keys, which are ignored
                 continue
             entries = []
             for _ in source.items("[", "]"):
@@ -160,7 +160,7 @@ WORDS = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false":
 
 
 def cell_value(key, cell):
-    """Invalid cells remain text, which the check of types reports."""
+    """Converts a cell to the type of its key. An invalid cell remains text, and the check of types reports this."""
     default = DEFAULTS.get(key, "")
     if isinstance(default, list):
         return cell.split()
@@ -185,7 +185,7 @@ def header_mistakes(header):
 
 
 def read_csv(text, file):
-    """The entries, and [(entry, mistake)] of invalid rows."""
+    """Returns the entries of a plan in CSV, and [(entry, mistake)] of invalid rows."""
     # The reader reports the last line of a row. A row can have several lines,
     # because a line break in quotes does not end it.
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -328,7 +328,7 @@ def digest_of(text):
 
 
 def with_digest(text, mark="#"):
-    """A snippet with a digest that shows later changes by hand."""
+    """Returns a snippet with a digest in its first line, by which later changes by hand are found."""
     digest = digest_of(text)
     return f"{mark} Made by bellhopctl import. Delete it to have it made anew. SHA-256 of the rest: {digest}\n{text}"
 
@@ -338,13 +338,13 @@ def is_made(text):
 
 
 def is_changed(text):
-    """Whether a file of import was changed by hand."""
+    """Whether a file that import has made was changed by hand."""
     found = DIGEST.match(text)
     return not found or digest_of(text[found.end():]) != found.group(1)
 
 
 def entry_of(values, file, line):
-    """An entry from Apache's configuration. values: only the keys that differ from their defaults."""
+    """Returns an entry from Apache's configuration. values: only the keys whose values differ from the defaults."""
     entry = Entry(file, line)
     entry.is_from_apache = True
     entry.values.update(values)
@@ -353,15 +353,16 @@ def entry_of(values, file, line):
 
 
 def let_acme(entry, authority):
-    """Lets bellhop-acme get the certificate of an entry. Leaves out an entry without hosts, because no authority signs
-    certificates for its addresses."""
+    """Lets bellhop-acme get the certificate of an entry. Does nothing for an entry without hosts, because authorities
+    do not sign certificates for its addresses."""
     if entry["hosts"]:
         entry.values.update({"tls": "acme", "acme": authority or DEFAULTS["acme"]})
         entry.given |= {"tls", "acme"}
 
 
 def as_json(entry):
-    """The entry as an object. Keys of status --json are always present, other keys only if they have a value."""
+    """Returns the entry as a JSON object. Keys of status --json are always present. All other keys are present only if
+    their values differ from the defaults."""
     always = ("hosts", "addresses", "default", "http", "network", "server", "idle_seconds", "suspended", "canonical", "tls", "acme", *MAIL,
               *LIMITS)
     return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Finds the owner of each virtual host, and the customer of each host by Apache's own rules. Apache takes the first
-virtual host for an address and port that has the name, exactly or by a wildcard. If no virtual host has the name,
-Apache takes the first one."""
+"""Finds the user of each virtual host, and the customer of each host by Apache's own rules. For each address and port,
+Apache takes the first virtual host that has the name, exactly or by a wildcard. If no virtual host there has the name,
+Apache takes the first of them."""
 
 import fnmatch
 import ipaddress
@@ -11,11 +11,11 @@ from collections import Counter
 
 PROXY_SOCKET = re.compile(r"unix:([^|\"'\s]+)\||fcgi://([0-9.]+:\d+)")
 HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-# Directives that name the user; the first one counts.
+# Directives that name the user. If a virtual host has several, the first in this order counts.
 USER_DIRECTIVES = ("assignuserid", "ruidgid", "suexecusergroup")
 HTTP, TLS = "http", "tls"
 PORTS = {HTTP: 80, TLS: 443}
-# An unused host below a wildcard.
+# It replaces the "*" of a wildcard, to make a host that nobody uses.
 PROBE = "zz--0"
 
 
@@ -27,7 +27,7 @@ def is_address(text):
 
 
 def is_route(name):
-    """Whether Host= accepts the name."""
+    """Whether the name can be a value of Host=."""
     return bool(HOST.fullmatch(name.removeprefix("*."))) and not is_address(name)
 
 
@@ -42,7 +42,7 @@ def matches(pattern, host):
 
 
 def user_by(word):
-    """A user, from a name or from a number after "#". None: there is no such user."""
+    """Returns the name of a user. word: the name, or "#" and the number of the user. None: there is no such user."""
     try:
         return pwd.getpwuid(int(word[1:])).pw_name if word.startswith("#") else pwd.getpwnam(word).pw_name
     except (KeyError, ValueError):
@@ -54,7 +54,7 @@ class Site:
 
     def __init__(self, node, pools):
         self.node, self.names, self.places = node, [], []
-        self.users, self.why = set(), None  # why it has no user
+        self.users, self.why = set(), None  # why: the reason if no user was found
         for child in node.children:
             if child.key == "servername" and child.words:
                 self.names.insert(0, (self.plain(child.first()), child))
@@ -82,14 +82,15 @@ class Site:
         return f"{self.node.file}:{self.node.line}"
 
     def get(self, key):
-        """The last directive of that key directly in the virtual host."""
+        """Returns the last directive with the key that is directly in the virtual host."""
         return next((child for child in reversed(self.node.children) if child.key == key), None)
 
     def has(self, host):
         return any(matches(name, host) for name, _ in self.names)
 
     def find_user(self, wanted, of_all):
-        """Finds the user in wanted or from the directives. of_all: the user of the whole server."""
+        """Finds the user in wanted, in the directives, or in the pools of PHP-FPM. of_all: the user of the whole
+        server."""
         for name, _ in self.names:
             if name in wanted:
                 return wanted[name]
@@ -133,7 +134,7 @@ class Sites:
         self.inherit()
 
     def find_port(self, proto):
-        """The port that clients use: 80 or 443, or another port if this server runs behind another one."""
+        """Returns the port that clients use: 80 or 443, or another port if this server is behind another server."""
         ports = Counter(port for site in self.all if site.proto == proto for _, port in site.places)
         usual = str(PORTS[proto])
         return usual if usual in ports or not ports else ports.most_common(1)[0][0]
@@ -142,7 +143,7 @@ class Sites:
         return any(port in ("*", self.ports[site.proto]) for _, port in site.places)
 
     def find_groups(self):
-        """{(protocol, address): virtual hosts}."""
+        """Returns {(protocol, address): virtual hosts}."""
         groups = {}
         for site in self.all:
             for ip in dict.fromkeys(ip for ip, port in site.places if port in ("*", self.ports[site.proto])):
@@ -150,7 +151,8 @@ class Sites:
         return groups
 
     def inherit(self):
-        """Gives each virtual host without a user, such as one that redirects, to the users of its names elsewhere."""
+        """Some virtual hosts have no user, for example because they only redirect. Gives each of them to the users of
+        other virtual hosts with the same names."""
         with_user = [site for site in self.all if site.users]
         for site in self.all:
             if not site.users:
@@ -160,7 +162,7 @@ class Sites:
                     site.users, site.why = found, None
 
     def choices(self, host):
-        """The virtual hosts that Apache chooses for the host: one for each address and protocol."""
+        """Returns the virtual hosts that Apache chooses for the host: one for each address and protocol."""
         found = (next((site for site in group if site.has(host)), None) for group in self.groups.values())
         return [site for site in found if site]
 
@@ -175,15 +177,16 @@ class Sites:
         without = next((site for site in sites if not site.users), None)
         if without:
             return None, f"{without.why}. Use --user={host}=USER to give it to USER"
-        # If several customers share a virtual host, the host belongs to the one
-        # that also has a virtual host alone.
+        # If several customers share one of these virtual hosts, the host belongs to the customer that has another one
+        # alone, if there is only one such customer.
         alone = {user for site in sites if len(site.users) == 1 for user in site.users}
         if len(alone) == 1:
             return alone.pop(), None
         return None, f"virtual hosts of several users have it: {', '.join(sorted({site.where for site in sites}))}"
 
     def routes(self):
-        """Returns {user: hosts} of all names that are routes, and {name: reason} of all other names."""
+        """Returns {user: hosts} for all names that become hosts of an instance, and {name: reason} for all other
+        names."""
         hosts, left = {}, {}
         for site in self.all:
             for name, _ in site.names:
@@ -208,7 +211,8 @@ class Sites:
                       ", ".join(sorted({site.where for site in first})))
 
     def addresses(self):
-        """Returns {user: addresses} of addresses that only one user has. With only one address, returns nothing."""
+        """Returns {user: addresses} for addresses that only one user has. If the server has only one address, the
+        result is empty."""
         found = {}
         ips = {ip for _, ip in self.groups}
         for ip in sorted(ips - {"*"}):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lists, by name, the directives that another part of bellhop handles, and why."""
+"""Lists the names of directives that import moves or leaves to the administrator, and the reasons."""
 
 JOURNAL = "requests and errors are in the journal: journalctl -u bellhop@NAME"
 USER = "the instance runs as this user"
@@ -30,7 +30,7 @@ INSTANCE_MODULES = ("authz_core authz_host authz_user authz_groupfile authn_core
 # Folders that belong to more than one user.
 SHARED = {"/", "/home", "/srv", "/srv/www", "/var", "/var/www", "/var/lib", "/usr", "/opt", "/root"}
 
-# Directives of the whole server that each customer's snippet gets.
+# Directives of the whole server that are copied into each customer's snippet.
 SERVER_KEPT = set("""
     addtype addhandler addoutputfilter addlanguage addcharset addencoding adddefaultcharset directoryindex errordocument
     setenv unsetenv setenvif setenvifnocase browsermatch browsermatchnocase header requestheader fileetag usecanonicalname
@@ -53,7 +53,8 @@ WHOLE = ("it is for the whole server, which no longer exists: write it into a fi
 
 
 def of_server(node, top, is_folder):
-    """(verdict, why)."""
+    """Returns (verdict, why) for a directive of the whole server. top: the section that contains it, or the directive
+    itself."""
     if is_folder:
         return "moved", "it concerns no folder of an imported customer"
     if node.key in SERVER_OWN or top.key in ("directory", "files", "filesmatch") or "/mods-" in node.file:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Turns Apache's virtual hosts into a plan, with a verdict on each directive. Most directives are kept, in a virtual
-host of the customer's own Apache. A directive is moved if the machine or bellhop has a setting instead."""
+"""Turns Apache's virtual hosts into a plan, with a verdict on each directive. Most directives are "kept", in a virtual
+host of the customer's own Apache. A directive is "moved" if a setting of the machine or of bellhop replaces it."""
 
 import fnmatch
 import os
@@ -57,7 +57,7 @@ class Customer:
     def __init__(self, name, planner):
         self.name, self.planner = name, planner
         self.sites = [site for site in planner.sites.all if name in site.users and planner.sites.is_public(site)]
-        self.paths, self.modules, self.network = {}, set(), False  # paths: {folder: directives}
+        self.paths, self.modules, self.network = {}, set(), False  # paths: {folder: directives that name it}
         self.certificates = {}  # {(certificate, key, chain): folder}
         self.php = phpini.Settings()
         self.values = {"instance": name, "hosts": planner.hosts.get(name, []), "addresses": planner.addresses.get(name, [])}
@@ -68,7 +68,7 @@ class Customer:
     # --- directives ---
 
     def lines(self, nodes, depth, site):
-        """The text of the directives that are kept."""
+        """Returns the lines of the snippet for these directives."""
         text = []
         for node in nodes:
             text += self.line(node, depth, site)
@@ -139,14 +139,16 @@ class Customer:
         return [f"{pad}<{node.name} {text}>", *inner, f"{pad}</{node.name}>"]
 
     def with_php_socket(self, node, site):
-        """The arguments of a directive, in which the instance's own socket replaces those of pools."""
+        """Returns the arguments of a directive. The socket of the instance's own PHP replaces the sockets of pools in
+        them."""
         def own(found):
             pool = self.planner.pools.get(found.group(1) or found.group(2))
             return found.group() if not pool else PHP_SOCKET + ("fcgi://bellhop-php" if found.group(2) else "")
         return PROXY_SOCKET.sub(own, node.text)
 
     def line_of_php(self, node, pad, site):
-        """Replaces a handler of PHP with the instance's own. None: the handler is not for PHP."""
+        """Returns lines in which the instance's own handler of PHP replaces another one. None: the directive is not
+        about PHP."""
         text = self.with_php_socket(node, site)
         if text != node.text and node.children is None:
             if len({pool.version for pool in site.pools}) > 1:
@@ -177,7 +179,7 @@ class Customer:
     # --- TLS ---
 
     def line_of_tls(self, node, pad, site):
-        """The lines that replace a directive of TLS. None: the directive is kept, like any other."""
+        """Returns the lines that replace a directive of TLS. None: the directive is kept."""
         pair = self.planner.pair_of(site)
         if node.key == "sslcertificatefile" and pair:
             if node is not next(child for child in site.node.children if child.key == node.key):
@@ -200,8 +202,8 @@ class Customer:
         return [f"{pad}SSLCertificateFile {at}/fullchain.pem", f"{pad}SSLCertificateKeyFile {at}/privkey.pem"]
 
     def find_certificates(self):
-        """Finds the pairs of certificate and key. The first pair belongs to the instance; each other pair has a folder that
-        is named after its host."""
+        """Finds the pairs of certificate and key. The first pair is the main pair of the instance. Each further pair
+        gets a folder with the name of its host."""
         for site in self.sites:
             pair = self.planner.pair_of(site)
             if pair and pair not in self.certificates:
@@ -227,7 +229,7 @@ class Customer:
         return "serve"
 
     def takes_unknown_hosts(self, site):
-        """Whether the virtual host must answer for hosts that no virtual host names."""
+        """Whether this virtual host must answer requests for hosts that no virtual host names."""
         return ((self.values["addresses"] or self.planner.default == self.name) and
                 site is next(first for first in self.sites if first.proto == site.proto))
 
@@ -248,7 +250,8 @@ class Customer:
         return ["<IfModule ssl_module>", *text, "</IfModule>"] if site.proto == TLS else text
 
     def server_sections(self):
-        """Sections of the whole server for folders of this customer, or above them."""
+        """Returns the lines of sections of the whole server that apply to folders of this customer, or to folders above
+        them."""
         text = []
         for node in self.planner.server_sections:
             if any(is_about(node, path) for path in self.paths):
@@ -281,19 +284,20 @@ class Customer:
         return entry
 
     def folder_of(self, real, path, user):
-        """The folder to bind, which makes the path visible. None: a customer could replace the folder."""
+        """Returns the folder that must be bound into the sandbox to make the path visible. None: a customer could
+        replace this folder."""
         home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
         found = [home] if is_below(real, home) and home.count("/") > 1 else []
         for folder in (*found, first if first and os.path.lexists(first) else real):
-            # A link of the customer can lead to a folder that only root can
-            # change or make. Such a folder is not bound.
+            # A link of the customer can lead to a folder that only root can change or make. The customer must not get
+            # such a folder, so it is not bound.
             is_meant = access.is_owned(folder, user) or access.first_not_roots(path) in (None, first)
             if folder not in tables.SHARED and plan.is_folder(folder) and access.is_bindable(folder, user) and is_meant:
                 return folder
         return None
 
     def folders(self):
-        """The folders to bind, because the sandbox hides them or shows them read-only."""
+        """Returns the folders that must be bound into the sandbox, because it hides them or shows them read-only."""
         user = pwd.getpwnam(self.name)
         found = set()
         for path in sorted(self.paths):
@@ -386,7 +390,8 @@ class Planner:
         return self.pairs[site]
 
     def has_module(self, node, needed):
-        """Whether the instance's Apache has the directive. Adds the module that must be loaded to the set needed."""
+        """Whether the instance's Apache can have the directive. If a module must be loaded for it, adds the module to
+        the set needed."""
         if node.key in self.known:
             module = self.known[node.key]
         else:
@@ -395,12 +400,13 @@ class Planner:
         return module is not None
 
     def find_module(self, key):
-        """Returns (module, file); (None, file) if every instance has the module; None: there is no module."""
+        """Returns (module, file) of the module that has the directive; (None, file) if every instance has this module;
+        None if there is no such module."""
         own = [f"{name}_module" for name in tables.INSTANCE_MODULES]
         files = [(None, self.source.program), *((None, apache.module_file(module)) for module in own)]
         others = [(module, apache.module_file(module)) for module in self.source.modules if module not in own]
-        # In the library, a name that is the end of a longer name can share its
-        # string.
+        # If a name is the end of a longer name, both names can share one string in the file. So the second round
+        # compares the ends.
         for fits in (lambda words: key in words, lambda words: any(word.endswith(key) for word in words)):
             for module, file in [*files, *others]:
                 if file and fits(self.words_of(file)):
@@ -408,7 +414,7 @@ class Planner:
         return None
 
     def words_of(self, file):
-        """All words in a program or module, with the names of its directives among them."""
+        """Returns all words in the file of a program or module. The names of its directives are among them."""
         if file not in self.libraries:
             with open(file, "rb") as opened:
                 text = opened.read().lower().decode("latin-1")
@@ -459,7 +465,7 @@ def plan_of(source, wanted, network, acme=None):
 
 
 def taken_back(verdicts, mistakes):
-    """Changes the verdicts on an instance that is not made, because nothing has moved for it."""
+    """Changes the verdicts of instances with mistakes: they are not made, so nothing was moved for them."""
     why = {}
     for entry, text in mistakes:
         why.setdefault(entry.name, text)
