@@ -83,7 +83,7 @@ static void responder_on_deadline(Deadline *deadline)
         responder_end(container_of(deadline, Handshake, deadline));
 }
 
-/* Continues a handshake. False: the handshake has ended. */
+/* Continues a handshake. Returns false if the handshake has ended. */
 static bool responder_step(Handshake *handshake)
 {
         uint32_t events = EPOLLIN;
@@ -114,8 +114,8 @@ static int responder_on_io(sd_event_source *source, int fd, uint32_t revents, vo
         return 0;
 }
 
-/* Refuses a client that offers any other protocol: RFC 8737 section 4 allows only this one. The
- * router has also checked this. */
+/* Refuses a client that offers anything except acme-tls/1, because RFC 8737 section 4 allows only
+ * this protocol. The router has also checked this. */
 static int responder_on_hello(SSL *ssl, int *alert, void *userdata)
 {
         const unsigned char *data;

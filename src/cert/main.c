@@ -111,7 +111,7 @@ static int cert_match(int folder, EVP_PKEY *key, const void *userdata, char **re
         return r;
 }
 
-/* Called by tls_files_put(). userdata: the Cert. */
+/* Called by tls_files_put() to get the new certificates. userdata: the Cert. */
 static int cert_take_chain(const void *userdata, TlsPair *ret)
 {
         const Cert *cert = userdata;

@@ -38,7 +38,7 @@ typedef struct Process {
  * process reports this on stderr and exits with 127. */
 int child_start(const Child *child, sd_event *event, Process *ret);
 
-/* Starts the program in the same way, and waits for its end. Returns its waitpid(2) status or a
+/* Starts the program like child_start(), and waits for its end. Returns its waitpid(2) status or a
  * negative errno. */
 int child_run(const Child *child);
 
@@ -53,7 +53,8 @@ void child_kill(const Process *process, int number);
 /* Sends SIGKILL to the process and its process group, unless the process has ended. */
 void child_kill_all(const Process *process);
 
-/* Forgets the process. Before this, kills it and its process group, unless it has ended. */
+/* Kills the process and its process group, unless the process has ended. Then forgets the
+ * process. */
 void child_done(Process *process);
 
 /* Makes this process the parent of all orphaned descendants, and makes the event loop reap them.

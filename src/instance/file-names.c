@@ -12,7 +12,7 @@ static const char *file_name_of(const char *path)
         return slash ? slash + 1 : path;
 }
 
-/* The extension with its dot; "": the name has none. */
+/* Returns the extension with its dot, or "" if the name has none. */
 static const char *file_name_extension(const char *path)
 {
         const char *dot = strrchr(file_name_of(path), '.');

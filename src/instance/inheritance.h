@@ -17,8 +17,8 @@ typedef struct Inheritance {
 } Inheritance;
 
 /* Takes the inherited descriptors. Call it once in a process. If systemd has started the server
- * directly, there is no supervisor, and this makes the page. Returns false after an error; errno
- * has the reason. */
+ * directly, there is no supervisor, and this function makes the page. Returns false after an error;
+ * errno has the reason. */
 bool inheritance_take(Inheritance *ret);
 
 /* Sends READY=1 to the supervisor. Only the first call has an effect. */

@@ -171,7 +171,7 @@ static int inherit_handoff_socket(const char *instance)
                           instance);
         /* SO_LOCK_FILTER forbids filters on the socket. Otherwise a program of the customer could
          * set a filter that drops all hand-offs, and the router would get no error. On Linux 6.18,
-         * this lasted even long after systemd had made a new socket. */
+         * such a filter had this effect even long after systemd had made a new socket. */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;
 }

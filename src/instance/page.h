@@ -43,9 +43,9 @@ int page_open(int fd, Page **ret);
 /* Unmaps the page. page may be NULL. */
 void page_free(Page *page);
 
-/* Call it once, in the parent of the server's receiving processes. bell: an eventfd(2), which is
- * written to when the page has changed after page_listen(), when a process joins, and at each
- * change while the gate is barred. */
+/* Call it once, in the parent of the server's receiving processes. bell: an eventfd(2). It rings at
+ * the first change of the page after page_listen(), when a process joins, and while the gate is
+ * barred, when a connection is no longer in hand. */
 void page_use(Page *page, int bell);
 /* Call it once in each receiving process. Takes a slot. */
 void page_join(pid_t pid);

@@ -23,7 +23,7 @@
 #define SOON_USEC UINT64_C(2000000)
 
 /* PHP-FPM's own variable for an inherited socket: descriptor 3 is the socket of `listen` in
- * fpm.conf. Descriptor 4 is its `error_log`. */
+ * fpm.conf. Descriptor 4 is the `error_log` in fpm.conf. */
 #define FPM_SOCKETS "FPM_SOCKETS=/dev/fd/3=3"
 /* The empty folder before the colon means the machine's own folder. */
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
@@ -35,7 +35,7 @@ struct PhpProcess {
 
 /* --- installed programs --- */
 
-/* Returns the path of PHP-FPM; NULL: it is not installed. */
+/* Returns the path of PHP-FPM; NULL: PHP-FPM is not installed. */
 static char *php_find_program(const Context *context)
 {
         const char *newest = NULL;
@@ -81,7 +81,8 @@ static void php_command_done(PhpCommand *command)
         free(command->config);
 }
 
-/* Finds PHP-FPM and its configuration. False: there is no PHP, or the customer is suspended. */
+/* Finds PHP-FPM and its configuration. Returns false if there is no PHP, or if the customer is
+ * suspended. */
 static bool php_find(const Context *context, PhpCommand *ret)
 {
         if (context->is_suspended)
@@ -419,8 +420,8 @@ int php_test(const Context *context)
 
         if (!php_find(context, &command))
                 return 0;
-        /* The test also opens the log of PHP-FPM, which is /dev/null here. It writes errors to
-         * standard error. */
+        /* The test also opens the log of PHP-FPM, which is /dev/null here. The test writes errors
+         * to standard error. */
         return child_run(&(Child){
                 .fds = { null_fd, null_fd },
                 .n_fds = 2,

@@ -56,7 +56,7 @@ typedef struct Server {
  * Returns 0 or a negative errno. Logs the step that failed. */
 int server_start(sd_event *event, const Context *context, Server **ret);
 
-/* Frees the server. Kills its process before, if it has not ended. */
+/* Kills the process of the server if it has not ended, and frees the server. */
 void server_free(Server *server);
 
 /* Watches the receiving processes of the server. When one ends, counts its connections as ended.

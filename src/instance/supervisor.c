@@ -32,7 +32,7 @@
 #include "util/notify.h"
 
 #define USEC_PER_SEC UINT64_C(1000000)
-#define FOREVER      UINT64_MAX /* sd-event: the timer never elapses */
+#define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at this time */
 
 /* A busy instance reports its state at most once in this time, because each report costs systemd
  * some work. The time must not exceed a usual IdleSec=: the supervisor would notice the end of the
@@ -248,8 +248,8 @@ static void supervisor_end_reload(Supervisor *supervisor, StateReload how)
         supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
 }
 
-/* If the instance has no other server than the new one, which has failed, the supervisor ends.
- * status: the wait status of the new server, with which the supervisor then ends. */
+/* Call it when the new server of a reload has failed. If the instance has no other server, the
+ * supervisor ends with status, the wait status of the new server. */
 static void supervisor_fail_reload(Supervisor *supervisor, int status)
 {
         const char *instance = supervisor->context->instance;
@@ -318,8 +318,8 @@ static void supervisor_lose(Supervisor *supervisor, Server *server, uint64_t now
 {
         const uint64_t n_open = supervisor->gone.n_open;
 
-        /* Otherwise, remaining processes of the server would receive hand-offs until systemd ends
-         * them. */
+        /* The gate is barred because remaining processes of the server could still receive
+         * hand-offs until systemd ends them. */
         page_bar(server->page, true);
         page_add(server->page, &supervisor->gone);
         if (supervisor->gone.n_open > n_open)

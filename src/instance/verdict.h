@@ -33,8 +33,8 @@ typedef struct Verdict {
         char *what;
 } Verdict;
 
-/* Writes a record. Before this, replaces characters in verdict->file and verdict->what that could
- * harm a terminal. */
+/* Replaces characters in verdict->file and verdict->what that could harm a terminal, and then
+ * writes a record. */
 void verdict_write(FILE *out, const Verdict *verdict);
 
 /* Removes the records from text, up to the final record, and calls found() for each fact. Returns
