@@ -22,7 +22,7 @@ typedef enum NamePath {
         NAME_RUNNING_SIGN,   /* RUNTIME/NAME.running: a folder that exists while the unit runs */
 } NamePath;
 
-/* dir: the configuration folder, or the runtime folder for the last two. The caller frees the
+/* dir: the configuration folder, or the runtime folder for the last two names. The caller frees the
  * string. Returns NULL without memory. */
 char *name_path(NamePath what, const char *dir, const char *instance);
 

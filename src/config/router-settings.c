@@ -91,8 +91,8 @@ static int router_parse_proxy(SettingsFile *file, Span word, void *target)
 
 static const Setting router_settings[] = {
         { SETTING("SniffTimeoutSec", setting_parse_timespan, sniff_timeout_usec), MORE_THAN_0 },
-        /* A lower limit would refuse ordinary browsers, whose hello may be large. More than 1M
-         * would not fit into the kernel's receive window. */
+        /* With less than 4K, the router could refuse ordinary browsers, whose hello may be large.
+         * More than 1M would not fit into the kernel's receive window. */
         { SETTING("SniffMaxBytes", setting_parse_size, sniff_max_bytes), .low = 4096,
           .high = 1048576, .range = "from 4K to 1M" },
         { SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec), MORE_THAN_0 },

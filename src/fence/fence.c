@@ -116,7 +116,7 @@ static const struct {
         { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },
         /* With this option, two UDP sockets can share a port, even sockets of different users, and
          * the later socket gets the packets. Many programs set the option for a TCP port, and give
-         * up if this fails. */
+         * up if this fails, so the call does nothing and returns 0. */
         { FENCE_REUSE, SCMP_SYS(setsockopt), 2, { IS(1, SOL_SOCKET), IS(2, SO_REUSEADDR) } },
 };
 

@@ -120,7 +120,7 @@ static int sockets_attach_create(int slice, int counts, int owners, uint32_t max
                 STORE(BPF_W, USER, BPF_REG_0),
                 SET(BPF_REG_1, 0),
                 STORE(BPF_DW, ZERO, BPF_REG_1),
-                /* Fails if the user already has a count. */
+                /* Adds a count of 0 for the user, or fails if the user already has a count. */
                 TABLE(BPF_REG_1, counts),
                 ADDRESS(BPF_REG_2, USER),
                 ADDRESS(BPF_REG_3, ZERO),

@@ -21,7 +21,7 @@ typedef struct Door {
         Budget budget;
         LIST_HEAD(, Session) sessions;
         size_t n_sessions;
-        TAILQ_HEAD(, Session) waiting; /* for their turn to pass on a message */
+        TAILQ_HEAD(, Session) waiting; /* sessions that wait for their turn to pass on a message */
         size_t n_relays;               /* connections to the mail server */
         uint64_t n_stored;             /* bytes of messages in progress */
         sd_event_source *save;         /* enabled while there is something to write */

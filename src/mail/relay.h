@@ -11,8 +11,8 @@ typedef struct Message {
         char *sender;
         char (*recipients)[SMTP_ADDRESS_MAX + 1];
         size_t n_recipients;
-        int fd;        /* the message as sent, with the dot at its end */
-        uint64_t size; /* of the message as sent */
+        int fd;        /* the message as the server gets it, with the dot at its end */
+        uint64_t size; /* size of this file in bytes */
 } Message;
 
 typedef enum RelayResult {

@@ -71,8 +71,8 @@ bool diag_next(Span *rest, DiagMessage *ret)
         if (header.nlmsg_len < sizeof(header) ||
             !diag_take(rest, header.nlmsg_len - sizeof(header), &body))
                 return false;
-        /* If connections change while the kernel sends an answer, it sets a flag, which is ignored
-         * here. */
+        /* If connections change while the kernel sends an answer, the kernel sets a flag, which is
+         * ignored here. */
         if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
                 diag_read_socket(body, ret);
         else if (header.nlmsg_type == NLMSG_DONE)

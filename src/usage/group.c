@@ -10,7 +10,8 @@
 
 #define SLICE "/bellhop.slice"
 
-/* Instances with Network=yes are in this slice below SLICE, all others directly in SLICE. */
+/* Instances with Network=yes are in a slice below SLICE. All other instances are directly in
+ * SLICE. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
 /* The forms of control groups: the folder that contains the groups of units, the file with the
@@ -98,7 +99,8 @@ int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec)
         return r;
 }
 
-/* Reads the groups in one slice. Takes the descriptor of its folder. */
+/* Reads the groups in one slice. slice: a descriptor of the folder of the slice, which this
+ * function closes. */
 static int group_read_slice_consume(size_t place, int slice,
                                     void (*on_group)(void *userdata, const char *instance,
                                                      uint64_t group, uint64_t nsec),

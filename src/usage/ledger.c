@@ -552,7 +552,8 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
 
         if (!account)
                 return -ENOSPC;
-        /* If two accounts are closed in one second, the later one gets the next second. */
+        /* If two accounts are closed in one second, the later one gets the name of the next
+         * second. */
         do {
                 (void)snprintf(new_name, sizeof(new_name), "%s~", name);
                 (void)strftime(new_name + strlen(new_name), sizeof(new_name) - strlen(new_name),

@@ -15,7 +15,7 @@
 #define USAGE_RECORDS_MAX 64
 
 /* While connections arrive quickly, the router sends one message in this time, because each message
- * wakes bellhop-usage. The router's timer may be late by this time again. */
+ * wakes bellhop-usage. The router's timer may be late by up to the same time. */
 #define USAGE_SPACING_USEC 20000
 
 typedef enum UsageKind {

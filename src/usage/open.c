@@ -12,14 +12,14 @@ void open_table_done(OpenTable *table)
         *table = (OpenTable){ .n = 0 };
 }
 
-/* The place where the search for a cookie begins. Cookies are consecutive numbers, which the
- * multiplication spreads. */
+/* Returns the place where the search for a cookie begins. Cookies are consecutive numbers, which
+ * the multiplication spreads. */
 static size_t open_home(const OpenTable *table, uint64_t cookie)
 {
         return (size_t)(cookie * UINT64_C(0x9E3779B97F4A7C15) >> 20) & (table->n_places - 1);
 }
 
-/* The place of the cookie, or the free place for it. */
+/* Returns the place of the cookie, or the free place where the cookie must be added. */
 static Open *open_place(const OpenTable *table, uint64_t cookie)
 {
         size_t i = open_home(table, cookie);

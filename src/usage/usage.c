@@ -362,7 +362,8 @@ static int usage_on_end(sd_event_source *source, const struct signalfd_siginfo *
         Usage *usage = userdata;
 
         usage_look(usage);
-        /* Waits for the router's report of the last owners, which would otherwise not be saved. */
+        /* Waits for the router's report about the last hand-offs, which would otherwise not be
+         * saved. */
         (void)usleep(2 * USAGE_SPACING_USEC);
         usage_drain(usage, usage->messages_fd, UINT16_MAX);
         usage_save(usage, false);
