@@ -625,8 +625,8 @@ static bool order_need_account(Order *order, const char *folder)
         if (mkdir(folder, 0711) < 0 && errno != EEXIST)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        /* A customer who could open the folder could keep the lock. Earlier versions made it with
-         * another mode. */
+        /* Mode 0711 prevents customers from opening the folder, because a customer who has it open
+         * could keep the lock. Earlier versions made the folder with another mode. */
         if (lock < 0 || fchmod(lock, 0711) < 0 || flock(lock, LOCK_EX) < 0)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         if (file_read(path, O_NOFOLLOW, PEM_BYTES_MAX, &present, &size) == 0 &&

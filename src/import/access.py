@@ -117,14 +117,15 @@ def talk(process, data):
 
 
 def capabilities():
-    """The capabilities of this process, as a bit mask."""
+    """Returns the capabilities of this process as a bit mask."""
     with open("/proc/self/status", encoding="ascii") as file:
         return int(next(line for line in file if line.startswith("CapPrm:")).split()[1], 16)
 
 
 def become(user):
-    """The words before a command that runs as that user. The kernel does not use the capability, but a process without
-    it can't trace one that has it, so the customer's other programs can't get the keyring of root's session."""
+    """Returns the words that make a command run as the user, with CAP_NET_BROADCAST if possible. The kernel uses this
+    capability for nothing, but a process without it can't trace a process that has it. So the customer's other programs
+    can't get the keyring of root's session."""
     words = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--no-new-privs"]
     if capabilities() >> CAP_NET_BROADCAST & 1:
         words += ["--inh-caps=-all,+net_broadcast", "--ambient-caps=-all,+net_broadcast"]
@@ -132,7 +133,7 @@ def become(user):
 
 
 def end(process):
-    """Kills it with its children. A process that waits for a dead file server ignores this, and is left behind."""
+    """Kills the process with its children. A process that waits for a dead file server does not end, and is left behind."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -159,7 +160,7 @@ def as_customer(user, command, data=b""):
 
 
 def read_as(user, path):
-    """Reads a file as the customer. Never waits, because the customer may have put a fifo there."""
+    """Reads a file as the customer. Does not wait for a writer if the customer has put a fifo there."""
     return as_customer(user, ["dd", "iflag=nonblock,fullblock", "status=none", "bs=64K", f"count={LARGEST >> 16}", f"if={path}"])
 
 

@@ -105,7 +105,8 @@ void budget_done(Budget *budget)
 
 /* --- charges --- */
 
-/* Returns false if an earlier customer of that name had the counts. */
+/* Whether the counts belong to the customer with this uid, and not to an earlier customer of the
+ * same name. */
 static bool budget_is_of(BudgetSite *site, uid_t uid)
 {
         if (site->uid == 0)
