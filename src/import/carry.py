@@ -220,7 +220,7 @@ class Carry:
 
     def stage(self, folder, entries):
         """Writes the plan as a folder of configuration, for bellhopctl check."""
-        # Customers can use what is in it, but can't open the folder itself, which import locks.
+        # Customers can use the files in the folder, but can't open the folder itself, because import locks it.
         os.chmod(folder, 0o711)
         for name in ("apache2", "instances", "sites", "tls", "www"):
             os.mkdir(os.path.join(folder, name), 0o755)
