@@ -4,9 +4,9 @@
  *
  * A hand-off is one datagram on a unix socket of type SOCK_DGRAM: a header of 16 bytes, the
  * canonical host without a terminating NUL (0 to 253 bytes), and one SCM_RIGHTS control message
- * with exactly one connected TCP socket, whose bytes from the client are still unread. Numbers are
- * in the machine's byte order, because a hand-off never leaves the machine. The receiver never
- * answers, and the sender never receives.
+ * with exactly one connected TCP socket. The client's bytes are still unread in this socket.
+ * Numbers are in the machine's byte order, because a hand-off never leaves the machine. The
+ * receiver never sends an answer.
  */
 #pragma once
 
@@ -37,18 +37,17 @@ enum bellhop_protocol {
         BELLHOP_PROTOCOL_HTTP = 2,
 };
 
-/* The fixed part of the datagram, as the router sends it. */
+/* The header of the datagram. */
 struct bellhop_header {
-        uint8_t magic[4];    /* BELLHOP_MAGIC */
-        uint8_t version;     /* BELLHOP_PROTOCOL_VERSION */
-        uint8_t reason;      /* enum bellhop_reason */
-        uint8_t protocol;    /* enum bellhop_protocol */
-        uint8_t host_length; /* the number of bytes of the host that follows, 0 to BELLHOP_HOST_MAX
-                              */
+        uint8_t magic[4];       /* BELLHOP_MAGIC */
+        uint8_t version;        /* BELLHOP_PROTOCOL_VERSION */
+        uint8_t reason;         /* enum bellhop_reason */
+        uint8_t protocol;       /* enum bellhop_protocol */
+        uint8_t host_length;    /* size of the host that follows, 0 to BELLHOP_HOST_MAX */
         uint64_t accepted_nsec; /* when the router accepted the connection: CLOCK_MONOTONIC */
 };
 
-/* One hand-off as a program sees it. */
+/* One hand-off, in the form in which bellhop_send() and bellhop_receive() use it. */
 struct bellhop_handoff {
         enum bellhop_reason reason;
         enum bellhop_protocol protocol;
@@ -58,7 +57,7 @@ struct bellhop_handoff {
 
 /* Results of receiving, besides 0 (received) and a negative errno (the socket has failed). */
 enum bellhop_receive_result {
-        BELLHOP_RECEIVE_EMPTY = 1,   /* nothing waits */
+        BELLHOP_RECEIVE_EMPTY = 1,   /* no hand-off is waiting */
         BELLHOP_RECEIVE_FOREIGN = 2, /* the sender is not the router */
         BELLHOP_RECEIVE_INVALID = 3, /* not a hand-off of version 1 */
         BELLHOP_RECEIVE_SOCKET = 4,  /* not exactly one connected TCP socket */
@@ -84,10 +83,11 @@ int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
 
 /*
  * Receives one connection. Set SO_PASSCRED on handoff_fd before anything is sent to it. Only
- * hand-offs of sender_uid, the router's user, are accepted. Never blocks. If the result is 0, the
- * caller owns *ret_fd, a connection that is close-on-exec and otherwise as accept(2) gave it to the
- * router. A refused message is discarded with its descriptors: call again for the next one.
- * -EMFILE: no descriptor was free, and the connection is lost.
+ * hand-offs of sender_uid, the router's user, are accepted. Never blocks. Returns 0, an enum
+ * bellhop_receive_result, or a negative errno. If it returns 0, the caller owns *ret_fd: the
+ * connection as the router accepted it, but close-on-exec. A refused message is discarded with its
+ * descriptors: call again for the next one. -EMFILE: no descriptor was free, and the connection is
+ * lost.
  */
 int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
                     int *ret_fd);

@@ -65,7 +65,8 @@ void server_free(Server *server);
 uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec);
 
 /* Bars the gate permanently. Later, server_step() sends the stop signal when no connection is in
- * hand, and cuts all connections at the deadline. deadline_usec: UINT64_MAX is no deadline. */
+ * hand, and cuts all connections at the deadline. deadline_usec: UINT64_MAX means that there is no
+ * deadline. */
 void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec);
 
 /* Sets an earlier deadline for a server after server_leave(). */
