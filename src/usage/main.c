@@ -96,7 +96,7 @@ static int run(Usage *usage, const char *dir)
 
         if (!router) {
                 log_error("user '" BELLHOP_ROUTER_USER "' does not exist, but the router runs as "
-                                                       "this user; create it by systemd-sysusers");
+                          "this user; create it by systemd-sysusers");
                 return -ENOENT;
         }
         usage->router_uid = router->pw_uid;
