@@ -15,6 +15,7 @@
 #include "ctl/ask/queue.h"
 #include "ctl/change/acme.h"
 #include "ctl/change/ending.h"
+#include "ctl/change/hold.h"
 #include "ctl/change/others.h"
 #include "ctl/change/rename.h"
 #include "metrics/metrics.h"
@@ -220,7 +221,7 @@ static bool rename_make_units(Rename *rename)
 
 /* Renames the folders of state and cache. If the old instance started after this, systemd would
  * make the old folders again. So the old instance is started first, and the folders are renamed at
- * the last moment. */
+ * the last moment. A start while a folder is renamed would fail. */
 static bool rename_state(Rename *rename)
 {
         const struct {
@@ -240,7 +241,9 @@ static bool rename_state(Rename *rename)
                 if (place_exists(folders[i].old) && !place_exists(folders[i].new) &&
                     change_step(&rename->change, folders[i].kind, "rename %s to %s", folders[i].old,
                                 folders[i].new) &&
-                    !change_good(folders[i].old, file_rename(folders[i].old, folders[i].new)))
+                    !hold_run(rename->from,
+                              (const char *const[]){ "mv", "--no-clobber", "--no-target-directory",
+                                                     "--", folders[i].old, folders[i].new, NULL }))
                         return false;
         return true;
 }

@@ -194,6 +194,28 @@ def test_killed_anywhere_and_given_again(box, dora, strike):
     assert_renamed(box, uid, old, new)
 
 
+def test_start_that_has_begun_is_waited_for(box, dora):
+    """For a moment, the user has the new name only. No start may fail by that, not one before it and not one in it."""
+    drop_in, slow = f"/run/systemd/system/bellhop@{dora}.service.d/slow.conf", "/usr/local/sbin/useradd"
+    box.write(drop_in, "[Service]\nExecStartPre=/bin/sleep 0.5\n")
+    box.write(slow, '#!/bin/sh\nsleep 1\nexec /usr/sbin/useradd "$@"\n', 0o755)
+    box.run("systemctl", "daemon-reload")
+    try:
+        with steady(box, HOST):
+            box.run("systemctl", "stop", f"bellhop@{dora}.service")
+            box.run("systemctl", "start", "--no-block", f"bellhop@{dora}.service")
+            with box.popen_run("bellhopctl", "rename", dora, "erna", stdout=-1) as rename:
+                box.wait_for("the user has the new name", lambda: box.try_run("id", "erna").returncode == 0)
+                assert box.try_run("id", dora).returncode == 1
+                box.wait_for("the start is over", lambda: box.show(f"bellhop@{dora}.service", "ActiveState") != "activating")
+                box.run("systemctl", "stop", f"bellhop@{dora}.service")
+                rename.stdout.read()
+                assert rename.wait(60) == 0
+    finally:
+        box.shell(f"rm -rf {slow} /run/systemd/system/bellhop@{{dora,erna}}.service.d; systemctl daemon-reload")
+    assert served_by(box) == "erna"
+
+
 @pytest.mark.usefixtures("dora")
 def test_other_commands_meanwhile(box, strike):
     """A rename that was begun is not mistaken for anything else."""

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "ctl/ask/access.h"
 #include "ctl/change/ending.h"
+#include "ctl/change/hold.h"
 #include "ctl/change/rename.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -254,7 +255,7 @@ CtlStatus rename_prepare(Rename *rename)
 {
         CtlStatus status;
 
-        if (!rename->change.ctl->dry_run && !second_name_wait(rename->change.bus, rename->from))
+        if (!rename->change.ctl->dry_run && !hold_wait(rename->change.bus, rename->from))
                 return CTL_FAILED;
         named_user_read(rename->from, &rename->user);
         named_user_read(rename->to, &rename->other);

@@ -5,9 +5,9 @@
  * So usermod and userdel run in their own PID namespace, where they see no other processes.
  */
 #include <pwd.h>
-#include <time.h>
 
 #include "ctl/change/files.h"
+#include "ctl/change/hold.h"
 #include "ctl/change/second-name.h"
 #include "util/cleanup.h"
 #include "util/text.h"
@@ -69,61 +69,16 @@ bool named_user_find_third(uid_t uid, const char *from, char ret[static NAME_UNI
         return found;
 }
 
-static void second_name_unit(const char *from, char ret[static NAME_UNIT_MAX])
-{
-        (void)snprintf(ret, NAME_UNIT_MAX, "bellhop-rename-%s.service", from);
-}
-
 bool second_name_give(const char *from, const char *to, const NamedUser *user)
 {
-        char unit[NAME_UNIT_MAX], ours[NAME_UNIT_MAX];
-        _cleanup_free_ char *before =
-                text_format("--property=Before=%s", name_unit(NAME_SERVICE_UNIT, from, unit));
         _cleanup_free_ char *comment = text_format(SECOND_NAME_MARK "%s", to);
         _cleanup_free_ char *uid = text_format("%u", user->uid),
                             *gid = text_format("%u", user->gid);
 
-        second_name_unit(from, ours);
-        return before && comment && uid && gid &&
-               program_run((const char *const[]){ "systemd-run",
-                                                  "--quiet",
-                                                  "--wait",
-                                                  "--pipe",
-                                                  "--collect",
-                                                  "--unit",
-                                                  ours,
-                                                  "--service-type=oneshot",
-                                                  before,
-                                                  "--",
-                                                  ALONE,
-                                                  "bash",
-                                                  "-euc",
-                                                  give_script,
-                                                  "bellhopctl",
-                                                  from,
-                                                  to,
-                                                  comment,
-                                                  uid,
-                                                  gid,
-                                                  NULL });
-}
-
-bool second_name_wait(sd_bus *bus, const char *from)
-{
-        static const struct timespec pause = { .tv_nsec = 20000000 };
-        char ours[NAME_UNIT_MAX];
-
-        second_name_unit(from, ours);
-        for (;;) {
-                _cleanup_free_ char *state = NULL;
-                const int r = bus_get(bus, ours, "Unit", "ActiveState", PROPERTY_STRING, &state);
-
-                if (!change_good("systemd does not answer", r))
-                        return false;
-                if (strcmp(state, "activating") != 0)
-                        return true;
-                (void)nanosleep(&pause, NULL);
-        }
+        return comment && uid && gid &&
+               hold_run(from,
+                        (const char *const[]){ ALONE, "bash", "-euc", give_script, "bellhopctl",
+                                               from, to, comment, uid, gid, NULL });
 }
 
 bool second_name_set_home(const char *to, const char *home)

@@ -26,14 +26,10 @@ void named_user_read(const char *name, NamedUser *ret);
 /* Gets the name of another user with this uid. False: there is none. */
 bool named_user_find_third(uid_t uid, const char *from, char ret[static NAME_UNIT_MAX]);
 
-/* Renames the user "from" to "to", and makes "from" its second name. One program does both, and
- * continues if we are killed. Until the program ends, systemd does not start bellhop@from.service.
- * If the user is already renamed, only makes the second name. */
+/* Renames the user "from" to "to", and makes "from" its second name, with hold_run(): between the
+ * two, the name "from" does not exist. If the user is already renamed, only makes the second name.
+ */
 bool second_name_give(const char *from, const char *to, const NamedUser *user);
-
-/* If an earlier bellhopctl was killed, waits until the program that it started for
- * second_name_give() ends. */
-bool second_name_wait(sd_bus *bus, const char *from);
 
 bool second_name_set_home(const char *to, const char *home);
 
