@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks along a path. Opens each folder or link on the path, and at last the file, with our own
- * rights, but without access to its content (O_PATH). After each open(), asks the kernel whether
- * the user has access to the opened file or folder. Does not ask about folders that the sandbox
- * replaces.
+ * Walks along a path. Opens each folder or link on the path, and finally the file, with our own
+ * rights and with O_PATH, which gives no access to the content. After each open(), asks the kernel
+ * whether the user has access to the opened folder or file. Does not ask about folders that the
+ * sandbox of an instance replaces.
  */
 #include <assert.h>
 #include <fcntl.h>
@@ -34,8 +34,8 @@ typedef struct Walk {
         const char *const *replaced;
         int mode;
         Access *access;
-        char path[PATH_MAX]; /* the path so far, without links */
-        char rest[PATH_MAX];
+        char path[PATH_MAX]; /* the part that was walked, with all links resolved */
+        char rest[PATH_MAX]; /* the part that follows */
         unsigned n_links;
 } Walk;
 
@@ -44,16 +44,16 @@ static const char *access_path(const Walk *walk)
         return walk->path[0] ? walk->path : "/";
 }
 
-/* Changes only the ids for access to files. If the effective ids changed too, the user could send
- * signals to this process. */
+/* Changes only the ids that count for access to files. If the effective ids changed too, the user
+ * could send signals to this process. */
 static int access_become(const Identity *who)
 {
         if (setgroups((size_t)who->n_groups, who->groups) < 0)
                 return -errno;
         (void)setfsgid(who->gid);
         (void)setfsuid(who->uid);
-        /* setfsuid() and setfsgid() report no errors. With an invalid id, they change nothing and
-         * return the present id. */
+        /* setfsuid() and setfsgid() report no errors. With the invalid id -1, they change nothing,
+         * and return the present id. */
         return (gid_t)setfsgid((gid_t)-1) == who->gid && (uid_t)setfsuid((uid_t)-1) == who->uid
                        ? 0
                        : -EPERM;
@@ -73,8 +73,8 @@ int access_end_as(const Identity *own)
         return own->n_groups < 0 ? 0 : access_become(own);
 }
 
-/* Sets access->error if the user has no access. Returns a negative errno if the user's access can't
- * be determined. */
+/* Sets access->error if the user has no access. Returns a negative errno if the kernel can't be
+ * asked. */
 static int access_judge(Walk *walk, int fd, int mode)
 {
         Identity own;
@@ -144,9 +144,10 @@ static bool access_is_replaced(const Walk *walk)
         return false;
 }
 
-/* In a sticky folder, other users can create files but can't replace root's files. If a file has an
- * ACL, the group bits of its mode are the mask of the ACL, and the ACL can give these rights to
- * another user or group. So the group bits count even if the file belongs to root's group. */
+/* Whether only root or the caller can change the file or folder. In a sticky folder, other users
+ * can create files but can't replace root's files. If a file has an ACL, the group bits of its mode
+ * are the mask of the ACL, and the ACL can give these rights to another user or group. So the group
+ * bits count even if the file belongs to root's group. */
 static bool access_is_roots(const struct stat *st)
 {
         const mode_t others = S_IWOTH | S_IWGRP;
@@ -156,7 +157,7 @@ static bool access_is_roots(const struct stat *st)
                (S_ISLNK(st->st_mode) || is_sticky || !(st->st_mode & others));
 }
 
-/* Follows a link, or judges a file or folder. */
+/* Follows the link at walk->path, or checks the file or folder there. */
 static int access_step(Walk *walk)
 {
         _cleanup_close_ int fd = open(access_path(walk), O_PATH | O_NOFOLLOW | O_CLOEXEC);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds out whether a user can reach a file. Asks the kernel, with the user's credentials, about
- * each folder and link on the way, so modes, groups and ACLs all count. Does not log.
+ * the file and each folder on the way to it, so modes, groups and ACLs all count. Does not log.
  */
 #pragma once
 
@@ -23,15 +23,16 @@ bool identity_of(const char *user, Identity *ret);
 
 typedef struct Access {
         int error;               /* 0: reachable; else -EACCES, -ENOENT, -ELOOP, ... */
-        char obstacle[PATH_MAX]; /* the closed or missing part; set with an error */
-        struct stat stat;        /* after -EACCES, of the obstacle; otherwise of the target */
+        char obstacle[PATH_MAX]; /* the path that is closed or missing; set if error is not 0 */
+        struct stat stat;        /* of the target; after -EACCES or -EPERM, of the obstacle */
 } Access;
 
 /*
- * Finds out whether the user has mode (R_OK, X_OK, ...) on the target of an absolute path, and X_OK
- * on each folder before it. The answer is in ret->error. replaced: an array of folders that the
- * instance's sandbox replaces, ended by NULL. The modes of these folders do not count. Returns 0 or
- * a negative errno; -EPERM if who is not the caller, and the caller is not root.
+ * Finds out whether the user has access to the target of an absolute path: mode (R_OK, X_OK,
+ * ...) to the target itself, and X_OK to each folder on the way. The answer is in ret->error.
+ * replaced: a NULL-terminated array of folders that the sandbox of an instance replaces, so their
+ * modes do not count. Returns 0 or a negative errno; -EPERM if the caller is neither root nor the
+ * user.
  */
 int access_ask(const Identity *who, const char *const replaced[], const char *path, int mode,
                Access *ret);
@@ -43,6 +44,6 @@ int access_ask_roots(const char *path, Access *ret);
 
 /* access_begin_as() lets this process access files with the rights of the user. access_end_as()
  * gives the process its own rights back; call it with *ret_own even if access_begin_as() fails.
- * Both return 0 or a negative errno. */
+ * Both functions return 0 or a negative errno. */
 int access_begin_as(const Identity *who, Identity *ret_own);
 int access_end_as(const Identity *own);

@@ -28,8 +28,8 @@ static int as_customer_become(const Identity *customer)
         return 0;
 }
 
-/* Opens /dev/null as the child's standard input, output and error. If the child kept our output
- * open, a program that reads our output from a pipe would also wait for the end of the child. */
+/* Opens /dev/null as the child's standard input, output and error. The child may outlive us. If it
+ * kept our output open, a program that reads our output from a pipe would wait for the child. */
 static void as_customer_close_output(void)
 {
         _cleanup_close_ int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -55,7 +55,7 @@ _Noreturn static void as_customer_work(const Identity *customer, AsCustomerWork 
         _exit(EXIT_SUCCESS);
 }
 
-/* Reads until the end, the limit of size, or the deadline. */
+/* Reads to the end of the input. Fails if the input fills the buffer, or at the deadline. */
 static int as_customer_read(int fd, uint64_t deadline_nsec, char *buffer, size_t size,
                             size_t *ret_size)
 {
@@ -102,9 +102,9 @@ static int as_customer_finish(int fd, char **ret_text)
         return r;
 }
 
-/* Kills the process. If the process waits for a file system, it ends only when the file system
- * answers. The customer may have mounted this file system (FUSE), and may never answer. So waits
- * for at most a second, and then leaves the process behind. */
+/* Kills the process, and waits at most a second for its end. A process that is waiting for a file
+ * system ends only when the file system answers. A file system that the customer mounted (FUSE) may
+ * never answer. In this case, leaves the process behind. */
 static void as_customer_end(pid_t pid)
 {
         _cleanup_close_ int fd = pidfd_open(pid, 0);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Only this file contains names of systemd's D-Bus interface, org.freedesktop.systemd1(5).
- */
+/* Calls systemd's D-Bus interface: see org.freedesktop.systemd1(5). Other files of bellhopctl name
+ * only properties of this interface. */
 #include "ctl/ask/bus.h"
 #include "util/array.h"
 #include "util/cleanup.h"
@@ -65,7 +64,7 @@ const UnitState *units_find(const Units *units, const char *name)
 {
         const UnitState key = { .name = name };
 
-        /* bsearch(3) does not accept NULL, even without elements. */
+        /* bsearch(3) does not accept NULL as an empty array. */
         return units->n == 0
                        ? NULL
                        : bsearch(&key, units->units, units->n, sizeof(key), bus_compare_units);
@@ -105,7 +104,8 @@ static int bus_read_number(sd_bus_message *reply, const char *type, uint64_t *re
         return r;
 }
 
-/* Reads an array of pairs. type: the D-Bus type: a(ss), or a(ssbt) for BindPaths=. */
+/* Reads an array of pairs, of the D-Bus type a(ss). The array for BindPaths= has the type a(ssbt);
+ * ignores the last two values of its elements. */
 static int bus_read_pairs(sd_bus_message *reply, const char *type, char ***ret)
 {
         const bool is_bind = strcmp(type, "a(ssbt)") == 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks systemd (PID 1) about units over D-Bus. Functions return 0 or a negative errno. */
+/* Asks systemd (PID 1) about units over D-Bus. If no comment says otherwise, functions return 0 or
+ * a negative errno. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,8 +22,8 @@ typedef struct Units {
         sd_bus_message *reply; /* owns the strings */
 } Units;
 
-/* Lists all units that match the pattern ("bellhop*"), in one call, which is fast even with
- * thousands of units. */
+/* Lists all units that match the pattern, such as "bellhop*". Makes only one call, so that it is
+ * fast even with thousands of units. */
 int bus_list_units(sd_bus *bus, const char *pattern, Units *ret);
 void units_done(Units *units);
 
@@ -31,14 +32,14 @@ const UnitState *units_find(const Units *units, const char *name);
 bool unit_is_active(const Units *units, const char *name);
 
 /* Whether one unit is active: 1, 0 or a negative errno. systemd does not load the unit for this
- * answer. So systemd still reads a drop-in that is written after this call. */
+ * answer, so a drop-in that is written after this call takes effect when systemd loads the unit. */
 int bus_is_active(sd_bus *bus, const char *unit);
 
 typedef enum PropertyKind {
         PROPERTY_STRING,  /* char *, to be freed */
         PROPERTY_NUMBER,  /* uint64_t; UINT64_MAX is "not known" or "no limit" */
         PROPERTY_BOOL,    /* bool */
-        PROPERTY_STRINGS, /* char **, freed with bus_free_strings(); a pair is two strings */
+        PROPERTY_STRINGS, /* char **, freed by bus_free_strings(); pairs are flattened */
 } PropertyKind;
 
 typedef struct BusQuestion {
@@ -63,7 +64,7 @@ char **bus_free_strings(char **strings);
 /* Gets the time when systemd last read all unit files, in microseconds since 1970. */
 int bus_get_units_loaded(sd_bus *bus, uint64_t *ret_usec);
 
-/* Gets the path from which systemd loads a service's credential, and whether that file is
- * encrypted. *ret_path: to be freed; NULL: the service has no credential of that name. */
+/* Gets the path of the file from which systemd loads a service's credential, and whether that file
+ * is encrypted. *ret_path: to be freed; NULL: the service has no credential with that name. */
 int bus_get_credential(sd_bus *bus, const char *unit, const char *name, char **ret_path,
                        bool *ret_encrypted);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Asks OpenSSL about certificates. OpenSSL keeps a queue of errors. Each function here that can
- * cause such an error also empties the queue.
+ * add an error to the queue also empties the queue.
  */
 #include <arpa/inet.h>
 #include <assert.h>
@@ -17,12 +17,13 @@
 #include "util/text.h"
 
 #define CERTIFICATE_FILE_MAX_BYTES (1024U * 1024)
-/* An RSA key of 16384 bits fits. A signature with a larger key could take hours. */
+/* Enough for an RSA key of 16384 bits. A signature with a larger key could take hours. */
 #define CERTIFICATE_OWN_KEY_MAX_BYTES (16U * 1024)
 
 #define DAY_SECONDS  (24 * 3600)
 #define SOON_SECONDS (30 * DAY_SECONDS)
-/* Debian's OpenSSL and browsers require RSA with 2048 bits and SHA-2. */
+/* Debian's OpenSSL and browsers require this strength: RSA keys of 2048 bits, and signatures with
+ * SHA-2. */
 #define SECURITY_BITS_MIN 112
 
 void certificates_free(STACK_OF(X509) * certificates)
@@ -70,9 +71,9 @@ static int certificate_note_pass_phrase(char *buffer, int size, int writing, voi
         return -1;
 }
 
-/* Whether OpenSSL reads a private key of this kind quickly. While it reads a key of another kind,
- * it computes the public key, which takes months for a DSA key of the maximum file size. Servers do
- * not use the other kinds. */
+/* Whether OpenSSL reads a private key of this kind quickly. For a key of another kind, such as DSA,
+ * OpenSSL computes the public key, which can take months if the key is as large as the file may be.
+ * Servers do not use the other kinds. */
 static bool certificate_is_cheap_kind(int nid)
 {
         return nid == EVP_PKEY_RSA || nid == EVP_PKEY_RSA_PSS || nid == EVP_PKEY_EC ||
@@ -212,8 +213,8 @@ static ChainState certificate_judge_end(const Chain *chain, X509_STORE *store)
                 return CHAIN_TRUSTED;
         if (certificate_is_self_signed(chain->last))
                 return is_alone ? CHAIN_SELF_SIGNED : CHAIN_UNTRUSTED;
-        /* Without a URL, the issuer is probably the root of a private authority. Such an authority
-         * gives its root to clients, and publishes it nowhere. */
+        /* If the certificate has no URL of its issuer, the issuer is probably the root of a private
+         * authority. Such an authority gives its root to its clients, and does not publish it. */
         return is_alone || url ? CHAIN_INCOMPLETE : CHAIN_UNTRUSTED;
 }
 
@@ -285,7 +286,7 @@ bool certificate_covers(X509 *certificate, const char *host)
         char sample[300];
         int length;
 
-        /* Checks only the alternative names, because browsers ignore the subject. */
+        /* Checks only the certificate's alternative names, because browsers ignore its subject. */
         if (host[0] != '*')
                 return X509_check_host(certificate, host, 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
                                        NULL) == 1;

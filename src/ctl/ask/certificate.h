@@ -16,13 +16,14 @@ typedef enum PemResult {
         PEM_ENCRYPTED, /* a key that needs a pass phrase */
 } PemResult;
 
-/* If the result is PEM_TAKEN, *ret has at least one certificate, in the order of the text. */
+/* If the result is PEM_TAKEN, *ret contains the certificates (at least one) in the order of the
+ * text. */
 PemResult certificates_parse(const char *text, size_t size, STACK_OF(X509) * *ret);
 /* These functions read a file. They return a PemResult, or a negative errno of file_read(). */
 int certificates_read(const char *path, STACK_OF(X509) * *ret);
 int key_read(const char *path, EVP_PKEY **ret);
-/* These functions do the same in a customer's folder, but do not follow a symbolic link.
- * key_read_own() refuses a file with a key so large that a signature could take hours. */
+/* These functions do the same with a file in a customer's folder, but do not follow a symbolic
+ * link. key_read_own() refuses large files: a signature with a huge key could take hours. */
 int certificates_read_own(int folder, const char *name, STACK_OF(X509) * *ret);
 int key_read_own(int folder, const char *name, EVP_PKEY **ret);
 void certificates_free(STACK_OF(X509) * certificates);
@@ -38,25 +39,27 @@ typedef enum ChainState {
 
 #define CHAIN_MAX 32
 
-/* The pointers are to certificates of the stack that was passed to chain_judge(). The stack must
+/* A chain begins with the leaf, the site's own certificate. Each certificate is followed by its
+ * issuer. The pointers point into the stack that was passed to chain_judge(), so the stack must
  * outlive the chain. */
 typedef struct Chain {
         ChainState state;
-        bool in_order;           /* the file begins with the chain, from the leaf on */
-        X509 *linked[CHAIN_MAX]; /* from the leaf on, each followed by its issuer */
+        bool in_order;           /* the stack begins with the chain, in the chain's order */
+        X509 *linked[CHAIN_MAX]; /* the certificates of the chain */
         int n;
-        X509 *leaf; /* the instance's own certificate */
-        X509 *last; /* the last one of linked: self-signed, or its issuer is not in the file */
+        X509 *leaf; /* the first one in linked */
+        X509 *last; /* the last one in linked: self-signed, or its issuer is not in the stack */
 } Chain;
 
-/* Finds the chain in the certificates (at least one). key: the key of the leaf, or NULL if it is
- * unknown. Without a key, the leaf is the first certificate that is not an authority's. */
+/* Finds the chain in the certificates, of which there must be at least one. key: the key of the
+ * leaf, or NULL if it is unknown. Without a key, the first certificate that does not belong to an
+ * authority is the leaf. store: the trusted certificates. */
 Chain chain_judge(STACK_OF(X509) * certificates, EVP_PKEY *key, X509_STORE *store);
 
 typedef enum Validity {
         VALIDITY_GOOD,
         VALIDITY_NOT_YET,
-        VALIDITY_ENDS_SOON, /* less than 30 days and less than a third of its life remain */
+        VALIDITY_ENDS_SOON, /* less than 30 days, and less than a third of its lifetime, remain */
         VALIDITY_OVER,
 } Validity;
 
@@ -64,15 +67,15 @@ Validity certificate_validity(const X509 *certificate, time_t now);
 time_t certificate_not_before(const X509 *certificate);
 time_t certificate_not_after(const X509 *certificate);
 
-/* Whether the certificate is valid for the host. "*.suffix" means any one label below the
- * suffix. */
+/* Whether the certificate is valid for the host. The host "*.example" stands for all hosts with one
+ * label before ".example". */
 bool certificate_covers(X509 *certificate, const char *host);
 
 /* Describes the weakness of a certificate, for people. NULL: the certificate is strong enough. */
 const char *certificate_weakness(X509 *certificate);
 
-/* These functions return strings that are harmless for terminals, to be freed. NULL: the
- * certificate does not have the value, or there is no memory. */
+/* These functions return strings, to be freed. NULL: the certificate does not have the value, or
+ * memory ran out. */
 char *certificate_subject(X509 *certificate);
 char *certificate_issuer(X509 *certificate);
 char *certificate_names(X509 *certificate);    /* hosts and addresses, one per line */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Defines the names of an instance's states, and the source of each number.
- */
+/* Each section of this file collects the information from one source. */
 #include "ctl/ask/fleet.h"
 #include "config/folder.h"
 #include "ctl/ask/certificate.h"
@@ -68,7 +66,8 @@ static int fleet_append(Fleet *fleet, const char *name, const Instance *instance
         return r;
 }
 
-/* Appends instances whose file has a mistake, because they may still be served as before. */
+/* Appends instances whose file has a mistake, because the router may still serve them as
+ * before. */
 static int fleet_append_bad_files(Fleet *fleet, const char *config_dir, const char *only)
 {
         _cleanup_free_ char *path = text_format("%s/instances", config_dir);
@@ -169,8 +168,8 @@ static FleetState fleet_state_of(const Fleet *fleet, const char *name)
 
 #define FOR_ALL (FLEET_FOR_LIST | FLEET_FOR_STATUS | FLEET_FOR_APPLY)
 
-/* The questions to systemd about services. Each question is asked only in its states, and only for
- * its depths. */
+/* The questions to systemd about services. Each question is asked only about instances in one of
+ * its states, and only for its depths. */
 static const struct {
         const char *interface, *property;
         PropertyKind kind;
@@ -195,8 +194,8 @@ static const struct {
         { "Unit", "After", PROPERTY_STRINGS, FIELD(after), ALWAYS, FLEET_FOR_APPLY },
 };
 
-/* Appends the questions about one instance, and returns their number. Leaves out a unit that
- * systemd does not have in memory: systemd would load the unit, only to give an empty answer. */
+/* Puts the questions about one instance into ret, and returns their number. Asks nothing if systemd
+ * does not have the unit in memory: systemd would load the unit only to give empty answers. */
 static size_t fleet_put_questions(const Fleet *fleet, FleetEntry *entry, FleetDepth depth,
                                   BusQuestion ret[])
 {
@@ -237,7 +236,7 @@ static int fleet_append_left_over(Fleet *fleet, const char *only)
 }
 
 /* Marks the instances about which systemd did not answer all questions. For example, dbus-daemon
- * may allow fewer pending replies than there are questions. */
+ * may be set to allow fewer pending replies than bus_ask() needs. */
 static void fleet_note_unanswered(Fleet *fleet, const BusQuestion questions[], size_t n)
 {
         char name[NAME_UNIT_MAX];
@@ -283,18 +282,18 @@ static void fleet_finish(FleetEntry *entry)
         _cleanup_free_ char *dir = state_dir_of(entry->pid, INSTANCE_RUNTIME_DIR);
         State state = { .n_open = entry->state == FLEET_IDLE ? 0 : UNKNOWN };
 
-        /* The customer can write the state file, so state_read() ignores a file of any other
-         * form. */
+        /* The customer can write anything into the state file, so state_read() ignores a file that
+         * is malformed. */
         if (dir)
                 (void)state_read(dir, &state);
         entry->n_open = state.n_open;
         if (entry->last_used == 0)
                 entry->last_used = state.last_handoff_usec / 1000000;
-        /* The router does not know about hand-offs before its own start. In this case, the end of
-         * the service is the best known time. */
+        /* Neither the router nor the instance knows hand-offs from before its own start. If both
+         * know none, the end of the service is the best known time. */
         if (entry->last_used == 0 && entry->inactive_usec != UNKNOWN)
                 entry->last_used = entry->inactive_usec / 1000000;
-        /* This service is ending because of a failure, and was not stopped. */
+        /* The result shows that the service is ending because of a failure. */
         if (entry->state == FLEET_STOPPING && entry->result &&
             strcmp(entry->result, "success") != 0)
                 entry->state = FLEET_FAILED;

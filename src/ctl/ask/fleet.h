@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Collects information about all instances from the files, systemd, the router and the instances
- * themselves. If one of these sources does not answer, its fields are unknown; all other fields are
- * still set. Does not log.
+ * Collects information about all instances (the fleet) from the configuration files, systemd, the
+ * router and the instances themselves. If one of these sources does not answer, the fields from
+ * this source are unknown; all other fields are still set. Does not log.
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 typedef enum FleetState {
         FLEET_UNKNOWN, /* systemd does not answer */
         FLEET_OFF,     /* the hand-off socket does not exist: connections are refused */
-        FLEET_IDLE,    /* the next connection starts it */
+        FLEET_IDLE,    /* the next connection starts the server */
         FLEET_STARTING,
         FLEET_ACTIVE,
         FLEET_STOPPING,
@@ -28,27 +28,29 @@ typedef enum FleetState {
 
 extern const char *const fleet_state_names[FLEET_STATES];
 
-/* Numbers without a source are UNKNOWN. */
+/* A number is UNKNOWN if its source does not answer. */
 typedef struct FleetEntry {
         char *name;
-        const Instance *instance; /* NULL: its file is not in use, or was removed */
+        const Instance *instance; /* NULL: its file has a mistake, or was removed */
         bool has_file;            /* false: only its socket remains */
         FleetState state;
         char *result;        /* how the service ended; NULL: unknown */
         char *said;          /* the status that the service reports; NULL: unknown */
         uint64_t n_open;     /* open connections */
-        uint64_t n_handoffs; /* this and the next two: since the router was started */
+        uint64_t n_handoffs; /* this and the next two count from the start of the router */
         uint64_t n_refused, n_redirected;
         uint64_t n_waiting;
-        uint64_t memory;                        /* bytes */
-        uint64_t tasks;                         /* processes and threads */
-        uint64_t cpu_nsec;                      /* since the service was started */
-        uint64_t inactive_usec;                 /* when the service ended, since 1970 */
-        uint64_t last_used;                     /* seconds since 1970; 0: unknown */
-        uint64_t pid, since_usec, started_usec; /* of the service; times since 1970 */
-        bool is_private; /* has no network; from systemd or, if it does not answer, from the file */
-        char **after;    /* units of After=, from systemd; NULL: unknown */
-        bool is_partly_unknown; /* systemd did not answer all questions about it */
+        uint64_t memory;        /* bytes */
+        uint64_t tasks;         /* processes and threads */
+        uint64_t cpu_nsec;      /* since the service was started */
+        uint64_t inactive_usec; /* time when the service ended, since 1970 */
+        uint64_t last_used;     /* seconds since 1970; 0: unknown */
+        /* The service's main process, and the times (since 1970) of its last change of state and of
+         * its start. */
+        uint64_t pid, since_usec, started_usec;
+        bool is_private;        /* has no network; from the file if systemd does not answer */
+        char **after;           /* units of After=, from systemd; NULL: unknown */
+        bool is_partly_unknown; /* systemd did not answer all questions about the instance */
 } FleetEntry;
 
 typedef struct Fleet {
@@ -56,34 +58,35 @@ typedef struct Fleet {
         sd_bus *bus;      /* NULL: there is no systemd to ask */
         int bus_error;    /* why states are unknown; 0: they are known */
         int router_error; /* why the router's numbers are unknown; 0: they are known */
-        Units units;      /* all units named bellhop... that belong to an instance */
+        Units units;      /* the units of all instances */
         Samples samples;
         FleetEntry *entries; /* sorted by name */
         size_t n;
-        size_t n_bad;            /* files that are not in use */
+        size_t n_bad;            /* files with a mistake, which are not in use */
         size_t n_partly_unknown; /* entries with is_partly_unknown */
 } Fleet;
 
 /* Selects the questions to systemd. Each depth includes states, main processes, memory, processor
  * time and last use. */
 typedef enum FleetDepth {
-        FLEET_FOR_LIST = 1 << 0,   /* nothing more */
-        FLEET_FOR_STATUS = 1 << 1, /* result, said and since_usec */
-        FLEET_FOR_APPLY = 1 << 2,  /* started_usec and the data for fleet_network() */
+        FLEET_FOR_LIST = 1 << 0,   /* only these */
+        FLEET_FOR_STATUS = 1 << 1, /* also result, said, tasks and since_usec */
+        FLEET_FOR_APPLY = 1 << 2,  /* also started_usec and the data for fleet_network() */
 } FleetDepth;
 
-/* only: one name, or NULL for all. Returns 0, or a negative errno if nothing is known. */
+/* only: the name of one instance, or NULL for all. Returns 0, or a negative errno if nothing is
+ * known. */
 int fleet_load(const Ctl *ctl, const char *only, FleetDepth depth, Fleet *ret);
 void fleet_done(Fleet *fleet);
 
 /* The network that the running service has, or that a stopped service gets at its next start. */
 Network fleet_network(const FleetEntry *entry);
 
-/* The state to show. Unlike entry->state, it can be FLEET_SUSPENDED: for a suspended instance that
- * is neither off nor failed. */
+/* The state to show to people: FLEET_SUSPENDED if the instance is suspended, unless entry->state is
+ * FLEET_OFF, FLEET_FAILED or FLEET_UNKNOWN; otherwise entry->state. */
 FleetState fleet_shown_state(const FleetEntry *entry);
 
-/* Whether the router lacks a change of its files, because it read them earlier: 1, 0, or a negative
+/* Whether the router has read its files only before the change at changed_nsec: 1, 0, or a negative
  * errno. Also returns 0 if the router is not running, because it reads the files at its next
  * start. */
 int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
@@ -92,16 +95,16 @@ int fleet_router_lacks(const Fleet *fleet, uint64_t changed_nsec);
 FleetEntry *fleet_find(const Fleet *fleet, const char *name);
 
 typedef struct FleetCertificate {
-        time_t expires;      /* of the certificate that expires first */
+        time_t expires;      /* the earliest expiry of all certificates */
         bool is_self_signed; /* at least one certificate is self-signed */
 } FleetCertificate;
 
 /*
- * Summarizes the certificates of an instance and its hosts. Returns 0; -ENOENT: there is no
- * certificate, so no HTTPS; -EACCES: one is not readable; -EAGAIN: systemd does not answer; or
- * another negative errno for an invalid certificate. A credential from systemd takes precedence
- * over the instance's file. But systemd is asked only if that file does not exist, or if the fleet
- * has only this instance.
+ * Summarizes the certificates of an instance and its hosts. Returns 0 or a negative errno: -ENOENT
+ * if there is no certificate, and so no HTTPS; -EACCES if one is not readable; -EAGAIN if systemd
+ * does not answer; another one if a certificate is invalid. A server prefers a credential from
+ * systemd to the instance's file. To save time, this function does the same only if the fleet has
+ * only this instance. Otherwise, it asks systemd only if the file does not exist.
  */
 int fleet_certificate(const Ctl *ctl, const Fleet *fleet, const char *name, const Hosts *hosts,
                       FleetCertificate *ret);

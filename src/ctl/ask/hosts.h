@@ -5,13 +5,13 @@
 #include "config/config.h"
 
 typedef struct Hosts {
-        char **hosts; /* also wildcards, in the order of the file */
+        char **hosts; /* and wildcards, in the order of the instance's file */
         size_t n_hosts;
         char **addresses;
         size_t n_addresses;
 } Hosts;
 
-/* Returns an array with one element for each instance, in the order of the numbers that the map
- * uses for instances. NULL: no memory. */
+/* Returns an array with one element for each instance. The index is the number that the map uses
+ * for the instance. NULL: memory ran out. */
 Hosts *hosts_new(const HostMap *map, size_t n_instances);
 Hosts *hosts_free(Hosts *hosts, size_t n_instances);

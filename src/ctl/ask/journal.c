@@ -54,7 +54,7 @@ static char *journal_text(sd_journal *journal, bool refusal)
         return text;
 }
 
-/* Reads backwards, so the last line comes first. */
+/* Reads the journal backwards, so texts begins with the last line. */
 static int journal_read_back(sd_journal *journal, bool refusals, size_t max, char ***texts,
                              size_t *n)
 {
@@ -76,8 +76,9 @@ static int journal_read_back(sd_journal *journal, bool refusals, size_t max, cha
         return r;
 }
 
-/* A line matches if it matches at least one group. In a group, fields with the same name are
- * alternatives, but fields with different names must all match. */
+/* Selects the lines that match at least one group of fields. In a group, fields with the same name
+ * are alternatives, but fields with different names must all match. If refusals is
+ * true, only the first group counts. */
 static int journal_match(sd_journal *journal, const char *instance, bool refusals)
 {
         char service[NAME_UNIT_MAX], standin[NAME_UNIT_MAX], socket[NAME_UNIT_MAX];
@@ -94,8 +95,8 @@ static int journal_match(sd_journal *journal, const char *instance, bool refusal
                 { "_TRANSPORT", "stdout" },
                 { "_TRANSPORT", "syslog" },
                 { NULL, NULL },
-                /* Lines that programs sent with sd_journal_send(3). The log of requests has another
-                 * identifier. */
+                /* Lines that programs sent with sd_journal_send(3). The log of requests does not
+                 * match, because it has another identifier. */
                 { "_SYSTEMD_UNIT", service },
                 { "_SYSTEMD_UNIT", standin },
                 { "SYSLOG_IDENTIFIER", errors },

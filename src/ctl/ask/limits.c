@@ -11,7 +11,7 @@
 /* systemctl set-property stores its settings here. */
 #define CONTROL_DIR "/etc/systemd/system.control"
 
-/* No instance can have this name, so the unit of this name has only the settings of the
+/* No instance can have this name, so the unit with this name has only the settings of the
  * template. */
 #define NOBODY "0"
 
@@ -27,7 +27,7 @@ const struct LimitRow limits[LIMITS] = {
         [LIMIT_DISK] = { "disk-max", "DiskMax", NULL, "a size of 16M or more, such as 10G" },
 };
 
-/* Parses a whole number of bytes, or of the unit that the last letter names: "1G". */
+/* Parses a whole number, in bytes or in the unit of its last letter: "1G". */
 static bool limits_parse_size(Span text, uint64_t *ret)
 {
         static const char letters[] = "KMGT";
@@ -42,7 +42,7 @@ static bool limits_parse_size(Span text, uint64_t *ret)
 }
 
 /* Parses "150%" or "12.5%". The percent sign may be missing. Like systemd, accepts at most two
- * decimals. */
+ * digits after the point. */
 static bool limits_parse_percent(Span text, uint64_t *ret)
 {
         uint64_t whole, hundredths = 0;

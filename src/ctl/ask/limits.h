@@ -2,7 +2,7 @@
 /*
  * Reads the limits of an instance. systemd stores and enforces the limits of memory, processor and
  * tasks for the unit. The kernel stores and enforces the limit of the disk, as a quota of the user.
- * bellhop has no copy of these limits.
+ * bellhop stores no copy of these limits.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 
 typedef enum LimitKind {
         LIMIT_MEMORY, /* bytes */
-        LIMIT_CPU,    /* microseconds of processor time in a second */
+        LIMIT_CPU,    /* microseconds of processor time per second */
         LIMIT_TASKS,
         LIMIT_DISK, /* bytes */
         LIMITS,
@@ -23,13 +23,13 @@ typedef enum LimitKind {
 extern const struct LimitRow {
         const char *option;   /* of bellhopctl, without "--" */
         const char *setting;  /* as in a unit file of systemd; for the disk, our own name */
-        const char *property; /* the setting's name on D-Bus; NULL: unknown to systemd */
+        const char *property; /* the setting's name on D-Bus; NULL: systemd has no such setting */
         const char *form;     /* the form of a value, for a message */
 } limits[LIMITS];
 
 typedef struct Limits {
         uint64_t max[LIMITS]; /* the limit in force; UINT64_MAX: no limit */
-        bool is_own[LIMITS];  /* set for this instance, not only for all instances */
+        bool is_own[LIMITS];  /* the limit was set for this instance alone */
         int error[LIMITS];    /* why the limit is unknown; 0: it is known */
         uint64_t disk_used;   /* bytes; UINT64_MAX: not known */
 } Limits;
@@ -38,10 +38,11 @@ typedef struct Limits {
  * systemd can't be asked; then bus_error is the reason. Returns 0, or -ENOMEM. */
 int limits_ask(sd_bus *bus, int bus_error, const char *const names[], size_t n, Limits ret[]);
 
-/* Parses "1G", "150%" or "200". False: the text has another form, or is out of range. */
+/* Parses "1G", "150%" or "200". False: the text does not have the form for this kind, or the
+ * value is out of range. */
 bool limit_parse(LimitKind kind, const char *text, uint64_t *ret);
 
-/* Returns the path of the drop-in where systemd stores this limit of an instance, to be freed. */
+/* Returns the path, to be freed, of systemd's drop-in with this limit of an instance. */
 char *limit_drop_in(LimitKind kind, const char *name);
 
 /* Finds an existing folder on the file system where the pages of the instance are, or will be. */

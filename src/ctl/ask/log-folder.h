@@ -7,6 +7,6 @@
 
 #define LOG_DIR "/var/log/bellhop"
 
-/* Whether the folder exists, belongs only to bellhop-log, and receives the log lines of the user
- * with that name. */
+/* Whether the folder exists, only the user bellhop-log can write to it, and the log lines of the
+ * customer with that name go to this folder. */
 bool log_folder_is_made(const char *name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Speaks only the part of HTTP that the router's control socket uses, and parses only the part of
- * Prometheus's text format that the router writes, which has no timestamps.
+ * Understands only the parts of HTTP and of Prometheus's text format that the router uses. For
+ * example, the router's samples have no timestamps.
  */
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -19,12 +19,12 @@
 
 #define FETCH_SECONDS 10
 
-/* The time between two attempts. A router closes the connection if it restarts, or needs room for
- * other connections. */
+/* The time between two attempts. An attempt fails if the router restarts, or closes the connection
+ * to make room for others. */
 #define FETCH_AGAIN_USEC (20 * 1000)
 
-/* Connects to the socket. connect() waits for a place in the queue of the socket. If it did not
- * wait, it would fail (unix(7), EAGAIN) while other programs connect in a loop and take each free
+/* Connects to the socket. connect() waits for a place in the queue of the socket. Without waiting,
+ * it would fail with EAGAIN (unix(7)) while other programs connect in a loop and take each free
  * place. Returns a descriptor or a negative errno. */
 static int metrics_connect(const char *path)
 {
@@ -45,7 +45,7 @@ static int metrics_connect(const char *path)
         return r;
 }
 
-/* Sends the request, and writes the whole answer to out, until the router closes the connection. */
+/* Sends the request, and copies the answer to out until the router closes the connection. */
 static int metrics_transfer(int fd, const char *target, FILE *out)
 {
         _cleanup_free_ char *request =
@@ -84,7 +84,7 @@ static bool metrics_join_chunks(char *body)
         }
 }
 
-/* Turns an answer of the router into its body, in place. */
+/* Removes the header from the router's answer and joins the chunks, in place. */
 static int metrics_unwrap(char *answer)
 {
         static const char OK[] = "HTTP/1.1 200 ", LENGTH[] = "\r\nContent-Length: ";

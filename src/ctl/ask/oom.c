@@ -115,7 +115,7 @@ uint64_t oom_count(sd_bus *bus, const char *instance)
             group[0] == 0)
                 return UINT64_MAX;
         count = oom_read_counter(CGROUP_DIR, group, "memory.events");
-        /* In the first version of cgroups, memory has a separate tree. */
+        /* In version 1 of cgroups, memory has a separate tree. */
         return count != UINT64_MAX
                        ? count
                        : oom_read_counter(CGROUP_DIR "/memory", group, "memory.oom_control");

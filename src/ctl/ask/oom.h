@@ -7,22 +7,22 @@
 
 #include "ctl/ask/bus.h"
 
-/* Older lines of the journal are not read. */
+/* Lines of the journal that are older than this are not read. */
 #define OOM_HOURS 24
 
-/* Kills of one instance, from the journal. */
+/* The last kill in one instance, from the journal. */
 typedef struct OomKill {
         char instance[NAME_UNIT_MAX];
         uint64_t last_usec; /* since 1970 */
 } OomKill;
 
 typedef struct OomKills {
-        OomKill *kills; /* one for each instance with kills */
+        OomKill *kills; /* one element for each instance with kills */
         size_t n;
 } OomKills;
 
-/* Reads the kills of all instances in the last OOM_HOURS hours; always call oom_done(). Returns 0
- * or a negative errno. */
+/* Reads the kills of all instances in the last OOM_HOURS hours. Returns 0 or a negative errno. Call
+ * oom_done() even after an error. */
 int oom_read_journal(OomKills *ret);
 void oom_done(OomKills *kills);
 

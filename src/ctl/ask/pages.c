@@ -18,7 +18,7 @@ typedef struct Walk {
         const char *root;
         int root_fd;
         size_t max;
-        char **folders; /* below the root, in the order of the search */
+        char **folders; /* found folders: paths below the root, in the order of the search */
         size_t n;
         FILE *htaccess;
         Pages *pages;
@@ -42,7 +42,8 @@ static bool pages_is_first(const char *folder, const char *name)
         return !folder[0] && strncmp(name, "index.", strlen("index.")) == 0;
 }
 
-/* Whether the customer owns the folder or page, and closed it on purpose. This is not a mistake. */
+/* Whether the customer closed their own folder or page on purpose, which is not a mistake: a folder
+ * without rights for its owner, or any page but the first one. */
 static bool pages_is_meant(const Walk *walk, const char *folder, const char *name,
                            const struct stat *st)
 {
@@ -131,7 +132,7 @@ static int pages_note(Walk *walk, int fd, const char *folder, const struct diren
                               0);
                 return 0;
         }
-        /* Hidden files are not pages, except /.well-known (RFC 8615). */
+        /* Hidden files are not pages, except those in .well-known (RFC 8615). */
         if (name[0] == '.' && strcmp(name, ".well-known") != 0)
                 return 0;
         type = pages_type(fd, entry);
@@ -148,8 +149,8 @@ static int pages_look_into(Walk *walk, const char *folder)
         int r = 0;
 
         if (!dir) {
-                /* A folder that can't be listed is not a mistake: pages below it are still
-                 * served. */
+                /* A folder that can't be listed is not a mistake: pages in it can still be
+                 * requested. */
                 close_fd(fd);
                 return 0;
         }
@@ -179,8 +180,8 @@ static int pages_walk(Walk *walk)
 
 int pages_look(const Identity *who, const char *root, size_t max, Pages *ret)
 {
-        /* Opens the root with our own rights. Other code checks the folders above the root, because
-         * the sandbox replaces some of them. */
+        /* Opens the root with our own rights. With the user's rights, this could fail at a folder
+         * that the instance's sandbox replaces. access_ask() checks the folders above the root. */
         _cleanup_close_ int fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         Walk walk = { .who = who, .root = root, .root_fd = fd, .max = max, .pages = ret };
         Identity own;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Searches a document root with the rights of the instance's user, for pages that the user can't
- * read, .htaccess files, PHP pages and applications. Searches from the top down, and does not
- * follow links. Opens only folders, and ends after a number of files and folders, so the customer's
- * files can't delay the search. Does not log.
+ * Searches a document root for .htaccess files, PHP pages, applications, and pages that the
+ * instance's user can't read. Searches with the rights of this user, from the top down, and does
+ * not follow links. Opens only folders, and ends after a number of files and folders, so the
+ * customer's files can't delay the search. Does not log.
  */
 #pragma once
 
@@ -14,29 +14,29 @@
 
 #include "ctl/ask/access.h"
 
-#define PAGES_DEFAULT 5000 /* files and folders */
+#define PAGES_DEFAULT 5000 /* the default for max of pages_look() */
 
 /* Files and folders that a client may request, but that the user can't read. */
 typedef struct ClosedPages {
         size_t n;
         bool is_first;       /* path is the site's first page (index.*) */
-        char path[PATH_MAX]; /* the closed first page, or else the first file found */
+        char path[PATH_MAX]; /* the closed first page, or else the first closed path found */
         struct stat stat;    /* of path */
 } ClosedPages;
 
 typedef struct Pages {
         size_t n_seen;  /* files and folders */
-        bool is_cut;    /* there are more than max */
-        char *htaccess; /* folders with a file .htaccess, each ended by NUL */
+        bool is_cut;    /* the search ended early, at max */
+        char *htaccess; /* folders with a file .htaccess; a NUL follows each path */
         size_t htaccess_size;
         ClosedPages closed;
         bool php_is_first;  /* php is the path of the site's first page */
         char php[PATH_MAX]; /* a PHP page; "": none was found */
-        char **apps;        /* folders in the root with their own index.php */
+        char **apps;        /* folders directly below the root with their own index.php */
         size_t n_apps;
 } Pages;
 
-/* max: the search ends after this many files and folders. Returns 0, or a negative errno if the
- * folder can't be opened. */
+/* max: the search ends after this many files and folders. Returns 0, or a negative errno if root
+ * can't be opened. */
 int pages_look(const Identity *who, const char *root, size_t max, Pages *ret);
 void pages_done(Pages *pages);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks the kernel for all unix sockets with sock_diag(7), which can't search for a path. */
+/* Asks the kernel about all unix sockets, because sock_diag(7) can't search for a path. Finds the
+ * socket by its inode. */
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -14,8 +15,8 @@
 
 #define REPLY_MAX 32768
 
-/* Whether the queue is empty, from one message of the kernel: 1 or 0. -1: the message is about
- * another socket. */
+/* Reads one message of the kernel. Returns 1 if the queue is empty, 0 if it is not, and -1 if the
+ * message is about another socket. */
 static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
 {
         const struct unix_diag_msg *message = NLMSG_DATA(header);
@@ -31,9 +32,9 @@ static int queue_read_message(const struct nlmsghdr *header, uint32_t inode)
                     RTA_PAYLOAD(attribute) >= sizeof(lengths))
                         memcpy(&lengths, RTA_DATA(attribute), sizeof(lengths));
         }
-        /* Does not compare the device numbers, because the kernel reports another number than
-         * stat(2). At worst, a socket with the same inode on another file system makes this queue
-         * look not empty. */
+        /* Does not compare the device numbers, because the message has another form of the
+         * number than stat(2). At worst, a socket with the same inode on another file system makes
+         * this queue look not empty. */
         if (message->udiag_type != SOCK_DGRAM || file.udiag_vfs_ino != inode)
                 return -1;
         return lengths.udiag_rqueue == 0;

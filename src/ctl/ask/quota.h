@@ -7,7 +7,7 @@
 
 typedef enum QuotaState {
         QUOTA_ON,
-        QUOTA_OFF, /* turned off, or unknown to the file system or the kernel */
+        QUOTA_OFF, /* turned off, or not supported by the file system or the kernel */
 } QuotaState;
 
 typedef struct Quota {

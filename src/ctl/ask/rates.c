@@ -5,7 +5,7 @@
 #include "metrics/metrics.h"
 #include "util/cleanup.h"
 
-/* NAN: the rate is unknown, for example because the router was restarted, and counts from 0
+/* NAN: the rate is unknown, for example because the router was restarted and counts from 0
  * again. */
 static double rates_per_second(uint64_t before, uint64_t now, double seconds)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds out whether this machine has the files of a server. */
+/* Finds out whether this machine has the files that a type of server needs. */
 #pragma once
 
 #include "config/config.h"
 
-/* The packages that contain a server and its module, for people. */
+/* The names, for people, of the packages that contain a server and its module. */
 extern const char *const server_packages[SERVER_TYPES];
 
 /* The first missing file that a server of this type needs; NULL: none is missing. */

@@ -65,8 +65,8 @@ static uint64_t stale_nsec(const struct statx_timestamp *time)
         return (uint64_t)time->tv_sec * NSEC_PER_SEC + time->tv_nsec;
 }
 
-/* The last change of one of the instance's folders, and of the files in it. A new folder alone is
- * not a change, because bellhopctl add creates empty folders. */
+/* The last change of one of the instance's folders, and of the files in it. The creation of the
+ * folder does not count, because bellhopctl add creates empty folders. */
 static uint64_t stale_changed_own(NamePath kind, const char *config_dir, const char *name,
                                   uint64_t *ret_made)
 {
@@ -131,8 +131,8 @@ bool is_stale(uint64_t read_nsec, uint64_t changed_nsec)
         return read_nsec != UNKNOWN && changed_nsec > 0 && changed_nsec >= read_nsec;
 }
 
-/* The earliest time that a file can have if it was changed at usec or later. UNKNOWN: usec is not a
- * known time. */
+/* The earliest time, in nanoseconds, that a file can have if it was changed at usec or later.
+ * UNKNOWN: usec is not a known time. */
 static uint64_t stale_begin(uint64_t usec)
 {
         return usec <= STALE_TICK_USEC || usec > UNKNOWN / 1000 ? UNKNOWN
@@ -176,8 +176,8 @@ void wait_past(uint64_t changed_nsec)
         static const struct timespec tick = { .tv_nsec = 1000000 };
         const uint64_t begin = clock_nsec(CLOCK_MONOTONIC);
 
-        /* Waits at most a tenth of a second. If the clock was set back, changed_nsec can be far in
-         * the future. */
+        /* Waits at most a tenth of a second, because changed_nsec can be far in the future if the
+         * clock was set back. */
         while (clock_nsec(CLOCK_REALTIME_COARSE) <= changed_nsec &&
                clock_nsec(CLOCK_MONOTONIC) - begin < NSEC_PER_SEC / 10)
                 (void)nanosleep(&tick, NULL);

@@ -2,8 +2,8 @@
 /*
  * Finds out whether running programs have read the present version of their files. The time of a
  * change is the ctime of the inode, because a program that copies or unpacks a file can set the
- * mtime back. All times are nanoseconds since 1970. The time of a change is 0 if the file does not
- * exist.
+ * mtime back. The functions return times in nanoseconds since 1970. The time of a change is 0 if
+ * the file does not exist.
  */
 #pragma once
 
@@ -22,21 +22,22 @@ uint64_t changed_inode(const struct stat *st);
 /* The last change of a file, or of a folder and the files in it. */
 uint64_t changed_below(const char *dir, const char *name);
 
-/* The last change of the files that the router reads, and of their folders. The removal of a file
- * changes only its folder. */
+/* The last change of the files that the router reads, or of their folders. The folders count
+ * because the removal of a file changes only its folder. */
 uint64_t changed_router(const char *config_dir);
 
-/* The last change of snippets, certificate and key of one instance. *ret_made: the time when the
- * newer of their two folders was created; 0: unknown. The caller needs this time because a running
- * server does not see a new folder. A folder without snippets does not count. */
+/* The last change of the snippets, the certificate and the key of one instance. They are in two
+ * folders. *ret_made: the time when the newer folder was created; 0: unknown. A server that was
+ * started earlier does not see this folder. A snippet folder that has never been used does not
+ * count. */
 uint64_t changed_instance(const char *config_dir, const char *name, uint64_t *ret_made);
 
 /* Gets the path of the usual document root, which may not exist. */
 void document_root_of(const char *name, char ret[static PATH_MAX]);
 
-/* Finds the newest folder of a host below the document root of the instance. Returns the time when
- * the folder was created, because later changes in the folder need no reload. 0: there is no such
- * folder. ret: the path of the folder, if there is one. */
+/* Finds the newest folder that belongs to one of the hosts, below the document root. ret: the path
+ * of the folder, if there is one. Returns the time when the folder was created, because later
+ * changes in the folder need no reload; 0: there is no such folder. */
 uint64_t made_host_folder(const char *document_root, const Hosts *hosts, char ret[static PATH_MAX]);
 
 /* Whether a process that began to read its files at read_nsec may lack the change at changed_nsec.
@@ -45,25 +46,24 @@ uint64_t made_host_folder(const char *document_root, const Hosts *hosts, char re
 bool is_stale(uint64_t read_nsec, uint64_t changed_nsec);
 
 /* Whether a process that was started at started_usec may lack the change at changed_nsec.
- * started_usec is a time of CLOCK_REALTIME. True if started_usec is UNKNOWN, because the process
- * may lack the change. */
+ * started_usec is a time of CLOCK_REALTIME. True also if started_usec is UNKNOWN. */
 bool has_started_before(uint64_t started_usec, uint64_t changed_nsec);
 
-/* The report of an instance's server about the files that it has read. A field is UNKNOWN if the
- * server does not report it, or has not begun to read. */
+/* The report of an instance's server, in its state file, about the files that it has read. A field
+ * is UNKNOWN if the report does not contain it. */
 typedef struct ReadFiles {
         uint64_t nsec;   /* when the server began to read */
-        uint64_t others; /* the value of Instance.others in the files that it has read */
+        uint64_t others; /* the value of Instance.others in these files */
 } ReadFiles;
 
-/* dir: the folder of the report; NULL: there is no report. pid: the instance's main process. */
+/* dir: the folder of the state file; NULL: there is no report. pid: the instance's main process. */
 ReadFiles stale_read_files(const char *dir);
 ReadFiles stale_read_files_of(uint64_t pid);
 
 /* Whether the hosts of other instances have changed since the server read the files: read->others,
- * a digest of these hosts, differs from instance->others. False if read->others is unknown. */
+ * a digest of these hosts, differs from instance->others. False if read->others is UNKNOWN. */
 bool lacks_others(const ReadFiles *read, const Instance *instance);
 
-/* Waits some milliseconds, until a file that changes gets a later time than changed_nsec. A process
- * that begins to read after the wait does not lack the change. */
+/* Waits some milliseconds, until the clock that the times of files come from is later than
+ * changed_nsec. A process that begins to read after the wait does not lack the change. */
 void wait_past(uint64_t changed_nsec);

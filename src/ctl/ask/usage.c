@@ -15,10 +15,11 @@
 
 #define FILE_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
-/* The time that bellhop-usage has to write the newest figures. */
+/* The longest wait for bellhop-usage to write its newest figures. */
 #define FRESH_USEC UINT64_C(5000000)
 
-/* The process id of bellhop-usage, which holds the lock. 0: no process holds the lock. */
+/* The process id of bellhop-usage, which holds the lock while it runs. 0: no process holds the
+ * lock. */
 static pid_t usage_find_process(const Ctl *ctl)
 {
         struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
@@ -33,7 +34,7 @@ static int usage_is_renamed(void *userdata)
         return 1;
 }
 
-/* Makes bellhop-usage write its counts. False: bellhop-usage is not running. */
+/* Makes bellhop-usage write its newest figures. False: bellhop-usage is not running. */
 static bool usage_refresh(const Ctl *ctl)
 {
         const pid_t pid = usage_find_process(ctl);
@@ -48,7 +49,8 @@ static int usage_is_month(const struct dirent *entry)
         return month_name_is_valid(entry->d_name);
 }
 
-/* The account "alice~20261129T131500Z", of a removed instance, belongs to alice, too. */
+/* The account of a removed instance, such as "alice~20261129T131500Z", also belongs to the name
+ * "alice". */
 static bool usage_is_of(const Account *account, const char *name)
 {
         const size_t length = strlen(name);
@@ -84,9 +86,9 @@ static int usage_read_month(const char *path, const char *month, const char *nam
                 else if (line.kind == MONTH_ACCOUNT && (!name || usage_is_of(&line.account, name)))
                         r = usage_take_account(list, &line.account, month);
         }
-        /* If the file still says that bellhop-usage is running, bellhop-usage was killed, and the
-         * file is incomplete. But the newest file is complete if bellhop-usage is running now and
-         * continues the file. */
+        /* A file that says that bellhop-usage is running is incomplete, because bellhop-usage was
+         * killed. The newest file is an exception: it is complete if bellhop-usage is running now,
+         * because bellhop-usage then continues the file. */
         for (size_t i = first; i < list->n; i++)
                 list->used[i].is_complete = reader.head.is_complete &&
                                             list->used[i].account.n_reset == 0 &&

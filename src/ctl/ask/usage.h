@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the figures that bellhop-usage writes, in one file for each month. */
+/* Reads the usage figures of instances, which bellhop-usage writes into one file for each month. */
 #pragma once
 
 #include "ctl/ctl.h"
@@ -17,15 +17,15 @@ typedef struct UsedList {
         bool runs; /* bellhop-usage is running */
 } UsedList;
 
-/* Makes bellhop-usage write its counts, then reads them. month: one month, or NULL for all. name:
- * NULL for all instances, or the name of one. The figures of removed instances that had this name
- * are included. Returns 0 or a negative errno. *ret_path is always to be freed; after an error, it
- * is the file or folder that can't be read. */
+/* Makes bellhop-usage write its newest figures, then reads the files. month: one month, or NULL for
+ * all months. name: the name of one instance, or NULL for all; removed instances that had this name
+ * are included. Returns 0 or a negative errno. *ret_path: after an error, the file or folder that
+ * can't be read; always to be freed. */
 int used_list_load(const Ctl *ctl, const char *month, const char *name, UsedList *ret,
                    char **ret_path);
 void used_list_done(UsedList *list);
 
-/* Makes bellhop-usage close the account of an instance, so that no later instance inherits the
- * account. Returns 0; -EAGAIN: bellhop-usage is not running, and closes the account at its next
- * start; or another negative errno. */
+/* Makes bellhop-usage close the account of an instance, so that a later instance with the same name
+ * gets a new account. Returns 0 or a negative errno; -EAGAIN if bellhop-usage is not running, and
+ * will close the account at its next start. */
 int used_end_account(const Ctl *ctl, const char *name);
