@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Manages standard output, its colours and the pager, while a verb runs.
+ * Manages standard output, its colours and the pager, while a verb of bellhopctl runs.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -42,13 +42,13 @@ static FILE *output_start_pager(void)
         if (!test || system(test) != 0)
                 return NULL;
         (void)setenv("LESS", getenv("SYSTEMD_LESS") ? getenv("SYSTEMD_LESS") : LESS_OPTIONS, true);
-        /* A user who may run bellhopctl, but no other program, as root must not get a root shell
-         * with the command "!" of less(1). */
+        /* Some users may run only bellhopctl as root, for example with sudo(8). The command "!" of
+         * less(1) must not give them a root shell. */
         (void)setenv("LESSSECURE", "1", true);
         pager = popen(command, "we");
         if (!pager)
                 return NULL;
-        /* A user can quit the pager before the end of the output. */
+        /* If the user quits the pager before the end, SIGPIPE must not kill bellhopctl. */
         (void)signal(SIGPIPE, SIG_IGN);
         (void)dup2(fileno(pager), STDOUT_FILENO);
         return pager;
@@ -152,7 +152,7 @@ static unsigned output_width(const char *text, size_t length)
         return width;
 }
 
-/* The length up to the next blank; in a command, up to the next one outside quotes. */
+/* The length up to the next space. In a command, a space within quotes does not count. */
 static size_t output_word(const char *text, bool is_command)
 {
         char quote = 0;
@@ -243,7 +243,7 @@ void table_set(Table *table, size_t column, const char *text)
                 return;
         place = scols_table_get_column(table->table, column);
         copy = strdup(text);
-        /* Line breaks separate the elements of an array, so these are kept. */
+        /* Keeps line breaks in the cell of an array, because they separate the elements. */
         text_make_harmless(copy, scols_column_is_wrap(place) ? '\n' : 0);
         table->failed = !copy || scols_line_refer_data(table->line, column, copy) < 0;
 }
@@ -310,8 +310,8 @@ static void output_print_json(char *text)
         (void)fputs(text, stdout);
 }
 
-/* The number of bytes to print: all if they fit into the columns, or else as many as fit before an
- * ellipsis. */
+/* The number of bytes to print: all bytes if they fit into the columns, or else as many as fit
+ * before "...". */
 static size_t output_cut(const char *text, size_t length, unsigned columns)
 {
         unsigned width = 0;
@@ -358,7 +358,7 @@ int table_print(Table *table)
 
 void output_progress(const char *what, size_t done, size_t all)
 {
-        /* Shorter work ends before anybody could read the progress. */
+        /* Work with fewer steps ends before anyone could read the progress. */
         if (all < 100 || !isatty(STDERR_FILENO))
                 return;
         if (what && done % 16 == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Output for people and programs: tables and JSON with libsmartcols; colours and a pager only on a
- * terminal. Output goes to standard output, errors to standard error.
+ * Prints output for people and programs: tables and JSON with libsmartcols. Uses colours and a
+ * pager only on a terminal. Output goes to standard output, errors to standard error.
  */
 #pragma once
 
@@ -14,8 +14,8 @@
 typedef struct Output {
         bool json;
         bool legend;
-        bool color;       /* stdout is a terminal, and the user allows colors */
-        unsigned columns; /* of the terminal; 0: lines have any length */
+        bool color;       /* standard output is a terminal, and the user allows colours */
+        unsigned columns; /* of the terminal; 0: lines may have any length */
         FILE *pager;      /* NULL: none */
 } Output;
 
@@ -23,7 +23,7 @@ typedef struct Output {
  * at the end. */
 void output_start(const Ctl *ctl, Output *ret);
 
-/* Waits until the reader has closed the pager. Returns CTL_FAILED if the output is incomplete,
+/* Waits until the user has quit the pager. Returns CTL_FAILED if the output is incomplete,
  * otherwise status. */
 CtlStatus output_done(Output *output, CtlStatus status);
 
@@ -36,16 +36,16 @@ typedef enum OutputColor {
         COLOR_FAINT,
 } OutputColor;
 
-/* These functions write text to standard output, and add no line end. All text that bellhopctl
- * shows may come from a customer. So these functions, table_set() and output_error() pass it
+/* These functions write text to standard output, and add no line end. Text that bellhopctl shows
+ * may come from a customer. So these functions, table_set() and output_error() pass all text
  * through text_make_harmless(). */
 void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void output_paint(const Output *output, OutputColor color, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Prints head and text, and breaks the text between words to fit the terminal; all lines after the
- * first are indented. A command can still be copied: its lines end with a backslash, and no line is
- * broken within quotes. */
+/* Prints head and text, and breaks the text between words to fit the terminal. All lines after the
+ * first are indented. If the text is a command, each line but the last ends with a backslash, and
+ * no line is broken within quotes, so the command can still be copied. */
 void output_paragraph(const Output *output, OutputColor color, const char *head, const char *text,
                       bool is_command);
 
@@ -53,46 +53,47 @@ typedef struct Column {
         const char *heading;
         const char *key; /* in JSON */
         int flags;       /* SCOLS_FL_... */
-        int json_type;   /* SCOLS_JSON_...; a cell of an array has a line for each element */
+        int json_type;   /* SCOLS_JSON_...; each line in a cell of an array is an element */
 } Column;
 
-/* Lines of cells. A table remembers a lack of memory, so only the result of table_print() has to be
- * checked. */
+/* A table of lines and cells. If memory runs out, the table remembers this, so only the result of
+ * table_print() has to be checked. */
 typedef struct Table {
         const Output *output;
         struct libscols_table *table;
-        struct libscols_line *line; /* the last line, whose cells are set */
+        struct libscols_line *line; /* the last line, whose cells table_set() sets */
         bool failed;
 } Table;
 
-/* name: in JSON, the key of the array of lines. End the table with table_print(). */
+/* name: in JSON, the key of the array of lines. Always call table_print() at the end,
+ * because it frees the table. */
 Table table_new(const Output *output, const char *name, const Column columns[], size_t n);
 void table_add(Table *table); /* adds a line with empty cells, which are null in JSON */
 
-/* NULL leaves the cell empty. */
+/* These functions set a cell of the last line. text: NULL leaves the cell empty. */
 void table_set(Table *table, size_t column, const char *text);
 void table_setf(Table *table, size_t column, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
-/* Sets a cell to the elements of an array in JSON, and to words for people. */
+/* Sets a cell to several texts: in JSON an array, for people words with a space between them. */
 void table_set_list(Table *table, size_t column, char *const texts[], size_t n);
 void table_set_bool(Table *table, size_t column, bool value);
 void table_set_color(Table *table, size_t column, OutputColor color);
 
-/* Sets a cell to a number: for people, in the form of show(). UNKNOWN is null in JSON. */
+/* Sets a cell to a number. For people, show() formats the number. In JSON, UNKNOWN is null. */
 void table_set_number(Table *table, size_t column, uint64_t n,
                       const char *(*show)(uint64_t n, char *text));
 
-/* Prints the table and frees it. Returns 0; or -ENOMEM, and then nothing is printed. */
+/* Prints the table and frees it. Returns 0, or -ENOMEM if nothing was printed. */
 int table_print(Table *table);
 
-/* Shows the progress of long work if standard error is a terminal. what NULL: erases the progress.
- */
+/* Shows the progress of long work if standard error is a terminal. If what is NULL, erases
+ * the progress. */
 void output_progress(const char *what, size_t done, size_t all);
 
 /* Prints one line to standard error: "bellhopctl: " and the text, which says what to do next. */
 void output_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* These functions print such a line about a lack of memory, or about a configuration that can't be
+/* These functions print an error about a lack of memory, or about a configuration that can't be
  * read. They return CTL_FAILED. */
 CtlStatus output_no_memory(void);
 CtlStatus output_bad_configuration(const Ctl *ctl, int error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers and times for people and for programs. Pure. */
+/* Formats numbers and times for people and for programs. Pure. */
 #pragma once
 
 #include <stdint.h>
@@ -7,19 +7,20 @@
 
 #define SHOWN_MAX 40
 
-/* All functions return ret. They show UINT64_MAX, an unknown number, as "-". */
+/* All functions return ret. They show an unknown number as "-": n is UINT64_MAX, or per_second is
+ * NAN. */
 const char *show_count(uint64_t n, char ret[static SHOWN_MAX]);
 const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX]);      /* "812B", "11.4M" */
 const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX]);       /* "0.52s" */
 const char *show_span(uint64_t seconds, char ret[static SHOWN_MAX]); /* "45s", "10min" */
 const char *show_usec(uint64_t n, char ret[static SHOWN_MAX]);       /* in seconds: "600", "0.5" */
-const char *show_percent(uint64_t n, char ret[static SHOWN_MAX]);    /* n in 1/10000 %: "12.5" */
+const char *show_percent(uint64_t n, char ret[static SHOWN_MAX]);    /* n/10000, in %: "12.5" */
 const char *show_rate(double per_second, char ret[static SHOWN_MAX]);
 
-/* "now", "34s ago", "5min ago"; 0: "-". */
+/* "now", "34s ago", "5min ago"; "-" if then is 0. */
 const char *show_ago(time_t then, time_t now, char ret[static SHOWN_MAX]);
 
-/* "in 58 days", "in 7 hours", "over"; 0: "-". */
+/* "in 58 days", "in 7 hours", "over"; "-" if then is 0. */
 const char *show_left(time_t then, time_t now, char ret[static SHOWN_MAX]);
 
 /* "2026-10-05T07:12:03Z". */
