@@ -5,7 +5,8 @@
 #include "instance/admit.h"
 
 /* Returns whether this instance answers requests for hosts without a route. The default instance
- * answers them, and so does an instance that got the connection because of its local address. */
+ * answers them, and so does an instance that got the connection because of the connection's local
+ * address. */
 static bool admit_unknown(const Config *config, uint32_t own, const struct bellhop_handoff *handoff)
 {
         return handoff->reason == BELLHOP_REASON_ADDRESS ||

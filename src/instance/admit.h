@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Decides whether a request is for this instance. The router sees only the first bytes of a
- * connection, and later requests can name any host (HTTP keep-alive, HTTP/2 coalescing). Pure. */
+/* Decides whether a request is for this instance. The instance must decide this for each request,
+ * because the router sees only the first bytes of a connection, and later requests can name any
+ * host (HTTP keep-alive, HTTP/2 connection coalescing). Pure functions. */
 #pragma once
 
 #include "config/config.h"
@@ -11,8 +12,10 @@
 bool admit_host(const Config *config, uint32_t own, const char *name,
                 const struct bellhop_handoff *handoff);
 
-/* Returns the host of Canonical= if name is another exact host of the instance, and path is not the
- * path of an ACME challenge; otherwise NULL. path may include a query. */
+/* Returns the host of Canonical=, to which the request must be redirected, or NULL if it must not
+ * be redirected. A request is redirected if name is another host of the instance (but not if name
+ * only matches a wildcard), and path is not the path of an ACME challenge. path may include a
+ * query. */
 const char *admit_canonical(const Config *config, uint32_t own, const char *name, const char *path);
 
 /* The path of ACME challenges: RFC 8555 section 8.3. */

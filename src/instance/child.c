@@ -12,11 +12,11 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* Descriptors are first copied to this number or above. Otherwise, a descriptor that gets its final
- * number could overwrite one that has not been copied yet. */
+/* Descriptors are first copied to this number or above. Otherwise, moving a descriptor to its final
+ * number could overwrite another one that has not been moved yet. */
 #define FDS_ABOVE 32
 
-/* The supervisor reaps this number of orphans before it handles other events. */
+/* At most this number of orphans is reaped before the supervisor handles other events. */
 #define ORPHANS_AT_ONCE 64
 
 /* The exit status if the program can't be executed, as in a shell. */
@@ -34,8 +34,8 @@ static int child_set_signals(void)
         return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-/* Whether programs must not get the variable: only the supervisor talks to systemd, and the
- * customer's programs see none of our variables. */
+/* Whether the variable is only for the supervisor. Programs must not inherit it: they do not talk
+ * to systemd, and see no variables of bellhop. */
 static bool child_is_ours(const char *variable)
 {
         static const char *const prefixes[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_",
@@ -109,8 +109,9 @@ static pid_t child_fork(const Child *child)
 
         if (pid != 0)
                 return pid < 0 ? -errno : pid;
-        /* The program gets its own process group. A server sends signals to its whole group, which
-         * must not contain the supervisor. The supervisor can end the whole group. */
+        /* The program gets its own process group. A server sends signals to its whole group, so the
+         * supervisor must not be in this group. The supervisor also uses the group to end all
+         * processes of the server. */
         (void)setsid();
         errno = -child_become(child);
         (void)fprintf(stderr, "bellhop-instance: can't run %s: %m\n", child->argv[0]);
@@ -169,7 +170,7 @@ void child_kill(const Process *process, int number)
 
 void child_kill_all(const Process *process)
 {
-        /* The process may not have made its group yet. */
+        /* If the process has not made its group yet, the first kill() fails. */
         if (process->pid > 0 && !process->has_ended && kill(-process->pid, SIGKILL) < 0)
                 (void)kill(process->pid, SIGKILL);
 }

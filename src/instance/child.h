@@ -15,12 +15,13 @@ typedef struct Child {
         int fds[CHILD_FDS_MAX];  /* get the numbers 3, 4, ... in the program; the caller keeps them
                                   */
         size_t n_fds;
-        const char *fd_names; /* $LISTEN_FDNAMES: "a:b", see sd_listen_fds(3); NULL: no $LISTEN_* */
-        const char *const
-                *environment;  /* added to our own: "KEY=VALUE"; ends with NULL; NULL: none */
+        const char *fd_names; /* $LISTEN_FDNAMES: "a:b", see sd_listen_fds(3); NULL: no $LISTEN_*
+                                 variables */
+        const char *const *environment; /* "KEY=VALUE", added to our environment; the array ends
+                                           with NULL; may be NULL */
         bool keeps_capability; /* the program keeps AmbientCapabilities= of bellhop@.service */
-        int orphan_signal; /* sent to the program's process group if the program fails or is killed
-                            */
+        int orphan_signal; /* sent to the rest of the program's process group if the program fails
+                              or is killed */
 } Child;
 
 typedef struct Process {
@@ -58,10 +59,10 @@ void child_kill_all(const Process *process);
 void child_done(Process *process);
 
 /* Makes this process the parent of all orphaned descendants, and makes the event loop reap them.
- * Otherwise PID 1 would have to reap each of them before it starts a unit. Returns 0 or a negative
- * errno. */
+ * Otherwise PID 1 would adopt them, and would start no unit before it has reaped all of them.
+ * Returns 0 or a negative errno. */
 int child_adopt_orphans(sd_event *event);
 
-/* Makes a unix socket at path. Replaces a socket file that a killed supervisor has left. If path is
- * NULL, returns -ENOMEM. Returns the descriptor or a negative errno. */
+/* Makes a unix socket at path. Replaces a socket file that a killed supervisor has left. Returns
+ * the descriptor or a negative errno (-ENOMEM if path is NULL). */
 int child_bind(const char *path, int type);

@@ -77,7 +77,7 @@ int confine(Context *context, Instance *ret)
 }
 
 /* A program that renews certificates as root may make the key readable for everybody. The sandbox
- * still hides it from other instances, but not from other users of the machine. */
+ * still hides the key from other instances, but not from other users of the machine. */
 void confine_warn_key(const Context *context)
 {
         char folder[PATH_MAX], key[PATH_MAX];

@@ -14,7 +14,7 @@ typedef struct Context {
         const char *mpm;         /* of Apache: event, worker or prefork */
         const char *logs;        /* where log lines go: files or journal */
         const char *php_program; /* path of PHP-FPM; NULL: the newest installed version */
-        ServerType server;       /* confine() reads this and the next field */
+        ServerType server;       /* confine() sets this field and the next one */
         bool is_suspended;       /* no program of the customer is started */
         bool serves;             /* false: this process only tests the configuration */
         bool judges;             /* the server reports facts during a test, see verdict.h */
@@ -22,5 +22,6 @@ typedef struct Context {
                            negative: none */
         int lines_fd;   /* connected to bellhop-log; negative: bellhop-log does not listen */
         int handoff_fd; /* the hand-off socket */
-        int bell_fd;    /* eventfd(2) that all servers ring when their pages have changed */
+        int bell_fd;    /* an eventfd(2), to which servers write when their counts change: see
+                           page.h */
 } Context;

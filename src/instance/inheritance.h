@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* For the modules in servers: takes the descriptors that bellhop-instance passes to the server, and
- * reports to bellhop-instance that the server is ready. */
+/* Functions for bellhop's modules in Apache and nginx. They take the descriptors that
+ * bellhop-instance passes to a server, and report to bellhop-instance that the server is ready. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,8 +17,8 @@ typedef struct Inheritance {
 } Inheritance;
 
 /* Takes the inherited descriptors. Call it once in a process. If systemd has started the server
- * directly, there is no supervisor, and this function makes the page. Returns false after an error;
- * errno has the reason. */
+ * directly, no supervisor has made the page (page.h), so this function makes one. Returns false
+ * after an error; errno has the reason. */
 bool inheritance_take(Inheritance *ret);
 
 /* Sends READY=1 to the supervisor. Only the first call has an effect. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Connects to bellhop-log(8), through its socket in the folder that the unit passes. */
+/* Connects to bellhop-log(8), through its socket in the folder that the unit passes to
+ * bellhop-instance. */
 #pragma once
 
 #define LINES_SOCKET "lines"
@@ -10,6 +11,6 @@
 /* The longest time that a server waits for room in the socket. */
 #define LINES_WAIT_SEC 1
 
-/* sockets_fd: the folder, which the caller keeps. Returns a descriptor, or a negative number if
- * bellhop-log does not listen. */
+/* sockets_fd: a descriptor of the folder, which the caller keeps. Returns a descriptor, or a
+ * negative number if bellhop-log does not listen. */
 int lines_connect(int sockets_fd);

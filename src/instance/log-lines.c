@@ -16,7 +16,7 @@
 typedef enum Sent {
         SENT,
         SENT_NOT,     /* the line is lost, and counted as lost */
-        SENT_NOWHERE, /* nothing listens on the socket, and nothing ever will */
+        SENT_NOWHERE, /* the socket is gone, so later lines can't be sent either */
 } Sent;
 
 /* Room for about a hundred lines. */
@@ -29,8 +29,8 @@ typedef struct Gathered {
 } Gathered;
 
 /* All processes of the server share this memory. A process that has ended can't report its lost
- * lines, and a process that has crashed can't send its gathered lines, so another process does
- * this. */
+ * lines, and a process that has crashed can't send its gathered lines, so another process does this
+ * for it. */
 static struct LogLinesShared {
         atomic_bool hang; /* bellhop-log hangs, so no process waits for it */
         atomic_uint_fast64_t lost;
@@ -117,9 +117,9 @@ static Sent log_lines_send(LinesKind kind, int level, const char *text, size_t s
         const struct msghdr message = { .msg_iov = iov, .msg_iovlen = 2 };
         ssize_t sent;
 
-        /* SO_SNDTIMEO limits the wait of writev(2). For sendmsg(2), filters of the sandbox examine
-         * the arguments, which costs more time than the rest of this function. For writev(2), they
-         * don't. */
+        /* Usually writev(2) sends the line, and SO_SNDTIMEO limits its wait. sendmsg(2) is slower:
+         * seccomp filters of the sandbox examine its arguments, which takes longer than the rest of
+         * this function. */
         do
                 sent = waits ? writev(lines_fd, iov, 2)
                              : sendmsg(lines_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);

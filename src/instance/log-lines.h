@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Sends log lines of a server either to bellhop-log(8), which writes files, or to the journal. A
- * server waits for room in the socket, so no line of a burst is lost. If bellhop-log hangs, the
- * server waits once for LINES_WAIT_SEC. Then it drops and counts lines until bellhop-log accepts
- * lines again. */
+ * server waits for room in bellhop-log's socket, so no line of a burst is lost. If bellhop-log
+ * hangs, the server waits once for LINES_WAIT_SEC. Then it drops and counts lines until bellhop-log
+ * accepts lines again. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,11 +15,11 @@ typedef enum LinesKind {
         LINES_SEVERAL = 18, /* local2: several access lines, with LINES_SEPARATOR between them */
 } LinesKind;
 
-/* A gathered line never contains this character: only a server that escapes all characters outside
- * ASCII gathers lines. */
+/* The lines themselves never contain this character: only servers that escape all characters
+ * outside ASCII use LINES_SEVERAL. */
 #define LINES_SEPARATOR "\xe2\x90\xa4" /* U+2424 */
 
-/* Call it before all other functions. instance: a name that stays valid. */
+/* Call it before all other functions. instance: its name; the string must stay valid. */
 void log_lines_init(const char *instance);
 
 /* Call it in the parent of the writing processes. Makes the memory that they share. fd: a
@@ -28,18 +28,19 @@ void log_lines_use(int fd);
 
 /* Writes a line. text: size bytes, and then a NUL. is_file: true sends the line to bellhop-log, or
  * to the journal if bellhop-log does not listen; false sends it to the journal. level: of
- * syslog(3). Returns false if the line went to the journal. Several threads may call this. */
+ * syslog(3). Returns false if the line went to the journal. Several threads may call this at the
+ * same time. */
 bool log_lines_write(LinesKind kind, int level, const char *text, size_t size, bool is_file);
 
-/* Call it once in each process that gathers lines. Takes a buffer, and sends the lines that a
- * crashed process left in it. number: the number of the buffer, below 64. Two running processes
- * must not use the same buffer. */
+/* Call it once in each process that gathers lines. Takes the buffer with this number, below 64, and
+ * sends the lines that a crashed process left in it. Two running processes must not use the same
+ * buffer. */
 void log_lines_join(unsigned number);
 
-/* Gathers an access line for a file. log_lines_flush() sends all gathered lines together, which
- * saves system calls and most of the work of bellhop-log. A line that does not fit into the buffer
- * is sent at once. Call both functions only in processes with one thread. Returns false if the line
- * was sent at once. */
+/* Adds an access line, which is for a file, to the buffer. log_lines_flush() sends all gathered
+ * lines together, which saves system calls and most of the work of bellhop-log. A line that does
+ * not fit into the buffer is sent at once. Call both functions only in processes with one thread.
+ * Returns false if the line was sent at once. */
 bool log_lines_gather(const char *text, size_t size);
 void log_lines_flush(void);
 

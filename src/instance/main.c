@@ -44,9 +44,9 @@ static const char help[] =
         "\n"
         "See bellhop-instance(8).\n";
 
-/* The sandbox hides the sockets of systemd, bellhop-usage and bellhop-log from the site, so the
- * unit passes their folder as standard input. Returns a descriptor of the folder, or a negative
- * number. */
+/* The sandbox hides the sockets of systemd, bellhop-usage and bellhop-log from the customer's
+ * programs, so the unit passes a folder with these sockets as standard input. Returns a descriptor
+ * of the folder, or a negative number. */
 static int take_sockets_folder(void)
 {
         struct stat st;
@@ -171,7 +171,7 @@ static int inherit_handoff_socket(const char *instance)
                           instance);
         /* SO_LOCK_FILTER forbids filters on the socket. Otherwise a program of the customer could
          * set a filter that drops all hand-offs, and the router would get no error. On Linux 6.18,
-         * such a filter had this effect even long after systemd had made a new socket. */
+         * such a filter still dropped hand-offs long after systemd had made a new socket. */
         (void)setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, &(int){ 1 }, sizeof(int));
         return fd;
 }
@@ -190,7 +190,7 @@ static void block_signals(void)
 }
 
 /* Returns the exit status of the server. If a signal ended the server, ends this process by the
- * same signal. So systemd and the stand-in see the cause. */
+ * same signal, so that systemd and the stand-in see the cause. */
 static int end_like(int status)
 {
         const struct rlimit no_core = { 0 };

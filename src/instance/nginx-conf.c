@@ -12,7 +12,7 @@
 
 #define NGINX_CONNECTIONS "512" /* nginx's own default */
 
-/* The values of a "server" block: for one host, or for all hosts without their own block. */
+/* The values of a "server" block in the configuration of nginx. */
 typedef struct Site {
         const char *host; /* NULL: all hosts without their own block */
         char folder[NAME_HOST_MAX];
@@ -41,10 +41,10 @@ static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
         return nginx_is_folder(ret);
 }
 
-/* Finds the certificate for all hosts without their own. It is in the credentials that systemd
- * passes to this unit, or in the instance's folder of certificates. If that folder exists but has
- * no certificate, this still returns true. Then nginx does not start, because it must not start
- * without TLS, and after a reload, the old server keeps running. */
+/* Finds the certificate for all hosts that have no certificate of their own. It is in the
+ * credentials that systemd passes to this unit, or in the instance's folder of certificates. If
+ * that folder exists but has no certificate, this still returns true, so that nginx fails to start
+ * instead of serving without TLS. If this happens in a reload, the old server keeps running. */
 static bool nginx_find_certificate(const Context *context, Site *site)
 {
         const char *dir = context->config_dir, *name = context->instance;
@@ -134,9 +134,9 @@ static void nginx_write_http(FILE *out, const Context *context, const Config *co
         fprintf(out, "    include %s/nginx/http.conf;\n", dir);
         if (!context->is_suspended) {
                 fprintf(out, "    root %s;\n", main.www);
-                /* nginx follows a symbolic link only if the link and its target have the same
-                 * owner, even if the link is a document root. So the customer's links can't lead to
-                 * files of root or of other customers. */
+                /* With this setting, nginx follows a symbolic link only if the link and its target
+                 * have the same owner, even if the link is a document root. So the customer's links
+                 * can't lead to files of root or of other customers. */
                 fprintf(out, "    disable_symlinks if_not_owner from=%s;\n", main.www);
                 fprintf(out, "    include %s/sites/%s/*.http;\n", dir, context->instance);
         }

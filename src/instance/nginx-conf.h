@@ -6,6 +6,7 @@
 
 #include "instance/context.h"
 
-/* number: the number of the server. It is part of file names, because two servers must not share
- * these files. Returns a descriptor of the configuration, or a negative errno. */
+/* number: the number of the server. It is part of the name of nginx's PID file, because two servers
+ * of an instance may run at the same time. Returns a descriptor of the configuration, or a negative
+ * errno. */
 int nginx_conf_make(const Context *context, unsigned number);

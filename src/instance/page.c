@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The server's own counts are not reliable: the event MPM of Apache updates its scoreboard only
- * when a timeout queue is due, so a process that looks idle may have connections. Each process
- * writes to its own cache line; only the supervisor adds up the counts. */
+/* The page has its own counts, because those of a server are not reliable: the event MPM of Apache
+ * updates its scoreboard only when a timeout queue is due, so a process that looks idle may have
+ * connections. Each process writes only to its own cache line, and the supervisor adds up the
+ * counts. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdalign.h>
@@ -16,7 +17,7 @@
 
 #define CACHE_LINE 64
 
-/* This is more than TasksMax= of an instance. Any further processes share the first slot. */
+/* This is more than TasksMax= of an instance. Any further processes share slots[0]. */
 #define SLOTS 1024
 
 typedef struct PageSlot {
@@ -95,7 +96,7 @@ static void page_ring(void)
 }
 
 /* Rings the bell at the first change after page_listen(), which sets has_changed to false. Most of
- * the time, has_changed is already true, and this only reads it. */
+ * the time, has_changed is already true, and this function only reads it. */
 static void page_note_change(Page *page)
 {
         if (!page->has_changed && !atomic_exchange(&page->has_changed, true))
@@ -136,7 +137,7 @@ void page_join(pid_t pid)
         page_ring();
 }
 
-/* The customer can write any number into the page, so this limits the number. */
+/* The customer can write any number into the page, so this function limits the number. */
 static size_t page_slots_used(const Page *page)
 {
         const uint64_t n = page->n_used;
@@ -177,8 +178,9 @@ size_t page_find_joined(const Page *page, pid_t ret[], size_t max)
         return n;
 }
 
-/* The counter changes before the gate is read. So either this process sees that the gate is barred,
- * or the supervisor sees the connection in hand. */
+/* This process changes the counter before it reads the gate, and the supervisor bars the gate
+ * before it reads the counter. So either this process sees that the gate is barred, or the
+ * supervisor sees the connection in hand. */
 bool page_reach(void)
 {
         own.slot->n_in_hand++;

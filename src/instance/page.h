@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The shared page of a server: its processes count received and open connections in it, and receive
- * hand-offs only while its gate is open. The customer can write to the page, so nothing outside the
- * instance trusts it. Only page_new() and page_open() can fail or allocate memory. No function logs
- * or locks.
+ * A page of memory that the supervisor shares with the processes of a server. The processes count
+ * their connections in the page, each process in its own slot. They receive hand-offs only while
+ * the gate, a flag in the page, is open (not barred). A connection is "in hand" from just before a
+ * process receives it until a worker takes it. To wake the supervisor, the processes "ring the
+ * bell": they write to an eventfd(2).
+ *
+ * The customer can write to the page, so nothing outside the instance trusts it. Only page_new()
+ * and page_open() can fail or allocate memory. No function logs or locks.
  */
 #pragma once
 
@@ -12,8 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Names of the descriptors that a server inherits, as FileDescriptorName= of systemd.socket(5) sets
- * them. */
+/* Names of the descriptors that a server inherits, in $LISTEN_FDNAMES: see sd_listen_fds(3). */
 #define PAGE_HANDOFF_NAME "handoff"
 #define PAGE_FD_NAME      "page"
 #define PAGE_BELL_NAME    "bell"
@@ -26,8 +29,7 @@ typedef struct PageSum {
         uint64_t n_handoffs; /* received since the server was started */
         uint64_t n_requests; /* answered since the server was started */
         uint64_t n_open;     /* open connections, including idle and upgraded ones */
-        uint64_t n_in_hand;  /* connections that a process is about to receive, or has received and
-                                no worker has taken yet */
+        uint64_t n_in_hand;  /* connections in hand */
         uint64_t last_usec;  /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
         uint64_t ended_usec; /* CLOCK_MONOTONIC of the last end of a connection, 0: none yet */
 } PageSum;
@@ -44,19 +46,20 @@ int page_open(int fd, Page **ret);
 void page_free(Page *page);
 
 /* Call it once, in the parent of the server's receiving processes. bell: an eventfd(2). It rings at
- * the first change of the page after page_listen(), when a process joins, and while the gate is
- * barred, when a connection is no longer in hand. */
+ * the first change of the page after page_listen(), and when a process joins. While the gate is
+ * barred, it also rings each time a connection is no longer in hand. */
 void page_use(Page *page, int bell);
-/* Call it once in each receiving process. Takes a slot. */
+/* Call it once in each receiving process. Takes a slot for the process. */
 void page_join(pid_t pid);
 /* Call it in the parent or the supervisor after a process has ended in any way. Counts the
  * connections of the process as ended. */
 void page_leave(Page *page, pid_t pid, uint64_t now_usec);
 
-/* The steps of a connection, in a process that has joined. Call page_reach() before receiving. If
- * nothing was received, call page_let_go(). Otherwise call page_opened(), then page_let_go() when a
- * worker has the connection, and page_ended() at its end. page_reach() returns false, with nothing
- * in hand, if the gate is barred. */
+/* The steps of a connection. A process that has joined calls page_reach() before it receives a
+ * hand-off. If page_reach() returns false, the gate is barred, and the process must not receive. If
+ * page_reach() returns true but there was nothing to receive, the process calls page_let_go().
+ * Otherwise it calls page_opened(), page_let_go() when a worker has taken the connection, and
+ * page_ended() when the connection ends. */
 bool page_reach(void);
 void page_let_go(void);
 void page_opened(uint64_t now_usec);
@@ -64,8 +67,8 @@ void page_ended(uint64_t now_usec);
 /* Counts an answered request. */
 void page_requested(void);
 
-/* Publishes the Instance.others that the server has read. Call it in the server, before the server
- * reports that it is ready. */
+/* Publishes the value of Instance.others (config/config.h) that the server has read. Call it in the
+ * server, before the server reports that it is ready. */
 void page_set_others(Page *page, uint64_t others);
 uint64_t page_others(const Page *page);
 
@@ -83,5 +86,5 @@ void page_listen(Page *page);
  * number, at most max. */
 size_t page_find_joined(const Page *page, pid_t ret[], size_t max);
 
-/* Adds the values of the page to *sum. */
+/* Adds the counts of the page to *sum, and updates its times. */
 void page_add(const Page *page, PageSum *sum);

@@ -25,7 +25,7 @@
 /* PHP-FPM's own variable for an inherited socket: descriptor 3 is the socket of `listen` in
  * fpm.conf. Descriptor 4 is the `error_log` in fpm.conf. */
 #define FPM_SOCKETS "FPM_SOCKETS=/dev/fd/3=3"
-/* The empty folder before the colon means the machine's own folder. */
+/* The empty name before the colon stands for PHP's default folder of .ini files. */
 #define FPM_INI "PHP_INI_SCAN_DIR=:" BELLHOP_CONFIG_DIR "/php"
 
 struct PhpProcess {
@@ -47,7 +47,7 @@ static char *php_find_program(const Context *context)
         if (glob(BELLHOP_PHP_FPM, GLOB_NOSORT, NULL, &all) != 0)
                 return NULL;
         /* If the machine has no mail server, /usr/sbin of the instance has links instead of
-         * programs. Some of these links are dangling. */
+         * programs. Some of these links are dangling, and access(2) skips them. */
         for (size_t i = 0; i < all.gl_pathc; i++)
                 if (access(all.gl_pathv[i], F_OK) == 0 &&
                     (!newest || strverscmp(all.gl_pathv[i], newest) > 0))
@@ -147,7 +147,7 @@ static void php_open(Php *php)
         php_close(php);
 }
 
-/* --- the log: PHP-FPM itself would wait for a journald that hangs --- */
+/* --- the log, which PHP-FPM does not write itself: it would wait for a journald that hangs --- */
 
 /* Writes to the log file if possible, because the journal uses 8 MB for each user who has a line in
  * it. Returns false if the line must go to the journal. */
@@ -219,8 +219,8 @@ static int php_open_log(Php *php)
                 return 0;
         if (pipe2(php->log, O_CLOEXEC) < 0)
                 return -errno;
-        /* The pipe is non-blocking, because a program of the site could open it through /proc and
-         * read the data before us. */
+        /* The pipe is non-blocking, because a program of the customer could open it through /proc
+         * and read the data before us. */
         r = fcntl(php->log[0], F_SETFL, O_NONBLOCK) < 0
                     ? -errno
                     : sd_event_add_io(php->event, &php->log_source, php->log[0], EPOLLIN,

@@ -16,7 +16,7 @@ typedef struct Php {
         sd_event *event;
         const Context *context;
         int socket;                        /* php.sock, listening; -EBADF: there is no PHP */
-        sd_event_source *requests;         /* enabled while no process takes requests */
+        sd_event_source *requests;         /* watches the socket while no process takes requests */
         LIST_HEAD(, PhpProcess) processes; /* the newest first */
         PhpProcess *current; /* takes requests; NULL: none yet. The other processes finish their
                                 requests */
@@ -49,5 +49,5 @@ bool php_is_leaving(const Php *php);
 void php_done(Php *php);
 
 /* Tests the configuration that PHP-FPM would read at its start, by "php-fpm -t". Returns the wait
- * status of this test, 0 without PHP, or a negative errno. */
+ * status of this test, 0 if there is no PHP, or a negative errno. */
 int php_test(const Context *context);

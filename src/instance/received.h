@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Functions about received hand-offs that the modules of all servers use. */
+/* Functions that the modules of all servers use for received hand-offs. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,6 +12,6 @@
 /* The reasons to refuse a message; the index is an enum bellhop_receive_result. */
 extern const char *const received_refusals[BELLHOP_RECEIVE_SOCKET + 1];
 
-/* Whether the client speaks TLS. If the router has not examined the first bytes, peeks at them.
- * With DeferAcceptSec=, they have already arrived. */
+/* Whether the client speaks TLS. If the router has not examined the first bytes, this function
+ * peeks at them. With DeferAcceptSec= in the socket unit, they have already arrived. */
 bool received_speaks_tls(int fd, const struct bellhop_handoff *handoff);

@@ -16,8 +16,9 @@ void report_open(Report *report, const char *instance, int sockets_fd)
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d/" REPORT_SOCKET, sockets_fd);
         *report = (Report){ .fd = sockets_fd < 0 ? sockets_fd : bellhop_connect(path),
                             .instance = instance,
-                            /* No report has this number, so a first report is sent even without
-                             * requests. It registers this process with bellhop-usage. */
+                            /* No count of requests equals this number, so the first report is sent
+                             * even if there were no requests. It registers this process with
+                             * bellhop-usage. */
                             .n_told = UINT64_MAX };
 }
 

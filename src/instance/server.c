@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A server reports with sd_notify(3) that it is ready. The supervisor makes a socket for each
- * server to receive this report. Before the report, Apache may not have set its signal handlers: it
- * ignores SIGWINCH (its graceful stop), and other signals would kill it.
+ * server to receive this report. Before the report, Apache may not have set its signal handlers.
+ * Without them, SIGWINCH (its graceful stop) has no effect, and other signals kill it.
  *
  * At its stop signal, a server may drop connections that it has received but that no worker has
- * taken yet (the event MPM of Apache does this). So its gate is barred first, and the signal is
- * sent when no connection is in hand. Connections in the queue wait for the next server.
+ * taken yet (the event MPM of Apache does this). So the supervisor first bars the server's gate,
+ * and sends the signal when no connection is in hand (page.h). Connections in the queue of the
+ * hand-off socket wait for the next server.
  */
 #include <assert.h>
 #include <signal.h>
@@ -24,21 +25,21 @@
 #include "util/text.h"
 
 /* The longest time to wait for workers to take the connections that the server has already
- * received. They usually take microseconds, but a suspended worker must not keep the instance from
- * ending. */
+ * received. Workers usually need microseconds for this, but a suspended worker must not keep the
+ * instance from ending. */
 #define DRAIN_USEC UINT64_C(5000000)
 
 /* If a server without connections does not end gracefully within this time, it gets the signal to
- * end at once. If it has not ended after this time again, it is killed. */
+ * end at once. If it has still not ended after the same time again, it is killed. */
 #define END_USEC UINT64_C(5000000)
 
 /* A server that has no receiving process for this time is killed. */
 #define DESERTED_USEC UINT64_C(10000000)
 
-/* An ending server is woken for the first time after this time, because its first processes have
- * ended by then. */
+/* An ending server gets its first wake signal after this pause, because its first processes have
+ * ended by then. After each signal, the pause doubles. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
-#define WAKE_USEC_MOST  UINT64_C(1000000) /* after such a pause, the server checks by itself */
+#define WAKE_USEC_MOST  UINT64_C(1000000) /* then the signals end: the server checks by itself */
 
 /* The command line of a server. Owns all strings and the descriptor. */
 typedef struct ServerCommand {
@@ -50,12 +51,13 @@ typedef struct ServerCommand {
 struct ServerKind {
         const char *name; /* in messages */
         /* Adds the arguments with server_add(). number: part of the names of files that two servers
-         * must not share. fd: the number of conf_fd in the server. Returns 0 or a negative
+         * must not share. fd: the number that conf_fd has in the server. Returns 0 or a negative
          * errno. */
         int (*make_command)(const Context *context, bool test, unsigned number, int fd,
                             ServerCommand *command);
         int stop_signal;  /* ends the server gracefully, if it is ready */
-        int wake_signal;  /* makes the server reap its processes; 0: it does this by itself */
+        int wake_signal;  /* makes the server reap its ended processes; 0: it needs no signal for
+                             this */
         bool needs_watch; /* the server may fail to replace a process that has ended, and does not
                              report this */
 };
@@ -207,7 +209,7 @@ static int server_on_notify(sd_event_source *source, int fd, uint32_t revents, v
         if (n < 0)
                 return 0;
         text[n] = 0;
-        /* Other programs of the customer can write to this socket, too, so their messages are
+        /* Other programs of the customer can also write to this socket. Their messages are
          * ignored. */
         if (server_sender(&message) != server->process.pid || !server_says_ready(text))
                 return 0;
@@ -421,7 +423,7 @@ static void server_meet_deadline(Server *server, uint64_t now_usec)
 }
 
 /* Wakes an ending server. By itself, the server reaps its processes only once a second, and the
- * next start of the instance would wait for it. */
+ * next start of the instance would have to wait for this. */
 static uint64_t server_wake(Server *server, uint64_t now_usec)
 {
         if (server->kind->wake_signal == 0 || server->wake_pause_usec >= WAKE_USEC_MOST)
@@ -448,8 +450,8 @@ uint64_t server_step(Server *server, uint64_t now_usec)
                 if (now_usec < server->drained_usec &&
                     (sum.n_in_hand > 0 || (!server->is_ready && sum.n_handoffs > 0)))
                         return MIN(server->drained_usec, server->deadline_usec);
-                /* A server that is not ready has usually received nothing, so it has nothing to
-                 * finish. */
+                /* A server that is not ready may ignore its stop signal, so it gets SIGTERM. It has
+                 * usually received nothing, so no connection is lost. */
                 child_kill(&server->process,
                            server->is_ready ? server->kind->stop_signal : SIGTERM);
                 server->phase = SERVER_FINISHES;

@@ -13,10 +13,11 @@
  * SERVER_IS_CUT. */
 typedef enum ServerPhase {
         SERVER_RECEIVES,  /* receives hand-offs, or will when it is ready */
-        SERVER_DRAINS,    /* its gate is barred; workers still take connections that are in hand */
+        SERVER_DRAINS,    /* its gate is barred; workers still take connections that are in hand
+                             (page.h) */
         SERVER_FINISHES,  /* got its stop signal, and ends after its last connection */
         SERVER_IS_CUT,    /* got the signal to end at once */
-        SERVER_IS_KILLED, /* it did not end at once */
+        SERVER_IS_KILLED, /* got SIGKILL, because it did not end at once */
 } ServerPhase;
 
 /* At most this number of receiving processes of one server are watched. */
@@ -52,8 +53,8 @@ typedef struct Server {
         sd_event_source *notify_source;
 } Server;
 
-/* Starts a server. The event loop records in *ret when the server is ready and when it has ended.
- * Returns 0 or a negative errno. Logs the step that failed. */
+/* Starts a server. The event loop records in *ret that the server is ready, and later that it has
+ * ended. Returns 0 or a negative errno. Logs the step that failed. */
 int server_start(sd_event *event, const Context *context, Server **ret);
 
 /* Kills the process of the server if it has not ended, and frees the server. */

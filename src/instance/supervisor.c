@@ -35,8 +35,8 @@
 #define FOREVER      UINT64_MAX /* a timer of sd-event never elapses at this time */
 
 /* A busy instance reports its state at most once in this time, because each report costs systemd
- * some work. The time must not exceed a usual IdleSec=: the supervisor would notice the end of the
- * last connection too late. */
+ * some work. If this time were longer than a usual IdleSec=, the supervisor would notice the end of
+ * the last connection too late. */
 #define REPORT_USEC USEC_PER_SEC
 
 /* If an instance is idle, but its queue has hand-offs, the supervisor checks again after this time

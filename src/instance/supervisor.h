@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs an instance: starts, reloads and stops its servers and PHP, ends it when it is idle, and
- * reports its state. */
+/* Runs an instance: starts, reloads and stops its servers and PHP, reports its state, and ends the
+ * instance when it is idle. */
 #pragma once
 
 #include "instance/context.h"
 
-/* Sets up the fence, starts the server, and returns when the instance is idle, must stop, or its
- * server has ended. The caller has blocked SIGCHLD, SIGTERM, SIGINT and SIGHUP, and keeps the
- * hand-off socket. Logs errors. Returns the waitpid(2) status with which the process must end, or a
- * negative errno. */
+/* Sets up the fence (confine.h), starts the server, and returns when the instance is idle, must
+ * stop, or its server has ended. The caller has blocked SIGCHLD, SIGTERM, SIGINT and SIGHUP, and
+ * keeps the hand-off socket. Logs errors. Returns the waitpid(2) status with which the process must
+ * end, or a negative errno. */
 int supervisor_run(Context *context);

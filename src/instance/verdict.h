@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * During a test of its configuration, a server reports facts about it to bellhopctl: one record for
- * each fact, and then a final record. The customer's code may write to the same output, so the
- * output is as untrusted as the customer. Pure.
+ * During a test of its configuration, a server reports facts about the configuration to bellhopctl:
+ * one record for each fact, and then a final record. The customer's code may write to the same
+ * output, so the output is as untrusted as the customer.
  */
 #pragma once
 
@@ -18,7 +18,7 @@
 
 typedef enum VerdictKind {
         VERDICT_END,
-        VERDICT_HTACCESS, /* what: why clients get an error from the file */
+        VERDICT_HTACCESS, /* an .htaccess file with a mistake; what: why clients get an error */
         VERDICT_MORE,     /* line: the number of .htaccess files beyond VERDICT_HTACCESS_MAX */
         VERDICT_NAME,     /* a rule that uses the DNS names of clients; what: the directive */
         VERDICT_LISTEN,   /* a Listen without effect; what: its arguments */
