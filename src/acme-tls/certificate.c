@@ -7,8 +7,8 @@
 #define COMMON_NAME "bellhop-acme-tls"
 #define SERIAL_BITS 127
 
-/* When the certificate becomes valid and when it expires, from now. Only the authority reads the
- * certificate. It does so immediately, but its clock may differ from ours. */
+/* The beginning and the end of the certificate's validity, relative to now. Only the authority
+ * reads the certificate, and it does so immediately, but its clock may differ from ours. */
 #define BEFORE_SEC (-24 * 3600L)
 #define AFTER_SEC  (24 * 3600L)
 
@@ -57,7 +57,7 @@ static bool certificate_add_host(X509 *certificate, const char *host)
         return good;
 }
 
-/* The value of the extension contains another OCTET STRING, whose length takes one byte. */
+/* The value of the extension contains another OCTET STRING, whose length is encoded in one byte. */
 static bool certificate_add_digest(X509 *certificate,
                                    const uint8_t digest[static CHALLENGE_DIGEST_SIZE])
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread with one event loop. A client gets one handshake, in a limited time, and no data. If
- * there are too many clients, the oldest connection is closed. */
+/* The responder has one thread with one event loop. A client gets one handshake, in a limited time,
+ * and no data. If there are too many clients, the oldest connection is closed. */
 #include <assert.h>
 #include <fcntl.h>
 #include <openssl/err.h>
@@ -16,8 +16,9 @@
 #include "util/log.h"
 #include "util/notify.h"
 
-/* LimitNOFILE= of the unit has room for all these connections, and for the descriptors of one
- * message. */
+/* The maximum numbers of connections: in a handshake, and kept open after their end
+ * (refuse/linger.h). LimitNOFILE= of the unit has room for all of them, and for the descriptors of
+ * one message. */
 #define HANDSHAKES_MAX 512
 #define LINGERING_MAX  512
 
@@ -64,8 +65,8 @@ static void responder_notify(Responder *responder, NotifyEvent happened, size_t 
 
 /* --- one handshake --- */
 
-/* Closes the connection in a way that lets the client read the result, even if it has sent more
- * bytes. */
+/* Ends the handshake. The connection stays open for a moment, so that the client can read the
+ * result even if it has sent more bytes. */
 static void responder_end(Handshake *handshake)
 {
         Responder *responder = handshake->responder;
@@ -114,8 +115,8 @@ static int responder_on_io(sd_event_source *source, int fd, uint32_t revents, vo
         return 0;
 }
 
-/* Refuses a client that offers anything except acme-tls/1, because RFC 8737 section 4 allows only
- * this protocol. The router has also checked this. */
+/* Refuses a client whose list of protocols (ALPN) has anything except acme-tls/1, because RFC 8737
+ * section 4 allows only this protocol. The router has already checked the list. */
 static int responder_on_hello(SSL *ssl, int *alert, void *userdata)
 {
         const unsigned char *data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Receives connections of certificate authorities and answers their challenges by TLS handshakes
+/* Receives connections of certificate authorities and answers their challenges in TLS handshakes
  * (RFC 8737). */
 #pragma once
 
