@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* Interprets answers from DNS, and answers of the authority in the log of uacme. Pure. */
+/* Interprets answers from DNS, and answers of the certificate authority in the log of uacme. Pure
+ * functions. */
 #pragma once
 
 #include "util/span.h"
 
 #define ANSWER_TEXT_MAX 300
 
-/* The authorities that CAA records of DNS allow to sign (RFC 8659). */
+/* A summary of the CAA records of a host, which say which authorities may sign its certificates
+ * (RFC 8659). */
 typedef struct Caa {
         bool is_there; /* there is a record with the tag */
         bool allows;
         char other[ANSWER_TEXT_MAX]; /* another authority that a record allows; "": none */
 } Caa;
 
-/* Reads one record, which has flags, the size of the tag, the tag, and the value, and updates *caa.
- * Ignores a record with another tag. tag: "issue" or "issuewild"; own: the domain of our
- * authority. */
+/* Reads one record (flags, size of the tag, tag, value), and updates *caa. Ignores a record with
+ * another tag. tag: "issue" or "issuewild"; own: the domain of our authority. */
 void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
 
-/* Copies the last string value of the key in the log to ret. The last JSON text in the log is the
- * authority's latest problem document (RFC 7807). If there is no such value, ret is "". The
- * backslashes of escapes are left out. */
+/* Copies to ret the last string in the log that is the value of this JSON key; "" if there is none.
+ * The string comes from the authority's latest problem document (RFC 7807), which is the last JSON
+ * text in the log. The backslashes of escapes are left out. */
 void answer_find_value(const char *log, const char *key, char ret[static ANSWER_TEXT_MAX]);
 
 /* Whether uacme has given up because the authority does not answer or reports an internal error.

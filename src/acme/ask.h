@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /*
- * Sends the question, a line and optional data, and waits at most two minutes for the answer.
+ * Sends the question (a line, and optional data), and waits at most two minutes for the answer.
  * Returns 0 and the text of the answer, -ENOENT if there is no certificate or key, -EREMOTEIO and
- * the reason as the text, or another negative errno. The caller frees the text.
+ * the text of an error, or another negative errno. The caller frees the text.
  */
 int acme_ask(const char *socket_path, const char *question, char **ret_text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Asks the host for a token that nobody else knows. The router answers this request like a request
- * of the authority, so a correct answer shows that the whole path works. */
+/* Gives the router a random answer, as for a challenge, and asks the host for this answer over
+ * HTTP. The router answers this request like a request of the authority, so a correct answer shows
+ * that the whole path works. */
 #include <arpa/nameser.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -134,7 +135,7 @@ static bool names_is_of_interface(const struct in6_addr *ip)
         return found;
 }
 
-/* Whether Addresses= has the address. */
+/* Whether Addresses= in the authority's file has the address. */
 static bool names_is_declared(const AcmeSettings *settings, const struct in6_addr *ip)
 {
         for (size_t i = 0; i < settings->n_addresses; i++)
@@ -252,7 +253,7 @@ static bool names_probe_ask(int fd, const Name *name, const Probe *probe, uint64
 
 typedef struct Way {
         bool http; /* the router answers on port 80 */
-        int error; /* of the connection to port 80; 0: the connection was made */
+        int error; /* negative errno of the connection to port 80; 0: the connection was made */
         bool https;
 } Way;
 

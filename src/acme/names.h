@@ -7,7 +7,7 @@
 
 #define NAMES_REASON_MAX 512
 
-/* host: canonical, or "*." and a suffix. challenges: the folder of pending challenges. Returns true
- * and the challenge for the host, otherwise false and the reason, for people. */
+/* host: in canonical form, or "*." and a suffix. challenges: the folder of pending challenges.
+ * Returns true and the challenge for the host, otherwise false and the reason, for people. */
 bool names_check(const AcmeSettings *settings, const char *challenges, const char *host,
                  AcmeChallenge *ret, char reason[static NAMES_REASON_MAX]);

@@ -5,9 +5,9 @@
  * host, for the hook), failed (the hook's list of hosts whose challenge failed), and log (the
  * output of uacme).
  *
- * The process may end at any moment, and a later process continues its work. A process records an
- * order before it makes the order. It installs an existing certificate that fits, instead of
- * ordering another one.
+ * The process of a try may be killed at any moment, and the process of the next try continues its
+ * work. So a process records an order before it makes the order, and installs a certificate that an
+ * earlier process has received, instead of ordering another one.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -39,7 +39,7 @@
 #include "util/text.h"
 
 #define HOSTS_MAX  100 /* of one certificate; Let's Encrypt has the same limit */
-#define ROUNDS_MAX 5   /* of one try; after each round except the last, failed hosts are left out */
+#define ROUNDS_MAX 5   /* orders in one try; each order leaves out the hosts that failed before */
 
 #define LIMITED   "urn:ietf:params:acme:error:rateLimited"
 #define BAD_NONCE "urn:ietf:params:acme:error:badNonce"
@@ -47,9 +47,9 @@
 #define LOG_BYTES_MAX    (1024U * 1024)
 #define PEM_BYTES_MAX    (1024U * 1024)
 #define DAY_SEC          UINT64_C(86400)
-#define CHECK_NSEC       (UINT64_C(300) * 1000000000) /* for all hosts together */
+#define CHECK_NSEC       (UINT64_C(300) * 1000000000) /* to check all hosts */
 #define UNREACHABLE_USEC (UINT64_C(300) * 1000000)
-#define RENEW_SPREAD     30 /* one thirtieth of the life of a certificate */
+#define RENEW_SPREAD     30 /* renewals are spread over a thirtieth of the life of a certificate */
 
 typedef struct Order {
         const AcmeOrder *what;
@@ -60,7 +60,7 @@ typedef struct Order {
         size_t n_hosts;      /* number of hosts that have not failed so far */
         bool is_answered;    /* the authority has answered, even with an error */
         bool is_general;     /* the authority or our account there failed, not a host */
-        bool is_unreachable; /* the failure may end soon */
+        bool is_unreachable; /* the next try comes soon, because the failure may be short */
 } Order;
 
 static uint64_t order_now(void)
@@ -128,7 +128,7 @@ static bool order_write_file(Order *order, const char *name, const char *text)
 
 /* --- hosts --- */
 
-/* Leaves out a host that can't have a certificate. */
+/* Removes host i from the order, and records the reason in the state. */
 static void order_drop(Order *order, size_t i, const char *reason)
 {
         if (acme_state_add_failure(&order->state, order->hosts[i], reason) < 0)
@@ -193,8 +193,8 @@ static bool order_check_hosts(Order *order)
 
 /* --- certificates --- */
 
-/* Returns when to renew a certificate: after two thirds of its life, minus up to one thirtieth. The
- * name of the instance decides how much, so that renewals are spread. */
+/* Returns when to renew a certificate: after two thirds of its life, or up to a thirtieth of its
+ * life earlier. The name of the instance decides how much earlier, so that renewals are spread. */
 static uint64_t order_renewal(const char *name, uint64_t not_before, uint64_t not_after)
 {
         const uint64_t life = not_after > not_before ? not_after - not_before : 0;
@@ -449,7 +449,7 @@ _Noreturn static void order_exec(const Order *order, const char *const arguments
         _cleanup_free_ char *folder = order_path(order, NULL);
 
         (void)setsid();
-        /* The alarm ends uacme even if the process that waits for it was killed. */
+        /* The alarm ends uacme even if the process that waits for uacme was killed. */
         (void)alarm(order_alarm_sec(order));
         for (size_t i = 0; i < ELEMENTSOF(settings); i++)
                 (void)setenv(settings[i][0], settings[i][1], 1);
@@ -625,8 +625,8 @@ static bool order_need_account(Order *order, const char *folder)
         if (mkdir(folder, 0711) < 0 && errno != EEXIST)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        /* Mode 0711 prevents customers from opening the folder, because a customer who has it open
-         * could keep the lock. Earlier versions made the folder with another mode. */
+        /* Mode 0711 prevents customers from opening the folder. A customer who could open it could
+         * also lock it. Earlier versions made the folder with another mode. */
         if (lock < 0 || fchmod(lock, 0711) < 0 || flock(lock, LOCK_EX) < 0)
                 return order_fail(order, "%s: %s", folder, strerror(errno));
         if (file_read(path, O_NOFOLLOW, PEM_BYTES_MAX, &present, &size) == 0 &&
@@ -836,7 +836,7 @@ AcmeResult acme_order_run(const AcmeOrder *what)
 {
         Order order = { .what = what };
         char before[ACME_DIGEST_MAX + 1];
-        int lock = -EBADF; /* uacme inherits the lock */
+        int lock = -EBADF; /* uacme inherits this descriptor, and so the lock */
         AcmeResult result = ACME_TRIED;
 
         if (order_lock(&order, &lock)) {

@@ -8,8 +8,8 @@
 typedef struct AcmeOrder {
         const char *name;      /* the instance */
         const char *authority; /* Acme= */
-        const char *wanted;    /* AcmeState.wanted */
-        char *const *hosts;    /* canonical, or "*." and a suffix */
+        const char *wanted;    /* becomes AcmeState.wanted (state.h) */
+        char *const *hosts;    /* in canonical form, or "*." and a suffix */
         size_t n_hosts;
         const char *config_dir, *state_dir;
         const char *challenges;  /* the folder of pending challenges */

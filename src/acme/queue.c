@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Each instance has a time for its next try. Due instances are tried in the order of these times,
- * each in its own process. The settings of an authority limit simultaneous tries and the orders in
- * an hour. During a pause of the authority, its instances wait. Times are of CLOCK_REALTIME,
- * because certificates expire by this clock.
+ * each in its own process. The settings of an authority limit its simultaneous tries and its orders
+ * in an hour. If an authority fails for two instances, it is paused, and all its instances wait.
+ * Times are of CLOCK_REALTIME, because certificates expire by this clock.
  */
 #include <dirent.h>
 #include <openssl/evp.h>
@@ -88,7 +88,7 @@ static uint64_t queue_now(void)
 /* --- authorities --- */
 
 /* If the file of the authority has a mistake, each try reports it, and the queue applies the
- * default limits to this authority. A change of its settings ends a pause. */
+ * default limits to this authority. A change of the authority's settings ends its pause. */
 static void queue_load_authority(const Manager *manager, Authority *authority)
 {
         const AcmeSettings before = authority->settings;
@@ -561,7 +561,7 @@ int queue_run(const Queue *queue)
         while (!TAILQ_EMPTY(&manager.entries)) {
                 Entry *entry = TAILQ_FIRST(&manager.entries);
 
-                /* The process of the instance continues. */
+                /* A running try continues without this process. */
                 sd_event_source_disable_unref(entry->running);
                 queue_remove(&manager, entry);
         }
