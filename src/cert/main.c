@@ -5,11 +5,15 @@
  * question is a line "VERB NAME ..."; after "install", the certificates follow. The answer is a
  * line with "ok", "absent", or "error" and the reason; then text follows.
  *
- *   show NAME              "signed" or "self-signed", "matches" or "differs"; the certificate
- *   request NAME TYPE HOST...   a request, signed by the customer's key, which is made if needed
- *   install NAME           puts the certificates in place and into use
+ *   show NAME      Answers with two words and the present certificate. The words are "signed" or
+ *                  "self-signed", and "matches" or "differs": whether the certificate is for the
+ *                  customer's present key.
+ *   request NAME TYPE HOST...
+ *                  Answers with a certificate request, signed by the customer's key. If there is no
+ *                  key, makes one.
+ *   install NAME   Puts the certificates in place, and makes the server use them.
  *
- * Certificates and keys are read and parsed in a process of the customer.
+ * Certificates and keys are read and parsed in a process that runs as the customer.
  */
 #include <getopt.h>
 #include <openssl/err.h>
@@ -73,7 +77,7 @@ static int cert_fail(const char *what, int r)
 /* --- in a process of the customer --- */
 
 /* Called by tls_files_use_key(). *ret_text: a line that describes the present certificate, and then
- * the certificate. */
+ * this certificate in PEM. */
 static int cert_show_present(int folder, EVP_PKEY *key, const void *userdata, char **ret_text)
 {
         STACK_OF(X509) *chain = NULL;
