@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bellhop-standin: finds out why the instance ended. Then it refuses the clients, or lets systemd
- * start the instance again. */
+/* bellhop-standin: finds out why an instance ended. Then it refuses the clients of the instance, or
+ * lets systemd start the instance again. */
 #include <getopt.h>
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* An instance that was ready is started again at once, because it can serve its queue. An instance
  * that crashed soon after its start twice in a row is started after a pause. An instance that was
- * killed during its start counts as crashed until a connection in the queue has waited
- * PATIENCE_USEC. The stand-in discards the bytes that clients send. */
+ * killed during its start counts as crashed, until a connection in the queue has waited
+ * PATIENCE_USEC; then it counts as unable to start. The stand-in discards the bytes that clients
+ * send. */
 #include <assert.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>

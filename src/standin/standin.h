@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Asks systemd how an instance ended, because no customer can forge the answer of systemd. If the
- * instance can't start, its hand-offs are refused; otherwise they would start it repeatedly while
+ * instance can't start, refuses its hand-offs. Otherwise they would start it again and again while
  * clients wait. */
 #pragma once
 
@@ -11,7 +11,7 @@
 typedef enum Ending {
         ENDING_NEVER_READY, /* it could not start */
         ENDING_CRASH,       /* it had been ready, or was killed while it started */
-        ENDING_CRASH_LOOP,  /* it crashed soon after its start, like the last time */
+        ENDING_CRASH_LOOP,  /* it crashed soon after its start, as it did the time before */
 } Ending;
 
 /* Data from systemd and the queue. Times are CLOCK_MONOTONIC, 0: never. */
@@ -21,7 +21,7 @@ typedef struct EndingFacts {
         uint64_t start_usec;         /* the instance's last start */
         uint64_t ready_usec;         /* when it was last ready */
         uint64_t end_usec;           /* when it ended */
-        uint64_t last_stand_in_usec; /* when the stand-in before us ended */
+        uint64_t last_stand_in_usec; /* when the previous stand-in ended */
         uint64_t waited_usec;        /* the waiting time of the first connection in the queue */
         char cause[64];              /* in systemd's terms: "exit-code 1" */
 } EndingFacts;
