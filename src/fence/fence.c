@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls of Landlock, for which the C library has no functions, and one seccomp filter. */
+/* Calls Landlock, for which the C library has no functions, and loads one seccomp filter. */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
@@ -31,7 +31,7 @@ unsigned fence_wanted(FenceReach reach)
         switch (reach) {
         case FENCE_NOWHERE:
                 /* FENCE_ABSTRACT is not necessary: abstract sockets belong to a network namespace,
-                 * and the instance has its own. */
+                 * and the instance has its own network namespace. */
                 return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_TCP;
         case FENCE_INTERNET:
                 return FENCE_SHUT | FENCE_FAST_OPEN | FENCE_ABSTRACT | FENCE_PORT | FENCE_REUSE;
@@ -79,7 +79,8 @@ static int fence_raise_landlock(unsigned parts)
         return 0;
 }
 
-/* The kernel takes an int and ignores the upper half of the register, which the caller controls. */
+/* These comparisons ignore the upper half of the register, which the caller controls, because the
+ * kernel takes an int and ignores it, too. */
 #define IS(argument, value)      SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
 #define HAS_FLAG(argument, flag) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, flag, flag)
 
@@ -91,13 +92,13 @@ static const struct {
         unsigned n;
         struct scmp_arg_cmp arguments[2];
 } denied[] = {
-        /* io_uring offers all these calls, too, and no filter sees its rings. */
+        /* io_uring can also make the calls below, and no filter sees the requests in its rings. */
         { .call = SCMP_SYS(io_uring_setup) },
         { .call = SCMP_SYS(io_uring_enter) },
         { .call = SCMP_SYS(io_uring_register) },
-        /* Landlock controls connect(2) and bind(2). The calls here also connect (measured on
-           Linux 6.18: MSG_FASTOPEN bypasses Landlock), put data into the first packet, or change
-           the kind of the socket. */
+        /* Landlock controls connect(2) and bind(2). The next calls also connect (measured on Linux
+         * 6.18: MSG_FASTOPEN bypasses Landlock), put data into the first packet, or change the kind
+         * of the socket. */
         { FENCE_FAST_OPEN, SCMP_SYS(sendto), 1, { HAS_FLAG(3, MSG_FASTOPEN) } },
         { FENCE_FAST_OPEN, SCMP_SYS(sendmsg), 1, { HAS_FLAG(2, MSG_FASTOPEN) } },
         { FENCE_FAST_OPEN, SCMP_SYS(sendmmsg), 1, { HAS_FLAG(3, MSG_FASTOPEN) } },
