@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhop-generator: turns instance files into units (config/units.h). As systemd.generator(7)
- * requires, it talks to no process, and writes only into the given folder and UNITS_SBIN_COPIES.
+ * requires, it talks to no process. It writes only into the given folder and UNITS_SBIN_COPIES.
  * --instance=NAME writes one drop-in while the machine is running; the next daemon-reload makes all
  * units again. */
 #include "config/config.h"
