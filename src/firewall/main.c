@@ -20,7 +20,7 @@
 #define RULES       BELLHOP_CONFIG_DIR "/firewall.nft"
 #define RESOLV_DIR  "/etc"
 #define RESOLV_CONF RESOLV_DIR "/resolv.conf"
-/* The C library reads files of any size, but no real file is larger. */
+/* The C library reads a file of any size, but no real resolv.conf is larger than this. */
 #define RESOLV_MAX_BYTES 65536
 
 #define SOCKETS_MAX_DEFAULT 1000

@@ -14,6 +14,6 @@ typedef struct Resolvers {
         size_t n;
 } Resolvers;
 
-/* Ignores words that are not addresses, like the C library. Without any address, the result is
- * 127.0.0.1, which the C library then asks. Pure. */
+/* Ignores words that are not addresses, as the C library does. If there is no address, the result
+ * is 127.0.0.1, which the C library asks in this case. Pure. */
 void resolvers_parse(Span text, Resolvers *ret);

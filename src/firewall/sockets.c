@@ -32,16 +32,16 @@
         INSTRUCTION(BPF_JMP | (what) | BPF_K, .dst_reg = (reg), .imm = (value), .off = (n))
 #define CALL(function) INSTRUCTION(BPF_JMP | BPF_CALL, .imm = BPF_FUNC_##function)
 #define EXIT           INSTRUCTION(BPF_JMP | BPF_EXIT)
-/* Sets a register to a table. Takes two instructions. */
+/* Sets a register to a table. Consists of two instructions. */
 #define TABLE(to, fd)                                                                         \
         INSTRUCTION(BPF_LD | BPF_DW | BPF_IMM, .dst_reg = (to), .src_reg = BPF_PSEUDO_MAP_FD, \
                     .imm = (fd)),                                                             \
                 INSTRUCTION(0)
-/* Sets a register to the address of a variable. Takes two instructions. */
+/* Sets a register to the address of a variable. Consists of two instructions. */
 #define ADDRESS(to, at) \
         MOVE(to, BPF_REG_10), INSTRUCTION(BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = (to), .imm = (at))
 
-/* Variables: their offsets on the stack. */
+/* The offsets of variables on the stack. */
 #define USER   (-4)  /* 4 bytes */
 #define COOKIE (-16) /* 8 bytes: identifies the socket */
 #define ZERO   (-24) /* 8 bytes */
