@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Unknown clients talk to bellhop-acme-tls. It runs as the same user as bellhop-acme, which has the
- * accounts at authorities. So this file denies bellhop-acme-tls, by Landlock, access to the files
- * and memory of bellhop-acme, also through /proc. */
+ * accounts at authorities. So bellhop-acme-tls uses Landlock to deny itself access to the files and
+ * memory of bellhop-acme, also through /proc. */
 #pragma once
 
 #define CONFINE_UNKNOWN 1 /* the kernel has no Landlock */

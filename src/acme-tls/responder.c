@@ -16,7 +16,7 @@
 #include "util/log.h"
 #include "util/notify.h"
 
-/* The maximum numbers of connections: in a handshake, and kept open after their end
+/* The maximum number of connections in a handshake, and of connections that are kept open after it
  * (refuse/linger.h). LimitNOFILE= of the unit has room for all of them, and for the descriptors of
  * one message. */
 #define HANDSHAKES_MAX 512
