@@ -10,7 +10,7 @@
 /* A summary of the CAA records of a host, which say which authorities may sign its certificates
  * (RFC 8659). */
 typedef struct Caa {
-        bool is_there; /* there is a record with the tag */
+        bool is_there; /* a record has the tag that was looked for */
         bool allows;
         char other[ANSWER_TEXT_MAX]; /* another authority that a record allows; "": none */
 } Caa;
@@ -31,7 +31,7 @@ bool answer_is_absence(const char *log, const char *type);
 /* Whether the authority does not know our account. */
 bool answer_is_lost_account(const char *log, const char *type);
 
-/* Copies the last line that is not empty. */
+/* Copies to ret the last line of the log, without empty lines after it. */
 void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX]);
 
 /* Whether the text contains the host, and not only as a part of another host. */

@@ -188,12 +188,12 @@ static int names_connect(const struct addrinfo *to, uint16_t port, uint64_t dead
 #define PROBE_HEX 32
 #define PROBE_MAX 2048
 
-/* A file for the router, like the file of a challenge: DIR/http-01/HOST/TOKEN, which contains the
- * answer. */
+/* The file in which the router finds the answer. It has the path of the file of a challenge:
+ * DIR/http-01/HOST/TOKEN. */
 typedef struct Probe {
         char token[PROBE_HEX + 1];
-        char answer[2 * (PROBE_HEX +
-                         1)]; /* only the router knows it, because it is not in the request */
+        char answer[2 * (PROBE_HEX + 1)]; /* only the router can send it, because the request does
+                                             not contain it */
         char folder[PATH_MAX], path[PATH_MAX + PROBE_HEX + 2];
 } Probe;
 

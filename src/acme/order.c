@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * STATE/orders/NAME contains the files of the last order: request.csr, request-cert.pem (uacme's
- * name for the certificate), authority (the URL of its directory), plan (the challenge type of each
- * host, for the hook), failed (the hook's list of hosts whose challenge failed), and log (the
- * output of uacme).
+ * name for the certificate), authority (the URL of the authority's directory), plan (the challenge
+ * type of each host, for the hook), failed (the hook's list of hosts whose challenge failed), and
+ * log (the output of uacme).
  *
  * The process of a try may be killed at any moment, and the process of the next try continues its
  * work. So a process records an order before it makes the order, and installs a certificate that an

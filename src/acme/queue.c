@@ -32,8 +32,8 @@
  * time. */
 #define BLOCKED_SEC 30
 
-/* The longest wait: the clock may be set during a wait, and this is noticed only at the end of the
- * wait. */
+/* The longest wait. If the clock is set during a wait, bellhop-acme notices this only at the end of
+ * the wait. */
 #define WAIT_SEC_MAX 60
 
 /* A recorded time that is further in the future comes from a wrong clock. */
@@ -166,7 +166,7 @@ static Entry *queue_add(Manager *manager, const char *name)
         return entry;
 }
 
-/* A digest of all data whose change is a reason to try at once. */
+/* Makes a digest of all data whose change is a reason to try at once. */
 static int queue_digest(Entry *entry)
 {
         unsigned char digest[ACME_DIGEST_MAX / 2];
@@ -390,8 +390,8 @@ static bool queue_is_due(const Entry *entry, uint64_t now)
         return entry->next <= now || entry->tried > now + AHEAD_SEC_MAX;
 }
 
-/* Returns the instance that has been due for the longest time, of those whose try can start now, or
- * NULL. */
+/* Of the instances whose try can start now, returns the one that has been due for the longest time;
+ * NULL: there is none. */
 static Entry *queue_first(const Manager *manager, uint64_t now)
 {
         Entry *entry, *first = NULL;

@@ -29,7 +29,8 @@ typedef struct AcmeState {
         uint64_t orders[ACME_ORDERS_MAX]; /* when the orders of the last week began; oldest first */
         size_t n_orders;
         char certificate[ACME_DIGEST_MAX + 1]; /* SHA-256 of the certificate; "": there is none */
-        char authority[ACME_URL_MAX + 1];      /* the directory of the authority that signed it */
+        char authority[ACME_URL_MAX + 1];      /* URL of the directory of the authority that signed
+                                                  the certificate */
         char wanted[ACME_DIGEST_MAX + 1]; /* digest of the hosts, authority and settings of the last
                                              try */
         char *error;                      /* of the last try as a whole; NULL: none */
