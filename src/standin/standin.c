@@ -23,8 +23,8 @@
 #define SYSTEMD_SERVICE   SYSTEMD ".Service"
 #define SYSTEMD_UNIT_PATH "/org/freedesktop/systemd1/unit"
 
-/* The time limit for all answers of systemd together: systemd may be busy with a daemon-reload of
- * thousands of units, and systemd or D-Bus may hang. Clients wait during this time. */
+/* All answers of systemd must arrive within this time, because clients wait for them. systemd may
+ * be busy with a daemon-reload of thousands of units, and systemd or D-Bus may hang. */
 #define ASK_USEC (5 * UINT64_C(1000000))
 
 /* A crash is part of a loop if it comes within LOOP_RAN_USEC after READY=1, and within
