@@ -84,8 +84,8 @@ static int fence_raise_landlock(unsigned parts)
 #define IS(argument, value)      SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
 #define HAS_FLAG(argument, flag) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, flag, flag)
 
-/* Filtered calls. They fail with EPERM; those of FENCE_REUSE do nothing and return 0. A call with
- * part 0 is always filtered. */
+/* The filtered system calls. They fail with EPERM; those of FENCE_REUSE do nothing and return 0. A
+ * call with part 0 is always filtered. */
 static const struct {
         FencePart part;
         int call;
@@ -113,7 +113,8 @@ static const struct {
         { FENCE_FAST_OPEN, SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_ULP) } },
         /* MPTCP connects with the kernel's own sockets, also to addresses that the peer chooses. */
         { FENCE_FAST_OPEN, SCMP_SYS(socket), 1, { IS(2, IPPROTO_MPTCP) } },
-        /* A hand-off socket that is shut down only for reading blocks systemd: handoff/hangup.h. */
+        /* A hand-off socket that is shut down only for reading blocks systemd: see
+         * handoff/hangup.h. */
         { FENCE_SHUT, SCMP_SYS(shutdown), 1, { IS(1, SHUT_RD) } },
         /* With this option, two UDP sockets can share a port, even sockets of different users, and
          * the later socket gets the packets. Many programs set the option for a TCP port, and give
