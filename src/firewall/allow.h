@@ -6,6 +6,6 @@
 #include "firewall/resolvers.h"
 
 /* Sets IPAddressAllow= of bellhop.slice to the name servers, until the next boot. Does nothing if
- * it already has this value, because after each change, systemd has to check every instance.
- * Returns 0 or a negative errno. */
+ * IPAddressAllow= already has this value, because after each change, systemd has to check every
+ * instance. Returns 0 or a negative errno. */
 int allow_resolvers(const Resolvers *resolvers);

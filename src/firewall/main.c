@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhop-firewall: keeps the rules for instances with Network=internet in force. It owns the table
  * of the rules in the kernel, so the rules last as long as this process. It also follows changes of
- * /etc/resolv.conf. */
+ * /etc/resolv.conf, because the rules contain the name servers. */
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
