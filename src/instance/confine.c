@@ -25,8 +25,8 @@ static const FenceReach reaches[NETWORKS] = {
         [NETWORK_YES] = FENCE_EVERYWHERE,
 };
 
-/* Whether the rules of bellhop-firewall apply to this process. They select processes by control
- * group. */
+/* Whether the rules of bellhop-firewall apply to this process. The rules select processes by
+ * control group. */
 static bool confine_is_ruled(void)
 {
         _cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");
@@ -50,7 +50,7 @@ static FenceReach confine_reach(const Context *context, Network network)
 
 int confine(Context *context, Instance *ret)
 {
-        static unsigned raised; /* parts of the fence around this process */
+        static unsigned raised; /* the parts of the fence that are already set up */
         const char *instance = context->instance;
         int r = config_read_instance(context->config_dir, instance, ret);
         unsigned wanted;

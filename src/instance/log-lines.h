@@ -2,7 +2,8 @@
 /* Sends log lines of a server either to bellhop-log(8), which writes files, or to the journal. A
  * server waits for room in bellhop-log's socket, so no line of a burst is lost. If bellhop-log
  * hangs, the server waits once for LINES_WAIT_SEC. Then it drops and counts lines until bellhop-log
- * accepts lines again. */
+ * accepts lines again. A server can also gather access lines in a buffer, to send several lines
+ * together. */
 #pragma once
 
 #include <stdbool.h>

@@ -116,7 +116,8 @@ static void php_close(Php *php)
         if (php->socket < 0)
                 return;
         php_refuse_waiting(php);
-        /* Old workers still have this socket open, so closing it here would not end it. */
+        /* Old workers still have this socket open, so after close(2) alone, the kernel would still
+         * accept connections. */
         (void)shutdown(php->socket, SHUT_RDWR);
         php->requests = sd_event_source_disable_unref(php->requests);
         php->socket = close_fd(php->socket);

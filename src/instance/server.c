@@ -39,7 +39,9 @@
 /* An ending server gets its first wake signal after this pause, because its first processes have
  * ended by then. After each signal, the pause doubles. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
-#define WAKE_USEC_MOST  UINT64_C(1000000) /* then the signals end: the server checks by itself */
+#define WAKE_USEC_MOST                                                       \
+        UINT64_C(1000000) /* no signal after it: the server itself checks as \
+                             often */
 
 /* The command line of a server. Owns all strings and the descriptor. */
 typedef struct ServerCommand {
@@ -451,7 +453,7 @@ uint64_t server_step(Server *server, uint64_t now_usec)
                     (sum.n_in_hand > 0 || (!server->is_ready && sum.n_handoffs > 0)))
                         return MIN(server->drained_usec, server->deadline_usec);
                 /* A server that is not ready may ignore its stop signal, so it gets SIGTERM. It has
-                 * usually received nothing, so no connection is lost. */
+                 * usually received no connection yet. */
                 child_kill(&server->process,
                            server->is_ready ? server->kind->stop_signal : SIGTERM);
                 server->phase = SERVER_FINISHES;

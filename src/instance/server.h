@@ -34,7 +34,7 @@ typedef struct Receiver {
 
 typedef struct Server {
         const ServerKind *kind;
-        Process process; /* when it has_ended, call server_free() */
+        Process process; /* when has_ended is set, call server_free() */
         Page *page;
         bool is_ready; /* it receives hand-offs, and handles signals as documented */
         ServerPhase phase;
@@ -42,7 +42,8 @@ typedef struct Server {
         uint64_t began_usec; /* the same moment by CLOCK_MONOTONIC, as all times below */
         LIST_ENTRY(Server) link;
 
-        uint64_t drained_usec;  /* when it gets its stop signal, even with connections in hand */
+        uint64_t drained_usec;  /* when it gets its stop signal at the latest, even if connections
+                                   are in hand */
         uint64_t deadline_usec; /* when the next, harsher signal is sent to an ending server */
         uint64_t wake_usec, wake_pause_usec;
         Receiver receivers[RECEIVERS_MAX];

@@ -7,9 +7,10 @@
  * is ready, the old server only finishes its connections. If the new server does not become ready,
  * the old one keeps running, so the instance survives a failed reload.
  *
- * A stop bars the gate and ends the server. Hand-offs in the queue wait for the next start of the
- * unit. But systemd starts a unit again only after its processes have ended. So while the old
- * server finishes a slow download, another server of the same supervisor serves new connections.
+ * A stop bars the server's gate (page.h), so that the server receives no more hand-offs, and ends
+ * the server. Hand-offs in the queue wait for the next start of the unit. But systemd starts a unit
+ * again only after its processes have ended. So while the old server finishes a slow download,
+ * another server of the same supervisor serves new connections.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -80,7 +81,7 @@ typedef struct Supervisor {
         uint64_t stop_usec;   /* when the stop was requested; 0: not yet */
         bool has_ended;       /* the event loop is about to end */
         bool is_queue_left;   /* no further server is started for hand-offs in the queue */
-        uint64_t nobody_usec; /* the time since which no server receives hand-offs */
+        uint64_t nobody_usec; /* since this time, no server receives hand-offs */
         State state;          /* as last published */
         bool is_state_old;    /* a server has ended since the last report */
         uint64_t report_usec; /* earliest time of the next report of the state */
@@ -459,8 +460,9 @@ static uint64_t supervisor_step(Supervisor *supervisor, uint64_t now)
         if (supervisor->state.kind == STATE_STARTING && supervisor->current &&
             supervisor->current->is_ready)
                 supervisor_set_kind(supervisor, STATE_READY, NOTIFY_READY);
-        /* The report comes first, because after it, the next change of a page rings the bell. So if
-         * a page changes after the decisions below, this function runs again and decides anew. */
+        /* The report comes first, because after it, the next change of a page rings the bell
+         * (page.h). So if a page changes after the decisions below, this function runs again and
+         * decides anew. */
         next = supervisor_report(supervisor, now);
         if (!supervisor_is_stopping(supervisor))
                 next = supervisor_earlier(next, supervisor_reload(supervisor, now));

@@ -21,7 +21,7 @@ typedef enum VerdictKind {
         VERDICT_HTACCESS, /* an .htaccess file with a mistake; what: why clients get an error */
         VERDICT_MORE,     /* line: the number of .htaccess files beyond VERDICT_HTACCESS_MAX */
         VERDICT_NAME,     /* a rule that uses the DNS names of clients; what: the directive */
-        VERDICT_LISTEN,   /* a Listen without effect; what: its arguments */
+        VERDICT_LISTEN,   /* a Listen directive that has no effect; what: its arguments */
         VERDICT_TARGET,   /* what: a URL, or unix:PATH|URL, to which requests are passed */
         VERDICT_KINDS,
 } VerdictKind;
