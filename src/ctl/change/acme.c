@@ -12,8 +12,9 @@
 
 #define WAIT_MINUTES 5
 
-/* Longer than the kernel's tick. After a wait of this length, the time that systemd notes for a
- * start or reload is certainly later than the change. */
+/* Longer than the kernel's tick, which limits how exact the times of files are. If bellhop-acme is
+ * started or reloaded this long after a change of a file, the time that systemd notes for this is
+ * certainly later than the time of the change. */
 #define TICKS_NSEC UINT64_C(20000000)
 
 static uint64_t acme_changed(const char *dir)
@@ -32,8 +33,8 @@ static bool acme_is_used(const Config *config)
         return false;
 }
 
-/* Whether bellhop-acme was last started or reloaded before the change. Each start and each reload
- * changes the state of the unit. */
+/* Whether the last start or reload of bellhop-acme was before the time "changed": 1, 0, or a
+ * negative errno. Each start and each reload changes the state of the unit. */
 static int acme_is_stale(const Change *change, uint64_t changed)
 {
         uint64_t since = UNKNOWN;
@@ -138,7 +139,7 @@ typedef struct AcmeWait {
         const AcmeState *before;
         uint64_t begin;
         bool is_changed;
-        uint64_t ordered; /* an order that began earlier is not reported */
+        uint64_t ordered; /* orders that began before this time are not reported */
         AcmeState now;
 } AcmeWait;
 

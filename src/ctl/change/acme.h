@@ -11,9 +11,9 @@
 
 #define ACME_SERVICE "bellhop-acme.service"
 
-/* If bellhop-acme is running, makes it read the files, if is_changed is true or if it may have read
- * older files. If bellhop-acme is not running, starts it if an instance needs it or will need it
- * (is_wanted). Announces either as a step. */
+/* If bellhop-acme is running, it is reloaded in two cases: is_changed is true, or it may not have
+ * read the present files. If bellhop-acme is not running, it is started in two cases: is_wanted is
+ * true, or an instance has Tls=acme. Announces the reload or the start as a step. */
 bool acme_read_files(Change *change, bool is_wanted, bool is_changed);
 
 /* Renames or removes the file in which bellhop-acme keeps the state of an instance's
@@ -28,13 +28,13 @@ typedef enum AcmeVerdict {
         ACME_HAS_FAILED,
 } AcmeVerdict;
 
-/* Derives the result of a change from the states of the certificate before the change and now.
- * is_changed: the change concerns the hosts or the authority. begin: the time when the state before
- * was read. */
+/* Judges the state of an instance's certificate after a change of the instance. before: the state
+ * before the change. begin: the time when that state was read. is_changed: the instance needs
+ * another certificate after the change, so the result of an earlier try does not count. */
 AcmeVerdict acme_judge(const AcmeState *before, const AcmeState *now, bool is_changed,
                        uint64_t begin);
 
-/* Waits for the result, and announces the progress as steps. Meanwhile, other verbs can change
- * something. before: the state before the change. */
+/* Waits until acme_judge(), with the same arguments, has a result. Announces the progress as steps.
+ * Calls change_let_others() first. */
 CtlStatus acme_wait(Change *change, const char *name, const AcmeState *before, uint64_t begin,
                     bool is_changed);

@@ -38,13 +38,14 @@ static void change_on_signals(void (*handler)(int number))
 static void change_delay_signals(void)
 {
         change_on_signals(change_on_signal);
-        /* If our output goes into a pipe, its reader may close the pipe before everything is
-         * done. */
+        /* If the output goes into a pipe, the program at the other end may close the pipe. Then
+         * SIGPIPE must not end bellhopctl before everything is done. */
         (void)signal(SIGPIPE, SIG_IGN);
 }
 
 /* Locks the folder of the sockets itself, so no lock file is left behind. The lock ends with the
- * process. A customer who could open the folder could keep the lock, and delay us for ever. */
+ * process. Customers can't open this folder. Otherwise, they could take the lock, and bellhopctl
+ * would wait for ever. */
 static CtlStatus change_take_lock(Change *change)
 {
         const char *dir = change->ctl->runtime_dir;
@@ -241,8 +242,8 @@ bool change_reload_router(const Change *change)
         return change_unit("try-reload-or-restart", ROUTER_SERVICE);
 }
 
-/* Restarts a server if a folder was made after the server's start, because the server would not see
- * the folder after a reload. */
+/* If the folder of certificates or snippets was made after the start of the server, restarts the
+ * server: it would not see this folder after a reload. */
 bool change_renew_server(sd_bus *bus, const char *config_dir, const char *name)
 {
         uint64_t started_usec = UNKNOWN, made;

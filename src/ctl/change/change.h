@@ -20,22 +20,22 @@ typedef struct Change {
         size_t n_steps;
 } Change;
 
-/* Waits until no other verb changes something. Returns CTL_FAILED to users other than root, except
- * with --dry-run. Always call change_done(). */
+/* Takes a lock, so that only one verb changes something at a time. Fails if the user is not root.
+ * With --dry-run, works for all users, and takes no lock. Always call change_done(). */
 CtlStatus change_begin(const Ctl *ctl, Change *ret);
 CtlStatus change_done(Change *change, CtlStatus status);
 
-/* Returns CTL_FAILED, and prints the reason, if bellhop's socket for clients is not active, because
- * no client would be served. */
+/* Checks that the socket for clients, bellhop-router.socket, is active. Without this socket, no
+ * client would be served. */
 CtlStatus change_check_served(const Change *change);
 
 /* Announces the next step. kind: one word for the kind of step, for programs that read the output
- * of --json. False with --dry-run: the caller must not do the step. */
+ * of --json. Returns false with --dry-run: the caller must not do the step. */
 bool change_step(Change *change, const char *kind, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Prints the last line of the output for people: nothing_to_do if there was no step, or the note
- * that this was a dry run. */
+/* Prints nothing_to_do if there was no step. With --dry-run, prints after the steps that they would
+ * be done. Prints nothing with --json or --no-legend. */
 void change_say_end(const Change *change, const char *nothing_to_do);
 
 /* Whether a signal asked us to end. After change_begin(), a signal does not end the process, so
@@ -49,27 +49,30 @@ void change_let_others(Change *change);
 /* Prints an error and returns CTL_USAGE if no instance can have that name. */
 CtlStatus change_check_name(const char *name);
 
-/* Prints why the configuration has no instance of that name, and returns CTL_FAILED. */
+/* Prints why the configuration has no instance of that name, and returns CTL_FAILED. has_file: the
+ * instance's file exists, so the file has a mistake. config: contains the mistake; not used if
+ * has_file is false. */
 CtlStatus change_explain_missing(const Config *config, const char *name, bool has_file);
 
 /* Prints how to continue after a failed step, and returns CTL_FAILED. */
 CtlStatus change_not_done(void);
 
-/* True if r is not negative; otherwise prints "what: why." */
+/* Returns true if r is not negative. Otherwise prints "what: ", followed by the message for the
+ * errno -r. */
 bool change_good(const char *what, int r);
 
 /* Reads a file for editing; *ret is to be freed, and ends with a NUL. False: the file can't be
- * read, or is a symbolic link, which the edited file would replace. */
+ * read, or is a symbolic link, which file_write() would replace. */
 bool change_read_file(const char *path, char **ret, size_t *ret_size);
 
-/* Runs systemctl(1) with all these units; verb: "start", "try-restart", ... False: it failed for at
- * least one unit. */
+/* Runs systemctl(1) for all these units. verb: its command, such as "try-restart". False: it failed
+ * for at least one unit. */
 bool change_units(const char *verb, char units[][NAME_UNIT_MAX], size_t n);
 bool change_unit(const char *verb, const char *unit);
 
 /* Whether bellhop.target wants the hand-off socket of an instance. If so, systemd keeps the
- * instance's units in memory, as their files were at the boot or the last daemon-reload. Also true
- * if there is no memory. */
+ * instance's units loaded, with the settings that they had at the boot or the last daemon-reload.
+ * Also true if memory runs out. */
 bool change_keeps_units(const char *name);
 /* Runs a daemon-reload, as a step. */
 bool change_read_unit_files(Change *change);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks the file of an instance before add or set writes it: all settings must be valid together.
- * The functions print errors themselves.
+ * A draft is the text of an instance's file that add or set is going to write. These functions
+ * parse it, and check that all settings are valid together. They print errors themselves.
  */
 #pragma once
 
@@ -20,37 +20,39 @@ typedef struct Draft {
 CtlStatus draft_parse(Draft *draft, const char *name, const char *path, Span text);
 void draft_done(Draft *draft);
 
-/* Whether both drafts have the same settings, even if these have another form or order in the
- * text. Also false if there is no memory. */
+/* Whether both drafts have the same settings. The form and the order of the settings in the text do
+ * not matter. Also false if memory runs out. */
 bool draft_is_same(const Draft *a, const Draft *b);
 
-/* Whether all values of options keep their meaning when they are written to a file. */
+/* Checks that no value of an option contains a line break or '#', which would have a special
+ * meaning in a file. */
 bool draft_takes_values(const Ctl *ctl);
 
-/* Checks that the hosts, addresses and Default= do not lead to another instance of config. Adds
- * these routes to config->map, without an instance, because others_reload() needs them there. */
+/* Checks that the canonical host is one of the draft's hosts, and that no other instance in config
+ * has a host, an address or the Default= of the draft. Adds the draft's hosts and addresses to
+ * config->map, because others_reload() needs them there. */
 CtlStatus draft_check_conflicts(const Draft *draft, const Config *config);
 
-/* Whether the hosts and the authority are the same, so that one certificate fits both drafts. */
+/* Whether both drafts have the same hosts, Tls= and Acme=, so that one certificate fits both. */
 bool draft_has_same_certificate(const Draft *a, const Draft *b);
 
-/* If the draft has Tls=acme, checks that it has a host for a certificate, and that the authority
- * exists. Always sets *ret: the type of key for a new instance. */
+/* If the draft has Tls=acme, checks that it has a host, and that the settings of its authority are
+ * valid. Always sets *ret to the type of a new key. */
 CtlStatus draft_check_acme(const Draft *draft, const Ctl *ctl, AcmeKeyType *ret);
 
 /* Checks that the draft's server, Apache or nginx, is installed. */
 CtlStatus draft_check_server(const Draft *draft);
 
-/* If the draft has Server=nginx, warns if the document root has .htaccess files, because nginx
+/* Warns if the draft has Server=nginx and its document root has .htaccess files, because nginx
  * ignores them. */
 void draft_say_ignored(const Draft *draft, const Ctl *ctl);
 
-/* Removes the present routes and Default= of an instance from config, before those of the draft
+/* Removes the present routes and Default= of an instance from config, because those of a draft will
  * replace them. Returns 0 or -ENOMEM. */
 int draft_replaces(Config *config, uint32_t instance);
 
-/* Checks that an instance that does not serve plain HTTP has HTTPS. has_pair: there is a
- * certificate, or will be. advice: the words in the message before the command that installs a
+/* Checks that an instance that does not serve plain HTTP has HTTPS. has_pair: it has a certificate
+ * and its key, or will have them. advice: the words in the error before the command that installs a
  * certificate. */
 CtlStatus draft_check_https(const Draft *draft, const Change *change, bool has_pair,
                             const char *advice);

@@ -5,15 +5,16 @@
 #include "ctl/change/edit.h"
 #include "util/cleanup.h"
 
-/* Copies the text between the two pointers, and advances *from to the end of that text. */
+/* Copies the text from *from up to "to", and sets *from to "to". */
 static void edit_copy(FILE *out, const uint8_t **from, const uint8_t *to)
 {
         (void)fwrite(*from, 1, (size_t)(to - *from), out);
         *from = to;
 }
 
-/* Replaces the value of the line. If value is NULL, drops the line except its comment. rest: the
- * text after the line. */
+/* Copies the text from *from to the end of the value in the line, but with the new value, and
+ * advances *from. If value is NULL, leaves out the line except its comment. rest: the text after
+ * the line. */
 static void edit_line(FILE *out, const uint8_t **from, const Line *line, const uint8_t *rest,
                       const char *value)
 {

@@ -25,12 +25,11 @@ bool ending_stop(Change *change, const char *name)
                         name) &&
             !change_unit("stop", pattern))
                 return false;
-        /* Without reset-failed, systemd would keep a failed unit in memory. */
+        /* Without reset-failed, systemd would keep a failed unit loaded. */
         return change->ctl->dry_run || change_unit("reset-failed", pattern);
 }
 
-/* A later instance with this name must not inherit the network, either from the drop-in or from
- * units that systemd has in memory. */
+/* The network is in the drop-in, and also in the units that systemd has loaded. */
 bool ending_forget_network(Change *change, const char *name)
 {
         bool is_private = true;
@@ -59,7 +58,8 @@ static const NameUnit units[] = { NAME_SERVICE_UNIT, NAME_SOCKET_UNIT, NAME_STAN
 
 #define PLACES (2 * ELEMENTSOF(folders) * ELEMENTSOF(units))
 
-/* The path of a unit's file or, if number is odd, of its folder of drop-ins. To be freed. */
+/* Returns the path of a unit's file or, if number is odd, of its folder of drop-ins. To be freed.
+ * number: less than PLACES. */
 static char *ending_place(size_t number, const char *name)
 {
         char unit[NAME_UNIT_MAX];

@@ -157,8 +157,8 @@ static bool enforce_write_drop_ins(Enforce *enforce)
                     change_good(name, units_write(UNITS_GENERATED_DIR, name,
                                                   fleet->entries[i].instance->network)))
                         continue;
-                /* Does not restart the instance: without its drop-in, it would start again with
-                 * its old network. */
+                /* The instance is not restarted: without its drop-in, it would start again with its
+                 * old network. */
                 enforce->needs[i] &= ~(unsigned)(NEED_RENEW | NEED_RESTART);
                 good = false;
         }
@@ -202,7 +202,8 @@ static bool enforce_read_unit_files(Enforce *enforce)
         return !(enforce->any & NEED_RESTART) || change_read_unit_files(enforce->change);
 }
 
-/* The systemctl command for each need. It gets the units of all instances with this need. */
+/* The commands of systemctl(1) for the needs, in the order in which they run. A command gets the
+ * units of all instances that have the need. */
 static const struct {
         Need need;
         const char *verb;
@@ -211,8 +212,8 @@ static const struct {
         const char *what; /* the announcement, before the name; NULL: already announced */
 } works[] = {
         { NEED_START, "start", NAME_SOCKET_UNIT, "socket", "start the hand-off socket of" },
-        /* systemd unloads stopped units that no other unit wants, and later loads them from their
-         * present files. */
+        /* After the stop, systemd unloads these units, because no other unit wants them. At the
+         * start, it loads them from their present files. */
         { NEED_RENEW, "stop", NAME_SOCKET_UNIT, "network", "stop, to change its network," },
         { NEED_RENEW, "stop", NAME_SERVICE_UNIT, "network", NULL },
         { NEED_RENEW, "start", NAME_SOCKET_UNIT, "network", "start again" },
@@ -264,14 +265,15 @@ static bool enforce_reload_router(Enforce *enforce)
                              metrics_fetch_explain(enforce->router_error));
         if (!enforce->router_is_stale && enforce->router_error == 0)
                 return true;
-        /* A successful reload also shows that the router has read the files. */
+        /* After a successful reload, the router has certainly read the files, even if this was
+         * unknown before. */
         return change_step(enforce->change, "router", "have the router read the files")
                        ? change_reload_router(enforce->change)
                        : enforce->router_error == 0;
 }
 
-/* Removes the drop-ins of removed instances, so that no later instance with the name inherits
- * them. */
+/* Removes the drop-ins of removed instances, so that later instances with the same names do not
+ * inherit them. */
 static bool enforce_remove_drop_ins(Enforce *enforce)
 {
         bool good = true;

@@ -75,7 +75,7 @@ const char *const kept_by_name[] = { "/var/spool/cron/crontabs", "/var/spool/cro
 
 /* --- what add writes --- */
 
-/* Writes the settings in the order of keys, so the text does not depend on the order of the
+/* Writes the settings in the order of keys[], so the text does not depend on the order of the
  * options. */
 char *instance_text(const Ctl *ctl)
 {
@@ -126,8 +126,8 @@ int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const voi
 {
         _cleanup_close_ int fd = -EBADF;
 
-        /* If an earlier bellhopctl was killed, the folder may already belong to the customer, who
-         * may have put a link at this name. */
+        /* If an earlier bellhopctl was killed, the folder may already belong to the customer. The
+         * customer may have put a link at this name, so it is removed first. */
         if (unlinkat(folder, FIRST_PAGE, 0) < 0 && errno != ENOENT)
                 return -errno;
         fd = openat(folder, FIRST_PAGE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
@@ -240,7 +240,7 @@ int snippet_folder_make(const char *config_dir, const char *name)
 }
 
 /* Exchanges the folder "from" and the link "to" in one step, or in several steps if the file system
- * can't exchange files. */
+ * can't exchange files. name: the target of the link. */
 static int files_swap(const char *from, const char *to, const char *name)
 {
         if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0)
@@ -260,9 +260,9 @@ int folder_rename(const char *from, const char *to)
                 return errno == ENOENT ? 0 : -errno;
         if (S_ISLNK(st.st_mode))
                 return 0;
-        /* First makes a link at the new name. The target of the link is also the new name. Then
-         * exchanges the link and the folder, so the link leads from the old name to the new one. At
-         * any time, the old name leads to the folder. */
+        /* First makes a link at the new name, with the new name itself as its target. Then
+         * exchanges the link and the folder, so the link leads from the old name to the new one. If
+         * the exchange is a single step, the old name leads to the folder at any time. */
         if (symlink(name, to) < 0 && errno != EEXIST)
                 return -errno;
         r = files_swap(from, to, name);
@@ -325,8 +325,8 @@ _Noreturn static void files_exec(const char *const arguments[], int output)
 {
         const int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-        /* Gives the program its own process group, so a Ctrl-C does not end the program. We go on
-         * waiting for it. */
+        /* Gives the program its own process group, so that a Ctrl-C does not end it. bellhopctl
+         * itself catches the signal, and goes on waiting for the program. */
         if (setpgid(0, 0) == 0 && dup2(input, STDIN_FILENO) >= 0 &&
             dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0)
                 (void)execvp(arguments[0], (char *const *)arguments);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds and writes the files and folders of an instance. Each is written whole or not at all.
- * Errors are negative errnos; only places_init() and program_run() print.
+ * Errors are negative errnos. Only places_init(), log_folder_make() and program_run() print errors.
  */
 #pragma once
 
@@ -17,15 +17,16 @@
 #define FIRST_PAGE "index.html"
 
 /*
- * The comment field of a user that bellhopctl created. The mark is in the user database itself, so
- * it exists exactly as long as the user, and users can't change it.
+ * bellhopctl sets the comment field of users that it creates to this mark. The mark is in the user
+ * database itself, so it exists exactly as long as the user, and users can't change it.
  */
 #define USER_MARK "bellhop customer"
 
 struct passwd;
 bool user_is_ours(const struct passwd *user);
 
-/* Folders in which other programs keep files named after users, ended by NULL. */
+/* Folders in which other programs keep a file for each user, with the user's name. NULL ends the
+ * array. */
 extern const char *const kept_by_name[];
 
 typedef struct Places {
@@ -36,7 +37,7 @@ typedef struct Places {
         char state[PATH_MAX];
         char cache[PATH_MAX]; /* temporary files */
         char logs[PATH_MAX];
-        char wanted[PATH_MAX]; /* the link of a hand-off socket that was enabled by hand */
+        char wanted[PATH_MAX]; /* the link that exists if the hand-off socket was enabled by hand */
 } Places;
 
 /* Sets all paths. Prints an error and returns false if a path is too long. */
@@ -45,8 +46,8 @@ bool places_init(const Ctl *ctl, const char *name, Places *ret);
 /* Whether the path exists. A dangling link counts, too. */
 bool place_exists(const char *path);
 
-/* Counts the existing files of certificate and key. Only root and the customer can look into the
- * folder; for other users, counts both files, because they may exist. -ENOMEM: no memory. */
+/* Returns how many of the two files (certificate and key) exist, or -ENOMEM. Only root and the
+ * customer can look into the folder. For other users, counts both files, because they may exist. */
 int places_count_pair(const Places *places);
 
 /* Returns the text of an instance's file with the settings of ctl, to be freed. NULL: no memory. */
@@ -56,9 +57,10 @@ char *instance_text(const Ctl *ctl);
  * until the customer replaces it. */
 int first_page_put(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata);
 
-/* The link HOME_LINK in a home leads SFTP users to the document root. If old is NULL, makes this
- * link with the target new, unless the name is taken. Otherwise, if the target of the existing link
- * is old, changes the target to new. Follows no link, because the customer owns the home. */
+/* The link HOME_LINK in a user's home leads SFTP users to the document root. If old is NULL, makes
+ * the link with the target new, unless a file with this name exists. If old is not NULL, changes
+ * the target of the link from old to new, but keeps a link with another target. Follows no link,
+ * because the customer owns the home. */
 #define HOME_LINK "www"
 int home_link_put(const char *home, const char *old, const char *new);
 
@@ -66,21 +68,22 @@ int home_link_put(const char *home, const char *old, const char *new);
  * "folder/name". */
 char *unfinished_path(const char *path);
 
-/* Writes the file whole or not at all, owned by root and readable by all. */
+/* Writes the file whole or not at all. Root owns the file, and all users can read it. */
 int file_write(const char *path, const char *text);
 
 /* Removes a file. Also returns 0 if the file does not exist. */
 int file_remove(const char *path);
 
-/* Makes a folder in parent, which root owns. The new folder gets its name only after fill() has put
- * all content into it. fill NULL: the folder is empty. */
+/* Makes a folder with this owner, group and mode. Root owns the parent folder, which is made if it
+ * is missing. The new folder gets its name only after fill() has put all content into it. fill
+ * NULL: the folder is empty. */
 int folder_make(const char *parent, const char *name, uid_t uid, gid_t gid, mode_t mode,
                 int (*fill)(int folder, const char *name, uid_t uid, gid_t gid,
                             const void *userdata),
                 const void *userdata);
 
-/* Makes the folder of the snippets, which root owns and the user can read. -ESRCH: the user does
- * not exist. */
+/* Makes the folder of a customer's snippets. Root owns it, and the customer can read it. -ESRCH:
+ * the user does not exist. */
 int snippet_folder_make(const char *config_dir, const char *name);
 
 /* Makes the folder of the logs, with the link through which bellhop-log(8) finds it. The user must
@@ -97,11 +100,12 @@ int file_rename(const char *from, const char *to);
 /* Exchanges two files in one atomic step. Root owns their folder. */
 int file_swap(const char *a, const char *b);
 
-/* Finds the first mount at a path or below it. The content of a mount may not belong to the
- * customer. rm(1) does not notice a bind mount from the same file system. *ret: the kernel's path
- * of the mount, which has no links, to be freed; NULL: nothing is mounted. */
+/* Finds the first mount at a path or below it. A folder with a mount must not be removed: the
+ * content of the mount may not belong to the customer, and rm(1) does not notice a bind mount from
+ * the same file system. *ret: the mount point as the kernel names it, without symbolic links, to be
+ * freed; NULL: nothing is mounted. */
 int mount_find(const char *path, char **ret);
 
-/* Runs the program arguments[0], and prints its output only if it fails. arguments[1] must exist;
- * NULL ends the array. False: the program failed. */
+/* Runs the program arguments[0], and prints its output only if it fails. arguments[1] must exist,
+ * because errors contain it. NULL ends the array. False: the program failed. */
 bool program_run(const char *const arguments[]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command is the program of a unit that is ordered before the instance's unit: systemd runs the
- * later one of two jobs only after the earlier one (systemd.unit(5), Before=).
+ * The command is the program of a oneshot unit that is ordered before the instance's unit. So
+ * systemd starts the instance only after the command has ended (systemd.unit(5), Before=).
  */
 #include <assert.h>
 #include <time.h>
@@ -14,7 +14,8 @@
 
 #define COMMAND_WORDS_MAX 16
 
-/* $0: the instance's unit. The order of jobs does not stop a start that has already begun. */
+/* Waits until the instance's unit, $0, is not starting, and then runs the command. This wait is
+ * necessary, because Before= does not stop a start that has already begun. */
 static const char wait_script[] = "while [ \"$(systemctl show --property=ActiveState --value -- "
                                   "\"$0\")\" = activating ]; do\n"
                                   "    sleep 0.02\n"

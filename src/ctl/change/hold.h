@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Runs a command while systemd does not start an instance. A start that arrives meanwhile waits,
- * and no connection is lost.
+ * Runs a command, and keeps systemd from starting an instance while the command runs. A start that
+ * is requested meanwhile waits until the command ends, and no connection is lost.
  */
 #pragma once
 
@@ -9,11 +9,11 @@
 
 #include "ctl/change/change.h"
 
-/* Waits until a start of the instance that has already begun is over, and then runs the command, an
- * array of words that ends with NULL. The command continues if we are killed. False: it failed, and
- * its output was printed. */
+/* If the instance is just starting, waits until the start is over. Then runs the command, an array
+ * of words that ends with NULL. The command continues even if bellhopctl is killed. False: the
+ * command failed, and its output was printed. */
 bool hold_run(const char *instance, const char *const command[]);
 
-/* If an earlier bellhopctl was killed in hold_run(), waits until its command ends. False: systemd
- * does not answer, which was printed. */
+/* If an earlier bellhopctl was killed in hold_run(), waits until that command ends. False: systemd
+ * does not answer, and an error was printed. */
 bool hold_wait(sd_bus *bus, const char *instance);

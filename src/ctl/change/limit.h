@@ -8,14 +8,14 @@
 /* The limits from the options. */
 typedef struct Wanted {
         bool is_given[LIMITS];
-        uint64_t max[LIMITS]; /* UINT64_MAX: no own limit */
+        uint64_t max[LIMITS]; /* UINT64_MAX: the limit is to be removed */
 } Wanted;
 
 CtlStatus limit_options(const Ctl *ctl, Wanted *ret);
 
-/* Finds the wanted limits that differ from the present ones. is_new: the instance does not exist
- * yet, so systemd must not load its unit. CTL_FAILED: a limit can't be changed, so the caller must
- * change nothing. */
+/* Sets ret[] to true for each wanted limit that differs from the present one. is_new: the instance
+ * does not exist yet, so systemd must not load its unit. CTL_FAILED: a limit can't be changed, so
+ * the caller must change nothing. */
 CtlStatus limit_find_needs(const Change *change, const char *name, const Wanted *wanted,
                            bool is_new, bool ret[static LIMITS]);
 

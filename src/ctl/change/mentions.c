@@ -16,7 +16,8 @@ static bool mentions_joins(uint8_t c)
         return isalnum(c) || c == '_' || c == '-' || c == '.' || c == '@';
 }
 
-/* Whether the found name is part of a unit's name, such as bellhop@NAME.service, also in a path. */
+/* Whether the name at found is in the name of a unit, such as bellhop@NAME.service. next: the text
+ * after the name. */
 static bool mentions_is_unit(Span line, const uint8_t *found, const uint8_t *next)
 {
         const size_t length = strlen("bellhop@");
@@ -39,8 +40,7 @@ bool mention_is_in(Span line, const char *name)
         while (found) {
                 const uint8_t *next = found + length;
                 const bool begins = found == line.data || !mentions_joins(found[-1]);
-                /* The word also ends here if the next character is a full stop at the end of a
-                 * sentence. */
+                /* A full stop at the end of a sentence also ends the name. */
                 const bool ends = next == end || !mentions_joins(*next) ||
                                   (*next == '.' && (next + 1 == end || !mentions_joins(next[1])));
 

@@ -4,7 +4,8 @@
 #include "ctl/ask/stale.h"
 #include "util/cleanup.h"
 
-/* A running server, whose report shows which files it has read. */
+/* Another instance whose server is running. From its pid, stale_read_files_of() finds which files
+ * the server has read. */
 typedef struct Other {
         const Instance *instance;
         char unit[NAME_UNIT_MAX];
@@ -28,7 +29,7 @@ static size_t others_find(const Units *units, const Config *config, uint32_t wit
         return n;
 }
 
-/* Gets the process id of each server. Returns an error if any question has no answer. */
+/* Gets the process id of each server. Returns a negative errno if one of them is unknown. */
 static int others_ask(sd_bus *bus, Other others[], size_t n)
 {
         _cleanup_free_ BusQuestion *questions = calloc(n + 1, sizeof(*questions));

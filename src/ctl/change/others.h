@@ -6,9 +6,9 @@
 #include "ctl/change/change.h"
 
 /*
- * Reloads each server that has read an older list of other instances' hosts. Without the reload, on
- * open connections, the server would still answer for a host that the router now sends to another
- * instance. Call this after the router has read the files. without: as in config_digest_others().
- * Prints errors. False: not all servers were reloaded.
+ * Reloads each server that has read an older list of other instances' hosts. Without the reload,
+ * such a server would still answer, on open connections, for a host that the router now sends to
+ * another instance. Call this after the router has read the files. without: the number of an
+ * instance to ignore, or ROUTE_NONE. Prints errors. False: not all servers were reloaded.
  */
 bool others_reload(Change *change, Config *config, uint32_t without);

@@ -32,8 +32,8 @@ bool rename_is_link(const char *path)
         return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
-/* Finds the old and the new path of the home. Leaves both empty if the home does not have the name
- * of the user, or is in a folder that users other than root can change. */
+/* Finds the old and the new path of the home. Leaves both empty if the home is not named after the
+ * user, or if users other than root can change the folder that contains the home. */
 static void rename_find_home(Rename *rename)
 {
         const char *home = rename->user.renamed_to[0] || !rename->user.exists ? rename->other.home
@@ -53,8 +53,8 @@ static void rename_find_home(Rename *rename)
                 rename->old_home[0] = rename->new_home[0] = 0;
 }
 
-/* Whether an earlier bellhopctl was killed when the user had only the new name, but other parts
- * still had the old one. */
+/* Whether the user has only the new name, but other parts of the instance still have the old one,
+ * because an earlier bellhopctl was killed. */
 static bool rename_lacks_second_name(const Rename *rename)
 {
         const char *name = strrchr(rename->other.home, '/');
@@ -239,8 +239,8 @@ static CtlStatus rename_check_mentions(Rename *rename)
         return change_good(rename->old.snippets, r) && r == 0 ? CTL_FINE : CTL_FAILED;
 }
 
-/* Checks that bellhopctl created the user, or that --yes is given. Other programs may use the name
- * of another user: mail, FTP, a database. */
+/* Checks that bellhopctl created the user, or that --yes is given. If bellhopctl did not create the
+ * user, other programs may use the name, for example for mail, FTP or a database. */
 static CtlStatus rename_check_owner(const Rename *rename)
 {
         if (rename->user.is_ours || rename->change.ctl->yes || rename->change.ctl->dry_run)

@@ -11,29 +11,30 @@ typedef struct Rename {
         Change change;
         const char *from, *to;
         Places old, new;
-        NamedUser user, other; /* the users named from and to, at the beginning */
+        NamedUser user, other; /* the users with the names from and to, before the first step */
         char old_home[PATH_MAX], new_home[PATH_MAX]; /* "": the home is not renamed */
-        bool has_group;                              /* there is a group with the old name */
+        bool has_group;                              /* a group with the old name exists */
         bool has_begun;                              /* an earlier command began the rename */
         bool is_done;                                /* an earlier command finished the rename */
 } Rename;
 
-/* Finds out which steps of the rename an earlier command has done. If the rename has not begun,
- * checks whether it is possible. If not, prints the reason. Changes nothing. */
+/* Finds out whether an earlier command has begun or finished the rename. If it has done neither,
+ * checks that the rename is possible. Prints errors. Changes nothing. */
 CtlStatus rename_prepare(Rename *rename);
 
-/* Finds lines with the old name in the settings of the instance. name: the present name of the
- * instance (the old name before the rename, the new name after it). Returns 0 or a negative errno;
- * always call mentions_done(). */
+/* Finds lines that contain the old name in the instance's snippets and in the settings of its
+ * units. name: the present name of the instance (the old name before the rename, the new name after
+ * it). Returns 0 or a negative errno; always call mentions_done(). */
 int rename_find_mentions(const Rename *rename, const char *name, Mentions *ret);
 
-/* Returns the path of the drop-in that records the old name, for the service with the new name. To
- * be freed. */
+/* A rename leaves a drop-in for the new service. The drop-in records the old name. Returns the path
+ * of the drop-in, to be freed. */
 #define RENAME_RECORD "renamed-"
 char *rename_record(const char *to, const char *from);
 
-/* Returns the path of a file that belongs to another program and is named after a user. To be
- * freed. number: less than RENAME_KEPT; numbers less than RENAME_CRONTABS are crontabs. */
+/* Other programs keep files that have the name of a user: crontabs, mail and others. Returns the
+ * path of such a file, to be freed. number: less than RENAME_KEPT; the first RENAME_CRONTABS files
+ * are crontabs. */
 #define RENAME_KEPT     4
 #define RENAME_CRONTABS 2
 char *rename_kept(size_t number, const char *name);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * usermod(8) and userdel(8) refuse to change a user who has processes. But during a rename,
- * processes may continue: a program that looks up the user by the old name finds the second name.
- * So usermod and userdel run in their own PID namespace, where they see no other processes.
+ * usermod(8) and userdel(8) refuse to change a user who has processes. But during a rename, the
+ * customer's processes can continue, because a program that looks up the old name finds the second
+ * name. So usermod and userdel run in their own PID namespace, where they see no other processes.
  */
 #include <pwd.h>
 
@@ -16,7 +16,7 @@
 
 #define ALONE "unshare", "--fork", "--pid", "--mount-proc"
 
-/* $1 and $2: the old and the new name; $3: comment; $4, $5: uid and gid. */
+/* $1 and $2: the old and the new name; $3: the comment; $4 and $5: uid and gid. */
 static const char give_script[] =
         "getent passwd \"$2\" >/dev/null || usermod --login \"$2\" \"$1\"\n"
         "useradd --system --non-unique --no-log-init --no-create-home --home-dir /nonexistent "
@@ -25,8 +25,8 @@ static const char give_script[] =
         "    exit 1\n"
         "}\n";
 
-/* Removes the second name first, because usermod(8) does not add a range that another name of the
- * same uid has. */
+/* Removes the second name first, because usermod(8) does not add a range of subordinate ids that
+ * another name of the same uid has. $1 and $2: the old and the new name. */
 static const char remove_script[] =
         "uids=$(grep \"^$1:\" /etc/subuid || :)\n"
         "gids=$(grep \"^$1:\" /etc/subgid || :)\n"

@@ -9,7 +9,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-#define DAYS            825 /* some clients refuse a longer life, regardless of the issuer */
+#define DAYS            825 /* some clients refuse a longer life, also if self-signed */
 #define RSA_BITS        2048
 #define SERIAL_BITS     127
 #define COMMON_NAME_MAX 64 /* RFC 5280, ub-common-name */
@@ -111,7 +111,7 @@ typedef struct SelfSigned {
         AcmeKeyType type;
 } SelfSigned;
 
-/* Makes the pair, as TlsMake for tls_files_put(). */
+/* A TlsMake for tls_files_put(): makes a key and its certificate. */
 static int self_signed_pair(const void *userdata, TlsPair *ret)
 {
         const SelfSigned *wanted = userdata;

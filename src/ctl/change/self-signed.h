@@ -8,13 +8,13 @@
 #include "ctl/change/tls-files.h"
 
 /*
- * Installs a new key and its certificate with tls_files_put(), for all hosts, wildcards and
- * addresses. Returns a TlsFiles or a negative errno.
+ * Installs a new key and its certificate, for all hosts, wildcards and addresses in hosts. host and
+ * replace: as for tls_files_put(). Returns a TlsFiles or a negative errno.
  */
 int self_signed_make(const char *config_dir, const char *instance, const char *host,
                      const Hosts *hosts, AcmeKeyType type, bool replace);
 
-/* Makes a request, as TlsUse for tls_files_use_key(). hosts: the Hosts for the request, with at
- * least one host or wildcard. *ret_text: PKCS #10 in PEM form. Returns 0; -ENOTSUP: OpenSSL can't
- * sign with this key; or -ENOMEM. */
+/* A TlsUse for tls_files_use_key(): makes a request for a certificate. hosts: the Hosts for the
+ * request, with at least one host or wildcard. *ret_text: the request, PKCS #10 in PEM form.
+ * Returns 0; -ENOTSUP: OpenSSL can't sign with this key; or -ENOMEM. */
 int request_make(int folder, EVP_PKEY *key, const void *hosts, char **ret_text);

@@ -96,11 +96,11 @@ static bool tls_files_exist(int folder)
         return any;
 }
 
-/* The task of the customer's process in the folder of the instance. */
+/* What the process with the customer's rights does in the folder of the instance. */
 typedef struct TlsWork {
         Identity customer;
         int folder;
-        const char *host; /* in the folder of this host; NULL: in the instance's folder */
+        const char *host; /* the host whose folder has the files; NULL: the instance's */
         TlsMake *make;
         TlsUse *use;
         const void *userdata;
@@ -139,8 +139,8 @@ static int tls_files_work_put(const void *userdata, char **ret_text)
         return r;
 }
 
-/* Fills a new folder, as fill() of folder_make(). Root still owns the folder, so this first gives
- * it to the customer. */
+/* Fills a new folder, as fill() of folder_make(). Root still owns the new folder, so it is first
+ * given to the customer. */
 static int tls_files_fill(int folder, const char *name, uid_t uid, gid_t gid, const void *userdata)
 {
         TlsWork work = *(const TlsWork *)userdata;

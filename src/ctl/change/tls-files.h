@@ -12,8 +12,8 @@ typedef enum TlsFiles {
         TLS_FILES_EXIST, /* a certificate or key exists, and nothing was changed */
         TLS_FILES_NO_USER,
         TLS_FILES_NO_FOLDER, /* a host is given, but the instance has no folder */
-        TLS_FILES_NO_NAME, /* by self_signed_make(): neither host nor address leads to the instance
-                            */
+        TLS_FILES_NO_NAME,   /* only from self_signed_make(): neither host nor address leads to the
+                                instance */
 } TlsFiles;
 
 typedef struct TlsPair {
@@ -26,11 +26,11 @@ typedef struct TlsPair {
 typedef int TlsMake(const void *userdata, TlsPair *ret);
 
 /*
- * Writes the output of make() to config_dir/tls/NAME/{fullchain,privkey}.pem, in a process of the
- * customer. Only the customer can read the files. Each file is written whole or not at all. A
- * missing folder is made, with both files in it. If host is not NULL, writes to the folder of that
- * host below NAME instead of NAME itself. If replace is false, keeps existing files. Returns a
- * TlsFiles or a negative errno.
+ * Writes the output of make() to config_dir/tls/NAME/{fullchain,privkey}.pem, in a process with the
+ * customer's rights. Only the customer can read the files. Each file is written whole or not at
+ * all. If the folder is missing, it is made with both files in it. If host is not NULL, writes to
+ * the folder of that host below NAME instead of NAME itself. If replace is false, keeps existing
+ * files. Returns a TlsFiles or a negative errno.
  */
 int tls_files_put(const char *config_dir, const char *instance, const char *host, TlsMake *make,
                   const void *userdata, bool replace);
@@ -39,7 +39,7 @@ int tls_files_put(const char *config_dir, const char *instance, const char *host
  * errno. */
 typedef int TlsUse(int folder, EVP_PKEY *key, const void *userdata, char **ret_text);
 
-/* Calls use() with the present key, without following a link, in a process of the customer. Returns
- * a PemResult of certificate.h, or a negative errno, which may come from use(). */
+/* Calls use() with the present key, in a process with the customer's rights. Follows no link.
+ * Returns a PemResult of certificate.h, or a negative errno, which may come from use(). */
 int tls_files_use_key(const char *config_dir, const char *instance, const char *host, TlsUse *use,
                       const void *userdata, char **ret_text);
