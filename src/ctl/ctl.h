@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Stands for an unknown number. */
+/* The value of a number that is unknown. */
 #define UNKNOWN UINT64_MAX
 
 /* Exit statuses. CTL_FINE is 0. */
@@ -35,7 +35,7 @@ typedef struct Ctl {
                 const char *key, *value; /* "Host", "alice.example" */
         } settings[SETTINGS_MAX];        /* add, set, in the order of the command line */
         size_t n_settings;
-        bool create_user;
+        bool create_user;          /* add */
         bool later;                /* add */
         bool wait;                 /* add, set: wait for the certificate */
         const char *apache;        /* import; "": Debian's path, NULL: not given */

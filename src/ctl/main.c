@@ -96,8 +96,8 @@ static void main_fill_getopt(const Verb *verb, Getopt *ret)
         ret->options[n] = (struct option){ NULL, 0, NULL, 0 };
 }
 
-/* Returns the first word that is a verb. The verb decides between two options with the same
- * name. */
+/* Returns the first word that is the name of a verb. Options are parsed after this, because
+ * different verbs can have options with the same name. */
 static const Verb *main_guess_verb(int argc, char *argv[])
 {
         const Verb *verb = NULL;
@@ -119,7 +119,8 @@ static const Option *main_option(int c)
         return NULL;
 }
 
-/* Whether a verb with this argument can have n words. argument: in the form of Verb.argument. */
+/* Whether a verb with this argument can be followed by n words. argument: in the form of
+ * Verb.argument. */
 static bool main_words_fit(const char *argument, int n)
 {
         Span list = span_from_string(argument ? argument : ""), word;
@@ -231,7 +232,7 @@ int main(int argc, char *argv[])
                         return (int)status;
         }
         /* Without this check, bellhopctl would find no instances in a missing folder, and all
-         * running units would count as left over. */
+         * running units would seem to belong to removed instances. */
         if (access(ctl.config_dir, F_OK) < 0 && strcmp(ctl.config_dir, BELLHOP_CONFIG_DIR) != 0) {
                 output_error("--config=%s: %s.", ctl.config_dir, strerror(errno));
                 return CTL_FAILED;

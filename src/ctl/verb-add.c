@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl add: goes through a table of steps, and does those that are needed. Each step is done
- * completely or not at all. If a step fails, the earlier steps are undone. After a kill, the same
- * command continues. The instance's file is written after all its other files, so the router never
- * sees an instance whose other files are missing.
+ * completely or not at all. If a step fails, the earlier steps are undone. If bellhopctl is killed,
+ * run the same command again: it does the remaining steps. The instance's file is written after all
+ * its other files, so the router never sees an instance whose other files are missing.
  */
 #include <pwd.h>
 
@@ -35,7 +35,7 @@ typedef struct Add {
         bool has_file;
         bool signs; /* add signs a certificate, if there is none */
         AcmeKeyType key_type;
-        AcmeState acme;  /* the state before the change */
+        AcmeState acme;  /* the state of the certificate before the change */
         uint64_t begin;  /* when that state was read */
         bool has_pair;   /* the folder has a certificate and its key */
         bool has_signed; /* add has signed a certificate */
@@ -57,7 +57,8 @@ static CtlStatus add_parse(Add *add)
                        : status;
 }
 
-/* If the instance's file exists already, checks that it has the settings of the request. */
+/* If the instance's file exists already, checks that it has the same text as the new file would
+ * have. */
 static CtlStatus add_check_file(Add *add)
 {
         const char *path = add->places.file;
@@ -184,7 +185,8 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         const int runs = listens < 0 ? listens : add_is_active(add, NAME_SERVICE_UNIT);
 
         needs[USER] = !getpwnam(add->name);
-        /* instance.conf serves pages from either folder, so an existing website remains in use. */
+        /* A document root would take precedence over public_html, which may have an existing
+         * website. */
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[SNIPPETS] = !place_exists(add->places.snippets);
         needs[LOGS] = !log_folder_is_made(add->name);
@@ -232,7 +234,7 @@ static bool add_sign(Add *add)
         return add->has_signed;
 }
 
-/* Asks the router whether it has the instance now. The result of systemctl(1) does not decide,
+/* Asks the router whether it has the instance now. The result of systemctl(1) does not show this,
  * because the reload continues after a time-out of systemctl(1). */
 static Done add_ask_router(const Add *add)
 {
@@ -270,8 +272,8 @@ static Done add_reload_router(const Add *add)
         return add_ask_router(add);
 }
 
-/* If systemctl(1) fails, asks systemd whether the socket is active: the cause of the failure may
- * only be a late answer. */
+/* If systemctl(1) fails, asks systemd whether the socket is active: systemctl(1) also fails if
+ * systemd answers too late. */
 static Done add_start_socket(const Add *add)
 {
         char unit[NAME_UNIT_MAX];
@@ -373,8 +375,9 @@ static void add_undo(Add *add, int step)
                 (void)change_unit("stop", name_unit(NAME_SOCKET_UNIT, add->name, unit));
 }
 
-/* Undoes the steps up to last. If a step failed, it left nothing behind, and last is the step
- * before it. If a signal interrupted bellhopctl, last is the step that was done last. */
+/* Undoes the steps from last back to the first one. failed: the step at which add ended, because
+ * the step failed or because a signal arrived. A failed step left nothing behind, so last is then
+ * the step before it. After a signal, last is the same step as failed. */
 static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last, int failed)
 {
         for (int i = last; i >= 0; i--)
@@ -387,7 +390,7 @@ static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last
 }
 
 /* Informs bellhop-acme and the other instances. Called after the router has the instance, because
- * the authority connects to the instance. */
+ * the router answers an authority's challenges only for hosts that it has. */
 static bool add_let_others_know(Add *add)
 {
         const bool is_acme = add->draft.parsed.instance.tls == TLS_ACME;
@@ -409,7 +412,7 @@ static CtlStatus add_run_steps(Add *add)
         for (int i = 0; i < STEPS; i++) {
                 Done done;
 
-                /* limit_apply() reports each limit as a step of its own. */
+                /* limit_apply() announces each limit as a step of its own. */
                 if (!needs[i] || (i != LIMIT && !change_step(&add->change, steps[i].kind, "%s%s",
                                                              steps[i].what, add->name)))
                         continue;
@@ -549,7 +552,8 @@ static CtlStatus add_check_words(const Ctl *ctl, const char *name)
         return CTL_USAGE;
 }
 
-/* Waits for the certificate. Ignores the state of an earlier instance with this name. */
+/* Waits for the certificate. bellhop-acme may still have the state of an earlier instance with this
+ * name, which does not count. */
 static CtlStatus add_wait(Add *add)
 {
         const Ctl *ctl = add->change.ctl;

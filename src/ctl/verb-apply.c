@@ -12,14 +12,15 @@ static CtlStatus apply_run(Enforce *enforce)
         double problems;
         bool good;
 
-        /* A mistake may have been corrected without a change of a file, for example by a new user.
-         * So after mistakes, the router reads the files again. */
+        /* If the router found mistakes, it reads the files again, even if no file has changed: a
+         * mistake can also be corrected outside the files, for example by creating a missing user.
+         */
         if (samples_find(&enforce->fleet->samples, METRIC_CONFIG_PROBLEMS, NULL, NULL, &problems) &&
             problems > 0)
                 enforce->router_is_stale = true;
         good = enforce_run(enforce);
-        /* bellhop-acme reads the files after the router, because the authority connects to the
-         * instances. */
+        /* bellhop-acme reads the files after the router, because the router answers an authority's
+         * challenges only for hosts that it has. */
         if (!acme_read_files(enforce->change, false, false) || !good)
                 return CTL_FAILED;
         for (size_t i = 0; i < config->n_problems; i++)

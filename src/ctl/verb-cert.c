@@ -227,8 +227,8 @@ static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
         return output_done(&output, status);
 }
 
-/* Warns that bellhop-acme will replace the certificate. bellhop-acme does not replace a certificate
- * for a single host. */
+/* Warns if bellhop-acme will replace the certificate. bellhop-acme never replaces the certificate
+ * of a single host. */
 static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host)
 {
         Instance instance;
@@ -241,7 +241,8 @@ static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host
                              name, name);
 }
 
-/* Prints the result of self_signed_make(). host NULL: for the instance. */
+/* Prints the result of self_signed_make() or tls_files_put(). host NULL: the certificate is for the
+ * instance. */
 static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *host, int made)
 {
         const char *dir = ctl->config_dir;
@@ -286,7 +287,7 @@ static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *hos
 
 /* --- a new certificate, and a request for one --- */
 
-/* The option --host= for a command in a message. The caller appends the host. */
+/* Returns the option --host= for a command in a message. The caller appends the host. */
 static const char *cert_option(const char *host)
 {
         return host ? " --host=" : "";
@@ -434,8 +435,8 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name, char *host)
 
 /* --- a certificate and key from files --- */
 
-/* Checks that only root can change the path to a file. A customer who can change it could install
- * another customer's files. */
+/* Checks that only root can change the path to a file. If a customer could change it, root could
+ * install another customer's files for this customer. */
 static CtlStatus cert_check_source(const char *path)
 {
         _cleanup_free_ char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);
@@ -455,7 +456,8 @@ static CtlStatus cert_check_source(const char *path)
         return CTL_FAILED;
 }
 
-/* Checks that the key and the certificate fit. files: as in cert_install(). */
+/* Checks that the key belongs to the certificate, and that OpenSSL accepts the certificate. files:
+ * as in cert_install(). */
 static CtlStatus cert_check_pair(const TlsPair *pair, const char *name, const char *host,
                                  char *files[])
 {
@@ -502,7 +504,8 @@ static CtlStatus cert_read_public_key(const Ctl *ctl, const char *name, const ch
         return *ret ? CTL_FINE : output_no_memory();
 }
 
-/* Reads the pair from the files. The caller frees the pair, even if the status is not CTL_FINE. */
+/* Reads the pair from the files. If files has no key, reads the public part of the present key. The
+ * caller frees the pair, even if the status is not CTL_FINE. */
 static CtlStatus cert_read_pair(const Ctl *ctl, const char *name, const char *host, char *files[],
                                 TlsPair *pair)
 {
@@ -622,7 +625,8 @@ static CtlStatus cert_check_acme(const Ctl *ctl, const char *name)
         return CTL_FAILED;
 }
 
-/* Removes the state of the certificate: without a state, bellhop-acme tries at once. */
+/* Makes bellhop-acme get a new certificate now. For this, removes the state of the certificate:
+ * without a state, bellhop-acme tries at once. */
 static CtlStatus cert_renew(const Ctl *ctl, const char *name)
 {
         const AcmeState nothing = { .tried = 0 };

@@ -35,8 +35,8 @@ static int check_init(const Ctl *ctl, Check *ret)
         ret->store = X509_STORE_new();
         if (!ret->hosts || !ret->store)
                 return -ENOMEM;
-        /* If this fails, for example because the machine has no list of authorities, none is
-         * trusted. */
+        /* If this fails, for example because the machine has no list of authorities, no authority
+         * is trusted. */
         (void)X509_STORE_set_default_paths(ret->store);
         units_ask(ret);
         return 0;
@@ -170,14 +170,15 @@ static int check_print_json(const Output *output, const Findings *findings)
         return table_print(&table);
 }
 
-/* A finding that at least this many instances share is printed once. */
+/* If at least this many instances have findings that are alike, these are printed as one finding.
+ */
 #define GROUP_LEAST 4
 /* The number of instances that such a finding names. */
 #define GROUP_NAMED 3
 
-/* Counts the instances that have the finding with the number first, or a later finding like it. The
- * findings of one instance are adjacent. names: receives the names of the first instances; NULL:
- * counting stops at GROUP_LEAST. */
+/* Findings that are alike form a group. Counts the instances in a group. first: the number of the
+ * first finding of the group. Within the group, the findings of one instance follow each other.
+ * names: receives the names of the first instances; NULL: counting stops at GROUP_LEAST. */
 static size_t check_count_group(const Findings *findings, size_t first, FILE *names)
 {
         const char *last = NULL;
@@ -196,8 +197,8 @@ static size_t check_count_group(const Findings *findings, size_t first, FILE *na
         return n;
 }
 
-/* The names of the first instances in the finding's group, to be freed. *ret_n: the number of all
- * instances in the group. NULL: the finding has no group, or memory ran out. */
+/* Returns the names of the first instances in the finding's group, to be freed. *ret_n: the number
+ * of all instances in the group. NULL: the finding has no group, or memory ran out. */
 static char *check_group_names(const Findings *findings, size_t first, size_t *ret_n)
 {
         _cleanup_free_ char *names = NULL;
@@ -208,8 +209,8 @@ static char *check_group_names(const Findings *findings, size_t first, size_t *r
         return out && fclose(out) == 0 && *ret_n >= GROUP_LEAST ? take_ptr(names) : NULL;
 }
 
-/* Whether the finding is the first of its group. Other findings of the group are not printed
- * again. */
+/* Whether the finding must be printed: it is the first of its group, or the group is too small to
+ * be printed as one finding. */
 static bool check_is_first(const Findings *findings, size_t number)
 {
         size_t first = 0;

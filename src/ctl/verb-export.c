@@ -64,8 +64,8 @@ static void export_set_limits(Table *table, const Limits *of)
                                                     : show_count(of->max[kind], text));
 }
 
-/* Sets a limit of mail. count UINT64_MAX: the instance has no limit of its own, and the limit in
- * mail.conf applies. */
+/* Sets the cell of a mail limit. count UINT64_MAX: the instance has no limit of its own, so the
+ * limit in mail.conf applies, and the cell remains empty. */
 static void export_set_count(Table *table, size_t column, uint64_t count)
 {
         char text[SHOWN_MAX];
@@ -96,8 +96,8 @@ static void export_add(Table *table, const Instance *instance, const Hosts *host
         export_set_count(table, MAIL_RECIPIENTS, instance->mail.recipients_per_day);
 }
 
-/* Reports instances that the output lacks, because the output may be the only backup of a
- * machine. */
+/* Reports instances that the output lacks. This is an error, because the output may be the only
+ * backup of a machine. */
 static CtlStatus export_say_missing(const Config *config, const char *only, size_t n)
 {
         CtlStatus status = CTL_FINE;

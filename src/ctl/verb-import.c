@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl import: runs a separate program, which makes its changes with the other verbs.
+ * bellhopctl import: runs a separate program. To make its changes, this program runs bellhopctl
+ * with other verbs.
  */
 #include <limits.h>
 #include <unistd.h>

@@ -60,7 +60,7 @@ typedef struct Row {
         int certified; /* the result of fleet_certificate() */
         FleetCertificate certificate;
         bool is_acme;
-        AcmeState acme; /* as far as it is known */
+        AcmeState acme; /* the state of its certificate, as far as it is known */
 } Row;
 
 typedef struct List {
@@ -71,7 +71,7 @@ typedef struct List {
         Row *rows;
         size_t n;
         unsigned states; /* the states of shown instances, a bit for each state */
-        size_t sort;     /* a column */
+        size_t sort;     /* the column by which rows are sorted */
         bool descends;
 } List;
 
@@ -204,8 +204,8 @@ static uint64_t list_number(const Row *row, size_t column)
         }
 }
 
-/* Unknown values come last in both directions. Rows with equal values are in the order of their
- * names. */
+/* Unknown values come last in both directions of sorting. Rows with equal values are in the order
+ * of their names. */
 static int list_compare(const void *a, const void *b, void *userdata)
 {
         const List *list = userdata;
@@ -226,7 +226,7 @@ static int list_compare(const void *a, const void *b, void *userdata)
 /* --- output --- */
 
 /* With Tls=acme, a certificate that expires soon needs no warning: bellhop-acme renews it in time,
- * unless the last try failed. */
+ * unless its last try failed. */
 static OutputColor list_color_expiry(const Row *row, time_t now)
 {
         if (row->certificate.expires <= now)

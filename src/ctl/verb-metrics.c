@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl metrics: prints the metrics of the router unchanged, and metrics from the records of
- * bellhop-acme. The router itself must not read these records.
+ * bellhop-acme. The router must not read these records, so bellhopctl adds their metrics.
  */
 #include <inttypes.h>
 

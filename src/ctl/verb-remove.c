@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl remove: removes the file of the instance first. If the command is interrupted after
- * this, the instance does not exist after the next boot. The same command continues with the rest.
+ * this, the instance does not exist after the next boot. Run the same command again: it removes the
+ * rest.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@ typedef struct Remove {
         Places places;
 } Remove;
 
-/* Each step returns false if it was not done completely. */
+/* --- steps; each returns false if it was not done completely --- */
 static bool remove_file(Remove *remove, const char *kind, const char *path)
 {
         if (!place_exists(path) || !change_step(&remove->change, kind, "remove %s", path))
@@ -48,7 +49,7 @@ static bool remove_routes(Remove *remove, bool had_file)
                change_reload_router(&remove->change);
 }
 
-/* Other instances may serve the removed hosts now, through their wildcards. */
+/* Other instances with wildcards may serve the removed hosts now. */
 static bool remove_hosts(Remove *remove)
 {
         const char *dir = remove->change.ctl->config_dir;
@@ -72,8 +73,8 @@ static void remove_close_folder(const char *path)
                 (void)fchmod(fd, 0700);
 }
 
-/* The customer can't redirect the removal meanwhile: root owns the folder that contains path, and
- * rm(1) follows no link below path. */
+/* Meanwhile, the customer can't redirect the removal to other files: root owns the folder that
+ * contains path, and rm(1) follows no link below path. */
 static bool remove_folder(Remove *remove, const char *kind, const char *path)
 {
         _cleanup_free_ char *mount = NULL;
@@ -101,8 +102,8 @@ static bool remove_folders(Remove *remove)
         const Places *places = &remove->places;
         const struct {
                 const char *kind, *path;
-                bool is_made; /* folder_make() makes it, and leaves an unfinished folder if it is
-                                 killed */
+                bool is_made; /* folder_make() makes it; if this was interrupted, an unfinished
+                                 folder remains */
         } folders[] = {
                 { "certificate", places->tls, true },   { "snippets", places->snippets, true },
                 { "document-root", places->www, true }, { "state", places->state, false },
@@ -123,7 +124,8 @@ static bool remove_folders(Remove *remove)
 
 typedef bool RemoveMatch(const Remove *remove, int folder, const char *name);
 
-/* Removes files in a folder of root, whose names are not the name of the user. */
+/* Removes the files in a folder of root for which match() returns true. They belong to the
+ * customer's user, but do not have the user's name. */
 static bool remove_matching(Remove *remove, const char *kind, const char *folder,
                             RemoveMatch *match)
 {
@@ -154,7 +156,8 @@ static bool remove_is_log_link(const Remove *remove, int folder, const char *nam
         return strcmp(target + strlen("../"), remove->name) == 0;
 }
 
-/* Otherwise lines of a later user with the uid could go to a later customer with the name. */
+/* Removes the links that lead from the uid to the folder of the customer's logs. Otherwise, the log
+ * of a later user with this uid could go to a later customer with this name. */
 static bool remove_log_links(Remove *remove)
 {
         return remove_matching(remove, "logs", LOG_DIR "/.uid", remove_is_log_link);
@@ -169,15 +172,16 @@ static bool remove_is_job(const Remove *remove, int folder, const char *name)
                S_ISREG(st.st_mode) && st.st_uid == user->pw_uid;
 }
 
-/* atd(8) would run them for a later user with the uid. Debian has the first folder, Red Hat the
- * second. */
+/* Removes the user's jobs of at(1), because atd(8) would run them for a later user with the same
+ * uid. Debian has the first folder, Red Hat the second. */
 static bool remove_jobs(Remove *remove)
 {
         return remove_matching(remove, "user", "/var/spool/cron/atjobs", remove_is_job) &&
                remove_matching(remove, "user", "/var/spool/at", remove_is_job);
 }
 
-/* Removes files of other programs that have the user's name, because userdel(8) keeps them. */
+/* Removes the files that other programs keep under the user's name, because userdel(8) does not
+ * remove them. */
 static bool remove_kept(Remove *remove)
 {
         bool good = true;
@@ -192,7 +196,8 @@ static bool remove_kept(Remove *remove)
         return good;
 }
 
-/* The kernel stores the quota for the uid, which another user may get later. */
+/* Removes the limit of the disk space. The kernel stores it as a quota of the uid, which another
+ * user may get later. */
 static bool remove_quota(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);
@@ -221,8 +226,9 @@ static bool remove_user(Remove *remove)
                         (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }));
 }
 
-/* If the file was removed earlier, it is unknown whether bellhop-acme has noticed this, so it
- * reads the files again. */
+/* If the instance had Tls=acme, bellhop-acme must read the files again. If an earlier command has
+ * already removed the instance's file, its Tls= is unknown. Then bellhop-acme reads the files again
+ * if it may not have noticed the removal. */
 static bool remove_certificate_orders(Remove *remove, bool had_file, bool had_acme)
 {
         return (had_file && !had_acme) || acme_read_files(&remove->change, false, had_acme);
@@ -254,7 +260,7 @@ static bool remove_all(Remove *remove)
         return remove_user(remove) && good;
 }
 
-/* Whether anything with that name exists, or was removed. */
+/* Whether anything with that name exists, or was removed by this command. */
 static bool remove_is_known(const Remove *remove)
 {
         const Places *places = &remove->places;

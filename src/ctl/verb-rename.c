@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl rename: until the last step, units of both names can start at any time. The user has
- * two names, links lead from the old folders to the new ones, and each name has an instance's file.
- * So clients are still served if a rename is killed and not repeated. The two files are exchanged
- * in one step. Then the router sends connections to the new name, and the old instance finishes its
- * connections.
+ * bellhopctl rename: until the last step, units of both names can start at any time. For this, the
+ * user has two names, links with the old names lead to the new folders, and each name has an
+ * instance's file. So clients are still served if bellhopctl is killed, even if the command is not
+ * repeated. One of the two files is a stub without the hosts: at first the new one. The two files
+ * are then exchanged in one step. After this, the router sends connections to the new name, and the
+ * old instance finishes its connections.
  */
 #include <sys/stat.h>
 #include <time.h>
@@ -24,12 +25,12 @@
 #include "util/file.h"
 #include "util/text.h"
 
-/* The time to wait until the old instance has received its connections. A failed start takes 15 s,
- * and then the stand-in takes some more time. */
+/* The maximum time to wait until the old instance has received its connections. If its start fails,
+ * this takes 15 s, and then its stand-in needs some time to refuse the connections. */
 #define DRAIN_USEC (60 * UINT64_C(1000000))
 
-/* The text of the second file, while both names have an instance's file. Such a file needs a host,
- * so the text has a host that exists nowhere. */
+/* The text of the stub. An instance's file needs a host, so the stub has a host that exists
+ * nowhere. */
 #define STUB_HEAD "# Made by bellhopctl rename"
 #define STUB                                                                     \
         STUB_HEAD ": %s becomes %s. To continue, run: bellhopctl rename %s %s\n" \
@@ -160,12 +161,12 @@ static int rename_write_record(const Rename *rename)
                 return -ENOMEM;
         if (mkdir(folder, 0755) < 0 && errno != EEXIST)
                 return -errno;
-        /* If the customer gets a former name again, the record of that name is removed. */
+        /* If the new name is a former name of the customer, removes the record of that name. */
         (void)unlink(back);
         return file_write(record, text);
 }
 
-/* Called before systemd loads the new units, so that systemd need not read all units again. */
+/* Called before systemd loads the new units, so that no daemon-reload is necessary. */
 static bool rename_settings(Rename *rename, const Instance *instance)
 {
         const char *dir = UNITS_GENERATED_DIR;
@@ -221,7 +222,8 @@ static bool rename_make_units(Rename *rename)
 
 /* Renames the folders of state and cache. If the old instance started after this, systemd would
  * make the old folders again. So the old instance is started first, and the folders are renamed at
- * the last moment. A start while a folder is renamed would fail. */
+ * the last moment. A start of the old instance while a folder is renamed would fail, so hold_run()
+ * delays it. */
 static bool rename_state(Rename *rename)
 {
         const struct {
@@ -306,7 +308,8 @@ static bool rename_drain(const Rename *rename)
         return r > 0;
 }
 
-/* The router has both names until no connection waits for the old name. */
+/* The router has both names until no connection waits for the old name. Then the stub, which has
+ * the old name now, is removed. */
 static bool rename_router(Rename *rename)
 {
         Change *change = &rename->change;
@@ -328,8 +331,8 @@ static bool rename_router(Rename *rename)
         return true;
 }
 
-/* Servers that read the files during the rename know the host of the second file. This file is
- * removed now, so they must read the files again. */
+/* Servers that read the files during the rename know the host of the stub. The stub is removed now,
+ * so these servers must read the files again. */
 static bool rename_tell_others(Rename *rename)
 {
         const char *dir = rename->change.ctl->config_dir;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl route: shows the route of a connection in the configuration in force, and whether the
- * files have another route.
+ * bellhopctl route: shows which route a connection gets from the router, and whether the files now
+ * have another route.
  */
 #include "config/names.h"
 #include "ctl/ask/metrics-client.h"
@@ -17,7 +17,7 @@ enum { TLS, HTTP, PROTOCOLS };
 static const char *const protocol_names[PROTOCOLS] = { "tls", "http" };
 static const uint16_t default_ports[PROTOCOLS] = { 443, 80 };
 
-/* The request on the command line. */
+/* The host or address on the command line. */
 typedef struct Wanted {
         const char *text;
         bool is_address;
@@ -41,8 +41,8 @@ static bool route_answers_agree(const Explanation *a, const Explanation *b)
                route_same(a->route, b->route);
 }
 
-/* Asks as a browser does. A browser sends an address in the Host field, but not as a TLS server
- * name. */
+/* Returns the question that corresponds to a request by a browser. A browser sends an address in
+ * the Host field, but not as a TLS server name. room: memory for the text of an address. */
 static Question route_question_of(const Wanted *wanted, int protocol, char room[static 64])
 {
         Question question = {
@@ -87,7 +87,7 @@ static void route_ask_files(const Config *config, const Question *question, Answ
         explain_parse(ret->text, &ret->is);
 }
 
-/* The answer in words, to be freed. NULL: no memory. */
+/* Returns the answer in words, to be freed. NULL: no memory. */
 static char *route_words(const Explanation *answer)
 {
         const char *cause = answer->reason ? refuse_reason_cause(answer->reason) : NULL;
@@ -174,15 +174,16 @@ static int route_print(const Output *output, const Answer answers[static PROTOCO
         return table_print(&table);
 }
 
-/* Adds a note about challenges of the authority. The instance in the router's answer may be missing
- * from the files. */
+/* Prints a note about challenges of the authority. The router's answer may name an instance that
+ * the files no longer have. */
 static void route_print_acme(const Config *config, const Explanation *answer)
 {
         const uint32_t place =
                 answer->instance ? config_find_instance(config, answer->instance) : ROUTE_NONE;
         const Instance *instance = place == ROUTE_NONE ? NULL : &config->instances[place];
 
-        /* bellhop-acme gets a certificate only for hosts in the file. */
+        /* If the answer has no route, the file does not have the host, and bellhop-acme gets no
+         * certificate for it. */
         if (!instance || instance->tls != TLS_ACME || instance->is_suspended || !answer->route)
                 return;
         output_print("\nWhile bellhop-acme gets a certificate, challenges of the authority for %s "

@@ -2,7 +2,7 @@
 /*
  * bellhopctl set: changes settings in the file of an instance, and keeps the rest of the file. Then
  * it puts the file into effect, as apply does. The complete new file is checked before it is
- * written. After a kill, the same command continues.
+ * written. If bellhopctl is killed, run the same command again: it does the remaining steps.
  */
 #include "ctl/change/acme.h"
 #include "ctl/change/draft.h"
@@ -33,8 +33,8 @@ typedef struct Set {
         bool is_changed;   /* the file will change */
         bool is_other;     /* the new settings need another certificate */
         AcmeKeyType key_type;
-        bool signs; /* set signs a certificate: there is none yet, and bellhop-acme needs time */
-        AcmeState acme; /* before the change */
+        bool signs;     /* set signs a certificate, which is used until bellhop-acme gets one */
+        AcmeState acme; /* the state of the certificate before the change */
         uint64_t begin; /* when that state was read */
 } Set;
 
@@ -59,9 +59,9 @@ static const struct {
         { "MailRecipientsPerDay", false },
 };
 
-/* Finds the value of a key in the options: all words of a list, or else the last value. An empty
- * value cancels earlier values. *ret: to be freed; NULL: no value remains. Returns the number of
- * options with this key, or -ENOMEM. */
+/* Finds the value that the options give to a key. If the key has a list, all their values form the
+ * list; otherwise, only the last value counts. An empty value cancels earlier values. *ret: to be
+ * freed; NULL: no value remains. Returns the number of options with this key, or -ENOMEM. */
 static int set_value(const Ctl *ctl, const char *key, bool is_list, char **ret)
 {
         _cleanup_free_ char *value = NULL;
@@ -264,7 +264,8 @@ static bool set_read_acme(Set *set)
                acme_read_files(&set->change, is_acme, set->is_changed);
 }
 
-/* For --dry-run: sets the needs that the instance would have if the file had been written. */
+/* With --dry-run, the file is not written. This sets the needs that the instance would have after
+ * the write. */
 static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
 {
         const unsigned restarts = NEED_RENEW | NEED_RESTART | NEED_AGAIN | NEED_SUSPEND;
@@ -277,7 +278,8 @@ static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
         enforce->any = enforce->needs[0];
 }
 
-/* Restarts only the service: a socket that is stopped for a moment would refuse connections. */
+/* Replaces NEED_RENEW with NEED_RESTART, which restarts only the service. NEED_RENEW also stops the
+ * socket for a moment, and clients would be refused. */
 static void set_keep_socket(Enforce *enforce)
 {
         if (enforce->any & NEED_RENEW && enforce->fleet->entries[0].state != FLEET_OFF) {

@@ -93,7 +93,7 @@ static void status_put_list(Status *status, const char *heading, const char *key
 {
         _cleanup_free_ char *shown = NULL, *lines = NULL;
 
-        /* A line break in an element would split it. */
+        /* A line break in an element would make two elements of it. */
         for (size_t i = 0; i < n; i++)
                 text_make_harmless(texts[i], 0);
         shown = texts_join(texts, n, heading[0] == '\n' ? "\n  " : " ");
@@ -199,7 +199,7 @@ static int status_put_file(Status *status)
         return 0;
 }
 
-/* "1.5G of 2.0G": the use, and the limit if there is one. */
+/* Shows the use and, if there is a limit, also the limit: "1.5G of 2.0G". */
 static void status_put_use(Status *status, const char *heading, const char *key, uint64_t n,
                            LimitKind kind, const char *(*show)(uint64_t n, char *text))
 {
@@ -267,7 +267,7 @@ static void status_put_oom(Status *status)
                                       "'bellhopctl check' shows more");
 }
 
-/* Shows the counts that bellhop-mail has saved, even if bellhop-mail is not running. */
+/* Reads the counts from the file of bellhop-mail, so bellhop-mail need not be running. */
 static void status_put_mail(Status *status)
 {
         const uint64_t now = (uint64_t)time(NULL);

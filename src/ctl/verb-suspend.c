@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl suspend and resume: change Suspended= in the file of the instance, have the router
- * read the file, and restart the instance. After a kill, the same command continues. Once the file
- * is changed, a failed step does not prevent the next steps.
+ * read the file, and restart the instance. If bellhopctl is killed, run the same command again: it
+ * does the remaining steps. Once the file is changed, a failed step does not prevent the next
+ * steps.
  */
 #include "config/names.h"
 #include "ctl/ask/stale.h"
@@ -47,9 +48,9 @@ static bool suspend_reload_router(Suspend *suspend)
                change_reload_router(&suspend->change);
 }
 
-/* Whether the instance still has the old setting. For suspend, compares the change of the file with
- * the start time from systemd: a customer could forge the instance's own report to avoid the
- * restart. */
+/* Whether the instance may still have the old setting. For suspend, compares the time of the last
+ * change of the file with the start time from systemd. It does not trust the instance's own report,
+ * because a customer could forge the report to avoid the restart. */
 static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
 {
         const FleetEntry *entry = suspend->entry;

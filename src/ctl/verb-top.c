@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl top: shows rates repeatedly. On a terminal, it uses a separate screen and restores the
- * old one; elsewhere, it prints each table below the last one.
+ * bellhopctl top: shows rates repeatedly. On a terminal, it uses a separate screen, and at the end
+ * restores the old one. Elsewhere, it prints each table below the last one.
  */
 #include <math.h>
 #include <poll.h>
@@ -19,7 +19,8 @@
 #define DELAY_MIN 0.1
 #define DELAY_MAX 86400.0
 
-/* The line above the table, its headings, and the line of the cursor below the table. */
+/* The lines of the screen that are not rows: the line above the table, its headings, and the line
+ * of the cursor below it. */
 #define LINES_ABOVE 3
 
 #define SCREEN_BEGIN "\033[?1049h\033[?25l"
@@ -35,7 +36,7 @@ typedef struct Top {
         const Ctl *ctl;
         Output output;
         uint64_t delay_usec;
-        uint64_t n_left; /* UINT64_MAX: without end */
+        uint64_t n_left; /* the number of tables still to print; UINT64_MAX: without end */
         bool screen;
         struct termios terminal; /* the saved settings */
         sigset_t signals;        /* the saved signal mask */
@@ -94,7 +95,7 @@ static void top_add_line(Table *table, const Rates *rates)
         table_set_number(table, MEMORY, rates->memory, show_bytes);
 }
 
-/* The number of lines of the table that fit on the screen. */
+/* The number of rows that fit on the screen. */
 static size_t top_room(const Top *top)
 {
         struct winsize size = { .ws_row = 0 };
@@ -131,12 +132,12 @@ static int top_print_frame(const Top *top)
         size_t left = top_room(top);
         int r;
 
-        /* Writes the screen in one piece, which avoids flicker. */
+        /* This is written together with the new table, which avoids flicker. */
         if (top->screen)
                 (void)fputs(SCREEN_CLEAR, stdout);
         if (legend)
                 top_print_head(top);
-        /* Idle instances are hidden from people. */
+        /* The table for people leaves out idle instances. */
         for (size_t i = 0; rates && left > 0 && i <= top->now.fleet.n; i++)
                 if (i == 0 || json || !rates_are_quiet(&rates[i])) {
                         top_add_line(&table, &rates[i]);
@@ -220,7 +221,7 @@ static int top_wait(const Top *top)
                 if (ppoll(&fd, 1, &left, &top->signals) > 0 &&
                     (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q'))
                         ended = 1;
-                /* Before the second look, there are no rates to show. */
+                /* Before the second call of top_look(), there are no rates to show. */
                 if (resized && top->screen && top->before.usec > 0)
                         r = top_print_frame(top);
                 resized = 0;

@@ -33,7 +33,8 @@ typedef struct Option {
         const char *help;
         OptionKind kind;
         size_t offset;       /* of the field in Ctl that the option sets */
-        const char *setting; /* the key of OPTION_SETTING; the value without an argument is "yes" */
+        const char *setting; /* the key that OPTION_SETTING sets; without an argument, its value is
+                                "yes" */
 } Option;
 
 #define OPTIONS_MAX 64
@@ -45,5 +46,5 @@ extern const size_t n_options;
 
 /* Finds a verb. NULL: there is no such verb. */
 const Verb *verb_find(const char *name);
-/* Whether the verb has the option. verb NULL: true, because any verb is possible. */
+/* Whether the verb has the option. verb NULL: the verb is unknown, so the result is true. */
 bool option_is_for(const Option *option, const Verb *verb);
