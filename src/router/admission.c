@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* This file counts only the connections of each source. The router and the outlets count their own
- * connections. */
+/* This file counts only the connections of each source. The router counts all pending connections,
+ * and each outlet counts those that wait in it. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/param.h>
@@ -18,7 +18,7 @@ void admission_set(Admission *admission, const RouterSettings *settings, size_t 
         if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return;
         /* Half of the descriptors are for pending connections. The other half is for refused
-         * connections, which may linger. */
+         * connections, which may stay open for a moment (see refuse/linger.h). */
         room = limit.rlim_cur > n_descriptors + 2 ? (limit.rlim_cur - n_descriptors) / 2 : 1;
         admission->pending_max = MIN(room, settings->pending_max);
 }
@@ -55,7 +55,8 @@ bool admission_of_instance(Admission *admission, Outlet *outlet)
 {
         if (outlet->n_waiting < admission->settings->pending_max_per_instance)
                 return true;
-        /* The outlet of the responder has already logged that the responder does not receive. */
+        /* Only the responder's outlet has no name. This outlet has already logged that the
+         * responder does not receive. */
         if (!outlet->name)
                 return false;
         log_limits_write(admission->log_limits, outlet->log_limits, LOG_KIND_INSTANCE_LIMIT,

@@ -13,15 +13,15 @@ typedef struct Admission {
         SourceTable sources;
 } Admission;
 
-/* n_descriptors: how many descriptors are reserved for hand-off sockets, reloads and other uses.
- * Connections must not use them. */
+/* n_descriptors: the number of descriptors that connections must not use, because hand-off sockets,
+ * reloads and other uses need them. */
 void admission_set(Admission *admission, const RouterSettings *settings, size_t n_descriptors);
 
 /* Whether this number of connections may be pending. */
 bool admission_has_room(Admission *admission, size_t n_pending);
 
-/* Whether one more connection of this client may be pending. If it may, the caller later releases
- * *ret with source_release(). */
+/* Counts one more connection of this client. False: the connection may not be pending, and is not
+ * counted. If true, the caller must later call source_release() with *ret. */
 bool admission_charge(Admission *admission, const Address *client, Source **ret);
 
 /* Whether one more connection may wait in the outlet. */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * This file owns a connection from accept to hand-off or refusal. The router reads from and writes
- * to a connection only if it answers the client itself, for example with a refusal. The wait for
- * bytes is edge-triggered, because peeked bytes stay readable. The low-water mark of the socket is
- * the number of needed bytes. One deadline limits the wait, and arriving bytes do not extend the
- * deadline. Before a hand-off, the event source is removed: an epoll entry belongs to the open
- * file, which continues to exist in the instance. The low-water mark is also reset, so that the
- * instance gets the socket in the state after accept.
+ * This file owns a connection from accept to hand-off or refusal. To route a connection, the router
+ * only peeks at its first bytes (MSG_PEEK), so the instance can still read them. The router reads
+ * from and writes to a connection only if it answers the client itself, for example with a refusal.
+ *
+ * The wait for more bytes is edge-triggered, because peeked bytes stay readable. During this wait,
+ * the low-water mark of the socket (SO_RCVLOWAT) is the number of needed bytes. One deadline limits
+ * the whole wait, and arriving bytes do not extend the deadline.
+ *
+ * Before a hand-off, the event source is removed, because an epoll entry belongs to the open file,
+ * which the instance gets. The low-water mark is also reset, so that the instance gets the socket
+ * in the state after accept.
  */
 #include <assert.h>
 #include <sys/socket.h>
@@ -105,7 +109,7 @@ static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const c
         linger_refuse_consume(&router->lingering, conn_release(conn), reason, protocol, alert);
 }
 
-/* Refuses a connection that is being sniffed, or waits for its outlet. */
+/* Refuses a connection that is still being sniffed or is waiting for its outlet. */
 static void conn_refuse_pending(Conn *conn, RefuseReason reason)
 {
         conn_refuse(conn, reason, conn->waiter.outlet,
@@ -120,8 +124,8 @@ void conn_on_deadline(Deadline *deadline)
                             conn->state == CONN_SNIFFING ? REFUSE_TIMEOUT : REFUSE_UNAVAILABLE);
 }
 
-/* Returns the deadline of the connection in its state. The time may have begun under a former
- * router. */
+/* Returns the deadline for the connection's state. If a former router has set a deadline for this
+ * state, that deadline remains in force. */
 static uint64_t conn_deadline(const Conn *conn)
 {
         const RouterSettings *settings = &conn->router->config->router;
@@ -136,8 +140,8 @@ static uint64_t conn_deadline(const Conn *conn)
                        : event_now(conn->router->event) + settings->handoff_timeout_usec;
 }
 
-/* Makes the connection wait. Returns the pointer to use from now on. Without memory, refuses the
- * connection and returns NULL. */
+/* Makes the connection wait. Returns the connection, which is on the heap from now on. If there is
+ * not enough memory, refuses the connection and returns NULL. */
 static Conn *conn_enter(Conn *conn, ConnState state)
 {
         Conn *kept = conn;
@@ -167,7 +171,8 @@ static bool conn_charge_source(Conn *conn)
         Address client;
 
         /* A proxy has many clients, so its connection counts for no source until the proxy names a
-         * client. A connection whose peer has left counts for no source either. */
+         * client. If the peer has left, its address is unknown, so the connection counts for no
+         * source either. */
         if (conn->source || conn->client == LOOK_CLIENT_UNKNOWN ||
             !conn_client_address(conn, &client))
                 return true;
@@ -248,7 +253,7 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
                 router->metrics.challenges[CHALLENGE_TLS - 1]++;
                 return;
         }
-        /* If the local address did not decide, at least one byte was received. */
+        /* If the local address did not decide, the router has seen at least one byte. */
         tally_note(&router->tally, conn->fd, outlet->name,
                    handoff->reason != BELLHOP_REASON_ADDRESS);
         metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
@@ -306,8 +311,8 @@ static void conn_answer(Conn *conn, const Look *look, Span answer)
         linger_reply_consume(&router->lingering, conn_release(conn), reply, size);
 }
 
-/* Answers a challenge, or passes it to the responder. False: no such challenge is pending, so the
- * caller must treat the connection like any other. */
+/* Answers a challenge, or passes the connection to the responder. False: no such challenge is
+ * pending, so the caller must treat the connection like any other. */
 static bool conn_meet_challenge(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -334,7 +339,8 @@ static bool conn_meet_challenge(Conn *conn, const Look *look)
         return false;
 }
 
-/* If the local address decides, the router looks at bytes only to find a challenge. */
+/* Does the same as conn_meet_challenge() if the local address has decided. In this case, the router
+ * looks at the bytes only to find a challenge. */
 static bool conn_meet_challenge_by_address(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -432,8 +438,9 @@ void conn_shed_oldest(Router *router, size_t n)
                 conn_refuse_pending(conn_first(&router->sniffing), REFUSE_OVERLOAD);
 }
 
-/* If too many connections are pending, refuses the oldest, which had the most time to send. So an
- * attacker's incomplete hellos are refused first. */
+/* If too many connections are pending, refuses the oldest, beginning with those that wait for
+ * bytes. These have had the most time to send a complete request, so they are probably an
+ * attacker's. */
 static void conn_make_room(Router *router)
 {
         if (admission_has_room(&router->admission, router_n_pending(router)))
@@ -472,12 +479,12 @@ static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn 
         TAILQ_FOREACH (deadline, &queue->list, link) {
                 Conn *conn = container_of(deadline, Conn, deadline);
 
-                /* If the bytes are still incomplete, the next router's first look sets the
-                 * low-water mark again. */
+                /* Resets the low-water mark. If bytes are still missing, the next router sets it
+                 * again. */
                 if (conn->low_water_set)
                         conn_set_low_water(conn, 1);
-                /* The next router sniffs this connection again. The present deadline remains in
-                 * force. */
+                /* The next router sniffs this connection again, even if it waits for its outlet.
+                 * The present deadline remains in force. */
                 *stored = conn->past;
                 stored->sniffing_deadline_usec = deadline->usec;
                 if (conn->state == CONN_WAITING)

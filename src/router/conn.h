@@ -14,12 +14,12 @@ typedef struct Router Router;
 typedef enum ConnState {
         CONN_NEW,      /* has not had to wait yet */
         CONN_SNIFFING, /* waits for bytes */
-        CONN_WAITING,  /* routed, waits for its outlet */
+        CONN_WAITING,  /* its route is known; waits for its outlet */
 } ConnState;
 
 typedef struct Conn {
         Router *router;
-        struct Conn *allocated; /* this connection, on the heap; NULL: it is on the stack */
+        struct Conn *allocated; /* this struct, if it is on the heap; NULL: it is on the stack */
         int fd;
         ConnState state;
         enum bellhop_protocol protocol;
@@ -31,13 +31,13 @@ typedef struct Conn {
         sd_event_source *io; /* used in CONN_SNIFFING */
         Source *source;      /* the source that counts this connection, or NULL */
         Deadline deadline;   /* unused in CONN_NEW */
-        Waiter waiter;       /* used in CONN_WAITING; owns its handoff */
+        Waiter waiter;       /* used in CONN_WAITING; its handoff belongs to the Conn */
 } Conn;
 
 /* The hook accept_consume of ListenerHooks. userdata: the router. */
 void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is_unsure);
 
-/* Takes a connection that was accepted before this router began. The connection may lack a seal.
+/* Takes a connection that was accepted before this router started. The connection may lack a seal.
  * userdata: the router. */
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past);
 
@@ -50,11 +50,10 @@ void conn_on_result(Waiter *waiter, OutletResult result);
 /* Refuses the connections in the queue of an outlet that is about to be removed. */
 void conn_refuse_waiting(Outlet *outlet);
 
-/* Refuses the oldest sniffing connections, to free descriptors. */
+/* Refuses the n connections that have waited longest for bytes, to free descriptors. */
 void conn_shed_oldest(Router *router, size_t n);
 
 /* Gives all pending connections to systemd, so that they survive conn_close_all(). */
 void conn_store_all(Router *router);
 
-/* Closes all pending connections. */
 void conn_close_all(Router *router);

@@ -17,10 +17,11 @@
 
 typedef struct ControlSocket {
         const Config *const *config; /* the configuration in force; not owned, like event */
-        void (*get_metrics)(void *userdata, MetricsSource *ret); /* called for each piece */
+        void (*get_metrics)(void *userdata,
+                            MetricsSource *ret); /* called for each piece of an answer */
         void *userdata;
         sd_event *event;
-        int fd; /* negative: systemd passed none */
+        int fd; /* negative: systemd has passed no control socket */
         sd_event_source *io;
         DeadlineQueue clients;
 } ControlSocket;

@@ -15,18 +15,19 @@
  * their turn. */
 #define ACCEPT_BATCH 64
 
-/* With edge-triggered events, the kernel need not check the socket again each time before the
- * router sleeps. */
+/* With edge-triggered events, the kernel does not have to check the socket again each time before
+ * the router sleeps. */
 #define EVENTS (EPOLLIN | EPOLLET)
 
 /* A connection gets its listener's seal when its handshake ends, perhaps on another processor, and
- * enters the queue a little later. So a connection may lack the seal if it was accepted within this
- * time after sealing, or was in the queue at the end of this time. */
+ * enters the listener's queue a little later. So a connection may lack the seal if it was accepted
+ * within this time after sealing, or was in the queue at the end of this time. */
 #define SETTLE_USEC (1 * UINT64_C(1000000))
 
-/* The number of waiting connections: tcpi_unacked of a listening socket. An accept4() that finds no
- * connection costs nearly as much as one that finds a connection, because the kernel makes a socket
- * and a file before it looks for a connection. */
+/* Returns the number of waiting connections, which is tcpi_unacked of a listening socket. With this
+ * number, the router avoids an accept4() that finds no connection. Such a call costs nearly as much
+ * as a successful one, because the kernel makes a socket and a file before it looks for a
+ * connection. */
 static unsigned listener_backlog(int fd)
 {
         struct tcp_info info;
@@ -64,7 +65,8 @@ static bool listener_accept(Listener *listener)
         return true;
 }
 
-/* Connections that arrive after the check of the queue cause another event. */
+/* Accepts the connections that are in the queue now. Those that arrive later cause another event.
+ */
 static int listener_on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
         Listener *listener = userdata;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One inherited listening socket. */
+/* One inherited listening socket. seal/seal.h explains the seal. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,8 +11,8 @@ typedef struct ListenerHooks {
         /* Takes a new connection, and owns fd from now on. is_unsure: the connection may lack the
          * seal of its listener. */
         void (*accept_consume)(void *userdata, int fd, const StoredConn *past, bool is_unsure);
-        /* Called when descriptors or memory have run out. The hook must pause the listener, which
-         * would spin otherwise. */
+        /* Called when descriptors or memory have run out. The hook must pause the listener, because
+         * otherwise the event loop would spin. */
         void (*on_exhausted)(void *userdata, int error);
 } ListenerHooks;
 
@@ -22,7 +22,7 @@ typedef struct Listener {
         int fd;
         sd_event_source *io;
         uint64_t sealed_usec; /* when the listener was sealed; 0: it has no seal */
-        uint64_t n_unsure;    /* how many of the next connections may lack a seal */
+        uint64_t n_unsure; /* how many of the next connections may lack a seal; UINT64_MAX: all */
 } Listener;
 
 /* fd: a non-blocking listening socket. The listener owns it from now on. */

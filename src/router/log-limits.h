@@ -22,9 +22,10 @@ typedef enum LogKind {
         LOG_KINDS,
 } LogKind;
 
-/* Writes a line. If a limit is reached, only counts the line; the next line of its kind then
- * reports the number. of_instance: the limits of the instance that the line concerns, or NULL.
- * Initialize all limits with { 0 }. The caller sets all fields except message_id. */
+/* Writes a line. If a limit is reached, only counts the line; the next written line of this kind
+ * comes after a line with this count. of_instance: the limits of the instance that the line
+ * concerns, or NULL. Initialize all limits with { 0 }. The caller sets fields, but not
+ * fields.message_id. */
 void log_limits_write(LogLimit limits[static LOG_KINDS], LogLimit *of_instance, LogKind kind,
                       LogFields fields, const char *format, ...)
         __attribute__((format(printf, 5, 6)));

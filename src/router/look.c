@@ -5,8 +5,8 @@
 #include "router/look.h"
 #include "util/cleanup.h"
 
-/* Whether the peer is a trusted proxy. If the settings name no proxies, this makes no system call.
- */
+/* Whether the peer is a trusted proxy. If the settings name no proxies, no system call is
+ * necessary. */
 static bool look_is_from_proxy(const TrustedProxies *proxies, int fd)
 {
         Address peer;
@@ -39,8 +39,8 @@ static void look_for_more(const Config *config, size_t need_bytes, Look *look)
                 look_refuse(look, REFUSE_TOO_LARGE);
 }
 
-/* Skips a trusted proxy's header, which the instance will read. False: there are no bytes after the
- * header that can be sniffed. */
+/* Skips a trusted proxy's header, which the instance will read. Returns false if the header is
+ * incomplete or malformed. */
 static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
 {
         const SniffProxy proxy = sniff_proxy(*bytes);

@@ -27,15 +27,16 @@ typedef struct Look {
         size_t need_bytes;              /* LOOK_MORE: the number of bytes to wait for */
         size_t n_bytes;                 /* the number of bytes that have arrived */
         Decision decision;              /* if kind is LOOK_DECIDED */
-        Sniff sniffed;                  /* its spans point into the buffer */
+        Sniff sniffed;                  /* its spans point into the buffer of look_at() */
 } Look;
 
 /* Looks at a connection without changing it. buffer: has room for SniffMaxBytes=; the spans of *ret
  * point into it. end_of_input: the client sends no more bytes, so the present bytes decide. */
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
 
-/* Whether the bytes that have arrived on a connection are a challenge for a host of its instance.
- * look: the earlier look at this connection, in which the local address decided. */
+/* Whether the bytes that have arrived on a connection belong to an ACME challenge for a host of the
+ * connection's instance. look: the earlier look at this connection, in which the local address
+ * decided. */
 bool look_for_challenge(const Config *config, uint8_t *buffer, int fd, const Look *look, Look *ret);
 
 /* Changes the outcome of a look: the connection is refused, for this reason. */

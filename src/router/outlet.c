@@ -19,15 +19,15 @@
  * it at its path. */
 #define LOOK_USEC (100 * UINT64_C(1000))
 
-/* The smallest and the largest number of hand-offs that may be in transit to one instance by
- * default. The smallest is enough for a burst. The largest is not more than the queue of a hand-off
- * socket under systemd holds. */
+/* By default, the limit of hand-offs in transit to one instance is between these two numbers. The
+ * lower one is enough for a burst. The higher one is the length of a hand-off socket's queue on a
+ * machine with systemd (net.unix.max_dgram_qlen). */
 #define IN_FLIGHT_LOW  UINT64_C(16)
 #define IN_FLIGHT_HIGH UINT64_C(512)
 
 /* The part of SO_SNDBUF that a datagram with a descriptor and an ordinary host takes. A datagram
- * with a long host takes more, so fewer datagrams are in transit. The kernel doubles the value that
- * setsockopt(2) sets: see socket(7). */
+ * with a long host takes more, so fewer datagrams are in transit. outlet_bound() halves the total,
+ * because the kernel doubles the value that setsockopt(2) sets: see socket(7). */
 #define DATAGRAM_CHARGE 768
 
 /* Increments a counter of the instance, and the counter of all instances together. */
@@ -42,9 +42,9 @@ static Outlet *outlet_of(const Start *start)
         return container_of(start, Outlet, start);
 }
 
-/* Watches the socket while connections wait for room, or while the instance starts. If too many
- * descriptors are in transit, or if the instance waits for its turn to start, the socket is
- * writable, so a wait for room would spin. */
+/* Watches the socket while connections wait for room, or while the instance starts. Does not watch
+ * the socket while too many descriptors are in transit, or while the instance waits for its turn to
+ * start: the socket is then writable, so the event loop would spin. */
 static int outlet_watch(Outlet *outlet)
 {
         const bool for_room =
@@ -236,7 +236,7 @@ static int outlet_connect(Outlet *outlet)
 
 /* Disconnects from a socket that was replaced. If a process of the site holds the old socket open,
  * a restart of the socket's unit does not disconnect the outlet. While the old socket is open, no
- * other file gets its inode. */
+ * other file gets its inode, so a new socket always differs. */
 static void outlet_leave_old(Outlet *outlet)
 {
         const uint64_t now = event_now(outlet->shared->event);
@@ -273,8 +273,8 @@ static int outlet_try(Outlet *outlet, const struct bellhop_handoff *handoff, int
         return -ECONNREFUSED;
 }
 
-/* Sets the timer to try again: no event occurs when other instances receive, or when a new socket
- * replaces a full one. */
+/* Sets the timer to try again. A timer is necessary because no event occurs when other instances
+ * receive, or when a new socket replaces a full one. */
 static void outlet_retry(const OutletShared *shared, uint64_t usec)
 {
         int enabled = SD_EVENT_OFF;

@@ -16,8 +16,7 @@ typedef struct Outlet Outlet;
 
 typedef enum OutletResult {
         OUTLET_SENT,
-        OUTLET_WAIT,   /* the socket is full, or it is not the instance's turn to start: enqueue the
-                          connection */
+        OUTLET_WAIT,   /* the hand-off can't be sent yet: enqueue the connection */
         OUTLET_ABSENT, /* nothing listens: the instance's socket unit is not started */
 } OutletResult;
 
@@ -34,10 +33,10 @@ typedef struct OutletShared {
         sd_event *event;         /* not owned, like all pointers here */
         const char *runtime_dir; /* the folder of the hand-off sockets */
         sd_event_source
-                *retry;   /* a timer that flushes all outlets, for changes that cause no event */
-        Metrics *metrics; /* the sums of all instances */
+                *retry; /* a timer that flushes all outlets, because some changes cause no event */
+        Metrics *metrics;     /* the sums of all instances */
         LogLimit *log_limits; /* one for each LogKind */
-        size_t in_flight_max; /* the limit of unreceived hand-offs for each instance */
+        size_t in_flight_max; /* the limit of hand-offs that one instance has not received yet */
         Starts starts;        /* set by outlet_shared_init() */
         void (*on_result)(Waiter *waiter,
                           OutletResult result); /* result: OUTLET_SENT or OUTLET_ABSENT; the hook
@@ -50,11 +49,11 @@ struct Outlet {
         int fd;
         dev_t device; /* device and inode of the file that fd is connected to */
         ino_t inode;
-        uint64_t looked_usec;      /* when a check last found this file at the path */
+        uint64_t looked_usec;      /* when the path was last checked for this file */
         sd_event_source *writable; /* enabled while connections wait for room, or while the instance
                                       starts */
-        bool in_flight; /* connections wait until other instances receive, which causes no event
-                           here */
+        bool in_flight; /* too many descriptors are in transit in total; when other instances
+                           receive some of them, no event occurs here */
         Start start;
         TAILQ_HEAD(, Waiter) waiting;
         size_t n_waiting;

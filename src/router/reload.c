@@ -171,8 +171,8 @@ static ReloadResult reload_use(Reload *reload)
         return config->n_problems > 0 ? RELOAD_USED_WITH_ERRORS : RELOAD_USED;
 }
 
-/* Calls the hook first. The hook notifies systemd, so that systemd does not learn of the end later
- * than ExecReload=. */
+/* Calls the hook, which notifies systemd, before it writes the result: systemd must know of the end
+ * of the reload before ExecReload= does. */
 static void reload_end(Reload *reload, ReloadResult result)
 {
         reload->hooks->on_end(reload->userdata, result, !reload->again);
@@ -205,7 +205,7 @@ static int reload_on_done(sd_event_source *source, int fd, uint32_t revents, voi
         reload->work = RELOAD_IDLE;
         if (work == RELOAD_LOADING)
                 reload_end(reload, reload_use(reload));
-        /* The thread also frees the replaced configuration, because this takes time with a hundred
+        /* A thread also frees the replaced configuration, because this takes time with a hundred
          * thousand hosts. */
         if (reload->config && reload_start_thread(reload, RELOAD_FREEING) < 0)
                 reload->config = config_free(reload->config);

@@ -12,14 +12,14 @@
 
 #define RESUME_USEC (100 * UINT64_C(1000))
 #define STATUS_USEC (1 * UINT64_C(1000000))
-/* By default, sd-event may call timers 250 ms late. */
+/* Without this value, sd-event may call timers 250 ms late. */
 #define ACCURACY_USEC 1000
 
 /* Descriptors for standard streams, listeners and the event loop, and a few that are open only for
  * a moment. */
 #define DESCRIPTORS_OWN 24
 
-/* Sends the status to systemd, and the event that has happened. */
+/* Sends the status and an event to systemd. */
 static void router_notify(Router *router, NotifyEvent happened)
 {
         const Metrics *metrics = &router->metrics;
@@ -91,8 +91,8 @@ static void router_on_exhausted(void *userdata, int error)
         if (!router_arm(router->resume, RESUME_USEC))
                 return;
         router_pause_listeners(router, true);
-        /* Without this, silent clients could lock out all other clients until the deadlines of the
-         * silent clients. */
+        /* Frees descriptors. Otherwise, silent clients could use all of them until their deadlines,
+         * and lock out all other clients. */
         conn_shed_oldest(router, 1 + router->sniffing.n / 8);
 }
 
@@ -121,9 +121,9 @@ static void router_set_limits(Router *router)
         outlet_shared_set(&router->outlet_shared, &config->router, config->n_instances);
 }
 
-/* Moves the outlets of remaining instances, with their sockets and waiting connections, to their
- * new indexes in outlets. Frees all other outlets. If no instance remains, outlets and config are
- * NULL. */
+/* Moves the outlets of instances that the new configuration still has, with their sockets and
+ * waiting connections, to their new indexes in outlets. Frees all other outlets. When the router
+ * ends, outlets and config are NULL. */
 static void router_move_outlets(Router *router, Outlet **outlets, const Config *config)
 {
         for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {
@@ -186,8 +186,9 @@ static const char *router_instance_name(const void *userdata, size_t i)
         return router->config->instances[i].name;
 }
 
-/* Converts the time of a hand-off, which comes from a clock that nobody can set. The clock of
- * seconds since 1970 can be set, so the conversion uses its present value. */
+/* Converts a time of CLOCK_MONOTONIC to seconds since 1970. CLOCK_REALTIME may have been set since
+ * that time, so this function subtracts the time that has passed from the present value of
+ * CLOCK_REALTIME. */
 static uint64_t router_since_1970(uint64_t monotonic_nsec)
 {
         const uint64_t ago = clock_nsec(CLOCK_MONOTONIC) - monotonic_nsec;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The router as a whole: the data that connections share. */
+/* The router as a whole: the data that connections share. An outlet sends connections to one
+ * instance: see outlet.h. A connection is pending while it waits for bytes or for its outlet. */
 #pragma once
 
 #include <time.h>
@@ -18,16 +19,16 @@ struct Router {
         Notify notify;
         const Config *config; /* owned by reload */
         Reload *reload;
-        Outlet **outlets; /* one for each of config->instances; an element is NULL until its first
-                             use */
+        Outlet **outlets; /* one for each of config->instances; an element is NULL until the outlet
+                             is first used */
         OutletShared outlet_shared;
-        Outlet *responder;          /* the outlet of bellhop-acme-tls */
+        Outlet *responder; /* the outlet of bellhop-acme-tls, which answers challenges over TLS */
         const char *challenges_dir; /* not owned */
         Listener *listeners;
         size_t n_listeners;
-        bool seals; /* true: the router refuses a connection that it can't seal */
-        sd_event_source
-                *resume; /* a timer that ends the pause after descriptors or memory ran out */
+        bool seals; /* true: the router refuses a connection that it can't seal (see seal/seal.h) */
+        sd_event_source *resume; /* a timer that ends a pause in accepting; the pause begins when
+                                    descriptors or memory run out */
         sd_event_source *status;
         DeadlineQueue sniffing; /* connections that wait for bytes */
         DeadlineQueue waiting;  /* connections that wait for their outlet */
@@ -40,8 +41,9 @@ struct Router {
         LogLimit log_limits[LOG_KINDS];
 };
 
-/* Reads the configuration. challenges_dir: the folder of pending challenges. The strings must
- * outlive the router. If a step fails, logs the name of the step. */
+/* Reads the configuration. challenges_dir: the folder of pending ACME challenges (see
+ * challenge/challenge.h). The strings must outlive the router. If a step fails, logs the name of
+ * the step. */
 int router_init(Router *router, const char *config_dir, const char *runtime_dir,
                 const char *challenges_dir);
 
@@ -58,8 +60,8 @@ void router_seal(Router *router);
 int router_run(Router *router);
 void router_done(Router *router);
 
-/* Updates the status in systemctl within a second. Call this function when a counter has changed.
- */
+/* Updates, within a second, the status that systemctl shows. Call this function when a counter has
+ * changed. */
 void router_touch_status(Router *router);
 
 static inline size_t router_n_pending(const Router *router)

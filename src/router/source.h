@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts pending connections by the prefix of the client's address, because an IPv6 client usually
- * has 2^64 addresses. */
+/* Counts the pending connections of each source. A source is a prefix of addresses, because an IPv6
+ * client usually has 2^64 addresses. */
 #pragma once
 
 #include "config/config.h"
@@ -8,7 +8,8 @@
 typedef struct Source Source;
 
 typedef struct SourceTable {
-        void *root; /* of a tree for tsearch(3); in a hash table, clients could cause collisions */
+        void *root; /* the root of a tree, see tsearch(3); in a hash table, clients could cause
+                       collisions */
         size_t n;   /* the number of sources that have pending connections */
 } SourceTable;
 

@@ -22,8 +22,8 @@
  */
 #define CHARGE_MIN 256
 
-/* A start keeps a processor busy, so more simultaneous starts do not finish sooner, but delay
- * everything else. */
+/* These numbers determine the default of StartingMax=. A start keeps a processor busy, so more
+ * simultaneous starts do not finish sooner, but delay everything else. */
 #define STARTING_PER_PROCESSOR 2
 #define STARTING_LEAST         4
 

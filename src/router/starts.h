@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Limits how many instances start at the same time: StartingMax=. A hand-off to an instance that is
- * not running starts it, so the instance needs a slot first. If there is no free slot, instances
- * wait in the order in which they asked for one. */
+/* Limits how many instances start at the same time: StartingMax= is the number of slots. A hand-off
+ * to an instance that is not running starts the instance, so the instance needs a slot first. If
+ * there is no free slot, instances wait in the order in which they asked for a slot. An instance is
+ * late if its last slot ended before it received. Late instances wait in their own queue. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +12,7 @@
 typedef enum StartState {
         START_NONE,     /* the instance is probably running, or gets no hand-offs */
         START_WAITING,  /* waits for a slot; gets no hand-offs */
-        START_HAS_SLOT, /* has a slot until it receives, or until its time ends */
+        START_HAS_SLOT, /* has a slot until it receives, or until the time of the slot ends */
 } StartState;
 
 /* The state of one instance. */
@@ -19,20 +20,21 @@ typedef struct Start {
         StartState state;
         uint64_t since_usec; /* when the state began */
         uint64_t sent_usec;  /* when the last hand-off was sent */
-        int unread_bytes;    /* START_HAS_SLOT: bytes that it had not received at the last check */
-        bool is_late;        /* its last slot ended before the instance received */
+        int unread_bytes; /* START_HAS_SLOT: bytes of hand-offs that the instance had not received
+                             at the last check */
+        bool is_late;     /* its last slot ended before the instance received */
         TAILQ_ENTRY(Start) link; /* used in START_WAITING */
         Deadline deadline;       /* used in START_HAS_SLOT */
         struct Starts *starts;   /* used in START_HAS_SLOT */
 } Start;
 
-/* Questions about an instance, and events that concern it. */
+/* The caller's functions that answer questions about an instance, and handle its events. */
 typedef struct StartHooks {
         bool (*runs)(const Start *start);
         int (*unread_bytes)(const Start *start); /* bytes of hand-offs that it has not received */
         void (*on_turn)(Start *start);           /* it has got a slot: send its hand-offs */
         void (*on_waited)(const Start *start, uint64_t usec); /* it has waited long for a slot */
-        void (*on_left)(Start *start, bool is_late);          /* it has lost its slot */
+        void (*on_left)(Start *start, bool is_late);          /* it no longer has its slot */
 } StartHooks;
 
 typedef TAILQ_HEAD(StartList, Start) StartList;
@@ -55,7 +57,7 @@ typedef struct Starts {
 int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks);
 void starts_done(Starts *starts);
 
-/* setting: StartingMax= */
+/* setting: the value of StartingMax=; 0: use the default */
 void starts_set_max(Starts *starts, size_t setting);
 
 /* Whether a hand-off to the instance may be sent now. If not, on_turn() is called when the

@@ -17,7 +17,7 @@
  * with a daemon-reload. TimeoutStopSec= is longer than this limit. */
 #define STORE_USEC (75 * UINT64_C(1000000))
 
-/* The kernel takes no more descriptors in one message (SCM_MAX_FD). */
+/* The largest number of descriptors that the kernel accepts in one message (SCM_MAX_FD). */
 #define BATCH_MAX 253
 
 /* The data of one message. */
@@ -105,8 +105,8 @@ int store_give(const Notify *notify, const int *fds, const StoredConn *conns, si
                 }
         }
         last = store_give_queue(&queue);
-        /* If a sender has ended, systemd drops its unread messages. So this waits until systemd has
-         * read them. */
+        /* systemd drops the unread messages of a sender that has ended, so this function waits
+         * until systemd has read all messages. */
         if (last == 0)
                 last = notify_barrier(notify, queue.deadline_usec);
         return r < 0 ? r : last < 0 ? last : (int)n;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Gives pending connections to the next router through systemd's store (FileDescriptorStoreMax=).
- */
+/* When the router ends, gives its pending connections to the next router process, through systemd's
+ * store of descriptors (FileDescriptorStoreMax=). */
 #pragma once
 
 #include <stddef.h>
@@ -31,5 +31,5 @@ typedef void (*StoreTake)(void *userdata, int fd_consume, const StoredConn *conn
 int store_take_up_consume(int fd, StoreTake take, void *userdata);
 
 /* Makes systemd drop the descriptor with this name. If systemd does not get the message, the next
- * router gets an empty queue, and drops the queue. */
+ * router gets the descriptor, finds no connections in it, and drops it. */
 void store_forget(const Notify *notify, const char *name);

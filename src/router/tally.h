@@ -27,7 +27,7 @@ typedef struct Tally {
 /* Before the call, set the first three fields, and set fd to a negative number. Returns 0 or a
  * negative errno. */
 int tally_init(Tally *tally);
-/* Sends the remaining records, and a mark that there are no more. */
+/* Sends the remaining records, and then a message that marks the end. */
 void tally_done(Tally *tally);
 
 /* Notes that the connection fd was handed off to the instance with this name. n_received: the
