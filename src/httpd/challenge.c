@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * certbot and other ACME clients put the answer to a challenge into the document root. If a site
- * passes on all requests (ProxyPass "/", RewriteRule with [P]) or redirects them, the authority
- * would not find that file, and the certificate would expire. So this module makes Apache serve an
- * existing file in the folder of challenges, even if directives map its path elsewhere. Access
- * rules still apply, and PHP files are run as usual.
+ * passes all requests to another server (ProxyPass "/", RewriteRule with [P]) or redirects them,
+ * the authority would not find that file, and the certificate would expire. So this module makes
+ * Apache serve an existing file in the folder of challenges, even if directives map its path
+ * elsewhere. Access rules still apply, and PHP files are run as usual.
  */
 #include <string.h>
 

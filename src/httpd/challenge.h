@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Serves answers to ACME challenges that are files below the document root. */
+/* Serves files below the document root that answer ACME challenges. */
 #pragma once
 
 void challenge_register_hooks(void);

@@ -42,8 +42,8 @@ APLOG_USE_MODULE(bellhop);
  * them together, because each failed accept costs the MPM a pool of memory. */
 #define REFUSED_PER_WAKE 64
 
-/* While the gate is barred, a child can't receive messages. It waits for this time before it tries
- * again. */
+/* While the gate is barred (see instance/page.h), a child can't receive messages. It waits for this
+ * time before it tries again. */
 #define BARRED_NSEC 1000000L
 
 /* The first and the longest pause between two checks of the thread in arm(). The MPMs need some 100
@@ -112,8 +112,8 @@ static void fill_port(PortRecord *record, apr_port_t port, const char *protocol)
 {
         record->bind_addr = *inbox.quiet->bind_addr;
         record->bind_addr.port = port;
-        record->listener = *inbox.quiet; /* with the same descriptor, because a child that ends
-                                            closes all listeners */
+        record->listener = *inbox.quiet; /* a copy, including the descriptor, because a child that
+                                            ends closes the descriptors of all listeners */
         record->listener.bind_addr = &record->bind_addr;
         record->listener.protocol = protocol;
         record->listener.next = NULL;
@@ -182,9 +182,9 @@ static void choose_port(int fd, const struct bellhop_handoff *handoff,
                 *port = htons(received_speaks_tls(fd, handoff) ? HTTPS_PORT : HTTP_PORT);
 }
 
-/* Makes Apache's socket for a received connection. Apache itself sets TCP_NODELAY, and sets
- * O_NONBLOCK with its first timeout. This function lets APR find the client's address: if it set
- * the address itself, APR would still ask the kernel. */
+/* Makes Apache's socket for a received connection. This function sets neither TCP_NODELAY nor
+ * O_NONBLOCK, because Apache itself sets both. It lets APR find the client's address: if this
+ * function set the address, APR would still ask the kernel. */
 static apr_status_t make_socket(int fd_consume, const struct bellhop_handoff *handoff,
                                 apr_pool_t *pool, apr_socket_t **ret_socket)
 {
@@ -323,10 +323,10 @@ apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, u
         return APR_SUCCESS;
 }
 
-/* The thread that replaces the accept function. It does not use the listener's own descriptor,
- * which the MPM can close at any time, but epoll_fd. One hand-off wakes several idle children, as a
- * connection does with any listener of the event MPM. EPOLLEXCLUSIVE has no effect here, because no
- * thread waits on this epoll instance itself (measured). */
+/* The thread that replaces the accept function. It uses epoll_fd, because the MPM can close the
+ * listener's own descriptor at any time. One hand-off wakes several idle children, as a connection
+ * does with any listener of the event MPM. EPOLLEXCLUSIVE has no effect here, because the MPM does
+ * not wait on epoll_fd itself (measured). */
 static void *arm(void *baton)
 {
         const int epoll_fd = (int)(intptr_t)baton;

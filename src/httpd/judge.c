@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * This file reports mistakes in .htaccess files. For each virtual host whose document root contains
- * the folder, Apache's own walk finds the allowed directives, and Apache's own parser reads the
- * file. The walk itself could also read the file, but it reports an error only as text, without the
- * number of the line. All other reports come from the tree of directives that Apache has read.
+ * the folder of the file, Apache's own walk through the folders finds the allowed directives, and
+ * Apache's own parser reads the file. The walk itself could also read the file, but it reports an
+ * error only as text, without the number of the line. All other reports come from the tree of
+ * directives that Apache has read.
  */
 #include <limits.h>
 #include <sys/stat.h>
@@ -135,7 +136,8 @@ static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, co
 }
 
 /* Opens the first existing file of those that AccessFileName names, as Apache does for a request.
- * Refuses other types of files, because opening a fifo would block. Returns the error, or NULL. */
+ * Refuses a file that is not a regular one, because opening a fifo would block. Returns the error,
+ * or NULL. */
 static const char *judge_htaccess_open(apr_pool_t *pool, server_rec *server, const char *folder,
                                        ap_configfile_t **ret, char **ret_path)
 {

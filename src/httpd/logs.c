@@ -49,7 +49,7 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
         if (!is_file && handle != &access_places[LOG_JOURNAL])
                 return next_writer(request, handle, portions, lengths, n, size);
         text = at = apr_palloc(request->pool, size + 1);
-        /* The last portion is the end of the line. */
+        /* The last portion is the end of the line, which is left out. */
         for (int i = 0; i < n - 1; i++) {
                 memcpy(at, portions[i], (size_t)lengths[i]);
                 at += lengths[i];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes access and error logs instead of the server, for `ErrorLog NAME` and `CustomLog NAME
- * FORMAT`, where NAME is "journal:" or "files:". bellhop-log(8) writes the files. */
+/* Writes access and error logs instead of the server, if `ErrorLog NAME` or `CustomLog NAME FORMAT`
+ * has the NAME "journal:" or "files:". Lines for "files:" go to bellhop-log(8), which writes the
+ * files. */
 #pragma once
 
 #include <httpd.h>
 
-/* Replaces Apache's writers of access and error logs. Call this after all directives are read,
- * because BufferedLogs also sets the writer of access logs, and before logs are opened. instance
- * must outlive all requests. */
+/* Replaces Apache's writers of access and error logs. Call this before logs are opened, but after
+ * all directives are read, because BufferedLogs also sets the writer of access logs. instance must
+ * outlive all requests. */
 void logs_init(server_rec *server, const char *instance);
 
 /* Sets the connection to bellhop-log. If it is negative, lines for "files:" go to the journal. Call

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* This file has the directives and the hooks, and takes everything that this process inherits from
- * the supervisor. It refuses requests that are not for this instance. A refusal never contains the
- * customer's content. */
+ * its supervisor, bellhop-instance. It refuses requests that are not for this instance. A refusal
+ * never contains the customer's content. */
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -57,8 +57,8 @@ static bool is_real_start(void)
         return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
 }
 
-/* The server reads its configuration twice before it starts. The first time only tests the syntax.
- */
+/* Before it starts, the server reads its configuration twice. Returns whether this is the first
+ * time, which only tests the syntax. */
 static bool is_rehearsal(void)
 {
         return is_real_start() && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
@@ -184,8 +184,8 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, 
                 return !OK;
         logs_init(server, settings.instance);
         php_source_set_handler(settings.php_handler);
-        /* In a test of the configuration, standard error gets all messages until logs are opened.
-         */
+        /* In a test of the configuration, messages must go to standard error, so no log is opened
+         * here. */
         if (is_real_start() && !is_rehearsal())
                 logs_open(pconf);
         if (is_real_start() &&
@@ -274,15 +274,16 @@ static void child_init(apr_pool_t *pchild, server_rec *server)
 static void child_status(server_rec *server, pid_t pid, ap_generation_t generation, int slot,
                          mpm_child_status state)
 {
-        /* At this time, the MPM has set its signal handlers, so the parent is ready. */
+        /* When a child starts, the MPM has already set its signal handlers, so the parent is ready.
+         */
         if (state == MPM_CHILD_STARTED)
                 inheritance_say_ready(inheritance);
         if (state == MPM_CHILD_EXITED)
                 page_leave(inheritance->page, pid, clock_monotonic_usec());
 }
 
-/* This also reports that the server is ready, because after a reload, it may take long until the
- * first child can start. */
+/* Like child_status(), reports that the server is ready, because after a reload, it may take long
+ * until the first child can start. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
         inheritance_say_ready(inheritance);
@@ -349,8 +350,8 @@ static int request_begins(request_rec *request)
         return HTTP_MISDIRECTED_REQUEST;
 }
 
-/* Without this, a program that is an index file would answer CONNECT, and the client would treat
- * the connection as a tunnel. */
+/* Refuses CONNECT, unless mod_proxy handles it. Otherwise, a program that is an index file would
+ * answer it, and the client would treat the connection as a tunnel. */
 static int request_is_no_tunnel(request_rec *request)
 {
         return request->method_number == M_CONNECT && request->proxyreq == PROXYREQ_NONE

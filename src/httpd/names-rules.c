@@ -2,8 +2,8 @@
 /*
  * Without the name of a client, "Deny from .spammer.example" and "Require not host spammer.example"
  * deny no client. An instance without network never finds the name. So in such an instance, each
- * rule by name denies a client whose name is unknown, even if the rule is one that allows clients.
- * The log has the reason.
+ * rule by name denies a client whose name is unknown, even if the rule allows clients. The log has
+ * the reason.
  */
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -155,9 +155,9 @@ static bool is_name(apr_pool_t *pool, const char *word)
                APR_STATUS_IS_EINVAL(apr_ipsubnet_create(&subnet, word, NULL, pool));
 }
 
-/* Notes the rules by name of Deny. mod_access_compat executes Order, Allow, Deny and Satisfy. This
- * function gets all four directives, so that an inner section replaces DenyRules whenever it
- * replaces the rules of mod_access_compat. */
+/* Notes the rules of Deny that name hosts. mod_access_compat executes Order, Allow, Deny and
+ * Satisfy. This function gets all four directives, so that an inner section replaces DenyRules
+ * whenever it replaces the rules of mod_access_compat. */
 const char *names_rules_note(cmd_parms *cmd, void *rules, const char *arguments)
 {
         DenyRules *denies = rules;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Enforces access rules that name hosts of clients, in instances that can't resolve names. */
+/* Enforces access rules that name clients by their host names, in instances that can't resolve
+ * names. */
 #pragma once
 
 #include <stdbool.h>

@@ -98,8 +98,8 @@ static int php_source_handle(request_rec *request)
         return choose_php(request, handler) ? DECLINED : HTTP_FORBIDDEN;
 }
 
-/* Runs or refuses a program if no handler has answered the request. Then the handler of the program
- * does not exist, so Apache would send the file. */
+/* Runs or refuses a program if no handler has answered the request. In this case, the handler of
+ * the program does not exist, so Apache would send the file. */
 static int php_source_refuse(request_rec *request)
 {
         const char *handler = request->handler ? request->handler : "";
@@ -138,6 +138,6 @@ void php_source_register_hooks(void)
 {
         ap_hook_fixups(php_source_hide_text, NULL, NULL, APR_HOOK_REALLY_LAST);
         ap_hook_handler(php_source_handle, NULL, NULL, APR_HOOK_REALLY_FIRST);
-        /* Apache's own handler, which sends files, is the last one. */
+        /* This runs just before Apache's own handler, which sends files and is the last one. */
         ap_hook_handler(php_source_refuse, NULL, NULL, APR_HOOK_REALLY_LAST - 1);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Ensures that the source of a PHP program is never sent, even if a customer's files name another
+/* Ensures that no client gets the source of a PHP program, even if a customer's files name another
  * handler or type. */
 #pragma once
 

@@ -24,7 +24,7 @@ void sigmask_handle_children(apr_pool_t *pconf)
                                           .sa_flags = SA_RESTART | SA_NOCLDSTOP };
 
         (void)sigaction(SIGCHLD, &action, NULL);
-        /* A reload unloads this module, and children may end after that. */
+        /* A reload unloads this module with its handler, and children may end after that. */
         apr_pool_cleanup_register(pconf, NULL, sigmask_forget_children, apr_pool_cleanup_null);
 }
 

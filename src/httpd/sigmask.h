@@ -15,8 +15,8 @@
 #include <apr_pools.h>
 #include <stdbool.h>
 
-/* Call the first function in the parent, for each configuration. Call the second one in each child.
- */
+/* Call sigmask_handle_children() in the parent, for each configuration, and sigmask_init_child() in
+ * each child. */
 void sigmask_handle_children(apr_pool_t *pconf);
 void sigmask_init_child(bool is_prefork);
 

@@ -2,9 +2,10 @@
 /*
  * If no virtual host names the requested host, Apache uses the first virtual host for the port. It
  * considers virtual hosts for all ports only if the port has no virtual host. A virtual host of a
- * snippet must get its own names and no other host. So this file repeats each section for all its
- * ports. Sections without a name, including those of instance.conf, come before sections with a
- * name. The port decides whether a section has TLS.
+ * snippet must get requests only for its own names. So in a section <VirtualHost> that is for all
+ * ports, this file lists each port. Sections without a name, including those of instance.conf, come
+ * before sections with a name, so Apache uses them for all other hosts. The port decides whether a
+ * section has TLS.
  *
  * This runs after Apache has read the tree of directives, but before Apache executes any of them.
  * It inserts directives at the beginning of a section, so the section's own directives take
@@ -27,7 +28,8 @@
 
 typedef struct Vhosts {
         apr_pool_t *pool;
-        const ap_directive_t *origin; /* BellhopHosts, whose position new sections get */
+        const ap_directive_t
+                *origin; /* the directive BellhopHosts; new sections get its position in the file */
         const char *instance, *config_dir;
         const char *pages, *certificates; /* the folders that contain the folders of hosts */
         const char *pair;                 /* folder of the instance's certificate; NULL: none */
@@ -39,7 +41,7 @@ typedef struct Vhosts {
 
 typedef struct Section {
         ap_directive_t *node;
-        const char *folder; /* the name of its host's folders; NULL: none */
+        const char *folder; /* the name of the folders for the section's host; NULL: none */
         const char *engine; /* the argument of its SSLEngine; NULL: none */
         bool is_for_any_port;
         bool has_certificate, has_pages;
@@ -110,7 +112,7 @@ static const char *next_address(apr_pool_t *pool, const char **arguments)
         return word;
 }
 
-/* Returns an address that is for all ports as a list, which has the address once with each port. */
+/* Makes a list from an address that is for all ports: the address with each of the given ports. */
 static const char *write_out(const Vhosts *vhosts, const char *address,
                              const apr_array_header_t *ports)
 {
@@ -199,8 +201,8 @@ static const char *find_folder(const Vhosts *vhosts, const char *parent, const c
         return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
 }
 
-/* Finds a certificate with its key, only if both files exist: with an incomplete pair, the server
- * would not start, and would serve no host. */
+/* Returns the folder of a certificate and its key. NULL: one of these files does not exist. With an
+ * incomplete pair, the server would not start, and would serve no host. */
 static const char *find_pair(const Vhosts *vhosts, const char *name)
 {
         static const char *const files[] = { "fullchain.pem", "privkey.pem" };
@@ -225,7 +227,7 @@ static const char *choose_pair(const Vhosts *vhosts, const Section *section)
         own = find_pair(vhosts, section->folder);
         if (own)
                 return own;
-        /* Without a certificate of the instance, mod_md may get one for a host with a name. */
+        /* If the instance has no certificate, mod_md may get one for a section with a name. */
         return vhosts->pair || !vhosts->has_md || !section->folder ? vhosts->pair : "";
 }
 
