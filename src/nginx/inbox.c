@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nginx opens a socket for each listening structure without a descriptor. So this module gives
- * structures from the configuration a descriptor that never becomes readable. It adds one
- * structure, which has the hand-off socket. After nginx has put this structure into the event loop,
- * the module replaces its read handler. So nginx still wakes one worker at a time. For each
- * connection, nginx then uses the structure from the configuration that has the connection's local
- * port.
+ * nginx opens a socket for each listening structure without a descriptor. So this module gives each
+ * structure from the configuration a descriptor that never becomes readable. It adds one structure,
+ * which has the hand-off socket. After nginx has put this structure into the event loop, the module
+ * replaces its read handler. nginx itself watches the socket, and wakes one worker at a time, as
+ * for any listening socket. For each connection, nginx then uses the structure from the
+ * configuration that has the connection's local port.
  */
 #include <pwd.h>
 #include <signal.h>
@@ -36,7 +36,7 @@
 #define RECEIVED_PER_WAKE 16
 
 /* How long a worker does not watch the hand-off socket when it can't receive: because the gate is
- * barred, or because it has no place for another client. */
+ * barred (see instance/page.h), or because it has no place for another client. */
 #define BARRED_MSEC 1
 #define FULL_MSEC   50
 
@@ -137,7 +137,7 @@ static void *inbox_copy(ngx_pool_t *pool, const void *data, size_t size)
         return copy;
 }
 
-/* Gives a connection its pool, addresses and log. False: no memory. */
+/* Gives a connection its pool, addresses and log. False: there is not enough memory. */
 static bool inbox_fill(ngx_connection_t *connection, ngx_listening_t *listening,
                        const ngx_sockaddr_t *peer, socklen_t peer_size, const ngx_sockaddr_t *local,
                        socklen_t local_size, const struct bellhop_handoff *handoff)
@@ -220,7 +220,7 @@ static void inbox_serve(int fd_consume, const struct bellhop_handoff *handoff)
         connection->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
         connection->start_time = ngx_current_msec;
         connection->write->ready = 1;
-        /* The first bytes have already arrived. */
+        /* Usually the first bytes have already arrived, so nginx tries to read them at once. */
         connection->read->ready = 1;
         connection->read->available = 1;
         listening->handler(connection);
@@ -293,8 +293,8 @@ static ngx_msec_t inbox_receive(bool *ret_more)
         int fd, r;
 
         *ret_more = false;
-        /* Without a place, the worker does not receive: connections wait in the queue, but a
-         * received connection would be lost. */
+        /* Without a place for another client, the worker does not receive: connections wait in the
+         * queue, but a received connection would be lost. */
         if (!inbox_has_place())
                 inbox_make_place();
         if (!inbox_has_place())
@@ -351,8 +351,8 @@ static bool inbox_inherit(void)
         return true;
 }
 
-/* Whether the previous cycle has a structure with the same address: after a SIGHUP, nginx takes the
- * descriptor of that structure. */
+/* Whether nginx's previous configuration (its old cycle) has a structure with the same address:
+ * after a SIGHUP, nginx takes the descriptor of that structure. */
 static bool inbox_is_old(const ngx_cycle_t *cycle, const ngx_listening_t *listening)
 {
         const ngx_listening_t *all;
@@ -496,8 +496,8 @@ static void inbox_notify_ready(void)
 
         if (!inbox.inheritance.notify_socket)
                 return;
-        /* nginx sets its signal handlers a moment later. Until then, this function blocks these
-         * signals, and nginx handles them afterwards. */
+        /* Blocks the signals that stop nginx, because nginx sets its signal handlers only a moment
+         * later. Then nginx handles the signals that have arrived meanwhile. */
         sigemptyset(&signals);
         sigaddset(&signals, SIGQUIT);
         sigaddset(&signals, SIGTERM);

@@ -44,8 +44,8 @@ static u_char *logs_escape(u_char *at, const u_char *text, size_t size, const ch
         return at;
 }
 
-/* Each of nginx's levels is that of syslog(3) plus one. The text is escaped here, because nginx
- * puts names of files and headers of clients into it without escapes. */
+/* The number of a level in nginx is that of syslog(3) plus one. The text is escaped here, because
+ * nginx puts names of files and headers of clients into it without escapes. */
 static void logs_write_error(ngx_log_t *log, ngx_uint_t level, u_char *text, size_t size)
 {
         u_char line[4 * NGX_MAX_ERROR_STR + 1], *end;
@@ -85,7 +85,7 @@ void logs_flush(void)
         log_lines_flush();
 }
 
-/* Adds a text that is in quotes in the log, or "-" if there is no text. */
+/* Adds a text to the line, with escapes, or "-" if there is no text. */
 static u_char *logs_add(u_char *at, const ngx_str_t *text)
 {
         if (text && text->len > 0)

@@ -11,7 +11,8 @@
 #include <ngx_http.h>
 
 /* Replaces nginx's error log. Call this each time that nginx has read its configuration. The string
- * instance must exist as long as the cycle. */
+ * instance must exist as long as the cycle. are_files: true sends lines to bellhop-log(8), which
+ * writes files; false sends them to the journal. */
 void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files);
 
 /* Call this in a worker, before its first request. The worker sends the lines of one round of its

@@ -92,7 +92,8 @@ static ngx_int_t requests_redirect(ngx_http_request_t *request, const char *host
                                                 : NGX_HTTP_PERMANENT_REDIRECT);
 }
 
-/* Whether a host has its own pages: then its document root ends with the host. */
+/* Whether a host has its own pages. If so, the document root is a folder that is named after the
+ * host. */
 static bool requests_has_pages(ngx_http_request_t *request, const char *host)
 {
         const ngx_http_core_loc_conf_t *core =
@@ -147,7 +148,7 @@ static ngx_int_t requests_begin(ngx_http_request_t *request)
         if (!handoff)
                 return NGX_DECLINED;
         config = inbox_config(&own);
-        /* A host that does not fit is too long for any instance. */
+        /* A host that does not fit is too long for any instance, and is refused below. */
         (void)snprintf(host, sizeof(host), "%.*s", (int)server->len, server->data);
         if (server->len > 0 &&
             (server->len >= sizeof(host) || !admit_host(config, own, host, handoff))) {
@@ -186,14 +187,14 @@ static ngx_int_t requests_guard(ngx_http_request_t *request, bool are_programs_s
         return NGX_HTTP_FORBIDDEN;
 }
 
-/* Runs before nginx asks the client for a password. */
+/* Refuses files with settings. Runs before nginx asks the client for a password. */
 static ngx_int_t requests_enter(ngx_http_request_t *request)
 {
         return requests_guard(request, true);
 }
 
-/* Runs before all handlers that send a file. A location in the configuration could not do this,
- * because a location of a snippet may take precedence. */
+/* Also refuses files of programs. Runs before all handlers that send a file. A location in the
+ * configuration could not do this, because a location of a snippet may take precedence. */
 static ngx_int_t requests_send(ngx_http_request_t *request)
 {
         return requests_guard(request, false);
