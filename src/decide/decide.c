@@ -163,7 +163,8 @@ size_t decide_redirect(const Decision *decision, Span method, Span path,
         /* For other methods, the status is 308: with it, clients keep the method (RFC 9110 section
          * 15.4.9). */
         const bool read_only = span_equals(method, "GET") || span_equals(method, "HEAD");
-        /* The target "*", and a target without a path, mean the whole host. */
+        /* The target "*", and a target without a path, mean the whole host: the redirect has the
+         * path "/". */
         const bool has_path = path.size > 0 && path.data[0] == '/';
         const bool has_query = path.size > 0 && path.data[0] == '?';
         const int n = snprintf(ret, DECIDE_REDIRECT_MAX,

@@ -9,7 +9,7 @@
 
 typedef struct Question {
         enum bellhop_protocol protocol; /* TLS or HTTP */
-        bool has_local;                 /* local is known, so it can decide */
+        bool has_local;                 /* whether local is known */
         bool host_required;             /* the protocol demands a host (HTTP/1.1) */
         Address local;                  /* the address that the client connected to */
         Span host;                      /* as the client wrote it; empty: no host */

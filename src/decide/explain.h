@@ -21,14 +21,14 @@ bool explain_format_question(const Question *question, char *ret, size_t size);
  * NULL, and has no line. */
 typedef union Explanation {
         struct {
-                const char *outcome; /* OUTCOME=: hand-off, redirect or refuse */
-                const char *reason;  /* REASON=: the reason of a refusal, as in logs and metrics */
-                const char
-                        *instance; /* INSTANCE=: its name, also for a redirect or refusal; NULL: the
-                                      file of the route has a mistake, so the route has no owner */
-                const char *why;   /* WHY=: address, exact, wildcard or default */
-                const char *route; /* ROUTE=: the host, wildcard or address as in the file */
-                const char *file;  /* FILE=, LINE=: the position of the route */
+                const char *outcome;  /* OUTCOME=: hand-off, redirect or refuse */
+                const char *reason;   /* REASON=: the reason of a refusal, as in logs and metrics */
+                const char *instance; /* INSTANCE=: the name of the instance, also for a redirect or
+                                         refusal; NULL although there is a route: the route's file
+                                         has a mistake, so the route has no owner */
+                const char *why;      /* WHY=: address, exact, wildcard or default */
+                const char *route;    /* ROUTE=: the host, wildcard or address as in the file */
+                const char *file;     /* FILE=, LINE=: the position of the route */
                 const char *line;
         };
         const char *values[EXPLAIN_LINES];
