@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The routes are in an open-addressing hash table of hosts, wildcard suffixes and addresses. One
- * arena holds all keys, so that a hundred thousand keys do not need an allocation each. */
+ * arena holds all keys, so that a hundred thousand keys need few allocations. */
 #include <assert.h>
 
 #include "route/hostmap.h"
@@ -41,7 +41,7 @@ struct HostMap {
 };
 
 /* The hash is FNV-1a from the last byte to the first. So one pass over a host also hashes each of
- * its suffixes: in "www.example.org", it hashes ".example.org" first. */
+ * its suffixes: in "www.example.org", it has hashed ".example.org" before it reaches "www". */
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
 static uint64_t hostmap_hash_step(uint64_t hash, char c)

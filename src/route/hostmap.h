@@ -23,7 +23,7 @@ HostMap *hostmap_free(HostMap *map);
 
 /* host: canonical, or "*." and a canonical suffix. origin: a number of the caller's choice, which
  * hostmap_route() returns. Returns 0, -ENOMEM, or -EEXIST if the map already has this host; then
- * *ret_other is the origin of that route. */
+ * *ret_other is the origin of the existing route. */
 int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
                      uint64_t *ret_other);
 int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
@@ -51,8 +51,8 @@ int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t
 int hostmap_copy(HostMap *map, const HostMap *from, size_t route, uint32_t instance,
                  uint64_t origin, uint64_t *ret_other);
 
-/* Whether the map has only exact hosts. Then routes of other instances can't change the results of
- * this map. */
+/* Whether the map has only exact hosts. If so, the routes that other instances have can't take any
+ * host from this map: an exact host wins over a wildcard. */
 bool hostmap_is_exact(const HostMap *map);
 
 typedef struct HostMapMatch {
@@ -63,8 +63,9 @@ typedef struct HostMapMatch {
 HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
 
-/* Finds the wildcard that would get the host or wildcard of this route if two instances had no
- * routes: the route's own instance, and the instance 'without' (ROUTE_NONE: none). */
+/* Finds the wildcard that would get the host of this route (or its wildcard) if two instances had
+ * no routes: the route's own instance, and the instance 'without'. If 'without' is ROUTE_NONE, only
+ * the route's own instance has no routes. */
 HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without);
 
 bool hostmap_has_addresses(const HostMap *map);

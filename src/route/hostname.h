@@ -16,7 +16,7 @@ typedef struct Hostname {
 
 typedef enum HostnameResult {
         HOSTNAME_OK,
-        HOSTNAME_EMPTY,   /* no byte, or only a port */
+        HOSTNAME_EMPTY,   /* empty, or only a port */
         HOSTNAME_ADDRESS, /* an IP literal */
         HOSTNAME_INVALID,
 } HostnameResult;
