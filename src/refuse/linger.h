@@ -9,11 +9,12 @@
 /* The longest time that a refused connection is kept open. */
 #define LINGER_USEC (2 * UINT64_C(1000000))
 
-/* To close all lingering connections, call deadline_queue_done(). */
+/* The connections that are kept open after the reply. To close all of them, call
+ * deadline_queue_done() with deadlines. */
 typedef struct LingerQueue {
-        sd_event *event;         /* not owned */
-        DeadlineQueue deadlines; /* the deadlines of the connections that linger */
-        size_t max;              /* beyond this number, the oldest connection is closed */
+        sd_event *event; /* not owned */
+        DeadlineQueue deadlines;
+        size_t max; /* beyond this number, the oldest connection is closed */
 } LingerQueue;
 
 int linger_init(LingerQueue *queue, sd_event *event, size_t max);
