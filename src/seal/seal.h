@@ -2,8 +2,8 @@
 /*
  * A seal restricts a socket to its one connection. A passed socket belongs to the host's network:
  * without a seal, an instance could disconnect it (connect(2), AF_UNSPEC) and then connect it to
- * any address or listen with it. The seal is a locked socket filter. Before TCP gets a packet, the
- * filter drops the packet, unless it was sent to the address that the client connected to. No
+ * any address or listen with it. The seal is a locked socket filter. It drops each packet whose
+ * destination is not the address that the client connected to, before TCP gets the packet. No
  * process can remove the filter. Since 2026, Linux requires CAP_NET_ADMIN to set such a filter.
  * bellhop-seal has this capability.
  */
