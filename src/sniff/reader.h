@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A reader has the rest of a parser's input. The parser takes bytes from its front, until it has
- * understood the input or must stop. */
+/* A reader has the rest of a parser's input. The parser takes bytes from the front of this rest,
+ * until it has understood the input or must stop. */
 #pragma once
 
 #include "sniff/sniff.h"
@@ -22,8 +22,8 @@ static inline bool reader_check(Reader *reader, bool is_valid)
         return is_valid || reader_stop(reader, SNIFF_MALFORMED);
 }
 
-/* Takes these bytes. If a byte is wrong, the input is malformed, even if other bytes are missing.
- */
+/* Takes these bytes. If a byte is wrong, the input is malformed, even if later bytes are still
+ * missing. */
 static inline bool reader_expect(Reader *reader, const void *bytes, size_t size)
 {
         const size_t here = reader->rest.size < size ? reader->rest.size : size;

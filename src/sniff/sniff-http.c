@@ -105,14 +105,14 @@ static bool http_is_host(Span s)
         return s.size <= SNIFF_HOST_MAX;
 }
 
-/* RFC 9110 section 4.2.1: an empty host is invalid. '@' is not of class HOST: userinfo is a
- * phishing attempt (section 4.2.4), and parsers disagree about "a@b". */
+/* RFC 9110 section 4.2.1: an empty host is invalid. '@' is not of class HOST: a user name before
+ * the host may be a phishing attempt (section 4.2.4), and parsers disagree about "a@b". */
 static bool http_is_authority(Span s)
 {
         return s.size > 0 && s.data[0] != ':' && http_is_host(s);
 }
 
-/* RFC 9112 section 3.2.3: the authority-form has a port. */
+/* RFC 9112 section 3.2.3: a target in authority-form has a port. */
 static bool http_has_port(Span s)
 {
         size_t n_digits = 0;

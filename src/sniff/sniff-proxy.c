@@ -95,7 +95,7 @@ static bool proxy_take_tcp(Reader *reader, Address *ret)
 }
 
 /* Takes "UNKNOWN\r\n". Any text can precede the line end, but no control characters: some receivers
- * treat a bare LF as the end, and would see another request. */
+ * treat a bare LF as the end of the header, and would see a request in the rest of the text. */
 static bool proxy_take_unknown(Reader *reader)
 {
         uint32_t c;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* This parser must never be more lenient than the instance's OpenSSL, which must not find another
- * name in the same hello. Of the other parts, only the structure is checked; the instance checks
- * their contents. */
+ * name in the same hello. Of the other parts of a hello, only the structure is checked; the
+ * instance checks their contents. */
 #include "sniff/reader.h"
 
 /* RFC 8446 section 5.1. */
@@ -26,7 +26,8 @@
 #define SERVER_NAME_PREFIX     (2 + 1 + 2) /* length of the list, type, length of the name */
 #define SERVER_NAME_LENGTH_MAX 255
 
-/* RFC 8737 section 4: the list of ALPN (RFC 7301 section 3.1) has only this protocol. */
+/* RFC 8737 section 4: in a challenge, the list of ALPN (RFC 7301 section 3.1) has only this
+ * protocol. */
 #define EXTENSION_ALPN 16
 static const uint8_t acme_alone[] = { 0, 11, 10, 'a', 'c', 'm', 'e', '-', 't', 'l', 's', '/', '1' };
 
@@ -37,8 +38,7 @@ typedef struct Cursor {
                                 have arrived or not */
         size_t message_left; /* the bytes of the message that are not taken yet; until the length is
                                 known, those of the shortest possible message */
-        uint8_t alert; /* the alert for a malformed hello; 0: the alert of a hello that can't be
-                          decoded */
+        uint8_t alert;       /* the alert for a malformed hello; 0: the default, decode_error */
         bool alpn_seen;
 } Cursor;
 
@@ -49,7 +49,7 @@ static bool tls_check(Cursor *c, bool is_valid, uint8_t alert)
         return reader_check(&c->in, is_valid);
 }
 
-/* Takes a record header. Checks each byte as soon as it is there, because the rest of a wrong
+/* Takes a record header. Checks each byte as soon as it has arrived, because the rest of a wrong
  * header may never arrive. */
 static bool tls_open_record(Cursor *c)
 {
@@ -110,8 +110,8 @@ static bool tls_take_uint(Cursor *c, size_t size, uint32_t *ret)
 }
 
 /* The least input size that can complete the hello: the announced size of the open record, the rest
- * of the message, and the headers of the fewest records that can hold this rest. So a hello of n
- * records of one byte costs O(log n) calls, not O(n). */
+ * of the message, and the headers of the fewest records that can hold this rest. The caller waits
+ * for this size, so a hello of n records of one byte costs O(log n) calls, not O(n). */
 static size_t tls_need(const Cursor *c, size_t input_size)
 {
         size_t beyond = c->message_left > c->record_left ? c->message_left - c->record_left : 0;

@@ -32,7 +32,7 @@ enum {
 typedef struct Sniff {
         SniffOutcome outcome;
         enum bellhop_protocol protocol; /* if known; the text of a refusal depends on it */
-        bool host_required;             /* SNIFF_NO_HOST: the protocol demands one (HTTP/1.1) */
+        bool host_required;             /* SNIFF_NO_HOST: the protocol demands a host (HTTP/1.1) */
         uint8_t alert;      /* SNIFF_MALFORMED over TLS: the alert of RFC 8446 section 6.2, as in
                                OpenSSL; 0: no particular alert */
         size_t need_bytes;  /* SNIFF_MORE: more than the size of the input; fewer bytes are never
@@ -63,8 +63,8 @@ Sniff sniff_http(Span in);
 typedef enum SniffProxyOutcome {
         SNIFF_PROXY_MORE,      /* undecided: wait for need_bytes */
         SNIFF_PROXY_SOURCE,    /* complete, and names the client */
-        SNIFF_PROXY_NO_SOURCE, /* complete, and the client is the connection's own peer: LOCAL (the
-                                * proxy itself, a health check), UNKNOWN, UNSPEC */
+        SNIFF_PROXY_NO_SOURCE, /* complete, but names no client, so the peer counts as the client:
+                                  LOCAL (such as a health check of the proxy), UNKNOWN, UNSPEC */
         SNIFF_PROXY_MALFORMED, /* not a header of either version, whatever bytes follow */
 } SniffProxyOutcome;
 
