@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* If an instance shuts down its hand-off socket for reading, the socket remains readable for ever,
- * with nothing to read (unix(7), poll(2)). systemd polls the socket while the instance is down.
- * While systemd 252 tries to stop such a socket, systemd runs no job of any unit. If a socket is
- * shut down for both directions, poll(2) reports a hang-up instead, and only the unit of this
- * socket fails. */
+ * although there is nothing to read (unix(7), poll(2)). systemd polls the socket while the instance
+ * is not running. While systemd 252 tries to stop such a socket, it runs no job of any unit. If a
+ * socket is shut down for both directions, poll(2) reports a hang-up instead, and only the unit of
+ * this socket fails. */
 #pragma once
 
 #include <poll.h>

@@ -71,10 +71,10 @@ static bool receive_header_is_valid(const struct bellhop_header *header, const c
                memchr(host, 0, header->host_length) == NULL;
 }
 
-/* Whether the descriptor is a connected TCP socket. Makes two system calls for each connection
- * instead of four (family, type, protocol and SO_ACCEPTCONN). Only TCP over IPv4 or IPv6 answers
- * TCP_INFO. For an MPTCP socket, TCP also answers, but SO_PROTOCOL differs. A connection that the
- * client has reset is valid: the server notices the reset, as with accept(2). */
+/* Whether the descriptor is a connected TCP socket. Two system calls are enough, instead of four
+ * (for family, type, protocol and SO_ACCEPTCONN). Only TCP over IPv4 or IPv6 answers TCP_INFO. For
+ * an MPTCP socket, TCP also answers, but SO_PROTOCOL differs. A connection that the client has
+ * reset is valid: the server notices the reset, as with accept(2). */
 static bool receive_is_tcp(int fd)
 {
         struct tcp_info info = { .tcpi_state = TCP_LISTEN };
@@ -118,8 +118,8 @@ int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *re
 
         if (!received.has_sender || received.sender.uid != sender_uid)
                 return BELLHOP_RECEIVE_FOREIGN;
-        /* The buffer has room for every message, so this process has no free descriptors. The
-         * connection is lost, but with -EMFILE, the server can react. */
+        /* The buffer has room for every message, so MSG_CTRUNC means that this process has no free
+         * descriptors. The connection is lost, but with -EMFILE, the server can react. */
         if (message.msg_flags & MSG_CTRUNC)
                 return -EMFILE;
         /* MSG_TRUNC is checked first: with this flag, size is only the size of the buffer. */
