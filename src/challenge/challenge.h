@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds pending challenges of certificate authorities (RFC 8555 section 8) in files that
- * bellhop-acme writes: DIR/http-01/HOST/TOKEN contains the answer over HTTP. DIR/tls-alpn-01/HOST
- * contains the digest of the answer, for the TLS certificate. Without a file, no challenge is
- * pending.
+ * bellhop-acme writes: DIR/http-01/HOST/TOKEN contains the answer that is sent over HTTP.
+ * DIR/tls-alpn-01/HOST contains the digest of the answer, which an answer over TLS has in its
+ * certificate. If a file does not exist, its challenge is not pending.
  */
 #pragma once
 
