@@ -39,9 +39,7 @@
 /* An ending server gets its first wake signal after this pause, because its first processes have
  * ended by then. After each signal, the pause doubles. */
 #define WAKE_USEC_FIRST UINT64_C(10000)
-#define WAKE_USEC_MOST                                                       \
-        UINT64_C(1000000) /* no signal after it: the server itself checks as \
-                             often */
+#define WAKE_USEC_MOST  UINT64_C(1000000) /* at this pause, no signal is sent any more */
 
 /* The command line of a server. Owns all strings and the descriptor. */
 typedef struct ServerCommand {
