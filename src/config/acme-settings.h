@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Settings of bellhop-acme for one authority, from DIR/acme/NAME.conf. */
+/* Reads the settings of bellhop-acme for one authority, from DIR/acme/NAME.conf. */
 #pragma once
 
 #include "config/config.h"
@@ -29,19 +29,20 @@ typedef enum AcmeChallenge {
 /* The names of the challenges in Challenges=. */
 extern const char *const acme_challenge_names[ACME_CHALLENGES];
 
-/* bellhop.acme.conf(5) */
+/* The settings of bellhop.acme.conf(5). */
 typedef struct AcmeSettings {
         char directory[ACME_TEXT_MAX + 1];        /* URL of the authority's directory */
         char contact[ACME_TEXT_MAX + 1];          /* a mail address; "": none */
-        char external_account[ACME_TEXT_MAX + 1]; /* file with "KEYID:KEY"; "": none */
-        char dns_hook[ACME_TEXT_MAX + 1];         /* a program; "": none */
+        char external_account[ACME_TEXT_MAX + 1]; /* path of a file with "KEYID:KEY"; "": none */
+        char dns_hook[ACME_TEXT_MAX + 1];         /* path of a program; "": none */
         char caa[ACME_TEXT_MAX + 1]; /* the authority's domain in CAA records; "": unknown */
         AcmeKeyType key_type;        /* the type of new keys */
         bool challenges[ACME_CHALLENGES];
-        bool checks_names; /* bellhop-acme checks hosts before it asks the authority */
-        struct in6_addr addresses[ACME_ADDRESSES_MAX]; /* addresses that lead to this machine */
+        bool checks_names; /* bellhop-acme checks each host before it orders a certificate */
+        struct in6_addr addresses[ACME_ADDRESSES_MAX]; /* addresses that another device forwards to
+                                                          this machine */
         size_t n_addresses;
-        uint64_t orders_per_hour;              /* of all instances together */
+        uint64_t orders_per_hour;              /* for all instances together */
         uint64_t orders_per_week_per_instance; /* failed orders count, too */
         uint64_t orders_max;                   /* orders at the same time */
         uint64_t order_timeout_usec;
@@ -49,6 +50,6 @@ typedef struct AcmeSettings {
 } AcmeSettings;
 
 /* Sets the defaults, then reads DIR/acme/NAME.conf. A file with a mistake changes no setting, and
- * its problems are added to config. Returns 0; -ENOENT: there is no such file; -EINVAL: the file
- * has mistakes; or another negative errno. */
+ * its problems are added to config. Returns 0; -ENOENT if there is no such file; -EINVAL if the
+ * file has mistakes; or another negative errno. */
 int acme_settings_load(Config *config, const char *dir, const char *name, AcmeSettings *ret);

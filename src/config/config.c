@@ -44,10 +44,10 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
         if (!config)
                 return -ENOMEM;
         /* The kernel takes the modification times of files from this clock. So a file that changes
-         * after this line never gets an earlier time. */
+         * after this line never gets a time before begun_nsec. */
         config->begun_nsec = clock_nsec(CLOCK_REALTIME_COARSE);
         r = router_settings_load(config, dir);
-        /* It is unknown which file an old setting came from, so all old settings are kept. */
+        /* It is not known which file an old setting came from, so all old settings are kept. */
         if (r == 0 && old && config->n_problems > 0) {
                 config->router = old->router;
                 config->settings_kept = true;

@@ -9,8 +9,8 @@ static int folder_select(const struct dirent *entry)
         return entry->d_name[0] != '.' && text_ends_with(entry->d_name, NAME_CONF_SUFFIX);
 }
 
-/* Compares bytes, whatever the locale is, because the order of files decides which one takes
- * precedence. */
+/* Compares bytes, independent of the locale, because a later file takes precedence over an earlier
+ * one. */
 static int folder_compare(const void *a, const void *b)
 {
         return strcmp((*(struct dirent *const *)a)->d_name, (*(struct dirent *const *)b)->d_name);
@@ -26,7 +26,7 @@ int folder_list(const char *path, Folder *ret)
                 return errno == ENOENT ? 0 : -errno;
         for (int i = 0; i < n; i++)
                 entries[i]->d_name[strlen(entries[i]->d_name) - strlen(NAME_CONF_SUFFIX)] = 0;
-        /* If there are no entries, scandir(3) returns NULL, which qsort(3) does not accept. */
+        /* If there are no entries, entries is NULL, which qsort(3) does not accept. */
         if (n > 0)
                 qsort(entries, (size_t)n, sizeof(*entries), folder_compare);
         *ret = (Folder){ entries, n };

@@ -5,7 +5,7 @@
 #include <dirent.h>
 
 typedef struct Folder {
-        struct dirent **entries; /* d_name: without ".conf"; sorted by bytes */
+        struct dirent **entries; /* sorted by d_name, which is without ".conf" */
         int n;
 } Folder;
 

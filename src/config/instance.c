@@ -40,7 +40,8 @@ static bool instance_take_wildcard(Span *host)
         return wildcard;
 }
 
-/* Guesses which hosts a word with a scheme, a port or commas means. NULL: there is no guess. */
+/* Guesses the hosts that are meant by a word with a scheme, a port or commas. Returns NULL if there
+ * is no guess. */
 static const char *instance_guess_hosts(Span word, char ret[static GUESS_MAX])
 {
         char text[GUESS_MAX], *rest = NULL;
@@ -65,7 +66,8 @@ static const char *instance_guess_hosts(Span word, char ret[static GUESS_MAX])
         return used > 0 ? ret : NULL;
 }
 
-/* Adds a problem that says why the word is not a host. plain: the word without "*.". */
+/* Adds a problem that says why the word is not a host. plain: the word without "*.". form: the
+ * result of hostname_parse() for plain. */
 static int instance_not_a_host(SettingsFile *file, Span word, Span plain, HostnameResult form)
 {
         char guess[GUESS_MAX];
@@ -252,7 +254,7 @@ bool instance_has_canonical(const InstanceDraft *draft)
         .key = name, .parse = setting_parse_count, \
         .offset = offsetof(InstanceDraft, instance.mail.field)
 
-/* If a row has no offset, the parser gets the whole draft as its target. */
+/* If a row has no offset, its parser gets the whole draft as the target. */
 static const Setting instance_settings[] = {
         { .key = "Host", .parse = instance_parse_host, .is_list = true },
         { .key = "Address", .parse = instance_parse_address, .is_list = true },

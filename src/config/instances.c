@@ -14,7 +14,7 @@ typedef struct Loading {
         const char *dir;
         Users users;
         const Config *old; /* NULL: there was no earlier configuration */
-        HostMap *withheld; /* routes of files with a mistake; origin: as in Config.map */
+        HostMap *withheld; /* routes of files with a mistake; their origin is as in Config.map */
 } Loading;
 
 static int instances_report_user(SettingsFile *file, UserVerdict verdict)
@@ -70,7 +70,7 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         return 0;
 }
 
-/* Appends the instance with its settings from before the reload, if it existed. Its routes are
+/* If the instance existed before the reload, appends it with its settings from then. Its routes are
  * added after all files are read. */
 static int instances_keep(Loading *loading, const char *name)
 {
@@ -118,7 +118,8 @@ static int instances_withhold(Loading *loading, const InstanceDraft *draft, size
         return r;
 }
 
-/* Handles a file with a mistake. problem: the number of its first problem. */
+/* Keeps the old instance of a file with a mistake, or withholds the file's hosts. problem: the
+ * number of its first problem. */
 static int instances_leave_out(Loading *loading, const char *name, const InstanceDraft *draft,
                                size_t problem, bool may_keep)
 {
@@ -155,7 +156,8 @@ static int instances_load_file(Loading *loading, const char *name)
                 r = instance_draft_check(&draft, &file);
         if (r == 0 && text && file.n_problems == 0) {
                 r = users_check(&loading->users, name);
-                /* A user that has become root or the router must not keep an instance. */
+                /* If the user now has the uid of root or of the router, the old instance must not
+                 * be kept. */
                 may_keep = r == USER_FITS || r == USER_MISSING;
                 r = r > 0 ? instances_report_user(&file, r) : r;
         }
@@ -180,7 +182,7 @@ static int instances_report_lost(Config *config, const Instance *instance, const
 }
 
 /* Returns the number in config of the instance that has the number 'before' in old, or ROUTE_NONE
- * if this instance was not kept. */
+ * if the instance was not kept. */
 static uint32_t instances_kept_as(const Config *config, const Config *old, uint32_t before)
 {
         const uint32_t number = before == ROUTE_NONE

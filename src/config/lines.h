@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Parses the syntax of all configuration files: lines "Key=Value" in sections "[Name]". A line that
- * starts with '#' or ';' is a comment. '#' after a blank also starts a comment. There are no
- * continued lines and no quotes. Pure. */
+ * starts with '#' or ';' is a comment. '#' after a blank also starts a comment. Lines can't be
+ * continued, and quotes have no meaning. Pure. */
 #pragma once
 
 #include "util/span.h"
@@ -17,13 +17,13 @@ typedef struct Line {
         LineKind kind;
         Span key;
         Span value;
-        const char *error; /* the error and advice; a line of any kind may have one; NULL: none */
+        const char *error; /* an error and advice, possible for lines of any kind; NULL: none */
 } Line;
 
 typedef struct LineReader {
         Span rest;
         unsigned number;  /* number of the line that was read last, from 1 */
-        bool has_returns; /* lines end in CR LF, which is reported once */
+        bool has_returns; /* a line ended in CR LF, which was reported */
 } LineReader;
 
 /* Reads the next line that is neither empty nor a comment. */

@@ -9,9 +9,10 @@
 /* The end of the name of each configuration file, such as DIR/instances/NAME.conf. */
 #define NAME_CONF_SUFFIX ".conf"
 
-/* Room for "*." and the longest host, and the terminating NUL. */
+/* Room for "*.", the longest host and the terminating NUL. */
 #define NAME_HOST_MAX 256
 
+/* CONFIG is the configuration folder, and RUNTIME the folder of sockets. */
 typedef enum NamePath {
         NAME_INSTANCE_FILE,  /* CONFIG/instances/NAME.conf */
         NAME_TLS_DIR,        /* CONFIG/tls/NAME */
@@ -19,11 +20,11 @@ typedef enum NamePath {
         NAME_PRIVATE_KEY,    /* CONFIG/tls/NAME/privkey.pem */
         NAME_SNIPPET_DIR,    /* CONFIG/sites/NAME */
         NAME_HANDOFF_SOCKET, /* RUNTIME/NAME.handoff */
-        NAME_RUNNING_SIGN,   /* RUNTIME/NAME.running: a folder that exists while the unit runs */
+        NAME_RUNNING_SIGN, /* RUNTIME/NAME.running: a folder that exists while the instance runs */
 } NamePath;
 
-/* dir: the configuration folder, or the runtime folder for the last two names. The caller frees the
- * string. Returns NULL without memory. */
+/* dir: CONFIG or RUNTIME, as the path needs it. The caller frees the string. Returns NULL if memory
+ * runs out. */
 char *name_path(NamePath what, const char *dir, const char *instance);
 
 /* Does the same without allocating memory. Returns false if the path has PATH_MAX bytes or more. */
@@ -40,12 +41,12 @@ typedef enum NameUnit {
 /* The service that limits instances with Network=internet to the internet. */
 #define FIREWALL_SERVICE "bellhop-firewall.service"
 
-/* A host can have its own folder below the document root, and one below the folder of certificates.
- * Sets ret to the name of both folders: the host itself, but a wildcard ("*.suffix") has '_'
- * instead of the asterisk. Returns ret. */
+/* A host can have its own folder below the document root, and another one below the folder of
+ * certificates. Sets ret to the name that both folders have, and returns ret. The name is the host,
+ * but with '_' instead of the '*' of a wildcard. */
 const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX]);
 
-/* Sets ret to the path of a file in the host's folder of certificates, like name_path_fill(). what:
+/* Does the same as name_path_fill() for a file in the host's folder of certificates. what:
  * NAME_CERTIFICATE or NAME_PRIVATE_KEY. */
 bool name_host_path_fill(NamePath what, const char *dir, const char *instance, const char *host,
                          char ret[static PATH_MAX]);
@@ -53,10 +54,10 @@ bool name_host_path_fill(NamePath what, const char *dir, const char *instance, c
 /* Room for the longest name of a unit and the terminating NUL. */
 #define NAME_UNIT_MAX 128
 
-/* Sets ret to the name of a unit, and returns ret. Truncates a name that is too long; no instance
- * has such a name. */
+/* Sets ret to the name of a unit, and returns ret. If the name is too long, truncates it; the names
+ * of instances are short enough. */
 const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX]);
 
-/* Sets ret to the instance that the unit belongs to. Returns false if the unit is of another
- * kind. */
+/* Sets ret to the instance that the unit belongs to. Returns false if the unit is not of the kind
+ * 'what'. */
 bool name_from_unit(NameUnit what, const char *unit, char ret[static NAME_UNIT_MAX]);

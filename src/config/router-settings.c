@@ -30,7 +30,7 @@ bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
 }
 
 /* Parses strictly, because a trusted proxy can claim to speak for any client. *ret_bits: the length
- * of the prefix in the IPv6 or IPv4-mapped address. */
+ * of the prefix in an address of 128 bits, which is IPv6 or IPv4-mapped. */
 static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
 {
         const uint8_t *slash = memchr(word.data, '/', word.size);
@@ -91,8 +91,8 @@ static int router_parse_proxy(SettingsFile *file, Span word, void *target)
 
 static const Setting router_settings[] = {
         { SETTING("SniffTimeoutSec", setting_parse_timespan, sniff_timeout_usec), MORE_THAN_0 },
-        /* With less than 4K, the router could refuse ordinary browsers, whose hello may be large.
-         * More than 1M would not fit into the kernel's receive window. */
+        /* With less than 4K, the router could refuse ordinary browsers, whose TLS ClientHello may
+         * be large. More than 1M would not fit into the kernel's receive window. */
         { SETTING("SniffMaxBytes", setting_parse_size, sniff_max_bytes), .low = 4096,
           .high = 1048576, .range = "from 4K to 1M" },
         { SETTING("HandoffTimeoutSec", setting_parse_timespan, handoff_timeout_usec), MORE_THAN_0 },
@@ -111,8 +111,8 @@ static const Setting router_settings[] = {
 static const SettingsTable router_table = { "Router", router_settings,
                                             ELEMENTSOF(router_settings) };
 
-/* A file with a mistake is ignored completely, because some of its settings without the others may
- * have the opposite effect. */
+/* A file with a mistake is ignored completely, because some of its settings may have the opposite
+ * effect if the others are missing. */
 static int router_settings_load_file(Config *config, const char *path)
 {
         SettingsFile file = { .path = path, .config = config };

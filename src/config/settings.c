@@ -24,7 +24,7 @@ void problems_done(Config *config)
         config->n_problems = 0;
 }
 
-/* Copies a string, or NULL. Returns false without memory. */
+/* Sets *ret to a copy of string, or to NULL if string is NULL. Returns false if memory runs out. */
 static bool settings_copy(const char *string, char **ret)
 {
         *ret = string ? strdup(string) : NULL;
@@ -146,9 +146,9 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
         return r;
 }
 
-/* Routes in a file can take connections of other instances. So the file must belong to root, or to
- * our own user if we run without root, and only its owner may write it. Returns the error, or
- * NULL. */
+/* A file can have routes that take connections of other instances. So the file must belong to root,
+ * or to our own user if we run without root, and only its owner may write to it. Returns the error,
+ * or NULL. */
 static const char *settings_check_file(const struct stat *st)
 {
         if (!S_ISREG(st->st_mode))
@@ -256,8 +256,8 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
                 while (unit < n &&
                        !span_equals((Span){ value.data + digits, size - digits }, units[unit].name))
                         unit++;
-                /* A number without a unit must be the whole value: "16 384" is a mistake, and does
-                 * not mean the sum. */
+                /* A number without a unit must be the whole value: "16 384" is a mistake, not a
+                 * sum. */
                 if ((size == digits && size != whole) || unit == n ||
                     !text_number((Span){ value.data, digits }, UINT64_MAX, &number) ||
                     __builtin_mul_overflow(number, units[unit].factor, &number) ||

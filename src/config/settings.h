@@ -16,7 +16,7 @@ typedef struct SettingsFile {
         unsigned line;
         const char *key;   /* the setting that is being read, as in the table; NULL: none */
         bool lacks_user;   /* Problem.lacks_user of the next problem */
-        size_t n_problems; /* of this file */
+        size_t n_problems; /* the number of problems in this file */
         Config *config;    /* collects the problems */
 } SettingsFile;
 
@@ -24,9 +24,9 @@ typedef struct Setting {
         const char *key;
         /* Returns 0 or a negative errno. Reports a wrong value with problem_value(). */
         int (*parse)(SettingsFile *file, Span value, void *target);
-        bool is_list;       /* parse gets the words of the value one by one, or an empty value */
-        size_t offset;      /* of the target in the structure */
-        uint64_t low, high; /* the range of a uint64_t; high 0: any value */
+        bool is_list;  /* parse is called for each word of the value, or once for an empty value */
+        size_t offset; /* of the target in the structure */
+        uint64_t low, high; /* the range of a uint64_t; high 0: no range */
         const char *range;  /* the range, as text for people */
 } Setting;
 
@@ -37,27 +37,29 @@ typedef struct SettingsTable {
         size_t n;
 } SettingsTable;
 
-/* Fills the structure at base. Every key must be in the table, and in its section of the file. */
+/* Parses the text of a file into the structure at base. A key is a mistake if it is not in the
+ * table, or if it is outside the section. */
 int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, void *base);
 
 /* Reads a whole file. The caller frees *ret. If the file does not exist, returns 0 and sets *ret to
- * NULL. If the file can't be used, does the same and adds a problem: for example, if users other
- * than root and our own user can write the file. */
+ * NULL. If the file can't be used, for example because other users can write to it, also does this,
+ * and adds a problem. */
 int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 
 /* Returns false, and leaves *ret unchanged, if the value is neither yes nor no. */
 bool setting_is_bool(Span value, bool *ret);
 
-/* Returns the index of the value in n names, or -1. */
+/* Returns the index of the name that equals the value, or -1. */
 int setting_choose(Span value, const char *const names[], int n);
 
+/* Parsers for Setting.parse. The comment after each line is the type of the target. */
 int setting_parse_bool(SettingsFile *file, Span value, void *target);     /* bool */
 int setting_parse_timespan(SettingsFile *file, Span value, void *target); /* uint64_t: usec */
 int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uint64_t: bytes */
 int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uint64_t */
 
-/* The maximum number of problems that are reported for a file: in a file of another kind, every
- * line would be a mistake. */
+/* The maximum number of problems that are reported for a file. In a file with other contents, such
+ * as a log, every line would be a mistake. */
 #define PROBLEMS_PER_FILE_MAX 20
 
 /* The arguments for %.*s: the part of a value that a problem shows. */
@@ -66,12 +68,12 @@ int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uin
         (int)((value).size > PROBLEM_SHOWN_MAX ? PROBLEM_SHOWN_MAX : (value).size), \
                 (const char *)(value).data
 
-/* Adds an error at the position of file. meant: as in Problem. Returns 0 or -ENOMEM. */
+/* Adds a problem at the present line of file. meant: as in Problem. Returns 0 or -ENOMEM. */
 int problem_add(SettingsFile *file, const char *meant, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
-/* Does the same as problem_add() for a value of the present setting, or for one word of a value.
- * Puts "KEY=VALUE " before the formatted text. format must be a literal. */
+/* Does the same as problem_add(). value: the value of the setting file->key, or one word of the
+ * value. Puts "KEY=VALUE " before the formatted text. format must be a literal. */
 #define problem_value(file, value, meant, format, ...)                                         \
         ({                                                                                     \
                 assert((file)->key);                                                           \

@@ -15,7 +15,7 @@
 #define SENDMAIL    "/50-sendmail.conf"
 
 /* Returns the path of a drop-in of the instance, or of the folder of its drop-ins if file is "".
- * The caller frees the path. Returns NULL without memory. */
+ * The caller frees the path. Returns NULL if memory runs out. */
 static char *units_path(const char *dir, const char *name, const char *file)
 {
         char unit[NAME_UNIT_MAX];
@@ -86,8 +86,8 @@ int units_write_wanted(const char *dir, const char *name, Network network)
         return r == 0 ? units_write(dir, name, network) : r;
 }
 
-/* Whether sbin/sendmail is a file in sbin, or a link to one. If it is a link to a file elsewhere,
- * instances may need that file unchanged. */
+/* Whether sbin/sendmail is a file in sbin, or a link to one. If it is a link to a file elsewhere, a
+ * mount on it would hide that file, which instances may need. */
 static bool units_has_sendmail(const char *sbin)
 {
         _cleanup_free_ char *path = text_format("%s/sendmail", sbin);
@@ -98,7 +98,7 @@ static bool units_has_sendmail(const char *sbin)
         return file && folder && strncmp(file, folder, length) == 0 && file[length] == '/';
 }
 
-/* Makes the link, or corrects its target. */
+/* Makes a link, or replaces it if it exists. */
 static int units_link(const char *folder, const char *name, const char *target)
 {
         _cleanup_free_ char *path = text_format("%s/%s", folder, name);
@@ -110,9 +110,9 @@ static int units_link(const char *folder, const char *name, const char *target)
         return symlink(target, new_path) < 0 || rename(new_path, path) < 0 ? -errno : 0;
 }
 
-/* Fills the folder copy with links to the files of sbin. The links go through the path place, where
- * instances see sbin. If a file was removed from sbin, its link leads nowhere. Running instances
- * also see new links. */
+/* Fills the folder copy with links to the files of sbin, and with a link to our sendmail. The links
+ * go through the path place, where instances see the machine's sbin. If a file was removed from
+ * sbin, its link stays, and leads nowhere. Running instances also see new links. */
 static int units_copy_sbin(const char *sbin, const char *copies, const char *copy,
                            const char *place)
 {
@@ -168,6 +168,6 @@ int units_announce(void)
 {
         /* systemd lists all unit files again when a folder of units has a new modification time. It
          * does not check the time of UNITS_GENERATED_DIR, because it expects changes there only at
-         * a daemon-reload. So another folder gets a new time. */
+         * a daemon-reload. So SYSTEMD_DIR gets a new time. */
         return utimensat(AT_FDCWD, SYSTEMD_DIR, NULL, 0) < 0 ? -errno : 0;
 }

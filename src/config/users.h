@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Finds the users that can run an instance. Reads the user database once, because getpwnam(3) reads
- * /etc/passwd from its start each time, which takes seconds with thousands of instances. Looks up a
- * user by name only if the database does not list the user (LDAP and similar). */
+/* Checks whether a user can run an instance. Reads the user database once, because getpwnam(3)
+ * reads /etc/passwd from its start each time, which takes seconds with thousands of instances.
+ * Looks up a user by name only if the database does not list the user, as with LDAP. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,9 +15,9 @@ typedef enum UserVerdict {
 } UserVerdict;
 
 typedef struct Users {
-        char **names; /* sorted; NULL: look up each name separately */
+        char **names; /* sorted; NULL: each name is looked up separately */
         size_t n;
-        bool trust; /* accept every name but those of root and the router */
+        bool trust; /* every name is accepted, except those of root and the router */
 } Users;
 
 /* Reads the user database unless trust is set. Returns 0 or -ENOMEM. */
