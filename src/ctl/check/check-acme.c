@@ -28,8 +28,8 @@ void acme_look(InstanceCheck *inst)
 
 /* --- the authority --- */
 
-/* Loads the settings of the authority, and reports mistakes in them. Returns whether settings were
- * loaded. */
+/* Loads the settings of the instance's authority, and reports mistakes in them. Returns whether
+ * settings were loaded. */
 static bool acme_load(const InstanceCheck *inst, AcmeSettings *settings)
 {
         const char *dir = inst->check->ctl->config_dir, *authority = inst->instance->acme;
@@ -101,7 +101,7 @@ static void acme_check_failures(InstanceCheck *inst, const AcmeSettings *setting
 
 /* --- the last try --- */
 
-/* Whether clients notice, now or soon, that there is no new certificate. */
+/* Whether clients notice now, or will notice soon, that there is no new certificate. */
 static bool acme_is_urgent(const InstanceCheck *inst)
 {
         const time_t now = inst->check->now;
@@ -149,8 +149,8 @@ void check_acme(InstanceCheck *inst)
 
 /* --- the account --- */
 
-/* Returns the URL of the account, to be freed. NULL: there is no account, or only root can read
- * the URL. */
+/* Returns the URL of the account, which the caller frees. Returns NULL if there is no account, or
+ * if only root can read the URL. */
 static char *acme_read_account(const Check *check, const char *authority)
 {
         _cleanup_free_ char *path =

@@ -69,7 +69,7 @@ void check_names(Check *check, const char *folder)
                 (void)closedir(dir);
 }
 
-/* Whether this machine lacks the address. False also if the kernel allows any process to bind any
+/* Whether this machine lacks the address. Returns false if the kernel lets any process bind any
  * address. */
 static bool config_lacks_address(const Address *address)
 {
@@ -103,8 +103,8 @@ static void config_check_addresses(Check *check)
         }
 }
 
-/* Reports the kinds of access that this kernel does not block for instances with this Network=. A
- * newer kernel blocks them. */
+/* Reports what instances with this Network= can reach although they should not, because this kernel
+ * can't block it. A newer kernel can. */
 static void config_check_fence(Check *check, FenceReach reach, Network network)
 {
         const unsigned missing = fence_wanted(reach) & ~fence_offered();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Checks the settings that administrators made for units of bellhop, for example with 'systemctl
- * edit': whether systemd accepts each line and has read the file, and whether bellhop has such a
- * unit. systemd-analyze(1) judges the lines, because systemd itself warns about ignored lines only
- * in the journal.
+ * edit': whether systemd accepts each line and has read the file, and whether bellhop has a unit of
+ * this name. systemd-analyze(1) judges the lines, because systemd itself warns about ignored lines
+ * only in the journal.
  */
 #include <glob.h>
 
@@ -18,7 +18,7 @@
 
 #define OWN_PROPERTIES "/etc/systemd/system.control"
 
-/* The folders in which administrators and systemctl(1) put files. */
+/* The folders in which administrators and systemctl(1) put files of units. */
 static const char *const drop_in_folders[] = {
         "/etc/systemd/system",           OWN_PROPERTIES,
         "/run/systemd/system",           "/run/systemd/system.control",
@@ -31,7 +31,8 @@ typedef struct Dropins {
         size_t n;
 } Dropins;
 
-/* Whether the unit belongs to an instance. *ret: the instance; "": all instances. */
+/* Whether the unit belongs to an instance. *ret: the name of the instance; "": all instances,
+ * because the unit is a template. */
 static bool dropins_is_of(const char *unit, char ret[static NAME_UNIT_MAX])
 {
         static const NameUnit kinds[] = { NAME_SOCKET_UNIT, NAME_SERVICE_UNIT, NAME_STANDIN_UNIT };
@@ -54,8 +55,9 @@ static bool dropins_has_file(const Check *check, const char *name)
         return !path || access(path, F_OK) == 0;
 }
 
-/* Returns the unit to ask systemd about, to be freed. For a template, this is the unit of the first
- * instance. NULL: there is no such unit. *ret_is_ours: whether bellhop can have such a unit. */
+/* Returns the name of the unit to ask systemd about, which the caller frees. For a template, this
+ * is the unit of the first instance. Returns NULL if there is no such unit. *ret_is_ours: whether
+ * bellhop can have such a unit. */
 static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
 {
         const Config *config = check->config;
@@ -90,9 +92,9 @@ static bool dropins_are_read(char *const *read, const char *path)
         return false;
 }
 
-/* Reports files that systemd has not read. systemd does not notice a new folder, because it only
- * checks folders that it knows. A file does not count if systemd has read a file with the same name
- * in another folder, which has precedence. */
+/* Reports files of the folder that systemd has not read. systemd itself does not notice a new
+ * folder, because it only checks folders that it knows. A file is not reported if systemd has read
+ * a file with the same name in another folder, which takes precedence. */
 static void dropins_check_read(Check *check, const char *unit, const char *folder)
 {
         _cleanup_free_ char *pattern = text_format("%s/*.conf", folder);
@@ -135,7 +137,7 @@ static void dropins_note(Dropins *dropins, const char *path)
         struct stat st;
         bool is_ours;
 
-        /* Links only enable or mask a unit. */
+        /* A link enables or masks a unit, but has no settings. */
         if (!unit || lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
                 return;
         if (is_folder)
@@ -249,7 +251,8 @@ static void dropins_judge(Check *check, char *units[], size_t n)
                 dropins_add_line(check, line);
 }
 
-/* The time of the last change of the unit's files in that folder, or of the folder itself. */
+/* Returns the time of the last change of the unit's files in the folder, or of the folder
+ * itself. */
 static uint64_t dropins_changed(const char *folder, const char *unit)
 {
         const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
@@ -258,7 +261,7 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
 
         for (size_t i = 0; dot && i < 6; i++) {
                 /* Rounds 0 and 1 are for the unit, 2 and 3 for its template, 4 and 5 for all units
-                 * of its type. */
+                 * of its type. Odd rounds are for the folder of drop-ins. */
                 const size_t length = i < 2 ? (size_t)(dot - unit) : i < 4 ? stem : 0;
                 _cleanup_free_ char *name =
                         text_format("%.*s%s%s", (int)length, unit, length > 0 ? dot : dot + 1,
@@ -270,9 +273,10 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         return last;
 }
 
-/* Whether only files of 'systemctl set-property' changed. systemd appends these files to its list
- * of the unit's drop-ins. Then it reports that it needs a daemon-reload, because the list would
- * have another order after it. This daemon-reload is not necessary. */
+/* Whether only files of 'systemctl set-property' changed after systemd loaded the unit. systemd
+ * appends such a file to its list of the unit's drop-ins. Then it says that it needs a
+ * daemon-reload, because a daemon-reload would sort the list. This daemon-reload is not
+ * necessary. */
 static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
 {
         _cleanup_free_ char *own = text_format("%s.d", unit);
@@ -287,8 +291,8 @@ static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
         return true;
 }
 
-/* Reports units whose files changed after systemd read them. Units that systemd has not loaded do
- * not count: it reads their files when it needs them. */
+/* Reports units whose files changed after systemd read them. Ignores units that systemd has not
+ * loaded: it reads their files when it needs them. */
 static void dropins_check_loaded(Check *check)
 {
         const size_t n = check->units.n;
@@ -331,7 +335,8 @@ void check_dropins(Check *check)
         Dropins dropins = { .check = check };
 
         dropins_look(&dropins);
-        /* Runs systemd-analyze as a user without any rights, which only root can do. */
+        /* dropins_judge() runs systemd-analyze as a user without any rights, which only root can
+         * do. */
         if (dropins.n > 0 && geteuid() == 0)
                 dropins_judge(check, dropins.units, dropins.n);
         texts_free(dropins.units, dropins.n);

@@ -49,7 +49,7 @@ static void pages_check_secrets(InstanceCheck *inst, const char *folder)
         }
 }
 
-/* Whether the sandbox of other instances hides the folder. path: without links. */
+/* Whether the sandboxes of other instances hide the folder. path: without links. */
 static bool pages_is_hidden(const char *path)
 {
         static const char *const parents[] = { "/home", "/srv/www", "/root" };
@@ -86,8 +86,8 @@ static bool pages_is_in(const char *path, const char *folder)
         return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
-/* Reports a home that the instance can't write to. The unit makes only /home/NAME writable, and
- * folders that a drop-in names. */
+/* Reports a home that the instance can't write to. Of all homes, the unit makes only /home/NAME
+ * writable, but a drop-in can make another one writable. */
 static void pages_check_home(InstanceCheck *inst, const char *path)
 {
         char home[PATH_MAX], real[PATH_MAX], unit[NAME_UNIT_MAX], **binds = NULL;
@@ -179,7 +179,7 @@ static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* The PHP-FPM that the environment of the unit names, or NULL. */
+/* Returns the path of PHP-FPM that the environment of the unit names, or NULL. */
 static const char *pages_find_named(char *const *environment)
 {
         const char *named = NULL;
@@ -206,7 +206,7 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
         const char *program;
         Finding *finding;
 
-        /* A snippet may run PHP in another way. */
+        /* A snippet with a handler may run PHP in another way, so nothing is reported. */
         if (!pages->php[0] || inst->sets_handler ||
             (inst->check->bus &&
              bus_get(inst->check->bus, name_unit(NAME_SERVICE_UNIT, inst->name, unit), "Service",

@@ -23,14 +23,14 @@ typedef enum PortUse {
 /* The ListenStream= lines of one port. */
 typedef struct Port {
         uint16_t number;
-        bool any4, any6; /* without an address, or with the wildcard address */
-        bool one4, one6; /* with an address other than the wildcard address */
+        bool any4, any6; /* a line has no address, or the wildcard address */
+        bool one4, one6; /* a line has another address */
 } Port;
 
 typedef struct Ports {
         Port ports[PORTS_MAX];
         size_t n;
-        bool is_ipv6_only; /* BindIPv6Only= */
+        bool is_ipv6_only; /* BindIPv6Only=ipv6-only */
 } Ports;
 
 static PortUse ports_try(const void *address, sa_family_t family, socklen_t size)
@@ -74,7 +74,8 @@ static const Port *ports_find(const Ports *ports, uint16_t number)
         return NULL;
 }
 
-/* Notes an address of the socket unit. listen: as systemd shows it, such as "[::]:80". */
+/* Adds an address of the socket unit. listen: the address as systemd shows it, such as
+ * "[::]:80". */
 static void ports_note(Ports *ports, const char *listen)
 {
         const char *colon = strrchr(listen, ':');
@@ -123,8 +124,8 @@ static bool ports_have_ipv4(const Ports *ports, const Port *port)
         return port->any4 || port->one4 || (port->any6 && !ports->is_ipv6_only);
 }
 
-/* Reports a port with only one address family. A port that listens only on certain addresses lacks
- * the other family on purpose. */
+/* Reports a port with only one address family. Ignores a port that listens only on certain
+ * addresses, because it lacks the other family on purpose. */
 static void ports_check_families(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = ports_have_ipv4(ports, port), ipv6 = port->any6 || port->one6;
@@ -144,8 +145,8 @@ static void ports_check_families(Check *check, const Ports *ports, const Port *p
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* Reports ports on which nothing listens. After a change of the unit, the old sockets listen until
- * the unit is restarted. */
+/* Reports a port on which nothing listens. This can be a port that was added to the unit: until the
+ * unit is restarted, it listens only on its old ports. */
 static void ports_check_open(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = port->any4 || (port->any6 && !ports->is_ipv6_only);
@@ -161,7 +162,7 @@ static void ports_check_open(Check *check, const Ports *ports, const Port *port)
                                       : "");
 }
 
-/* The number of instances whose clients use the port. */
+/* Returns the number of instances whose clients use the port, which is 80 or 443. */
 static size_t ports_count_users(const Check *check, uint16_t number)
 {
         size_t n = 0;
@@ -177,8 +178,8 @@ static size_t ports_count_users(const Check *check, uint16_t number)
         return n;
 }
 
-/* Reports if only one of the ports 80 and 443 is missing. If both are missing, the administrator
- * has chosen other ports on purpose: another server uses 80 and 443, or a firewall translates the
+/* Reports that one of the ports 80 and 443 is missing. If both are missing, the administrator has
+ * chosen other ports on purpose: another server uses 80 and 443, or a firewall translates the
  * ports. */
 static void ports_check_usual(Check *check, const Ports *ports)
 {
@@ -228,7 +229,8 @@ static const char *ports_web_server(Check *check)
         return running;
 }
 
-/* Reports why the socket is not active. */
+/* Reports why the socket unit is not active. server: a web server that may have taken its ports;
+ * NULL: there is none. */
 static void ports_check_taken(Check *check, const Ports *ports, const char *server)
 {
         _cleanup_free_ char *advice = NULL;

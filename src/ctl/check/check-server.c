@@ -132,7 +132,7 @@ static void server_add_unjudged(InstanceCheck *inst, int r, char *said)
         reason_done(&reason);
 }
 
-/* Returns whether a file of the server is missing, and reports it. */
+/* Reports a missing file of the server. Returns whether one is missing. */
 static bool server_is_missing(InstanceCheck *inst)
 {
         const ServerType server = inst->instance->server;

@@ -15,10 +15,10 @@ typedef struct Language {
         const char *ends;  /* each of these characters ends a directive */
         const char *stops; /* each of these characters ends a word */
         const char *root, *certificate;
-        const char
-                *elsewhere[4]; /* with one of these directives, the document root may be missing */
-        const char *handlers[4]; /* each of these may run PHP */
-        /* These are NULL for Apache, which itself reports such directives (verdict.h). */
+        const char *elsewhere[4]; /* with one of these directives, the usual document root may be
+                                     missing */
+        const char *handlers[4];  /* each of these may run PHP */
+        /* Both are empty for Apache, which reports such directives itself (verdict.h). */
         const char *listen;
         const char *targets[7]; /* each of these names an application */
 } Language;
@@ -51,7 +51,7 @@ static const Language *snippets_language(const InstanceCheck *inst)
 }
 
 /* Finds the directive in *text. Returns its arguments, and advances *text to the end of the
- * directive. NULL: *text does not have the directive. */
+ * directive. Returns NULL if *text does not have the directive. */
 static const char *snippets_next(const char **text, const char *directive, const char *ends)
 {
         const size_t length = strlen(directive);
@@ -89,7 +89,7 @@ static void snippets_take_word(const Language *language, const char *text,
         (void)snprintf(ret, PATH_MAX, "%.*s", (int)strcspn(text, stops), text);
 }
 
-/* Notes the document roots that a snippet sets. Ignores those with variables. */
+/* Adds the document roots that a snippet sets to inst->roots. Ignores paths with variables. */
 static void snippets_note_roots(InstanceCheck *inst, const char *text)
 {
         const Language *language = snippets_language(inst);
@@ -166,8 +166,8 @@ void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path
                                  strerror(-access->error));
 }
 
-/* Reports a snippet, or the folder of the snippets, that a user other than root can change. The
- * server includes snippets, so only root may change them. */
+/* Reports a snippet, or the folder of the snippets, if users other than root can change it. Only
+ * root may change snippets, because they are part of the server's configuration. */
 static void snippets_check_owner(InstanceCheck *inst, const char *path)
 {
         const bool is_folder = path == inst->snippets;

@@ -107,8 +107,8 @@ static void targets_check_socket(const Target *target, const char *path)
         Identity own;
         int r;
 
-        /* A path in CONFIGTEST_FOLDER is not checked: the test of the server has another runtime
-         * folder than the instance. */
+        /* A path in CONFIGTEST_FOLDER is not checked. This folder replaces the runtime folder only
+         * in the test of the server, so the instance has another path. */
         if (path[0] != '/' || root < 0 || (targets_is_private(path) && !runs) ||
             strncmp(path, CONFIGTEST_FOLDER "/", strlen(CONFIGTEST_FOLDER "/")) == 0)
                 return;

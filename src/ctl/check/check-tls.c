@@ -14,7 +14,7 @@
 #define ADVICE_CREDENTIAL                                                                    \
         "Replace the files that LoadCredential= of bellhop@{name}.service names, then run '" \
         "systemctl try-restart bellhop@{name}.service'."
-/* This advice comes with a self-signed pair, because bellhop-acme needs a pair with which the
+/* This advice makes a self-signed pair first, because bellhop-acme needs a pair with which the
  * instance can start. */
 #define ADVICE_ACME_ANEW                                                                          \
         "Run '" ADVICE_SELF_SIGNED " --force' and '" ADVICE_RELOAD "'. bellhop-acme replaces it " \
@@ -29,17 +29,18 @@
 /* The certificate and key of an instance or of a host, and their contents if they are readable. */
 typedef struct Pair {
         InstanceCheck *inst;
-        const char *host; /* the host whose folder has the files; NULL: the instance's folder */
+        const char *host; /* the host whose folder has the files; NULL: the instance's folder has
+                             them */
         char certificate_path[PATH_MAX];
         char key_path[PATH_MAX];
         STACK_OF(X509) * certificates; /* NULL: could not be read */
         EVP_PKEY *key;                 /* NULL: could not be read */
         bool is_key_sealed;            /* encrypted by systemd-creds(1): only systemd can read it */
-        const char *advice;            /* NULL: the advice of the kind, for the instance's folder */
+        const char *advice; /* replaces the advice of the kind of a finding; NULL: keeps it */
 } Pair;
 
-/* Whether bellhop-acme installs the pair. It installs no pair for a single host, and none that
- * systemd passes. */
+/* Whether bellhop-acme installs the pair. It does not install a pair for a single host, or a pair
+ * that systemd passes as credentials. */
 static bool tls_is_acme(const Pair *pair)
 {
         return pair->inst->instance->tls == TLS_ACME && !pair->host && !pair->inst->has_credentials;
@@ -139,7 +140,7 @@ static int tls_find_credentials(Pair *pair, bool *ret_closed)
 
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
         /* To answer, systemd has to load the unit, which is slow for thousands of instances. So it
-         * is not asked about an instance that has a folder and no loaded unit. */
+         * is not asked about an instance that has a folder of certificates and no loaded unit. */
         if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)))
                 return 0;
         r = bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed);
@@ -204,8 +205,8 @@ static bool tls_is_early(const X509 *certificate, time_t now)
         return end - now > (sixth < ACME_LATE_SECONDS ? sixth : ACME_LATE_SECONDS);
 }
 
-/* Checks one certificate of the chain. An expired one breaks the chain, even if it is the issuer's.
- * advice: NULL for the advice of the kind. */
+/* Checks one certificate of the chain. An expired certificate breaks the chain, even if it is the
+ * issuer's. advice: NULL for the advice of the kind. */
 static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, const char *advice)
 {
         const time_t now = pair->inst->check->now, end = certificate_not_after(certificate);
@@ -224,8 +225,8 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                                  "the certificate (%s) is not valid before %s", name, from);
                 break;
         case VALIDITY_ENDS_SOON:
-                /* An authority renews its own certificates, and bellhop-acme may still have time to
-                 * renew. */
+                /* Ignores certificates of authorities, which renew them, and a certificate that
+                 * bellhop-acme may still renew in time. */
                 if (is_leaf && !(tls_is_acme(pair) && tls_is_early(certificate, now)))
                         instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
                                          "the certificate (%s) expires in %ld days, on %s", name,
@@ -299,7 +300,7 @@ static void tls_judge_pair(const Pair *pair)
         tls_check_chain(pair, &chain);
         for (int i = 0; i < chain.n; i++)
                 tls_check_one(pair, chain.linked[i], i == 0, advice);
-        /* Snippets may have other certificates for these hosts. */
+        /* If snippets set a certificate, it may be the one for these hosts. */
         if (pair->host || !pair->inst->sets_certificate)
                 tls_check_hosts(pair, chain.leaf, advice);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Asks systemd and the running router whether everything is running, will run after the next boot,
- * and has read the present files.
+ * Checks whether all units of bellhop are running and will run after the next boot, and whether the
+ * router and the instances have read the present files. Asks systemd and the router.
  */
 #include <fcntl.h>
 #include <glob.h>
@@ -226,7 +226,8 @@ static void units_check_masked(Check *check, const char *instance, const char *c
                                             units[i]);
 }
 
-/* Checks whether logs are written. A masked unit is off on purpose. */
+/* Reports that logs are not written. Ignores a masked unit, because an administrator has turned it
+ * off on purpose. */
 static void units_check_log(Check *check)
 {
         static const char socket[] = "bellhop-log.socket";
@@ -292,7 +293,7 @@ static void units_check_socket(InstanceCheck *inst)
         (void)name_unit(NAME_SOCKET_UNIT, inst->name, unit);
         if (units_is_active(check, unit))
                 return;
-        /* If the router has not read the file yet, the instance is still being added, so this is
+        /* If the router has not read the file yet, the instance is still being added. Then this is
          * only a warning. */
         is_new = is_stale(check->loaded, changed_file(inst->instance->file));
         finding = instance_finding(inst, FINDING_SOCKET_NOT_STARTED, NULL,
@@ -302,8 +303,8 @@ static void units_check_socket(InstanceCheck *inst)
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* Whether the instance lacks a folder. A folder that was made after the start is not in the
- * instance's mount namespace, even after a reload. */
+/* Whether a running instance can't see a folder. If a folder was made after the start, it is not in
+ * the instance's mount namespace, even after a reload. */
 static bool units_lacks_folder(const char *folder, uint64_t pid)
 {
         _cleanup_free_ char *path = state_dir_of(pid, folder);
@@ -312,7 +313,7 @@ static bool units_lacks_folder(const char *folder, uint64_t pid)
                errno == ENOENT;
 }
 
-/* Whether the folder was replaced after the start, so that the instance still sees the old one. */
+/* Whether the folder was replaced after the start of the instance, which still sees the old one. */
 static bool units_has_other_folder(const char *folder, uint64_t pid)
 {
         _cleanup_free_ char *path = state_dir_of(pid, folder);
@@ -335,7 +336,7 @@ static bool units_outlive_suspension(const InstanceCheck *inst, const char *unit
                has_started_before(started, changed_file(inst->instance->file));
 }
 
-/* The folder that a running instance does not see, or NULL. */
+/* Returns the folder that a running instance can't see, or NULL. */
 static const char *units_new_folder(const InstanceCheck *inst, uint64_t pid)
 {
         if (units_lacks_folder(inst->tls, pid))
@@ -380,8 +381,8 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                                  "still serves old hosts on open connections");
 }
 
-/* Uses both the kernel's counter and the journal: the counter ends with the service, and the
- * journal may not reach back to the start of the service. */
+/* Uses both the kernel's counter and the journal. The counter is lost when the service ends, and
+ * the journal may not reach back to the start of the service. */
 static void units_check_oom(InstanceCheck *inst, bool is_active)
 {
         const uint64_t n = is_active ? oom_count(inst->check->bus, inst->name) : UNKNOWN;
@@ -391,8 +392,8 @@ static void units_check_oom(InstanceCheck *inst, bool is_active)
                                  "one of its programs was killed, because memory ran out");
 }
 
-/* Whether the socket starts bellhop's own service. A server of another unit, such as
- * apache2.service, has its own logs. */
+/* Whether the socket starts the instance's own service. If it starts another unit, such as
+ * apache2.service, that server writes its own logs, and needs no folder of bellhop-log. */
 static bool units_starts(const Check *check, const char *socket, const char *service)
 {
         char **triggers = NULL;
@@ -424,7 +425,7 @@ void check_instance_units(InstanceCheck *inst)
                                  "its folder %s, or the link to it in .uid, is missing or wrong",
                                  inst->name);
         units_check_oom(inst, strcmp(units_state(check, unit), "active") == 0);
-        /* After a failure, the stand-in refuses connections for a while, before a connection can
+        /* After a failure, the stand-in refuses connections for a while. Only then can a connection
          * start the instance again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
                 (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);

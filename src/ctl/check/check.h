@@ -28,23 +28,25 @@ extern const size_t n_machine_units;
 typedef struct Check {
         const Ctl *ctl;
         Config *config;
-        Hosts *hosts; /* one for each instance */
+        Hosts *hosts; /* an array with the hosts of each instance */
         Findings findings;
         X509_STORE *store; /* the authorities that this machine trusts */
         sd_bus *bus;       /* NULL: there is no systemd to ask */
         Units units;       /* all units whose names begin with bellhop */
-        OomKills oom;      /* kills in the last hours */
+        OomKills oom;      /* programs that were killed in the last hours because memory ran out */
         time_t now;
-        uint64_t loaded;     /* when the router read its files, as in stale.h */
-        int router_error;    /* why loaded is unknown */
+        uint64_t loaded;     /* when the router began to read its files; UNKNOWN, or a time as in
+                                stale.h */
+        int router_error;    /* a negative errno: why loaded is UNKNOWN */
         uint64_t files_max;  /* the maximum number of files to look at in each document root */
-        size_t n_needs_root; /* the number of checks that only root can make */
+        size_t n_needs_root; /* the number of checks that were not made, because only root can make
+                                them */
         size_t n_silent; /* the number of running instances that do not report when they read their
                             files */
 } Check;
 
-/* The file that changed last, of those given to newest_note(). changed: the time of the change, as
- * in stale.h; 0: there is no file. */
+/* The file that changed last, of all files that were given to newest_note(). changed: the time of
+ * the change, as in stale.h; 0: there is no file. */
 typedef struct Newest {
         uint64_t changed;
         char path[PATH_MAX];
@@ -59,33 +61,34 @@ typedef struct InstanceCheck {
         const char *name;
         const Hosts *hosts;
         Identity user;
-        char tls[PATH_MAX]; /* its folders in the configuration */
-        char snippets[PATH_MAX];
+        char tls[PATH_MAX];            /* its folder of certificates */
+        char snippets[PATH_MAX];       /* its folder of snippets */
         char www[PATH_MAX];            /* its document root, unless a snippet sets another one */
         char own_folders[2][PATH_MAX]; /* the parent folders of tls and snippets */
-        const char *replaced[6];       /* folders that the sandbox replaces, for access_ask() */
+        const char *replaced[6];       /* folders that the sandbox replaces, as in access_ask() */
         size_t n_snippets;
-        size_t n_of_server; /* the number of snippets other than php.fpm */
-        bool has_error; /* an earlier check has reported an error with more detail than the server
-                           would */
-        bool has_credentials; /* systemd passes certificate and key to it */
+        size_t n_of_server;   /* the number of snippets other than php.fpm */
+        bool has_error;       /* an earlier check has reported an error, which the server's test may
+                                 report again */
+        bool has_credentials; /* systemd passes certificate and key to it as credentials */
         bool snippets_unreadable;
-        bool snippets_not_roots; /* a user other than root can change them; reported only once */
-        bool sets_document_root; /* a snippet sets the document root */
-        bool sets_certificate;   /* a snippet sets a certificate, for some of the hosts */
+        bool snippets_not_roots; /* users other than root can change a snippet; this is reported
+                                    only once */
+        bool sets_document_root; /* because of a snippet, the usual document root may be missing */
+        bool sets_certificate;   /* a snippet sets a certificate, perhaps only for some hosts */
         bool sets_handler;       /* a snippet sets a handler, perhaps for PHP */
         char **roots;            /* document roots that snippets set */
         size_t n_roots;
         AcmeState acme;                            /* the state of its certificate, with Tls=acme */
-        bool knows_acme;                           /* that state was readable */
+        bool knows_acme;                           /* acme was readable */
         bool self_signed;                          /* its certificate is self-signed */
         time_t certificate_begin, certificate_end; /* the validity of its certificate; 0: unknown */
-        char *htaccess; /* folders with a .htaccess file, each ended by NUL */
+        char *htaccess; /* paths of folders with a .htaccess file, each followed by NUL */
         size_t htaccess_size;
-        Newest newest; /* the newest of the files that the instance reads at its start */
+        Newest newest; /* the file that changed last, of those that the instance reads */
 } InstanceCheck;
 
-/* Like finding_add(), for this instance. file: NULL for none. */
+/* Does the same as finding_add() for the instance of inst. file: NULL for none. */
 #define instance_finding(inst, kind, file, ...) \
         finding_add(&(inst)->check->findings, kind, (Place){ (inst)->name, file, 0 }, __VA_ARGS__)
 
@@ -104,7 +107,7 @@ void units_ask(Check *check);
 void check_router_units(Check *check);
 void check_ports(Check *check);
 
-/* Whether a program listens on that port, on IPv4 or IPv6; true also if this is unknown. */
+/* Whether a program listens on the port, over IPv4 or IPv6. If this is unknown, returns true. */
 bool port_is_taken(uint16_t number);
 
 /* Checks the settings that administrators made for units of bellhop. */
@@ -127,11 +130,11 @@ void check_instance_units(InstanceCheck *inst);
  * text: a URL, or unix:PATH|URL. */
 void instance_check_target(InstanceCheck *inst, const char *file, unsigned line, const char *text);
 
-/* Advice for an instance with Network=no if a snippet names a server or an address. */
+/* The advice if a snippet names a server or an address, but the instance has Network=no. */
 extern const char *const instance_target_advice[SERVER_TYPES];
 
-/* Like instance_check_target(), for nginx. text: an address, perhaps after a scheme. Ignores names
- * other than localhost: they are names of upstream groups, or nginx itself looks them up when it
- * starts. */
+/* Does the same as instance_check_target() for a line of a snippet for nginx. text: an address,
+ * perhaps after a scheme. Ignores host names other than localhost: a name is that of an upstream
+ * group, or nginx looks it up when it starts, and reports an error itself. */
 void instance_check_nginx_target(InstanceCheck *inst, const char *file, unsigned line,
                                  const char *text);

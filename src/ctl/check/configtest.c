@@ -28,7 +28,7 @@
 #include "util/text.h"
 
 /* The time that we wait after SIGKILL. A process that waits for a dead file server does not end, so
- * we leave it to the kernel. */
+ * we then leave it to the kernel. */
 #define CONFIGTEST_KILL_SECONDS 2
 
 /* This number of reads empties any pipe. */
@@ -90,13 +90,13 @@ static bool configtest_become(const Identity *who)
             setresuid(who->uid, who->uid, who->uid) < 0)
                 return false;
         /* The program keeps one capability, as in bellhop@.service. The kernel uses this capability
-         * for nothing else, but a process can't trace another process that has more capabilities.
-         * So the customer's other processes can't trace the program. If we don't have the
-         * capability, the test runs without it. */
+         * for nothing, but a process can't trace another process that has more capabilities. So the
+         * customer's other processes can't trace the program. If we don't have the capability, the
+         * test runs without it. */
         caps[0].permitted = caps[0].inheritable = 1U << CAP_NET_BROADCAST;
         if (syscall(SYS_capset, &header, caps) == 0)
                 (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BROADCAST, 0, 0);
-        /* If we get a SIGKILL, the program gets one, too. This is set here, because a change of
+        /* If our process ends, the kernel kills the program. This is set here, because a change of
          * user resets it. */
         return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
 }
@@ -145,8 +145,8 @@ static int configtest_start(const ConfigTest *configtest, int output, const sigs
         return pid < 0 ? -errno : pidfd;
 }
 
-/* Reads some output. If it is too long, drops its beginning, because an error comes last. False:
- * there is no more output. */
+/* Reads some output. If the output becomes too long, drops its beginning, because an error is at
+ * its end. Returns false if there is nothing more to read. */
 static bool configtest_take_output(Watch *watch)
 {
         ssize_t n;
@@ -162,7 +162,8 @@ static bool configtest_take_output(Watch *watch)
         return n > 0;
 }
 
-/* Returns 0 if the program has ended, CONFIGTEST_ENDLESS, or a negative errno. */
+/* Returns 0 if the program has ended; CONFIGTEST_ENDLESS if it has not ended in time; or a negative
+ * errno, which is -EINTR if we get a signal. */
 static int configtest_wait(Watch *watch, unsigned seconds)
 {
         const uint64_t end = clock_nsec(CLOCK_MONOTONIC) + seconds * NSEC_PER_SEC;
@@ -200,8 +201,8 @@ static int configtest_watch(Watch *watch)
                 watch->signals = -1;
                 (void)configtest_wait(watch, CONFIGTEST_KILL_SECONDS);
         }
-        /* Now only processes that survive SIGKILL can still write, so a limited number of reads is
-         * enough. */
+        /* Now only processes that survive SIGKILL can still write. They must not delay us, so the
+         * number of reads is limited. */
         for (int i = 0; i < CONFIGTEST_READS && configtest_take_output(watch); i++)
                 ;
         watch->said[watch->n_said] = 0;

@@ -17,19 +17,19 @@
 typedef enum ConfigTestResult {
         CONFIGTEST_PASSED, /* exit status 0 */
         CONFIGTEST_FAILED,
-        CONFIGTEST_ENDLESS, /* it was killed after CONFIGTEST_SECONDS */
-        CONFIGTEST_KILLED,  /* it was killed by another program, for example of the customer */
+        CONFIGTEST_ENDLESS, /* the program did not end in CONFIGTEST_SECONDS, and was killed */
+        CONFIGTEST_KILLED,  /* another program killed it, perhaps one of the customer */
 } ConfigTestResult;
 
 typedef struct ConfigTest {
         const Identity *who;
-        bool network;      /* true: the network of the machine; false: none */
-        const char *input; /* its standard input, a file; NULL: /dev/null */
+        bool network;      /* true: the program has the machine's network; false: it has none */
+        const char *input; /* the contents of standard input; NULL: standard input is /dev/null */
         size_t input_size;
         const char *const *argv;  /* ends with NULL; argv[0] is a path */
-        char *const *environment; /* complete; ends with NULL */
+        char *const *environment; /* all variables; ends with NULL */
 } ConfigTest;
 
-/* Returns a ConfigTestResult, with the program's output in *ret_said, to be freed; or a negative
- * errno if the program could not be run. No process of the program remains. */
+/* Returns a ConfigTestResult, and sets *ret_said to the program's output, which the caller frees.
+ * Returns a negative errno if the program could not be run. No process of the program remains. */
 int configtest_run(const ConfigTest *configtest, char **ret_said);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The table of all findings. Only findings.h and findings.c include this file. First, they define
- * ROW(KIND, id, severity, why, advice). Programs rely on the id. bellhop-findings(7) explains each
- * id.
+ * The table of all findings. Only findings.h and findings.c include this file, after they have
+ * defined ROW(KIND, id, severity, why, advice). Programs rely on the id. bellhop-findings(7)
+ * explains each id.
  *
- * Advice is either a command to type, or sentences. Only sentences begin with a capital letter.
- * NULL means that nothing has to be done. Root can follow advice safely, even if a customer changes
- * their own folders meanwhile: commands that change files there run as the customer. Advice never
- * removes a file that somebody may need, and never gives a file to anyone but root. {name} and
- * {file} become the names of the instance and the file. {config} becomes the option --config=, if
- * it is needed.
+ * Advice is either a command to type, or sentences, which begin with a capital letter. NULL means
+ * that nothing has to be done. Root can follow advice safely, even if a customer changes their own
+ * folders meanwhile: commands that change files there run as the customer. Advice never removes a
+ * file that somebody may need, and never makes anyone but root the owner of an existing file.
+ * {name} and {file} become the names of the instance and the file. {config} becomes the option
+ * --config=, if it is needed.
  */
 ROW(CONFIG_ERROR, "config-error", ERROR,
     "bellhop ignores the whole file. Its instance is not served, or keeps its old settings.",

@@ -59,8 +59,8 @@ static bool findings_is_of_name(char c)
         return isalnum((unsigned char)c) || c == '_' || c == '-';
 }
 
-/* Whether the text has this word at this position. Only a placeholder, such as {name}, may be part
- * of a longer word. */
+/* Whether the text has this word at the position 'at'. The word must not be part of a longer word,
+ * unless it is a placeholder, such as {name}. */
 static bool findings_is_word(const char *text, const char *at, const char *word)
 {
         const size_t length = strlen(word);
@@ -71,8 +71,8 @@ static bool findings_is_word(const char *text, const char *at, const char *word)
                !findings_is_of_name(at[length]);
 }
 
-/* Returns the text, with the first word of each pair replaced by the second. To be freed; NULL: no
- * memory. */
+/* Returns a copy of the text, in which the second word of each pair replaces the first. The caller
+ * frees the copy. Returns NULL if memory runs out. */
 static char *findings_replace(const char *text, const char *const pairs[][2], size_t n)
 {
         _cleanup_free_ char *replaced = NULL;
@@ -94,7 +94,8 @@ static char *findings_replace(const char *text, const char *const pairs[][2], si
         return out && fclose(out) == 0 ? take_ptr(replaced) : NULL;
 }
 
-/* Returns the advice with its placeholders replaced. To be freed; NULL: no memory. */
+/* Returns a copy of the advice, with its placeholders replaced. The caller frees the copy. Returns
+ * NULL if memory runs out. */
 static char *findings_fill(const Findings *findings, Place place, const char *advice)
 {
         _cleanup_free_ char *config = NULL;

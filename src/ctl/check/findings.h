@@ -19,8 +19,9 @@ typedef enum FindingKind {
 
 typedef enum Severity {
         SEVERITY_NOTE,    /* information; never changes the exit status */
-        SEVERITY_WARNING, /* a later fault, or a change that is not yet in force */
-        SEVERITY_ERROR,   /* locks clients out, now or after the next boot, or exposes a secret */
+        SEVERITY_WARNING, /* something will fail later, or a change is not yet in force */
+        SEVERITY_ERROR,   /* clients are locked out, now or after the next boot, or a secret is
+                             exposed */
         SEVERITIES,
 } Severity;
 
@@ -44,14 +45,15 @@ typedef struct Finding {
         Severity severity;
         char *instance; /* NULL: none */
         char *file;     /* NULL: none */
-        unsigned line;  /* from 1; 0: the file as a whole */
+        unsigned line;  /* from 1; 0: the finding is not about one line */
         char *what;
         char *advice;                /* NULL: none */
         char *any_what, *any_advice; /* what and advice, with NAME and FILE instead of the names */
 } Finding;
 
 typedef struct Findings {
-        const char *config_dir; /* the folder for {config}; NULL: the usual folder */
+        const char *config_dir; /* the folder in the option {config} of advice; NULL: the usual
+                                   folder */
         Finding *findings;
         size_t n;
         size_t n_lost;
@@ -66,16 +68,17 @@ typedef struct Place {
 #define NOWHERE ((Place){ .line = 0 })
 
 /*
- * Adds a finding. advice: replaces the advice of the kind; NULL: keeps it. Control characters
- * become question marks. Returns the finding, which is valid until the next one is added; NULL: the
- * finding is lost.
+ * Adds a finding. advice: replaces the advice of the kind; NULL: keeps it. Control characters in
+ * texts become question marks. Returns the finding, or NULL if memory runs out. The pointer is
+ * valid until the next finding is added.
  */
 Finding *finding_add(Findings *findings, FindingKind kind, Place place, const char *advice,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 void findings_done(Findings *findings);
 
-/* Sorts the findings by severity, the worst first. Within a severity, it keeps the order in which
- * they were added. strict: turns warnings into errors. Call it after all findings are added. */
+/* Sorts the findings by severity, the worst first. Findings of the same severity stay in the order
+ * in which they were added. strict: turns warnings into errors. Call this after all findings are
+ * added. */
 void findings_finish(Findings *findings, bool strict);
 
 /* Whether both findings are about instances, and differ only in the names of instance and file. */

@@ -117,7 +117,8 @@ static Line reason_read_line(char *text)
         char *date = text[0] == '[' ? strstr(text, "] ") : NULL;
 
         text[strcspn(text, "\r")] = 0;
-        /* The prefix of bellhop-instance for the journal: sd-daemon(3). */
+        /* bellhop-instance begins a line with a level for the journal, such as "<3>": see
+         * sd-daemon(3). */
         if (text[0] == '<' && isdigit((unsigned char)text[1]) && text[2] == '>') {
                 line.level = text[1] <= '3' ? LEVEL_ERROR : LEVEL_WARNING;
                 text += 3;
@@ -148,14 +149,15 @@ static char *reason_skip_place(const char *file, char *text, unsigned *ret)
         return text + length + used;
 }
 
-/* Reads "Syntax error on line 7 of A: Syntax error on line 3 of B: what": Apache names each file
- * that includes the next one. In a line that begins with a number such as AH00526, there is only
- * one file, and the next line has the error. Returns false if the line has another form. */
+/* Reads "Syntax error on line 7 of A: Syntax error on line 3 of B: what". In such a line, Apache
+ * names each file that includes the next one. A line that begins with a number such as AH00526
+ * names only one file, and the error is in the line after it. next: the line after it. Returns
+ * false if the line has another form. */
 static bool reason_take_syntax(const Line *line, char *next, Reason *ret)
 {
         char *text = strstr(line->text, SYNTAX_ERROR), *end, *what;
 
-        /* Only the name of the program may precede the words. */
+        /* Only the name of the program may be before "Syntax error". */
         if (!text || strcspn(line->text, " ") + 1 < (size_t)(text - line->text))
                 return false;
         for (;;) {
@@ -198,8 +200,8 @@ static void reason_take_php(char *text, Reason *ret)
         ret->what = strdup(text);
 }
 
-/* Cuts off " in FILE:3" at the end of a line. A file in /proc does not count: it has configuration
- * that bellhop-instance wrote. */
+/* Cuts " in FILE:3" from the end of text, and sets file and line of *ret. A file in /proc does not
+ * count: it has configuration that bellhop-instance wrote. */
 static void reason_take_place(char *text, Reason *ret)
 {
         char *place = NULL, *colon;
@@ -220,8 +222,9 @@ static void reason_take_place(char *text, Reason *ret)
                 ret->file = strdup(place);
 }
 
-/* Takes the first error if it comes from nginx, which reports only one error. The error may quote
- * words with line breaks from the file, so only its last line has the position. */
+/* Takes the first error if it is from nginx, which reports only one error. The error may quote text
+ * with line breaks, so its position is at the end of its last line. Returns whether there was such
+ * an error. */
 static bool reason_take_nginx(Line lines[], size_t n, Reason *ret)
 {
         size_t first = 0, end;
@@ -258,7 +261,7 @@ static void reason_choose(Line lines[], size_t n, Reason *ret)
         if (reason_take_nginx(lines, n, ret))
                 return;
         /* Looks for numbered lines first: the line after a numbered line may quote configuration
-         * that looks like an unnumbered one. */
+         * that looks like an unnumbered syntax error. */
         for (size_t i = n; i-- > 0;)
                 if (lines[i].is_numbered && i + 1 < n &&
                     reason_take_syntax(&lines[i], lines[i + 1].whole, ret))
@@ -269,7 +272,7 @@ static void reason_choose(Line lines[], size_t n, Reason *ret)
         for (size_t i = n; !last && i-- > 0;)
                 if (lines[i].level != LEVEL_WARNING)
                         last = &lines[i];
-        /* Later messages of PHP-FPM are only consequences of the first. */
+        /* The first error of PHP-FPM is the reason, and the others are its consequences. */
         for (size_t i = 0; last && last->level == LEVEL_ERROR_OF_PHP && i < n; i++)
                 if (lines[i].level == LEVEL_ERROR_OF_PHP ||
                     reason_begins(lines[i].text, "PHP:  ")) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Finds the reason why a test of a configuration failed, in the output of Apache, nginx, PHP-FPM
- * and bellhop-instance. Each of these programs ends at its first error, so the last message is the
- * error. Earlier messages are only warnings, whatever their words. Pure.
+ * and bellhop-instance. Usually each of these programs ends at its first error, so the last message
+ * is the error. Earlier messages are then only warnings, whatever their words. Pure.
  */
 #pragma once
 
@@ -12,6 +12,6 @@ typedef struct Reason {
         char *what; /* one line */
 } Reason;
 
-/* said: the output; the function changes this text. Returns 0, or -ENOMEM. */
+/* said: the output, which the function changes. Returns 0 or -ENOMEM. */
 int reason_find(char *said, Reason *ret);
 void reason_done(Reason *reason);

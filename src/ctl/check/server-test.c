@@ -9,7 +9,7 @@
 #define PROGRAMS_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* The test runs in the same way as before a reload of the instance: as its user, with the
- * environment of its unit and drop-ins. Only the runtime folder is another one. */
+ * environment of its unit and drop-ins. Only its runtime folder is different. */
 int server_test_run(const ServerTest *test, char **ret_said)
 {
         const Instance *instance = test->instance;
