@@ -51,7 +51,8 @@ def only_root_changes(path):
 
 
 def is_bindable(folder, user):
-    """Whether systemd will find the same folder at each start of the instance. systemd follows links as root."""
+    """Whether the path will lead to the same folder at each start of the instance. systemd follows its links as root, so
+    the customer must not be able to replace them."""
     first = first_not_roots(folder)
     if first is None or not os.path.lexists(first):
         return True
@@ -73,7 +74,7 @@ def scratch():
     folder = made.replace(f"/.{SCRATCH}", f"/{SCRATCH}")
     with locked(made):
         try:
-            os.rename(made, folder)  # other imports never see it unlocked
+            os.rename(made, folder)  # other imports look only for this name, so they find only a locked folder
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -125,7 +126,7 @@ def capabilities():
 def become(user):
     """Returns the words that make a command run as the user, with CAP_NET_BROADCAST if possible. The kernel uses this
     capability for nothing, but a process without it can't trace a process that has it. So the customer's other programs
-    can't get the keyring of root's session."""
+    can't trace the command to get the keyring of root's session."""
     words = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--no-new-privs"]
     if capabilities() >> CAP_NET_BROADCAST & 1:
         words += ["--inh-caps=-all,+net_broadcast", "--ambient-caps=-all,+net_broadcast"]
@@ -133,7 +134,8 @@ def become(user):
 
 
 def end(process):
-    """Kills the process with its children. A process that waits for a dead file server does not end, and stays behind."""
+    """Kills the process with its children. A process that waits for a dead file server does not end, so it is left
+    behind."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -165,8 +167,8 @@ def read_as(user, path):
 
 
 def read(path, user):
-    """Reads a file: as root if only root can change it; if not, as the customer, who could have made a link to another
-    customer's file."""
+    """Reads a file. If only root can change it, reads it as root. If not, reads it as the customer, because it may be a
+    link that the customer has made to another customer's file."""
     try:
         if only_root_changes(path):
             with open(path, "rb") as file:
@@ -186,8 +188,8 @@ def blocks(text, kind):
 
 
 def read_pair(certificate, key, chain, user):
-    """Returns the texts of (fullchain.pem, privkey.pem). One file may contain certificate and key, and the chain may be
-    in a separate file."""
+    """Returns the texts of (fullchain.pem, privkey.pem). certificate, key and chain are paths. key and chain can be
+    None, because the file of the certificate may also contain the key and the chain."""
     text = read(certificate, user)
     own = blocks(text, "CERTIFICATE")
     own += [block for block in (blocks(read(chain, user), "CERTIFICATE") if chain else []) if block not in own]

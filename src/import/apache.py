@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Reads the configuration of a running Apache from the dump that its mod_info prints. The dump has every directive,
-with its file and line. Include, IfModule, Define and macros are already processed in it."""
+with its file and line. Apache has already processed Include, IfModule, Define and macros."""
 
 import os
 import re
@@ -40,7 +40,7 @@ class Node:
         return f"<{text}>" if self.children is not None else text
 
     def walk(self):
-        """This node, and all nodes in it."""
+        """Yields this node, and all nodes in it."""
         yield self
         for child in self.children or ():
             yield from child.walk()
@@ -55,7 +55,7 @@ class Source:
         return [node for node in self.nodes if node.key == "virtualhost"]
 
     def server(self, key, default=""):
-        """The first argument of the last directive with this key for the whole server."""
+        """Returns the first argument of the last directive with this key that is not in a section."""
         return next((node.first() for node in reversed(self.nodes) if node.key == key), default)
 
 
@@ -85,8 +85,8 @@ def parse(text):
 
 
 def module_file(name):
-    """Returns the path of a module. name: the name of its structure, such as info_module. None: this machine does not
-    have the module."""
+    """Returns the path of a module, or None if this machine does not have it. name: the module's name in LoadModule,
+    such as info_module."""
     base = {"mpm_itk_module": "mpm_itk"}.get(name, name.removesuffix("_module"))
     return next((path for folder in MODULE_DIRS if os.path.exists(path := f"{folder}/mod_{base}.so")), None)
 

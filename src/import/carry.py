@@ -21,7 +21,7 @@ from access import Failed
 
 UNITS = "/etc/systemd/system"
 WWW = "/srv/www"
-# add --create-user writes this mark into the comment of the user, and remove --purge looks for it.
+# "bellhopctl add --create-user" writes this mark into the comment of the user, and "remove --purge" looks for it.
 USER_MARK = "bellhop customer"
 # A plan with one of these findings is not executed. All other findings existed before, or are not mistakes of the plan.
 MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
@@ -29,7 +29,7 @@ MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "cert
 # The options of add and set for limits. The value null in a plan becomes "none".
 LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
           "disk_max_bytes": "--disk-max={}"}
-# The import makes a missing document root. Until then, the check uses an empty folder.
+# If the document root does not exist, the import makes it later. Until then, the check uses an empty folder.
 INSTANCE_CONF = """
 <IfFile !"/srv/www/${{BELLHOP_INSTANCE}}">
     <IfFile !"/home/${{BELLHOP_INSTANCE}}/public_html">
@@ -38,7 +38,7 @@ INSTANCE_CONF = """
 </IfFile>
 Include {}
 """
-# Keys of a plan, and the settings in the instance's file that they become.
+# The keys of a plan, with the settings that they become in the file of the instance.
 SETTINGS = {"hosts": "Host", "addresses": "Address", "default": "Default", "http": "Http", "idle_seconds": "IdleSec",
             "network": "Network", "server": "Server", "canonical": "Canonical", "tls": "Tls", "acme": "Acme", "mail_per_hour": "MailPerHour",
             "mail_per_day": "MailPerDay", "mail_recipients_per_day": "MailRecipientsPerDay"}
@@ -220,7 +220,8 @@ class Carry:
 
     def stage(self, folder, entries):
         """Writes the plan as a folder of configuration, for bellhopctl check."""
-        # Customers can use the files in the folder, but can't open the folder itself, because import locks it.
+        # Customers must be able to use the files in the folder. But they must not open the folder itself, because they
+        # could then hold its lock.
         os.chmod(folder, 0o711)
         for name in ("apache2", "instances", "sites", "tls", "www"):
             os.mkdir(os.path.join(folder, name), 0o755)
@@ -313,7 +314,7 @@ class Carry:
 
     @staticmethod
     def options(entry):
-        """[(key of the plan, option of add)]."""
+        """Returns [(key of the plan, option of add)]."""
         found = [("hosts", f"--host={host}") for host in entry["hosts"]]
         found += [("addresses", f"--address={address}") for address in entry["addresses"]]
         found += [("default", "--default")] if entry["default"] else []
@@ -405,8 +406,8 @@ class Carry:
                 continue
             path = self.path("tls", name, folder) if folder else self.path("tls", name)
             installed = user and access.installed_pair(user, path)
-            # bellhop-acme may have replaced the certificate. Then the certificate of the plan is older, and is not
-            # installed.
+            # bellhop-acme may have replaced the installed certificate by a newer one, so the one in the plan is not
+            # installed again.
             if installed and not folder and there and self.tls_of(entry, there) == there["tls"] == "acme":
                 continue
             if installed != pair:

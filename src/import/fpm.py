@@ -8,7 +8,7 @@ import re
 # Files are read in this order, and a later file takes precedence.
 POOLS = ("/etc/php/*/fpm/pool.d/*.conf", "/etc/php-fpm.d/*.conf")
 INI = re.compile(r"(php_(?:admin_)?(?:value|flag)|env)\[([^\]]+)\]")
-# Settings that bellhop-instance or fpm.conf makes, so they are not imported.
+# bellhop-instance or fpm.conf makes these settings, so they are not imported.
 OWN = re.compile(r"user|group|listen(\..*)?|prefix|pm|chdir|catch_workers_output|decorate_workers_output|clear_env|"
                  r"process_control_timeout|rlimit_.*")
 # Settings of a pool that php.fpm can also have.
@@ -24,7 +24,7 @@ class Pool:
         return next((value for _, name, value in reversed(self.lines) if name == key), "").replace("$pool", self.name)
 
     def settings(self):
-        """[(line, key of php_value and the like, name, value)]."""
+        """Returns [(line, kind, name, value)] of the settings for PHP. kind: env, or php_value or similar."""
         return [(line, *found.groups(), value.replace("$pool", self.name)) for line, key, value in self.lines
                 if (found := INI.fullmatch(key))]
 
@@ -66,8 +66,8 @@ def load(patterns=POOLS):
 
 
 def program_of(version):
-    """Returns the path of PHP-FPM of that version. None: every instance uses this version anyway, because it is the
-    newest one; or the version is not installed."""
+    """Returns the path of PHP-FPM of this version. Returns None if the version is the newest one, which every instance
+    uses anyway, or if it is not installed."""
     installed = sorted((tuple(map(int, path.rpartition("fpm")[2].split("."))) for path in
                         glob.glob("/usr/sbin/php-fpm[0-9]*.[0-9]*")))
     path = f"/usr/sbin/php-fpm{version}"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Finds the certificates that Apache's mod_md manages. They must be searched, because no directive of a virtual host
-names their files."""
+"""Finds the certificates that Apache's mod_md manages. This needs a search in folders, because no directive names the
+files."""
 
 import os
 import re
@@ -11,7 +11,7 @@ FLAGS = ("auto", "manual")
 
 
 class Domains:
-    """All managed domains: a list of the names of each. The first name is also the name of the domain's folder."""
+    """All managed domains. Each one is a list of its names. The first name is also the name of its folder."""
 
     def __init__(self, source):
         root = source.server("serverroot", "/etc/apache2")
@@ -21,7 +21,8 @@ class Domains:
         self.all = [names for node in found if (names := [word.lower() for word in node.words if word.lower() not in FLAGS])]
 
     def pair_of(self, site):
-        """Returns (certificate, key, None). None: no domain has the site's names, or there is no certificate yet."""
+        """Returns the paths (certificate, key, None). Returns None if no domain has a name of the site, or if there is no
+        certificate yet."""
         own = {name for name, _ in site.names}
         for names in self.all:
             if own & set(names) and re.fullmatch(r"[a-z0-9*_-][a-z0-9*._-]*", names[0]):

@@ -37,12 +37,12 @@ DEFAULTS = {
     "certificate": None, "key": None, "chain": None,
     "certificates": {}, "snippets": {}, "folders": [], "php_fpm": None,
 }
-# The values of these keys are objects, which a cell of a table can't contain.
+# The values of these keys are objects, which a cell in CSV can't contain.
 NOT_IN_CSV = ("certificates", "snippets")
 
 
 class Mistakes(Exception):
-    """All mistakes, each with its position."""
+    """The texts of all mistakes, each with its position."""
 
 
 class Entry:
@@ -186,8 +186,8 @@ def header_mistakes(header):
 
 def read_csv(text, file):
     """Returns the entries of a plan in CSV, and [(entry, mistake)] of invalid rows."""
-    # The reader reports the last line of a row. A row can have several lines,
-    # because a line break in quotes does not end it.
+    # A row can have several lines, because a line break in quotes does not end it. The reader knows only the last line
+    # of a row, so the first line is noted here.
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     entries, mistakes, line = [], [], 1
     try:

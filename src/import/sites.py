@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Finds the user of each virtual host, and the customer of each host by Apache's own rules. For each address and port,
-Apache takes the first virtual host that has the name, exactly or by a wildcard. If no virtual host there has the name,
-Apache takes the first of them."""
+Apache takes the first virtual host that has the name, exactly or by a wildcard. If none of them has the name, Apache
+takes the first one."""
 
 import fnmatch
 import ipaddress
@@ -15,7 +15,7 @@ HOST = re.compile(r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[
 USER_DIRECTIVES = ("assignuserid", "ruidgid", "suexecusergroup")
 HTTP, TLS = "http", "tls"
 PORTS = {HTTP: 80, TLS: 443}
-# It replaces the "*" of a wildcard, to make a host that nobody uses.
+# This replaces the "*" of a wildcard, to make a host that nobody uses.
 PROBE = "zz--0"
 
 
@@ -89,8 +89,8 @@ class Site:
         return any(matches(name, host) for name, _ in self.names)
 
     def find_user(self, wanted, of_all):
-        """Finds the user in wanted, in the directives, or in the pools of PHP-FPM. of_all: the user of the whole
-        server."""
+        """Returns the user that is named in wanted, in a directive or in the pools of PHP-FPM. wanted: {host: user}, from
+        the options --user. of_all: the user of the whole server."""
         for name, _ in self.names:
             if name in wanted:
                 return wanted[name]
@@ -177,8 +177,8 @@ class Sites:
         without = next((site for site in sites if not site.users), None)
         if without:
             return None, f"{without.why}. Use --user={host}=USER to give it to USER"
-        # If several customers share one of these virtual hosts, the host belongs to the customer that has another one
-        # alone, if there is only one such customer.
+        # A virtual host can belong to several customers. If exactly one customer has one of these virtual hosts alone,
+        # the host belongs to this customer.
         alone = {user for site in sites if len(site.users) == 1 for user in site.users}
         if len(alone) == 1:
             return alone.pop(), None

@@ -8,7 +8,7 @@ ACME = "bellhopctl set NAME --acme or import --acme gets certificates instead; u
 ACME_MOVED = "Tls=acme: bellhop-acme gets the certificates"
 FCGID = "PHP runs in the customer's own PHP-FPM; for other programs, see SetHandler and ProxyPass"
 
-# Directives of virtual hosts, in lower case.
+# Directives of virtual hosts, in lower case, and the reason for each verdict.
 MOVED = {
     **dict.fromkeys(("assignuserid", "ruidgid", "rmode", "suexecusergroup", "rgroups"), USER),
     **dict.fromkeys(("customlog", "errorlog", "transferlog", "errorlogformat", "globallog", "logformat"), JOURNAL),

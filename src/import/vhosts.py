@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Turns Apache's virtual hosts into a plan, with a verdict on each directive. Most directives are "kept", in a virtual
-host of the customer's own Apache. A directive is "moved" if a setting of the machine or of bellhop replaces it."""
+host of the customer's own Apache. A directive is "moved" if a setting of the machine or of bellhop replaces it. It
+"needs a hand" if the administrator must replace it."""
 
 import fnmatch
 import os
@@ -139,15 +140,15 @@ class Customer:
         return [f"{pad}<{node.name} {text}>", *inner, f"{pad}</{node.name}>"]
 
     def with_php_socket(self, node, site):
-        """Returns the arguments of a directive. The socket of the instance's own PHP replaces the sockets of pools in
-        them."""
+        """Returns the arguments of a directive, in which the socket of the instance's own PHP replaces the sockets of
+        pools."""
         def own(found):
             pool = self.planner.pools.get(found.group(1) or found.group(2))
             return found.group() if not pool else PHP_SOCKET + ("fcgi://bellhop-php" if found.group(2) else "")
         return PROXY_SOCKET.sub(own, node.text)
 
     def line_of_php(self, node, pad, site):
-        """Returns lines in which the instance's own handler of PHP replaces another one. None: the directive is not
+        """Returns the lines that replace a directive, with the instance's own handler of PHP. None: the directive is not
         about PHP."""
         text = self.with_php_socket(node, site)
         if text != node.text and node.children is None:
@@ -250,8 +251,8 @@ class Customer:
         return ["<IfModule ssl_module>", *text, "</IfModule>"] if site.proto == TLS else text
 
     def server_sections(self):
-        """Returns the lines of sections of the whole server that apply to folders of this customer, or to folders above
-        them."""
+        """Returns the lines of sections outside virtual hosts, if the sections apply to folders of this customer, or to
+        folders above them."""
         text = []
         for node in self.planner.server_sections:
             if any(is_about(node, path) for path in self.paths):
@@ -289,7 +290,7 @@ class Customer:
         home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
         found = [home] if is_below(real, home) and home.count("/") > 1 else []
         for folder in (*found, first if first and os.path.lexists(first) else real):
-            # A link of the customer can lead to a folder that only root can change or make. The customer must not get
+            # The customer may have made a link to a folder that only root can change or make. The customer must not get
             # such a folder, so it is not bound.
             is_meant = access.is_owned(folder, user) or access.first_not_roots(path) in (None, first)
             if folder not in tables.SHARED and plan.is_folder(folder) and access.is_bindable(folder, user) and is_meant:
