@@ -44,7 +44,7 @@ typedef struct AcmeSettings {
         size_t n_addresses;
         uint64_t orders_per_hour;              /* for all instances together */
         uint64_t orders_per_week_per_instance; /* failed orders count, too */
-        uint64_t orders_max;                   /* orders at the same time */
+        uint64_t orders_max;                   /* the most orders at the same time */
         uint64_t order_timeout_usec;
         uint64_t retry_usec, retry_max_usec; /* first and longest pause after a failure */
 } AcmeSettings;

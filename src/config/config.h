@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads the settings of the router and the files of all instances: DIR/router.conf,
- * DIR/router.conf.d/X.conf and DIR/instances/NAME.conf. These files are the only source of truth,
- * and all programs read them with this code. The code does not log. It reports each mistake as a
- * Problem. A mistake in the file of an instance affects only that instance.
+ * Reads the settings of the router and the files of all instances: router.conf,
+ * router.conf.d/X.conf and instances/NAME.conf in the configuration folder DIR. These files are the
+ * only source of truth, and all programs read them with this code. The code does not log. It
+ * reports each mistake as a Problem. A mistake in the file of an instance affects only that
+ * instance.
  *
  * lines.c splits a line, and settings.c looks up its key. The tables of keys are in instance.c and
  * router-settings.c. instances.c merges the routes of all instances.
@@ -38,8 +39,8 @@ typedef struct RouterSettings {
         uint64_t in_flight_max_per_instance; /* 0: the limit is a share of RLIMIT_NOFILE */
         uint64_t pending_max_per_source;     /* 0: no limit */
         uint64_t starting_max;               /* 0: the limit depends on the number of processors */
-        uint64_t source_prefix_ipv4;         /* bits */
-        uint64_t source_prefix_ipv6;         /* bits */
+        uint64_t source_prefix_ipv4;         /* length in bits */
+        uint64_t source_prefix_ipv6;         /* length in bits */
         TrustedProxies trusted_proxies;
 } RouterSettings;
 
@@ -102,7 +103,7 @@ typedef struct MailLimits {
 /* An instance, with the settings of bellhop.instance(5). */
 typedef struct Instance {
         char *name; /* also the name of its user */
-        char *file; /* path */
+        char *file; /* the path of its file */
         bool is_default;
         unsigned default_line; /* the line of Default= in the file */
         char *canonical; /* the host to which requests for its other exact hosts are redirected;
@@ -193,7 +194,7 @@ Config *config_free(Config *config);
 void config_digest_others(Config *config, uint32_t without);
 
 typedef struct Origin {
-        const Instance *instance; /* NULL: the file has a mistake */
+        const Instance *instance; /* NULL: none has the route, because the file has a mistake */
         const char *file;         /* path */
         unsigned line;
 } Origin;

@@ -118,8 +118,8 @@ static int instances_withhold(Loading *loading, const InstanceDraft *draft, size
         return r;
 }
 
-/* Keeps the old instance of a file with a mistake, or withholds the file's hosts. problem: the
- * number of its first problem. */
+/* If a file has a mistake, keeps the instance from before the reload, or withholds the hosts of the
+ * file. problem: the number of the file's first problem. */
 static int instances_leave_out(Loading *loading, const char *name, const InstanceDraft *draft,
                                size_t problem, bool may_keep)
 {

@@ -17,8 +17,8 @@ typedef struct MailSettings {
         uint64_t recipients_max; /* the most recipients of a message */
         uint64_t connections_max;
         uint64_t connections_max_per_instance;
-        uint64_t relays_max; /* connections to the mail server */
-        uint64_t store_max;  /* bytes of all messages that the mail server has not yet got */
+        uint64_t relays_max; /* the most connections to the mail server */
+        uint64_t store_max;  /* the most bytes of messages that wait for the mail server */
         uint64_t client_timeout_usec;
         uint64_t relay_timeout_usec;
 } MailSettings;

@@ -26,7 +26,7 @@ typedef struct Setting {
         int (*parse)(SettingsFile *file, Span value, void *target);
         bool is_list;  /* parse is called for each word of the value, or once for an empty value */
         size_t offset; /* of the target in the structure */
-        uint64_t low, high; /* the range of a uint64_t; high 0: no range */
+        uint64_t low, high; /* the range of a uint64_t target; high 0: no range */
         const char *range;  /* the range, as text for people */
 } Setting;
 
@@ -62,7 +62,7 @@ int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uin
  * as a log, every line would be a mistake. */
 #define PROBLEMS_PER_FILE_MAX 20
 
-/* The arguments for %.*s: the part of a value that a problem shows. */
+/* The arguments for %.*s that show a value in a problem. A long value is cut off. */
 #define PROBLEM_SHOWN_MAX 80
 #define PROBLEM_SHOWN(value)                                                        \
         (int)((value).size > PROBLEM_SHOWN_MAX ? PROBLEM_SHOWN_MAX : (value).size), \

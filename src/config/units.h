@@ -34,7 +34,7 @@ int units_write_wanted(const char *dir, const char *name, Network network);
 int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 
 /* Makes systemd notice changes in UNITS_GENERATED_DIR without a daemon-reload, but only for units
- * that it has not loaded. It unloads the service of an instance when the service and its socket are
- * stopped, unless another unit wants them: bellhop.target wants the sockets that existed at
+ * that are not loaded. systemd unloads the service of an instance after the service and its socket
+ * are stopped, unless another unit wants them. bellhop.target wants the sockets that existed at
  * boot. */
 int units_announce(void);
