@@ -88,7 +88,7 @@ typedef struct InstanceCheck {
         Newest newest; /* the file that changed last, of those that the instance reads */
 } InstanceCheck;
 
-/* Does the same as finding_add() for the instance of inst. file: NULL for none. */
+/* Does the same as finding_add(), for the instance that inst checks. file: NULL for none. */
 #define instance_finding(inst, kind, file, ...) \
         finding_add(&(inst)->check->findings, kind, (Place){ (inst)->name, file, 0 }, __VA_ARGS__)
 
@@ -134,7 +134,7 @@ void instance_check_target(InstanceCheck *inst, const char *file, unsigned line,
 extern const char *const instance_target_advice[SERVER_TYPES];
 
 /* Does the same as instance_check_target() for a line of a snippet for nginx. text: an address,
- * perhaps after a scheme. Ignores host names other than localhost: a name is that of an upstream
- * group, or nginx looks it up when it starts, and reports an error itself. */
+ * perhaps after a scheme. Ignores host names other than localhost: such a name is that of an
+ * upstream group, or nginx itself reports an error if it can't look up the name. */
 void instance_check_nginx_target(InstanceCheck *inst, const char *file, unsigned line,
                                  const char *text);

@@ -52,7 +52,7 @@ typedef struct Finding {
 } Finding;
 
 typedef struct Findings {
-        const char *config_dir; /* the folder in the option {config} of advice; NULL: the usual
+        const char *config_dir; /* the folder for the option that replaces {config}; NULL: the usual
                                    folder */
         Finding *findings;
         size_t n;

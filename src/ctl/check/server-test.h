@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Has bellhop-instance test the configuration that an instance would have at its next start. Does
- * not log. */
+/* Runs bellhop-instance to test the configuration that an instance would have at its next start.
+ * Does not log. */
 #pragma once
 
 #include <systemd/sd-bus.h>
