@@ -25,7 +25,7 @@ SCRATCH = "bellhop-import."
 
 
 class Failed(Exception):
-    """A failed action, as a sentence without a full stop."""
+    """An action failed. The text is a sentence without its full stop."""
 
 
 def first_not_roots(path, links=40):
@@ -51,8 +51,8 @@ def only_root_changes(path):
 
 
 def is_bindable(folder, user):
-    """Whether the path will lead to the same folder at each start of the instance. systemd follows its links as root, so
-    the customer must not be able to replace them."""
+    """Whether the path will lead to the same folder at each start of the instance. systemd follows its links as root,
+    so the customer must not be able to replace them."""
     first = first_not_roots(folder)
     if first is None or not os.path.lexists(first):
         return True

@@ -120,7 +120,7 @@ class Carry:
         self.pairs = {}     # {(name, folder): (fullchain, privkey)}
         self.refused = {}   # {name: why}
         self.exported = None
-        self.units = False  # drop-ins have changed
+        self.units = False  # whether drop-ins have changed
         self.n = 0
 
     # --- the present state ---
@@ -141,8 +141,8 @@ class Carry:
     # --- mistakes that are found before anything is changed ---
 
     def conflicts(self):
-        """Finds hosts, addresses and defaults that two instances have. Each of the two may be in the plan, or may
-        already exist."""
+        """Finds hosts and addresses that two instances have, and a second default instance. Each of the two instances
+        may be in the plan, or may already exist."""
         taken, mistakes = {}, []
         names = {entry.name for entry in self.entries}
         self.settings_of("")

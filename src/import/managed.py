@@ -21,8 +21,8 @@ class Domains:
         self.all = [names for node in found if (names := [word.lower() for word in node.words if word.lower() not in FLAGS])]
 
     def pair_of(self, site):
-        """Returns the paths (certificate, key, None). Returns None if no domain has a name of the site, or if there is no
-        certificate yet."""
+        """Returns the paths (certificate, key, None). Returns None if no domain has a name of the site, or if there is
+        no certificate yet."""
         own = {name for name, _ in site.names}
         for names in self.all:
             if own & set(names) and re.fullmatch(r"[a-z0-9*_-][a-z0-9*._-]*", names[0]):

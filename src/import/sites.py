@@ -89,8 +89,8 @@ class Site:
         return any(matches(name, host) for name, _ in self.names)
 
     def find_user(self, wanted, of_all):
-        """Returns the user that is named in wanted, in a directive or in the pools of PHP-FPM. wanted: {host: user}, from
-        the options --user. of_all: the user of the whole server."""
+        """Returns the user that is named in wanted, in a directive or in the pools of PHP-FPM. wanted: {host: user},
+        from the options --user. of_all: the user of the whole server."""
         for name, _ in self.names:
             if name in wanted:
                 return wanted[name]

@@ -148,8 +148,8 @@ class Customer:
         return PROXY_SOCKET.sub(own, node.text)
 
     def line_of_php(self, node, pad, site):
-        """Returns the lines that replace a directive, with the instance's own handler of PHP. None: the directive is not
-        about PHP."""
+        """Returns the lines that replace a directive, with the instance's own handler of PHP. None: the directive is
+        not about PHP."""
         text = self.with_php_socket(node, site)
         if text != node.text and node.children is None:
             if len({pool.version for pool in site.pools}) > 1:
