@@ -36,7 +36,7 @@ typedef struct Pair {
         STACK_OF(X509) * certificates; /* NULL: could not be read */
         EVP_PKEY *key;                 /* NULL: could not be read */
         bool is_key_sealed;            /* encrypted by systemd-creds(1): only systemd can read it */
-        const char *advice; /* replaces the advice of the kind of a finding; NULL: keeps it */
+        const char *advice;            /* replaces the usual advice of a finding; NULL: keeps it */
 } Pair;
 
 /* Whether bellhop-acme installs the pair. It does not install a pair for a single host, or a pair
@@ -206,7 +206,7 @@ static bool tls_is_early(const X509 *certificate, time_t now)
 }
 
 /* Checks one certificate of the chain. An expired certificate breaks the chain, even if it is the
- * issuer's. advice: NULL for the advice of the kind. */
+ * issuer's. advice: replaces the usual advice of a finding; NULL: keeps it. */
 static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, const char *advice)
 {
         const time_t now = pair->inst->check->now, end = certificate_not_after(certificate);

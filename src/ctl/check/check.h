@@ -19,7 +19,7 @@
 /* The units of bellhop that belong to no instance. */
 typedef struct MachineUnit {
         const char *name;
-        bool is_needed; /* all instances use it; other units may be masked on purpose */
+        bool is_needed; /* all instances use it, so it must not be masked */
 } MachineUnit;
 
 extern const MachineUnit machine_units[];

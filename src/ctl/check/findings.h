@@ -68,9 +68,9 @@ typedef struct Place {
 #define NOWHERE ((Place){ .line = 0 })
 
 /*
- * Adds a finding. advice: replaces the advice of the kind; NULL: keeps it. Control characters in
- * texts become question marks. Returns the finding, or NULL if memory runs out. The pointer is
- * valid until the next finding is added.
+ * Adds a finding. advice: replaces the usual advice of this kind; NULL: keeps it. Control
+ * characters in texts become question marks. Returns the finding, or NULL if memory runs out. The
+ * pointer is valid until the next finding is added.
  */
 Finding *finding_add(Findings *findings, FindingKind kind, Place place, const char *advice,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
