@@ -361,8 +361,8 @@ def let_acme(entry, authority):
 
 
 def as_json(entry):
-    """Returns the entry as a JSON object. Keys of status --json are always present. All other keys are present only if
-    their values differ from the defaults."""
+    """Returns the entry as a JSON object. The keys of "bellhopctl status --json" are always present. All other keys are
+    present only if their values differ from the defaults."""
     always = ("hosts", "addresses", "default", "http", "network", "server", "idle_seconds", "suspended", "canonical", "tls", "acme", *MAIL,
               *LIMITS)
     return {"instance": entry.name, **{key: entry[key] for key in DEFAULTS

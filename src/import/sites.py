@@ -202,7 +202,7 @@ class Sites:
         return {user: list(names) for user, names in hosts.items()}, left
 
     def default(self):
-        """Returns (user of all unknown hosts, None), or (None, why there is no such user)."""
+        """Returns (the user that gets all unknown hosts, None), or (None, why there is no such user)."""
         first = [group[0] for group in self.groups.values()]
         users = set.intersection(*(site.users for site in first)) if first else set()
         if len(users) == 1:

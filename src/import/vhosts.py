@@ -459,14 +459,15 @@ class Planner:
 
 
 def plan_of(source, wanted, network, acme=None):
-    """acme: the authority of all entries, "" for the default one; None: no authority."""
+    """Returns (entries, verdicts). acme: the authority that all entries get, or "" for the default one; None: they get no
+    authority."""
     if not source.vhosts:
         raise Failed("there is no virtual host in Apache's configuration")
     return Planner(source, wanted, network, acme).plan()
 
 
 def taken_back(verdicts, mistakes):
-    """Changes the verdicts of instances with mistakes: they are not made, so nothing was moved for them."""
+    """Changes the verdicts of instances with mistakes. These instances are not made, so nothing is moved for them."""
     why = {}
     for entry, text in mistakes:
         why.setdefault(entry.name, text)
