@@ -459,8 +459,8 @@ class Planner:
 
 
 def plan_of(source, wanted, network, acme=None):
-    """Returns (entries, verdicts). acme: the authority that all entries get, or "" for the default one; None: they get no
-    authority."""
+    """Returns (entries, verdicts). acme: the authority that all entries get, or "" for the default one; None: they get
+    no authority."""
     if not source.vhosts:
         raise Failed("there is no virtual host in Apache's configuration")
     return Planner(source, wanted, network, acme).plan()
