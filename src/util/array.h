@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Growing arrays: malloc()ed elements and a count. The count determines the room: ARRAY_ROOM_MIN,
- * then each power of two. An array begins as NULL with a count of 0. Only array_append() can add
- * elements. To remove elements from the end, decrease the count. */
+/* Growing arrays: malloc()ed elements and their number n. An array begins as NULL with n = 0. At
+ * first it gets room for ARRAY_ROOM_MIN elements. Each time that it is full, its room doubles, so n
+ * alone determines the room. Add elements one at a time, at the end. To remove elements from the
+ * end, decrease n. */
 #pragma once
 
 #include <errno.h>
@@ -9,8 +10,8 @@
 
 #define ARRAY_ROOM_MIN 8
 
-/* Returns the array, or a larger copy if n elements fill its room; NULL without memory, with the
- * array unchanged. */
+/* Makes room for one more element. Returns the array, which may have moved; or NULL if there is not
+ * enough memory, with the array unchanged. */
 static inline void *array_make_room(void *array, size_t n, size_t element_bytes)
 {
         if (n != 0 && (n < ARRAY_ROOM_MIN || (n & (n - 1)) != 0))
@@ -18,8 +19,8 @@ static inline void *array_make_room(void *array, size_t n, size_t element_bytes)
         return reallocarray(array, n != 0 ? n * 2 : ARRAY_ROOM_MIN, element_bytes);
 }
 
-/* Appends a value, which may be a compound literal, and counts it in n. Evaluates to 0, or -ENOMEM
- * with array and n unchanged; the caller then keeps the value. */
+/* Appends a value, which may be a compound literal, and adds 1 to n. Evaluates to 0, or to -ENOMEM:
+ * then array and n are unchanged, and the caller still owns the value. */
 #define array_append(array, n, ...)                                             \
         ({                                                                      \
                 void *_room_ = array_make_room((array), (n), sizeof(*(array))); \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ownership by scope: a variable with a cleanup attribute is released when its scope ends. */
+/* A variable with a cleanup attribute owns its value: at the end of the variable's scope, the
+ * function in the attribute frees or closes the value. */
 #pragma once
 
 #include <errno.h>
@@ -20,7 +21,7 @@
         }                                   \
         struct cleanup_needs_a_semicolon_##func
 
-/* Closes fd, and keeps errno. Returns the value of an empty variable, so that `fd = close_fd(fd)`
+/* Closes fd, and keeps errno. Returns -EBADF, which stands for no descriptor: `fd = close_fd(fd)`
  * also resets fd. */
 static inline int close_fd(int fd)
 {
@@ -53,7 +54,8 @@ static inline void fclosep(FILE **f)
 #define _cleanup_free_   _cleanup_(freep)
 #define _cleanup_fclose_ _cleanup_(fclosep)
 
-/* Returns the value of the variable for a new owner, and makes the variable empty. */
+/* Returns the value of a variable for a new owner, and sets the variable to -EBADF or NULL, so that
+ * its cleanup does nothing. */
 #define take_fd(fd)                  \
         ({                           \
                 int *_fd_ = &(fd);   \

@@ -49,8 +49,8 @@ void deadline_queue_done(DeadlineQueue *queue)
         queue->timer = sd_event_source_disable_unref(queue->timer);
 }
 
-/* The search begins at the end: a new deadline belongs there, unless the time limit has become
- * shorter. */
+/* Searches for the place from the end: a new deadline belongs there, unless its object got a
+ * shorter time limit than earlier objects. */
 int deadline_queue_add(DeadlineQueue *queue, Deadline *deadline, uint64_t usec)
 {
         Deadline *before = TAILQ_LAST(&queue->list, DeadlineList);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Ordered deadlines with one timer. Usually all deadlines in a queue have the same time limit, so a
- * new deadline is appended. */
+/* A queue of deadlines, in order of time, with one timer. Usually all objects in a queue get the
+ * same time limit, so a new deadline is the latest one, and goes to the end. */
 #pragma once
 
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 #include <systemd/sd-event.h>
 
-/* The time of CLOCK_MONOTONIC at which this turn of the event loop began. */
+/* Returns the time (CLOCK_MONOTONIC) at which this turn of the event loop began. */
 static inline uint64_t event_now(sd_event *event)
 {
         uint64_t now = 0;
@@ -30,15 +30,16 @@ typedef struct DeadlineQueue {
         void (*on_passed)(Deadline *deadline);
 } DeadlineQueue;
 
-/* on_passed: called when a deadline has passed; it must remove the deadline from the queue. */
+/* When a deadline has passed, the queue calls on_passed(), which must remove the deadline from the
+ * queue. */
 int deadline_queue_init(DeadlineQueue *queue, sd_event *event,
                         void (*on_passed)(Deadline *deadline));
 
-/* Calls on_passed() for all remaining deadlines. */
+/* Treats all remaining deadlines as passed, and then frees the timer. */
 void deadline_queue_done(DeadlineQueue *queue);
 
-/* Returns 0, or a negative errno if the timer can't be set; the deadline is in the queue in both
- * cases. */
+/* Adds a deadline. Returns 0, or a negative errno if the timer can't be set; the deadline is in the
+ * queue in both cases. */
 int deadline_queue_add(DeadlineQueue *queue, Deadline *deadline, uint64_t usec);
 void deadline_queue_remove(DeadlineQueue *queue, Deadline *deadline);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads files that customers may have made. A fifo can't block this, and an endless file is
- * refused. */
+/* Reads files that customers may have made. A fifo can't block the caller, and a file without end
+ * is refused. */
 #pragma once
 
 #include <stddef.h>
@@ -9,6 +9,6 @@
  * Returns 0; -EFBIG: the file is larger than size_max; -EINVAL: it is not a regular file; or
  * another negative errno. */
 int file_read(const char *path, int flags, size_t size_max, char **ret, size_t *ret_size);
-/* folder: as for openat(2). */
+/* Does the same for a path below folder, as openat(2) does. */
 int file_read_at(int folder, const char *path, int flags, size_t size_max, char **ret,
                  size_t *ret_size);

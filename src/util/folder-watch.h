@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Waits for answers that are files in a folder. A process can answer a signal in this way. */
+/* Waits until a certain file appears in a folder. A process can answer a signal by such a file. */
 #pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Signals a process, then calls look() for each file that is renamed into the folder, until look()
- * returns positive (found) or a negative errno; 0 means not yet. Returns 0, -ETIMEDOUT at end_usec
- * (CLOCK_MONOTONIC), -ESRCH if the process has ended, or another negative errno. */
+/* Sends the signal `number` to a process. Then calls look() whenever files were renamed into the
+ * folder. look() returns a positive number if it has found the file, 0 to continue to wait, or a
+ * negative errno. Returns 0 if the file was found; -ETIMEDOUT at end_usec (CLOCK_MONOTONIC); -ESRCH
+ * if the process has ended; or another negative errno. */
 int folder_watch(const char *folder, pid_t process, int number, uint64_t end_usec,
                  int (*look)(void *userdata), void *userdata);
 
-/* Calls look() at once, then in the same way for each file that is renamed into the folder; signals
- * no process. */
+/* Does the same without a process: calls look() at once, then whenever files were renamed into the
+ * folder. */
 int folder_wait(const char *folder, uint64_t end_usec, int (*look)(void *userdata), void *userdata);

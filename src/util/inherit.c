@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Does not use libsystemd: with the libraries that libsystemd needs, it would use memory of every
- * Apache process that loads mod_bellhop. */
+/* This file does not use libsystemd. mod_bellhop contains this file, so libsystemd and the
+ * libraries that it needs would use memory in every Apache process. */
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/socket.h>

@@ -12,7 +12,8 @@
 
 #define JOURNAL_FIELDS_MAX 8
 
-/* As large as the kernel allows, so a burst can use all of journald's queue. */
+/* The wanted size of the send buffer, which the kernel lowers to its limit. With a large buffer, a
+ * burst of lines can fill all of journald's queue. */
 #define JOURNAL_SEND_BYTES (1024 * 1024)
 
 static int journal_fd = -EBADF;
@@ -26,7 +27,8 @@ typedef struct JournalField {
         } size;
 } JournalField;
 
-/* In the native protocol, a value with more than one line must come after its size. */
+/* In the native protocol, "=" separates name and value. If the value has several lines, a newline
+ * and the size of the value replace the "=". */
 static void journal_set_field(JournalField *field, const char *name, const char *value)
 {
         const size_t size = strlen(value);
@@ -74,8 +76,7 @@ static bool journal_send(const JournalLine *line)
         return sendmsg(journal_fd, &entry, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-/* Does not wait: if standard error is a full pipe or socket, the line is lost. A file always
- * accepts a line. */
+/* Does not wait: if standard error is a full pipe or socket, the line is lost. */
 static bool journal_print(const JournalLine *line)
 {
         struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };

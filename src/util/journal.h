@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes lines to the journal in its native protocol (https://systemd.io/JOURNAL_NATIVE_PROTOCOL).
- * Does not use libsystemd, which waits for a slow or hanging journald, and which would use memory
- * of every Apache process. Nothing here waits. A line that can't be sent is lost and counted, and
- * the number of lost lines is reported before the next line. */
+ * Does not use libsystemd: it would wait for a journald that is slow or hangs, and would use memory
+ * in every Apache process, because mod_bellhop contains this file. No function here waits. A line
+ * that can't be sent at once is lost. The number of lost lines is reported before the next line. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 /* What a line is about. A field that does not apply is NULL. Text from the network must be
  * escaped. */
 typedef struct LogFields {
-        const char *message_id; /* of util/log-ids.h, if an administrator has to act */
+        const char *message_id; /* from util/log-ids.h */
         const char *instance;
         const char *host;
         const char *peer;
@@ -21,18 +21,20 @@ typedef struct LogFields {
 
 typedef struct JournalLine {
         const char *identifier;
-        int level; /* of syslog(3) */
+        int level; /* as in syslog(3) */
         const char *text;
         LogFields fields;
 } JournalLine;
 
-/* Before journal_open() and after journal_close(), lines go to standard error, with the level in
- * front. Returns 0 or a negative errno. Both functions reset the count of unreported lost lines. */
+/* After journal_open(), lines go to the journal. Before it, and after journal_close(), they go to
+ * standard error, with the level in front. Both functions forget the lost lines that are not
+ * reported yet. journal_open() returns 0 or a negative errno. */
 int journal_open(void);
 void journal_close(void);
 
-/* Returns false if the line is lost. Several threads may call this. */
+/* Writes a line. Returns false if the line is lost. Several threads may call this at the same time.
+ */
 bool journal_write(const JournalLine *line);
 
-/* The number of lost lines since the start of the process. */
+/* Returns the number of lines that were lost since the start of the process. */
 uint64_t journal_n_lost(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* MESSAGE_ID= of lines that ask an administrator to act, and of new certificates.
- * conf/bellhop.catalog explains them, and journalctl -x shows these explanations. An id never
- * changes its meaning. */
+/* The ids (MESSAGE_ID=) of log lines that ask an administrator to act, and of lines about new
+ * certificates. conf/bellhop.catalog explains the ids, and journalctl -x shows these explanations.
+ * An id never changes its meaning. */
 #pragma once
 
 #define LOG_ID_CONFIG_PROBLEM     "460455030f64d1852a41b48895ed7b48"

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Limits how often a line may be written. Pure. */
+/* Limits how often a line may be written. Makes no system calls. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Allows at most burst lines in each interval. The next line that is allowed gets the number of
- * dropped lines. */
+/* Allows at most burst lines in each interval. */
 typedef struct LogLimit {
         uint64_t interval_usec;
         unsigned burst;

@@ -6,7 +6,8 @@
 
 #define LINE_MAX_BYTES 2048
 
-/* sd-daemon(3): JOURNAL_STREAM names device and inode of the stream that leads to the journal. */
+/* systemd.exec(5): $JOURNAL_STREAM has the device and the inode of the stream that leads to the
+ * journal. */
 static bool log_leads_to_journal(void)
 {
         const char *stream = getenv("JOURNAL_STREAM");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes one line for one event. If stderr leads to the journal, the line goes there, with its
- * fields. Otherwise it goes to stderr, with the level in front. util/journal.h says what happens to
+/* Writes log lines, one for each event. If stderr leads to the journal, a line goes there, with its
+ * fields. Otherwise it goes to stderr, with its level in front. util/journal.h says what happens to
  * lines that can't be sent at once. Only code in folders with a main.c writes log lines. All other
- * code returns outcomes instead, so each event is logged once. mod_bellhop logs through Apache. */
+ * code returns results to its caller, so no event is logged twice. mod_bellhop logs through Apache.
+ */
 #pragma once
 
 #include <errno.h>
@@ -24,6 +25,6 @@ void log_full_args(int level, const LogFields *fields, const char *format, va_li
 #define log_warning(...) log_full(LOG_WARNING, NULL, __VA_ARGS__)
 #define log_error(...)   log_full(LOG_ERR, NULL, __VA_ARGS__)
 
-/* error: a negative errno. In the format, %m writes its text. */
+/* error: a negative errno. %m in the format stands for its text. */
 #define log_warning_errno(error, ...) (errno = -(error), log_warning(__VA_ARGS__))
 #define log_error_errno(error, ...)   (errno = -(error), log_error(__VA_ARGS__))

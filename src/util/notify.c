@@ -14,7 +14,7 @@
 /* systemd reads at most this number of bytes of a message. */
 #define NOTIFY_BYTES_MAX 4096
 
-/* Sends a datagram, with a copy of the descriptor unless that is negative. */
+/* Sends a datagram, with a copy of fd unless fd is negative. */
 static int notify_try(const Notify *notify, const char *text, int fd)
 {
         union {
@@ -39,8 +39,8 @@ static int notify_try(const Notify *notify, const char *text, int fd)
 
 /* --- without waiting --- */
 
-/* Returns false if the message must be sent again later; true if it was sent, or can never be
- * sent. */
+/* Tries to send a message. Returns false if it must be tried again later; true if it was sent, or
+ * can never be sent. */
 static bool notify_is_over(const Notify *notify, const char *text)
 {
         const int r = notify_try(notify, text, -1);
@@ -48,7 +48,8 @@ static bool notify_is_over(const Notify *notify, const char *text)
         return r != -EAGAIN && r != -ENOBUFS && r != -ENOMEM;
 }
 
-/* Sends the messages that are kept, until one can't be sent now. status: "STATUS=..." or "". */
+/* Sends the kept messages in order, until one can't be sent now. status: a line "STATUS=..." to add
+ * to them, or "". */
 static void notify_flush(Notify *notify, const char *status)
 {
         char text[NOTIFY_BYTES_MAX];
@@ -162,8 +163,9 @@ int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume)
         notify->fd = notify_connect(path);
         if (notify->fd < 0)
                 return notify->fd;
-        /* The kernel reports room in the queue of the other end. The event is edge-triggered,
-         * because a socket without another end always has room. */
+        /* This event reports room in systemd's queue. It is edge-triggered: if systemd has closed
+         * its socket, the kernel always reports room, and the event would otherwise occur without
+         * end. */
         r = sd_event_add_io(event, &notify->room, notify->fd, EPOLLOUT | EPOLLET, notify_on_room,
                             notify);
         if (r >= 0)
@@ -180,7 +182,8 @@ void notify_done(Notify *notify)
 
 /* --- with a deadline --- */
 
-/* Waits for the events. Returns 0 if none happens before the deadline. */
+/* Waits for events of a descriptor. Returns those that occurred, 0 if none has occurred so far, or
+ * a negative errno. */
 static int notify_poll(int fd, short events, uint64_t deadline_usec)
 {
         struct pollfd at = { .fd = fd, .events = events };
@@ -212,7 +215,7 @@ int notify_barrier(const Notify *notify, uint64_t deadline_usec)
                 return -errno;
         r = notify_give_fd(notify, "BARRIER=1", ends[1], deadline_usec);
         (void)close_fd(ends[1]);
-        /* systemd closes its copy when it reads the message. */
+        /* systemd closes its copy of this end when it reads the message. Then the pipe hangs up. */
         while (r == 0 && (r = notify_poll(ends[0], 0, deadline_usec)) == 0)
                 if (clock_monotonic_usec() >= deadline_usec)
                         r = -ETIMEDOUT;

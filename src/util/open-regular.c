@@ -7,8 +7,8 @@
 #include "util/open-regular.h"
 
 /* The kernel's own files look regular, but opening or reading some of them changes the machine.
- * Most of these files have no size. Those with a size are in sysfs, or belong to a device
- * (/proc/bus/pci). */
+ * Most of these files have size 0. The others are in sysfs, or belong to a device (/proc/bus/pci).
+ */
 static bool open_is_harmless(int fd, const struct stat *st)
 {
         struct statfs fs;
@@ -19,8 +19,8 @@ static bool open_is_harmless(int fd, const struct stat *st)
 
 int open_regular(int folder, const char *path, int flags, struct stat *ret)
 {
-        /* With O_PATH, the kernel does not call the driver of a device. From here on, nobody can
-         * replace the found file by another. */
+        /* O_PATH only finds the file, so the kernel does not call the driver of a device. From here
+         * on, nobody can replace the found file by another. */
         _cleanup_close_ int place = openat(folder, path, O_PATH | O_CLOEXEC | flags);
         char self[32];
         int fd;
@@ -32,7 +32,7 @@ int open_regular(int folder, const char *path, int flags, struct stat *ret)
         if (!open_is_harmless(place, ret))
                 return -EINVAL;
         (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
-        /* With O_NONBLOCK, a lease of another process on the file does not delay this. */
+        /* With O_NONBLOCK, this does not wait for another process that has a lease on the file. */
         fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
         return fd < 0 ? -errno : fd;
 }

@@ -6,8 +6,9 @@
 #include <sys/stat.h>
 
 /*
- * Opens a regular file to read. folder: as for openat(2). flags: O_NOFOLLOW, or 0 to follow links.
- * Returns the descriptor, with the file's status in *ret; -EINVAL: it is not a regular file, or
- * empty, as most of the kernel's own files are; or another negative errno.
+ * Opens a regular file for reading. folder: as for openat(2). flags: O_NOFOLLOW, or 0 to follow
+ * links. Returns the descriptor, or a negative errno. -EINVAL: the file is not regular, is empty,
+ * or is one of the kernel's own files, of which most have size 0. *ret gets the status of the file,
+ * also with -EINVAL.
  */
 int open_regular(int folder, const char *path, int flags, struct stat *ret);

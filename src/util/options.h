@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parses the options of our services. All services also have --help and --version. */
+/* Parses the options of bellhop's services. Every service also has --help and --version. */
 #pragma once
 
 #define OPTIONS_MAX 8
@@ -9,11 +9,11 @@
 typedef struct ProgramOption {
         const char *name; /* without "--"; NULL: the end of the table */
         int has_argument; /* as in getopt_long(3) */
-        const char **ret; /* gets the argument, or "" */
+        const char **ret; /* gets the argument, or "" if the option has none */
 } ProgramOption;
 
-/* Returns 0 to continue: n_words words begin at argv[optind]. Returns 1 if the help or the version
- * was shown. Returns a negative number after an error in the options or words, which it has already
- * reported. */
+/* Parses options, and n_words arguments that are not options. Returns 0 if the program can
+ * continue: these arguments begin at argv[optind]. Returns 1 if the help or the version was shown.
+ * Returns a negative errno after a mistake in the arguments, which it has already reported. */
 int options_parse(int argc, char *argv[], int n_words, const ProgramOption *options,
                   const char *help);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A span: bytes that the span does not own. The functions here never read beyond its end, whatever
- * the bytes are. */
+/* A span refers to bytes that it does not own. The functions here never read beyond its end,
+ * whatever the bytes are. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,8 +29,8 @@ static inline bool span_take(Span *s, size_t n, Span *ret_taken)
         return true;
 }
 
-/* Removes the bytes before the first byte `end`, and also that byte. Returns false, and removes
- * nothing, if there is no such byte. */
+/* Removes all bytes up to the first byte `end`, including that byte. *ret gets the bytes before it.
+ * Returns false, and removes nothing, if there is no byte `end`. */
 static inline bool span_take_until(Span *s, uint8_t end, Span *ret)
 {
         const uint8_t *at = s->size > 0 ? memchr(s->data, end, s->size) : NULL;

@@ -6,11 +6,12 @@
 
 #include "util/span.h"
 
-/* Returns a string, which the caller frees, or NULL without memory. */
+/* Make a string as printf(3) does. Return the string, which the caller frees, or NULL if there is
+ * not enough memory. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *text_format_args(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
-/* Appends a copy of text to an array of strings, and counts it in n. Returns 0 or -ENOMEM. */
+/* Appends a copy of text to an array of strings, and adds 1 to *n. Returns 0 or -ENOMEM. */
 int texts_append(char ***texts, size_t *n, const char *text);
 void texts_free(char **texts, size_t n);
 
@@ -23,7 +24,7 @@ static inline bool text_is_digit(uint8_t c)
         return c >= '0' && c <= '9';
 }
 
-/* Whether text ends with end, and has more before it. */
+/* Whether text ends with end, and is longer than end. */
 static inline bool text_ends_with(const char *text, const char *end)
 {
         const size_t length = strlen(text), of_end = strlen(end);
@@ -33,17 +34,17 @@ static inline bool text_ends_with(const char *text, const char *end)
 
 /* Reads a decimal number. Leading zeros are allowed; callers may refuse them. Returns false, and
  * leaves *ret unchanged, if text is empty, has anything but digits, or is a number larger than max.
- * Pure. */
+ */
 bool text_number(Span text, uint64_t max, uint64_t *ret);
 
 /* Returns the number of steps that turn a into b, ignoring case. A step changes, adds or removes a
- * letter, or swaps it with the next letter. SIZE_MAX: a or b has more than TEXT_DISTANCE_MAX bytes.
- * Pure. */
+ * letter, or swaps it with the next letter. Returns SIZE_MAX if a or b has more than
+ * TEXT_DISTANCE_MAX bytes. */
 #define TEXT_DISTANCE_MAX 32
 size_t text_distance(Span a, Span b);
 
 /* Makes text safe for a terminal. A question mark replaces each byte that is not UTF-8, and each
- * byte of these characters: control characters, line separators, characters without width or with
- * another direction, and unassigned or private code points. The length is unchanged. kept: a
- * control character to keep, or 0. text may be NULL. */
+ * byte of these characters: control characters, line separators, characters that have no width or
+ * change the direction of the text, and unassigned or private code points. The length is unchanged.
+ * kept: a control character to keep, or 0. text may be NULL. */
 void text_make_harmless(char *text, char kept);
