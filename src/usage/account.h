@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* Formats and parses the files in which bellhop-usage keeps its counts, one for each month.
- * bellhopctl reads these files, too. Pure. */
+/* Formats and parses the files in which bellhop-usage keeps its counts. There is one file for each
+ * month. bellhopctl reads these files, too. Makes no system calls. */
 #pragma once
 
 #include "config/lines.h"
 #include "usage/message.h"
 
-/* Room for the name of a file: "2026-11". */
+/* Room for the name of a file, such as "2026-11". */
 #define MONTH_NAME_MAX 16
 
 /* Room for the name of an account. After an instance is removed, its account gets a name such as
  * "alice~20261129T131500Z", which no instance can have. */
 #define ACCOUNT_NAME_MAX (USAGE_NAME_MAX + 20)
 
-/* An unknown number. */
+/* This value stands for an unknown number. */
 #define ACCOUNT_UNKNOWN UINT64_MAX
 
-/* The usage of one instance in one month. The last seen state (group, group_nsec, reporter and
- * n_reported) shows later how much has been added. */
+/* The usage of one instance in one month. The fields group, group_nsec, reporter and n_reported are
+ * the last seen state: a later state is compared with them, and only the difference is added. */
 typedef struct Account {
         char name[ACCOUNT_NAME_MAX];
         uint64_t sent, received; /* bytes */
         uint64_t cpu_nsec;
         uint64_t requests;
-        uint64_t group, group_nsec;    /* its control group, and the group's processor time */
-        uint64_t reporter, n_reported; /* process that reports requests, and how many so far */
-        uint64_t n_reset; /* connections whose end is unknown, or whose figures were reset */
+        uint64_t group, group_nsec;    /* control group of the instance, and its processor time */
+        uint64_t reporter, n_reported; /* pid that reports requests, and its last number */
+        uint64_t n_reset; /* connections whose end was not seen, or whose figures the kernel has set
+                             to 0 */
 } Account;
 
 /* An open connection. sent and received: bytes that are already counted. */
@@ -37,10 +38,10 @@ typedef struct OpenConnection {
 
 typedef struct MonthHead {
         bool is_complete;
-        bool is_running; /* bellhop-usage had not ended when it wrote the file */
+        bool is_running; /* bellhop-usage continued to run after it wrote the file */
         char boot[40];
         uint64_t router; /* process id of the last router */
-        uint64_t socket; /* inode of the socket for the kernel's messages */
+        uint64_t socket; /* inode of the socket on which the kernel reports ends of connections */
 } MonthHead;
 
 typedef enum MonthLineKind {
@@ -72,7 +73,7 @@ size_t month_format_head(const MonthHead *head, char ret[static MONTH_LINE_MAX])
 size_t month_format_account(const Account *account, char ret[static MONTH_LINE_MAX]);
 size_t month_format_connection(const OpenConnection *connection, char ret[static MONTH_LINE_MAX]);
 
-/* The headings of accounts and of connections. */
+/* The headings above the accounts, and above the connections. */
 #define MONTH_ACCOUNTS    "[Instances]\n"
 #define MONTH_CONNECTIONS "[Connections]\n"
 

@@ -7,11 +7,12 @@
 
 #include "usage/diag.h"
 
-/* The least size of the kernel's data that has all figures. Newer kernels send more. */
+/* The size of the kernel's data up to the last figure that is read here. Newer kernels send more.
+ */
 #define INFO_LEAST (offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t))
 
-/* States of TCP, as in the kernel's include/net/tcp_states.h, without TIME_WAIT, CLOSE, LISTEN and
- * NEW_SYN_RECV, which have no figures. */
+/* The bits of all TCP states, as in the kernel's include/net/tcp_states.h, except TIME_WAIT, CLOSE,
+ * LISTEN and NEW_SYN_RECV: sockets in these states have no figures. */
 #define STATE_BITS                                                                           \
         ((1U << 1) | (1U << 2) | (1U << 3) | (1U << 4) | (1U << 5) | (1U << 8) | (1U << 9) | \
          (1U << 11))
@@ -71,8 +72,9 @@ bool diag_next(Span *rest, DiagMessage *ret)
         if (header.nlmsg_len < sizeof(header) ||
             !diag_take(rest, header.nlmsg_len - sizeof(header), &body))
                 return false;
-        /* If connections change while the kernel sends an answer, the kernel sets a flag, which is
-         * ignored here. */
+        /* If connections change while the kernel sends an answer, the kernel sets the flag
+         * NLM_F_DUMP_INTR. It is ignored here: connections that the answer lacks are counted later.
+         */
         if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
                 diag_read_socket(body, ret);
         else if (header.nlmsg_type == NLMSG_DONE)

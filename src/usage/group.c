@@ -14,8 +14,9 @@
  * SLICE. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
-/* The forms of control groups: the folder that contains the groups of units, the file with the
- * processor time, the word before the number in it, and the nanoseconds of its unit of measure. */
+/* The forms of control groups. slice: the folder that contains the groups of units; file: the file
+ * with the processor time of a group; before: the word before the number in this file; nsec: the
+ * number's unit of measure in nanoseconds. */
 static const struct {
         const char *slice, *file, *before;
         uint64_t nsec;
@@ -68,7 +69,8 @@ static int group_read_at(size_t place, int slice, const char *unit, uint64_t *re
         return group_read_number(place, folder, ret_nsec);
 }
 
-/* Finds the kind of control groups on this machine, and opens their folder. */
+/* Finds the form of control groups on this machine, and opens the folder of SLICE. *ret_place: the
+ * index of the form in places. */
 static int group_open_slice(size_t *ret_place)
 {
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {

@@ -11,11 +11,12 @@
 #include "util/open-regular.h"
 #include "util/text.h"
 
-/* A connection is dropped when the kernel has not listed it for this number of ticks. The kernel
- * does not list a reset connection, but reports its end when the instance closes it. */
+/* A connection is dropped when the kernel has not listed it for this number of ticks. It is kept
+ * until then, because the kernel does not list a reset connection, but still reports its end when
+ * the instance closes it. */
 #define TICKS_UNSEEN 60
-/* The ledger waits for this number of ticks for the owner of an ended connection. The router tries
- * to report the owner before the end, but may have to wait for room in the socket. */
+/* An orphan is dropped after this number of ticks. The router usually reports the owner of a
+ * connection before the end of the connection, but may have to wait for room in the socket. */
 #define TICKS_ORPHAN 2
 
 #define ORPHANS_MAX 65536
@@ -169,8 +170,8 @@ void ledger_end(Ledger *ledger, const DiagMessage *message)
 
         if (open && open->account != OPEN_NOBODY) {
                 ledger_count(ledger, open, message);
-                /* The owner of the socket can disconnect it with connect(2), which sets the figures
-                 * to 0. */
+                /* The instance can disconnect the socket with connect(2), which sets the figures to
+                 * 0. */
                 ledger->accounts[open->account].n_reset += message->received < open->n_least;
                 ledger_forget(ledger, open);
         } else if (!open && message->cookie != 0 && ledger->n_orphans < ORPHANS_MAX &&
@@ -336,9 +337,9 @@ static void ledger_name_month(time_t now, char ret[static MONTH_NAME_MAX])
         (void)strftime(ret, MONTH_NAME_MAX, "%Y-%m", gmtime_r(&now, &tm));
 }
 
-/* Takes an account from a file. kept: the account in the file. The last seen state in the file is
- * used only if it is from this boot and memory has no such state: if the clock was set back to that
- * month, the state in memory is newer. */
+/* Takes an account from a file. kept: the account in the file. Its last seen state (see Account) is
+ * used only if it is from this boot and the account in memory has no such state. If the clock was
+ * set back to that month, memory has a state, which is newer. */
 static void ledger_take_account(Account *account, const Account *kept, bool is_same_boot)
 {
         const Account seen = *account;
@@ -515,7 +516,7 @@ int ledger_tick(Ledger *ledger, time_t now)
         (void)strcpy(ledger->month, month);
         ledger_clear(ledger);
         ledger->head.is_complete = true;
-        /* The file of this month already exists if the clock was set back. */
+        /* If the clock was set back, the file of this month already exists. */
         r = ledger_load(ledger, month, ledger->head.boot, &was_cut);
         return r == -ENOENT ? 0 : r;
 }
@@ -552,8 +553,8 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
 
         if (!account)
                 return -ENOSPC;
-        /* If two accounts are closed in one second, the later one gets the name of the next
-         * second. */
+        /* If two accounts with this name are closed in one second, the later one gets the time of
+         * the next second. */
         do {
                 (void)snprintf(new_name, sizeof(new_name), "%s~", name);
                 (void)strftime(new_name + strlen(new_name), sizeof(new_name) - strlen(new_name),
@@ -561,8 +562,8 @@ int ledger_close_account(Ledger *ledger, const char *name, time_t now)
                 now++;
         } while (*ledger_index_place(ledger, new_name) != 0);
         (void)strcpy(account->name, new_name);
-        /* No unit or report has the new name. Without a last seen state, files of later months have
-         * no line for this account. */
+        /* No unit or report has the new name, so the last seen state is useless. Without it, files
+         * of later months have no line for this account. */
         account->group = account->group_nsec = account->reporter = account->n_reported = 0;
         if (ledger_index_again(ledger, ledger->n_index) < 0)
                 return -ENOMEM;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeps the usage of each instance in this month, and the open connections: in memory, and in a
- * file for each month. Each write replaces the whole file. Does not log. */
+ * file for each month. Each write replaces the whole file. The owner of a connection is the
+ * instance that got it; an orphan is a connection that has ended before the router reported its
+ * owner. A tick is a call of ledger_tick(), at a regular interval. Does not log. */
 #pragma once
 
 #include <time.h>
@@ -17,30 +19,32 @@ typedef struct Ledger {
         MonthHead head;
         Account *accounts;
         size_t n_accounts, accounts_max;
-        uint32_t *index; /* indexes of accounts by the hash of their names, from 1; 0: free */
+        uint32_t *index; /* hash table by name: 1 + the index of an account; 0: a free place */
         size_t n_index;
         OpenTable open;
-        size_t n_orphans; /* connections in open that have ended and have no owner yet */
-        uint32_t stamp;   /* the number of calls of ledger_tick() */
+        size_t n_orphans; /* orphans in open */
+        uint32_t stamp;   /* the number of ticks so far */
         bool is_new; /* there was no file: processor time before the first tick is not counted */
         uint64_t n_missed; /* accounts and connections for which there was no room */
 } Ledger;
 
-/* Reads the files in dir, and locks dir. boot: the id of this boot. -EBUSY: another process has the
- * lock; -EBADMSG: the file of this month is damaged. Before the call, *ledger must contain the
- * limits, and zeros in all other fields. */
+/* Locks dir, and reads the file of this month there or, if there is none, of the newest month.
+ * boot: the id of this boot. Returns 0; -EBUSY: another process has the lock; -EBADMSG: the file is
+ * damaged; or another negative errno. Before the call, *ledger must contain the limits, and zeros
+ * in all other fields. */
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);
 
-/* Sets the inode of the socket for the kernel's messages. If it is not the same socket as before,
- * the messages in the earlier socket are lost, and the figures of the month become incomplete. */
+/* Sets the inode of the socket on which the kernel reports ends of connections. If it is another
+ * socket than before, messages in the earlier socket are lost, and the figures of the month are
+ * marked as incomplete. */
 void ledger_use_socket(Ledger *ledger, uint64_t socket);
 
 /* Marks the figures of the month as incomplete, because something could not be counted. */
 void ledger_lose(Ledger *ledger);
 
-/* Records that the connection belongs to the instance. n_received: the number of bytes that it had
- * received at the hand-off, or a smaller number. */
+/* Records that the connection with this cookie belongs to the instance. n_received: the number of
+ * bytes that the connection had received at the hand-off, or a smaller number. */
 void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received);
 /* Count the bytes in a message of the kernel: ledger_see() for an open connection, and ledger_end()
  * for a connection that has ended. */
@@ -48,16 +52,17 @@ void ledger_see(Ledger *ledger, const DiagMessage *message);
 void ledger_end(Ledger *ledger, const DiagMessage *message);
 
 void ledger_add_cpu(Ledger *ledger, const char *name, uint64_t group, uint64_t nsec);
-/* Whether the process reporter made the instance's last report of requests. */
+/* Whether the instance's last report of requests came from the process with the pid reporter. */
 bool ledger_is_reporter(const Ledger *ledger, const char *name, uint64_t reporter);
 void ledger_add_requests(Ledger *ledger, const char *name, uint64_t reporter, uint64_t n);
 
-/* Call it after a customer was removed. Gives a separate name to all counts of the customer so far,
- * in all months. Returns 0 or a negative errno. */
+/* Call it after a customer was removed. In all months, gives another name to the customer's
+ * account, so that a later customer with the same name does not get its counts. Returns 0 or a
+ * negative errno. */
 int ledger_close_account(Ledger *ledger, const char *name, time_t now);
 
-/* Drops connections that have not been seen for a long time, and begins a new month when it is due.
- */
+/* Drops connections that have not been seen for a long time. Begins a new month if now is in
+ * another month. */
 int ledger_tick(Ledger *ledger, time_t now);
 /* Returns 0 or a negative errno. */
 int ledger_save(Ledger *ledger, bool is_running);

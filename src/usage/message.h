@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages to bellhop-usage, one in each datagram. The router reports which instance each
  * connection belongs to. An instance reports the number of its requests. root reports that an
- * instance was removed. Numbers are in the machine's byte order. Pure. */
+ * instance was removed. Numbers are in the machine's byte order. Makes no system calls. */
 #pragma once
 
 #include "util/span.h"
 
-/* The socket for the router and root, below the runtime folder. */
+/* The name of the socket for the router and root, in the runtime folder (/run/bellhop). */
 #define USAGE_SOCKET "usage"
 
 /* Room for the longest name of an instance and the terminating NUL. */
@@ -14,21 +14,22 @@
 
 #define USAGE_RECORDS_MAX 64
 
-/* While connections arrive quickly, the router sends one message in this time, because each message
- * wakes bellhop-usage. The router's timer may be late by up to the same time. */
+/* While connections arrive quickly, the router sends only one message in this time, because each
+ * message wakes bellhop-usage. The router's timer may be late by up to the same time, so a report
+ * may wait for twice this time. */
 #define USAGE_SPACING_USEC 20000
 
 typedef enum UsageKind {
         USAGE_HANDOFFS = 1, /* number: SO_COOKIE of the connection */
-        USAGE_REQUESTS,     /* number: of requests since the start of the instance */
-        USAGE_ENDED,        /* later counts belong to another customer */
+        USAGE_REQUESTS,     /* number: requests since the start of the instance */
+        USAGE_ENDED,        /* the instance was removed: later counts belong to another customer */
         USAGE_KINDS,
 } UsageKind;
 
 typedef struct UsageRecord {
         uint64_t number;
         char instance[USAGE_NAME_MAX]; /* filled up with NULs */
-        uint64_t n_received;           /* bytes that the connection had received, or fewer */
+        uint64_t n_received; /* bytes that the connection had received, or a smaller number */
 } UsageRecord;
 
 typedef struct UsageMessage {

@@ -37,7 +37,7 @@ Open *open_table_find(const OpenTable *table, uint64_t cookie)
 }
 
 /* Makes room for another entry, so that at most half of the places are taken. Returns false if max
- * is reached, or without memory. */
+ * is reached, or if there is no memory. */
 static bool open_make_room(OpenTable *table)
 {
         OpenTable larger = { .n = table->n, .max = table->max };

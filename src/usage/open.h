@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* A table of open connections, and of connections that ended before the router reported their
- * owner. The keys are the cookies of the connections. The kernel makes the cookies, so no attacker
- * can make them collide, and the hash needs no key. */
+/* A table of open connections, and of connections that ended before the router reported their owner
+ * (the instance that got them). The keys are the cookies of the connections: numbers that the
+ * kernel gives to sockets (SO_COOKIE). So no attacker can choose cookies whose hashes collide, and
+ * the hash needs no secret key. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* The account of a connection that has ended before its owner is known. Its numbers of bytes are
- * final. */
+/* Stands for the account of a connection that has ended before its owner is known. The numbers of
+ * bytes of such a connection are final. */
 #define OPEN_NOBODY UINT32_MAX
 
 typedef struct Open {

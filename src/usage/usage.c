@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * However a connection ends, the kernel sends a message with its figures. At each tick, the kernel
- * is asked for open connections. The router reports the owner of a connection before it closes its
- * own descriptor, so the report usually arrives before the kernel's message about the end. If the
- * report comes later, the record of the end waits for it.
+ * The figures of a connection are the bytes that it has sent and received. However a connection
+ * ends, the kernel sends a message with its figures. At each tick (every minute by default),
+ * bellhop-usage also asks the kernel for the figures of open connections. The router reports the
+ * instance of a connection before it closes its own descriptor of the connection. So this report
+ * usually arrives before the kernel's message about the end. If the report comes later, the ledger
+ * keeps the figures until then.
  */
 #include <inttypes.h>
 #include <linux/netlink.h>
@@ -21,15 +23,17 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* The sizes of one read: the number of messages, and the bytes of one message. The kernel's message
- * about an end has about 400 bytes. */
+/* BATCH: the number of messages in one read. END_MAX: the room for the kernel's message about the
+ * end of a connection, which has about 400 bytes. ANSWER_MAX and ANSWER_MSEC: the room for a piece
+ * of the kernel's answer to a question, and the longest wait for a piece. */
 #define BATCH       64
 #define END_MAX     1024
 #define ANSWER_MAX  65536
 #define ANSWER_MSEC 1000
 
-/* The time between two reads of messages about ends of connections: waking up takes longer than
- * reading. Meanwhile the messages wait in the socket, which has room for thousands. */
+/* The least time between two reads of messages about ends. To wake up takes longer than to read a
+ * message, so it is better to read several at once. Meanwhile, the messages wait in the socket,
+ * which has room for thousands. */
 #define ENDS_USEC    UINT64_C(20000)
 #define ENDS_BATCHES 64
 
@@ -41,9 +45,10 @@ typedef struct Received {
         struct ucred sender;
 } Received;
 
-/* Whether a process may report for an instance. It must have the capability of the instance's unit,
- * which no program of the customer has. A process may have ended before its last report is read, so
- * a process that has reported before needs no check. */
+/* Whether a process may report the requests of an instance. It must belong to the instance's unit
+ * and have a capability, which no program of the customer has: see bellhop@.service. The process
+ * that made the instance's last report is not checked again, because it may have ended before its
+ * next report is read. */
 static bool usage_may_report(const Usage *usage, const struct ucred *sender, const char *instance)
 {
         char path[64], text[4096];
@@ -77,7 +82,8 @@ static void usage_take_handoffs(Usage *usage, const UsageMessage *message, uint6
 {
         Ledger *ledger = &usage->ledger;
 
-        /* A killed router has not reported its last hand-offs. */
+        /* If another router reports, and the earlier one has sent no message with is_last, the
+         * earlier one was killed, and its last hand-offs were not reported. */
         if (message->n_lost > 0 || (ledger->head.router != 0 && ledger->head.router != router))
                 ledger_lose(ledger);
         ledger->head.router = message->is_last ? 0 : router;
@@ -125,7 +131,6 @@ static void usage_take(Usage *usage, const Received *received)
                                 name);
 }
 
-/* Room for a batch of datagrams. */
 typedef struct Batch {
         struct mmsghdr headers[BATCH];
         struct iovec iov[BATCH];
@@ -172,7 +177,8 @@ static Received usage_received(Batch *batch, int i)
         return received;
 }
 
-/* Reads at most this number of batches, so an endless sender can't block the rest. */
+/* Reads at most this number of batches, so that a process that sends without end can't block the
+ * service. */
 static void usage_drain(Usage *usage, int fd, unsigned batches)
 {
         static Batch batch;
@@ -196,7 +202,7 @@ static int usage_on_messages(sd_event_source *source, int fd, uint32_t revents, 
 
 /* --- the kernel --- */
 
-/* Whether a message is from the kernel, whose address is 0. */
+/* Whether a message is from the kernel, whose netlink address is 0. */
 static bool usage_is_from_kernel(const Batch *batch, int i)
 {
         return batch->headers[i].msg_hdr.msg_namelen >= sizeof(struct sockaddr_nl) &&
@@ -220,8 +226,8 @@ static void usage_read_ends(Usage *usage, unsigned batches)
                         n = BATCH;
                         continue;
                 }
-                /* The router's report about a connection is in the other queue, which is read
-                 * first, or arrives soon: see ledger_hand_off(). */
+                /* First, reads the router's reports about these connections. If a report arrives
+                 * later, ledger_hand_off() adds the figures then. */
                 usage_drain(usage, usage->messages_fd, UINT16_MAX);
                 for (int i = 0; i < n; i++) {
                         Span rest = { batch.bytes[i], batch.headers[i].msg_len };
@@ -325,7 +331,8 @@ static void usage_tick(Usage *usage)
         usage_save(usage, true);
 }
 
-/* Sets the time of the next tick, which is at the latest when a month begins. */
+/* Sets the time of the next tick: after the interval, or when a month begins, if that is earlier.
+ */
 static int usage_set_timer(Usage *usage)
 {
         const uint64_t now = clock_nsec(CLOCK_REALTIME) / 1000;
@@ -362,8 +369,8 @@ static int usage_on_end(sd_event_source *source, const struct signalfd_siginfo *
         Usage *usage = userdata;
 
         usage_look(usage);
-        /* Waits for the router's report about the last hand-offs, which would otherwise not be
-         * saved. */
+        /* Waits for the router's report about the last hand-offs. Without this wait, they might not
+         * be counted. */
         (void)usleep(2 * USAGE_SPACING_USEC);
         usage_drain(usage, usage->messages_fd, UINT16_MAX);
         usage_save(usage, false);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The service bellhop-usage: receives messages of the kernel, of the router and of instances, and
+/* The service bellhop-usage: receives messages from the kernel, the router and instances, and
  * counts in the ledger. */
 #pragma once
 
@@ -13,9 +13,9 @@ typedef struct Usage {
         sd_event_source *timer;
         uint64_t interval_usec;
         uid_t router_uid;
-        /* Sockets, which usage_run() owns while it runs: */
+        /* Sockets from systemd: */
         int ends_fd;       /* netlink: connections that end */
-        int asks_fd;       /* netlink: questions */
+        int asks_fd;       /* netlink: questions to the kernel */
         int messages_fd;   /* from the router and from root */
         int reports_fd;    /* from instances; negative: none */
         uint64_t n_missed; /* Ledger.n_missed when it was last logged */
