@@ -135,7 +135,8 @@ int budget_find(Budget *budget, const char *name, uid_t uid)
         return r < 0 ? r : (int)budget->n_sites - 1;
 }
 
-/* Sets the counts to 0 when another hour or day has begun, even if root has set the clock back. */
+/* Sets the counts to 0 if they are from another hour or day. This may be a later one, if root has
+ * set the clock back. */
 static void budget_turn(BudgetSite *site, time_t now)
 {
         const uint64_t hour = (uint64_t)now / HOUR, day = (uint64_t)now / BUDGET_DAY_SEC;
@@ -155,9 +156,9 @@ BudgetVerdict budget_charge(Budget *budget, int number, const MailLimits *limits
 {
         BudgetSite *site = &budget->sites[number];
 
-        /* Only the charge of a message can begin another hour. A recipient may belong to a message
-         * that began in an earlier hour: if the charge of this recipient set the hour back, the
-         * count would start at 0 again. */
+        /* Only the charge of a message can begin a new hour or day. A recipient may belong to a
+         * message that began in an earlier hour. If the recipient's charge set the hour back, the
+         * counts would start at 0 again. */
         if (is_recipient) {
                 if (site->recipients_in_day >= limits->recipients_per_day)
                         return BUDGET_RECIPIENTS;

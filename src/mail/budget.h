@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Counts the messages of each customer in this hour and day, and compares them with the limits. A
- * file keeps the counts over restarts, and each write replaces the whole file. Does not log. */
+/* Counts the messages of each customer in this hour and day, and compares the counts with the
+ * limits. A message is charged (counted) when it begins. If it is not sent, its charge is undone. A
+ * file keeps the counts across restarts, and each write replaces the whole file. Does not log. */
 #pragma once
 
 #include <stdio.h>
@@ -16,15 +17,15 @@
 #define BUDGET_SITES_MAX 20000
 #define BUDGET_DAY_SEC   86400
 
-/* Hours and days are in UTC, numbered from 1970. */
+/* The counts of one customer. Hours and days are in UTC, numbered from 1970. */
 typedef struct BudgetSite {
         char name[BUDGET_NAME_MAX];
-        uint64_t hour, in_hour; /* messages in that hour */
-        uint64_t day, in_day;   /* messages in that day */
+        uint64_t hour, in_hour; /* an hour, and the messages in it */
+        uint64_t day, in_day;   /* a day, and the messages in it */
         uint64_t recipients_in_day;
         uint64_t n_sent, n_refused; /* all messages so far */
-        uint64_t uid;               /* 0: unknown */
-        LogLimit log;               /* limits log lines about refusals; not saved */
+        uint64_t uid;               /* of the customer; 0: unknown */
+        LogLimit log;               /* limits log lines about refusals; not in the file */
 } BudgetSite;
 
 typedef struct Budget {
@@ -47,8 +48,9 @@ int budget_load(Budget *budget, const char *dir);
 int budget_save(Budget *budget, const char *dir);
 void budget_done(Budget *budget);
 
-/* Returns the index of a customer in budget->sites, or a negative errno. The index never changes.
- * If an earlier customer of that name had another uid, sets their counts to 0. */
+/* Returns the index of a customer in budget->sites, or a negative errno. Adds a customer who is not
+ * there yet. The index never changes. If the counts belong to an earlier customer with the same
+ * name and another uid, sets them to 0. */
 int budget_find(Budget *budget, const char *name, uid_t uid);
 
 /* Charges one message, or one more recipient, if the customer's limits allow it. */
@@ -61,7 +63,7 @@ void budget_refund(Budget *budget, int site, uint64_t n_recipients, time_t charg
 /* Counts a message that was sent, or was refused because of the limits. */
 void budget_count(Budget *budget, int site, bool is_sent);
 
-/* Parses a line of the file. Returns false if the line is not valid. Pure. */
+/* Parses a line of the file. Returns false if the line is not valid. Makes no system calls. */
 bool budget_parse(const Line *line, BudgetSite *ret);
 #define BUDGET_LINE_MAX 256
 size_t budget_format(const BudgetSite *site, char ret[static BUDGET_LINE_MAX]);

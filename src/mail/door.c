@@ -15,7 +15,7 @@
 
 #define USEC_PER_SEC UINT64_C(1000000)
 
-/* The delay before a change is written. A crash loses the counts of this time. */
+/* Changed counts are written to disk after this delay. A crash loses the changes of this time. */
 #define SAVE_USEC USEC_PER_SEC
 
 /* The door accepts at most this number of connections before it handles other events. */
@@ -41,8 +41,8 @@ static void door_find_name(MailSettings *settings)
         (void)strcpy(settings->name, host.name);
 }
 
-/* If a file has a mistake, all earlier settings are kept; at the start (is_first), the defaults
- * apply. */
+/* If mail.conf has a mistake, all earlier settings stay in force. When the service starts
+ * (is_first), there are none, and all settings have their defaults. */
 static int door_load_settings(Door *door, bool is_first)
 {
         Config problems = { .n_problems = 0 };
@@ -167,7 +167,7 @@ static void door_take_consume(Door *door, int fd)
                 (void)close(fd);
                 return;
         }
-        /* The limits are checked first, before any file is read for the customer. */
+        /* These limits are checked first, so that no file is read for a refused connection. */
         if (door->n_sessions >= settings->connections_max ||
             door_count_of(door, peer.uid) >= settings->connections_max_per_instance) {
                 door_refuse(fd, "421 4.7.0 too many connections %s; try again later\r\n",

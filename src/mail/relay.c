@@ -37,8 +37,8 @@ __attribute__((format(printf, 2, 3))) static void relay_say(Relay *relay, const 
         va_start(args, format);
         n = vsnprintf(line, sizeof(line), format, args);
         va_end(args);
-        /* The line fits into the socket's buffer, which is empty. If the connection is lost, the
-         * next read fails. */
+        /* The socket's buffer is empty, so the line fits. If the connection is lost, the next read
+         * fails. */
         (void)send(relay->fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Passes one message to the machine's mail server over SMTP. Never retries. Does not log. */
+/* A relay passes one message to the machine's mail server over SMTP. It never retries. Does not
+ * log. */
 #pragma once
 
 #include <systemd/sd-event.h>
@@ -11,7 +12,7 @@ typedef struct Message {
         char *sender;
         char (*recipients)[SMTP_ADDRESS_MAX + 1];
         size_t n_recipients;
-        int fd;        /* the message as the server gets it, with the dot at its end */
+        int fd;        /* file: the message as the server gets it, with the dot at its end */
         uint64_t size; /* size of this file in bytes */
 } Message;
 
@@ -41,7 +42,7 @@ typedef struct Relay {
         off_t n_body;   /* bytes of the message that were sent */
         size_t n_in;
         uint8_t in[SMTP_LINE_MAX + 2];
-        char reply[RELAY_REPLY_MAX]; /* from the server, or the error in the form of a reply */
+        char reply[RELAY_REPLY_MAX]; /* last reply of the server, or an error in this form */
         void (*on_end)(struct Relay *relay, RelayResult result, void *userdata);
         void *userdata;
 } Relay;
@@ -51,7 +52,7 @@ typedef struct Relay {
  * first. */
 int relay_start(Relay *relay, sd_event *event, const Address *to);
 
-/* Returns the result that the message has if the session stops waiting now. */
+/* Returns the result of the message if the relay ends now, without another reply. */
 RelayResult relay_result(const Relay *relay);
 
 void relay_done(Relay *relay);

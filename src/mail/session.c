@@ -8,8 +8,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* At most this number of commands are allowed between two messages, and one more for each allowed
- * recipient. */
+/* Between two messages, a program can send this number of commands, and RecipientsMax= more. */
 #define COMMANDS_MAX 100
 
 #define NO_STORE  "452 4.3.1 there is no room for the message; try again later"
@@ -48,7 +47,6 @@ static void session_wait_for_program(Session *session)
 
 /* --- a message begins and ends --- */
 
-/* Drops the stored message. */
 static void session_drop_body(Session *session)
 {
         session->door->n_stored -= session->message.size;
@@ -56,8 +54,8 @@ static void session_drop_body(Session *session)
         session->message.fd = close_fd(session->message.fd);
 }
 
-/* Frees the message. is_charged: true keeps the charge, because the message was sent, or may have
- * been. */
+/* Frees the message. is_charged: the message was sent, or may have been sent, so its charge is not
+ * undone. */
 static void session_end_message(Session *session, bool is_charged)
 {
         Door *door = session->door;
@@ -78,7 +76,7 @@ static void session_end_message(Session *session, bool is_charged)
 
 static void session_advance(Session *session);
 
-/* Customers can't correct this error, so a log line informs the administrator. */
+/* Logs that the mail server accepts no message. Only the administrator can correct this. */
 static void session_log_relay(Door *door, const Relay *relay)
 {
         char text[RELAY_REPLY_MAX + 128];
@@ -212,8 +210,8 @@ static void session_refuse_charge(Session *session, BudgetVerdict verdict)
         door_log(door, &door->budget.sites[session->site].log, session->name, text);
 }
 
-/* Returns the sender of the message. The customer's address at this machine replaces a sender
- * without a domain, and with Sender=instance, every sender. */
+/* Returns the sender of the message. If the given sender has no domain, or if Sender=instance is
+ * set, this is the customer's address on this machine. */
 static char *session_sender(const Session *session, const char *given)
 {
         const MailSettings *settings = &session->door->settings;
@@ -439,7 +437,8 @@ static int session_on_io(sd_event_source *source, int fd, uint32_t revents, void
         Session *session = userdata;
         ssize_t n;
 
-        /* The buffer may be full of commands that follow the message. */
+        /* The buffer may be full of commands that follow the message. Then nothing more can be
+         * received. */
         if (session->n_in < sizeof(session->in)) {
                 n = recv(fd, session->in + session->n_in, sizeof(session->in) - session->n_in,
                          MSG_DONTWAIT);

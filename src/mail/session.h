@@ -23,11 +23,11 @@ struct Session {
         sd_event_source *source, *timer;
         SessionPhase phase;
         unsigned n_commands; /* since the last message */
-        bool has_message;    /* MAIL was accepted; the following fields belong to the message */
+        bool has_message;    /* MAIL was accepted; the next fields are about this message */
         time_t charged;
         Message message;
         SmtpBody body;
-        const char *refusal; /* the reply at the end of the message; NULL: pass it on */
+        const char *refusal; /* the reply that refuses the message; NULL: pass it on */
         Relay relay;
         size_t n_in;
         uint8_t in[4 * SMTP_LINE_MAX];

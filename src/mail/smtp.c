@@ -183,8 +183,8 @@ static uint8_t *smtp_put(SmtpBody *body, uint8_t *out, uint8_t c)
         return out;
 }
 
-/* Writes the first n bytes of a line that began like the field SMTP_MARK, but is something else.
- * They have not been written yet. */
+/* Writes the first n bytes of a line, which were not written before because the line began like the
+ * field SMTP_MARK. Call it when the line turns out to be something else. */
 static uint8_t *smtp_release(SmtpBody *body, uint8_t *out, size_t n)
 {
         for (size_t i = 0; i < n; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The part of SMTP (RFC 5321) that bellhop-mail uses with customers' programs and with the
- * machine's mail server. bellhop-mail passes on nothing unchanged: it writes all commands itself,
- * and also each line end of a message and each dot at the start of a line. Pure. */
+ * machine's mail server. bellhop-mail does not forward commands, line ends, or dots at the start of
+ * lines, but writes its own. Makes no system calls. */
 #pragma once
 
 #include "util/span.h"
@@ -9,7 +9,7 @@
 /* The maximum length of a command or reply, without the line end. */
 #define SMTP_LINE_MAX 1000
 
-/* RFC 5321, section 4.5.3.1.3: a path has 256 bytes, of which two are brackets. */
+/* RFC 5321, section 4.5.3.1.3: a path has at most 256 bytes, of which two are brackets. */
 #define SMTP_ADDRESS_MAX 254
 
 typedef enum SmtpVerb {
@@ -27,8 +27,8 @@ typedef enum SmtpVerb {
 
 typedef struct SmtpCommand {
         SmtpVerb verb;
-        const char *error;                  /* the reply to an invalid command; NULL: it is valid */
-        uint64_t size;                      /* announced by MAIL; 0: none */
+        const char *error; /* the reply to an invalid command; NULL: it is valid */
+        uint64_t size;     /* of the message, as MAIL announces it; 0: not announced */
         char address[SMTP_ADDRESS_MAX + 1]; /* of MAIL ("": no sender) or RCPT */
 } SmtpCommand;
 
@@ -41,8 +41,8 @@ bool smtp_address_is_valid(Span address);
  * line is the last one of the reply, because it has no '-' after the code. */
 unsigned smtp_parse_reply(Span line, bool *ret_is_last);
 
-/* The first line of each message that is passed on is a field with this name. No other line may
- * imitate this field. */
+/* bellhop-mail puts a field with this name, which names the instance, before each message that it
+ * passes on. It leaves out all fields with this name that the message already has. */
 #define SMTP_MARK "X-Bellhop-Instance"
 
 typedef enum SmtpPlace {
@@ -59,18 +59,19 @@ typedef struct SmtpBody {
         SmtpPlace place;
         const char *error; /* the reply to a message that must not be sent; NULL: none */
         bool is_in_text;   /* after the header */
-        bool is_hidden;    /* the field is left out */
-        bool is_field;     /* the line may be a field that is left out */
+        bool is_hidden;    /* the current field is SMTP_MARK, and is left out */
+        bool is_field;     /* the line may be a field SMTP_MARK */
         bool has_line;     /* the first line has begun */
         size_t n_line;     /* bytes of the line so far */
         size_t n_out;      /* written bytes of the line */
         size_t n_blanks;   /* after the name of the field */
 } SmtpBody;
 
-/* The room that the result of reading n bytes needs at most. */
+/* The largest number of bytes that smtp_body_read() writes when it reads n bytes. */
 #define SMTP_BODY_ROOM(n) ((n)*3 + 64)
 
-/* Reads up to the end of the message, where body->place becomes SMTP_END. Writes the message as it
- * is sent: with CR LF at the end of each line, dots doubled, and without fields SMTP_MARK. Removes
- * the read bytes from *in; returns the number of bytes written. */
+/* Reads a piece of a message. At the end of the message, it stops, and body->place becomes
+ * SMTP_END. Writes the piece as it is sent: with CR LF at the end of each line, dots doubled, and
+ * without fields SMTP_MARK. Removes the read bytes from *in. Returns the number of bytes written.
+ */
 size_t smtp_body_read(SmtpBody *body, Span *in, uint8_t out[]);
