@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Parses the header of a message (RFC 5322) that a program gives to sendmail: its fields, and their
- * addresses. Lines end in LF or CR LF. Pure. */
+ * addresses. Lines end in LF or CR LF. Makes no system calls. */
 #pragma once
 
 #include "util/span.h"

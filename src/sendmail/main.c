@@ -19,12 +19,13 @@
 #include "util/text.h"
 #include "util/unix-address.h"
 
-/* This is longer than bellhop-mail can take for all its answers together. */
+/* The longest wait for an answer. bellhop-mail always answers earlier: see RelayTimeoutSec= in
+ * bellhop-mail(8). */
 #define TIMEOUT_SEC 300
 
 #define MESSAGE_MAX ((size_t)256 * 1024 * 1024)
 
-/* The options that the sendmail of Postfix accepts. */
+/* All options of the sendmail of Postfix. Most of them have no effect here. */
 #define OPTIONS "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q::tvx"
 
 typedef struct Mail {
@@ -74,7 +75,8 @@ static void add_recipient(Mail *mail, const char *address)
 
 /* --- the message --- */
 
-/* Returns the length of the message. A dot alone on a line also ends the message. */
+/* Returns the length of the message. A dot alone on a line ends the message, unless keeps_dots is
+ * set. */
 static size_t find_end(const Mail *mail, size_t n)
 {
         for (size_t i = 0; !mail->keeps_dots && i < n; i++) {
@@ -167,8 +169,8 @@ static void lose(void)
         fail(EX_UNAVAILABLE, "bellhop-mail does not answer; the message may not have been sent");
 }
 
-/* Reads a reply. Returns the text of its last line, which is valid until the next call. Fails
- * unless the code begins with the digit. */
+/* Reads a reply. Returns the text of its last line, which is valid until the next call. Exits with
+ * an error unless the code begins with digit. */
 static const char *expect(Mail *mail, char digit, const char *about)
 {
         static char line[1024];
@@ -248,7 +250,7 @@ static void put_from(Mail *mail)
                 has_domain ? "" : mail->name);
 }
 
-/* Writes the header fields that a message must have, if the message does not have them. */
+/* Writes the fields From:, Date: and Message-ID:, if the message does not have them. */
 static void put_missing(Mail *mail)
 {
         const time_t now = time(NULL);
