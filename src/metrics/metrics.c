@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The value of a label is one of our words or the name of a configured instance, so no client can
- * add a time series. */
+/* The value of a label is a word of this file, a reason to refuse, or the name of a configured
+ * instance. So no client can add a time series. */
 #include <inttypes.h>
 #include <stdarg.h>
 
@@ -27,7 +27,7 @@ struct Metric {
         const char *name;
         const char *type;
         const char *help;
-        /* at: the first value; instance: the label of the instance, or "" */
+        /* writes values; at: the first value; instance: the label of the instance, or "" */
         void (*write)(const Metric *metric, const void *at, const char *instance,
                       Exposition *exposition);
         bool is_of_instance;
@@ -61,7 +61,7 @@ void exposition_printf(Exposition *exposition, const char *format, ...)
                 exposition->size += (size_t)n;
 }
 
-/* suffix: "", or the end of the name for histograms and summaries. */
+/* suffix: the end of the name, such as "_sum", for histograms and summaries; otherwise "". */
 static void metrics_write_count(Exposition *exposition, const Metric *metric, const char *suffix,
                                 const char *labels, uint64_t value)
 {
@@ -299,7 +299,8 @@ static size_t metrics_next_instance(const MetricsSource *source, const MetricsCu
         return low;
 }
 
-/* Returns false if the buffer is full before all instances are written. */
+/* Writes a metric of instances. Returns false if exposition has that number of bytes before all
+ * instances are written. */
 static bool metrics_write_instances(const Metric *metric, const MetricsSource *source,
                                     MetricsCursor *cursor, Exposition *exposition, size_t bytes)
 {

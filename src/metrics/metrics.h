@@ -9,8 +9,7 @@
 #include "handoff/bellhop.h"
 #include "refuse/refuse.h"
 
-/* Names of metrics that other code also reads. The other names are only in the table of metrics.c.
- */
+/* Names of metrics that bellhopctl reads. The other names are only in the table of metrics.c. */
 #define METRIC_ACCEPTED              "bellhop_accepted_total"
 #define METRIC_HANDED_OFF            "bellhop_handed_off_total"
 #define METRIC_REFUSED               "bellhop_refused_total"
@@ -27,37 +26,38 @@
 
 enum { PENDING_SNIFFING, PENDING_WAITING, PENDING_STATES };
 
-/* The result of a reload. */
 typedef enum ReloadResult {
         RELOAD_USED,
-        RELOAD_USED_WITH_ERRORS, /* the new configuration is in force, except for its mistakes */
+        RELOAD_USED_WITH_ERRORS, /* the new configuration is in force, except for parts with
+                                    mistakes */
         RELOAD_FAILED,           /* the old configuration is in force */
         RELOAD_RESULT_COUNT,
 } ReloadResult;
 
 extern const char *const reload_result_names[RELOAD_RESULT_COUNT];
 
-/* All fields are uint64_t, because the table in metrics.c uses their offsets. */
+/* All fields are uint64_t, because metrics.c reads them by their offsets. */
 typedef struct Metrics {
         uint64_t accepted;
-        uint64_t handed_off[BELLHOP_REASON_DEFAULT]; /* by enum bellhop_reason, from 1 on */
+        uint64_t handed_off[BELLHOP_REASON_DEFAULT]; /* by enum bellhop_reason, which begins at 1 */
         uint64_t refused[REFUSE_REASON_COUNT];
         uint64_t redirected; /* HTTP connections that the router redirected to HTTPS: Http=redirect
                               */
-        uint64_t challenges[CHALLENGE_TYPES]; /* by ChallengeType, from 1 on */
+        uint64_t challenges[CHALLENGE_TYPES]; /* by ChallengeType, which begins at 1 */
         uint64_t gone; /* connections that clients closed before they could be routed */
         uint64_t queue_full_waits;
         uint64_t in_flight_waits;
         uint64_t start_waits;
         uint64_t starts;      /* hand-offs that started an instance */
-        uint64_t late_starts; /* starts after which no connection was received in time */
+        uint64_t late_starts; /* starts after which the instance received no connection in time */
         uint64_t accept_pauses;
         uint64_t usage_lost;                  /* hand-offs not reported to bellhop-usage */
-        uint64_t latency[LATENCY_BOUNDS + 1]; /* number of hand-offs by their time; the last: longer
-                                                 than all bounds */
+        uint64_t latency[LATENCY_BOUNDS + 1]; /* hand-offs by latency: up to each bound; the last:
+                                                 longer than all bounds */
         uint64_t latency_nsec;
         uint64_t reloads[RELOAD_RESULT_COUNT];
-        uint64_t loaded_nsec; /* when reading the configuration in force began, since 1970 */
+        uint64_t loaded_nsec; /* when the router began to read the configuration in force, since
+                                 1970 */
         /* The present state: the fields from here on are set at each query. */
         uint64_t log_lines_lost;
         uint64_t pending[PENDING_STATES];
@@ -84,7 +84,7 @@ typedef struct InstanceMetrics {
         uint64_t last_nsec; /* CLOCK_MONOTONIC of the last hand-off, 0: none yet */
         /* The present state: the fields from here on are set at each query. */
         uint64_t waiting;
-        uint64_t last_sec; /* the last hand-off, since 1970 */
+        uint64_t last_sec; /* time of the last hand-off, since 1970 */
 } InstanceMetrics;
 
 void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
@@ -93,19 +93,19 @@ void metrics_count_handoff(Metrics *metrics, InstanceMetrics *instance,
 /* Returns the sum of n counters. */
 uint64_t metrics_sum(const uint64_t *values, size_t n);
 
-/* Where the values come from. Instances are in the order of their names (strcmp). */
+/* Where metrics_write() gets the values. Instances are in the order of their names (strcmp). */
 typedef struct MetricsSource {
         const Metrics *metrics;
         size_t n_instances;
         const char *(*instance_name)(const void *userdata, size_t i);
-        /* returns NULL if all values are 0 */
+        /* returns NULL if all values of the instance are 0 */
         const InstanceMetrics *(*instance_metrics)(const void *userdata, size_t i);
         const void *userdata;
 } MetricsSource;
 
 #define EXPOSITION_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-/* Prometheus's text format, or a piece of it. */
+/* A text in Prometheus's format, or a piece of such a text. */
 typedef struct Exposition {
         size_t size;
         bool failed; /* there was not enough room */
@@ -117,19 +117,19 @@ void exposition_printf(Exposition *exposition, const char *format, ...)
 
 #define METRICS_NAME_MAX 64
 
-/* The progress of a scrape. Begins as { 0 }. */
+/* How much of a text is written. Begins as { 0 }. */
 typedef struct MetricsCursor {
-        size_t metric;               /* in the table */
+        size_t metric;               /* index in the table of metrics.c */
         bool begun;                  /* its HELP and TYPE are written */
-        char last[METRICS_NAME_MAX]; /* name of the current instance: a reload may change its index
-                                      */
+        char last[METRICS_NAME_MAX]; /* name of the last written instance, because a reload may
+                                        change indexes */
 } MetricsCursor;
 
-/* The size of a piece. Writing a piece takes about 0.1 ms, and the router does nothing else during
- * this time. */
+/* The size of a piece. It is small, because the router does nothing else while it writes a piece,
+ * for about 0.1 ms. */
 #define METRICS_PIECE_MAX (32 * 1024)
 
-/* Appends samples until exposition has at least this number of bytes. Returns false if all samples
+/* Appends metrics, until exposition has at least this number of bytes. Returns false if all metrics
  * are written. */
 bool metrics_write(const MetricsSource *source, MetricsCursor *cursor, Exposition *exposition,
                    size_t bytes);
