@@ -35,12 +35,24 @@ done
 
 class Soak:
     def __init__(self, box):
-        self.box, self.done, self.kills = box, collections.Counter(), []
+        self.box, self.done, self.kills, self.log = box, collections.Counter(), [], []
 
     def kills_instance(self):
         """alice's, or a part of it."""
         who = random.choice(["all", "parent", "server", "children"])
-        self._kill((ALICE,), False, lambda: kill(self.box, "alice", who))
+        self._kill((ALICE,), False, lambda: self._kill_instance(who))
+
+    def _kill_instance(self, who):
+        """Returns when its processes are gone: on a busy machine, children of a killed server can still receive until the
+        supervisor notices, and are killed then."""
+        before = self._processes()
+        kill(self.box, "alice", who)
+        if who != "children":
+            self.box.wait_for("its end", lambda: not before & self._processes())
+
+    def _processes(self):
+        group = self.box.show("bellhop@alice.service", "ControlGroup")
+        return set(self.box.try_run("cat", f"/sys/fs/cgroup{group}/cgroup.procs").stdout.split()) if group else set()
 
     def kills_router(self):
         """It loses what it has not handed off, so nothing that was partly answered."""
@@ -82,6 +94,11 @@ class Soak:
             failure["host"] in hosts and failure["began"] < done and began < failure["ended"] < done + SEEN_SEC and
             not (is_router and failure.get("n_received")) for hosts, is_router, began, done in self.kills)]
 
+    def around(self, failure):
+        """(seconds from the beginning of the failed request to begin and end of an action, its name), the nearest ones."""
+        return [(round(began - failure["began"], 3), round(done - failure["began"], 3), name) for began, done, name in self.log
+                if done > failure["began"] - 5 and began < failure["ended"]]
+
     def actions(self):
         return 2 * [self.kills_instance, self.changes_router, self.changes_instance] + [
             self.kills_router, self.reads_units_again, self.stops_journald, self.fills_run]
@@ -92,7 +109,9 @@ class Soak:
         random.shuffle(actions)
         while actions or time.monotonic() < end:
             action = actions.pop() if actions else random.choice(self.actions())
+            began = time.monotonic()
             action()
+            self.log.append((began, time.monotonic(), action.__name__))
             self.done[action.__name__] += 1
             pause(0.5)
 
@@ -134,6 +153,6 @@ def test_everything_at_once(box, carol, soak):
     exits = box.journal("_PID=1", "-u", f"bellhop@{carol}.service", f"--since=@{since:.3f}").count("Deactivated")
     failures = report.failures + visits.failures
     print(dict(soak.done), f"{len(soak.kills)} kills, {exits} idle exits, {len(failures)} failures")
-    assert soak.unexplained(failures) == []
+    assert [(failure, soak.around(failure)) for failure in soak.unexplained(failures)] == []
     assert exits > 0
     assert all(report.counts[kind] > 4 for kind in PROMPT_KINDS), report.counts
