@@ -376,8 +376,8 @@ static void add_undo(Add *add, int step)
 }
 
 /* Undoes the steps from last back to the first one. failed: the step at which add ended, because
- * the step failed or because a signal arrived. A failed step left nothing behind, so last is then
- * the step before it. After a signal, last is the same step as failed. */
+ * the step failed or because a signal arrived. A step that failed left nothing behind, so "last"
+ * is the step before it. A step in which a signal arrived was completed, so "last" is that step. */
 static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last, int failed)
 {
         for (int i = last; i >= 0; i--)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* This file has the directives and the hooks, and takes everything that this process inherits from
- * its supervisor, bellhop-instance. It refuses requests that are not for this instance. A refusal
- * never contains the customer's content. */
+/* The module's directives and hooks. When Apache starts, the module takes over the descriptors that
+ * it inherits from its supervisor, bellhop-instance. It refuses requests that are not for this
+ * instance. A refusal never contains the customer's content. */
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>

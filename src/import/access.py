@@ -135,7 +135,7 @@ def become(user):
 
 def end(process):
     """Kills the process with its children. A process that waits for a dead file server does not end, so it is left
-    behind."""
+    after."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -33,7 +33,8 @@ class Domains:
 
 
 def pair_in(folder):
-    """Returns the paths (certificate, key, None), or None if the folder has no pair. A domain can have a certificate
+    """Returns (certificate, key, chain) as paths, or None if the folder has no pair. The chain is None, because the
+    certificate's file contains it. A domain can have a certificate
     for each kind of key; the usual kind comes first."""
     try:
         files = os.listdir(folder)

@@ -27,8 +27,9 @@ typedef struct JournalLine {
 } JournalLine;
 
 /* After journal_open(), lines go to the journal. Before it, and after journal_close(), they go to
- * standard error, with the level in front. Both functions forget the lost lines that are not
- * reported yet. journal_open() returns 0 or a negative errno. */
+ * standard error, with the level in front. A later line reports how many lines were lost;
+ * journal_open() and journal_close() set this number to 0. journal_open() returns 0 or a negative
+ * errno. */
 int journal_open(void);
 void journal_close(void);
 

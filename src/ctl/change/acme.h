@@ -34,7 +34,7 @@ typedef enum AcmeVerdict {
 AcmeVerdict acme_judge(const AcmeState *before, const AcmeState *now, bool is_changed,
                        uint64_t begin);
 
-/* Waits until acme_judge(), with the same arguments, has a result. Announces the progress as steps.
- * Calls change_let_others() first. */
+/* Reads the state again and again until acme_judge() returns something other than ACME_WAITS for
+ * it. Announces the progress as steps. Calls change_let_others() first. */
 CtlStatus acme_wait(Change *change, const char *name, const AcmeState *before, uint64_t begin,
                     bool is_changed);
