@@ -771,6 +771,22 @@ sys.stdin.read()'""")
         box.path("/srv/www/alice/log.cgi").unlink()
 
 
+@pytest.fixture(name="journal_on_disk")
+def _journal_on_disk(box):
+    """Where journald keeps the lines of each user in a file of their own."""
+    box.shell("mkdir -p /var/log/journal; systemctl restart systemd-journald; journalctl --flush")
+    yield
+    box.shell("rm -rf /var/log/journal; systemctl restart systemd-journald")
+
+
+@pytest.mark.usefixtures("journal_on_disk")
+def test_status_of_what_fails_with_a_journal_on_disk(box):
+    with broken(box, "bob"):
+        box.run("journalctl", "--sync")
+        assert list(box.path("/var/log/journal").glob(f"*/user-{box.uid('bob')}.journal"))
+        assert "NoSuchDirective" in box.try_run("bellhopctl", "status", "bob").stdout
+
+
 def test_status_of_refusals(box):
     with edited(box, "bob", f"Host={BOB}\nHttp=refuse\n"):
         ctl(box, "apply")

@@ -130,7 +130,9 @@ int journal_read(const char *instance, bool refusals, size_t max, char ***ret, s
         _cleanup_(journal_donep) Journal journal = NULL;
         char **texts = NULL;
         size_t n = 0;
-        int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY | SD_JOURNAL_SYSTEM);
+        /* Not only the files of the system: journald keeps the lines of each user in other files.
+         */
+        int r = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
 
         if (r >= 0)
                 r = journal_match(journal, instance, refusals);
