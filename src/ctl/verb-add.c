@@ -304,9 +304,7 @@ static Done add_do(Add *add, int step)
 {
         switch (step) {
         case USER:
-                return add_done(
-                        program_run((const char *const[]){ "useradd", "--create-home", "--comment",
-                                                           USER_MARK, "--", add->name, NULL }));
+                return add_done(user_make(add->name));
         case WWW:
                 return add_done(add_make_www(add));
         case SNIPPETS:

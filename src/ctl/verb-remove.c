@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "config/config.h"
+#include "ctl/ask/access.h"
 #include "ctl/ask/limits.h"
 #include "ctl/ask/metrics-client.h"
 #include "ctl/change/acme.h"
@@ -24,6 +25,7 @@ typedef struct Remove {
         Change change;
         const char *name;
         Places places;
+        uid_t uid; /* of the user to be removed, or 0 */
 } Remove;
 
 /* --- steps; each returns false if it was not done completely --- */
@@ -75,13 +77,10 @@ static void remove_close_folder(const char *path)
 
 /* Meanwhile, the customer can't redirect the removal to other files: root owns the folder that
  * contains path, and rm(1) follows no link below path. */
-static bool remove_folder(Remove *remove, const char *kind, const char *path)
+static bool remove_tree(const char *path)
 {
         _cleanup_free_ char *mount = NULL;
 
-        if (!place_exists(path) ||
-            !change_step(&remove->change, kind, "remove %s and its contents", path))
-                return true;
         if (!change_good("The list of mounts can't be read", mount_find(path, &mount)))
                 return false;
         if (mount) {
@@ -95,6 +94,13 @@ static bool remove_folder(Remove *remove, const char *kind, const char *path)
         remove_close_folder(path);
         return program_run((const char *const[]){ "rm", "--recursive", "--force",
                                                   "--one-file-system", "--", path, NULL });
+}
+
+static bool remove_folder(Remove *remove, const char *kind, const char *path)
+{
+        return !place_exists(path) ||
+               !change_step(&remove->change, kind, "remove %s and its contents", path) ||
+               remove_tree(path);
 }
 
 static bool remove_folders(Remove *remove)
@@ -165,11 +171,10 @@ static bool remove_log_links(Remove *remove)
 
 static bool remove_is_job(const Remove *remove, int folder, const char *name)
 {
-        const struct passwd *user = getpwnam(remove->name);
         struct stat st;
 
-        return user && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-               S_ISREG(st.st_mode) && st.st_uid == user->pw_uid;
+        return remove->uid != 0 && fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               S_ISREG(st.st_mode) && st.st_uid == remove->uid;
 }
 
 /* Removes the user's jobs of at(1), because atd(8) would run them for a later user with the same
@@ -212,18 +217,57 @@ static bool remove_quota(Remove *remove)
         return change_good(folder, quota_set(folder, user->pw_uid, UNKNOWN));
 }
 
+/* Whether the home is the customer's, or an earlier bellhopctl was killed while it removed the
+ * home. Root also owns the homes of users who are confined to them (chroot); these are kept. */
+static bool remove_is_home(const Remove *remove, const char *home)
+{
+        const char *name = strrchr(home, '/');
+        struct stat st;
+
+        if (lstat(home, &st) < 0)
+                return place_exists(home);
+        return S_ISDIR(st.st_mode) &&
+               (st.st_uid == remove->uid || (st.st_uid == 0 && (st.st_mode & 07777) == 0700 &&
+                                             name && strcmp(name + 1, remove->name) == 0));
+}
+
+/* userdel(8) also removes the user if it can't remove the home, for example because a file system
+ * of the customer is mounted there or folders are nested too deeply. Then the next customer would
+ * get the home. So the home is removed first. */
+static bool remove_home(const Remove *remove, const char *home)
+{
+        const char *name = strrchr(home, '/');
+        char parent[PATH_MAX];
+        Access access;
+
+        if (!name || name == home || name - home >= PATH_MAX)
+                return true;
+        (void)snprintf(parent, sizeof(parent), "%.*s", (int)(name - home), home);
+        return access_ask_roots(parent, &access) != 0 || access.error != 0 ||
+               !remove_is_home(remove, home) || remove_tree(home);
+}
+
 static bool remove_user(Remove *remove)
 {
         const struct passwd *user = getpwnam(remove->name);
+        _cleanup_free_ char *home = user ? strdup(user->pw_dir) : NULL;
 
         if (user && !user_is_ours(user))
                 return true;
-        return remove_kept(remove) && remove_jobs(remove) &&
-               (!user ||
-                !change_step(&remove->change, "user", "remove user %s and %s", remove->name,
-                             user->pw_dir) ||
-                program_run(
-                        (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }));
+        if (user && !home)
+                return change_good(remove->name, -ENOMEM);
+        remove->uid = user ? user->pw_uid : 0;
+        if (!remove_kept(remove) || !remove_jobs(remove))
+                return false;
+        if (!user ||
+            !change_step(&remove->change, "user", "remove user %s and %s", remove->name, home))
+                return true;
+        /* A program of the customer could make new jobs until userdel, which fails if there is such
+         * a program. */
+        return remove_home(remove, home) && change_good(LAST_UID_FILE, last_uid_put(remove->uid)) &&
+               program_run(
+                       (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }) &&
+               remove_kept(remove) && remove_jobs(remove);
 }
 
 /* If the instance had Tls=acme, bellhop-acme must read the files again. If an earlier command has

@@ -134,8 +134,8 @@ def become(user):
 
 
 def end(process):
-    """Kills the process with its children. A process that waits for a dead file server does not end, so it is left
-    after."""
+    """Kills the process with its children. Does not wait for long: a process that waits for a dead file server does
+    not end."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):

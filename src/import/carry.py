@@ -23,6 +23,8 @@ UNITS = "/etc/systemd/system"
 WWW = "/srv/www"
 # "bellhopctl add --create-user" writes this mark into the comment of the user, and "remove --purge" looks for it.
 USER_MARK = "bellhop customer"
+# remove --purge writes this file.
+LAST_UID_FILE = "/var/lib/bellhop/.last-uid"
 # A plan with one of these findings is not executed. All other findings existed before, or are not mistakes of the plan.
 MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
             "key-mismatch", "snippet-error", "acme-authority"}
@@ -49,6 +51,15 @@ def user_of(name):
         return pwd.getpwnam(name)
     except KeyError:
         return None
+
+
+def last_uid():
+    """Returns the highest uid of a removed customer, or 0."""
+    try:
+        with open(LAST_UID_FILE, encoding="ascii") as file:
+            return int(file.read(64))
+    except (OSError, ValueError):
+        return 0
 
 
 def run(command):
@@ -415,7 +426,10 @@ class Carry:
                            lambda folder=folder, pair=pair, path=path: self.install(name, folder, path, pair))
 
     def create_user(self, name):
-        run(["useradd", "--create-home", "--comment", USER_MARK, "--", name])
+        # As add does, never gives the uid of a removed customer again.
+        last = last_uid()
+        least = ["--key", f"UID_MIN={last + 1}"] if last else []
+        run(["useradd", "--create-home", "--comment", USER_MARK, *least, "--", name])
 
     def write_snippet(self, name, file, text):
         user = user_of(name)

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import pathlib
 import re
 import signal
 import stat
@@ -425,6 +426,98 @@ def test_purge_crosses_no_mount(box, www):
         ctl(box, "remove", "dora", "--purge", "--yes")
         box.shell("[ ! -L /srv/www ] || { rm /srv/www; mv /data/www /srv; rmdir /data; }")
     assert left_of(box, "dora") == []
+
+
+# userdel(8) has a folder open for each level, and would remove the user but not the home.
+DEEP = """
+import os
+os.chdir("/home/dora")
+for _ in range(3000):
+    os.mkdir("deep")
+    os.chdir("deep")
+"""
+
+
+@pytest.mark.usefixtures("clean")
+def test_purge_of_a_deep_home(box):
+    add(box, "dora")
+    box.run("runuser", "-u", "dora", "--", "/usr/bin/python3", "-c", DEEP)
+    box.shell("echo old >/var/mail/dora; chown dora: /var/mail/dora")
+    box.run("prlimit", "--nofile=1024", "bellhopctl", "remove", "dora", "--purge", "--yes")  # as in a shell of root
+    assert left_of(box, "dora") == [] and not box.path("/home/dora").exists() and not box.path("/var/mail/dora").exists()
+
+
+# A file system of the user's, whose server has died: fusermount(1) makes the same call. Root may not look into it.
+FUSE = """
+import ctypes, os, pwd, sys
+user = pwd.getpwnam("dora")
+server = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={server},rootmode=40000,user_id={user.pw_uid},group_id={user.pw_gid}".encode()
+sys.exit(ctypes.CDLL(None).mount(b"old", sys.argv[1].encode(), b"fuse", 6, options) and "no FUSE")
+"""
+
+
+@pytest.fixture(name="fuse")
+def _fuse(box):
+    """Mounts one in a folder; skips if the kernel has none."""
+    if not pathlib.Path("/dev/fuse").exists():
+        pytest.skip("this kernel has no FUSE")
+    box.shell("[ -e /dev/fuse ] || mknod /dev/fuse c 10 229")
+    folders = []
+
+    def mount(folder):
+        folders.append(folder)
+        box.run("/usr/bin/python3", "-c", FUSE, folder)
+
+    yield mount
+    for folder in folders:
+        box.try_run("umount", folder)
+
+
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("folder", ["/home/dora", "/srv/www/dora", "/etc/bellhop/tls/dora", "/home/dora/deeper"])
+def test_rename_and_purge_of_a_folder_that_root_can_not_enter(box, fuse, folder):
+    """As long as there is a home, nobody else gets its user's uid."""
+    add(box, "dora")
+    uid = box.uid("dora")
+    box.shell(f"[ -e {folder} ] || install -d -o dora {folder}")
+    fuse(folder)
+    assert "A file system is mounted in /" in ctl(box, "rename", "dora", "emil", status=1)
+    assert f"Unmount it first: {folder}" in ctl(box, "remove", "dora", "--purge", "--yes", status=1)
+    assert not folder.startswith("/home") or box.uid("dora") == uid
+    box.run("umount", folder)
+    ctl(box, "remove", "dora", "--purge", "--yes")
+    assert left_of(box, "dora") == [] and not box.path("/home/dora").exists()
+
+
+@pytest.mark.usefixtures("clean")
+def test_uid_of_a_removed_customer_is_not_given_again(box):
+    """By add or import: a set-user-ID program of the removed one, wherever it is, would have the rights of the new one."""
+    uids = []
+    for _ in range(2):
+        add(box, "dora")
+        uids.append(box.uid("dora"))
+        ctl(box, "remove", "dora", "--purge", "--yes")
+    box.write("/root/plan.json", json.dumps({"instances": [{"instance": "dora", "hosts": [NEW["dora"]], "create_user": True}]}))
+    ctl(box, "import", "/root/plan.json")
+    uids.append(box.uid("dora"))
+    assert uids[0] < uids[1] < uids[2]
+
+
+@pytest.mark.usefixtures("clean")
+def test_purge_of_jobs_that_come_back(box):
+    """Made by a program that waits until they are removed, and then ends."""
+    add(box, "dora")
+    box.shell("mkdir -p /var/spool/cron/crontabs /var/spool/cron/atjobs")
+    jobs = ["/var/spool/cron/crontabs/dora", "/var/spool/cron/atjobs/a0000101c8a5f0"]
+    again = [box.popen_run("bash", "-c", f"install -o dora -m 0600 /dev/null {job}; echo; while [ -e {job} ]; do :; done;"
+                           f"install -o {box.uid('dora')} -m 0600 /dev/null {job}", stdout=-1) for job in jobs]
+    for one in again:
+        one.stdout.readline()
+    ctl(box, "remove", "dora", "--purge", "--yes")
+    for one in again:
+        one.communicate(timeout=20)
+    assert [job for job in jobs if box.path(job).exists()] == []
 
 
 @pytest.mark.usefixtures("clean")

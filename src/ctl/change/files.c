@@ -9,6 +9,7 @@
 #include "ctl/change/files.h"
 #include "ctl/show/output.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 #include "util/text.h"
 
 #define WANTS_DIR "/etc/systemd/system/bellhop.target.wants"
@@ -38,7 +39,8 @@ bool place_exists(const char *path)
 {
         struct stat st;
 
-        return lstat(path, &st) == 0;
+        /* A customer can mount a file system of their own (FUSE), into which root may not look. */
+        return lstat(path, &st) == 0 || (geteuid() == 0 && errno != ENOENT && errno != ENOTDIR);
 }
 
 bool log_folder_make(const char *name)
@@ -68,6 +70,52 @@ bool user_is_ours(const struct passwd *user)
         /* The fields after the first comma are room and phone numbers. */
         return strncmp(user->pw_gecos, USER_MARK, length) == 0 &&
                (user->pw_gecos[length] == 0 || user->pw_gecos[length] == ',');
+}
+
+/* Beyond this uid, useradd(8) would find no free one: see UID_MAX in login.defs(5). */
+#define LAST_UID_MAX 59999
+
+/* The highest uid that was noted, or 0. */
+static uid_t files_last_uid(void)
+{
+        _cleanup_free_ char *text = NULL;
+        uint64_t uid = 0;
+        size_t size;
+
+        if (file_read(LAST_UID_FILE, O_NOFOLLOW, 64, &text, &size) == 0) {
+                text[strcspn(text, "\n")] = 0;
+                (void)text_number(span_from_string(text), LAST_UID_MAX, &uid);
+        }
+        return (uid_t)uid;
+}
+
+int last_uid_put(uid_t uid)
+{
+        _cleanup_free_ char *text = NULL;
+
+        if (uid > LAST_UID_MAX || uid <= files_last_uid())
+                return 0;
+        if (mkdir(STATE_DIR, 0755) < 0 && errno != EEXIST)
+                return -errno;
+        text = text_format("%u\n", uid);
+        return text ? file_write(LAST_UID_FILE, text) : -ENOMEM;
+}
+
+/* useradd(8) chooses the uid after the highest one in use, which may be the uid of a removed user.
+ */
+bool user_make(const char *name)
+{
+        const uid_t last = files_last_uid();
+        _cleanup_free_ char *uid_min = text_format("UID_MIN=%u", last + 1);
+        const char *command[] = { "useradd", "--create-home", "--comment", USER_MARK,
+                                  "--key",   uid_min,         "--",        name,
+                                  NULL };
+
+        if (!uid_min)
+                return false;
+        if (last == 0)
+                memmove(&command[4], &command[6], 3 * sizeof(command[0]));
+        return program_run(command);
 }
 
 const char *const kept_by_name[] = { "/var/spool/cron/crontabs", "/var/spool/cron",

@@ -25,6 +25,13 @@
 struct passwd;
 bool user_is_ours(const struct passwd *user);
 
+/* Files of a removed user can remain where bellhopctl does not look, for example a set-user-ID
+ * program in /var/tmp, or lines in the journal. So no later customer gets the uid: last_uid_put()
+ * notes it before the user is removed, and user_make() makes a user with a higher uid. */
+#define LAST_UID_FILE STATE_DIR "/.last-uid"
+int last_uid_put(uid_t uid);
+bool user_make(const char *name);
+
 /* Folders in which other programs keep a file for each user, with the user's name. NULL ends the
  * array. */
 extern const char *const kept_by_name[];
@@ -43,7 +50,8 @@ typedef struct Places {
 /* Sets all paths. Prints an error and returns false if a path is too long. */
 bool places_init(const Ctl *ctl, const char *name, Places *ret);
 
-/* Whether the path exists. A dangling link counts, too. */
+/* Whether the path exists. A dangling link counts, too, and for root also a path that can't be
+ * examined. */
 bool place_exists(const char *path);
 
 /* Returns how many of the two files (certificate and key) exist, or -ENOMEM. Only root and the
