@@ -107,15 +107,13 @@ bool user_make(const char *name)
 {
         const uid_t last = files_last_uid();
         _cleanup_free_ char *uid_min = text_format("UID_MIN=%u", last + 1);
-        const char *command[] = { "useradd", "--create-home", "--comment", USER_MARK,
-                                  "--key",   uid_min,         "--",        name,
-                                  NULL };
 
-        if (!uid_min)
-                return false;
         if (last == 0)
-                memmove(&command[4], &command[6], 3 * sizeof(command[0]));
-        return program_run(command);
+                return program_run((const char *const[]){ "useradd", "--create-home", "--comment",
+                                                          USER_MARK, "--", name, NULL });
+        return uid_min &&
+               program_run((const char *const[]){ "useradd", "--create-home", "--comment",
+                                                  USER_MARK, "--key", uid_min, "--", name, NULL });
 }
 
 const char *const kept_by_name[] = { "/var/spool/cron/crontabs", "/var/spool/cron",
