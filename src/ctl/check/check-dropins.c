@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks the settings that administrators made for units of bellhop, for example with 'systemctl
- * edit': whether systemd accepts each line and has read the file, and whether bellhop has a unit of
- * this name. systemd-analyze(1) judges the lines, because systemd itself warns about ignored lines
- * only in the journal.
+ * Checks the files in which administrators changed units of bellhop, for example with 'systemctl
+ * edit': whether systemd accepts each line and has read the file, and whether bellhop has the unit
+ * that the file is for. systemd-analyze(1) finds the lines that systemd ignores, because systemd
+ * itself reports them only in the journal.
  */
 #include <glob.h>
 
@@ -31,8 +31,8 @@ typedef struct Dropins {
         size_t n;
 } Dropins;
 
-/* Whether the unit belongs to an instance. *ret: the name of the instance; "": all instances,
- * because the unit is a template. */
+/* Whether the unit belongs to an instance, or is the template of such units. *ret becomes the name
+ * of the instance, or "" for a template. */
 static bool dropins_is_of(const char *unit, char ret[static NAME_UNIT_MAX])
 {
         static const NameUnit kinds[] = { NAME_SOCKET_UNIT, NAME_SERVICE_UNIT, NAME_STANDIN_UNIT };
@@ -55,9 +55,9 @@ static bool dropins_has_file(const Check *check, const char *name)
         return !path || access(path, F_OK) == 0;
 }
 
-/* Returns the name of the unit to ask systemd about, which the caller frees. For a template, this
- * is the unit of the first instance. Returns NULL if there is no such unit. *ret_is_ours: whether
- * bellhop can have such a unit. */
+/* Finds the unit that the administrator's files for 'unit' change: for a template, takes the unit
+ * of the first instance. Returns its name, which the caller frees, or NULL if bellhop has no such
+ * unit. *ret_is_ours: true also for a template if there are no instances. */
 static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
 {
         const Config *config = check->config;
@@ -92,7 +92,7 @@ static bool dropins_are_read(char *const *read, const char *path)
         return false;
 }
 
-/* Reports files of the folder that systemd has not read. systemd itself does not notice a new
+/* Reports drop-ins in the folder if systemd has not read them. systemd itself does not notice a new
  * folder, because it only checks folders that it knows. A file is not reported if systemd has read
  * a file with the same name in another folder, which takes precedence. */
 static void dropins_check_read(Check *check, const char *unit, const char *folder)
@@ -137,7 +137,7 @@ static void dropins_note(Dropins *dropins, const char *path)
         struct stat st;
         bool is_ours;
 
-        /* A link enables or masks a unit, but has no settings. */
+        /* A link enables or masks a unit, but contains no settings. */
         if (!unit || lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
                 return;
         if (is_folder)
@@ -251,8 +251,7 @@ static void dropins_judge(Check *check, char *units[], size_t n)
                 dropins_add_line(check, line);
 }
 
-/* Returns the time of the last change of the unit's files in the folder, or of the folder
- * itself. */
+/* Returns when the unit's files in the folder, or the folder itself, last changed. */
 static uint64_t dropins_changed(const char *folder, const char *unit)
 {
         const char *at = strchr(unit, '@'), *dot = strrchr(unit, '.');
@@ -260,8 +259,9 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
         uint64_t last = changed_file(folder);
 
         for (size_t i = 0; dot && i < 6; i++) {
-                /* Rounds 0 and 1 are for the unit, 2 and 3 for its template, 4 and 5 for all units
-                 * of its type. Odd rounds are for the folder of drop-ins. */
+                /* Rounds 0 and 1 look at the unit, 2 and 3 at its template, 4 and 5 at all units of
+                 * its type. Even rounds look at the unit's file, and odd rounds at its folder of
+                 * drop-ins. */
                 const size_t length = i < 2 ? (size_t)(dot - unit) : i < 4 ? stem : 0;
                 _cleanup_free_ char *name =
                         text_format("%.*s%s%s", (int)length, unit, length > 0 ? dot : dot + 1,
@@ -274,8 +274,8 @@ static uint64_t dropins_changed(const char *folder, const char *unit)
 }
 
 /* Whether only files of 'systemctl set-property' changed after systemd loaded the unit. systemd
- * appends such a file to its list of the unit's drop-ins. Then it says that it needs a
- * daemon-reload, because a daemon-reload would sort the list. This daemon-reload is not
+ * appends such a file to its list of the unit's drop-ins. After this, systemd says that it needs
+ * a daemon-reload, because a daemon-reload would sort the list. This daemon-reload is not
  * necessary. */
 static bool dropins_are_only_appended(const char *unit, uint64_t loaded_nsec)
 {

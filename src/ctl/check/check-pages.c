@@ -86,8 +86,8 @@ static bool pages_is_in(const char *path, const char *folder)
         return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == 0);
 }
 
-/* Reports a home that the instance can't write to. Of all homes, the unit makes only /home/NAME
- * writable, but a drop-in can make another one writable. */
+/* Reports the user's home if the instance can't write to it. The unit makes only /home/NAME
+ * writable, but a drop-in can make another home writable. */
 static void pages_check_home(InstanceCheck *inst, const char *path)
 {
         char home[PATH_MAX], real[PATH_MAX], unit[NAME_UNIT_MAX], **binds = NULL;
@@ -179,7 +179,7 @@ static void pages_add_closed(InstanceCheck *inst, const ClosedPages *closed)
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* Returns the path of PHP-FPM that the environment of the unit names, or NULL. */
+/* Returns the value of BELLHOP_PHP_FPM= in the unit's environment, or NULL if it is not set. */
 static const char *pages_find_named(char *const *environment)
 {
         const char *named = NULL;
@@ -225,7 +225,7 @@ static void pages_check_php(InstanceCheck *inst, const Pages *pages)
 }
 
 /* Reports .htaccess files that nginx ignores. If the instance has snippets, the finding is only a
- * note, because the snippets may have the same rules. */
+ * note, because the snippets may contain the same rules as the .htaccess files. */
 static void pages_add_ignored(InstanceCheck *inst, const Pages *pages)
 {
         _cleanup_free_ char *file = text_format("%s/.htaccess", pages->htaccess), *more = NULL;

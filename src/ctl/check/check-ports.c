@@ -124,8 +124,8 @@ static bool ports_have_ipv4(const Ports *ports, const Port *port)
         return port->any4 || port->one4 || (port->any6 && !ports->is_ipv6_only);
 }
 
-/* Reports a port with only one address family. Ignores a port that listens only on certain
- * addresses, because it lacks the other family on purpose. */
+/* Reports a port with only one address family. Ignores a port for which the unit lists only certain
+ * addresses: there, the other family is missing on purpose. */
 static void ports_check_families(Check *check, const Ports *ports, const Port *port)
 {
         const bool ipv4 = ports_have_ipv4(ports, port), ipv6 = port->any6 || port->one6;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Checks whether the server accepts the snippets and .htaccess files of a customer, and what
- * effects they have. bellhop-instance runs the test of the server, as before a reload. In this
- * test, Apache also reports facts that only Apache itself can know.
+ * effects they have. bellhop-instance makes the server test its configuration, as before a reload.
+ * In this test, Apache also reports facts that only Apache itself can know, such as unusable
+ * .htaccess files (verdict.h).
  */
 #include "ctl/ask/server.h"
 #include "ctl/check/check.h"

@@ -18,7 +18,8 @@ typedef struct Language {
         const char *elsewhere[4]; /* with one of these directives, the usual document root may be
                                      missing */
         const char *handlers[4];  /* each of these may run PHP */
-        /* Both are empty for Apache, which reports such directives itself (verdict.h). */
+        /* listen and targets are empty for Apache, which reports such directives itself
+         * (verdict.h). */
         const char *listen;
         const char *targets[7]; /* each of these names an application */
 } Language;
@@ -89,7 +90,7 @@ static void snippets_take_word(const Language *language, const char *text,
         (void)snprintf(ret, PATH_MAX, "%.*s", (int)strcspn(text, stops), text);
 }
 
-/* Adds the document roots that a snippet sets to inst->roots. Ignores paths with variables. */
+/* Adds to inst->roots the document roots that a snippet sets. Ignores paths with variables. */
 static void snippets_note_roots(InstanceCheck *inst, const char *text)
 {
         const Language *language = snippets_language(inst);

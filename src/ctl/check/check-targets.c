@@ -17,7 +17,7 @@
 #include "util/text.h"
 #include "util/unix-address.h"
 
-/* Folders that are private to each instance. */
+/* At these paths, each instance has its own folders. */
 static const char *const targets_private[] = { CONFIGTEST_FOLDER "/", "/tmp/", "/var/tmp/",
                                                "/run/bellhop-instance/" };
 
@@ -55,7 +55,8 @@ targets_add(const Target *target, const char *advice, const char *format, ...)
 
 /* --- unix sockets --- */
 
-/* Opens the root folder that the instance sees, or ours if the instance is not running. */
+/* Opens the root folder as the instance sees it. If the instance is not running, opens the root
+ * folder of this process. */
 static int targets_open_root(const InstanceCheck *inst, bool *ret_runs)
 {
         _cleanup_free_ char *path = NULL;
@@ -107,8 +108,9 @@ static void targets_check_socket(const Target *target, const char *path)
         Identity own;
         int r;
 
-        /* A path in CONFIGTEST_FOLDER is not checked. This folder replaces the runtime folder only
-         * in the test of the server, so the instance has another path. */
+        /* A path in CONFIGTEST_FOLDER is not checked. This folder takes the place of the runtime
+         * folder only while the server tests its configuration, so the instance itself uses another
+         * path. */
         if (path[0] != '/' || root < 0 || (targets_is_private(path) && !runs) ||
             strncmp(path, CONFIGTEST_FOLDER "/", strlen(CONFIGTEST_FOLDER "/")) == 0)
                 return;

@@ -119,7 +119,7 @@ static bool tls_read_pair(Pair *pair)
                 tls_check_exposure(pair, &answers[1].stat);
                 tls_add_unparsed(pair, pair->key_path, key_read(pair->key_path, &pair->key),
                                  "private key");
-                /* If both files have the same obstacle, one finding is enough. */
+                /* If the same file or folder prevents access to both, one finding is enough. */
         } else if (answers[0].error == 0 || strcmp(answers[0].obstacle, answers[1].obstacle) != 0) {
                 tls_add_unreadable(pair, pair->key_path, &answers[1]);
         }
@@ -195,8 +195,8 @@ static void tls_format_minute(time_t time, char ret[static 32])
         (void)strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm);
 }
 
-/* Whether bellhop-acme still has time to renew the certificate, which it does in the last third of
- * its life. */
+/* Whether bellhop-acme still has time to renew the certificate. It renews a certificate in the last
+ * third of the certificate's life. */
 static bool tls_is_early(const X509 *certificate, time_t now)
 {
         const time_t end = certificate_not_after(certificate);
@@ -225,8 +225,8 @@ static void tls_check_one(const Pair *pair, X509 *certificate, bool is_leaf, con
                                  "the certificate (%s) is not valid before %s", name, from);
                 break;
         case VALIDITY_ENDS_SOON:
-                /* Ignores certificates of authorities, which renew them, and a certificate that
-                 * bellhop-acme may still renew in time. */
+                /* This is normal for the certificate of an authority, which the authority renews,
+                 * and for a certificate that bellhop-acme may still renew in time. */
                 if (is_leaf && !(tls_is_acme(pair) && tls_is_early(certificate, now)))
                         instance_finding(pair->inst, FINDING_CERTIFICATE_EXPIRES, path, advice,
                                          "the certificate (%s) expires in %ld days, on %s", name,

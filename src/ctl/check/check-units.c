@@ -108,8 +108,8 @@ static void units_check_router(Check *check)
                                                        ? metrics_fetch_explain(check->router_error)
                                                        : "it does not answer");
 
-                /* This is not an error if the user has no access, or if the router is not running
-                 * and will read the files at its start. */
+                /* For root, this is an error, unless the router is not running and will read the
+                 * files at its start. Other users may have no access to the router. */
                 if (finding && geteuid() == 0 && check->router_error != -ESHUTDOWN)
                         finding->severity = SEVERITY_ERROR;
         }
@@ -125,8 +125,9 @@ void newest_note(Newest *newest, const char *path, uint64_t changed)
 
 static void units_check_reloaded(Check *check)
 {
-        /* Checks the folders as well, because a file may have been removed. Each folder comes after
-         * its files: if a new file changes both at the same time, the finding names the file. */
+        /* Checks the folders as well, because the removal of a file changes only its folder. Each
+         * folder comes after its files: if a new file changes both at the same time, the finding
+         * names the file. */
         static const char *const patterns[] = { "router.conf", "router.conf.d/*", "router.conf.d",
                                                 "instances/*", "instances" };
         Newest newest = { .changed = 0 };
@@ -226,7 +227,7 @@ static void units_check_masked(Check *check, const char *instance, const char *c
                                             units[i]);
 }
 
-/* Reports that logs are not written. Ignores a masked unit, because an administrator has turned it
+/* Reports if logs are not written. Ignores a masked unit, because an administrator has turned it
  * off on purpose. */
 static void units_check_log(Check *check)
 {
@@ -255,7 +256,8 @@ static void units_check_left_over(Check *check)
                     strcmp(unit->active, "active") != 0)
                         continue;
                 path = name_path(NAME_INSTANCE_FILE, check->ctl->config_dir, name);
-                /* A file with a mistake also counts as the file of an instance. */
+                /* Checks only whether the file exists: an instance whose file has a mistake also
+                 * has a socket. */
                 if (path && access(path, F_OK) < 0)
                         finding_add(&check->findings, FINDING_SOCKET_LEFT_OVER,
                                     (Place){ .instance = name }, NULL,
@@ -293,8 +295,8 @@ static void units_check_socket(InstanceCheck *inst)
         (void)name_unit(NAME_SOCKET_UNIT, inst->name, unit);
         if (units_is_active(check, unit))
                 return;
-        /* If the router has not read the file yet, the instance is still being added. Then this is
-         * only a warning. */
+        /* If the router has not read the file yet, the instance is still being added. Then the
+         * finding is only a warning. */
         is_new = is_stale(check->loaded, changed_file(inst->instance->file));
         finding = instance_finding(inst, FINDING_SOCKET_NOT_STARTED, NULL,
                                    is_new ? ADVICE_APPLY : NULL, "%s is %s", unit,
@@ -303,8 +305,8 @@ static void units_check_socket(InstanceCheck *inst)
                 finding->severity = SEVERITY_WARNING;
 }
 
-/* Whether a running instance can't see a folder. If a folder was made after the start, it is not in
- * the instance's mount namespace, even after a reload. */
+/* Whether a running instance can't see a folder. A folder that was made after the instance started
+ * is not in the instance's mount namespace, even after a reload. */
 static bool units_lacks_folder(const char *folder, uint64_t pid)
 {
         _cleanup_free_ char *path = state_dir_of(pid, folder);
@@ -381,8 +383,9 @@ static void units_check_active(InstanceCheck *inst, const char *unit)
                                  "still serves old hosts on open connections");
 }
 
-/* Uses both the kernel's counter and the journal. The counter is lost when the service ends, and
- * the journal may not reach back to the start of the service. */
+/* Reports programs that were killed because memory ran out. Uses both the kernel's counter and the
+ * journal. The counter is lost when the service ends, and the journal may not reach back to the
+ * start of the service. */
 static void units_check_oom(InstanceCheck *inst, bool is_active)
 {
         const uint64_t n = is_active ? oom_count(inst->check->bus, inst->name) : UNKNOWN;
@@ -425,8 +428,8 @@ void check_instance_units(InstanceCheck *inst)
                                  "its folder %s, or the link to it in .uid, is missing or wrong",
                                  inst->name);
         units_check_oom(inst, strcmp(units_state(check, unit), "active") == 0);
-        /* After a failure, the stand-in refuses connections for a while. Only then can a connection
-         * start the instance again. */
+        /* After a failure, the instance's stand-in refuses connections for a while. After this
+         * time, a connection can start the instance again. */
         if (strcmp(units_state(check, unit), "failed") == 0 || units_is_active(check, standin)) {
                 (void)bus_get(check->bus, unit, "Service", "Result", PROPERTY_STRING, &result);
                 instance_finding(inst, FINDING_SITE_FAILED, NULL, NULL, "%s has failed (%s)", unit,

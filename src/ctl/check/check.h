@@ -92,14 +92,14 @@ typedef struct InstanceCheck {
 #define instance_finding(inst, kind, file, ...) \
         finding_add(&(inst)->check->findings, kind, (Place){ (inst)->name, file, 0 }, __VA_ARGS__)
 
-/* Adds a finding that the instance's user can't read path, with the reason. */
+/* Adds a finding that says that the instance's user can't read path, and why. */
 void instance_add_closed(InstanceCheck *inst, FindingKind kind, const char *path,
                          const char *advice, const Access *access);
 
 /* Checks the configuration's files and folders. */
 void check_config(Check *check);
 
-/* Reports the files in a folder that are ignored because their names don't end with .conf. */
+/* Reports each file that is ignored because its name does not end with .conf. */
 void check_names(Check *check, const char *folder);
 
 /* Check bellhop's units, the running router, and its ports. Call units_ask() first. */
@@ -134,7 +134,7 @@ void instance_check_target(InstanceCheck *inst, const char *file, unsigned line,
 extern const char *const instance_target_advice[SERVER_TYPES];
 
 /* Does the same as instance_check_target() for a line of a snippet for nginx. text: an address,
- * perhaps after a scheme. Ignores host names other than localhost: such a name is that of an
- * upstream group, or nginx itself reports an error if it can't look up the name. */
+ * perhaps after a scheme. Ignores host names other than localhost: such a name can be that of an
+ * upstream group, and nginx itself reports names that it can't look up. */
 void instance_check_nginx_target(InstanceCheck *inst, const char *file, unsigned line,
                                  const char *text);

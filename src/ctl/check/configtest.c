@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The program is the first process in its own PID namespace, so all processes that it starts end
- * with it. If it takes too long, we send SIGKILL, which also kills stopped processes. We wait for
- * its end with a pidfd, and never for anything that the customer could delay.
+ * The program that configtest_run() runs is the first process in its own PID namespace, so all
+ * processes that it starts end with it. If it takes too long, we send SIGKILL, which also kills
+ * stopped processes. We wait for its end with a pidfd, and never for anything that the customer
+ * could delay.
  */
 #include <fcntl.h>
 #include <grp.h>
@@ -96,8 +97,8 @@ static bool configtest_become(const Identity *who)
         caps[0].permitted = caps[0].inheritable = 1U << CAP_NET_BROADCAST;
         if (syscall(SYS_capset, &header, caps) == 0)
                 (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BROADCAST, 0, 0);
-        /* If our process ends, the kernel kills the program. This is set here, because a change of
-         * user resets it. */
+        /* If our process ends, the kernel kills the program. This setting comes last, because a
+         * change of user resets it. */
         return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0;
 }
 
@@ -201,8 +202,8 @@ static int configtest_watch(Watch *watch)
                 watch->signals = -1;
                 (void)configtest_wait(watch, CONFIGTEST_KILL_SECONDS);
         }
-        /* Now only processes that survive SIGKILL can still write. They must not delay us, so the
-         * number of reads is limited. */
+        /* Now only processes that survive SIGKILL can still write output. They must not delay us,
+         * so the number of reads is limited. */
         for (int i = 0; i < CONFIGTEST_READS && configtest_take_output(watch); i++)
                 ;
         watch->said[watch->n_said] = 0;

@@ -36,7 +36,7 @@ static bool reason_begins(const char *text, const char *words)
         return strncmp(text, words, strlen(words)) == 0;
 }
 
-/* Skips "[date] [core:warn] [pid 7:tid 7] " of Apache. */
+/* Skips a prefix of Apache, such as "[date] [core:warn] [pid 7:tid 7] ". */
 static char *reason_skip_brackets(char *text, Level *ret)
 {
         static const char *const quiet[] = { ":warn]", ":notice]", ":info]", ":debug]", ":trace" };
@@ -54,7 +54,8 @@ static char *reason_skip_brackets(char *text, Level *ret)
         return text;
 }
 
-/* Skips "ERROR: " in "[date] ERROR: " of PHP-FPM. text: the text after the date. */
+/* Skips the level in a prefix of PHP-FPM, such as "[date] ERROR: ". text: the text after the
+ * date. */
 static char *reason_skip_php(char *text, Level *ret)
 {
         static const char *const levels[] = { "ERROR: ", "ALERT: ", "WARNING: ", "NOTICE: ",
@@ -68,8 +69,8 @@ static char *reason_skip_php(char *text, Level *ret)
         return text;
 }
 
-/* Skips "2026/11/29 09:00:00 [emerg] 7#7: " of nginx, or "nginx: [emerg] " before nginx has opened
- * its log. */
+/* Skips a prefix of nginx: "2026/11/29 09:00:00 [emerg] 7#7: ", or "nginx: [emerg] " if nginx has
+ * not opened its log yet. */
 static char *reason_skip_nginx(char *text, Level *ret)
 {
         static const char *const levels[] = { "[emerg] ", "[alert] ", "[crit] ",
@@ -186,7 +187,7 @@ static bool reason_take_syntax(const Line *line, char *next, Reason *ret)
         return true;
 }
 
-/* Reads "[FILE:4] what", or only "what". */
+/* Reads an error of PHP-FPM: "[FILE:4] what", or only "what". */
 static void reason_take_php(char *text, Reason *ret)
 {
         char *end = text[0] == '[' && text[1] == '/' ? strstr(text, "] ") : NULL;
@@ -200,8 +201,8 @@ static void reason_take_php(char *text, Reason *ret)
         ret->what = strdup(text);
 }
 
-/* Cuts " in FILE:3" from the end of text, and sets file and line of *ret. A file in /proc does not
- * count: it has configuration that bellhop-instance wrote. */
+/* Cuts " in FILE:3" from the end of text, and sets file and line of *ret. Sets nothing for a file
+ * in /proc, which contains configuration that bellhop-instance wrote. */
 static void reason_take_place(char *text, Reason *ret)
 {
         char *place = NULL, *colon;
@@ -223,8 +224,8 @@ static void reason_take_place(char *text, Reason *ret)
 }
 
 /* Takes the first error if it is from nginx, which reports only one error. The error may quote text
- * with line breaks, so its position is at the end of its last line. Returns whether there was such
- * an error. */
+ * with line breaks, so the file and the line number are at the end of the last line of the error.
+ * Returns whether there was such an error. */
 static bool reason_take_nginx(Line lines[], size_t n, Reason *ret)
 {
         size_t first = 0, end;
