@@ -18,8 +18,8 @@
  * larger than the code of every letter. */
 #define LONG_ONLY 256
 
-/* Prints the heading above the options of some verbs. of: these verbs, in the form of
- * Option.verbs. */
+/* Prints the heading above the options of certain verbs. The parameter "of" lists these verbs, in
+ * the form of Option.verbs. */
 static void main_help_heading(const char *of)
 {
         Span list = span_from_string(of ? of : ""), word;
@@ -107,8 +107,8 @@ static const Verb *main_guess_verb(int argc, char *argv[])
         return verb;
 }
 
-/* Finds the option. c: the result of getopt_long(). NULL: getopt_long() has reported an unknown
- * option. */
+/* Finds the option. c: the result of getopt_long(). Returns NULL if getopt_long() has reported an
+ * unknown option. */
 static const Option *main_option(int c)
 {
         if (c >= LONG_ONLY)

@@ -185,7 +185,7 @@ static bool add_find_needs(const Add *add, bool needs[static STEPS])
         const int runs = listens < 0 ? listens : add_is_active(add, NAME_SERVICE_UNIT);
 
         needs[USER] = !getpwnam(add->name);
-        /* A document root would take precedence over public_html, which may have an existing
+        /* A new document root would take precedence over public_html, which may contain an existing
          * website. */
         needs[WWW] = !place_exists(add->places.www) && public_html && !place_exists(public_html);
         needs[SNIPPETS] = !place_exists(add->places.snippets);
@@ -334,7 +334,8 @@ static Done add_do(Add *add, int step)
         }
 }
 
-/* Removes the two files, then the folder. A folder with other files is kept. */
+/* Removes two files from the folder, then the folder itself. A folder that contains other files is
+ * kept. */
 static void add_remove_folder(const char *path, const char *first, const char *second)
 {
         _cleanup_free_ char *a = text_format("%s/%s", path, first);
@@ -387,8 +388,8 @@ static CtlStatus add_undo_all(Add *add, const bool needs[static STEPS], int last
         return CTL_FAILED;
 }
 
-/* Informs bellhop-acme and the other instances. Called after the router has the instance, because
- * the router answers an authority's challenges only for hosts that it has. */
+/* Informs bellhop-acme and the other instances. Must be called after the router has the instance,
+ * because the router answers an authority's challenges only for hosts that it has. */
 static bool add_let_others_know(Add *add)
 {
         const bool is_acme = add->draft.parsed.instance.tls == TLS_ACME;

@@ -12,9 +12,9 @@ static CtlStatus apply_run(Enforce *enforce)
         double problems;
         bool good;
 
-        /* If the router found mistakes, it reads the files again, even if no file has changed: a
-         * mistake can also be corrected outside the files, for example by creating a missing user.
-         */
+        /* If the router found mistakes, apply makes it read the files again, even if no file has
+         * changed: a mistake can also be corrected outside the files, for example by creating a
+         * missing user. */
         if (samples_find(&enforce->fleet->samples, METRIC_CONFIG_PROBLEMS, NULL, NULL, &problems) &&
             problems > 0)
                 enforce->router_is_stale = true;

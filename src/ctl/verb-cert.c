@@ -44,7 +44,7 @@ static char *cert_end(X509 *certificate)
         return cert_time(certificate_not_after(certificate));
 }
 
-/* The fields, in the order in which text and JSON show them. */
+/* The fields of a certificate, in the order in which text and JSON show them. */
 static const struct {
         const char *heading, *key;
         int json_type;
@@ -168,8 +168,8 @@ static void cert_print_text(const Output *output, const Shown *shown, const char
         }
 }
 
-/* Checks that the instance has this host or, if host is "*.SUFFIX", this wildcard. host NULL: no
- * host was given. */
+/* Checks that the instance has this host or, if host is "*.SUFFIX", this wildcard. If host is NULL,
+ * nothing is checked. */
 static CtlStatus cert_check_host(const Ctl *ctl, const char *name, const char *host)
 {
         Config *config = NULL;
@@ -203,7 +203,7 @@ static bool cert_find(const Ctl *ctl, const char *name, const char *host, Shown 
                                name_path_fill(NAME_PRIVATE_KEY, dir, name, shown->key_path);
 }
 
-/* Shows the certificate of a host. host NULL: the certificate of the instance. */
+/* Shows the certificate of a host. If host is NULL, shows that of the instance. */
 static CtlStatus cert_show(const Ctl *ctl, const char *name, const char *host)
 {
         Shown shown = { .key_error = 0 };
@@ -241,8 +241,8 @@ static void cert_say_replaced(const Ctl *ctl, const char *name, const char *host
                              name, name);
 }
 
-/* Prints the result of self_signed_make() or tls_files_put(). host NULL: the certificate is for the
- * instance. */
+/* Prints the result of self_signed_make() or tls_files_put(). If host is NULL, the certificate is
+ * for the instance. */
 static CtlStatus cert_say_made(const Ctl *ctl, const char *name, const char *host, int made)
 {
         const char *dir = ctl->config_dir;
@@ -390,7 +390,8 @@ static CtlStatus cert_request(const Ctl *ctl, const char *name, const char *host
                        : CTL_FAILED;
 }
 
-/* Makes a request or a self-signed certificate. host NULL: for all hosts of the instance. */
+/* Makes a request or a self-signed certificate. If host is NULL, includes all hosts of the
+ * instance. */
 static CtlStatus cert_for_hosts(const Ctl *ctl, const char *name, const char *host,
                                 const Hosts *all)
 {
@@ -435,8 +436,8 @@ static CtlStatus cert_make(const Ctl *ctl, const char *name, char *host)
 
 /* --- a certificate and key from files --- */
 
-/* Checks that only root can change the path to a file. If a customer could change it, root could
- * install another customer's files for this customer. */
+/* Checks that only root can change the path to a file. A customer who could change the path could
+ * make root install another customer's files. */
 static CtlStatus cert_check_source(const char *path)
 {
         _cleanup_free_ char *folder = path[0] == '/' ? NULL : getcwd(NULL, 0);

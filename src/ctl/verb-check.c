@@ -35,14 +35,15 @@ static int check_init(const Ctl *ctl, Check *ret)
         ret->store = X509_STORE_new();
         if (!ret->hosts || !ret->store)
                 return -ENOMEM;
-        /* If this fails, for example because the machine has no list of authorities, no authority
-         * is trusted. */
+        /* If this call fails, for example because the machine has no list of authorities, no
+         * authority is trusted. */
         (void)X509_STORE_set_default_paths(ret->store);
         units_ask(ret);
         return 0;
 }
 
-/* False: the instance can't be checked, because its user was just removed or a path is too long. */
+/* Returns false if the instance can't be checked, because its user was just removed or a path is
+ * too long. */
 static bool check_instance_init(Check *check, size_t number, InstanceCheck *ret)
 {
         static const char *const kinds[] = { "tls", "sites" };
@@ -197,8 +198,9 @@ static size_t check_count_group(const Findings *findings, size_t first, FILE *na
         return n;
 }
 
-/* Returns the names of the first instances in the finding's group, to be freed. *ret_n: the number
- * of all instances in the group. NULL: the finding has no group, or memory ran out. */
+/* Returns the names of the first instances in the finding's group, which the caller frees. Returns
+ * NULL if the finding has no group or memory ran out. *ret_n: the number of all instances in the
+ * group. */
 static char *check_group_names(const Findings *findings, size_t first, size_t *ret_n)
 {
         _cleanup_free_ char *names = NULL;

@@ -64,8 +64,8 @@ static void export_set_limits(Table *table, const Limits *of)
                                                     : show_count(of->max[kind], text));
 }
 
-/* Sets the cell of a mail limit. count UINT64_MAX: the instance has no limit of its own, so the
- * limit in mail.conf applies, and the cell remains empty. */
+/* Sets the cell of a mail limit. If count is UINT64_MAX, the instance has no limit of its own, so
+ * the limit in mail.conf applies, and the cell remains empty. */
 static void export_set_count(Table *table, size_t column, uint64_t count)
 {
         char text[SHOWN_MAX];

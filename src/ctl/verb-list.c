@@ -163,7 +163,7 @@ static int list_fill(List *list, char *const patterns[])
         return 0;
 }
 
-/* Returns the text of a cell. NULL: the column has numbers, or the value is unknown. */
+/* Returns the text of a cell, or NULL if the column has numbers or the value is unknown. */
 static const char *list_text(const Row *row, size_t column)
 {
         switch (column) {
@@ -294,7 +294,7 @@ static int list_print_table(const List *list)
 
         memcpy(shown, columns, sizeof(shown));
         if (!list->output.json) {
-                /* This column is hidden from people, because the user has the instance's name. The
+                /* This column is hidden from people, because it repeats the instance's name. The
                  * lines below the table report a missing user. */
                 shown[USER].flags = SCOLS_FL_HIDDEN;
                 for (size_t i = TLS; i <= ACME_ERROR; i++)

@@ -51,7 +51,8 @@ static bool remove_routes(Remove *remove, bool had_file)
                change_reload_router(&remove->change);
 }
 
-/* Other instances with wildcards may serve the removed hosts now. */
+/* Other instances with wildcards may serve the removed hosts now, so they must read the files
+ * again. */
 static bool remove_hosts(Remove *remove)
 {
         const char *dir = remove->change.ctl->config_dir;
@@ -75,7 +76,7 @@ static void remove_close_folder(const char *path)
                 (void)fchmod(fd, 0700);
 }
 
-/* Meanwhile, the customer can't redirect the removal to other files: root owns the folder that
+/* During the removal, the customer can't redirect rm(1) to other files: root owns the folder that
  * contains path, and rm(1) follows no link below path. */
 static bool remove_tree(const char *path)
 {
@@ -130,8 +131,8 @@ static bool remove_folders(Remove *remove)
 
 typedef bool RemoveMatch(const Remove *remove, int folder, const char *name);
 
-/* Removes the files in a folder of root for which match() returns true. They belong to the
- * customer's user, but do not have the user's name. */
+/* Removes files of the customer's user whose names do not contain the user's name. match() finds
+ * these files in the folder, which root owns. */
 static bool remove_matching(Remove *remove, const char *kind, const char *folder,
                             RemoveMatch *match)
 {
@@ -217,8 +218,9 @@ static bool remove_quota(Remove *remove)
         return change_good(folder, quota_set(folder, user->pw_uid, UNKNOWN));
 }
 
-/* Whether the home is the customer's, or an earlier bellhopctl was killed while it removed the
- * home. Root also owns the homes of users who are confined to them (chroot); these are kept. */
+/* Whether the customer owns the home, or root owns it because an earlier bellhopctl was killed
+ * while it removed the home. Homes to which users are confined (chroot) also belong to root, and
+ * are kept. */
 static bool remove_is_home(const Remove *remove, const char *home)
 {
         const char *name = strrchr(home, '/');
@@ -231,7 +233,7 @@ static bool remove_is_home(const Remove *remove, const char *home)
                                              name && strcmp(name + 1, remove->name) == 0));
 }
 
-/* userdel(8) also removes the user if it can't remove the home, for example because a file system
+/* userdel(8) removes the user even if it can't remove the home, for example because a file system
  * of the customer is mounted there or folders are nested too deeply. Then the next customer would
  * get the home. So the home is removed first. */
 static bool remove_home(const Remove *remove, const char *home)
@@ -262,8 +264,8 @@ static bool remove_user(Remove *remove)
         if (!user ||
             !change_step(&remove->change, "user", "remove user %s and %s", remove->name, home))
                 return true;
-        /* A program of the customer could make new jobs until userdel, which fails if there is such
-         * a program. */
+        /* Until userdel runs, a program of the customer could make new jobs, so the jobs are
+         * removed again. While such a program is running, userdel fails. */
         return remove_home(remove, home) && change_good(LAST_UID_FILE, last_uid_put(remove->uid)) &&
                program_run(
                        (const char *const[]){ "userdel", "--remove", "--", remove->name, NULL }) &&

@@ -25,8 +25,9 @@
 #include "util/file.h"
 #include "util/text.h"
 
-/* The maximum time to wait until the old instance has received its connections. If its start fails,
- * this takes 15 s, and then its stand-in needs some time to refuse the connections. */
+/* The maximum time to wait until the old instance has received its connections. If the old instance
+ * can't start, its start fails after 15 s, and then its stand-in needs some time to refuse the
+ * connections. */
 #define DRAIN_USEC (60 * UINT64_C(1000000))
 
 /* The text of the stub. An instance's file needs a host, so the stub has a host that exists
@@ -74,8 +75,8 @@ static bool rename_user(Rename *rename)
                second_name_give(rename->from, rename->to, user);
 }
 
-/* Closes the usage account of an earlier instance with the new name, which was removed without
- * --purge. */
+/* If an earlier instance with the new name was removed without --purge, closes its usage
+ * account. */
 static bool rename_old_account(Rename *rename)
 {
         return rename->has_begun || ending_close_account(&rename->change, rename->to);
@@ -166,7 +167,7 @@ static int rename_write_record(const Rename *rename)
         return file_write(record, text);
 }
 
-/* Called before systemd loads the new units, so that no daemon-reload is necessary. */
+/* This step comes before systemd loads the new units, so that no daemon-reload is necessary. */
 static bool rename_settings(Rename *rename, const Instance *instance)
 {
         const char *dir = UNITS_GENERATED_DIR;
@@ -250,7 +251,7 @@ static bool rename_state(Rename *rename)
         return true;
 }
 
-/* Exchanges the files in one step, so each host is always in exactly one file. */
+/* Exchanges the files of the two names in one step, so each host is always in exactly one file. */
 static bool rename_switch(Rename *rename)
 {
         const bool dry_run = rename->change.ctl->dry_run;
@@ -378,7 +379,8 @@ static bool rename_end_units(Rename *rename)
                ending_close_account(change, rename->from);
 }
 
-/* Removes the links, and the state and cache folders if the old instance has made them again. */
+/* Removes the links with the old names. If the old instance has made its state and cache folders
+ * again, removes them, too. */
 static bool rename_end_folders(Rename *rename)
 {
         const Places *old = &rename->old;
@@ -427,8 +429,8 @@ static bool rename_run(Rename *rename)
         return true;
 }
 
-/* Shows the lines in which the old name must be corrected by hand. These may be in crontabs, which
- * bellhopctl does not edit because they belong to the customer. */
+/* Shows the lines of files in which the old name must be corrected by hand. These files can be
+ * crontabs, which bellhopctl does not edit because they belong to the customer. */
 static void rename_say_mentions(Rename *rename)
 {
         Mentions mentions = { .n = 0 };

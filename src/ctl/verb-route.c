@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhopctl route: shows which route a connection gets from the router, and whether the files now
- * have another route.
+ * bellhopctl route: shows which route the router uses for a connection, and whether the present
+ * files have another route for it.
  */
 #include "config/names.h"
 #include "ctl/ask/metrics-client.h"
@@ -21,12 +21,12 @@ static const uint16_t default_ports[PROTOCOLS] = { 443, 80 };
 typedef struct Wanted {
         const char *text;
         bool is_address;
-        Address address; /* port 0: the port of the protocol */
+        Address address; /* if its port is 0, the port is the usual one of the protocol */
 } Wanted;
 
 typedef struct Answer {
         char text[EXPLAIN_MAX];
-        Explanation is; /* outcome NULL: this protocol was not requested */
+        Explanation is; /* if outcome is NULL, this protocol was not requested */
 } Answer;
 
 static bool route_same(const char *a, const char *b)
@@ -87,7 +87,7 @@ static void route_ask_files(const Config *config, const Question *question, Answ
         explain_parse(ret->text, &ret->is);
 }
 
-/* Returns the answer in words, to be freed. NULL: no memory. */
+/* Returns the answer in words, which the caller frees, or NULL if memory runs out. */
 static char *route_words(const Explanation *answer)
 {
         const char *cause = answer->reason ? refuse_reason_cause(answer->reason) : NULL;
@@ -174,7 +174,7 @@ static int route_print(const Output *output, const Answer answers[static PROTOCO
         return table_print(&table);
 }
 
-/* Prints a note about challenges of the authority. The router's answer may name an instance that
+/* Prints a note about ACME challenges for the host. The router's answer may name an instance that
  * the files no longer have. */
 static void route_print_acme(const Config *config, const Explanation *answer)
 {
@@ -182,7 +182,7 @@ static void route_print_acme(const Config *config, const Explanation *answer)
                 answer->instance ? config_find_instance(config, answer->instance) : ROUTE_NONE;
         const Instance *instance = place == ROUTE_NONE ? NULL : &config->instances[place];
 
-        /* If the answer has no route, the file does not have the host, and bellhop-acme gets no
+        /* If the answer has no route, no instance's file has the host, so bellhop-acme gets no
          * certificate for it. */
         if (!instance || instance->tls != TLS_ACME || instance->is_suspended || !answer->route)
                 return;

@@ -59,9 +59,10 @@ static const struct {
         { "MailRecipientsPerDay", false },
 };
 
-/* Finds the value that the options give to a key. If the key has a list, all their values form the
- * list; otherwise, only the last value counts. An empty value cancels earlier values. *ret: to be
- * freed; NULL: no value remains. Returns the number of options with this key, or -ENOMEM. */
+/* Finds the value that the options give to a key. If the key takes a list, all their values form
+ * the list; otherwise, only the last value counts. An empty value cancels earlier values. *ret is
+ * NULL if no value remains; the caller frees it. Returns the number of options with this key, or
+ * -ENOMEM. */
 static int set_value(const Ctl *ctl, const char *key, bool is_list, char **ret)
 {
         _cleanup_free_ char *value = NULL;
@@ -154,7 +155,7 @@ static CtlStatus set_edit(Set *set)
 }
 
 /* Tests the new server with the present snippets, which may be for the old server. Without this
- * test, the instance could end and then not start again. */
+ * test, the instance could stop and then fail to start. */
 static CtlStatus set_try_server(const Set *set)
 {
         Instance instance = set->draft.parsed.instance;
@@ -264,8 +265,8 @@ static bool set_read_acme(Set *set)
                acme_read_files(&set->change, is_acme, set->is_changed);
 }
 
-/* With --dry-run, the file is not written. This sets the needs that the instance would have after
- * the write. */
+/* With --dry-run, the file is not written. This function sets the needs (NEED_...) that the
+ * instance would have after the write. */
 static void set_assume_written(Enforce *enforce, const FleetEntry *entry)
 {
         const unsigned restarts = NEED_RENEW | NEED_RESTART | NEED_AGAIN | NEED_SUSPEND;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bellhopctl status: shows everything about one instance, with advice if it does not serve clients.
- * One list of fields serves both people and programs.
+ * The same list of fields is shown to people and, as JSON, to programs.
  */
 #include <pwd.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ typedef struct Status {
         Hosts *hosts; /* one for each of fleet.config->instances; NULL: no memory */
         FleetEntry *entry;
         Limits limits;
-        Column columns[FIELDS_MAX]; /* heading NULL: only for programs */
+        Column columns[FIELDS_MAX]; /* if a heading is NULL, only JSON has the field */
         char *shown[FIELDS_MAX];    /* for people; NULL: nothing */
         char *values[FIELDS_MAX];   /* in JSON; NULL: null */
         size_t n_fields;
@@ -103,7 +103,8 @@ static void status_put_list(Status *status, const char *heading, const char *key
 
 /* --- all fields --- */
 
-/* Shows the instance's own limit. Without one, the limit in mail.conf applies, and is not shown. */
+/* Shows the instance's own mail limit. If it has none, the limit in mail.conf applies, which is not
+ * shown. */
 static void status_put_mail_limit(Status *status, const char *key, uint64_t n, const char *of_what)
 {
         char count[SHOWN_MAX];
@@ -320,7 +321,8 @@ static void status_put_numbers(Status *status)
                               status->name);
 }
 
-/* Adds a time that only programs see. then 0: there is no such time, so the value is null. */
+/* Adds a time that only JSON has. If the parameter "then" is 0, the time is unknown or does not
+ * exist, and the value is null. */
 static void status_put_time(Status *status, const char *key, uint64_t then)
 {
         char text[SHOWN_MAX];
@@ -435,7 +437,7 @@ static void status_put_journal(Status *status)
         status_put_list(status, "\nTo do", "to_do", status->advice, status->n_advice);
 }
 
-/* Returns 0, 1 if there is no such instance, or a negative errno. */
+/* Returns 0 on success, 1 if there is no such instance, or a negative errno. */
 static int status_load(Status *status)
 {
         const char *name = status->name;

@@ -44,7 +44,7 @@ extern const size_t n_verbs;
 extern const Option options[];
 extern const size_t n_options;
 
-/* Finds a verb. NULL: there is no such verb. */
+/* Returns the verb with this name, or NULL if there is none. */
 const Verb *verb_find(const char *name);
-/* Whether the verb has the option. verb NULL: the verb is unknown, so the result is true. */
+/* Whether the verb has the option. If verb is NULL, the verb is unknown, so the result is true. */
 bool option_is_for(const Option *option, const Verb *verb);

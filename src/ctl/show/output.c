@@ -23,7 +23,7 @@ static bool output_color_is_wanted(void)
                strcmp(term, "dumb") != 0;
 }
 
-/* Starts the pager. NULL: no pager is wanted, or none is installed. */
+/* Starts the pager. Returns NULL if no pager is wanted or installed. */
 static FILE *output_start_pager(void)
 {
         const char *command = getenv("SYSTEMD_PAGER");
@@ -152,7 +152,8 @@ static unsigned output_width(const char *text, size_t length)
         return width;
 }
 
-/* The length up to the next space. In a command, a space within quotes does not count. */
+/* The length of the text up to the next space. In a command, a space within quotes does not
+ * count. */
 static size_t output_word(const char *text, bool is_command)
 {
         char quote = 0;
