@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A redirect repeats only two parts of the request, in Location: the canonical host, and the path,
- * which has no blanks or control characters. */
+/* The Location of a redirect consists of the canonical host and the path of the request, which has
+ * no blanks or control characters. A redirect repeats nothing else of the request. */
 #include "decide/decide.h"
 #include "util/cleanup.h"
 
@@ -160,8 +160,8 @@ void decide(const Config *config, const Question *question, Decision *ret)
 size_t decide_redirect(const Decision *decision, Span method, Span path,
                        char ret[static DECIDE_REDIRECT_MAX])
 {
-        /* For other methods, the status is 308: with it, clients keep the method (RFC 9110 section
-         * 15.4.9). */
+        /* For methods other than GET and HEAD, the status is 308: with it, clients keep the method
+         * (RFC 9110 section 15.4.9). */
         const bool read_only = span_equals(method, "GET") || span_equals(method, "HEAD");
         /* The target "*", and a target without a path, mean the whole host: the redirect has the
          * path "/". */

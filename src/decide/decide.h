@@ -37,8 +37,8 @@ typedef struct Decision {
         Span token;              /* CHALLENGE_HTTP: a valid token; points into the question */
 } Decision;
 
-/* Decides by the local address alone, before the router has looked at any byte. False: no route has
- * this address, and *ret is not set. */
+/* Decides by the local address alone, before the router has looked at any byte. Returns false if no
+ * route has this address; *ret is then not set. */
 bool decide_address(const Config *config, const Address *local, Decision *ret);
 
 /* Decides by the local address, if it is known and has a route, otherwise by the host. */

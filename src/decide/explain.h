@@ -6,11 +6,12 @@
 
 /* Parses "protocol=tls|http", with "host=" and "address=IP:PORT" if known. The parts are separated
  * by '&', and each occurs at most once. There are no escapes, because no valid value needs them.
- * False: text has another form. For HTTP, the question requires a host, because browsers send one.
- */
+ * Returns false if text has another form. For HTTP, the question requires a host, because browsers
+ * send one. */
 bool explain_parse_question(Span text, Question *ret);
 
-/* Writes a question in the form that explain_parse_question() parses. False: size is too small. */
+/* Writes a question in the form that explain_parse_question() parses. Returns false if size is too
+ * small. */
 bool explain_format_question(const Question *question, char *ret, size_t size);
 
 #define EXPLAIN_MAX 5120

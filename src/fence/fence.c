@@ -79,8 +79,8 @@ static int fence_raise_landlock(unsigned parts)
         return 0;
 }
 
-/* These comparisons ignore the upper half of the register, which the caller controls, because the
- * kernel takes an int and ignores it, too. */
+/* The kernel takes these arguments as ints, so the comparisons ignore the upper half of the
+ * register, as the kernel does. A program can put any value there. */
 #define IS(argument, value)      SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
 #define HAS_FLAG(argument, flag) SCMP_CMP(argument, SCMP_CMP_MASKED_EQ, flag, flag)
 
@@ -92,7 +92,8 @@ static const struct {
         unsigned n;
         struct scmp_arg_cmp arguments[2];
 } denied[] = {
-        /* io_uring can also make the calls below, and no filter sees the requests in its rings. */
+        /* With io_uring, programs could also make the calls below, and no filter sees the requests
+         * in its rings. */
         { .call = SCMP_SYS(io_uring_setup) },
         { .call = SCMP_SYS(io_uring_enter) },
         { .call = SCMP_SYS(io_uring_register) },

@@ -30,8 +30,8 @@ unsigned fence_wanted(FenceReach reach);
 /* Returns the parts that the running kernel supports. */
 unsigned fence_offered(void);
 
-/* Returns a text that says what an instance can do without this part. NULL: every kernel supports
- * the part. */
+/* Returns a text that says what an instance can do without this part. Returns NULL if every kernel
+ * supports the part. */
 const char *fence_gap(FencePart part);
 
 /* Sets up these parts of the fence, except parts that the kernel does not support. Returns 0 or a

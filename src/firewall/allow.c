@@ -21,7 +21,7 @@ static bool allow_has(const Resolvers *resolvers, const struct in6_addr *ip)
         return false;
 }
 
-/* Whether an address of the property is one of the name servers. */
+/* Whether an address in IPAddressAllow= is one of the name servers. */
 static bool allow_knows(const Resolvers *resolvers, int32_t family, const void *bytes, size_t size)
 {
         struct in6_addr ip;
@@ -35,7 +35,8 @@ static bool allow_knows(const Resolvers *resolvers, int32_t family, const void *
         return allow_has(resolvers, &ip);
 }
 
-/* Whether the property already has exactly these name servers. Returns 1, 0 or a negative errno. */
+/* Whether IPAddressAllow= already has exactly these name servers. Returns 1 if so, 0 if not, or a
+ * negative errno. */
 static int allow_is_so(sd_bus *bus, const Resolvers *resolvers)
 {
         sd_bus_message *reply = NULL;
@@ -83,7 +84,7 @@ static int allow_append(sd_bus_message *call, const struct in6_addr *ip)
         return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-/* Adds an assignment of the property, with the first n name servers, to the call. An assignment
+/* Adds an assignment to IPAddressAllow=, with the first n name servers, to the call. An assignment
  * without addresses makes systemd drop the present addresses. */
 static int allow_append_property(sd_bus_message *call, const Resolvers *resolvers, size_t n)
 {

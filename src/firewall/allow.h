@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Exempts the machine's name servers from IPAddressDeny= of instances, which can't distinguish
- * ports. The rules in the kernel (rules.h) allow only port 53 of these servers. */
+/* Exempts the machine's name servers from IPAddressDeny= of instances. This exempts all their
+ * ports, but the rules in the kernel (rules.h) allow only port 53 of these servers. */
 #pragma once
 
 #include "firewall/resolvers.h"

@@ -103,7 +103,7 @@ static int firewall_on_change(sd_event_source *source, const struct inotify_even
         Resolvers now;
 
         firewall_read_resolvers(&now);
-        /* The change may be in another file of these folders. */
+        /* The changed file may be another one in these folders. */
         return now.n == firewall->resolvers.n && memcmp(now.ips, firewall->resolvers.ips,
                                                         now.n * sizeof(now.ips[0])) == 0
                        ? 0

@@ -7,7 +7,7 @@ static void resolvers_add(Resolvers *resolvers, Span word)
         char text[INET6_ADDRSTRLEN];
         Span address = word;
 
-        /* The interface of a link-local address does not matter here. */
+        /* Drops the interface of a link-local address, such as "%eth0". */
         (void)span_take_until(&word, '%', &address);
         if (resolvers->n == RESOLVERS_MAX || address.size >= sizeof(text) ||
             memchr(address.data, 0, address.size))

@@ -30,7 +30,7 @@ static void rules_print_resolver(FILE *commands, const struct in6_addr *ip)
         fprintf(commands, "add element inet bellhop resolvers%c { %s }\n", family, text);
 }
 
-/* Returns the commands for nft(8), which the caller frees, or NULL without memory. */
+/* Returns the commands for nft(8), which the caller frees, or NULL if memory runs out. */
 static char *rules_commands(const char *file, const Resolvers *resolvers, bool replaces)
 {
         char *text = NULL;
@@ -40,7 +40,7 @@ static char *rules_commands(const char *file, const Resolvers *resolvers, bool r
         if (!commands)
                 return NULL;
         /* "delete table" works for our own table, and for a table without an owner that an older
-         * version has left. Without any table it would fail, so the first load adds one. */
+         * version has left. It fails if there is no table, so the first load adds one. */
         if (!replaces)
                 fprintf(commands, "add table inet bellhop\n");
         fprintf(commands,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* bellhop-generator: turns instance files into units (config/units.h). As systemd.generator(7)
- * requires, it talks to no process. It writes only into the given folder and UNITS_SBIN_COPIES.
- * --instance=NAME writes one drop-in while the machine is running; the next daemon-reload makes all
- * units again. */
+ * requires, it does not communicate with other processes. It writes only into the folder that
+ * systemd names and into UNITS_SBIN_COPIES. --instance=NAME writes one drop-in while the machine is
+ * running; the next daemon-reload makes all units again. */
 #include "config/config.h"
 #include "config/units.h"
 #include "util/cleanup.h"

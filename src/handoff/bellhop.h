@@ -78,7 +78,7 @@ int bellhop_connect(const char *path);
 
 /* Sends one connection over a socket from bellhop_connect(). The caller still owns fd, and closes
  * it after success. Never blocks. Returns 0, an enum bellhop_send_result, or a negative errno
- * (-EINVAL: host too long, reason or protocol out of range). */
+ * (-EINVAL if the host is too long, or if reason or protocol is out of range). */
 int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
 
 /*
@@ -86,8 +86,8 @@ int bellhop_send(int handoff_fd, const struct bellhop_handoff *handoff, int fd);
  * hand-offs of sender_uid, the router's user, are accepted. Never blocks. Returns 0, an enum
  * bellhop_receive_result, or a negative errno. If it returns 0, the caller owns *ret_fd: the
  * connection as the router accepted it, but close-on-exec. A refused message is discarded with its
- * descriptors: call again for the next one. -EMFILE: no descriptor was free, and the connection is
- * lost.
+ * descriptors: call again for the next one. -EMFILE means that no descriptor was free and the
+ * connection is lost.
  */
 int bellhop_receive(int handoff_fd, uid_t sender_uid, struct bellhop_handoff *ret_handoff,
                     int *ret_fd);

@@ -8,8 +8,8 @@
 #include "handoff/bellhop.h"
 #include "util/cleanup.h"
 
-/* A control message holds at most SCM_MAX_FD descriptors. With less room, the kernel would drop
- * some descriptors and set MSG_CTRUNC, and this file would still have to close the others. */
+/* A control message holds at most SCM_MAX_FD descriptors. With a smaller buffer, the kernel would
+ * drop some descriptors and set MSG_CTRUNC, and this file would still have to close the others. */
 #define RECEIVE_FDS_MAX 253
 
 typedef union Control {
@@ -71,10 +71,10 @@ static bool receive_header_is_valid(const struct bellhop_header *header, const c
                memchr(host, 0, header->host_length) == NULL;
 }
 
-/* Whether the descriptor is a connected TCP socket. Two system calls are enough, instead of four
- * (for family, type, protocol and SO_ACCEPTCONN). Only TCP over IPv4 or IPv6 answers TCP_INFO. For
- * an MPTCP socket, TCP also answers, but SO_PROTOCOL differs. A connection that the client has
- * reset is valid: the server notices the reset, as with accept(2). */
+/* Whether the descriptor is a connected TCP socket. SO_PROTOCOL and TCP_INFO are enough, because
+ * only TCP over IPv4 or IPv6 has both this protocol and TCP_INFO, which also says whether the
+ * socket is listening. A connection that the client has reset is valid: the server notices the
+ * reset, as with accept(2). */
 static bool receive_is_tcp(int fd)
 {
         struct tcp_info info = { .tcpi_state = TCP_LISTEN };

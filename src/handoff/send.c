@@ -7,8 +7,8 @@
 #include "util/cleanup.h"
 #include "util/unix-address.h"
 
-/* This is so large that only the receiver's queue limits the number of unread hand-offs. A full
- * buffer and a full queue give the same error. */
+/* This buffer is so large that only the receiver's queue limits the number of unread hand-offs. A
+ * full buffer would cause the same error as a full queue. */
 #define SEND_BUFFER_BYTES (1024 * 1024)
 
 int bellhop_connect(const char *path)

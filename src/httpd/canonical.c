@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The host in the target of a redirect comes from root's file, not from the client. */
+/* The host in the target of a redirect comes from the instance's file, which only root can change,
+ * and not from the client. */
 #include <apr_strings.h>
 #include <http_core.h>
 #include <http_protocol.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Redirects requests to the host of Canonical=. */
+/* Redirects requests for other hosts to the host that Canonical= names. */
 #pragma once
 
 #include <httpd.h>

@@ -46,13 +46,13 @@ APLOG_USE_MODULE(bellhop);
  * time before it tries again. */
 #define BARRED_NSEC 1000000L
 
-/* The first and the longest pause between two checks of the thread in arm(). The MPMs need some 100
+/* The first and the longest pause of the thread in arm() between two checks. The MPMs need some 100
  * µs to store their accept function. */
 #define ARM_NSEC_FIRST 20000L
 #define ARM_NSEC_MOST  200000L
 
-/* The parent sets this for one configuration, and its children inherit it. A reload sets it again.
- */
+/* The state of this module. The parent sets it for one configuration, and its children inherit it.
+ * A reload sets it again. */
 static struct Inbox {
         server_rec *server;
         int handoff_fd;
@@ -170,8 +170,8 @@ static bool is_named_port(uint16_t port)
         return false;
 }
 
-/* Virtual hosts use ports 80 and 443, but the public sockets may have other ports. Such a port
- * becomes 80 or 443 in local, unless a virtual host names it. */
+/* Virtual hosts use ports 80 and 443, but the public sockets may have other ports. In *local, such
+ * a port is changed to 80 or 443, unless a virtual host names it. */
 static void choose_port(int fd, const struct bellhop_handoff *handoff,
                         struct sockaddr_storage *local)
 {
@@ -293,8 +293,8 @@ static bool make_placeholder(apr_pool_t *pconf, ap_listen_rec **ret)
 }
 
 /* At a reload, the server keeps the old listeners, to reuse those that are still configured. The
- * listeners of this module are in pconf, so this function removes them from the list before pconf
- * is destroyed. */
+ * listeners of this module are in memory of pconf, so this function removes them from the list
+ * before pconf is destroyed. */
 static apr_status_t remove_listeners(void *unused)
 {
         for (ap_listen_rec **at = &ap_listeners; *at;) {
