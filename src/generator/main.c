@@ -11,7 +11,8 @@
 /* Programs look for sendmail here. */
 #define SBIN "/usr/sbin"
 
-/* If the units of one instance can't be written, continues with the other instances. */
+/* Writes the units of all instances. If those of one instance can't be written, continues with the
+ * others. */
 static int generate(const char *dir)
 {
         Config *config = NULL;

@@ -39,7 +39,7 @@ static void receive_take_fds(Received *received, const struct cmsghdr *cmsg)
         }
 }
 
-/* With SO_PASSCRED, the credentials come before the descriptors, so this reads all control
+/* With SO_PASSCRED, the credentials come before the descriptors, so this function reads all control
  * messages. */
 static void receive_collect(Received *received, struct msghdr *message)
 {

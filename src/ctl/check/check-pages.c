@@ -49,7 +49,7 @@ static void pages_check_secrets(InstanceCheck *inst, const char *folder)
         }
 }
 
-/* Whether the sandboxes of other instances hide the folder. path: without links. */
+/* Whether the sandboxes of other instances hide the folder. path: contains no symbolic links. */
 static bool pages_is_hidden(const char *path)
 {
         static const char *const parents[] = { "/home", "/srv/www", "/root" };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Checks applications to which a snippet passes requests: whether the instance can reach them, and
- * whether a program listens. A unix socket is looked up as the instance sees it, with the rights of
- * its user.
+ * whether a program listens. Unix sockets are looked up in the file system as the instance sees it,
+ * with the rights of the instance's user.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -71,7 +71,8 @@ static int targets_open_root(const InstanceCheck *inst, bool *ret_runs)
         return path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
-/* Tries to connect to a socket below root. Call it with the rights of the user. */
+/* Tries to connect to a socket below root. Call this function with the rights of the instance's
+ * user. */
 static int targets_connect(int root, const char *path)
 {
         const struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };

@@ -127,8 +127,8 @@ static bool tls_read_pair(Pair *pair)
 }
 
 /* Returns 1 if systemd passes the certificate and key as credentials, 0 if not, or a negative errno
- * if systemd does not answer. Credentials take precedence over the folder. *ret_closed: only
- * systemd can read them. */
+ * if systemd does not answer. Credentials take precedence over the folder. *ret_closed: whether
+ * only systemd can read the credentials. */
 static int tls_find_credentials(Pair *pair, bool *ret_closed)
 {
         const InstanceCheck *inst = pair->inst;
@@ -139,8 +139,9 @@ static int tls_find_credentials(Pair *pair, bool *ret_closed)
         int r;
 
         (void)name_unit(NAME_SERVICE_UNIT, inst->name, unit);
-        /* To answer, systemd has to load the unit, which is slow for thousands of instances. So it
-         * is not asked about an instance that has a folder of certificates and no loaded unit. */
+        /* To answer, systemd has to load the unit, which is slow for thousands of instances. So
+         * this function does not ask about an instance that has a folder of certificates and no
+         * loaded unit. */
         if (!check->bus || (access(inst->tls, F_OK) == 0 && !units_find(&check->units, unit)))
                 return 0;
         r = bus_get_credential(check->bus, unit, "privkey.pem", &key, &key_sealed);
