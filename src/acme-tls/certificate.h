@@ -7,6 +7,6 @@
 #include "challenge/challenge.h"
 
 /* Makes a self-signed certificate for the host, as RFC 8737 section 3 describes it. Returns NULL
- * without memory. */
+ * if there is not enough memory. */
 X509 *certificate_make(EVP_PKEY *key, const char *host,
                        const uint8_t digest[static CHALLENGE_DIGEST_SIZE]);

@@ -6,6 +6,6 @@
 
 #define CONFINE_UNKNOWN 1 /* the kernel has no Landlock */
 
-/* After this, the process can read only files below challenges_dir and its own files in /proc. It
- * can change no file, and trace no process. Returns 0, CONFINE_UNKNOWN or a negative errno. */
+/* After this call, the process can read only files below challenges_dir and its own files in /proc.
+ * It can change no file, and trace no process. Returns 0, CONFINE_UNKNOWN or a negative errno. */
 int confine(const char *challenges_dir);

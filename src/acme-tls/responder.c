@@ -17,8 +17,8 @@
 #include "util/notify.h"
 
 /* The maximum number of connections in a handshake, and of connections that are kept open after it
- * (refuse/linger.h). LimitNOFILE= of the unit has room for all of them, and for the descriptors of
- * one message. */
+ * (refuse/linger.h). LimitNOFILE= of the unit has room for all of them, and for the descriptors in
+ * one received message. */
 #define HANDSHAKES_MAX 512
 #define LINGERING_MAX  512
 
@@ -200,7 +200,8 @@ static void responder_take_consume(Responder *responder, const struct bellhop_ha
         uint8_t digest[CHALLENGE_DIGEST_SIZE];
         X509 *certificate;
 
-        /* The challenge may have ended while the connection was in the queue. */
+        /* The challenge may have ended while the connection was in the queue of the hand-off
+         * socket. */
         if (!handoff->host[0] ||
             !challenge_read_digest(responder->challenges_dir, handoff->host, digest) ||
             !responder_skip_proxy(responder, fd)) {

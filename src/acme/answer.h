@@ -24,14 +24,14 @@ void answer_add_caa(Span record, const char *tag, const char *own, Caa *caa);
  * text in the log. The backslashes of escapes are left out. */
 void answer_find_value(const char *log, const char *key, char ret[static ANSWER_TEXT_MAX]);
 
-/* Whether uacme has given up because the authority does not answer or reports an internal error.
+/* Whether uacme has given up because the authority did not answer, or reported an internal error.
  * type: the last "type" in the log, from answer_find_value(). */
 bool answer_is_absence(const char *log, const char *type);
 
 /* Whether the authority does not know our account. */
 bool answer_is_lost_account(const char *log, const char *type);
 
-/* Copies to ret the last line of the log, without empty lines after it. */
+/* Copies to ret the last line of the log that is not empty. */
 void answer_last_line(const char *log, char ret[static ANSWER_TEXT_MAX]);
 
 /* Whether the text contains the host, and not only as a part of another host. */

@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 /*
- * Sends the question (a line, and optional data), and waits at most two minutes for the answer.
+ * Sends the question (a command in one line, and the data of the command, if any) to bellhop-cert,
+ * and waits at most two minutes for the answer.
  * Returns 0 and the text of the answer, -ENOENT if there is no certificate or key, -EREMOTEIO and
  * the text of an error, or another negative errno. The caller frees the text.
  */

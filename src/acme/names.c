@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Gives the router a random answer, as for a challenge, and asks the host for this answer over
- * HTTP. The router answers this request like a request of the authority, so a correct answer shows
- * that the whole path works. */
+/* To check a host, bellhop-acme gives the router a random answer, as for a challenge, and requests
+ * this answer from the host over HTTP. The router answers this request like a request of the
+ * authority, so a correct answer shows that the whole path works. */
 #include <arpa/nameser.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
@@ -26,7 +26,7 @@
 #define CONNECT_NSEC      (UINT64_C(5) * 1000000000)
 
 /* The time for DNS is limited, because DNS servers may belong to a customer and be slow. */
-#define PART_NSEC        (UINT64_C(30) * 1000000000) /* for CAA records, and again for addresses */
+#define PART_NSEC        (UINT64_C(30) * 1000000000) /* once for CAA records, once for addresses */
 #define RESOLVER_OPTIONS "timeout:3 attempts:2"
 
 #define TYPE_CAA 257 /* RFC 8659 */
@@ -52,7 +52,7 @@ __attribute__((format(printf, 2, 3))) static bool names_refuse(const Name *name,
 
 /* --- CAA --- */
 
-/* Reads the CAA records of an answer. Returns whether there are any, with any tag. */
+/* Reads the CAA records of an answer. Returns true if there is at least one, whatever its tag. */
 static bool names_caa_read(ns_msg *message, const char *tag, const char *own, Caa *caa)
 {
         bool any = false;
@@ -188,7 +188,7 @@ static int names_connect(const struct addrinfo *to, uint16_t port, uint64_t dead
 #define PROBE_HEX 32
 #define PROBE_MAX 2048
 
-/* The file in which the router finds the answer. It has the path of the file of a challenge:
+/* The file in which the router finds the answer. Its path is like that of the file of a challenge:
  * DIR/http-01/HOST/TOKEN. */
 typedef struct Probe {
         char token[PROBE_HEX + 1];
@@ -226,8 +226,8 @@ static void names_probe_remove(const Probe *probe)
         (void)rmdir(probe->folder); /* fails if the folder has other files */
 }
 
-/* Sends the request, and returns whether the response has the right answer. Ignores the status
- * code. */
+/* Requests the file of the probe over the connection fd. Returns whether the body of the response
+ * is the probe's answer. Ignores the status code. */
 static bool names_probe_ask(int fd, const Name *name, const Probe *probe, uint64_t deadline_nsec)
 {
         char text[PROBE_MAX + 1];

@@ -8,6 +8,7 @@
 #define NAMES_REASON_MAX 512
 
 /* host: in canonical form, or "*." and a suffix. challenges: the folder of pending challenges.
- * Returns true and the challenge for the host, otherwise false and the reason, for people. */
+ * Returns true and the type of challenge to use for the host. If the host can't have a certificate,
+ * returns false and a reason to show to people. */
 bool names_check(const AcmeSettings *settings, const char *challenges, const char *host,
                  AcmeChallenge *ret, char reason[static NAMES_REASON_MAX]);

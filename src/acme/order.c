@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * STATE/orders/NAME contains the files of the last order: request.csr, request-cert.pem (uacme's
- * name for the certificate), authority (the URL of the authority's directory), plan (the challenge
- * type of each host, for the hook), failed (the hook's list of hosts whose challenge failed), and
- * log (the output of uacme).
+ * The folder orders/NAME in the state directory contains the files of the last order for the
+ * instance NAME: request.csr, request-cert.pem (uacme's name for the certificate), authority (the
+ * URL of the authority's directory), plan (the challenge type of each host, which bellhop-acme-hook
+ * reads), failed (the hosts whose challenge failed, which the hook writes), and log (the output of
+ * uacme).
  *
- * The process of a try may be killed at any moment, and the process of the next try continues its
- * work. So a process records an order before it makes the order, and installs a certificate that an
- * earlier process has received, instead of ordering another one.
+ * Each try to get a certificate runs in a process that may be killed at any moment. The process of
+ * the next try continues its work. So a process records an order before it makes the order, and
+ * installs a certificate that an earlier process has received, instead of ordering another one.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -215,8 +216,9 @@ static bool order_has_more(const Order *order, X509 *leaf)
         return false;
 }
 
-/* Whether the certificate has all hosts that have not failed, and need not be renewed yet. If a new
- * certificate would have fewer hosts, the present one is kept until a sixth of its life is left. */
+/* Whether the certificate has all hosts that have not failed, and its renewal is not due yet. If a
+ * new certificate would have fewer hosts, the present one is kept until a sixth of its life is
+ * left. */
 static bool order_is_enough(const Order *order, X509 *leaf)
 {
         const uint64_t not_before = (uint64_t)certificate_not_before(leaf);
@@ -321,8 +323,8 @@ static bool order_has_present(Order *order)
         return good;
 }
 
-/* Installs a certificate that was issued but is not in place: an earlier process ended before it
- * could install the certificate, or the customer has removed it. */
+/* Installs a certificate that was issued but is not in place, because an earlier process ended
+ * before it could install the certificate, or because the customer has removed it. */
 static bool order_has_unused(Order *order)
 {
         _cleanup_free_ char *path = order_path(order, "request-cert.pem");
@@ -689,8 +691,8 @@ static bool order_has_budget(Order *order)
                           limit);
 }
 
-/* Makes one order. Returns false if the order failed. If no error is set then, another order can be
- * tried, perhaps with fewer hosts. */
+/* Makes one order. Returns false if the order failed. If it failed and order->state.error is NULL,
+ * the caller can try another order, perhaps with fewer hosts. */
 static bool order_make(Order *order, const char *account)
 {
         _cleanup_free_ char *request = order_path(order, "request.csr");
@@ -708,7 +710,7 @@ static bool order_make(Order *order, const char *account)
         if (!order_has_budget(order) || !order_request(order) || !order_write_plan(order) ||
             !order_write_file(order, "authority", order->settings.directory))
                 return false;
-        /* If this file existed, uacme would keep it under another name. */
+        /* uacme would keep an existing certificate file under another name. */
         (void)unlink(certificate);
         acme_state_add_order(&order->state, order_now());
         if (!order_save(order))
@@ -763,8 +765,8 @@ static bool order_load_settings(Order *order)
         return r == 0;
 }
 
-/* If a killed bellhop-acme has left a try for the instance running, waits until that try has
- * ended. */
+/* Locks the folder of the order. If bellhop-acme was killed, and an earlier try for the instance is
+ * still running, waits until that try has ended. */
 static bool order_lock(Order *order, int *ret)
 {
         _cleanup_free_ char *path = order_path(order, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tries once to get or renew the certificate of an instance. Each try runs in its own process, so
- * its functions may wait. */
+ * these functions may wait. */
 #pragma once
 
 #include <stddef.h>

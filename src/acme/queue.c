@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each instance has a time for its next try. Due instances are tried in the order of these times,
- * each in its own process. The settings of an authority limit its simultaneous tries and its orders
- * in an hour. If an authority fails for two instances, it is paused, and all its instances wait.
- * Times are of CLOCK_REALTIME, because certificates expire by this clock.
+ * For each instance, the queue knows when bellhop-acme must next try to get or renew the
+ * certificate. Due instances are tried in the order of these times, each in its own process. The
+ * settings of an authority limit its simultaneous tries and its orders in an hour. If an authority
+ * fails for two instances, it is paused, and all its instances wait. Times are of CLOCK_REALTIME,
+ * because certificates expire by this clock.
  */
 #include <dirent.h>
 #include <openssl/evp.h>
@@ -32,14 +33,14 @@
  * time. */
 #define BLOCKED_SEC 30
 
-/* The longest wait. If the clock is set during a wait, bellhop-acme notices this only at the end of
- * the wait. */
+/* The longest time for which bellhop-acme sleeps. If the clock is set meanwhile, bellhop-acme
+ * notices this only when it wakes up. */
 #define WAIT_SEC_MAX 60
 
-/* A recorded time that is further in the future comes from a wrong clock. */
+/* If a recorded time is further in the future than this, it comes from a wrong clock. */
 #define AHEAD_SEC_MAX 60
 
-/* The longest pause of an authority, even if the instance that was refused waits longer. */
+/* An authority is paused for at most this time, even if the refused instance waits longer. */
 #define PAUSE_SEC_MAX HOUR_SEC
 
 typedef struct Authority {
@@ -280,9 +281,9 @@ static int queue_load(Manager *manager)
 
 static void queue_start_due(Manager *manager);
 
-/* A customer can make an authority fail for the names of one instance: for example, an authority
- * limits the number of orders for a name. So the other instances wait only after the tries of two
- * instances have returned ACME_PAUSE. */
+/* A customer can make the tries of one instance fail, for example by reaching the authority's limit
+ * of orders for a host. So the other instances wait only after the tries of two instances have
+ * returned ACME_PAUSE. */
 static void queue_note_result(Authority *authority, const Entry *entry, int result)
 {
         const uint64_t now = queue_now();
@@ -390,8 +391,8 @@ static bool queue_is_due(const Entry *entry, uint64_t now)
         return entry->next <= now || entry->tried > now + AHEAD_SEC_MAX;
 }
 
-/* Of the instances whose try can start now, returns the one that has been due for the longest time;
- * NULL: there is none. */
+/* Of the instances whose try can start now, returns the one that has been due for the longest time,
+ * or NULL if there is none. */
 static Entry *queue_first(const Manager *manager, uint64_t now)
 {
         Entry *entry, *first = NULL;
