@@ -10,15 +10,15 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-/* Replaces nginx's error log. Call this each time that nginx has read its configuration. The string
- * instance must exist as long as the cycle. are_files: true sends lines to bellhop-log(8), which
- * writes files; false sends them to the journal. */
+/* Replaces nginx's error log. Call this each time that nginx has read its configuration. Keeps the
+ * pointer instance, so this string must exist as long as the cycle. If are_files is true, lines go
+ * to bellhop-log(8), which writes files; otherwise they go to the journal. */
 void logs_open(ngx_cycle_t *cycle, const char *instance, bool are_files);
 
-/* Call this in a worker, before its first request. The worker sends the lines of one round of its
- * event loop to bellhop-log together, before it sleeps. */
+/* Call this in a worker, before its first request. The worker then collects the lines of each round
+ * of its event loop, and sends them to bellhop-log together before it sleeps. */
 void logs_join(ngx_log_t *log);
-/* Call this in a worker that ends. */
+/* Sends the collected lines. Call this when a worker ends. */
 void logs_flush(void);
 
 /* Call this in the log phase of a request. */

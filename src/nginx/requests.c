@@ -35,7 +35,8 @@ static ngx_int_t requests_suspend(ngx_http_request_t *request)
         return ngx_http_send_response(request, NGX_HTTP_SERVICE_UNAVAILABLE, &type, &text);
 }
 
-/* Refuses a request, without showing the pages of the customer's error_page. */
+/* Refuses a request. The client gets nginx's own text, and not a page that the customer has set
+ * with error_page. */
 static ngx_int_t requests_refuse(ngx_http_request_t *request, ngx_int_t status)
 {
         request->error_page = 1;
@@ -47,8 +48,8 @@ static bool requests_is_tls(const ngx_http_request_t *request)
         return requests_connection(request)->ssl;
 }
 
-/* Finds the port that the client names, with its colon. The result is empty if the client names no
- * port, or the default port. */
+/* Finds the port in the Host field, with the colon before it. The result is empty if the field has
+ * no port, or has the default port. */
 static void requests_find_port(const ngx_http_request_t *request, ngx_str_t *ret)
 {
         const ngx_str_t *host = &request->headers_in.host->value;
@@ -104,8 +105,8 @@ static bool requests_has_pages(ngx_http_request_t *request, const char *host)
                memcmp(core->root.data + core->root.len - length, host, length) == 0;
 }
 
-/* Returns the host to which the request must be redirected, or NULL. This host comes from root's
- * file, not from the client. */
+/* Returns the host to which the request must be redirected, or NULL. This host comes from the
+ * configuration, and not from the client. */
 static const char *requests_canonical(ngx_http_request_t *request, const Config *config,
                                       uint32_t own, const char *host)
 {
@@ -119,8 +120,9 @@ static const char *requests_canonical(ngx_http_request_t *request, const Config 
         return admit_canonical(config, own, host, path);
 }
 
-/* The host in a request target takes precedence over the Host field (RFC 9112 section 3.2.2). So
- * programs get the host of the target in the Host field. */
+/* The host in a request target takes precedence over the Host field (RFC 9112 section 3.2.2).
+ * Programs know only the Host field, so this function writes the host of the target into the field.
+ */
 static void requests_set_host(ngx_http_request_t *request)
 {
         ngx_table_elt_t *host = request->headers_in.host;
@@ -193,8 +195,9 @@ static ngx_int_t requests_enter(ngx_http_request_t *request)
         return requests_guard(request, true);
 }
 
-/* Also refuses files of programs. Runs before all handlers that send a file. A location in the
- * configuration could not do this, because a location of a snippet may take precedence. */
+/* Also refuses files of programs. Runs before all handlers that send a file. A location in
+ * bellhop's own configuration could not do this, because a location in a snippet may take
+ * precedence. */
 static ngx_int_t requests_send(ngx_http_request_t *request)
 {
         return requests_guard(request, false);
