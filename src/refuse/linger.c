@@ -39,8 +39,8 @@ int linger_init(LingerQueue *queue, sd_event *event, size_t max)
         return deadline_queue_init(&queue->deadlines, event, linger_free);
 }
 
-/* Discards and counts bytes that have arrived. False: the input has ended or reached the limit, so
- * the connection must be closed. */
+/* Discards and counts bytes that have arrived. Returns false if the input has ended or has reached
+ * the limit; the connection must then be closed. */
 static bool linger_discard(int fd, size_t *n_discarded)
 {
         while (*n_discarded < LINGER_BYTES_MAX) {

@@ -10,7 +10,7 @@
 #define LINGER_USEC (2 * UINT64_C(1000000))
 
 /* The connections that are kept open after the reply. To close all of them, call
- * deadline_queue_done() with deadlines. */
+ * deadline_queue_done(&queue->deadlines). */
 typedef struct LingerQueue {
         sd_event *event; /* not owned */
         DeadlineQueue deadlines;
@@ -23,6 +23,7 @@ int linger_init(LingerQueue *queue, sd_event *event, size_t max);
  * on. */
 void linger_reply_consume(LingerQueue *queue, int fd, const char *reply, size_t size);
 
-/* Does the same as linger_reply_consume(), with the reply for this reason: see refuse_reply(). */
+/* Does the same as linger_reply_consume(), with the reply that refuse_reply() makes for the reason.
+ */
 void linger_refuse_consume(LingerQueue *queue, int fd, RefuseReason reason,
                            enum bellhop_protocol protocol, uint8_t alert);

@@ -90,7 +90,7 @@ size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t
                 memcpy(ret, record, sizeof(record));
                 return sizeof(record);
         }
-        /* A client that is silent, or speaks another protocol, gets an HTTP error, too. */
+        /* A client that is silent or speaks another protocol also gets an HTTP error. */
         n = snprintf(ret, REFUSE_REPLY_MAX,
                      "HTTP/1.1 %s\r\n"
                      "Content-Type: text/plain; charset=utf-8\r\n"

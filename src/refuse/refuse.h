@@ -20,18 +20,20 @@ typedef enum RefuseReason {
         REFUSE_REASON_COUNT,
 } RefuseReason;
 
-/* The name of a reason, as in logs and metrics. */
+/* Returns the name that the reason has in logs and metrics. */
 const char *refuse_reason_name(RefuseReason reason);
 
-/* The cause of the reason with this name, for an administrator. NULL: no reason has this name. */
+/* Returns an explanation of the reason with this name for an administrator, or NULL if no reason
+ * has this name. */
 const char *refuse_reason_cause(const char *name);
 
-/* Whether the reason concerns one instance, and is also counted for this instance. */
+/* Whether the reason concerns one instance. If so, each refusal is also counted for this instance.
+ */
 bool refuse_reason_is_of_instance(RefuseReason reason);
 
 #define REFUSE_REPLY_MAX 512
 
-/* Makes the reply for a refused client, and returns its size. alert: if it is not 0, it replaces
- * the alert of the reason. */
+/* Makes the reply for a refused client, and returns its size. If alert is not 0, it replaces the
+ * alert of the reason. */
 size_t refuse_reply(RefuseReason reason, enum bellhop_protocol protocol, uint8_t alert,
                     char ret[static REFUSE_REPLY_MAX]);
