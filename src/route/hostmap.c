@@ -83,7 +83,7 @@ HostMap *hostmap_free(HostMap *map)
         return NULL;
 }
 
-/* Returns the slot with the key, or the empty slot for this key. */
+/* Returns the slot that has the key, or the empty slot where this key can be added. */
 static Slot *hostmap_slot(const HostMap *map, const char *key, size_t length, uint64_t hash)
 {
         const uint32_t mask = map->n_slots - 1;
@@ -98,7 +98,7 @@ static Slot *hostmap_slot(const HostMap *map, const char *key, size_t length, ui
         }
 }
 
-/* Returns the slot with the key, or NULL. */
+/* Returns the slot that has the key, or NULL. */
 static const Slot *hostmap_find(const HostMap *map, const char *key, size_t length, uint64_t hash)
 {
         const Slot *slot = map->n_slots > 0 ? hostmap_slot(map, key, length, hash) : NULL;
@@ -249,7 +249,7 @@ HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t withou
         const size_t length = (uint8_t)key[-1];
         const Slot *found;
 
-        /* The search begins after the first byte, which is the dot of a wildcard's key. */
+        /* Skips the first byte, because the key of a wildcard begins with a dot. */
         for (size_t i = 1; key[0] != ADDRESS_MARK && i < length; i++) {
                 if (key[i] != '.')
                         continue;

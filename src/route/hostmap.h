@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A route leads from a host or a local address to an instance, which is an index into
- * Config.instances. The map is built once, and is then read-only. The names come from root's files,
- * so no attacker can make them collide, and the hash needs no key.
+ * Config.instances. A HostMap is built once, and is then read-only. All hosts in it come from files
+ * that root writes, so no attacker can choose hosts whose hashes collide, and the hash needs no
+ * secret key.
  *
  * An exact host wins over a wildcard. Among wildcards, the longest suffix wins. "*.suffix" matches
  * one or more labels before the suffix, as Apache's ServerAlias does, and never the suffix itself.
@@ -12,8 +13,8 @@
 #include "route/hostname.h"
 #include "util/address.h"
 
-/* If a number of a route has this value, there is no route. If the instance of a route has this
- * value, the route has no owner, and leads to no instance. */
+/* In place of the number of a route, this value means that there is no route. In place of the
+ * instance of a route, it means that the route leads to no instance. */
 #define ROUTE_NONE UINT32_MAX
 
 typedef struct HostMap HostMap;
@@ -21,9 +22,10 @@ typedef struct HostMap HostMap;
 HostMap *hostmap_new(void);
 HostMap *hostmap_free(HostMap *map);
 
-/* host: canonical, or "*." and a canonical suffix. origin: a number of the caller's choice, which
- * hostmap_route() returns. Returns 0, -ENOMEM, or -EEXIST if the map already has this host; then
- * *ret_other is the origin of the existing route. */
+/* Add a route. host is a canonical host, or "*." and a canonical suffix. The caller chooses the
+ * number origin, and gets it back from hostmap_route(). These functions return 0, -ENOMEM, or
+ * -EEXIST if the map already has this host or address; *ret_other is then the origin of the
+ * existing route. */
 int hostmap_add_host(HostMap *map, const char *host, uint32_t instance, uint64_t origin,
                      uint64_t *ret_other);
 int hostmap_add_address(HostMap *map, const Address *address, uint32_t instance, uint64_t origin,
@@ -42,8 +44,9 @@ size_t hostmap_size(const HostMap *map);
 HostMapRoute hostmap_route(const HostMap *map, size_t route);
 
 /* Adds all routes of another map as routes to the given instance. origin_base is added to each
- * origin. Returns 0, -ENOMEM, or -EEXIST. With -EEXIST, nothing was added: *ret_taken is a route
- * that the map already has, and *ret_other is the origin of that route in the map. */
+ * origin. Returns 0, -ENOMEM, or -EEXIST. With -EEXIST, nothing was added: *ret_taken is a route of
+ * `from` whose host or address already has a route in map, and *ret_other is the origin of this
+ * existing route. */
 int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t origin_base,
                   HostMapRoute *ret_taken, uint64_t *ret_other);
 
@@ -51,8 +54,8 @@ int hostmap_merge(HostMap *map, const HostMap *from, uint32_t instance, uint64_t
 int hostmap_copy(HostMap *map, const HostMap *from, size_t route, uint32_t instance,
                  uint64_t origin, uint64_t *ret_other);
 
-/* Whether the map has only exact hosts. If so, the routes that other instances have can't take any
- * host from this map: an exact host wins over a wildcard. */
+/* Whether the map has only exact hosts. If so, no wildcard of another map can match before a host
+ * of this map, because an exact host wins over a wildcard. */
 bool hostmap_is_exact(const HostMap *map);
 
 typedef struct HostMapMatch {
@@ -63,9 +66,9 @@ typedef struct HostMapMatch {
 HostMapMatch hostmap_find_host(const HostMap *map, const Hostname *host);
 HostMapMatch hostmap_find_address(const HostMap *map, const Address *local);
 
-/* Finds the wildcard that would get the host of this route (or its wildcard) if two instances had
- * no routes: the route's own instance, and the instance 'without'. If 'without' is ROUTE_NONE, only
- * the route's own instance has no routes. */
+/* Finds the wildcard that would match the host (or wildcard) of this route if the route's own
+ * instance had no routes. If `without` is not ROUTE_NONE, the search also ignores the routes of
+ * that instance. */
 HostMapMatch hostmap_find_next(const HostMap *map, size_t route, uint32_t without);
 
 bool hostmap_has_addresses(const HostMap *map);

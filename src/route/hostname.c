@@ -4,7 +4,7 @@
 
 #define LABEL_MAX 63
 
-/* This does not use tolower(3), because the locale must not change what a host is. */
+/* This does not use tolower(3), because the result must not depend on the locale. */
 static bool hostname_fold(uint8_t c, char *ret)
 {
         if (c >= 'A' && c <= 'Z')
