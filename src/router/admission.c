@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* This file counts only the connections of each source. The router counts all pending connections,
- * and each outlet counts those that wait in it. */
+/* This file counts the pending connections of each source: see source.h. The router counts all
+ * pending connections, and each outlet counts the connections that wait in it. */
 #include <assert.h>
 #include <errno.h>
 #include <sys/param.h>

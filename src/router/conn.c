@@ -10,7 +10,7 @@
  *
  * Before a hand-off, the event source is removed, because an epoll entry belongs to the open file,
  * which the instance gets. The low-water mark is also reset, so that the instance gets the socket
- * in the state after accept.
+ * as accept(2) has returned it.
  */
 #include <assert.h>
 #include <sys/socket.h>
@@ -57,7 +57,7 @@ static void conn_set_low_water(Conn *conn, size_t bytes)
                 conn->low_water_set = value != 1;
 }
 
-/* Restores the state that the socket had after accept: without an event source, and without a
+/* Restores the state that the socket had after accept(2), without an event source and without a
  * low-water mark. */
 static void conn_restore(Conn *conn)
 {
@@ -93,7 +93,7 @@ static void conn_log_refusal(const Conn *conn, RefuseReason reason, const Outlet
                  fields.reason, host);
 }
 
-/* outlet: the outlet of the instance that the refusal concerns, or NULL. */
+/* outlet belongs to the instance that the refusal concerns, or is NULL. */
 static void conn_refuse(Conn *conn, RefuseReason reason, Outlet *outlet, const char *host)
 {
         Router *router = conn->router;
@@ -165,7 +165,7 @@ static Conn *conn_enter(Conn *conn, ConnState state)
         return kept;
 }
 
-/* Counts the connection for its source. False: the source has reached its limit. */
+/* Counts the connection for its source. Returns false if the source has reached its limit. */
 static bool conn_charge_source(Conn *conn)
 {
         Address client;
@@ -181,9 +181,9 @@ static bool conn_charge_source(Conn *conn)
 
 static int conn_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata);
 
-/* Each look parses all bytes again, so a client that sends single bytes must not cause a look at
- * each byte. Ordinary clients need one or two looks. If a person types a request by hand, the limit
- * delays the answer by at most a second. */
+/* Limit how often the router looks at one connection. Each look parses all bytes again, and a
+ * client may send its bytes one by one. Ordinary clients need one or two looks. If a person types a
+ * request by hand, the limit delays the answer by at most a second. */
 #define LOOKS_BURST         8
 #define LOOKS_INTERVAL_USEC UINT64_C(1000000)
 
@@ -230,8 +230,8 @@ static void conn_wait_for_outlet(Conn *conn, Outlet *outlet, const struct bellho
                 conn_refuse(conn, REFUSE_OVERLOAD, outlet, handoff->host);
 }
 
-/* Returns the outlet of an instance. Makes the outlet when it is used for the first time. NULL:
- * there is no instance, or no memory. */
+/* Returns the outlet of an instance, and makes it if it does not exist yet. Returns NULL if
+ * instance is ROUTE_NONE, or if there is not enough memory. */
 static Outlet *conn_outlet(Router *router, uint32_t instance)
 {
         if (instance == ROUTE_NONE)
@@ -247,13 +247,14 @@ static void conn_count_handed_off(Conn *conn, Outlet *outlet, const struct bellh
         Router *router = conn->router;
 
         router_touch_status(router);
-        /* A challenge does not count for the instance, because the authority is not a client of the
-         * customer. */
+        /* An ACME challenge is not counted for the instance, because it comes from the authority
+         * and not from a client of the customer. */
         if (outlet == router->responder) {
                 router->metrics.challenges[CHALLENGE_TLS - 1]++;
                 return;
         }
-        /* If the local address did not decide, the router has seen at least one byte. */
+        /* The router has seen at least one byte, unless the local address alone decided the route.
+         */
         tally_note(&router->tally, conn->fd, outlet->name,
                    handoff->reason != BELLHOP_REASON_ADDRESS);
         metrics_count_handoff(&router->metrics, &outlet->metrics, handoff,
@@ -311,8 +312,9 @@ static void conn_answer(Conn *conn, const Look *look, Span answer)
         linger_reply_consume(&router->lingering, conn_release(conn), reply, size);
 }
 
-/* Answers a challenge, or passes the connection to the responder. False: no such challenge is
- * pending, so the caller must treat the connection like any other. */
+/* Answers an ACME challenge over HTTP, or passes the connection of one over TLS to the responder
+ * (bellhop-acme-tls). Returns false if no such challenge is pending; the caller then treats the
+ * connection like any other. */
 static bool conn_meet_challenge(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -339,8 +341,8 @@ static bool conn_meet_challenge(Conn *conn, const Look *look)
         return false;
 }
 
-/* Does the same as conn_meet_challenge() if the local address has decided. In this case, the router
- * looks at the bytes only to find a challenge. */
+/* Does the same as conn_meet_challenge() for a connection whose local address has decided the
+ * route. The router looks at the bytes of such a connection only to find a challenge. */
 static bool conn_meet_challenge_by_address(Conn *conn, const Look *look)
 {
         const Decision *decision = &look->decision;
@@ -439,8 +441,8 @@ void conn_shed_oldest(Router *router, size_t n)
 }
 
 /* If too many connections are pending, refuses the oldest, beginning with those that wait for
- * bytes. These have had the most time to send a complete request, so they are probably an
- * attacker's. */
+ * bytes. The oldest of these have had the most time to send a complete request, so they are
+ * probably an attacker's. */
 static void conn_make_room(Router *router)
 {
         if (admission_has_room(&router->admission, router_n_pending(router)))
@@ -470,8 +472,8 @@ void conn_resume_consume(void *userdata, int fd, const StoredConn *past)
         conn_accept_consume(userdata, fd, past, true);
 }
 
-/* Writes the connections of a queue, and their data, into fds and stored. Returns the number of
- * connections. */
+/* Writes the descriptors of the connections in a queue into fds, and their data into stored.
+ * Returns the number of connections. */
 static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn *stored)
 {
         Deadline *deadline;
@@ -483,8 +485,8 @@ static size_t conn_store_queue(const DeadlineQueue *queue, int *fds, StoredConn 
                  * again. */
                 if (conn->low_water_set)
                         conn_set_low_water(conn, 1);
-                /* The next router sniffs this connection again, even if it waits for its outlet.
-                 * The present deadline remains in force. */
+                /* The next router sniffs this connection again, even if the connection already
+                 * waits for its outlet. The present deadline remains in force. */
                 *stored = conn->past;
                 stored->sniffing_deadline_usec = deadline->usec;
                 if (conn->state == CONN_WAITING)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One accepted connection. Most connections never wait, and stay on the stack. A waiting connection
- * is on the heap. */
+/* One accepted connection. Most connections never wait, so their Conn stays on the stack. The Conn
+ * of a waiting connection is on the heap. */
 #pragma once
 
 #include "router/look.h"
@@ -41,7 +41,8 @@ void conn_accept_consume(void *userdata, int fd, const StoredConn *past, bool is
  * userdata: the router. */
 void conn_resume_consume(void *userdata, int fd, const StoredConn *past);
 
-/* The hook of the router's deadline queues. Refuses the connection whose deadline has passed. */
+/* The hook on_passed of the router's deadline queues. Refuses the connection whose deadline has
+ * passed. */
 void conn_on_deadline(Deadline *deadline);
 
 /* The hook on_result of OutletShared. */

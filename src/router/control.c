@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The control socket accepts no commands, so no client can change the router. The router makes an
  * answer in pieces, at most one in each turn of the event loop, and only after the client has
- * received the previous piece. The router keeps the position in the answer as the name of an
- * instance, so the answer continues correctly after a reload. */
+ * received the previous piece. Between two pieces, the router remembers the name of the last
+ * instance in the answer, and not its index, which a reload can change. */
 #include <assert.h>
 #include <sys/socket.h>
 
@@ -44,7 +44,8 @@ typedef struct ControlClient {
         char request[REQUEST_BYTES_MAX];
 } ControlClient;
 
-/* Makes the next piece, as a chunk (RFC 9112 section 7.1) if the client supports chunks. */
+/* Makes the next piece of the answer, as a chunk (RFC 9112 section 7.1) if the client supports
+ * chunks. */
 static void control_format(ControlClient *client)
 {
         ControlSocket *control = client->control;
@@ -76,8 +77,8 @@ static void control_free_client(Deadline *deadline)
         free(client);
 }
 
-/* Sends at most one piece, so that other clients have their turn. False: the connection must be
- * closed. */
+/* Sends at most one piece, so that other clients have their turn. Returns false if the connection
+ * must be closed. */
 static bool control_send(ControlClient *client)
 {
         Exposition *answer = &client->answer;
@@ -85,8 +86,8 @@ static bool control_send(ControlClient *client)
 
         if (client->sent_bytes == answer->size && client->more)
                 control_format(client);
-        /* Without memory for the piece, the router closes the connection. The client sees that the
-         * chunked answer is incomplete. */
+        /* If there is no memory for the piece, the router closes the connection. The client sees
+         * that the chunked answer is incomplete. */
         if (answer->failed)
                 return false;
         n = send(client->fd, answer->data + client->sent_bytes, answer->size - client->sent_bytes,
@@ -108,7 +109,7 @@ static void control_put_text(Exposition *answer, const char *status, const char 
                 body ? text : "");
 }
 
-/* Answers with the route of a connection. This resolves no name, and starts no instance. */
+/* Answers to which instance a connection would go. Resolves no names, and starts no instance. */
 static void control_put_route(const ControlSocket *control, Exposition *answer, Span query,
                               bool body)
 {
@@ -123,7 +124,7 @@ static void control_put_route(const ControlSocket *control, Exposition *answer, 
         control_put_text(answer, "200 OK", text, body);
 }
 
-/* head: the head of a request, which sniff_http() has already checked. */
+/* head is the head of a request. sniff_http() has already checked it. */
 static void control_answer(ControlClient *client, Span head)
 {
         Exposition *answer = &client->answer;
@@ -162,7 +163,7 @@ static void control_answer(ControlClient *client, Span head)
         }
 }
 
-/* False: the connection must be closed. */
+/* Returns false if the connection must be closed. */
 static bool control_receive(ControlClient *client)
 {
         const ssize_t n = recv(client->fd, client->request + client->request_bytes,
@@ -206,8 +207,8 @@ static bool control_is_root(int fd)
         return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
 }
 
-/* If there is no free place, closes the connection of the client that has been silent longest.
- * Clients of other users never take the place of a client of root, so root has at least
+/* If all places for clients are taken, closes the connection of the client that has been silent
+ * longest. A client of another user never takes the place of a client of root, so root has at least
  * CONTROL_ROOT_MAX places. */
 static void control_make_room(ControlSocket *control, bool is_root)
 {

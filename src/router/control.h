@@ -9,9 +9,9 @@
 #include "metrics/metrics.h"
 #include "util/deadline.h"
 
-/* The number of places for clients of any user, and the number of additional places for root alone.
- * If there is no free place, a new client takes the place of the client that has been silent
- * longest. */
+/* How many clients can be connected at the same time: places for any user, and additional places
+ * for root alone. If all places are taken, a new client takes the place of the client that has been
+ * silent longest. */
 #define CONTROL_CLIENTS_MAX 8
 #define CONTROL_ROOT_MAX    4
 
@@ -31,6 +31,6 @@ void control_done(ControlSocket *control);
 /* The number of descriptors that the control socket may need. */
 size_t control_descriptors(const ControlSocket *control);
 
-/* Before the call, set all fields up to fd. fd: a non-blocking listening unix stream socket, or
- * negative. */
+/* Before the call, set all fields up to fd. fd is a non-blocking listening unix stream socket, or
+ * negative if there is none. */
 int control_start(ControlSocket *control);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Accepts connections, and knows which of them may lack a seal. Never reads a byte. */
+/* Accepts connections, and knows which of them may lack a seal (see seal/seal.h). Never reads a
+ * byte. */
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,7 +22,7 @@
 
 /* A connection gets its listener's seal when its handshake ends, perhaps on another processor, and
  * enters the listener's queue a little later. So a connection may lack the seal if it was accepted
- * within this time after sealing, or was in the queue at the end of this time. */
+ * within this time after the listener was sealed, or was in the queue at the end of this time. */
 #define SETTLE_USEC (1 * UINT64_C(1000000))
 
 /* Returns the number of waiting connections, which is tcpi_unacked of a listening socket. With this
@@ -37,12 +38,12 @@ static unsigned listener_backlog(int fd)
                                                                        : info.tcpi_unacked;
 }
 
-/* Accepts one connection. False: no more connections wait, or descriptors or memory have run out.
- */
+/* Accepts one connection. Returns false if no more connections wait, or if descriptors or memory
+ * have run out. */
 static bool listener_accept(Listener *listener)
 {
-        /* The socket stays blocking. The instance would get O_NONBLOCK together with the socket,
-         * but expects a socket as from accept(2). */
+        /* The new socket stays blocking. Otherwise the instance would get a non-blocking socket,
+         * but it expects a socket as from accept(2). */
         const int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 
         if (fd >= 0) {
@@ -78,7 +79,8 @@ static int listener_on_readable(sd_event_source *source, int fd, uint32_t revent
         for (unsigned i = 0; i < n_waiting && i < ACCEPT_BATCH; i++)
                 if (!listener_accept(listener))
                         return 0;
-        /* If connections remain, setting the events again makes epoll check the socket again. */
+        /* If connections remain in the queue, setting the events again makes epoll report the
+         * socket again. */
         return n_waiting > ACCEPT_BATCH ? sd_event_source_set_io_events(source, EVENTS) : 0;
 }
 
@@ -95,8 +97,8 @@ int listener_seal(Listener *listener)
 
         if (r == 0)
                 listener->sealed_usec = clock_monotonic_usec();
-        /* Without the privilege, sealing single connections would also fail, so no connection is
-         * marked as unsure. */
+        /* Without the privilege to seal a listener, sealing single connections would also fail, so
+         * no connection is marked as unsure. */
         if (r == -EPERM)
                 listener->n_unsure = 0;
         return r;

@@ -8,8 +8,8 @@
 #include "router/store.h"
 
 typedef struct ListenerHooks {
-        /* Takes a new connection, and owns fd from now on. is_unsure: the connection may lack the
-         * seal of its listener. */
+        /* Takes a new connection, and owns fd from now on. If is_unsure is true, the connection may
+         * lack the seal of its listener. */
         void (*accept_consume)(void *userdata, int fd, const StoredConn *past, bool is_unsure);
         /* Called when descriptors or memory have run out. The hook must pause the listener, because
          * otherwise the event loop would spin. */
@@ -25,7 +25,7 @@ typedef struct Listener {
         uint64_t n_unsure; /* how many of the next connections may lack a seal; UINT64_MAX: all */
 } Listener;
 
-/* fd: a non-blocking listening socket. The listener owns it from now on. */
+/* fd is a non-blocking listening socket. The listener owns it from now on. */
 void listener_init_consume(Listener *listener, int fd, const ListenerHooks *hooks, void *userdata);
 void listener_done(Listener *listener);
 

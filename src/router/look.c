@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* All looks use the same buffer, so the spans of a look are valid only until the next look. */
+/* All looks use the same buffer, so the spans in a Look are valid only until the next look. */
 #include <sys/socket.h>
 
 #include "router/look.h"
@@ -39,8 +39,8 @@ static void look_for_more(const Config *config, size_t need_bytes, Look *look)
                 look_refuse(look, REFUSE_TOO_LARGE);
 }
 
-/* Skips a trusted proxy's header, which the instance will read. Returns false if the header is
- * incomplete or malformed. */
+/* Skips the PROXY header of a trusted proxy, which the instance will read again. Returns false if
+ * the header is incomplete or malformed. */
 static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
 {
         const SniffProxy proxy = sniff_proxy(*bytes);
@@ -67,7 +67,7 @@ static bool look_at_proxy(const Config *config, Span *bytes, Look *look)
         return span_take(bytes, proxy.size, &header);
 }
 
-/* skipped: the size of the PROXY header before these bytes. */
+/* skipped is the size of the PROXY header before these bytes, or 0. */
 static void look_at_bytes(const Config *config, Span bytes, size_t skipped, Look *look)
 {
         Question question;

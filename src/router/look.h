@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Looks at a connection once: finds the client, and decides from the bytes that have arrived so
- * far. */
+/* Looks at a connection once: finds the client, and decides where the connection goes from the
+ * bytes that have arrived so far. */
 #pragma once
 
 #include "decide/decide.h"
@@ -30,14 +30,15 @@ typedef struct Look {
         Sniff sniffed;                  /* its spans point into the buffer of look_at() */
 } Look;
 
-/* Looks at a connection without changing it. buffer: has room for SniffMaxBytes=; the spans of *ret
- * point into it. end_of_input: the client sends no more bytes, so the present bytes decide. */
+/* Looks at a connection without changing it. buffer has room for SniffMaxBytes=; the spans of *ret
+ * point into it. If end_of_input is true, the client sends no more bytes, so the present bytes must
+ * be enough to decide. */
 void look_at(const Config *config, uint8_t *buffer, int fd, bool end_of_input, Look *ret);
 
 /* Whether the bytes that have arrived on a connection belong to an ACME challenge for a host of the
- * connection's instance. look: the earlier look at this connection, in which the local address
- * decided. */
+ * connection's instance. look is an earlier look at this connection, in which the local address
+ * decided the route. */
 bool look_for_challenge(const Config *config, uint8_t *buffer, int fd, const Look *look, Look *ret);
 
-/* Changes the outcome of a look: the connection is refused, for this reason. */
+/* Changes the outcome of a look: the connection must be refused, for this reason. */
 void look_refuse(Look *look, RefuseReason reason);

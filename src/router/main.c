@@ -30,8 +30,8 @@ static const char help[] =
         "      bellhop-router --config=DIR --runtime=DIR\n\n"
         "See bellhop-router(8).\n";
 
-/* Takes the first socket of this name that is not taken yet, and makes it non-blocking. PID 1 has
- * the same open file, so its socket also becomes non-blocking, but PID 1 only polls it. */
+/* Takes the first socket of this name that is not taken yet, and makes it non-blocking. The socket
+ * also becomes non-blocking for PID 1, which has the same open file, but PID 1 only polls it. */
 static int take_listening(Inherited *inherited, const char *name, int family)
 {
         int fd = inherit_take(inherited, name, family, SOCK_STREAM, 1);
@@ -62,8 +62,8 @@ static void take_pending(Router *router, int fd, const char *name)
         store_forget(&router->notify, name);
 }
 
-/* Takes the stored descriptors in the order of their numbers, because systemd may pass them in
- * another order. In the order of their numbers, the earliest deadlines come first, so each
+/* Takes the stored descriptors (see store.h) in the order of the numbers in their names, because
+ * systemd may pass them in another order. In this order, the earliest deadlines come first, so each
  * connection goes to the end of its queue. */
 static void take_connections(Router *router, Inherited *inherited)
 {

@@ -30,7 +30,7 @@
  * because the kernel doubles the value that setsockopt(2) sets: see socket(7). */
 #define DATAGRAM_CHARGE 768
 
-/* Increments a counter of the instance, and the counter of all instances together. */
+/* Increments a counter of the instance, and the sum of this counter for all instances. */
 #define OUTLET_COUNT(outlet, field) ((outlet)->metrics.field++, (outlet)->shared->metrics->field++)
 
 #define OUTLET_LOG(outlet, kind, ...)                                              \
@@ -56,8 +56,8 @@ static int outlet_watch(Outlet *outlet)
                 return 0;
         if (!for_room && !for_start)
                 return sd_event_source_set_enabled(outlet->writable, SD_EVENT_OFF);
-        /* To watch a start, the events are edge-triggered, so that there is an event each time that
-         * the instance receives. */
+        /* While the instance starts, the events are edge-triggered, so that there is an event each
+         * time that the instance receives a hand-off. */
         r = sd_event_source_set_io_events(outlet->writable,
                                           for_room ? EPOLLOUT : EPOLLOUT | EPOLLET);
         return r < 0 ? r : sd_event_source_set_enabled(outlet->writable, SD_EVENT_ON);
@@ -211,8 +211,8 @@ static int outlet_connect(Outlet *outlet)
 
         if (!outlet_socket_path(outlet, path))
                 return -ENAMETOOLONG;
-        /* stat() comes before the connection. So if the file is replaced in between,
-         * outlet_leave_old() notices this. */
+        /* stat() comes before bellhop_connect(), so outlet_leave_old() notices if the file is
+         * replaced in between. */
         (void)stat(path, &st);
         outlet->fd = bellhop_connect(path);
         if (outlet->fd < 0)

@@ -69,7 +69,7 @@ int outlet_shared_init(OutletShared *shared);
 void outlet_shared_set(OutletShared *shared, const RouterSettings *settings, size_t n_instances);
 void outlet_bound(const Outlet *outlet);
 
-/* name: the name of the instance; NULL: the outlet is for the responder. */
+/* name is the name of the instance, or NULL for the outlet of the responder. */
 Outlet *outlet_new(OutletShared *shared, const char *name);
 
 /* The outlet's queue must be empty. Returns NULL. */
@@ -78,7 +78,7 @@ Outlet *outlet_free(Outlet *outlet);
 /* Sends the connection fd now or not at all. The caller still owns fd. */
 OutletResult outlet_send(Outlet *outlet, const struct bellhop_handoff *handoff, int fd);
 
-/* Sends waiting connections, until the socket is full again or none remains. */
+/* Sends waiting connections, until the socket is full again or no connection remains. */
 void outlet_flush(Outlet *outlet);
 
 /* outlet_enqueue() appends a connection to the queue, outlet_dequeue() removes it. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The thread reads files and the user database, and accesses no data of the router. A process that
- * sends SIGHUP gets no answer, so the router writes the time at which a reload began, and its
- * result, to a file. ExecReload= waits for the result of a reload that began after its signal.
- * Type=notify-reload, which systemd has since version 253, would also wait, but can't report
- * failure. */
+/* A reload has its own thread, which reads files and the user database, and accesses no data of the
+ * router. A process that sends SIGHUP gets no answer, so the router writes the time at which a
+ * reload began, and its result, to a file. The program in ExecReload= sends this signal, and waits
+ * for the result of a reload that began later. Type=notify-reload, which systemd has since version
+ * 253, would also wait, but can't report failure. */
 #include <assert.h>
 #include <inttypes.h>
 #include <malloc.h>
@@ -59,7 +59,8 @@ const char *reload_note(const Reload *reload)
         return reload->note;
 }
 
-/* Makes the note one line of text that systemd accepts. A value from a file may have any bytes. */
+/* Makes the note one line of text that systemd accepts, because the note may have a value from a
+ * file, and this value may have any bytes. */
 static void reload_clean_note(Reload *reload)
 {
         for (char *c = reload->note; *c; c++)
@@ -266,7 +267,7 @@ Reload *reload_free(Reload *reload)
         if (!reload)
                 return NULL;
         reload->done = sd_event_source_disable_unref(reload->done);
-        /* The thread keeps its data until the process ends. */
+        /* A thread that is still busy uses the data until the process ends, so nothing is freed. */
         if (reload_is_busy(reload))
                 return NULL;
         config_free(reload->config);

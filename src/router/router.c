@@ -15,8 +15,8 @@
 /* Without this value, sd-event may call timers 250 ms late. */
 #define ACCURACY_USEC 1000
 
-/* Descriptors for standard streams, listeners and the event loop, and a few that are open only for
- * a moment. */
+/* How many descriptors the router needs for standard streams, listeners, the event loop, and files
+ * that are open only for a moment. */
 #define DESCRIPTORS_OWN 24
 
 /* Sends the status and an event to systemd. */
@@ -36,7 +36,7 @@ static void router_notify(Router *router, NotifyEvent happened)
                     metrics_sum(metrics->challenges, CHALLENGE_TYPES));
 }
 
-/* If a step of the start has failed, logs the name of the step. */
+/* If r is an error, logs that this step of the start has failed. */
 static int router_step(int r, const char *step)
 {
         if (r < 0)
@@ -121,9 +121,9 @@ static void router_set_limits(Router *router)
         outlet_shared_set(&router->outlet_shared, &config->router, config->n_instances);
 }
 
-/* Moves the outlets of instances that the new configuration still has, with their sockets and
- * waiting connections, to their new indexes in outlets. Frees all other outlets. When the router
- * ends, outlets and config are NULL. */
+/* Moves each outlet, with its socket and its waiting connections, to the place in outlets that its
+ * instance has in config, the new configuration. Frees the outlets of all other instances. When the
+ * router ends, outlets and config are NULL. */
 static void router_move_outlets(Router *router, Outlet **outlets, const Config *config)
 {
         for (size_t i = 0; router->outlets && i < router->config->n_instances; i++) {

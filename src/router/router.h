@@ -41,13 +41,13 @@ struct Router {
         LogLimit log_limits[LOG_KINDS];
 };
 
-/* Reads the configuration. challenges_dir: the folder of pending ACME challenges (see
+/* Reads the configuration. challenges_dir is the folder of pending ACME challenges (see
  * challenge/challenge.h). The strings must outlive the router. If a step fails, logs the name of
  * the step. */
 int router_init(Router *router, const char *config_dir, const char *runtime_dir,
                 const char *challenges_dir);
 
-/* fd: a non-blocking listening socket. The router owns it from now on. */
+/* fd is a non-blocking listening socket. The router owns it from now on. */
 int router_add_listener_consume(Router *router, int fd);
 void router_set_control_consume(Router *router, int fd);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* An instance can't report its start to the router, so the router uses two other signs. While the
  * service of the instance runs, systemd keeps the instance's runtime folder. When the instance
- * receives, the unread output of the datagram socket (SIOCOUTQ) shrinks, and an edge-triggered
- * EPOLLOUT wakes the router. */
+ * receives a hand-off, fewer unread bytes are left in the hand-off socket (SIOCOUTQ), and an
+ * edge-triggered EPOLLOUT wakes the router. */
 #include <assert.h>
 #include <sys/param.h>
 #include <time.h>
@@ -15,7 +15,7 @@
  * instance costs no checks. */
 #define HOT_USEC (1 * UINT64_C(1000000))
 
-/* A shorter wait for a slot is not logged. */
+/* A wait for a slot is logged only if it takes at least this time. */
 #define HARMLESS_USEC (3 * UINT64_C(1000000))
 
 /* The kernel charges more than this number of bytes to the sender's socket for an unread datagram.
@@ -163,7 +163,7 @@ static void starts_on_passed(Deadline *deadline)
                 return;
         starts_leave_slot(start->starts, start, true);
         start->is_late = true;
-        /* The next hand-off needs a slot again, unless the instance is running. */
+        /* For the next hand-off, the instance needs a slot again, unless it is running. */
         start->sent_usec = 0;
 }
 

@@ -2,7 +2,8 @@
 /* Limits how many instances start at the same time: StartingMax= is the number of slots. A hand-off
  * to an instance that is not running starts the instance, so the instance needs a slot first. If
  * there is no free slot, instances wait in the order in which they asked for a slot. An instance is
- * late if its last slot ended before it received. Late instances wait in their own queue. */
+ * late if the time of its last slot ended before it had received a hand-off. Late instances wait in
+ * their own queue. */
 #pragma once
 
 #include <stdbool.h>
@@ -51,7 +52,7 @@ typedef struct Starts {
         sd_event_source *next; /* enabled while an instance can get a slot */
 } Starts;
 
-/* An instance that does not receive keeps its slot for this time. */
+/* An instance that receives no hand-off keeps its slot for this time. */
 #define START_SLOT_USEC (5 * UINT64_C(1000000))
 
 int starts_init(Starts *starts, sd_event *event, const StartHooks *hooks);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Pending connections and their data wait in the queue of a socket pair. Only the reading end of
- * the pair is stored. If connections were stored one by one, systemd would compare each of them
- * with all others, which takes seconds with thousands of connections. It would also pass all names
- * in one variable, which execve(2) refuses above 128 KiB. */
+/* Pending connections and their data wait in the queue of a socket pair. systemd stores only the
+ * reading end of the pair. If it stored thousands of connections one by one, it would compare each
+ * of them with all others, which takes seconds. It would also pass the names of all of them in one
+ * environment variable, which execve(2) refuses above 128 KiB. */
 #include <sys/socket.h>
 #include <systemd/sd-daemon.h>
 
@@ -112,8 +112,8 @@ int store_give(const Notify *notify, const int *fds, const StoredConn *conns, si
         return r < 0 ? r : last < 0 ? last : (int)n;
 }
 
-/* Passes the connections of a message to take(). Closes all descriptors that store_send_batch()
- * can't have sent. */
+/* Passes the connections in a message to take(). Closes descriptors that store_send_batch() can't
+ * have sent. */
 static int store_take_batch(const StoreBatch *batch, size_t size, const struct msghdr *message,
                             StoreTake take, void *userdata)
 {

@@ -28,7 +28,7 @@ static bool tally_connect(Tally *tally)
         return tally->fd >= 0;
 }
 
-/* False: bellhop-usage can't receive the message now. */
+/* Returns false if bellhop-usage can't receive the message now. */
 static bool tally_send(Tally *tally, size_t n, bool is_last)
 {
         UsageMessage message;

@@ -7,7 +7,7 @@
 
 #include "usage/message.h"
 
-/* The largest number of records that wait while bellhop-usage does not receive. */
+/* The largest number of reports that wait while bellhop-usage does not receive them. */
 #define TALLY_MAX 1024
 
 typedef struct Tally {
@@ -27,9 +27,9 @@ typedef struct Tally {
 /* Before the call, set the first three fields, and set fd to a negative number. Returns 0 or a
  * negative errno. */
 int tally_init(Tally *tally);
-/* Sends the remaining records, and then a message that marks the end. */
+/* Sends the remaining reports, and then a message which says that no more will follow. */
 void tally_done(Tally *tally);
 
-/* Notes that the connection fd was handed off to the instance with this name. n_received: the
- * number of bytes that the connection had received, or a smaller number. */
+/* Notes that the connection fd was handed off to the instance with this name. n_received is the
+ * number of bytes that the connection had received by then, or a smaller number. */
 void tally_note(Tally *tally, int fd, const char *instance, uint64_t n_received);
