@@ -16,11 +16,11 @@
 #include "util/cleanup.h"
 #include "util/log.h"
 
-/* The largest number of connections to accept here. The router accepts the other connections, and
- * refuses those that it can't seal. */
+/* The largest number of connections that bellhop-seal accepts. The router accepts all later ones,
+ * and refuses those that it can't seal. */
 #define EARLY_MAX 4096
 
-/* Accepts and seals connections that wait in a listener. next: the number of the next free
+/* Accepts and seals connections that wait in a listener. next is the number of the next free
  * descriptor. Returns the new value of next. */
 static int accept_early(int listener, int next)
 {
@@ -87,7 +87,7 @@ int main(int argc, char *argv[])
                 return EXIT_FAILURE;
         }
         r = announce(end, seal_inherited(end));
-        /* Without ambient capabilities, the program has no capability after exec. */
+        /* Without ambient capabilities, the program has no capability after execv(). */
         if (r == 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0)
                 (void)execv(argv[1], argv + 1);
         r = r < 0 ? r : -errno;

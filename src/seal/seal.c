@@ -10,7 +10,7 @@
 #include "util/address.h"
 #include "util/cleanup.h"
 
-/* The largest number of checks: port, protocol, and four words of an address. */
+/* The largest number of checks in a filter: port, protocol, and four words of an address. */
 #define CHECKS_MAX 6
 
 typedef struct Seal {
