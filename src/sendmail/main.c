@@ -25,7 +25,7 @@
 
 #define MESSAGE_MAX ((size_t)256 * 1024 * 1024)
 
-/* All options of the sendmail of Postfix. Most of them have no effect here. */
+/* The options of Postfix's sendmail. Most of them have no effect here. */
 #define OPTIONS "A:B:C:F:GIL:N:O:R:UV:X:b:ce:f:h:imno:p:r:q::tvx"
 
 typedef struct Mail {
@@ -57,7 +57,7 @@ __attribute__((noreturn, format(printf, 2, 3))) static void fail(int status, con
 }
 
 /* Refuses characters other than printable ASCII: a line break in an address would begin another
- * command. */
+ * SMTP command. */
 static const char *checked(const char *address)
 {
         for (const char *c = address; *c; c++)
@@ -169,8 +169,8 @@ static void lose(void)
         fail(EX_UNAVAILABLE, "bellhop-mail does not answer; the message may not have been sent");
 }
 
-/* Reads a reply. Returns the text of its last line, which is valid until the next call. Exits with
- * an error unless the code begins with digit. */
+/* Reads an SMTP reply. Returns the text of its last line, which is valid until the next call. Exits
+ * with an error if the reply's code does not begin with `digit`. */
 static const char *expect(Mail *mail, char digit, const char *about)
 {
         static char line[1024];
@@ -307,7 +307,8 @@ static void deliver(Mail *mail)
 
 /* --- SMTP by standard input and output --- */
 
-/* Passes on some data. Returns false if the data has ended, or can't be passed on. */
+/* Reads some data from one descriptor, and writes it to the other. Returns false at the end of the
+ * data, and if the data can't be written. */
 static bool pass(int from, int to)
 {
         char bytes[16384];
