@@ -22,8 +22,8 @@ static inline bool reader_check(Reader *reader, bool is_valid)
         return is_valid || reader_stop(reader, SNIFF_MALFORMED);
 }
 
-/* Takes these bytes. If a byte is wrong, the input is malformed, even if later bytes are still
- * missing. */
+/* Takes exactly these bytes from the front. If one of them is wrong, the input is malformed, even
+ * if later bytes are still missing. */
 static inline bool reader_expect(Reader *reader, const void *bytes, size_t size)
 {
         const size_t here = reader->rest.size < size ? reader->rest.size : size;

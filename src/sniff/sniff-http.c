@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* This parser must never be more lenient than Apache with its default "HttpProtocolOptions Strict",
  * and must never find another host than Apache. Input that this parser and Apache could read
- * differently is malformed. Of the fields, only Host is checked. */
+ * differently is malformed. The parser uses no header field except Host. */
 #include <strings.h>
 
 #include "sniff/reader.h"
 #include "util/text.h"
 
-/* Empty lines before the request line: RFC 9112 section 2.2 demands that one is accepted; Apache
- * accepts ten. */
+/* The largest number of empty lines before the request line. RFC 9112 section 2.2 requires servers
+ * to accept one; Apache accepts ten. */
 #define EMPTY_LINES_MAX 10
 
 enum {
@@ -63,7 +63,8 @@ typedef struct Head {
         Span path; /* path and query */
 } Head;
 
-/* Takes the longest run of bytes of a class. The run must end before the input does. */
+/* Takes all bytes of this class from the front. Stops if no other byte follows them, because more
+ * bytes of this class may still arrive. */
 static bool http_take(Head *h, uint8_t class, Span *ret)
 {
         size_t n = 0;
@@ -112,7 +113,7 @@ static bool http_is_authority(Span s)
         return s.size > 0 && s.data[0] != ':' && http_is_host(s);
 }
 
-/* RFC 9112 section 3.2.3: a target in authority-form has a port. */
+/* Whether a target in authority-form has a port, which RFC 9112 section 3.2.3 requires. */
 static bool http_has_port(Span s)
 {
         size_t n_digits = 0;
@@ -191,9 +192,9 @@ static bool http_take_fields(Head *h)
         for (;;) {
                 if (!http_take(h, TOKEN, &name))
                         return false;
-                /* Without a name, this must be the empty line. Anything else is a mistake, such as
-                 * obs-fold (RFC 9112 section 5.2), which can hide a Host from one of two parsers.
-                 */
+                /* A line without a field name must be the empty line that ends the head. Anything
+                 * else is a mistake, such as obs-fold (RFC 9112 section 5.2), which can hide a Host
+                 * from one of two parsers. */
                 if (name.size == 0)
                         return reader_expect_text(&h->in, "\r\n");
                 if (!reader_expect_text(&h->in, ":") || !http_take(h, VALUE, &value) ||
@@ -209,16 +210,17 @@ static bool http_parse(Head *h)
         if (!http_skip_empty_lines(h) || !http_take(h, TOKEN, &h->method) ||
             !reader_check(&h->in, h->method.size > 0) || !reader_expect_text(&h->in, " "))
                 return false;
-        /* RFC 9113 section 3.4: the preface of HTTP/2 without TLS, whose method is reserved. The
-         * authority of the request comes later, in HPACK, so the only answer is that a host is
-         * missing. */
+        /* Without TLS, HTTP/2 begins with this preface, for which the method PRI is reserved (RFC
+         * 9113 section 3.4). The host comes later, compressed by HPACK, so the router can only
+         * answer that a host is missing. */
         if (span_equals(h->method, "PRI")) {
                 h->host_demanded = true;
                 return reader_expect_text(&h->in, "* HTTP/2.0\r\n\r\n");
         }
-        /* RFC 9112 section 3.2.2 lets the target override the field. Apache does so only if the
-         * target has the scheme of the connection, which is http here. With https, Apache uses the
-         * field, so the two hosts must be equal. Honest clients send the same host in both. */
+        /* RFC 9112 section 3.2.2 lets the host in the target override the Host field. Apache does
+         * this only if the target has the scheme of the connection, which is http here. With https,
+         * Apache uses the field, so the two hosts must be equal. Honest clients send the same host
+         * in both. */
         return http_take_request_line(h) && http_take_fields(h) &&
                reader_check(&h->in, !h->target_is_https || http_equals(h->target_host, h->host));
 }
@@ -249,7 +251,8 @@ Sniff sniff_http(Span in)
                         s.need_bytes = in.size + http_to_empty_line(in);
                 return s;
         }
-        /* RFC 9112 section 3.2: the target overrides the field, which HTTP/1.1 still requires. */
+        /* RFC 9112 section 3.2: the host in the target overrides the Host field, but HTTP/1.1 still
+         * requires the field. */
         host = h.target_host.size > 0 ? h.target_host : h.host;
         if (host.size == 0 || (h.host_demanded && !h.host_seen)) {
                 s.outcome = SNIFF_NO_HOST;

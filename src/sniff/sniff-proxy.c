@@ -33,7 +33,7 @@ static SniffProxy proxy_stopped(const Reader *reader, size_t need_bytes)
         return (SniffProxy){ .outcome = SNIFF_PROXY_MORE, .need_bytes = need_bytes };
 }
 
-/* Takes a word that has 1 to max of these letters, and the byte that ends the word. */
+/* Takes a word of 1 to max bytes that are all in `letters`, and the byte `end` after the word. */
 static bool proxy_take_word(Reader *reader, const char *letters, uint8_t end, size_t max, char *ret)
 {
         for (size_t i = 0; i < reader->rest.size; i++) {

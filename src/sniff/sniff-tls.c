@@ -13,25 +13,26 @@
 #define HANDSHAKE_CLIENT_HELLO 1
 #define HANDSHAKE_HEADER_SIZE  4
 
-/* The limits of RFC 8446 section 4.1.2 and of OpenSSL: at least one suite, one compression method
- * and no extensions; at most 34 + 33 + 2 + 65534 + 256 + 2 + 65535. */
+/* The limits are those of RFC 8446 section 4.1.2 and of OpenSSL. The shortest hello has one cipher
+ * suite, one compression method and no extensions; the longest has 34 + 33 + 2 + 65534 + 256 + 2 +
+ * 65535 bytes. */
 #define VERSION_RANDOM_SIZE (2 + 32)
 #define HELLO_SIZE_MIN      (VERSION_RANDOM_SIZE + 1 + 2 + 2 + 1 + 1)
 #define HELLO_SIZE_MAX      131396
 #define SESSION_ID_SIZE_MAX 32
 
-/* RFC 6066 section 3; the limit of the name is OpenSSL's. */
+/* The server_name extension: RFC 6066 section 3. SERVER_NAME_LENGTH_MAX is OpenSSL's limit. */
 #define EXTENSION_SERVER_NAME  0
 #define NAME_TYPE_HOST_NAME    0
 #define SERVER_NAME_PREFIX     (2 + 1 + 2) /* length of the list, type, length of the name */
 #define SERVER_NAME_LENGTH_MAX 255
 
-/* RFC 8737 section 4: in a challenge, the list of ALPN (RFC 7301 section 3.1) has only this
- * protocol. */
+/* RFC 8737 section 4: in the hello of an ACME challenge, the list of ALPN (RFC 7301 section 3.1)
+ * has only this protocol. */
 #define EXTENSION_ALPN 16
 static const uint8_t acme_alone[] = { 0, 11, 10, 'a', 'c', 'm', 'e', '-', 't', 'l', 's', '/', '1' };
 
-/* Reads the handshake message as if there were no records. */
+/* A position in the handshake message. Reading continues across the ends of TLS records. */
 typedef struct Cursor {
         Reader in;
         size_t record_left;  /* the bytes of the open record that are not taken yet, whether they
@@ -73,7 +74,8 @@ static bool tls_open_record(Cursor *c)
                tls_check(c, size <= RECORD_SIZE_MAX, SNIFF_RECORD_OVERFLOW);
 }
 
-/* Takes size bytes of the message, across record headers. Copies them, unless `to` is NULL. */
+/* Takes size bytes of the message, and skips record headers between them. Copies them, unless `to`
+ * is NULL. */
 static bool tls_take(Cursor *c, size_t size, uint8_t *to)
 {
         Span part;

@@ -10,8 +10,8 @@
 #include "util/span.h"
 
 /* The longest host has a name of 253 bytes, a trailing dot and ":65535". The longest server name
- * that OpenSSL accepts, 255 bytes, also fits. The host is a copy, because record headers may split
- * a server name. */
+ * that OpenSSL accepts, 255 bytes, also fits. Sniff.host is a copy, because record headers may
+ * split a server name. */
 #define SNIFF_HOST_MAX (BELLHOP_HOST_MAX + 1 + 6)
 
 typedef enum SniffOutcome {
