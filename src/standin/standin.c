@@ -52,7 +52,7 @@ Ending standin_judge(const EndingFacts *facts)
         return ENDING_CRASH;
 }
 
-/* Whether a signal ended the service. result: a value of $SERVICE_RESULT, see systemd.exec(5). */
+/* Whether a signal ended the service. result is a value of $SERVICE_RESULT: see systemd.exec(5). */
 static bool standin_is_by_signal(const char *result)
 {
         return strcmp(result, "signal") == 0 || strcmp(result, "core-dump") == 0 ||

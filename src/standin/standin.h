@@ -30,7 +30,7 @@ typedef struct EndingFacts {
  * systemd does not answer; *ret is then the same as for a unit that is not loaded. */
 int standin_ask(const char *instance, EndingFacts *ret);
 
-/* Returns how long the first connection in the queue has waited; 0: the queue is empty. */
+/* Returns how long the first connection in the queue has waited, or 0 if the queue is empty. */
 uint64_t standin_waited_usec(int handoff_fd);
 
 Ending standin_judge(const EndingFacts *facts);
@@ -39,7 +39,7 @@ Ending standin_judge(const EndingFacts *facts);
 #define STANDIN_PAUSE_USEC (5 * UINT64_C(1000000))
 
 /* Refuses all present and new connections in the queue of the hand-off socket for pause_usec, then
- * ends. cause: why the instance can't start, for the status. sender_uid: as in bellhop_receive().
- */
+ * ends. cause says why the instance can't start; the status shows it. sender_uid is the same as in
+ * bellhop_receive(). */
 int standin_run_consume(int handoff_fd, const char *instance, const char *cause, uid_t sender_uid,
                         uint64_t pause_usec);
