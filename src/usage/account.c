@@ -34,7 +34,7 @@ static bool account_take(Span *rest, uint64_t *ret)
         return text_number(word, ACCOUNT_UNKNOWN - 1, ret);
 }
 
-/* Does the same, but accepts only a known number. */
+/* Does the same as account_take(), but accepts only a known number. */
 static bool account_take_known(Span *rest, uint64_t *ret)
 {
         return account_take(rest, ret) && *ret != ACCOUNT_UNKNOWN;

@@ -29,7 +29,7 @@ typedef struct Account {
                              to 0 */
 } Account;
 
-/* An open connection. sent and received: bytes that are already counted. */
+/* An open connection. sent and received are the bytes that are already counted. */
 typedef struct OpenConnection {
         uint64_t cookie;
         char name[ACCOUNT_NAME_MAX];

@@ -28,7 +28,7 @@ static bool diag_take(Span *rest, size_t size, Span *ret)
         return span_take(rest, fill < rest->size ? fill : rest->size, &filling);
 }
 
-/* Removes the next attribute from the front. */
+/* Removes the next netlink attribute from the front. */
 static bool diag_attribute(Span *rest, struct nlattr *ret, Span *value)
 {
         Span header;
@@ -73,8 +73,8 @@ bool diag_next(Span *rest, DiagMessage *ret)
             !diag_take(rest, header.nlmsg_len - sizeof(header), &body))
                 return false;
         /* If connections change while the kernel sends an answer, the kernel sets the flag
-         * NLM_F_DUMP_INTR. It is ignored here: connections that the answer lacks are counted later.
-         */
+         * NLM_F_DUMP_INTR. This flag is ignored: connections that are missing in the answer are
+         * counted later. */
         if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY)
                 diag_read_socket(body, ret);
         else if (header.nlmsg_type == NLMSG_DONE)

@@ -14,9 +14,9 @@
  * SLICE. */
 static const char *const inner[] = { "bellhop-network.slice/", "" };
 
-/* The forms of control groups. slice: the folder that contains the groups of units; file: the file
- * with the processor time of a group; before: the word before the number in this file; nsec: the
- * number's unit of measure in nanoseconds. */
+/* The forms that control groups can have on a machine. In this table, `slice` is the folder that
+ * contains the groups of units, `file` is the file with the processor time of a group, `before` is
+ * the text before the number in this file, and `nsec` is the number's unit in nanoseconds. */
 static const struct {
         const char *slice, *file, *before;
         uint64_t nsec;
@@ -69,8 +69,8 @@ static int group_read_at(size_t place, int slice, const char *unit, uint64_t *re
         return group_read_number(place, folder, ret_nsec);
 }
 
-/* Finds the form of control groups on this machine, and opens the folder of SLICE. *ret_place: the
- * index of the form in places. */
+/* Finds the form of control groups on this machine, and opens the folder of SLICE. *ret_place is
+ * the index of this form in places. */
 static int group_open_slice(size_t *ret_place)
 {
         for (size_t i = 0; i < ELEMENTSOF(places); i++) {
@@ -101,8 +101,8 @@ int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec)
         return r;
 }
 
-/* Reads the groups in one slice. slice: a descriptor of the folder of the slice, which this
- * function closes. */
+/* Reads the groups in one slice. slice is a descriptor of the slice's folder; this function closes
+ * it. */
 static int group_read_slice_consume(size_t place, int slice,
                                     void (*on_group)(void *userdata, const char *instance,
                                                      uint64_t group, uint64_t nsec),

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /* Reads the processor time of one instance. *ret_group identifies the control group: a unit gets a
- * new group at each start. Returns 0; -ENOENT: the instance is not running; or another negative
+ * new group at each start. Returns 0, -ENOENT if the instance is not running, or another negative
  * errno. */
 int group_read(const char *instance, uint64_t *ret_group, uint64_t *ret_nsec);
 

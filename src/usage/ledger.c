@@ -12,11 +12,12 @@
 #include "util/text.h"
 
 /* A connection is dropped when the kernel has not listed it for this number of ticks. It is kept
- * until then, because the kernel does not list a reset connection, but still reports its end when
- * the instance closes it. */
+ * until then, because the kernel does not list a connection that was reset, but reports its end
+ * when the instance closes it. */
 #define TICKS_UNSEEN 60
 /* An orphan is dropped after this number of ticks. The router usually reports the owner of a
- * connection before the end of the connection, but may have to wait for room in the socket. */
+ * connection before the end of the connection, but may have to wait for room in the socket of
+ * bellhop-usage. */
 #define TICKS_ORPHAN 2
 
 #define ORPHANS_MAX 65536
@@ -53,7 +54,8 @@ static int ledger_index_again(Ledger *ledger, size_t n_index)
         return 0;
 }
 
-/* Returns the account with that name, and makes it if it does not exist. NULL: there is no room. */
+/* Returns the account with that name, and makes it if it does not exist. Returns NULL if there is
+ * no room for it. */
 static Account *ledger_account(Ledger *ledger, const char *name)
 {
         Account account = { .cpu_nsec = ACCOUNT_UNKNOWN, .requests = ACCOUNT_UNKNOWN };
@@ -337,9 +339,9 @@ static void ledger_name_month(time_t now, char ret[static MONTH_NAME_MAX])
         (void)strftime(ret, MONTH_NAME_MAX, "%Y-%m", gmtime_r(&now, &tm));
 }
 
-/* Takes an account from a file. kept: the account in the file. Its last seen state (see Account) is
- * used only if it is from this boot and the account in memory has no such state. If the clock was
- * set back to that month, memory has a state, which is newer. */
+/* Takes an account from a file. kept is the account in the file. Its last seen state (see Account)
+ * is used only if it is from this boot and the account in memory has no such state. If the clock
+ * was set back to the month of the file, the account in memory has a newer state. */
 static void ledger_take_account(Account *account, const Account *kept, bool is_same_boot)
 {
         const Account seen = *account;
@@ -379,7 +381,8 @@ static int ledger_take_line(Ledger *ledger, const MonthLine *line, bool is_same_
         return line->kind == MONTH_INVALID ? -EBADMSG : 0;
 }
 
-/* Reads the file of a month. *was_cut: bellhop-usage was killed before it wrote all figures. */
+/* Reads the file of a month. Sets *was_cut to true if bellhop-usage was killed before it wrote all
+ * figures. */
 static int ledger_load(Ledger *ledger, const char *month, const char *boot, bool *was_cut)
 {
         _cleanup_free_ char *text = NULL;
@@ -516,7 +519,7 @@ int ledger_tick(Ledger *ledger, time_t now)
         (void)strcpy(ledger->month, month);
         ledger_clear(ledger);
         ledger->head.is_complete = true;
-        /* If the clock was set back, the file of this month already exists. */
+        /* If the clock was set back to this month, its file already exists. */
         r = ledger_load(ledger, month, ledger->head.boot, &was_cut);
         return r == -ENOENT ? 0 : r;
 }

@@ -28,10 +28,10 @@ typedef struct Ledger {
         uint64_t n_missed; /* accounts and connections for which there was no room */
 } Ledger;
 
-/* Locks dir, and reads the file of this month there or, if there is none, of the newest month.
- * boot: the id of this boot. Returns 0; -EBUSY: another process has the lock; -EBADMSG: the file is
- * damaged; or another negative errno. Before the call, *ledger must contain the limits, and zeros
- * in all other fields. */
+/* Locks dir, and reads the file of this month in it. If this file does not exist, reads the file of
+ * the newest month. boot is the id of this boot. Returns 0, -EBUSY if another process has the lock,
+ * -EBADMSG if the file is damaged, or another negative errno. Before the call, *ledger must contain
+ * the limits, and zeros in all other fields. */
 int ledger_open(Ledger *ledger, const char *dir, const char *boot, time_t now);
 void ledger_done(Ledger *ledger);
 
@@ -43,7 +43,7 @@ void ledger_use_socket(Ledger *ledger, uint64_t socket);
 /* Marks the figures of the month as incomplete, because something could not be counted. */
 void ledger_lose(Ledger *ledger);
 
-/* Records that the connection with this cookie belongs to the instance. n_received: the number of
+/* Records that the connection with this cookie belongs to the instance. n_received is the number of
  * bytes that the connection had received at the hand-off, or a smaller number. */
 void ledger_hand_off(Ledger *ledger, uint64_t cookie, const char *name, uint64_t n_received);
 /* Count the bytes in a message of the kernel: ledger_see() for an open connection, and ledger_end()

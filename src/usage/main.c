@@ -31,8 +31,8 @@ static const char help[] =
         "      --version        Show the version\n\n"
         "See bellhop-usage(8).\n";
 
-/* Takes both netlink sockets. The socket that listens to DIAG_GROUPS receives the ends of
- * connections. The other socket is for questions to the kernel. */
+/* Takes both netlink sockets. The socket that listens to DIAG_GROUPS receives messages about
+ * connections that end. The other socket is for questions to the kernel. */
 static int take_netlink(Inherited *inherited, Usage *usage)
 {
         struct sockaddr_nl address;

@@ -46,6 +46,6 @@ typedef struct UsageMessage {
 void usage_message_init(UsageMessage *message, UsageKind kind);
 size_t usage_message_size(const UsageMessage *message);
 
-/* Returns false if the datagram is malformed. Does not check whether instances with these names
+/* Returns false if the datagram is malformed. Does not check whether the instances that it names
  * exist. */
 bool usage_message_parse(Span datagram, UsageMessage *ret);

@@ -71,8 +71,8 @@ Open *open_table_add(OpenTable *table, uint64_t cookie)
         return open;
 }
 
-/* Later entries move into the gap, so that no search ends at a gap: Knuth, volume 3, 6.4, algorithm
- * R. */
+/* The removed entry leaves a gap. Later entries move into it, so that no search ends there too
+ * early: Knuth, volume 3, 6.4, algorithm R. */
 void open_table_remove(OpenTable *table, Open *open)
 {
         const size_t mask = table->n_places - 1;
@@ -98,9 +98,8 @@ void open_table_remove(OpenTable *table, Open *open)
 void open_table_sweep(OpenTable *table, bool (*goes)(const Open *open, void *userdata),
                       void *userdata)
 {
-        /* If a removal moves another entry into this place, the loop checks that entry too. An
-         * entry that moves from the start to the end of the table may be missed until the next
-         * call. */
+        /* If a removal moves another entry into place i, the loop checks that entry too. An entry
+         * that moves from the start to the end of the table may be missed until the next call. */
         for (size_t i = 0; i < table->n_places; i++)
                 while (table->places[i].cookie != 0 && goes(&table->places[i], userdata))
                         open_table_remove(table, &table->places[i]);

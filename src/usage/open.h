@@ -30,12 +30,12 @@ typedef struct OpenTable {
 
 void open_table_done(OpenTable *table);
 
-/* Returns the entry of a cookie; NULL: there is none. The pointer is valid until an entry is added
- * or removed. */
+/* Returns the entry of a cookie, or NULL if there is none. The pointer is valid until an entry is
+ * added or removed. */
 Open *open_table_find(const OpenTable *table, uint64_t cookie);
 
-/* Returns the entry of a cookie; if it is missing, adds one with zeros. NULL: max is reached, or
- * there is no memory. */
+/* Adds an entry for a cookie, which must not have one yet. All other fields of the entry are zero.
+ * Returns NULL if max is reached, or if there is not enough memory. */
 Open *open_table_add(OpenTable *table, uint64_t cookie);
 
 void open_table_remove(OpenTable *table, Open *open);

@@ -31,9 +31,9 @@
 #define ANSWER_MAX  65536
 #define ANSWER_MSEC 1000
 
-/* The least time between two reads of messages about ends. To wake up takes longer than to read a
- * message, so it is better to read several at once. Meanwhile, the messages wait in the socket,
- * which has room for thousands. */
+/* The least time between two reads of messages about connections that have ended. To wake up takes
+ * longer than to read a message, so it is better to read several at once. Meanwhile, the messages
+ * wait in the socket, which has room for thousands. */
 #define ENDS_USEC    UINT64_C(20000)
 #define ENDS_BATCHES 64
 
@@ -45,10 +45,10 @@ typedef struct Received {
         struct ucred sender;
 } Received;
 
-/* Whether a process may report the requests of an instance. It must belong to the instance's unit
- * and have a capability, which no program of the customer has: see bellhop@.service. The process
- * that made the instance's last report is not checked again, because it may have ended before its
- * next report is read. */
+/* Whether a process may report the requests of an instance. The process must belong to the
+ * instance's unit and have a capability that no program of the customer has: see bellhop@.service.
+ * The process that made the instance's last report is not checked again, because it may have ended
+ * before its next report is read. */
 static bool usage_may_report(const Usage *usage, const struct ucred *sender, const char *instance)
 {
         char path[64], text[4096];
@@ -82,8 +82,8 @@ static void usage_take_handoffs(Usage *usage, const UsageMessage *message, uint6
 {
         Ledger *ledger = &usage->ledger;
 
-        /* If another router reports, and the earlier one has sent no message with is_last, the
-         * earlier one was killed, and its last hand-offs were not reported. */
+        /* If a new router reports, but the earlier router has sent no message with is_last, the
+         * earlier router was killed, and did not report its last hand-offs. */
         if (message->n_lost > 0 || (ledger->head.router != 0 && ledger->head.router != router))
                 ledger_lose(ledger);
         ledger->head.router = message->is_last ? 0 : router;
@@ -226,8 +226,8 @@ static void usage_read_ends(Usage *usage, unsigned batches)
                         n = BATCH;
                         continue;
                 }
-                /* First, reads the router's reports about these connections. If a report arrives
-                 * later, ledger_hand_off() adds the figures then. */
+                /* First, reads the router's reports about the connections in this batch. If a
+                 * report arrives later, ledger_hand_off() adds the figures then. */
                 usage_drain(usage, usage->messages_fd, UINT16_MAX);
                 for (int i = 0; i < n; i++) {
                         Span rest = { batch.bytes[i], batch.headers[i].msg_len };
