@@ -10,8 +10,8 @@
 
 #define ARRAY_ROOM_MIN 8
 
-/* Makes room for one more element. Returns the array, which may have moved; or NULL if there is not
- * enough memory, with the array unchanged. */
+/* Makes room for one more element. Returns the array, which may have moved. If there is not enough
+ * memory, returns NULL, and the array is unchanged. */
 static inline void *array_make_room(void *array, size_t n, size_t element_bytes)
 {
         if (n != 0 && (n < ARRAY_ROOM_MIN || (n & (n - 1)) != 0))
@@ -19,8 +19,8 @@ static inline void *array_make_room(void *array, size_t n, size_t element_bytes)
         return reallocarray(array, n != 0 ? n * 2 : ARRAY_ROOM_MIN, element_bytes);
 }
 
-/* Appends a value, which may be a compound literal, and adds 1 to n. Evaluates to 0, or to -ENOMEM:
- * then array and n are unchanged, and the caller still owns the value. */
+/* Appends a value, which may be a compound literal, and adds 1 to n. Evaluates to 0 or -ENOMEM.
+ * With -ENOMEM, array and n are unchanged, and the caller still owns the value. */
 #define array_append(array, n, ...)                                             \
         ({                                                                      \
                 void *_room_ = array_make_room((array), (n), sizeof(*(array))); \

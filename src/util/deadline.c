@@ -49,7 +49,7 @@ void deadline_queue_done(DeadlineQueue *queue)
         queue->timer = sd_event_source_disable_unref(queue->timer);
 }
 
-/* Searches for the place from the end: a new deadline belongs there, unless its object got a
+/* Searches from the end of the queue: a new deadline belongs at the end, unless its object got a
  * shorter time limit than earlier objects. */
 int deadline_queue_add(DeadlineQueue *queue, Deadline *deadline, uint64_t usec)
 {

@@ -5,9 +5,9 @@
 
 #include <stddef.h>
 
-/* Reads a whole regular file, and adds a NUL. flags: as for open_regular(). The caller frees *ret.
- * Returns 0; -EFBIG: the file is larger than size_max; -EINVAL: it is not a regular file; or
- * another negative errno. */
+/* Reads a whole regular file, and adds a NUL. flags is the same as for open_regular(). The caller
+ * frees *ret. Returns 0, -EFBIG if the file is larger than size_max, -EINVAL if it is not a regular
+ * file, or another negative errno. */
 int file_read(const char *path, int flags, size_t size_max, char **ret, size_t *ret_size);
 /* Does the same for a path below folder, as openat(2) does. */
 int file_read_at(int folder, const char *path, int flags, size_t size_max, char **ret,

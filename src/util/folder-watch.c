@@ -7,9 +7,9 @@
 #include "util/clock.h"
 #include "util/folder-watch.h"
 
-/* Waits until a file is renamed into the folder, or the process ends. changes: an inotify
- * descriptor. process: a pidfd; -1: none. Returns 0 when the caller should look again, or a
- * negative errno. */
+/* Waits until a file is renamed into the folder, or the process ends. changes is an inotify
+ * descriptor; process is a pidfd, or -1. Returns 0 when the caller should look again, or a negative
+ * errno. */
 static int folder_watch_wait(int changes, int process, uint64_t end_usec)
 {
         struct pollfd fds[] = { { .fd = changes, .events = POLLIN },
@@ -32,7 +32,7 @@ int folder_watch(const char *folder, pid_t process, int number, uint64_t end_use
                  int (*look)(void *userdata), void *userdata)
 {
         _cleanup_close_ int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        /* With a pidfd, the signal can't reach a later process that has got the same id. */
+        /* With a pidfd, the signal can't reach another process that has later got the same id. */
         _cleanup_close_ int pidfd = changes < 0 ? -EBADF : pidfd_open(process, 0);
         int r = 0;
 

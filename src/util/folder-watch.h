@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Waits until a certain file appears in a folder. A process can answer a signal by such a file. */
+/* Waits until a certain file appears in a folder. With such a file, a process can answer a signal.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -7,8 +8,8 @@
 
 /* Sends the signal `number` to a process. Then calls look() whenever files were renamed into the
  * folder. look() returns a positive number if it has found the file, 0 to continue to wait, or a
- * negative errno. Returns 0 if the file was found; -ETIMEDOUT at end_usec (CLOCK_MONOTONIC); -ESRCH
- * if the process has ended; or another negative errno. */
+ * negative errno. folder_watch() returns 0 if the file was found, -ETIMEDOUT at end_usec
+ * (CLOCK_MONOTONIC), -ESRCH if the process has ended, or another negative errno. */
 int folder_watch(const char *folder, pid_t process, int number, uint64_t end_usec,
                  int (*look)(void *userdata), void *userdata);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Takes the sockets that systemd passes to a service: see sd_listen_fds(3). A program takes each
- * socket that it knows by its FileDescriptorName=. inherit_done() closes the remaining ones. */
+/* Takes the sockets that systemd passes to a service: see sd_listen_fds(3). A program takes the
+ * sockets whose names (FileDescriptorName=) it knows. inherit_done() closes the remaining ones. */
 #pragma once
 
 #include <stddef.h>
@@ -17,8 +17,8 @@ typedef struct Inherited {
 int inherit_init(Inherited *inherited);
 
 /* Returns the first socket with that name and kind that is not taken yet, or -ENOENT. The caller
- * then owns the socket. family, type and listening: the kind, as for sd_is_socket(3); type 0: a
- * descriptor of any kind. */
+ * then owns the socket. family, type and listening describe the kind, as for sd_is_socket(3). If
+ * type is 0, any kind of descriptor matches. */
 int inherit_take(Inherited *inherited, const char *name, int family, int type, int listening);
 
 /* Closes all descriptors that were not taken. */

@@ -26,10 +26,10 @@ typedef struct JournalLine {
         LogFields fields;
 } JournalLine;
 
-/* After journal_open(), lines go to the journal. Before it, and after journal_close(), they go to
- * standard error, with the level in front. A later line reports how many lines were lost;
- * journal_open() and journal_close() set this number to 0. journal_open() returns 0 or a negative
- * errno. */
+/* After journal_open(), lines go to the journal. Before journal_open() and after journal_close(),
+ * lines go to standard error, with the level in front. A later line reports how many lines were
+ * lost; journal_open() and journal_close() set this number to 0. journal_open() returns 0 or a
+ * negative errno. */
 int journal_open(void);
 void journal_close(void);
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Allows at most burst lines in each interval. */
+/* Allows at most `burst` lines in each interval. */
 typedef struct LogLimit {
         uint64_t interval_usec;
         unsigned burst;
@@ -14,6 +14,6 @@ typedef struct LogLimit {
         unsigned n_left_out;
 } LogLimit;
 
-/* Returns whether a line may be written now. *ret_left_out: the number of dropped lines since the
- * last written line. */
+/* Returns whether a line may be written now. *ret_left_out is the number of lines that were dropped
+ * since the last written line. */
 bool log_limit_pass(LogLimit *limit, uint64_t now_usec, unsigned *ret_left_out);

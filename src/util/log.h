@@ -12,8 +12,8 @@
 
 #include "util/journal.h"
 
-/* Finds out whether stderr is the journal. Call it once, before all other functions of this file.
- */
+/* Finds out whether stderr leads to the journal. Call it once, before all other functions of this
+ * file. */
 void log_open(void);
 
 void log_full(int level, const LogFields *fields, const char *format, ...)
@@ -25,6 +25,6 @@ void log_full_args(int level, const LogFields *fields, const char *format, va_li
 #define log_warning(...) log_full(LOG_WARNING, NULL, __VA_ARGS__)
 #define log_error(...)   log_full(LOG_ERR, NULL, __VA_ARGS__)
 
-/* error: a negative errno. %m in the format stands for its text. */
+/* error is a negative errno. %m in the format stands for the text of this errno. */
 #define log_warning_errno(error, ...) (errno = -(error), log_warning(__VA_ARGS__))
 #define log_error_errno(error, ...)   (errno = -(error), log_error(__VA_ARGS__))

@@ -48,8 +48,8 @@ static bool notify_is_over(const Notify *notify, const char *text)
         return r != -EAGAIN && r != -ENOBUFS && r != -ENOMEM;
 }
 
-/* Sends the kept messages in order, until one can't be sent now. status: a line "STATUS=..." to add
- * to them, or "". */
+/* Sends the kept messages in order, until one can't be sent now. status is a line "STATUS=..." that
+ * is added to these messages, or "". */
 static void notify_flush(Notify *notify, const char *status)
 {
         char text[NOTIFY_BYTES_MAX];
@@ -154,8 +154,8 @@ int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume)
         *notify = (Notify){ .event = event, .fd = -EBADF };
         if (!path)
                 return 0;
-        /* connect(2) does not accept a path below the descriptor of a folder, so the path leads
-         * through /proc. */
+        /* connect(2) can't use a path that is relative to the descriptor of a folder, so the path
+         * leads through /proc. */
         if (slash && dir_fd >= 0) {
                 (void)snprintf(within, sizeof(within), "/proc/self/fd/%d%s", dir_fd, slash);
                 path = within;
@@ -182,8 +182,8 @@ void notify_done(Notify *notify)
 
 /* --- with a deadline --- */
 
-/* Waits for events of a descriptor. Returns those that occurred, 0 if none has occurred so far, or
- * a negative errno. */
+/* Waits for events of a descriptor. Returns the events that have occurred, 0 if none has occurred
+ * yet, or a negative errno. */
 static int notify_poll(int fd, short events, uint64_t deadline_usec)
 {
         struct pollfd at = { .fd = fd, .events = events };
@@ -215,7 +215,8 @@ int notify_barrier(const Notify *notify, uint64_t deadline_usec)
                 return -errno;
         r = notify_give_fd(notify, "BARRIER=1", ends[1], deadline_usec);
         (void)close_fd(ends[1]);
-        /* systemd closes its copy of this end when it reads the message. Then the pipe hangs up. */
+        /* systemd closes its copy of the writing end when it reads the message. Then the pipe hangs
+         * up. */
         while (r == 0 && (r = notify_poll(ends[0], 0, deadline_usec)) == 0)
                 if (clock_monotonic_usec() >= deadline_usec)
                         r = -ETIMEDOUT;

@@ -28,10 +28,10 @@ typedef struct Notify {
         NotifyEvent state;       /* READY=1, STOPPING=1 or nothing is kept */
 } Notify;
 
-/* Connects to $NOTIFY_SOCKET. Without this variable, all functions do nothing. dir_fd_consume: a
- * descriptor of the socket's folder, if a sandbox hides this folder; otherwise negative. If the
- * service has a watchdog (WatchdogSec=), the event loop sends WATCHDOG=1 in time. Returns 0 or a
- * negative errno. */
+/* Connects to $NOTIFY_SOCKET. Without this variable, all functions do nothing. If a sandbox hides
+ * the socket's folder, dir_fd_consume is a descriptor of this folder; otherwise it is negative. If
+ * the service has a watchdog (WatchdogSec=), the event loop sends WATCHDOG=1 in time. Returns 0 or
+ * a negative errno. */
 int notify_open_consume(Notify *notify, sd_event *event, int dir_fd_consume);
 void notify_done(Notify *notify);
 

@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 
 /*
- * Opens a regular file for reading. folder: as for openat(2). flags: O_NOFOLLOW, or 0 to follow
- * links. Returns the descriptor, or a negative errno. -EINVAL: the file is not regular, is empty,
- * or is one of the kernel's own files, of which most have size 0. *ret gets the status of the file,
- * also with -EINVAL.
+ * Opens a regular file for reading. folder is the same as for openat(2); flags is O_NOFOLLOW, or 0
+ * to follow links. Returns the descriptor, -EINVAL if the file is not regular, is empty or is one
+ * of the kernel's own files, or another negative errno. *ret gets the status of the file, also with
+ * -EINVAL.
  */
 int open_regular(int folder, const char *path, int flags, struct stat *ret);

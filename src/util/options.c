@@ -6,8 +6,8 @@
 
 #include "util/options.h"
 
-/* For an option of the caller, getopt_long() returns a number from here on, above the codes of all
- * letters. */
+/* getopt_long() returns this number plus i for options[i]. The number is larger than the codes of
+ * all letters. */
 #define FIRST_OPTION 256
 
 int options_parse(int argc, char *argv[], int n_words, const ProgramOption *options,

@@ -14,6 +14,6 @@ typedef struct ProgramOption {
 
 /* Parses options, and n_words arguments that are not options. Returns 0 if the program can
  * continue: these arguments begin at argv[optind]. Returns 1 if the help or the version was shown.
- * Returns a negative errno after a mistake in the arguments, which it has already reported. */
+ * If there is a mistake in the arguments, reports the mistake and returns a negative errno. */
 int options_parse(int argc, char *argv[], int n_words, const ProgramOption *options,
                   const char *help);

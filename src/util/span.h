@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A span refers to bytes that it does not own. The functions here never read beyond its end,
- * whatever the bytes are. */
+/* A span refers to bytes that it does not own. The functions here never read beyond the end of a
+ * span, whatever the bytes are. */
 #pragma once
 
 #include <stdbool.h>

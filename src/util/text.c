@@ -77,7 +77,7 @@ static bool text_same_letter(uint8_t a, uint8_t b)
         return (a | 0x20) == (b | 0x20);
 }
 
-/* d[i][j]: the distance between the first i bytes of a and the first j bytes of b. */
+/* d[i][j] is the distance between the first i bytes of a and the first j bytes of b. */
 size_t text_distance(Span a, Span b)
 {
         size_t d[TEXT_DISTANCE_MAX + 1][TEXT_DISTANCE_MAX + 1];

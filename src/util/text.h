@@ -15,8 +15,8 @@ char *text_format_args(const char *format, va_list args) __attribute__((format(p
 int texts_append(char ***texts, size_t *n, const char *text);
 void texts_free(char **texts, size_t n);
 
-/* Returns all strings with the separator between them; the caller frees the result. NULL: there are
- * no strings, or no memory. */
+/* Returns all strings with the separator between them; the caller frees the result. Returns NULL if
+ * there are no strings, or if there is not enough memory. */
 char *texts_join(char *const texts[], size_t n, const char *separator);
 
 static inline bool text_is_digit(uint8_t c)
@@ -46,5 +46,5 @@ size_t text_distance(Span a, Span b);
 /* Makes text safe for a terminal. A question mark replaces each byte that is not UTF-8, and each
  * byte of these characters: control characters, line separators, characters that have no width or
  * change the direction of the text, and unassigned or private code points. The length is unchanged.
- * kept: a control character to keep, or 0. text may be NULL. */
+ * kept is a control character that is not replaced, or 0. text may be NULL. */
 void text_make_harmless(char *text, char kept);
