@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Turns hand-offs into accepted sockets for the server, under any unpatched MPM. */
+/* Receives hand-offs, and gives their connections to Apache as accepted sockets. Works with any
+ * MPM, without patches. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,23 +9,25 @@
 
 #include "handoff/bellhop.h"
 
-/* Adds the listeners of this module to those of the server, until pconf is destroyed. Call this
- * before the MPM reads the listeners. sender: the router's user. Logs errors. */
+/* Adds this module's two listeners, one of them for the hand-off socket, to the server's list of
+ * listeners, until pconf is destroyed. Call this before the MPM reads the listeners. sender: the
+ * router's user. Logs errors. */
 apr_status_t inbox_open(apr_pool_t *pconf, server_rec *server, int handoff_fd, uid_t sender);
 
 /* If is_shown is true, adds ports 80 and 443 to the server's list of listeners, for modules that
- * read this list at the start. (All other ports of the public sockets are mapped to these two.) If
- * is_shown is false, removes them again, which is necessary before the MPM starts children. */
+ * read this list at the start. (If the router listens on other ports, this module replaces them by
+ * these two.) If is_shown is false, removes them again, which is necessary before the MPM starts
+ * children. */
 void inbox_show_ports(bool is_shown);
 
 /* Lets a child receive hand-offs as soon as the MPM is ready. Call this in the child, after
  * page_join(). If an error occurs, logs it and ends the child. */
 void inbox_join(server_rec *server);
 
-/* Call this when a worker has the connection: from now on, the MPM finishes the connection, even
- * during a stop. */
+/* Call this when a worker takes the connection. From then on, the MPM serves the connection to its
+ * end, even during a stop. */
 void inbox_taken(conn_rec *conn);
 
 /* Returns the hand-off of this connection, or of the connection to which this HTTP/2 stream
- * belongs. NULL: there was no hand-off. */
+ * belongs. Returns NULL if there was no hand-off. */
 const struct bellhop_handoff *inbox_handoff_of(conn_rec *conn);

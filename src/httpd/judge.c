@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * This file reports mistakes in .htaccess files. For each virtual host whose document root contains
- * the folder of the file, Apache's own walk through the folders finds the allowed directives, and
- * Apache's own parser reads the file. The walk itself could also read the file, but it reports an
- * error only as text, without the number of the line. All other reports come from the tree of
- * directives that Apache has read.
+ * To find mistakes in an .htaccess file, this file takes each virtual host whose document root
+ * contains the folder of the .htaccess file. Apache's ap_directory_walk() finds which directives
+ * are allowed there, and Apache's parser reads the file. ap_directory_walk() could also read the
+ * file, but it reports an error only as text, without the line number. Reports about other files
+ * come from the tree of directives that Apache has already read.
  */
 #include <limits.h>
 #include <sys/stat.h>
@@ -27,7 +27,7 @@ bool judge_is_wanted(void)
         return ap_exists_config_define(VERDICT_DEFINE);
 }
 
-/* Makes the parts of a request that Apache's walk needs. */
+/* Makes a request with only those fields that ap_directory_walk() needs. */
 static request_rec *judge_make_request(apr_pool_t *pool, server_rec *server, const char *folder)
 {
         request_rec *request = apr_pcalloc(pool, sizeof(*request));
@@ -58,8 +58,8 @@ static request_rec *judge_make_request(apr_pool_t *pool, server_rec *server, con
         return request;
 }
 
-/* Finds the directives that AllowOverride allows in the folder. NULL: Apache reads no .htaccess
- * file there. */
+/* Finds the directives that AllowOverride allows in the folder. Returns NULL if Apache reads no
+ * .htaccess file there. */
 static const core_dir_config *judge_find_overrides(apr_pool_t *pool, server_rec *server,
                                                    const char *folder)
 {
@@ -87,8 +87,8 @@ static void judge_write(apr_pool_t *pool, VerdictKind kind, const ap_directive_t
                                           apr_pstrdup(pool, what) });
 }
 
-/* Reports the first directive of a tree that needs the host names of clients. One line for each
- * file is enough. */
+/* Searches a tree for directives that need the host names of clients, and reports only the first
+ * one: one report for each file is enough. Returns whether there is one. */
 static bool judge_name_rules(apr_pool_t *pool, const ap_directive_t *directive)
 {
         for (; directive; directive = directive->next) {
@@ -126,8 +126,8 @@ static const char *judge_htaccess_parse(apr_pool_t *pool, server_rec *server, co
 
         if (!error)
                 error = ap_walk_config(tree, &parms, ap_create_per_dir_config(pool));
-        /* Several servers may have the same document root, but each file must be reported only
-         * once. */
+        /* Several virtual hosts may have the same document root, but each file must be reported
+         * only once. */
         if (!error && strcmp(last, folder) != 0)
                 (void)judge_name_rules(pool, tree);
         (void)apr_cpystrn(last, folder, sizeof(last));
@@ -190,7 +190,7 @@ static bool judge_htaccess_is_below(const server_rec *server, const char *folder
                (folder[length] == 0 || folder[length] == '/');
 }
 
-/* Returns the error without the position that Apache puts before some messages. */
+/* Returns the error without the file name and line that Apache puts before some messages. */
 static const char *judge_skip_place(const char *error, const Verdict *verdict)
 {
         const size_t length = strlen(verdict->file);
@@ -201,8 +201,8 @@ static const char *judge_skip_place(const char *error, const Verdict *verdict)
         return end ? end + 2 : error;
 }
 
-/* Checks the .htaccess file of a folder, and reports its mistakes if is_shown. Returns whether
- * clients get an error in this folder. */
+/* Checks the .htaccess file of a folder, and reports its mistakes if is_shown is true. Returns
+ * whether clients get an error in this folder. */
 static bool judge_htaccess_folder(apr_pool_t *pool, server_rec *servers, const char *folder,
                                   bool is_shown)
 {
@@ -246,8 +246,8 @@ static void judge_htaccess_all(apr_pool_t *pool, server_rec *servers)
 
 /* --- directives --- */
 
-/* Finds the server to which a directive passes requests, such as "http://127.0.0.1:3000/" or
- * "unix:/run/app.sock|http://localhost/". NULL: the directive passes no requests. */
+/* Returns the address to which a directive passes requests, such as "http://127.0.0.1:3000/" or
+ * "unix:/run/app.sock|http://localhost/". Returns NULL if the directive passes no requests. */
 static const char *judge_find_target(apr_pool_t *pool, const ap_directive_t *directive)
 {
         static const char *const passing[] = { "ProxyPass", "ProxyPassMatch", "BalancerMember",

@@ -7,7 +7,8 @@
 
 #include <httpd.h>
 
-/* Whether the test of the configuration must also call judge_run(). */
+/* Whether bellhopctl check runs this test of the configuration, so that judge_run() must be called.
+ */
 bool judge_is_wanted(void);
 
 /* Finds the facts, and writes them to standard output. */

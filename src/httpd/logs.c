@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* In Apache 2.4, a module can write the error log to another place only in one way: Apache writes
- * the log to /dev/null, and the module writes the lines that its hook error_log gets. Apache does
- * the same for syslog, but with syslog(3), a worker would wait for journald. */
+ * the log to /dev/null, and the module writes the lines that its hook error_log gets. Apache itself
+ * could write the log with syslog(3), but then a worker would wait for journald. */
 #include <mod_log_config.h>
 
 #include <apr_strings.h>
@@ -49,7 +49,7 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
         if (!is_file && handle != &access_places[LOG_JOURNAL])
                 return next_writer(request, handle, portions, lengths, n, size);
         text = at = apr_palloc(request->pool, size + 1);
-        /* The last portion is the end of the line, which is left out. */
+        /* The last portion is the newline, which is left out. */
         for (int i = 0; i < n - 1; i++) {
                 memcpy(at, portions[i], (size_t)lengths[i]);
                 at += lengths[i];
@@ -61,8 +61,8 @@ static apr_status_t access_write(request_rec *request, void *handle, const char 
 
 /* --- error log --- */
 
-/* Returns the place of a server's error log, or LOG_PLACES if the server has another error log than
- * "journal:" or "files:". A server without its own log uses the log of the main server. */
+/* Returns the place of a server's error log, or LOG_PLACES if this log is neither "journal:" nor
+ * "files:". A server without its own log uses the log of the main server. */
 static LogPlace error_place(const server_rec *server)
 {
         const server_rec *owner = server && server->error_fname ? server : main_server;
@@ -83,7 +83,7 @@ static int error_level_max(const ap_errorlog_info *info)
                        : ap_get_server_module_loglevel(info->s, info->module_index);
 }
 
-/* Writes the start of a line in a file, like Apache: "[time] [module:level] [pid N:tid N] ".
+/* Writes the start of a line for a file, as Apache does: "[time] [module:level] [pid N:tid N] ".
  * Returns its end. */
 static char *error_add_origin(const ap_errorlog_info *info, const char *level, char *text,
                               apr_size_t room)
@@ -97,8 +97,8 @@ static char *error_add_origin(const ap_errorlog_info *info, const char *level, c
                                    gettid());
 }
 
-/* Writes "[module:level] file(line): (status)reason: [client address:port] " and leaves out what is
- * not known. */
+/* Writes "[module:level] file(line): (status)reason: [client address:port] " and leaves out the
+ * parts that are not known. */
 static void error_add_prefix(const ap_errorlog_info *info, LogPlace place, char *text,
                              apr_size_t room)
 {
@@ -135,8 +135,8 @@ static void error_add_prefix(const ap_errorlog_info *info, LogPlace place, char 
                                    info->c->client_addr ? info->c->client_addr->port : 0);
 }
 
-/* Whether a line must also go to the journal, because "systemctl status" must show why a server
- * can't start. */
+/* Whether a line for "files:" must also go to the journal, so that "systemctl status" shows why the
+ * server can't start. */
 static bool error_is_of_start(int level)
 {
         const int state = ap_state_query(AP_SQ_MAIN_STATE);
@@ -144,7 +144,7 @@ static bool error_is_of_start(int level)
         return level <= LOG_ERR && state != AP_SQ_MS_RUN_MPM && state != AP_SQ_MS_EXITING;
 }
 
-/* message: one line, as Apache has escaped it. */
+/* message: one line, which Apache has already escaped. */
 static void error_write(const ap_errorlog_info *info, const char *message)
 {
         const char *referer = info->r ? apr_table_get(info->r->headers_in, "Referer") : NULL;
@@ -178,7 +178,7 @@ static void init_access(void)
 
         if (!set_init || !set_writer)
                 return;
-        /* mod_log_config drops both functions at a reload, before this file is unloaded. */
+        /* At a reload, mod_log_config drops both functions before Apache unloads this module. */
         next_init = set_init(access_open);
         next_writer = set_writer(access_write);
 }

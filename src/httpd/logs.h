@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes access and error logs instead of the server, if `ErrorLog NAME` or `CustomLog NAME FORMAT`
- * has the NAME "journal:" or "files:". Lines for "files:" go to bellhop-log(8), which writes the
- * files. */
+/* Writes access and error logs in Apache's place, if `ErrorLog NAME` or `CustomLog NAME FORMAT` has
+ * the NAME "journal:" or "files:". Lines for "files:" go to bellhop-log(8), which writes the files.
+ */
 #pragma once
 
 #include <httpd.h>
@@ -11,8 +11,8 @@
  * outlive all requests. */
 void logs_init(server_rec *server, const char *instance);
 
-/* Sets the connection to bellhop-log. If it is negative, lines for "files:" go to the journal. Call
- * this in the parent. */
+/* Sets the connection to bellhop-log. If lines_fd is negative, lines for "files:" go to the
+ * journal. Call this in the parent. */
 void logs_use(int lines_fd);
 
 /* From now on, sends lines of the error log to the journal or to bellhop-log. Stops when the pool

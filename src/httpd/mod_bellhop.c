@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The module's directives and hooks. When Apache starts, the module takes over the descriptors that
- * it inherits from its supervisor, bellhop-instance. It refuses requests that are not for this
- * instance. A refusal never contains the customer's content. */
+/* Directives and hooks of mod_bellhop, bellhop's module for Apache. When Apache starts, the module
+ * takes over the descriptors that it inherits from its supervisor, bellhop-instance. It refuses
+ * requests that are not for this instance. A refusal never contains the customer's content. */
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -34,9 +34,9 @@
 
 APLOG_USE_MODULE(bellhop);
 
-/* The inheritance is in the process pool, because Apache reads its configuration twice and unloads
- * this file in between. If you change the struct, change the key, so that a module of another
- * version does not find the struct. */
+/* The struct Inheritance is kept in the pool of the process, because Apache reads its configuration
+ * twice and unloads this module in between. If you change the struct, change this key, so that a
+ * module of another version does not find the old struct. */
 #define INHERITANCE_KEY "bellhop-inheritance-2"
 
 static struct Settings {
@@ -58,7 +58,7 @@ static bool is_real_start(void)
 }
 
 /* Before it starts, the server reads its configuration twice. Returns whether this is the first
- * time, which only tests the syntax. */
+ * time, when Apache only tests the syntax. */
 static bool is_rehearsal(void)
 {
         return is_real_start() && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG;
@@ -208,7 +208,8 @@ static int open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, ser
         return OK;
 }
 
-/* Shows ports 80 and 443 for a moment, because mod_md looks for them in the listeners. */
+/* Adds ports 80 and 443 to the list of listeners until post_config(), because mod_md looks for them
+ * in this list. */
 static int show_ports(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *server)
 {
         inbox_show_ports(true);
@@ -282,8 +283,8 @@ static void child_status(server_rec *server, pid_t pid, ap_generation_t generati
                 page_leave(inheritance->page, pid, clock_monotonic_usec());
 }
 
-/* Like child_status(), reports that the server is ready, because after a reload, it may take long
- * until the first child can start. */
+/* Reports that the server is ready, as child_status() does. After a reload, it may take long until
+ * the first child can start. */
 static int monitor(apr_pool_t *pool, server_rec *server)
 {
         inheritance_say_ready(inheritance);
@@ -319,7 +320,8 @@ static int connection_begins(conn_rec *conn)
         return OK;
 }
 
-/* Whether a host may be served. host: NULL if this part of the request names no host. */
+/* Whether this instance may serve a host that a part of the request names. host is NULL if that
+ * part names no host. */
 static bool mod_admits(const char *host, const struct bellhop_handoff *handoff)
 {
         return !host || admit_host(config, own_instance, host, handoff);
@@ -330,8 +332,8 @@ static int request_begins(request_rec *request)
 {
         conn_rec *conn = request->connection;
         const struct bellhop_handoff *handoff = inbox_handoff_of(conn);
-        /* The host in the request target is checked, too. Apache ignores it if the scheme of the
-         * target is not that of the connection. */
+        /* The host in the request target is checked, too. Apache ignores this host if the scheme of
+         * the target is not that of the connection. */
         const char *target = request->parsed_uri.hostname;
 
         sigmask_change(SIG_BLOCK);
@@ -343,15 +345,15 @@ static int request_begins(request_rec *request)
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, request,
                       "misdirected: host '%s' on a connection for '%s'",
                       target ? target : request->hostname, handoff->host);
-        /* After this answer, the browser opens a new connection for that host. With HTTP/1.1, this
-         * connection must end first. */
+        /* After this answer, the browser opens a new connection for that host. With HTTP/1.1, the
+         * browser does so only after the present connection ends. */
         if (!conn->master)
                 conn->keepalive = AP_CONN_CLOSE;
         return HTTP_MISDIRECTED_REQUEST;
 }
 
-/* Refuses CONNECT, unless mod_proxy handles it. Otherwise, a program that is an index file would
- * answer it, and the client would treat the connection as a tunnel. */
+/* Refuses CONNECT, unless mod_proxy handles it. Otherwise, an index file that is a program would
+ * answer CONNECT, and the client would treat the connection as a tunnel. */
 static int request_is_no_tunnel(request_rec *request)
 {
         return request->method_number == M_CONNECT && request->proxyreq == PROXYREQ_NONE
@@ -378,7 +380,7 @@ static const char *set_string(cmd_parms *cmd, void *unused, const char *value)
         return NULL;
 }
 
-/* For the following directives, Apache checks only the context, because vhosts_arrange() has
+/* The functions for the following directives check only the context, because vhosts_arrange() has
  * already read the values. */
 static const char *check_global(cmd_parms *cmd, const char *unused)
 {
@@ -426,9 +428,9 @@ static void register_hooks(apr_pool_t *pool)
          * two processes. */
         static const char *const before_fork[] = { "mpm_itk.c", NULL };
 
-        /* The capability of this process prevents the customer's other programs from tracing it:
-         * ptrace(2), "Ptrace access mode checking". Programs that this process executes belong to
-         * the customer, and must not inherit the capability. */
+        /* This process has a capability, so the customer's other programs, which do not have it,
+         * can't trace this process: see ptrace(2), "Ptrace access mode checking". Programs that
+         * this process executes belong to the customer, and must not inherit the capability. */
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 
         ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -446,8 +448,8 @@ static void register_hooks(apr_pool_t *pool)
         ap_hook_monitor(monitor, NULL, NULL, APR_HOOK_MIDDLE);
         ap_hook_process_connection(connection_begins, NULL, before_fork, APR_HOOK_REALLY_FIRST);
         ap_hook_log_transaction(request_ends, NULL, NULL, APR_HOOK_REALLY_LAST);
-        /* This runs before mod_ssl compares names, and before any rewriting, so a request for
-         * another instance's host runs no rewrite rule. */
+        /* This runs before mod_ssl compares the host with the one of the TLS handshake, and before
+         * any rewriting, so a request for another instance's host runs no rewrite rule. */
         ap_hook_post_read_request(request_begins, NULL, NULL, APR_HOOK_REALLY_FIRST);
         /* This runs after mod_proxy has claimed its requests. */
         ap_hook_post_read_request(request_is_no_tunnel, NULL, NULL, APR_HOOK_REALLY_LAST);

@@ -48,7 +48,7 @@ typedef struct Rule {
         bool is_turned;     /* a match denies the client */
 } Rule;
 
-/* The indexes of the arrays names and others. */
+/* The indexes of names[] and others[]. */
 enum { BY_HOST, BY_FORWARD_DNS, PROVIDERS };
 
 static const char *const names[PROVIDERS] = { "host", "forward-dns" };
@@ -134,7 +134,7 @@ void names_rules_init(apr_pool_t *pool)
 
 /* --- Deny from --- */
 
-/* The rules "Deny from" of one section. As in mod_access_compat, they replace the rules of outer
+/* The "Deny from" rules of one section. As in mod_access_compat, they replace the rules of outer
  * sections. */
 typedef struct DenyRules {
         apr_int64_t methods; /* the methods with a rule by name */
@@ -155,9 +155,9 @@ static bool is_name(apr_pool_t *pool, const char *word)
                APR_STATUS_IS_EINVAL(apr_ipsubnet_create(&subnet, word, NULL, pool));
 }
 
-/* Notes the rules of Deny that name hosts. mod_access_compat executes Order, Allow, Deny and
- * Satisfy. This function gets all four directives, so that an inner section replaces DenyRules
- * whenever it replaces the rules of mod_access_compat. */
+/* Notes which "Deny from" rules name hosts. mod_access_compat executes Order, Allow, Deny and
+ * Satisfy, and if a section contains any of them, its rules replace those of outer sections. So
+ * this function is called for all four: the section then also has its own DenyRules. */
 const char *names_rules_note(cmd_parms *cmd, void *rules, const char *arguments)
 {
         DenyRules *denies = rules;

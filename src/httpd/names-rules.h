@@ -9,8 +9,8 @@
 
 #include <http_config.h>
 
-/* Puts the providers of this module before those of mod_authz_host, which must already be loaded.
- */
+/* Replaces the providers of mod_authz_host, which must already be loaded, by those of this module.
+ * They call the replaced ones. */
 void names_rules_init(apr_pool_t *pool);
 
 /* has_network: whether the instance can resolve names, which is false with Network=no. If the

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An .htaccess file from another hoster names that hoster's PHP ("AddHandler
- * application/x-httpd-ea-php82 .php"). If the handler does not exist, Apache sends the source of
- * the file, including passwords. So just before the handlers run, this module gives each PHP file
- * the handler of this instance, unless the PHP file's own handler runs programs. Just before Apache
- * would send a PHP file, the module runs or refuses the file.
+ * An .htaccess file from another hoster names that hoster's handler for PHP ("AddHandler
+ * application/x-httpd-ea-php82 .php"). If this handler does not exist here, Apache sends the source
+ * of the file, including passwords. So just before the handlers run, mod_bellhop gives each PHP
+ * file the handler of this instance, unless the PHP file's own handler runs programs. Just before
+ * Apache would send a PHP file, the module runs or refuses the file.
  */
 #include <stdbool.h>
 
@@ -36,15 +36,15 @@ static bool is_php_word(const char *word)
                ap_strcasestr(word, "lsphp") || strncasecmp(word, "php", 3) == 0;
 }
 
-/* Whether a handler may be one for PHP, such as x-mapp-php5 or hal-php. An Action may also have
- * such a name. */
+/* Whether a handler may be one for PHP, such as x-mapp-php5 or hal-php. The directive Action can
+ * also give such a name to a handler that is not for PHP. */
 static bool may_be_php_word(const char *word)
 {
         return ap_strcasestr(word, "php");
 }
 
 /* Whether a handler is for programs, such as fcgid-script, fastcgi-script, wsgi-script or
- * python-program. A name with a slash is a type of files, and not such a handler. */
+ * python-program. A name with a slash is a media type, and not such a handler. */
 static bool is_program_word(const char *word)
 {
         static const char *const ends[] = { "-script", "-program" };
@@ -78,8 +78,8 @@ static bool is_file(const request_rec *request)
                request->finfo.filetype == APR_REG;
 }
 
-/* Chooses the handler that runs PHP. False: there is no PHP, or the file's own handler would show
- * the source in colours. */
+/* Chooses the handler that runs PHP. Returns false if the instance has no PHP, or if the file's own
+ * handler would show the source in colours. */
 static bool choose_php(request_rec *request, const char *handler)
 {
         if (!php_handler || ap_strcasestr(handler, "php-source"))
@@ -119,8 +119,8 @@ static int php_source_refuse(request_rec *request)
         return HTTP_FORBIDDEN;
 }
 
-/* Changes the type of PHP files in subrequests: mod_autoindex would show such a file as the text of
- * HeaderName or ReadmeName, regardless of its handler. */
+/* Changes the media type of PHP files in subrequests. If HeaderName or ReadmeName names a PHP file,
+ * mod_autoindex would otherwise show its source as text, regardless of its handler. */
 static int php_source_hide_text(request_rec *request)
 {
         if (request->main && is_file(request) && file_name_is_php(request->filename) &&

@@ -12,6 +12,6 @@ void php_source_set_handler(const char *handler);
 
 void php_source_register_hooks(void);
 
-/* Whether this request has the handler that runs PHP. Valid in the hooks of handlers, and after
+/* Whether this request has the handler that runs PHP. Valid while the handler hooks run, and after
  * them. */
 bool php_source_is_chosen(const request_rec *request);

@@ -2,13 +2,13 @@
 /*
  * Changes how Apache handles two signals.
  *
- * While a child of prefork serves a connection, this module blocks the signal of a graceful stop.
+ * While a child of prefork serves a connection, mod_bellhop blocks the signal of a graceful stop.
  * Otherwise the signal could interrupt a wait, which APR does not resume, and the request or TLS
  * handshake would be lost. Threaded MPMs don't need this, because their signals go to a thread that
  * serves no connection.
  *
  * Apache's parent looks for ended children only once a second, so each stop would take a second.
- * With this module, the parent handles SIGCHLD, which interrupts the sleep of the parent.
+ * With mod_bellhop, the parent handles SIGCHLD, which interrupts the sleep of the parent.
  */
 #pragma once
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * If no virtual host names the requested host, Apache uses the first virtual host for the port. It
- * considers virtual hosts for all ports only if the port has no virtual host. A virtual host of a
- * snippet must get requests only for its own names. So in a section <VirtualHost> that is for all
- * ports, this file lists each port. Sections without a name, including those of instance.conf, come
- * before sections with a name, so Apache uses them for all other hosts. The port decides whether a
- * section has TLS.
+ * uses a virtual host for all ports only if no virtual host is for this port. A virtual host of a
+ * snippet must get requests only for its own names. So if a section <VirtualHost> is for all ports,
+ * this file gives the section an address for each port. Sections without a name, including those of
+ * instance.conf, come before sections with a name, so Apache uses them for all other hosts. The
+ * port decides whether a section has TLS.
  *
  * This runs after Apache has read the tree of directives, but before Apache executes any of them.
  * It inserts directives at the beginning of a section, so the section's own directives take
@@ -71,7 +71,7 @@ const ap_directive_t *vhosts_unused_listen(void)
 
 /* --- addresses --- */
 
-/* Returns the port of an address. NULL: the address is for all ports. */
+/* Returns the port of an address, or NULL if the address is for all ports. */
 static const char *port_of(const char *address)
 {
         const char *colon = strrchr(address, ':'), *bracket = strrchr(address, ']');
@@ -112,7 +112,7 @@ static const char *next_address(apr_pool_t *pool, const char **arguments)
         return word;
 }
 
-/* Makes a list from an address that is for all ports: the address with each of the given ports. */
+/* Expands an address for all ports into a list: the address with each of the given ports. */
 static const char *write_out(const Vhosts *vhosts, const char *address,
                              const apr_array_header_t *ports)
 {
@@ -201,8 +201,8 @@ static const char *find_folder(const Vhosts *vhosts, const char *parent, const c
         return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? path : NULL;
 }
 
-/* Returns the folder of a certificate and its key. NULL: one of these files does not exist. With an
- * incomplete pair, the server would not start, and would serve no host. */
+/* Returns the folder of a certificate and its key. Returns NULL if one of these files is missing or
+ * can't be read. With an incomplete pair, the server would not start, and would serve no host. */
 static const char *find_pair(const Vhosts *vhosts, const char *name)
 {
         static const char *const files[] = { "fullchain.pem", "privkey.pem" };
@@ -214,8 +214,8 @@ static const char *find_pair(const Vhosts *vhosts, const char *name)
         return folder;
 }
 
-/* Returns the folder of the section's certificate. NULL: the section can't use TLS. "": directives
- * of the section, or mod_md, provide the certificate. */
+/* Returns the folder of the section's certificate, or NULL if the section can't use TLS, or "" if
+ * directives of the section, or mod_md, provide the certificate. */
 static const char *choose_pair(const Vhosts *vhosts, const Section *section)
 {
         const char *own;
@@ -340,8 +340,8 @@ static int compare_hosts(const void *left, const void *right)
         return (int)strlen(b) - (int)strlen(a);
 }
 
-/* Adds exact hosts first, then wildcards from the longest to the shortest, which is the order of
- * the router. */
+/* Adds a section for each host that needs its own: exact hosts first, then wildcards from the
+ * longest to the shortest, in the same order as the router. */
 static void add_hosts(const Vhosts *vhosts)
 {
         apr_array_header_t *names = apr_array_make(vhosts->pool, 8, sizeof(const char *));

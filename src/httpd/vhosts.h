@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Completes the virtual hosts of snippets, and makes virtual hosts for hosts with their own folder.
- */
+/* Adds ports, certificates and document roots to virtual hosts of snippets that do not have them,
+ * and makes virtual hosts for hosts with their own folder. */
 #pragma once
 
 #include <stdbool.h>
