@@ -51,8 +51,8 @@ def only_root_changes(path):
 
 
 def is_bindable(folder, user):
-    """Whether the path will lead to the same folder at each start of the instance. systemd follows its links as root,
-    so the customer must not be able to replace them."""
+    """Whether the path will lead to the same folder at each start of the instance. systemd follows the links on the
+    path as root, so the customer must not be able to replace these links."""
     first = first_not_roots(folder)
     if first is None or not os.path.lexists(first):
         return True
@@ -124,9 +124,9 @@ def capabilities():
 
 
 def become(user):
-    """Returns the words that make a command run as the user, with CAP_NET_BROADCAST if possible. The kernel uses this
-    capability for nothing, but a process without it can't trace a process that has it. So the customer's other programs
-    can't trace the command to get the keyring of root's session."""
+    """Returns the words that a command needs in front to run as the user, with CAP_NET_BROADCAST if possible. The
+    kernel uses this capability for nothing, but a process without it can't trace a process that has it. So the
+    customer's other programs can't trace the command to get the keyring of root's session."""
     words = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--no-new-privs"]
     if capabilities() >> CAP_NET_BROADCAST & 1:
         words += ["--inh-caps=-all,+net_broadcast", "--ambient-caps=-all,+net_broadcast"]
@@ -134,8 +134,8 @@ def become(user):
 
 
 def end(process):
-    """Kills the process with its children. Does not wait for long: a process that waits for a dead file server does
-    not end."""
+    """Kills the process with its children. Waits only for a short time, because a process that waits for a dead file
+    server does not end."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -220,8 +220,7 @@ def write(path, text, mode=0o644, gid=-1):
         raise Failed(f"{path}: {error.strerror}") from None
 
 
-# The customer can put links anywhere in the folder of the pair, so this script
-# runs as the customer.
+# The customer can put links anywhere in the folder of the certificate and key, so this script runs as the customer.
 WRITE_PAIR = """
 set -e
 mkdir -p -- "$1"
@@ -242,8 +241,8 @@ def write_pair(user, folder, pair):
 
 
 def installed_pair(user, folder):
-    """Returns the texts of (fullchain.pem, privkey.pem). None: one of these files does not exist, or the customer can't
-    read it."""
+    """Returns the texts of (fullchain.pem, privkey.pem). Returns None if one of these files does not exist, or if the
+    customer can't read it."""
     try:
         return tuple(read_as(user, f"{folder}/{name}.pem").decode(errors="replace")
                      for name in ("fullchain", "privkey"))

@@ -92,7 +92,7 @@ def module_file(name):
 
 
 def run(program, file, *words):
-    """Runs Apache with arguments. Like apachectl, sets the variables of the file envvars first, if this file exists."""
+    """Runs Apache with arguments. If the file envvars exists, first sets the variables in it, as apachectl does."""
     envvars = os.path.join(os.path.dirname(file), "envvars")
     script = 'if [ -r "$1" ]; then . "$1"; fi; shift; exec "$@"'
     done = subprocess.run(["sh", "-c", script, "sh", envvars, program, "-f", file, *words], capture_output=True,

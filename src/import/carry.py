@@ -25,10 +25,11 @@ WWW = "/srv/www"
 USER_MARK = "bellhop customer"
 # remove --purge writes this file.
 LAST_UID_FILE = "/var/lib/bellhop/.last-uid"
-# A plan with one of these findings is not executed. All other findings existed before, or are not mistakes of the plan.
+# If bellhopctl check has one of these findings about an entry of a plan, the entry is not imported. All other findings
+# existed before, or are not mistakes of the plan.
 MISTAKES = {"config-error", "redirect-without-tls", "certificate-missing", "certificate-invalid", "key-encrypted",
             "key-mismatch", "snippet-error", "acme-authority"}
-# The options of add and set for limits. The value null in a plan becomes "none".
+# The options of bellhopctl add and bellhopctl set for limits. The value null in a plan becomes "none".
 LIMITS = {"memory_max_bytes": "--memory-max={}", "cpu_max_percent": "--cpu-max={}%", "tasks_max": "--tasks-max={}",
           "disk_max_bytes": "--disk-max={}"}
 # If the document root does not exist, the import makes it later. Until then, the check uses an empty folder.
@@ -69,8 +70,8 @@ def run(command):
 
 
 def without_name(said):
-    """Removes bellhopctl's name and the full stop from an error of bellhopctl, which becomes a part of our own
-    error."""
+    """Removes bellhopctl's name and the full stop from an error of bellhopctl, so that the error can be a part of our
+    own error."""
     return re.sub("^bellhopctl: ", "", said, flags=re.MULTILINE).removesuffix(".")
 
 
@@ -88,7 +89,7 @@ def host_key(host):
 
 
 def address_key(address):
-    """Returns the same value for all spellings of an address, with or without a port."""
+    """Returns a value that is the same for all spellings of an address. The address may have a port."""
     found = re.fullmatch(r"(\[.*\]|[^:]*):(\d+)", address)
     host, port = found.groups() if found else (address, "")
     try:
@@ -143,8 +144,8 @@ class Carry:
         return self.path("instances", f"{name}.conf")
 
     def settings_of(self, name):
-        """Returns an existing instance in the form of an entry of a plan. None: there is no such instance, or its file
-        has a mistake."""
+        """Returns an existing instance in the form of an entry of a plan. Returns None if there is no such instance, or
+        if its file has a mistake."""
         if self.exported is None:
             self.exported = {entry["instance"]: entry for entry in self.ctl.run("export")[1].get("instances", [])}
         return self.exported.get(name)
@@ -174,8 +175,8 @@ class Carry:
         return mistakes
 
     def forms(self):
-        """Checks the form of entries from Apache's configuration, because a customer may have chosen the names of their
-        folders. A plan from a file is already checked."""
+        """Checks the form of entries from Apache's configuration, because customers may have chosen names of folders in
+        it. The entries of a file have already been checked."""
         for entry in self.entries:
             yield from ((entry, text) for text in plan.check_entry(entry)) if entry.is_from_apache else ()
 
@@ -271,8 +272,8 @@ class Carry:
                 os.chown(os.path.join(folder, at, name), uid, gid)
 
     def judge(self, entries):
-        """Finds the mistakes that bellhopctl check would find after the import. The servers' tests of their
-        configuration need most of the time, so all processors share them."""
+        """Finds the mistakes that bellhopctl check would find after the import. Most of the time goes into the servers'
+        tests of their configuration, so the tests run on all processors."""
         for entry in entries:
             if "server" not in entry.given and (there := self.settings_of(entry.name)):
                 entry.values["server"] = there["server"]
@@ -349,7 +350,7 @@ class Carry:
         return [None, *[key for key, _ in self.options(entry)], None]
 
     def differs(self, entry, there):
-        """Yields the keys in which an existing instance differs from the plan."""
+        """Yields the keys whose values in an existing instance differ from those in the plan."""
         for key in [*SETTINGS, *LIMITS]:
             if key not in entry.given:
                 continue
@@ -426,7 +427,7 @@ class Carry:
                            lambda folder=folder, pair=pair, path=path: self.install(name, folder, path, pair))
 
     def create_user(self, name):
-        # As add does, never gives the uid of a removed customer again.
+        # As in bellhopctl add, a new user never gets the uid of a removed customer.
         last = last_uid()
         least = ["--key", f"UID_MIN={last + 1}"] if last else []
         run(["useradd", "--create-home", "--comment", USER_MARK, *least, "--", name])

@@ -11,7 +11,7 @@ INI = re.compile(r"(php_(?:admin_)?(?:value|flag)|env)\[([^\]]+)\]")
 # bellhop-instance or fpm.conf makes these settings, so they are not imported.
 OWN = re.compile(r"user|group|listen(\..*)?|prefix|pm|chdir|catch_workers_output|decorate_workers_output|clear_env|"
                  r"process_control_timeout|rlimit_.*")
-# Settings of a pool that php.fpm can also have.
+# These settings of a pool are copied into php.fpm.
 KEPT = re.compile(r"pm\..*|request_terminate_timeout|request_slowlog_.*|security\.limit_extensions|process\.priority")
 
 
@@ -55,7 +55,7 @@ def read(file):
 
 
 def load(patterns=POOLS):
-    """Returns {socket, or address with port: pool}."""
+    """Returns a dictionary of pools. Each key is the path of the pool's socket, or the pool's address with port."""
     found = {}
     for pattern in patterns:
         for file in sorted(glob.glob(pattern)):

@@ -34,8 +34,8 @@ class Domains:
 
 def pair_in(folder):
     """Returns (certificate, key, chain) as paths, or None if the folder has no pair. The chain is None, because the
-    certificate's file contains it. A domain can have a certificate
-    for each kind of key; the usual kind comes first."""
+    certificate's file contains it. A domain can have several certificates, one for each kind of key. The one for the
+    usual kind takes precedence."""
     try:
         files = os.listdir(folder)
     except OSError:

@@ -102,7 +102,7 @@ class Text:
         return found
 
     def items(self, first, last):
-        """Yields before each item of an object or a list, so that the caller reads the item."""
+        """Yields before each item of an object or a list. The caller then reads the item."""
         self.expect(first)
         if self.peek() != last:
             yield
@@ -186,8 +186,8 @@ def header_mistakes(header):
 
 def read_csv(text, file):
     """Returns the entries of a plan in CSV, and [(entry, mistake)] of invalid rows."""
-    # A row can have several lines, because a line break in quotes does not end it. The reader knows only the last line
-    # of a row, so the first line is noted here.
+    # A row can have several lines, because a line break in quotes does not end it. csv.reader knows only the last line
+    # of a row, so this function keeps the number of the first line.
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     entries, mistakes, line = [], [], 1
     try:
@@ -328,7 +328,8 @@ def digest_of(text):
 
 
 def with_digest(text, mark="#"):
-    """Returns a snippet with a digest in its first line, by which later changes by hand are found."""
+    """Returns a snippet with a digest in its first line. The digest later shows whether the snippet was changed by
+    hand."""
     digest = digest_of(text)
     return f"{mark} Made by bellhopctl import. Delete it to have it made anew. SHA-256 of the rest: {digest}\n{text}"
 

@@ -42,7 +42,8 @@ def matches(pattern, host):
 
 
 def user_by(word):
-    """Returns the name of a user. word: the name, or "#" and the number of the user. None: there is no such user."""
+    """Returns the name of a user. word: the name, or "#" and the number of the user. Returns None if there is no such
+    user."""
     try:
         return pwd.getpwuid(int(word[1:])).pw_name if word.startswith("#") else pwd.getpwnam(word).pw_name
     except (KeyError, ValueError):
@@ -177,8 +178,8 @@ class Sites:
         without = next((site for site in sites if not site.users), None)
         if without:
             return None, f"{without.why}. Use --user={host}=USER to give it to USER"
-        # A virtual host can belong to several customers. If exactly one customer has one of these virtual hosts alone,
-        # the host belongs to this customer.
+        # Some of these virtual hosts may belong to several customers, and some to only one. If all of the latter belong
+        # to the same customer, the host belongs to this customer.
         alone = {user for site in sites if len(site.users) == 1 for user in site.users}
         if len(alone) == 1:
             return alone.pop(), None

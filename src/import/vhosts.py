@@ -148,8 +148,8 @@ class Customer:
         return PROXY_SOCKET.sub(own, node.text)
 
     def line_of_php(self, node, pad, site):
-        """Returns the lines that replace a directive, with the instance's own handler of PHP. None: the directive is
-        not about PHP."""
+        """Returns the lines that replace a directive, with the instance's own handler of PHP. Returns None if the
+        directive is not about PHP."""
         text = self.with_php_socket(node, site)
         if text != node.text and node.children is None:
             if len({pool.version for pool in site.pools}) > 1:
@@ -180,7 +180,7 @@ class Customer:
     # --- TLS ---
 
     def line_of_tls(self, node, pad, site):
-        """Returns the lines that replace a directive of TLS. None: the directive is kept."""
+        """Returns the lines that replace a directive of TLS. Returns None if the directive is kept."""
         pair = self.planner.pair_of(site)
         if node.key == "sslcertificatefile" and pair:
             if node is not next(child for child in site.node.children if child.key == node.key):
@@ -285,13 +285,13 @@ class Customer:
         return entry
 
     def folder_of(self, real, path, user):
-        """Returns the folder that must be bound into the sandbox to make the path visible. None: a customer could
-        replace this folder."""
+        """Returns the folder that must be bound into the sandbox to make the path visible. Returns None if a customer
+        could replace this folder."""
         home, first = os.path.realpath(user.pw_dir), access.first_not_roots(real)
         found = [home] if is_below(real, home) and home.count("/") > 1 else []
         for folder in (*found, first if first and os.path.lexists(first) else real):
             # The customer may have made a link to a folder that only root can change or make. The customer must not get
-            # such a folder, so it is not bound.
+            # access to such a folder, so it is not bound.
             is_meant = access.is_owned(folder, user) or access.first_not_roots(path) in (None, first)
             if folder not in tables.SHARED and plan.is_folder(folder) and access.is_bindable(folder, user) and is_meant:
                 return folder
@@ -373,7 +373,7 @@ class Planner:
         return self.sites.owner(name)[0]
 
     def pair_of(self, site):
-        """Returns (certificate, key, chain). None: the virtual host has no certificate."""
+        """Returns (certificate, key, chain). Returns None if the virtual host has no certificate."""
         if site.proto != TLS:
             return None
         if not site.get("sslcertificatefile"):
@@ -391,8 +391,8 @@ class Planner:
         return self.pairs[site]
 
     def has_module(self, node, needed):
-        """Whether the instance's Apache can have the directive. If a module must be loaded for it, adds the module to
-        the set needed."""
+        """Whether the instance's Apache can have the directive. If the snippet must load a module for the directive,
+        adds the module to the set "needed"."""
         if node.key in self.known:
             module = self.known[node.key]
         else:
@@ -459,8 +459,8 @@ class Planner:
 
 
 def plan_of(source, wanted, network, acme=None):
-    """Returns (entries, verdicts). acme: the authority that all entries get, or "" for the default one; None: they get
-    no authority."""
+    """Returns (entries, verdicts). acme: the authority that all entries get, "" for the default one, or None for no
+    authority."""
     if not source.vhosts:
         raise Failed("there is no virtual host in Apache's configuration")
     return Planner(source, wanted, network, acme).plan()
