@@ -34,8 +34,8 @@ static int child_set_signals(void)
         return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
 }
 
-/* Whether the variable is only for the supervisor. Programs must not inherit it: they do not talk
- * to systemd, and see no variables of bellhop. */
+/* Whether the variable is only for the supervisor. Programs must not inherit such a variable,
+ * because they do not talk to systemd, and bellhop's variables are not meant for them. */
 static bool child_is_ours(const char *variable)
 {
         static const char *const prefixes[] = { "NOTIFY_SOCKET=", "WATCHDOG_", "LISTEN_",

@@ -33,9 +33,9 @@ void log_lines_use(int fd);
  * same time. */
 bool log_lines_write(LinesKind kind, int level, const char *text, size_t size, bool is_file);
 
-/* Call it once in each process that gathers lines. Takes the buffer with this number, below 64, and
- * sends the lines that a crashed process left in it. Two running processes must not use the same
- * buffer. */
+/* Call it once in each process that gathers lines. Takes the buffer with the given number (0 to
+ * 63), and sends the lines that a crashed process left in it. Two running processes must not use
+ * the same buffer. */
 void log_lines_join(unsigned number);
 
 /* Adds an access line, which is for a file, to the buffer. log_lines_flush() sends all gathered

@@ -41,10 +41,11 @@ static bool nginx_find_www(const Context *context, char ret[static PATH_MAX])
         return nginx_is_folder(ret);
 }
 
-/* Finds the certificate for all hosts that have no certificate of their own. It is in the
- * credentials that systemd passes to this unit, or in the instance's folder of certificates. If
- * that folder exists but has no certificate, this still returns true, so that nginx fails to start
- * instead of serving without TLS. If this happens in a reload, the old server keeps running. */
+/* Finds the certificate for all hosts that have no certificate of their own. This certificate is in
+ * the credentials that systemd passes to this unit, or in the instance's folder of certificates. If
+ * that folder exists but has no certificate, this function still returns true, so that nginx fails
+ * to start instead of serving without TLS. If this happens in a reload, the old server keeps
+ * running. */
 static bool nginx_find_certificate(const Context *context, Site *site)
 {
         const char *dir = context->config_dir, *name = context->instance;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The page has its own counts, because those of a server are not reliable: the event MPM of Apache
- * updates its scoreboard only when a timeout queue is due, so a process that looks idle may have
- * connections. Each process writes only to its own cache line, and the supervisor adds up the
- * counts. */
+/* The page (page.h) has its own counts, because those of a server are not reliable: the event MPM
+ * of Apache updates its scoreboard only when a timeout queue is due, so a process that looks idle
+ * may have connections. Each process writes only to its own cache line, and the supervisor adds up
+ * the counts. */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdalign.h>

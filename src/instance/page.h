@@ -45,9 +45,9 @@ int page_open(int fd, Page **ret);
 /* Unmaps the page. page may be NULL. */
 void page_free(Page *page);
 
-/* Call it once, in the parent of the server's receiving processes. bell: an eventfd(2). It rings at
- * the first change of the page after page_listen(), and when a process joins. While the gate is
- * barred, it also rings each time a connection is no longer in hand. */
+/* Call it once, in the parent of the server's receiving processes. bell: an eventfd(2). The bell
+ * rings at the first change of the page after page_listen(), and when a process joins. While the
+ * gate is barred, the bell also rings each time a connection is no longer in hand. */
 void page_use(Page *page, int bell);
 /* Call it once in each receiving process. Takes a slot for the process. */
 void page_join(pid_t pid);
@@ -86,5 +86,5 @@ void page_listen(Page *page);
  * number, at most max. */
 size_t page_find_joined(const Page *page, pid_t ret[], size_t max);
 
-/* Adds the counts of the page to *sum, and updates its times. */
+/* Adds the counts of the page to *sum, and updates the times in *sum. */
 void page_add(const Page *page, PageSum *sum);

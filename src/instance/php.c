@@ -35,7 +35,7 @@ struct PhpProcess {
 
 /* --- installed programs --- */
 
-/* Returns the path of PHP-FPM; NULL: PHP-FPM is not installed. */
+/* Returns the path of PHP-FPM, or NULL if PHP-FPM is not installed. */
 static char *php_find_program(const Context *context)
 {
         const char *newest = NULL;
@@ -59,7 +59,7 @@ static char *php_find_program(const Context *context)
 }
 
 /* Returns the path of the customer's own file, which includes the common file. If the customer has
- * no file, returns the path of the common file. NULL: neither exists. */
+ * no file, returns the path of the common file. Returns NULL if neither file exists. */
 static char *php_find_config(const Context *context)
 {
         _cleanup_free_ char *own =

@@ -30,7 +30,7 @@ typedef struct Php {
 
 void php_init(Php *php, sd_event *event, const Context *context);
 
-/* Call it at the start and at each reload. Looks for the program and its files again. A running
+/* Call it at the start and at each reload. Looks for PHP-FPM and its configuration again. A running
  * process finishes its requests, and the next request starts a new process. Logs errors but never
  * fails, because an instance without PHP is better than none. */
 void php_load(Php *php);

@@ -15,7 +15,8 @@ typedef struct Report {
         uint64_t next_usec;   /* when the next report may be sent; 0: at once */
 } Report;
 
-/* Connects to bellhop-usage. sockets_fd: the folder of its socket, which the caller keeps. */
+/* Connects to bellhop-usage. sockets_fd: a descriptor of the folder with the socket of
+ * bellhop-usage; the caller keeps it. */
 void report_open(Report *report, const char *instance, int sockets_fd);
 
 /* Sends a report if n has changed and enough time has passed. n: the number of requests since the

@@ -71,7 +71,8 @@ uint64_t server_watch(Server *server, sd_event *event, uint64_t now_usec);
  * deadline. */
 void server_leave(Server *server, uint64_t now_usec, uint64_t deadline_usec);
 
-/* Sets an earlier deadline for a server after server_leave(). */
+/* Call it after server_leave(). Sets the deadline of the server, if the new deadline is earlier
+ * than the old one. */
 void server_hurry(Server *server, uint64_t deadline_usec);
 
 /* Ends the server now, with all its connections. If it does not end, it is killed some seconds

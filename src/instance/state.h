@@ -53,10 +53,10 @@ size_t state_format(const State *state, char ret[static STATE_MAX_BYTES]);
 /* Returns false if the text has another version or is malformed. Unknown keys are ignored. Pure. */
 bool state_parse(Span text, State *ret);
 
-/* Returns a path to the folder that the process pid sees as dir in its mount namespace; NULL
- * without memory. The caller frees the path. If no process has this id (0, for example), nothing
- * exists at the path. Root and processes of the same unit can use the path: see /proc/pid/root in
- * proc(5). */
+/* Returns a path to the folder that the process pid sees as dir in its mount namespace, or NULL if
+ * memory is exhausted. The caller frees the path. If no process has this id (0, for example),
+ * nothing exists at the path. Root and processes of the same unit can use the path: see
+ * /proc/pid/root in proc(5). */
 char *state_dir_of(uint64_t pid, const char *dir);
 
 /* Replaces STATE_FILE in dir. Returns 0 or a negative errno. */
