@@ -135,8 +135,8 @@ int budget_find(Budget *budget, const char *name, uid_t uid)
         return r < 0 ? r : (int)budget->n_sites - 1;
 }
 
-/* Sets the counts to 0 if they are from another hour or day. This may be a later one, if root has
- * set the clock back. */
+/* Sets the counts to 0 if they are from another hour or day. That hour or day may be later than the
+ * present one, if root has set the clock back. */
 static void budget_turn(BudgetSite *site, time_t now)
 {
         const uint64_t hour = (uint64_t)now / HOUR, day = (uint64_t)now / BUDGET_DAY_SEC;

@@ -41,7 +41,7 @@ typedef enum BudgetVerdict {
         BUDGET_RECIPIENTS, /* no more recipients on this day */
 } BudgetVerdict;
 
-/* Reads the file in dir. Returns 0, also if there is no file; -EBADMSG: the file is damaged; or
+/* Reads the file in dir. Returns 0 (also if there is no file), -EBADMSG (the file is damaged) or
  * another negative errno. Before the call, *budget must contain zeros. */
 int budget_load(Budget *budget, const char *dir);
 /* Returns 0 or a negative errno. */

@@ -42,7 +42,7 @@ static void door_find_name(MailSettings *settings)
 }
 
 /* If mail.conf has a mistake, all earlier settings stay in force. When the service starts
- * (is_first), there are none, and all settings have their defaults. */
+ * (is_first), there are no earlier settings, so all settings have their defaults. */
 static int door_load_settings(Door *door, bool is_first)
 {
         Config problems = { .n_problems = 0 };

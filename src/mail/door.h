@@ -31,8 +31,8 @@ typedef struct Door {
 /* Reads settings and budget, and runs until a signal ends it. Logs errors. */
 int door_run(Door *door);
 
-/* Checks whether a user is a customer who may send now. Returns the index of the customer in the
- * budget. Otherwise, sends the reason to the program through fd, and returns a negative errno. */
+/* Checks whether a user is a customer who may send now. If so, returns the index of the customer in
+ * the budget. If not, sends the reason to the program through fd, and returns a negative errno. */
 int door_admit(Door *door, int fd, uid_t uid, MailLimits *ret);
 
 /* Writes the budget to its file soon. Call it after a change of the budget. */

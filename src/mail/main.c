@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The program bellhop-mail: reads its options, takes the inherited socket, and runs the door. */
+/* The program bellhop-mail: reads its options, takes the inherited socket, and calls door_run(). */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>

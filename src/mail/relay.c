@@ -42,7 +42,7 @@ __attribute__((format(printf, 2, 3))) static void relay_say(Relay *relay, const 
         (void)send(relay->fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Sends as much of the message as fits. Returns 0 or a negative errno. */
+/* Sends as much of the message as fits into the socket's buffer. Returns 0 or a negative errno. */
 static int relay_send_body(Relay *relay)
 {
         const off_t size = (off_t)relay->message->size;
@@ -109,8 +109,8 @@ static bool relay_take_reply(Relay *relay, unsigned code)
                 relay_go_on(relay);
                 return goes_on;
         }
-        /* If the server refuses before it knows the message, or if its reply is not an error code,
-         * it may accept the message later. So the program gets a temporary error. */
+        /* If the server reports an error before it knows the message, or if its reply is not an
+         * error code, it may accept the message later. So the program gets a temporary error. */
         if (relay->step <= RELAY_EHLO || code < 400)
                 relay->reply[0] = '4';
         relay_say(relay, "QUIT\r\n");

@@ -52,7 +52,7 @@ typedef struct Relay {
  * first. */
 int relay_start(Relay *relay, sd_event *event, const Address *to);
 
-/* Returns the result of the message if the relay ends now, without another reply. */
+/* Returns the result for a relay that ends now, without another reply. */
 RelayResult relay_result(const Relay *relay);
 
 void relay_done(Relay *relay);

@@ -411,7 +411,7 @@ static bool session_read_command(Session *session)
 
 /* --- events --- */
 
-/* Processes the buffer as far as possible. */
+/* Processes the received bytes as far as possible. */
 static void session_advance(Session *session)
 {
         Door *door = session->door;

@@ -37,8 +37,8 @@ SmtpCommand smtp_parse_command(Span line);
 /* Whether the text is an address of ASCII characters, with or without "@" and a domain. */
 bool smtp_address_is_valid(Span address);
 
-/* Returns the code in a line of a reply, or 0 if the line is not part of a reply. *ret_is_last: the
- * line is the last one of the reply, because it has no '-' after the code. */
+/* Returns the code in a line of a reply, or 0 if the line is not part of a reply. Sets *ret_is_last
+ * to whether the line is the last one of the reply: such a line has no '-' after the code. */
 unsigned smtp_parse_reply(Span line, bool *ret_is_last);
 
 /* bellhop-mail puts a field with this name, which names the instance, before each message that it
