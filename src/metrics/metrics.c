@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The value of a label is a word of this file, a reason to refuse, or the name of a configured
- * instance. So no client can add a time series. */
+/* The value of a label is a word of this file, a reason to refuse a connection, or the name of a
+ * configured instance. So no client can add a time series. */
 #include <inttypes.h>
 #include <stdarg.h>
 
@@ -299,8 +299,8 @@ static size_t metrics_next_instance(const MetricsSource *source, const MetricsCu
         return low;
 }
 
-/* Writes a metric of instances. Returns false if exposition has that number of bytes before all
- * instances are written. */
+/* Writes a metric of instances. Returns false if exposition has at least this number of bytes
+ * before all instances are written. */
 static bool metrics_write_instances(const Metric *metric, const MetricsSource *source,
                                     MetricsCursor *cursor, Exposition *exposition, size_t bytes)
 {

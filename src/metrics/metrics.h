@@ -117,7 +117,7 @@ void exposition_printf(Exposition *exposition, const char *format, ...)
 
 #define METRICS_NAME_MAX 64
 
-/* How much of a text is written. Begins as { 0 }. */
+/* How much of the text has been written so far. Begins as { 0 }. */
 typedef struct MetricsCursor {
         size_t metric;               /* index in the table of metrics.c */
         bool begun;                  /* its HELP and TYPE are written */
@@ -125,8 +125,8 @@ typedef struct MetricsCursor {
                                         change indexes */
 } MetricsCursor;
 
-/* The size of a piece. It is small, because the router does nothing else while it writes a piece,
- * for about 0.1 ms. */
+/* The size of a piece of the text. It is small, because the router does nothing else while it
+ * writes a piece, which takes about 0.1 ms. */
 #define METRICS_PIECE_MAX (32 * 1024)
 
 /* Appends metrics, until exposition has at least this number of bytes. Returns false if all metrics
