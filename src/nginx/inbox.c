@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nginx opens a socket for each listening structure without a descriptor. So this module gives each
- * structure from the configuration a descriptor that never becomes readable. It adds one structure,
- * which has the hand-off socket. After nginx has put this structure into the event loop, the module
- * replaces its read handler. nginx itself watches the socket, and wakes one worker at a time, as
- * for any listening socket. For each connection, nginx then uses the structure from the
- * configuration that has the connection's local port.
+ * nginx opens a socket for each listening structure (ngx_listening_t) that has no descriptor. So
+ * ngx_bellhop_module gives each structure from the configuration a descriptor that never becomes
+ * readable. The module adds one structure, which has the hand-off socket. After nginx has put this
+ * structure into the event loop, the module replaces the read handler of the structure. nginx
+ * itself watches the socket, and wakes one worker at a time, as for any listening socket. For each
+ * connection, nginx then uses the structure from the configuration that has the connection's local
+ * port.
  */
 #include <pwd.h>
 #include <signal.h>
@@ -35,8 +36,8 @@
  * have their turn. */
 #define RECEIVED_PER_WAKE 16
 
-/* How long a worker does not watch the hand-off socket when it can't receive: because the gate is
- * barred (see instance/page.h), or because it has no place for another client. */
+/* If the gate is barred (see instance/page.h), or if a worker has no place for another client, the
+ * worker does not watch the hand-off socket for this time. */
 #define BARRED_MSEC 1
 #define FULL_MSEC   50
 
@@ -58,7 +59,7 @@ static struct Inbox {
 } inbox = { .fd = -EBADF, .limit = { .interval_usec = 1000000, .burst = 3 } };
 
 /* The pause in which this worker does not watch the hand-off socket. When nginx reuses a
- * connection, it clears the connection's events, so the timer has an event that belongs to no
+ * connection, it clears the connection's events, so the timer needs an event that belongs to no
  * connection. */
 static struct InboxPause {
         ngx_connection_t unused; /* nginx's debug log shows its descriptor */
@@ -137,7 +138,7 @@ static void *inbox_copy(ngx_pool_t *pool, const void *data, size_t size)
         return copy;
 }
 
-/* Gives a connection its pool, addresses and log. False: there is not enough memory. */
+/* Gives a connection its pool, addresses and log. Returns false if there is not enough memory. */
 static bool inbox_fill(ngx_connection_t *connection, ngx_listening_t *listening,
                        const ngx_sockaddr_t *peer, socklen_t peer_size, const ngx_sockaddr_t *local,
                        socklen_t local_size, const struct bellhop_handoff *handoff)
@@ -184,7 +185,7 @@ static void inbox_drop(ngx_connection_t *connection)
                 ngx_destroy_pool(pool);
 }
 
-/* Does with a received connection what nginx does with an accepted connection. */
+/* Treats a received connection as nginx treats an accepted connection. */
 static void inbox_serve(int fd_consume, const struct bellhop_handoff *handoff)
 {
         _cleanup_close_ int fd = fd_consume;
@@ -284,8 +285,8 @@ static void inbox_make_place(void)
         oldest->read->handler(oldest->read);
 }
 
-/* Receives at most one hand-off. Returns how many milliseconds the worker must not watch the
- * socket; 0: it can go on watching. *ret_more: another hand-off may wait. */
+/* Receives at most one hand-off. Returns for how many milliseconds the worker must not watch the
+ * socket, or 0 if it can go on watching. *ret_more: another hand-off may wait. */
 static ngx_msec_t inbox_receive(bool *ret_more)
 {
         struct bellhop_handoff handoff;
@@ -351,8 +352,8 @@ static bool inbox_inherit(void)
         return true;
 }
 
-/* Whether nginx's previous configuration (its old cycle) has a structure with the same address:
- * after a SIGHUP, nginx takes the descriptor of that structure. */
+/* Whether nginx's previous configuration (its old cycle) has a structure with the same address. If
+ * it has, nginx takes the descriptor of that structure after a SIGHUP. */
 static bool inbox_is_old(const ngx_cycle_t *cycle, const ngx_listening_t *listening)
 {
         const ngx_listening_t *all;
@@ -472,9 +473,9 @@ static char *inbox_init_conf(ngx_cycle_t *cycle, void *conf)
                 (void)inbox_fail(cycle, "the instance has no name; set 'bellhop_instance NAME;'");
                 return NGX_CONF_ERROR;
         }
-        /* The capability of this process prevents the customer's other programs from tracing it.
-         * Programs that this process executes belong to the customer, and must not inherit the
-         * capability. */
+        /* This process has a capability, so the customer's other programs, which do not have it,
+         * can't trace this process. Programs that this process executes belong to the customer, and
+         * must not inherit the capability. */
         (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
         if (!ngx_test_config && (!inbox_inherit() || inbox.inheritance.handoff_fd < 0)) {
                 (void)inbox_fail(cycle,

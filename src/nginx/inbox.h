@@ -13,7 +13,7 @@
 #include "handoff/bellhop.h"
 
 /* Returns the hand-off of a connection, or of the connection to which an HTTP/2 stream belongs.
- * NULL: nginx itself has made the connection. */
+ * Returns NULL if nginx itself has made the connection. */
 const struct bellhop_handoff *inbox_handoff_of(const ngx_connection_t *connection);
 
 /* Returns all instances, and the index of this instance. Valid after nginx has read its

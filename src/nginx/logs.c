@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* nginx itself can write logs only to files, which a customer's processes must not hold open, or to
- * syslog, which loses lines. So this module writes the logs. */
+ * syslog, which loses lines. So ngx_bellhop_module writes the logs. */
 #include <syslog.h>
 
 #include <ngx_config.h>
