@@ -580,8 +580,8 @@ static CtlStatus cert_check_covers(const TlsPair *pair, const char *host)
         return CTL_FAILED;
 }
 
-/* files: the paths of the certificate and its key; or the path of the certificate and NULL, if the
- * certificate is for the present key. */
+/* Installs a certificate. files: the paths of the certificate and its key; or the path of the
+ * certificate and NULL, if the certificate is for the present key. */
 static CtlStatus cert_install(const Ctl *ctl, const char *name, const char *host, char *files[])
 {
         TlsPair pair = { .chain = NULL };

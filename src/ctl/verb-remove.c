@@ -345,7 +345,7 @@ static void remove_print_rest(const Remove *remove)
                                                  : " Add --purge to remove them, too.");
 }
 
-/* Asks before a purge, because purged files can't be restored. */
+/* Asks for confirmation before a purge, because purged files can't be restored. */
 static CtlStatus remove_ask(const Ctl *ctl, const char *name)
 {
         char answer[64] = "";

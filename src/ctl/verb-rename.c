@@ -37,7 +37,7 @@
         STUB_HEAD ": %s becomes %s. To continue, run: bellhopctl rename %s %s\n" \
                   "[Instance]\nHost=renamed-%s-x.invalid\nNetwork=%s\nSuspended=%s\n"
 
-/* A drop-in by which the instance also sees its folders under their old names. %1$s: the old name.
+/* A drop-in that makes the instance see its folders under their old names, too. %1$s: the old name.
  * systemd makes the mount points, and must make them only in the sandbox. So the cache is left out:
  * its parent folder is not private to the sandbox. */
 #define OLD_PLACES                                                                                 \
@@ -309,8 +309,8 @@ static bool rename_drain(const Rename *rename)
         return r > 0;
 }
 
-/* The router has both names until no connection waits for the old name. Then the stub, which has
- * the old name now, is removed. */
+/* Makes the router read the files, and waits until the old instance has received its connections.
+ * After this, removes the stub, which has the old name now. */
 static bool rename_router(Rename *rename)
 {
         Change *change = &rename->change;

@@ -60,9 +60,9 @@ static const struct {
 };
 
 /* Finds the value that the options give to a key. If the key takes a list, all their values form
- * the list; otherwise, only the last value counts. An empty value cancels earlier values. *ret is
- * NULL if no value remains; the caller frees it. Returns the number of options with this key, or
- * -ENOMEM. */
+ * the list; otherwise, only the last value counts. An empty value cancels earlier values. *ret
+ * becomes the value, which the caller frees, or NULL if no value remains. Returns the number of
+ * options with this key, or -ENOMEM. */
 static int set_value(const Ctl *ctl, const char *key, bool is_list, char **ret)
 {
         _cleanup_free_ char *value = NULL;

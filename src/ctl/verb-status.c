@@ -268,7 +268,8 @@ static void status_put_oom(Status *status)
                                       "'bellhopctl check' shows more");
 }
 
-/* Reads the counts from the file of bellhop-mail, so bellhop-mail need not be running. */
+/* Reads the counts of messages from the file of bellhop-mail, so bellhop-mail need not be
+ * running. */
 static void status_put_mail(Status *status)
 {
         const uint64_t now = (uint64_t)time(NULL);

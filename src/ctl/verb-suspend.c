@@ -68,8 +68,8 @@ static bool suspend_needs_restart(const Suspend *suspend, bool is_changed)
 
 static bool suspend_restart(Suspend *suspend)
 {
-        /* For an instance that is already stopping, "stop" only waits. Its next start reads the
-         * file. */
+        /* For an instance that is already stopping, "stop" only waits until it has stopped. Its
+         * next start reads the file. */
         const char *verb = suspend->entry->state == FLEET_STOPPING ? "stop" : "try-restart";
         char unit[NAME_UNIT_MAX];
 

@@ -132,7 +132,8 @@ static int top_print_frame(const Top *top)
         size_t left = top_room(top);
         int r;
 
-        /* This is written together with the new table, which avoids flicker. */
+        /* The sequence that clears the screen is written together with the new table, to avoid
+         * flicker. */
         if (top->screen)
                 (void)fputs(SCREEN_CLEAR, stdout);
         if (legend)

@@ -45,8 +45,8 @@ static int challenge_translate(request_rec *request)
         return DECLINED;
 }
 
-/* Replaces the handler of the request, for example that of SetHandler "proxy:..." in a <Location>.
- */
+/* Replaces a handler that directives have set for the request, for example SetHandler "proxy:..."
+ * in a <Location>. */
 static int challenge_handle(request_rec *request)
 {
         if (apr_table_get(request->notes, NOTE) && !php_source_is_chosen(request))

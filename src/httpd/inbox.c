@@ -42,8 +42,8 @@ APLOG_USE_MODULE(bellhop);
  * them together, because each failed accept costs the MPM a pool of memory. */
 #define REFUSED_PER_WAKE 64
 
-/* While the gate is barred (see instance/page.h), a child can't receive messages. It waits for this
- * time before it tries again. */
+/* While the gate is barred (see instance/page.h), a child can't receive messages. The child waits
+ * for this time before it tries again. */
 #define BARRED_NSEC 1000000L
 
 /* The first and the longest pause of the thread in arm() between two checks. The MPMs need some 100

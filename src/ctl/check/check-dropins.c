@@ -55,9 +55,9 @@ static bool dropins_has_file(const Check *check, const char *name)
         return !path || access(path, F_OK) == 0;
 }
 
-/* Finds the unit that the administrator's files for 'unit' change: for a template, takes the unit
- * of the first instance. Returns its name, which the caller frees, or NULL if bellhop has no such
- * unit. *ret_is_ours: true also for a template if there are no instances. */
+/* unit: the unit that an administrator's file is for. Returns the name of the unit to ask systemd
+ * about: for a template, that of the first instance. The caller frees the name. Returns NULL if
+ * bellhop has no such unit. *ret_is_ours: true also for a template if there are no instances. */
 static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_is_ours)
 {
         const Config *config = check->config;
@@ -68,7 +68,8 @@ static char *dropins_find_unit(const Check *check, const char *unit, bool *ret_i
         for (size_t i = 0; i < n_machine_units; i++)
                 if (strcmp(unit, machine_units[i].name) == 0)
                         return strdup(unit);
-        /* Files for "bellhop-.service" apply to all services whose names begin with "bellhop-". */
+        /* Files for "bellhop-.service" apply to all services whose names begin with "bellhop-",
+         * such as the router's. */
         if (strncmp(unit, "bellhop-.", strlen("bellhop-.")) == 0)
                 return text_format("bellhop-router%s", unit + strlen("bellhop-"));
         if (!at || !dropins_is_of(unit, name)) {

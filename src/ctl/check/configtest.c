@@ -32,10 +32,11 @@
  * we then leave it to the kernel. */
 #define CONFIGTEST_KILL_SECONDS 2
 
-/* This number of reads empties any pipe. */
+/* This number of reads is enough to empty a full pipe. */
 #define CONFIGTEST_READS 100
 
-/* The same as TasksMax= of the instance, but here the customer's other processes count too. */
+/* The maximum number of processes, as in TasksMax= of the instance. Here, the customer's other
+ * processes count, too. */
 #define CONFIGTEST_TASKS 1024
 
 /* --- in the program, after the fork --- */

@@ -74,7 +74,8 @@ void table_add(Table *table); /* adds a line with empty cells, which are null in
 void table_set(Table *table, size_t column, const char *text);
 void table_setf(Table *table, size_t column, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
-/* Sets a cell to several texts: in JSON an array, for people words with a space between them. */
+/* Sets a cell to several texts. In JSON, the cell is an array. For people, spaces separate the
+ * texts. */
 void table_set_list(Table *table, size_t column, char *const texts[], size_t n);
 void table_set_bool(Table *table, size_t column, bool value);
 void table_set_color(Table *table, size_t column, OutputColor color);

@@ -7,8 +7,8 @@
 
 #define SHOWN_MAX 40
 
-/* All functions return ret. They show an unknown number as "-": n is UINT64_MAX, or per_second is
- * NAN. */
+/* All functions return ret. They show "-" if the number is unknown: if n is UINT64_MAX, or
+ * per_second is NAN. */
 const char *show_count(uint64_t n, char ret[static SHOWN_MAX]);
 const char *show_bytes(uint64_t n, char ret[static SHOWN_MAX]);      /* "812B", "11.4M" */
 const char *show_nsec(uint64_t n, char ret[static SHOWN_MAX]);       /* "0.52s" */
