@@ -23,8 +23,8 @@ typedef struct Output {
  * at the end. */
 void output_start(const Ctl *ctl, Output *ret);
 
-/* Waits until the user has quit the pager. Returns CTL_FAILED if the output is incomplete,
- * otherwise status. */
+/* Waits until the user has quit the pager. Returns CTL_FAILED if the output is incomplete, or else
+ * the given status. */
 CtlStatus output_done(Output *output, CtlStatus status);
 
 typedef enum OutputColor {
@@ -65,12 +65,12 @@ typedef struct Table {
         bool failed;
 } Table;
 
-/* name: in JSON, the key of the array of lines. Always call table_print() at the end,
- * because it frees the table. */
+/* Begins a table. name: the key of the array of lines in JSON. Always call table_print() at the
+ * end, because it frees the table. */
 Table table_new(const Output *output, const char *name, const Column columns[], size_t n);
 void table_add(Table *table); /* adds a line with empty cells, which are null in JSON */
 
-/* These functions set a cell of the last line. text: NULL leaves the cell empty. */
+/* These functions set a cell of the last line. If text is NULL, the cell stays empty. */
 void table_set(Table *table, size_t column, const char *text);
 void table_setf(Table *table, size_t column, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
@@ -87,8 +87,8 @@ void table_set_number(Table *table, size_t column, uint64_t n,
 /* Prints the table and frees it. Returns 0, or -ENOMEM if nothing was printed. */
 int table_print(Table *table);
 
-/* Shows the progress of long work if standard error is a terminal. If what is NULL, erases
- * the progress. */
+/* Shows the progress of long work if standard error is a terminal. If the parameter "what" is NULL,
+ * erases the progress. */
 void output_progress(const char *what, size_t done, size_t all);
 
 /* Prints one line to standard error: "bellhopctl: " and the text, which says what to do next. */
