@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The file looks like a configuration file, and the parser of configuration files reads it. */
+/* The state file has the form of a configuration file, so that settings_parse() can read it. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>

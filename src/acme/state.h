@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state of bellhop-acme(8) for the certificate of an instance: DIR/instances/NAME, which all
- * users can read. Times are in seconds since 1970; 0: never, or unknown.
+ * Reads and writes DIR/instances/NAME, the file in which bellhop-acme(8) keeps its state for the
+ * certificate of one instance. All users can read this file. Times are in seconds since 1970, or 0
+ * for never or unknown.
  */
 #pragma once
 
@@ -38,18 +39,18 @@ typedef struct AcmeState {
         size_t n_failures_of_hosts;
 } AcmeState;
 
-/* Reads the state. If the file is missing or damaged, *ret says that nothing was tried yet. Returns
- * 0; -ENOENT: there is no such file; or another negative errno. *ret is always set; free it with
- * acme_state_done(). */
+/* Reads the file. If it is missing or damaged, *ret is the state in which nothing was tried yet.
+ * Returns 0, -ENOENT if the file is missing, or another negative errno. In all cases, *ret is set;
+ * free it with acme_state_done(). */
 int acme_state_read(const char *dir, const char *name, AcmeState *ret);
 
-/* Writes the state, whole or not at all. */
+/* Writes the file, whole or not at all. */
 int acme_state_write(const char *dir, const char *name, const AcmeState *state);
 
 void acme_state_done(AcmeState *state);
 
-/* Sets the error to a copy of the text, as one line that is harmless for terminals. If text is NULL
- * or memory runs out, no error is set. */
+/* Copies the text to state->error, and makes the copy one line that is harmless for terminals. If
+ * text is NULL or memory runs out, state->error becomes NULL. */
 void acme_state_set_error(AcmeState *state, const char *text);
 /* Sets or replaces the reason why a host failed. Returns 0 or -ENOMEM. */
 int acme_state_add_failure(AcmeState *state, const char *host, const char *reason);
@@ -57,7 +58,7 @@ void acme_state_forget_failures(AcmeState *state);
 /* Returns the reason why a host failed, or NULL if it did not fail. */
 const char *acme_state_failure_of(const AcmeState *state, const char *host);
 
-/* Counts the orders of the week before now. Forgets older orders, and orders with a future time,
- * which a wrong clock has caused. */
+/* Counts the orders in the week before now. Removes older orders, and orders whose time is in the
+ * future because the clock was wrong. */
 size_t acme_state_count_orders(AcmeState *state, uint64_t now);
 void acme_state_add_order(AcmeState *state, uint64_t now);

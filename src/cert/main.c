@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bellhop-cert: answers bellhop-acme's questions about customers' keys, which bellhop-acme can't
- * reach. Each connection has one question, and systemd passes the connection as standard input. A
- * question is a line "VERB NAME ..."; after "install", the certificates follow. The answer is a
- * line with "ok", "absent", or "error" and the reason; then text follows.
+ * bellhop-cert: answers questions of bellhop-acme about the keys of customers, which bellhop-acme
+ * can't read. systemd starts it for each connection, and passes the connection as standard input
+ * and output. A connection carries one question: a line "VERB NAME ...", followed by the new
+ * certificates if the verb is "install". The answer begins with a line: "ok", "absent", or "error"
+ * and the reason. After the line "ok", "show" and "request" add the text that they return.
  *
- *   show NAME      Answers with two words and the present certificate. The words are "signed" or
- *                  "self-signed", and "matches" or "differs": whether the certificate is for the
- *                  customer's present key.
+ *   show NAME      Returns a line of two words, and the present certificate. The first word is
+ *                  "signed" or "self-signed". The second word is "matches" if the certificate is
+ *                  for the customer's present key, and otherwise "differs".
  *   request NAME TYPE HOST...
- *                  Answers with a certificate request, signed by the customer's key. If there is no
- *                  key, makes one.
- *   install NAME   Puts the certificates in place, and makes the server use them.
+ *                  Returns a certificate request, signed by the customer's key. If there is no key,
+ *                  first makes one of that type.
+ *   install NAME   Replaces the present certificates by the new ones, and makes the instance's
+ *                  server read them.
  *
  * Certificates and keys are read and parsed in a process that runs as the customer.
  */
@@ -57,8 +59,8 @@ static int cert_answer(const char *word, const char *text)
                                                                                             : 0;
 }
 
-/* Answers that something is absent or has failed. r: a negative errno, or a TlsFiles or PemResult
- * that is not 0. */
+/* Answers "absent" if r is -ENOENT, and otherwise "error". r: a negative errno, or a TlsFiles or a
+ * PemResult other than 0. */
 static int cert_fail(const char *what, int r)
 {
         _cleanup_free_ char *text = NULL;
@@ -198,8 +200,8 @@ static const struct {
 
 /* --- the question --- */
 
-/* Splits the question into words. Changes the text, which must outlive cert, because the words are
- * parts of the text. */
+/* Splits the question into words. Changes the text. The words of cert are parts of the text, so the
+ * text must outlive cert. */
 static bool cert_parse(Cert *cert, char *text, size_t size)
 {
         char *end = memchr(text, '\n', size), *rest = NULL;

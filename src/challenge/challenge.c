@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A client chooses host and token. The callers make sure that neither contains '/' or "..", and the
- * functions here follow no symbolic links. (openat2(2) can't be used: RestrictSUIDSGID= of the
- * router's unit forbids it.) The functions also check the content of a file, so that the router can
- * send nothing except answers. */
+/* A client chooses the host and the token in the path of the file that these functions open. The
+ * callers make sure that neither contains '/' or "..", and the functions follow no symbolic links.
+ * (openat2(2) can't be used: RestrictSUIDSGID= of the router's unit forbids it.) The functions also
+ * check the content of a file, so that the router can send nothing except answers to challenges. */
 #include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -42,7 +42,8 @@ bool challenge_token_is_valid(Span token)
         return token.size <= CHALLENGE_TOKEN_MAX && challenge_is_base64url(token);
 }
 
-/* Opens a folder or file below dir. names has the parts of its path in order, then NULL. */
+/* Opens a folder or file below dir. The array names contains the parts of its path below dir, in
+ * order, and then NULL. */
 static int challenge_open(const char *dir, const char *const names[], int flags)
 {
         _cleanup_close_ int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -130,7 +131,7 @@ bool challenge_read_digest(const char *dir, const char *host,
                 n_bits -= 8;
                 ret[n_bytes++] = (uint8_t)(bits >> n_bits);
         }
-        /* The last two bits have no meaning, and must be 0. */
+        /* The digits have 258 bits, and the digest has 256. The last two bits must be 0. */
         return (bits & 3) == 0;
 }
 

@@ -2,8 +2,8 @@
 /*
  * Finds pending challenges of certificate authorities (RFC 8555 section 8) in files that
  * bellhop-acme writes: DIR/http-01/HOST/TOKEN contains the answer that is sent over HTTP.
- * DIR/tls-alpn-01/HOST contains the digest of the answer, which an answer over TLS has in its
- * certificate. If a file does not exist, its challenge is not pending.
+ * DIR/tls-alpn-01/HOST contains the digest for the certificate with which bellhop-acme-tls answers
+ * over TLS. A challenge is pending while its file exists.
  */
 #pragma once
 
@@ -11,8 +11,8 @@
 
 #define CHALLENGE_DIR "/run/bellhop-acme"
 
-/* The hand-off socket of bellhop-acme-tls, in the runtime folder of the router. The names of
- * instances' sockets end with ".handoff", so no instance's socket has this name. */
+/* The name of bellhop-acme-tls's hand-off socket, which is in the runtime folder of the router. The
+ * names of instances' sockets end with ".handoff", so no instance's socket has this name. */
 #define CHALLENGE_SOCKET "acme-tls"
 
 typedef enum ChallengeType {
@@ -23,22 +23,23 @@ typedef enum ChallengeType {
 
 #define CHALLENGE_TYPES CHALLENGE_TLS
 
-/* The names in the RFCs; the index is a ChallengeType minus 1. */
+/* The names of the types in the RFCs; the index is a ChallengeType minus 1. */
 extern const char *const challenge_names[CHALLENGE_TYPES];
 
 #define CHALLENGE_TOKEN_MAX   128
 #define CHALLENGE_ANSWER_MAX  512
 #define CHALLENGE_DIGEST_SIZE 32
 
-/* Whether the token has only characters of base64url (RFC 8555 section 8.3), and not too many.
- * Pure. */
+/* Whether the token consists of 1 to CHALLENGE_TOKEN_MAX characters of base64url (RFC 8555 section
+ * 8.3). Pure. */
 bool challenge_token_is_valid(Span token);
 
 /* Whether a challenge may be pending: the folder of at least one type is not empty. */
 bool challenge_is_any_pending(const char *dir);
 
 /* Reads the answer for a token: a key authorization (RFC 8555 section 8.1). host: canonical. token:
- * a valid token. Returns the size of the answer; 0: no such challenge is pending. Never waits. */
+ * a valid token. Returns the size of the answer, or 0 if no such challenge is pending. Never
+ * waits. */
 size_t challenge_read_answer(const char *dir, const char *host, Span token,
                              char ret[static CHALLENGE_ANSWER_MAX]);
 
@@ -48,6 +49,6 @@ bool challenge_read_digest(const char *dir, const char *host,
 
 #define CHALLENGE_REPLY_MAX (256 + CHALLENGE_ANSWER_MAX)
 
-/* Writes the router's reply to a GET or HEAD request into ret. Returns the size of the reply. Pure.
- */
+/* Writes the router's HTTP reply to a GET or HEAD request for the answer into ret. Returns the size
+ * of the reply. Pure. */
 size_t challenge_reply(Span method, Span answer, char ret[static CHALLENGE_REPLY_MAX]);
