@@ -30,8 +30,9 @@ const char *const acme_challenge_names[ACME_CHALLENGES] = {
         [ACME_DNS_01] = "dns-01",
 };
 
-/* Copies the value into an array of ACME_TEXT_MAX + 1 bytes. The value becomes an argument or a
- * line for uacme, so it must not contain blanks or control characters, or begin with '-'. */
+/* Copies the value into an array of ACME_TEXT_MAX + 1 bytes. uacme gets the value as an argument or
+ * as a line of its input, so the value must not contain blanks or control characters, or begin with
+ * '-'. */
 static int acme_parse_text(SettingsFile *file, Span value, void *target)
 {
         bool good = value.size > 0 && value.size <= ACME_TEXT_MAX && value.data[0] != '-';
@@ -76,7 +77,7 @@ static int acme_parse_key_type(SettingsFile *file, Span value, void *target)
         return 0;
 }
 
-/* Parses the whole list at once, because it replaces the default list. */
+/* Parses all words of the value in one call, because together they replace the default list. */
 static int acme_parse_challenges(SettingsFile *file, Span value, void *target)
 {
         bool *challenges = target;
@@ -136,7 +137,7 @@ static const SettingsTable acme_table = { "Acme", acme_settings, ELEMENTSOF(acme
 
 static int acme_check(SettingsFile *file, AcmeSettings *settings)
 {
-        /* The domain for CAA records is known only for Let's Encrypt. */
+        /* CaaDomain= has a default only for Let's Encrypt. */
         if (!settings->caa[0] && strcmp(settings->directory, acme_settings_default.directory) == 0)
                 (void)strcpy(settings->caa, "letsencrypt.org");
         file->line = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the settings of bellhop-acme for one authority, from DIR/acme/NAME.conf. */
+/* Reads DIR/acme/NAME.conf, the settings of bellhop-acme for one certificate authority. */
 #pragma once
 
 #include "config/config.h"

@@ -43,11 +43,12 @@ int config_load(const char *dir, ConfigUsers check, const Config *old, Config **
 
         if (!config)
                 return -ENOMEM;
-        /* The kernel takes the modification times of files from this clock. So a file that changes
-         * after this line never gets a time before begun_nsec. */
+        /* The kernel takes the modification times of files from CLOCK_REALTIME_COARSE, so a file
+         * that changes from now on never gets a time before begun_nsec. */
         config->begun_nsec = clock_nsec(CLOCK_REALTIME_COARSE);
         r = router_settings_load(config, dir);
-        /* It is not known which file an old setting came from, so all old settings are kept. */
+        /* The router has several files, and old->router does not show which setting came from which
+         * file. So after a mistake in any of these files, all old settings are kept. */
         if (r == 0 && old && config->n_problems > 0) {
                 config->router = old->router;
                 config->settings_kept = true;
@@ -74,7 +75,8 @@ int config_load_instance(const char *dir, const char *name, Config **ret, uint32
         _cleanup_(config_freep) Config *config = NULL;
         int r = config_load_own(dir, name, &config);
 
-        /* If all hosts of the instance are exact, no other file can change its routes. */
+        /* Files of other instances can change the routes of this instance only if it is the default
+         * or has a wildcard. */
         if (r == 0 && config->n_instances > 0 &&
             (config->default_instance != ROUTE_NONE || !hostmap_is_exact(config->map))) {
                 config_freep(&config);

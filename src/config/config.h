@@ -6,8 +6,8 @@
  * reports each mistake as a Problem. A mistake in the file of an instance affects only that
  * instance.
  *
- * lines.c splits a line, and settings.c looks up its key. The tables of keys are in instance.c and
- * router-settings.c. instances.c merges the routes of all instances.
+ * lines.c splits a line into key and value, and settings.c looks up the key in a table. The tables
+ * are in instance.c and router-settings.c. instances.c merges the routes of all instances.
  */
 #pragma once
 
@@ -123,7 +123,8 @@ typedef struct Instance {
         uint64_t others;
 } Instance;
 
-/* A mistake in a file. Programs use the other fields, and never parse text, which is for people. */
+/* A mistake in a file. The field text is for people: programs use the other fields and never parse
+ * it. */
 typedef struct Problem {
         char *instance;   /* the instance whose file has the mistake, perhaps an invalid name; NULL:
                              the mistake is in another kind of file */
@@ -162,8 +163,8 @@ typedef enum ConfigUsers {
  * Returns 0 even if files have mistakes, or a negative errno for another error, such as -ENOMEM.
  * old: the configuration in force, or NULL. If the file of an instance now has a mistake, the
  * instance keeps its settings from old, except routes that another instance has now. If a file of
- * the router has a mistake, all settings of the router are kept. Any thread can call this, but only
- * while no other thread uses the user database.
+ * the router has a mistake, all settings of the router are taken from old. Any thread can call
+ * this, but only while no other thread uses the user database.
  */
 int config_load(const char *dir, ConfigUsers check, const Config *old, Config **ret);
 
@@ -185,11 +186,11 @@ int config_read_instance(const char *dir, const char *name, Instance *ret);
 Config *config_free(Config *config);
 
 /*
- * An instance that is the default or has wildcards would get some hosts of other instances if the
- * files of the others did not name these hosts. Sets takes_others of each such instance, and sets
- * its field others to a digest of the hosts that it would get. The digest changes when such a host
- * is added or removed, and is 0 if there are none. Ignores the instance 'without'; ROUTE_NONE
- * ignores no instance.
+ * Sets takes_others of each instance that is the default or has wildcards. Some hosts of other
+ * instances would lead to such an instance if the files of the others did not name them. Sets the
+ * field others to a digest of these hosts; 0: there are none. The digest changes when such a host
+ * is added or removed. The hosts of the instance with the number 'without' are ignored; ROUTE_NONE:
+ * none are ignored.
  */
 void config_digest_others(Config *config, uint32_t without);
 

@@ -9,8 +9,8 @@ static int folder_select(const struct dirent *entry)
         return entry->d_name[0] != '.' && text_ends_with(entry->d_name, NAME_CONF_SUFFIX);
 }
 
-/* Compares bytes, independent of the locale, because a later file takes precedence over an earlier
- * one. */
+/* Compares bytes. The order must not depend on the locale, because a later file takes precedence
+ * over an earlier one. */
 static int folder_compare(const void *a, const void *b)
 {
         return strcmp((*(struct dirent *const *)a)->d_name, (*(struct dirent *const *)b)->d_name);

@@ -14,7 +14,7 @@ typedef struct InstanceDraft {
 /* Parses the text of NAME.conf; file->n_problems counts its mistakes. Returns 0 or a negative
  * errno; call instance_draft_done() in both cases. */
 int instance_draft_parse(InstanceDraft *draft, SettingsFile *file, const char *name, Span text);
-/* Makes the checks that need the whole file. */
+/* Makes the checks that are possible only after the whole file is parsed. */
 int instance_draft_check(const InstanceDraft *draft, SettingsFile *file);
 /* Whether Canonical= is one of the exact hosts, or is not set. */
 bool instance_has_canonical(const InstanceDraft *draft);

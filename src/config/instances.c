@@ -8,7 +8,7 @@
 #include "util/cleanup.h"
 #include "util/text.h"
 
-/* The data that is needed while all files are read. */
+/* The data of instances_load() while it reads all files. */
 typedef struct Loading {
         Config *config;
         const char *dir;
@@ -70,8 +70,8 @@ static int instances_add(Config *config, SettingsFile *file, InstanceDraft *draf
         return 0;
 }
 
-/* If the instance existed before the reload, appends it with its settings from then. Its routes are
- * added after all files are read. */
+/* If the old configuration has the instance, appends the instance with its old settings.
+ * instances_keep_routes() adds its routes after all files are read. */
 static int instances_keep(Loading *loading, const char *name)
 {
         const Config *old = loading->old;
@@ -181,8 +181,8 @@ static int instances_report_lost(Config *config, const Instance *instance, const
                            other.instance->name, other.file, other.line);
 }
 
-/* Returns the number in config of the instance that has the number 'before' in old, or ROUTE_NONE
- * if the instance was not kept. */
+/* The instance has the number 'before' in old. Returns its number in config, or ROUTE_NONE if it
+ * was not kept. */
 static uint32_t instances_kept_as(const Config *config, const Config *old, uint32_t before)
 {
         const uint32_t number = before == ROUTE_NONE
@@ -256,7 +256,7 @@ int instances_load(Config *config, const char *dir, ConfigUsers check, const Con
 
 int instances_load_one(Config *config, const char *dir, const char *name)
 {
-        /* The list of users is empty, so the user is looked up by name. */
+        /* The field users is empty, so users_check() looks up the user by name. */
         Loading loading = { .config = config, .dir = dir, .withheld = hostmap_new() };
         const int r = loading.withheld ? instances_load_file(&loading, name) : -ENOMEM;
 

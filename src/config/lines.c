@@ -17,8 +17,8 @@ static const char *lines_check_bytes(Span s)
         return NULL;
 }
 
-/* Removes CR from the end of a line. Lines that end in CR LF are still parsed normally. Returns an
- * error for the first such line of a file, and NULL for all other lines. */
+/* Removes CR from the end of a line, so that the line is parsed normally even if it ends in CR LF.
+ * Returns an error for the first such line of a file, and NULL for all other lines. */
 static const char *lines_cut_return(LineReader *reader, Span *line)
 {
         if (line->size == 0 || line->data[line->size - 1] != '\r')

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Parses the syntax of all configuration files: lines "Key=Value" in sections "[Name]". A line that
- * starts with '#' or ';' is a comment. '#' after a blank also starts a comment. Lines can't be
- * continued, and quotes have no meaning. Pure. */
+ * starts with '#' or ';' is a comment. In any line, '#' after a blank starts a comment. Lines can't
+ * be continued, and quotes have no meaning. Pure. */
 #pragma once
 
 #include "util/span.h"
@@ -29,6 +29,6 @@ typedef struct LineReader {
 /* Reads the next line that is neither empty nor a comment. */
 Line lines_next(LineReader *reader);
 
-/* Takes the next word from a list that is separated by blanks. Returns false at the end of the
+/* Takes the next word from a list of words, which blanks separate. Returns false at the end of the
  * list. */
 bool words_next(Span *list, Span *ret_word);

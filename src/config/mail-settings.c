@@ -73,7 +73,8 @@ static const Setting mail_settings[] = {
           MORE_THAN_0 },
         { SETTING("RelayConnectionsMax", setting_parse_count, relays_max), MORE_THAN_0 },
         { SETTING("ClientTimeoutSec", setting_parse_timespan, client_timeout_usec), MORE_THAN_0 },
-        /* bellhop-sendmail waits for 5 minutes, so this time must be shorter. */
+        /* bellhop-sendmail waits 5 minutes for an answer of bellhop-mail, so this time must be
+         * shorter. */
         { SETTING("RelayTimeoutSec", setting_parse_timespan, relay_timeout_usec), .low = 1,
           .high = 240 * SECOND, .range = "more than 0, at most 4min" },
 };

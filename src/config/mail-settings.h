@@ -27,8 +27,8 @@ typedef struct MailSettings {
  * problems are added to config. Returns 0 or a negative errno. */
 int mail_settings_load(Config *config, const char *dir, MailSettings *ret);
 
-/* Reads the limits of one instance from its file alone. Limits that the file does not set are taken
- * from settings. If the file has a mistake, the instance can send no mail. Returns 0; -ENOENT if
- * the instance does not exist; -EACCES if it is suspended; or another negative errno. */
+/* Gets the mail limits of one instance: from its file or, if this file does not set a limit, from
+ * settings. If the file has a mistake, the instance can send no mail. Returns 0; -ENOENT if the
+ * instance does not exist; -EACCES if it is suspended; or another negative errno. */
 int mail_limits_load(const char *dir, const char *name, const MailSettings *settings,
                      MailLimits *ret);

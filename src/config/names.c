@@ -4,7 +4,7 @@
 #include "config/names.h"
 #include "util/text.h"
 
-/* The text before and after the name of the instance. */
+/* The parts of a path, or of the name of a unit, before and after the name of the instance. */
 typedef struct Form {
         const char *before, *after;
 } Form;

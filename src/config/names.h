@@ -23,8 +23,8 @@ typedef enum NamePath {
         NAME_RUNNING_SIGN, /* RUNTIME/NAME.running: a folder that exists while the instance runs */
 } NamePath;
 
-/* dir: CONFIG or RUNTIME, as the path needs it. The caller frees the string. Returns NULL if memory
- * runs out. */
+/* dir: CONFIG or RUNTIME, whichever the path begins with. The caller frees the string. Returns NULL
+ * if memory runs out. */
 char *name_path(NamePath what, const char *dir, const char *instance);
 
 /* Does the same without allocating memory. Returns false if the path has PATH_MAX bytes or more. */
@@ -38,15 +38,16 @@ typedef enum NameUnit {
         NAME_SERVICE_DROP_IN_DIR, /* bellhop@NAME.service.d */
 } NameUnit;
 
-/* The service that limits instances with Network=internet to the internet. */
+/* The service that keeps instances with Network=internet out of networks other than the
+ * internet. */
 #define FIREWALL_SERVICE "bellhop-firewall.service"
 
-/* A host can have its own folder below the document root, and another one below the folder of
- * certificates. Sets ret to the name that both folders have, and returns ret. The name is the host,
- * but with '_' instead of the '*' of a wildcard. */
+/* A host can have its own folder in the document root, and its own folder in the instance's folder
+ * of certificates. Both folders have the same name. Sets ret to this name, and returns ret. The
+ * name is the host, but with '_' instead of the '*' of a wildcard. */
 const char *name_host_folder(const char *host, char ret[static NAME_HOST_MAX]);
 
-/* Does the same as name_path_fill() for a file in the host's folder of certificates. what:
+/* Does the same as name_path_fill(), but for a file in the host's folder of certificates. what:
  * NAME_CERTIFICATE or NAME_PRIVATE_KEY. */
 bool name_host_path_fill(NamePath what, const char *dir, const char *instance, const char *host,
                          char ret[static PATH_MAX]);
@@ -54,10 +55,10 @@ bool name_host_path_fill(NamePath what, const char *dir, const char *instance, c
 /* Room for the longest name of a unit and the terminating NUL. */
 #define NAME_UNIT_MAX 128
 
-/* Sets ret to the name of a unit, and returns ret. If the name is too long, truncates it; the names
- * of instances are short enough. */
+/* Sets ret to the name of the instance's unit, and returns ret. Truncates a name that is too long,
+ * which happens only if the name of the instance is invalid. */
 const char *name_unit(NameUnit what, const char *instance, char ret[static NAME_UNIT_MAX]);
 
-/* Sets ret to the instance that the unit belongs to. Returns false if the unit is not of the kind
- * 'what'. */
+/* Sets ret to the name of the instance that the unit belongs to. Returns false if the unit is not
+ * of the kind 'what'. */
 bool name_from_unit(NameUnit what, const char *unit, char ret[static NAME_UNIT_MAX]);

@@ -30,7 +30,8 @@ bool trusted_proxies_have(const TrustedProxies *proxies, const Address *peer)
 }
 
 /* Parses strictly, because a trusted proxy can claim to speak for any client. *ret_bits: the length
- * of the prefix in an address of 128 bits, which is IPv6 or IPv4-mapped. */
+ * of the prefix. It counts the bits of the IPv6 address or, for IPv4, of the IPv4-mapped IPv6
+ * address. */
 static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
 {
         const uint8_t *slash = memchr(word.data, '/', word.size);
@@ -38,7 +39,7 @@ static bool router_parse_prefix(Span word, Address *ret, unsigned *ret_bits)
         const bool v6 = memchr(word.data, ':', size) != NULL;
         uint64_t bits = v6 ? 128 : 32;
 
-        /* A length has only one accepted form, without leading zeros. */
+        /* A length with leading zeros is not accepted. */
         if (slash && (!text_number((Span){ slash + 1, word.size - size - 1 }, bits, &bits) ||
                       slash[1] == '0'))
                 return false;

@@ -77,7 +77,8 @@ static int settings_unknown_key(SettingsFile *file, const SettingsTable *table, 
                 if (used < sizeof(known))
                         used += (size_t)snprintf(known + used, sizeof(known) - used, " %s=", name);
         }
-        /* A difference of more than a third of the letters is not a typing mistake. */
+        /* If more than a third of the letters differ, the key is not a mistyped form of the nearest
+         * one. */
         if (least <= strlen(nearest) / 3)
                 return problem_add(file, nearest, "unknown key %.*s= in [%s]; did you mean %s=?",
                                    PROBLEM_SHOWN(key), table->section, nearest);
@@ -146,9 +147,9 @@ int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, vo
         return r;
 }
 
-/* A file can have routes that take connections of other instances. So the file must belong to root,
- * or to our own user if we run without root, and only its owner may write to it. Returns the error,
- * or NULL. */
+/* Routes in a file can take connections from other instances. So the file must belong to root, or
+ * to our own user if we run without root, and only its owner may write to it. Returns the error, or
+ * NULL. */
 static const char *settings_check_file(const struct stat *st)
 {
         if (!S_ISREG(st->st_mode))
@@ -174,8 +175,8 @@ int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size)
         if (fd < 0) {
                 if (errno == ENOENT)
                         return 0;
-                /* These errors concern the whole process; any other error concerns only this
-                 * file. */
+                /* These errors concern the whole process; any other error concerns only the file,
+                 * and is a problem of this file. */
                 if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
                         return -errno;
                 return problem_add(file, NULL, "can't be read: %m; make it readable (chmod a+r)");
@@ -236,8 +237,8 @@ typedef struct Unit {
         uint64_t factor;
 } Unit;
 
-/* Parses a sum of numbers with units: "90", "10min", "1h 30min". The unit "" applies to a number
- * without a unit. */
+/* Parses a sum of numbers with units, such as "1h 30min". A single number without a unit, such as
+ * "90", has the unit whose name is "". */
 static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uint64_t *ret)
 {
         const size_t whole = value.size;
@@ -256,7 +257,7 @@ static bool settings_parse_quantity(Span value, const Unit *units, size_t n, uin
                 while (unit < n &&
                        !span_equals((Span){ value.data + digits, size - digits }, units[unit].name))
                         unit++;
-                /* A number without a unit must be the whole value: "16 384" is a mistake, not a
+                /* If a number has no unit, it must be the whole value: "16 384" is a mistake, not a
                  * sum. */
                 if ((size == digits && size != whole) || unit == n ||
                     !text_number((Span){ value.data, digits }, UINT64_MAX, &number) ||

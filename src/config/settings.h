@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads a configuration file with the help of a table. Each row has a key, the parser of its value,
- * and the target, where the parser stores the value. Collects mistakes as problems and continues,
- * so that all mistakes are shown at once. */
+/* Reads a configuration file with the help of a table. Each row of the table has a key, the parser
+ * of its value, and the target, in which the parser stores the value. After a mistake, reads on, so
+ * that the user sees all mistakes at once. Each mistake becomes a Problem. */
 #pragma once
 
 #include <assert.h>
@@ -30,7 +30,7 @@ typedef struct Setting {
         const char *range;  /* the range, as text for people */
 } Setting;
 
-/* All settings of a file, which are in one section. */
+/* All settings that a file can have. They are all in one section. */
 typedef struct SettingsTable {
         const char *section;
         const Setting *settings;
@@ -42,11 +42,12 @@ typedef struct SettingsTable {
 int settings_parse(SettingsFile *file, Span text, const SettingsTable *table, void *base);
 
 /* Reads a whole file. The caller frees *ret. If the file does not exist, returns 0 and sets *ret to
- * NULL. If the file can't be used, for example because other users can write to it, also does this,
- * and adds a problem. */
+ * NULL. Does the same, and adds a problem, if the file can't be used, for example because other
+ * users can write to it. */
 int settings_read_file(SettingsFile *file, char **ret, size_t *ret_size);
 
-/* Returns false, and leaves *ret unchanged, if the value is neither yes nor no. */
+/* Sets *ret to whether the value means yes. If it means neither yes nor no, returns false, and
+ * leaves *ret unchanged. */
 bool setting_is_bool(Span value, bool *ret);
 
 /* Returns the index of the name that equals the value, or -1. */
@@ -58,8 +59,8 @@ int setting_parse_timespan(SettingsFile *file, Span value, void *target); /* uin
 int setting_parse_size(SettingsFile *file, Span value, void *target);     /* uint64_t: bytes */
 int setting_parse_count(SettingsFile *file, Span value, void *target);    /* uint64_t */
 
-/* The maximum number of problems that are reported for a file. In a file with other contents, such
- * as a log, every line would be a mistake. */
+/* At most this many problems are reported for a file. If the file is not a configuration file but,
+ * for example, a log, each of its lines is a mistake. */
 #define PROBLEMS_PER_FILE_MAX 20
 
 /* The arguments for %.*s that show a value in a problem. A long value is cut off. */

@@ -86,8 +86,8 @@ int units_write_wanted(const char *dir, const char *name, Network network)
         return r == 0 ? units_write(dir, name, network) : r;
 }
 
-/* Whether sbin/sendmail is a file in sbin, or a link to one. If it is a link to a file elsewhere, a
- * mount on it would hide that file, which instances may need. */
+/* Whether sbin/sendmail is a file in sbin, or a link to a file in sbin. If it is a link to a file
+ * in another folder, a mount on the link would hide that file, which instances may need. */
 static bool units_has_sendmail(const char *sbin)
 {
         _cleanup_free_ char *path = text_format("%s/sendmail", sbin);
@@ -110,9 +110,10 @@ static int units_link(const char *folder, const char *name, const char *target)
         return symlink(target, new_path) < 0 || rename(new_path, path) < 0 ? -errno : 0;
 }
 
-/* Fills the folder copy with links to the files of sbin, and with a link to our sendmail. The links
- * go through the path place, where instances see the machine's sbin. If a file was removed from
- * sbin, its link stays, and leads nowhere. Running instances also see new links. */
+/* Fills the folder 'copy' with links to the files of sbin, and with a link to our sendmail. In the
+ * sandbox of an instance, the machine's sbin is mounted at the path 'place', so the links lead to
+ * files below this path. If a file was removed from sbin, its link stays, but leads nowhere.
+ * Running instances also see new links. */
 static int units_copy_sbin(const char *sbin, const char *copies, const char *copy,
                            const char *place)
 {
@@ -166,8 +167,8 @@ int units_write_sendmail(const char *dir, const char *sbin, const char *copies)
 
 int units_announce(void)
 {
-        /* systemd lists all unit files again when a folder of units has a new modification time. It
-         * does not check the time of UNITS_GENERATED_DIR, because it expects changes there only at
-         * a daemon-reload. So SYSTEMD_DIR gets a new time. */
+        /* systemd looks for new unit files when a folder of units has a new modification time. But
+         * it does not check the time of UNITS_GENERATED_DIR, because it expects changes in this
+         * folder only at a daemon-reload. So SYSTEMD_DIR gets a new time. */
         return utimensat(AT_FDCWD, SYSTEMD_DIR, NULL, 0) < 0 ? -errno : 0;
 }

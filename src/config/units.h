@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes the parts of an instance's units that are not in the templates of these units. One part is
- * a link that makes bellhop.target want the hand-off socket at boot. For an instance with a
- * network, the other part is a drop-in for bellhop@NAME.service: a link to a file that all
- * instances with the same Network= share. Generators use this code, so it never asks systemd. A new
- * instance needs no daemon-reload, because its drop-in is written before systemd first loads its
- * unit. */
+/* Writes links that add to the template units of an instance. One link makes bellhop.target want
+ * the hand-off socket at boot. For an instance with a network, another link is a drop-in of
+ * bellhop@NAME.service: it leads to a file that all instances with the same Network= share.
+ * Generators of systemd use this code, so it never asks systemd. A new instance needs no
+ * daemon-reload, because its drop-in is written before systemd first loads its unit. */
 #pragma once
 
 #include "config/config.h"
@@ -16,25 +15,25 @@
  * because each daemon-reload removes that folder, while instances still use the links. */
 #define UNITS_SBIN_COPIES "/run/bellhop-sbin"
 
-/* Writes or removes the drop-in of an instance in dir, as network requires. Returns 0 or a negative
- * errno. */
+/* Writes or removes the drop-in of an instance in dir, depending on its network. Returns 0 or a
+ * negative errno. */
 int units_write(const char *dir, const char *name, Network network);
 
 /* Whether units_write() would change anything. */
 bool units_differ(const char *dir, const char *name, Network network);
 
-/* First makes bellhop.target want the instance's socket, then does the same as units_write(). */
+/* Makes bellhop.target want the instance's socket, and then does the same as units_write(). */
 int units_write_wanted(const char *dir, const char *name, Network network);
 
 /* Writes a drop-in for bellhop@.service that makes instances see our sendmail in sbin (the
  * machine's /usr/sbin). If sbin has no sendmail, systemd would have to make an empty file there, on
- * the machine itself, as the mount point. In this case, the drop-in instead replaces the whole
- * folder sbin by a folder of links, which this function makes below copies. Returns 0 or a negative
+ * the machine itself, as the mount point. In this case, the drop-in replaces the whole folder sbin
+ * instead: by a folder of links, which this function makes below copies. Returns 0 or a negative
  * errno. */
 int units_write_sendmail(const char *dir, const char *sbin, const char *copies);
 
-/* Makes systemd notice changes in UNITS_GENERATED_DIR without a daemon-reload, but only for units
- * that are not loaded. systemd unloads the service of an instance after the service and its socket
- * are stopped, unless another unit wants them. bellhop.target wants the sockets that existed at
+/* Makes systemd use the changed files in UNITS_GENERATED_DIR without a daemon-reload, but only for
+ * units that are not loaded. systemd unloads the service of an instance when the service and its
+ * socket are stopped and no other unit wants them. bellhop.target wants the sockets that existed at
  * boot. */
 int units_announce(void);

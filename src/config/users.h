@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Checks whether a user can run an instance. Reads the user database once, because getpwnam(3)
- * reads /etc/passwd from its start each time, which takes seconds with thousands of instances.
- * Looks up a user by name only if the database does not list the user, as with LDAP. */
+/* Checks whether a user can run an instance. Reads the user database once, because each getpwnam(3)
+ * reads /etc/passwd from its start: with thousands of instances, these calls take seconds. Calls
+ * getpwnam(3) only for users whom the database does not list, such as users in LDAP. */
 #pragma once
 
 #include <stdbool.h>
